@@ -1,0 +1,1 @@
+"""The rules of money in pure Python: no Django, no database, no clock."""

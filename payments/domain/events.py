@@ -1,0 +1,120 @@
+"""The events of a payment: facts in past tense, frozen, stored under names that never change.
+
+Every event carries all that a projection needs (client, customer, amount, method, when it began, when it
+was flagged), because an upcaster can rename what was stored but cannot invent what was not. Nothing personal
+is stored: a customer is a keyed hash, a person an actor id, a note its id and a salted digest.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar, Final
+from uuid import UUID
+
+from msgspec import Struct
+
+from payments.domain.methods import Method
+from payments.domain.money import Money
+from payments.domain.risk import RiskAssessment
+
+
+class FailureReason(StrEnum):
+    METHOD_LIMIT_EXCEEDED = "method_limit_exceeded"
+
+
+class ApprovalReason(StrEnum):
+    VERIFIED_WITH_CUSTOMER = "verified_with_customer"
+    KNOWN_CUSTOMER = "known_customer"
+    DOCUMENTS_CHECKED = "documents_checked"
+    OTHER = "other"
+
+
+class RejectionReason(StrEnum):
+    SUSPECTED_FRAUD = "suspected_fraud"
+    CUSTOMER_UNREACHABLE = "customer_unreachable"
+    DOCUMENTS_MISSING = "documents_missing"
+    OTHER = "other"
+
+
+class NoteRef(Struct, frozen=True):
+    """A reviewer's note as the log knows it. The text is kept where it can be erased."""
+
+    note_id: UUID
+    digest: str  # hex SHA-256 of the salt that is kept with the text, and the text
+
+
+class PaymentEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What every event of a payment says. `at` is when it happened: the log's `occurred_at`."""
+
+    aggregate_type: ClassVar[str] = "payment"
+    event_type: ClassVar[str]
+    schema_version: ClassVar[int] = 1
+
+    at: datetime
+    client_id: UUID
+    customer_id: UUID
+    amount: Money
+    method: Method
+    initiated_at: datetime
+    flagged_at: datetime | None = None
+
+
+class PaymentInitiated(PaymentEvent, frozen=True, kw_only=True):
+    event_type: ClassVar[str] = "payment.initiated"
+
+    reference: str | None = None  # the client's own id of the payment
+
+
+class PaymentProcessed(PaymentEvent, frozen=True, kw_only=True):
+    """The payment is completed. `risk` is None where nothing was scored, or where a person had decided."""
+
+    event_type: ClassVar[str] = "payment.processed"
+
+    risk: RiskAssessment | None = None
+
+
+class PaymentFailed(PaymentEvent, frozen=True, kw_only=True):
+    event_type: ClassVar[str] = "payment.failed"
+
+    reason: FailureReason
+    limit: Money | None = None
+
+
+class PaymentFlaggedForReview(PaymentEvent, frozen=True, kw_only=True):
+    event_type: ClassVar[str] = "payment.flagged_for_review"
+
+    risk: RiskAssessment
+
+
+class PaymentApproved(PaymentEvent, frozen=True, kw_only=True):
+    event_type: ClassVar[str] = "payment.approved"
+
+    reviewer: str
+    reason: ApprovalReason
+    note: NoteRef | None = None
+
+
+class PaymentRejected(PaymentEvent, frozen=True, kw_only=True):
+    event_type: ClassVar[str] = "payment.rejected"
+
+    reviewer: str
+    reason: RejectionReason
+    note: NoteRef | None = None
+
+
+AnyPaymentEvent = (
+    PaymentInitiated
+    | PaymentProcessed
+    | PaymentFailed
+    | PaymentFlaggedForReview
+    | PaymentApproved
+    | PaymentRejected
+)
+
+EVENT_CLASSES: Final[tuple[type[AnyPaymentEvent], ...]] = (
+    PaymentInitiated,
+    PaymentProcessed,
+    PaymentFailed,
+    PaymentFlaggedForReview,
+    PaymentApproved,
+    PaymentRejected,
+)

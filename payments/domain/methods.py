@@ -1,0 +1,37 @@
+"""How a payment can be made, and the most that each method takes at once in each currency."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from payments.domain.money import Money
+
+
+class Method(StrEnum):
+    CREDIT_CARD = "credit_card"
+    DEBIT_CARD = "debit_card"
+    BANK_TRANSFER = "bank_transfer"
+    WALLET = "wallet"
+
+
+CARDS: Final = frozenset({Method.CREDIT_CARD, Method.DEBIT_CARD})
+
+# In minor units. A currency that is missing has no limit of the method's own: the risk policy sends
+# currencies that it does not know to a person anyway.
+_LIMITS: Final[Mapping[Method, Mapping[str, int]]] = {
+    Method.CREDIT_CARD: {"USD": 25_000_00, "EUR": 25_000_00, "GBP": 20_000_00, "JPY": 3_500_000},
+    Method.DEBIT_CARD: {"USD": 10_000_00, "EUR": 10_000_00, "GBP": 8_000_00, "JPY": 1_500_000},
+    Method.BANK_TRANSFER: {
+        "USD": 1_000_000_00,
+        "EUR": 1_000_000_00,
+        "GBP": 1_000_000_00,
+        "JPY": 150_000_000,
+    },
+    Method.WALLET: {"USD": 5_000_00, "EUR": 5_000_00, "GBP": 4_000_00, "JPY": 700_000},
+}
+
+
+def limit_of(method: Method, currency: str) -> Money | None:
+    """The most that `method` takes in one payment in `currency`, None where it has no limit of its own."""
+    minor = _LIMITS[method].get(currency)
+    return None if minor is None else Money(minor, currency)
