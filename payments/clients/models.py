@@ -1,0 +1,63 @@
+"""API clients (merchants' back ends) and the keys that they authenticate with."""
+
+from typing import ClassVar
+from uuid import uuid4
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+
+class Client(models.Model):
+    """A merchant. Every payment belongs to one."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    name = models.CharField(max_length=200, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        default_permissions = ("view", "add", "change")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Scope(models.TextChoices):
+    PAYMENTS_WRITE = "payments:write"
+    PAYMENTS_READ = "payments:read"
+    REVIEWS_WRITE = "reviews:write"
+    STATISTICS_READ = "statistics:read"
+
+
+class ApiKey(models.Model):
+    """A key's digest and what it may do. The key itself is shown once, when it is made, and never stored."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="keys")
+    prefix = models.CharField(max_length=16, unique=True, help_text="How people name the key.")
+    digest = models.BinaryField(unique=True, editable=False)
+    scopes = ArrayField(models.CharField(max_length=50, choices=Scope.choices))
+    staff = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        help_text="Who decides when the key decides: required for reviews:write.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        default_permissions = ("view",)
+        verbose_name = "API key"
+        constraints: ClassVar[tuple[models.BaseConstraint, ...]] = (
+            models.CheckConstraint(
+                condition=~models.Q(scopes__contains=[Scope.REVIEWS_WRITE]) | models.Q(staff__isnull=False),
+                name="clients_apikey_reviews_need_staff",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.prefix

@@ -1,0 +1,157 @@
+"""The one way to change a payment: load, fold, decide, append, announce."""
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
+from typing import Final
+from uuid import UUID
+
+from django.db import connection, transaction
+from msgspec import Struct
+
+from payments import idempotency, pseudonyms
+from payments.domain.commands import PaymentCommand, ProcessPayment
+from payments.domain.payment import Payment, authorise, decide, replay
+from payments.events import signals, store
+from payments.events.metadata import Metadata
+
+# A stale version means that somebody else got something done: a few attempts settle any real race.
+_ATTEMPTS: Final = 5
+_NOTHING: Final = store.Stream((), ())
+
+
+class Outcome(Struct, frozen=True):
+    """The payment as the command left it, where the log was then, and whether the command had run before."""
+
+    payment: Payment
+    position: int
+    replayed: bool
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """Who asks and under which names: what the log keeps of a command beside its events.
+
+    `key` is the caller's idempotency key, `correlation_id` what binds all that follows from one request,
+    `causation_id` the message that led directly to this one.
+    """
+
+    actor: str
+    key: str | None = None
+    correlation_id: str | None = None
+    causation_id: str | None = None
+
+
+def dispatch(
+    command: PaymentCommand,
+    request: Request,
+    *,
+    expected_version: int | None = None,
+    note: str | None = None,
+    alongside: Callable[[], None] | None = None,
+) -> Outcome:
+    """Carry out `command`, or tell what it did if it ran before.
+
+    `expected_version` pins the version that the caller looked at. `note` is the text of the command's note, for
+    recognising a repetition; `alongside` stores rows that must exist if and only if the events do. A stale
+    version is decided again on the fresh state, unless it was pinned or the caller owns a transaction.
+
+    Raises PaymentError, KeyReused, AlreadyClaimed, StaleVersion.
+    """
+    metadata = _metadata(command, request, note)
+    # Nobody can have seen a new payment, so its stream is taken to be empty and the append is the proof.
+    stream = _NOTHING if isinstance(command, ProcessPayment) else None
+    attempt = 1
+    while True:
+        if stream is None:
+            stream = store.load(command.payment_id, key=metadata.key)
+        payment = replay(command.payment_id, stream.events)
+        authorise(payment, command)
+        if stream.repeated is not None and stream.repeated_version is not None:
+            idempotency.check_same(stream.repeated.digests, metadata.digests)
+            return _outcome(command.payment_id, stream, stream.repeated_version)
+        if expected_version is not None and expected_version != stream.version:
+            raise store.StaleVersion(command.payment_id, expected_version)
+        try:
+            return _carry_out(command, payment, stream.version, metadata, alongside)
+        except store.StaleVersion:
+            pinned = expected_version is not None or connection.in_atomic_block
+            if pinned or attempt == _ATTEMPTS:
+                raise
+            stream = None
+            attempt += 1
+
+
+def dispatch_new(commands: Sequence[tuple[ProcessPayment, Request]]) -> int:
+    """Carry out commands for payments that should all be new, in one statement; return how many were.
+
+    Where that cannot be (one of them exists, or claims a reference) they are dispatched one by one, and the
+    existing ones replay. Raises PaymentError, KeyReused, AlreadyClaimed.
+    """
+    if not commands:
+        return 0
+    if not any(_claims(command) for command, _ in commands):
+        streams = [
+            store.Append(command.payment_id, decide(None, command), _metadata(command, request, None))
+            for command, request in commands
+        ]
+        with suppress(store.StaleVersion):
+            _announce(store.append_streams(streams))
+            return len(commands)
+    return sum(not dispatch(command, request).replayed for command, request in commands)
+
+
+def _carry_out(
+    command: PaymentCommand,
+    payment: Payment | None,
+    version: int,
+    metadata: Metadata,
+    alongside: Callable[[], None] | None,
+) -> Outcome:
+    events = decide(payment, command)
+    with transaction.atomic() if alongside is not None else nullcontext():
+        position = store.append(
+            command.payment_id, events, expected=version, metadata_=metadata, claims=_claims(command)
+        )
+        if alongside is not None:
+            alongside()
+        _announce(position)
+    after = replay(command.payment_id, events, payment)
+    assert after is not None, "decide returns at least one event"  # noqa: S101
+    return Outcome(after, position, replayed=False)
+
+
+def _outcome(payment_id: UUID, stream: store.Stream, version: int) -> Outcome:
+    """What the first run answered: the state up to the version that it produced."""
+    payment = replay(payment_id, stream.events[:version])
+    assert payment is not None, "a repeated command appended something"  # noqa: S101
+    return Outcome(payment, stream.positions[version - 1], replayed=True)
+
+
+def _claims(command: PaymentCommand) -> tuple[store.Claim, ...]:
+    if isinstance(command, ProcessPayment) and command.reference is not None:
+        return (store.Claim(f"payment.reference:{command.client_id}", command.reference),)
+    return ()
+
+
+def _metadata(command: PaymentCommand, request: Request, note: str | None) -> Metadata:
+    if request.key is None:
+        return Metadata(
+            actor=request.actor,
+            command=command.name,
+            correlation_id=request.correlation_id,
+            causation_id=request.causation_id,
+        )
+    return Metadata(
+        actor=request.actor,
+        command=command.name,
+        key=idempotency.command_key(command, actor=request.actor, key=request.key),
+        key_id=pseudonyms.KEY_ID,
+        digests=idempotency.field_digests(command, note),
+        correlation_id=request.correlation_id,
+        causation_id=request.causation_id,
+    )
+
+
+def _announce(position: int) -> None:
+    # At once in autocommit, after commit inside a transaction; robust, because the events are stored whatever
+    # the listeners do.
+    transaction.on_commit(lambda: signals.appended.send_robust(None, position=position), robust=True)

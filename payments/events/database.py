@@ -1,0 +1,27 @@
+"""Prepared, server-side bound statements on Django's own connection.
+
+Django binds parameters on the client, which doubles the server's work for an append. These cursors share its
+connection, so they see its transaction, but let PostgreSQL bind and keep the plan.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import psycopg
+from django.db import connection
+
+
+@contextmanager
+def cursor() -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
+    """A server-side binding cursor. Errors come out as Django's, with psycopg's as their cause.
+
+    The wrapper is what tells Django that a connection was lost: without it one dropped connection would fail
+    every later request of the thread.
+    """
+    connection.ensure_connection()
+    with (
+        connection.wrap_database_errors,
+        psycopg.Cursor(cast("psycopg.Connection[tuple[Any, ...]]", connection.connection)) as cur,
+    ):
+        yield cur

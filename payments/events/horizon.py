@@ -1,0 +1,116 @@
+"""How far the log can be read without missing an event that is still being written.
+
+Positions are given out before commit, so a reader that simply goes on from its last position loses every
+transaction that commits late. The horizon is: all positions up to the one that the sequence had reached, once
+every transaction that was writing at that moment has ended. An INSERT locks the table before it takes a
+position, and commit makes rows visible before it frees locks, so what is up to the horizon is then visible
+or rolled back. Writers pay nothing for it. It is right only in exactly this order, in three READ COMMITTED statements:
+read the sequence, list the writers (and wait for them), read the events.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from msgspec import Struct
+
+from payments.domain.events import AnyPaymentEvent
+from payments.events import codec
+from payments.events.database import cursor
+
+
+class Record(Struct, frozen=True, gc=False):
+    """An event in its place in the log, as projections read it."""
+
+    position: int
+    aggregate_id: UUID
+    version: int
+    event: AnyPaymentEvent
+
+
+class Holder(Struct, frozen=True):
+    """A transaction that is appending. `pid` is None for a prepared one."""
+
+    virtual_transaction: str
+    pid: int | None
+
+
+class HorizonHeld(Exception):
+    """Appending transactions stayed open for too long; `holders` says which."""
+
+    def __init__(self, holders: Sequence[Holder]) -> None:
+        names = ", ".join(
+            f"pid {holder.pid}" if holder.pid else f"prepared {holder.virtual_transaction}"
+            for holder in holders
+        )
+        super().__init__(f"The log cannot be read further while these transactions are open: {names}.")
+        self.holders = tuple(holders)
+
+
+# A sequence that was never used has last_value 1 and is_called false: event 1 is still to come.
+_LAST_POSITION: Final = (
+    "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM events_event_position_seq"
+)
+
+# Databases cloned from one template share the table's oid, hence the database; prepared transactions have
+# no pid. ROW EXCLUSIVE is what INSERT takes, the rest is what LOCK TABLE could take before it.
+_WRITERS: Final = """
+SELECT virtualtransaction, pid FROM pg_locks
+ WHERE locktype = 'relation' AND granted
+   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+   AND relation = 'events_event'::regclass
+   AND mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+   AND pid IS DISTINCT FROM pg_backend_pid()
+"""
+
+_READ: Final = """
+SELECT position, aggregate_id, version, event_type, schema_version, data::text
+  FROM events_event WHERE position > %(after)s AND position <= %(upto)s ORDER BY position LIMIT %(limit)s
+"""
+
+_FIRST_WAIT: Final = 0.0005
+_LONGEST_WAIT: Final = 0.02
+
+
+def last_position() -> int:
+    """The highest position given out, committed or not; 0 for an empty log."""
+    with cursor() as cur:
+        row = cur.execute(_LAST_POSITION, prepare=True).fetchone()
+    assert row is not None, "a sequence always has one row"  # noqa: S101
+    return int(row[0])
+
+
+def safe_position(*, patience: float = 1.0) -> int:
+    """Return a position up to which nothing more will appear, waiting for open appends if it must.
+
+    `patience` is in seconds; after it, raises HorizonHeld. Must not run in REPEATABLE READ or above.
+    """
+    upto = last_position()
+    waiting_for = _writers()
+    deadline = time.monotonic() + patience
+    pause = _FIRST_WAIT
+    while waiting_for:
+        if time.monotonic() > deadline:
+            raise HorizonHeld(sorted(waiting_for.values(), key=lambda holder: holder.virtual_transaction))
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_WAIT)
+        # Writers that came later have later positions: only the first ones matter.
+        now_open = _writers()
+        waiting_for = {name: holder for name, holder in waiting_for.items() if name in now_open}
+    return upto
+
+
+def read(*, after: int, upto: int, limit: int) -> list[Record]:
+    """Return at most `limit` events with after < position <= upto, in order. Raises UnknownEventType."""
+    with cursor() as cur:
+        rows = cur.execute(_READ, {"after": after, "upto": upto, "limit": limit}, prepare=True)
+        return [
+            Record(position, aggregate_id, version, codec.decode(event_type, schema_version, data))
+            for position, aggregate_id, version, event_type, schema_version, data in rows
+        ]
+
+
+def _writers() -> dict[str, Holder]:
+    with cursor() as cur:
+        return {name: Holder(name, pid) for name, pid in cur.execute(_WRITERS, prepare=True)}

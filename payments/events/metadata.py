@@ -1,0 +1,30 @@
+"""What is stored beside an event: who caused it, by which command, and how to recognise a repetition."""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+
+class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`key` and `digests` are keyed hashes (see pseudonyms): of the idempotency key, and of each field sent."""
+
+    actor: str
+    command: str
+    key: str | None = None
+    key_id: int | None = None
+    digests: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it for each instance
+    correlation_id: str | None = None
+    causation_id: str | None = None
+
+
+_encoder: Final = msgspec.json.Encoder()
+_decoder: Final = msgspec.json.Decoder(Metadata)
+
+
+def encode(metadata: Metadata) -> str:
+    return _encoder.encode(metadata).decode()
+
+
+def decode(data: str | bytes) -> Metadata:
+    return _decoder.decode(data)

@@ -1,0 +1,54 @@
+"""The log's table, and the claims on values that must be unique across streams."""
+
+from typing import Final
+
+from django.db import models
+
+VERSION_CONSTRAINT: Final = "events_event_aggregate_version"
+CLAIM_CONSTRAINT: Final = "events_claim_pkey"
+
+
+class Event(models.Model):
+    """One fact. Rows are only ever inserted, by `store`; triggers refuse the rest.
+
+    There are two indexes and no more: each further one would cost every writer.
+    """
+
+    # GENERATED ALWAYS (see migration 0002): nobody chooses a position.
+    position = models.BigAutoField(primary_key=True)
+    aggregate_type = models.CharField(max_length=50)
+    aggregate_id = models.UUIDField()
+    version = models.IntegerField()
+    event_type = models.CharField(max_length=100)
+    schema_version = models.SmallIntegerField()
+    data = models.JSONField()
+    metadata = models.JSONField()
+    occurred_at = models.DateTimeField()
+    # The time of the insert itself: now() would be that of a transaction which may have begun long before.
+    recorded_at = models.DateTimeField(
+        db_default=models.Func(function="clock_timestamp", output_field=models.DateTimeField())
+    )
+
+    class Meta:
+        default_permissions = ("view",)
+        constraints = (
+            models.UniqueConstraint(fields=("aggregate_id", "version"), name=VERSION_CONSTRAINT),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.position} {self.event_type} v{self.version}"
+
+
+class Claim(models.Model):
+    """A value that belongs to one stream for ever, such as a client's reference of a payment."""
+
+    pk = models.CompositePrimaryKey("namespace", "value")
+    namespace = models.CharField(max_length=100)
+    value = models.CharField(max_length=255)
+    aggregate_id = models.UUIDField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.namespace} {self.value}"

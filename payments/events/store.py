@@ -1,0 +1,267 @@
+"""Load a stream and append to it: one statement, one round trip each."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db import IntegrityError, OperationalError, connection, transaction
+from msgspec import Struct
+from psycopg import errors
+
+from payments.domain.events import AnyPaymentEvent
+from payments.events import codec, metadata
+from payments.events.database import cursor
+from payments.events.metadata import Metadata
+from payments.events.models import CLAIM_CONSTRAINT, VERSION_CONSTRAINT
+
+
+class StaleVersion(Exception):
+    """Somebody else appended to the stream first: what was decided was decided on an old state."""
+
+    def __init__(self, aggregate_id: UUID, expected: int) -> None:
+        super().__init__(f"{aggregate_id} is not at version {expected} any more.")
+        self.aggregate_id = aggregate_id
+        self.expected = expected
+
+
+class AlreadyClaimed(Exception):
+    """A value that must be unique belongs to another stream, `owner`."""
+
+    def __init__(self, claim: "Claim", owner: UUID) -> None:
+        super().__init__(f"{claim.namespace} {claim.value!r} belongs to {owner}.")
+        self.claim = claim
+        self.owner = owner
+
+
+class Claim(Struct, frozen=True):
+    """`value` within `namespace` is to belong to the stream that is appended to, for ever."""
+
+    namespace: str
+    value: str
+
+
+class Stream(Struct, frozen=True):
+    """The events of one aggregate, and what an earlier run of the same command appended (None: nothing)."""
+
+    events: tuple[AnyPaymentEvent, ...]
+    positions: tuple[int, ...]
+    repeated_version: int | None = None
+    repeated: Metadata | None = None
+
+    @property
+    def version(self) -> int:
+        return len(self.events)
+
+
+class Append(Struct, frozen=True):
+    """What begins one new stream, see `append_streams`."""
+
+    aggregate_id: UUID
+    events: Sequence[AnyPaymentEvent]
+    metadata: Metadata
+
+
+class RecordedEvent(Struct, frozen=True):
+    """An event with everything that the log knows about it."""
+
+    position: int
+    aggregate_id: UUID
+    version: int
+    event: AnyPaymentEvent
+    metadata: Metadata
+    recorded_at: datetime
+
+
+_LOAD: Final = """
+SELECT position, version, event_type, schema_version, data::text,
+       CASE WHEN metadata ->> 'key' = %(key)s THEN metadata::text END
+  FROM events_event WHERE aggregate_id = %(aggregate_id)s ORDER BY version
+"""
+
+_HISTORY: Final = """
+SELECT position, aggregate_id, version, event_type, schema_version, data::text, metadata::text, recorded_at
+  FROM events_event WHERE aggregate_id = %(aggregate_id)s ORDER BY version
+"""
+
+# Gaps are refused here (the version before must exist), duplicates by the unique constraint.
+_APPEND_EVENTS: Final = """
+INSERT INTO events_event
+       (aggregate_type, aggregate_id, version, event_type, schema_version, data, metadata, occurred_at)
+SELECT %(aggregate_type)s, %(aggregate_id)s, %(expected)s::int + ordinality,
+       event_type, schema_version, data, %(metadata)s::jsonb, occurred_at
+  FROM unnest(%(event_types)s::text[], %(schema_versions)s::smallint[], %(data)s::jsonb[],
+              %(occurred_at)s::timestamptz[])
+       WITH ORDINALITY AS new (event_type, schema_version, data, occurred_at, ordinality)
+ WHERE %(expected)s::int = 0
+    OR EXISTS (SELECT FROM events_event
+                WHERE aggregate_id = %(aggregate_id)s AND version = %(expected)s::int)
+ ORDER BY ordinality
+RETURNING position
+"""
+
+_APPEND_EVENTS_AND_CLAIMS: Final = f"""
+WITH claimed AS (
+  INSERT INTO events_claim (namespace, value, aggregate_id)
+  SELECT namespace, value, %(aggregate_id)s
+    FROM unnest(%(namespaces)s::text[], %(values)s::text[]) AS claim (namespace, value)
+   WHERE %(expected)s::int = 0
+      OR EXISTS (SELECT FROM events_event
+                  WHERE aggregate_id = %(aggregate_id)s AND version = %(expected)s::int)
+)
+{_APPEND_EVENTS}
+"""
+
+_APPEND_STREAMS: Final = """
+INSERT INTO events_event
+       (aggregate_type, aggregate_id, version, event_type, schema_version, data, metadata, occurred_at)
+SELECT aggregate_type, aggregate_id, version, event_type, schema_version, data, metadata, occurred_at
+  FROM unnest(%(aggregate_types)s::text[], %(aggregate_ids)s::uuid[], %(versions)s::int[],
+              %(event_types)s::text[], %(schema_versions)s::smallint[], %(data)s::jsonb[],
+              %(metadata)s::jsonb[], %(occurred_at)s::timestamptz[])
+       WITH ORDINALITY AS new (aggregate_type, aggregate_id, version, event_type, schema_version, data,
+                               metadata, occurred_at, ordinality)
+ ORDER BY ordinality
+RETURNING position
+"""
+
+_CLAIM_OWNER: Final = """
+SELECT namespace, value, aggregate_id FROM events_claim
+ WHERE (namespace, value) IN (SELECT * FROM unnest(%(namespaces)s::text[], %(values)s::text[]))
+   AND aggregate_id <> %(aggregate_id)s
+"""
+
+# A deadlock is nobody's fault and goes away when one of the two tries again.
+_DEADLOCK_ATTEMPTS: Final = 3
+
+
+def load(aggregate_id: UUID, *, key: str | None = None) -> Stream:
+    """Return the stream, empty if there is none, in one round trip.
+
+    `key` is a command's (see Metadata): what an earlier run of that command appended is told with it.
+    Raises UnknownEventType.
+    """
+    with cursor() as cur:
+        rows = cur.execute(_LOAD, {"aggregate_id": aggregate_id, "key": key}, prepare=True).fetchall()
+    repeated_version = repeated = None
+    for _, version, _, _, _, repeat in rows:
+        if repeat is not None:
+            repeated_version, repeated = version, repeat
+    return Stream(
+        tuple(codec.decode(event_type, schema, data) for _, _, event_type, schema, data, _ in rows),
+        tuple(row[0] for row in rows),
+        repeated_version,
+        None if repeated is None else metadata.decode(repeated),
+    )
+
+
+def history(aggregate_id: UUID) -> list[RecordedEvent]:
+    """Return the stream with all that the log knows of each event. Raises UnknownEventType."""
+    with cursor() as cur:
+        rows = cur.execute(_HISTORY, {"aggregate_id": aggregate_id}, prepare=True).fetchall()
+    return [
+        RecordedEvent(
+            position,
+            aggregate,
+            version,
+            codec.decode(event_type, schema, data),
+            metadata.decode(meta),
+            recorded_at,
+        )
+        for position, aggregate, version, event_type, schema, data, meta, recorded_at in rows
+    ]
+
+
+def append(
+    aggregate_id: UUID,
+    events: Sequence[AnyPaymentEvent],
+    *,
+    expected: int,
+    metadata_: Metadata,
+    claims: Sequence[Claim] = (),
+) -> int:
+    """Append `events` (one or more) after version `expected` (0: a new stream); return the last position.
+
+    Inside a transaction a savepoint keeps the transaction usable when the append fails.
+    Raises StaleVersion, AlreadyClaimed.
+    """
+    parameters: dict[str, object] = {
+        "aggregate_type": events[0].aggregate_type,
+        "aggregate_id": aggregate_id,
+        "expected": expected,
+        "event_types": [event.event_type for event in events],
+        "schema_versions": [event.schema_version for event in events],
+        "data": [codec.encode(event) for event in events],
+        "metadata": metadata.encode(metadata_),
+        "occurred_at": [event.at for event in events],
+    }
+    statement = _APPEND_EVENTS
+    if claims:
+        statement = _APPEND_EVENTS_AND_CLAIMS
+        parameters["namespaces"] = [claim.namespace for claim in claims]
+        parameters["values"] = [claim.value for claim in claims]
+    try:
+        positions = _insert(statement, parameters)
+    except IntegrityError as error:
+        match _violated(error):
+            case constraint if constraint == VERSION_CONSTRAINT:
+                raise StaleVersion(aggregate_id, expected) from error
+            case constraint if constraint == CLAIM_CONSTRAINT:
+                raise _claim_conflict(aggregate_id, expected, parameters) from error
+        raise
+    if not positions:
+        raise StaleVersion(aggregate_id, expected)
+    return positions[-1]
+
+
+def append_streams(streams: Sequence[Append]) -> int:
+    """Begin many new streams in one statement, all or none; return the last position. Raises StaleVersion."""
+    rows = [
+        (stream, version, event, metadata.encode(stream.metadata))
+        for stream in streams
+        for version, event in enumerate(stream.events, start=1)
+    ]
+    parameters: dict[str, object] = {
+        "aggregate_types": [event.aggregate_type for _, _, event, _ in rows],
+        "aggregate_ids": [stream.aggregate_id for stream, _, _, _ in rows],
+        "versions": [version for _, version, _, _ in rows],
+        "event_types": [event.event_type for _, _, event, _ in rows],
+        "schema_versions": [event.schema_version for _, _, event, _ in rows],
+        "data": [codec.encode(event) for _, _, event, _ in rows],
+        "metadata": [meta for _, _, _, meta in rows],
+        "occurred_at": [event.at for _, _, event, _ in rows],
+    }
+    try:
+        return _insert(_APPEND_STREAMS, parameters)[-1]
+    except IntegrityError as error:
+        if _violated(error) == VERSION_CONSTRAINT:
+            raise StaleVersion(streams[0].aggregate_id, 0) from error
+        raise
+
+
+def _insert(statement: str, parameters: dict[str, object]) -> list[int]:
+    attempt = 1
+    while True:
+        try:
+            with transaction.atomic() if connection.in_atomic_block else nullcontext(), cursor() as cur:
+                return [row[0] for row in cur.execute(statement, parameters, prepare=True)]
+        except OperationalError as error:
+            deadlock = isinstance(error.__cause__, errors.DeadlockDetected)
+            if not deadlock or connection.in_atomic_block or attempt == _DEADLOCK_ATTEMPTS:
+                raise
+            attempt += 1
+
+
+def _violated(error: IntegrityError) -> str | None:
+    # Only the named constraints mean a conflict: a sequence that is behind its table after a restore violates
+    # the primary key, and retrying that as if it were a race would never end.
+    cause = error.__cause__
+    return cause.diag.constraint_name if isinstance(cause, errors.UniqueViolation) else None
+
+
+def _claim_conflict(aggregate_id: UUID, expected: int, parameters: dict[str, object]) -> Exception:
+    with cursor() as cur:
+        row = cur.execute(_CLAIM_OWNER, parameters, prepare=True).fetchone()
+    # No other owner: the same stream claimed it, so the same command won a race against this one.
+    return StaleVersion(aggregate_id, expected) if row is None else AlreadyClaimed(Claim(row[0], row[1]), row[2])

@@ -1,0 +1,28 @@
+"""What the risk rules need to know of a customer, from whoever knows it: the read side, told by the settings."""
+
+from functools import cache
+from typing import Protocol, cast
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+from msgspec import Struct
+
+from payments.domain.risk import RiskFeatures
+
+
+class KnownCustomer(Struct, frozen=True):
+    """One query's answer: whether the customer is registered, and the features."""
+
+    registered: bool
+    features: RiskFeatures
+
+
+class FeatureSource(Protocol):
+    def __call__(self, customer_id: UUID) -> KnownCustomer: ...
+
+
+@cache
+def source() -> FeatureSource:
+    """The function that `settings.RISK_FEATURE_SOURCE` names."""
+    return cast("FeatureSource", import_string(settings.RISK_FEATURE_SOURCE))

@@ -1,0 +1,63 @@
+"""Recognising a repeated command: the log itself remembers, in the metadata of what the first run appended."""
+
+from collections.abc import Mapping
+from typing import Final, assert_never
+from uuid import UUID, uuid5
+
+from payments.domain.commands import ApprovePayment, PaymentCommand, ProcessPayment, RejectPayment
+from payments.pseudonyms import keyed_digest
+
+_KEY_BYTES: Final = 16
+_FIELD_BYTES: Final = 8
+
+
+class KeyReused(Exception):
+    """The same key came with another request; `fields` names what differs."""
+
+    def __init__(self, fields: tuple[str, ...]) -> None:
+        super().__init__(f"This Idempotency-Key was used for a request with another {', '.join(fields)}.")
+        self.fields = fields
+
+
+def payment_id(client_id: UUID, key: str) -> UUID:
+    """A new payment's id follows from its key, so that a repetition meets the same stream."""
+    return uuid5(client_id, key)
+
+
+def command_key(command: PaymentCommand, *, actor: str, key: str) -> str:
+    """What the log stores of a key. One key on two commands, or by two people, never meets itself."""
+    return keyed_digest("idempotency", actor, command.name, key)[:_KEY_BYTES].hex()
+
+
+def field_digests(command: PaymentCommand, note: str | None) -> dict[str, str]:
+    """A short keyed digest of each field that the caller chose, so that a mismatch can be named."""
+    return {
+        name: keyed_digest("field", name, value)[:_FIELD_BYTES].hex()
+        for name, value in _chosen_fields(command, note).items()
+        if value is not None
+    }
+
+
+def check_same(stored: Mapping[str, str], sent: Mapping[str, str]) -> None:
+    """Raise KeyReused unless both requests said the same."""
+    differing = tuple(
+        sorted(name for name in stored.keys() | sent.keys() if stored.get(name) != sent.get(name))
+    )
+    if differing:
+        raise KeyReused(differing)
+
+
+def _chosen_fields(command: PaymentCommand, note: str | None) -> dict[str, str | None]:
+    match command:
+        case ProcessPayment():
+            return {
+                "amount": str(command.amount.minor),
+                "currency": command.amount.currency,
+                "method": command.method,
+                "customer_id": str(command.customer_id),
+                "reference": command.reference,
+            }
+        case ApprovePayment() | RejectPayment():
+            return {"reason": command.reason, "note": note}
+        case _:
+            assert_never(command)
