@@ -90,7 +90,9 @@ def dispatch_new(commands: Sequence[tuple[ProcessPayment, Request]]) -> int:
         return 0
     if not any(_claims(command) for command, _ in commands):
         streams = [
-            store.Append(command.payment_id, decide(None, command), _metadata(command, request, None))
+            store.Append(
+                command.payment_id, decide(None, command), _metadata(command, request, None)
+            )
             for command, request in commands
         ]
         with suppress(store.StaleVersion):
@@ -109,7 +111,11 @@ def _carry_out(
     events = decide(payment, command)
     with transaction.atomic() if alongside is not None else nullcontext():
         position = store.append(
-            command.payment_id, events, expected=version, metadata_=metadata, claims=_claims(command)
+            command.payment_id,
+            events,
+            expected=version,
+            metadata_=metadata,
+            claims=_claims(command),
         )
         if alongside is not None:
             alongside()
@@ -154,4 +160,6 @@ def _metadata(command: PaymentCommand, request: Request, note: str | None) -> Me
 def _announce(position: int) -> None:
     # At once in autocommit, after commit inside a transaction; robust, because the events are stored whatever
     # the listeners do.
-    transaction.on_commit(lambda: signals.appended.send_robust(None, position=position), robust=True)
+    transaction.on_commit(
+        lambda: signals.appended.send_robust(None, position=position), robust=True
+    )

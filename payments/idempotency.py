@@ -15,7 +15,9 @@ class KeyReused(Exception):
     """The same key came with another request; `fields` names what differs."""
 
     def __init__(self, fields: tuple[str, ...]) -> None:
-        super().__init__(f"This Idempotency-Key was used for a request with another {', '.join(fields)}.")
+        super().__init__(
+            f"This Idempotency-Key was used for a request with another {', '.join(fields)}."
+        )
         self.fields = fields
 
 

@@ -23,9 +23,16 @@ def approve(
     """Let the payment through. `request.actor` is the reviewer. Raises as dispatch does."""
     noted, store_note = _prepare(payment_id, note, request.actor, at)
     command = ApprovePayment(
-        payment_id=payment_id, client_id=client_id, reviewer=request.actor, reason=reason, note=noted, at=at
+        payment_id=payment_id,
+        client_id=client_id,
+        reviewer=request.actor,
+        reason=reason,
+        note=noted,
+        at=at,
     )
-    return dispatch(command, request, expected_version=expected_version, note=note, alongside=store_note)
+    return dispatch(
+        command, request, expected_version=expected_version, note=note, alongside=store_note
+    )
 
 
 def reject(
@@ -41,9 +48,16 @@ def reject(
     """Refuse the payment for good. `request.actor` is the reviewer. Raises as dispatch does."""
     noted, store_note = _prepare(payment_id, note, request.actor, at)
     command = RejectPayment(
-        payment_id=payment_id, client_id=client_id, reviewer=request.actor, reason=reason, note=noted, at=at
+        payment_id=payment_id,
+        client_id=client_id,
+        reviewer=request.actor,
+        reason=reason,
+        note=noted,
+        at=at,
     )
-    return dispatch(command, request, expected_version=expected_version, note=note, alongside=store_note)
+    return dispatch(
+        command, request, expected_version=expected_version, note=note, alongside=store_note
+    )
 
 
 def _prepare(

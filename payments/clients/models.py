@@ -54,7 +54,8 @@ class ApiKey(models.Model):
         verbose_name = "API key"
         constraints: ClassVar[tuple[models.BaseConstraint, ...]] = (
             models.CheckConstraint(
-                condition=~models.Q(scopes__contains=[Scope.REVIEWS_WRITE]) | models.Q(staff__isnull=False),
+                condition=~models.Q(scopes__contains=[Scope.REVIEWS_WRITE])
+                | models.Q(staff__isnull=False),
                 name="clients_apikey_reviews_need_staff",
             ),
         )

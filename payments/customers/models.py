@@ -21,7 +21,9 @@ class Customer(models.Model):
     class Meta:
         default_permissions = ("view", "change")
         constraints = (
-            models.UniqueConstraint(fields=("client", "reference"), name="customers_customer_reference"),
+            models.UniqueConstraint(
+                fields=("client", "reference"), name="customers_customer_reference"
+            ),
         )
 
     def __str__(self) -> str:

@@ -10,5 +10,10 @@ from payments.customers.models import Note
 def write(payment_id: UUID, text: str, *, author: str, at: datetime) -> Note:
     """Return an unsaved note with a fresh id and salt."""
     return Note(
-        id=uuid4(), payment_id=payment_id, author=author, salt=secrets.token_bytes(16), text=text, written_at=at
+        id=uuid4(),
+        payment_id=payment_id,
+        author=author,
+        salt=secrets.token_bytes(16),
+        text=text,
+        written_at=at,
     )

@@ -82,7 +82,9 @@ class RiskPolicy(Struct, frozen=True):
 
     @classmethod
     def of(cls, document: PolicyDocument) -> "RiskPolicy":
-        return cls(sha256(msgspec.json.encode(document, order="deterministic")).hexdigest(), document)
+        return cls(
+            sha256(msgspec.json.encode(document, order="deterministic")).hexdigest(), document
+        )
 
 
 class FiredRule(Struct, frozen=True):

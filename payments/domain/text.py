@@ -29,7 +29,8 @@ def checked_text(value: str, *, max_length: int, multiline: bool = False) -> str
         raise TextError("text_not_printable", "The text holds a character that cannot be printed.")
     if holds_card_number(readable):
         raise TextError(
-            "card_number_refused", "The text looks as if it held a card number. Send a token instead."
+            "card_number_refused",
+            "The text looks as if it held a card number. Send a token instead.",
         )
     return value
 

@@ -44,7 +44,9 @@ class HorizonHeld(Exception):
             f"pid {holder.pid}" if holder.pid else f"prepared {holder.virtual_transaction}"
             for holder in holders
         )
-        super().__init__(f"The log cannot be read further while these transactions are open: {names}.")
+        super().__init__(
+            f"The log cannot be read further while these transactions are open: {names}."
+        )
         self.holders = tuple(holders)
 
 
@@ -92,7 +94,9 @@ def safe_position(*, patience: float = 1.0) -> int:
     pause = _FIRST_WAIT
     while waiting_for:
         if time.monotonic() > deadline:
-            raise HorizonHeld(sorted(waiting_for.values(), key=lambda holder: holder.virtual_transaction))
+            raise HorizonHeld(
+                sorted(waiting_for.values(), key=lambda holder: holder.virtual_transaction)
+            )
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_WAIT)
         # Writers that came later have later positions: only the first ones matter.

@@ -143,7 +143,9 @@ def load(aggregate_id: UUID, *, key: str | None = None) -> Stream:
     Raises UnknownEventType.
     """
     with cursor() as cur:
-        rows = cur.execute(_LOAD, {"aggregate_id": aggregate_id, "key": key}, prepare=True).fetchall()
+        rows = cur.execute(
+            _LOAD, {"aggregate_id": aggregate_id, "key": key}, prepare=True
+        ).fetchall()
     repeated_version = repeated = None
     for _, version, _, _, _, repeat in rows:
         if repeat is not None:
@@ -244,7 +246,10 @@ def _insert(statement: str, parameters: dict[str, object]) -> list[int]:
     attempt = 1
     while True:
         try:
-            with transaction.atomic() if connection.in_atomic_block else nullcontext(), cursor() as cur:
+            with (
+                transaction.atomic() if connection.in_atomic_block else nullcontext(),
+                cursor() as cur,
+            ):
                 return [row[0] for row in cur.execute(statement, parameters, prepare=True)]
         except OperationalError as error:
             deadlock = isinstance(error.__cause__, errors.DeadlockDetected)
@@ -264,4 +269,8 @@ def _claim_conflict(aggregate_id: UUID, expected: int, parameters: dict[str, obj
     with cursor() as cur:
         row = cur.execute(_CLAIM_OWNER, parameters, prepare=True).fetchone()
     # No other owner: the same stream claimed it, so the same command won a race against this one.
-    return StaleVersion(aggregate_id, expected) if row is None else AlreadyClaimed(Claim(row[0], row[1]), row[2])
+    return (
+        StaleVersion(aggregate_id, expected)
+        if row is None
+        else AlreadyClaimed(Claim(row[0], row[1]), row[2])
+    )

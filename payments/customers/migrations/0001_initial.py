@@ -5,41 +5,57 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('clients', '0001_initial'),
+        ("clients", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Note',
+            name="Note",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('payment_id', models.UUIDField(db_index=True)),
-                ('author', models.CharField(max_length=100)),
-                ('salt', models.BinaryField()),
-                ('text', models.TextField()),
-                ('written_at', models.DateTimeField()),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("payment_id", models.UUIDField(db_index=True)),
+                ("author", models.CharField(max_length=100)),
+                ("salt", models.BinaryField()),
+                ("text", models.TextField()),
+                ("written_at", models.DateTimeField()),
             ],
             options={
-                'default_permissions': ('view',),
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
-            name='Customer',
+            name="Customer",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('reference', models.CharField(editable=False, help_text="The client's own id.", max_length=255)),
-                ('name', models.CharField(blank=True, max_length=200)),
-                ('email', models.EmailField(blank=True, max_length=254)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('client', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, to='clients.client')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                (
+                    "reference",
+                    models.CharField(
+                        editable=False, help_text="The client's own id.", max_length=255
+                    ),
+                ),
+                ("name", models.CharField(blank=True, max_length=200)),
+                ("email", models.EmailField(blank=True, max_length=254)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "client",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="clients.client",
+                    ),
+                ),
             ],
             options={
-                'default_permissions': ('view', 'change'),
-                'constraints': [models.UniqueConstraint(fields=('client', 'reference'), name='customers_customer_reference')],
+                "default_permissions": ("view", "change"),
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("client", "reference"), name="customers_customer_reference"
+                    )
+                ],
             },
         ),
     ]

@@ -4,42 +4,61 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Claim',
+            name="Claim",
             fields=[
-                ('pk', models.CompositePrimaryKey('namespace', 'value', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('namespace', models.CharField(max_length=100)),
-                ('value', models.CharField(max_length=255)),
-                ('aggregate_id', models.UUIDField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "namespace",
+                        "value",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("namespace", models.CharField(max_length=100)),
+                ("value", models.CharField(max_length=255)),
+                ("aggregate_id", models.UUIDField()),
             ],
             options={
-                'default_permissions': (),
+                "default_permissions": (),
             },
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('position', models.BigAutoField(primary_key=True, serialize=False)),
-                ('aggregate_type', models.CharField(max_length=50)),
-                ('aggregate_id', models.UUIDField()),
-                ('version', models.IntegerField()),
-                ('event_type', models.CharField(max_length=100)),
-                ('schema_version', models.SmallIntegerField()),
-                ('data', models.JSONField()),
-                ('metadata', models.JSONField()),
-                ('occurred_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=models.Func(function='clock_timestamp', output_field=models.DateTimeField()))),
+                ("position", models.BigAutoField(primary_key=True, serialize=False)),
+                ("aggregate_type", models.CharField(max_length=50)),
+                ("aggregate_id", models.UUIDField()),
+                ("version", models.IntegerField()),
+                ("event_type", models.CharField(max_length=100)),
+                ("schema_version", models.SmallIntegerField()),
+                ("data", models.JSONField()),
+                ("metadata", models.JSONField()),
+                ("occurred_at", models.DateTimeField()),
+                (
+                    "recorded_at",
+                    models.DateTimeField(
+                        db_default=models.Func(
+                            function="clock_timestamp", output_field=models.DateTimeField()
+                        )
+                    ),
+                ),
             ],
             options={
-                'default_permissions': ('view',),
-                'constraints': [models.UniqueConstraint(fields=('aggregate_id', 'version'), name='events_event_aggregate_version')],
+                "default_permissions": ("view",),
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("aggregate_id", "version"), name="events_event_aggregate_version"
+                    )
+                ],
             },
         ),
     ]

@@ -1,0 +1,125 @@
+"""What staff and clients read. Everything here follows from the log and may be thrown away and rebuilt.
+
+No foreign key points here, and none from here to the write side: a rebuild replaces whole tables.
+"""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from payments.domain.events import ApprovalReason, FailureReason, RejectionReason
+from payments.domain.methods import Method
+from payments.domain.payment import Status
+from payments.domain.risk import Band
+
+
+def _choices(*enums: type) -> list[tuple[str, str]]:
+    values = dict.fromkeys(str(member) for enum in enums for member in enum)
+    return [(value, value.replace("_", " ").capitalize()) for value in values]
+
+
+class PaymentSummary(models.Model):
+    """One payment as it stands after its event at `position`. The customer's name is joined on read."""
+
+    payment_id = models.UUIDField(primary_key=True, editable=False)
+    client_id = models.UUIDField()
+    customer_id = models.UUIDField()
+    reference = models.CharField(max_length=255, null=True)  # noqa: DJ001 - no reference is not an empty one
+    amount = models.BigIntegerField(help_text="In minor units of the currency.")
+    currency = models.CharField(max_length=3)
+    method = models.CharField(max_length=20, choices=_choices(Method))
+    status = models.CharField(max_length=20, choices=_choices(Status))
+    risk_score = models.SmallIntegerField(null=True, help_text="Empty: not assessed.")
+    risk_band = models.CharField(max_length=10, choices=_choices(Band), blank=True)
+    risk_reasons = ArrayField(models.CharField(max_length=50), default=list)
+    requires_review = models.BooleanField(help_text="A person had, or has, to decide.")
+    failure_reason = models.CharField(max_length=50, choices=_choices(FailureReason), blank=True)
+    reviewer = models.CharField(max_length=100, blank=True, help_text="The actor who decided.")
+    review_reason = models.CharField(
+        max_length=50, choices=_choices(ApprovalReason, RejectionReason), blank=True
+    )
+    review_note_id = models.UUIDField(null=True)
+    reviewed_at = models.DateTimeField(null=True)
+    initiated_at = models.DateTimeField()
+    flagged_at = models.DateTimeField(null=True)
+    processed_at = models.DateTimeField(null=True)
+    updated_at = models.DateTimeField()
+    version = models.IntegerField()
+    position = models.BigIntegerField()
+
+    class Meta:
+        default_permissions = ("view",)
+        permissions = (("review_payment", "Can approve and reject payments"),)
+        verbose_name = "payment"
+        ordering = ("-initiated_at", "-payment_id")
+        indexes = (
+            models.Index(fields=("-initiated_at", "-payment_id"), name="payment_by_time"),
+            models.Index(
+                fields=("client_id", "-initiated_at", "-payment_id"), name="payment_by_client"
+            ),
+            models.Index(
+                fields=("customer_id", "-initiated_at", "-payment_id"), name="payment_by_customer"
+            ),
+            models.Index(
+                fields=("status", "-initiated_at", "-payment_id"), name="payment_by_status"
+            ),
+            models.Index(
+                fields=("reference",),
+                name="payment_by_reference",
+                condition=models.Q(reference__isnull=False),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return str(self.payment_id)
+
+
+class DailyStatistics(models.Model):
+    """Sums of one client's payments in one currency on one UTC day.
+
+    Totals count on the day of initiation, outcomes on the day they happened, reviews on the day of flagging.
+    Counters are signed and unchecked: a batch may take one down before an earlier day's brings it up.
+    """
+
+    key = models.CharField(primary_key=True, max_length=60, editable=False)  # day, client, currency
+    day = models.DateField()
+    client_id = models.UUIDField()
+    currency = models.CharField(max_length=3)
+    total_count = models.BigIntegerField(default=0)
+    total_volume = models.BigIntegerField(default=0, help_text="In minor units of the currency.")
+    completed_count = models.BigIntegerField(default=0)
+    completed_volume = models.BigIntegerField(default=0)
+    failed_count = models.BigIntegerField(default=0)
+    failed_volume = models.BigIntegerField(default=0)
+    rejected_count = models.BigIntegerField(default=0)
+    rejected_volume = models.BigIntegerField(default=0)
+    review_count = models.BigIntegerField(default=0, help_text="Flagged for review on this day.")
+    open_reviews = models.BigIntegerField(default=0, help_text="Of those, still waiting.")
+
+    class Meta:
+        default_permissions = ("view",)
+        verbose_name = verbose_name_plural = "daily statistics"
+        ordering = ("-day", "currency", "client_id")
+        indexes = (
+            models.Index(fields=("-day", "currency", "client_id"), name="statistics_by_day"),
+            models.Index(fields=("client_id", "-day"), name="statistics_by_client"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.currency}"
+
+
+class Checkpoint(models.Model):
+    """How far a projection has read the log. Its row lock is what makes each batch count exactly once."""
+
+    name = models.CharField(primary_key=True, max_length=50)
+    version = models.IntegerField(help_text="Of the projection's code that filled the tables.")
+    position = models.BigIntegerField(default=0, help_text="Of the last event read.")
+    updated_at = models.DateTimeField(auto_now=True)
+    error = models.TextField(blank=True, help_text="Why the projection stands still, if it does.")
+
+    class Meta:
+        default_permissions = ("view",)
+        verbose_name = "projection"
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,70 @@
+"""DailyStatistics: counts and volumes per UTC day, client and currency. The day's time zone is part of `version`."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Final, NamedTuple, assert_never
+from uuid import UUID
+
+from payments.domain.events import (
+    PaymentApproved,
+    PaymentEvent,
+    PaymentFailed,
+    PaymentFlaggedForReview,
+    PaymentInitiated,
+    PaymentProcessed,
+    PaymentRejected,
+)
+from payments.events.horizon import Record
+from readmodels.models import DailyStatistics
+from readmodels.projections.forms import Counters
+
+
+class Key(NamedTuple):
+    key: str
+    day: date
+    client_id: UUID
+    currency: str
+
+
+Deltas = Mapping[Key, Mapping[str, int]]
+
+
+def delta(record: Record) -> Deltas:
+    event = record.event
+    volume = event.amount.minor
+    match event:
+        case PaymentInitiated():
+            return {_key(event, event.initiated_at): {"total_count": 1, "total_volume": volume}}
+        case PaymentProcessed():
+            return {_key(event, event.at): {"completed_count": 1, "completed_volume": volume}}
+        case PaymentFailed():
+            return {_key(event, event.at): {"failed_count": 1, "failed_volume": volume}}
+        case PaymentFlaggedForReview(at=flagged_at):
+            return {
+                _key(event, event.flagged_at or flagged_at): {"review_count": 1, "open_reviews": 1}
+            }
+        case PaymentApproved():
+            return {_flagged_key(event): {"open_reviews": -1}}
+        case PaymentRejected():
+            rejected = {"rejected_count": 1, "rejected_volume": volume}
+            flagged, today = _flagged_key(event), _key(event, event.at)
+            if flagged == today:
+                return {today: {**rejected, "open_reviews": -1}}
+            return {today: rejected, flagged: {"open_reviews": -1}}
+        case _:
+            assert_never(event)
+
+
+PROJECTION: Final = Counters(
+    name="daily_statistics", version=1, model=DailyStatistics, key=Key, delta=delta
+)
+
+
+def _flagged_key(event: PaymentApproved | PaymentRejected) -> Key:
+    return _key(event, event.flagged_at or event.initiated_at)
+
+
+def _key(event: PaymentEvent, at: datetime) -> Key:
+    day = at.astimezone(UTC).date()
+    currency = event.amount.currency
+    return Key(f"{day}:{event.client_id}:{currency}", day, event.client_id, currency)

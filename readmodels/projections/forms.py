@@ -1,0 +1,40 @@
+"""The two forms a projection can have."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.db.models import Model
+from msgspec import Struct
+
+from payments.events.horizon import Record
+
+
+class Rows(Struct, frozen=True, kw_only=True):
+    """One row per aggregate: `fold(row or None, record)` returns the row after the record, or None for no row.
+
+    `row` is a frozen struct whose fields are the model's columns, the aggregate's id first.
+    Give `version` the next number whenever `fold` would fill the table differently.
+    """
+
+    name: str
+    version: int
+    model: type[Model]
+    row: type[Struct]
+    fold: Callable[[Any, Record], Any]
+
+
+class Counters(Struct, frozen=True, kw_only=True):
+    """Sums: `delta(record)` returns what to add to which columns of which rows.
+
+    `key` is a named tuple whose fields are the columns that identify a row, the primary key first; all other
+    columns are counters.
+    """
+
+    name: str
+    version: int
+    model: type[Model]
+    key: type[tuple[Any, ...]]
+    delta: Callable[[Record], Mapping[Any, Mapping[str, int]]]
+
+
+Projection = Rows | Counters

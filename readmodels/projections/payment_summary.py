@@ -1,0 +1,112 @@
+"""PaymentSummary: one row per payment, as lists and searches show it."""
+
+from datetime import datetime
+from typing import Final, assert_never
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from payments.domain.events import (
+    PaymentApproved,
+    PaymentEvent,
+    PaymentFailed,
+    PaymentFlaggedForReview,
+    PaymentInitiated,
+    PaymentProcessed,
+    PaymentRejected,
+)
+from payments.domain.payment import Status
+from payments.domain.risk import RiskAssessment
+from payments.events.horizon import Record
+from readmodels.models import PaymentSummary
+from readmodels.projections.forms import Rows
+
+
+class Row(Struct, frozen=True, kw_only=True, gc=False):
+    payment_id: UUID
+    client_id: UUID
+    customer_id: UUID
+    reference: str | None = None
+    amount: int
+    currency: str
+    method: str
+    status: str = Status.INITIATED
+    risk_score: int | None = None
+    risk_band: str = ""
+    risk_reasons: list[str] = []  # noqa: RUF012 - msgspec copies it for each instance
+    requires_review: bool = False
+    failure_reason: str = ""
+    reviewer: str = ""
+    review_reason: str = ""
+    review_note_id: UUID | None = None
+    reviewed_at: datetime | None = None
+    initiated_at: datetime
+    flagged_at: datetime | None = None
+    processed_at: datetime | None = None
+    updated_at: datetime
+    version: int
+    position: int
+
+
+def fold(row: Row | None, record: Record) -> Row:
+    event = record.event
+    if row is None:
+        row = _begin(record, event)
+    row = replace(row, version=record.version, position=record.position, updated_at=event.at)
+    match event:
+        case PaymentInitiated(reference=reference):
+            return replace(row, reference=reference)
+        case PaymentProcessed(at=at, risk=risk):
+            return replace(_assessed(row, risk), status=Status.COMPLETED, processed_at=at)
+        case PaymentFailed(reason=reason):
+            return replace(row, status=Status.FAILED, failure_reason=reason)
+        case PaymentFlaggedForReview(flagged_at=flagged_at, risk=risk):
+            return replace(
+                _assessed(row, risk),
+                status=Status.PENDING_REVIEW,
+                requires_review=True,
+                flagged_at=flagged_at,
+            )
+        case PaymentApproved():
+            return _reviewed(row, event)
+        case PaymentRejected():
+            return replace(_reviewed(row, event), status=Status.REJECTED)
+        case _:
+            assert_never(event)
+
+
+PROJECTION: Final = Rows(
+    name="payment_summary", version=1, model=PaymentSummary, row=Row, fold=fold
+)
+
+
+def _begin(record: Record, event: PaymentEvent) -> Row:
+    return Row(
+        payment_id=record.aggregate_id,
+        client_id=event.client_id,
+        customer_id=event.customer_id,
+        amount=event.amount.minor,
+        currency=event.amount.currency,
+        method=event.method,
+        initiated_at=event.initiated_at,
+        updated_at=event.at,
+        version=record.version,
+        position=record.position,
+    )
+
+
+def _assessed(row: Row, risk: RiskAssessment | None) -> Row:
+    if risk is None:
+        return row
+    return replace(row, risk_score=risk.score, risk_band=risk.band, risk_reasons=list(risk.reasons))
+
+
+def _reviewed(row: Row, event: PaymentApproved | PaymentRejected) -> Row:
+    return replace(
+        row,
+        reviewer=event.reviewer,
+        review_reason=event.reason,
+        review_note_id=event.note.note_id if event.note else None,
+        reviewed_at=event.at,
+    )
