@@ -21,7 +21,7 @@ class Band(StrEnum):
 class RiskFeatures(Struct, frozen=True, kw_only=True):
     """What was known of the customer when the payment was scored, and how fresh that knowledge was."""
 
-    earlier_card_payments: int  # completed ones, counted no further than a small cap
+    paid_by_card_before: bool  # a completed card payment is known
     position: int  # the last log position that the features cover
     age_ms: int  # how long the oldest event that they miss has been waiting
 
@@ -139,7 +139,7 @@ def assess(
 def _holds(predicate: Predicate, features: RiskFeatures, amount: Money, method: Method) -> bool:
     match predicate:
         case FirstCardPayment():
-            return method in CARDS and features.earlier_card_payments == 0
+            return method in CARDS and not features.paid_by_card_before
         case AmountOver(limits=limits):
             return limits.exceeded_by(amount)
         case FeaturesOlderThan(ms=ms):
