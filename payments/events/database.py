@@ -25,3 +25,13 @@ def cursor() -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
         psycopg.Cursor(cast("psycopg.Connection[tuple[Any, ...]]", connection.connection)) as cur,
     ):
         yield cur
+
+
+@contextmanager
+def separate_connection() -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """Another connection to the same database, for a COPY out while Django's own takes a COPY in."""
+    parameters = connection.get_connection_params()
+    for django_only in ("cursor_factory", "context"):
+        parameters.pop(django_only, None)
+    with psycopg.connect(**parameters, autocommit=True) as separate:
+        yield separate

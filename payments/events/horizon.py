@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, ValidationError
 
 from payments.domain.events import AnyPaymentEvent
 from payments.events import codec
@@ -27,6 +27,14 @@ class Record(Struct, frozen=True, gc=False):
     aggregate_id: UUID
     version: int
     event: AnyPaymentEvent
+
+
+class UnreadableEvent(Exception):
+    """The code cannot read an event of the log: it is older than the event, or the event is damaged."""
+
+    def __init__(self, position: int, aggregate_id: UUID, cause: Exception) -> None:
+        super().__init__(f"The event at position {position} (stream {aggregate_id}): {cause}")
+        self.position = position
 
 
 class Holder(Struct, frozen=True):
@@ -106,13 +114,26 @@ def safe_position(*, patience: float = 1.0) -> int:
 
 
 def read(*, after: int, upto: int, limit: int) -> list[Record]:
-    """Return at most `limit` events with after < position <= upto, in order. Raises UnknownEventType."""
+    """Return at most `limit` events with after < position <= upto, in order. Raises UnreadableEvent."""
     with cursor() as cur:
         rows = cur.execute(_READ, {"after": after, "upto": upto, "limit": limit}, prepare=True)
-        return [
-            Record(position, aggregate_id, version, codec.decode(event_type, schema_version, data))
-            for position, aggregate_id, version, event_type, schema_version, data in rows
-        ]
+        return [record(*row) for row in rows]
+
+
+def record(
+    position: int,
+    aggregate_id: UUID,
+    version: int,
+    event_type: str,
+    schema_version: int,
+    data: str,
+) -> Record:
+    """Decode a row of the log. Raises UnreadableEvent."""
+    try:
+        event = codec.decode(event_type, schema_version, data)
+    except (codec.UnknownEventType, ValidationError) as error:
+        raise UnreadableEvent(position, aggregate_id, error) from error
+    return Record(position, aggregate_id, version, event)
 
 
 def _writers() -> dict[str, Holder]:

@@ -1,0 +1,37 @@
+"""The progress bar of every command that takes more than a second: done, total, rate of arrival."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+
+@contextmanager
+def progress_bar(description: str, *, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a bar with an ETA on standard error; yields what to call with the number done so far.
+
+    `total` None shows that something is going on without an end in sight. Where standard error is no
+    terminal, only the last state is printed.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(description, total=total)
+        yield lambda done: progress.update(task, completed=done)
+        if total is not None and not progress.finished:
+            done = progress.tasks[0].completed
+            progress.update(task, total=done, completed=done)

@@ -1,0 +1,63 @@
+"""How far each projection is behind the log, in events and in seconds."""
+
+from typing import Final
+
+from django.db import transaction
+from msgspec import Struct
+
+from payments.events.database import cursor
+from readmodels.projections import PROJECTIONS
+
+# Counting stops here: whoever is this far behind needs no exact number.
+COUNTED_TO: Final = 100_000
+
+# Rows are counted, not positions: rolled-back appends leave gaps.
+_LAG: Final = """
+SELECT checkpoint.version, checkpoint.position, checkpoint.error,
+       (SELECT count(*) FROM (SELECT FROM events_event WHERE position > covered.position
+                               ORDER BY position LIMIT %(counted_to)s) AS missing),
+       coalesce((SELECT extract(epoch FROM clock_timestamp() - recorded_at)::float8
+                   FROM events_event WHERE position > covered.position ORDER BY position LIMIT 1), 0)
+  FROM (SELECT %(name)s::text AS name) AS asked
+  LEFT JOIN readmodels_checkpoint AS checkpoint USING (name)
+ CROSS JOIN LATERAL (SELECT coalesce(checkpoint.position, 0) AS position) AS covered
+"""
+
+
+class Lag(Struct, frozen=True, kw_only=True):
+    """Where a projection stands. `table_version` is None before its first batch."""
+
+    name: str
+    code_version: int
+    table_version: int | None
+    position: int
+    events: int  # counted up to COUNTED_TO
+    seconds: float  # how long the oldest missing event has been waiting
+    error: str  # why it stands still; empty if it does not
+
+    @property
+    def needs_rebuild(self) -> bool:
+        return self.table_version not in {None, self.code_version}
+
+
+def measure() -> list[Lag]:
+    """Return the lag of every projection, one query each."""
+    with transaction.atomic(), cursor() as cur:
+        lags = []
+        for projection in PROJECTIONS.values():
+            parameters = {"name": projection.name, "counted_to": COUNTED_TO}
+            row = cur.execute(_LAG, parameters, prepare=True).fetchone()
+            assert row is not None, "a left join of one row returns one"  # noqa: S101
+            version, position, error, events, seconds = row
+            lags.append(
+                Lag(
+                    name=projection.name,
+                    code_version=projection.version,
+                    table_version=version,
+                    position=position or 0,
+                    events=events,
+                    seconds=max(seconds, 0.0),
+                    error=error or "",
+                )
+            )
+    return lags

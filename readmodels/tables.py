@@ -1,0 +1,130 @@
+"""The statements that move folded rows and summed counters between memory and a projection's table.
+
+Rows travel as one JSON document, which PostgreSQL turns into the table's own row type: one parameter
+whatever the columns are, arrays included. A rebuild writes whole tables by COPY.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any, Final, LiteralString
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import astuple
+from psycopg import sql
+
+from payments.events.database import cursor
+from readmodels.projections.forms import Counters, Projection, Rows
+
+_encoder: Final = msgspec.json.Encoder()
+
+_SELECT: Final[LiteralString] = "SELECT {columns} FROM {table} WHERE {key} = ANY(%s)"
+
+_INSERT: Final[LiteralString] = """
+INSERT INTO {table} AS old ({columns})
+SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s::json)
+ON CONFLICT ({key}) DO UPDATE SET {changes}
+"""
+
+
+def columns(projection: Projection) -> tuple[str, ...]:
+    """The table's columns that the projection fills, the primary key first."""
+    if isinstance(projection, Rows):
+        return projection.row.__struct_fields__
+    return (*_key_columns(projection), *_counter_columns(projection))
+
+
+def load_rows(projection: Rows, keys: Iterable[UUID]) -> dict[UUID, Struct]:
+    """Return the rows that exist, by key."""
+    names = columns(projection)
+    with cursor() as cur:
+        found = cur.execute(_select(projection), (list(keys),), prepare=True)
+        return {
+            values[0]: projection.row(**dict(zip(names, values, strict=True))) for values in found
+        }
+
+
+def save_rows(projection: Rows, rows: Iterable[Struct]) -> None:
+    """Insert the rows or put them in the place of older ones, in one statement."""
+    _save(projection, list(rows))
+
+
+def copy_rows(projection: Rows, rows: Iterable[Struct]) -> None:
+    """Insert rows that are all new: what a rebuild writes, several times as fast as `save_rows`."""
+    with cursor() as cur, cur.copy(_copy(projection)) as copy:
+        for row in rows:
+            copy.write_row(astuple(row))
+
+
+def delete_all(projection: Projection) -> None:
+    """Empty the table within the transaction. Unlike TRUNCATE it leaves readers the old rows until commit."""
+    with cursor() as cur:
+        cur.execute(_compose("DELETE FROM {table}", projection))
+
+
+def add_up(sums: dict[Any, dict[str, int]], deltas: Mapping[Any, Mapping[str, int]]) -> None:
+    """Add one event's amounts to `sums`."""
+    for key, amounts in deltas.items():
+        row = sums.setdefault(key, {})
+        for column, amount in amounts.items():
+            row[column] = row.get(column, 0) + amount
+
+
+def add_counters(projection: Counters, sums: Mapping[Any, Mapping[str, int]]) -> None:
+    """Add the sums to their rows, which begin at zero, in one statement."""
+    _save(projection, [counter_row(projection, key, amounts) for key, amounts in sums.items()])
+
+
+def counter_row(projection: Counters, key: Any, amounts: Mapping[str, int]) -> dict[str, Any]:
+    """Return a whole row, in the order of `columns`, with zeros where nothing was counted."""
+    return {**key._asdict(), **dict.fromkeys(_counter_columns(projection), 0), **amounts}
+
+
+def _save(projection: Projection, rows: list[Any]) -> None:
+    with cursor() as cur:
+        cur.execute(_upsert(projection), (_encoder.encode(rows).decode(),), prepare=True)
+
+
+@cache
+def _copy(projection: Rows) -> sql.Composed:
+    return _compose("COPY {table} ({columns}) FROM STDIN", projection)
+
+
+@cache
+def _select(projection: Rows) -> sql.Composed:
+    return _compose(_SELECT, projection)
+
+
+@cache
+def _upsert(projection: Projection) -> sql.Composed:
+    key, *others = columns(projection)
+    if isinstance(projection, Counters):
+        others = list(_counter_columns(projection))
+        change = sql.SQL("{0} = old.{0} + EXCLUDED.{0}")
+    else:
+        change = sql.SQL("{0} = EXCLUDED.{0}")
+    changes = sql.SQL(", ").join(change.format(sql.Identifier(name)) for name in others)
+    return _compose(_INSERT, projection, changes=changes)
+
+
+def _compose(
+    statement: LiteralString, projection: Projection, **parts: sql.Composable
+) -> sql.Composed:
+    names = [sql.Identifier(name) for name in columns(projection)]
+    table = sql.Identifier(projection.model._meta.db_table)
+    return sql.SQL(statement).format(
+        table=table, columns=sql.SQL(", ").join(names), key=names[0], **parts
+    )
+
+
+def _key_columns(projection: Counters) -> tuple[str, ...]:
+    fields: tuple[str, ...] = projection.key._fields  # type: ignore[attr-defined]
+    return fields
+
+
+@cache
+def _counter_columns(projection: Counters) -> tuple[str, ...]:
+    keys = _key_columns(projection)
+    names = (field.column for field in projection.model._meta.concrete_fields)
+    return tuple(name for name in names if name not in keys)

@@ -1,0 +1,49 @@
+"""The Celery tasks that project events into the read models. They may be lost, late or doubled: nothing breaks."""
+
+import logging
+import time
+from typing import Final
+
+from celery import shared_task
+
+from payments.events.horizon import HorizonHeld
+from readmodels import runner, waking
+from readmodels.projections import PROJECTIONS
+
+logger = logging.getLogger(__name__)
+
+# A task ends well before the broker would take it for lost and deliver it again.
+_LONGEST_RUN_SECONDS: Final = 30.0
+
+
+@shared_task(name="readmodels.project")
+def project(name: str) -> None:
+    """Catch projection `name` up with the log, unless another worker is at it."""
+    deadline = time.monotonic() + _LONGEST_RUN_SECONDS
+    while True:
+        try:
+            batch = runner.run_batch(PROJECTIONS[name], on_lock=lambda: waking.clear(name))
+        except HorizonHeld as held:
+            logger.warning("%s waits: %s", name, held)
+            waking.wake(name, countdown=1)
+            return
+        if batch is None or not (batch.full or waking.is_woken(name)):
+            return
+        if time.monotonic() > deadline:
+            waking.wake(name)
+            return
+
+
+@shared_task(name="readmodels.project_all")
+def project_all() -> None:
+    """The safety net, run by beat every few seconds: it does not depend on anybody's wake-up."""
+    for projection in PROJECTIONS.values():
+        try:
+            runner.catch_up(projection)
+        except HorizonHeld as held:
+            logger.warning("%s waits: %s", projection.name, held)
+        except runner.RebuildNeeded as error:
+            logger.error("%s", error)  # noqa: TRY400 - the sentence says all, and comes every few seconds
+        except Exception:
+            # One projection that stands still must not stop the others; its checkpoint tells why.
+            logger.exception("%s stands still.", projection.name)

@@ -1,0 +1,119 @@
+"""Tell the workers that the log has grown: coalesced, from a thread of its own, never in a command's way.
+
+The writer sets a key per projection that lives for a few seconds and publishes a task only if the key was
+not there. The task deletes the key while it holds the checkpoint, before it reads: a writer that then finds
+the key still set knows that its events will be read. A task that finds the checkpoint locked leaves the key
+alone, and whoever holds the lock looks for it after unlocking. Whatever gets lost, beat makes up for.
+"""
+
+import logging
+import os
+import queue
+import threading
+import time
+from functools import cache
+from typing import Final
+
+import redis
+from celery import current_app
+from django.conf import settings
+from kombu.exceptions import OperationalError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from readmodels.projections import PROJECTIONS
+
+logger = logging.getLogger(__name__)
+
+# How long a lost task can keep others from being published.
+KEY_MS: Final = 5_000
+# How long the broker is left alone after it failed: a frozen one costs a timeout each time.
+_BREAK_SECONDS: Final = 5.0
+_TIMEOUT_SECONDS: Final = 0.2
+_BROKER_ERRORS: Final = (redis.RedisError, OperationalError)
+
+
+def wake_all() -> None:
+    """Have every projection's task published soon. Returns at once, whatever state the broker is in."""
+    _announcer().announce()
+
+
+def wake(name: str, *, countdown: float | None = None) -> None:
+    """Publish the task of projection `name` unless one is on its way. Raises RedisError or kombu's OperationalError."""
+    if _client().set(_key(name), 1, nx=True, px=KEY_MS):
+        current_app.send_task("readmodels.project", args=(name,), countdown=countdown, retry=False)
+
+
+def clear(name: str) -> None:
+    """Take note of all wake-ups so far. Call it while holding the checkpoint."""
+    try:
+        _client().delete(_key(name))
+    except redis.RedisError:
+        # The key expires by itself and beat does not look at it.
+        logger.warning("The wake key of %s was not cleared.", name, exc_info=True)
+
+
+def is_woken(name: str) -> bool:
+    """Whether somebody appended since `clear`."""
+    try:
+        return bool(_client().exists(_key(name)))
+    except redis.RedisError:
+        logger.warning("The wake key of %s was not read, beat will look.", name, exc_info=True)
+        return False
+
+
+class Announcer:
+    """A daemon thread with a slot for one announcement: one that is waiting stands for all that follow."""
+
+    def __init__(self) -> None:
+        self._slot: queue.Queue[None] = queue.Queue(maxsize=1)
+        self._thread = threading.Thread(target=self._run, name="waking", daemon=True)
+        self._thread.start()
+
+    def announce(self) -> None:
+        try:
+            self._slot.put_nowait(None)
+        except queue.Full:
+            return  # the one that waits is published after this call, so it covers what was appended
+
+    def _run(self) -> None:
+        while True:
+            self._slot.get()
+            try:
+                for name in PROJECTIONS:
+                    wake(name)
+            except _BROKER_ERRORS as error:
+                logger.warning("The broker does not answer, beat will project: %s", error)
+                time.sleep(_BREAK_SECONDS)
+            except Exception:
+                # Whatever it is, the thread must live on: it is the only one that wakes anybody.
+                logger.exception("The projections could not be woken.")
+
+
+_announcers: dict[int, Announcer] = {}
+_lock = threading.Lock()
+
+
+def _announcer() -> Announcer:
+    # Threads do not survive a fork, hence one for each process id.
+    announcer = _announcers.get(os.getpid())
+    if announcer is None:
+        with _lock:
+            announcer = _announcers.get(os.getpid())
+            if announcer is None:
+                announcer = _announcers[os.getpid()] = Announcer()
+    return announcer
+
+
+@cache
+def _client() -> redis.Redis:
+    return redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=_TIMEOUT_SECONDS,
+        socket_connect_timeout=_TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def _key(name: str) -> str:
+    return f"wake:{name}"
