@@ -1,4 +1,4 @@
-"""Who does things, as the log knows them: ids without names, so that nobody's name is ever immutable."""
+"""Who does things, as the log knows them: ids, so that no name is ever immutable."""
 
 from uuid import UUID
 

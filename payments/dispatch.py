@@ -20,7 +20,7 @@ _NOTHING: Final = store.Stream((), ())
 
 
 class Outcome(Struct, frozen=True):
-    """The payment as the command left it, where the log was then, and whether the command had run before."""
+    """The payment as the command left it, the log's position then, and whether it ran before."""
 
     payment: Payment
     position: int
@@ -30,8 +30,8 @@ class Outcome(Struct, frozen=True):
 class Request(Struct, frozen=True, kw_only=True):
     """Who asks and under which names: what the log keeps of a command beside its events.
 
-    `key` is the caller's idempotency key, `correlation_id` what binds all that follows from one request,
-    `causation_id` the message that led directly to this one.
+    `key` is the caller's idempotency key, `correlation_id` what binds all that follows from one
+    request, `causation_id` the message that led directly to this one.
     """
 
     actor: str
@@ -50,14 +50,16 @@ def dispatch(
 ) -> Outcome:
     """Carry out `command`, or tell what it did if it ran before.
 
-    `expected_version` pins the version that the caller looked at. `note` is the text of the command's note, for
-    recognising a repetition; `alongside` stores rows that must exist if and only if the events do. A stale
-    version is decided again on the fresh state, unless it was pinned or the caller owns a transaction.
+    `expected_version` pins the version that the caller looked at. `note` is the text of the
+    command's note, for recognising a repetition; `alongside` stores rows that must exist if and
+    only if the events do. A stale version is decided again on the fresh state, unless it was pinned
+    or the caller owns a transaction.
 
     Raises PaymentError, KeyReused, AlreadyClaimed, StaleVersion.
     """
     metadata = _metadata(command, request, note)
-    # Nobody can have seen a new payment, so its stream is taken to be empty and the append is the proof.
+    # Nobody can have seen a new payment, so its stream is taken to be empty and the append is the
+    # proof.
     stream = _NOTHING if isinstance(command, ProcessPayment) else None
     attempt = 1
     while True:
@@ -81,10 +83,12 @@ def dispatch(
 
 
 def dispatch_new(commands: Sequence[tuple[ProcessPayment, Request]]) -> int:
-    """Carry out commands for payments that should all be new, in one statement; return how many were.
+    """Carry out commands for payments that should all be new; return how many were.
 
-    Where that cannot be (one of them exists, or claims a reference) they are dispatched one by one, and the
-    existing ones replay. Raises PaymentError, KeyReused, AlreadyClaimed.
+    They are one statement.
+
+    Where that cannot be (one of them exists, or claims a reference) they are dispatched one by one,
+    and the existing ones replay. Raises PaymentError, KeyReused, AlreadyClaimed.
     """
     if not commands:
         return 0
@@ -158,8 +162,8 @@ def _metadata(command: PaymentCommand, request: Request, note: str | None) -> Me
 
 
 def _announce(position: int) -> None:
-    # At once in autocommit, after commit inside a transaction; robust, because the events are stored whatever
-    # the listeners do.
+    # At once in autocommit, after commit inside a transaction; robust, because the events are
+    # stored whatever the listeners do.
     transaction.on_commit(
         lambda: signals.appended.send_robust(None, position=position), robust=True
     )

@@ -1,4 +1,4 @@
-"""What the risk rules need to know of a customer, from whoever knows it: the read side, told by the settings."""
+"""What the risk rules need to know of a customer, from whoever the settings say knows it."""
 
 from functools import cache
 from typing import Protocol, cast

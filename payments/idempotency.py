@@ -1,4 +1,4 @@
-"""Recognising a repeated command: the log itself remembers, in the metadata of what the first run appended."""
+"""Recognising a repeated command: the log remembers it, in the metadata of what it did."""
 
 from collections.abc import Mapping
 from typing import Final, assert_never
@@ -27,7 +27,10 @@ def payment_id(client_id: UUID, key: str) -> UUID:
 
 
 def command_key(command: PaymentCommand, *, actor: str, key: str) -> str:
-    """What the log stores of a key. One key on two commands, or by two people, never meets itself."""
+    """What the log stores of a key.
+
+    One key on two commands, or by two people, never meets itself.
+    """
     return keyed_digest("idempotency", actor, command.name, key)[:_KEY_BYTES].hex()
 
 

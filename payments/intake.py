@@ -22,7 +22,9 @@ def submit(
     key: str,
     request: Request,
 ) -> Outcome:
-    """Process a payment in two round trips, three on a customer's first. `key` is the idempotency key.
+    """Process a payment in two round trips, three on a customer's first.
+
+    `key` is the idempotency key.
 
     All arguments are checked already. Raises KeyReused, AlreadyClaimed.
     """

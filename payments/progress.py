@@ -18,8 +18,8 @@ from rich.progress import (
 def progress_bar(description: str, *, total: int | None) -> Iterator[Callable[[int], None]]:
     """Show a bar with an ETA on standard error; yields what to call with the number done so far.
 
-    `total` None shows that something is going on without an end in sight. Where standard error is no
-    terminal, only the last state is printed.
+    `total` None shows that something is going on without an end in sight. Where standard error is
+    no terminal, only the last state is printed.
     """
     columns = (
         TextColumn("{task.description}"),

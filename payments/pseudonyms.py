@@ -1,7 +1,8 @@
 """Keyed hashes that stand, in the log, for what the log must not hold.
 
-The key is `settings.PSEUDONYM_KEY`. With another key every customer becomes somebody else and no repeated
-request is recognised, so it is set once and never rotated; KEY_ID is stored beside what depends on it.
+The key is `settings.PSEUDONYM_KEY`. With another key every customer becomes somebody else and no
+repeated request is recognised, so it is set once and never rotated; KEY_ID is stored beside what
+depends on it.
 """
 
 import hmac
@@ -16,13 +17,16 @@ _SEPARATOR: Final = "\x1f"  # cannot occur in the parts: text is checked to be p
 
 
 def keyed_digest(purpose: str, *parts: str) -> bytes:
-    """HMAC-SHA256 (RFC 2104) of the parts. `purpose` keeps digests of different kinds from ever meeting."""
+    """HMAC-SHA256 (RFC 2104) of the parts.
+
+    `purpose` keeps digests of different kinds from ever meeting.
+    """
     message = _SEPARATOR.join((purpose, *parts)).encode()
     return hmac.digest(settings.PSEUDONYM_KEY.encode(), message, "sha256")
 
 
 def customer_id(client_id: UUID, reference: str) -> UUID:
-    """The id of the customer that `client_id` calls `reference`: a version 8 UUID (RFC 9562) of a digest."""
+    """The id of the customer that a client calls `reference`: a version 8 UUID (RFC 9562)."""
     octets = bytearray(keyed_digest("customer", str(client_id), reference)[:16])
     octets[6] = 0x80 | (octets[6] & 0x0F)
     octets[8] = 0x80 | (octets[8] & 0x3F)

@@ -10,7 +10,8 @@ from payments.events.database import cursor
 from payments.features import KnownCustomer
 from readmodels.projections.payment_summary import PROJECTION
 
-# The age is how long the oldest event that the summaries miss has been waiting, 0 if they miss none.
+# The age is how long the oldest event that the summaries miss has been waiting, 0 if they miss
+# none.
 _FEATURES: Final = """
 SELECT EXISTS (SELECT FROM customers_customer WHERE id = %(customer_id)s),
        EXISTS (SELECT FROM readmodels_paymentsummary
@@ -18,7 +19,8 @@ SELECT EXISTS (SELECT FROM customers_customer WHERE id = %(customer_id)s),
                   AND method = ANY(%(cards)s)),
        covered.position,
        coalesce((SELECT (extract(epoch FROM clock_timestamp() - recorded_at) * 1000)::bigint
-                   FROM events_event WHERE position > covered.position ORDER BY position LIMIT 1), 0)
+                   FROM events_event WHERE position > covered.position ORDER BY position LIMIT 1),
+                   0)
   FROM (SELECT coalesce(max(position), 0) AS position
           FROM readmodels_checkpoint WHERE name = %(projection)s) AS covered
 """

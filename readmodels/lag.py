@@ -17,7 +17,8 @@ SELECT checkpoint.version, checkpoint.position, checkpoint.error,
        (SELECT count(*) FROM (SELECT FROM events_event WHERE position > covered.position
                                ORDER BY position LIMIT %(counted_to)s) AS missing),
        coalesce((SELECT extract(epoch FROM clock_timestamp() - recorded_at)::float8
-                   FROM events_event WHERE position > covered.position ORDER BY position LIMIT 1), 0)
+                   FROM events_event WHERE position > covered.position ORDER BY position LIMIT 1),
+                   0)
   FROM (SELECT %(name)s::text AS name) AS asked
   LEFT JOIN readmodels_checkpoint AS checkpoint USING (name)
  CROSS JOIN LATERAL (SELECT coalesce(checkpoint.position, 0) AS position) AS covered

@@ -1,4 +1,6 @@
-"""What staff and clients read. Everything here follows from the log and may be thrown away and rebuilt.
+"""What staff and clients read.
+
+Everything here follows from the log and may be thrown away and rebuilt.
 
 No foreign key points here, and none from here to the write side: a rebuild replaces whole tables.
 """
@@ -18,12 +20,15 @@ def _choices(*enums: type) -> list[tuple[str, str]]:
 
 
 class PaymentSummary(models.Model):
-    """One payment as it stands after its event at `position`. The customer's name is joined on read."""
+    """One payment as it stands after its event at `position`.
+
+    The customer's name is joined on read.
+    """
 
     payment_id = models.UUIDField(primary_key=True, editable=False)
     client_id = models.UUIDField()
     customer_id = models.UUIDField()
-    reference = models.CharField(max_length=255, null=True)  # noqa: DJ001 - no reference is not an empty one
+    reference = models.CharField(max_length=255, null=True)  # noqa: DJ001 - none is not empty
     amount = models.BigIntegerField(help_text="In minor units of the currency.")
     currency = models.CharField(max_length=3)
     method = models.CharField(max_length=20, choices=_choices(Method))
@@ -76,8 +81,9 @@ class PaymentSummary(models.Model):
 class DailyStatistics(models.Model):
     """Sums of one client's payments in one currency on one UTC day.
 
-    Totals count on the day of initiation, outcomes on the day they happened, reviews on the day of flagging.
-    Counters are signed and unchecked: a batch may take one down before an earlier day's brings it up.
+    Totals count on the day of initiation, outcomes on the day they happened, reviews on the day of
+    flagging. Counters are signed and unchecked: a batch may take one down before an earlier day's
+    brings it up.
     """
 
     key = models.CharField(primary_key=True, max_length=60, editable=False)  # day, client, currency
@@ -109,7 +115,10 @@ class DailyStatistics(models.Model):
 
 
 class Checkpoint(models.Model):
-    """How far a projection has read the log. Its row lock is what makes each batch count exactly once."""
+    """How far a projection has read the log.
+
+    Its row lock is what makes each batch count exactly once.
+    """
 
     name = models.CharField(primary_key=True, max_length=50)
     version = models.IntegerField(help_text="Of the projection's code that filled the tables.")

@@ -1,7 +1,7 @@
-"""Rebuild read models from the log: one pass in the order of the streams, folded in constant memory.
+"""Rebuild read models from the log: one pass, stream by stream, in constant memory.
 
-The tables are refilled in one transaction that holds the checkpoints: readers see the old rows until the new
-ones are complete, and catching up goes on from where the rebuild ended.
+The tables are refilled in one transaction that holds the checkpoints: readers see the old rows
+until the new ones are complete, and catching up goes on from where the rebuild ended.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,8 +37,9 @@ def rebuild(
 ) -> int:
     """Refill the projections' tables from the log; return the number of events read.
 
-    Waits for batches that are under way; later ones wait for the rebuild. `progress` gets the number of
-    events read so far. Raises HorizonHeld, UnreadableEvent, and whatever a projection raises.
+    Waits for batches that are under way; later ones wait for the rebuild. `progress` gets the
+    number of events read so far. Raises HorizonHeld, UnreadableEvent, and whatever a projection
+    raises.
     """
     events = last = 0
     with transaction.atomic():
@@ -90,7 +91,7 @@ class _RowSink:
 
 
 class _CounterSink:
-    """Adds everything up in memory: as many rows as the table will have, however many events there are."""
+    """Adds up in memory: as much as the table will have, however many events there are."""
 
     def __init__(self, projection: Counters) -> None:
         self._projection = projection

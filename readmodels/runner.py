@@ -1,7 +1,7 @@
 """Carry the log into the read models, each event exactly once, whatever dies in between.
 
-A batch is one short transaction: lock the checkpoint, read the log up to its safe horizon, apply, move the
-checkpoint, commit. Either all of it happened or nothing did.
+A batch is one short transaction: lock the checkpoint, read the log up to its safe horizon, apply,
+move the checkpoint, commit. Either all of it happened or nothing did.
 """
 
 import logging
@@ -30,15 +30,17 @@ _LOCK: Final = """
 SELECT position, version, error FROM readmodels_checkpoint WHERE name = %s FOR UPDATE SKIP LOCKED
 """
 _MOVE: Final = """
-UPDATE readmodels_checkpoint SET position = %s, error = '', updated_at = clock_timestamp() WHERE name = %s
+UPDATE readmodels_checkpoint SET position = %s, error = '', updated_at = clock_timestamp() WHERE
+name = %s
 """
 _STOP: Final = """
-UPDATE readmodels_checkpoint SET error = %s, updated_at = clock_timestamp() WHERE name = %s AND error <> %s
+UPDATE readmodels_checkpoint SET error = %s, updated_at = clock_timestamp() WHERE name = %s AND
+error <> %s
 """
 
 
 class RebuildNeeded(Exception):
-    """The projection's code is newer than its table: events applied by both would mix two meanings."""
+    """The code is newer than the table: rows filled by both would mix two meanings."""
 
     def __init__(self, projection: Projection, version: int) -> None:
         super().__init__(
@@ -59,9 +61,9 @@ def run_batch(
 ) -> Batch | None:
     """Apply the next events, at most `limit`. Return None if another worker has the checkpoint.
 
-    `on_lock` is called while the checkpoint is locked and before the log is read. An error of the projection
-    itself is written to its checkpoint, where status pages show it, and raised.
-    Raises HorizonHeld, and OperationalError when the database is away.
+    `on_lock` is called while the checkpoint is locked and before the log is read. An error of the
+    projection itself is written to its checkpoint, where status pages show it, and raised. Raises
+    HorizonHeld, and OperationalError when the database is away.
     """
     try:
         with transaction.atomic():
@@ -79,7 +81,7 @@ def run_batch(
 
 
 def catch_up(projection: Projection) -> int:
-    """Run batches until nothing is left or another worker takes over; return how many events were applied."""
+    """Run batches until nothing is left or another worker takes over; return the events applied."""
     applied = 0
     while (batch := run_batch(projection)) is not None:
         applied += batch.events
@@ -89,7 +91,7 @@ def catch_up(projection: Projection) -> int:
 
 
 def apply(projection: Projection, records: Sequence[Record]) -> None:
-    """Fold or count `records` (in the order of the log) into the table, in at most two statements."""
+    """Fold or count `records`, in the order of the log, in at most two statements."""
     match projection:
         case Rows():
             _fold_rows(projection, records)
@@ -109,7 +111,8 @@ def _apply_next(
     if records:
         apply(projection, records)
     if records or error:
-        # The last event read, never the horizon: after a crash a sequence can give a position again.
+        # The last event read, never the horizon: after a crash a sequence can give a position
+        # again.
         _execute(_MOVE, (records[-1].position if records else position, projection.name))
     return Batch(len(records), full=len(records) == limit)
 

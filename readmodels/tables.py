@@ -1,7 +1,7 @@
 """The statements that move folded rows and summed counters between memory and a projection's table.
 
-Rows travel as one JSON document, which PostgreSQL turns into the table's own row type: one parameter
-whatever the columns are, arrays included. A rebuild writes whole tables by COPY.
+Rows travel as one JSON document, which PostgreSQL turns into the table's own row type: one
+parameter whatever the columns are, arrays included. A rebuild writes whole tables by COPY.
 """
 
 from collections.abc import Iterable, Mapping
@@ -58,7 +58,10 @@ def copy_rows(projection: Rows, rows: Iterable[Struct]) -> None:
 
 
 def delete_all(projection: Projection) -> None:
-    """Empty the table within the transaction. Unlike TRUNCATE it leaves readers the old rows until commit."""
+    """Empty the table within the transaction.
+
+    Unlike TRUNCATE it leaves readers the old rows until commit.
+    """
     with cursor() as cur:
         cur.execute(_compose("DELETE FROM {table}", projection))
 

@@ -1,4 +1,7 @@
-"""The Celery tasks that project events into the read models. They may be lost, late or doubled: nothing breaks."""
+"""The Celery tasks that project events into the read models.
+
+They may be lost, late or doubled: nothing breaks.
+"""
 
 import logging
 import time
@@ -43,7 +46,7 @@ def project_all() -> None:
         except HorizonHeld as held:
             logger.warning("%s waits: %s", projection.name, held)
         except runner.RebuildNeeded as error:
-            logger.error("%s", error)  # noqa: TRY400 - the sentence says all, and comes every few seconds
+            logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
         except Exception:
             # One projection that stands still must not stop the others; its checkpoint tells why.
             logger.exception("%s stands still.", projection.name)

@@ -1,9 +1,10 @@
-"""Tell the workers that the log has grown: coalesced, from a thread of its own, never in a command's way.
+"""Tell the workers that the log has grown: coalesced, and never in a command's way.
 
-The writer sets a key per projection that lives for a few seconds and publishes a task only if the key was
-not there. The task deletes the key while it holds the checkpoint, before it reads: a writer that then finds
-the key still set knows that its events will be read. A task that finds the checkpoint locked leaves the key
-alone, and whoever holds the lock looks for it after unlocking. Whatever gets lost, beat makes up for.
+The writer sets a key per projection that lives for a few seconds and publishes a task only if the
+key was not there. The task deletes the key while it holds the checkpoint, before it reads: a writer
+that then finds the key still set knows that its events will be read. A task that finds the
+checkpoint locked leaves the key alone, and whoever holds the lock looks for it after unlocking.
+Whatever gets lost, beat makes up for.
 """
 
 import logging
@@ -34,12 +35,18 @@ _BROKER_ERRORS: Final = (redis.RedisError, OperationalError)
 
 
 def wake_all() -> None:
-    """Have every projection's task published soon. Returns at once, whatever state the broker is in."""
+    """Have every projection's task published soon.
+
+    Returns at once, whatever state the broker is in.
+    """
     _announcer().announce()
 
 
 def wake(name: str, *, countdown: float | None = None) -> None:
-    """Publish the task of projection `name` unless one is on its way. Raises RedisError or kombu's OperationalError."""
+    """Publish the task of projection `name` unless one is on its way.
+
+    Raises RedisError or kombu's OperationalError.
+    """
     if _client().set(_key(name), 1, nx=True, px=KEY_MS):
         current_app.send_task("readmodels.project", args=(name,), countdown=countdown, retry=False)
 
@@ -63,7 +70,7 @@ def is_woken(name: str) -> bool:
 
 
 class Announcer:
-    """A daemon thread with a slot for one announcement: one that is waiting stands for all that follow."""
+    """A daemon thread with a slot for one announcement, which stands for all that follow."""
 
     def __init__(self) -> None:
         self._slot: queue.Queue[None] = queue.Queue(maxsize=1)
@@ -74,7 +81,7 @@ class Announcer:
         try:
             self._slot.put_nowait(None)
         except queue.Full:
-            return  # the one that waits is published after this call, so it covers what was appended
+            return  # the one that waits comes after this call, so it covers what was appended
 
     def _run(self) -> None:
         while True:

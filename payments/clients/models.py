@@ -30,7 +30,10 @@ class Scope(models.TextChoices):
 
 
 class ApiKey(models.Model):
-    """A key's digest and what it may do. The key itself is shown once, when it is made, and never stored."""
+    """A key's digest and what it may do.
+
+    The key itself is shown once, when it is made, and never stored.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="keys")

@@ -1,1 +1,4 @@
-"""Everything personal, as plain rows that can be renamed and erased. Events hold only ids of what is here."""
+"""Everything personal, as plain rows that can be renamed and erased.
+
+Events hold only ids of what is here.
+"""

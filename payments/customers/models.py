@@ -31,7 +31,10 @@ class Customer(models.Model):
 
 
 class Note(models.Model):
-    """What a reviewer wrote about a payment. The log holds `id` and `digest` only, so the text can be erased."""
+    """What a reviewer wrote about a payment.
+
+    The log holds `id` and `digest` only, so the text can be erased.
+    """
 
     id = models.UUIDField(primary_key=True, editable=False)
     payment_id = models.UUIDField(db_index=True)

@@ -13,7 +13,7 @@ from payments.domain.risk import DEFAULT_POLICY, RiskFeatures, RiskPolicy
 
 
 class Command(Struct, frozen=True, kw_only=True):
-    """What every command says: which payment, when, within which client's payments (None: within all)."""
+    """What every command says: which payment, when, among which client's (None: among all)."""
 
     name: ClassVar[str]
 
@@ -23,7 +23,10 @@ class Command(Struct, frozen=True, kw_only=True):
 
 
 class ProcessPayment(Command, frozen=True, kw_only=True):
-    """Take a payment. `features` is None where risk is not assessed, as for payments of the past."""
+    """Take a payment.
+
+    `features` is None where risk is not assessed, as for payments of the past.
+    """
 
     name: ClassVar[str] = "process_payment"
 

@@ -1,8 +1,9 @@
 """The events of a payment: facts in past tense, frozen, stored under names that never change.
 
-Every event carries all that a projection needs (client, customer, amount, method, when it began, when it
-was flagged), because an upcaster can rename what was stored but cannot invent what was not. Nothing personal
-is stored: a customer is a keyed hash, a person an actor id, a note its id and a salted digest.
+Every event carries all that a projection needs (client, customer, amount, method, when it began,
+when it was flagged), because an upcaster can rename what was stored but cannot invent what was not.
+Nothing personal is stored: a customer is a keyed hash, a person an actor id, a note its id and a
+salted digest.
 """
 
 from datetime import datetime
@@ -65,7 +66,10 @@ class PaymentInitiated(PaymentEvent, frozen=True, kw_only=True):
 
 
 class PaymentProcessed(PaymentEvent, frozen=True, kw_only=True):
-    """The payment is completed. `risk` is None where nothing was scored, or where a person had decided."""
+    """The payment is completed.
+
+    `risk` is None where nothing was scored, or where a person had decided.
+    """
 
     event_type: ClassVar[str] = "payment.processed"
 

@@ -32,6 +32,6 @@ _LIMITS: Final[Mapping[Method, Mapping[str, int]]] = {
 
 
 def limit_of(method: Method, currency: str) -> Money | None:
-    """The most that `method` takes in one payment in `currency`, None where it has no limit of its own."""
+    """The most that `method` takes at once in `currency`, None where it has no limit."""
     minor = _LIMITS[method].get(currency)
     return None if minor is None else Money(minor, currency)

@@ -1,4 +1,4 @@
-"""Money: an integer number of minor units of one currency, never a float, never two currencies in one sum."""
+"""Money: integer minor units of one currency, no floats, no sums across currencies."""
 
 from decimal import Decimal, InvalidOperation
 from typing import Final, Self
@@ -7,7 +7,8 @@ from babel.core import get_global
 from babel.numbers import format_currency, get_currency_precision
 from msgspec import Struct
 
-# ISO 8583 gives an amount twelve digits. It also keeps a sum of nine million payments inside a bigint.
+# ISO 8583 gives an amount twelve digits. It also keeps a sum of nine million payments inside a
+# bigint.
 MAX_MINOR: Final = 999_999_999_999
 
 
@@ -27,7 +28,7 @@ class CurrencyMismatch(MoneyError):
 
 
 def _legal_tender() -> frozenset[str]:
-    """The ISO 4217 codes that are legal tender somewhere today, by the Unicode CLDR data that Babel carries."""
+    """The ISO 4217 codes that are legal tender somewhere, by Babel's Unicode CLDR data."""
     return frozenset(
         code
         for history in get_global("territory_currencies").values()
@@ -51,7 +52,7 @@ def exponent(currency: str) -> int:
 
 
 class Money(Struct, frozen=True):
-    """`minor` units of `currency`: Money(1999, "EUR") is EUR 19.99, Money(1999, "JPY") is JPY 1,999.
+    """`minor` units of `currency`: Money(1999, "EUR") is EUR 19.99.
 
     Built without checks, because stored events are facts. What comes from outside goes through
     `checked` or `parse`.
@@ -62,7 +63,7 @@ class Money(Struct, frozen=True):
 
     @classmethod
     def checked(cls, minor: int, currency: str) -> Self:
-        """Money that a payment may have: a known currency, one minor unit or more. Raises MoneyError."""
+        """Money as a payment may have it: a known currency, at least 1. Raises MoneyError."""
         exponent(currency)
         if minor < 1:
             raise MoneyError("amount_not_positive", "The amount must be at least one minor unit.")
@@ -74,13 +75,17 @@ class Money(Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str, currency: str) -> Self:
-        """Read a decimal like "11.77", refusing more decimals than the currency has. Raises MoneyError."""
+        """Read a decimal like "11.77", refusing more decimals than the currency has.
+
+        Raises MoneyError.
+        """
         decimals = exponent(currency)
         try:
             value = Decimal(text)
         except InvalidOperation:
             raise MoneyError("amount_not_a_number", f"{text!r} is not a decimal number.") from None
-        # The length is checked before scaling: "1E+999999" is a short way to write a very long integer.
+        # The length is checked before scaling: "1E+999999" is a short way to write a very long
+        # integer.
         if not value.is_finite() or value.adjusted() > len(str(MAX_MINOR)):
             raise MoneyError("amount_not_a_number", f"{text!r} is not an amount.")
         minor = value.scaleb(decimals)

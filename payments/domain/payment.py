@@ -1,4 +1,4 @@
-"""The payment aggregate: `decide` turns a command into events, `evolve` an event into the next state."""
+"""The payment aggregate: `decide` makes events of a command, `evolve` state of events."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -67,7 +67,10 @@ class Payment(Struct, frozen=True, kw_only=True):
 
 
 class PaymentError(Exception):
-    """A command that the state refuses. `code` is stable and public, `details` tell a program more."""
+    """A command that the state refuses.
+
+    `code` is stable and public, `details` tell a program more.
+    """
 
     code: ClassVar[str]
 
@@ -77,7 +80,7 @@ class PaymentError(Exception):
 
 
 class PaymentNotFound(PaymentError):
-    """There is no such payment, or none that this caller may see: the answer is the same on purpose."""
+    """There is no such payment that this caller may see; whether it exists is not told."""
 
     code = "payment_not_found"
 
@@ -113,7 +116,10 @@ def authorise(payment: Payment | None, command: PaymentCommand) -> None:
 
 
 def decide(payment: Payment | None, command: PaymentCommand) -> tuple[AnyPaymentEvent, ...]:
-    """Return the events that carrying out `command` means. Raises PaymentError if the state refuses it."""
+    """Return the events that carrying out `command` means.
+
+    Raises PaymentError if the state refuses it.
+    """
     match command:
         case ProcessPayment():
             return _process(payment, command)

@@ -1,4 +1,4 @@
-"""The risk policy: an immutable document of rules, and the pure function that scores a payment by it."""
+"""The risk policy: an immutable document of rules, and the pure function that scores by it."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -19,7 +19,7 @@ class Band(StrEnum):
 
 
 class RiskFeatures(Struct, frozen=True, kw_only=True):
-    """What was known of the customer when the payment was scored, and how fresh that knowledge was."""
+    """What was known of the customer at the time of scoring, and how fresh that was."""
 
     paid_by_card_before: bool  # a completed card payment is known
     position: int  # the last log position that the features cover
@@ -27,7 +27,10 @@ class RiskFeatures(Struct, frozen=True, kw_only=True):
 
 
 class Limits(Struct, frozen=True):
-    """Amounts in minor units, by currency. One that is missing counts as exceeded: unknown is not harmless."""
+    """Amounts in minor units, by currency.
+
+    One that is missing counts as exceeded: unknown is not harmless.
+    """
 
     minor: Mapping[str, int]
 
@@ -57,7 +60,7 @@ Predicate = FirstCardPayment | AmountOver | FeaturesOlderThan
 
 
 class Rule(Struct, frozen=True, kw_only=True):
-    """Gives `points` for `reason` when all predicates hold; with `review` it alone asks for a person."""
+    """Gives `points` for `reason` when all predicates hold; `review` alone asks for a person."""
 
     reason: str
     points: int
@@ -66,7 +69,7 @@ class Rule(Struct, frozen=True, kw_only=True):
 
 
 class PolicyDocument(Struct, frozen=True, kw_only=True):
-    """Rules, the lowest score of each band, and the amounts over which a high risk waits for a person."""
+    """Rules, each band's lowest score, and the amounts over which a high risk is reviewed."""
 
     rules: tuple[Rule, ...]
     medium_from: int
@@ -75,7 +78,10 @@ class PolicyDocument(Struct, frozen=True, kw_only=True):
 
 
 class RiskPolicy(Struct, frozen=True):
-    """A document and its content hash. Build it with `of`: two policies with one id are the same policy."""
+    """A document and its content hash.
+
+    Build it with `of`: two policies with one id are the same policy.
+    """
 
     policy_id: str
     document: PolicyDocument
@@ -110,7 +116,10 @@ class RiskAssessment(Struct, frozen=True, kw_only=True):
 def assess(
     policy: RiskPolicy, features: RiskFeatures, *, amount: Money, method: Method
 ) -> RiskAssessment:
-    """Score a payment. It waits for a person if it is high-risk and over the limit, or if a rule alone says so."""
+    """Score a payment.
+
+    It waits for a person if it is high-risk and over the limit, or if a rule alone says so.
+    """
     document = policy.document
     rules = [
         rule
@@ -167,7 +176,8 @@ DEFAULT_POLICY: Final = RiskPolicy.of(
                 points=80,
                 when=(FirstCardPayment(), AmountOver(_OVER_10_000)),
             ),
-            # While the read side lags, the other rules look at an old picture: only small amounts pass.
+            # While the read side lags, the other rules look at an old picture: only small amounts
+            # pass.
             Rule(
                 reason="features_stale",
                 points=0,

@@ -1,4 +1,4 @@
-"""What free text may hold: characters that people can read and every database stores, never a card number."""
+"""What free text may hold: characters that people can read, never a card number."""
 
 import re
 from typing import Final
@@ -10,7 +10,10 @@ _SCHEME_DIGITS: Final = frozenset({2, 3, 4, 5, 6})
 
 
 class TextError(ValueError):
-    """Text that is not stored. `code` is stable, the message is for people and never repeats the text."""
+    """Text that is not stored.
+
+    `code` is stable, the message is for people and never repeats the text.
+    """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -18,7 +21,7 @@ class TextError(ValueError):
 
 
 def checked_text(value: str, *, max_length: int, multiline: bool = False) -> str:
-    """Return `value` if it may be stored, else raise TextError: empty, too long, not printable, a card number."""
+    """Return `value` if it may be stored. Raises TextError."""
     if len(value) > max_length:
         raise TextError("text_too_long", f"The text must have at most {max_length} characters.")
     if not value.strip():

@@ -1,4 +1,4 @@
-"""Events to stored JSON and back: one decoder per event type and schema version, no tag in the data."""
+"""Events to stored JSON and back: one decoder per event type and schema version."""
 
 from collections.abc import Callable
 from typing import Final
@@ -13,7 +13,8 @@ class UnknownEventType(Exception):
 
     def __init__(self, event_type: str, schema_version: int) -> None:
         super().__init__(
-            f"This code knows no event {event_type!r} with schema version {schema_version}. Is it older than the log?"
+            f"This code knows no event {event_type!r} with schema version {schema_version}."
+            " Is it older than the log?"
         )
 
 
@@ -28,7 +29,10 @@ def encode(event: AnyPaymentEvent) -> str:
 
 
 def decode(event_type: str, schema_version: int, data: str | bytes) -> AnyPaymentEvent:
-    """Return the event. Raises UnknownEventType, or msgspec.ValidationError if the data is not what it says."""
+    """Return the event.
+
+    Raises UnknownEventType, or msgspec.ValidationError if the data is not what it says.
+    """
     try:
         decoder = _decoders[event_type, schema_version]
     except KeyError:

@@ -1,7 +1,7 @@
 """Prepared, server-side bound statements on Django's own connection.
 
-Django binds parameters on the client, which doubles the server's work for an append. These cursors share its
-connection, so they see its transaction, but let PostgreSQL bind and keep the plan.
+Django binds parameters on the client, which doubles the server's work for an append. These cursors
+share its connection, so they see its transaction, but let PostgreSQL bind and keep the plan.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from django.db import connection
 def cursor() -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
     """A server-side binding cursor. Errors come out as Django's, with psycopg's as their cause.
 
-    The wrapper is what tells Django that a connection was lost: without it one dropped connection would fail
-    every later request of the thread.
+    The wrapper is what tells Django that a connection was lost: without it one dropped connection
+    would fail every later request of the thread.
     """
     connection.ensure_connection()
     with (
@@ -29,7 +29,7 @@ def cursor() -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
 
 @contextmanager
 def separate_connection() -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-    """Another connection to the same database, for a COPY out while Django's own takes a COPY in."""
+    """Another connection to the same database, for reading while Django's own writes."""
     parameters = connection.get_connection_params()
     for django_only in ("cursor_factory", "context"):
         parameters.pop(django_only, None)

@@ -1,11 +1,12 @@
 """How far the log can be read without missing an event that is still being written.
 
-Positions are given out before commit, so a reader that simply goes on from its last position loses every
-transaction that commits late. The horizon is: all positions up to the one that the sequence had reached, once
-every transaction that was writing at that moment has ended. An INSERT locks the table before it takes a
-position, and commit makes rows visible before it frees locks, so what is up to the horizon is then visible
-or rolled back. Writers pay nothing for it. It is right only in exactly this order, in three READ COMMITTED statements:
-read the sequence, list the writers (and wait for them), read the events.
+Positions are given out before commit, so a reader that simply goes on from its last position loses
+every transaction that commits late. The horizon is: all positions up to the one that the sequence
+had reached, once every transaction that was writing at that moment has ended. An INSERT locks the
+table before it takes a position, and commit makes rows visible before it frees locks, so what is up
+to the horizon is then visible or rolled back. Writers pay nothing for it. It is right only in
+exactly this order, in three READ COMMITTED statements: read the sequence, list the writers (and
+wait for them), read the events.
 """
 
 import time
@@ -30,7 +31,7 @@ class Record(Struct, frozen=True, gc=False):
 
 
 class UnreadableEvent(Exception):
-    """The code cannot read an event of the log: it is older than the event, or the event is damaged."""
+    """The code cannot read an event of the log: the code is too old, or the event damaged."""
 
     def __init__(self, position: int, aggregate_id: UUID, cause: Exception) -> None:
         super().__init__(f"The event at position {position} (stream {aggregate_id}): {cause}")
@@ -63,8 +64,9 @@ _LAST_POSITION: Final = (
     "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM events_event_position_seq"
 )
 
-# Databases cloned from one template share the table's oid, hence the database; prepared transactions have
-# no pid. ROW EXCLUSIVE is what INSERT takes, the rest is what LOCK TABLE could take before it.
+# Databases cloned from one template share the table's oid, hence the database; prepared
+# transactions have no pid. ROW EXCLUSIVE is what INSERT takes, the rest is what LOCK TABLE could
+# take before it.
 _WRITERS: Final = """
 SELECT virtualtransaction, pid FROM pg_locks
  WHERE locktype = 'relation' AND granted
@@ -76,7 +78,8 @@ SELECT virtualtransaction, pid FROM pg_locks
 
 _READ: Final = """
 SELECT position, aggregate_id, version, event_type, schema_version, data::text
-  FROM events_event WHERE position > %(after)s AND position <= %(upto)s ORDER BY position LIMIT %(limit)s
+  FROM events_event WHERE position > %(after)s AND position <= %(upto)s ORDER BY position LIMIT
+  %(limit)s
 """
 
 _FIRST_WAIT: Final = 0.0005
@@ -94,7 +97,8 @@ def last_position() -> int:
 def safe_position(*, patience: float = 1.0) -> int:
     """Return a position up to which nothing more will appear, waiting for open appends if it must.
 
-    `patience` is in seconds; after it, raises HorizonHeld. Must not run in REPEATABLE READ or above.
+    `patience` is in seconds; after it, raises HorizonHeld. Must not run in REPEATABLE READ or
+    above.
     """
     upto = last_position()
     waiting_for = _writers()
@@ -114,7 +118,10 @@ def safe_position(*, patience: float = 1.0) -> int:
 
 
 def read(*, after: int, upto: int, limit: int) -> list[Record]:
-    """Return at most `limit` events with after < position <= upto, in order. Raises UnreadableEvent."""
+    """Return at most `limit` events with after < position <= upto, in order.
+
+    Raises UnreadableEvent.
+    """
     with cursor() as cur:
         rows = cur.execute(_READ, {"after": after, "upto": upto, "limit": limit}, prepare=True)
         return [record(*row) for row in rows]

@@ -1,4 +1,4 @@
-"""What is stored beside an event: who caused it, by which command, and how to recognise a repetition."""
+"""What is stored beside an event: who, by which command, and how to know a repetition."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`key` and `digests` are keyed hashes (see pseudonyms): of the idempotency key, and of each field sent."""
+    """`key` and `digests` are keyed hashes: of the idempotency key, and of each field sent."""
 
     actor: str
     command: str

@@ -24,7 +24,8 @@ class Event(models.Model):
     data = models.JSONField()
     metadata = models.JSONField()
     occurred_at = models.DateTimeField()
-    # The time of the insert itself: now() would be that of a transaction which may have begun long before.
+    # The time of the insert itself: now() would be that of a transaction which may have begun long
+    # before.
     recorded_at = models.DateTimeField(
         db_default=models.Func(function="clock_timestamp", output_field=models.DateTimeField())
     )

@@ -6,8 +6,8 @@ from typing import Final
 from payments.events.database import separate_connection
 from payments.events.horizon import Record, record
 
-# In the order of the unique index, so each aggregate's events come together. Binary and over a connection
-# of its own: one statement, one snapshot, no cursor.
+# In the order of the unique index, so each aggregate's events come together. Binary and over a
+# connection of its own: one statement, one snapshot, no cursor.
 _COPY: Final = """
 COPY (SELECT position, aggregate_id, version, event_type, schema_version, data::text
         FROM events_event WHERE position <= {upto} ORDER BY aggregate_id, version)
@@ -17,7 +17,7 @@ _TYPES: Final = ("int8", "uuid", "int4", "varchar", "int2", "text")
 
 
 def by_aggregate(upto: int) -> Iterator[Record]:
-    """Yield every event with position <= `upto` (a safe position), ordered by aggregate and version.
+    """Yield every event with position <= `upto` (a safe one), by aggregate and version.
 
     Raises UnreadableEvent.
     """

@@ -43,7 +43,7 @@ class Claim(Struct, frozen=True):
 
 
 class Stream(Struct, frozen=True):
-    """The events of one aggregate, and what an earlier run of the same command appended (None: nothing)."""
+    """The events of one aggregate, and what an earlier run of the same command appended."""
 
     events: tuple[AnyPaymentEvent, ...]
     positions: tuple[int, ...]
@@ -81,14 +81,16 @@ SELECT position, version, event_type, schema_version, data::text,
 """
 
 _HISTORY: Final = """
-SELECT position, aggregate_id, version, event_type, schema_version, data::text, metadata::text, recorded_at
+SELECT position, aggregate_id, version, event_type, schema_version, data::text, metadata::text,
+recorded_at
   FROM events_event WHERE aggregate_id = %(aggregate_id)s ORDER BY version
 """
 
 # Gaps are refused here (the version before must exist), duplicates by the unique constraint.
 _APPEND_EVENTS: Final = """
 INSERT INTO events_event
-       (aggregate_type, aggregate_id, version, event_type, schema_version, data, metadata, occurred_at)
+       (aggregate_type, aggregate_id, version, event_type, schema_version, data, metadata,
+       occurred_at)
 SELECT %(aggregate_type)s, %(aggregate_id)s, %(expected)s::int + ordinality,
        event_type, schema_version, data, %(metadata)s::jsonb, occurred_at
   FROM unnest(%(event_types)s::text[], %(schema_versions)s::smallint[], %(data)s::jsonb[],
@@ -115,12 +117,15 @@ WITH claimed AS (
 
 _APPEND_STREAMS: Final = """
 INSERT INTO events_event
-       (aggregate_type, aggregate_id, version, event_type, schema_version, data, metadata, occurred_at)
-SELECT aggregate_type, aggregate_id, version, event_type, schema_version, data, metadata, occurred_at
+       (aggregate_type, aggregate_id, version, event_type, schema_version, data, metadata,
+       occurred_at)
+SELECT aggregate_type, aggregate_id, version, event_type, schema_version, data, metadata,
+occurred_at
   FROM unnest(%(aggregate_types)s::text[], %(aggregate_ids)s::uuid[], %(versions)s::int[],
               %(event_types)s::text[], %(schema_versions)s::smallint[], %(data)s::jsonb[],
               %(metadata)s::jsonb[], %(occurred_at)s::timestamptz[])
-       WITH ORDINALITY AS new (aggregate_type, aggregate_id, version, event_type, schema_version, data,
+       WITH ORDINALITY AS new (aggregate_type, aggregate_id, version, event_type, schema_version,
+       data,
                                metadata, occurred_at, ordinality)
  ORDER BY ordinality
 RETURNING position
@@ -139,8 +144,8 @@ _DEADLOCK_ATTEMPTS: Final = 3
 def load(aggregate_id: UUID, *, key: str | None = None) -> Stream:
     """Return the stream, empty if there is none, in one round trip.
 
-    `key` is a command's (see Metadata): what an earlier run of that command appended is told with it.
-    Raises UnknownEventType.
+    `key` is a command's (see Metadata): what an earlier run of that command appended is told with
+    it. Raises UnknownEventType.
     """
     with cursor() as cur:
         rows = cur.execute(
@@ -183,7 +188,9 @@ def append(
     metadata_: Metadata,
     claims: Sequence[Claim] = (),
 ) -> int:
-    """Append `events` (one or more) after version `expected` (0: a new stream); return the last position.
+    """Append one or more events after version `expected` (0: a new stream).
+
+    Returns the last position.
 
     Inside a transaction a savepoint keeps the transaction usable when the append fails.
     Raises StaleVersion, AlreadyClaimed.
@@ -218,7 +225,10 @@ def append(
 
 
 def append_streams(streams: Sequence[Append]) -> int:
-    """Begin many new streams in one statement, all or none; return the last position. Raises StaleVersion."""
+    """Begin many new streams in one statement, all or none; return the last position.
+
+    Raises StaleVersion.
+    """
     rows = [
         (stream, version, event, metadata.encode(stream.metadata))
         for stream in streams
@@ -259,8 +269,8 @@ def _insert(statement: str, parameters: dict[str, object]) -> list[int]:
 
 
 def _violated(error: IntegrityError) -> str | None:
-    # Only the named constraints mean a conflict: a sequence that is behind its table after a restore violates
-    # the primary key, and retrying that as if it were a race would never end.
+    # Only the named constraints mean a conflict: a sequence that is behind its table after a
+    # restore violates the primary key, and retrying that as if it were a race would never end.
     cause = error.__cause__
     return cause.diag.constraint_name if isinstance(cause, errors.UniqueViolation) else None
 

@@ -1,7 +1,7 @@
 """The projections: each a name, a version and one pure function; the runner does everything else.
 
-`ROWS` projections fold the events of one aggregate into one row; `COUNTERS` projections turn each event into
-amounts to add. Both functions serve catching up and rebuilding alike.
+`ROWS` projections fold the events of one aggregate into one row; `COUNTERS` projections turn each
+event into amounts to add. Both functions serve catching up and rebuilding alike.
 """
 
 from collections.abc import Mapping

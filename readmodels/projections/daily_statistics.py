@@ -1,4 +1,7 @@
-"""DailyStatistics: counts and volumes per UTC day, client and currency. The day's time zone is part of `version`."""
+"""DailyStatistics: counts and volumes per UTC day, client and currency.
+
+The day's time zone is part of what the version stands for.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime

@@ -10,7 +10,7 @@ from payments.events.horizon import Record
 
 
 class Rows(Struct, frozen=True, kw_only=True):
-    """One row per aggregate: `fold(row or None, record)` returns the row after the record, or None for no row.
+    """One row per aggregate: `fold(row or None, record)` returns the row after the record.
 
     `row` is a frozen struct whose fields are the model's columns, the aggregate's id first.
     Give `version` the next number whenever `fold` would fill the table differently.
@@ -26,8 +26,8 @@ class Rows(Struct, frozen=True, kw_only=True):
 class Counters(Struct, frozen=True, kw_only=True):
     """Sums: `delta(record)` returns what to add to which columns of which rows.
 
-    `key` is a named tuple whose fields are the columns that identify a row, the primary key first; all other
-    columns are counters.
+    `key` is a named tuple whose fields are the columns that identify a row, the primary key first;
+    all other columns are counters.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Let nobody choose a position: an event inserted with one of its own would be invisible to every reader."""
+"""Let nobody choose a position: readers would miss an event that came with its own."""
 
 from typing import ClassVar
 

@@ -13,13 +13,13 @@ from readmodels.rebuild import rebuild
 
 
 class Command(BaseCommand):
-    help = "Refill read models from the event log. Reads go on meanwhile and see the old rows until the end."
+    help = "Refill read models from the event log. Reads see the old rows until the end."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
             "Examples:\n"
-            "  manage.py rebuild_projections                    all of them, in one pass over the log\n"
+            "  manage.py rebuild_projections                    all, in one pass over the log\n"
             "  manage.py rebuild_projections daily_statistics   only this one\n\n"
             f"Projections: {', '.join(PROJECTIONS)}\n"
             "Exit codes: 0 done, 1 failed and nothing changed."
