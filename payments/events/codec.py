@@ -1,6 +1,6 @@
 """Events to stored JSON and back: one decoder per event type and schema version."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -26,6 +26,11 @@ _decoders: Final[dict[tuple[str, int], Callable[[str | bytes], AnyPaymentEvent]]
 
 def encode(event: AnyPaymentEvent) -> str:
     return _encoder.encode(event).decode()
+
+
+def encode_rows(rows: Iterable[Mapping[str, object]]) -> str:
+    """Rows of the log as one JSON array, events and metadata included."""
+    return _encoder.encode(list(rows)).decode()
 
 
 def decode(event_type: str, schema_version: int, data: str | bytes) -> AnyPaymentEvent:

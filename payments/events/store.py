@@ -86,15 +86,15 @@ recorded_at
   FROM events_event WHERE aggregate_id = %(aggregate_id)s ORDER BY version
 """
 
+# The events come as one JSON document: as arrays, each quote in their data would be escaped one by one.
 # Gaps are refused here (the version before must exist), duplicates by the unique constraint.
 _APPEND_EVENTS: Final = """
-INSERT INTO events_event
-       (aggregate_type, aggregate_id, version, event_type, schema_version, data, metadata,
-       occurred_at)
+INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type, schema_version,
+                          data, metadata, occurred_at)
 SELECT %(aggregate_type)s, %(aggregate_id)s, %(expected)s::int + ordinality,
        event_type, schema_version, data, %(metadata)s::jsonb, occurred_at
-  FROM unnest(%(event_types)s::text[], %(schema_versions)s::smallint[], %(data)s::jsonb[],
-              %(occurred_at)s::timestamptz[])
+  FROM ROWS FROM (json_to_recordset(%(events)s::json) AS (
+         event_type text, schema_version smallint, data jsonb, occurred_at timestamptz))
        WITH ORDINALITY AS new (event_type, schema_version, data, occurred_at, ordinality)
  WHERE %(expected)s::int = 0
     OR EXISTS (SELECT FROM events_event
@@ -116,17 +116,15 @@ WITH claimed AS (
 """
 
 _APPEND_STREAMS: Final = """
-INSERT INTO events_event
-       (aggregate_type, aggregate_id, version, event_type, schema_version, data, metadata,
-       occurred_at)
-SELECT aggregate_type, aggregate_id, version, event_type, schema_version, data, metadata,
-occurred_at
-  FROM unnest(%(aggregate_types)s::text[], %(aggregate_ids)s::uuid[], %(versions)s::int[],
-              %(event_types)s::text[], %(schema_versions)s::smallint[], %(data)s::jsonb[],
-              %(metadata)s::jsonb[], %(occurred_at)s::timestamptz[])
+INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type, schema_version,
+                          data, metadata, occurred_at)
+SELECT aggregate_type, aggregate_id, version, event_type, schema_version,
+       data, metadata, occurred_at
+  FROM ROWS FROM (json_to_recordset(%(events)s::json) AS (
+         aggregate_type text, aggregate_id uuid, version int, event_type text,
+         schema_version smallint, data jsonb, metadata jsonb, occurred_at timestamptz))
        WITH ORDINALITY AS new (aggregate_type, aggregate_id, version, event_type, schema_version,
-       data,
-                               metadata, occurred_at, ordinality)
+                               data, metadata, occurred_at, ordinality)
  ORDER BY ordinality
 RETURNING position
 """
@@ -199,11 +197,16 @@ def append(
         "aggregate_type": events[0].aggregate_type,
         "aggregate_id": aggregate_id,
         "expected": expected,
-        "event_types": [event.event_type for event in events],
-        "schema_versions": [event.schema_version for event in events],
-        "data": [codec.encode(event) for event in events],
+        "events": codec.encode_rows(
+            {
+                "event_type": event.event_type,
+                "schema_version": event.schema_version,
+                "data": event,
+                "occurred_at": event.at,
+            }
+            for event in events
+        ),
         "metadata": metadata.encode(metadata_),
-        "occurred_at": [event.at for event in events],
     }
     statement = _APPEND_EVENTS
     if claims:
@@ -229,23 +232,22 @@ def append_streams(streams: Sequence[Append]) -> int:
 
     Raises StaleVersion.
     """
-    rows = [
-        (stream, version, event, metadata.encode(stream.metadata))
+    rows = codec.encode_rows(
+        {
+            "aggregate_type": event.aggregate_type,
+            "aggregate_id": stream.aggregate_id,
+            "version": version,
+            "event_type": event.event_type,
+            "schema_version": event.schema_version,
+            "data": event,
+            "metadata": stream.metadata,
+            "occurred_at": event.at,
+        }
         for stream in streams
         for version, event in enumerate(stream.events, start=1)
-    ]
-    parameters: dict[str, object] = {
-        "aggregate_types": [event.aggregate_type for _, _, event, _ in rows],
-        "aggregate_ids": [stream.aggregate_id for stream, _, _, _ in rows],
-        "versions": [version for _, version, _, _ in rows],
-        "event_types": [event.event_type for _, _, event, _ in rows],
-        "schema_versions": [event.schema_version for _, _, event, _ in rows],
-        "data": [codec.encode(event) for _, _, event, _ in rows],
-        "metadata": [meta for _, _, _, meta in rows],
-        "occurred_at": [event.at for _, _, event, _ in rows],
-    }
+    )
     try:
-        return _insert(_APPEND_STREAMS, parameters)[-1]
+        return _insert(_APPEND_STREAMS, {"events": rows})[-1]
     except IntegrityError as error:
         if _violated(error) == VERSION_CONSTRAINT:
             raise StaleVersion(streams[0].aggregate_id, 0) from error

@@ -1,0 +1,1 @@
+"""Figures as ratios: each benchmark runs beside its baseline, in turns, on the same servers."""
