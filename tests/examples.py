@@ -1,0 +1,149 @@
+"""The payment that most tests are about: one customer's USD 100.00 by credit card, and what can become of it.
+
+Each function builds one command or event; keyword arguments replace what a test is about.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from payments.domain.commands import ApprovePayment, ProcessPayment, RejectPayment
+from payments.domain.events import (
+    ApprovalReason,
+    FailureReason,
+    NoteRef,
+    PaymentApproved,
+    PaymentFailed,
+    PaymentFlaggedForReview,
+    PaymentInitiated,
+    PaymentProcessed,
+    PaymentRejected,
+    RejectionReason,
+)
+from payments.domain.methods import Method
+from payments.domain.money import Money
+from payments.domain.risk import DEFAULT_POLICY, RiskAssessment, RiskFeatures, assess
+
+NOON: Final = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+LATER: Final = NOON + timedelta(hours=3)
+
+PAYMENT: Final = UUID("0192f000-0000-5000-8000-00000000a001")
+CLIENT: Final = UUID("0192f000-0000-4000-8000-00000000c001")
+OTHER_CLIENT: Final = UUID("0192f000-0000-4000-8000-00000000c002")
+CUSTOMER: Final = UUID("0192f000-0000-8000-8000-00000000d001")
+NOTE: Final = NoteRef(UUID("0192f000-0000-4000-8000-00000000e001"), "5e" * 32)
+
+REVIEWER: Final = "staff:7"
+OTHER_REVIEWER: Final = "staff:8"
+
+KNOWN: Final = RiskFeatures(paid_by_card_before=True, position=40, age_ms=0)
+UNKNOWN: Final = RiskFeatures(paid_by_card_before=False, position=40, age_ms=0)
+STALE: Final = RiskFeatures(paid_by_card_before=True, position=40, age_ms=5_001)
+
+
+def usd(minor: int) -> Money:
+    return Money(minor, "USD")
+
+
+# Over the review limit and under the card's own limit: a first card payment of it waits for a person.
+SMALL: Final = usd(100_00)
+LARGE: Final = usd(15_000_00)
+
+
+def risk(amount: Money = SMALL, features: RiskFeatures = KNOWN) -> RiskAssessment:
+    return assess(DEFAULT_POLICY, features, amount=amount, method=Method.CREDIT_CARD)
+
+
+LARGE_FIRST: Final = risk(LARGE, UNKNOWN)
+
+
+def process(**changes: Any) -> ProcessPayment:
+    return ProcessPayment(
+        **{
+            "payment_id": PAYMENT,
+            "client_id": CLIENT,
+            "customer_id": CUSTOMER,
+            "amount": SMALL,
+            "method": Method.CREDIT_CARD,
+            "features": KNOWN,
+            "at": NOON,
+            **changes,
+        }
+    )
+
+
+def approve(**changes: Any) -> ApprovePayment:
+    return ApprovePayment(
+        **{
+            "payment_id": PAYMENT,
+            "client_id": None,
+            "reviewer": REVIEWER,
+            "reason": ApprovalReason.VERIFIED_WITH_CUSTOMER,
+            "at": LATER,
+            **changes,
+        }
+    )
+
+
+def reject(**changes: Any) -> RejectPayment:
+    return RejectPayment(
+        **{
+            "payment_id": PAYMENT,
+            "client_id": None,
+            "reviewer": REVIEWER,
+            "reason": RejectionReason.SUSPECTED_FRAUD,
+            "at": LATER,
+            **changes,
+        }
+    )
+
+
+def initiated(**changes: Any) -> PaymentInitiated:
+    return PaymentInitiated(**_terms(changes))
+
+
+def processed(**changes: Any) -> PaymentProcessed:
+    return PaymentProcessed(**_terms({"risk": risk(), **changes}))
+
+
+def failed(**changes: Any) -> PaymentFailed:
+    limit_exceeded = {
+        "reason": FailureReason.METHOD_LIMIT_EXCEEDED,
+        "amount": usd(25_000_01),
+        "limit": usd(25_000_00),
+    }
+    return PaymentFailed(**_terms({**limit_exceeded, **changes}))
+
+
+def flagged(**changes: Any) -> PaymentFlaggedForReview:
+    return PaymentFlaggedForReview(**_under_review({"risk": LARGE_FIRST, "at": NOON, **changes}))
+
+
+def approved(**changes: Any) -> PaymentApproved:
+    decision = {"reviewer": REVIEWER, "reason": ApprovalReason.VERIFIED_WITH_CUSTOMER}
+    return PaymentApproved(**_under_review({**decision, **changes}))
+
+
+def rejected(**changes: Any) -> PaymentRejected:
+    decision = {"reviewer": REVIEWER, "reason": RejectionReason.SUSPECTED_FRAUD}
+    return PaymentRejected(**_under_review({**decision, **changes}))
+
+
+def processed_after_approval(**changes: Any) -> PaymentProcessed:
+    return PaymentProcessed(**_under_review(changes))
+
+
+def _terms(changes: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "at": NOON,
+        "client_id": CLIENT,
+        "customer_id": CUSTOMER,
+        "amount": SMALL,
+        "method": Method.CREDIT_CARD,
+        "initiated_at": NOON,
+        **changes,
+    }
+
+
+def _under_review(changes: dict[str, Any]) -> dict[str, Any]:
+    return _terms({"amount": LARGE, "at": LATER, "flagged_at": NOON, **changes})

@@ -1,0 +1,53 @@
+"""Stories about a payment without a database: given these events, when this command, then those events."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from payments.domain.commands import PaymentCommand
+from payments.domain.events import AnyPaymentEvent
+from payments.domain.payment import Payment, PaymentError, authorise, decide, replay
+
+
+def given(*events: AnyPaymentEvent) -> "Given":
+    """What has happened to the payment so far; nothing at all for `given()`."""
+    return Given(events)
+
+
+class Given(Struct, frozen=True):
+    history: tuple[AnyPaymentEvent, ...]
+
+    def when(self, command: PaymentCommand) -> "When":
+        payment = replay(command.payment_id, self.history)
+        try:
+            authorise(payment, command)
+            return When(payment, command, decide(payment, command))
+        except PaymentError as refusal:
+            return When(payment, command, refusal)
+
+
+class When(Struct, frozen=True):
+    before: Payment | None
+    command: PaymentCommand
+    outcome: tuple[AnyPaymentEvent, ...] | PaymentError
+
+    def then(self, *expected: AnyPaymentEvent) -> Payment:
+        """Exactly these events were decided, field by field. Returns the payment after them."""
+        if isinstance(self.outcome, PaymentError):
+            raise AssertionError(f"refused: {self.outcome!r}") from self.outcome
+        assert self.outcome == expected
+        payment = replay(self.command.payment_id, self.outcome, self.before)
+        assert payment is not None
+        return payment
+
+    def then_refused(self, error: type[PaymentError], **details: Any) -> PaymentError:
+        """It was refused with just this error and these details. Returns the error."""
+        assert type(self.outcome) is error, f"not refused with {error.__name__}: {self.outcome!r}"
+        assert self.outcome.details == details
+        return self.outcome
+
+    def names(self) -> tuple[str, ...] | str:
+        """The outcome in short, for tables: the names of the events, or of the error."""
+        if isinstance(self.outcome, PaymentError):
+            return type(self.outcome).__name__
+        return tuple(type(event).__name__ for event in self.outcome)
