@@ -1,10 +1,11 @@
 """Money: integer minor units of one currency, no floats, no sums across currencies."""
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from typing import Final, Self
 
-from babel.core import get_global
-from babel.numbers import format_currency, get_currency_precision
+from babel.core import Locale, get_global
+from babel.numbers import parse_pattern
 from msgspec import Struct
 
 # ISO 8583 gives an amount twelve digits. It also keeps a sum of nine million payments inside a
@@ -38,17 +39,25 @@ def _legal_tender() -> frozenset[str]:
 
 
 CURRENCIES: Final = _legal_tender()
-_EXPONENTS: Final = {code: get_currency_precision(code) for code in CURRENCIES}
+
+# The decimals of ISO 4217, which define the minor unit. CLDR's are those that people still write: it
+# gives the Serbian dinar none and the Iraqi dinar none, and would be wrong by a hundred and a thousand.
+_NO_DECIMALS: Final = frozenset(
+    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split()  # noqa: SIM905
+)
+_THREE_DECIMALS: Final = frozenset("BHD IQD JOD KWD LYD OMR TND".split())  # noqa: SIM905
+
+# How an amount is written: Decimal would also read "1_0", "1e3", " 5" and the digits of any script.
+_PLAIN_DECIMAL: Final = re.compile(r"(-?)(?=[.0-9])([0-9]*)(?:\.([0-9]+))?")
 
 
 def exponent(currency: str) -> int:
     """How many decimals `currency` has. Raises MoneyError for a currency that is not in use."""
-    try:
-        return _EXPONENTS[currency]
-    except KeyError:
-        raise MoneyError(
-            "unknown_currency", f"{currency!r} is not an ISO 4217 currency in use."
-        ) from None
+    if currency not in CURRENCIES:
+        raise MoneyError("unknown_currency", f"{currency!r} is not an ISO 4217 currency in use.")
+    if currency in _NO_DECIMALS:
+        return 0
+    return 3 if currency in _THREE_DECIMALS else 2
 
 
 class Money(Struct, frozen=True):
@@ -80,32 +89,35 @@ class Money(Struct, frozen=True):
         Raises MoneyError.
         """
         decimals = exponent(currency)
-        try:
-            value = Decimal(text)
-        except InvalidOperation:
-            raise MoneyError("amount_not_a_number", f"{text!r} is not a decimal number.") from None
-        # The length is checked before scaling: "1E+999999" is a short way to write a very long
-        # integer.
-        if not value.is_finite() or value.adjusted() > len(str(MAX_MINOR)):
-            raise MoneyError("amount_not_a_number", f"{text!r} is not an amount.")
-        minor = value.scaleb(decimals)
-        if minor != minor.to_integral_value():
+        match = _PLAIN_DECIMAL.fullmatch(text)
+        if match is None:
+            raise MoneyError("amount_not_a_number", f"{text[:40]!r} is not a decimal number.")
+        sign, whole, fraction = match.groups(default="")
+        # In text, not by scaling a Decimal, which rounds to the precision of its context.
+        whole, fraction = whole.lstrip("0"), fraction.rstrip("0")
+        if len(fraction) > decimals:
             raise MoneyError(
-                "amount_too_precise", f"{text} has more than the {decimals} decimals of {currency}."
+                "amount_too_precise",
+                f"{text[:40]} has more than the {decimals} decimals of {currency}.",
             )
-        return cls.checked(int(minor), currency)
+        # Cut, because reading thousands of digits takes long and one too many says as much.
+        digits = (whole + fraction.ljust(decimals, "0"))[: len(str(MAX_MINOR)) + 1] or "0"
+        return cls.checked(int(sign + digits), currency)
 
     @property
     def decimal(self) -> Decimal:
         """The amount in major units, with exactly the currency's decimals."""
-        return Decimal(self.minor).scaleb(-exponent(self.currency))
+        return Decimal(f"{self.minor}E-{exponent(self.currency)}")
 
     def __str__(self) -> str:
         return f"{self.currency} {self.decimal:,f}"
 
     def formatted(self, locale: str = "en_US") -> str:
         """The amount as people of `locale` write it, such as "$1,999.00"."""
-        return format_currency(self.decimal, self.currency, locale=locale)
+        pattern = parse_pattern(Locale.parse(locale).currency_formats["standard"].pattern)
+        decimals = exponent(self.currency)
+        pattern.frac_prec = (decimals, decimals)
+        return pattern.apply(self.decimal, locale, currency=self.currency, currency_digits=False)
 
     def __add__(self, other: "Money") -> "Money":
         return Money(self.minor + self._same(other), self.currency)

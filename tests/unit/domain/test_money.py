@@ -1,0 +1,207 @@
+"""Money: exact, of one currency, and never read from anything that is not exactly an amount."""
+
+from decimal import Decimal, localcontext
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from payments.domain.money import (
+    CURRENCIES,
+    MAX_MINOR,
+    CurrencyMismatch,
+    Money,
+    MoneyError,
+    exponent,
+)
+
+currencies: Final = st.sampled_from(sorted(CURRENCIES))
+amounts: Final = st.integers(1, MAX_MINOR)
+
+
+def refused(text: str, currency: str = "USD") -> str:
+    with pytest.raises(MoneyError) as caught:
+        Money.parse(text, currency)
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    ("currency", "decimals"),
+    [("USD", 2), ("EUR", 2), ("JPY", 0), ("KRW", 0), ("CLP", 0), ("KWD", 3), ("TND", 3)],
+)
+def test_a_currency_has_its_own_number_of_decimals(currency: str, decimals: int) -> None:
+    assert exponent(currency) == decimals
+
+
+@pytest.mark.parametrize(
+    ("currency", "decimals"),
+    [("RSD", 2), ("ALL", 2), ("AFN", 2), ("LBP", 2), ("MGA", 2), ("MMK", 2), ("IQD", 3)],
+)
+def test_a_minor_unit_is_that_of_iso_4217_even_where_nobody_writes_it(
+    currency: str, decimals: int
+) -> None:
+    """CLDR gives these no decimals, since no coin is left: an amount would be off by a hundred or more."""
+    assert exponent(currency) == decimals
+    assert Money.parse("1", currency).minor == 10**decimals
+
+
+@pytest.mark.parametrize(
+    "currency",
+    ["XXX", "XTS", "DEM", "BTC", "usd", "US", "", "USDX", "ＵＳＤ", "U\x00D"],  # noqa: RUF001
+)
+def test_a_currency_that_is_not_in_use_is_refused(currency: str) -> None:
+    with pytest.raises(MoneyError) as caught:
+        Money.checked(100, currency)
+    assert caught.value.code == "unknown_currency"
+    assert refused("1.00", currency) == "unknown_currency"
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "minor"),
+    [
+        ("11.77", "USD", 1177),
+        ("11.7", "USD", 1170),
+        ("11", "USD", 1100),
+        ("0.01", "USD", 1),
+        ("007.50", "USD", 750),
+        ("1500", "JPY", 1500),
+        ("1.234", "KWD", 1234),
+        ("9999999999.99", "USD", MAX_MINOR),
+        ("999999999999", "JPY", MAX_MINOR),
+        ("1.10000", "USD", 110),
+        (".5", "USD", 50),
+        ("5.0", "JPY", 5),
+    ],
+)
+def test_a_decimal_is_read_exactly(text: str, currency: str, minor: int) -> None:
+    assert Money.parse(text, currency) == Money(minor, currency)
+
+
+@pytest.mark.parametrize(
+    ("text", "currency"),
+    [
+        ("11.777", "USD"),
+        ("0.5", "JPY"),
+        ("1.2345", "KWD"),
+        ("0.001", "USD"),
+        # More digits than Decimal's default context keeps: rounded there, this would be USD 1.00.
+        ("1.00000000000000000000000000000000000001", "USD"),
+        ("0." + "0" * 400 + "1", "USD"),
+    ],
+)
+def test_more_decimals_than_the_currency_has_are_refused_not_rounded(
+    text: str, currency: str
+) -> None:
+    assert refused(text, currency) == "amount_too_precise"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", ".", "-", "abc", "1,5", "1.000,00", "$5", "5 USD", "0x10", "1.2.3", "--1"]
+    + ["inf", "-inf", "Infinity", "nan", "sNaN", "NaN123"]
+    + ["1e3", "1E-2", "1E+999999999", "1E+999999999999999999999", "0E+999999999", "1E-999999999"]
+    # All of these are numbers to Python, and none of them is how a file writes an amount.
+    + ["1_000", "١٢", "１２", " 5", "5 ", "5\n", "+5", "5.", "\x005", "\ud800", "5\x00"],
+)
+def test_what_is_not_a_plain_decimal_is_refused(text: str) -> None:
+    assert refused(text) == "amount_not_a_number"
+
+
+@pytest.mark.parametrize("value", [1.5, 5, True, None, Decimal("1.5"), b"1.5"])
+def test_only_text_is_parsed_a_float_has_lost_the_amount_already(value: object) -> None:
+    with pytest.raises(TypeError):
+        Money.parse(value, "USD")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["0", "0.00", "-1", "-0.01", "-0"])
+def test_nothing_and_less_is_no_payment(text: str) -> None:
+    assert refused(text) == "amount_not_positive"
+
+
+@pytest.mark.parametrize("minor", [0, -1, -(2**63)])
+def test_minor_units_must_be_positive(minor: int) -> None:
+    with pytest.raises(MoneyError) as caught:
+        Money.checked(minor, "USD")
+    assert caught.value.code == "amount_not_positive"
+
+
+@pytest.mark.parametrize("minor", [MAX_MINOR + 1, 2**63, 10**40])
+def test_an_amount_has_at_most_twelve_digits(minor: int) -> None:
+    with pytest.raises(MoneyError) as caught:
+        Money.checked(minor, "USD")
+    assert caught.value.code == "amount_too_large"
+
+
+@pytest.mark.parametrize("text", ["10000000000.00", "9" * 5_000, "1" * 30 + ".00"])
+def test_an_amount_too_large_is_called_so(text: str) -> None:
+    assert refused(text) == "amount_too_large"
+
+
+def test_parsing_does_not_depend_on_the_callers_decimal_context() -> None:
+    with localcontext() as context:
+        context.prec = 3
+        assert Money.parse("12345.67", "USD") == Money(1_234_567, "USD")
+        assert Money(1_234_567, "USD").decimal == Decimal("12345.67")
+
+
+@pytest.mark.parametrize(
+    "operation", ["__add__", "__sub__", "__lt__", "__le__", "__gt__", "__ge__"]
+)
+def test_two_currencies_never_meet_in_a_sum_or_a_comparison(operation: str) -> None:
+    with pytest.raises(CurrencyMismatch):
+        getattr(Money(100, "USD"), operation)(Money(100, "EUR"))
+
+
+def test_the_same_number_of_another_currency_is_not_equal() -> None:
+    assert Money(100, "USD") != Money(100, "EUR")
+
+
+@given(amounts, amounts, currencies)
+def test_what_is_added_can_be_taken_away(left: int, right: int, currency: str) -> None:
+    one, other = Money(left, currency), Money(right, currency)
+    assert one + other - other == one
+    assert one + other == other + one
+
+
+@given(amounts, amounts, currencies)
+def test_money_is_ordered_as_its_minor_units_are(left: int, right: int, currency: str) -> None:
+    one, other = Money(left, currency), Money(right, currency)
+    assert (one < other, one <= other) == (left < right, left <= right)
+    assert (one > other, one >= other) == (left > right, left >= right)
+
+
+@given(amounts, currencies)
+def test_a_written_amount_is_read_back_exactly(minor: int, currency: str) -> None:
+    money = Money(minor, currency)
+    assert Money.parse(f"{money.decimal:f}", currency) == money
+
+
+@given(st.text(max_size=40), currencies)
+def test_any_text_is_read_exactly_or_refused_with_a_code(text: str, currency: str) -> None:
+    try:
+        money = Money.parse(text, currency)
+    except MoneyError as error:
+        assert error.code.startswith("amount_")
+    else:
+        assert money.decimal == Decimal(text)
+
+
+@pytest.mark.parametrize(
+    ("money", "locale", "written"),
+    [
+        (Money(199_900, "USD"), "en_US", "$1,999.00"),
+        (Money(1_999, "JPY"), "en_US", "¥1,999"),
+        (Money(1_500, "KWD"), "en_US", "KWD1.500"),
+        # CLDR would drop these decimals, and with them a part of the amount.
+        (Money(1_550, "RSD"), "en_US", "RSD15.50"),
+        (Money(199_950, "EUR"), "de_DE", "1.999,50\u00a0€"),
+    ],
+)
+def test_money_is_written_with_all_its_decimals(money: Money, locale: str, written: str) -> None:
+    assert money.formatted(locale) == written
+
+
+def test_money_in_a_log_line_names_its_currency_first() -> None:
+    assert str(Money(1_234_567, "USD")) == "USD 12,345.67"
+    assert str(Money(1_234_567, "JPY")) == "JPY 1,234,567"
