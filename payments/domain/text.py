@@ -1,12 +1,25 @@
 """What free text may hold: characters that people can read, never a card number."""
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
-# 13 to 19 digits, as ISO/IEC 7812 allows, perhaps grouped by single spaces or hyphens.
-_DIGIT_RUN: Final = re.compile(r"(?<!\d)\d(?:[ \-]?\d){12,18}(?!\d)")
-# First digits that card schemes use: 2 and 5 Mastercard, 3 Amex, JCB and Diners, 4 Visa, 6 others.
-_SCHEME_DIGITS: Final = frozenset({2, 3, 4, 5, 6})
+# Digits in groups, as people write a card's number: a separator or two between groups.
+_GROUPS: Final = re.compile(r"\d+(?:[ .\-_/\u2010-\u2015]{1,2}\d+)*")
+_GROUP: Final = re.compile(r"\d+")
+_LONGEST: Final = 19  # of a card number, by ISO/IEC 7812
+# What the schemes issue. The first digits and lengths matter: without them one order number in ten
+# that begins with a date would pass for a card.
+_CARD: Final = re.compile(
+    r"""4\d{12}(?:\d{3}){0,2}                                             # Visa
+      | (?:5[1-5]\d\d | 222[1-9] | 22[3-9]\d | 2[3-6]\d\d | 27[01]\d | 2720)\d{12}  # Mastercard
+      | 3[47]\d{13}                                                      # American Express
+      | 3(?:0[0-5] | [689]\d)\d{11,16}                                   # Diners Club
+      | 35(?:2[89] | [3-8]\d)\d{12,15}                                   # JCB
+      | (?:5[06-8] | 6\d)\d{11,17}                                       # Maestro, Discover, UnionPay
+    """,
+    re.VERBOSE | re.ASCII,
+)
 
 
 class TextError(ValueError):
@@ -39,13 +52,31 @@ def checked_text(value: str, *, max_length: int, multiline: bool = False) -> str
 
 
 def holds_card_number(text: str) -> bool:
-    """Whether a run of digits in `text` has a card number's prefix, length and check digit."""
+    """Whether digits in `text` have a card number's prefix, length and check digit.
+
+    The digits are one group or several that follow each other: what comes before or after them, such
+    as an expiry date, does not hide them.
+    """
     return any(
-        _is_card_number([int(c) for c in run if c.isdecimal()]) for run in _DIGIT_RUN.findall(text)
+        _CARD.fullmatch(digits) is not None and _has_check_digit(digits)
+        for groups in _GROUPS.findall(text)
+        for digits in _neighbours(_GROUP.findall(groups))
     )
 
 
-def _is_card_number(digits: list[int]) -> bool:
+def _neighbours(groups: list[str]) -> Iterator[str]:
+    """Yield the digits of every few groups that follow each other, in ASCII."""
+    for first in range(len(groups)):
+        digits = ""
+        for group in groups[first:]:
+            digits += "".join(str(int(digit)) for digit in group[: _LONGEST + 1])
+            if len(digits) > _LONGEST:
+                break
+            yield digits
+
+
+def _has_check_digit(digits: str) -> bool:
     # The Luhn check of ISO/IEC 7812-1, annex B.
-    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
-    return digits[0] in _SCHEME_DIGITS and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+    values = [int(digit) for digit in digits]
+    doubled = (sum(divmod(2 * value, 10)) for value in values[-2::-2])
+    return (sum(values[-1::-2]) + sum(doubled)) % 10 == 0
