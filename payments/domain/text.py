@@ -7,7 +7,7 @@ from typing import Final
 # Digits in groups, as people write a card's number: a separator or two between groups.
 _GROUPS: Final = re.compile(r"\d+(?:[ .\-_/\u2010-\u2015]{1,2}\d+)*")
 _GROUP: Final = re.compile(r"\d+")
-_LONGEST: Final = 19  # of a card number, by ISO/IEC 7812
+_SHORTEST, _LONGEST = 13, 19  # digits of a card number, by ISO/IEC 7812
 # What the schemes issue. The first digits and lengths matter: without them one order number in ten
 # that begins with a date would pass for a card.
 _CARD: Final = re.compile(
@@ -72,7 +72,8 @@ def _neighbours(groups: list[str]) -> Iterator[str]:
             digits += "".join(str(int(digit)) for digit in group[: _LONGEST + 1])
             if len(digits) > _LONGEST:
                 break
-            yield digits
+            if len(digits) >= _SHORTEST:
+                yield digits
 
 
 def _has_check_digit(digits: str) -> bool:

@@ -1,0 +1,154 @@
+"""What holds for any history, found by letting commands meet a payment at random."""
+
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from payments.domain.commands import ApprovePayment, PaymentCommand, ProcessPayment, RejectPayment
+from payments.domain.events import AnyPaymentEvent, ApprovalReason, NoteRef, RejectionReason
+from payments.domain.methods import Method
+from payments.domain.money import MAX_MINOR, Money
+from payments.domain.payment import Payment, PaymentError, Status, authorise, decide, evolve, replay
+from payments.domain.risk import RiskFeatures
+from payments.events import codec
+from tests.examples import CLIENT, CUSTOMER, NOON, OTHER_CLIENT, PAYMENT
+
+FINISHED: Final = {Status.COMPLETED, Status.FAILED, Status.REJECTED}
+
+times: Final = st.integers(0, 10**12).map(lambda us: NOON + timedelta(microseconds=us))
+notes: Final = st.none() | st.builds(NoteRef, st.uuids(), st.just("ab" * 32))
+reviewers: Final = st.integers(1, 9).map(lambda number: f"staff:{number}")
+# Few values, so that commands often agree with what is there, around the limits and at the ends.
+amounts: Final = st.builds(
+    Money,
+    st.sampled_from([1, 1_000_01, 10_000_00, 10_000_01, 25_000_01, MAX_MINOR]),
+    st.sampled_from(["USD", "JPY", "SEK"]),
+)
+features: Final = st.none() | st.builds(
+    RiskFeatures,
+    paid_by_card_before=st.booleans(),
+    position=st.integers(0, 9),
+    age_ms=st.sampled_from([0, 5_001]),
+)
+commands: Final[st.SearchStrategy[PaymentCommand]] = st.one_of(
+    st.builds(
+        ProcessPayment,
+        payment_id=st.just(PAYMENT),
+        client_id=st.sampled_from([CLIENT, CLIENT, OTHER_CLIENT]),
+        customer_id=st.just(CUSTOMER),
+        amount=amounts,
+        method=st.sampled_from(Method),
+        reference=st.none() | st.text(min_size=1, max_size=8),
+        features=features,
+        at=times,
+    ),
+    st.builds(
+        ApprovePayment,
+        payment_id=st.just(PAYMENT),
+        client_id=st.sampled_from([None, CLIENT, OTHER_CLIENT]),
+        reviewer=reviewers,
+        reason=st.sampled_from(ApprovalReason),
+        note=notes,
+        at=times,
+    ),
+    st.builds(
+        RejectPayment,
+        payment_id=st.just(PAYMENT),
+        client_id=st.sampled_from([None, CLIENT, OTHER_CLIENT]),
+        reviewer=reviewers,
+        reason=st.sampled_from(RejectionReason),
+        note=notes,
+        at=times,
+    ),
+)
+
+
+def carry_out(sequence: list[PaymentCommand]) -> tuple[list[AnyPaymentEvent], list[Payment]]:
+    """Return the events of all commands that were not refused, and the state after each of those."""
+    history: list[AnyPaymentEvent] = []
+    states: list[Payment] = []
+    for command in sequence:
+        before = states[-1] if states else None
+        try:
+            authorise(before, command)
+            events = decide(before, command)
+        except PaymentError:
+            continue
+        assert events, "a command that is not refused changes something"
+        after = replay(PAYMENT, events, before)
+        assert after is not None
+        history += events
+        states.append(after)
+    return history, states
+
+
+sequences: Final = st.lists(commands, max_size=6)
+examples: Final = settings(max_examples=60, deadline=None)
+
+
+@examples
+@given(sequences)
+def test_the_state_is_the_fold_of_the_history(sequence: list[PaymentCommand]) -> None:
+    history, states = carry_out(sequence)
+    assert replay(PAYMENT, history) == (states[-1] if states else None)
+
+
+@examples
+@given(sequences)
+def test_every_prefix_of_a_history_can_be_replayed(sequence: list[PaymentCommand]) -> None:
+    """Time travel shows the state after any event, so a half-told story must be valid too."""
+    history, _ = carry_out(sequence)
+    for version in range(1, len(history) + 1):
+        payment = replay(PAYMENT, history[:version])
+        assert payment is not None
+        assert payment.version == version
+        assert payment.updated_at == history[version - 1].at
+
+
+@examples
+@given(sequences, st.integers(0, 20))
+def test_a_snapshot_and_the_tail_say_what_the_whole_history_says(
+    sequence: list[PaymentCommand], cut: int
+) -> None:
+    history, _ = carry_out(sequence)
+    snapshot = replay(PAYMENT, history[:cut])
+    assert replay(PAYMENT, history[cut:], snapshot) == replay(PAYMENT, history)
+
+
+@examples
+@given(sequences)
+def test_a_finished_payment_stays_as_it_is(sequence: list[PaymentCommand]) -> None:
+    _, states = carry_out(sequence)
+    for earlier in states[:-1]:
+        assert earlier.status not in FINISHED
+
+
+@examples
+@given(sequences)
+def test_the_terms_of_a_payment_never_change(sequence: list[PaymentCommand]) -> None:
+    history, _ = carry_out(sequence)
+    terms = {(e.client_id, e.customer_id, e.amount, e.method, e.initiated_at) for e in history}
+    assert len(terms) <= 1
+
+
+@examples
+@given(sequences)
+def test_every_event_is_read_back_as_it_was_stored(sequence: list[PaymentCommand]) -> None:
+    for event in carry_out(sequence)[0]:
+        assert codec.decode(event.event_type, event.schema_version, codec.encode(event)) == event
+
+
+@examples
+@given(sequences, st.uuids())
+def test_deciding_and_evolving_change_nothing_that_exists(
+    sequence: list[PaymentCommand], other: UUID
+) -> None:
+    history, _ = carry_out(sequence)
+    payment = replay(PAYMENT, history)
+    told = repr((payment, history))
+    for event in history:
+        evolve(payment, other, event)
+    assert repr((payment, history)) == told
