@@ -1,0 +1,225 @@
+"""The log as it was written: these documents are in databases already and must be read for ever.
+
+A test that fails here has found a change that would break every log. Rename the field back, or give the
+event its next schema version and an upcast; never change a sample.
+"""
+
+import json
+from datetime import timedelta
+from typing import Any, Final
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from payments.domain.events import EVENT_CLASSES, AnyPaymentEvent, RejectionReason
+from payments.domain.risk import DEFAULT_POLICY
+from payments.events import codec, metadata
+from payments.events.metadata import Metadata
+from tests.examples import (
+    LATER,
+    NOON,
+    NOTE,
+    approved,
+    failed,
+    flagged,
+    initiated,
+    processed,
+    processed_after_approval,
+    rejected,
+)
+
+_TERMS: Final = (
+    '"client_id":"0192f000-0000-4000-8000-00000000c001"'
+    ',"customer_id":"0192f000-0000-8000-8000-00000000d001"'
+)
+_SMALL: Final = (
+    f'{_TERMS},"amount":{{"minor":10000,"currency":"USD"}},"method":"credit_card"'
+    ',"initiated_at":"2026-01-05T12:00:00Z"'
+)
+_LARGE: Final = _SMALL.replace("10000", "1500000") + ',"flagged_at":"2026-01-05T12:00:00Z"'
+_POLICY: Final = DEFAULT_POLICY.policy_id
+
+# (event type, schema version, stored data, the event that it is)
+SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
+    ("payment.initiated", 1, f'{{"at":"2026-01-05T12:00:00Z",{_SMALL}}}', initiated()),
+    (
+        "payment.initiated",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL},"reference":"order-981"}}',
+        initiated(reference="order-981"),
+    ),
+    (
+        "payment.processed",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL},"risk":{{"score":0,"band":"low","review":false'
+        ',"fired":[],"features":{"paid_by_card_before":true,"position":40,"age_ms":0}'
+        f',"policy_id":"{_POLICY}"}}}}',
+        processed(),
+    ),
+    (
+        "payment.processed",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE}}}',
+        processed_after_approval(),
+    ),
+    (
+        "payment.failed",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL.replace("10000", "2500001")}'
+        ',"reason":"method_limit_exceeded","limit":{"minor":2500000,"currency":"USD"}}',
+        failed(),
+    ),
+    (
+        "payment.flagged_for_review",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_LARGE},"risk":{{"score":80,"band":"high","review":true'
+        ',"fired":[{"reason":"first_card_payment_large","points":80}]'
+        ',"features":{"paid_by_card_before":false,"position":40,"age_ms":0}'
+        f',"policy_id":"{_POLICY}"}}}}',
+        flagged(),
+    ),
+    (
+        "payment.approved",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7"'
+        ',"reason":"verified_with_customer"}',
+        approved(),
+    ),
+    (
+        "payment.approved",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7"'
+        ',"reason":"verified_with_customer"'
+        f',"note":{{"note_id":"0192f000-0000-4000-8000-00000000e001","digest":"{"5e" * 32}"}}}}',
+        approved(note=NOTE),
+    ),
+    (
+        "payment.rejected",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7","reason":"other"'
+        f',"note":{{"note_id":"0192f000-0000-4000-8000-00000000e001","digest":"{"5e" * 32}"}}}}',
+        rejected(note=NOTE, reason=RejectionReason.OTHER),
+    ),
+]
+
+
+@pytest.mark.parametrize(("event_type", "schema_version", "data", "event"), SAMPLES)
+def test_what_was_stored_is_read(
+    event_type: str, schema_version: int, data: str, event: AnyPaymentEvent
+) -> None:
+    assert codec.decode(event_type, schema_version, data) == event
+
+
+@pytest.mark.parametrize(("event_type", "schema_version", "data", "event"), SAMPLES)
+def test_what_is_stored_now_is_what_was_stored(
+    event_type: str, schema_version: int, data: str, event: AnyPaymentEvent
+) -> None:
+    assert (event.event_type, event.schema_version) == (event_type, schema_version)
+    assert json.loads(codec.encode(event)) == json.loads(data)
+
+
+def test_every_event_has_a_sample_of_every_schema_version() -> None:
+    current = {(cls.event_type, cls.schema_version) for cls in EVENT_CLASSES}
+    known = {(event_type, version) for event_type, version, _, _ in SAMPLES}
+    assert current <= known
+    for event_type, latest in current:
+        assert {v for t, v in known if t == event_type} == set(range(1, latest + 1))
+
+
+def test_event_types_are_unique() -> None:
+    """The type is the only thing that tells stored events apart."""
+    types = [cls.event_type for cls in EVENT_CLASSES]
+    assert len(set(types)) == len(types)
+    assert all(event_type.startswith("payment.") for event_type in types)
+
+
+def test_an_event_type_that_the_code_does_not_know_is_refused() -> None:
+    with pytest.raises(codec.UnknownEventType, match="payment.teleported"):
+        codec.decode("payment.teleported", 1, "{}")
+
+
+def test_a_schema_version_that_the_code_does_not_know_is_refused() -> None:
+    """A newer version may mean something else by the same fields."""
+    with pytest.raises(codec.UnknownEventType, match="schema version 2"):
+        codec.decode("payment.initiated", 2, SAMPLES[0][2])
+
+
+def _broken(**changes: Any) -> str:
+    document = json.loads(SAMPLES[0][2])
+    for name, value in changes.items():
+        if value is ...:
+            del document[name]
+        else:
+            document[name] = value
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "",
+        "null",
+        "[]",
+        "{}",
+        _broken(amount=...),
+        _broken(amount={"minor": 1.5, "currency": "USD"}),
+        _broken(amount={"minor": "1", "currency": "USD"}),
+        _broken(method="cheque"),
+        _broken(at="yesterday"),
+        _broken(client_id="acme"),
+        _broken(initiated_at=None),
+    ],
+)
+def test_data_that_is_not_what_it_says_is_refused(data: str) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        codec.decode("payment.initiated", 1, data)
+
+
+def test_a_field_that_a_later_version_of_the_code_added_is_ignored() -> None:
+    """Old code reads what new code wrote, during a deployment and after it is rolled back."""
+    assert codec.decode("payment.initiated", 1, _broken(added_later=1)) == initiated()
+
+
+def test_times_keep_their_microseconds_and_come_back_in_utc() -> None:
+    exact = NOON + timedelta(microseconds=1)
+    event = initiated(at=exact)
+    read = codec.decode(event.event_type, 1, codec.encode(event))
+    assert read.at == exact
+    assert read.at.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(("_type", "_version", "_data", "event"), SAMPLES)
+def test_events_cannot_be_changed(
+    _type: str, _version: int, _data: str, event: AnyPaymentEvent
+) -> None:
+    with pytest.raises(AttributeError):
+        event.at = LATER  # type: ignore[misc]
+    assert replace(event, at=LATER) is not event
+
+
+METADATA_SAMPLES: Final = [
+    (
+        '{"actor":"staff:7","command":"approve_payment"}',
+        Metadata(actor="staff:7", command="approve_payment"),
+    ),
+    (
+        '{"actor":"client:1","command":"process_payment","key":"ab12","key_id":1'
+        ',"digests":{"amount":"cd34"},"correlation_id":"r-1","causation_id":"m-1"}',
+        Metadata(
+            actor="client:1",
+            command="process_payment",
+            key="ab12",
+            key_id=1,
+            digests={"amount": "cd34"},
+            correlation_id="r-1",
+            causation_id="m-1",
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("stored", "read"), METADATA_SAMPLES)
+def test_metadata_too_is_read_and_written_as_it_was(stored: str, read: Metadata) -> None:
+    assert metadata.decode(stored) == read
+    assert json.loads(metadata.encode(read)) == json.loads(stored)
