@@ -1,4 +1,4 @@
-"""The payment that most tests are about: one customer's USD 100.00 by credit card, and what can become of it.
+"""The payment that most tests are about: USD 100.00 by credit card, and what can become of it.
 
 Each function builds one command or event; keyword arguments replace what a test is about.
 """
@@ -45,8 +45,8 @@ def usd(minor: int) -> Money:
     return Money(minor, "USD")
 
 
-# Over the review limit and under the card's own limit: a first card payment of it waits for a person.
 SMALL: Final = usd(100_00)
+# Over the review limit, under the card's own: a first card payment of it waits for a person.
 LARGE: Final = usd(15_000_00)
 
 

@@ -1,4 +1,4 @@
-"""Stories about a payment without a database: given these events, when this command, then those events."""
+"""Stories about a payment, without a database: given events, when a command, then events."""
 
 from typing import Any
 

@@ -117,7 +117,9 @@ class Money(Struct, frozen=True):
         pattern = parse_pattern(Locale.parse(locale).currency_formats["standard"].pattern)
         decimals = exponent(self.currency)
         pattern.frac_prec = (decimals, decimals)
-        return pattern.apply(self.decimal, locale, currency=self.currency, currency_digits=False)
+        return str(
+            pattern.apply(self.decimal, locale, currency=self.currency, currency_digits=False)
+        )
 
     def __add__(self, other: "Money") -> "Money":
         return Money(self.minor + self._same(other), self.currency)

@@ -41,7 +41,7 @@ def test_a_currency_has_its_own_number_of_decimals(currency: str, decimals: int)
 def test_a_minor_unit_is_that_of_iso_4217_even_where_nobody_writes_it(
     currency: str, decimals: int
 ) -> None:
-    """CLDR gives these no decimals, since no coin is left: an amount would be off by a hundred or more."""
+    """CLDR gives these no decimals, since no coin is left: amounts would be off by a hundred."""
     assert exponent(currency) == decimals
     assert Money.parse("1", currency).minor == 10**decimals
 

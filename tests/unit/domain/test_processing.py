@@ -123,9 +123,7 @@ def test_each_method_has_a_limit_of_its_own_in_each_currency() -> None:
     )
 
 
-def test_the_methods_limit_comes_before_the_risk_because_nobody_should_review_what_cannot_pass() -> (
-    None
-):
+def test_the_methods_limit_comes_first_because_nobody_should_review_what_cannot_pass() -> None:
     over = usd(25_000_01)
     assert risk(over, UNKNOWN).review
     given().when(process(amount=over, features=UNKNOWN)).then(

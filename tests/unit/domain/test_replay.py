@@ -67,7 +67,7 @@ commands: Final[st.SearchStrategy[PaymentCommand]] = st.one_of(
 
 
 def carry_out(sequence: list[PaymentCommand]) -> tuple[list[AnyPaymentEvent], list[Payment]]:
-    """Return the events of all commands that were not refused, and the state after each of those."""
+    """Return the events of the commands that were not refused, and the state after each."""
     history: list[AnyPaymentEvent] = []
     states: list[Payment] = []
     for command in sequence:

@@ -125,7 +125,7 @@ def test_a_payment_that_does_not_exist_cannot_be_reviewed(command: Decision) -> 
 def test_a_reviewer_of_one_client_sees_no_other_clients_payment(
     decide: Callable[..., Decision],
 ) -> None:
-    """The error is the one of a payment that does not exist, to the letter: existence is a secret too."""
+    """To the letter the error of a payment that does not exist: existence is a secret too."""
     foreign = given(*WAITING).when(decide(client_id=OTHER_CLIENT)).then_refused(PaymentNotFound)
     missing = given().when(decide(client_id=OTHER_CLIENT)).then_refused(PaymentNotFound)
     assert str(foreign) == str(missing)

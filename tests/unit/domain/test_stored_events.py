@@ -1,7 +1,7 @@
 """The log as it was written: these documents are in databases already and must be read for ever.
 
-A test that fails here has found a change that would break every log. Rename the field back, or give the
-event its next schema version and an upcast; never change a sample.
+A test that fails here has found a change that would break every log. Rename the field back, or
+give the event its next schema version and an upcast; never change a sample.
 """
 
 import json

@@ -141,7 +141,7 @@ def test_looking_for_card_numbers_takes_linear_time() -> None:
     ],
 )
 def test_what_cannot_be_printed_is_refused(text: str) -> None:
-    """NUL and lone surrogates are also what jsonb refuses; U+001F would let two keyed digests meet."""
+    """NUL and lone surrogates jsonb refuses too; U+001F would let two keyed digests meet."""
     assert refused(text) == "text_not_printable"
     assert refused(text, multiline=True) == "text_not_printable"
 
