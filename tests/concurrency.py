@@ -1,0 +1,45 @@
+"""Doing things at the same moment, in threads with database connections of their own."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import psycopg
+from django.db import connection, connections
+
+T = TypeVar("T")
+
+
+def at_once(count: int, work: Callable[[int], T]) -> list[T]:
+    """Call `work` with 0, 1, ... in as many threads, which start together; return what each returned.
+
+    Raises what the first of them raised that failed.
+    """
+    start = threading.Barrier(count)
+
+    def run(number: int) -> T:
+        try:
+            connection.ensure_connection()
+            start.wait(10)
+            return work(number)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))
+
+
+@contextmanager
+def session(**options: Any) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """A plain connection to the test database beside Django's, in autocommit, for holding things open."""
+    with psycopg.connect(**dsn(), autocommit=True, **options) as other:
+        yield other
+
+
+def dsn() -> dict[str, Any]:
+    """How Django connects to the test database, for those who connect by themselves."""
+    parameters = connection.get_connection_params()
+    names = ("host", "port", "user", "password", "dbname")
+    return {name: parameters[name] for name in names if parameters.get(name)}

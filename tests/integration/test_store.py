@@ -1,0 +1,316 @@
+"""The store on a real PostgreSQL: streams without gaps or doubles, whoever appends at the same time."""
+
+import threading
+import time
+from contextlib import suppress
+from typing import Final
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from payments.clients.models import Client
+from payments.events import codec, store
+from payments.events.metadata import Metadata
+from payments.events.models import Claim, Event
+from payments.events.store import AlreadyClaimed, Append, StaleVersion
+from tests.concurrency import at_once, session
+from tests.examples import NOON, approved, flagged, initiated, processed, rejected
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BY_TEST: Final = Metadata(actor="system:test", command="process_payment")
+REFERENCE: Final = store.Claim("payment.reference:acme", "order-981")
+
+
+def append(stream: UUID, *events: codec.AnyPaymentEvent, expected: int = 0, **more: object) -> int:
+    return store.append(stream, events, expected=expected, metadata_=BY_TEST, **more)  # type: ignore[arg-type]
+
+
+def test_a_stream_that_was_never_written_is_empty() -> None:
+    stream = store.load(uuid4())
+    assert (stream.version, stream.events, stream.positions) == (0, (), ())
+
+
+def test_what_was_appended_is_loaded_in_order() -> None:
+    stream_id = uuid4()
+    first = append(stream_id, initiated(), flagged())
+    second = append(stream_id, rejected(), expected=2)
+    stream = store.load(stream_id)
+    assert stream.events == (initiated(), flagged(), rejected())
+    assert stream.version == 3
+    assert stream.positions == tuple(sorted(stream.positions))
+    assert stream.positions[1:] == (first, second)
+
+
+def test_the_log_keeps_who_did_it_and_when() -> None:
+    stream_id = uuid4()
+    metadata = Metadata(
+        actor="staff:7", command="approve_payment", correlation_id="r-1", causation_id="m-1"
+    )
+    before = _database_time()
+    store.append(stream_id, [initiated(), approved()], expected=0, metadata_=metadata)
+    history = store.history(stream_id)
+    assert [record.version for record in history] == [1, 2]
+    assert [record.event for record in history] == [initiated(), approved()]
+    assert [record.metadata for record in history] == [metadata, metadata]
+    assert before <= history[0].recorded_at <= history[1].recorded_at <= _database_time()
+    row = Event.objects.get(aggregate_id=stream_id, version=1)
+    assert (row.aggregate_type, row.event_type, row.schema_version) == (
+        "payment",
+        "payment.initiated",
+        1,
+    )
+    assert row.occurred_at == NOON
+
+
+def test_an_event_is_recorded_when_it_is_inserted_not_when_its_transaction_began() -> None:
+    """With now() as the default, what waited in an open transaction seemed older than what it met."""
+    stream_id = uuid4()
+    with transaction.atomic():
+        _database_time()
+        time.sleep(0.05)
+        with session() as other:
+            inserted_after = other.execute("SELECT clock_timestamp()").fetchone()
+        append(stream_id, initiated())
+    assert inserted_after is not None
+    assert store.history(stream_id)[0].recorded_at >= inserted_after[0]
+
+
+@pytest.mark.parametrize("existing", [0, 1, 2])
+@pytest.mark.parametrize("expected", [0, 1, 2, 3, 7])
+def test_only_the_version_that_a_stream_has_can_be_continued(existing: int, expected: int) -> None:
+    """Without the EXISTS of the append, every version over the stream's own left a gap."""
+    stream_id = uuid4()
+    if existing:
+        append(stream_id, *[initiated(), flagged()][:existing])
+    if expected == existing:
+        append(stream_id, rejected(), expected=expected)
+    else:
+        with pytest.raises(StaleVersion) as caught:
+            append(stream_id, rejected(), expected=expected)
+        assert (caught.value.aggregate_id, caught.value.expected) == (stream_id, expected)
+    assert _versions(stream_id) == list(range(1, existing + (expected == existing) + 1))
+
+
+def test_a_refused_append_stores_none_of_its_events() -> None:
+    stream_id = uuid4()
+    append(stream_id, initiated(), flagged())
+    with pytest.raises(StaleVersion):
+        append(stream_id, approved(), processed(), expected=1)
+    assert store.load(stream_id).events == (initiated(), flagged())
+
+
+def test_eight_threads_append_to_one_stream_and_every_version_exists_exactly_once() -> None:
+    """Without the unique constraint most versions of this stream were there two to eight times."""
+    stream_id = uuid4()
+    each = 15
+
+    def write(_: int) -> int:
+        written = attempts = 0
+        while written < each and attempts < 50 * each:
+            version = store.load(stream_id).version
+            attempts += 1
+            with suppress(StaleVersion):
+                append(stream_id, initiated(), expected=version)
+                written += 1
+        return attempts
+
+    attempts = sum(at_once(8, write))
+    assert _versions(stream_id) == list(range(1, 8 * each + 1))
+    assert attempts > 8 * each, "nobody ever met anybody: this proved nothing"
+
+
+def test_of_eight_first_appends_at_once_one_wins() -> None:
+    for _ in range(10):
+        stream_id = uuid4()
+
+        def write(_: int, stream_id: UUID = stream_id) -> bool:
+            try:
+                append(stream_id, initiated(), processed())
+            except StaleVersion:
+                return False
+            return True
+
+        assert sum(at_once(8, write)) == 1
+        assert _versions(stream_id) == [1, 2]
+
+
+def test_a_sequence_behind_its_table_is_not_taken_for_a_race() -> None:
+    """After a restore that forgot the sequence, the primary key is violated.
+
+    When any unique violation meant StaleVersion, this was retried as a race that never ends.
+    """
+    last = append(uuid4(), initiated())
+    try:
+        _set_sequence(last - 1)
+        with pytest.raises(IntegrityError, match="events_event_pkey"):
+            append(uuid4(), initiated())
+    finally:
+        _set_sequence(last)
+
+
+def test_a_claimed_value_belongs_to_one_stream_and_the_refusal_names_it() -> None:
+    owner, other = uuid4(), uuid4()
+    append(owner, initiated(), claims=[REFERENCE])
+    with pytest.raises(AlreadyClaimed) as caught:
+        append(other, initiated(), claims=[REFERENCE])
+    assert caught.value.owner == owner
+    assert caught.value.claim == REFERENCE
+    assert _versions(other) == []
+    assert list(Claim.objects.values_list("value", "aggregate_id")) == [("order-981", owner)]
+
+
+def test_the_same_value_can_be_claimed_in_two_namespaces() -> None:
+    append(uuid4(), initiated(), claims=[store.Claim("a", "1")])
+    append(uuid4(), initiated(), claims=[store.Claim("b", "1"), store.Claim("a", "2")])
+    assert Claim.objects.count() == 3
+
+
+def test_of_two_claims_the_taken_one_is_named() -> None:
+    owner = uuid4()
+    append(owner, initiated(), claims=[store.Claim("a", "2")])
+    with pytest.raises(AlreadyClaimed) as caught:
+        append(uuid4(), initiated(), claims=[store.Claim("a", "1"), store.Claim("a", "2")])
+    assert caught.value.claim == store.Claim("a", "2")
+    assert Claim.objects.count() == 1
+
+
+def test_a_stale_append_claims_nothing() -> None:
+    """The claim is made by the same statement: without its own EXISTS it outlived a refused gap."""
+    with pytest.raises(StaleVersion):
+        append(uuid4(), initiated(), expected=3, claims=[REFERENCE])
+    stream_id = uuid4()
+    append(stream_id, initiated())
+    with pytest.raises(StaleVersion):
+        append(stream_id, initiated(), claims=[REFERENCE])
+    assert not Claim.objects.exists()
+
+
+def test_of_eight_streams_that_claim_one_value_at_once_one_gets_it() -> None:
+    def claim(_: int) -> tuple[UUID, UUID]:
+        stream_id = uuid4()
+        try:
+            append(stream_id, initiated(), claims=[REFERENCE])
+        except AlreadyClaimed as refused:
+            return stream_id, refused.owner
+        return stream_id, stream_id
+
+    outcomes = at_once(8, claim)
+    winners = [stream_id for stream_id, owner in outcomes if stream_id == owner]
+    assert len(winners) == 1
+    assert {owner for _, owner in outcomes} == set(winners)
+    assert Event.objects.count() == 1
+
+
+def test_a_claim_of_a_transaction_that_is_rolled_back_is_free_again() -> None:
+    with session() as other:
+        other.execute("BEGIN")
+        other.execute(
+            "INSERT INTO events_claim VALUES (%s, %s, %s)",
+            (REFERENCE.namespace, REFERENCE.value, uuid4()),
+        )
+        timer = threading.Timer(0.1, other.rollback)
+        timer.start()
+        append(uuid4(), initiated(), claims=[REFERENCE])
+        timer.join()
+    assert Claim.objects.count() == 1
+
+
+def test_inside_a_transaction_a_refused_append_leaves_the_rest_usable() -> None:
+    """Without the savepoint the client below was lost: "current transaction is aborted"."""
+    stream_id = uuid4()
+    append(stream_id, initiated(), claims=[REFERENCE])
+    with transaction.atomic():
+        with pytest.raises(StaleVersion):
+            append(stream_id, processed())
+        with pytest.raises(AlreadyClaimed):
+            append(uuid4(), initiated(), claims=[REFERENCE])
+        Client.objects.create(name="still here")
+        append(stream_id, processed(), expected=1)
+    assert Client.objects.filter(name="still here").exists()
+    assert _versions(stream_id) == [1, 2]
+
+
+def test_a_deadlock_is_nobodys_fault_and_tried_again() -> None:
+    """Two imports that begin the same streams in opposite orders. Raised once, it was a 500."""
+    one, other = uuid4(), uuid4()
+    insert = (
+        "INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type,"
+        " schema_version, data, metadata, occurred_at)"
+        " VALUES ('payment', %s, 1, 'x', 1, '{}', '{}', now())"
+    )
+    with session() as rival, connection.cursor() as cursor:
+        # The last one to wait must be the one that does not look, so that ours is the victim.
+        rival.execute("SET deadlock_timeout = '1min'")
+        cursor.execute("SET deadlock_timeout = '500ms'")
+        rival.execute("BEGIN")
+        rival.execute(insert, (other,))
+
+        def cross() -> None:
+            _until_waiting()
+            rival.execute(insert, (one,))
+            rival.rollback()
+
+        crossing = threading.Thread(target=cross)
+        crossing.start()
+        store.append_streams([Append(i, [initiated()], BY_TEST) for i in (one, other)])
+        crossing.join()
+        cursor.execute("RESET deadlock_timeout")
+    assert _versions(one) == _versions(other) == [1]
+
+
+def test_many_streams_begin_in_one_statement() -> None:
+    streams = [Append(uuid4(), [initiated(), processed()], BY_TEST) for _ in range(50)]
+    last = store.append_streams(streams)
+    assert last == Event.objects.order_by("-position")[0].position
+    for stream in streams:
+        assert store.load(stream.aggregate_id).events == (initiated(), processed())
+
+
+def test_of_many_streams_all_begin_or_none() -> None:
+    existing = uuid4()
+    append(existing, initiated())
+    with pytest.raises(StaleVersion):
+        store.append_streams([Append(i, [initiated()], BY_TEST) for i in (uuid4(), existing)])
+    assert Event.objects.count() == 1
+
+
+def test_an_event_type_that_the_code_does_not_know_stops_the_load() -> None:
+    stream_id = uuid4()
+    append(stream_id, initiated())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type,"
+            " schema_version, data, metadata, occurred_at)"
+            " VALUES ('payment', %s, 2, 'payment.teleported', 1, '{}', '{}', now())",
+            [stream_id],
+        )
+    with pytest.raises(codec.UnknownEventType, match=r"payment\.teleported"):
+        store.load(stream_id)
+
+
+def _versions(stream_id: UUID) -> list[int]:
+    rows = Event.objects.filter(aggregate_id=stream_id).order_by("version", "position")
+    return list(rows.values_list("version", flat=True))
+
+
+def _database_time() -> object:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]
+
+
+def _set_sequence(value: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT setval('events_event_position_seq', %s)", [value])
+
+
+def _until_waiting() -> None:
+    """Return when a backend waits for the end of another's transaction, or after a second."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
+    with session() as looking:
+        for _ in range(100):
+            if looking.execute(waiting).fetchone() != (0,):
+                return
+            time.sleep(0.01)

@@ -1,0 +1,32 @@
+"""An exact count of database round trips, from libpq's own trace of the protocol."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+from psycopg.pq import Trace
+
+
+class RoundTrips:
+    count = -1  # known when the block has ended
+
+
+@contextmanager
+def round_trips() -> Iterator[RoundTrips]:
+    """Count how often the server said that it was ready for the next request.
+
+    Statements that the connection runs for the first time are prepared by a round trip more.
+    """
+    connection.ensure_connection()
+    counted = RoundTrips()
+    with tempfile.TemporaryFile("w+") as trace:
+        pgconn = connection.connection.pgconn
+        pgconn.trace(trace.fileno())
+        pgconn.set_trace_flags(Trace.SUPPRESS_TIMESTAMPS)
+        try:
+            yield counted
+        finally:
+            pgconn.untrace()
+        trace.seek(0)
+        counted.count = sum(line.startswith("B\t") and "ReadyForQuery" in line for line in trace)
