@@ -60,7 +60,8 @@ def dispatch(
     metadata = _metadata(command, request, note)
     # Nobody can have seen a new payment, so its stream is taken to be empty and the append is the
     # proof.
-    stream = _NOTHING if isinstance(command, ProcessPayment) else None
+    unseen = isinstance(command, ProcessPayment) and not expected_version
+    stream = _NOTHING if unseen else None
     attempt = 1
     while True:
         if stream is None:
@@ -76,7 +77,8 @@ def dispatch(
             return _carry_out(command, payment, stream.version, metadata, alongside)
         except store.StaleVersion:
             pinned = expected_version is not None or connection.in_atomic_block
-            if pinned or attempt == _ATTEMPTS:
+            # A stream that was only taken to be empty is no version that anybody had pinned.
+            if (pinned and stream is not _NOTHING) or attempt == _ATTEMPTS:
                 raise
             stream = None
             attempt += 1

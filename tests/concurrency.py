@@ -1,6 +1,7 @@
 """Doing things at the same moment, in threads with database connections of their own."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -36,6 +37,16 @@ def session(**options: Any) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     """A plain connection to the test database beside Django's, in autocommit, for holding things open."""
     with psycopg.connect(**dsn(), autocommit=True, **options) as other:
         yield other
+
+
+def until_blocked() -> None:
+    """Return when some transaction waits for the end of another, or after a second without one."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
+    with session() as looking:
+        for _ in range(100):
+            if looking.execute(waiting).fetchone() != (0,):
+                return
+            time.sleep(0.01)
 
 
 def dsn() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from payments.events import codec, store
 from payments.events.metadata import Metadata
 from payments.events.models import Claim, Event
 from payments.events.store import AlreadyClaimed, Append, StaleVersion
-from tests.concurrency import at_once, session
+from tests.concurrency import at_once, session, until_blocked
 from tests.examples import NOON, approved, flagged, initiated, processed, rejected
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -248,7 +248,7 @@ def test_a_deadlock_is_nobodys_fault_and_tried_again() -> None:
         rival.execute(insert, (other,))
 
         def cross() -> None:
-            _until_waiting()
+            until_blocked()
             rival.execute(insert, (one,))
             rival.rollback()
 
@@ -304,13 +304,3 @@ def _database_time() -> object:
 def _set_sequence(value: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT setval('events_event_position_seq', %s)", [value])
-
-
-def _until_waiting() -> None:
-    """Return when a backend waits for the end of another's transaction, or after a second."""
-    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
-    with session() as looking:
-        for _ in range(100):
-            if looking.execute(waiting).fetchone() != (0,):
-                return
-            time.sleep(0.01)
