@@ -5,6 +5,8 @@ Everything here follows from the log and may be thrown away and rebuilt.
 No foreign key points here, and none from here to the write side: a rebuild replaces whole tables.
 """
 
+from enum import StrEnum
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
@@ -14,7 +16,7 @@ from payments.domain.payment import Status
 from payments.domain.risk import Band
 
 
-def _choices(*enums: type) -> list[tuple[str, str]]:
+def _choices(*enums: type[StrEnum]) -> list[tuple[str, str]]:
     values = dict.fromkeys(str(member) for enum in enums for member in enum)
     return [(value, value.replace("_", " ").capitalize()) for value in values]
 

@@ -129,5 +129,5 @@ def _key_columns(projection: Counters) -> tuple[str, ...]:
 @cache
 def _counter_columns(projection: Counters) -> tuple[str, ...]:
     keys = _key_columns(projection)
-    names = (field.column for field in projection.model._meta.concrete_fields)
+    names = (field.attname for field in projection.model._meta.concrete_fields)
     return tuple(name for name in names if name not in keys)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import ClassVar, Final
 from uuid import UUID, uuid4
 
 from django.db import connection, models, transaction
@@ -51,6 +51,8 @@ class CrudPayment(models.Model):
     reviewer = models.CharField(max_length=100, blank=True)
     initiated_at = models.DateTimeField()
     updated_at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager["CrudPayment"]] = models.Manager()
 
     class Meta:
         app_label = "benchmarks"

@@ -64,7 +64,7 @@ def per_second(
     rates = [counts.get(timeout=seconds + 60) for _ in range(processes * threads)]
     for worker in workers:
         worker.join()
-    return sum(rates)
+    return float(sum(rates))
 
 
 def pgbench(script: str, *, clients: int, seconds: int) -> float:
