@@ -18,6 +18,7 @@ from typing import Final
 import redis
 from celery import current_app
 from django.conf import settings
+from kombu import Connection
 from kombu.exceptions import OperationalError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -48,7 +49,7 @@ def wake(name: str, *, countdown: float | None = None) -> None:
     Raises RedisError or kombu's OperationalError.
     """
     if _client().set(_key(name), 1, nx=True, px=KEY_MS):
-        current_app.send_task("readmodels.project", args=(name,), countdown=countdown, retry=False)
+        _publisher.publish(name, countdown)
 
 
 def clear(name: str) -> None:
@@ -97,6 +98,32 @@ class Announcer:
                 logger.exception("The projections could not be woken.")
 
 
+class _Publisher(threading.local):
+    """A thread's own connection to the broker, with timeouts: Celery's would wait for a frozen one."""
+
+    _connection: Connection | None = None
+
+    def publish(self, name: str, countdown: float | None) -> None:
+        if self._connection is None:
+            timeouts = {
+                "socket_timeout": _TIMEOUT_SECONDS,
+                "socket_connect_timeout": _TIMEOUT_SECONDS,
+            }
+            self._connection = current_app.connection_for_write(transport_options=timeouts)
+        try:
+            current_app.send_task(
+                "readmodels.project",
+                args=(name,),
+                countdown=countdown,
+                connection=self._connection,
+                retry=False,
+            )
+        except BaseException:
+            self._connection = None  # whatever is left of it, the next one begins anew
+            raise
+
+
+_publisher: Final = _Publisher()
 _announcers: dict[int, Announcer] = {}
 _lock = threading.Lock()
 

@@ -1,0 +1,230 @@
+"""Django's settings. What differs between installations comes from the environment, read on top."""
+
+import sys
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import environ
+import structlog
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR: Final = Path(__file__).resolve().parent.parent
+
+env: Final = environ.Env()
+
+DEBUG: bool = env.bool("DEBUG", default=False)
+
+_DEVELOPMENT_KEY: Final = "only-for-development-never-for-money"
+
+
+def _secret(name: str) -> str:
+    value: str = env.str(name, default=_DEVELOPMENT_KEY if DEBUG else "")
+    if not value or (value == _DEVELOPMENT_KEY and not DEBUG):
+        raise ImproperlyConfigured(
+            f"Set {name} to a long random string (or DEBUG=1 on your own machine)."
+        )
+    return value
+
+
+# Signs sessions. May be rotated.
+SECRET_KEY: str = _secret("SECRET_KEY")
+# Makes the hashes that stand for customers and requests in the log. Never rotated, see payments.pseudonyms.
+PSEUDONYM_KEY: str = _secret("PSEUDONYM_KEY")
+
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# Applications
+
+INSTALLED_APPS: list[str] = [
+    "unfold",  # before the admin, whose templates it replaces
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_structlog",
+    "payments.events",
+    "payments.customers",
+    "payments.clients",
+    "readmodels",
+]
+
+MIDDLEWARE: list[str] = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# Database
+
+# One connection a thread, kept: opening one costs more than a payment. No pool, which Celery would close
+# around every task. ATOMIC_REQUESTS stays off: a command is one statement and needs no transaction.
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {
+        **env.db_url("DATABASE_URL", default="postgres:///payments"),
+        "CONN_MAX_AGE": None,
+        "ATOMIC_REQUESTS": False,
+    }
+}
+# Lets the log's statements be prepared. Django's own cursors bind on the client and never are.
+DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = env.int(
+    "PREPARE_THRESHOLD", default=5
+)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Valkey or Redis: wake-ups, the broker, rate limits
+
+REDIS_URL: str = env.str("REDIS_URL", default="redis://localhost:6379/0")
+
+
+def _broker_url(url: str) -> str:
+    """Celery's name for the same server: unix:///path?db=N is redis+socket:///path?virtual_host=N."""
+    parts = urlsplit(url)
+    if parts.scheme != "unix":
+        return url
+    query = parts.query.replace("db=", "virtual_host=")
+    # Written out: urlunsplit leaves the empty host away, and the path would be taken for it.
+    return f"redis+socket://{parts.path}" + (f"?{query}" if query else "")
+
+
+# Celery
+
+CELERY_BROKER_URL: str = _broker_url(REDIS_URL)
+CELERY_TASK_IGNORE_RESULT = True  # the read models are the result
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A worker's own connections to the database, kept for as many tasks.
+CELERY_DB_REUSE_MAX = 500
+# A publisher gives up at once: whoever publishes has a better way to be heard, see readmodels.waking.
+CELERY_TASK_PUBLISH_RETRY_POLICY: dict[str, Any] = {"max_retries": 0}
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
+    "visibility_timeout": 120,  # seconds, longer than any task
+    # A killed worker's tasks come back after interval x throttle sweeps; with the defaults that takes 100 s.
+    "unacked_restore_interval": 2,
+    "unacked_restore_throttle": 1,
+}
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "project": {
+        "task": "readmodels.project_all",
+        "schedule": 2.0,
+        # Those that pile up while no worker runs are not worth doing.
+        "options": {"expires": 2.0},
+    }
+}
+
+# The domain's ports
+
+RISK_FEATURE_SOURCE = "readmodels.features.of_customer"
+
+# People
+
+AUTH_PASSWORD_VALIDATORS: list[dict[str, str]] = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+
+# Language and time: business days are UTC days
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+# Static files
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+# Serve the apps' own files: there is nothing to collect on a developer's machine.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+# HTTP
+
+SESSION_COOKIE_SECURE: bool = env.bool("HTTPS", default=False)
+CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE
+SECURE_HSTS_SECONDS: int = env.int("HSTS_SECONDS", default=0)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SESSION_COOKIE_SECURE else None
+X_FRAME_OPTIONS = "DENY"
+
+# Logs: JSON for machines, columns for people
+
+_RENDERER: Final[Any] = (
+    structlog.dev.ConsoleRenderer()
+    if DEBUG and sys.stderr.isatty()
+    else structlog.processors.JSONRenderer()
+)
+_SHARED: Final[list[Any]] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+]
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "structured": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "processor": _RENDERER,
+            "foreign_pre_chain": _SHARED,
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # A line for each request costs a tenth of it; failures are logged at WARNING and above.
+    "loggers": {"django_structlog": {"level": env.str("REQUEST_LOG_LEVEL", default="WARNING")}},
+}
+structlog.configure(
+    processors=[
+        *_SHARED,
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+
+# API
+
+REST_FRAMEWORK: dict[str, Any] = {}
