@@ -172,9 +172,9 @@ USE_I18N = False
 # Static files
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-# Serve the apps' own files: there is nothing to collect on a developer's machine.
-WHITENOISE_USE_FINDERS = True
+# Without it the apps' own files are served: there is nothing to collect on a developer's machine.
+STATIC_ROOT: str | None = env.str("STATIC_ROOT", default=None)
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = False
 
 # HTTP
@@ -212,8 +212,12 @@ LOGGING: dict[str, Any] = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
-    # A line for each request costs a tenth of it; failures are logged at WARNING and above.
-    "loggers": {"django_structlog": {"level": env.str("REQUEST_LOG_LEVEL", default="WARNING")}},
+    "loggers": {
+        # A line for each request costs a tenth of it; failures are logged at WARNING and above.
+        "django_structlog": {"level": env.str("REQUEST_LOG_LEVEL", default="WARNING")},
+        # Several lines for each batch of each projection.
+        "celery": {"level": env.str("CELERY_LOG_LEVEL", default="WARNING")},
+    },
 }
 structlog.configure(
     processors=[

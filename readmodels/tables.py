@@ -101,7 +101,7 @@ def _select(projection: Rows) -> sql.Composed:
 
 @cache
 def _upsert(projection: Projection) -> sql.Composed:
-    key, *others = columns(projection)
+    _, *others = columns(projection)
     if isinstance(projection, Counters):
         others = list(_counter_columns(projection))
         change = sql.SQL("{0} = old.{0} + EXCLUDED.{0}")

@@ -13,7 +13,7 @@ class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True):
     command: str
     key: str | None = None
     key_id: int | None = None
-    digests: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it for each instance
+    digests: dict[str, str] = {}
     correlation_id: str | None = None
     causation_id: str | None = None
 

@@ -113,7 +113,7 @@ WITH claimed AS (
                   WHERE aggregate_id = %(aggregate_id)s AND version = %(expected)s::int)
 )
 {_APPEND_EVENTS}
-"""
+"""  # noqa: S608 - only constants
 
 _APPEND_STREAMS: Final = """
 INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type, schema_version,

@@ -34,7 +34,7 @@ class Row(Struct, frozen=True, kw_only=True, gc=False):
     status: str = Status.INITIATED
     risk_score: int | None = None
     risk_band: str = ""
-    risk_reasons: list[str] = []  # noqa: RUF012 - msgspec copies it for each instance
+    risk_reasons: list[str] = []
     requires_review: bool = False
     failure_reason: str = ""
     reviewer: str = ""

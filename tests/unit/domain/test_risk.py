@@ -4,8 +4,7 @@ from typing import Final
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from msgspec.structs import replace
 
 from payments.domain.methods import CARDS, Method

@@ -4,8 +4,7 @@ from datetime import date, time
 from typing import Final
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from payments.domain.text import TextError, checked_text, holds_card_number
 
@@ -47,7 +46,7 @@ def test_a_card_number_of_any_scheme_is_found(card: str) -> None:
         "4111.1111.1111.1111",
         "4111_1111_1111_1111",
         "4111/1111/1111/1111",
-        "4111–1111–1111–1111",  # noqa: RUF001
+        "4111–1111–1111–1111",
         "4111  1111 -1111- 1111",
         "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
         "3782 822463 10005",

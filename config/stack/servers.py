@@ -1,0 +1,100 @@
+"""A server as the stack and the tests handle it: started, stopped, killed, frozen."""
+
+import signal
+import subprocess
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Self
+
+import psutil
+
+from config.stack import processes
+from config.stack.errors import StackError
+
+_READY_SECONDS: Final = 60.0  # recovering after a crash takes a while
+_LOG_LINES: Final = 5
+
+
+class Server(ABC):
+    """One server process whose data and log lie in `folder` and whose socket lies in `sockets`."""
+
+    name: str
+    # What makes the server end at once, but cleanly.
+    stop_signal: int = signal.SIGTERM
+
+    def __init__(self, folder: Path, sockets: Path) -> None:
+        self.folder = folder
+        self.sockets = sockets
+        self.log = folder / f"{self.name}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @abstractmethod
+    def command(self) -> list[str | Path]: ...
+
+    @abstractmethod
+    def ping(self) -> bool:
+        """Whether the server answers."""
+
+    def prepare(self) -> None:  # noqa: B027 - most have nothing to prepare
+        """Make what the server needs before its first start, and clear away what a crash left."""
+
+    def start(self, *, while_waiting: Callable[[], None] = lambda: None) -> None:
+        """Start the server and return when it answers.
+
+        `while_waiting` is called again and again, and may raise to give up. Raises StackError.
+        """
+        self.prepare()
+        self._process = processes.spawn(self.command(), log=self.log, unprivileged=True)
+        deadline = time.monotonic() + _READY_SECONDS
+        while not self.ping():
+            while_waiting()
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise StackError(
+                    f"{self.name} did not start. The end of {self.log}:\n{self._tail()}"
+                )
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """End cleanly. Nothing happens if the server does not run."""
+        if self._process is not None:
+            self.thaw()
+            processes.end(self._process, self.stop_signal)
+            self._process = None
+
+    def kill(self) -> None:
+        """End at once, as a power failure would."""
+        self._signal(signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait()
+            self._process = None
+
+    def freeze(self) -> None:
+        """Stop answering without closing anything: for clients the worst that a server can do."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _signal(self, number: int) -> None:
+        if self._process is None:
+            return
+        with suppress(psutil.NoSuchProcess):
+            parent = psutil.Process(self._process.pid)
+            # PostgreSQL's backends have process groups of their own.
+            for process in (parent, *parent.children(recursive=True)):
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(number)
+
+    def _tail(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()
+        return "\n".join(f"  {line}" for line in lines[-_LOG_LINES:])

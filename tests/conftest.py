@@ -1,0 +1,68 @@
+"""Real servers for the whole run, and servers to break for those tests that break them."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from config.stack import processes
+from config.stack.postgres import Postgres
+from config.stack.valkey import Valkey
+from tests import servers
+
+# Playwright runs an event loop beside the tests, which Django takes for asynchronous code.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="torture for minutes instead of seconds")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        processes.end_orphans()
+        for server in (servers.postgres(), servers.valkey()):
+            server.start()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        for server in (servers.valkey(), servers.postgres()):
+            server.stop()
+        shutil.rmtree(servers.postgres().folder, ignore_errors=True)
+
+
+@pytest.fixture
+def long(pytestconfig: pytest.Config) -> bool:
+    """Whether there is time for more than a quick look."""
+    return bool(pytestconfig.getoption("--long"))
+
+
+@pytest.fixture(autouse=True)
+def _empty_valkey(request: pytest.FixtureRequest) -> None:
+    """Wake-ups and rate limits of one test are nothing to the next."""
+    if {"db", "transactional_db", "live_server"} & set(request.fixturenames):
+        import redis
+        from django.conf import settings
+
+        with redis.Redis.from_url(settings.REDIS_URL) as client:
+            client.flushdb()
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Postgres]:
+    """A cluster to kill, freeze and restart, with fsync as in earnest."""
+    folder = servers.own_folder()
+    with Postgres(folder, folder) as server:
+        yield server
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def own_valkey() -> Iterator[Valkey]:
+    """A Valkey to kill, freeze and restart."""
+    folder = servers.own_folder()
+    with Valkey(folder, folder) as server:
+        yield server
+    shutil.rmtree(folder)

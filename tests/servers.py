@@ -1,0 +1,50 @@
+"""The PostgreSQL and the Valkey of a test run: started by the first process, shared by all of them."""
+
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from config.stack import processes
+from config.stack.postgres import Postgres
+from config.stack.valkey import Valkey
+
+# Tells the worker processes of a run where its servers are.
+_FOLDER: Final = "PAYMENTS_TEST_FOLDER"
+
+
+def environment() -> dict[str, str]:
+    """What the settings read. Each process of the run has databases of its own in both servers."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    return {
+        "DEBUG": "0",
+        "SECRET_KEY": "only-for-tests",
+        "PSEUDONYM_KEY": "only-for-tests-too",
+        "DATABASE_URL": postgres().url("payments"),
+        "REDIS_URL": valkey().url(int(worker) + 1),
+    }
+
+
+@cache
+def postgres() -> Postgres:
+    return Postgres(_folder(), _folder(), durable=False)
+
+
+@cache
+def valkey() -> Valkey:
+    return Valkey(_folder(), _folder(), durable=False)
+
+
+def own_folder() -> Path:
+    """A new folder for a server that a test wants to itself; the path is short enough for sockets."""
+    folder = Path(tempfile.mkdtemp(prefix="payments-test-", dir="/tmp"))
+    processes.give(folder)
+    return folder
+
+
+@cache
+def _folder() -> Path:
+    if _FOLDER not in os.environ:
+        os.environ[_FOLDER] = str(own_folder())
+    return Path(os.environ[_FOLDER])
