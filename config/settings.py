@@ -88,11 +88,20 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # Database
 
+
+def _database(url: str) -> dict[str, Any]:
+    if not url.startswith(("postgres://", "postgresql://")):
+        raise ImproperlyConfigured(
+            "DATABASE_URL must be like postgres://user:password@host:5432/database."
+        )
+    return dict(env.db_url_config(url))
+
+
 # One connection a thread, kept: opening one costs more than a payment. No pool, which Celery would close
 # around every task. ATOMIC_REQUESTS stays off: a command is one statement and needs no transaction.
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
-        **env.db_url("DATABASE_URL", default="postgres:///payments"),
+        **_database(env.str("DATABASE_URL", default="postgres:///payments")),
         "CONN_MAX_AGE": None,
         "ATOMIC_REQUESTS": False,
     }

@@ -38,6 +38,8 @@ class Valkey(Server):
             *("--port", "0", "--unixsocket", self.socket, "--unixsocketperm", "700"),
             *("--dir", self.folder, "--save", "", "--appendonly", "yes" if self._durable else "no"),
             *("--databases", "64", "--maxmemory-policy", "noeviction"),
+            # A title is written over the environment, by which processes are told from strangers.
+            *("--set-proc-title", "no"),
         ]
 
     def ping(self) -> bool:
