@@ -55,7 +55,6 @@ class PaymentSummary(models.Model):
 
     class Meta:
         default_permissions = ("view",)
-        permissions = (("review_payment", "Can approve and reject payments"),)
         verbose_name = "payment"
         ordering = ("-initiated_at", "-payment_id")
         indexes = (

@@ -32,6 +32,8 @@ class Event(models.Model):
 
     class Meta:
         default_permissions = ("view",)
+        # Of who may add to it by deciding on payments.
+        permissions = (("review_payment", "Can approve and reject payments"),)
         constraints = (
             models.UniqueConstraint(fields=("aggregate_id", "version"), name=VERSION_CONSTRAINT),
         )

@@ -180,7 +180,6 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "payment",
                 "ordering": ("-initiated_at", "-payment_id"),
-                "permissions": (("review_payment", "Can approve and reject payments"),),
                 "default_permissions": ("view",),
                 "indexes": [
                     models.Index(fields=["-initiated_at", "-payment_id"], name="payment_by_time"),

@@ -54,6 +54,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "default_permissions": ("view",),
+                "permissions": (("review_payment", "Can approve and reject payments"),),
                 "constraints": [
                     models.UniqueConstraint(
                         fields=("aggregate_id", "version"), name="events_event_aggregate_version"

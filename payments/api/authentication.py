@@ -1,0 +1,50 @@
+"""Who asks: the bearer of an API key, found in memory."""
+
+from typing import Any, Final, cast
+
+from django.contrib.auth.models import AnonymousUser
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from payments.api.problems import Problem
+from payments.clients.keyring import LiveKey, keyring
+from payments.clients.models import Scope
+
+_SCHEME: Final = "bearer"
+
+
+class BearerAuthentication(BaseAuthentication):
+    """`Authorization: Bearer pk_...`. The live key becomes `request.auth`."""
+
+    def authenticate(self, request: Request) -> tuple[AnonymousUser, LiveKey] | None:
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != _SCHEME:
+            return None
+        key = keyring.find(text.strip(), at=timezone.now())
+        if key is None:
+            raise AuthenticationFailed("The API key is unknown, expired or revoked.")
+        return AnonymousUser(), key
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="payments"'
+
+
+class HasScope(BasePermission):
+    """The view's `scopes` name, by HTTP method, the scope that a key needs."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        needed: Scope | None = view.scopes.get(request.method)
+        if request.auth is None or needed is None:
+            # Without a key: 401. Without a scope the method is not served: 405.
+            return request.auth is not None
+        if needed not in key_of(request).scopes:
+            raise Problem("permission_denied", f"This needs a key with the scope {needed}.")
+        return True
+
+
+def key_of(request: Request) -> LiveKey:
+    """The live key that HasScope has let through."""
+    return cast("LiveKey", request.auth)

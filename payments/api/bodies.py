@@ -1,0 +1,110 @@
+"""The JSON that commands are sent as: one struct each, from which the documentation is made too."""
+
+import re
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+from rest_framework.request import Request
+
+from payments.api.problems import Problem
+from payments.domain.events import ApprovalReason, RejectionReason
+from payments.domain.methods import Method
+from payments.domain.money import MAX_MINOR, Money, MoneyError
+from payments.domain.text import TextError, checked_text
+
+MAX_BYTES: Final = 64 * 1024
+REFERENCE_LENGTH: Final = 255
+NOTE_LENGTH: Final = 2_000
+
+_Body = TypeVar("_Body", bound=Struct)
+
+_MINOR: Final = Meta(
+    description=f"In minor units of the currency, 1 to {MAX_MINOR}: 1999 is EUR 19.99.",
+    examples=[1_500_000],
+)
+_CURRENCY: Final = Meta(description="An ISO 4217 code in use.", examples=["USD"])
+_CUSTOMER: Final = Meta(
+    description="Your own id of the customer, up to 255 characters.", examples=["customer-123"]
+)
+_REFERENCE: Final = Meta(
+    description="Your own id of the payment, unique for ever.", examples=["order-981"]
+)
+_NOTE: Final = Meta(description="Why, in your own words, up to 2,000 characters.")
+
+
+class SubmitBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A payment to take."""
+
+    amount: Annotated[int, _MINOR]
+    currency: Annotated[str, _CURRENCY]
+    method: Method
+    customer_id: Annotated[str, _CUSTOMER]
+    reference: Annotated[str | None, _REFERENCE] = None
+
+    def money(self) -> Money:
+        """Raises Problem."""
+        try:
+            return Money.checked(self.amount, self.currency)
+        except MoneyError as error:
+            field = "currency" if error.code == "unknown_currency" else "amount"
+            raise Problem.of_field(field, error.code, str(error)) from error
+
+
+class ApproveBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Why the payment may go through."""
+
+    reason: ApprovalReason
+    note: Annotated[str | None, _NOTE] = None
+
+
+class RejectBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Why the payment is refused."""
+
+    reason: RejectionReason
+    note: Annotated[str | None, _NOTE] = None
+
+
+def read(request: Request, body: type[_Body]) -> _Body:
+    """The request's body, with every text in it checked. Raises Problem."""
+    if request.content_type.partition(";")[0].strip().lower() != "application/json":
+        raise Problem("unsupported_media_type", "Send the header Content-Type: application/json.")
+    # Before it is read: a megabyte that nobody needs is not held in memory.
+    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES:
+        raise Problem("body_too_large", f"A body has at most {MAX_BYTES} bytes.")
+    try:
+        decoded = msgspec.json.decode(request.body, type=body)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from error
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Problem("invalid_json", f"The body cannot be read: {error}.") from error
+    for name in body.__struct_fields__:
+        value = getattr(decoded, name)
+        if type(value) is str:
+            check_text(name, value, multiline=name == "note")
+    return decoded
+
+
+def check_text(field: str, value: str, *, multiline: bool = False) -> None:
+    """Raises Problem."""
+    try:
+        length = NOTE_LENGTH if multiline else REFERENCE_LENGTH
+        checked_text(value, max_length=length, multiline=multiline)
+    except TextError as error:
+        raise Problem.of_field(field, error.code, str(error)) from error
+
+
+_PATH: Final = re.compile(r" - at `\$\.(\w+).*`$")
+_NAMED: Final = re.compile(r"Object (missing required|contains unknown) field `(.*)`$")
+
+
+def _invalid(message: str) -> Problem:
+    """Msgspec tells the field in its message."""
+    if named := _NAMED.match(message):
+        code = "missing" if named[1].startswith("missing") else "unknown_field"
+        detail = "It is required." if code == "missing" else "There is no such field."
+        return Problem.of_field(named[2][:100], code, detail)
+    if path := _PATH.search(message):
+        code = "unknown_choice" if message.startswith("Invalid enum") else "wrong_type"
+        return Problem.of_field(path[1], code, f"{message[: path.start()]}.")
+    return Problem("invalid_request", f"{message}.")

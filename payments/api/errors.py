@@ -1,0 +1,89 @@
+"""Turns whatever a view raises into a problem; what nobody foresaw is logged and stays a secret."""
+
+import logging
+import math
+from typing import Any, Final
+
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions
+
+from payments.api.problems import FieldError, Problem, response
+from payments.domain.payment import PaymentError
+from payments.events.store import AlreadyClaimed, StaleVersion
+from payments.idempotency import KeyReused
+
+logger: Final = logging.getLogger(__name__)
+
+_FRAMEWORK: Final[dict[type[Exception], str]] = {
+    exceptions.NotAuthenticated: "not_authenticated",
+    exceptions.AuthenticationFailed: "not_authenticated",
+    exceptions.PermissionDenied: "permission_denied",
+    PermissionDenied: "permission_denied",
+    exceptions.MethodNotAllowed: "method_not_allowed",
+    exceptions.NotAcceptable: "not_acceptable",
+    exceptions.UnsupportedMediaType: "unsupported_media_type",
+    exceptions.NotFound: "not_found",
+    exceptions.ParseError: "invalid_json",
+    Http404: "not_found",
+    SuspiciousOperation: "invalid_request",
+}
+
+
+def handle(error: Exception, context: dict[str, Any]) -> HttpResponse:
+    """Django REST framework's exception handler for the whole API."""
+    request: HttpRequest = context["request"]
+    return response(problem_of(error), instance=request.path)
+
+
+def problem_of(error: Exception) -> Problem:
+    match error:
+        case Problem():
+            return error
+        case PaymentError():
+            return Problem(error.code, str(error), members=error.details)
+        case KeyReused():
+            differing = [
+                FieldError(field, "differs", "It was something else in the first request.")
+                for field in error.fields
+            ]
+            return Problem("idempotency_key_reused", str(error), errors=differing)
+        case AlreadyClaimed():
+            taken = FieldError("reference", "reference_taken", "References are never used twice.")
+            return Problem(
+                "reference_taken",
+                f"Payment {error.owner} has the reference {error.claim.value!r}.",
+                errors=[taken],
+                members={"payment_id": str(error.owner)},
+            )
+        case StaleVersion():
+            return Problem("stale_version", "Somebody else was faster. Look again and decide.")
+        case OperationalError() | InterfaceError():
+            logger.warning("The database is away.", exc_info=error)
+            return Problem(
+                "temporarily_unavailable",
+                "The database cannot be reached. Nothing was stored.",
+                headers={"Retry-After": "1"},
+            )
+        case exceptions.Throttled():
+            seconds = math.ceil(getattr(error, "wait", None) or 1)
+            return Problem(
+                "throttled",
+                f"This key has used up its rate. Try again in {seconds} s.",
+                headers={"Retry-After": str(seconds)},
+            )
+        case _:
+            return _framework_problem(error)
+
+
+def _framework_problem(error: Exception) -> Problem:
+    code = next((code for kind, code in _FRAMEWORK.items() if isinstance(error, kind)), None)
+    if code is None:
+        logger.error("An API request failed.", exc_info=error)
+        return Problem("internal_error", "The failure was recorded under the request id.")
+    headers = {}
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    detail = str(error) or "There is nothing at this address."
+    return Problem(code, detail, headers=headers)

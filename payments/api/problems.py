@@ -1,0 +1,110 @@
+"""What can go wrong, as RFC 9457 problem details: every code that clients may meet stands here."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+import structlog
+from django.http import HttpResponse
+from msgspec import Struct
+
+CONTENT_TYPE: Final = "application/problem+json"
+
+
+class Kind(Struct, frozen=True):
+    """A problem's HTTP status and what it is in general."""
+
+    status: HTTPStatus
+    title: str
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    # The request itself
+    "invalid_json": Kind(HTTPStatus.BAD_REQUEST, "The body is not JSON"),
+    "invalid_request": Kind(HTTPStatus.BAD_REQUEST, "The request says something impossible"),
+    "filter_too_broad": Kind(HTTPStatus.BAD_REQUEST, "The filter finds too much"),
+    "idempotency_key_missing": Kind(HTTPStatus.BAD_REQUEST, "The Idempotency-Key is missing"),
+    "idempotency_key_invalid": Kind(HTTPStatus.BAD_REQUEST, "The Idempotency-Key cannot be used"),
+    "idempotency_key_reused": Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "The Idempotency-Key was used for another request"
+    ),
+    "body_too_large": Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large"),
+    "unsupported_media_type": Kind(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be application/json"
+    ),
+    "method_not_allowed": Kind(HTTPStatus.METHOD_NOT_ALLOWED, "The method is not allowed here"),
+    "not_acceptable": Kind(HTTPStatus.NOT_ACCEPTABLE, "Only JSON is spoken here"),
+    # Who asks
+    "not_authenticated": Kind(HTTPStatus.UNAUTHORIZED, "A valid API key is needed"),
+    "permission_denied": Kind(HTTPStatus.FORBIDDEN, "The API key may not do this"),
+    "throttled": Kind(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests"),
+    # What it is about
+    "not_found": Kind(HTTPStatus.NOT_FOUND, "There is nothing here"),
+    "payment_not_found": Kind(HTTPStatus.NOT_FOUND, "There is no such payment"),
+    "reference_taken": Kind(HTTPStatus.CONFLICT, "Another payment has this reference"),
+    "payment_already_finished": Kind(HTTPStatus.CONFLICT, "The payment is finished"),
+    "payment_under_review": Kind(HTTPStatus.CONFLICT, "The payment waits for review"),
+    "payment_differs": Kind(HTTPStatus.CONFLICT, "The payment was initiated on other terms"),
+    "not_under_review": Kind(HTTPStatus.CONFLICT, "The payment does not wait for a decision"),
+    "stale_version": Kind(HTTPStatus.CONFLICT, "Somebody else changed the payment"),
+    # Our side
+    "internal_error": Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "Something failed here"),
+    "temporarily_unavailable": Kind(HTTPStatus.SERVICE_UNAVAILABLE, "Try again in a moment"),
+}
+
+
+class FieldError(Struct, frozen=True):
+    """What is wrong with one field (or header, or parameter), with a code of its own."""
+
+    field: str
+    code: str
+    detail: str
+
+
+class Problem(Exception):
+    """A refusal that is answered as it is. `members` extend the problem, as RFC 9457 allows."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+        members: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.kind = KINDS[code]
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = headers or {}
+        self.members = members or {}
+
+    @classmethod
+    def of_field(cls, field: str, code: str, detail: str) -> "Problem":
+        return cls(
+            "invalid_request", f"{field}: {detail}", errors=[FieldError(field, code, detail)]
+        )
+
+
+def response(problem: Problem, *, instance: str) -> HttpResponse:
+    """The problem as an answer; `instance` is the path that was asked for."""
+    body = {
+        "type": "about:blank",
+        "title": problem.kind.title,
+        "status": problem.kind.status.value,
+        "code": problem.code,
+        "detail": problem.detail,
+        "instance": instance,
+        "request_id": structlog.contextvars.get_contextvars().get("request_id"),
+        **({"errors": problem.errors} if problem.errors else {}),
+        **problem.members,
+    }
+    return HttpResponse(
+        msgspec.json.encode(body),
+        status=problem.kind.status,
+        content_type=CONTENT_TYPE,
+        headers=dict(problem.headers),
+    )

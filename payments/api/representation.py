@@ -1,0 +1,112 @@
+"""A payment as clients see it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+import msgspec
+from django.http import HttpResponse
+from msgspec import Struct
+
+from payments.dispatch import Outcome
+from payments.domain.events import FailureReason
+from payments.domain.methods import Method
+from payments.domain.payment import Payment, Review, Status
+from payments.domain.risk import Band
+
+
+class Risk(Struct, frozen=True):
+    """What the risk policy made of the payment."""
+
+    score: int
+    band: Band
+    reasons: tuple[str, ...]
+
+
+class Decision(Struct, frozen=True):
+    """What a person decided. `reviewer` is an id, never a name."""
+
+    decision: str
+    reviewer: str
+    reason: str
+    at: datetime
+
+    @classmethod
+    def of(cls, review: Review) -> Self:
+        decision = "approved" if review.approved else "rejected"
+        return cls(decision, review.reviewer, review.reason, review.at)
+
+
+class PaymentView(Struct, frozen=True, kw_only=True):
+    """A payment after `version` events, the last of which is at `position` in the log."""
+
+    id: UUID
+    status: Status
+    amount: int
+    currency: str
+    method: Method
+    customer_id: str
+    reference: str | None
+    failure_reason: FailureReason | None
+    risk: Risk | None
+    review: Decision | None
+    version: int
+    position: int
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, payment: Payment, *, customer_reference: str, position: int) -> Self:
+        risk, review = payment.risk, payment.review
+        return cls(
+            id=payment.payment_id,
+            status=payment.status,
+            amount=payment.amount.minor,
+            currency=payment.amount.currency,
+            method=payment.method,
+            customer_id=customer_reference,
+            reference=payment.reference,
+            failure_reason=payment.failure,
+            risk=None if risk is None else Risk(risk.score, risk.band, risk.reasons),
+            review=None if review is None else Decision.of(review),
+            version=payment.version,
+            position=position,
+            created_at=payment.initiated_at,
+            updated_at=payment.updated_at,
+        )
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def json_response(
+    body: object, headers: Mapping[str, str] | None = None, *, status: int = 200
+) -> HttpResponse:
+    return HttpResponse(
+        _encoder.encode(body),
+        status=status,
+        content_type="application/json",
+        headers=dict(headers or {}),
+    )
+
+
+def payment_headers(payment: PaymentView) -> dict[str, str]:
+    return {"ETag": f'"{payment.version}"', "X-Event-Position": str(payment.position)}
+
+
+def outcome_response(
+    outcome: Outcome,
+    *,
+    customer_reference: str,
+    status: int,
+    headers: Mapping[str, str] | None = None,
+) -> HttpResponse:
+    """What a command answers, the same whenever it is repeated."""
+    body = PaymentView.of(
+        outcome.payment, customer_reference=customer_reference, position=outcome.position
+    )
+    replayed = {"Idempotency-Replayed": "true"} if outcome.replayed else {}
+    return json_response(
+        body, {**payment_headers(body), **(headers or {}), **replayed}, status=status
+    )

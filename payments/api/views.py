@@ -1,0 +1,125 @@
+"""The commands: submit a payment, approve it, reject it."""
+
+import re
+from typing import ClassVar, Final
+from uuid import UUID
+
+import structlog
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from payments import actors, dispatch, intake, review, reviewers
+from payments.api import bodies, schema
+from payments.api.authentication import key_of
+from payments.api.problems import FieldError, Problem
+from payments.api.representation import outcome_response
+from payments.clients.models import Scope
+from payments.customers.models import Customer
+
+_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+class SubmitPayment(APIView):
+    """Two round trips to the database, three on a customer's first payment; no other work waits."""
+
+    scopes: ClassVar = {"POST": Scope.PAYMENTS_WRITE}
+
+    @extend_schema(**schema.SUBMIT)
+    def post(self, request: Request) -> HttpResponse:
+        key = idempotency_key(request)
+        body = bodies.read(request, bodies.SubmitBody)
+        client_id = key_of(request).client_id
+        outcome = intake.submit(
+            client_id=client_id,
+            customer_reference=body.customer_id,
+            amount=body.money(),
+            method=body.method,
+            reference=body.reference,
+            at=timezone.now(),
+            key=key,
+            request=_request(actors.client(client_id), key),
+        )
+        location = reverse("payment", args=[outcome.payment.payment_id])
+        return outcome_response(
+            outcome, customer_reference=body.customer_id, status=201, headers={"Location": location}
+        )
+
+
+class ApprovePayment(APIView):
+    """A decision is answered with the payment as it left it."""
+
+    scopes: ClassVar = {"POST": Scope.REVIEWS_WRITE}
+
+    @extend_schema(**schema.APPROVE)
+    def post(self, request: Request, payment_id: UUID) -> HttpResponse:
+        key, reviewer = idempotency_key(request), _reviewer(request)
+        body = bodies.read(request, bodies.ApproveBody)
+        outcome = review.approve(
+            payment_id,
+            client_id=key_of(request).client_id,
+            reason=body.reason,
+            note=body.note,
+            at=timezone.now(),
+            request=_request(reviewer, key),
+        )
+        return _decided(outcome)
+
+
+class RejectPayment(APIView):
+    """A decision is answered with the payment as it left it."""
+
+    scopes: ClassVar = {"POST": Scope.REVIEWS_WRITE}
+
+    @extend_schema(**schema.REJECT)
+    def post(self, request: Request, payment_id: UUID) -> HttpResponse:
+        key, reviewer = idempotency_key(request), _reviewer(request)
+        body = bodies.read(request, bodies.RejectBody)
+        outcome = review.reject(
+            payment_id,
+            client_id=key_of(request).client_id,
+            reason=body.reason,
+            note=body.note,
+            at=timezone.now(),
+            request=_request(reviewer, key),
+        )
+        return _decided(outcome)
+
+
+def idempotency_key(request: Request) -> str:
+    """The request's Idempotency-Key. Raises Problem."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        raise Problem(
+            "idempotency_key_missing",
+            "Send the header Idempotency-Key with a new random value for each payment or decision,"
+            " and the same one when you try again.",
+        )
+    if _KEY.fullmatch(key) is None:
+        wrong = FieldError(
+            "Idempotency-Key", "wrong_format", "1 to 255 visible ASCII characters are needed."
+        )
+        raise Problem("idempotency_key_invalid", wrong.detail, errors=[wrong])
+    return key
+
+
+def _request(actor: str, key: str) -> dispatch.Request:
+    request_id = structlog.contextvars.get_contextvars().get("request_id")
+    return dispatch.Request(actor=actor, key=key, correlation_id=request_id)
+
+
+def _reviewer(request: Request) -> str:
+    """The staff member behind the key. Raises Problem."""
+    staff_id = key_of(request).staff_id
+    if staff_id is None or not reviewers.staff_may_review(staff_id):
+        raise Problem("permission_denied", "The staff member of this key may not review payments.")
+    return actors.staff(staff_id)
+
+
+def _decided(outcome: dispatch.Outcome) -> HttpResponse:
+    customer = Customer.objects.only("reference").filter(pk=outcome.payment.customer_id).first()
+    reference = customer.reference if customer else ""
+    return outcome_response(outcome, customer_reference=reference, status=200)

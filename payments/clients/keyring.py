@@ -1,0 +1,105 @@
+"""The live API keys in memory, so that recognising one costs no round trip.
+
+A process reads all of them again when what it knows is older than two seconds, in the request that
+finds it out; a revoked key dies that fast everywhere. While the database is away the old knowledge
+is good for half a minute: nobody can pay without the database, but errors should say what is wrong.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db import DatabaseError, InterfaceError
+from msgspec import Struct
+
+from payments.clients.keys import digest
+from payments.events.database import cursor
+
+_FRESH_SECONDS: Final = 2.0
+_USABLE_SECONDS: Final = 30.0
+_USES_SECONDS: Final = 60.0
+
+# An expired key is told by its time. A staff member who has left takes their keys along.
+_LIVE: Final = """
+SELECT key.digest, key.id, key.prefix, key.client_id, key.scopes, key.expires_at, key.staff_id
+  FROM clients_apikey AS key LEFT JOIN auth_user AS staff ON staff.id = key.staff_id
+ WHERE key.revoked_at IS NULL AND (key.staff_id IS NULL OR staff.is_active)
+"""
+_USED: Final = """
+UPDATE clients_apikey AS key SET last_used_at = greatest(key.last_used_at, used.at)
+  FROM unnest(%s::uuid[], %s::timestamptz[]) AS used (id, at) WHERE key.id = used.id
+"""
+
+
+class LiveKey(Struct, frozen=True):
+    key_id: UUID
+    prefix: str
+    client_id: UUID
+    scopes: frozenset[str]
+    expires_at: datetime | None
+    staff_id: int | None
+
+
+class Keyring:
+    """What one process knows of the keys, shared by its threads."""
+
+    def __init__(self) -> None:
+        self._keys: Mapping[bytes, LiveKey] = {}
+        self._read_at = float("-inf")
+        self._uses: dict[UUID, datetime] = {}
+        self._uses_written_at = time.monotonic()
+        self._refreshing = threading.Lock()
+
+    def find(self, text: str, *, at: datetime) -> LiveKey | None:
+        """Return the live key that reads `text`.
+
+        Raises Django's DatabaseError or InterfaceError when the keys are too old and cannot be read.
+        """
+        if time.monotonic() - self._read_at > _FRESH_SECONDS:
+            self._refresh()
+        key = self._keys.get(digest(text))
+        if key is None or (key.expires_at is not None and key.expires_at <= at):
+            return None
+        self._uses[key.key_id] = at
+        return key
+
+    def forget(self) -> None:
+        """Read the keys again at the next request."""
+        self._read_at = float("-inf")
+
+    def _refresh(self) -> None:
+        usable = time.monotonic() - self._read_at < _USABLE_SECONDS
+        # One thread reads; the others go on with what is known, if it is not too old.
+        if not self._refreshing.acquire(blocking=not usable):
+            return
+        try:
+            if time.monotonic() - self._read_at <= _FRESH_SECONDS:
+                return
+            began = time.monotonic()
+            with cursor() as cur:
+                rows = cur.execute(_LIVE, prepare=True).fetchall()
+                self._write_uses()
+            self._keys = {
+                bytes(row[0]): LiveKey(row[1], row[2], row[3], frozenset(row[4]), row[5], row[6])
+                for row in rows
+            }
+            self._read_at = began
+        except (DatabaseError, InterfaceError):
+            if not usable:
+                raise
+        finally:
+            self._refreshing.release()
+
+    def _write_uses(self) -> None:
+        if not self._uses or time.monotonic() - self._uses_written_at < _USES_SECONDS:
+            return
+        self._uses_written_at = time.monotonic()
+        uses, self._uses = self._uses, {}
+        with cursor() as cur:
+            cur.execute(_USED, (list(uses), list(uses.values())))
+
+
+keyring: Final = Keyring()

@@ -1,0 +1,74 @@
+"""Makes an API key, and the client if it is new."""
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from payments.clients import keys
+from payments.clients.models import Client, Scope
+from payments.domain.text import TextError, checked_text
+
+
+class Command(BaseCommand):
+    help = "Make an API key and print it. It is shown once and stored only as a digest."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.formatter_class = RawDescriptionHelpFormatter
+        parser.epilog = (
+            "Examples:\n"
+            "  manage.py create_api_key 'Acme Ltd'                        submit and read payments\n"
+            "  manage.py create_api_key 'Acme Ltd' --scope statistics:read --expires-in-days 90\n"
+            "  manage.py create_api_key 'Acme Ltd' --scope reviews:write --staff ada\n\n"
+            f"Scopes: {', '.join(Scope.values)}"
+        )
+        parser.add_argument("client", help="the client's name; a new name makes a new client")
+        parser.add_argument(
+            "--scope",
+            action="append",
+            choices=Scope.values,
+            metavar="SCOPE",
+            help="may be given several times; default: payments:write, payments:read, statistics:read",
+        )
+        parser.add_argument("--staff", metavar="USERNAME", help="who decides with this key")
+        parser.add_argument("--expires-in-days", type=int, metavar="N", help="default: never")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        scopes = options["scope"] or [
+            Scope.PAYMENTS_WRITE,
+            Scope.PAYMENTS_READ,
+            Scope.STATISTICS_READ,
+        ]
+        staff = None
+        if options["staff"] is not None:
+            staff = (
+                get_user_model().objects.filter(username=options["staff"], is_staff=True).first()
+            )
+            if staff is None:
+                raise CommandError(f"There is no staff member {options['staff']!r}.")
+        if Scope.REVIEWS_WRITE in scopes and staff is None:
+            raise CommandError(
+                "A key with reviews:write belongs to somebody: add --staff USERNAME."
+            )
+        days = options["expires_in_days"]
+        if days is not None and not 0 < days <= 3650:  # noqa: PLR2004
+            raise CommandError("--expires-in-days must be from 1 to 3650.")
+        try:
+            name = checked_text(options["client"], max_length=200)
+        except TextError as error:
+            raise CommandError(f"client: {error}") from error
+        client, created = Client.objects.get_or_create(name=name)
+        key, text = keys.create(
+            client,
+            scopes,
+            staff_id=staff.pk if staff else None,
+            expires_at=timezone.now() + timedelta(days=days) if days else None,
+        )
+        self.stderr.write(
+            f"{'New client' if created else 'Client'} {client.name} ({client.pk}),"
+            f" scopes {', '.join(key.scopes)}. Keep the key: it is not shown again."
+        )
+        self.stdout.write(text)

@@ -1,0 +1,52 @@
+"""Lists API keys, never their secrets."""
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from typing import Any, TextIO, cast
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from payments.clients.models import ApiKey
+
+
+class Command(BaseCommand):
+    help = "List the API keys with their scopes and state."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.formatter_class = RawDescriptionHelpFormatter
+        parser.epilog = (
+            "Examples:\n  manage.py list_api_keys\n  manage.py list_api_keys --client 'Acme Ltd'"
+        )
+        parser.add_argument("--client", metavar="NAME", help="only this client's")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        keys = ApiKey.objects.select_related("client", "staff").order_by(
+            "client__name", "-created_at"
+        )
+        if options["client"] is not None:
+            keys = keys.filter(client__name=options["client"])
+        table = Table(box=SIMPLE_HEAD)
+        for column in ("key", "client", "scopes", "staff", "last used", "state"):
+            table.add_column(column, no_wrap=column == "key")
+        for key in keys.iterator():
+            table.add_row(
+                f"{key.prefix}_…",
+                key.client.name,
+                " ".join(key.scopes),
+                key.staff.get_username() if key.staff else "",
+                f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never",
+                _state(key),
+            )
+        Console(file=cast("TextIO", self.stdout)).print(table)
+
+
+def _state(key: ApiKey) -> str:
+    if key.revoked_at is not None:
+        return f"revoked {key.revoked_at:%Y-%m-%d}"
+    if key.expires_at is None:
+        return "live"
+    word = "expired" if key.expires_at <= timezone.now() else "live until"
+    return f"{word} {key.expires_at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,28 @@
+"""Ends an API key."""
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from payments.clients import keys
+from payments.clients.models import ApiKey
+
+
+class Command(BaseCommand):
+    help = "End an API key for good, in all processes within three seconds."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.formatter_class = RawDescriptionHelpFormatter
+        parser.epilog = "Example:\n  manage.py revoke_api_key pk_1a2b3c4d"
+        parser.add_argument("prefix", help="as list_api_keys shows it")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        key = ApiKey.objects.filter(prefix=options["prefix"]).first()
+        if key is None:
+            raise CommandError(f"There is no key {options['prefix']!r}. See list_api_keys.")
+        if key.revoked_at is not None:
+            raise CommandError(f"{key.prefix} was revoked {key.revoked_at:%Y-%m-%d %H:%M} UTC.")
+        keys.revoke(key, at=timezone.now())
+        self.stdout.write(f"Revoked {key.prefix} of {key.client.name}.")

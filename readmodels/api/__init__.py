@@ -1,0 +1,1 @@
+"""Reads over HTTP: a client sees its own payments and nothing else."""

@@ -1,0 +1,76 @@
+"""Query parameters, read strictly: an unknown or impossible one is a problem, not a guess."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
+
+from rest_framework.request import Request
+
+from payments.api.bodies import check_text
+from payments.api.problems import Problem
+
+T = TypeVar("T")
+
+
+def read(request: Request, readers: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
+    """The parameters that were given, by name. Raises Problem."""
+    values = {}
+    for name in request.query_params:
+        if name not in readers:
+            known = ", ".join(readers)
+            raise Problem.of_field(name, "unknown_parameter", f"Known are {known}.")
+        given = request.query_params.getlist(name)
+        if len(given) > 1:
+            raise Problem.of_field(name, "given_twice", "Give it once.")
+        try:
+            values[name] = readers[name](given[0])
+        except ValueError as error:
+            raise Problem.of_field(name, "wrong_format", str(error)) from None
+    return values
+
+
+def moment(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("A time like 2026-11-23T12:00:00Z or a date is needed.") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("A date like 2026-11-23 is needed.") from None
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= len(str(most))):
+            raise ValueError(f"A number from {least} to {most} is needed.")
+        if not least <= int(text) <= most:
+            raise ValueError(f"It must be from {least} to {most}.")
+        return int(text)
+
+    return read
+
+
+def choice(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"It must be one of {', '.join(choices)}.")
+        return text
+
+    return read
+
+
+def flag(text: str) -> bool:
+    return choice("true", "false")(text) == "true"
+
+
+def text_of(name: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        check_text(name, value)
+        return value
+
+    return read

@@ -1,0 +1,153 @@
+"""What the reads answer."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any
+
+from msgspec import Struct
+
+from payments.api.representation import Decision, PaymentView, Risk
+from payments.customers.models import Customer
+from payments.domain.events import (
+    AnyPaymentEvent,
+    FailureReason,
+    PaymentApproved,
+    PaymentFailed,
+    PaymentFlaggedForReview,
+    PaymentInitiated,
+    PaymentProcessed,
+    PaymentRejected,
+)
+from payments.domain.methods import Method
+from payments.domain.payment import Status
+from payments.domain.risk import Band
+from payments.events.store import RecordedEvent
+from readmodels.models import DailyStatistics, PaymentSummary
+
+
+class PaymentPage(Struct):
+    """Newest first. `next` is the cursor of the following page, null on the last."""
+
+    payments: list[PaymentView]
+    next: str | None
+
+
+class EventView(Struct):
+    """An event of a payment, without what is nobody else's business."""
+
+    version: int
+    position: int
+    type: str
+    at: datetime
+    data: dict[str, Any]
+
+
+class EventList(Struct):
+    events: list[EventView]
+
+
+class DayView(Struct):
+    """One currency on one UTC day. Volumes and the average are in minor units."""
+
+    date: date
+    currency: str
+    total_count: int
+    total_volume: int
+    average: float | None
+    completed_count: int
+    completed_volume: int
+    failed_count: int
+    failed_volume: int
+    rejected_count: int
+    rejected_volume: int
+    review_count: int
+    open_reviews: int
+
+
+class DayList(Struct):
+    days: list[DayView]
+
+
+def payments(summaries: Iterable[PaymentSummary]) -> list[PaymentView]:
+    """The payments with their customers' references, which one query brings for all of them."""
+    rows = list(summaries)
+    customers = Customer.objects.filter(pk__in={row.customer_id for row in rows})
+    references = dict(customers.values_list("pk", "reference"))
+    return [_payment(row, references.get(row.customer_id, "")) for row in rows]
+
+
+def _payment(row: PaymentSummary, customer_reference: str) -> PaymentView:
+    risk = None
+    if row.risk_score is not None:
+        risk = Risk(row.risk_score, Band(row.risk_band), tuple(row.risk_reasons))
+    review = None
+    if row.reviewed_at is not None:
+        decision = "rejected" if row.status == Status.REJECTED else "approved"
+        review = Decision(decision, row.reviewer, row.review_reason, row.reviewed_at)
+    return PaymentView(
+        id=row.payment_id,
+        status=Status(row.status),
+        amount=row.amount,
+        currency=row.currency,
+        method=Method(row.method),
+        customer_id=customer_reference,
+        reference=row.reference,
+        failure_reason=FailureReason(row.failure_reason) if row.failure_reason else None,
+        risk=risk,
+        review=review,
+        version=row.version,
+        position=row.position,
+        created_at=row.initiated_at,
+        updated_at=row.updated_at,
+    )
+
+
+def event(recorded: RecordedEvent) -> EventView:
+    return EventView(
+        version=recorded.version,
+        position=recorded.position,
+        type=recorded.event.event_type,
+        at=recorded.event.at,
+        data=_told(recorded.event),
+    )
+
+
+def _told(event: AnyPaymentEvent) -> dict[str, Any]:
+    match event:
+        case PaymentInitiated():
+            return {
+                "amount": event.amount.minor,
+                "currency": event.amount.currency,
+                "method": event.method,
+                "reference": event.reference,
+            }
+        case PaymentProcessed():
+            return {}
+        case PaymentFailed():
+            return {"reason": event.reason, "limit": event.limit and event.limit.minor}
+        case PaymentFlaggedForReview():
+            return {
+                "score": event.risk.score,
+                "band": event.risk.band,
+                "reasons": event.risk.reasons,
+            }
+        case PaymentApproved() | PaymentRejected():
+            return {"reviewer": event.reviewer, "reason": event.reason}
+
+
+def day(row: DailyStatistics) -> DayView:
+    return DayView(
+        date=row.day,
+        currency=row.currency,
+        total_count=row.total_count,
+        total_volume=row.total_volume,
+        average=round(row.total_volume / row.total_count, 2) if row.total_count else None,
+        completed_count=row.completed_count,
+        completed_volume=row.completed_volume,
+        failed_count=row.failed_count,
+        failed_volume=row.failed_volume,
+        rejected_count=row.rejected_count,
+        rejected_volume=row.rejected_volume,
+        review_count=row.review_count,
+        open_reviews=row.open_reviews,
+    )

@@ -1,0 +1,23 @@
+"""The addresses of /api/v1/."""
+
+from typing import Final
+
+from django.urls import URLPattern, path
+
+from payments.api.views import ApprovePayment, RejectPayment
+from readmodels.api import views
+
+urlpatterns: Final[list[URLPattern]] = [
+    path("payments", views.Payments.as_view(), name="payments"),
+    path("payments/<uuid:payment_id>", views.OnePayment.as_view(), name="payment"),
+    path("payments/<uuid:payment_id>/events", views.PaymentEvents.as_view(), name="payment-events"),
+    path("payments/<uuid:payment_id>/approve", ApprovePayment.as_view(), name="payment-approve"),
+    path("payments/<uuid:payment_id>/reject", RejectPayment.as_view(), name="payment-reject"),
+    path(
+        "customers/<path:reference>/payments",
+        views.CustomerPayments.as_view(),
+        name="customer-payments",
+    ),
+    path("statistics/daily", views.Daily.as_view(), name="daily-statistics"),
+    path("projections", views.Projections.as_view(), name="projections"),
+]

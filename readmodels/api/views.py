@@ -1,0 +1,214 @@
+"""The reads: payments, their events, a customer's payments, daily statistics, projections."""
+
+from datetime import timedelta
+from typing import Any, ClassVar, Final
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from payments import pseudonyms
+from payments.api.authentication import key_of
+from payments.api.problems import Problem
+from payments.api.representation import PaymentView, json_response, payment_headers
+from payments.api.views import SubmitPayment
+from payments.clients.models import Scope
+from payments.customers.models import Customer
+from payments.domain.methods import Method
+from payments.domain.money import MAX_MINOR, MoneyError, exponent
+from payments.domain.payment import Status, replay
+from payments.events import store
+from readmodels import keyset, lag
+from readmodels.api import cursors, parameters, representation, schema
+from readmodels.bounded import TooBroad, bounded
+from readmodels.models import DailyStatistics, PaymentSummary
+
+PAGE: Final = 50
+LONGEST_PAGE: Final = 100
+LONGEST_RANGE: Final = timedelta(days=366)
+
+_RANGE: Final = {"from": parameters.moment, "to": parameters.moment}
+_PAGING: Final = {"cursor": cursors.decode, "limit": parameters.whole(1, LONGEST_PAGE)}
+
+
+def _currency(text: str) -> str:
+    try:
+        exponent(text)
+    except MoneyError as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+class Payments(SubmitPayment):
+    """The client's payments, newest first."""
+
+    scopes: ClassVar = {**SubmitPayment.scopes, "GET": Scope.PAYMENTS_READ}
+
+    @extend_schema(**schema.LIST)
+    def get(self, request: Request) -> HttpResponse:
+        given = parameters.read(
+            request,
+            {
+                "status": parameters.choice(*Status),
+                "method": parameters.choice(*Method),
+                "currency": _currency,
+                "customer_id": parameters.text_of("customer_id"),
+                "requires_review": parameters.flag,
+                "amount_min": parameters.whole(0, MAX_MINOR),
+                "amount_max": parameters.whole(0, MAX_MINOR),
+                **_RANGE,
+                **_PAGING,
+            },
+        )
+        if given.keys() & {"amount_min", "amount_max"} and "currency" not in given:
+            raise Problem.of_field("currency", "missing", "Amounts need a currency to be compared.")
+        client_id = key_of(request).client_id
+        rows = PaymentSummary.objects.filter(client_id=client_id)
+        if "customer_id" in given:
+            customer_id = pseudonyms.customer_id(client_id, given["customer_id"])
+            rows = rows.filter(customer_id=customer_id)
+        for name, lookup in {
+            **dict.fromkeys(("status", "method", "currency", "requires_review"), "{}"),
+            "amount_min": "amount__gte",
+            "amount_max": "amount__lte",
+        }.items():
+            if name in given:
+                rows = rows.filter(**{lookup.format(name): given[name]})
+        return _page(rows, given)
+
+
+class CustomerPayments(APIView):
+    """One customer's payments, newest first; none for a customer who never paid."""
+
+    scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
+
+    @extend_schema(**schema.CUSTOMER)
+    def get(self, request: Request, reference: str) -> HttpResponse:
+        parameters.text_of("customer_id")(reference)
+        given = parameters.read(request, {**_RANGE, **_PAGING})
+        client_id = key_of(request).client_id
+        customer_id = pseudonyms.customer_id(client_id, reference)
+        rows = PaymentSummary.objects.filter(client_id=client_id, customer_id=customer_id)
+        return _page(rows, given)
+
+
+class OnePayment(APIView):
+    """A payment that the projection has not reached yet is answered from the log.
+
+    Whoever has just submitted it knows that it exists.
+    """
+
+    scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
+
+    @extend_schema(**schema.RETRIEVE)
+    def get(self, request: Request, payment_id: UUID) -> HttpResponse:
+        client_id = key_of(request).client_id
+        row = PaymentSummary.objects.filter(pk=payment_id, client_id=client_id).first()
+        payment = _from_log(payment_id, client_id) if row is None else None
+        if row is not None:
+            (payment,) = representation.payments([row])
+        if payment is None:
+            raise _not_found(payment_id)
+        return json_response(payment, payment_headers(payment))
+
+
+class PaymentEvents(APIView):
+    """What happened to a payment, from the log itself."""
+
+    scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
+
+    @extend_schema(**schema.EVENTS)
+    def get(self, request: Request, payment_id: UUID) -> HttpResponse:
+        history = store.history(payment_id)
+        if not history or history[0].event.client_id != key_of(request).client_id:
+            raise _not_found(payment_id)
+        events = [representation.event(recorded) for recorded in history]
+        return json_response(representation.EventList(events))
+
+
+class Daily(APIView):
+    """Sums by UTC day and currency, one day or a range of at most a year."""
+
+    scopes: ClassVar = {"GET": Scope.STATISTICS_READ}
+
+    @extend_schema(**schema.DAILY)
+    def get(self, request: Request) -> HttpResponse:
+        names = dict.fromkeys(("date", "from", "to"), parameters.day)
+        given = parameters.read(request, names)
+        if "date" in given:
+            first = last = given["date"]
+            if len(given) > 1:
+                raise Problem.of_field("date", "given_twice", "Give a date or a range, not both.")
+        elif {"from", "to"} <= given.keys():
+            first, last = given["from"], given["to"]
+        else:
+            raise Problem.of_field("date", "missing", "Give a date, or both from and to.")
+        if not timedelta() <= last - first <= LONGEST_RANGE:
+            raise Problem.of_field(
+                "to", "out_of_range", "It must be from 0 to 366 days after from."
+            )
+        rows = DailyStatistics.objects.filter(
+            client_id=key_of(request).client_id, day__range=(first, last)
+        ).order_by("-day", "currency")
+        days = representation.DayList([representation.day(row) for row in rows.iterator()])
+        return json_response(days)
+
+
+class Projections(APIView):
+    """How far the read models are behind the log."""
+
+    scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
+
+    @extend_schema(**schema.PROJECTIONS)
+    def get(self, request: Request) -> HttpResponse:
+        parameters.read(request, {})
+        return json_response({"projections": lag.measure()})
+
+
+class Nowhere(APIView):
+    """Every other address under /api/: the answer is a problem like any other."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    throttle_classes = ()
+    schema = None
+
+    def initial(self, request: Request, *_: Any, **__: Any) -> None:
+        raise Problem("not_found", f"There is nothing at {request.path}.")
+
+
+def _page(rows: QuerySet[PaymentSummary], given: dict[str, Any]) -> HttpResponse:
+    if "from" in given:
+        rows = rows.filter(initiated_at__gte=given["from"])
+    if "to" in given:
+        rows = rows.filter(initiated_at__lt=given["to"])
+    if "cursor" in given:
+        rows = rows.filter(keyset.older_than(*given["cursor"]))
+    rows = rows.order_by("-initiated_at", "-payment_id")
+    try:
+        with bounded():
+            found, more = keyset.page(rows, given.get("limit", PAGE))
+    except TooBroad as error:
+        raise Problem("filter_too_broad", str(error)) from error
+    last = cursors.encode(found[-1].initiated_at, found[-1].payment_id) if more else None
+    return json_response(representation.PaymentPage(representation.payments(found), last))
+
+
+def _from_log(payment_id: UUID, client_id: UUID) -> PaymentView | None:
+    stream = store.load(payment_id)
+    payment = replay(payment_id, stream.events)
+    if payment is None or payment.client_id != client_id:
+        return None
+    customer = Customer.objects.only("reference").filter(pk=payment.customer_id).first()
+    return PaymentView.of(
+        payment,
+        customer_reference=customer.reference if customer else "",
+        position=stream.positions[-1],
+    )
+
+
+def _not_found(payment_id: UUID) -> Problem:
+    return Problem("payment_not_found", f"There is no payment {payment_id}.")

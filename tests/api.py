@@ -1,0 +1,87 @@
+"""A client of the API as its tests use it: real requests through every middleware."""
+
+import json
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.http import HttpResponse
+from django.test import Client as Browser
+
+from payments.clients import keys
+from payments.clients.keyring import keyring
+from payments.clients.models import Client, Scope
+from readmodels.projections import PROJECTIONS
+from readmodels.runner import catch_up
+
+PAYMENTS: Final = "/api/v1/payments"
+BODY: Final[dict[str, Any]] = {
+    "amount": 1999,
+    "currency": "EUR",
+    "method": "credit_card",
+    "customer_id": "customer-123",
+}
+# Over the review limit, by card, from somebody who never paid before.
+RISKY: Final = BODY | {"amount": 15_000_00, "currency": "USD", "reference": "order-981"}
+
+
+class ApiClient:
+    """A merchant with one key. `staff_id` is who decides with it."""
+
+    def __init__(self, name: str = "Acme", *, scopes: list[str] | None = None) -> None:
+        self.client, _ = Client.objects.get_or_create(name=name)
+        self.staff_id: int | None = None
+        if scopes is None or Scope.REVIEWS_WRITE in scopes:
+            self.staff_id = reviewer().pk
+        self.key, self.token = keys.create(
+            self.client, scopes or list(Scope.values), staff_id=self.staff_id
+        )
+        keyring.forget()
+        # What a view raises becomes an answer, as on a real server.
+        self._browser = Browser(raise_request_exception=False)
+
+    @property
+    def client_id(self) -> UUID:
+        return self.client.pk
+
+    def get(self, path: str, **headers: str) -> HttpResponse:
+        return self.send("GET", path, b"", **headers)
+
+    def submit(self, key: str | None = None, **changes: Any) -> HttpResponse:
+        """Submit BODY with `changes`, under a new key unless one is given."""
+        return self.post(PAYMENTS, BODY | changes, key=key)
+
+    def post(self, path: str, body: Any, key: str | None = None, **headers: str) -> HttpResponse:
+        headers = {"Idempotency-Key": key or str(uuid4())} | headers
+        return self.send("POST", path, json.dumps(body).encode(), **headers)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        data: bytes = b"",
+        content_type: str = "application/json",
+        **headers: str,
+    ) -> HttpResponse:
+        headers = {"Authorization": f"Bearer {self.token}"} | headers
+        return self._browser.generic(  # type: ignore[return-value]
+            method, path, data, content_type=content_type, headers=headers
+        )
+
+
+def reviewer(username: str = "ada", *, allowed: bool = True) -> Any:
+    user, _ = get_user_model().objects.get_or_create(username=username, is_staff=True)
+    if allowed:
+        user.user_permissions.add(Permission.objects.get(codename="review_payment"))
+    return user
+
+
+def project() -> None:
+    """Bring all read models up to date, as the workers would."""
+    for projection in PROJECTIONS.values():
+        catch_up(projection)
+
+
+def body_of(answer: HttpResponse) -> Any:
+    return json.loads(answer.content)

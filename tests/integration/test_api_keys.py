@@ -1,0 +1,201 @@
+"""API keys: made, shown once, recognised without a round trip, limited, rotated, revoked, throttled."""
+
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+from pytest_django import Settings
+
+from payments.clients import keys
+from payments.clients.keyring import keyring
+from payments.clients.models import ApiKey, Client, Scope
+from tests.api import PAYMENTS, ApiClient, body_of, reviewer
+from tests.concurrency import at_once
+from tests.roundtrips import round_trips
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def run(command: str, *arguments: str) -> tuple[str, str]:
+    out, err = StringIO(), StringIO()
+    call_command(command, *arguments, stdout=out, stderr=err)
+    return out.getvalue().strip(), err.getvalue().strip()
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer pk_nonsense", "Basic YTpi", "pk_x"])
+def test_without_a_live_key_nothing_is_answered(header: str) -> None:
+    answer = ApiClient().get(PAYMENTS, Authorization=header)
+    assert (answer.status_code, body_of(answer)["code"]) == (401, "not_authenticated")
+    assert answer["WWW-Authenticate"] == 'Bearer realm="payments"'
+
+
+def test_recognising_a_key_costs_no_round_trip() -> None:
+    client = ApiClient()
+    client.get("/api/v1/nothing")
+    keyring.find(client.token, at=timezone.now())
+    with round_trips() as counted:
+        assert keyring.find(client.token, at=timezone.now()) is not None
+    assert counted.count == 0
+
+
+def test_a_key_is_stored_as_its_digest_only() -> None:
+    client = ApiClient()
+    stored = str(list(ApiKey.objects.values()))
+    assert client.token.rpartition("_")[2] not in stored
+
+
+@pytest.mark.parametrize(
+    ("scope", "method", "path"),
+    [
+        (Scope.PAYMENTS_READ, "POST", PAYMENTS),
+        (Scope.PAYMENTS_WRITE, "GET", PAYMENTS),
+        (Scope.PAYMENTS_READ, "GET", "/api/v1/statistics/daily?date=2026-01-01"),
+        (Scope.STATISTICS_READ, "GET", f"{PAYMENTS}/00000000-0000-0000-0000-000000000000"),
+    ],
+)
+def test_a_key_does_what_its_scopes_say_and_nothing_else(
+    scope: Scope, method: str, path: str
+) -> None:
+    answer = ApiClient(scopes=[scope]).send(method, path)
+    assert (answer.status_code, body_of(answer)["code"]) == (403, "permission_denied")
+
+
+def test_an_expired_key_is_dead() -> None:
+    client = ApiClient()
+    ApiKey.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    keyring.forget()
+    assert client.get(PAYMENTS).status_code == 401
+
+
+def test_a_revoked_key_is_dead_within_three_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = ApiClient()
+    assert client.get(PAYMENTS).status_code == 200
+    run("revoke_api_key", client.key.prefix)
+    # As if two seconds had passed, which is how long a process remembers.
+    monkeypatch.setattr(keyring, "_read_at", keyring._read_at - 2)
+    assert client.get(PAYMENTS).status_code == 401
+
+
+def test_its_last_use_is_written_in_bulk(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = ApiClient()
+    client.get(PAYMENTS)
+    assert ApiKey.objects.get().last_used_at is None
+    monkeypatch.setattr(keyring, "_uses_written_at", float("-inf"))
+    keyring.forget()
+    client.get(PAYMENTS)
+    assert ApiKey.objects.get().last_used_at is not None
+
+
+def test_a_made_key_works() -> None:
+    text, said = run("create_api_key", "Acme Ltd")
+    assert "payments:write" in said
+    assert text not in said
+    keyring.forget()
+    key = keyring.find(text, at=timezone.now())
+    assert key is not None
+    assert key.scopes == {Scope.PAYMENTS_WRITE, Scope.PAYMENTS_READ, Scope.STATISTICS_READ}
+    assert Client.objects.get().name == "Acme Ltd"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["Acme", "--scope", "reviews:write"], "belongs to somebody"),
+        (["Acme", "--scope", "reviews:write", "--staff", "nobody"], "no staff member 'nobody'"),
+        (["Acme", "--expires-in-days", "0"], "from 1 to 3650"),
+        ([" "], "client: The text must not be empty"),
+        (["x" * 201], "client: The text must have at most 200"),
+    ],
+)
+def test_an_impossible_key_is_refused_in_one_line(arguments: list[str], complaint: str) -> None:
+    with pytest.raises(CommandError, match=complaint):
+        run("create_api_key", *arguments)
+    assert (ApiKey.objects.count(), Client.objects.count()) == (0, 0)
+
+
+def test_a_rotated_key_works_beside_the_old_one_for_a_while() -> None:
+    client = ApiClient()
+    text, _ = run("rotate_api_key", client.key.prefix)
+    keyring.forget()
+    now = timezone.now()
+    new, old = keyring.find(text, at=now), keyring.find(client.token, at=now)
+    assert new is not None
+    assert old is not None
+    assert new.scopes == old.scopes
+    assert keyring.find(client.token, at=now + timedelta(hours=25)) is None
+    assert keyring.find(text, at=now + timedelta(hours=25)) is not None
+
+
+def test_the_list_shows_no_secrets() -> None:
+    client = ApiClient("Acme")
+    said, _ = run("list_api_keys")
+    assert client.key.prefix in said
+    assert client.token not in said
+    run("revoke_api_key", client.key.prefix)
+    assert "revoked" in run("list_api_keys", "--client", "Acme")[0]
+    with pytest.raises(CommandError, match="was revoked"):
+        run("revoke_api_key", client.key.prefix)
+    with pytest.raises(CommandError, match="no live key"):
+        run("rotate_api_key", client.key.prefix)
+    with pytest.raises(CommandError, match="There is no key 'pk_nothing'"):
+        run("revoke_api_key", "pk_nothing")
+
+
+def test_a_key_for_reviews_needs_a_person_in_the_database_too() -> None:
+    from django.db import IntegrityError
+
+    client = Client.objects.create(name="Acme")
+    with pytest.raises(IntegrityError):
+        keys.create(client, [Scope.REVIEWS_WRITE])
+    keys.create(client, [Scope.REVIEWS_WRITE], staff_id=reviewer().pk)
+
+
+def test_the_rate_is_exact_whoever_asks_at_once(settings: Settings) -> None:
+    """With a bucket that is read and then written, several more than ten got through."""
+    settings.API_RATE_PER_MINUTE = 10
+    client = ApiClient()
+    statuses = at_once(16, lambda _: client.get("/api/v1/projections").status_code)
+    assert sorted(statuses) == [200] * 10 + [429] * 6
+    answer = client.get("/api/v1/projections")
+    assert body_of(answer)["code"] == "throttled"
+    assert 1 <= int(answer["Retry-After"]) <= 6
+    assert ApiClient("Bolt").get("/api/v1/projections").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/api/v1/nothing", 404, "not_found"),
+        ("GET", "/api/v1/payments/", 404, "not_found"),
+        ("GET", "/api/v1/payments/5", 404, "not_found"),
+        ("DELETE", PAYMENTS, 405, "method_not_allowed"),
+        ("PUT", PAYMENTS, 405, "method_not_allowed"),
+        ("OPTIONS", PAYMENTS, 405, "method_not_allowed"),
+        ("PATCH", "/api/nothing", 404, "not_found"),
+    ],
+)
+def test_the_frameworks_own_refusals_are_problems_too(
+    method: str, path: str, status: int, code: str
+) -> None:
+    answer = ApiClient().send(method, path)
+    assert (answer.status_code, body_of(answer)["code"]) == (status, code)
+    assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_what_nobody_foresaw_stays_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the password is 12345")
+
+    client = ApiClient()
+    monkeypatch.setattr("payments.intake.submit", fail)
+    answer = client.submit()
+    assert (answer.status_code, body_of(answer)["code"]) == (500, "internal_error")
+    assert b"12345" not in answer.content
+
+
+def test_a_host_that_is_not_ours_is_a_problem_too() -> None:
+    answer = ApiClient().get(PAYMENTS, Host="evil.example")
+    assert (answer.status_code, body_of(answer)["code"]) == (400, "invalid_request")

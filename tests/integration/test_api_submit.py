@@ -1,0 +1,250 @@
+"""Submitting payments over HTTP: answers, repetitions, and everything that is refused."""
+
+import json
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.http import HttpResponse
+
+from payments.customers.models import Customer
+from payments.domain.payment import Status
+from payments.events.models import Claim, Event
+from tests.api import BODY, PAYMENTS, RISKY, ApiClient, body_of
+from tests.concurrency import at_once
+from tests.roundtrips import round_trips
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CARD = "4111 1111 1111 1111"
+
+
+@pytest.fixture
+def acme() -> ApiClient:
+    return ApiClient("Acme")
+
+
+def stored() -> tuple[int, int, int]:
+    return Event.objects.count(), Claim.objects.count(), Customer.objects.count()
+
+
+def assert_problem(answer: HttpResponse, status: int, code: str, field: str | None = None) -> Any:
+    problem = body_of(answer)
+    assert (answer.status_code, problem["code"]) == (status, code), problem
+    assert answer["Content-Type"] == "application/problem+json"
+    assert problem["status"] == status
+    assert problem["request_id"] == answer["X-Request-ID"]
+    assert problem["title"]
+    assert problem["detail"]
+    if field is not None:
+        assert [error["field"] for error in problem["errors"]] == [field], problem
+    return problem
+
+
+def test_a_harmless_payment_is_completed_at_once(acme: ApiClient) -> None:
+    answer = acme.submit(reference="order-1")
+    body = body_of(answer)
+    assert answer.status_code == 201
+    assert answer["Location"] == f"{PAYMENTS}/{body['id']}"
+    assert answer["ETag"] == '"2"'
+    assert answer["X-Event-Position"] == str(body["position"])
+    assert body | {"id": "", "position": 0, "created_at": "", "updated_at": ""} == {
+        "id": "",
+        "status": "completed",
+        "amount": 1999,
+        "currency": "EUR",
+        "method": "credit_card",
+        "customer_id": "customer-123",
+        "reference": "order-1",
+        "failure_reason": None,
+        "risk": {"score": 0, "band": "low", "reasons": []},
+        "review": None,
+        "version": 2,
+        "position": 0,
+        "created_at": "",
+        "updated_at": "",
+    }
+
+
+def test_a_large_first_card_payment_waits_for_review(acme: ApiClient) -> None:
+    body = body_of(acme.submit(**RISKY))
+    assert body["status"] == Status.PENDING_REVIEW
+    assert body["risk"] == {"score": 80, "band": "high", "reasons": ["first_card_payment_large"]}
+
+
+def test_a_payment_over_the_limit_of_its_method_fails(acme: ApiClient) -> None:
+    body = body_of(acme.submit(amount=25_000_01, currency="USD"))
+    assert (body["status"], body["failure_reason"]) == ("failed", "method_limit_exceeded")
+
+
+def test_a_payment_costs_two_round_trips_and_a_customers_first_three(acme: ApiClient) -> None:
+    for _ in range(8):  # until every statement is prepared and the keys are known
+        acme.submit(customer_id=str(uuid4()))
+    with round_trips() as first:
+        acme.submit(customer_id="somebody new")
+    with round_trips() as later:
+        acme.submit(customer_id="somebody new")
+    assert (first.count, later.count) == (3, 2)
+
+
+def test_a_repetition_is_answered_like_the_first(acme: ApiClient) -> None:
+    first = acme.submit("key-1", **RISKY)
+    body = body_of(first)
+    decided = acme.post(f"{PAYMENTS}/{body['id']}/approve", {"reason": "known_customer"})
+    assert decided.status_code == 200
+    before = stored()
+    again = acme.submit("key-1", **RISKY)
+    assert again.status_code == 201
+    assert again.content == first.content
+    assert again["ETag"] == first["ETag"]
+    assert again["X-Event-Position"] == first["X-Event-Position"]
+    assert again["Idempotency-Replayed"] == "true"
+    assert "Idempotency-Replayed" not in first
+    assert stored() == before
+
+
+def test_a_key_that_is_used_again_names_what_differs(acme: ApiClient) -> None:
+    acme.submit("key-1")
+    before = Event.objects.count()
+    answer = acme.submit("key-1", amount=2000, method="wallet")
+    problem = assert_problem(answer, 422, "idempotency_key_reused")
+    assert [error["field"] for error in problem["errors"]] == ["amount", "method"]
+    assert Event.objects.count() == before
+
+
+def test_two_clients_may_use_one_key(acme: ApiClient) -> None:
+    first, second = acme.submit("key-1"), ApiClient("Bolt").submit("key-1")
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert body_of(first)["id"] != body_of(second)["id"]
+
+
+def test_a_reference_is_used_once_for_ever(acme: ApiClient) -> None:
+    first = body_of(acme.submit(reference="order-1"))
+    problem = assert_problem(acme.submit(reference="order-1"), 409, "reference_taken", "reference")
+    assert problem["payment_id"] == first["id"]
+    assert ApiClient("Bolt").submit(reference="order-1").status_code == 201
+
+
+def test_twenty_duplicates_at_once_have_one_effect_and_one_answer(acme: ApiClient) -> None:
+    acme.submit(customer_id="somebody else")
+    answers = at_once(20, lambda _: acme.submit("key-1", reference="order-1"))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.content for answer in answers}) == 1
+    assert sum("Idempotency-Replayed" not in answer for answer in answers) == 1
+    assert Event.objects.filter(aggregate_id=body_of(answers[0])["id"]).count() == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "code"),
+    [
+        ({"amount": 19.99}, "amount", "wrong_type"),
+        ({"amount": 1999.0}, "amount", "wrong_type"),
+        ({"amount": "1999"}, "amount", "wrong_type"),
+        ({"amount": True}, "amount", "wrong_type"),
+        ({"amount": None}, "amount", "wrong_type"),
+        ({"amount": 0}, "amount", "amount_not_positive"),
+        ({"amount": -1}, "amount", "amount_not_positive"),
+        ({"amount": 2**63}, "amount", "amount_too_large"),
+        ({"amount": 10**400}, "amount", "amount_too_large"),
+        ({"currency": "XXX"}, "currency", "unknown_currency"),
+        ({"currency": "eur"}, "currency", "unknown_currency"),
+        ({"currency": ""}, "currency", "text_empty"),
+        ({"currency": 978}, "currency", "wrong_type"),
+        ({"method": "cheque"}, "method", "unknown_choice"),
+        ({"method": None}, "method", "wrong_type"),
+        ({"customer_id": ""}, "customer_id", "text_empty"),
+        ({"customer_id": "x" * 256}, "customer_id", "text_too_long"),
+        ({"customer_id": "a\0b"}, "customer_id", "text_not_printable"),
+        ({"customer_id": "\u202eevil"}, "customer_id", "text_not_printable"),
+        ({"customer_id": CARD}, "customer_id", "card_number_refused"),
+        ({"reference": f"card {CARD}"}, "reference", "card_number_refused"),
+        ({"reference": ""}, "reference", "text_empty"),
+        ({"reference": 5}, "reference", "wrong_type"),
+        ({"amonut": 5}, "amonut", "unknown_field"),
+    ],
+)
+def test_bad_input_names_its_field_and_stores_nothing(
+    acme: ApiClient, changes: dict[str, Any], field: str, code: str
+) -> None:
+    answer = acme.submit(**changes)
+    problem = assert_problem(answer, 400, "invalid_request", field)
+    assert problem["errors"][0]["code"] == code
+    assert CARD not in answer.content.decode()
+    assert stored() == (0, 0, 0)
+
+
+@pytest.mark.parametrize("field", ["amount", "currency", "method", "customer_id"])
+def test_a_missing_field_is_named(acme: ApiClient, field: str) -> None:
+    body = {name: value for name, value in BODY.items() if name != field}
+    problem = assert_problem(acme.post(PAYMENTS, body), 400, "invalid_request", field)
+    assert problem["errors"][0]["code"] == "missing"
+    assert stored() == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"{",
+        b"\xff\xfe",
+        json.dumps(BODY).encode()[:-1] + b', "reference": "\\ud800"}',
+        json.dumps(BODY).encode()[:-1] + b', "reference": "\xed\xa0\x80"}',
+        json.dumps(BODY).encode("utf-16"),
+        b'{"amount":' * 5_000,
+    ],
+)
+def test_what_is_not_json_is_refused(acme: ApiClient, data: bytes) -> None:
+    answer = acme.send("POST", PAYMENTS, data, **{"Idempotency-Key": "key-1"})
+    assert answer.status_code == 400
+    assert body_of(answer)["code"] in {"invalid_json", "invalid_request"}
+    assert stored() == (0, 0, 0)
+
+
+@pytest.mark.parametrize("data", [b"[]", b"null", b"5", b'"text"'])
+def test_json_that_is_no_object_is_refused(acme: ApiClient, data: bytes) -> None:
+    answer = acme.send("POST", PAYMENTS, data, **{"Idempotency-Key": "key-1"})
+    assert_problem(answer, 400, "invalid_request")
+
+
+def test_a_megabyte_is_refused_unread(acme: ApiClient) -> None:
+    answer = acme.submit(reference="x" * 1_000_000)
+    assert_problem(answer, 413, "body_too_large")
+    assert stored() == (0, 0, 0)
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_other_media_types_are_refused(acme: ApiClient, content_type: str) -> None:
+    data = json.dumps(BODY).encode()
+    answer = acme.send("POST", PAYMENTS, data, content_type, **{"Idempotency-Key": "key-1"})
+    assert_problem(answer, 415, "unsupported_media_type")
+
+
+def test_json_with_a_charset_is_json(acme: ApiClient) -> None:
+    data = json.dumps(BODY).encode()
+    kind = "application/json; charset=utf-8"
+    answer = acme.send("POST", PAYMENTS, data, kind, **{"Idempotency-Key": "key-1"})
+    assert answer.status_code == 201
+
+
+def test_the_idempotency_key_is_required(acme: ApiClient) -> None:
+    answer = acme.send("POST", PAYMENTS, json.dumps(BODY).encode())
+    assert_problem(answer, 400, "idempotency_key_missing")
+    assert stored() == (0, 0, 0)
+
+
+@pytest.mark.parametrize("key", ["", " ", "with space", "x" * 256, "schlüssel", "tab\tkey"])
+def test_a_strange_idempotency_key_is_refused(acme: ApiClient, key: str) -> None:
+    answer = acme.send("POST", PAYMENTS, json.dumps(BODY).encode(), **{"Idempotency-Key": key})
+    assert_problem(answer, 400, "idempotency_key_invalid", "Idempotency-Key")
+    assert stored() == (0, 0, 0)
+
+
+def test_the_request_id_reaches_the_log(acme: ApiClient) -> None:
+    answer = acme.post(PAYMENTS, BODY, **{"X-Request-ID": "trace-7"})
+    assert answer["X-Request-ID"] == "trace-7"
+    assert {event.metadata["correlation_id"] for event in Event.objects.all()} == {"trace-7"}
+
+
+@pytest.mark.parametrize("given", ["", "x" * 65, "line\nbreak", "<script>", "ümlaut"])
+def test_a_strange_request_id_is_replaced(acme: ApiClient, given: str) -> None:
+    answer = acme.get(PAYMENTS, **{"X-Request-ID": given.replace("\n", "%0a")})
+    assert str(UUID(answer["X-Request-ID"])) == answer["X-Request-ID"]
