@@ -9,6 +9,8 @@ import environ
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
+from config import backoffice
+
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
 
 env: Final = environ.Env()
@@ -39,6 +41,7 @@ CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 INSTALLED_APPS: list[str] = [
     "unfold",  # before the admin, whose templates it replaces
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -172,12 +175,17 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, str]] = [
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
+# How the back office looks
+
+UNFOLD: dict[str, Any] = backoffice.UNFOLD
+
 # Language and time: business days are UTC days
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+FORMAT_MODULE_PATH = ["config.formats"]
 
 # Static files
 

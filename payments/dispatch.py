@@ -76,9 +76,9 @@ def dispatch(
         try:
             return _carry_out(command, payment, stream.version, metadata, alongside)
         except store.StaleVersion:
-            pinned = expected_version is not None or connection.in_atomic_block
-            # A stream that was only taken to be empty is no version that anybody had pinned.
-            if (pinned and stream is not _NOTHING) or attempt == _ATTEMPTS:
+            # Inside a transaction the caller begins anew, unless the stream was only taken to be empty.
+            # A pinned version is looked at again too: it may be this very command that was faster.
+            if (connection.in_atomic_block and stream is not _NOTHING) or attempt == _ATTEMPTS:
                 raise
             stream = None
             attempt += 1

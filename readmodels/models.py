@@ -76,7 +76,7 @@ class PaymentSummary(models.Model):
         )
 
     def __str__(self) -> str:
-        return str(self.payment_id)
+        return f"Payment {self.payment_id}"
 
 
 class DailyStatistics(models.Model):

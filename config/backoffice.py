@@ -1,0 +1,117 @@
+"""How the back office looks: unfold's settings."""
+
+from typing import Any, Final
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+
+def _may_view(permission: str) -> Any:
+    def allowed(request: HttpRequest) -> bool:
+        return request.user.has_perm(permission)
+
+    return allowed
+
+
+def _item(title: str, icon: str, name: str, permission: str, **more: Any) -> dict[str, Any]:
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{name}_changelist"),
+        "permission": _may_view(permission),
+        **more,
+    }
+
+
+def _queue() -> dict[str, Any]:
+    item = _item(
+        "Review queue",
+        "flag",
+        "readmodels_paymentsummary",
+        "readmodels.view_paymentsummary",
+        badge="readmodels.admin.dashboard.waiting_badge",
+    )
+    return item | {"link": lambda _: f"{item['link']}?status__exact=pending_review"}
+
+
+UNFOLD: Final[dict[str, Any]] = {
+    "SITE_TITLE": "Payments review",
+    "SITE_HEADER": "Payments review",
+    "SITE_SYMBOL": "account_balance",
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda _: static("readmodels/favicon.svg"),
+        }
+    ],
+    "STYLES": [lambda _: static("readmodels/backoffice.css")],
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_HISTORY": False,
+    "DASHBOARD_CALLBACK": "readmodels.admin.dashboard.context",
+    "COLORS": {
+        # A calm blue instead of unfold's purple: in a queue of warnings nothing else should shout.
+        "primary": {
+            "50": "oklch(97% .014 254.604)",
+            "100": "oklch(93.2% .032 255.585)",
+            "200": "oklch(88.2% .059 254.128)",
+            "300": "oklch(80.9% .105 251.813)",
+            "400": "oklch(70.7% .165 254.624)",
+            "500": "oklch(62.3% .214 259.815)",
+            "600": "oklch(54.6% .245 262.881)",
+            "700": "oklch(48.8% .243 264.376)",
+            "800": "oklch(42.4% .199 265.638)",
+            "900": "oklch(37.9% .146 265.522)",
+            "950": "oklch(28.2% .091 267.935)",
+        }
+    },
+    "SIDEBAR": {
+        "show_search": False,
+        "navigation": [
+            {
+                "title": "Payments",
+                "items": [
+                    {
+                        "title": "Dashboard",
+                        "icon": "dashboard",
+                        "link": reverse_lazy("admin:index"),
+                    },
+                    _queue(),
+                    _item(
+                        "All payments",
+                        "payments",
+                        "readmodels_paymentsummary",
+                        "readmodels.view_paymentsummary",
+                    ),
+                    _item(
+                        "Daily statistics",
+                        "bar_chart",
+                        "readmodels_dailystatistics",
+                        "readmodels.view_dailystatistics",
+                    ),
+                ],
+            },
+            {
+                "title": "People",
+                "items": [
+                    _item("Customers", "group", "customers_customer", "customers.view_customer"),
+                    _item("API clients", "key", "clients_client", "clients.view_client"),
+                    _item("Staff", "badge", "auth_user", "auth.view_user"),
+                ],
+            },
+            {
+                "title": "Evidence",
+                "items": [
+                    _item("Event log", "receipt_long", "events_event", "events.view_event"),
+                    _item(
+                        "Projections",
+                        "sync",
+                        "readmodels_checkpoint",
+                        "readmodels.view_checkpoint",
+                    ),
+                ],
+            },
+        ],
+    },
+}

@@ -1,0 +1,159 @@
+"""Lists that stay fast at five million rows: pages by where they begin, nothing counted, nothing sorted."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Final
+from uuid import UUID
+
+from django.contrib.admin import ShowFacets
+from django.contrib.admin.views.main import PAGE_VAR
+from django.core.exceptions import ValidationError
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from msgspec import Struct
+from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
+
+from readmodels.bounded import TooBroad, bounded
+
+PAGE: Final = 50
+_AFTER: Final = "after"
+_BEFORE: Final = "before"
+_SEPARATOR: Final = "~"
+
+
+class Pages(Struct):
+    """What the template shows below a list; Django's would want to know how many pages there are."""
+
+    older: str | None
+    newer: str | None
+    template_name: str = "admin/pages.html"
+    count: int = 0
+
+
+class KeysetChangeList(ChangeList):
+    """A page begins after a row: an index finds it at any depth as fast as the first page."""
+
+    model_admin: "BrowsingAdmin"
+
+    def get_filters_params(self, params: Any = None) -> dict[str, Any]:
+        filters: dict[str, Any] = super().get_filters_params(params)
+        return {name: given for name, given in filters.items() if name not in {_AFTER, _BEFORE}}
+
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Model]) -> list[str]:
+        return [f"-{name}" for name in self.model_admin.keyset]
+
+    def get_results(self, request: HttpRequest) -> None:
+        fields = self.model_admin.keyset
+        backwards = self._begin(request, _BEFORE)
+        begin = backwards or self._begin(request, _AFTER)
+        rows = self.queryset
+        if begin is not None:
+            rows = rows.filter(_beyond(fields, begin, "gt" if backwards else "lt"))
+        if backwards:
+            rows = rows.order_by(*fields)
+        found = list(rows[: PAGE + 1])
+        more, found = len(found) > PAGE, found[:PAGE]
+        if backwards:
+            found.reverse()
+        self.model_admin.prepare(found)
+        self._set_results(
+            found,
+            older=found and (more or backwards) and self._link(_AFTER, _BEFORE, found[-1]),
+            newer=found
+            and (more if backwards else begin)
+            and self._link(_BEFORE, _AFTER, found[0]),
+        )
+
+    def _set_results(self, found: list[Model], *, older: Any, newer: Any) -> None:
+        self.result_list = found
+        self.result_count = len(found)
+        self.full_result_count = len(found)
+        self.show_full_result_count = False
+        self.show_admin_actions = False
+        self.can_show_all = False
+        self.multi_page = False
+        self.paginator = Pages(older or None, newer or None)
+
+    def _begin(self, request: HttpRequest, name: str) -> tuple[Any, ...] | None:
+        """The row that the page borders on. Anything else than such a row's values is the first page."""
+        if not request.GET.get(name):
+            return None
+        parts = request.GET[name].split(_SEPARATOR)
+        fields = [self.opts.get_field(field) for field in self.model_admin.keyset]
+        if len(parts) != len(fields):
+            return None
+        try:
+            return tuple(field.to_python(part) for field, part in zip(fields, parts, strict=True))
+        except (ValidationError, ValueError):
+            return None
+
+    def _link(self, name: str, other: str, row: Model) -> str:
+        values = (getattr(row, field) for field in self.model_admin.keyset)
+        begin = _SEPARATOR.join(map(_written, values))
+        link: str = self.get_query_string({name: begin}, remove=[other, PAGE_VAR])
+        return link
+
+
+class BrowsingAdmin(ModelAdmin):
+    """A read-only list with filters and an exact search; `keyset` names the unique, descending order."""
+
+    keyset: ClassVar[tuple[str, ...]] = ("id",)
+    actions = None
+    sortable_by = ()
+    show_facets = ShowFacets.NEVER
+    show_full_result_count = False
+    list_per_page = PAGE
+    list_filter_submit = True
+
+    def prepare(self, rows: Sequence[Any]) -> None:
+        """Give the rows of one page what they do not have themselves, in a query for all of them."""
+
+    def get_changelist(self, request: HttpRequest, **_: Any) -> type[KeysetChangeList]:
+        return KeysetChangeList
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {
+            "title": str(self.opts.verbose_name_plural).capitalize(),
+            **(extra_context or {}),
+        }
+        try:
+            with bounded():
+                answer: HttpResponse = super().changelist_view(request, context)
+                return answer
+        except TooBroad as error:
+            context |= self.admin_site.each_context(request) | {"explanation": str(error)}
+            return TemplateResponse(request, "admin/too_broad.html", context, status=503)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def as_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _beyond(fields: Sequence[str], values: Sequence[Any], comparison: str) -> Q:
+    """Rows beyond `values`, of one or two fields. The first condition is where an index can begin."""
+    first, *rest = fields
+    if not rest:
+        return Q(**{f"{first}__{comparison}": values[0]})
+    return Q(**{f"{first}__{comparison}e": values[0]}) & (
+        Q(**{f"{first}__{comparison}": values[0]}) | Q(**{f"{rest[0]}__{comparison}": values[1]})
+    )
+
+
+def _written(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

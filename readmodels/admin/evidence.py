@@ -1,0 +1,53 @@
+"""What a reviewer decides on: one payment from the log, its customer, its client, their other payments."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404
+
+from payments.clients.models import Client
+from payments.customers.models import Customer
+from payments.domain.payment import Payment, Status, replay
+from payments.events import store
+from payments.events.store import RecordedEvent
+from readmodels.admin import words
+from readmodels.admin.browsing import as_uuid
+from readmodels.models import PaymentSummary
+
+
+def load(object_id: str | UUID) -> tuple[Payment, list[RecordedEvent]]:
+    """The payment and its history. Raises Http404."""
+    payment_id = object_id if isinstance(object_id, UUID) else as_uuid(object_id)
+    history = store.history(payment_id) if payment_id else []
+    payment = replay(payment_id, (record.event for record in history)) if payment_id else None
+    if payment is None:
+        raise Http404(f"There is no payment {object_id}.")
+    return payment, history
+
+
+def gather(payment: Payment) -> dict[str, Any]:
+    """What the pages of a payment show beside its history. Three queries."""
+    customer = Customer.objects.select_related("client").filter(pk=payment.customer_id).first()
+    earlier = list(
+        PaymentSummary.objects.filter(customer_id=payment.customer_id)
+        .exclude(pk=payment.payment_id)
+        .order_by("-initiated_at", "-payment_id")[:5]
+    )
+    for row in earlier:
+        row.money = words.amount(row.amount, row.currency)  # type: ignore[attr-defined]
+        row.state = words.plain(row.status)  # type: ignore[attr-defined]
+        row.colour = words.STATUS_COLOURS[Status(row.status)]  # type: ignore[attr-defined]
+    return {
+        "payment": payment,
+        "status": words.plain(payment.status),
+        "status_colour": words.STATUS_COLOURS[payment.status],
+        "method": words.plain(payment.method),
+        "customer": customer,
+        "client": customer.client if customer else Client.objects.get(pk=payment.client_id),
+        "earlier": earlier,
+        "rules": [
+            (words.plain(rule.reason), rule.points)
+            for rule in (payment.risk.fired if payment.risk else ())
+        ],
+        "band_colour": words.BAND_COLOURS[payment.risk.band] if payment.risk else "",
+    }

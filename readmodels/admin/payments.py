@@ -1,0 +1,170 @@
+"""The list of payments, the queue of those that wait for review, and one payment's page."""
+
+from collections.abc import Sequence
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
+from typing import Any, Final
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter, TextFilter
+from unfold.decorators import display
+
+from payments import pseudonyms, reviewers
+from payments.clients.models import Client
+from payments.customers.models import Customer, Note
+from payments.domain.money import CURRENCIES
+from payments.domain.payment import Payment, Status
+from payments.domain.text import holds_card_number
+from readmodels.admin import evidence, timeline, words
+from readmodels.admin.browsing import BrowsingAdmin, as_uuid
+from readmodels.admin.decisions import DecisionView
+from readmodels.models import PaymentSummary
+
+# More customers of one name than anybody reads through.
+_NAMESAKES: Final = 100
+
+
+class SubmittedFilter(RangeDateFilter):
+    """Whole UTC days, the last one included; unfold's own would end as it begins."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        first, last = (self._day(end) for end in ("from", "to"))
+        if first is not None:
+            queryset = queryset.filter(initiated_at__gte=first)
+        if last is not None:
+            queryset = queryset.filter(initiated_at__lt=last + timedelta(days=1))
+        return queryset
+
+    def _day(self, end: str) -> datetime | None:
+        given = self.used_parameters.get(f"{self.parameter_name}_{end}")
+        try:
+            day = datetime.fromisoformat(str(given)).replace(tzinfo=UTC)
+        except ValueError:
+            return None  # no day was given, or none that exists: the list is not narrowed
+        return day if MINYEAR < day.year < MAXYEAR else None
+
+
+class CurrencyFilter(TextFilter):
+    """By code: a list of all currencies would be longer than the page."""
+
+    title = "currency"
+    parameter_name = "currency"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        code = (self.value() or "").strip().upper()
+        if not code:
+            return queryset
+        return queryset.filter(currency=code) if code in CURRENCIES else queryset.none()
+
+
+@admin.register(PaymentSummary)
+class PaymentAdmin(BrowsingAdmin):
+    keyset = ("initiated_at", "payment_id")
+    list_display = ("when", "money", "state", "risk", "customer", "client", "method", "reference")
+    list_display_links = ("when",)
+    list_filter = (
+        ("status", ChoicesDropdownFilter),
+        ("method", ChoicesDropdownFilter),
+        ("risk_band", ChoicesDropdownFilter),
+        CurrencyFilter,
+        "requires_review",
+        ("initiated_at", SubmittedFilter),
+    )
+    search_fields = ("payment_id",)  # see get_search_results
+    search_help_text = "Payment id, reference, customer"
+
+    @display(description="Submitted (UTC)")
+    def when(self, row: PaymentSummary) -> str:
+        return f"{row.initiated_at:%Y-%m-%d %H:%M:%S}"
+
+    @display(description="Amount")
+    def money(self, row: PaymentSummary) -> str:
+        return words.amount(row.amount, row.currency)
+
+    @display(description="Status", label=words.STATUS_COLOURS)
+    def state(self, row: PaymentSummary) -> tuple[str, str]:
+        return Status(row.status), words.plain(row.status)
+
+    @display(description="Risk", label=words.BAND_COLOURS)
+    def risk(self, row: PaymentSummary) -> tuple[str, str] | None:
+        return (row.risk_band, f"{row.risk_band} {row.risk_score}") if row.risk_band else None
+
+    @display(description="Customer")
+    def customer(self, row: Any) -> str:
+        return str(row.customer) if row.customer else "unknown"
+
+    @display(description="Client")
+    def client(self, row: Any) -> str:
+        return str(row.client_name)
+
+    def prepare(self, rows: Sequence[Any]) -> None:
+        customers = Customer.objects.in_bulk({row.customer_id for row in rows})
+        clients = Client.objects.in_bulk({row.client_id for row in rows})
+        for row in rows:
+            row.customer = customers.get(row.customer_id)
+            row.client_name = clients.get(row.client_id, "unknown")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Only what an index finds: ids, references, and names by their beginning."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        if not term.isprintable() or holds_card_number(term):
+            return queryset.none(), False
+        if payment_id := as_uuid(term):
+            return queryset.filter(pk=payment_id), False
+        # What a client calls its customer is hashed with the client.
+        customers = [
+            pseudonyms.customer_id(client_id, term)
+            for client_id in Client.objects.values_list("pk", flat=True)
+        ]
+        named = Customer.objects.exclude(name="").filter(
+            Q(name__startswith=term) | Q(name__startswith=term.title())
+        )
+        customers += named.values_list("pk", flat=True)[:_NAMESAKES]
+        return queryset.filter(Q(reference=term) | Q(customer_id__in=customers)), False
+
+    def get_urls(self) -> list[URLPattern]:
+        decisions = [
+            path(
+                f"<uuid:payment_id>/{command}/",
+                self.admin_site.admin_view(DecisionView.as_view(admin=self, command=command)),
+                name=f"payment_{command}",
+            )
+            for command in ("approve", "reject")
+        ]
+        return [*decisions, *super().get_urls()]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """One payment, from the log itself: what a reviewer decides on must not lag."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        payment, history = evidence.load(object_id)
+        context = {
+            **self.admin_site.each_context(request),
+            **evidence.gather(payment),
+            "title": f"Payment of {payment.amount.formatted()}",
+            "opts": self.opts,
+            "original": PaymentSummary(pk=payment.payment_id),
+            "may_decide": payment.status is Status.PENDING_REVIEW
+            and reviewers.may_review(request.user),
+            "timeline": timeline.entries(history, _notes(payment)),
+        }
+        return TemplateResponse(request, "admin/payment.html", context)
+
+
+def _notes(payment: Payment) -> dict[object, str]:
+    notes = Note.objects.filter(payment_id=payment.payment_id)
+    return dict(notes.values_list("pk", "text"))

@@ -1,0 +1,55 @@
+"""Makes a back-office user with a role."""
+
+import secrets
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from typing import Any, Final
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import IntegrityError, transaction
+
+ROLES: Final = ("viewer", "analyst", "senior reviewer", "risk manager", "auditor")
+
+
+class Command(BaseCommand):
+    help = "Make a back-office user. Without --password-stdin a password is made and printed once."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.formatter_class = RawDescriptionHelpFormatter
+        parser.epilog = (
+            "Examples:\n"
+            "  manage.py create_staff ada --role 'senior reviewer'\n"
+            "  pass show ada | manage.py create_staff ada --role analyst --password-stdin\n\n"
+            "Roles: viewer and auditor see, analyst, senior reviewer and risk manager decide.\n"
+            "manage.py createsuperuser makes somebody who may do everything."
+        )
+        parser.add_argument("username")
+        parser.add_argument("--role", required=True, choices=ROLES, metavar="ROLE")
+        parser.add_argument("--password-stdin", action="store_true", help="the first line read")
+
+    def handle(self, *_: Any, username: str, role: str, **options: Any) -> None:
+        password = secrets.token_urlsafe(12)
+        if options["password_stdin"]:
+            password = sys.stdin.readline().rstrip("\r\n")
+        model = get_user_model()
+        user = model(username=username, is_staff=True)
+        try:
+            user.clean_fields(exclude={"password"})
+            validate_password(password, user)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        user.set_password(password)
+        try:
+            with transaction.atomic():
+                user.save()
+                user.groups.add(Group.objects.get(name=role))
+        except IntegrityError as error:
+            raise CommandError(f"There is a user {username!r} already.") from error
+        self.stderr.write(f"{username} is {role} and may log in at /admin/.")
+        if not options["password_stdin"]:
+            self.stderr.write("The password is shown once:")
+            self.stdout.write(password)

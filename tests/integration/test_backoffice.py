@@ -1,0 +1,324 @@
+"""The back office without a browser: who may do what, decisions that meet, lists that stay fast."""
+
+import re
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db import connection
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from payments.clients.models import Client
+from payments.customers.models import Customer, Note
+from payments.events.models import Event
+from readmodels.admin.browsing import PAGE
+from readmodels.models import PaymentSummary
+from tests.api import RISKY, ApiClient, body_of, project
+from tests.concurrency import at_once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LISTS = [
+    "readmodels_paymentsummary",
+    "readmodels_dailystatistics",
+    "readmodels_checkpoint",
+    "events_event",
+    "customers_customer",
+    "clients_client",
+]
+
+
+def browser(role: str = "senior reviewer", username: str = "grace") -> Browser:
+    user = get_user_model().objects.create(username=username, is_staff=True)
+    user.groups.add(Group.objects.get(name=role))
+    logged_in = Browser()
+    logged_in.force_login(user)
+    return logged_in
+
+
+@pytest.fixture
+def flagged() -> str:
+    payment: str = body_of(ApiClient().submit(**RISKY))["id"]
+    project()
+    return payment
+
+
+def page(payment: str, command: str) -> str:
+    return reverse(f"admin:payment_{command}", args=[payment])
+
+
+def form_of(logged_in: Browser, payment: str, command: str = "approve") -> dict[str, Any]:
+    """What the page's form would send, with a reason."""
+    answer = logged_in.get(page(payment, command))
+    html = answer.content.decode()
+    hidden = dict(re.findall(r'<input type="hidden" name="(key|version)" value="([^"]+)"', html))
+    assert hidden.keys() == {"key", "version"}
+    return hidden | {"reason": "other", "note": ""}
+
+
+def text(answer: Any) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_list_opens_empty_and_filled(name: str, request: pytest.FixtureRequest) -> None:
+    url = reverse(f"admin:{name}_changelist")
+    logged_in = browser()
+    assert logged_in.get(url).status_code == 200
+    request.getfixturevalue("flagged")
+    assert logged_in.get(url).status_code == 200
+    assert logged_in.get(reverse("admin:index")).status_code == 200
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_nothing_is_shown_to_strangers(name: str) -> None:
+    url = reverse(f"admin:{name}_changelist")
+    assert Browser().get(url).status_code == 302
+    stranger = Browser()
+    stranger.force_login(get_user_model().objects.create(username="eve", is_staff=True))
+    assert stranger.get(url).status_code == 403
+    assert "no permission" in text(stranger.get(reverse("admin:index")))
+
+
+def test_a_payments_page_tells_its_history_in_words(flagged: str) -> None:
+    logged_in = browser()
+    form = form_of(logged_in, flagged) | {"reason": "known_customer", "note": "A regular."}
+    answer = logged_in.post(page(flagged, "approve"), form, follow=True)
+    told = text(answer)
+    for words in (
+        "Approved. The lists follow in a moment.",
+        "$15,000.00",
+        "Flagged for review",
+        "first card payment, and a large one",
+        "Known customer",
+        "“A regular.”",
+        "by grace",
+    ):
+        assert words in told
+    Note.objects.all().delete()
+    url = reverse("admin:readmodels_paymentsummary_change", args=[flagged])
+    assert "This note was erased." in text(logged_in.get(url))
+
+
+@pytest.mark.parametrize(("role", "allowed"), [("viewer", 0), ("auditor", 0), ("analyst", 1)])
+@pytest.mark.parametrize("command", ["approve", "reject"])
+def test_only_reviewers_decide(flagged: str, role: str, allowed: int, command: str) -> None:
+    logged_in = browser(role)
+    url = reverse("admin:readmodels_paymentsummary_change", args=[flagged])
+    assert ("waits for a decision" in text(logged_in.get(url))) == bool(allowed)
+    assert logged_in.get(page(flagged, command)).status_code == (200 if allowed else 403)
+    forged = {"reason": "other", "key": str(uuid4()), "version": "2", "note": ""}
+    answer = logged_in.post(page(flagged, command), forged)
+    assert answer.status_code == (302 if allowed else 403)
+    assert Event.objects.count() == (2 if not allowed else 4 if command == "approve" else 3)
+
+
+def test_a_decision_needs_the_token_of_its_page(flagged: str) -> None:
+    strict = Browser(enforce_csrf_checks=True)
+    user = get_user_model().objects.create(username="grace", is_staff=True)
+    user.groups.add(Group.objects.get(name="analyst"))
+    strict.force_login(user)
+    forged = {"reason": "other", "key": str(uuid4()), "version": "2"}
+    assert strict.post(page(flagged, "approve"), forged).status_code == 403
+    assert Event.objects.count() == 2
+
+
+def test_a_double_click_is_one_decision(flagged: str) -> None:
+    logged_in = browser()
+    form = form_of(logged_in, flagged) | {"note": "Once."}
+    session = logged_in.cookies["sessionid"].value
+
+    def click(_: int) -> str:
+        clicking = Browser()
+        clicking.cookies["sessionid"] = session
+        return text(clicking.post(page(flagged, "approve"), form, follow=True))
+
+    assert all("Approved. The lists follow" in told for told in at_once(4, click))
+    assert (Event.objects.count(), Note.objects.count()) == (4, 1)
+
+
+def test_whoever_comes_too_late_is_told_who_was_faster(flagged: str) -> None:
+    slow, fast = browser(username="slow"), browser(username="fast")
+    form = form_of(slow, flagged, "reject")
+    fast.post(page(flagged, "approve"), form_of(fast, flagged))
+    told = text(slow.post(page(flagged, "reject"), form, follow=True))
+    assert "Somebody changed this payment since you opened it." in told
+    assert "by fast" in told
+    assert "Nothing to decide" in text(slow.get(page(flagged, "reject"), follow=True))
+    assert Event.objects.count() == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"reason": ""}, "This field is required."),
+        ({"reason": "suspected_fraud"}, "not one of the available choices"),
+        ({"note": "4111 1111 1111 1111"}, "card number"),
+        ({"note": "a\0b"}, "Null characters are not allowed"),
+        ({"note": "x" * 2001}, "at most 2000 characters"),
+    ],
+)
+def test_a_bad_decision_is_explained_and_stores_nothing(
+    flagged: str, changes: dict[str, str], complaint: str
+) -> None:
+    logged_in = browser()
+    answer = logged_in.post(page(flagged, "approve"), form_of(logged_in, flagged) | changes)
+    assert answer.status_code == 200
+    assert complaint in text(answer)
+    assert (Event.objects.count(), Note.objects.count()) == (2, 0)
+
+
+@pytest.mark.parametrize("path", ["", "approve/", "reject/"])
+def test_a_payment_that_does_not_exist_is_not_found(path: str) -> None:
+    base = f"/admin/readmodels/paymentsummary/{uuid4()}/"
+    assert browser().get(base + (path or "change/")).status_code == 404
+
+
+def test_pages_hold_every_payment_once_and_lead_back() -> None:
+    client = ApiClient()
+    for _ in range(PAGE * 2 + 3):
+        client.submit()
+    project()
+    logged_in, seen, pages = browser(), [], []
+    url = "?"
+    while url:
+        answer = logged_in.get(reverse("admin:readmodels_paymentsummary_changelist") + url)
+        listing: Any = answer.context["cl"]
+        pages.append([row.pk for row in listing.result_list])
+        seen += pages[-1]
+        url, back = listing.paginator.older, listing.paginator.newer
+    assert [len(rows) for rows in pages] == [PAGE, PAGE, 3]
+    assert len(set(seen)) == len(seen) == PaymentSummary.objects.count()
+    answer = logged_in.get(reverse("admin:readmodels_paymentsummary_changelist") + back)
+    listing = answer.context["cl"]
+    assert [row.pk for row in listing.result_list] == pages[1]
+    assert listing.paginator.newer
+    assert listing.paginator.older
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("begin", ["after=x", "before=1~2~3", "after=%00~", "p=9", "after=~"])
+def test_a_strange_page_is_the_first(name: str, begin: str, flagged: str) -> None:
+    answer = browser().get(reverse(f"admin:{name}_changelist") + f"?{begin}")
+    assert answer.status_code == 200
+
+
+def test_a_page_costs_the_same_however_many_rows_it_has_and_counts_nothing() -> None:
+    client = ApiClient()
+    client.submit()
+    project()
+    logged_in = browser()
+    for name in LISTS:
+        url = reverse(f"admin:{name}_changelist")
+        logged_in.get(url)
+        with CaptureQueriesContext(connection) as one:
+            logged_in.get(url)
+        for number in range(12):
+            client.submit(customer_id=f"customer-{number}")
+        project()
+        with CaptureQueriesContext(connection) as many:
+            logged_in.get(url)
+        statements = [query["sql"] for query in many.captured_queries]
+        assert len(statements) == len(one), name
+        # The badge of the review queue counts, but never further than a thousand.
+        unbounded = [sql for sql in statements if "COUNT(" in sql and "LIMIT 1000" not in sql]
+        assert unbounded == []
+        assert not [sql for sql in statements if "OFFSET" in sql]
+
+
+@pytest.mark.parametrize(
+    ("term", "found"),
+    [
+        ("order-981", 1),
+        ("customer-123", 1),
+        ("Grace", 1),
+        ("grace", 1),
+        ("nobody", 0),
+        ("4111111111111111", 0),
+        ("%", 0),
+        ("x" * 3_000, 0),
+    ],
+)
+def test_payments_are_found_by_what_people_know_of_them(
+    flagged: str, term: str, found: int
+) -> None:
+    Customer.objects.update(name="Grace Hopper")
+    url = reverse("admin:readmodels_paymentsummary_changelist")
+    answer = browser().get(url, {"q": term})
+    assert len(answer.context["cl"].result_list) == found
+    by_id = browser(username="other").get(url, {"q": flagged})
+    assert len(by_id.context["cl"].result_list) == 1
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_searching_for_anything_at_all_is_answered(name: str, flagged: str) -> None:
+    url = reverse(f"admin:{name}_changelist")
+    logged_in = browser()
+    for term in ("a\0b", "\ud7ff", "'; DROP TABLE x; --", "9" * 30, "%_\\", str(uuid4())):
+        assert logged_in.get(url, {"q": term}).status_code == 200
+
+
+def test_filters_narrow_the_list(flagged: str) -> None:
+    ApiClient().submit()
+    project()
+    logged_in = browser()
+    url = reverse("admin:readmodels_paymentsummary_changelist")
+    for query, found in {
+        "status__exact=pending_review": 1,
+        "currency=eur": 1,
+        "currency=nonsense": 0,
+        "requires_review__exact=1": 1,
+        "method__exact=wallet": 0,
+        "initiated_at_from=2020-01-01": 2,
+        "initiated_at_to=2020-01-01": 0,
+    }.items():
+        listing = logged_in.get(f"{url}?{query}").context["cl"]
+        assert len(listing.result_list) == found, query
+
+
+def test_a_filter_that_takes_too_long_says_so(
+    monkeypatch: pytest.MonkeyPatch, flagged: str
+) -> None:
+    from readmodels import bounded
+    from readmodels.admin.payments import PaymentAdmin
+
+    def slowly(*_: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(5)")
+
+    monkeypatch.setattr(bounded, "_SECONDS", 1)
+    monkeypatch.setattr(PaymentAdmin, "prepare", slowly)
+    answer = browser().get(reverse("admin:readmodels_paymentsummary_changelist"))
+    assert answer.status_code == 503
+    assert "Narrow it" in text(answer)
+
+
+def test_a_customer_is_renamed_and_nothing_else() -> None:
+    ApiClient().submit()
+    customer = Customer.objects.get()
+    url = reverse("admin:customers_customer_change", args=[customer.pk])
+    form = {"name": "Grace Hopper", "email": "", "reference": "other"}
+    assert browser("analyst", "ann").post(url, form).status_code == 403
+    assert browser("risk manager").post(url, form).status_code == 302
+    customer.refresh_from_db()
+    assert (customer.name, customer.reference) == ("Grace Hopper", "customer-123")
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_nothing_is_added_or_deleted_by_hand(name: str, flagged: str) -> None:
+    root = Browser()
+    root.force_login(get_user_model().objects.create_superuser("root"))
+    assert root.get(reverse(f"admin:{name}_add")).status_code == 403
+    row = {
+        "events_event": Event.objects.first(),
+        "customers_customer": Customer.objects.first(),
+        "clients_client": Client.objects.first(),
+        "readmodels_paymentsummary": PaymentSummary.objects.first(),
+    }.get(name)
+    if row is not None:
+        assert root.post(reverse(f"admin:{name}_delete", args=[row.pk])).status_code == 403
+        assert type(row).objects.count() > 0
