@@ -1,0 +1,182 @@
+"""A reviewer at work in a real browser: by keyboard, in light and dark, without anything from elsewhere."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from tests.api import RISKY, ApiClient, body_of, project
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+PASSWORD: Final = "correct horse battery staple"
+CHROMIUM: Final = "/usr/bin/chromium"
+# Chromium's own housekeeping would look for hosts that are not there.
+FLAGS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PAGES: Final = {
+    "dashboard": "/admin/",
+    "queue": "/admin/readmodels/paymentsummary/?status__exact=pending_review",
+    "statistics": "/admin/readmodels/dailystatistics/",
+    "events": "/admin/events/event/",
+    "customers": "/admin/customers/customer/",
+    "clients": "/admin/clients/client/",
+    "projections": "/admin/readmodels/checkpoint/",
+}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Desk:
+    """A reviewer's browser window, and everything that went wrong in it."""
+
+    page: Page
+    url: str
+    client: ApiClient
+    payment: str
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.url + path)
+        self.page.wait_for_load_state("networkidle")
+
+    def log_in(self) -> None:
+        self.open("/admin/")
+        self.page.get_by_label("Username").fill("grace")
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.keyboard.press("Enter")
+        expect(self.page.get_by_text("Review queue")).to_be_visible()
+        self.page.wait_for_load_state("networkidle")
+
+    def complain(self, what: str, *, when: bool = True) -> None:
+        if when:
+            self.complaints.append(what)
+
+    def serves(self, url: str) -> bool:
+        return url.startswith((self.url, "data:", "blob:"))
+
+    def press_until(self, text: str) -> None:
+        """Move the focus with the Tab key until it is on the link, button or choice that says `text`."""
+        says = """
+            ["A", "BUTTON", "INPUT"].includes(document.activeElement.tagName)
+            && (document.activeElement.innerText || document.activeElement.labels?.[0]?.innerText)
+        """
+        for _ in range(80):
+            self.page.keyboard.press("Tab")
+            # Icons are words too, on lines of their own.
+            if text in [line.strip() for line in (self.page.evaluate(says) or "").splitlines()]:
+                return
+        pytest.fail(f"The Tab key never reached {text!r}.")
+
+
+@pytest.fixture(params=["light", "dark"])
+def desk(
+    request: pytest.FixtureRequest, chromium: Browser, live_server: LiveServer
+) -> Iterator[Desk]:
+    user = get_user_model().objects.create_user("grace", password=PASSWORD, is_staff=True)
+    user.groups.add(Group.objects.get(name="senior reviewer"))
+    client = ApiClient()
+    client.submit()
+    payment = body_of(client.submit(**RISKY))["id"]
+    project()
+    context = chromium.new_context(color_scheme=request.param)
+    page = context.new_page()
+    desk = Desk(page, live_server.url, client, payment)
+    page.on("pageerror", lambda error: desk.complain(f"script: {error}"))
+    page.on("console", lambda said: desk.complain(said.text, when=said.type == "error"))
+    page.on("request", lambda sent: desk.complain(sent.url, when=not desk.serves(sent.url)))
+    yield desk
+    context.close()
+    assert desk.complaints == []
+
+
+def test_a_payment_is_approved_by_keyboard_and_completed_in_the_api(desk: Desk) -> None:
+    desk.log_in()
+    page = desk.page
+    desk.press_until("Review queue")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("pending_review"))
+    when = page.locator("#result_list tbody a").inner_text()
+    desk.press_until(when.strip())
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The customer's first card payment").first).to_be_visible()
+    desk.press_until("Approve")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("approve"))
+    desk.press_until("Verified with customer")
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Called back, all fine.")
+    desk.press_until("Approve")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("change"))
+    expect(page.get_by_text("Approved. The lists follow in a moment.")).to_be_visible()
+    history = page.locator("ol.history li")
+    expect(history).to_have_count(4)
+    expect(history.nth(2)).to_contain_text("Verified with customer")
+    expect(history.nth(2)).to_contain_text("“Called back, all fine.”")
+    expect(history.nth(2)).to_contain_text("by grace")
+    project()
+    payment = body_of(desk.client.get(f"/api/v1/payments/{desk.payment}"))
+    assert payment["status"] == "completed"
+    assert payment["review"]["decision"] == "approved"
+    assert payment["review"]["reason"] == "verified_with_customer"
+    assert payment["review"]["reviewer"].startswith("staff:")
+
+
+def test_a_decision_without_a_reason_is_explained(desk: Desk) -> None:
+    desk.log_in()
+    desk.open(f"/admin/readmodels/paymentsummary/{desk.payment}/reject/")
+    desk.page.get_by_role("button", name="Reject").click()
+    expect(desk.page.get_by_role("alert")).to_have_text("This field is required.")
+
+
+def test_every_page_can_be_read_by_everybody(desk: Desk) -> None:
+    """axe finds nothing serious, on wide screens and on narrow ones."""
+    desk.log_in()
+    payment = f"/admin/readmodels/paymentsummary/{desk.payment}"
+    paths = [*PAGES.values(), f"{payment}/change/", f"{payment}/approve/", f"{payment}/reject/"]
+    for width in (1440, 420):
+        desk.page.set_viewport_size({"width": width, "height": 900})
+        for path in paths:
+            desk.open(path)
+            assert _serious(desk.page) == [], path
+            wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            assert desk.page.evaluate(wider) <= 0, f"{path} is wider than {width} pixels"
+
+
+def test_the_documentation_of_the_api_opens(desk: Desk) -> None:
+    desk.open("/api/docs/")
+    expect(desk.page.get_by_text("Submit a payment").first).to_be_visible()
+
+
+def _serious(page: Page) -> list[Any]:
+    found = json.loads(json.dumps(Axe().run(page).response["violations"]))
+    return [
+        (each["id"], node["html"][:200])
+        for each in found
+        if each["impact"] in {"serious", "critical"}
+        for node in each["nodes"]
+    ]
