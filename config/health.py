@@ -1,13 +1,22 @@
 """For load balancers: whether the process lives, and whether it can do its work."""
 
+from collections.abc import Sequence
+from functools import cache
+
 import redis
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
+from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from readmodels import lag
+from readmodels.lag import Lag
+
+
+class MigrationsMissing(Exception):
+    """The tables are older than the code."""
 
 
 def healthz(_: HttpRequest) -> HttpResponse:
@@ -16,22 +25,41 @@ def healthz(_: HttpRequest) -> HttpResponse:
 
 
 def readyz(_: HttpRequest) -> HttpResponse:
-    """503 without the database. What only delays (broker, projections) is told and turns nobody away."""
+    """503 without the database or its tables.
+
+    What only delays (broker, projections) is told and turns nobody away.
+    """
     try:
-        lags = lag.measure()
+        _check_migrations()
+        return _told(ready=True, database="ok", lags=lag.measure())
+    except MigrationsMissing:
+        return _told(ready=False, database="migrations missing")
     except (OperationalError, InterfaceError):
-        return JsonResponse({"ready": False, "database": "away"}, status=503)
+        return _told(ready=False, database="away")
+
+
+def _told(*, ready: bool, database: str, lags: Sequence[Lag] = ()) -> HttpResponse:
+    broker = _broker_answers()
+    held_up = any(each.state in {"stopped", "needs_rebuild"} for each in lags)
     return JsonResponse(
         {
-            "ready": True,
-            "database": "ok",
-            "broker": "ok" if _broker_answers() else "away",
-            "projections": {
-                each.name: "rebuild" if each.needs_rebuild else "stopped" if each.error else "ok"
-                for each in lags
-            },
-        }
+            "ready": ready,
+            "degraded": ready and (held_up or not broker),
+            "database": database,
+            "broker": "ok" if broker else "away",
+            "projections": {each.name: each.state for each in lags},
+        },
+        status=200 if ready else 503,
+        headers={"Cache-Control": "no-store"},
     )
+
+
+@cache
+def _check_migrations() -> None:
+    """Raises MigrationsMissing; asked no more when it has not, since looking reads all their files."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise MigrationsMissing
 
 
 def _broker_answers() -> bool:

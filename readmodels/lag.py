@@ -1,6 +1,6 @@
 """How far each projection is behind the log, in events and in seconds."""
 
-from typing import Final
+from typing import Final, Literal
 
 from django.db import transaction
 from msgspec import Struct
@@ -25,6 +25,9 @@ SELECT checkpoint.version, checkpoint.position, checkpoint.error,
 """
 
 
+State = Literal["current", "behind", "stopped", "needs_rebuild"]
+
+
 class Lag(Struct, frozen=True, kw_only=True):
     """Where a projection stands. `table_version` is None before its first batch."""
 
@@ -39,6 +42,15 @@ class Lag(Struct, frozen=True, kw_only=True):
     @property
     def needs_rebuild(self) -> bool:
         return self.table_version not in {None, self.code_version}
+
+    @property
+    def state(self) -> State:
+        """In a word, for those whom the error does not concern."""
+        if self.needs_rebuild:
+            return "needs_rebuild"
+        if self.error:
+            return "stopped"
+        return "behind" if self.events else "current"
 
 
 def measure() -> list[Lag]:

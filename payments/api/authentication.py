@@ -36,7 +36,9 @@ class HasScope(BasePermission):
     """The view's `scopes` name, by HTTP method, the scope that a key needs."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        needed: Scope | None = view.scopes.get(request.method)
+        # Who may not read an answer may not read its headers either.
+        method = "GET" if request.method == "HEAD" else request.method
+        needed: Scope | None = view.scopes.get(method)
         if request.auth is None or needed is None:
             # Without a key: 401. Without a scope the method is not served: 405.
             return request.auth is not None

@@ -1,7 +1,8 @@
 """The JSON that commands are sent as: one struct each, from which the documentation is made too."""
 
+import json
 import re
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -22,13 +23,21 @@ _Body = TypeVar("_Body", bound=Struct)
 _MINOR: Final = Meta(
     description=f"In minor units of the currency, 1 to {MAX_MINOR}: 1999 is EUR 19.99.",
     examples=[1_500_000],
+    extra_json_schema={"minimum": 1, "maximum": MAX_MINOR},
 )
-_CURRENCY: Final = Meta(description="An ISO 4217 code in use.", examples=["USD"])
+_CURRENCY: Final = Meta(
+    description="An ISO 4217 code in use.",
+    examples=["USD"],
+    extra_json_schema={"pattern": "^[A-Z]{3}$"},
+)
 _CUSTOMER: Final = Meta(
-    description="Your own id of the customer, up to 255 characters.", examples=["customer-123"]
+    description="Your own id of the customer.",
+    examples=["customer-123"],
+    extra_json_schema={"minLength": 1, "maxLength": REFERENCE_LENGTH},
 )
 _REFERENCE: Final = Meta(
-    description="Your own id of the payment, unique for ever.", examples=["order-981"]
+    description="Your own id of the payment, up to 255 characters, unique for ever.",
+    examples=["order-981"],
 )
 _NOTE: Final = Meta(description="Why, in your own words, up to 2,000 characters.")
 
@@ -70,12 +79,16 @@ def read(request: Request, body: type[_Body]) -> _Body:
     if request.content_type.partition(";")[0].strip().lower() != "application/json":
         raise Problem("unsupported_media_type", "Send the header Content-Type: application/json.")
     # Before it is read: a megabyte that nobody needs is not held in memory.
-    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES:
+    length = request.META.get("CONTENT_LENGTH") or ""
+    if not length.isdecimal():
+        raise Problem("length_required", "Send the header Content-Length, not chunks.")
+    if int(length) > MAX_BYTES:
         raise Problem("body_too_large", f"A body has at most {MAX_BYTES} bytes.")
     try:
         decoded = msgspec.json.decode(request.body, type=body)
+        json.loads(request.body, object_pairs_hook=_refuse_repeated_names)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from error
+        raise _invalid(str(error), body) from error
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Problem("invalid_json", f"The body cannot be read: {error}.") from error
     for name in body.__struct_fields__:
@@ -98,13 +111,25 @@ _PATH: Final = re.compile(r" - at `\$\.(\w+).*`$")
 _NAMED: Final = re.compile(r"Object (missing required|contains unknown) field `(.*)`$")
 
 
-def _invalid(message: str) -> Problem:
+def _refuse_repeated_names(pairs: list[tuple[str, Any]]) -> None:
+    """Whoever checked the request before us may have taken the other value."""
+    seen = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise Problem.of_field(name[:100], "given_twice", "Give it once.")
+        seen.add(name)
+
+
+def _invalid(message: str, body: type[Struct]) -> Problem:
     """Msgspec tells the field in its message."""
     if named := _NAMED.match(message):
         code = "missing" if named[1].startswith("missing") else "unknown_field"
         detail = "It is required." if code == "missing" else "There is no such field."
         return Problem.of_field(named[2][:100], code, detail)
     if path := _PATH.search(message):
-        code = "unknown_choice" if message.startswith("Invalid enum") else "wrong_type"
-        return Problem.of_field(path[1], code, f"{message[: path.start()]}.")
+        if message.startswith("Invalid enum"):
+            # Not msgspec's words, which repeat the value: it may be what should never be written down.
+            choices = ", ".join(get_type_hints(body)[path[1]])
+            return Problem.of_field(path[1], "unknown_choice", f"It must be one of {choices}.")
+        return Problem.of_field(path[1], "wrong_type", f"{message[: path.start()]}.")
     return Problem("invalid_request", f"{message}.")

@@ -34,7 +34,7 @@ _FRAMEWORK: Final[dict[type[Exception], str]] = {
 def handle(error: Exception, context: dict[str, Any]) -> HttpResponse:
     """Django REST framework's exception handler for the whole API."""
     request: HttpRequest = context["request"]
-    return response(problem_of(error), instance=request.path)
+    return response(problem_of(error), request)
 
 
 def problem_of(error: Exception) -> Problem:
@@ -63,7 +63,8 @@ def problem_of(error: Exception) -> Problem:
             logger.warning("The database is away.", exc_info=error)
             return Problem(
                 "temporarily_unavailable",
-                "The database cannot be reached. Nothing was stored.",
+                # Whether a commit was heard of in time is not known: the key makes that harmless.
+                "The database cannot be reached. Try again with the same Idempotency-Key.",
                 headers={"Retry-After": "1"},
             )
         case exceptions.Throttled():

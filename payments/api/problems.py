@@ -5,10 +5,11 @@ from http import HTTPStatus
 from typing import Final
 
 import msgspec
-import structlog
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from msgspec import Struct
 
+# Where the codes are told one by one. A problem's `type` is the address of its own page.
+PATH: Final = "/api/problems"
 CONTENT_TYPE: Final = "application/problem+json"
 
 
@@ -29,6 +30,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "idempotency_key_reused": Kind(
         HTTPStatus.UNPROCESSABLE_ENTITY, "The Idempotency-Key was used for another request"
     ),
+    "length_required": Kind(HTTPStatus.LENGTH_REQUIRED, "The Content-Length is missing"),
     "body_too_large": Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large"),
     "unsupported_media_type": Kind(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be application/json"
@@ -89,16 +91,16 @@ class Problem(Exception):
         )
 
 
-def response(problem: Problem, *, instance: str) -> HttpResponse:
-    """The problem as an answer; `instance` is the path that was asked for."""
+def response(problem: Problem, request: HttpRequest) -> HttpResponse:
+    """The problem as the answer to `request`."""
     body = {
-        "type": "about:blank",
+        "type": f"{PATH}/{problem.code}",
         "title": problem.kind.title,
         "status": problem.kind.status.value,
         "code": problem.code,
         "detail": problem.detail,
-        "instance": instance,
-        "request_id": structlog.contextvars.get_contextvars().get("request_id"),
+        "instance": request.path,
+        "request_id": request.META["HTTP_X_REQUEST_ID"],
         **({"errors": problem.errors} if problem.errors else {}),
         **problem.members,
     }

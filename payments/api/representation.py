@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 from uuid import UUID
 
 import msgspec
 from django.http import HttpResponse
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from payments.dispatch import Outcome
 from payments.domain.events import FailureReason
 from payments.domain.methods import Method
 from payments.domain.payment import Payment, Review, Status
 from payments.domain.risk import Band
+
+Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class Risk(Struct, frozen=True):
@@ -30,7 +32,7 @@ class Decision(Struct, frozen=True):
     decision: str
     reviewer: str
     reason: str
-    at: datetime
+    at: Moment
 
     @classmethod
     def of(cls, review: Review) -> Self:
@@ -53,8 +55,8 @@ class PaymentView(Struct, frozen=True, kw_only=True):
     review: Decision | None
     version: int
     position: int
-    created_at: datetime
-    updated_at: datetime
+    created_at: Moment
+    updated_at: Moment
 
     @classmethod
     def of(cls, payment: Payment, *, customer_reference: str, position: int) -> Self:

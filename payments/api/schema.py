@@ -1,7 +1,7 @@
 """How the commands appear in the OpenAPI document, made from the structs that read them."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
@@ -21,7 +21,7 @@ class ProblemDetails(msgspec.Struct):
     type: str
     title: str
     status: int
-    code: str
+    code: Annotated[str, msgspec.Meta(extra_json_schema={"enum": sorted(problems.KINDS)})]
     detail: str
     instance: str
     request_id: str
@@ -70,12 +70,21 @@ class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
         }
 
 
+_EVERYWHERE: Final = (
+    "not_authenticated",
+    "permission_denied",
+    "not_acceptable",
+    "throttled",
+    "internal_error",
+    "temporarily_unavailable",
+)
+
+
 def refusals(*codes: str) -> dict[Any, OpenApiResponse]:
     """Responses for these problem codes and for those that every endpoint may answer."""
     by_status: dict[int, list[str]] = {}
-    for code in (*codes, "not_authenticated", "permission_denied", "throttled"):
+    for code in sorted({*codes, *_EVERYWHERE}, key=lambda code: problems.KINDS[code].status):
         by_status.setdefault(problems.KINDS[code].status.value, []).append(code)
-    by_status[503] = ["temporarily_unavailable"]
     return {
         (status, problems.CONTENT_TYPE): OpenApiResponse(
             ProblemDetails,
@@ -85,16 +94,35 @@ def refusals(*codes: str) -> dict[Any, OpenApiResponse]:
     }
 
 
-def _headers(*codes: int) -> list[OpenApiParameter]:
-    described = {
-        "ETag": "The payment's version.",
-        "X-Event-Position": "The position of the payment's last event in the log.",
-        "X-Request-ID": "Under which the logs know the request.",
-    }
+def headers(*statuses: int, **described: str) -> list[OpenApiParameter]:
+    """Headers of answers with these statuses; an underscore stands for a hyphen."""
     return [
-        OpenApiParameter(name, str, OpenApiParameter.HEADER, response=list(codes), description=text)
+        OpenApiParameter(
+            name.replace("_", "-"),
+            str,
+            OpenApiParameter.HEADER,
+            response=list(statuses),
+            description=text,
+        )
         for name, text in described.items()
     ]
+
+
+PAYMENT_HEADERS: Final = {
+    "ETag": "The payment's version.",
+    "X_Event_Position": "The position of the payment's last event in the log.",
+}
+COMMON_HEADERS: Final = [
+    *headers(429, 503, Retry_After="After how many seconds to try again."),
+    *headers(401, WWW_Authenticate="How to authenticate."),
+]
+_REQUEST_ID: Final = OpenApiParameter(
+    "X-Request-ID",
+    str,
+    OpenApiParameter.HEADER,
+    description="Yours, up to 64 of A-Z a-z 0-9 . _ -; else one is made. The answer, the logs and the"
+    " events carry it.",
+)
 
 
 _IDEMPOTENCY_KEY: Final = OpenApiParameter(
@@ -113,6 +141,7 @@ _BODY: Final = (
     "idempotency_key_missing",
     "idempotency_key_invalid",
     "idempotency_key_reused",
+    "length_required",
     "body_too_large",
     "unsupported_media_type",
 )
@@ -128,8 +157,50 @@ def _command(
             status: OpenApiResponse(PaymentView, description="The payment."),
             **refusals(*_BODY, *refused),
         },
-        "parameters": [_IDEMPOTENCY_KEY, *more.pop("parameters", ()), *_headers(status)],
+        "parameters": [
+            _IDEMPOTENCY_KEY,
+            _REQUEST_ID,
+            *more.pop("parameters", ()),
+            *headers(
+                status,
+                **PAYMENT_HEADERS,
+                Idempotency_Replayed="`true` if this repeats the answer to an earlier request.",
+            ),
+            *COMMON_HEADERS,
+        ],
         **more,
+    }
+
+
+_PENDING: Final = {
+    "id": "72fe5f01-cc2e-5f54-be3b-02927c1e954b",
+    "status": "pending_review",
+    "amount": 1_500_000,
+    "currency": "USD",
+    "method": "credit_card",
+    "customer_id": "customer-123",
+    "reference": "order-981",
+    "failure_reason": None,
+    "risk": {"score": 80, "band": "high", "reasons": ["first_card_payment_large"]},
+    "review": None,
+    "version": 2,
+    "position": 4711,
+    "created_at": "2026-11-23T12:00:00.000000Z",
+    "updated_at": "2026-11-23T12:00:00.000000Z",
+}
+
+
+def _problem(code: str, detail: str, field: str) -> dict[str, Any]:
+    kind = problems.KINDS[code]
+    return {
+        "type": f"{problems.PATH}/{code}",
+        "title": kind.title,
+        "status": kind.status.value,
+        "code": code,
+        "detail": detail,
+        "instance": "/api/v1/payments",
+        "request_id": "7b410556-ef60-40ba-81c7-9717d3e1b190",
+        "errors": [{"field": field, "code": "wrong_type", "detail": detail.partition(": ")[2]}],
     }
 
 
@@ -139,6 +210,28 @@ SUBMIT: Final = _command(
     summary="Submit a payment",
     description="Most payments are completed or failed at once; a large risky one waits for review.",
     refused=["reference_taken"],
+    parameters=headers(201, Location="The payment's address."),
+    examples=[
+        OpenApiExample(
+            "a large first card payment",
+            {
+                "amount": 1_500_000,
+                "currency": "USD",
+                "method": "credit_card",
+                "customer_id": "customer-123",
+                "reference": "order-981",
+            },
+            request_only=True,
+        ),
+        OpenApiExample("waits for review", _PENDING, response_only=True, status_codes=["201"]),
+        OpenApiExample(
+            "an amount that is no integer",
+            _problem("invalid_request", "amount: Expected `int`, got `float`.", "amount"),
+            response_only=True,
+            media_type=problems.CONTENT_TYPE,
+            status_codes=["400"],
+        ),
+    ],
     tags=["payments"],
     operation_id="submit_payment",
 )

@@ -1,5 +1,6 @@
 """A token bucket for each key: in Valkey for all processes, in this one's memory while Valkey is away."""
 
+import logging
 import threading
 import time
 from typing import Any, Final
@@ -12,6 +13,8 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from payments.api.authentication import key_of
+
+logger: Final = logging.getLogger(__name__)
 
 _TIMEOUT_SECONDS: Final = 0.2
 # How long Valkey is not asked again after it did not answer.
@@ -54,12 +57,15 @@ class KeyThrottle(BaseThrottle):
 def take(name: str, *, per_minute: int) -> float:
     """Take a token of the bucket; return 0, or the seconds until there is one."""
     rate = per_minute / 60
-    if not _breaker.open:
+    if _breaker.lets_through():
         try:
-            return float(_script(keys=[f"bucket:{name}"], args=[per_minute, rate]))
-        except redis.RedisError:
+            wait = float(_script(keys=[f"bucket:{name}"], args=[per_minute, rate]))
+        except redis.RedisError as error:
             # A limit that cannot be counted together is better counted alone than not at all.
-            _breaker.trip()
+            _breaker.trip(error)
+        else:
+            _breaker.reset()
+            return wait
     return _local.take(name, burst=per_minute, rate=rate)
 
 
@@ -86,14 +92,31 @@ class _Breaker:
     """Keeps a Valkey that is frozen from costing every request the timeout."""
 
     def __init__(self) -> None:
-        self._until = 0.0
+        self._ask_again_at = 0.0  # 0: Valkey answers
+        self._lock = threading.Lock()
 
-    @property
-    def open(self) -> bool:
-        return time.monotonic() < self._until
+    def lets_through(self) -> bool:
+        """Whether to ask Valkey. After a pause one request does, and the others wait for its news."""
+        if not self._ask_again_at:
+            return True
+        with self._lock:
+            now = time.monotonic()
+            if now < self._ask_again_at:
+                return False
+            self._ask_again_at = now + _PAUSE_SECONDS
+            return True
 
-    def trip(self) -> None:
-        self._until = time.monotonic() + _PAUSE_SECONDS
+    def trip(self, error: redis.RedisError) -> None:
+        with self._lock:
+            if not self._ask_again_at:
+                logger.warning("Rates are counted by each process alone, Valkey is away: %s", error)
+            self._ask_again_at = time.monotonic() + _PAUSE_SECONDS
+
+    def reset(self) -> None:
+        """Valkey has answered."""
+        if self._ask_again_at:
+            with self._lock:
+                self._ask_again_at = 0.0
 
 
 _local: Final = _LocalBuckets()

@@ -4,17 +4,16 @@ import re
 from typing import ClassVar, Final
 from uuid import UUID
 
-import structlog
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from payments import actors, dispatch, intake, review, reviewers
 from payments.api import bodies, schema
 from payments.api.authentication import key_of
+from payments.api.base import KeyView
 from payments.api.problems import FieldError, Problem
 from payments.api.representation import outcome_response
 from payments.clients.models import Scope
@@ -23,7 +22,7 @@ from payments.customers.models import Customer
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-class SubmitPayment(APIView):
+class SubmitPayment(KeyView):
     """Two round trips to the database, three on a customer's first payment; no other work waits."""
 
     scopes: ClassVar = {"POST": Scope.PAYMENTS_WRITE}
@@ -41,7 +40,7 @@ class SubmitPayment(APIView):
             reference=body.reference,
             at=timezone.now(),
             key=key,
-            request=_request(actors.client(client_id), key),
+            request=_request(request, actors.client(client_id), key),
         )
         location = reverse("payment", args=[outcome.payment.payment_id])
         return outcome_response(
@@ -49,7 +48,7 @@ class SubmitPayment(APIView):
         )
 
 
-class ApprovePayment(APIView):
+class ApprovePayment(KeyView):
     """A decision is answered with the payment as it left it."""
 
     scopes: ClassVar = {"POST": Scope.REVIEWS_WRITE}
@@ -64,12 +63,12 @@ class ApprovePayment(APIView):
             reason=body.reason,
             note=body.note,
             at=timezone.now(),
-            request=_request(reviewer, key),
+            request=_request(request, reviewer, key),
         )
         return _decided(outcome)
 
 
-class RejectPayment(APIView):
+class RejectPayment(KeyView):
     """A decision is answered with the payment as it left it."""
 
     scopes: ClassVar = {"POST": Scope.REVIEWS_WRITE}
@@ -84,7 +83,7 @@ class RejectPayment(APIView):
             reason=body.reason,
             note=body.note,
             at=timezone.now(),
-            request=_request(reviewer, key),
+            request=_request(request, reviewer, key),
         )
         return _decided(outcome)
 
@@ -106,9 +105,8 @@ def idempotency_key(request: Request) -> str:
     return key
 
 
-def _request(actor: str, key: str) -> dispatch.Request:
-    request_id = structlog.contextvars.get_contextvars().get("request_id")
-    return dispatch.Request(actor=actor, key=key, correlation_id=request_id)
+def _request(request: Request, actor: str, key: str) -> dispatch.Request:
+    return dispatch.Request(actor=actor, key=key, correlation_id=request.META["HTTP_X_REQUEST_ID"])
 
 
 def _reviewer(request: Request) -> str:

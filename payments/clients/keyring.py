@@ -81,12 +81,12 @@ class Keyring:
             began = time.monotonic()
             with cursor() as cur:
                 rows = cur.execute(_LIVE, prepare=True).fetchall()
-                self._write_uses()
             self._keys = {
                 bytes(row[0]): LiveKey(row[1], row[2], row[3], frozenset(row[4]), row[5], row[6])
                 for row in rows
             }
             self._read_at = began
+            self._write_uses()
         except (DatabaseError, InterfaceError):
             if not usable:
                 raise
@@ -97,9 +97,11 @@ class Keyring:
         if not self._uses or time.monotonic() - self._uses_written_at < _USES_SECONDS:
             return
         self._uses_written_at = time.monotonic()
-        uses, self._uses = self._uses, {}
+        written, self._uses = self._uses, {}
+        # Copied first: another thread may still be noting a use in it.
+        uses = list(written.items())
         with cursor() as cur:
-            cur.execute(_USED, (list(uses), list(uses.values())))
+            cur.execute(_USED, ([key for key, _ in uses], [at for _, at in uses]))
 
 
 keyring: Final = Keyring()

@@ -40,10 +40,11 @@ def create(
     return key, text
 
 
-def rotate(key: ApiKey, *, old_until: datetime) -> tuple[ApiKey, str]:
-    """Make a key with the same rights, and let the old one expire at `old_until`."""
+def rotate(key: ApiKey, *, at: datetime, old_until: datetime) -> tuple[ApiKey, str]:
+    """Make a key with the same rights and lifetime, and let the old one expire at `old_until`."""
+    expires_at = None if key.expires_at is None else at + (key.expires_at - key.created_at)
     with transaction.atomic():
-        new, text = create(key.client, key.scopes, staff_id=key.staff_id, expires_at=key.expires_at)
+        new, text = create(key.client, key.scopes, staff_id=key.staff_id, expires_at=expires_at)
         if key.expires_at is None or key.expires_at > old_until:
             key.expires_at = old_until
             key.save(update_fields=["expires_at"])

@@ -1,7 +1,6 @@
 """Where a page of payments begins: after a time and an id, so that depth costs nothing."""
 
 import base64
-import binascii
 import json
 from datetime import UTC, datetime
 from uuid import UUID
@@ -23,5 +22,5 @@ def decode(text: str) -> tuple[datetime, UUID]:
             microsecond=micros % 1_000_000
         )
         return at, UUID(payment_id)
-    except (ValueError, TypeError, AttributeError, OverflowError, OSError, binascii.Error):
+    except (ValueError, TypeError, AttributeError, OverflowError, OSError, RecursionError):
         raise ValueError("This is no cursor of an earlier answer.") from None

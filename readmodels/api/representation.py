@@ -1,12 +1,12 @@
 """What the reads answer."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from msgspec import Struct
 
-from payments.api.representation import Decision, PaymentView, Risk
+from payments.api.representation import Decision, Moment, PaymentView, Risk
 from payments.customers.models import Customer
 from payments.domain.events import (
     AnyPaymentEvent,
@@ -22,6 +22,7 @@ from payments.domain.methods import Method
 from payments.domain.payment import Status
 from payments.domain.risk import Band
 from payments.events.store import RecordedEvent
+from readmodels.lag import Lag, State
 from readmodels.models import DailyStatistics, PaymentSummary
 
 
@@ -38,7 +39,7 @@ class EventView(Struct):
     version: int
     position: int
     type: str
-    at: datetime
+    at: Moment
     data: dict[str, Any]
 
 
@@ -66,6 +67,20 @@ class DayView(Struct):
 
 class DayList(Struct):
     days: list[DayView]
+
+
+class ProjectionView(Struct):
+    """How far a read model is behind the log. `events` is counted up to 100,000."""
+
+    name: str
+    state: State
+    position: int
+    events: int
+    seconds: float
+
+
+class ProjectionList(Struct):
+    projections: list[ProjectionView]
 
 
 def payments(summaries: Iterable[PaymentSummary]) -> list[PaymentView]:
@@ -151,3 +166,8 @@ def day(row: DailyStatistics) -> DayView:
         review_count=row.review_count,
         open_reviews=row.open_reviews,
     )
+
+
+def projection(lag: Lag) -> ProjectionView:
+    """Without the error, which may tell of other clients' payments."""
+    return ProjectionView(lag.name, lag.state, lag.position, lag.events, lag.seconds)

@@ -7,15 +7,10 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from payments.api.representation import PaymentView
-from payments.api.schema import refusals
+from payments.api.schema import COMMON_HEADERS, PAYMENT_HEADERS, headers, refusals
 from payments.domain.methods import Method
 from payments.domain.payment import Status
-from readmodels.api.representation import DayList, EventList, PaymentPage
-from readmodels.lag import Lag
-
-
-class ProjectionList(msgspec.Struct):
-    projections: list[Lag]
+from readmodels.api.representation import DayList, EventList, PaymentPage, ProjectionList
 
 
 def _query(name: str, description: str, of: Any = str, **more: Any) -> OpenApiParameter:
@@ -38,6 +33,7 @@ def _read(answer: type[msgspec.Struct], summary: str, *refused: str, **more: Any
         "summary": summary,
         "request": None,
         "responses": {200: OpenApiResponse(answer), **refusals(*refused)},
+        "parameters": [*more.pop("parameters", ()), *COMMON_HEADERS],
         **more,
     }
 
@@ -80,7 +76,7 @@ RETRIEVE: Final = _read(
     "payment_not_found",
     operation_id="read_payment",
     tags=["payments"],
-    parameters=[_PAYMENT_ID],
+    parameters=[_PAYMENT_ID, *headers(200, **PAYMENT_HEADERS)],
 )
 EVENTS: Final = _read(
     EventList,
@@ -105,6 +101,7 @@ DAILY: Final = _read(
 PROJECTIONS: Final = _read(
     ProjectionList,
     "See how far the read models are behind the log",
+    "invalid_request",
     operation_id="read_projections",
     tags=["operation"],
 )

@@ -8,10 +8,10 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from payments import pseudonyms
 from payments.api.authentication import key_of
+from payments.api.base import KeyView, PublicView
 from payments.api.problems import Problem
 from payments.api.representation import PaymentView, json_response, payment_headers
 from payments.api.views import SubmitPayment
@@ -80,7 +80,7 @@ class Payments(SubmitPayment):
         return _page(rows, given)
 
 
-class CustomerPayments(APIView):
+class CustomerPayments(KeyView):
     """One customer's payments, newest first; none for a customer who never paid."""
 
     scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
@@ -95,7 +95,7 @@ class CustomerPayments(APIView):
         return _page(rows, given)
 
 
-class OnePayment(APIView):
+class OnePayment(KeyView):
     """A payment that the projection has not reached yet is answered from the log.
 
     Whoever has just submitted it knows that it exists.
@@ -115,7 +115,7 @@ class OnePayment(APIView):
         return json_response(payment, payment_headers(payment))
 
 
-class PaymentEvents(APIView):
+class PaymentEvents(KeyView):
     """What happened to a payment, from the log itself."""
 
     scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
@@ -129,7 +129,7 @@ class PaymentEvents(APIView):
         return json_response(representation.EventList(events))
 
 
-class Daily(APIView):
+class Daily(KeyView):
     """Sums by UTC day and currency, one day or a range of at most a year."""
 
     scopes: ClassVar = {"GET": Scope.STATISTICS_READ}
@@ -157,7 +157,7 @@ class Daily(APIView):
         return json_response(days)
 
 
-class Projections(APIView):
+class Projections(KeyView):
     """How far the read models are behind the log."""
 
     scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
@@ -165,16 +165,12 @@ class Projections(APIView):
     @extend_schema(**schema.PROJECTIONS)
     def get(self, request: Request) -> HttpResponse:
         parameters.read(request, {})
-        return json_response({"projections": lag.measure()})
+        found = [representation.projection(each) for each in lag.measure()]
+        return json_response(representation.ProjectionList(found))
 
 
-class Nowhere(APIView):
+class Nowhere(PublicView):
     """Every other address under /api/: the answer is a problem like any other."""
-
-    authentication_classes = ()
-    permission_classes = ()
-    throttle_classes = ()
-    schema = None
 
     def initial(self, request: Request, *_: Any, **__: Any) -> None:
         raise Problem("not_found", f"There is nothing at {request.path}.")

@@ -14,7 +14,7 @@ _LONGEST_HOURS: Final = 24 * 90
 
 
 class Command(BaseCommand):
-    help = "Make a key with the same rights; the old one works for a while longer."
+    help = "Make a key with the same rights and lifetime; the old one works for a while longer."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
@@ -32,8 +32,13 @@ class Command(BaseCommand):
         key = ApiKey.objects.filter(prefix=options["prefix"], revoked_at=None).first()
         if key is None:
             raise CommandError(f"There is no live key {options['prefix']!r}. See list_api_keys.")
-        until = timezone.now() + timedelta(hours=options["grace_hours"])
-        new, text = keys.rotate(key, old_until=until)
+        now = timezone.now()
+        if key.expires_at is not None and key.expires_at <= now:
+            raise CommandError(
+                f"{key.prefix} expired {key.expires_at:%Y-%m-%d %H:%M} UTC. See create_api_key."
+            )
+        until = now + timedelta(hours=options["grace_hours"])
+        new, text = keys.rotate(key, at=now, old_until=until)
         self.stderr.write(
             f"{key.prefix} works until {key.expires_at:%Y-%m-%d %H:%M} UTC."
             f" Keep the new key {new.prefix}: it is not shown again."
