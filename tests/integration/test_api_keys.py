@@ -5,6 +5,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
@@ -52,6 +53,7 @@ def test_a_key_is_stored_as_its_digest_only() -> None:
     [
         (Scope.PAYMENTS_READ, "POST", PAYMENTS),
         (Scope.PAYMENTS_WRITE, "GET", PAYMENTS),
+        (Scope.REVIEWS_WRITE, "GET", "/api/v1/projections"),
         (Scope.PAYMENTS_READ, "GET", "/api/v1/statistics/daily?date=2026-01-01"),
         (Scope.STATISTICS_READ, "GET", f"{PAYMENTS}/00000000-0000-0000-0000-000000000000"),
     ],
@@ -61,6 +63,13 @@ def test_a_key_does_what_its_scopes_say_and_nothing_else(
 ) -> None:
     answer = ApiClient(scopes=[scope]).send(method, path)
     assert (answer.status_code, body_of(answer)["code"]) == (403, "permission_denied")
+
+
+def test_the_headers_of_an_answer_need_its_scope_too() -> None:
+    """HEAD had no scope of its own, so any key could have learned versions and lengths."""
+    payment = ApiClient().submit()["Location"]
+    assert ApiClient(scopes=[Scope.PAYMENTS_WRITE]).send("HEAD", payment).status_code == 403
+    assert ApiClient(scopes=[Scope.PAYMENTS_READ]).send("HEAD", payment)["ETag"] == '"2"'
 
 
 def test_an_expired_key_is_dead() -> None:
@@ -127,6 +136,42 @@ def test_a_rotated_key_works_beside_the_old_one_for_a_while() -> None:
     assert new.scopes == old.scopes
     assert keyring.find(client.token, at=now + timedelta(hours=25)) is None
     assert keyring.find(text, at=now + timedelta(hours=25)) is not None
+
+
+def test_a_rotated_key_lives_as_long_as_the_old_one_did() -> None:
+    """With the old one's last day it would have been born almost dead."""
+    old_text, _ = run("create_api_key", "Acme", "--expires-in-days", "90")
+    ApiKey.objects.update(
+        created_at=timezone.now() - timedelta(days=89),
+        expires_at=timezone.now() + timedelta(days=1),
+    )
+    old = ApiKey.objects.get()
+    text, said = run("rotate_api_key", old.prefix, "--grace-hours", "0")
+    assert f"Keep the new key {text.rpartition('_')[0][:11]}" in said
+    new = ApiKey.objects.exclude(pk=old.pk).get()
+    assert new.expires_at is not None
+    assert new.expires_at - timezone.now() > timedelta(days=89)
+    keyring.forget()
+    assert keyring.find(old_text, at=timezone.now()) is None
+    with pytest.raises(CommandError, match="expired"):
+        run("rotate_api_key", old.prefix)
+
+
+def test_a_key_of_somebody_who_has_left_is_dead() -> None:
+    client = ApiClient()
+    assert client.get(PAYMENTS).status_code == 200
+    get_user_model().objects.update(is_active=False)
+    keyring.forget()
+    assert client.get(PAYMENTS).status_code == 401
+
+
+def test_keys_are_read_once_in_two_seconds_however_many_ask() -> None:
+    client = ApiClient()
+    keyring.find(client.token, at=timezone.now())
+    read_at = keyring._read_at
+    found = at_once(8, lambda _: keyring.find(client.token, at=timezone.now()))
+    assert None not in found
+    assert keyring._read_at == read_at
 
 
 def test_the_list_shows_no_secrets() -> None:

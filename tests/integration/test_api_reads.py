@@ -125,6 +125,8 @@ def test_a_customers_reference_may_hold_anything(acme: ApiClient) -> None:
         ("cursor=nonsense", "cursor"),
         ("cursor=WzFlOTksICIwIl0", "cursor"),
         ("cursor=" + "A" * 3_000, "cursor"),
+        ("cursor=" + "W1tb" * 900, "cursor"),
+        ("from=0000-01-01", "from"),
         ("from=yesterday", "from"),
         ("requires_review=yes", "requires_review"),
         ("customer_id=%00", "customer_id"),

@@ -205,6 +205,30 @@ def test_json_that_is_no_object_is_refused(acme: ApiClient, data: bytes) -> None
     assert_problem(answer, 400, "invalid_request")
 
 
+@pytest.mark.parametrize("second", ["1999", "1", "null"])
+def test_a_field_that_is_given_twice_is_refused(acme: ApiClient, second: str) -> None:
+    """A gateway that checked the first value would have checked another payment than we take."""
+    data = json.dumps(BODY).encode()[:-1] + f', "amount": {second}}}'.encode()
+    answer = acme.send("POST", PAYMENTS, data, **{"Idempotency-Key": "key-1"})
+    problem = body_of(answer)
+    assert (answer.status_code, problem["errors"][0]["field"]) == (400, "amount")
+    assert stored() == (0, 0, 0)
+
+
+def test_choices_are_told_and_what_was_given_is_not_repeated(acme: ApiClient) -> None:
+    problem = assert_problem(acme.submit(method=CARD), 400, "invalid_request", "method")
+    assert "credit_card" in problem["detail"]
+    assert CARD not in json.dumps(problem)
+
+
+def test_a_body_of_unknown_length_is_refused(acme: ApiClient) -> None:
+    for length in ("", "many"):
+        headers = {"Idempotency-Key": "key-1", "Content-Length": length}
+        answer = acme.send("POST", PAYMENTS, json.dumps(BODY).encode(), **headers)
+        assert_problem(answer, 411, "length_required")
+    assert stored() == (0, 0, 0)
+
+
 def test_a_megabyte_is_refused_unread(acme: ApiClient) -> None:
     answer = acme.submit(reference="x" * 1_000_000)
     assert_problem(answer, 413, "body_too_large")
@@ -244,7 +268,9 @@ def test_the_request_id_reaches_the_log(acme: ApiClient) -> None:
     assert {event.metadata["correlation_id"] for event in Event.objects.all()} == {"trace-7"}
 
 
-@pytest.mark.parametrize("given", ["", "x" * 65, "line\nbreak", "<script>", "ümlaut"])
+@pytest.mark.parametrize(
+    "given", ["", "x" * 65, "line\nbreak", "<script>", "ümlaut", "4111111111111111"]
+)
 def test_a_strange_request_id_is_replaced(acme: ApiClient, given: str) -> None:
     answer = acme.get(PAYMENTS, **{"X-Request-ID": given.replace("\n", "%0a")})
     assert str(UUID(answer["X-Request-ID"])) == answer["X-Request-ID"]

@@ -1,0 +1,157 @@
+"""The API while the servers behind it are away: what still works, and what is said otherwise."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import redis
+from django.db import connection
+from django.test import Client as Browser
+from django.utils import timezone
+from pytest_django import Settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from config.stack.valkey import Valkey
+from payments.api import throttling
+from payments.clients.keyring import keyring
+from payments.events.models import Event
+from tests.api import PAYMENTS, ApiClient, body_of
+from tests.concurrency import at_once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def valkey(own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Valkey:
+    """The server that counts rates in this test."""
+    settings.REDIS_URL = own_valkey.url()
+    client = redis.Redis.from_url(
+        own_valkey.url(),
+        socket_timeout=throttling._TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+    monkeypatch.setattr(throttling, "_script", client.register_script(throttling._TAKE))
+    monkeypatch.setattr(throttling, "_breaker", throttling._Breaker())
+    monkeypatch.setattr(throttling, "_local", throttling._LocalBuckets())
+    return own_valkey
+
+
+@contextmanager
+def no_database(folder: Path) -> Iterator[None]:
+    """Every connection that is opened now looks where no server listens."""
+    host = connection.settings_dict["HOST"]
+    connection.close()
+    connection.settings_dict["HOST"] = str(folder)
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict["HOST"] = host
+
+
+@pytest.mark.parametrize("fault", ["stop", "freeze"])
+def test_a_payment_is_taken_in_under_a_second_while_valkey_is_away(
+    valkey: Valkey, fault: str
+) -> None:
+    client = ApiClient()
+    assert client.submit().status_code == 201
+    getattr(valkey, fault)()
+    began = time.monotonic()
+    first = client.submit()
+    took = time.monotonic() - began
+    began = time.monotonic()
+    later = [client.submit().status_code for _ in range(10)]
+    later_took = time.monotonic() - began
+    assert (first.status_code, later) == (201, [201] * 10)
+    assert took < 1
+    # Without the breaker a frozen Valkey costs each of them the timeout.
+    assert later_took < 10 * throttling._TIMEOUT_SECONDS / 2
+
+
+def test_the_limit_holds_in_each_process_while_valkey_is_away(
+    valkey: Valkey, settings: Settings
+) -> None:
+    settings.API_RATE_PER_MINUTE = 10
+    client = ApiClient()
+    valkey.stop()
+    statuses = at_once(16, lambda _: client.get("/api/v1/projections").status_code)
+    assert sorted(statuses) == [200] * 10 + [429] * 6
+
+
+def test_valkey_counts_again_when_it_is_back(
+    valkey: Valkey, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.API_RATE_PER_MINUTE = 2
+    client = ApiClient()
+    valkey.freeze()
+    assert [client.get("/api/v1/projections").status_code for _ in range(3)] == [200, 200, 429]
+    valkey.thaw()
+    assert client.get("/api/v1/projections").status_code == 429  # not asked yet
+    monkeypatch.setattr(throttling._breaker, "_ask_again_at", 1e-9)  # as if five seconds had passed
+    assert client.get("/api/v1/projections").status_code == 200  # from the common bucket
+    assert throttling._breaker.lets_through()
+
+
+def test_one_request_asks_whether_valkey_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    breaker = throttling._Breaker()
+    breaker.trip(redis.ConnectionError("gone"))
+    assert not breaker.lets_through()
+    monkeypatch.setattr(breaker, "_ask_again_at", 1e-9)
+    assert [breaker.lets_through() for _ in range(3)] == [True, False, False]
+    breaker.reset()
+    assert [breaker.lets_through() for _ in range(3)] == [True, True, True]
+
+
+def test_without_the_database_a_payment_can_be_tried_again(tmp_path: Path) -> None:
+    client = ApiClient()
+    assert client.submit().status_code == 201
+    with no_database(tmp_path):
+        answer = client.submit("key-1")
+    assert (answer.status_code, body_of(answer)["code"]) == (503, "temporarily_unavailable")
+    assert answer["Retry-After"] == "1"
+    assert answer["Content-Type"] == "application/problem+json"
+    assert Event.objects.count() == 2
+    assert client.submit("key-1").status_code == 201
+
+
+def test_keys_are_good_for_half_a_minute_without_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A revoked key must not live for as long as the database is away."""
+    client = ApiClient()
+    assert client.get(f"{PAYMENTS}?limit=0").status_code == 400
+    with no_database(tmp_path):
+        monkeypatch.setattr(keyring, "_read_at", time.monotonic() - 29)
+        assert client.get(f"{PAYMENTS}?limit=0").status_code == 400  # the key is known
+        monkeypatch.setattr(keyring, "_read_at", time.monotonic() - 31)
+        answer = client.get(f"{PAYMENTS}?limit=0")
+        assert (answer.status_code, body_of(answer)["code"]) == (503, "temporarily_unavailable")
+    assert client.get(f"{PAYMENTS}?limit=0").status_code == 400
+    assert keyring.find(client.token, at=timezone.now() + timedelta(days=1)) is not None
+
+
+def test_without_the_database_the_process_lives_but_is_not_ready(tmp_path: Path) -> None:
+    assert Browser().get("/readyz").status_code == 200
+    with no_database(tmp_path):
+        alive, ready = Browser().get("/healthz"), Browser().get("/readyz")
+    assert alive.status_code == 200
+    assert ready.status_code == 503
+    assert body_of(ready) == {
+        "ready": False,
+        "degraded": False,
+        "database": "away",
+        "broker": "ok",
+        "projections": {},
+    }
+
+
+@pytest.mark.parametrize("fault", ["stop", "freeze"])
+def test_without_the_broker_it_is_ready_but_degraded(valkey: Valkey, fault: str) -> None:
+    getattr(valkey, fault)()
+    answer = Browser().get("/readyz")
+    assert (answer.status_code, body_of(answer)["broker"]) == (200, "away")
+    assert body_of(answer)["degraded"] is True

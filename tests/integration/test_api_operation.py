@@ -1,0 +1,172 @@
+"""What surrounds the endpoints: problems explained, health, documentation, logs."""
+
+import json
+import logging
+from io import StringIO
+from typing import Any
+
+import msgspec
+import pytest
+from django.test import Client as Browser
+
+from payments.api.bodies import SubmitBody
+from payments.api.problems import KINDS
+from payments.api.representation import PaymentView
+from readmodels.models import Checkpoint
+from tests.api import PAYMENTS, ApiClient, body_of, project
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/", "/api/v1", "/api/v1/", "/api/v2/payments"])
+def test_every_address_of_the_api_speaks_in_problems(path: str) -> None:
+    answer = Browser().get(path)
+    assert answer.status_code == 404
+    assert answer["Content-Type"] == "application/problem+json"
+    assert body_of(answer)["instance"] == path
+
+
+def test_a_problem_says_where_it_is_explained() -> None:
+    problem = body_of(ApiClient().get(f"{PAYMENTS}?limit=0"))
+    page = body_of(Browser().get(problem["type"]))
+    assert page == {name: problem[name] for name in ("type", "code", "status", "title")}
+    unknown = Browser().get("/api/problems/nonsense")
+    assert (unknown.status_code, body_of(unknown)["code"]) == (404, "not_found")
+
+
+def test_all_problems_are_listed() -> None:
+    listed = body_of(Browser().get("/api/problems"))["problems"]
+    assert {problem["code"] for problem in listed} == set(KINDS)
+
+
+def test_only_json_is_spoken() -> None:
+    answer = ApiClient().get(PAYMENTS, Accept="text/html")
+    assert (answer.status_code, body_of(answer)["code"]) == (406, "not_acceptable")
+
+
+def test_a_refused_method_is_told_which_are_allowed() -> None:
+    client = ApiClient()
+    assert client.send("OPTIONS", PAYMENTS)["Allow"] == "GET, HEAD, POST"
+    assert client.send("GET", f"{PAYMENTS}/{client.client_id}/approve")["Allow"] == "POST"
+
+
+def test_the_process_lives_without_asking_the_database(
+    django_assert_num_queries: Any,
+) -> None:
+    with django_assert_num_queries(0):
+        answer = Browser().get("/healthz")
+    assert (answer.status_code, answer.content) == (200, b"ok\n")
+
+
+def test_it_is_ready_while_projections_run() -> None:
+    project()
+    answer = Browser().get("/readyz")
+    assert answer.status_code == 200
+    assert body_of(answer) == {
+        "ready": True,
+        "degraded": False,
+        "database": "ok",
+        "broker": "ok",
+        "projections": {"payment_summary": "current", "daily_statistics": "current"},
+    }
+
+
+def test_a_projection_that_stands_still_is_told_but_not_why() -> None:
+    client = ApiClient()
+    project()
+    Checkpoint.objects.filter(name="payment_summary").update(error="order-981 of Bolt is odd")
+    Checkpoint.objects.filter(name="daily_statistics").update(version=99)
+    ready, listed = Browser().get("/readyz"), client.get("/api/v1/projections")
+    assert ready.status_code == 200
+    assert body_of(ready)["degraded"] is True
+    states = {"payment_summary": "stopped", "daily_statistics": "needs_rebuild"}
+    assert body_of(ready)["projections"] == states
+    assert {each["name"]: each["state"] for each in body_of(listed)["projections"]} == states
+    assert b"order-981" not in ready.content + listed.content
+
+
+def document() -> Any:
+    answer = Browser().get("/api/schema/", headers={"Accept": "application/json"})
+    assert answer.status_code == 200
+    return json.loads(answer.content)
+
+
+def test_the_document_is_made_from_what_reads_and_answers() -> None:
+    found = document()
+    assert found["openapi"] == "3.1.1"
+    schemas = found["components"]["schemas"]
+    for struct in (SubmitBody, PaymentView):
+        assert list(schemas[struct.__name__]["properties"]) == list(struct.__struct_fields__)
+    assert set(schemas["ProblemDetails"]["properties"]["code"]["enum"]) == set(KINDS)
+    submit = found["paths"][PAYMENTS]["post"]
+    assert submit["security"] == [{"apiKey": []}]
+    (example,) = submit["requestBody"]["content"]["application/json"]["examples"].values()
+    answer = ApiClient().post(PAYMENTS, example["value"])
+    assert answer.status_code == 201
+    described = submit["responses"]["201"]
+    assert set(described["headers"]) - {"Idempotency-Replayed"} <= set(answer.headers)
+    (shown,) = described["content"]["application/json"]["examples"].values()
+    msgspec.convert(shown["value"], PaymentView)
+    changing = {"id", "position", "created_at", "updated_at"}
+    assert {name: value for name, value in body_of(answer).items() if name not in changing} == {
+        name: value for name, value in shown["value"].items() if name not in changing
+    }
+
+
+def test_every_endpoint_is_documented_with_its_problems() -> None:
+    found = document()
+    operations = {
+        (method, path): operation
+        for path, item in found["paths"].items()
+        for method, operation in item.items()
+    }
+    assert {f"{method} {path.removeprefix('/api/v1/')}" for method, path in operations} == {
+        "post payments",
+        "get payments",
+        "get payments/{payment_id}",
+        "get payments/{payment_id}/events",
+        "post payments/{payment_id}/approve",
+        "post payments/{payment_id}/reject",
+        "get customers/{reference}/payments",
+        "get statistics/daily",
+        "get projections",
+    }
+    for operation in operations.values():
+        assert {"401", "403", "406", "429", "500", "503"} <= set(operation["responses"])
+        assert operation["summary"]
+        assert operation["tags"]
+
+
+def test_the_documentation_asks_nobody_else_for_anything() -> None:
+    page = Browser().get("/api/docs/")
+    assert page.status_code == 200
+    html = page.content.decode()
+    assert "swagger-ui-bundle.js" in html
+    assert "https://" not in html
+    assert 'src="//' not in html
+
+
+def test_what_fails_is_logged_as_json_under_the_requests_id(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("broken")
+
+    (handler,) = (
+        each for each in logging.getLogger().handlers if type(each) is logging.StreamHandler
+    )
+    written = StringIO()
+    monkeypatch.setattr(handler, "stream", written)
+    monkeypatch.setattr("payments.intake.submit", fail)
+    client = ApiClient()
+    answer = client.post(
+        PAYMENTS,
+        {"amount": 1999, "currency": "EUR", "method": "wallet", "customer_id": "ann"},
+        **{"X-Request-ID": "trace-7"},
+    )
+    assert body_of(answer)["request_id"] == "trace-7"
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    (failure,) = (line for line in lines if line["event"] == "An API request failed.")
+    assert failure["request_id"] == "trace-7"
+    assert "RuntimeError: broken" in failure["exception"]
+    assert client.token not in written.getvalue()
