@@ -47,6 +47,7 @@ UNFOLD: Final[dict[str, Any]] = {
         }
     ],
     "STYLES": [lambda _: static("readmodels/backoffice.css")],
+    "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_HISTORY": False,
     "DASHBOARD_CALLBACK": "readmodels.admin.dashboard.context",

@@ -14,6 +14,8 @@ from config import backoffice
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
 
 env: Final = environ.Env()
+# Where `make run` tells commands that are typed beside it which servers it has started.
+env.read_env(BASE_DIR / ".local" / "environment")
 
 DEBUG: bool = env.bool("DEBUG", default=False)
 
@@ -56,6 +58,7 @@ INSTALLED_APPS: list[str] = [
     "payments.events",
     "payments.customers",
     "payments.clients",
+    "payments.traffic",
     "readmodels",
 ]
 

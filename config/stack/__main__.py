@@ -47,6 +47,7 @@ def _run(supervisor: Supervisor) -> int:
         os.environ.setdefault("DEMO", "1" if embedded else "0")
         cleanup.enter_context(_servers(folder, supervisor))
         logins = preparation.prepare(folder)
+        cleanup.enter_context(place.told_to_commands("DATABASE_URL", "REDIS_URL", "DEBUG"))
         cleanup.callback(supervisor.stop)
         cleanup.callback(print, "\nStopping.", flush=True)
         _serve(supervisor, port)

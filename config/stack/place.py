@@ -41,6 +41,20 @@ def held(folder: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def told_to_commands(*names: str) -> Iterator[None]:
+    """Write these variables to where the settings of `manage.py` find them, while the block lasts."""
+    path = PROJECT / ".local" / "environment"
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text("".join(f"{name}={os.environ[name]}\n" for name in names))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
 def kept_secret(path: Path) -> str:
     """The secret in the file, which is made at the first call and readable by its owner only."""
     if not path.exists():

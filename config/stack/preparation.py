@@ -76,5 +76,13 @@ def _migrate() -> None:
 
 
 def _seed(folder: Path) -> list[str]:
-    kept_secret(folder / "demo-password")
-    return []
+    """Demo data that is projected at once: the first page should show it."""
+    from payments.traffic import demo
+    from readmodels.projections import PROJECTIONS
+    from readmodels.runner import catch_up
+
+    password = kept_secret(folder / "demo-password")
+    if demo.seed(password):
+        for projection in PROJECTIONS.values():
+            catch_up(projection)
+    return [f"log in as {username} / {password}" for username in demo.REVIEWERS]

@@ -1,5 +1,6 @@
 """Registering customers on first sight."""
 
+from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
@@ -11,8 +12,26 @@ INSERT INTO customers_customer (id, client_id, reference, name, email, created_a
 VALUES (%s, %s, %s, %s, '', clock_timestamp()) ON CONFLICT DO NOTHING
 """
 
+_REGISTER_ALL: Final = """
+INSERT INTO customers_customer (id, client_id, reference, name, email, created_at)
+SELECT id, client_id, reference, '', '', clock_timestamp()
+  FROM unnest(%s::uuid[], %s::uuid[], %s::text[]) AS new (id, client_id, reference)
+ON CONFLICT DO NOTHING
+"""
+
 
 def register(customer_id: UUID, *, client_id: UUID, reference: str, name: str = "") -> None:
     """Store the customer unless it is known. One statement, one round trip."""
     with cursor() as cur:
         cur.execute(_REGISTER, (customer_id, client_id, reference, name), prepare=True)
+
+
+def register_all(customers: Mapping[UUID, tuple[UUID, str]]) -> None:
+    """Store those of the customers (id: client, reference) that are not known. One round trip."""
+    if not customers:
+        return
+    # In one order, so that two imports at once cannot wait for each other.
+    ids = sorted(customers)
+    clients, references = zip(*(customers[each] for each in ids), strict=True)
+    with cursor() as cur:
+        cur.execute(_REGISTER_ALL, (ids, list(clients), list(references)), prepare=True)

@@ -86,6 +86,11 @@ recorded_at
   FROM events_event WHERE aggregate_id = %(aggregate_id)s ORDER BY version
 """
 
+_BEGUN: Final = """
+SELECT aggregate_id, metadata::text FROM events_event
+ WHERE aggregate_id = ANY(%s) AND version = 1
+"""
+
 # The events come as one JSON document: as arrays, each quote in their data would be escaped one by one.
 # Gaps are refused here (the version before must exist), duplicates by the unique constraint.
 _APPEND_EVENTS: Final = """
@@ -176,6 +181,13 @@ def history(aggregate_id: UUID) -> list[RecordedEvent]:
         )
         for position, aggregate, version, event_type, schema, data, meta, recorded_at in rows
     ]
+
+
+def begun_by(aggregate_ids: Sequence[UUID]) -> dict[UUID, Metadata]:
+    """Return, for those of the streams that exist, the metadata of what began them."""
+    with cursor() as cur:
+        rows = cur.execute(_BEGUN, (list(aggregate_ids),), prepare=True).fetchall()
+    return {aggregate_id: metadata.decode(meta) for aggregate_id, meta in rows}
 
 
 def append(

@@ -39,9 +39,9 @@ class Command(BaseCommand):
 def _table(lags: list[lag.Lag]) -> Table:
     table = Table(box=SIMPLE_HEAD)
     table.add_column("projection", no_wrap=True)
-    for column in ("version", "position", "events behind", "seconds behind"):
+    for column in ("version", "position", "events behind", "seconds"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("status")
+    table.add_column("status", overflow="fold")
     for each in lags:
         table.add_row(
             each.name,

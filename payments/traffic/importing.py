@@ -1,0 +1,177 @@
+"""Take payments of the past from a file into the log, once, however often and interrupted it is read."""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from payments import actors, dispatch, idempotency, pseudonyms
+from payments.clients.models import Client
+from payments.customers import registry
+from payments.domain.commands import ProcessPayment
+from payments.domain.money import Money
+from payments.domain.payment import PaymentError
+from payments.events import store
+from payments.events.metadata import Metadata
+from payments.events.store import AlreadyClaimed
+from payments.idempotency import KeyReused
+from payments.traffic import lines
+from payments.traffic.lines import Line
+from payments.traffic.rows import Layout, PastPayment, RowError
+
+# Short transactions: an import must not hold back the projections.
+BATCH: Final = 500
+_ACTOR: Final = actors.system("import")
+
+
+class Total(msgspec.Struct):
+    """How many payments, and their sum in minor units of one currency."""
+
+    count: int = 0
+    minor: int = 0
+
+
+class Report(Struct):
+    """What became of the rows. `totals` are of all that are in the log now, by currency."""
+
+    accepted: int = 0
+    known: int = 0  # in the log already
+    refused: int = 0
+    totals: dict[str, Total] = msgspec.field(default_factory=lambda: defaultdict(Total))
+
+
+class _Row(Struct, frozen=True):
+    line: Line
+    command: ProcessPayment
+    customer_reference: str
+    request: dispatch.Request
+
+
+def import_file(
+    path: Path,
+    layout: Layout,
+    *,
+    refuse: Callable[[Line, str, str], None],
+    progress: Callable[[int], None] = lambda _: None,
+) -> Report:
+    """Import the file's rows. `refuse` gets each refused line with a code and a reason.
+
+    A row's key is its content and its ordinal among equal rows, so a second run adds nothing.
+    `progress` gets the number of bytes done. Raises OSError, and OperationalError without a
+    database.
+    """
+    report = Report()
+    clients = _Clients()
+
+    def refused(line: Line, code: str, reason: str) -> None:
+        report.refused += 1
+        refuse(line, code, reason)
+
+    for batch in _batches(_rows(path, layout, clients, refused)):
+        _import_batch(batch, report, refused)
+        progress(batch[-1].line.position)
+    return report
+
+
+def _rows(
+    path: Path, layout: Layout, clients: "_Clients", refused: Callable[[Line, str, str], None]
+) -> Iterator[_Row]:
+    now = datetime.now(UTC)
+    for line in lines.read(path):
+        try:
+            payment = layout.read(line, now=now)
+        except RowError as error:
+            refused(line, error.code, str(error))
+        else:
+            yield _row(line, payment, clients.id_of(payment.client))
+
+
+def _row(line: Line, payment: PastPayment, client_id: UUID) -> _Row:
+    command = ProcessPayment(
+        payment_id=idempotency.payment_id(client_id, line.key),
+        client_id=client_id,
+        customer_id=pseudonyms.customer_id(client_id, payment.customer_reference),
+        amount=payment.amount,
+        method=payment.method,
+        reference=payment.reference,
+        at=payment.at,
+    )
+    request = dispatch.Request(actor=_ACTOR, key=line.key)
+    return _Row(line, command, payment.customer_reference, request)
+
+
+def _import_batch(
+    batch: list[_Row], report: Report, refused: Callable[[Line, str, str], None]
+) -> None:
+    """Three statements for a batch of new payments, one for a batch of known ones."""
+    known = store.begun_by([row.command.payment_id for row in batch])
+    fresh = [row for row in batch if row.command.payment_id not in known]
+    registry.register_all(
+        {row.command.customer_id: (row.command.client_id, row.customer_reference) for row in fresh}
+    )
+    # A reference that is taken refuses one row, not the five hundred of one statement.
+    plain = [row for row in fresh if row.command.reference is None]
+    accepted = dispatch.dispatch_new([(row.command, row.request) for row in plain])
+    report.accepted += accepted
+    report.known += len(plain) - accepted
+    for row in plain:
+        _count(report, row.command.amount)
+    for row in batch:
+        if row.command.reference is not None or row.command.payment_id in known:
+            _import_one(row, known.get(row.command.payment_id), report, refused)
+
+
+def _import_one(
+    row: _Row,
+    first: Metadata | None,
+    report: Report,
+    refused: Callable[[Line, str, str], None],
+) -> None:
+    try:
+        if first is not None:
+            digests = idempotency.field_digests(row.command, None)
+            idempotency.check_same(first.digests, digests)
+            report.known += 1
+        elif dispatch.dispatch(row.command, row.request).replayed:
+            report.known += 1
+        else:
+            report.accepted += 1
+    except KeyReused as error:
+        fields = ", ".join(error.fields)
+        refused(row.line, "imported_differently", f"It was imported with another {fields}.")
+    except AlreadyClaimed as error:
+        refused(row.line, "reference_taken", f"Payment {error.owner} has this reference.")
+    except PaymentError as error:
+        refused(row.line, error.code, str(error))
+    else:
+        _count(report, row.command.amount)
+
+
+def _count(report: Report, amount: Money) -> None:
+    total = report.totals[amount.currency]
+    total.count += 1
+    total.minor += amount.minor
+
+
+def _batches(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
+    rows = iter(rows)
+    while batch := list(itertools.islice(rows, BATCH)):
+        yield batch
+
+
+class _Clients:
+    """The ids of the clients that the rows name; a new name makes a new client."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, UUID] = {}
+
+    def id_of(self, name: str) -> UUID:
+        if name not in self._ids:
+            self._ids[name] = Client.objects.get_or_create(name=name)[0].pk
+        return self._ids[name]

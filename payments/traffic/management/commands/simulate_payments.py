@@ -1,0 +1,98 @@
+"""Sends believable payments."""
+
+import os
+import secrets
+import time
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from typing import Any, Final
+
+from django.core.management.base import BaseCommand, CommandError
+
+from payments.clients.models import Client
+from payments.progress import progress_bar
+from payments.traffic import history, senders, simulation
+from payments.traffic.pace import Pacer, Run
+
+_CLIENT: Final = "Simulated shop"
+_MOST_PER_SECOND: Final = 10_000
+_MOST_EVENTS: Final = 100_000_000
+
+
+class Command(BaseCommand):
+    help = (
+        "Send a believable mix of payments: small and large ones, several currencies, some that fail,"
+        " wait for review or are sent twice."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.formatter_class = RawDescriptionHelpFormatter
+        parser.epilog = (
+            "Examples:\n"
+            "  manage.py simulate_payments --rate 20 --for 60\n"
+            "  API_KEY=pk_... manage.py simulate_payments --rate 50 --for 30 --http http://127.0.0.1:8000\n"
+            "  manage.py simulate_payments --history 1000000      a large log, fast\n\n"
+            "Ctrl-C ends it with the summary of what was sent.\n"
+            "Exit status: 0 done, 1 if something was not answered with a payment."
+        )
+        parser.add_argument(
+            "--rate", type=float, default=10, metavar="N", help="a second; default 10"
+        )
+        parser.add_argument("--for", dest="seconds", type=float, default=60, metavar="S")
+        parser.add_argument("--threads", type=int, default=4, metavar="N", help="default 4")
+        parser.add_argument(
+            "--http", metavar="URL", help="through the API, with the key in the variable API_KEY"
+        )
+        parser.add_argument("--seed", type=int, help="the same seed sends the same payments")
+        parser.add_argument(
+            "--history", type=int, metavar="EVENTS", help="write past payments instead"
+        )
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        seed = secrets.randbits(32) if options["seed"] is None else options["seed"]
+        if options["history"] is not None:
+            self._write_history(options["history"], seed)
+            return
+        if not 0 < options["rate"] <= _MOST_PER_SECOND:
+            raise CommandError(f"--rate must be over 0 and at most {_MOST_PER_SECOND}.")
+        if options["seconds"] <= 0 or not 0 < options["threads"] <= 64:  # noqa: PLR2004
+            raise CommandError("--for must be over 0, --threads from 1 to 64.")
+        pacer = Pacer(
+            simulation.attempts(seed), self._sender(options["http"]), rate=options["rate"]
+        )
+        run = pacer.go(seconds=options["seconds"], threads=options["threads"])
+        self._tell(run, seed)
+
+    def _sender(self, url: str | None) -> senders.Send:
+        if url is None:
+            return senders.directly(_client().pk)
+        if not url.startswith(("http://", "https://")):
+            raise CommandError("--http must begin with http:// or https://.")
+        if "API_KEY" not in os.environ:
+            raise CommandError(
+                "Put an API key into the variable API_KEY: manage.py create_api_key 'Simulated shop'"
+            )
+        return senders.over_http(url, os.environ["API_KEY"])
+
+    def _write_history(self, events: int, seed: int) -> None:
+        if not 0 < events <= _MOST_EVENTS:
+            raise CommandError(f"--history must be from 1 to {_MOST_EVENTS}.")
+        began = time.monotonic()
+        with progress_bar("Events", total=events) as progress:
+            written = history.write(_client().pk, events=events, seed=seed, progress=progress)
+        seconds = time.monotonic() - began
+        self.stdout.write(f"{written:,} events in {seconds:.1f} s ({written / seconds:,.0f}/s).")
+
+    def _tell(self, run: Run, seed: int) -> None:
+        sent = len(run.latencies)
+        self.stdout.write(
+            f"{sent:,} sent in {run.seconds:.1f} s ({sent / max(run.seconds, 0.001):.1f}/s, seed {seed}),"
+            f" p50 {run.percentile(0.5) * 1000:.1f} ms, p99 {run.percentile(0.99) * 1000:.1f} ms"
+        )
+        for status, count in run.statuses.most_common():
+            self.stdout.write(f"  {status:<15} {count:>8,}")
+        if any(status.startswith(("HTTP", "no answer")) for status in run.statuses):
+            raise SystemExit(1)
+
+
+def _client() -> Client:
+    return Client.objects.get_or_create(name=_CLIENT)[0]

@@ -1,0 +1,69 @@
+"""Two ways for a simulated payment to reach the service: the function that views call, or HTTP."""
+
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from payments import actors, intake
+from payments.dispatch import Request
+from payments.traffic.simulation import Attempt
+
+_TIMEOUT_SECONDS: Final = 10
+
+# Sends an attempt and returns the payment's status, or what went wrong in a word or two.
+Send = Callable[[Attempt], str]
+
+
+def directly(client_id: UUID) -> Send:
+    def send(attempt: Attempt) -> str:
+        outcome = intake.submit(
+            client_id=client_id,
+            customer_reference=attempt.customer_reference,
+            amount=attempt.amount,
+            method=attempt.method,
+            reference=attempt.reference,
+            at=datetime.now(UTC),
+            key=attempt.key,
+            request=Request(actor=actors.client(client_id), key=attempt.key),
+        )
+        return "replayed" if outcome.replayed else outcome.payment.status.value
+
+    return send
+
+
+def over_http(url: str, key: str) -> Send:
+    """`url` is the service's, such as http://127.0.0.1:8000; `key` an API key."""
+
+    def send(attempt: Attempt) -> str:
+        body = {
+            "amount": attempt.amount.minor,
+            "currency": attempt.amount.currency,
+            "method": attempt.method,
+            "customer_id": attempt.customer_reference,
+            "reference": attempt.reference,
+        }
+        request = urllib.request.Request(  # noqa: S310 - the command has checked the scheme
+            f"{url.rstrip('/')}/api/v1/payments",
+            msgspec.json.encode(body),
+            {
+                "Authorization": f"Bearer {key}",
+                "Content-Type": "application/json",
+                "Idempotency-Key": attempt.key,
+            },
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
+                if answer.headers.get("Idempotency-Replayed"):
+                    return "replayed"
+                return str(msgspec.json.decode(answer.read())["status"])
+        except urllib.error.HTTPError as error:
+            return f"HTTP {error.code}"
+        except OSError as error:
+            return f"no answer ({getattr(error, 'reason', error)})"
+
+    return send

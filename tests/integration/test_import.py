@@ -1,0 +1,297 @@
+"""Importing past payments: every row once, however often, interrupted or doubled the import is."""
+
+import os
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.models import Sum
+from hypothesis import given, strategies as st
+
+from config.stack import place
+from payments.clients.models import Client
+from payments.customers.models import Customer
+from payments.domain.payment import Status
+from payments.events.models import Event
+from payments.traffic import lines
+from payments.traffic.rows import Layout, LayoutError
+from readmodels.models import DailyStatistics, PaymentSummary
+from readmodels.projections import PROJECTIONS
+from readmodels.rebuild import rebuild
+from tests.api import project
+from tests.concurrency import at_once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CDNOW: Final = place.PROJECT.parent / "shared" / "data" / "cdnow_master.txt"
+CDNOW_OPTIONS: Final = (
+    "--map=amount=dollar_value",
+    "--set=currency=USD,method=credit_card,client=CDNOW",
+)
+HEADER: Final = "customer_id,date,amount,currency,method,reference\n"
+ROW: Final = "ann,1997-01-31,11.77,USD,credit_card,\n"
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def write(text: str, name: str = "past.csv") -> Path:
+    path = Path(name)
+    path.write_text(text, newline="")
+    return path
+
+
+def run(path: Path, *options: str) -> dict[str, str]:
+    """What the command reports, by the words that each line begins with."""
+    out = StringIO()
+    options = options or ("--set=client=Acme",)
+    call_command("import_payments", str(path), *options, stdout=out)
+    return {line[:17].strip(): " ".join(line[17:].split()) for line in out.getvalue().splitlines()}
+
+
+def rejects(name: str = "past.csv") -> list[str]:
+    path = Path(f"{name}.rejected.csv")
+    return path.read_text().splitlines()[1:] if path.exists() else []
+
+
+def summaries() -> list[Any]:
+    return list(PaymentSummary.objects.order_by("payment_id").values_list())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CDNOW.exists(), reason="the purchases are not beside the project")
+def test_real_purchases_are_imported_to_the_cent() -> None:
+    report = run(CDNOW, *CDNOW_OPTIONS)
+    assert report["accepted"] == "69,579"
+    assert report["refused"] == "80 see cdnow_master.txt.rejected.csv"
+    assert report["in the log"] == "69,579 USD 2,500,315.63"
+    assert len(rejects("cdnow_master.txt")) == 80
+    assert Event.objects.count() == 139_158
+    project()
+    for total in (
+        PaymentSummary.objects.aggregate(sum=Sum("amount"))["sum"],
+        DailyStatistics.objects.aggregate(sum=Sum("completed_volume"))["sum"],
+        DailyStatistics.objects.aggregate(sum=Sum("total_volume"))["sum"],
+    ):
+        assert total == 2_500_315_63
+    before = (summaries(), list(DailyStatistics.objects.order_by("pk").values_list()))
+    again = run(CDNOW, *CDNOW_OPTIONS)
+    assert (again["accepted"], again["there already"]) == ("0", "69,579")
+    assert Event.objects.count() == 139_158
+    rebuild(list(PROJECTIONS.values()))
+    assert before == (summaries(), list(DailyStatistics.objects.order_by("pk").values_list()))
+
+
+def test_a_row_becomes_a_completed_payment_of_its_day() -> None:
+    run(write(HEADER + "ann,1997-01-31,11.77,USD,credit_card,order-1\n"))
+    project()
+    payment = PaymentSummary.objects.get()
+    assert (payment.amount, payment.currency, payment.method) == (1177, "USD", "credit_card")
+    assert payment.status == Status.COMPLETED
+    assert payment.risk_score is None
+    assert payment.reference == "order-1"
+    assert payment.initiated_at == payment.processed_at == datetime(1997, 1, 31, tzinfo=UTC)
+    assert Customer.objects.get().reference == "ann"
+    assert Client.objects.get().name == "Acme"
+    assert DailyStatistics.objects.get().day.isoformat() == "1997-01-31"
+
+
+def test_a_payment_over_its_methods_limit_is_imported_as_failed() -> None:
+    run(write(HEADER + "ann,1997-01-31,25000.01,USD,credit_card,\n"))
+    project()
+    assert PaymentSummary.objects.get().status == Status.FAILED
+
+
+def test_equal_rows_are_different_payments() -> None:
+    """Without the ordinal, two equal purchases of one day were one."""
+    path = write(HEADER + ROW * 3 + "bob,1997-01-31,1.00,USD,wallet,\n" + ROW)
+    assert run(path)["accepted"] == "5"
+    assert run(path)["there already"] == "5"
+    assert Event.objects.count() == 10
+
+
+def test_a_longer_file_adds_only_what_is_new() -> None:
+    run(write(HEADER + ROW * 2))
+    report = run(write(HEADER + ROW * 3 + "bob,1997-01-31,1.00,USD,wallet,\n"))
+    assert (report["accepted"], report["there already"]) == ("2", "2")
+
+
+@pytest.mark.parametrize(
+    ("row", "code"),
+    [
+        ("ann,1997-01-31,0,USD,credit_card,", "amount_not_positive"),
+        ("ann,1997-01-31,-1.00,USD,credit_card,", "amount_not_positive"),
+        ("ann,1997-01-31,1.005,USD,credit_card,", "amount_too_precise"),
+        ("ann,1997-01-31,1.5,JPY,credit_card,", "amount_too_precise"),
+        ("ann,1997-01-31,1e3,USD,credit_card,", "amount_not_a_number"),
+        ("ann,1997-01-31,NaN,USD,credit_card,", "amount_not_a_number"),
+        ("ann,1997-01-31,,USD,credit_card,", "amount_not_a_number"),
+        ("ann,1997-01-31,99999999999999999999,USD,credit_card,", "amount_too_large"),
+        ("ann,1997-01-31,1.00,XXX,credit_card,", "unknown_currency"),
+        ("ann,1997-01-31,1.00,USD,cheque,", "unknown_method"),
+        ("ann,1997-02-31,1.00,USD,credit_card,", "unknown_date"),
+        ("ann,19970231,1.00,USD,credit_card,", "unknown_date"),
+        ("ann,yesterday,1.00,USD,credit_card,", "unknown_date"),
+        ("ann,2999-01-01,1.00,USD,credit_card,", "in_the_future"),
+        (",1997-01-31,1.00,USD,credit_card,", "text_empty"),
+        (f"{'x' * 256},1997-01-31,1.00,USD,credit_card,", "text_too_long"),
+        ("a\0b,1997-01-31,1.00,USD,credit_card,", "text_not_printable"),
+        ("4111 1111 1111 1111,1997-01-31,1.00,USD,credit_card,", "card_number_refused"),
+        ("ann,1997-01-31,1.00,USD", "wrong_width"),
+        ("ann,1997-01-31,1.00,USD,credit_card,,,", "wrong_width"),
+        ('"ann,1997-01-31,1.00,USD,credit_card,', "not_csv"),
+        (f"{'x' * 200_000}", "line_too_long"),
+    ],
+)
+def test_a_bad_row_is_refused_with_its_line_and_reason(row: str, code: str) -> None:
+    report = run(write(HEADER + ROW + row + "\n" + ROW))
+    assert (report["accepted"], report["refused"].split()[0]) == ("2", "1")
+    (reject,) = rejects()
+    assert reject.startswith(f"3,{code},")
+    assert "4111" not in reject
+
+
+def test_a_line_that_is_no_text_is_refused() -> None:
+    Path("past.csv").write_bytes(HEADER.encode() + b"\xff\xfe,1997-01-31,1,USD,wallet,\n")
+    assert run(Path("past.csv"))["refused"].startswith("1")
+    assert rejects()[0].startswith("2,not_utf8,")
+
+
+def test_a_reference_that_is_taken_refuses_its_row_only() -> None:
+    rows = [f"ann,1997-01-31,{n}.00,USD,wallet,order-{n % 2}\n" for n in range(1, 4)]
+    report = run(write(HEADER + "".join(rows)))
+    assert (report["accepted"], report["refused"].split()[0]) == ("2", "1")
+    assert rejects()[0].startswith("4,reference_taken,")
+    assert run(write(HEADER + "".join(rows)))["there already"] == "2"
+
+
+def test_rows_that_were_imported_differently_are_told() -> None:
+    path = write("customer_id,date,amount\nann,1997-01-31,11.77\n")
+    run(path, "--set=client=Acme,currency=USD,method=wallet")
+    report = run(path, "--set=client=Acme,currency=EUR,method=wallet")
+    assert report["refused"].startswith("1")
+    assert "another currency" in rejects()[0]
+    assert Event.objects.count() == 2
+
+
+def test_with_strict_a_refused_row_is_an_exit_status() -> None:
+    with pytest.raises(SystemExit) as exit_:
+        run(write(HEADER + "x\n"), "--strict", "--set=client=Acme")
+    assert exit_.value.code == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "complaint"),
+    [
+        ("", ["--set=client=Acme"], "The file is empty"),
+        ("\n\n", ["--set=client=Acme"], "The file is empty"),
+        (HEADER, [], "No column says the client"),
+        ("a,b\n", ["--set=client=A"], "No column says the customer_id"),
+        (HEADER, ["--map=amuont=x"], "--map amuont: there is no such field"),
+        (HEADER, ["--set=amuont=x"], "--set amuont: there is no such field"),
+        (HEADER, ["--map=amount=total"], "--map amount=total: the columns are customer_id"),
+        (HEADER, ["--map=amount=x", "--set=amount=1"], "amount stands in --map and in --set"),
+        ("amount,amount\n", ["--set=client=A"], "No column says the customer_id"),
+        (HEADER[:-1] + ",amount\n", ["--set=client=A"], "There are 2 columns 'amount'"),
+        (HEADER, ["--map=amount"], "'amount' is not like NAME=VALUE"),
+    ],
+)
+def test_what_does_not_fit_is_told_in_one_line(
+    text: str, options: list[str], complaint: str
+) -> None:
+    with pytest.raises(CommandError, match=complaint):
+        call_command("import_payments", str(write(text)), *options)
+    assert Event.objects.count() == 0
+
+
+def test_what_is_no_file_is_told_in_one_line(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "missing.csv"):
+        with pytest.raises(CommandError, match="There is no file"):
+            run(path)
+
+
+def test_a_file_with_a_mark_and_other_line_ends_reads_the_same() -> None:
+    Path("past.csv").write_bytes(b"\xef\xbb\xbf" + (HEADER + ROW).replace("\n", "\r\n").encode())
+    assert run(Path("past.csv"))["accepted"] == "1"
+    assert run(write((HEADER + ROW).replace(",", ";")))["refused"] == "0"
+
+
+def test_two_imports_at_once_are_one() -> None:
+    path = write(
+        HEADER + "".join(f"c{n % 70},1997-01-31,{n}.00,USD,wallet,\n" for n in range(1, 1201))
+    )
+
+    def import_(number: int) -> int:
+        report = run(path, "--set=client=Acme", f"--rejects=rejects-{number}")
+        return int(report["accepted"].replace(",", ""))
+
+    assert sum(at_once(2, import_)) == 1200
+    assert Event.objects.count() == 2400
+    project()
+    assert DailyStatistics.objects.aggregate(sum=Sum("completed_volume"))["sum"] == 72060000
+
+
+@pytest.mark.slow
+def test_an_import_that_was_killed_completes_when_it_is_started_again() -> None:
+    rows = [f"c{n % 900},1997-01-31,{n}.00,USD,wallet,\n" for n in range(1, 9001)]
+    path = write(HEADER + "".join(rows)).absolute()
+    manage = str(place.PROJECT / "manage.py")
+    command = [sys.executable, manage, "import_payments", str(path), "--set=client=Acme"]
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "TEST_DATABASE_NAME": connection.settings_dict["NAME"],
+    }
+    for _ in range(3):
+        before = Event.objects.count()
+        child = subprocess.Popen(command, env=environment)
+        while Event.objects.count() < before + 1000:
+            assert child.poll() is None
+            time.sleep(0.005)
+        child.kill()
+        child.wait()
+    killed = Event.objects.count()
+    assert 3_000 <= killed < 18_000
+    report = run(path)
+    done = killed // 2
+    assert (report["there already"], report["accepted"]) == (f"{done:,}", f"{9000 - done:,}")
+    assert report["in the log"] == "9,000 USD 40,504,500.00"
+    project()
+    assert PaymentSummary.objects.count() == 9000
+
+
+@given(st.lists(st.sampled_from([b"a", b"b", b"c", b" ", b"", b"d\r"]), max_size=30))
+def test_ordinals_count_equal_lines(contents: list[bytes]) -> None:
+    path = Path("lines")
+    path.write_bytes(b"\n".join([b"header", *contents]))
+    read = list(lines.read(path))
+    expected = [each.removesuffix(b"\r") for each in contents if each.strip()]
+    assert [line.content for line in read] == expected
+    for number, line in enumerate(read):
+        assert line.ordinal == expected[: number + 1].count(line.content)
+
+
+def test_reading_takes_the_same_memory_however_long_a_line_is(tmp_path: Path) -> None:
+    import tracemalloc
+
+    path = tmp_path / "long"
+    path.write_bytes(b"header\n" + b"x" * 50_000_000 + b"\nshort\n")
+    tracemalloc.start()
+    found = [(line.number, line.too_long) for line in lines.read(path)]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found == [(2, True), (3, False)]
+    assert peak < 20_000_000
+
+
+def test_a_header_that_is_no_text_is_told() -> None:
+    with pytest.raises(LayoutError, match="not UTF-8"):
+        Layout.of(b"\xff\xfe", {}, {})

@@ -1,0 +1,144 @@
+"""Simulated and demo payments: believable, repeatable, at the asked rate."""
+
+import itertools
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.auth import authenticate, get_user_model
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from payments import reviewers
+from payments.customers.models import Customer
+from payments.domain.methods import Method
+from payments.events.models import Event
+from payments.traffic import demo, simulation
+from readmodels.models import PaymentSummary
+from tests.api import ApiClient, project
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def run(command: str, *arguments: str, **options: Any) -> str:
+    out = StringIO()
+    call_command(command, *arguments, stdout=out, **options)
+    return out.getvalue()
+
+
+def test_the_same_seed_gives_the_same_believable_mix() -> None:
+    first, again, other = (
+        list(itertools.islice(simulation.attempts(seed), 5_000)) for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first != other
+    assert {attempt.method for attempt in first} == set(Method)
+    assert len({attempt.amount.currency for attempt in first}) == 4
+    assert 0 < len(first) - len({attempt.key for attempt in first}) < 300
+    customers = Counter(attempt.customer_reference for attempt in first)
+    assert customers.most_common(1)[0][1] > 20
+    assert all(attempt.amount.minor > 0 for attempt in first)
+
+
+def test_payments_come_at_the_asked_rate_and_end_in_every_way() -> None:
+    said = run("simulate_payments", "--rate=200", "--for=2", "--seed=1")
+    sent = int(said.split()[0])
+    assert 380 <= sent <= 410
+    for status in ("completed", "failed", "pending_review", "replayed"):
+        assert status in said
+    project()
+    replayed = int(said.split("replayed")[1].split()[0])
+    assert PaymentSummary.objects.count() == sent - replayed
+
+
+def test_payments_go_through_the_api_too(
+    live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("API_KEY", ApiClient().token)
+    said = run(
+        "simulate_payments", "--rate=50", "--for=1", "--threads=2", f"--http={live_server.url}"
+    )
+    assert "completed" in said
+    assert Event.objects.count() > 50
+    monkeypatch.setenv("API_KEY", "pk_nonsense")
+    with pytest.raises(SystemExit) as exit_:
+        run("simulate_payments", "--rate=50", "--for=0.2", f"--http={live_server.url}")
+    assert exit_.value.code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--rate=0"], "--rate must be over 0"),
+        (["--for=-1"], "--for must be over 0"),
+        (["--threads=0"], "--threads from 1 to 64"),
+        (["--http=ftp://x"], "must begin with http"),
+        (["--http=http://x"], "variable API_KEY"),
+        (["--history=0"], "--history must be from 1"),
+    ],
+)
+def test_what_cannot_be_simulated_is_told_in_one_line(
+    arguments: list[str], complaint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("API_KEY", raising=False)
+    with pytest.raises(CommandError, match=complaint):
+        run("simulate_payments", *arguments)
+
+
+def test_a_history_is_written_in_the_past() -> None:
+    said = run("simulate_payments", "--history=3000", "--seed=1")
+    events = int(said.split()[0].replace(",", ""))
+    assert events == Event.objects.count() >= 3000
+    project()
+    first = PaymentSummary.objects.order_by("initiated_at")[0]
+    assert first.initiated_at < datetime.now(UTC) - timedelta(days=900)
+
+
+def test_demo_data_is_made_once_and_its_reviewers_may_review(settings: Settings) -> None:
+    settings.DEBUG = True
+    said = run("seed_demo")
+    password = said.split()[-1]
+    events = Event.objects.count()
+    assert events > 500
+    project()
+    waiting = PaymentSummary.objects.filter(status="pending_review").count()
+    assert 3 <= waiting <= 10
+    assert PaymentSummary.objects.filter(status="rejected").exists()
+    assert Customer.objects.exclude(name="").count() == 8
+    for name in demo.REVIEWERS:
+        user = authenticate(username=name, password=password)
+        assert user is not None
+        assert reviewers.may_review(user)
+    assert "Filled already" in run("seed_demo")
+    assert Event.objects.count() == events
+
+
+def test_demo_data_is_refused_where_it_may_be_in_earnest() -> None:
+    with pytest.raises(CommandError, match="This is no debug server"):
+        run("seed_demo")
+    assert get_user_model().objects.count() == 0
+
+
+def test_staff_are_made_with_a_role() -> None:
+    password = run("create_staff", "grace", role="analyst").strip()
+    user = authenticate(username="grace", password=password)
+    assert user is not None
+    assert reviewers.may_review(user)
+    run("create_staff", "vic", role="viewer")
+    assert not reviewers.may_review(get_user_model().objects.get(username="vic"))
+    for username, complaint in (
+        ("grace", "There is a user 'grace' already"),
+        ("a b", "valid username"),
+    ):
+        with pytest.raises(CommandError, match=complaint):
+            run("create_staff", username, role="viewer")
+
+
+def test_a_weak_password_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO("password\n"))
+    with pytest.raises(CommandError, match="too common"):
+        run("create_staff", "grace", role="viewer", password_stdin=True)
+    assert get_user_model().objects.count() == 0
