@@ -1,0 +1,165 @@
+"""The whole service on servers that a test may break: web server, worker and beat as processes."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+from uuid import uuid4
+
+import psutil
+import psycopg
+
+from config.stack import place, processes
+from config.stack.postgres import Postgres
+from config.stack.valkey import Valkey
+
+BODY: Final = {"amount": 1999, "currency": "EUR", "method": "wallet", "customer_id": "c1"}
+PATIENCE: Final = 30.0
+
+
+class Service:
+    """Processes that run on `postgres` and `valkey` as in production."""
+
+    def __init__(self, postgres: Postgres, valkey: Valkey) -> None:
+        self.postgres = postgres
+        self.valkey = valkey
+        postgres.create_database("payments")
+        self._environment = {
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "DATABASE_URL": postgres.url("payments"),
+            "REDIS_URL": valkey.url(),
+            "DEBUG": "0",
+            "SECRET_KEY": "only-for-tests",
+            "PSEUDONYM_KEY": "only-for-tests-too",
+        }
+        self._children: list[subprocess.Popen[bytes]] = []
+        self.manage("migrate", "--verbosity=0")
+        self.key = self.manage("create_api_key", "Acme").strip()
+        self.url = ""
+
+    def manage(self, *arguments: str) -> str:
+        return subprocess.run(
+            [sys.executable, str(place.PROJECT / "manage.py"), *arguments],
+            env=os.environ | self._environment,
+            cwd=place.PROJECT,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout
+
+    def start_web(self, *, threads: int = 4) -> None:
+        port = _free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self._start(
+            *("granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
+            *(
+                "--blocking-threads",
+                str(threads),
+                "--log-level",
+                "error",
+                "config.wsgi:application",
+            ),
+        )
+        wait_for(lambda: self.get("/healthz")[0] == 200)
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        options = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+        return self._start(
+            *("celery", "--quiet", "-A", "config", "worker", "--concurrency", "2", *options)
+        )
+
+    def start_beat(self) -> None:
+        scheduler = ("--scheduler", "celery.beat:Scheduler")
+        self._start("celery", "--quiet", "-A", "config", "beat", *scheduler)
+
+    def post(self, **changes: Any) -> tuple[int, dict[str, Any], float]:
+        """Submit a payment; return the status, the answer and the seconds that it took."""
+        began = time.monotonic()
+        status, body = self._ask(
+            "/api/v1/payments",
+            json.dumps(BODY | changes).encode(),
+            {"Idempotency-Key": str(uuid4()), "Content-Type": "application/json"},
+        )
+        return status, body, time.monotonic() - began
+
+    def get(self, path: str) -> tuple[int, dict[str, Any]]:
+        return self._ask(path, None, {})
+
+    def query(self, statement: str) -> Any:
+        """The only value that `statement` finds."""
+        with psycopg.connect(self.postgres.url("payments")) as connection:
+            row = connection.execute(statement).fetchone()
+        assert row is not None
+        return row[0]
+
+    def stop(self) -> None:
+        for child in self._children:
+            processes.end(child, signal.SIGTERM)
+
+    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        child = processes.spawn(
+            [sys.executable, "-W", "ignore", "-m", *arguments],
+            environment=self._environment,
+            log=self.postgres.folder / f"{arguments[0]}.log",
+        )
+        self._children.append(child)
+        return child
+
+    def _ask(
+        self, path: str, data: bytes | None, headers: dict[str, str]
+    ) -> tuple[int, dict[str, Any]]:
+        headers = headers | {"Authorization": f"Bearer {self.key}"}
+        request = urllib.request.Request(self.url + path, data, headers)
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+                return answer.status, _body(answer.read())
+        except urllib.error.HTTPError as error:
+            return error.code, _body(error.read())
+        except OSError:
+            return 0, {}
+
+
+@contextmanager
+def service(postgres: Postgres, valkey: Valkey) -> Iterator[Service]:
+    running = Service(postgres, valkey)
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def wait_for(condition: Callable[[], bool], *, seconds: float = PATIENCE) -> float:
+    """Return after how many seconds the condition held; fail if it never did."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, "It never happened."
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def kill_with_children(child: subprocess.Popen[bytes]) -> None:
+    parent = psutil.Process(child.pid)
+    for process in (*parent.children(recursive=True), parent):
+        process.kill()
+    child.wait()
+
+
+def _body(content: bytes) -> dict[str, Any]:
+    try:
+        return dict(json.loads(content))
+    except ValueError:
+        return {}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

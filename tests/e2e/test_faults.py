@@ -1,0 +1,124 @@
+"""Servers and processes die, freeze and come back, under a service that runs as in production."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from config.stack.postgres import Postgres
+from config.stack.valkey import Valkey
+from tests.e2e.service import Service, kill_with_children, service, wait_for
+
+pytestmark = pytest.mark.slow
+
+EVENTS = "SELECT count(*) FROM events_event"
+PROJECTED = "SELECT count(*) FROM readmodels_paymentsummary"
+COUNTED = "SELECT coalesce(sum(total_count), 0) FROM readmodels_dailystatistics"
+COMPLETED = "SELECT coalesce(sum(completed_count), 0) FROM readmodels_dailystatistics"
+
+
+@pytest.fixture
+def running(own_postgres: Postgres, own_valkey: Valkey) -> Iterator[Service]:
+    with service(own_postgres, own_valkey) as running:
+        running.start_web()
+        yield running
+
+
+def all_projected(running: Service) -> bool:
+    payments = int(running.query(EVENTS)) // 2
+    return bool(
+        int(running.query(PROJECTED))
+        == int(running.query(COUNTED))
+        == int(running.query(COMPLETED))
+        == payments
+    )
+
+
+def test_a_payment_shows_a_moment_later(running: Service) -> None:
+    running.start_worker()
+    running.start_beat()
+    status, payment, _ = running.post()
+    assert status == 201
+    wait_for(lambda: all_projected(running))
+    listed = running.get("/api/v1/payments")[1]["payments"]
+    assert [each["id"] for each in listed] == [payment["id"]]
+    status, ready = running.get("/readyz")
+    assert (status, ready["broker"]) == (200, "ok")
+
+
+@pytest.mark.parametrize("fault", ["stop", "kill", "freeze"])
+def test_payments_are_taken_without_valkey_and_projected_when_it_is_back(
+    running: Service, fault: str
+) -> None:
+    """With Celery's own connection and its retries, a frozen broker held each request for good."""
+    running.start_worker()
+    running.start_beat()
+    running.post()
+    wait_for(lambda: all_projected(running))
+    getattr(running.valkey, fault)()
+    for _ in range(20):
+        status, _, seconds = running.post()
+        assert (status, seconds < 1) == (201, True)
+    assert running.get("/readyz")[1]["broker"] == "away"
+    if fault == "freeze":
+        running.valkey.thaw()
+    else:
+        running.valkey.start()
+    wait_for(lambda: all_projected(running))
+
+
+def test_a_worker_that_is_killed_in_its_batches_counts_nothing_twice(running: Service) -> None:
+    """With the checkpoint in a transaction of its own, the sums were too high after the first kill."""
+    running.start_beat()
+    done = threading.Event()
+
+    def submit() -> None:
+        while not done.is_set():
+            assert running.post()[0] == 201
+
+    with ThreadPoolExecutor(2) as pool:
+        submitting = [pool.submit(submit) for _ in range(2)]
+        for pause in (1.5, 1.7, 1.9, 2.1, 2.3):
+            worker = running.start_worker()
+            time.sleep(pause)
+            kill_with_children(worker)
+        done.set()
+        for each in submitting:
+            each.result()
+    running.start_worker()
+    wait_for(lambda: all_projected(running))
+    assert int(running.query(EVENTS)) > 200
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_after_a_restart_of_postgresql_each_thread_fails_at_most_once(
+    running: Service, how: str
+) -> None:
+    """Without Django's error wrapper around our cursors, each thread failed for good."""
+    running.start_worker()
+    running.start_beat()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: running.post(), range(40)))  # every thread has its connection
+        getattr(running.postgres, how)()
+        assert running.post()[0] == 503
+        running.postgres.start()
+        answers = list(pool.map(lambda _: running.post(), range(40)))
+    failed = [body["code"] for status, body, _ in answers if status != 201]
+    assert len(failed) <= 4
+    assert set(failed) <= {"temporarily_unavailable"}
+    wait_for(lambda: all_projected(running))
+
+
+def test_what_was_answered_is_there_after_a_crash(running: Service) -> None:
+    answered = []
+    for _ in range(30):
+        status, payment, _ = running.post()
+        assert status == 201
+        answered.append(payment["id"])
+    running.postgres.kill()
+    running.postgres.start()
+    wait_for(lambda: running.get("/readyz")[0] == 200)
+    for payment_id in answered:
+        assert running.get(f"/api/v1/payments/{payment_id}")[0] == 200
