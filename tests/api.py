@@ -83,5 +83,5 @@ def project() -> None:
         catch_up(projection)
 
 
-def body_of(answer: HttpResponse) -> Any:
+def body_of(answer: Any) -> Any:
     return json.loads(answer.content)
