@@ -1,10 +1,14 @@
-"""`python -m tests.benchmarks [NAME...]`, under `make bench`, which starts the servers with fsync on."""
+"""`make bench`: figures as ratios, on servers of their own that keep what they promise (fsync on)."""
 
+import os
+import shutil
 import sys
 from importlib import import_module
 from typing import Final
 
-import django
+from config.stack.postgres import Postgres
+from config.stack.valkey import Valkey
+from tests import servers
 
 NAMES: Final = ("dispatch", "post", "importing", "rebuild")
 
@@ -15,14 +19,38 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"There is no benchmark {unknown[0]!r}. Known: {', '.join(NAMES)}.", file=sys.stderr)
         return 2
+    folder = servers.own_folder()
+    try:
+        with Postgres(folder, folder) as postgres, Valkey(folder, folder) as valkey:
+            _run(names or list(NAMES), postgres, valkey)
+    finally:
+        shutil.rmtree(folder)
+    return 0
+
+
+def _run(names: list[str], postgres: Postgres, valkey: Valkey) -> None:
+    postgres.create_database("payments")
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "DEBUG": "0",
+        "SECRET_KEY": "only-for-benchmarks",
+        "PSEUDONYM_KEY": "only-for-benchmarks-too",
+        "DATABASE_URL": postgres.url("payments"),
+        "REDIS_URL": valkey.url(),
+        "POSTGRES_BIN": str(postgres.binaries),
+    }
+    import django
+    from django.core.management import call_command
+
     django.setup()
+    call_command("migrate", verbosity=0)
     from tests.benchmarks.harness import report
 
     figures = []
-    for name in names or NAMES:
+    for name in names:
+        print(f"Measuring {name}", file=sys.stderr)
         figures += import_module(f"tests.benchmarks.{name}").run()
     report(figures)
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,17 @@
+"""The service's settings, with the textbook's application beside it."""
+
+from config.settings import *  # noqa: F403
+from config.settings import INSTALLED_APPS, REDIS_URL, REST_FRAMEWORK
+
+INSTALLED_APPS = [*INSTALLED_APPS, "rest_framework.authtoken", "tests.benchmarks.baseline"]
+ROOT_URLCONF = "tests.benchmarks.baseline.urls"
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+}
+REST_FRAMEWORK = {
+    **REST_FRAMEWORK,
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_THROTTLE_RATES": {"user": "100000000/min"},
+}
+# Neither is to be stopped by its limit.
+API_RATE_PER_MINUTE = 100_000_000
