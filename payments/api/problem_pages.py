@@ -6,15 +6,16 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from payments.api.base import PublicView
-from payments.api.problems import KINDS, PATH, Problem
+from payments.api.problems import FIELD_CODES, KINDS, PATH, Problem
 from payments.api.representation import json_response
 
 
 class Problems(PublicView):
-    """All of them."""
+    """All of them, and the codes of what can be wrong with a field."""
 
     def get(self, request: Request) -> HttpResponse:
-        return json_response({"problems": list(_PAGES.values())})
+        fields = [{"code": code, "title": title} for code, title in FIELD_CODES.items()]
+        return json_response({"problems": list(_PAGES.values()), "fields": fields})
 
 
 class OneProblem(PublicView):

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 from django.http import HttpRequest, HttpResponse
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 # Where the codes are told one by one. A problem's `type` is the address of its own page.
 PATH: Final = "/api/problems"
@@ -56,11 +56,33 @@ KINDS: Final[Mapping[str, Kind]] = {
 }
 
 
+# What can be wrong with one field, parameter or header.
+FIELD_CODES: Final[Mapping[str, str]] = {
+    "missing": "It is required",
+    "given_twice": "It is there more than once",
+    "unknown_field": "There is no such field",
+    "unknown_parameter": "There is no such parameter",
+    "wrong_type": "It is of another JSON type",
+    "wrong_format": "It cannot be read",
+    "unknown_choice": "It is none of the values that are possible",
+    "out_of_range": "It is too far from the other one",
+    "unknown_currency": "It is no ISO 4217 currency in use",
+    "amount_not_positive": "It is less than one minor unit",
+    "amount_too_large": "It has more than twelve digits",
+    "text_empty": "It has no visible character",
+    "text_too_long": "It has too many characters",
+    "text_not_printable": "It has characters that cannot be printed",
+    "card_number_refused": "It looks like a card number, which is never stored",
+    "reference_taken": "Another payment has it",
+    "differs": "It was something else in the first request",
+}
+
+
 class FieldError(Struct, frozen=True):
     """What is wrong with one field (or header, or parameter), with a code of its own."""
 
     field: str
-    code: str
+    code: Annotated[str, Meta(extra_json_schema={"enum": sorted(FIELD_CODES)})]
     detail: str
 
 

@@ -5,6 +5,7 @@ finds it out; a revoked key dies that fast everywhere. While the database is awa
 is good for half a minute: nobody can pay without the database, but errors should say what is wrong.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ from msgspec import Struct
 
 from payments.clients.keys import digest
 from payments.events.database import cursor
+
+logger: Final = logging.getLogger(__name__)
 
 _FRESH_SECONDS: Final = 2.0
 _USABLE_SECONDS: Final = 30.0
@@ -88,6 +91,7 @@ class Keyring:
             self._read_at = began
             self._write_uses()
         except (DatabaseError, InterfaceError):
+            # While the old ones do, the request itself will meet the database and tell.
             if not usable:
                 raise
         finally:
@@ -100,8 +104,12 @@ class Keyring:
         written, self._uses = self._uses, {}
         # Copied first: another thread may still be noting a use in it.
         uses = list(written.items())
-        with cursor() as cur:
-            cur.execute(_USED, ([key for key, _ in uses], [at for _, at in uses]))
+        try:
+            with cursor() as cur:
+                cur.execute(_USED, ([key for key, _ in uses], [at for _, at in uses]))
+        except DatabaseError as error:
+            # Nobody is refused for that.
+            logger.warning("The last uses of %d keys were not written: %s", len(uses), error)
 
 
 keyring: Final = Keyring()

@@ -26,9 +26,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def valkey(own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Valkey:
-    """The server that counts rates in this test."""
-    settings.REDIS_URL = own_valkey.url()
+def valkey(own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Valkey:
+    """The server that counts rates in this test; workers are woken by another."""
     client = redis.Redis.from_url(
         own_valkey.url(),
         socket_timeout=throttling._TIMEOUT_SECONDS,
@@ -150,8 +149,11 @@ def test_without_the_database_the_process_lives_but_is_not_ready(tmp_path: Path)
 
 
 @pytest.mark.parametrize("fault", ["stop", "freeze"])
-def test_without_the_broker_it_is_ready_but_degraded(valkey: Valkey, fault: str) -> None:
-    getattr(valkey, fault)()
+def test_without_the_broker_it_is_ready_but_degraded(
+    own_valkey: Valkey, settings: Settings, fault: str
+) -> None:
+    settings.REDIS_URL = own_valkey.url()
+    getattr(own_valkey, fault)()
     answer = Browser().get("/readyz")
     assert (answer.status_code, body_of(answer)["broker"]) == (200, "away")
     assert body_of(answer)["degraded"] is True

@@ -181,6 +181,8 @@ def test_the_list_shows_no_secrets() -> None:
     assert client.token not in said
     run("revoke_api_key", client.key.prefix)
     assert "revoked" in run("list_api_keys", "--client", "Acme")[0]
+    with pytest.raises(CommandError, match="There is no client 'Acne'"):
+        run("list_api_keys", "--client", "Acne")
     with pytest.raises(CommandError, match="was revoked"):
         run("revoke_api_key", client.key.prefix)
     with pytest.raises(CommandError, match="no live key"):

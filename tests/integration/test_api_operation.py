@@ -10,8 +10,9 @@ import pytest
 from django.test import Client as Browser
 
 from payments.api.bodies import SubmitBody
-from payments.api.problems import KINDS
+from payments.api.problems import FIELD_CODES, KINDS
 from payments.api.representation import PaymentView
+from payments.domain.payment import PaymentError
 from readmodels.models import Checkpoint
 from tests.api import PAYMENTS, ApiClient, body_of, project
 
@@ -35,8 +36,13 @@ def test_a_problem_says_where_it_is_explained() -> None:
 
 
 def test_all_problems_are_listed() -> None:
-    listed = body_of(Browser().get("/api/problems"))["problems"]
-    assert {problem["code"] for problem in listed} == set(KINDS)
+    listed = body_of(Browser().get("/api/problems"))
+    assert {problem["code"] for problem in listed["problems"]} == set(KINDS)
+    assert {field["code"] for field in listed["fields"]} == set(FIELD_CODES)
+
+
+def test_every_refusal_of_the_domain_is_a_problem() -> None:
+    assert {refusal.code for refusal in PaymentError.__subclasses__()} <= set(KINDS)
 
 
 def test_only_json_is_spoken() -> None:

@@ -6,8 +6,10 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
+from payments.api.problems import FIELD_CODES
 from readmodels.models import PaymentSummary
 from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.concurrency import session
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -139,6 +141,18 @@ def test_a_bad_parameter_is_named(acme: ApiClient, query: str, field: str) -> No
     problem = body_of(answer)
     assert (answer.status_code, problem["code"]) == (400, "invalid_request")
     assert [error["field"] for error in problem["errors"]] == [field]
+    assert problem["errors"][0]["code"] in FIELD_CODES
+
+
+def test_a_page_that_takes_too_long_asks_for_a_narrower_filter(
+    acme: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("readmodels.bounded._SECONDS", 0.2)
+    with session() as holder, holder.transaction():
+        holder.execute("LOCK TABLE readmodels_paymentsummary IN ACCESS EXCLUSIVE MODE")
+        answer = acme.get(PAYMENTS)
+    assert (answer.status_code, body_of(answer)["code"]) == (400, "filter_too_broad")
+    assert acme.get(PAYMENTS).status_code == 200
 
 
 def test_daily_statistics_sum_a_clients_day(acme: ApiClient) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.http import HttpResponse
 
+from payments.api.problems import FIELD_CODES
 from payments.customers.models import Customer
 from payments.domain.payment import Status
 from payments.events.models import Claim, Event
@@ -35,6 +36,7 @@ def assert_problem(answer: HttpResponse, status: int, code: str, field: str | No
     assert problem["status"] == status
     assert problem["request_id"] == answer["X-Request-ID"]
     assert problem["title"]
+    assert {error["code"] for error in problem.get("errors", [])} <= set(FIELD_CODES)
     assert problem["detail"]
     if field is not None:
         assert [error["field"] for error in problem["errors"]] == [field], problem

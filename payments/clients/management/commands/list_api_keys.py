@@ -3,13 +3,13 @@
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from typing import Any, TextIO, cast
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from payments.clients.models import ApiKey
+from payments.clients.models import ApiKey, Client
 
 
 class Command(BaseCommand):
@@ -27,6 +27,8 @@ class Command(BaseCommand):
             "client__name", "-created_at"
         )
         if options["client"] is not None:
+            if not Client.objects.filter(name=options["client"]).exists():
+                raise CommandError(f"There is no client {options['client']!r}.")
             keys = keys.filter(client__name=options["client"])
         table = Table(box=SIMPLE_HEAD)
         for column in ("key", "client", "scopes", "staff", "last used", "state"):
