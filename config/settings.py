@@ -235,6 +235,10 @@ LOGGING: dict[str, Any] = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
+        # Without Django's own handler, which writes plain lines when DEBUG is set.
+        "django": {"level": "INFO"},
+        # Its warnings repeat the line that django-structlog writes with the request's id.
+        "django.request": {"level": "ERROR"},
         # A line for each request costs a tenth of it; failures are logged at WARNING and above.
         "django_structlog": {"level": env.str("REQUEST_LOG_LEVEL", default="WARNING")},
         # Several lines for each batch of each projection.
@@ -264,6 +268,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [],  # bodies are read by payments.api.bodies
     "DEFAULT_METADATA_CLASS": None,
+    "URL_FORMAT_OVERRIDE": None,  # "format" is a parameter like any other that we do not know
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "payments.api.errors.handle",
     "UNAUTHENTICATED_USER": None,

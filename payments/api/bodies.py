@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 from typing import Annotated, Any, Final, TypeVar, get_type_hints
 
 import msgspec
@@ -90,7 +91,7 @@ def read(request: Request, body: type[_Body]) -> _Body:
     except msgspec.ValidationError as error:
         raise _invalid(str(error), body) from error
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Problem("invalid_json", f"The body cannot be read: {error}.") from error
+        raise _unreadable(request.body, error) from error
     for name in body.__struct_fields__:
         value = getattr(decoded, name)
         if type(value) is str:
@@ -120,6 +121,21 @@ def _refuse_repeated_names(pairs: list[tuple[str, Any]]) -> None:
         seen.add(name)
 
 
+def _unreadable(data: bytes, error: Exception) -> Problem:
+    """A lone surrogate is no JSON to msgspec, which does not say where it is. Python reads it."""
+    with suppress(ValueError, RecursionError):
+        read = json.loads(data)
+        for name, value in read.items() if isinstance(read, dict) else ():
+            if not f"{name}{value}".isprintable():
+                return Problem.of_field(
+                    name.encode(errors="replace").decode()[:100],
+                    "text_not_printable",
+                    "It holds half a character: a lone surrogate.",
+                )
+    detail = f"The body cannot be read: {error}." if data.strip() else "The body is empty."
+    return Problem("invalid_json", detail)
+
+
 def _invalid(message: str, body: type[Struct]) -> Problem:
     """Msgspec tells the field in its message."""
     if named := _NAMED.match(message):
@@ -131,5 +147,6 @@ def _invalid(message: str, body: type[Struct]) -> Problem:
             # Not msgspec's words, which repeat the value: it may be what should never be written down.
             choices = ", ".join(get_type_hints(body)[path[1]])
             return Problem.of_field(path[1], "unknown_choice", f"It must be one of {choices}.")
-        return Problem.of_field(path[1], "wrong_type", f"{message[: path.start()]}.")
+        code = "out_of_range" if message.startswith("Integer value out of range") else "wrong_type"
+        return Problem.of_field(path[1], code, f"{message[: path.start()]}.")
     return Problem("invalid_request", f"{message}.")

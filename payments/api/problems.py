@@ -65,7 +65,7 @@ FIELD_CODES: Final[Mapping[str, str]] = {
     "wrong_type": "It is of another JSON type",
     "wrong_format": "It cannot be read",
     "unknown_choice": "It is none of the values that are possible",
-    "out_of_range": "It is too far from the other one",
+    "out_of_range": "It is too small, too large or too far from another",
     "unknown_currency": "It is no ISO 4217 currency in use",
     "amount_not_positive": "It is less than one minor unit",
     "amount_too_large": "It has more than twelve digits",

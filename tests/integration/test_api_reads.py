@@ -134,6 +134,7 @@ def test_a_customers_reference_may_hold_anything(acme: ApiClient) -> None:
         ("customer_id=%00", "customer_id"),
         ("status=failed&status=completed", "status"),
         ("statsu=failed", "statsu"),
+        ("format=xml", "format"),
     ],
 )
 def test_a_bad_parameter_is_named(acme: ApiClient, query: str, field: str) -> None:
