@@ -10,7 +10,7 @@ wait for them), read the events.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -39,20 +39,21 @@ class UnreadableEvent(Exception):
 
 
 class Holder(Struct, frozen=True):
-    """A transaction that is appending. `pid` is None for a prepared one."""
+    """A transaction that is appending: a backend's, or a prepared one with `gid` and without pid."""
 
     virtual_transaction: str
     pid: int | None
+    gid: str | None = None
+
+    def __str__(self) -> str:
+        return f"pid {self.pid}" if self.pid else f"prepared transaction {self.gid!r}"
 
 
 class HorizonHeld(Exception):
     """Appending transactions stayed open for too long; `holders` says which."""
 
     def __init__(self, holders: Sequence[Holder]) -> None:
-        names = ", ".join(
-            f"pid {holder.pid}" if holder.pid else f"prepared {holder.virtual_transaction}"
-            for holder in holders
-        )
+        names = ", ".join(str(holder) for holder in holders)
         super().__init__(
             f"The log cannot be read further while these transactions are open: {names}."
         )
@@ -74,6 +75,14 @@ SELECT virtualtransaction, pid FROM pg_locks
    AND relation = 'events_event'::regclass
    AND mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
    AND pid IS DISTINCT FROM pg_backend_pid()
+"""
+
+# A transaction holds the lock on its own id, which is what prepared ones are listed by.
+_PREPARED: Final = """
+SELECT held.virtualtransaction, prepared.gid
+  FROM pg_prepared_xacts AS prepared
+  JOIN pg_locks AS held ON held.transactionid = prepared.transaction
+ WHERE held.locktype = 'transactionid' AND held.granted AND held.pid IS NULL
 """
 
 _READ: Final = """
@@ -106,9 +115,7 @@ def safe_position(*, patience: float = 1.0) -> int:
     pause = _FIRST_WAIT
     while waiting_for:
         if time.monotonic() > deadline:
-            raise HorizonHeld(
-                sorted(waiting_for.values(), key=lambda holder: holder.virtual_transaction)
-            )
+            raise HorizonHeld(_named(waiting_for))
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_WAIT)
         # Writers that came later have later positions: only the first ones matter.
@@ -146,3 +153,9 @@ def record(
 def _writers() -> dict[str, Holder]:
     with cursor() as cur:
         return {name: Holder(name, pid) for name, pid in cur.execute(_WRITERS, prepare=True)}
+
+
+def _named(holders: Mapping[str, Holder]) -> list[Holder]:
+    with cursor() as cur:
+        gids: dict[str, str] = dict(cur.execute(_PREPARED))
+    return [Holder(name, holder.pid, gids.get(name)) for name, holder in sorted(holders.items())]
