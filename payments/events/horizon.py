@@ -118,9 +118,10 @@ def safe_position(*, patience: float = 1.0) -> int:
             raise HorizonHeld(_named(waiting_for))
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_WAIT)
-        # Writers that came later have later positions: only the first ones matter.
+        # Writers that came later have later positions: only the first ones matter. A backend's
+        # transaction may have become a prepared one, under the same name.
         now_open = _writers()
-        waiting_for = {name: holder for name, holder in waiting_for.items() if name in now_open}
+        waiting_for = {name: now_open[name] for name in waiting_for if name in now_open}
     return upto
 
 

@@ -1,0 +1,26 @@
+"""Appends by hand, for tests that hold their transactions in ways that the store never would."""
+
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import psycopg
+
+from payments.events import codec
+from tests.examples import initiated
+
+Session = psycopg.Connection[tuple[Any, ...]]
+
+INSERT: Final = """
+INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type, schema_version, data,
+                          metadata, occurred_at)
+SELECT 'payment', %(stream)s, coalesce(max(version), 0) + 1, 'payment.initiated', 1, %(data)s, '{}',
+       now() FROM events_event WHERE aggregate_id = %(stream)s
+RETURNING position
+"""
+DATA: Final = codec.encode(initiated())
+
+
+def insert(writer: Session, stream: UUID | None = None) -> int:
+    row = writer.execute(INSERT, {"stream": stream or uuid4(), "data": DATA}).fetchone()
+    assert row is not None
+    return int(row[0])
