@@ -46,14 +46,15 @@ def dispatch(
     *,
     expected_version: int | None = None,
     note: str | None = None,
+    companion: store.Companion | None = None,
     alongside: Callable[[], None] | None = None,
 ) -> Outcome:
     """Carry out `command`, or tell what it did if it ran before.
 
     `expected_version` pins the version that the caller looked at. `note` is the text of the
-    command's note, for recognising a repetition; `alongside` stores rows that must exist if and
-    only if the events do. A stale version is decided again on the fresh state, unless it was pinned
-    or the caller owns a transaction.
+    command's note, for recognising a repetition; `companion` is a row and `alongside` stores rows
+    that must exist if and only if the events do. A stale version is decided again on the fresh
+    state, unless it was pinned or the caller owns a transaction.
 
     Raises PaymentError, KeyReused, AlreadyClaimed, StaleVersion.
     """
@@ -74,7 +75,7 @@ def dispatch(
         if expected_version is not None and expected_version != stream.version:
             raise store.StaleVersion(command.payment_id, expected_version)
         try:
-            return _carry_out(command, payment, stream.version, metadata, alongside)
+            return _carry_out(command, payment, stream.version, metadata, companion, alongside)
         except store.StaleVersion:
             # Inside a transaction the caller begins anew, unless the stream was only taken to be empty.
             # A pinned version is looked at again too: it may be this very command that was faster.
@@ -112,6 +113,7 @@ def _carry_out(
     payment: Payment | None,
     version: int,
     metadata: Metadata,
+    companion: store.Companion | None,
     alongside: Callable[[], None] | None,
 ) -> Outcome:
     events = decide(payment, command)
@@ -122,6 +124,7 @@ def _carry_out(
             expected=version,
             metadata_=metadata,
             claims=_claims(command),
+            companion=companion,
         )
         if alongside is not None:
             alongside()

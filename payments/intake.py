@@ -22,7 +22,7 @@ def submit(
     key: str,
     request: Request,
 ) -> Outcome:
-    """Process a payment in two round trips, three on a customer's first.
+    """Process a payment in two round trips. A customer's first one registers the customer.
 
     `key` is the idempotency key.
 
@@ -30,8 +30,6 @@ def submit(
     """
     customer_id = pseudonyms.customer_id(client_id, customer_reference)
     known = features.source()(customer_id)
-    if not known.registered:
-        registry.register(customer_id, client_id=client_id, reference=customer_reference)
     command = ProcessPayment(
         payment_id=idempotency.payment_id(client_id, key),
         client_id=client_id,
@@ -42,4 +40,10 @@ def submit(
         features=known.features,
         at=at,
     )
-    return dispatch(command, request)
+    if known.registered:
+        return dispatch(command, request)
+    # With the payment or not at all: what is refused leaves nothing behind.
+    registration = registry.registration(
+        customer_id, client_id=client_id, reference=customer_reference
+    )
+    return dispatch(command, request, companion=registration)

@@ -23,7 +23,7 @@ _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class SubmitPayment(KeyView):
-    """Two round trips to the database, three on a customer's first payment; no other work waits."""
+    """Two round trips to the database; no other work waits."""
 
     scopes: ClassVar = {"POST": Scope.PAYMENTS_WRITE}
 

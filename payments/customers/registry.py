@@ -5,11 +5,13 @@ from typing import Final
 from uuid import UUID
 
 from payments.events.database import cursor
+from payments.events.store import Companion
 
 # Two first payments at once are one customer, hence DO NOTHING.
 _REGISTER: Final = """
 INSERT INTO customers_customer (id, client_id, reference, name, email, created_at)
-VALUES (%s, %s, %s, %s, '', clock_timestamp()) ON CONFLICT DO NOTHING
+VALUES (%(customer_id)s, %(client_id)s, %(customer_reference)s, '', '', clock_timestamp())
+ON CONFLICT DO NOTHING
 """
 
 _REGISTER_ALL: Final = """
@@ -20,10 +22,12 @@ ON CONFLICT DO NOTHING
 """
 
 
-def register(customer_id: UUID, *, client_id: UUID, reference: str, name: str = "") -> None:
-    """Store the customer unless it is known. One statement, one round trip."""
-    with cursor() as cur:
-        cur.execute(_REGISTER, (customer_id, client_id, reference, name), prepare=True)
+def registration(customer_id: UUID, *, client_id: UUID, reference: str) -> Companion:
+    """What stores the customer, unless it is known, with the events of a first payment."""
+    return Companion(
+        _REGISTER,
+        {"customer_id": customer_id, "client_id": client_id, "customer_reference": reference},
+    )
 
 
 def register_all(customers: Mapping[UUID, tuple[UUID, str]]) -> None:

@@ -1,6 +1,6 @@
 """Load a stream and append to it: one statement, one round trip each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from typing import Final
@@ -40,6 +40,16 @@ class Claim(Struct, frozen=True):
 
     namespace: str
     value: str
+
+
+class Companion(Struct, frozen=True):
+    """A row that is to be stored if and only if the events are, without a round trip of its own.
+
+    `statement` inserts it; its parameters have names that the append does not use.
+    """
+
+    statement: str
+    parameters: Mapping[str, object]
 
 
 class Stream(Struct, frozen=True):
@@ -108,8 +118,8 @@ SELECT %(aggregate_type)s, %(aggregate_id)s, %(expected)s::int + ordinality,
 RETURNING position
 """
 
-_APPEND_EVENTS_AND_CLAIMS: Final = f"""
-WITH claimed AS (
+_CLAIM: Final = """
+claimed AS (
   INSERT INTO events_claim (namespace, value, aggregate_id)
   SELECT namespace, value, %(aggregate_id)s
     FROM unnest(%(namespaces)s::text[], %(values)s::text[]) AS claim (namespace, value)
@@ -117,8 +127,7 @@ WITH claimed AS (
       OR EXISTS (SELECT FROM events_event
                   WHERE aggregate_id = %(aggregate_id)s AND version = %(expected)s::int)
 )
-{_APPEND_EVENTS}
-"""  # noqa: S608 - only constants
+"""
 
 _APPEND_STREAMS: Final = """
 INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type, schema_version,
@@ -197,10 +206,11 @@ def append(
     expected: int,
     metadata_: Metadata,
     claims: Sequence[Claim] = (),
+    companion: Companion | None = None,
 ) -> int:
     """Append one or more events after version `expected` (0: a new stream).
 
-    Returns the last position.
+    Returns the last position. Claims and companion are part of the same statement.
 
     Inside a transaction a savepoint keeps the transaction usable when the append fails.
     Raises StaleVersion, AlreadyClaimed.
@@ -220,11 +230,15 @@ def append(
         ),
         "metadata": metadata.encode(metadata_),
     }
-    statement = _APPEND_EVENTS
+    beside = []
     if claims:
-        statement = _APPEND_EVENTS_AND_CLAIMS
+        beside.append(_CLAIM)
         parameters["namespaces"] = [claim.namespace for claim in claims]
         parameters["values"] = [claim.value for claim in claims]
+    if companion is not None:
+        beside.append(f"companion AS ({companion.statement})")
+        parameters.update(companion.parameters)
+    statement = (f"WITH {', '.join(beside)}" if beside else "") + _APPEND_EVENTS
     try:
         positions = _insert(statement, parameters)
     except IntegrityError as error:
