@@ -52,7 +52,9 @@ def test_a_payment_shows_a_moment_later(running: Service) -> None:
 def test_payments_are_taken_without_valkey_and_projected_when_it_is_back(
     running: Service, fault: str
 ) -> None:
-    """With Celery's own connection and its retries, a frozen broker held each request for good."""
+    """Publishing in the request on Celery's own connection, or a throttle without timeouts, held each
+    request for as long as Valkey was frozen.
+    """
     running.start_worker()
     running.start_beat()
     running.post()

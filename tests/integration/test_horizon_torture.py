@@ -3,21 +3,17 @@
 That the storm can tell a right reader from a wrong one is a test of its own. `--long` blows for a minute.
 """
 
-import queue
 import random
 import threading
 import time
 from collections.abc import Callable
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import psycopg
 import pytest
 from django.db import connection, connections
-from msgspec import Struct
 
 from payments.events import horizon
-from tests.concurrency import session
-from tests.raw_appends import Session, insert
+from tests.storm import Storm
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -60,177 +56,6 @@ class Tail:
             self.error = error
         finally:
             connections.close_all()
-
-
-class Storm(Struct, frozen=True):
-    """What the writers do to the log, and for how long."""
-
-    seconds: float
-    writers: int = 8
-    streams: tuple[UUID, ...] = tuple(UUID(int=number) for number in range(12))
-
-    def blow(self) -> None:
-        prepared: queue.Queue[tuple[str, bool] | None] = queue.Queue()
-        deadline = time.monotonic() + self.seconds
-        errors: list[Exception] = []
-
-        def guarded(work: Callable[[], None]) -> threading.Thread:
-            def run() -> None:
-                try:
-                    work()
-                except Exception as error:  # noqa: BLE001 - raised below
-                    errors.append(error)
-
-            thread = threading.Thread(target=run)
-            thread.start()
-            return thread
-
-        threads = [
-            guarded(lambda number=number: self._write(number, deadline, prepared))  # type: ignore[misc]
-            for number in range(self.writers)
-        ]
-        finisher = guarded(lambda: _finish_prepared(prepared))
-        stranger = guarded(lambda: _write_elsewhere(deadline))
-        for thread in [*threads, stranger]:
-            thread.join(60)
-        prepared.put(None)
-        finisher.join(60)
-        if errors:
-            raise errors[0]
-
-    def _write(
-        self, number: int, deadline: float, prepared: "queue.Queue[tuple[str, bool] | None]"
-    ) -> None:
-        chance = random.Random(number)
-        deeds = [
-            _autocommit,
-            _held_open,
-            _several_appends,
-            _rolled_back,
-            _savepoint_rolled_back,
-            _savepoint_released,
-            _savepoint_over_an_append,
-            _under_a_table_lock,
-            _prepared,
-        ]
-        weights = [30, 10, 10, 10, 8, 8, 8, 1, 4]
-        with session() as writer:
-            # Two appends to one stream at once: one of them is refused, and the writer rolls back.
-            while time.monotonic() < deadline:
-                streams = sorted(chance.sample(self.streams, k=2))
-                deed = chance.choices(deeds, weights)[0]
-                try:
-                    left = deed(writer, streams, chance)
-                except psycopg.errors.UniqueViolation:
-                    writer.execute("ROLLBACK")
-                else:
-                    if left is not None:
-                        prepared.put((left, chance.random() < 0.7))
-
-
-def _autocommit(writer: Session, streams: list[UUID], _: random.Random) -> None:
-    insert(writer, streams[0])
-
-
-def _held_open(writer: Session, streams: list[UUID], chance: random.Random) -> None:
-    writer.execute("BEGIN")
-    insert(writer, streams[0])
-    _dawdle(chance)
-    writer.execute("COMMIT")
-
-
-def _several_appends(writer: Session, streams: list[UUID], chance: random.Random) -> None:
-    writer.execute("BEGIN")
-    insert(writer, streams[0])
-    _dawdle(chance)
-    insert(writer, streams[0])
-    # In one order everywhere, so that the storm is not spent in deadlocks.
-    insert(writer, streams[1])
-    _dawdle(chance)
-    writer.execute("COMMIT")
-
-
-def _rolled_back(writer: Session, streams: list[UUID], chance: random.Random) -> None:
-    writer.execute("BEGIN")
-    insert(writer, streams[0])
-    _dawdle(chance)
-    writer.execute("ROLLBACK")
-
-
-def _savepoint_rolled_back(writer: Session, streams: list[UUID], chance: random.Random) -> None:
-    """The lock goes with the savepoint, and comes back with the next append."""
-    writer.execute("BEGIN")
-    writer.execute("SAVEPOINT s")
-    insert(writer, streams[0])
-    writer.execute("ROLLBACK TO s")
-    _dawdle(chance)
-    insert(writer, streams[1])
-    _dawdle(chance)
-    writer.execute("COMMIT")
-
-
-def _savepoint_released(writer: Session, streams: list[UUID], chance: random.Random) -> None:
-    writer.execute("BEGIN")
-    writer.execute("SAVEPOINT s")
-    insert(writer, streams[0])
-    writer.execute("RELEASE s")
-    _dawdle(chance)
-    writer.execute("COMMIT")
-
-
-def _savepoint_over_an_append(writer: Session, streams: list[UUID], chance: random.Random) -> None:
-    writer.execute("BEGIN")
-    insert(writer, streams[0])
-    writer.execute("SAVEPOINT s")
-    insert(writer, streams[1])
-    _dawdle(chance)
-    writer.execute("ROLLBACK TO s")
-    _dawdle(chance)
-    writer.execute("COMMIT")
-
-
-def _under_a_table_lock(writer: Session, streams: list[UUID], chance: random.Random) -> None:
-    mode = chance.choice(["SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE"])
-    writer.execute("BEGIN")
-    writer.execute(f"LOCK TABLE events_event IN {mode} MODE")
-    insert(writer, streams[0])
-    time.sleep(0.005)
-    writer.execute("COMMIT")
-
-
-def _prepared(writer: Session, streams: list[UUID], chance: random.Random) -> str:
-    gid = f"storm-{uuid4()}"
-    writer.execute("BEGIN")
-    insert(writer, streams[0])
-    _dawdle(chance)
-    writer.execute(f"PREPARE TRANSACTION '{gid}'")
-    return gid
-
-
-def _dawdle(chance: random.Random) -> None:
-    time.sleep(chance.choice([0, 0, 0.001, 0.003, 0.01, 0.03]))
-
-
-def _finish_prepared(prepared: "queue.Queue[tuple[str, bool] | None]") -> None:
-    """Commit or roll back, from another session and a little later, what writers prepared."""
-    chance = random.Random(0)
-    with session() as other:
-        while (left := prepared.get()) is not None:
-            gid, commits = left
-            _dawdle(chance)
-            other.execute(f"{'COMMIT' if commits else 'ROLLBACK'} PREPARED '{gid}'")
-
-
-def _write_elsewhere(deadline: float) -> None:
-    """One long transaction after the other that has nothing to do with the log."""
-    with session() as stranger:
-        while time.monotonic() < deadline:
-            stranger.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
-            stranger.execute(
-                "INSERT INTO events_claim VALUES ('s', gen_random_uuid(), %s)", (uuid4(),)
-            )
-            time.sleep(0.5)
-            stranger.execute("COMMIT")
 
 
 def _the_log() -> list[Read]:

@@ -2,7 +2,7 @@
 
 import json
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from typing import Any, TextIO, cast
+from typing import Any, Final, TextIO, cast
 
 import msgspec
 from django.core.management.base import BaseCommand
@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from readmodels import lag
+
+_WIDE: Final = 200
 
 
 class Command(BaseCommand):
@@ -31,7 +33,10 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps([msgspec.to_builtins(each) for each in lags], indent=2))
         else:
-            Console(file=cast("TextIO", self.stdout)).print(_table(lags))
+            console = Console(file=cast("TextIO", self.stdout))
+            if not console.is_terminal:
+                console.width = _WIDE  # whatever reads it wants whole lines
+            console.print(_table(lags))
         if any(each.error or each.needs_rebuild for each in lags):
             raise SystemExit(1)
 

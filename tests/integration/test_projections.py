@@ -1,0 +1,307 @@
+"""Projections in batches: each event once, whoever runs them and whatever goes wrong."""
+
+import threading
+from io import StringIO
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, connections, transaction
+from msgspec.structs import replace
+
+from payments.events import store
+from payments.events.horizon import HorizonHeld, Record
+from payments.events.metadata import Metadata
+from payments.events.models import Event
+from readmodels import lag, runner
+from readmodels.models import Checkpoint, DailyStatistics, PaymentSummary
+from readmodels.projections import PROJECTIONS
+from readmodels.projections.forms import Counters, Projection
+from readmodels.rebuild import rebuild
+from tests.api import RISKY, ApiClient, body_of, project
+from tests.concurrency import at_once, session
+from tests.examples import approved, flagged, initiated, processed, processed_after_approval
+from tests.raw_appends import insert
+from tests.storm import Storm
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SUMMARY = PROJECTIONS["payment_summary"]
+STATISTICS = PROJECTIONS["daily_statistics"]
+BY_TEST = Metadata(actor="system:test", command="process_payment")
+
+
+def append(*events: Any, stream: UUID | None = None, expected: int = 0) -> UUID:
+    stream = stream or uuid4()
+    store.append(stream, events, expected=expected, metadata_=BY_TEST)
+    return stream
+
+
+def contents() -> tuple[list[Any], list[Any]]:
+    return (
+        list(PaymentSummary.objects.order_by("pk").values_list()),
+        list(DailyStatistics.objects.order_by("pk").values_list()),
+    )
+
+
+def rebuilt() -> tuple[list[Any], list[Any]]:
+    """What the log says, by the other way of reading it."""
+    rebuild(list(PROJECTIONS.values()))
+    return contents()
+
+
+def test_batches_of_any_size_give_the_same_rows() -> None:
+    client = ApiClient()
+    for number in range(9):
+        terms = RISKY if number % 3 == 0 else {}
+        changes = terms | {"customer_id": f"c{number}", "reference": f"order-{number}"}
+        payment = body_of(client.submit(**changes))
+        if number % 6 == 0:
+            client.post(f"/api/v1/payments/{payment['id']}/approve", {"reason": "other"})
+    found = []
+    for limit in (1, 2, 3, 1_000):
+        Checkpoint.objects.all().delete()
+        PaymentSummary.objects.all().delete()
+        DailyStatistics.objects.all().delete()
+        for projection in PROJECTIONS.values():
+            while (batch := runner.run_batch(projection, limit=limit)) is not None and batch.events:
+                assert batch.events <= limit
+        found.append(contents())
+    assert all(each == found[0] for each in found)
+    assert found[0] == rebuilt()
+
+
+def test_a_batch_tells_whether_there_may_be_more() -> None:
+    append(initiated(), processed())
+    append(initiated())
+    assert runner.run_batch(SUMMARY, limit=2) == runner.Batch(2, full=True)
+    assert runner.run_batch(SUMMARY, limit=2) == runner.Batch(1, full=False)
+    assert runner.run_batch(SUMMARY, limit=2) == runner.Batch(0, full=False)
+
+
+def test_the_checkpoint_is_the_last_event_read_and_not_the_horizon() -> None:
+    """After a crash the sequence steps back; a checkpoint at the horizon would skip what comes then."""
+    append(initiated())
+    last = Event.objects.get().position
+    with transaction.atomic():
+        append(initiated())
+        transaction.set_rollback(True)
+    runner.catch_up(SUMMARY)
+    assert Checkpoint.objects.get().position == last
+
+
+def test_whoever_finds_the_checkpoint_locked_goes_away() -> None:
+    append(initiated())
+    runner.catch_up(SUMMARY)
+    append(initiated())
+    with session() as other:
+        other.execute("BEGIN")
+        other.execute("SELECT FROM readmodels_checkpoint FOR UPDATE")
+        assert runner.run_batch(SUMMARY) is None
+    assert runner.run_batch(SUMMARY) == runner.Batch(1, full=False)
+
+
+def test_many_workers_at_once_apply_each_event_once() -> None:
+    """Without the lock on the checkpoint, sums were several times too high."""
+    for _ in range(60):
+        append(initiated(), processed())
+
+    def work(_: int) -> None:
+        for _ in range(30):
+            for projection in (STATISTICS, SUMMARY):
+                runner.run_batch(projection, limit=7)
+
+    at_once(4, work)
+    project()
+    assert contents() == rebuilt()
+    assert DailyStatistics.objects.get().total_count == 60
+
+
+class Workers:
+    """Threads that run the projections, in batches of odd sizes, until they are stopped."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self.errors: list[Exception] = []
+        self.batches = 0
+        self._threads = [
+            threading.Thread(target=self._work, args=(projection, limit))
+            for projection in PROJECTIONS.values()
+            for limit in (3, 17)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def finish(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(30)
+        if self.errors:
+            raise self.errors[0]
+
+    def _work(self, projection: Projection, limit: int) -> None:
+        try:
+            while not self._stop.wait(0.001):
+                try:
+                    batch = runner.run_batch(projection, limit=limit)
+                except HorizonHeld:
+                    continue
+                self.batches += batch is not None and batch.events > 0
+        except Exception as error:  # noqa: BLE001 - finish() raises it
+            self.errors.append(error)
+        finally:
+            connections.close_all()
+
+
+@pytest.mark.slow
+def test_read_models_equal_the_log_whatever_writers_do(*, long: bool) -> None:
+    """Nothing missing, nothing twice, nothing out of order, while four workers project.
+
+    With `horizon.last_position` for `safe_position` in the runner, events were missing each time.
+    """
+    workers = Workers()
+    Storm(seconds=60 if long else 4).blow()
+    workers.finish()
+    project()
+    assert workers.batches > 20
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT aggregate_id, max(version), max(position), count(*) FROM events_event"
+            " GROUP BY aggregate_id"
+        )
+        streams = {row[0]: row[1:] for row in cursor.fetchall()}
+    rows = {row.payment_id: (row.version, row.position) for row in PaymentSummary.objects.all()}
+    assert rows == {
+        stream: (version, position) for stream, (version, position, _) in streams.items()
+    }
+    events = sum(count for _, _, count in streams.values())
+    assert DailyStatistics.objects.get().total_count == events > 500
+
+
+def test_an_open_append_is_waited_for_and_named() -> None:
+    append(initiated())
+    with session() as writer:
+        writer.execute("BEGIN")
+        insert(writer)
+        append(initiated())
+        with pytest.raises(HorizonHeld, match=f"pid {writer.info.backend_pid}"):
+            runner.run_batch(SUMMARY)
+        assert not PaymentSummary.objects.exists()
+    project()
+    assert PaymentSummary.objects.count() == 3
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> Projection:
+    """A projection whose function fails on approvals."""
+
+    def delta(record: Record) -> Any:
+        if record.version == 3:
+            raise ZeroDivisionError("no such day")
+        return STATISTICS.delta(record)  # type: ignore[union-attr]
+
+    assert isinstance(STATISTICS, Counters)
+    projection = replace(STATISTICS, delta=delta)
+    monkeypatch.setitem(PROJECTIONS, "daily_statistics", projection)
+    return projection
+
+
+def test_a_projection_that_fails_stands_still_and_says_why(broken: Projection) -> None:
+    append(initiated(), flagged(), approved(), processed_after_approval())
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            runner.run_batch(broken)
+    assert not DailyStatistics.objects.exists()
+    checkpoint = Checkpoint.objects.get()
+    assert (checkpoint.position, checkpoint.error) == (0, "ZeroDivisionError: no such day")
+    runner.run_batch(STATISTICS)
+    assert DailyStatistics.objects.exists()
+    assert Checkpoint.objects.get().error == ""
+
+
+def test_one_that_stands_still_does_not_stop_the_others(broken: Projection) -> None:
+    from readmodels.tasks import project_all
+
+    append(initiated(), flagged(), approved(), processed_after_approval())
+    project_all()
+    assert PaymentSummary.objects.count() == 1
+    assert Checkpoint.objects.get(name=broken.name).error
+
+
+def test_an_event_that_the_code_does_not_know_stops_the_projection() -> None:
+    append(initiated())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type,"
+            " schema_version, data, metadata, occurred_at)"
+            " VALUES ('payment', gen_random_uuid(), 1, 'payment.teleported', 1, '{}', '{}', now())"
+        )
+    append(initiated())
+    with pytest.raises(Exception, match=r"payment\.teleported"):
+        runner.run_batch(SUMMARY)
+    assert not PaymentSummary.objects.exists()
+    assert "payment.teleported" in Checkpoint.objects.get().error
+
+
+def test_new_code_asks_for_a_rebuild_instead_of_mixing_two_meanings() -> None:
+    append(initiated())
+    project()
+    newer = replace(SUMMARY, version=2)
+    append(initiated())
+    with pytest.raises(runner.RebuildNeeded, match="manage.py rebuild_projections payment_summary"):
+        runner.run_batch(newer)
+    assert PaymentSummary.objects.count() == 1
+    rebuild([newer])
+    assert Checkpoint.objects.get(name="payment_summary").version == 2
+    append(initiated())
+    runner.run_batch(newer)
+    assert PaymentSummary.objects.count() == 3
+
+
+def test_the_lag_is_known_in_events_and_seconds() -> None:
+    append(initiated(), processed())
+    project()
+    append(initiated())
+    with transaction.atomic():
+        append(initiated())
+        transaction.set_rollback(True)
+    append(initiated())
+    for each in lag.measure():
+        assert (each.events, each.needs_rebuild, each.error) == (2, False, "")
+        assert 0 < each.seconds < 10
+    project()
+    assert {(each.events, each.seconds) for each in lag.measure()} == {(0, 0.0)}
+
+
+def run(command: str, *arguments: str) -> str:
+    out = StringIO()
+    call_command(command, *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_the_command_tells_what_to_do(broken: Projection) -> None:
+    append(initiated(), flagged(), approved(), processed_after_approval())
+    assert "behind" in run("projections")
+    runner.catch_up(SUMMARY)
+    with pytest.raises(ZeroDivisionError):
+        runner.catch_up(broken)
+    out = StringIO()
+    with pytest.raises(SystemExit) as exit_:
+        call_command("projections", stdout=out)
+    assert exit_.value.code == 1
+    assert "stands still" in out.getvalue()
+    Checkpoint.objects.filter(name="daily_statistics").update(version=0)
+    out = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("projections", "--json", stdout=out)
+    assert '"table_version": 0' in out.getvalue()
+
+
+def test_a_rebuild_command_names_what_it_rebuilt() -> None:
+    append(initiated(), processed())
+    said = run("rebuild_projections", "daily_statistics")
+    assert said.startswith("Rebuilt daily_statistics from 2 events")
+    assert not PaymentSummary.objects.exists()
+    with pytest.raises(CommandError, match="There is no projection 'nonsense'"):
+        run("rebuild_projections", "nonsense")

@@ -1,0 +1,155 @@
+"""Waking the workers: coalesced, never lost for longer than beat takes, never in a command's way."""
+
+import time
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import redis
+from django.conf import settings as django_settings
+from django.db import transaction
+from pytest_django import Settings
+
+from config.stack.valkey import Valkey
+from payments.events import store
+from payments.events.metadata import Metadata
+from readmodels import runner, tasks, waking
+from readmodels.models import PaymentSummary
+from readmodels.projections import PROJECTIONS
+from tests.api import ApiClient
+from tests.concurrency import session
+from tests.examples import initiated
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NAMES = sorted(PROJECTIONS)
+
+
+def append() -> None:
+    metadata = Metadata(actor="system:test", command="process_payment")
+    store.append(uuid4(), [initiated()], expected=0, metadata_=metadata)
+
+
+@pytest.fixture
+def queue() -> redis.Redis:
+    """The broker, when the announcer has done what earlier tests left it to do."""
+    client: redis.Redis = redis.Redis.from_url(django_settings.REDIS_URL)
+    before = -1
+    while before != (before := int(client.llen("celery"))):
+        time.sleep(0.1)
+    client.flushdb()
+    return client
+
+
+def published(queue: redis.Redis, *, at_least: int = 0) -> int:
+    """How many tasks wait; the announcer publishes them from a thread of its own."""
+    for _ in range(100):
+        if int(queue.llen("celery")) >= at_least > 0:
+            break
+        time.sleep(0.01)
+    return int(queue.llen("celery"))
+
+
+def test_many_appends_publish_one_task_for_each_projection(queue: redis.Redis) -> None:
+    client = ApiClient()
+    for _ in range(20):
+        client.submit()
+    assert published(queue, at_least=len(NAMES)) == len(NAMES)
+    time.sleep(0.1)
+    assert published(queue) == len(NAMES)
+
+
+def test_nothing_is_published_before_the_commit_or_after_a_rollback(queue: redis.Redis) -> None:
+    client = ApiClient()
+    with transaction.atomic():
+        client.submit()
+        time.sleep(0.1)
+        assert published(queue) == 0
+        transaction.set_rollback(True)
+    time.sleep(0.1)
+    assert published(queue) == 0
+
+
+def test_a_task_takes_the_key_away_before_it_reads(queue: redis.Redis) -> None:
+    """Whoever appends after that finds no key, and publishes again."""
+    append()
+    waking.wake("payment_summary")
+    tasks.project("payment_summary")
+    assert PaymentSummary.objects.count() == 1
+    assert not waking.is_woken("payment_summary")
+    waking.wake("payment_summary")
+    assert published(queue) == 2
+
+
+def test_a_task_that_finds_the_checkpoint_locked_leaves_the_key() -> None:
+    """Deleted, it took with it the wake-up that the holder of the lock would have found."""
+    append()
+    runner.catch_up(PROJECTIONS["payment_summary"])
+    append()
+    waking.wake("payment_summary")
+    with session() as other:
+        other.execute("BEGIN")
+        other.execute("SELECT FROM readmodels_checkpoint FOR UPDATE")
+        tasks.project("payment_summary")
+        assert waking.is_woken("payment_summary")
+    assert PaymentSummary.objects.count() == 1
+
+
+def test_a_task_goes_on_while_it_is_woken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    append()
+    run_batch, woken = runner.run_batch, iter([True, True])
+
+    def run_and_be_woken(*arguments: Any, **options: Any) -> Any:
+        batch = run_batch(*arguments, **options)
+        if next(woken, False):
+            append()
+            waking.wake("payment_summary")
+        return batch
+
+    monkeypatch.setattr(runner, "run_batch", run_and_be_woken)
+    tasks.project("payment_summary")
+    assert PaymentSummary.objects.count() == 3
+
+
+def test_a_held_horizon_is_tried_again_later(queue: redis.Redis) -> None:
+    from tests.raw_appends import insert
+
+    with session() as writer:
+        writer.execute("BEGIN")
+        insert(writer)
+        append()
+        tasks.project("payment_summary")
+        assert not PaymentSummary.objects.exists()
+        assert waking.is_woken("payment_summary")
+    assert published(queue, at_least=1) == 1
+    tasks.project("payment_summary")
+    assert PaymentSummary.objects.count() == 2
+
+
+def test_beat_projects_whatever_was_lost() -> None:
+    append()
+    tasks.project_all()
+    assert PaymentSummary.objects.count() == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["kill", "freeze"])
+def test_a_broker_that_is_away_delays_nobody(
+    own_valkey: Valkey, settings: Settings, fault: str
+) -> None:
+    """Whatever happens to the announcer, a command does not wait for it."""
+    settings.REDIS_URL = own_valkey.url()
+    waking._client.cache_clear()
+    try:
+        getattr(own_valkey, fault)()
+        client = ApiClient()
+        for _ in range(30):
+            began = time.monotonic()
+            assert client.submit().status_code == 201
+            assert time.monotonic() - began < 0.5
+        began = time.monotonic()
+        waking.clear("payment_summary")
+        assert not waking.is_woken("payment_summary")
+        assert time.monotonic() - began < 1
+    finally:
+        waking._client.cache_clear()
