@@ -109,11 +109,12 @@ def check_text(field: str, value: str, *, multiline: bool = False) -> None:
 
 
 _PATH: Final = re.compile(r" - at `\$\.(\w+).*`$")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _NAMED: Final = re.compile(r"Object (missing required|contains unknown) field `(.*)`$")
 
 
 def _refuse_repeated_names(pairs: list[tuple[str, Any]]) -> None:
-    """Whoever checked the request before us may have taken the other value."""
+    """Msgspec takes the last value; whoever checked the request before us may have taken the first."""
     seen = set()
     for name, _ in pairs:
         if name in seen:
@@ -126,7 +127,7 @@ def _unreadable(data: bytes, error: Exception) -> Problem:
     with suppress(ValueError, RecursionError):
         read = json.loads(data)
         for name, value in read.items() if isinstance(read, dict) else ():
-            if not f"{name}{value}".isprintable():
+            if _SURROGATE.search(f"{name}{value}"):
                 return Problem.of_field(
                     name.encode(errors="replace").decode()[:100],
                     "text_not_printable",

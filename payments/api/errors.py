@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 
 from payments.api.problems import FieldError, Problem, response
@@ -27,6 +27,7 @@ _FRAMEWORK: Final[dict[type[Exception], str]] = {
     exceptions.NotFound: "not_found",
     exceptions.ParseError: "invalid_json",
     Http404: "not_found",
+    UnreadablePostError: "invalid_json",  # whoever sent it has hung up
     SuspiciousOperation: "invalid_request",
 }
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client as Browser
 
+from config.health import _check_migrations
 from payments.api.bodies import SubmitBody
 from payments.api.problems import FIELD_CODES, KINDS
 from payments.api.representation import PaymentView
@@ -75,6 +77,16 @@ def test_it_is_ready_while_projections_run() -> None:
         "broker": "ok",
         "projections": {"payment_summary": "current", "daily_statistics": "current"},
     }
+
+
+def test_it_is_not_ready_before_its_migrations() -> None:
+    _check_migrations.cache_clear()
+    row = MigrationRecorder.Migration.objects.get(app="readmodels", name="0002_roles")
+    row.delete()
+    answer = Browser().get("/readyz")
+    assert (answer.status_code, body_of(answer)["database"]) == (503, "migrations missing")
+    row.save()
+    assert Browser().get("/readyz").status_code == 200
 
 
 def test_a_projection_that_stands_still_is_told_but_not_why() -> None:

@@ -100,6 +100,8 @@ def test_two_decisions_at_once_are_one(acme: ApiClient, flagged: str) -> None:
         ({"reason": "other", "note": "x" * 2001}, "note", "text_too_long"),
         ({"reason": "other", "note": "4111111111111111"}, "note", "card_number_refused"),
         ({"reason": "other", "note": "a\0"}, "note", "text_not_printable"),
+        ({"reason": "other", "note": "a\ud800"}, "note", "text_not_printable"),
+        ({"note": "two\nlines", "reason": "\ud800"}, "reason", "text_not_printable"),
         ({"reason": "other", "amount": 1}, "amount", "unknown_field"),
     ],
 )
