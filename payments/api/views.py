@@ -48,44 +48,42 @@ class SubmitPayment(KeyView):
         )
 
 
-class ApprovePayment(KeyView):
+class DecideOnPayment(KeyView):
     """A decision is answered with the payment as it left it."""
 
     scopes: ClassVar = {"POST": Scope.REVIEWS_WRITE}
+    body: ClassVar[type[bodies.ApproveBody | bodies.RejectBody]]
+
+    def decide(self, request: Request, payment_id: UUID) -> HttpResponse:
+        key, reviewer = idempotency_key(request), _reviewer(request)
+        body = bodies.read(request, self.body)
+        outcome = review.decide(
+            payment_id,
+            body.reason,
+            client_id=key_of(request).client_id,
+            note=body.note,
+            at=timezone.now(),
+            request=_request(request, reviewer, key),
+        )
+        customer = Customer.objects.only("reference").filter(pk=outcome.payment.customer_id).first()
+        reference = customer.reference if customer else ""
+        return outcome_response(outcome, customer_reference=reference, status=200)
+
+
+class ApprovePayment(DecideOnPayment):
+    body = bodies.ApproveBody
 
     @extend_schema(**schema.APPROVE)
     def post(self, request: Request, payment_id: UUID) -> HttpResponse:
-        key, reviewer = idempotency_key(request), _reviewer(request)
-        body = bodies.read(request, bodies.ApproveBody)
-        outcome = review.approve(
-            payment_id,
-            client_id=key_of(request).client_id,
-            reason=body.reason,
-            note=body.note,
-            at=timezone.now(),
-            request=_request(request, reviewer, key),
-        )
-        return _decided(outcome)
+        return self.decide(request, payment_id)
 
 
-class RejectPayment(KeyView):
-    """A decision is answered with the payment as it left it."""
-
-    scopes: ClassVar = {"POST": Scope.REVIEWS_WRITE}
+class RejectPayment(DecideOnPayment):
+    body = bodies.RejectBody
 
     @extend_schema(**schema.REJECT)
     def post(self, request: Request, payment_id: UUID) -> HttpResponse:
-        key, reviewer = idempotency_key(request), _reviewer(request)
-        body = bodies.read(request, bodies.RejectBody)
-        outcome = review.reject(
-            payment_id,
-            client_id=key_of(request).client_id,
-            reason=body.reason,
-            note=body.note,
-            at=timezone.now(),
-            request=_request(request, reviewer, key),
-        )
-        return _decided(outcome)
+        return self.decide(request, payment_id)
 
 
 def idempotency_key(request: Request) -> str:
@@ -115,9 +113,3 @@ def _reviewer(request: Request) -> str:
     if staff_id is None or not reviewers.staff_may_review(staff_id):
         raise Problem("permission_denied", "The staff member of this key may not review payments.")
     return actors.staff(staff_id)
-
-
-def _decided(outcome: dispatch.Outcome) -> HttpResponse:
-    customer = Customer.objects.only("reference").filter(pk=outcome.payment.customer_id).first()
-    reference = customer.reference if customer else ""
-    return outcome_response(outcome, customer_reference=reference, status=200)

@@ -87,23 +87,14 @@ def _submit(shop: Client, reviewers: list[AbstractUser]) -> None:
             flagged.append(outcome.payment)
     for number, payment in enumerate(flagged[:-_WAITING]):
         reviewer = actors.staff(reviewers[number % len(reviewers)].pk)
-        at = payment.initiated_at + timedelta(minutes=7 + number)
-        request = Request(actor=reviewer, key=f"demo-{payment.payment_id}")
-        if number % 3:
-            review.approve(
-                payment.payment_id,
-                client_id=None,
-                reason=ApprovalReason.VERIFIED_WITH_CUSTOMER,
-                note="Called back on the known number; the order is real.",
-                at=at,
-                request=request,
-            )
-        else:
-            review.reject(
-                payment.payment_id,
-                client_id=None,
-                reason=RejectionReason.CUSTOMER_UNREACHABLE,
-                note=None,
-                at=at,
-                request=request,
-            )
+        approved = number % 3 != 0
+        review.decide(
+            payment.payment_id,
+            ApprovalReason.VERIFIED_WITH_CUSTOMER
+            if approved
+            else RejectionReason.CUSTOMER_UNREACHABLE,
+            client_id=None,
+            note="Called back on the known number; the order is real." if approved else None,
+            at=payment.initiated_at + timedelta(minutes=7 + number),
+            request=Request(actor=reviewer, key=f"demo-{payment.payment_id}"),
+        )

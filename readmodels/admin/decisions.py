@@ -101,7 +101,7 @@ class DecisionView(View):
         return _to_payment(payment_id)
 
     @property
-    def _reasons(self) -> type[StrEnum]:
+    def _reasons(self) -> type[ApprovalReason | RejectionReason]:
         return ApprovalReason if self.command == "approve" else RejectionReason
 
     def _decide(self, request: HttpRequest, payment_id: UUID, given: dict[str, Any]) -> None:
@@ -110,17 +110,15 @@ class DecisionView(View):
             key=str(given["key"]),
             correlation_id=structlog.contextvars.get_contextvars().get("request_id"),
         )
-        terms: dict[str, Any] = {
-            "client_id": None,
-            "note": given["note"],
-            "at": timezone.now(),
-            "request": by,
-            "expected_version": given["version"],
-        }
-        if self.command == "approve":
-            review.approve(payment_id, reason=ApprovalReason(given["reason"]), **terms)
-        else:
-            review.reject(payment_id, reason=RejectionReason(given["reason"]), **terms)
+        review.decide(
+            payment_id,
+            self._reasons(given["reason"]),
+            client_id=None,
+            note=given["note"],
+            at=timezone.now(),
+            request=by,
+            expected_version=given["version"],
+        )
 
     def _page(self, request: HttpRequest, payment_id: UUID, form: DecisionForm) -> HttpResponse:
         payment, _ = evidence.load(payment_id)
