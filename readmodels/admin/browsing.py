@@ -110,6 +110,18 @@ class BrowsingAdmin(ModelAdmin):
     def prepare(self, rows: Sequence[Any]) -> None:
         """Give the rows of one page what they do not have themselves, in a query for all of them."""
 
+    def find(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+        """The rows that `term`, printable and not empty, finds; each way must have its index."""
+        return rows.none()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        return self.find(queryset, term) if term.isprintable() else queryset.none(), False
+
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[KeysetChangeList]:
         return KeysetChangeList
 

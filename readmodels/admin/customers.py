@@ -19,7 +19,7 @@ from readmodels.admin.browsing import BrowsingAdmin
 class CustomerAdmin(BrowsingAdmin):
     list_display = ("reference", "name", "email", "client", "created_at")
     list_select_related = ("client",)
-    search_fields = ("name",)  # see get_search_results
+    search_fields = ("name",)  # see find
     search_help_text = "Reference, beginning of a name"
     fields = ("client", "reference", "name", "email", "created_at", "payments")
     readonly_fields = ("client", "reference", "created_at", "payments")
@@ -33,21 +33,14 @@ class CustomerAdmin(BrowsingAdmin):
             row.reference,
         )
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Only what an index finds."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        if not term.isprintable():
-            return queryset.none(), False
+    def find(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+        """By the reference, which is hashed with its client, or by the beginning of a name."""
         hashed = [
             pseudonyms.customer_id(client_id, term)
             for client_id in Client.objects.values_list("pk", flat=True)
         ]
         named = ~Q(name="") & (Q(name__startswith=term) | Q(name__startswith=term.title()))
-        return queryset.filter(Q(pk__in=hashed) | named), False
+        return rows.filter(Q(pk__in=hashed) | named)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("customers.change_customer")

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 import msgspec
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.utils.html import format_html
 from unfold.decorators import display
 
@@ -21,7 +20,7 @@ _DIGITS_OF_A_POSITION = 18
 class EventAdmin(BrowsingAdmin):
     keyset: ClassVar = ("position",)
     list_display = ("position", "recorded", "event_type", "version", "aggregate_id", "actor")
-    search_fields = ("position",)  # see get_search_results
+    search_fields = ("position",)  # see find
     search_help_text = "Payment id or position"
     fields = (
         "position",
@@ -57,18 +56,13 @@ class EventAdmin(BrowsingAdmin):
         for row in rows:
             row.actor = names.get(row.metadata["actor"], row.metadata["actor"])
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Only what the log's two indexes find."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
+    def find(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+        """By what the log's two indexes begin with."""
         if payment_id := as_uuid(term):
-            return queryset.filter(aggregate_id=payment_id), False
+            return rows.filter(aggregate_id=payment_id)
         if term.isascii() and term.isdigit() and len(term) <= _DIGITS_OF_A_POSITION:
-            return queryset.filter(pk=int(term)), False
-        return queryset.none(), False
+            return rows.filter(pk=int(term))
+        return rows.none()
 
 
 def _json(stored: object) -> str:

@@ -74,7 +74,7 @@ class PaymentAdmin(BrowsingAdmin):
         "requires_review",
         ("initiated_at", SubmittedFilter),
     )
-    search_fields = ("payment_id",)  # see get_search_results
+    search_fields = ("payment_id",)  # see find
     search_help_text = "Payment id, reference, customer"
 
     @display(description="Submitted (UTC)")
@@ -108,17 +108,12 @@ class PaymentAdmin(BrowsingAdmin):
             row.customer = customers.get(row.customer_id)
             row.client_name = clients.get(row.client_id, "unknown")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Only what an index finds: ids, references, and names by their beginning."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        if not term.isprintable() or holds_card_number(term):
-            return queryset.none(), False
+    def find(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+        """By ids, references, and names by their beginning."""
+        if holds_card_number(term):
+            return rows.none()
         if payment_id := as_uuid(term):
-            return queryset.filter(pk=payment_id), False
+            return rows.filter(pk=payment_id)
         # What a client calls its customer is hashed with the client.
         customers = [
             pseudonyms.customer_id(client_id, term)
@@ -128,7 +123,7 @@ class PaymentAdmin(BrowsingAdmin):
             Q(name__startswith=term) | Q(name__startswith=term.title())
         )
         customers += named.values_list("pk", flat=True)[:_NAMESAKES]
-        return queryset.filter(Q(reference=term) | Q(customer_id__in=customers)), False
+        return rows.filter(Q(reference=term) | Q(customer_id__in=customers))
 
     def get_urls(self) -> list[URLPattern]:
         decisions = [
