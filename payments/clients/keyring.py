@@ -1,7 +1,8 @@
 """The live API keys in memory, so that recognising one costs no round trip.
 
 A process reads all of them again when what it knows is older than two seconds, in the request that
-finds it out; a revoked key dies that fast everywhere. While the database is away the old knowledge
+finds it out; a revoked key dies that fast everywhere. A key that it does not know makes it look
+again, once a second at most. While the database is away the old knowledge
 is good for half a minute: nobody can pay without the database, but errors should say what is wrong.
 """
 
@@ -23,6 +24,7 @@ logger: Final = logging.getLogger(__name__)
 
 _FRESH_SECONDS: Final = 2.0
 _USABLE_SECONDS: Final = 30.0
+_GUESS_SECONDS: Final = 1.0
 _USES_SECONDS: Final = 60.0
 
 # An expired key is told by its time. A staff member who has left takes their keys along.
@@ -52,6 +54,7 @@ class Keyring:
     def __init__(self) -> None:
         self._keys: Mapping[bytes, LiveKey] = {}
         self._read_at = float("-inf")
+        self._looked_again_at = float("-inf")
         self._uses: dict[UUID, datetime] = {}
         self._uses_written_at = time.monotonic()
         self._refreshing = threading.Lock()
@@ -61,9 +64,12 @@ class Keyring:
 
         Raises Django's DatabaseError or InterfaceError when the keys are too old and cannot be read.
         """
-        if time.monotonic() - self._read_at > _FRESH_SECONDS:
-            self._refresh()
-        key = self._keys.get(digest(text))
+        self._refresh(max_age=_FRESH_SECONDS)
+        sought = digest(text)
+        key = self._keys.get(sought)
+        if key is None and self._may_look_again():
+            self._refresh(max_age=0)
+            key = self._keys.get(sought)
         if key is None or (key.expires_at is not None and key.expires_at <= at):
             return None
         self._uses[key.key_id] = at
@@ -73,13 +79,24 @@ class Keyring:
         """Read the keys again at the next request."""
         self._read_at = float("-inf")
 
-    def _refresh(self) -> None:
-        usable = time.monotonic() - self._read_at < _USABLE_SECONDS
+    def _may_look_again(self) -> bool:
+        """A key that was made just now works at once, and nobody can make us read for each guess."""
+        now = time.monotonic()
+        if now - self._looked_again_at < _GUESS_SECONDS:
+            return False
+        self._looked_again_at = now
+        return True
+
+    def _refresh(self, *, max_age: float) -> None:
+        age = time.monotonic() - self._read_at
+        if age <= max_age:
+            return
+        usable = age < _USABLE_SECONDS
         # One thread reads; the others go on with what is known, if it is not too old.
         if not self._refreshing.acquire(blocking=not usable):
             return
         try:
-            if time.monotonic() - self._read_at <= _FRESH_SECONDS:
+            if time.monotonic() - self._read_at <= max_age:
                 return
             began = time.monotonic()
             with cursor() as cur:

@@ -125,6 +125,25 @@ def test_an_impossible_key_is_refused_in_one_line(arguments: list[str], complain
     assert (ApiKey.objects.count(), Client.objects.count()) == (0, 0)
 
 
+def test_a_new_key_works_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was refused for two seconds, which is when whoever made it tries it."""
+    client = ApiClient()
+    assert client.get(PAYMENTS).status_code == 200
+    monkeypatch.setattr(keyring, "_looked_again_at", float("-inf"))
+    text, _ = run("create_api_key", "Acme")
+    assert client.get(PAYMENTS, Authorization=f"Bearer {text}").status_code == 200
+
+
+def test_guessed_keys_cost_a_round_trip_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = ApiClient()
+    client.get(PAYMENTS)
+    monkeypatch.setattr(keyring, "_looked_again_at", float("-inf"))
+    with round_trips() as counted:
+        for number in range(20):
+            assert keyring.find(f"pk_{number}", at=timezone.now()) is None
+    assert counted.count <= 2  # one to prepare
+
+
 def test_a_rotated_key_works_beside_the_old_one_for_a_while() -> None:
     client = ApiClient()
     text, _ = run("rotate_api_key", client.key.prefix)
