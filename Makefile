@@ -25,7 +25,7 @@ check: install  ## what is checked without running: style, types, architecture, 
 	$(BIN)/ruff format --check
 	DEBUG=1 $(BIN)/mypy
 	$(BIN)/lint-imports
-	DEBUG=1 $(BIN)/python manage.py makemigrations --check --dry-run
+	DEBUG=1 $(BIN)/python -W ignore manage.py makemigrations --check --dry-run
 
 format: install  ## let the tools put right what they can
 	$(BIN)/ruff check --fix

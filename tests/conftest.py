@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from django.db.models.signals import post_migrate
 
 from config.stack import processes
 from config.stack.postgres import Postgres
@@ -31,6 +32,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         for server in (servers.valkey(), servers.postgres()):
             server.stop()
         shutil.rmtree(servers.postgres().folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """With permissions made once: after each flush Django would look again which of them are missing."""
+    post_migrate.receivers.clear()
+    post_migrate.sender_receivers_cache.clear()
 
 
 @pytest.fixture

@@ -56,6 +56,7 @@ def test_a_rebuild_of_an_empty_log_leaves_empty_tables() -> None:
     assert {each.position for each in Checkpoint.objects.all()} == {0}
 
 
+@pytest.mark.slow
 def test_readers_and_writers_go_on(filled: int) -> None:
     """Readers see the old rows or the new ones, never fewer; what is written meanwhile comes after."""
     done = threading.Event()

@@ -43,6 +43,7 @@ def test_the_same_seed_gives_the_same_believable_mix() -> None:
     assert all(attempt.amount.minor > 0 for attempt in first)
 
 
+@pytest.mark.slow
 def test_payments_come_at_the_asked_rate_and_end_in_every_way() -> None:
     said = run("simulate_payments", "--rate=200", "--for=2", "--seed=1")
     sent = int(said.split()[0])
@@ -54,6 +55,7 @@ def test_payments_come_at_the_asked_rate_and_end_in_every_way() -> None:
     assert PaymentSummary.objects.count() == sent - replayed
 
 
+@pytest.mark.slow
 def test_payments_go_through_the_api_too(
     live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,7 @@ def test_many_appends_publish_one_task_for_each_projection(queue: redis.Redis) -
     assert published(queue) == len(NAMES)
 
 
+@pytest.mark.slow
 def test_nothing_is_published_before_the_commit_or_after_a_rollback(queue: redis.Redis) -> None:
     client = ApiClient()
     with transaction.atomic():
