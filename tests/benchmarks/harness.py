@@ -77,7 +77,7 @@ def pgbench(script: str, *, clients: int, seconds: int) -> float:
                 postgres_program("pgbench"),
                 *("--no-vacuum", "--protocol=prepared", f"--file={file.name}"),
                 *(f"--client={clients}", f"--jobs={min(clients, 2)}", f"--time={seconds}"),
-                connection_string(),
+                os.environ["DATABASE_URL"],  # libpq reads it too
             ],
             check=True,
             capture_output=True,
@@ -91,19 +91,6 @@ def pgbench(script: str, *, clients: int, seconds: int) -> float:
 def postgres_program(name: str) -> str:
     """The path of a program that belongs to the server under test."""
     return str(Path(os.environ["POSTGRES_BIN"]) / name)
-
-
-def connection_string() -> str:
-    """How libpq's own programs reach the database under test."""
-    settings = connection.settings_dict
-    parts = {
-        "dbname": settings["NAME"],
-        "user": settings["USER"],
-        "host": settings["HOST"],
-        "port": settings["PORT"],
-        "password": settings["PASSWORD"],
-    }
-    return " ".join(f"{key}={value}" for key, value in parts.items() if value)
 
 
 def report(figures: Sequence[Figure]) -> None:
