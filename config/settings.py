@@ -113,10 +113,13 @@ DATABASES: dict[str, dict[str, Any]] = {
         "ATOMIC_REQUESTS": False,
     }
 }
-# Lets the log's statements be prepared. Django's own cursors bind on the client and never are.
-DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = env.int(
-    "PREPARE_THRESHOLD", default=5
-)
+DATABASES["default"]["OPTIONS"] = {
+    # Seconds. A server that is there answers at once; one that is not should not hold a thread.
+    "connect_timeout": 5,
+    # Lets the log's statements be prepared. Django's own cursors bind on the client and never are.
+    "prepare_threshold": env.int("PREPARE_THRESHOLD", default=5),
+    **DATABASES["default"].get("OPTIONS", {}),
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Valkey or Redis: wake-ups, the broker, rate limits
