@@ -47,7 +47,7 @@ def seed(password: str) -> bool:
         return False
     _submit(shop, reviewers)
     for customer, name in zip(
-        Customer.objects.filter(client=shop).order_by("reference")[: len(_NAMES)],
+        Customer.objects.filter(client=shop).order_by("-reference")[: len(_NAMES)],
         _NAMES,
         strict=False,
     ):
