@@ -4,6 +4,7 @@ import itertools
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from payments import reviewers
+from payments import review, reviewers
 from payments.customers.models import Customer
 from payments.domain.methods import Method
 from payments.events.models import Event
@@ -116,6 +117,28 @@ def test_demo_data_is_made_once_and_its_reviewers_may_review(settings: Settings)
         assert reviewers.may_review(user)
     assert "Filled already" in run("seed_demo")
     assert Event.objects.count() == events
+
+
+def test_demo_data_that_was_interrupted_is_completed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DEBUG = True
+    decided = iter(range(3))
+
+    def decide_and_die(*arguments: Any, **options: Any) -> Any:
+        next(decided)  # StopIteration stands for a kill
+        return review.decide(*arguments, **options)
+
+    monkeypatch.setattr(demo, "review", SimpleNamespace(decide=decide_and_die))
+    with pytest.raises(StopIteration):
+        run("seed_demo")
+    interrupted = Event.objects.count()
+    monkeypatch.setattr(demo, "review", review)
+    assert "Filled." in run("seed_demo")
+    assert Event.objects.count() > interrupted
+    assert "Filled already" in run("seed_demo")
+    project()
+    assert PaymentSummary.objects.filter(status="pending_review").count() == 5
 
 
 def test_demo_data_is_refused_where_it_may_be_in_earnest() -> None:
