@@ -3,12 +3,14 @@
 Each function builds one command or event; keyword arguments replace what a test is about.
 """
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from payments.domain.commands import ApprovePayment, ProcessPayment, RejectPayment
 from payments.domain.events import (
+    AnyPaymentEvent,
     ApprovalReason,
     FailureReason,
     NoteRef,
@@ -23,6 +25,7 @@ from payments.domain.events import (
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.risk import DEFAULT_POLICY, RiskAssessment, RiskFeatures, assess
+from payments.events import codec
 
 NOON: Final = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 LATER: Final = NOON + timedelta(hours=3)
@@ -127,6 +130,12 @@ def approved(**changes: Any) -> PaymentApproved:
 def rejected(**changes: Any) -> PaymentRejected:
     decision = {"reviewer": REVIEWER, "reason": RejectionReason.SUSPECTED_FRAUD}
     return PaymentRejected(**_under_review({**decision, **changes}))
+
+
+def encoded(event: AnyPaymentEvent) -> str:
+    """The event's data as the log stores it."""
+    (row,) = json.loads(codec.encode_rows([{"data": event}]))
+    return json.dumps(row["data"])
 
 
 def processed_after_approval(**changes: Any) -> PaymentProcessed:

@@ -5,8 +5,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from payments.events import codec
-from tests.examples import initiated
+from tests.examples import encoded, initiated
 
 Session = psycopg.Connection[tuple[Any, ...]]
 
@@ -17,7 +16,7 @@ SELECT 'payment', %(stream)s, coalesce(max(version), 0) + 1, 'payment.initiated'
        now() FROM events_event WHERE aggregate_id = %(stream)s
 RETURNING position
 """
-DATA: Final = codec.encode(initiated())
+DATA: Final = encoded(initiated())
 
 
 def insert(writer: Session, stream: UUID | None = None) -> int:

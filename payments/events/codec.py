@@ -24,10 +24,6 @@ _decoders: Final[dict[tuple[str, int], Callable[[str | bytes], AnyPaymentEvent]]
 }
 
 
-def encode(event: AnyPaymentEvent) -> str:
-    return _encoder.encode(event).decode()
-
-
 def encode_rows(rows: Iterable[Mapping[str, object]]) -> str:
     """Rows of the log as one JSON array, events and metadata included."""
     return _encoder.encode(list(rows)).decode()
