@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,10 +16,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from tests.api import RISKY, ApiClient, body_of, project
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
-
 PASSWORD: Final = "correct horse battery staple"
-CHROMIUM: Final = "/usr/bin/chromium"
+CHROMIUM: Final = shutil.which("chromium") or shutil.which("google-chrome")
 # Chromium's own housekeeping would look for hosts that are not there.
 FLAGS: Final = (
     "--no-sandbox",
@@ -38,6 +37,13 @@ PAGES: Final = {
     "clients": "/admin/clients/client/",
     "projections": "/admin/readmodels/checkpoint/",
 }
+
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the PATH"),
+]
 
 
 @pytest.fixture(scope="module")
