@@ -18,7 +18,9 @@ SELECT checkpoint.version, checkpoint.position, checkpoint.error,
                                ORDER BY position LIMIT %(counted_to)s) AS missing),
        coalesce((SELECT extract(epoch FROM clock_timestamp() - recorded_at)::float8
                    FROM events_event WHERE position > covered.position ORDER BY position LIMIT 1),
-                   0)
+                   0),
+       (SELECT count(*) FROM (SELECT FROM readmodels_parkedevent
+                               WHERE projection = %(name)s LIMIT %(counted_to)s) AS parked)
   FROM (SELECT %(name)s::text AS name) AS asked
   LEFT JOIN readmodels_checkpoint AS checkpoint USING (name)
  CROSS JOIN LATERAL (SELECT coalesce(checkpoint.position, 0) AS position) AS covered
@@ -38,6 +40,7 @@ class Lag(Struct, frozen=True, kw_only=True):
     events: int  # counted up to COUNTED_TO
     seconds: float  # how long the oldest missing event has been waiting
     error: str  # why it stands still; empty if it does not
+    parked: int = 0  # events set aside, counted up to COUNTED_TO
 
     @property
     def needs_rebuild(self) -> bool:
@@ -61,7 +64,7 @@ def measure() -> list[Lag]:
             parameters = {"name": projection.name, "counted_to": COUNTED_TO}
             row = cur.execute(_LAG, parameters, prepare=True).fetchone()
             assert row is not None, "a left join of one row returns one"  # noqa: S101
-            version, position, error, events, seconds = row
+            version, position, error, events, seconds, parked = row
             lags.append(
                 Lag(
                     name=projection.name,
@@ -71,6 +74,7 @@ def measure() -> list[Lag]:
                     events=events,
                     seconds=max(seconds, 0.0),
                     error=error or "",
+                    parked=parked,
                 )
             )
     return lags

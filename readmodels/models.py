@@ -10,10 +10,17 @@ from enum import StrEnum
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from payments.domain.events import ApprovalReason, FailureReason, RejectionReason
+from payments.domain.events import (
+    EVENT_CLASSES,
+    ApprovalReason,
+    FailureReason,
+    RejectionReason,
+)
 from payments.domain.methods import Method
 from payments.domain.payment import Status
 from payments.domain.risk import Band
+
+EVENT_TYPES = tuple(event_class.event_type for event_class in EVENT_CLASSES)
 
 
 def _choices(*enums: type[StrEnum]) -> list[tuple[str, str]]:
@@ -115,6 +122,59 @@ class DailyStatistics(models.Model):
         return f"{self.day} {self.currency}"
 
 
+class CustomerActivity(models.Model):
+    """What one customer began to pay in one currency within five minutes: what velocity rules add up."""
+
+    pk = models.CompositePrimaryKey("customer_id", "bucket", "currency")
+    customer_id = models.UUIDField()
+    bucket = models.DateTimeField(help_text="Its beginning.")
+    currency = models.CharField(max_length=3)
+    initiated_count = models.BigIntegerField(default=0)
+    initiated_volume = models.BigIntegerField(
+        default=0, help_text="In minor units of the currency."
+    )
+
+    class Meta:
+        default_permissions = ()
+        verbose_name_plural = "customer activity"
+
+    def __str__(self) -> str:
+        return f"{self.customer_id} {self.bucket:%Y-%m-%d %H:%M} {self.currency}"
+
+
+class EventIndex(models.Model):
+    """What staff search events by. The log itself has no index for it: each would cost every writer."""
+
+    position = models.BigIntegerField(primary_key=True)
+    aggregate_id = models.UUIDField(verbose_name="payment")
+    version = models.IntegerField()
+    event_type = models.CharField(max_length=100, choices=[(name, name) for name in EVENT_TYPES])
+    actor = models.CharField(max_length=100)
+    command = models.CharField(max_length=50)
+    correlation_id = models.CharField(max_length=100, null=True)  # noqa: DJ001 - none is not empty
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ("view",)
+        verbose_name = "event"
+        ordering = ("-position",)
+        indexes = (
+            models.Index(fields=("event_type", "-position"), name="event_by_type"),
+            models.Index(fields=("actor", "-position"), name="event_by_actor"),
+            models.Index(fields=("aggregate_id", "-position"), name="event_by_aggregate"),
+            models.Index(
+                fields=("correlation_id", "-position"),
+                name="event_by_correlation",
+                condition=models.Q(correlation_id__isnull=False),
+            ),
+            models.Index(fields=("recorded_at",), name="event_by_time"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.position} {self.event_type} v{self.version}"
+
+
 class Checkpoint(models.Model):
     """How far a projection has read the log.
 
@@ -133,3 +193,52 @@ class Checkpoint(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ParkedEvent(models.Model):
+    """An event that a projection could not take, or that comes after such a one of its aggregate."""
+
+    projection = models.CharField(max_length=50)
+    aggregate_id = models.UUIDField(verbose_name="payment")
+    position = models.BigIntegerField()
+    version = models.IntegerField()
+    event_type = models.CharField(max_length=100)
+    error = models.TextField(help_text="Empty: it waits for an earlier event of its payment.")
+    traceback = models.TextField()
+    attempts = models.IntegerField()
+    parked_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ("view",)
+        permissions = (("repair_projections", "Can retry and discard parked events"),)
+        ordering = ("-position", "projection")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("projection", "aggregate_id", "position"), name="parked_event_once"
+            ),
+        )
+        indexes = (models.Index(fields=("-position", "projection"), name="parked_by_position"),)
+
+    def __str__(self) -> str:
+        return f"{self.projection} {self.position}"
+
+
+class DiscardedEvent(models.Model):
+    """A decision of a person that one projection never applies one event. It outlives every rebuild."""
+
+    projection = models.CharField(max_length=50)
+    position = models.BigIntegerField()
+    aggregate_id = models.UUIDField()
+    reason = models.TextField()
+    discarded_by = models.CharField(max_length=100, help_text="The actor.")
+    discarded_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ("view",)
+        ordering = ("-position", "projection")
+        constraints = (
+            models.UniqueConstraint(fields=("projection", "position"), name="discarded_event_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.projection} {self.position}"

@@ -15,7 +15,7 @@ from payments.events import horizon, scan
 from payments.events.database import cursor
 from payments.events.horizon import Record
 from readmodels import tables
-from readmodels.projections.forms import Counters, Projection, Rows
+from readmodels.projections.forms import Counters, Entries, Projection, Rows
 
 # How many events pass between two calls of `progress`.
 STEP: Final = 5_000
@@ -47,8 +47,12 @@ def rebuild(
         for projection in sorted(projections, key=lambda projection: projection.name):
             _execute(_LOCK, (projection.name, projection.version))
             tables.delete_all(projection)
-        sinks = [_sink(projection) for projection in projections]
-        for record in scan.by_aggregate(horizon.safe_position()):
+        upto = horizon.safe_position()
+        for projection in projections:
+            if isinstance(projection, Entries):
+                tables.insert_entries(projection, after=0, upto=upto, limit=upto)
+        sinks = [_sink(each) for each in projections if not isinstance(each, Entries)]
+        for record in scan.by_aggregate(upto):
             for sink in sinks:
                 sink.take(record)
             events += 1
@@ -104,7 +108,7 @@ class _CounterSink:
         tables.add_counters(self._projection, self._sums)
 
 
-def _sink(projection: Projection) -> _RowSink | _CounterSink:
+def _sink(projection: Rows | Counters) -> _RowSink | _CounterSink:
     return _RowSink(projection) if isinstance(projection, Rows) else _CounterSink(projection)
 
 

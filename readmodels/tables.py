@@ -15,7 +15,7 @@ from msgspec.structs import astuple
 from psycopg import sql
 
 from payments.events.database import cursor
-from readmodels.projections.forms import Counters, Projection, Rows
+from readmodels.projections.forms import Counters, Entries, Projection, Rows
 
 _encoder: Final = msgspec.json.Encoder()
 
@@ -27,12 +27,26 @@ SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s::json)
 ON CONFLICT ({key}) DO UPDATE SET {changes}
 """
 
+# All that the log stores of the next events, without any of it passing through this process.
+_SELECT_ENTRIES: Final[LiteralString] = """
+WITH batch AS MATERIALIZED (
+       SELECT * FROM events_event
+        WHERE position > %(after)s AND position <= %(upto)s ORDER BY position LIMIT %(limit)s),
+     stored AS (
+       INSERT INTO {table} ({columns}) SELECT {select} FROM batch AS event ORDER BY event.position)
+SELECT count(*), max(position) FROM batch
+"""
+
 
 def columns(projection: Projection) -> tuple[str, ...]:
-    """The table's columns that the projection fills, the primary key first."""
-    if isinstance(projection, Rows):
-        return projection.row.__struct_fields__
-    return (*_key_columns(projection), *_counter_columns(projection))
+    """The table's columns that the projection fills. A row's begin with the aggregate's id."""
+    match projection:
+        case Rows():
+            return projection.row.__struct_fields__
+        case Counters():
+            return (*_key_columns(projection), *_counter_columns(projection))
+        case Entries():
+            return tuple(column for column, _ in projection.select)
 
 
 def load_rows(projection: Rows, keys: Iterable[UUID]) -> dict[UUID, Struct]:
@@ -84,7 +98,20 @@ def counter_row(projection: Counters, key: Any, amounts: Mapping[str, int]) -> d
     return {**key._asdict(), **dict.fromkeys(_counter_columns(projection), 0), **amounts}
 
 
+def insert_entries(
+    projection: Entries, *, after: int, upto: int, limit: int
+) -> tuple[int, int | None]:
+    """Insert the entries of at most `limit` events; return how many, and the last one's position."""
+    parameters = {"after": after, "upto": upto, "limit": limit}
+    with cursor() as cur:
+        row = cur.execute(_select_entries(projection), parameters, prepare=True).fetchone()
+    assert row is not None, "an aggregate without GROUP BY always returns a row"  # noqa: S101
+    return row[0], row[1]
+
+
 def _save(projection: Projection, rows: list[Any]) -> None:
+    if not rows:
+        return
     with cursor() as cur:
         cur.execute(_upsert(projection), (_encoder.encode(rows).decode(),), prepare=True)
 
@@ -97,6 +124,12 @@ def _copy(projection: Rows) -> sql.Composed:
 @cache
 def _select(projection: Rows) -> sql.Composed:
     return _compose(_SELECT, projection)
+
+
+@cache
+def _select_entries(projection: Entries) -> sql.Composed:
+    select = sql.SQL(", ").join(sql.SQL(expression) for _, expression in projection.select)
+    return _compose(_SELECT_ENTRIES, projection, select=select)
 
 
 @cache
@@ -116,8 +149,9 @@ def _compose(
 ) -> sql.Composed:
     names = [sql.Identifier(name) for name in columns(projection)]
     table = sql.Identifier(projection.model._meta.db_table)
+    key = [sql.Identifier(field.attname) for field in projection.model._meta.pk_fields]
     return sql.SQL(statement).format(
-        table=table, columns=sql.SQL(", ").join(names), key=names[0], **parts
+        table=table, columns=sql.SQL(", ").join(names), key=sql.SQL(", ").join(key), **parts
     )
 
 
@@ -129,5 +163,5 @@ def _key_columns(projection: Counters) -> tuple[str, ...]:
 @cache
 def _counter_columns(projection: Counters) -> tuple[str, ...]:
     keys = _key_columns(projection)
-    names = (field.attname for field in projection.model._meta.concrete_fields)
+    names = (field.attname for field in projection.model._meta.local_concrete_fields)
     return tuple(name for name in names if name not in keys)

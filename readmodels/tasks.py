@@ -10,7 +10,7 @@ from typing import Final
 from celery import shared_task
 
 from payments.events.horizon import HorizonHeld
-from readmodels import runner, waking
+from readmodels import checkpoints, runner, waking
 from readmodels.projections import PROJECTIONS
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def project_all() -> None:
             runner.catch_up(projection)
         except HorizonHeld as held:
             logger.warning("%s waits: %s", projection.name, held)
-        except runner.RebuildNeeded as error:
+        except checkpoints.RebuildNeeded as error:
             logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
         except Exception:
             # One projection that stands still must not stop the others; its checkpoint tells why.

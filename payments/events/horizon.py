@@ -91,6 +91,13 @@ SELECT position, aggregate_id, version, event_type, schema_version, data::text
   %(limit)s
 """
 
+_READ_STREAM: Final = """
+SELECT position, aggregate_id, version, event_type, schema_version, data::text
+  FROM events_event
+ WHERE aggregate_id = %(aggregate_id)s AND position > %(after)s AND position <= %(upto)s
+ ORDER BY version
+"""
+
 _FIRST_WAIT: Final = 0.0005
 _LONGEST_WAIT: Final = 0.02
 
@@ -133,6 +140,13 @@ def read(*, after: int, upto: int, limit: int) -> list[Record]:
     with cursor() as cur:
         rows = cur.execute(_READ, {"after": after, "upto": upto, "limit": limit}, prepare=True)
         return [record(*row) for row in rows]
+
+
+def read_stream(aggregate_id: UUID, *, after: int, upto: int) -> list[Record]:
+    """Return the aggregate's events with after < position <= upto. Raises UnreadableEvent."""
+    parameters = {"aggregate_id": aggregate_id, "after": after, "upto": upto}
+    with cursor() as cur:
+        return [record(*row) for row in cur.execute(_READ_STREAM, parameters, prepare=True)]
 
 
 def record(

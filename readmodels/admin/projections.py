@@ -20,6 +20,7 @@ class ProjectionAdmin(BrowsingAdmin):
         "state",
         "events_behind",
         "seconds_behind",
+        "parked",
         "position",
         "version",
         "advice",
@@ -42,13 +43,19 @@ class ProjectionAdmin(BrowsingAdmin):
     def seconds_behind(self, row: Any) -> str:
         return f"{row.lag.seconds:.1f}" if row.lag else ""
 
+    @display(description="Parked")
+    def parked(self, row: Any) -> str:
+        return f"{row.lag.parked:,}" if row.lag else ""
+
     @display(description="What to do")
     def advice(self, row: Any) -> str:
         if row.lag is None:
             return "No code projects this any more."
         if row.lag.needs_rebuild:
             return f"manage.py rebuild_projections {row.name}"
-        return str(row.lag.error) or "Nothing"
+        if row.lag.error:
+            return str(row.lag.error)
+        return "See to the parked events" if row.lag.parked else "Nothing"
 
     def prepare(self, rows: Sequence[Any]) -> None:
         lags = {each.name: each for each in lag.measure()}

@@ -1,16 +1,26 @@
 """The projections: each a name, a version and one pure function; the runner does everything else.
 
-`ROWS` projections fold the events of one aggregate into one row; `COUNTERS` projections turn each
-event into amounts to add. Both functions serve catching up and rebuilding alike.
+Rows fold the events of one aggregate into one row, counters turn each event into amounts to add,
+entries select what the log stores. The same function serves catching up, rebuilding and checking.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
-from readmodels.projections import daily_statistics, payment_summary
+from readmodels.projections import (
+    customer_activity,
+    daily_statistics,
+    event_index,
+    payment_summary,
+)
 from readmodels.projections.forms import Projection
 
 PROJECTIONS: Final[Mapping[str, Projection]] = {
     projection.name: projection
-    for projection in (payment_summary.PROJECTION, daily_statistics.PROJECTION)
+    for projection in (
+        payment_summary.PROJECTION,
+        daily_statistics.PROJECTION,
+        customer_activity.PROJECTION,
+        event_index.PROJECTION,
+    )
 }

@@ -1,7 +1,7 @@
-"""The two forms a projection can have."""
+"""The three forms a projection can have."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, LiteralString
 
 from django.db.models import Model
 from msgspec import Struct
@@ -26,8 +26,8 @@ class Rows(Struct, frozen=True, kw_only=True):
 class Counters(Struct, frozen=True, kw_only=True):
     """Sums: `delta(record)` returns what to add to which columns of which rows.
 
-    `key` is a named tuple whose fields are the columns that identify a row, the primary key first;
-    all other columns are counters.
+    `key` is a named tuple whose fields are the columns that identify a row, the primary key among
+    them; all other columns are counters.
     """
 
     name: str
@@ -37,4 +37,17 @@ class Counters(Struct, frozen=True, kw_only=True):
     delta: Callable[[Record], Mapping[Any, Mapping[str, int]]]
 
 
-Projection = Rows | Counters
+class Entries(Struct, frozen=True, kw_only=True):
+    """One row per event that is a plain selection of what the log stores.
+
+    `select` pairs each column with an SQL expression over the log's row `event`. The database does
+    it alone, since there is nothing to decide.
+    """
+
+    name: str
+    version: int
+    model: type[Model]
+    select: tuple[tuple[str, LiteralString], ...]
+
+
+Projection = Rows | Counters | Entries

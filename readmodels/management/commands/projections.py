@@ -24,7 +24,8 @@ class Command(BaseCommand):
             "Examples:\n"
             "  manage.py projections\n"
             "  manage.py projections --json | jq '.[].seconds'\n\n"
-            "Exit codes: 0 all projections run, 1 one stands still or asks for a rebuild."
+            "Exit codes: 0 all projections run, 1 one stands still, asks for a rebuild or has\n"
+            "parked events."
         )
         parser.add_argument("--json", action="store_true", help="for programs")
 
@@ -37,14 +38,14 @@ class Command(BaseCommand):
             if not console.is_terminal:
                 console.width = _WIDE  # whatever reads it wants whole lines
             console.print(_table(lags))
-        if any(each.error or each.needs_rebuild for each in lags):
+        if any(each.error or each.needs_rebuild or each.parked for each in lags):
             raise SystemExit(1)
 
 
 def _table(lags: list[lag.Lag]) -> Table:
     table = Table(box=SIMPLE_HEAD)
     table.add_column("projection", no_wrap=True)
-    for column in ("version", "position", "events behind", "seconds"):
+    for column in ("version", "position", "events behind", "seconds", "parked"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("status", overflow="fold")
     for each in lags:
@@ -54,6 +55,7 @@ def _table(lags: list[lag.Lag]) -> Table:
             f"{each.position:,}",
             f"{each.events:,}" + ("+" if each.events == lag.COUNTED_TO else ""),
             f"{each.seconds:.1f}",
+            f"{each.parked:,}",
             _status(each),
         )
     return table
@@ -64,4 +66,6 @@ def _status(each: lag.Lag) -> str:
         return f"rebuild: manage.py rebuild_projections {each.name}"
     if each.error:
         return f"stands still: {each.error}"
+    if each.parked:
+        return "events are parked: manage.py parked"
     return "behind" if each.events else "current"

@@ -1,0 +1,97 @@
+"""The checkpoint rows: how far each projection has read, and the lock that makes each event count once."""
+
+from typing import Final, LiteralString
+
+from django.db import transaction
+from msgspec import Struct
+
+from payments.events.database import cursor
+from readmodels.projections.forms import Projection
+
+
+class Position(Struct, frozen=True):
+    """A locked checkpoint: the last event read, and by which version of the projection's code."""
+
+    position: int
+    version: int
+    error: str
+
+
+class RebuildNeeded(Exception):
+    """The code is newer than the table: rows filled by both would mix two meanings."""
+
+    def __init__(self, projection: Projection, version: int) -> None:
+        super().__init__(
+            f"{projection.name} was filled by version {version} of its code, which is now version"
+            f" {projection.version}. Run: manage.py rebuild_projections {projection.name}"
+        )
+
+
+_ENSURE: Final = """
+INSERT INTO readmodels_checkpoint (name, version, position, updated_at, error)
+VALUES (%s, %s, 0, clock_timestamp(), '') ON CONFLICT DO NOTHING
+"""
+_LOCK: Final = (
+    "SELECT position, version, error FROM readmodels_checkpoint WHERE name = %s FOR UPDATE"
+)
+_TRY_LOCK: Final = """
+SELECT position, version, error FROM readmodels_checkpoint WHERE name = %s FOR UPDATE SKIP LOCKED
+"""
+_MOVE: Final = """
+UPDATE readmodels_checkpoint SET position = %s, error = '', updated_at = clock_timestamp()
+ WHERE name = %s
+"""
+_STOP: Final = """
+UPDATE readmodels_checkpoint SET error = %s, updated_at = clock_timestamp()
+ WHERE name = %s AND error <> %s
+"""
+
+
+def try_lock(projection: Projection) -> Position | None:
+    """Lock the checkpoint until the transaction ends; None if another transaction has it."""
+    with cursor() as cur:
+        row = cur.execute(_TRY_LOCK, (projection.name,), prepare=True).fetchone()
+        if row is None:
+            # Locked by another worker, or not there yet; then this is the first batch ever.
+            cur.execute(_ENSURE, (projection.name, projection.version), prepare=True)
+            if cur.rowcount:
+                return Position(0, projection.version, "")
+    return None if row is None else Position(*row)
+
+
+def lock(projection: Projection) -> Position:
+    """Lock the checkpoint until the transaction ends, waiting for a batch that is under way.
+
+    Raises RebuildNeeded if the table was filled by other code.
+    """
+    _execute(_ENSURE, (projection.name, projection.version))
+    with cursor() as cur:
+        row = cur.execute(_LOCK, (projection.name,), prepare=True).fetchone()
+    assert row is not None, "it was ensured"  # noqa: S101
+    locked = Position(*row)
+    check_version(projection, locked)
+    return locked
+
+
+def check_version(projection: Projection, locked: Position) -> None:
+    """Raises RebuildNeeded."""
+    if locked.version != projection.version:
+        raise RebuildNeeded(projection, locked.version)
+
+
+def move(projection: Projection, position: int) -> None:
+    """Everything up to `position`, the last event read, is in the tables of this transaction."""
+    _execute(_MOVE, (position, projection.name))
+
+
+def stop(projection: Projection, error: Exception) -> None:
+    """Write down why the projection stands still, where status pages show it."""
+    reason = f"{type(error).__name__}: {error}"
+    with transaction.atomic():
+        _execute(_ENSURE, (projection.name, projection.version))
+        _execute(_STOP, (reason, projection.name, reason))
+
+
+def _execute(statement: LiteralString, parameters: tuple[object, ...]) -> None:
+    with cursor() as cur:
+        cur.execute(statement, parameters, prepare=True)

@@ -1,0 +1,144 @@
+"""Shows the events that projections could not take; retries or discards them."""
+
+import getpass
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from typing import Any, Final, TextIO, cast
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from payments import actors
+from payments.domain.text import TextError, checked_text
+from payments.events.horizon import UnreadableEvent
+from payments.progress import progress_bar
+from readmodels import parking
+from readmodels.checkpoints import RebuildNeeded
+from readmodels.models import ParkedEvent
+from readmodels.projections import PROJECTIONS
+from readmodels.projections.forms import Counters, Rows
+
+_SHOWN: Final = 50
+_WIDE: Final = 200
+_LONGEST_REASON: Final = 500
+
+
+class Command(BaseCommand):
+    help = "Show the events that projections could not take, retry them, or discard one for good."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.formatter_class = RawDescriptionHelpFormatter
+        parser.epilog = (
+            "Examples:\n"
+            "  manage.py parked                                    the newest ones, and why\n"
+            "  manage.py parked show payment_summary 4711          with the traceback\n"
+            "  manage.py parked retry                              all, after the code was repaired\n"
+            "  manage.py parked retry payment_summary 0f7c...      those of one payment\n"
+            "  manage.py parked discard payment_summary 4711 --reason 'Double entry, see audit 12'\n\n"
+            "A discarded event is never applied again by this projection, not by a rebuild either.\n"
+            "Exit codes: 0 nothing is parked (any more), 1 something is."
+        )
+        actions = parser.add_subparsers(dest="action", metavar="ACTION")
+        actions.add_parser("list", help="the newest ones (default)")
+        show = actions.add_parser("show", help="one with its traceback")
+        retry = actions.add_parser("retry", help="apply them again")
+        retry.add_argument("projection", nargs="?", choices=_NAMES)
+        retry.add_argument("aggregate", nargs="?", type=UUID, metavar="PAYMENT")
+        discard = actions.add_parser("discard", help="never apply it, and retry what waits for it")
+        for parser_of_one in (show, discard):
+            parser_of_one.add_argument("projection", choices=_NAMES)
+            parser_of_one.add_argument("position", type=int)
+        discard.add_argument("--reason", required=True, help="kept for ever, without personal data")
+
+    def handle(self, *_: Any, action: str | None, **options: Any) -> None:
+        try:
+            match action:
+                case "show":
+                    self._show(options["projection"], options["position"])
+                case "retry":
+                    self._retry(options["projection"], options["aggregate"])
+                case "discard":
+                    self._discard(**options)
+                case _:
+                    self._list()
+        except (parking.NotParked, RebuildNeeded, UnreadableEvent) as error:
+            raise CommandError(str(error)) from error
+        if ParkedEvent.objects.exists():
+            raise SystemExit(1)
+
+    def _list(self) -> None:
+        rows = list(ParkedEvent.objects.defer("traceback")[: _SHOWN + 1])
+        if not rows:
+            self.stdout.write("Nothing is parked.")
+            return
+        table = Table(box=SIMPLE_HEAD)
+        for column in ("projection", "position", "payment", "event", "attempts"):
+            table.add_column(column, no_wrap=True)
+        table.add_column("why", overflow="fold")
+        for row in rows[:_SHOWN]:
+            table.add_row(
+                row.projection,
+                str(row.position),
+                str(row.aggregate_id),
+                f"{row.event_type} v{row.version}",
+                str(row.attempts),
+                row.error or "waits for an earlier event of its payment",
+            )
+        console = Console(file=cast("TextIO", self.stdout))
+        if not console.is_terminal:
+            console.width = _WIDE  # whatever reads it wants whole lines
+        console.print(table)
+        if len(rows) > _SHOWN:
+            self.stdout.write(f"These are the newest {_SHOWN}; the back office lists all.")
+
+    def _show(self, projection: str, position: int) -> None:
+        row = ParkedEvent.objects.filter(projection=projection, position=position).first()
+        if row is None:
+            raise CommandError(f"{projection} has not parked the event at {position}.")
+        self.stdout.write(f"{row.event_type} v{row.version} of payment {row.aggregate_id}")
+        self.stdout.write(
+            f"{row.attempts} attempts, parked at {row.parked_at:%Y-%m-%d %H:%M:%S} UTC"
+        )
+        self.stdout.write(row.traceback or "It waits for an earlier event of its payment.")
+
+    def _retry(self, name: str | None, aggregate_id: UUID | None) -> None:
+        if name is not None and aggregate_id is not None:
+            self._tell(parking.retry(_PARKING[name], aggregate_id))
+            return
+        todo = [
+            (projection, found)
+            for projection in ([_PARKING[name]] if name else _PARKING.values())
+            for found in parking.aggregates(projection)
+        ]
+        left = 0
+        with progress_bar("Retrying", total=len(todo)) as progress:
+            for done, (projection, found) in enumerate(todo, start=1):
+                left += parking.retry(projection, found)
+                progress(done)
+        self._tell(left)
+
+    def _discard(self, *, projection: str, position: int, reason: str, **_: Any) -> None:
+        try:
+            checked_text(reason, max_length=_LONGEST_REASON)
+        except TextError as error:
+            raise CommandError(f"--reason: {error}") from error
+        by = actors.system(f"manage.py:{getpass.getuser()}")
+        left = parking.discard(
+            _PARKING[projection], position, reason=reason, by=by, at=timezone.now()
+        )
+        self.stdout.write(f"{projection} will never apply the event at {position}.")
+        self._tell(left)
+
+    def _tell(self, left: int) -> None:
+        self.stdout.write(f"{left:,} events stay parked." if left else "All of them are applied.")
+
+
+_PARKING: Final = {
+    name: projection
+    for name, projection in PROJECTIONS.items()
+    if isinstance(projection, Rows | Counters)
+}
+_NAMES: Final = tuple(_PARKING)

@@ -1,0 +1,174 @@
+"""Parked events: what a projection could not take waits, with all later events of its aggregate.
+
+The checkpoint moves on, so one bad event does not stop the others. A parked event is retried under
+the checkpoint's lock, from the first one of its aggregate on; or it is discarded, which is for ever,
+and which catching up, rebuilds and checks honour.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from django.db import transaction
+from msgspec import Struct
+
+from payments.events import horizon
+from payments.events.database import cursor
+from payments.events.horizon import Record
+from readmodels import applying, checkpoints
+from readmodels.applying import Spoiled
+from readmodels.projections.forms import Counters, Rows
+
+_SET_ASIDE: Final = """
+SELECT aggregate_id, NULL::bigint FROM readmodels_parkedevent
+ WHERE projection = %(projection)s AND aggregate_id = ANY(%(aggregates)s)
+ UNION
+SELECT NULL, position FROM readmodels_discardedevent
+ WHERE projection = %(projection)s AND position = ANY(%(positions)s)
+"""
+_PARK: Final = """
+INSERT INTO readmodels_parkedevent
+       (projection, aggregate_id, position, version, event_type, error, traceback, attempts, parked_at)
+SELECT %(projection)s, aggregate_id, position, version, event_type, error, traceback, attempts,
+       clock_timestamp()
+  FROM json_to_recordset(%(events)s::json) AS (
+         aggregate_id uuid, position bigint, version int, event_type text, error text,
+         traceback text, attempts int)
+"""
+_TAKE_OUT: Final = """
+DELETE FROM readmodels_parkedevent
+ WHERE projection = %(projection)s AND aggregate_id = %(aggregate)s
+RETURNING position, attempts
+"""
+_AGGREGATE_OF: Final = """
+SELECT aggregate_id FROM readmodels_parkedevent
+ WHERE projection = %(projection)s AND position = %(position)s
+"""
+_AGGREGATES: Final = """
+SELECT aggregate_id FROM readmodels_parkedevent
+ WHERE projection = %(projection)s GROUP BY aggregate_id ORDER BY min(position)
+"""
+_DISCARD: Final = """
+INSERT INTO readmodels_discardedevent
+       (projection, aggregate_id, position, reason, discarded_by, discarded_at)
+VALUES (%(projection)s, %(aggregate)s, %(position)s, %(reason)s, %(by)s, %(at)s)
+"""
+
+_encoder: Final = msgspec.json.Encoder()
+
+
+class NotParked(Exception):
+    """There is nothing to retry or to discard: never parked, or seen to already."""
+
+
+class _ParkedRow(Struct, frozen=True):
+    aggregate_id: UUID
+    position: int
+    version: int
+    event_type: str
+    error: str
+    traceback: str
+    attempts: int
+
+
+def apply_or_park(
+    projection: Rows | Counters, records: Sequence[Record], *, attempts: int = 1
+) -> int:
+    """Apply the records, park those that cannot be applied or come after one; return how many those are.
+
+    `attempts` counts this one. Must run inside the transaction that holds the checkpoint.
+    """
+    parked, discarded = _set_aside(projection, records)
+    waiting: list[Record] = []
+    taken: list[Record] = []
+    for record in records:
+        if record.position not in discarded:
+            (waiting if record.aggregate_id in parked else taken).append(record)
+    rows = [_row(record) for record in waiting]
+    for spoiled in applying.apply(projection, taken):
+        rows += _rows(spoiled, attempts)
+    if rows:
+        events = _encoder.encode(rows).decode()
+        with cursor() as cur:
+            cur.execute(_PARK, {"projection": projection.name, "events": events}, prepare=True)
+    return len(rows)
+
+
+def aggregates(projection: Rows | Counters) -> list[UUID]:
+    """The aggregates with parked events, in the order of the log."""
+    with cursor() as cur:
+        return [row[0] for row in cur.execute(_AGGREGATES, {"projection": projection.name})]
+
+
+def retry(projection: Rows | Counters, aggregate_id: UUID) -> int:
+    """Apply the aggregate's parked events; return how many are parked again.
+
+    Waits for a batch that is under way. Raises NotParked, RebuildNeeded, UnreadableEvent.
+    """
+    with transaction.atomic():
+        locked = checkpoints.lock(projection)
+        with cursor() as cur:
+            attempts: dict[int, int] = dict(
+                cur.execute(
+                    _TAKE_OUT, {"projection": projection.name, "aggregate": aggregate_id}
+                ).fetchall()
+            )
+        if not attempts:
+            raise NotParked(f"{projection.name} has no parked events of {aggregate_id}.")
+        first = min(attempts)
+        records = horizon.read_stream(aggregate_id, after=first - 1, upto=locked.position)
+        return apply_or_park(projection, records, attempts=attempts[first] + 1)
+
+
+def discard(
+    projection: Rows | Counters, position: int, *, reason: str, by: str, at: datetime
+) -> int:
+    """Never apply the parked event, and retry the later ones; return how many stay parked.
+
+    `by` is an actor id. Raises as `retry` does.
+    """
+    parameters: dict[str, object] = {"projection": projection.name, "position": position}
+    with transaction.atomic():
+        checkpoints.lock(projection)
+        with cursor() as cur:
+            parked = cur.execute(_AGGREGATE_OF, parameters).fetchone()
+            if parked is None:
+                raise NotParked(f"{projection.name} has not parked the event at {position}.")
+            aggregate_id: UUID = parked[0]
+            decision = {"aggregate": aggregate_id, "reason": reason, "by": by, "at": at}
+            cur.execute(_DISCARD, parameters | decision)
+        return retry(projection, aggregate_id)
+
+
+def _set_aside(
+    projection: Rows | Counters, records: Sequence[Record]
+) -> tuple[set[UUID], set[int]]:
+    """Which of the records' aggregates have parked events, and which positions are discarded."""
+    parameters = {
+        "projection": projection.name,
+        "aggregates": list({record.aggregate_id for record in records}),
+        "positions": [record.position for record in records],
+    }
+    with cursor() as cur:
+        rows = cur.execute(_SET_ASIDE, parameters, prepare=True).fetchall()
+    return (
+        {aggregate_id for aggregate_id, _ in rows if aggregate_id is not None},
+        {position for _, position in rows if position is not None},
+    )
+
+
+def _rows(spoiled: Spoiled, attempts: int) -> list[_ParkedRow]:
+    first, *later = spoiled.records
+    failed = msgspec.structs.replace(
+        _row(first), error=spoiled.error, traceback=spoiled.traceback, attempts=attempts
+    )
+    return [failed, *map(_row, later)]
+
+
+def _row(record: Record) -> _ParkedRow:
+    """An event that only waits for an earlier one."""
+    return _ParkedRow(
+        record.aggregate_id, record.position, record.version, record.event.event_type, "", "", 0
+    )

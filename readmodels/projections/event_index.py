@@ -1,0 +1,23 @@
+"""EventIndex: one row per event, with what staff search events by."""
+
+from typing import Final
+
+from readmodels.models import EventIndex
+from readmodels.projections.forms import Entries
+
+PROJECTION: Final = Entries(
+    name="event_index",
+    version=1,
+    model=EventIndex,
+    select=(
+        ("position", "event.position"),
+        ("aggregate_id", "event.aggregate_id"),
+        ("version", "event.version"),
+        ("event_type", "event.event_type"),
+        ("actor", "coalesce(event.metadata ->> 'actor', '')"),
+        ("command", "coalesce(event.metadata ->> 'command', '')"),
+        ("correlation_id", "event.metadata ->> 'correlation_id'"),
+        ("occurred_at", "event.occurred_at"),
+        ("recorded_at", "event.recorded_at"),
+    ),
+)

@@ -1,0 +1,255 @@
+"""Events that a projection cannot take wait with all later ones of their payment; the others go on."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from io import StringIO
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import InterfaceError, OperationalError, ProgrammingError, connection
+from msgspec.structs import replace
+
+from payments.domain.events import PaymentApproved
+from payments.events import store
+from payments.events.horizon import Record
+from payments.events.metadata import Metadata
+from payments.events.models import Event
+from readmodels import lag, parking, runner
+from readmodels.models import DailyStatistics, DiscardedEvent, ParkedEvent, PaymentSummary
+from readmodels.projections import PROJECTIONS, daily_statistics, payment_summary
+from readmodels.projections.forms import Counters, Rows
+from tests.concurrency import session
+from tests.examples import approved, flagged, initiated, processed, processed_after_approval
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SUMMARY = payment_summary.PROJECTION
+STATISTICS = daily_statistics.PROJECTION
+BY_TEST = Metadata(actor="system:test", command="process_payment")
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+POISONED, SOUND = UUID(int=1), UUID(int=2)
+
+Spoiler = Callable[[Record, Any], Any]  # what becomes of the function's result
+
+
+def raises(record: Record, result: Any) -> Any:
+    raise ZeroDivisionError("no such rate")
+
+
+def too_large_for_the_column(record: Record, result: Any) -> Any:
+    if isinstance(result, dict):
+        return {key: {"total_count": 2**63} for key in result}
+    return replace(result, amount=2**63)
+
+
+def not_storable_text(record: Record, result: Any) -> Any:
+    if isinstance(result, dict):
+        return {key._replace(key="\0"): sums for key, sums in result.items()}
+    return replace(result, reference="\0")
+
+
+def forbidden_null(record: Record, result: Any) -> Any:
+    if isinstance(result, dict):
+        return {key._replace(day=None): sums for key, sums in result.items()}
+    return replace(result, currency=None)
+
+
+SPOILERS = [raises, too_large_for_the_column, not_storable_text, forbidden_null]
+
+
+def spoiled(projection: Rows | Counters, spoiler: Spoiler) -> Rows | Counters:
+    """The projection with a function that goes wrong on the approval of one payment."""
+
+    def is_poison(record: Record) -> bool:
+        return record.aggregate_id == POISONED and isinstance(record.event, PaymentApproved)
+
+    if isinstance(projection, Counters):
+        delta = projection.delta
+        return replace(
+            projection,
+            delta=lambda record: (
+                spoiler(record, delta(record)) if is_poison(record) else delta(record)
+            ),
+        )
+    fold = projection.fold
+    return replace(
+        projection,
+        fold=lambda row, record: (
+            spoiler(record, fold(row, record)) if is_poison(record) else fold(row, record)
+        ),
+    )
+
+
+def append(stream: UUID, *events: Any, expected: int = 0) -> None:
+    store.append(stream, events, expected=expected, metadata_=BY_TEST)
+
+
+def append_reviewed(stream: UUID) -> None:
+    append(stream, initiated(), flagged())
+    append(stream, approved(), processed_after_approval(), expected=2)
+
+
+def parked() -> list[tuple[UUID, int, int]]:
+    rows = ParkedEvent.objects.order_by("position")
+    return [(row.aggregate_id, row.version, row.attempts) for row in rows]
+
+
+def rows() -> list[Any]:
+    return [
+        list(PaymentSummary.objects.order_by("pk").values_list()),
+        list(DailyStatistics.objects.order_by("pk").values_list()),
+    ]
+
+
+@pytest.fixture(params=[SUMMARY, STATISTICS], ids=["rows", "counters"])
+def projection(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.mark.parametrize("limit", [1, 3, 1_000])
+@pytest.mark.parametrize("spoiler", SPOILERS)
+def test_what_fails_waits_with_what_follows_and_the_others_go_on(
+    projection: Any, spoiler: Spoiler, limit: int
+) -> None:
+    """Without the parked aggregates in `apply_or_park`, the fourth event was applied over the third."""
+    for stream in (SOUND, POISONED, uuid4(), uuid4()):
+        append_reviewed(stream)
+    poisonous = spoiled(projection, spoiler)
+    while (batch := runner.run_batch(poisonous, limit=limit)) is not None and batch.events:
+        pass
+    assert parked() == [(POISONED, 3, 1), (POISONED, 4, 0)]
+    first = ParkedEvent.objects.earliest("position")
+    assert first.error
+    assert "Traceback" in first.traceback
+    with_poison = rows()
+
+    # Repaired code takes up where the other stopped, and comes to what it would have come to.
+    assert parking.retry(projection, POISONED) == 0
+    assert parked() == []
+    repaired = rows()
+    assert repaired != with_poison
+    for table in (PaymentSummary, DailyStatistics):
+        table.objects.all().delete()
+    runner.catch_up(replace(projection, name="fresh"))
+    assert rows() == repaired
+
+
+def test_later_batches_add_to_what_waits(projection: Any) -> None:
+    append(POISONED, initiated(), flagged())
+    append(POISONED, approved(), expected=2)
+    poisonous = spoiled(projection, raises)
+    runner.catch_up(poisonous)
+    append(POISONED, processed_after_approval(), expected=3)
+    append(SOUND, initiated(), processed())
+    runner.catch_up(projection)  # repaired, and still nothing overtakes
+    assert parked() == [(POISONED, 3, 1), (POISONED, 4, 0)]
+    assert parking.retry(poisonous, POISONED) == 2
+    assert parked() == [(POISONED, 3, 2), (POISONED, 4, 0)]
+    assert parking.retry(projection, POISONED) == 0
+
+
+def test_a_discarded_event_is_never_applied_and_frees_what_waits(projection: Any) -> None:
+    for stream in (POISONED, SOUND):
+        append_reviewed(stream)
+    poisonous = spoiled(projection, raises)
+    runner.catch_up(poisonous)
+    position = ParkedEvent.objects.earliest("position").position
+    left = parking.discard(poisonous, position, reason="Never happened", by="staff:1", at=NOON)
+    assert left == 0
+    assert parked() == []
+    if isinstance(projection, Rows):
+        assert PaymentSummary.objects.get(pk=POISONED).status == "completed"
+        assert PaymentSummary.objects.get(pk=POISONED).reviewer == ""
+    else:
+        assert DailyStatistics.objects.get().completed_count == 2
+    with pytest.raises(parking.NotParked):
+        parking.discard(poisonous, position, reason="Again", by="staff:1", at=NOON)
+    with pytest.raises(parking.NotParked):
+        parking.retry(projection, POISONED)
+    # A decision, not a derived fact: a projection that begins anew honours it.
+    DiscardedEvent.objects.update(projection="fresh")
+    PaymentSummary.objects.all().delete()
+    DailyStatistics.objects.all().delete()
+    runner.catch_up(replace(poisonous, name="fresh"))
+    assert parked() == []
+
+
+def test_a_database_that_goes_away_parks_nothing(projection: Any) -> None:
+    append_reviewed(POISONED)
+    pid = connection.connection.info.backend_pid
+
+    def killed(record: Record, result: Any) -> Any:
+        with session() as other:
+            other.execute("SELECT pg_terminate_backend(%s)", (pid,))
+        return result
+
+    with pytest.raises((OperationalError, InterfaceError)):
+        runner.run_batch(spoiled(projection, killed))
+    connection.close()
+    assert parked() == []
+    assert lag.measure()[0].error == ""
+
+
+def test_a_missing_column_stops_the_projection_instead_of_parking_everything() -> None:
+    append_reviewed(POISONED)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE readmodels_paymentsummary RENAME COLUMN risk_band TO band")
+    try:
+        with pytest.raises(ProgrammingError):
+            runner.run_batch(SUMMARY)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE readmodels_paymentsummary RENAME COLUMN band TO risk_band")
+    assert parked() == []
+    assert "risk_band" in lag.measure()[0].error
+
+
+def test_the_lag_counts_what_is_parked(projection: Any) -> None:
+    append_reviewed(POISONED)
+    runner.catch_up(spoiled(projection, raises))
+    counted = {each.name: each.parked for each in lag.measure()}
+    assert counted[projection.name] == 2
+    assert sum(counted.values()) == 2
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> Rows | Counters:
+    """The statistics with a fault in them, as the command finds them."""
+    from readmodels.management.commands import parked as command
+
+    projection = spoiled(STATISTICS, raises)
+    monkeypatch.setitem(PROJECTIONS, projection.name, projection)
+    monkeypatch.setitem(command._PARKING, projection.name, projection)
+    return projection
+
+
+def run(*arguments: str, status: int = 0) -> str:
+    out = StringIO()
+    if status:
+        with pytest.raises(SystemExit) as exit_:
+            call_command("parked", *arguments, stdout=out)
+        assert exit_.value.code == status
+    else:
+        call_command("parked", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_the_command_shows_retries_and_discards(broken: Rows | Counters) -> None:
+    assert run() == "Nothing is parked.\n"
+    append_reviewed(POISONED)
+    runner.catch_up(broken)
+    position = Event.objects.get(version=3).position
+    assert "ZeroDivisionError: no such rate" in run(status=1)
+    assert "Traceback" in run("show", "daily_statistics", str(position), status=1)
+    assert "2 events stay parked" in run("retry", status=1)
+    assert "2 events stay parked" in run("retry", "daily_statistics", str(POISONED), status=1)
+    with pytest.raises(CommandError, match="card number"):
+        run("discard", "daily_statistics", str(position), "--reason", "4111 1111 1111 1111")
+    with pytest.raises(CommandError, match="has not parked the event at 1000000"):
+        run("discard", "daily_statistics", "1000000", "--reason", "Why not")
+    said = run("discard", "daily_statistics", str(position), "--reason", "Never happened")
+    assert "will never apply" in said
+    assert "All of them are applied" in said
+    assert DiscardedEvent.objects.get().discarded_by.startswith("system:manage.py:")
