@@ -111,6 +111,18 @@ UNFOLD: Final[dict[str, Any]] = {
                         "readmodels_checkpoint",
                         "readmodels.view_checkpoint",
                     ),
+                    _item(
+                        "Parked events",
+                        "front_hand",
+                        "readmodels_parkedevent",
+                        "readmodels.view_parkedevent",
+                    ),
+                    _item(
+                        "Discarded events",
+                        "delete_history",
+                        "readmodels_discardedevent",
+                        "readmodels.view_discardedevent",
+                    ),
                 ],
             },
         ],

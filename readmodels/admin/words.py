@@ -1,10 +1,12 @@
-"""How the back office says things: amounts, badges, people."""
+"""How the back office says things: amounts, badges, links, people."""
 
 from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
+from django.urls import reverse
+from django.utils.html import format_html
 
 from payments.clients.models import Client
 from payments.domain.money import Money
@@ -18,6 +20,13 @@ STATUS_COLOURS: Final = {
     Status.COMPLETED: "success",
     Status.FAILED: "danger",
     Status.REJECTED: "danger",
+}
+STATE_COLOURS: Final = {  # of projections
+    "current": "success",
+    "behind": "info",
+    "parked": "warning",
+    "stopped": "danger",
+    "needs_rebuild": "danger",
 }
 BAND_COLOURS: Final = {Band.LOW: "success", Band.MEDIUM: "warning", Band.HIGH: "danger"}
 
@@ -37,6 +46,15 @@ def amount(minor: int, currency: str) -> str:
 def plain(code: str) -> str:
     """A code in words: verified_with_customer is "Verified with customer"."""
     return REASONS.get(code) or code.replace("_", " ").capitalize()
+
+
+def link(page: str, key: object, text: str) -> str:
+    """A link to the page of one row, `page` being the admin's name for its model."""
+    return format_html(
+        '<a class="text-primary-600 dark:text-primary-400 underline" href="{}">{}</a>',
+        reverse(f"admin:{page}_change", args=[key]),
+        text,
+    )
 
 
 def people(actors: Iterable[str]) -> dict[str, str]:

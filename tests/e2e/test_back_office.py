@@ -36,6 +36,8 @@ PAGES: Final = {
     "customers": "/admin/customers/customer/",
     "clients": "/admin/clients/client/",
     "projections": "/admin/readmodels/checkpoint/",
+    "parked": "/admin/readmodels/parkedevent/",
+    "discarded": "/admin/readmodels/discardedevent/",
 }
 
 

@@ -18,6 +18,7 @@ from payments.events.models import Event
 from readmodels.admin.browsing import PAGE
 from readmodels.models import PaymentSummary
 from tests.api import RISKY, ApiClient, body_of, project
+from tests.backoffice import browser, text
 from tests.concurrency import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,18 +27,12 @@ LISTS = [
     "readmodels_paymentsummary",
     "readmodels_dailystatistics",
     "readmodels_checkpoint",
+    "readmodels_parkedevent",
+    "readmodels_discardedevent",
     "events_event",
     "customers_customer",
     "clients_client",
 ]
-
-
-def browser(role: str = "senior reviewer", username: str = "grace") -> Browser:
-    user = get_user_model().objects.create(username=username, is_staff=True)
-    user.groups.add(Group.objects.get(name=role))
-    logged_in = Browser()
-    logged_in.force_login(user)
-    return logged_in
 
 
 @pytest.fixture
@@ -58,10 +53,6 @@ def form_of(logged_in: Browser, payment: str, command: str = "approve") -> dict[
     hidden = dict(re.findall(r'<input type="hidden" name="(key|version)" value="([^"]+)"', html))
     assert hidden.keys() == {"key", "version"}
     return hidden | {"reason": "other", "note": ""}
-
-
-def text(answer: Any) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
 
 
 @pytest.mark.parametrize("name", LISTS)
