@@ -104,7 +104,12 @@ UNFOLD: Final[dict[str, Any]] = {
             {
                 "title": "Evidence",
                 "items": [
-                    _item("Event log", "receipt_long", "events_event", "events.view_event"),
+                    _item(
+                        "Event log",
+                        "receipt_long",
+                        "readmodels_eventindex",
+                        "readmodels.view_eventindex",
+                    ),
                     _item(
                         "Projections",
                         "sync",

@@ -26,7 +26,7 @@ class DiscardedAdmin(BrowsingAdmin):
 
     @display(description="Event")
     def event(self, row: DiscardedEvent) -> str:
-        return words.link("events_event", row.position, str(row.position))
+        return words.link("readmodels_eventindex", row.position, str(row.position))
 
     @display(description="Payment")
     def payment(self, row: DiscardedEvent) -> str:

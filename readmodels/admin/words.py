@@ -12,6 +12,7 @@ from payments.clients.models import Client
 from payments.domain.money import Money
 from payments.domain.payment import Status
 from payments.domain.risk import Band
+from readmodels.admin.browsing import as_uuid
 
 # Colours of unfold's labels.
 STATUS_COLOURS: Final = {
@@ -65,8 +66,8 @@ def people(actors: Iterable[str]) -> dict[str, str]:
         kind, _, own = actor.partition(":")
         if kind == "staff" and own.isdigit():
             staff[own] = actor
-        elif kind == "client":
-            clients[actor] = UUID(own)
+        elif kind == "client" and (client_id := as_uuid(own)):
+            clients[actor] = client_id
     names: dict[str, str] = {}
     if staff:
         users = get_user_model().objects.filter(pk__in=staff)

@@ -16,7 +16,7 @@ from payments.clients.models import Client
 from payments.customers.models import Customer, Note
 from payments.events.models import Event
 from readmodels.admin.browsing import PAGE
-from readmodels.models import PaymentSummary
+from readmodels.models import EventIndex, PaymentSummary
 from tests.api import RISKY, ApiClient, body_of, project
 from tests.backoffice import browser, text
 from tests.concurrency import at_once
@@ -29,7 +29,7 @@ LISTS = [
     "readmodels_checkpoint",
     "readmodels_parkedevent",
     "readmodels_discardedevent",
-    "events_event",
+    "readmodels_eventindex",
     "customers_customer",
     "clients_client",
 ]
@@ -305,7 +305,7 @@ def test_nothing_is_added_or_deleted_by_hand(name: str, flagged: str) -> None:
     root.force_login(get_user_model().objects.create_superuser("root"))
     assert root.get(reverse(f"admin:{name}_add")).status_code == 403
     row = {
-        "events_event": Event.objects.first(),
+        "readmodels_eventindex": EventIndex.objects.first(),
         "customers_customer": Customer.objects.first(),
         "clients_client": Client.objects.first(),
         "readmodels_paymentsummary": PaymentSummary.objects.first(),
