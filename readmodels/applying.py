@@ -18,7 +18,7 @@ from readmodels.projections.forms import Counters, Rows
 
 # What says that a value cannot be stored. Any other error of the database (it is gone, it has no such
 # column) would befall every event alike, and is raised.
-_UNSTORABLE: Final = (DataError, IntegrityError, ValueError, TypeError, OverflowError)
+UNSTORABLE: Final = (DataError, IntegrityError, ValueError, TypeError, OverflowError)
 
 Group = Sequence[Record]  # events of one aggregate, in order
 
@@ -58,7 +58,7 @@ def _apply(projection: Rows | Counters, groups: Sequence[Group]) -> list[Spoiled
     try:
         with transaction.atomic():
             computed.store()
-    except _UNSTORABLE as error:
+    except UNSTORABLE as error:
         if len(groups) > 1:
             half = len(groups) // 2
             return _apply(projection, groups[:half]) + _apply(projection, groups[half:])
@@ -75,7 +75,7 @@ def _apply_part(projection: Rows | Counters, group: Group, error: Exception) -> 
             with transaction.atomic():
                 _compute(projection, [group[:middle]]).store()
                 transaction.set_rollback(True)
-        except _UNSTORABLE as refused:
+        except UNSTORABLE as refused:
             bad, error = middle, refused
         else:
             good = middle

@@ -27,7 +27,7 @@ SELECT checkpoint.version, checkpoint.position, checkpoint.error,
 """
 
 
-State = Literal["current", "behind", "parked", "stopped", "needs_rebuild"]
+State = Literal["current", "behind", "stopped", "needs_rebuild"]
 
 
 class Lag(Struct, frozen=True, kw_only=True):
@@ -48,17 +48,12 @@ class Lag(Struct, frozen=True, kw_only=True):
 
     @property
     def state(self) -> State:
-        """In a word, for those whom the error does not concern.
-
-        "parked" has read the whole log and yet misses something; "behind" may have parked events too.
-        """
+        """In a word, for those whom the error does not concern."""
         if self.needs_rebuild:
             return "needs_rebuild"
         if self.error:
             return "stopped"
-        if self.events:
-            return "behind"
-        return "parked" if self.parked else "current"
+        return "behind" if self.events else "current"
 
 
 def measure() -> list[Lag]:

@@ -56,6 +56,11 @@ INSERT INTO readmodels_discardedevent
 VALUES (%(projection)s, %(aggregate)s, %(position)s, %(reason)s, %(by)s, %(at)s)
 """
 
+_DISCARDED: Final = """
+SELECT projection, aggregate_id, position FROM readmodels_discardedevent
+ WHERE projection = ANY(%s) ORDER BY projection, position
+"""
+
 _encoder: Final = msgspec.json.Encoder()
 
 
@@ -100,6 +105,12 @@ def aggregates(projection: Rows | Counters) -> list[UUID]:
     """The aggregates with parked events, in the order of the log."""
     with cursor() as cur:
         return [row[0] for row in cur.execute(_AGGREGATES, {"projection": projection.name})]
+
+
+def discarded(names: Sequence[str]) -> tuple[tuple[str, UUID, int], ...]:
+    """What these projections never apply: (projection, aggregate, position), in order."""
+    with cursor() as cur:
+        return tuple(cur.execute(_DISCARDED, (list(names),)).fetchall())
 
 
 def retry(projection: Rows | Counters, aggregate_id: UUID) -> int:

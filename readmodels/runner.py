@@ -41,7 +41,8 @@ def run_batch(
                 return None
             if on_lock is not None:
                 on_lock()
-            return _apply_next(projection, locked, limit=limit)
+            checkpoints.check_version(projection, locked)
+            return _apply_next(projection, locked, upto=horizon.safe_position(), limit=limit)
     except (HorizonHeld, OperationalError, InterfaceError):
         raise  # nothing is wrong with the projection: the next try may succeed
     except Exception as error:
@@ -59,9 +60,17 @@ def catch_up(projection: Projection) -> int:
     return applied
 
 
-def _apply_next(projection: Projection, locked: checkpoints.Position, *, limit: int) -> Batch:
-    checkpoints.check_version(projection, locked)
-    upto = horizon.safe_position()
+def advance(projection: Projection, *, upto: int, limit: int = BATCH) -> Batch:
+    """Apply the next events up to the safe position `upto`, waiting for the checkpoint.
+
+    Must run inside a transaction. Raises RebuildNeeded, UnreadableEvent.
+    """
+    return _apply_next(projection, checkpoints.lock(projection), upto=upto, limit=limit)
+
+
+def _apply_next(
+    projection: Projection, locked: checkpoints.Position, *, upto: int, limit: int
+) -> Batch:
     # The last event read, never the horizon: after a crash a sequence can give a position again.
     events, last = _apply(projection, after=locked.position, upto=upto, limit=limit)
     if events or locked.error:

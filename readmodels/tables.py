@@ -5,6 +5,7 @@ parameter whatever the columns are, arrays included. A rebuild writes whole tabl
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cache
 from typing import Any, Final, LiteralString
 from uuid import UUID
@@ -27,6 +28,10 @@ SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s::json)
 ON CONFLICT ({key}) DO UPDATE SET {changes}
 """
 
+_INSERT_SUMS: Final[LiteralString] = """
+INSERT INTO {table} ({columns}) SELECT {sums} FROM {parts} GROUP BY {keys}
+"""
+
 # All that the log stores of the next events, without any of it passing through this process.
 _SELECT_ENTRIES: Final[LiteralString] = """
 WITH batch AS MATERIALIZED (
@@ -35,6 +40,14 @@ WITH batch AS MATERIALIZED (
      stored AS (
        INSERT INTO {table} ({columns}) SELECT {select} FROM batch AS event ORDER BY event.position)
 SELECT count(*), max(position) FROM batch
+"""
+
+
+_ALL_ENTRIES: Final[LiteralString] = """
+INSERT INTO {table} ({columns})
+SELECT {select} FROM events_event AS event
+ WHERE position <= %(upto)s AND (%(until)s::timestamptz IS NULL OR recorded_at <= %(until)s)
+ ORDER BY event.position
 """
 
 
@@ -72,12 +85,8 @@ def copy_rows(projection: Rows, rows: Iterable[Struct]) -> None:
 
 
 def delete_all(projection: Projection) -> None:
-    """Empty the table within the transaction.
-
-    Unlike TRUNCATE it leaves readers the old rows until commit.
-    """
-    with cursor() as cur:
-        cur.execute(_compose("DELETE FROM {table}", projection))
+    """Empty the table within the transaction."""
+    _execute("DELETE FROM {table}", projection)
 
 
 def add_up(sums: dict[Any, dict[str, int]], deltas: Mapping[Any, Mapping[str, int]]) -> None:
@@ -96,6 +105,46 @@ def add_counters(projection: Counters, sums: Mapping[Any, Mapping[str, int]]) ->
 def counter_row(projection: Counters, key: Any, amounts: Mapping[str, int]) -> dict[str, Any]:
     """Return a whole row, in the order of `columns`, with zeros where nothing was counted."""
     return {**key._asdict(), **dict.fromkeys(_counter_columns(projection), 0), **amounts}
+
+
+def create_parts(projection: Counters) -> None:
+    """Make a table for sums of parts of the log, which `sum_parts` adds up."""
+    _execute(
+        "CREATE UNLOGGED TABLE {parts} AS SELECT {columns} FROM {table} WITH NO DATA", projection
+    )
+
+
+def copy_parts(projection: Counters, sums: Mapping[Any, Mapping[str, int]]) -> None:
+    """Write sums of a part of the log. Keys of other parts may be the same."""
+    names = _counter_columns(projection)
+    with (
+        cursor() as cur,
+        cur.copy(_compose("COPY {parts} ({columns}) FROM STDIN", projection)) as copy,
+    ):
+        for key, amounts in sums.items():
+            copy.write_row((*key, *(amounts.get(name, 0) for name in names)))
+
+
+def sum_parts(projection: Counters) -> None:
+    """Fill the empty table with the sums of all parts, which are done with then."""
+    keys = [sql.Identifier(name) for name in _key_columns(projection)]
+    sums = [
+        sql.SQL("sum({})").format(sql.Identifier(name)) for name in _counter_columns(projection)
+    ]
+    comma = sql.SQL(", ")
+    _execute(_INSERT_SUMS, projection, sums=comma.join([*keys, *sums]), keys=comma.join(keys))
+    drop_parts(projection)
+
+
+def drop_parts(projection: Counters) -> None:
+    _execute("DROP TABLE {parts}", projection)
+
+
+def insert_all_entries(projection: Entries, *, upto: int, until: datetime | None = None) -> None:
+    """Insert the entries of all events up to a safe position, and recorded by `until`."""
+    statement = _compose(_ALL_ENTRIES, projection, select=_selected(projection))
+    with cursor() as cur:
+        cur.execute(statement, {"upto": upto, "until": until})
 
 
 def insert_entries(
@@ -128,8 +177,11 @@ def _select(projection: Rows) -> sql.Composed:
 
 @cache
 def _select_entries(projection: Entries) -> sql.Composed:
-    select = sql.SQL(", ").join(sql.SQL(expression) for _, expression in projection.select)
-    return _compose(_SELECT_ENTRIES, projection, select=select)
+    return _compose(_SELECT_ENTRIES, projection, select=_selected(projection))
+
+
+def _selected(projection: Entries) -> sql.Composed:
+    return sql.SQL(", ").join(sql.SQL(expression) for _, expression in projection.select)
 
 
 @cache
@@ -144,11 +196,17 @@ def _upsert(projection: Projection) -> sql.Composed:
     return _compose(_INSERT, projection, changes=changes)
 
 
+def _execute(statement: LiteralString, projection: Projection, **parts: sql.Composable) -> None:
+    with cursor() as cur:
+        cur.execute(_compose(statement, projection, **parts))
+
+
 def _compose(
     statement: LiteralString, projection: Projection, **parts: sql.Composable
 ) -> sql.Composed:
     names = [sql.Identifier(name) for name in columns(projection)]
     table = sql.Identifier(projection.model._meta.db_table)
+    parts["parts"] = sql.Identifier(f"{projection.model._meta.db_table}_parts")
     key = [sql.Identifier(field.attname) for field in projection.model._meta.pk_fields]
     return sql.SQL(statement).format(
         table=table, columns=sql.SQL(", ").join(names), key=sql.SQL(", ").join(key), **parts

@@ -55,10 +55,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "volumes": _volumes(today),
         "chart": _chart(days),
         "chart_options": _CHART_OPTIONS,
-        "projections": [
-            (each, words.plain(each.state), words.STATE_COLOURS[each.state])
-            for each in lag.measure()
-        ],
+        "projections": lag.measure(),
     }
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from payments.domain.events import PaymentInitiated
 from payments.events.horizon import Record
 from readmodels.models import CustomerActivity
-from readmodels.projections.forms import Counters
+from readmodels.projections.forms import Counters, Totals
 
 BUCKET: Final = timedelta(minutes=5)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,5 +39,10 @@ def delta(record: Record) -> Mapping[Key, Mapping[str, int]]:
 
 
 PROJECTION: Final = Counters(
-    name="customer_activity", version=1, model=CustomerActivity, key=Key, delta=delta
+    name="customer_activity",
+    version=1,
+    model=CustomerActivity,
+    key=Key,
+    delta=delta,
+    totals=Totals("(bucket AT TIME ZONE 'UTC')::date", "initiated_volume"),
 )

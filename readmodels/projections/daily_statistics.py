@@ -19,7 +19,7 @@ from payments.domain.events import (
 )
 from payments.events.horizon import Record
 from readmodels.models import DailyStatistics
-from readmodels.projections.forms import Counters
+from readmodels.projections.forms import Counters, Totals
 
 
 class Key(NamedTuple):
@@ -59,7 +59,12 @@ def delta(record: Record) -> Deltas:
 
 
 PROJECTION: Final = Counters(
-    name="daily_statistics", version=1, model=DailyStatistics, key=Key, delta=delta
+    name="daily_statistics",
+    version=1,
+    model=DailyStatistics,
+    key=Key,
+    delta=delta,
+    totals=Totals("day", "total_volume"),
 )
 
 

@@ -9,6 +9,13 @@ from msgspec import Struct
 from payments.events.horizon import Record
 
 
+class Totals(Struct, frozen=True):
+    """What a comparison adds up per `currency` (a column) and day: SQL expressions over the columns."""
+
+    day: LiteralString
+    volume: LiteralString
+
+
 class Rows(Struct, frozen=True, kw_only=True):
     """One row per aggregate: `fold(row or None, record)` returns the row after the record.
 
@@ -21,6 +28,7 @@ class Rows(Struct, frozen=True, kw_only=True):
     model: type[Model]
     row: type[Struct]
     fold: Callable[[Any, Record], Any]
+    totals: Totals | None = None
 
 
 class Counters(Struct, frozen=True, kw_only=True):
@@ -35,6 +43,7 @@ class Counters(Struct, frozen=True, kw_only=True):
     model: type[Model]
     key: type[tuple[Any, ...]]
     delta: Callable[[Record], Mapping[Any, Mapping[str, int]]]
+    totals: Totals | None = None
 
 
 class Entries(Struct, frozen=True, kw_only=True):
@@ -48,6 +57,7 @@ class Entries(Struct, frozen=True, kw_only=True):
     version: int
     model: type[Model]
     select: tuple[tuple[str, LiteralString], ...]
+    totals: Totals | None = None
 
 
 Projection = Rows | Counters | Entries

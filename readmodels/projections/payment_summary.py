@@ -20,7 +20,7 @@ from payments.domain.payment import Status
 from payments.domain.risk import RiskAssessment
 from payments.events.horizon import Record
 from readmodels.models import PaymentSummary
-from readmodels.projections.forms import Rows
+from readmodels.projections.forms import Rows, Totals
 
 
 class Row(Struct, frozen=True, kw_only=True, gc=False):
@@ -77,7 +77,12 @@ def fold(row: Row | None, record: Record) -> Row:
 
 
 PROJECTION: Final = Rows(
-    name="payment_summary", version=1, model=PaymentSummary, row=Row, fold=fold
+    name="payment_summary",
+    version=1,
+    model=PaymentSummary,
+    row=Row,
+    fold=fold,
+    totals=Totals("(initiated_at AT TIME ZONE 'UTC')::date", "amount"),
 )
 
 

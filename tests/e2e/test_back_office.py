@@ -32,12 +32,10 @@ PAGES: Final = {
     "dashboard": "/admin/",
     "queue": "/admin/readmodels/paymentsummary/?status__exact=pending_review",
     "statistics": "/admin/readmodels/dailystatistics/",
-    "events": "/admin/readmodels/eventindex/",
+    "events": "/admin/events/event/",
     "customers": "/admin/customers/customer/",
     "clients": "/admin/clients/client/",
     "projections": "/admin/readmodels/checkpoint/",
-    "parked": "/admin/readmodels/parkedevent/",
-    "discarded": "/admin/readmodels/discardedevent/",
 }
 
 

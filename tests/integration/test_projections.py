@@ -231,7 +231,9 @@ def test_one_that_stands_still_does_not_stop_the_others() -> None:
     assert not Checkpoint.objects.get(name="event_index").error
 
 
-def test_new_code_asks_for_a_rebuild_instead_of_mixing_two_meanings() -> None:
+def test_new_code_asks_for_a_rebuild_instead_of_mixing_two_meanings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     append(initiated())
     project()
     newer = replace(SUMMARY, version=2)
@@ -241,6 +243,7 @@ def test_new_code_asks_for_a_rebuild_instead_of_mixing_two_meanings() -> None:
     ):
         runner.run_batch(newer)
     assert PaymentSummary.objects.count() == 1
+    monkeypatch.setitem(PROJECTIONS, newer.name, newer)
     rebuild([newer])
     assert Checkpoint.objects.get(name="payment_summary").version == 2
     append(initiated())
@@ -290,7 +293,7 @@ def test_the_command_tells_what_to_do() -> None:
 def test_a_rebuild_command_names_what_it_rebuilt() -> None:
     append(initiated(), processed())
     said = run("rebuild_projections", "daily_statistics")
-    assert said.startswith("Rebuilt daily_statistics from 2 events")
+    assert "Rebuilt daily_statistics from 2 events" in said
     assert not PaymentSummary.objects.exists()
     with pytest.raises(CommandError, match="There is no projection 'nonsense'"):
         run("rebuild_projections", "nonsense")

@@ -1,18 +1,26 @@
-"""Shows where the projections stand."""
+"""Shows where the projections stand; checks whether their tables are what the log says."""
 
 import json
+import os
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from typing import Any, Final, TextIO, cast
 
 import msgspec
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from readmodels import lag
+from payments.events import horizon
+from payments.progress import progress_bar
+from readmodels import checking, lag, rebuild
+from readmodels.management import comparisons
+from readmodels.projections import PROJECTIONS
+from readmodels.projections.forms import Rows
+from readmodels.rebuild.compare import SAMPLE
 
 _WIDE: Final = 200
+_DRIFTED: Final = 2
 
 
 class Command(BaseCommand):
@@ -23,13 +31,35 @@ class Command(BaseCommand):
         parser.epilog = (
             "Examples:\n"
             "  manage.py projections\n"
-            "  manage.py projections --json | jq '.[].seconds'\n\n"
+            "  manage.py projections --json | jq '.[].seconds'\n"
+            "  manage.py projections --check                compare every row with the log\n"
+            "  manage.py projections --check --sample 1000  those of a thousand payments\n\n"
             "Exit codes: 0 all projections run, 1 one stands still, asks for a rebuild or has\n"
-            "parked events."
+            "parked events, 2 --check found rows that are not what the log says."
         )
-        parser.add_argument("--json", action="store_true", help="for programs")
+        modes = parser.add_mutually_exclusive_group()
+        modes.add_argument("--json", action="store_true", help="for programs")
+        modes.add_argument(
+            "--check",
+            action="store_true",
+            help="build all tables anew beside the live ones, compare",
+        )
+        parser.add_argument(
+            "--sample", type=int, metavar="N", help="with --check: fold N payments taken at random"
+        )
 
-    def handle(self, *_: Any, **options: Any) -> None:
+    def handle(self, *_: Any, check: bool, sample: int | None, **options: Any) -> None:
+        if sample is not None and (sample < 1 or not check):
+            raise CommandError("--sample is a number above 0, and goes with --check.")
+        if check:
+            try:
+                same = self._check_all() if sample is None else self._check_sample(sample)
+            except rebuild.FAILURES as error:
+                raise CommandError(str(error).strip()) from error
+            if not same:
+                self.stdout.write("Put it right with: manage.py rebuild_projections")
+                raise SystemExit(_DRIFTED)
+            return
         lags = lag.measure()
         if options["json"]:
             self.stdout.write(json.dumps([msgspec.to_builtins(each) for each in lags], indent=2))
@@ -40,6 +70,33 @@ class Command(BaseCommand):
             console.print(_table(lags))
         if any(each.error or each.needs_rebuild or each.parked for each in lags):
             raise SystemExit(1)
+
+    def _check_all(self) -> bool:
+        with progress_bar("Checking", total=horizon.last_position()) as progress:
+            rebuilt = rebuild.rebuild(
+                list(PROJECTIONS.values()),
+                dry_run=True,
+                workers=os.cpu_count() or 1,
+                progress=progress,
+            )
+        for line in comparisons.lines(rebuilt.comparisons):
+            self.stdout.write(line)
+        return all(each.same for each in rebuilt.comparisons)
+
+    def _check_sample(self, count: int) -> bool:
+        same = True
+        for projection in PROJECTIONS.values():
+            if not isinstance(projection, Rows):
+                self.stdout.write(f"{projection.name}: only checked as a whole, without --sample")
+                continue
+            checked = checking.check_sample(projection, count)
+            same = same and not checked.drifted
+            self.stdout.write(
+                f"{checked.projection}: {checked.rows:,} rows, {len(checked.drifted):,} differ"
+            )
+            for difference in checked.drifted[:SAMPLE]:
+                self.stdout.write(f"  {comparisons.told(difference)}")
+        return same
 
 
 def _table(lags: list[lag.Lag]) -> Table:

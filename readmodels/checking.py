@@ -1,0 +1,78 @@
+"""Compare the rows of some payments, taken at random, with a fold of their events.
+
+Quick on any log, and blind to rows without events. `rebuild(..., dry_run=True)` compares everything,
+sums included.
+"""
+
+import random
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from payments.events import horizon
+from payments.events.database import cursor
+from readmodels import parking, tables
+from readmodels.projections.forms import Rows
+from readmodels.rebuild.compare import Difference
+
+_POSITION: Final = "SELECT position FROM readmodels_checkpoint WHERE name = %s"
+# The streams that come next after random ids, beginning again after the last.
+_PICK: Final = """
+SELECT DISTINCT coalesce(
+         (SELECT aggregate_id FROM events_event WHERE aggregate_id >= wanted
+           ORDER BY aggregate_id, version LIMIT 1),
+         (SELECT aggregate_id FROM events_event ORDER BY aggregate_id, version LIMIT 1)) AS picked
+  FROM unnest(%s::uuid[]) AS wanted
+"""
+_PARKED_FROM: Final = """
+SELECT aggregate_id, min(position) FROM readmodels_parkedevent
+ WHERE projection = %s AND aggregate_id = ANY(%s) GROUP BY aggregate_id
+"""
+
+
+class Checked(Struct, frozen=True):
+    """How many rows were compared, and those that are not what their events say."""
+
+    projection: str
+    rows: int
+    drifted: tuple[Difference, ...]
+
+
+def check_sample(projection: Rows, count: int) -> Checked:
+    """Check the rows of at most `count` payments. Raises UnreadableEvent."""
+    with transaction.atomic(durable=True), cursor() as cur:
+        # Table and checkpoint as of one moment, whatever is projected meanwhile.
+        cur.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        upto = next(iter(cur.execute(_POSITION, (projection.name,)).fetchone() or (0,)))
+        wanted = [UUID(int=random.getrandbits(128)) for _ in range(count)]
+        picked = [each for (each,) in cur.execute(_PICK, (wanted,)) if each is not None]
+        parked = dict(cur.execute(_PARKED_FROM, (projection.name, picked)).fetchall())
+        discarded = {position for *_, position in parking.discarded([projection.name])}
+        live = tables.load_rows(projection, picked)
+        drifted = []
+        for aggregate_id in picked:
+            until = min(upto, parked.get(aggregate_id, upto + 1) - 1)
+            row: Any = None
+            for record in horizon.read_stream(aggregate_id, after=0, upto=until):
+                if record.position not in discarded:
+                    row = projection.fold(row, record)
+            if row != live.get(aggregate_id):
+                drifted.append(_difference(aggregate_id, live.get(aggregate_id), row))
+    return Checked(projection.name, len(picked), tuple(drifted))
+
+
+def _difference(aggregate_id: UUID, live: Struct | None, folded: Struct | None) -> Difference:
+    is_, should = (asdict(each) if each else {} for each in (live, folded))
+    changed = {
+        name: (_text(is_.get(name)), _text(should.get(name)))
+        for name in should or is_
+        if is_.get(name) != should.get(name)
+    }
+    return Difference(str(aggregate_id), changed, missing=live is None, superfluous=folded is None)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

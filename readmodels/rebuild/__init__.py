@@ -1,0 +1,116 @@
+"""Rebuild read models from the log beside the live tables, compare, and swap.
+
+Blue/green: readers have the old rows until the new ones are complete, and nobody waits for the
+building. A rebuild that was killed leaves a schema behind, which the next one begins by removing.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Final
+
+from django.db import DatabaseError, InterfaceError
+from msgspec import Struct
+from psycopg.errors import LockNotAvailable
+
+from payments.events import horizon
+from payments.events.database import separate_connection
+from payments.events.horizon import HorizonHeld, UnreadableEvent
+from readmodels import parking
+from readmodels.projections.forms import Projection
+from readmodels.rebuild import build, compare, schemas, swap
+from readmodels.rebuild.build import Plan
+from readmodels.rebuild.catalogue import CatalogueChanged
+from readmodels.rebuild.compare import Comparison
+from readmodels.rebuild.swap import SwapBlocked
+
+# Of the session's lock that keeps a second rebuild of this database out. The session of one that has just
+# ended may be there for a moment more.
+_PATIENCE: Final = "SET lock_timeout = '1s'"
+_LOCK: Final = "SELECT pg_advisory_lock(hashtextextended('readmodels.rebuild', 0))"
+
+
+class AlreadyRebuilding(Exception):
+    """Another rebuild is at work."""
+
+    def __init__(self) -> None:
+        super().__init__("Another rebuild is at work on this database. Wait until it has ended.")
+
+
+# What ends a rebuild without having changed anything, and is told in a line.
+FAILURES: Final = (
+    AlreadyRebuilding,
+    CatalogueChanged,
+    SwapBlocked,
+    HorizonHeld,
+    UnreadableEvent,
+    DatabaseError,
+    InterfaceError,
+)
+
+
+class Rebuilt(Struct, frozen=True):
+    """How many events were read, and how what was built compares with what was live."""
+
+    events: int
+    comparisons: tuple[Comparison, ...]
+
+
+def rebuild(
+    projections: Sequence[Projection],
+    *,
+    dry_run: bool = False,
+    workers: int = 1,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Rebuilt:
+    """Build the projections' tables anew, compare them, and put them in place unless `dry_run`.
+
+    `progress` gets the number of events read so far. Raises one of FAILURES; then nothing was changed.
+    """
+    with _alone():
+        try:
+            schemas.create(schemas.RETIRED)
+            plan = _plan(projections, schemas.BUILD)
+            built = build.fill(plan, workers=workers, progress=progress)
+            comparisons = compare.with_live(plan)
+            if not dry_run:
+                swap.into_place(plan, built.definitions)
+        finally:
+            schemas.drop(schemas.BUILD)
+            schemas.drop(schemas.RETIRED)
+    return Rebuilt(built.events, tuple(comparisons))
+
+
+def rebuild_as_of(
+    projections: Sequence[Projection],
+    until: datetime,
+    *,
+    workers: int = 1,
+    progress: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Fill the schema AS_OF with the tables as of what was recorded by `until`; return the events read.
+
+    They stay for looking at, until the next time. Raises as `rebuild` does.
+    """
+    with _alone():
+        plan = _plan(projections, schemas.AS_OF, until=until)
+        return build.fill(plan, workers=workers, progress=progress).events
+
+
+def _plan(projections: Sequence[Projection], schema: str, *, until: datetime | None = None) -> Plan:
+    names = tuple(projection.name for projection in projections)
+    return Plan(
+        schema, schemas.live(), names, horizon.safe_position(), parking.discarded(names), until
+    )
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Raises AlreadyRebuilding. The lock ends with its session, however that ends."""
+    with separate_connection() as session:
+        session.execute(_PATIENCE)
+        try:
+            session.execute(_LOCK)
+        except LockNotAvailable:
+            raise AlreadyRebuilding from None
+        yield

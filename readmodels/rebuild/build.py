@@ -1,0 +1,295 @@
+"""Fill empty tables from the log: spans of streams are folded by several processes, indexes come last.
+
+Streams that the bulk way cannot take (a function raised, an event was discarded) are left out of it
+and applied the ordinary way afterwards, which parks what it must. A projection of which the database
+refuses a value is filled the ordinary way altogether: sums do not tell whose they were.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from msgspec import Struct
+from psycopg import sql
+
+from payments.events import scan
+from payments.events.database import cursor
+from payments.events.horizon import Record
+from payments.events.scan import Span
+from readmodels import applying, parking, pool, runner, tables
+from readmodels.projections import PROJECTIONS
+from readmodels.projections.forms import Counters, Entries, Projection, Rows
+from readmodels.rebuild import catalogue, schemas
+from readmodels.rebuild.catalogue import Definition
+
+# What a rebuild has of its own until the swap: where it stands, and what it had to park.
+_OWN: Final = ("readmodels_checkpoint", "readmodels_parkedevent")
+# Rows, or keys of counters, that a process holds before it writes them.
+_CHUNK: Final = 20_000
+_EVENTS_PER_TASK: Final = 50_000
+
+_OWN_TABLE: Final = sql.SQL("CREATE TABLE {own} (LIKE {live} INCLUDING ALL)")
+_BEGIN: Final = """
+INSERT INTO readmodels_checkpoint (name, version, position, updated_at, error)
+VALUES (%s, %s, %s, clock_timestamp(), '')
+"""
+_LAST: Final = "SELECT coalesce(max(position), 0) FROM events_event WHERE position <= %s"
+
+
+class Folded(Struct, frozen=True):
+    """What became of a span: how many events it has, which streams were left out, who was refused."""
+
+    events: int
+    left_out: Mapping[str, Sequence[UUID]]
+    refused: frozenset[str]
+
+
+class Built(Struct, frozen=True):
+    """How many events were read, and what tables were made like, by name."""
+
+    events: int
+    definitions: Mapping[str, Definition]
+
+
+class Plan(Struct, frozen=True):
+    """Which tables are filled, where, from which events."""
+
+    schema: str
+    live: str
+    names: tuple[str, ...]
+    upto: int  # a safe position
+    discarded: tuple[tuple[str, UUID, int], ...]  # what parking.discarded said of `names`
+    until: datetime | None = None  # and recorded by then
+
+    @property
+    def projections(self) -> list[Projection]:
+        return [PROJECTIONS[name] for name in self.names]
+
+
+def fill(plan: Plan, *, workers: int, progress: Callable[[int], None] = lambda _: None) -> Built:
+    """Make and fill the tables of `plan` with `workers` processes.
+
+    `progress` gets the number of events read so far. Raises UnreadableEvent, CatalogueChanged, and
+    what the database raises.
+    """
+    definitions = _make(plan)
+    folding = [each.name for each in plan.projections if not isinstance(each, Entries)]
+    left_out: dict[str, set[UUID]] = {name: set() for name in folding}
+    for name, aggregate_id, _ in plan.discarded:
+        left_out[name].add(aggregate_id)
+    refused: set[str] = set()
+    events = 0
+    with pool.started(workers) as executor:
+        if folding:
+            parts = scan.spans(max(workers, plan.upto // _EVENTS_PER_TASK))
+            known = {name: frozenset(streams) for name, streams in left_out.items()}
+            tasks: list[tuple[Any, ...]] = [(plan, tuple(folding), part, known) for part in parts]
+            for folded in pool.each(executor, _fold, tasks):
+                events += folded.events
+                progress(events)
+                refused |= folded.refused
+                for name, streams in folded.left_out.items():
+                    left_out[name].update(streams)
+        tasks = [
+            (plan, projection.name, definitions[_table(projection)])
+            for projection in plan.projections
+        ]
+        refused.update(filter(None, pool.each(executor, _finish, tasks)))
+    last = _last_position(plan.upto)
+    for projection in plan.projections:
+        with schemas.inside(plan.schema):
+            _execute(_BEGIN, (projection.name, projection.version, last))
+            if projection.name in refused:
+                tables.delete_all(projection)
+        if not isinstance(projection, Entries):
+            spans = [Span(each, each) for each in sorted(left_out[projection.name])]
+            _apply_ordinarily(plan, projection, [scan.ALL] if projection.name in refused else spans)
+    for table in definitions:
+        catalogue.check(table, definitions[table], schema=plan.schema)
+        _analyze(plan.schema, table)
+    return Built(events, definitions)
+
+
+def _make(plan: Plan) -> dict[str, Definition]:
+    schemas.create(plan.schema)
+    with transaction.atomic():
+        definitions = {}
+        for projection in plan.projections:
+            table = _table(projection)
+            definitions[table] = catalogue.describe(plan.live, table)
+            catalogue.create(table, definitions[table], live=plan.live, schema=plan.schema)
+        for name in _OWN:
+            own, live = sql.Identifier(plan.schema, name), sql.Identifier(plan.live, name)
+            _execute(_OWN_TABLE.format(own=own, live=live))
+    with schemas.inside(plan.schema):
+        for projection in plan.projections:
+            if isinstance(projection, Counters):
+                tables.create_parts(projection)
+    return definitions
+
+
+def _fold(
+    plan: Plan, names: Sequence[str], span: Span, known: Mapping[str, frozenset[UUID]]
+) -> Folded:
+    """Fold the streams of one span, for all projections in one pass. Runs in a process of the pool."""
+    sinks = [_sink(PROJECTIONS[name], known[name]) for name in names]
+    events = 0
+    with schemas.inside(plan.schema):
+        for stream in scan.streams(plan.upto, span=span, until=plan.until):
+            events += len(stream)
+            for sink in sinks:
+                sink.take(stream)
+        for sink in sinks:
+            sink.flush()
+    return Folded(
+        events,
+        {sink.projection.name: sink.left_out for sink in sinks},
+        frozenset(sink.projection.name for sink in sinks if sink.refused),
+    )
+
+
+class _Sink:
+    """Takes one stream after the other, and writes a chunk at a time."""
+
+    def __init__(self, projection: Any, known: frozenset[UUID]) -> None:
+        self.projection = projection
+        self.left_out: list[UUID] = []
+        self.refused = False
+        self._known = known
+
+    def take(self, stream: list[Record]) -> None:
+        aggregate_id = stream[0].aggregate_id
+        if self.refused or aggregate_id in self._known:
+            return
+        try:
+            size = self._apply(stream)
+        except Exception:  # noqa: BLE001 - it is raised again, and parked, when the stream is taken in
+            self.left_out.append(aggregate_id)
+            return
+        if size >= _CHUNK:
+            self.flush()
+
+    def flush(self) -> None:
+        try:
+            with transaction.atomic():
+                self._write()
+        except applying.UNSTORABLE:
+            self.refused = True  # the projection is filled batch by batch, which finds the culprit
+
+    def _apply(self, stream: list[Record]) -> int:
+        """Add what the stream gives, all of it or nothing; return how much is to be written."""
+        raise NotImplementedError
+
+    def _write(self) -> None:
+        raise NotImplementedError
+
+
+class _RowSink(_Sink):
+    def __init__(self, projection: Rows, known: frozenset[UUID]) -> None:
+        super().__init__(projection, known)
+        self._fold = projection.fold
+        self._rows: list[Struct] = []
+
+    def _apply(self, stream: list[Record]) -> int:
+        row: Any = None
+        for record in stream:
+            row = self._fold(row, record)
+        self._rows.append(row)
+        return len(self._rows)
+
+    def _write(self) -> None:
+        rows, self._rows = self._rows, []
+        tables.copy_rows(self.projection, rows)
+
+
+class _CounterSink(_Sink):
+    def __init__(self, projection: Counters, known: frozenset[UUID]) -> None:
+        super().__init__(projection, known)
+        self._delta = projection.delta
+        self._sums: dict[Any, dict[str, int]] = {}
+
+    def _apply(self, stream: list[Record]) -> int:
+        for deltas in [self._delta(record) for record in stream]:
+            tables.add_up(self._sums, deltas)
+        return len(self._sums)
+
+    def _write(self) -> None:
+        sums, self._sums = self._sums, {}
+        tables.copy_parts(self.projection, sums)
+
+
+def _sink(projection: Projection, known: frozenset[UUID]) -> _Sink:
+    if isinstance(projection, Rows):
+        return _RowSink(projection, known)
+    assert isinstance(projection, Counters), "entries are not folded"  # noqa: S101
+    return _CounterSink(projection, known)
+
+
+def _finish(plan: Plan, name: str, definition: Definition) -> str | None:
+    """Complete one table; return `name` if its sums were refused. Runs in a process of the pool."""
+    projection = PROJECTIONS[name]
+    refused = None
+    with schemas.inside(plan.schema):
+        match projection:
+            case Counters():
+                try:
+                    with transaction.atomic():
+                        tables.sum_parts(projection)
+                except applying.UNSTORABLE:
+                    tables.drop_parts(projection)
+                    refused = name
+            case Entries():
+                tables.insert_all_entries(projection, upto=plan.upto, until=plan.until)
+            case Rows():
+                pass  # they came as they are
+        catalogue.finish(_table(projection), definition, schema=plan.schema)
+    return refused
+
+
+def _apply_ordinarily(plan: Plan, projection: Rows | Counters, spans: Iterable[Span]) -> None:
+    """Apply whole streams as catching up would, so that what cannot be taken is parked."""
+    for span in spans:
+        waiting: list[Record] = []
+        for stream in scan.streams(plan.upto, span=span, until=plan.until):
+            waiting += stream
+            if len(waiting) >= runner.BATCH:
+                _apply_or_park(plan, projection, waiting)
+                waiting = []
+        _apply_or_park(plan, projection, waiting)
+
+
+def _apply_or_park(plan: Plan, projection: Rows | Counters, records: list[Record]) -> None:
+    with schemas.inside(plan.schema):
+        parking.apply_or_park(projection, records)
+
+
+def advance(schema: str, projection: Projection, *, upto: int) -> None:
+    """Bring the tables in `schema` to the safe position `upto` by ordinary batches."""
+    more = True
+    while more:
+        with schemas.inside(schema):
+            more = runner.advance(projection, upto=upto).full
+
+
+def _last_position(upto: int) -> int:
+    """Of the last event, never the horizon: after a crash a sequence can give a position again."""
+    with cursor() as cur:
+        row = cur.execute(_LAST, (upto,)).fetchone()
+    assert row is not None, "an aggregate without GROUP BY returns a row"  # noqa: S101
+    return int(row[0])
+
+
+def _analyze(schema: str, table: str) -> None:
+    """Give the planner its figures and readers their visibility map before anyone reads."""
+    _execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(schema, table)))
+
+
+def _table(projection: Projection) -> str:
+    return str(projection.model._meta.db_table)
+
+
+def _execute(statement: Any, parameters: tuple[object, ...] = ()) -> None:
+    with cursor() as cur:
+        cur.execute(statement, parameters)

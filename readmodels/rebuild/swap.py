@@ -1,0 +1,136 @@
+"""Put built tables in the place of the live ones while readers and writers go on.
+
+Checkpoints are locked first, as every batch does, then the tables, never waiting longer than a reader
+that holds one of them would need to be told of a deadlock: rather all is let go and tried again.
+Readers in READ COMMITTED see the old table or the new one. One in REPEATABLE READ whose snapshot is
+older than the build sees the new table empty, since its rows came later.
+"""
+
+import random
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, LiteralString
+
+from django.db import OperationalError
+from psycopg import errors, sql
+
+from payments.events import horizon
+from payments.events.database import cursor
+from payments.events.horizon import HorizonHeld
+from readmodels import parking, runner
+from readmodels.models import ParkedEvent
+from readmodels.rebuild import build, catalogue, schemas
+from readmodels.rebuild.build import Plan
+from readmodels.rebuild.catalogue import CatalogueChanged, Definition
+
+# For each of the tables. Together well below deadlock_timeout (a second), after which PostgreSQL ends one of
+# those who wait, and below what a reader would notice.
+_LOCK_TIMEOUT: Final[LiteralString] = "SET LOCAL lock_timeout = '50ms'"
+_LONGEST_PAUSE: Final = 1.0
+
+_ENSURE: Final[LiteralString] = """
+INSERT INTO {live}.readmodels_checkpoint (name, version, position, updated_at, error)
+SELECT name, version, 0, clock_timestamp(), '' FROM {built}.readmodels_checkpoint
+    ON CONFLICT DO NOTHING
+"""
+_LOCK_CHECKPOINTS: Final[LiteralString] = """
+SELECT FROM {live}.readmodels_checkpoint WHERE name = ANY(%(names)s) ORDER BY name FOR UPDATE
+"""
+_LOCK_TABLES: Final[LiteralString] = "LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE"
+_TAKE_CHECKPOINTS: Final[LiteralString] = """
+UPDATE {live}.readmodels_checkpoint AS live
+   SET version = built.version, position = built.position, error = '', updated_at = clock_timestamp()
+  FROM {built}.readmodels_checkpoint AS built WHERE live.name = built.name
+"""
+_FORGET_PARKED: Final[LiteralString] = (
+    "DELETE FROM {live}.readmodels_parkedevent WHERE projection = ANY(%(names)s)"
+)
+_TAKE_PARKED: Final[LiteralString] = """
+INSERT INTO {live}.readmodels_parkedevent ({columns})
+SELECT {columns} FROM {built}.readmodels_parkedevent
+"""
+_HOLDERS: Final[LiteralString] = """
+SELECT DISTINCT pid FROM pg_locks
+ WHERE relation = ANY(%(tables)s::regclass[]::oid[]) AND granted AND pid <> pg_backend_pid()
+ ORDER BY pid
+"""
+
+
+class SwapBlocked(Exception):
+    """The live tables were in use all the time. Nothing was changed."""
+
+    def __init__(self, pids: Sequence[int]) -> None:
+        holding = f" In use by pid {', '.join(map(str, pids))}." if pids else ""
+        super().__init__(f"The live tables were never free for a moment.{holding} Run it again.")
+
+
+def into_place(
+    plan: Plan, definitions: Mapping[str, Definition], *, patience: float = 60.0
+) -> None:
+    """Replace tables, checkpoints and parked events, in one transaction. `patience` is in seconds.
+
+    Raises SwapBlocked when no moment was found, CatalogueChanged when a migration ran or an event was
+    discarded meanwhile.
+    """
+    deadline = time.monotonic() + patience
+    pause = 0.01
+    _run(plan, _ENSURE)
+    while True:
+        upto = horizon.safe_position(patience=patience)
+        for projection in plan.projections:
+            build.advance(plan.schema, projection, upto=upto)
+        try:
+            with schemas.inside(plan.schema):
+                _swap(plan, definitions)
+        except (OperationalError, HorizonHeld) as error:
+            if not isinstance(error.__cause__, errors.LockNotAvailable | None):
+                raise
+            if time.monotonic() > deadline:
+                raise SwapBlocked(_holders(plan, definitions)) from error
+        else:
+            return
+        # Not at the same pace as readers that come again and again.
+        time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _swap(plan: Plan, definitions: Mapping[str, Definition]) -> None:
+    _run(plan, _LOCK_TIMEOUT)
+    _run(plan, _LOCK_CHECKPOINTS)
+    if parking.discarded(plan.names) != plan.discarded:
+        raise CatalogueChanged("An event was discarded while this was built. Run it again.")
+    # No live batch can overtake any more: what is built is as new as what it replaces.
+    upto = horizon.safe_position()
+    for projection in plan.projections:
+        while runner.advance(projection, upto=upto).full:
+            pass
+    tables = sorted(definitions)
+    live = [sql.Identifier(plan.live, table) for table in tables]
+    _run(plan, _LOCK_TABLES, tables=sql.SQL(", ").join(live))
+    for table in tables:
+        catalogue.check(table, definitions[table], schema=plan.live)
+        _run(plan, "ALTER TABLE {live}.{table} SET SCHEMA {retired}", table=sql.Identifier(table))
+        _run(plan, "ALTER TABLE {built}.{table} SET SCHEMA {live}", table=sql.Identifier(table))
+    _run(plan, _TAKE_CHECKPOINTS)
+    _run(plan, _FORGET_PARKED)
+    names = [
+        field.attname for field in ParkedEvent._meta.local_concrete_fields if not field.primary_key
+    ]
+    _run(plan, _TAKE_PARKED, columns=sql.SQL(", ").join(map(sql.Identifier, names)))
+
+
+def _holders(plan: Plan, definitions: Iterable[str]) -> list[int]:
+    tables = [f"{plan.live}.{table}" for table in definitions]
+    with cursor() as cur:
+        return [pid for (pid,) in cur.execute(_HOLDERS, {"tables": tables})]
+
+
+def _run(plan: Plan, statement: LiteralString, **parts: sql.Composable) -> None:
+    composed = sql.SQL(statement).format(
+        live=sql.Identifier(plan.live),
+        built=sql.Identifier(plan.schema),
+        retired=sql.Identifier(schemas.RETIRED),
+        **parts,
+    )
+    with cursor() as cur:
+        cur.execute(composed, {"names": list(plan.names)})

@@ -1,0 +1,97 @@
+"""Readers in loops, each in its own way, that note whatever they see of two tables that belong together."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+
+from tests.concurrency import session
+
+# The payments counted one by one and as the days count them, in one statement and so in one snapshot.
+_ONE_ORDER: Final = """
+SELECT (SELECT count(*) FROM readmodels_paymentsummary),
+       (SELECT sum(total_count) FROM readmodels_dailystatistics)
+"""
+_OTHER_ORDER: Final = """
+SELECT p.payments, d.counted FROM (SELECT sum(total_count) AS counted FROM readmodels_dailystatistics) d
+  CROSS JOIN (SELECT count(*) AS payments FROM readmodels_paymentsummary) p
+"""
+
+_LONGEST_WAIT: Final = """
+SELECT coalesce(max(extract(epoch FROM clock_timestamp() - waitstart)), 0)::float8 FROM pg_locks
+ WHERE NOT granted AND mode = 'AccessShareLock'
+"""
+
+Session = psycopg.Connection[tuple[Any, ...]]
+Reader = Callable[[Session], tuple[int, int]]
+
+
+def _plain(statement: str, *, prepare: bool) -> Reader:
+    def read(connection: Session) -> tuple[int, int]:
+        payments, counted = connection.execute(statement, prepare=prepare).fetchone() or (0, 0)
+        return payments, int(counted or 0)
+
+    return read
+
+
+def _server_cursor(connection: Session) -> tuple[int, int]:
+    with connection.transaction(), connection.cursor(name="reading") as cursor:
+        cursor.itersize = 1_000
+        cursor.execute("SELECT payment_id FROM readmodels_paymentsummary")
+        payments = sum(1 for _ in cursor)
+    return payments, payments
+
+
+READERS: Final[dict[str, Reader]] = {
+    "one order": _plain(_ONE_ORDER, prepare=False),
+    "other order": _plain(_OTHER_ORDER, prepare=False),
+    "one order, prepared": _plain(_ONE_ORDER, prepare=True),
+    "other order, prepared": _plain(_OTHER_ORDER, prepare=True),
+    "server-side cursor": _server_cursor,
+}
+
+
+class Seen:
+    """What all readers together saw: the fewest payments, the longest wait for a lock (s), errors."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+        self.fewest = 1 << 62
+        self.longest_wait = 0.0
+        self.errors: list[Exception] = []
+
+
+@contextmanager
+def reading(*, pause: float = 0.02) -> Iterator[Seen]:
+    """Have all READERS read until the block ends; `pause` is in seconds."""
+    seen, done = Seen(), threading.Event()
+
+    def loop(read: Reader) -> None:
+        try:
+            with session() as connection:
+                while not done.wait(pause):
+                    payments, counted = read(connection)
+                    seen.fewest = min(seen.fewest, payments, counted)
+                    seen.reads += 1
+        except Exception as error:  # noqa: BLE001 - the test asserts that there are none
+            seen.errors.append(error)
+
+    def watch() -> None:
+        # What readers wait for, and not how busy the machine is.
+        with session() as connection:
+            while not done.wait(0.005):
+                ((waited,),) = connection.execute(_LONGEST_WAIT).fetchall()
+                seen.longest_wait = max(seen.longest_wait, waited)
+
+    threads = [threading.Thread(target=loop, args=(read,)) for read in READERS.values()]
+    threads.append(threading.Thread(target=watch))
+    for thread in threads:
+        thread.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
