@@ -1,6 +1,7 @@
 """Readers in loops, each in its own way, that note whatever they see of two tables that belong together."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -19,6 +20,8 @@ SELECT p.payments, d.counted FROM (SELECT sum(total_count) AS counted FROM readm
   CROSS JOIN (SELECT count(*) AS payments FROM readmodels_paymentsummary) p
 """
 
+_PAYMENTS: Final = "SELECT count(*) FROM readmodels_paymentsummary"
+_DAYS: Final = "SELECT sum(total_count) FROM readmodels_dailystatistics"
 _LONGEST_WAIT: Final = """
 SELECT coalesce(max(extract(epoch FROM clock_timestamp() - waitstart)), 0)::float8 FROM pg_locks
  WHERE NOT granted AND mode = 'AccessShareLock'
@@ -44,11 +47,27 @@ def _server_cursor(connection: Session) -> tuple[int, int]:
     return payments, payments
 
 
+def _one_after_the_other(*statements: str) -> Reader:
+    """In one transaction, as a page does: its first lock is still held when it asks for the second."""
+
+    def read(connection: Session) -> tuple[int, int]:
+        counts = []
+        with connection.transaction():
+            for statement in statements:
+                counts.append(int((connection.execute(statement).fetchone() or (0,))[0] or 0))
+                time.sleep(0.003)
+        return min(counts), max(counts)
+
+    return read
+
+
 READERS: Final[dict[str, Reader]] = {
     "one order": _plain(_ONE_ORDER, prepare=False),
     "other order": _plain(_OTHER_ORDER, prepare=False),
     "one order, prepared": _plain(_ONE_ORDER, prepare=True),
     "other order, prepared": _plain(_OTHER_ORDER, prepare=True),
+    "payments, then days": _one_after_the_other(_PAYMENTS, _DAYS),
+    "days, then payments": _one_after_the_other(_DAYS, _PAYMENTS),
     "server-side cursor": _server_cursor,
 }
 
