@@ -128,7 +128,7 @@ def test_what_was_wrong_is_told_by_row_and_by_sum(filled: int) -> None:
 
 @pytest.mark.slow
 def test_readers_and_writers_go_on(filled: int) -> None:
-    """Seen to fail: with _LOCK_TIMEOUT 5 s the swap or readers are ended by deadlocks, and without LOCK TABLE too."""
+    """Seen to fail: with _LOCK_TIMEOUT 5 s deadlocks end readers or the swap, with LOCK TABLE and without."""
     done = threading.Event()
     errors: list[Exception] = []
 
