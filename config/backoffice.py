@@ -104,12 +104,29 @@ UNFOLD: Final[dict[str, Any]] = {
             {
                 "title": "Evidence",
                 "items": [
-                    _item("Event log", "receipt_long", "events_event", "events.view_event"),
+                    _item(
+                        "Event log",
+                        "receipt_long",
+                        "readmodels_eventindex",
+                        "readmodels.view_eventindex",
+                    ),
                     _item(
                         "Projections",
                         "sync",
                         "readmodels_checkpoint",
                         "readmodels.view_checkpoint",
+                    ),
+                    _item(
+                        "Parked events",
+                        "front_hand",
+                        "readmodels_parkedevent",
+                        "readmodels.view_parkedevent",
+                    ),
+                    _item(
+                        "Discarded events",
+                        "delete_history",
+                        "readmodels_discardedevent",
+                        "readmodels.view_discardedevent",
                     ),
                 ],
             },

@@ -40,7 +40,7 @@ def readyz(_: HttpRequest) -> HttpResponse:
 
 def _told(*, ready: bool, database: str, lags: Sequence[Lag] = ()) -> HttpResponse:
     broker = _broker_answers()
-    held_up = any(each.state in {"stopped", "needs_rebuild"} for each in lags)
+    held_up = any(each.state in {"stopped", "needs_rebuild"} or each.parked for each in lags)
     return JsonResponse(
         {
             "ready": ready,

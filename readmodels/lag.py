@@ -27,7 +27,7 @@ SELECT checkpoint.version, checkpoint.position, checkpoint.error,
 """
 
 
-State = Literal["current", "behind", "stopped", "needs_rebuild"]
+State = Literal["current", "behind", "parked", "stopped", "needs_rebuild"]
 
 
 class Lag(Struct, frozen=True, kw_only=True):
@@ -48,12 +48,17 @@ class Lag(Struct, frozen=True, kw_only=True):
 
     @property
     def state(self) -> State:
-        """In a word, for those whom the error does not concern."""
+        """In a word, for those whom the error does not concern.
+
+        "parked" has read the whole log and yet misses something; "behind" may have parked events too.
+        """
         if self.needs_rebuild:
             return "needs_rebuild"
         if self.error:
             return "stopped"
-        return "behind" if self.events else "current"
+        if self.events:
+            return "behind"
+        return "parked" if self.parked else "current"
 
 
 def measure() -> list[Lag]:

@@ -1,4 +1,4 @@
-"""Registers the log as the Django app "events"."""
+"""Registers the log as the Django app "events", and its checks."""
 
 from django.apps import AppConfig
 
@@ -7,3 +7,6 @@ class EventsConfig(AppConfig):
     name = "payments.events"
     label = "events"
     verbose_name = "Event log"
+
+    def ready(self) -> None:
+        from payments.events import checks  # noqa: F401 - registers them

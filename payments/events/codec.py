@@ -1,11 +1,15 @@
 """Events to stored JSON and back: one decoder per event type and schema version."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import msgspec
 
 from payments.domain.events import EVENT_CLASSES, AnyPaymentEvent
+from payments.domain.upcasts import UPCASTS, Upcasts, unreadable, upcast
+
+Decoder = Callable[[str | bytes], AnyPaymentEvent]
 
 
 class UnknownEventType(Exception):
@@ -18,10 +22,46 @@ class UnknownEventType(Exception):
         )
 
 
+def decoders(
+    classes: Iterable[type[AnyPaymentEvent]], upcasts: Upcasts
+) -> dict[tuple[str, int], Decoder]:
+    """One for each event type and schema version that can be read.
+
+    Only what older code stored takes the way through the upcasts.
+    """
+    found: dict[tuple[str, int], Decoder] = {}
+    for cls in classes:
+        lost = unreadable([cls], upcasts)
+        for stored in range(1, cls.schema_version):
+            if (cls.event_type, stored) not in lost:
+                found[cls.event_type, stored] = partial(_decode_older, cls, stored, upcasts)
+        found[cls.event_type, cls.schema_version] = msgspec.json.Decoder(cls).decode
+    return found
+
+
+def _decode_older(
+    cls: type[AnyPaymentEvent], stored: int, upcasts: Upcasts, data: str | bytes
+) -> AnyPaymentEvent:
+    document = _read_object(data)
+    try:
+        document = upcast(
+            document,
+            cls.event_type,
+            stored=stored,
+            current=cls.schema_version,
+            upcasts=upcasts,
+        )
+    except Exception as error:
+        # It met data that is not what it says, as a decoder might.
+        raise msgspec.ValidationError(
+            f"What is stored as {cls.event_type}, schema version {stored}, cannot be upcast: {error!r}"
+        ) from error
+    return msgspec.convert(document, cls)
+
+
 _encoder: Final = msgspec.json.Encoder()
-_decoders: Final[dict[tuple[str, int], Callable[[str | bytes], AnyPaymentEvent]]] = {
-    (cls.event_type, cls.schema_version): msgspec.json.Decoder(cls).decode for cls in EVENT_CLASSES
-}
+_read_object: Final = msgspec.json.Decoder(dict[str, Any]).decode
+_decoders: Final = decoders(EVENT_CLASSES, UPCASTS)
 
 
 def encode_rows(rows: Iterable[Mapping[str, object]]) -> str:

@@ -1,5 +1,23 @@
 """The back office: one module a screen. Forms are read-only; every button issues a command."""
 
-from readmodels.admin import clients, customers, events, payments, projections, statistics
+from readmodels.admin import (
+    clients,
+    customers,
+    discarded,
+    events,
+    parked,
+    payments,
+    projections,
+    statistics,
+)
 
-__all__ = ("clients", "customers", "events", "payments", "projections", "statistics")
+__all__ = (
+    "clients",
+    "customers",
+    "discarded",
+    "events",
+    "parked",
+    "payments",
+    "projections",
+    "statistics",
+)

@@ -55,7 +55,10 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "volumes": _volumes(today),
         "chart": _chart(days),
         "chart_options": _CHART_OPTIONS,
-        "projections": lag.measure(),
+        "projections": [
+            (each, words.plain(each.state), words.STATE_COLOURS[each.state])
+            for each in lag.measure()
+        ],
     }
 
 

@@ -1,72 +1,156 @@
-"""The event log as it is stored, for whoever wants to see the evidence itself."""
+"""The event log: found by its index, and one event as it is stored.
+
+Lists come from `EventIndex`, whose every index ends in the order of the list, so any filter begins a
+page where an index does. The page of one event reads the log's own row.
+"""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import msgspec
 from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.utils.html import format_html
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from unfold.contrib.filters.admin import TextFilter
 from unfold.decorators import display
 
+from payments import actors
+from payments.clients.models import Client
 from payments.events.models import Event
 from readmodels.admin import words
 from readmodels.admin.browsing import BrowsingAdmin, as_uuid
+from readmodels.admin.filters import EventTypeFilter, MomentsFilter
+from readmodels.models import EventIndex
 
-_DIGITS_OF_A_POSITION = 18
+_DIGITS_OF_A_POSITION: Final = 18
 
 
-@admin.register(Event)
+class ActorFilter(TextFilter):
+    """By what the log stores (staff:7), a user name or the name of a client.
+
+    One actor at a time: the rows of several would have to be sorted.
+    """
+
+    title = "actor"
+    parameter_name = "actor"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        name = (self.value() or "").strip()
+        if not name:
+            return queryset
+        return queryset.filter(actor=_actor(name)) if name.isprintable() else queryset.none()
+
+
+class CorrelationFilter(TextFilter):
+    title = "correlation id"
+    parameter_name = "correlation_id"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        given = (self.value() or "").strip()
+        if not given:
+            return queryset
+        return queryset.filter(correlation_id=given) if given.isprintable() else queryset.none()
+
+
+class PaymentFilter(TextFilter):
+    title = "payment id"
+    parameter_name = "payment"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        given = (self.value() or "").strip()
+        if not given:
+            return queryset
+        payment_id = as_uuid(given)
+        return queryset.filter(aggregate_id=payment_id) if payment_id else queryset.none()
+
+
+@admin.register(EventIndex)
 class EventAdmin(BrowsingAdmin):
-    keyset: ClassVar = ("position",)
-    list_display = ("position", "recorded", "event_type", "version", "aggregate_id", "actor")
+    keyset: ClassVar = ("recorded_at", "position")
+    list_display = ("position", "recorded", "event_type", "payment", "version", "actor_name")
+    list_filter = (
+        EventTypeFilter,
+        ActorFilter,
+        PaymentFilter,
+        CorrelationFilter,
+        ("recorded_at", MomentsFilter),
+    )
     search_fields = ("position",)  # see find
     search_help_text = "Payment id or position"
-    fields = (
-        "position",
-        "aggregate_id",
-        "version",
-        "event_type",
-        "schema_version",
-        "occurred_at",
-        "recorded_at",
-        "stored_data",
-        "stored_metadata",
-    )
-    readonly_fields = ("stored_data", "stored_metadata")
 
     @display(description="Recorded (UTC)")
-    def recorded(self, row: Event) -> str:
+    def recorded(self, row: EventIndex) -> str:
         return f"{row.recorded_at:%Y-%m-%d %H:%M:%S}"
 
+    @display(description="Payment")
+    def payment(self, row: EventIndex) -> str:
+        return words.link("readmodels_paymentsummary", row.aggregate_id, str(row.aggregate_id))
+
     @display(description="By")
-    def actor(self, row: Any) -> str:
-        return str(row.actor)
-
-    @display(description="Data")
-    def stored_data(self, row: Event) -> str:
-        return _json(row.data)
-
-    @display(description="Metadata")
-    def stored_metadata(self, row: Event) -> str:
-        return _json(row.metadata)
+    def actor_name(self, row: Any) -> str:
+        return str(row.actor_name)
 
     def prepare(self, rows: Sequence[Any]) -> None:
-        names = words.people(row.metadata["actor"] for row in rows)
+        names = words.people(row.actor for row in rows)
         for row in rows:
-            row.actor = names.get(row.metadata["actor"], row.metadata["actor"])
+            row.actor_name = names.get(row.actor, row.actor)
 
     def find(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
-        """By what the log's two indexes begin with."""
         if payment_id := as_uuid(term):
             return rows.filter(aggregate_id=payment_id)
-        if term.isascii() and term.isdigit() and len(term) <= _DIGITS_OF_A_POSITION:
+        if _is_position(term):
             return rows.filter(pk=int(term))
         return rows.none()
 
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """One event from the log, which has it before the index does."""
+        if not (self.has_view_permission(request) and request.user.has_perm("events.view_event")):
+            raise PermissionDenied
+        found = Event.objects.filter(pk=int(object_id)) if _is_position(object_id) else None
+        event = found.first() if found is not None else None
+        if event is None:
+            raise Http404(f"There is no event {object_id}.")
+        actor = event.metadata.get("actor", "")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{event.event_type} at {event.position}",
+            "opts": self.opts,
+            "original": EventIndex(
+                position=event.position, event_type=event.event_type, version=event.version
+            ),
+            "event": event,
+            "actor": actor,
+            "actor_name": words.people([actor]).get(actor, actor),
+            "correlation_id": event.metadata.get("correlation_id"),
+            "data": _json(event.data),
+            "metadata": _json(event.metadata),
+        }
+        return TemplateResponse(request, "admin/event.html", context)
+
+
+def _actor(name: str) -> str:
+    """The actor that `name` stands for: itself if it says so, else a member of staff, else a client."""
+    if ":" in name:
+        return name
+    user = get_user_model().objects.filter(username=name).only("pk").first()
+    if user is not None:
+        return actors.staff(user.pk)
+    client = Client.objects.filter(name=name).only("pk").first()
+    return actors.client(client.pk) if client is not None else name
+
+
+def _is_position(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _DIGITS_OF_A_POSITION
+
 
 def _json(stored: object) -> str:
-    pretty = msgspec.json.format(msgspec.json.encode(stored), indent=2).decode()
-    return format_html(
-        '<pre class="font-mono text-xs whitespace-pre-wrap break-all">{}</pre>', pretty
-    )
+    return msgspec.json.format(msgspec.json.encode(stored), indent=2).decode()

@@ -5,9 +5,12 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from unfold.decorators import display
 
 from readmodels import lag
+from readmodels.admin import words
 from readmodels.admin.browsing import BrowsingAdmin
 from readmodels.models import Checkpoint
 
@@ -27,13 +30,10 @@ class ProjectionAdmin(BrowsingAdmin):
     )
     list_display_links = None
 
-    @display(
-        description="State", label={"current": "success", "behind": "info", "stopped": "danger"}
-    )
+    @display(description="State", label=words.STATE_COLOURS)
     def state(self, row: Any) -> tuple[str, str]:
-        if row.lag is None or row.lag.error or row.lag.needs_rebuild:
-            return "stopped", "stands still"
-        return ("behind", "behind") if row.lag.events else ("current", "current")
+        state = row.lag.state if row.lag else "stopped"
+        return state, words.plain(state)
 
     @display(description="Events behind")
     def events_behind(self, row: Any) -> str:
@@ -45,7 +45,15 @@ class ProjectionAdmin(BrowsingAdmin):
 
     @display(description="Parked")
     def parked(self, row: Any) -> str:
-        return f"{row.lag.parked:,}" if row.lag else ""
+        if not (row.lag and row.lag.parked):
+            return "0" if row.lag else ""
+        url = reverse("admin:readmodels_parkedevent_changelist")
+        return format_html(
+            '<a class="text-primary-600 dark:text-primary-500 underline" href="{}?projection={}">{}</a>',
+            url,
+            row.name,
+            f"{row.lag.parked:,}",
+        )
 
     @display(description="What to do")
     def advice(self, row: Any) -> str:

@@ -1,15 +1,18 @@
-"""How the back office says things: amounts, badges, people."""
+"""How the back office says things: amounts, badges, links, people."""
 
 from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
+from django.urls import reverse
+from django.utils.html import format_html
 
 from payments.clients.models import Client
 from payments.domain.money import Money
 from payments.domain.payment import Status
 from payments.domain.risk import Band
+from readmodels.admin.browsing import as_uuid
 
 # Colours of unfold's labels.
 STATUS_COLOURS: Final = {
@@ -18,6 +21,13 @@ STATUS_COLOURS: Final = {
     Status.COMPLETED: "success",
     Status.FAILED: "danger",
     Status.REJECTED: "danger",
+}
+STATE_COLOURS: Final = {  # of projections
+    "current": "success",
+    "behind": "info",
+    "parked": "warning",
+    "stopped": "danger",
+    "needs_rebuild": "danger",
 }
 BAND_COLOURS: Final = {Band.LOW: "success", Band.MEDIUM: "warning", Band.HIGH: "danger"}
 
@@ -39,6 +49,15 @@ def plain(code: str) -> str:
     return REASONS.get(code) or code.replace("_", " ").capitalize()
 
 
+def link(page: str, key: object, text: str) -> str:
+    """A link to the page of one row, `page` being the admin's name for its model."""
+    return format_html(
+        '<a class="text-primary-600 dark:text-primary-400 underline" href="{}">{}</a>',
+        reverse(f"admin:{page}_change", args=[key]),
+        text,
+    )
+
+
 def people(actors: Iterable[str]) -> dict[str, str]:
     """The names of those whom the log knows as staff:7 or client:UUID. At most two queries."""
     staff: dict[str, str] = {}
@@ -47,8 +66,8 @@ def people(actors: Iterable[str]) -> dict[str, str]:
         kind, _, own = actor.partition(":")
         if kind == "staff" and own.isdigit():
             staff[own] = actor
-        elif kind == "client":
-            clients[actor] = UUID(own)
+        elif kind == "client" and (client_id := as_uuid(own)):
+            clients[actor] = client_id
     names: dict[str, str] = {}
     if staff:
         users = get_user_model().objects.filter(pk__in=staff)

@@ -70,13 +70,17 @@ class DayList(Struct):
 
 
 class ProjectionView(Struct):
-    """How far a read model is behind the log. `events` is counted up to 100,000."""
+    """How far a read model is behind the log, and how many events wait apart because it could not take them.
+
+    Both are counted up to 100,000.
+    """
 
     name: str
     state: State
     position: int
     events: int
     seconds: float
+    parked: int
 
 
 class ProjectionList(Struct):
@@ -170,4 +174,4 @@ def day(row: DailyStatistics) -> DayView:
 
 def projection(lag: Lag) -> ProjectionView:
     """Without the error, which may tell of other clients' payments."""
-    return ProjectionView(lag.name, lag.state, lag.position, lag.events, lag.seconds)
+    return ProjectionView(lag.name, lag.state, lag.position, lag.events, lag.seconds, lag.parked)

@@ -32,10 +32,12 @@ PAGES: Final = {
     "dashboard": "/admin/",
     "queue": "/admin/readmodels/paymentsummary/?status__exact=pending_review",
     "statistics": "/admin/readmodels/dailystatistics/",
-    "events": "/admin/events/event/",
+    "events": "/admin/readmodels/eventindex/",
     "customers": "/admin/customers/customer/",
     "clients": "/admin/clients/client/",
     "projections": "/admin/readmodels/checkpoint/",
+    "parked": "/admin/readmodels/parkedevent/",
+    "discarded": "/admin/readmodels/discardedevent/",
 }
 
 

@@ -16,8 +16,9 @@ from payments.clients.models import Client
 from payments.customers.models import Customer, Note
 from payments.events.models import Event
 from readmodels.admin.browsing import PAGE
-from readmodels.models import PaymentSummary
+from readmodels.models import EventIndex, PaymentSummary
 from tests.api import RISKY, ApiClient, body_of, project
+from tests.backoffice import browser, text
 from tests.concurrency import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,18 +27,12 @@ LISTS = [
     "readmodels_paymentsummary",
     "readmodels_dailystatistics",
     "readmodels_checkpoint",
-    "events_event",
+    "readmodels_parkedevent",
+    "readmodels_discardedevent",
+    "readmodels_eventindex",
     "customers_customer",
     "clients_client",
 ]
-
-
-def browser(role: str = "senior reviewer", username: str = "grace") -> Browser:
-    user = get_user_model().objects.create(username=username, is_staff=True)
-    user.groups.add(Group.objects.get(name=role))
-    logged_in = Browser()
-    logged_in.force_login(user)
-    return logged_in
 
 
 @pytest.fixture
@@ -58,10 +53,6 @@ def form_of(logged_in: Browser, payment: str, command: str = "approve") -> dict[
     hidden = dict(re.findall(r'<input type="hidden" name="(key|version)" value="([^"]+)"', html))
     assert hidden.keys() == {"key", "version"}
     return hidden | {"reason": "other", "note": ""}
-
-
-def text(answer: Any) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -314,7 +305,7 @@ def test_nothing_is_added_or_deleted_by_hand(name: str, flagged: str) -> None:
     root.force_login(get_user_model().objects.create_superuser("root"))
     assert root.get(reverse(f"admin:{name}_add")).status_code == 403
     row = {
-        "events_event": Event.objects.first(),
+        "readmodels_eventindex": EventIndex.objects.first(),
         "customers_customer": Customer.objects.first(),
         "clients_client": Client.objects.first(),
         "readmodels_paymentsummary": PaymentSummary.objects.first(),

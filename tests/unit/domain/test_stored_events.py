@@ -112,11 +112,14 @@ def test_what_was_stored_is_read(
     assert codec.decode(event_type, schema_version, data) == event
 
 
-@pytest.mark.parametrize(("event_type", "schema_version", "data", "event"), SAMPLES)
+@pytest.mark.parametrize(
+    ("event_type", "schema_version", "data", "event"),
+    [sample for sample in SAMPLES if sample[1] == sample[3].schema_version],
+)
 def test_what_is_stored_now_is_what_was_stored(
     event_type: str, schema_version: int, data: str, event: AnyPaymentEvent
 ) -> None:
-    assert (event.event_type, event.schema_version) == (event_type, schema_version)
+    assert event.event_type == event_type
     assert json.loads(encoded(event)) == json.loads(data)
 
 

@@ -1,0 +1,54 @@
+"""Discarded events: who decided that a projection never applies one, and why."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.decorators import display
+
+from readmodels.admin import words
+from readmodels.admin.browsing import BrowsingAdmin, as_uuid
+from readmodels.admin.filters import ProjectionFilter
+from readmodels.models import DiscardedEvent
+
+
+@admin.register(DiscardedEvent)
+class DiscardedAdmin(BrowsingAdmin):
+    """The newest decision first."""
+
+    list_display = ("event", "projection", "payment", "reason", "by", "when")
+    list_display_links = None
+    list_filter = (ProjectionFilter,)
+    search_fields = ("aggregate_id",)  # see find
+    search_help_text = "Payment id"
+
+    @display(description="Event")
+    def event(self, row: DiscardedEvent) -> str:
+        return words.link("readmodels_eventindex", row.position, str(row.position))
+
+    @display(description="Payment")
+    def payment(self, row: DiscardedEvent) -> str:
+        return words.link("readmodels_paymentsummary", row.aggregate_id, str(row.aggregate_id))
+
+    @display(description="By")
+    def by(self, row: Any) -> str:
+        return str(row.by)
+
+    @display(description="When (UTC)")
+    def when(self, row: DiscardedEvent) -> str:
+        return f"{row.discarded_at:%Y-%m-%d %H:%M:%S}"
+
+    def prepare(self, rows: Sequence[Any]) -> None:
+        names = words.people(row.discarded_by for row in rows)
+        for row in rows:
+            row.by = names.get(row.discarded_by, row.discarded_by)
+
+    def find(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+        """By a payment, without an index: each row is somebody's decision, there are never many."""
+        payment_id = as_uuid(term)
+        return rows.filter(aggregate_id=payment_id) if payment_id else rows.none()
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return obj is None and super().has_view_permission(request)

@@ -1,0 +1,99 @@
+"""Parked events: what a projection could not take, why, and what waits behind it."""
+
+from typing import Any, ClassVar, Final
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.text import Truncator
+from unfold.decorators import display
+
+from readmodels.admin import words
+from readmodels.admin.browsing import BrowsingAdmin, as_uuid
+from readmodels.admin.filters import EventTypeFilter, ProjectionFilter
+from readmodels.admin.repairs import DiscardView, RetryView, may_repair, to_list
+from readmodels.models import ParkedEvent
+from readmodels.projections import PROJECTIONS
+
+WAITS: Final = "Waits for an earlier event of its payment"
+# Of those that wait behind an event, as many as anybody looks at.
+_BEHIND: Final = 20
+
+
+@admin.register(ParkedEvent)
+class ParkedAdmin(BrowsingAdmin):
+    keyset: ClassVar = ("position", "projection")
+    list_display = ("position", "projection", "event", "payment", "why", "attempts", "since")
+    list_filter = (ProjectionFilter, EventTypeFilter)
+    search_fields = ("aggregate_id",)  # see find
+    search_help_text = "Payment id"
+
+    @display(description="Event")
+    def event(self, row: ParkedEvent) -> str:
+        return f"{row.event_type} v{row.version}"
+
+    @display(description="Payment")
+    def payment(self, row: ParkedEvent) -> str:
+        return words.link("readmodels_paymentsummary", row.aggregate_id, str(row.aggregate_id))
+
+    @display(description="Why")
+    def why(self, row: ParkedEvent) -> str:
+        return Truncator(row.error).chars(80) if row.error else WAITS
+
+    @display(description="Since (UTC)")
+    def since(self, row: ParkedEvent) -> str:
+        return f"{row.parked_at:%Y-%m-%d %H:%M:%S}"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.defer("traceback")
+
+    def find(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+        """By a payment; the unique index begins with the projection, so all of them are named."""
+        payment_id = as_uuid(term)
+        if payment_id is None:
+            return rows.none()
+        return rows.filter(projection__in=list(PROJECTIONS), aggregate_id=payment_id)
+
+    def get_urls(self) -> list[URLPattern]:
+        repairs = [
+            path(
+                f"<int:pk>/{name}/",
+                self.admin_site.admin_view(view.as_view(admin=self)),
+                name=f"parked_{name}",
+            )
+            for name, view in (("retry", RetryView), ("discard", DiscardView))
+        ]
+        return [*repairs, *super().get_urls()]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """One event; repaired meanwhile, it is told to be."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        row = self.get_object(request, object_id)
+        if row is None:
+            messages.info(request, "This event is not parked any more.")
+            return to_list()
+        of_payment = ParkedEvent.objects.filter(
+            projection=row.projection, aggregate_id=row.aggregate_id
+        ).order_by("position")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{row.event_type} at {row.position}, parked by {row.projection}",
+            "opts": self.opts,
+            "original": row,
+            "row": row,
+            "first": of_payment.defer("traceback").first(),
+            "behind": of_payment.defer("traceback").filter(position__gt=row.position)[:_BEHIND],
+            "may_repair": may_repair(request),
+        }
+        return TemplateResponse(request, "admin/parked.html", context)

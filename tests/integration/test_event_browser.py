@@ -1,0 +1,177 @@
+"""Finding events in the back office: by what staff know of them, through an index whatever the filter."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from payments.events.models import Event
+from readmodels.admin.browsing import PAGE
+from readmodels.models import EventIndex
+from tests.api import RISKY, ApiClient, body_of, project
+from tests.backoffice import browser, text
+from tests.concurrency import session
+from tests.raw_appends import insert
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LIST = "admin:readmodels_eventindex_changelist"
+PAGE_OF_ONE = "admin:readmodels_eventindex_change"
+
+
+@pytest.fixture
+def approved() -> str:
+    """Ada's approval of a payment that Acme submitted, and another payment of Bolt's."""
+    client = ApiClient("Acme")
+    answer = client.post("/api/v1/payments", RISKY, **{"X-Request-ID": "checkout-7"})
+    payment: str = body_of(answer)["id"]
+    client.post(f"/api/v1/payments/{payment}/approve", {"reason": "other"})
+    ApiClient("Bolt").submit()
+    project()
+    return payment
+
+
+def found(query: str) -> list[str]:
+    """The events of the list, oldest first."""
+    user = get_user_model().objects.filter(username="grace").delete()
+    assert user
+    listing: Any = browser("auditor").get(f"{reverse(LIST)}?{query}").context["cl"]
+    return [row.event_type.removeprefix("payment.") for row in listing.result_list][::-1]
+
+
+def test_events_are_found_by_what_staff_know(approved: str) -> None:
+    whole = ["initiated", "flagged_for_review", "approved", "processed"]
+    position = EventIndex.objects.get(event_type="payment.approved").pk
+    today = timezone.now().date()
+    bolt = EventIndex.objects.exclude(aggregate_id=approved).first()
+    assert bolt is not None
+    for query, expected in {
+        "": [*whole, "initiated", "processed"],
+        f"payment={approved}": whole,
+        f"payment={approved}&event_type=payment.approved": ["approved"],
+        "event_type=payment.initiated": ["initiated"] * 2,
+        "event_type=nonsense": [],
+        "actor=ada": ["approved", "processed"],
+        "actor=Acme": ["initiated", "flagged_for_review"],
+        f"actor={bolt.actor}": ["initiated", "processed"],
+        "actor=Acme&event_type=payment.approved": [],
+        "actor=nobody": [],
+        "correlation_id=checkout-7": ["initiated", "flagged_for_review"],
+        "correlation_id=checkout": [],
+        f"q={approved}": whole,
+        f"q={position}": ["approved"],
+        "payment=nonsense": [],
+        f"recorded_at_from_0={today}": [*whole, "initiated", "processed"],
+        f"recorded_at_to_0={today}": [*whole, "initiated", "processed"],
+        f"recorded_at_to_0={today}&recorded_at_to_1=00:00": [],
+        "recorded_at_from_0=2999-01-01": [],
+        "recorded_at_to_0=2020-01-01&recorded_at_to_1=12:30:00": [],
+    }.items():
+        assert found(query) == expected, query
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "actor=a%00b",
+        "correlation_id=%00",
+        "payment=%00",
+        "actor=" + "x" * 3_000,
+        "recorded_at_from_0=0001-01-01",
+        "recorded_at_to_0=9999-12-31",
+        "recorded_at_to_0=yesterday&recorded_at_to_1=noon",
+        "recorded_at_from_1=12:00",
+        "event_type=%00",
+    ],
+)
+def test_a_strange_filter_is_answered(approved: str, query: str) -> None:
+    assert browser().get(f"{reverse(LIST)}?{query}").status_code == 200
+
+
+def test_pages_hold_every_event_once() -> None:
+    with session() as writer:
+        for _ in range(PAGE + 3):
+            insert(writer)
+    project()
+    logged_in, seen, url = browser(), [], "?"
+    while url:
+        listing: Any = logged_in.get(reverse(LIST) + url).context["cl"]
+        seen += [row.pk for row in listing.result_list]
+        url = listing.paginator.older
+    assert seen == sorted(seen, reverse=True)
+    assert len(seen) == Event.objects.count() == PAGE + 3
+
+
+def test_the_page_of_an_event_shows_what_the_log_stores(approved: str) -> None:
+    event = Event.objects.get(event_type="payment.flagged_for_review")
+    answer = browser().get(reverse(PAGE_OF_ONE, args=[event.pk]))
+    told, html = text(answer), answer.content.decode()
+    assert "payment.flagged_for_review" in told
+    assert '"first_card_payment_large"'.replace('"', "&quot;") in html
+    assert event.metadata["digests"]["amount"] in told
+    assert "Acme" in told
+    for link in (
+        reverse("admin:readmodels_paymentsummary_change", args=[approved]),
+        f"?payment={approved}",
+        "?correlation_id=checkout-7",
+        f"?actor=client%3A{event.data['client_id']}",
+    ):
+        assert link in html
+
+
+def test_an_event_has_a_page_before_it_is_indexed() -> None:
+    payment = body_of(ApiClient().submit())["id"]
+    event = Event.objects.filter(aggregate_id=payment).first()
+    assert event is not None
+    assert not EventIndex.objects.exists()
+    logged_in = browser()
+    assert logged_in.get(reverse(PAGE_OF_ONE, args=[event.pk])).status_code == 200
+    for nothing in ("0", "9" * 30, "x", str(uuid4())):
+        assert logged_in.get(reverse(PAGE_OF_ONE, args=[nothing])).status_code == 404
+
+
+def test_the_log_is_shown_to_nobody_who_may_not_see_it(approved: str) -> None:
+    from django.contrib.auth.models import Permission
+
+    logged_in = browser()
+    user = get_user_model().objects.get(username="grace")
+    user.groups.clear()
+    url = reverse(PAGE_OF_ONE, args=[EventIndex.objects.latest("position").pk])
+    user.user_permissions.add(Permission.objects.get(codename="view_eventindex"))
+    assert logged_in.get(reverse(LIST)).status_code == 200
+    assert logged_in.get(url).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "event_type=payment.initiated",
+        "actor=staff:1",
+        "payment=00000000-0000-0000-0000-000000000001",
+        "correlation_id=checkout-7",
+    ],
+)
+@pytest.mark.parametrize("days", ["", "recorded_at_from_0=2026-01-01&recorded_at_to_0=2026-01-02"])
+@pytest.mark.parametrize("page", ["", "after=2026-01-01T12:00:00%2B00:00~7"])
+def test_every_filter_begins_where_an_index_does(query: str, days: str, page: str) -> None:
+    """Neither sorts nor reads what it does not show; with the earlier indexes a range of days did."""
+    with CaptureQueriesContext(connection) as captured:
+        browser().get(f"{reverse(LIST)}?{query}&{days}&{page}")
+    (statement,) = (
+        query["sql"] for query in captured if 'FROM "readmodels_eventindex"' in query["sql"]
+    )
+    with transaction.atomic(), connection.cursor() as cursor:
+        for way in ("seqscan", "bitmapscan", "sort"):
+            cursor.execute(f"SET LOCAL enable_{way} = off")
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}")
+        plan = json.dumps(cursor.fetchone())
+    assert "Index Scan" in plan
+    for unwanted in ("Seq Scan", "Bitmap", "Sort"):
+        assert unwanted not in plan
