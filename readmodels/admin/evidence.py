@@ -8,18 +8,25 @@ from django.http import Http404
 from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.domain.payment import Payment, Status, replay
-from payments.events import store
+from payments.events import store, timetravel
 from payments.events.store import RecordedEvent
 from readmodels.admin import words
 from readmodels.admin.browsing import as_uuid
 from readmodels.models import PaymentSummary
 
 
-def load(object_id: str | UUID) -> tuple[Payment, list[RecordedEvent]]:
-    """The payment and its history. Raises Http404."""
+def load(
+    object_id: str | UUID, *, version: str | None = None
+) -> tuple[Payment, list[RecordedEvent]]:
+    """The payment, as it is now or was at `version`, and its whole history. Raises Http404."""
     payment_id = object_id if isinstance(object_id, UUID) else as_uuid(object_id)
-    history = store.history(payment_id) if payment_id else []
-    payment = replay(payment_id, (record.event for record in history)) if payment_id else None
+    past = history = store.history(payment_id) if payment_id else []
+    if version is not None:
+        try:
+            past = timetravel.at_version(history, int(version))
+        except (ValueError, timetravel.NoSuchVersion):
+            raise Http404(f"There is no version {version} of payment {object_id}.") from None
+    payment = replay(payment_id, (record.event for record in past)) if payment_id else None
     if payment is None:
         raise Http404(f"There is no payment {object_id}.")
     return payment, history

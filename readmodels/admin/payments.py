@@ -143,17 +143,23 @@ class PaymentAdmin(BrowsingAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """One payment, from the log itself: what a reviewer decides on must not lag."""
+        """One payment, from the log itself: what a reviewer decides on must not lag.
+
+        `?version=N` shows it as it was after N events.
+        """
         if not self.has_view_permission(request):
             raise PermissionDenied
-        payment, history = evidence.load(object_id)
+        payment, history = evidence.load(object_id, version=request.GET.get("version"))
+        newest = payment.version == len(history)
         context = {
             **self.admin_site.each_context(request),
             **evidence.gather(payment),
             "title": f"Payment of {payment.amount.formatted()}",
             "opts": self.opts,
             "original": PaymentSummary(pk=payment.payment_id),
-            "may_decide": payment.status is Status.PENDING_REVIEW
+            "newest": newest,
+            "may_decide": newest
+            and payment.status is Status.PENDING_REVIEW
             and reviewers.may_review(request.user),
             "timeline": timeline.entries(history, _notes(payment)),
         }

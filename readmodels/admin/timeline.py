@@ -1,8 +1,7 @@
 """A payment's history in words, one entry for each event of its stream."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import assert_never
 
 from msgspec import Struct
 
@@ -35,7 +34,8 @@ def entries(history: Sequence[RecordedEvent], notes: Mapping[object, str]) -> li
     names = words.people(record.metadata.actor for record in history)
     return [
         Entry(
-            *_words(record.event, notes),
+            title,
+            (*details, *_note(record.event, notes)),
             by=names.get(record.metadata.actor, record.metadata.actor),
             at=record.event.at,
             version=record.version,
@@ -44,6 +44,7 @@ def entries(history: Sequence[RecordedEvent], notes: Mapping[object, str]) -> li
             colour=_LOOKS[type(record.event)][1],
         )
         for record in history
+        for title, details in [words.happened(record.event)]
     ]
 
 
@@ -57,28 +58,6 @@ _LOOKS: Mapping[type[AnyPaymentEvent], tuple[str, str]] = {
 }
 
 
-def _words(event: AnyPaymentEvent, notes: Mapping[object, str]) -> tuple[str, tuple[str, ...]]:
-    match event:
-        case PaymentInitiated():
-            reference = f" as {event.reference}" if event.reference else ""
-            method = words.plain(event.method).lower()
-            return "Submitted", (f"{event.amount.formatted()} by {method}{reference}",)
-        case PaymentProcessed():
-            risk = event.risk
-            return "Completed", () if risk is None else (f"Risk {risk.score}, {risk.band}",)
-        case PaymentFailed():
-            limit = f" ({event.limit.formatted()})" if event.limit else ""
-            return "Failed", (words.plain(event.reason) + limit,)
-        case PaymentFlaggedForReview():
-            fired = tuple(
-                f"{words.plain(rule.reason)} ({rule.points} points)" for rule in event.risk.fired
-            )
-            return "Flagged for review", (f"Risk {event.risk.score}, {event.risk.band}", *fired)
-        case PaymentApproved() | PaymentRejected():
-            title = "Approved" if isinstance(event, PaymentApproved) else "Rejected"
-            details = [words.plain(event.reason)]
-            if event.note is not None:
-                details.append(f"“{notes.get(event.note.note_id, 'This note was erased.')}”")
-            return title, tuple(details)
-        case _:
-            assert_never(event)
+def _note(event: AnyPaymentEvent, notes: Mapping[object, str]) -> Iterator[str]:
+    if isinstance(event, PaymentApproved | PaymentRejected) and event.note is not None:
+        yield f"“{notes.get(event.note.note_id, 'This note was erased.')}”"

@@ -86,6 +86,21 @@ EVENTS: Final = _read(
     tags=["payments"],
     parameters=[_PAYMENT_ID],
 )
+STATE: Final = _read(
+    PaymentView,
+    "Read what a payment was",
+    "invalid_request",
+    "payment_not_found",
+    operation_id="read_payment_state",
+    description="Folded from the payment's first events: by version, or by when they were recorded.",
+    tags=["payments"],
+    parameters=[
+        _PAYMENT_ID,
+        _query("version", "After this many events. Give either this or a time.", int),
+        _query("at", "As it was known at this time (UTC).", OpenApiTypes.DATETIME),
+        *headers(200, **PAYMENT_HEADERS),
+    ],
+)
 DAILY: Final = _read(
     DayList,
     "Read daily statistics",

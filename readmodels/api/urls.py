@@ -11,6 +11,7 @@ urlpatterns: Final[list[URLPattern]] = [
     path("payments", views.Payments.as_view(), name="payments"),
     path("payments/<uuid:payment_id>", views.OnePayment.as_view(), name="payment"),
     path("payments/<uuid:payment_id>/events", views.PaymentEvents.as_view(), name="payment-events"),
+    path("payments/<uuid:payment_id>/state", views.PaymentState.as_view(), name="payment-state"),
     path("payments/<uuid:payment_id>/approve", ApprovePayment.as_view(), name="payment-approve"),
     path("payments/<uuid:payment_id>/reject", RejectPayment.as_view(), name="payment-reject"),
     path(

@@ -1,4 +1,4 @@
-"""The reads: payments, their events, a customer's payments, daily statistics, projections."""
+"""The reads: payments, their events and states, a customer's payments, daily statistics, projections."""
 
 from datetime import timedelta
 from typing import Any, ClassVar, Final
@@ -19,8 +19,9 @@ from payments.clients.models import Scope
 from payments.customers.models import Customer
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR, MoneyError, exponent
-from payments.domain.payment import Status, replay
-from payments.events import store
+from payments.domain.payment import Payment, Status, replay
+from payments.events import store, timetravel
+from payments.events.store import RecordedEvent
 from readmodels import keyset, lag
 from readmodels.api import cursors, parameters, representation, schema
 from readmodels.bounded import TooBroad, bounded
@@ -29,6 +30,7 @@ from readmodels.models import DailyStatistics, PaymentSummary
 PAGE: Final = 50
 LONGEST_PAGE: Final = 100
 LONGEST_RANGE: Final = timedelta(days=366)
+_MAX_VERSION: Final = 2**31 - 1
 
 _RANGE: Final = {"from": parameters.moment, "to": parameters.moment}
 _PAGING: Final = {"cursor": cursors.decode, "limit": parameters.whole(1, LONGEST_PAGE)}
@@ -122,11 +124,41 @@ class PaymentEvents(KeyView):
 
     @extend_schema(**schema.EVENTS)
     def get(self, request: Request, payment_id: UUID) -> HttpResponse:
-        history = store.history(payment_id)
-        if not history or history[0].event.client_id != key_of(request).client_id:
-            raise _not_found(payment_id)
+        history = _history(payment_id, key_of(request).client_id)
         events = [representation.event(recorded) for recorded in history]
         return json_response(representation.EventList(events))
+
+
+class PaymentState(KeyView):
+    """What a payment was at a version, or what was known of it at a time."""
+
+    scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
+
+    @extend_schema(**schema.STATE)
+    def get(self, request: Request, payment_id: UUID) -> HttpResponse:
+        given = parameters.read(
+            request, {"version": parameters.whole(1, _MAX_VERSION), "at": parameters.moment}
+        )
+        if not given:
+            raise Problem.of_field("version", "missing", "Give a version or a time (at).")
+        if len(given) > 1:
+            raise Problem.of_field("at", "given_twice", "Give a version or a time, not both.")
+        history = _history(payment_id, key_of(request).client_id)
+        if "version" in given:
+            try:
+                past = timetravel.at_version(history, given["version"])
+            except timetravel.NoSuchVersion as error:
+                raise Problem.of_field("version", "out_of_range", str(error)) from None
+        else:
+            past = timetravel.recorded_by(history, given["at"])
+        payment = replay(payment_id, (recorded.event for recorded in past))
+        if payment is None:
+            raise Problem(
+                "payment_not_found",
+                f"There was no payment {payment_id} before {history[0].recorded_at.isoformat()}.",
+            )
+        view = _view(payment, past[-1].position)
+        return json_response(view, payment_headers(view))
 
 
 class Daily(KeyView):
@@ -198,11 +230,21 @@ def _from_log(payment_id: UUID, client_id: UUID) -> PaymentView | None:
     payment = replay(payment_id, stream.events)
     if payment is None or payment.client_id != client_id:
         return None
+    return _view(payment, stream.positions[-1])
+
+
+def _history(payment_id: UUID, client_id: UUID) -> list[RecordedEvent]:
+    """The events of the client's payment. Raises Problem."""
+    history = store.history(payment_id)
+    if not history or history[0].event.client_id != client_id:
+        raise _not_found(payment_id)
+    return history
+
+
+def _view(payment: Payment, position: int) -> PaymentView:
     customer = Customer.objects.only("reference").filter(pk=payment.customer_id).first()
     return PaymentView.of(
-        payment,
-        customer_reference=customer.reference if customer else "",
-        position=stream.positions[-1],
+        payment, customer_reference=customer.reference if customer else "", position=position
     )
 
 

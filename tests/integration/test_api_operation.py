@@ -147,6 +147,7 @@ def test_every_endpoint_is_documented_with_its_problems() -> None:
         "get payments",
         "get payments/{payment_id}",
         "get payments/{payment_id}/events",
+        "get payments/{payment_id}/state",
         "post payments/{payment_id}/approve",
         "post payments/{payment_id}/reject",
         "get customers/{reference}/payments",

@@ -1,0 +1,84 @@
+"""How people are told what the log says: codes, amounts, events, who did it."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Final, assert_never
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+
+from payments.clients.models import Client
+from payments.domain.events import (
+    AnyPaymentEvent,
+    PaymentApproved,
+    PaymentFailed,
+    PaymentFlaggedForReview,
+    PaymentInitiated,
+    PaymentProcessed,
+    PaymentRejected,
+)
+from payments.domain.money import Money
+
+# Of the risk rules and of people; what is not here is shown as it is stored.
+REASONS: Final = {
+    "first_card_payment_large": "The customer's first card payment, and a large one",
+    "features_stale": "The customer's history was not up to date",
+    "no_limit_for_currency": "No review limit is set for the currency",
+    "method_limit_exceeded": "Over the limit of the payment method",
+}
+
+
+def amount(minor: int, currency: str) -> str:
+    return Money(minor, currency).formatted()
+
+
+def plain(code: str) -> str:
+    """A code in words: verified_with_customer is "Verified with customer"."""
+    return REASONS.get(code) or code.replace("_", " ").capitalize()
+
+
+def happened(event: AnyPaymentEvent) -> tuple[str, tuple[str, ...]]:
+    """An event in words: what happened, and its details. Notes are kept elsewhere."""
+    match event:
+        case PaymentInitiated():
+            reference = f" as {event.reference}" if event.reference else ""
+            method = plain(event.method).lower()
+            return "Submitted", (f"{event.amount.formatted()} by {method}{reference}",)
+        case PaymentProcessed():
+            risk = event.risk
+            return "Completed", () if risk is None else (f"Risk {risk.score}, {risk.band}",)
+        case PaymentFailed():
+            limit = f" ({event.limit.formatted()})" if event.limit else ""
+            return "Failed", (plain(event.reason) + limit,)
+        case PaymentFlaggedForReview():
+            fired = (f"{plain(rule.reason)} ({rule.points} points)" for rule in event.risk.fired)
+            return "Flagged for review", (f"Risk {event.risk.score}, {event.risk.band}", *fired)
+        case PaymentApproved():
+            return "Approved", (plain(event.reason),)
+        case PaymentRejected():
+            return "Rejected", (plain(event.reason),)
+        case _:
+            assert_never(event)
+
+
+def people(actors: Iterable[str]) -> dict[str, str]:
+    """The names of those whom the log knows as staff:7 or client:UUID. At most two queries."""
+    staff: dict[str, str] = {}
+    clients: dict[str, UUID] = {}
+    for actor in set(actors):
+        kind, _, own = actor.partition(":")
+        if kind == "staff" and own.isdigit():
+            staff[own] = actor
+        elif kind == "client":
+            with suppress(ValueError):
+                clients[actor] = UUID(own)
+    names: dict[str, str] = {}
+    if staff:
+        users = get_user_model().objects.filter(pk__in=staff)
+        names |= {
+            staff[str(user.pk)]: user.get_full_name() or user.get_username() for user in users
+        }
+    if clients:
+        found = dict(Client.objects.filter(pk__in=clients.values()).values_list("pk", "name"))
+        names |= {actor: found[pk] for actor, pk in clients.items() if pk in found}
+    return names

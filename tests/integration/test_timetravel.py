@@ -1,0 +1,217 @@
+"""What a payment was: over HTTP, in `manage.py payment` and in the back office."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.urls import reverse
+from django.utils import timezone
+
+from payments.domain.events import AnyPaymentEvent
+from payments.events import store
+from payments.events.metadata import Metadata
+from payments.events.models import Event
+from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.backoffice import browser, text
+from tests.examples import CLIENT, LATER, NOON, flagged, initiated, rejected
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def acme() -> ApiClient:
+    return ApiClient("Acme")
+
+
+@pytest.fixture
+def approved(acme: ApiClient) -> str:
+    """The address of a payment that was submitted, flagged, approved and completed."""
+    path = acme.submit(**RISKY)["Location"]
+    assert acme.post(f"{path}/approve", {"reason": "known_customer"}).status_code == 200
+    return str(path)
+
+
+def told(*arguments: object) -> str:
+    out = StringIO()
+    call_command("payment", *map(str, arguments), stdout=out)
+    return " ".join(out.getvalue().split())
+
+
+def recorded(version: int) -> datetime:
+    return Event.objects.get(version=version).recorded_at
+
+
+def test_the_state_at_a_version(acme: ApiClient, approved: str) -> None:
+    states = [body_of(acme.get(f"{approved}/state?version={n}")) for n in (1, 2, 3, 4)]
+    assert [state["version"] for state in states] == [1, 2, 3, 4]
+    assert [state["status"] for state in states] == [
+        "initiated",
+        "pending_review",
+        "pending_review",
+        "completed",
+    ]
+    assert [state["review"] is None for state in states] == [True, True, False, False]
+    assert states[3] == body_of(acme.get(approved))
+
+
+def test_a_state_answers_as_its_payment_did(acme: ApiClient) -> None:
+    submitted = acme.submit(**RISKY)
+    acme.post(f"{submitted['Location']}/reject", {"reason": "suspected_fraud"})
+    state = acme.get(f"{submitted['Location']}/state?version=2")
+    assert state.content == submitted.content
+    assert state["ETag"] == '"2"'
+    assert state["X-Event-Position"] == submitted["X-Event-Position"]
+
+
+def test_the_state_at_a_time(acme: ApiClient, approved: str) -> None:
+    def status(at: datetime) -> str:
+        query = at.isoformat().replace("+", "%2B")
+        answer = acme.get(f"{approved}/state?at={query}")
+        return str(body_of(answer).get("status") if answer.status_code == 200 else answer)
+
+    assert status(recorded(2)) == "pending_review"
+    assert status(recorded(4) - timedelta(microseconds=1)) == "pending_review"
+    assert status(recorded(4)) == status(timezone.now()) == "completed"
+    before = acme.get(f"{approved}/state?at=2026-01-01")
+    assert (before.status_code, body_of(before)["code"]) == (404, "payment_not_found")
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "code"),
+    [
+        ("", "version", "missing"),
+        ("version=2&at=2026-01-01", "at", "given_twice"),
+        ("version=0", "version", "wrong_format"),
+        ("version=-1", "version", "wrong_format"),
+        ("version=two", "version", "wrong_format"),
+        ("version=99999999999999999999", "version", "wrong_format"),
+        ("version=5", "version", "out_of_range"),
+        ("at=yesterday", "at", "wrong_format"),
+        ("at=", "at", "wrong_format"),
+        ("occurred=2026-01-01", "occurred", "unknown_parameter"),
+    ],
+)
+def test_a_bad_parameter_is_named(
+    acme: ApiClient, approved: str, query: str, field: str, code: str
+) -> None:
+    answer = acme.get(f"{approved}/state?{query}")
+    problem = body_of(answer)
+    assert (answer.status_code, problem["code"]) == (400, "invalid_request")
+    assert [(error["field"], error["code"]) for error in problem["errors"]] == [(field, code)]
+
+
+@pytest.mark.parametrize("query", ["version=1", "version=99", "at=2100-01-01"])
+def test_another_clients_payment_has_no_past(approved: str, query: str) -> None:
+    """Without the client's check before the version's, `version=99` told that it exists."""
+    bolt = ApiClient("Bolt")
+    for path in (approved, f"{PAYMENTS}/{uuid4()}"):
+        answer = bolt.get(f"{path}/state?{query}")
+        assert (answer.status_code, body_of(answer)["code"]) == (404, "payment_not_found")
+
+
+def test_the_command_tells_who_did_what(acme: ApiClient, approved: str) -> None:
+    out = told(UUID(approved[-36:]))
+    for words in (
+        "Submitted: $15,000.00 by credit card as order-981",
+        "Flagged for review: Risk 80, high",
+        "Approved: Known customer",
+        f"Acme (client:{acme.client_id})",
+        f"by ada (staff:{acme.staff_id})",
+        "version 4",
+        "Status Completed",
+    ):
+        assert words in out
+    ids = {event.metadata["correlation_id"] for event in Event.objects.all()}
+    assert len(ids) == 2
+    assert all(request_id in out for request_id in ids)
+
+
+def test_the_command_travels(approved: str) -> None:
+    payment = approved[-36:]
+    assert "Status Pending review" in told(payment, "--version", 2)
+    assert "2 later events are left out." in told(payment, "--version", 2)
+    at = recorded(4)
+    assert "Status Completed" in told(payment, "--at", at.isoformat())
+    before = told(payment, "--at", f"{at - timedelta(microseconds=1):%Y-%m-%d %H:%M:%S.%f}")
+    assert "Status Pending review" in before
+    assert "1 later event is left out." in before
+
+
+def test_the_command_goes_by_either_time() -> None:
+    """The same payment, told late: recorded now, occurred in January."""
+    payment = uuid4()
+    by_import = Metadata(actor="system:import", command="process_payment")
+    events: list[AnyPaymentEvent] = [
+        initiated(),
+        flagged(at=LATER),
+        rejected(at=LATER - timedelta(hours=1)),
+    ]
+    store.append(payment, events, expected=0, metadata_=by_import)
+    assert "version 1" in told(payment, "--occurred", NOON.isoformat())
+    # The third event occurred by then, but not all of what was before it.
+    assert "version 1" in told(payment, "--occurred", (LATER - timedelta(hours=1)).isoformat())
+    assert "version 3" in told(payment, "--occurred", "2026-01-06")
+    with pytest.raises(CommandError, match="There was no payment .* yet"):
+        told(payment, "--at", "2026-01-06")
+
+
+def test_what_a_client_wrote_is_shown_as_it_is() -> None:
+    """As markup, the first would vanish and the second break the command."""
+    payment = uuid4()
+    by_test = Metadata(actor=f"client:{CLIENT}", command="process_payment", correlation_id="[/r]")
+    store.append(payment, [initiated(reference="[red]x[/b]")], expected=0, metadata_=by_test)
+    assert "[red]x[/b]" in told(payment)
+    assert "[/r]" in told(payment)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nonsense"], "no payment id"),
+        ([uuid4()], "There is no payment"),
+        ([uuid4(), "--version", "0"], "count from 1"),
+        ([uuid4(), "--version", "1", "--at", "2026-01-01"], "not allowed with"),
+        ([uuid4(), "--at", "yesterday"], "argument --at: A time like"),
+        ([uuid4(), "--occurred", ""], "argument --occurred: A time like"),
+    ],
+)
+def test_the_command_names_what_is_wrong(arguments: list[Any], message: str) -> None:
+    with pytest.raises(CommandError, match=message):
+        told(*arguments)
+
+
+def test_a_version_that_does_not_exist_is_told_with_the_newest(approved: str) -> None:
+    with pytest.raises(CommandError, match=r"no version 5: the newest one is 4"):
+        told(approved[-36:], "--version", 5)
+
+
+def test_an_event_that_the_code_does_not_know_is_named(approved: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type,"
+            " schema_version, data, metadata, occurred_at)"
+            " VALUES ('payment', %s, 5, 'payment.teleported', 1, '{}', '{}', %s)",
+            [approved[-36:], datetime.now(UTC)],
+        )
+    with pytest.raises(CommandError, match=r"payment\.teleported"):
+        told(approved[-36:])
+
+
+def test_the_back_office_shows_any_version_and_decides_on_the_newest_only(acme: ApiClient) -> None:
+    payment = body_of(acme.submit(**RISKY))["id"]
+    project()
+    url = reverse("admin:readmodels_paymentsummary_change", args=[payment])
+    logged_in = browser()
+    newest = logged_in.get(url)
+    assert "waits for a decision" in text(newest)
+    assert re.findall(r'href="\?version=(\d+)"', newest.content.decode()) == ["1"]
+    first = text(logged_in.get(f"{url}?version=1"))
+    assert "as it was at version 1" in first
+    assert "waits for a decision" not in first
+    for nowhere in ("0", "3", "x", "", "9" * 5_000):
+        assert logged_in.get(f"{url}?version={nowhere}").status_code == 404

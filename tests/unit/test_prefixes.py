@@ -1,0 +1,77 @@
+"""Time travel over histories whose times run in every order: the past is always a prefix."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from hypothesis import given, strategies as st
+
+from payments.events import timetravel
+from payments.events.metadata import Metadata
+from payments.events.store import RecordedEvent
+from payments.events.timetravel import NoSuchVersion
+from tests.examples import NOON, initiated
+
+minutes = st.integers(0, 5)
+
+
+def history(*times: tuple[int, int]) -> list[RecordedEvent]:
+    """One event for each pair of minutes: recorded, occurred."""
+    stream = uuid4()
+    return [
+        RecordedEvent(
+            10 * version,
+            stream,
+            version,
+            initiated(at=_at(occurred)),
+            Metadata(actor="system:test", command="process_payment"),
+            _at(recorded),
+        )
+        for version, (recorded, occurred) in enumerate(times, start=1)
+    ]
+
+
+def _at(minute: int) -> datetime:
+    return NOON + timedelta(minutes=minute)
+
+
+def _versions(records: list[RecordedEvent]) -> list[int]:
+    return [record.version for record in records]
+
+
+def test_an_event_that_occurred_earlier_than_the_one_before_makes_no_hole() -> None:
+    """Filtered event by event, the second history would be versions 1 and 3."""
+    late = history((0, 0), (1, 4), (2, 2), (3, 5))
+    assert _versions(timetravel.occurred_by(late, _at(0))) == [1]
+    assert _versions(timetravel.occurred_by(late, _at(2))) == [1]
+    assert _versions(timetravel.occurred_by(late, _at(4))) == [1, 2, 3]
+    assert _versions(timetravel.recorded_by(late, _at(2))) == [1, 2, 3]
+
+
+def test_a_clock_that_was_set_back_makes_no_hole_either() -> None:
+    assert _versions(timetravel.recorded_by(history((1, 0), (3, 0), (2, 0)), _at(2))) == [1]
+
+
+def test_a_time_without_events_before_it_has_none() -> None:
+    assert timetravel.recorded_by(history((1, 1)), datetime(2000, 1, 1, tzinfo=UTC)) == []
+    assert timetravel.occurred_by([], NOON) == []
+
+
+def test_a_version_is_one_that_the_stream_has() -> None:
+    three = history((0, 0), (1, 1), (2, 2))
+    assert _versions(timetravel.at_version(three, 2)) == [1, 2]
+    for beyond in (-1, 0, 4, 2**40):
+        with pytest.raises(NoSuchVersion, match="newest one is 3"):
+            timetravel.at_version(three, beyond)
+
+
+@given(st.lists(st.tuples(minutes, minutes), max_size=8), minutes)
+def test_the_past_is_the_longest_prefix(times: list[tuple[int, int]], minute: int) -> None:
+    whole = history(*times)
+    for past, index in (
+        (timetravel.recorded_by(whole, _at(minute)), 0),
+        (timetravel.occurred_by(whole, _at(minute)), 1),
+    ):
+        assert past == whole[: len(past)]
+        assert all(times[n][index] <= minute for n in range(len(past)))
+        assert len(past) == len(whole) or times[len(past)][index] > minute
