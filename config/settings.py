@@ -206,7 +206,8 @@ WHITENOISE_AUTOREFRESH = False
 SESSION_COOKIE_SECURE: bool = env.bool("HTTPS", default=False)
 CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE
-SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$"]  # load balancers ask behind the encryption
+# Load balancers and Prometheus ask behind the encryption.
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]
 SECURE_HSTS_SECONDS: int = env.int("HSTS_SECONDS", default=0)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SESSION_COOKIE_SECURE else None
 X_FRAME_OPTIONS = "DENY"
@@ -259,6 +260,11 @@ structlog.configure(
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # payments.api.request_ids has checked it
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # personal
+
+# Metrics
+
+# Whoever sends it as a bearer token may read /metrics. Empty: whoever asks from this machine may.
+METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
 
 # API
 

@@ -9,7 +9,7 @@ from django.views import defaults
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from config import health
+from config import health, metrics
 from payments.api import problem_pages, problems
 from readmodels.api.views import Nowhere
 
@@ -26,6 +26,7 @@ urlpatterns: Final[list[URLPattern | URLResolver]] = [
     re_path(r"^api(/|$)", Nowhere.as_view()),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("metrics", metrics.metrics),
 ]
 
 

@@ -6,15 +6,18 @@ from django.db import transaction
 from msgspec import Struct
 
 from payments.events.database import cursor
+from readmodels import metering
+from readmodels.metering import Work
 from readmodels.projections.forms import Projection
 
 
 class Position(Struct, frozen=True):
-    """A locked checkpoint: the last event read, and by which version of the projection's code."""
+    """A locked checkpoint: the last event read, by which version of the projection's code, at what cost."""
 
     position: int
     version: int
     error: str
+    work: Work
 
 
 class RebuildNeeded(Exception):
@@ -31,14 +34,13 @@ _ENSURE: Final = """
 INSERT INTO readmodels_checkpoint (name, version, position, updated_at, error)
 VALUES (%s, %s, 0, clock_timestamp(), '') ON CONFLICT DO NOTHING
 """
-_LOCK: Final = (
-    "SELECT position, version, error FROM readmodels_checkpoint WHERE name = %s FOR UPDATE"
-)
-_TRY_LOCK: Final = """
-SELECT position, version, error FROM readmodels_checkpoint WHERE name = %s FOR UPDATE SKIP LOCKED
+_LOCK: Final = """
+SELECT position, version, error, work::text FROM readmodels_checkpoint WHERE name = %s FOR UPDATE
 """
+_TRY_LOCK: Final = f"{_LOCK} SKIP LOCKED"
 _MOVE: Final = """
-UPDATE readmodels_checkpoint SET position = %s, error = '', updated_at = clock_timestamp()
+UPDATE readmodels_checkpoint
+   SET position = %s, work = %s::jsonb, error = '', updated_at = clock_timestamp()
  WHERE name = %s
 """
 _STOP: Final = """
@@ -55,8 +57,8 @@ def try_lock(projection: Projection) -> Position | None:
             # Locked by another worker, or not there yet; then this is the first batch ever.
             cur.execute(_ENSURE, (projection.name, projection.version), prepare=True)
             if cur.rowcount:
-                return Position(0, projection.version, "")
-    return None if row is None else Position(*row)
+                return Position(0, projection.version, "", Work())
+    return None if row is None else _position(*row)
 
 
 def lock(projection: Projection) -> Position:
@@ -68,7 +70,7 @@ def lock(projection: Projection) -> Position:
     with cursor() as cur:
         row = cur.execute(_LOCK, (projection.name,), prepare=True).fetchone()
     assert row is not None, "it was ensured"  # noqa: S101
-    locked = Position(*row)
+    locked = _position(*row)
     check_version(projection, locked)
     return locked
 
@@ -79,9 +81,9 @@ def check_version(projection: Projection, locked: Position) -> None:
         raise RebuildNeeded(projection, locked.version)
 
 
-def move(projection: Projection, position: int) -> None:
+def move(projection: Projection, position: int, work: Work) -> None:
     """Everything up to `position`, the last event read, is in the tables of this transaction."""
-    _execute(_MOVE, (position, projection.name))
+    _execute(_MOVE, (position, metering.encode(work), projection.name))
 
 
 def stop(projection: Projection, error: Exception) -> None:
@@ -90,6 +92,10 @@ def stop(projection: Projection, error: Exception) -> None:
     with transaction.atomic():
         _execute(_ENSURE, (projection.name, projection.version))
         _execute(_STOP, (reason, projection.name, reason))
+
+
+def _position(position: int, version: int, error: str, work: str) -> Position:
+    return Position(position, version, error, metering.decode(work))
 
 
 def _execute(statement: LiteralString, parameters: tuple[object, ...]) -> None:

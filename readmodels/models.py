@@ -189,6 +189,7 @@ class Checkpoint(models.Model):
     position = models.BigIntegerField(default=0, help_text="Of the last event read.")
     updated_at = models.DateTimeField(auto_now=True)
     error = models.TextField(blank=True, help_text="Why the projection stands still, if it does.")
+    work = models.JSONField(default=dict, db_default={}, help_text="See readmodels.metering.")
 
     class Meta:
         default_permissions = ("view",)

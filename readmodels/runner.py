@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from payments.events import horizon
 from payments.events.horizon import HorizonHeld
-from readmodels import checkpoints, parking, tables
+from readmodels import checkpoints, metering, parking, tables
 from readmodels.projections.forms import Entries, Projection
 
 BATCH: Final = 1_000
@@ -72,9 +72,10 @@ def _apply_next(
     projection: Projection, locked: checkpoints.Position, *, upto: int, limit: int
 ) -> Batch:
     # The last event read, never the horizon: after a crash a sequence can give a position again.
-    events, last = _apply(projection, after=locked.position, upto=upto, limit=limit)
-    if events or locked.error:
-        checkpoints.move(projection, last)
+    with metering.metered(locked.work) as work:
+        events, last = _apply(projection, after=locked.position, upto=upto, limit=limit)
+        if events or locked.error:
+            checkpoints.move(projection, last, work(events))
     return Batch(events, full=events == limit)
 
 
@@ -86,5 +87,5 @@ def _apply(projection: Projection, *, after: int, upto: int, limit: int) -> tupl
     records = horizon.read(after=after, upto=upto, limit=limit)
     if not records:
         return 0, after
-    parking.apply_or_park(projection, records)
+    parking.apply_or_park(metering.timed(projection), records)
     return len(records), records[-1].position

@@ -9,6 +9,7 @@ from typing import Final
 
 from celery import shared_task
 
+from payments.events import holders
 from payments.events.horizon import HorizonHeld
 from readmodels import checkpoints, runner, waking
 from readmodels.projections import PROJECTIONS
@@ -17,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 # A task ends well before the broker would take it for lost and deliver it again.
 _LONGEST_RUN_SECONDS: Final = 30.0
+# How long a transaction that holds the horizon is not named again.
+_NAMED_SECONDS: Final = 3_600
 
 
 @shared_task(name="readmodels.project")
@@ -27,7 +30,7 @@ def project(name: str) -> None:
         try:
             batch = runner.run_batch(PROJECTIONS[name], on_lock=lambda: waking.clear(name))
         except HorizonHeld as held:
-            logger.warning("%s waits: %s", name, held)
+            _name(held)
             waking.wake(name, countdown=1)
             return
         if batch is None or not (batch.full or waking.is_woken(name)):
@@ -44,9 +47,21 @@ def project_all() -> None:
         try:
             runner.catch_up(projection)
         except HorizonHeld as held:
-            logger.warning("%s waits: %s", projection.name, held)
+            _name(held)
         except checkpoints.RebuildNeeded as error:
             logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
         except Exception:
             # One projection that stands still must not stop the others; its checkpoint tells why.
             logger.exception("%s stands still.", projection.name)
+
+
+def _name(held: HorizonHeld) -> None:
+    """Log which transactions all projections wait for: once an hour, whichever worker meets them."""
+    known = {each.holder.virtual_transaction: each for each in holders.open_appends()}
+    for holder in held.holders:
+        append = known.get(holder.virtual_transaction)
+        if append is not None and append.seconds < holders.LONG_SECONDS:
+            continue
+        if waking.is_first(f"named:{holder.virtual_transaction}", seconds=_NAMED_SECONDS):
+            # Not known: it may not be seen, or has just ended.
+            logger.warning("%s", append or held)

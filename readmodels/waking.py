@@ -70,6 +70,14 @@ def is_woken(name: str) -> bool:
         return False
 
 
+def is_first(what: str, *, seconds: int) -> bool:
+    """Whether nobody has asked for `what` in so many seconds; True when the broker does not know."""
+    try:
+        return bool(_client().set(what, 1, nx=True, ex=seconds))
+    except redis.RedisError:
+        return True
+
+
 class Announcer:
     """A daemon thread with a slot for one announcement, which stands for all that follow."""
 

@@ -117,7 +117,7 @@ def safe_position(*, patience: float = 1.0) -> int:
     above.
     """
     upto = last_position()
-    waiting_for = _writers()
+    waiting_for = writers()
     deadline = time.monotonic() + patience
     pause = _FIRST_WAIT
     while waiting_for:
@@ -127,9 +127,15 @@ def safe_position(*, patience: float = 1.0) -> int:
         pause = min(2 * pause, _LONGEST_WAIT)
         # Writers that came later have later positions: only the first ones matter. A backend's
         # transaction may have become a prepared one, under the same name.
-        now_open = _writers()
+        now_open = writers()
         waiting_for = {name: now_open[name] for name in waiting_for if name in now_open}
     return upto
+
+
+def writers() -> dict[str, Holder]:
+    """The transactions that are appending now, by virtual transaction, prepared ones without their gid."""
+    with cursor() as cur:
+        return {name: Holder(name, pid) for name, pid in cur.execute(_WRITERS, prepare=True)}
 
 
 def read(*, after: int, upto: int, limit: int) -> list[Record]:
@@ -163,11 +169,6 @@ def record(
     except (codec.UnknownEventType, ValidationError) as error:
         raise UnreadableEvent(position, aggregate_id, error) from error
     return Record(position, aggregate_id, version, event)
-
-
-def _writers() -> dict[str, Holder]:
-    with cursor() as cur:
-        return {name: Holder(name, pid) for name, pid in cur.execute(_WRITERS, prepare=True)}
 
 
 def _named(holders: Mapping[str, Holder]) -> list[Holder]:

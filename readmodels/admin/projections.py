@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import display
 
+from payments.events import holders
 from readmodels import lag
 from readmodels.admin import words
 from readmodels.admin.browsing import BrowsingAdmin
@@ -69,6 +70,14 @@ class ProjectionAdmin(BrowsingAdmin):
         lags = {each.name: each for each in lag.measure()}
         for row in rows:
             row.lag = lags.get(row.name)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if self.has_view_permission(request):
+            for append in holders.open_appends(longer_than=holders.LONG_SECONDS):
+                messages.warning(request, str(append))
+        return super().changelist_view(request, extra_context)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return obj is None and super().has_view_permission(request)

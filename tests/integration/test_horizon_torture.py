@@ -90,13 +90,11 @@ def _without_waiting() -> int:
 
 def _locks_before_the_sequence() -> int:
     """All the right steps, but the first two the other way round."""
-    waiting_for = horizon._writers()
+    waiting_for = horizon.writers()
     upto = horizon.last_position()
     while waiting_for:
         time.sleep(0.001)
-        waiting_for = {
-            name: waiting_for[name] for name in waiting_for if name in horizon._writers()
-        }
+        waiting_for = {name: waiting_for[name] for name in waiting_for if name in horizon.writers()}
     return upto
 
 

@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from payments.events import horizon
+from payments.events import holders, horizon
 from payments.progress import progress_bar
 from readmodels import checking, lag, rebuild
 from readmodels.management import comparisons
@@ -68,6 +68,8 @@ class Command(BaseCommand):
             if not console.is_terminal:
                 console.width = _WIDE  # whatever reads it wants whole lines
             console.print(_table(lags))
+            for append in holders.open_appends(longer_than=holders.LONG_SECONDS):
+                self.stdout.write(str(append))
         if any(each.error or each.needs_rebuild or each.parked for each in lags):
             raise SystemExit(1)
 

@@ -1,0 +1,56 @@
+"""Metrics for Prometheus, told to whoever has the token, or asks from this machine if there is none."""
+
+from http import HTTPStatus
+from ipaddress import ip_address
+from typing import Final
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, ProgrammingError
+from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import constant_time_compare
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from readmodels.bounded import TooBroad, bounded
+from readmodels.metrics import registry
+
+# Whoever asks through a proxy on this machine seems to be on it.
+_FORWARDED: Final = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+_NO_STORE: Final = {"Cache-Control": "no-store"}
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """503 when the database does not tell in three seconds: a scrape that failed is an alert of its own."""
+    if settings.METRICS_TOKEN:
+        if not _has_token(request):
+            return _refused(HTTPStatus.UNAUTHORIZED, "The metrics need METRICS_TOKEN's token.\n")
+    elif not _is_local(request):
+        return _refused(
+            HTTPStatus.FORBIDDEN, "Set METRICS_TOKEN to read the metrics from elsewhere.\n"
+        )
+    try:
+        with bounded():
+            told = generate_latest(registry)
+    except (OperationalError, InterfaceError, ProgrammingError, TooBroad):
+        return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "The database does not tell.\n")
+    return HttpResponse(told, content_type=CONTENT_TYPE_LATEST, headers=_NO_STORE)
+
+
+def _has_token(request: HttpRequest) -> bool:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and constant_time_compare(token, settings.METRICS_TOKEN)
+
+
+def _is_local(request: HttpRequest) -> bool:
+    if any(name in request.headers for name in _FORWARDED):
+        return False
+    try:
+        return ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+    except ValueError:
+        return False  # a unix socket, at whose other end is a proxy
+
+
+def _refused(status: HTTPStatus, why: str) -> HttpResponse:
+    challenge = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else {}
+    return HttpResponse(
+        why, status=status, content_type="text/plain", headers=_NO_STORE | challenge
+    )

@@ -1,0 +1,97 @@
+"""What batches cost: counted where they run, stored with their checkpoint, told by /metrics.
+
+A worker's own counters would be out of the web server's reach, and would end with the worker. These
+go into the checkpoint's row by the statement that moves it: no round trip more, right for workers on
+any number of machines, and a batch that was rolled back counts nothing.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from time import perf_counter
+from typing import Any, Final, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from readmodels.projections.forms import Counters, Rows
+
+P = TypeVar("P", Rows, Counters)
+
+
+class Calls(Struct):
+    """How often a projection's function was called, and how long that took."""
+
+    count: int = 0
+    seconds: float = 0.0
+
+
+class Work(Struct):
+    """All that was done for a projection since its first batch. `calls` are by event type."""
+
+    batches: int = 0
+    events: int = 0
+    seconds: float = 0.0
+    calls: dict[str, Calls] = {}
+
+
+_encoder: Final = msgspec.json.Encoder()
+_decoder: Final = msgspec.json.Decoder(Work)
+_running: Final[ContextVar[dict[str, Calls]]] = ContextVar("calls of the batch that runs")
+
+
+def decode(stored: str) -> Work:
+    return _decoder.decode(stored)
+
+
+def encode(work: Work) -> str:
+    return _encoder.encode(work).decode()
+
+
+@contextmanager
+def metered(work: Work) -> Iterator[Callable[[int], Work]]:
+    """Yields what returns `work` with the batch that runs inside, given its number of events."""
+    calls: dict[str, Calls] = {}
+    token = _running.set(calls)
+    began = perf_counter()
+
+    def so_far(events: int) -> Work:
+        for event_type, more in work.calls.items():
+            mine = calls.setdefault(event_type, Calls())
+            mine.count += more.count
+            mine.seconds += more.seconds
+        seconds = work.seconds + perf_counter() - began
+        return Work(work.batches + 1, work.events + events, seconds, calls)
+
+    try:
+        yield so_far
+    finally:
+        _running.reset(token)
+
+
+@cache
+def timed(projection: P) -> P:
+    """The projection with a function that is timed. The same one each time: others remember it."""
+    if isinstance(projection, Rows):
+        fold = projection.fold
+        return msgspec.structs.replace(projection, fold=_timed(fold))
+    return msgspec.structs.replace(projection, delta=_timed(projection.delta))
+
+
+def _timed(function: Callable[..., Any]) -> Callable[..., Any]:
+    def measured(*arguments: Any) -> Any:
+        began = perf_counter()
+        try:
+            return function(*arguments)
+        finally:
+            took = perf_counter() - began
+            calls = _running.get()
+            event_type = arguments[-1].event.event_type  # the record comes last
+            mine = calls.get(event_type)
+            if mine is None:
+                mine = calls[event_type] = Calls()
+            mine.count += 1
+            mine.seconds += took
+
+    return measured

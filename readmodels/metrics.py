@@ -1,0 +1,112 @@
+"""What Prometheus is told of the log and the projections, all of it from the database.
+
+Any process can therefore tell it, and all tell the same: there are no counters in memory that each
+worker of a server would have for itself.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    SummaryMetricFamily,
+)
+from prometheus_client.registry import Collector
+
+from payments.events import holders, horizon
+from payments.events.database import cursor
+from readmodels import lag, metering
+from readmodels.lag import Lag
+from readmodels.metering import Work
+from readmodels.projections import PROJECTIONS
+
+_WORK: Final = "SELECT name, work::text FROM readmodels_checkpoint WHERE name = ANY(%s)"
+
+
+class LogAndProjections(Collector):
+    """A handful of queries each time; one that is far behind is counted up to a hundred thousand events."""
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _of_log()
+        yield from _of_lags(lag.measure())
+        yield from _of_work(_work())
+
+
+registry: Final = CollectorRegistry(auto_describe=False)
+registry.register(LogAndProjections())
+
+
+def _of_log() -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "payments_log_position",
+        "The highest position of the log that was given out.",
+        value=horizon.last_position(),
+    )
+    yield GaugeMetricFamily(
+        "payments_log_oldest_append_seconds",
+        "How long the oldest transaction that appends has been open; 0 if there is none.",
+        value=max((each.seconds for each in holders.open_appends()), default=0.0),
+    )
+
+
+def _of_lags(lags: list[Lag]) -> Iterator[Metric]:
+    for name, documentation, values in (
+        ("position", "The last event read.", [each.position for each in lags]),
+        ("lag_events", f"Events behind the log, up to {lag.COUNTED_TO}.", [e.events for e in lags]),
+        (
+            "lag_seconds",
+            "How long the oldest event that is missing has been waiting.",
+            [each.seconds for each in lags],
+        ),
+        (
+            "parked_events",
+            f"Events set aside because they could not be applied, up to {lag.COUNTED_TO}.",
+            [each.parked for each in lags],
+        ),
+        (
+            "stopped",
+            "1 if it stands still because of an error.",
+            [each.error != "" for each in lags],
+        ),
+        (
+            "needs_rebuild",
+            "1 if its table was filled by other code.",
+            [each.needs_rebuild for each in lags],
+        ),
+    ):
+        gauge = GaugeMetricFamily(
+            f"payments_projection_{name}", documentation, labels=["projection"]
+        )
+        for each, value in zip(lags, values, strict=True):
+            gauge.add_metric([each.name], value)
+        yield gauge
+
+
+def _of_work(work: dict[str, Work]) -> Iterator[Metric]:
+    events = CounterMetricFamily(
+        "payments_projection_events", "Events read.", labels=["projection"]
+    )
+    batches = SummaryMetricFamily(
+        "payments_projection_batch_seconds",
+        "Batches, and the time they took up to their commit.",
+        labels=["projection"],
+    )
+    calls = SummaryMetricFamily(
+        "payments_projection_call_seconds",
+        "Calls of the projection's function by type of event, and the time they took.",
+        labels=["projection", "event_type"],
+    )
+    for name, done in sorted(work.items()):
+        events.add_metric([name], done.events)
+        batches.add_metric([name], count_value=done.batches, sum_value=done.seconds)
+        for event_type, each in sorted(done.calls.items()):
+            calls.add_metric([name, event_type], count_value=each.count, sum_value=each.seconds)
+    yield from (events, batches, calls)
+
+
+def _work() -> dict[str, Work]:
+    with cursor() as cur:
+        rows = cur.execute(_WORK, (list(PROJECTIONS),)).fetchall()
+    return {name: metering.decode(work) for name, work in rows}
