@@ -268,6 +268,8 @@ METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
 
 # API
 
+# Threads of each web process, as the web server is told; reads that wait take at most a quarter.
+WEB_THREADS: int = env.int("WEB_THREADS", default=4)
 API_RATE_PER_MINUTE: int = env.int("API_RATE_PER_MINUTE", default=6_000)  # for each key
 
 REST_FRAMEWORK: dict[str, Any] = {

@@ -82,7 +82,8 @@ def _serve(supervisor: Supervisor, port: int) -> None:
         "web",
         [
             *(python, "-m", "granian", "--interface", "wsgi", "--host", _HOST, "--port", str(port)),
-            *("--workers", os.environ.get("WEB_CONCURRENCY", "1"), "--blocking-threads", "4"),
+            *("--workers", os.environ.get("WEB_CONCURRENCY", "1")),
+            *("--blocking-threads", os.environ.get("WEB_THREADS", "4")),
             *("--log-level", "warning", "config.wsgi:application"),
         ],
     )

@@ -52,6 +52,12 @@ KINDS: Final[Mapping[str, Kind]] = {
     "stale_version": Kind(HTTPStatus.CONFLICT, "Somebody else changed the payment"),
     # Our side
     "internal_error": Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "Something failed here"),
+    "projection_behind": Kind(
+        HTTPStatus.SERVICE_UNAVAILABLE, "The read model has not come so far yet"
+    ),
+    "projection_parked": Kind(
+        HTTPStatus.SERVICE_UNAVAILABLE, "The read model misses an event until it is repaired"
+    ),
     "temporarily_unavailable": Kind(HTTPStatus.SERVICE_UNAVAILABLE, "Try again in a moment"),
 }
 

@@ -25,6 +25,16 @@ _PAGING: Final = [
     _query("cursor", "`next` of an earlier answer."),
     _query("limit", "1 to 100 payments a page, default 50.", int),
 ]
+_FRESH: Final = [
+    OpenApiParameter(
+        "X-Min-Position",
+        int,
+        OpenApiParameter.HEADER,
+        description="The `X-Event-Position` of an earlier answer: wait up to 300 ms until the read model has"
+        " seen that event.",
+    )
+]
+_STALE: Final = ("projection_behind", "projection_parked")
 _PAYMENT_ID: Final = OpenApiParameter("payment_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
 
 
@@ -43,9 +53,11 @@ LIST: Final = _read(
     "List payments",
     "invalid_request",
     "filter_too_broad",
+    *_STALE,
     operation_id="list_payments",
     tags=["payments"],
     parameters=[
+        *_FRESH,
         _query("status", "", enum=list(Status)),
         _query("method", "", enum=list(Method)),
         _query("currency", "An ISO 4217 code."),
@@ -62,9 +74,11 @@ CUSTOMER: Final = _read(
     "List a customer's payments",
     "invalid_request",
     "filter_too_broad",
+    *_STALE,
     operation_id="list_customer_payments",
     tags=["payments"],
     parameters=[
+        *_FRESH,
         OpenApiParameter("reference", str, OpenApiParameter.PATH, description="Your own id."),
         *_RANGE,
         *_PAGING,
@@ -73,10 +87,12 @@ CUSTOMER: Final = _read(
 RETRIEVE: Final = _read(
     PaymentView,
     "Read a payment",
+    "invalid_request",
     "payment_not_found",
+    *_STALE,
     operation_id="read_payment",
     tags=["payments"],
-    parameters=[_PAYMENT_ID, *headers(200, **PAYMENT_HEADERS)],
+    parameters=[*_FRESH, _PAYMENT_ID, *headers(200, **PAYMENT_HEADERS)],
 )
 EVENTS: Final = _read(
     EventList,
@@ -105,9 +121,11 @@ DAILY: Final = _read(
     DayList,
     "Read daily statistics",
     "invalid_request",
+    *_STALE,
     operation_id="read_daily_statistics",
     tags=["statistics"],
     parameters=[
+        *_FRESH,
         _query("date", "One UTC day.", OpenApiTypes.DATE),
         _query("from", "The first day of a range.", OpenApiTypes.DATE),
         _query("to", "The last day of a range, at most 366 days later.", OpenApiTypes.DATE),

@@ -24,8 +24,10 @@ from payments.events import store, timetravel
 from payments.events.store import RecordedEvent
 from readmodels import keyset, lag
 from readmodels.api import cursors, parameters, representation, schema
+from readmodels.api.freshness import FreshReads
 from readmodels.bounded import TooBroad, bounded
 from readmodels.models import DailyStatistics, PaymentSummary
+from readmodels.projections import daily_statistics, payment_summary
 
 PAGE: Final = 50
 LONGEST_PAGE: Final = 100
@@ -44,9 +46,10 @@ def _currency(text: str) -> str:
     return text
 
 
-class Payments(SubmitPayment):
+class Payments(FreshReads, SubmitPayment):
     """The client's payments, newest first."""
 
+    projection = payment_summary.PROJECTION
     scopes: ClassVar = {**SubmitPayment.scopes, "GET": Scope.PAYMENTS_READ}
 
     @extend_schema(**schema.LIST)
@@ -82,9 +85,10 @@ class Payments(SubmitPayment):
         return _page(rows, given)
 
 
-class CustomerPayments(KeyView):
+class CustomerPayments(FreshReads, KeyView):
     """One customer's payments, newest first; none for a customer who never paid."""
 
+    projection = payment_summary.PROJECTION
     scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
 
     @extend_schema(**schema.CUSTOMER)
@@ -97,12 +101,13 @@ class CustomerPayments(KeyView):
         return _page(rows, given)
 
 
-class OnePayment(KeyView):
+class OnePayment(FreshReads, KeyView):
     """A payment that the projection has not reached yet is answered from the log.
 
     Whoever has just submitted it knows that it exists.
     """
 
+    projection = payment_summary.PROJECTION
     scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
 
     @extend_schema(**schema.RETRIEVE)
@@ -161,9 +166,10 @@ class PaymentState(KeyView):
         return json_response(view, payment_headers(view))
 
 
-class Daily(KeyView):
+class Daily(FreshReads, KeyView):
     """Sums by UTC day and currency, one day or a range of at most a year."""
 
+    projection = daily_statistics.PROJECTION
     scopes: ClassVar = {"GET": Scope.STATISTICS_READ}
 
     @extend_schema(**schema.DAILY)

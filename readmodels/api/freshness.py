@@ -1,0 +1,138 @@
+"""Reading one's own write: a read with X-Min-Position waits a moment until its projection is there.
+
+A command answers with X-Event-Position. Whoever sends it back with a read gets an answer that has seen
+that event, or is told why not. Few requests may wait at a time: the others need the threads.
+"""
+
+import threading
+import time
+from typing import Any, ClassVar, Final
+from uuid import UUID
+
+from django.conf import settings
+from rest_framework.request import Request
+
+from payments.api.authentication import key_of
+from payments.api.problems import Problem
+from payments.events import horizon
+from payments.events.database import cursor
+from readmodels.projections.forms import Projection
+
+HEADER: Final = "X-Min-Position"
+_LONGEST_WAIT: Final = 0.3
+_PAUSE: Final = 0.015
+_DIGITS: Final = 19  # of the highest position that PostgreSQL can give out
+# After how many seconds to try again: when workers have to read on, and when people have to repair.
+_SOON: Final = 1
+_LATER: Final = 60
+
+_CHECKPOINT: Final = """
+SELECT position >= %(position)s, error = '' AND version = %(version)s
+  FROM readmodels_checkpoint WHERE name = %(projection)s
+"""
+
+# What was parked after the position is not missing from an answer as of the position. Of other clients'
+# payments nothing is told.
+_PARKED_AT: Final = """
+SELECT FROM readmodels_parkedevent AS parked
+  JOIN events_event AS begun ON begun.aggregate_id = parked.aggregate_id AND begun.version = 1
+ WHERE parked.projection = %(projection)s AND parked.position = %(position)s
+   AND begun.data ->> 'client_id' = %(client)s
+"""
+_PARKED_OF: Final = """
+SELECT FROM readmodels_parkedevent AS parked
+  JOIN events_event AS begun ON begun.aggregate_id = parked.aggregate_id AND begun.version = 1
+ WHERE parked.projection = %(projection)s AND parked.aggregate_id = %(payment)s
+   AND parked.position <= %(position)s AND begun.data ->> 'client_id' = %(client)s
+ LIMIT 1
+"""
+
+_waiting: Final = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 4))
+
+
+class FreshReads:
+    """For views that read from `projection`; those of one payment have it in their address."""
+
+    projection: ClassVar[Projection]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]
+        given = request.headers.get(HEADER)
+        if given is None or request.method not in {"GET", "HEAD"}:
+            return
+        position = _position(given)
+        _await(self.projection, position)
+        payment_id = kwargs.get("payment_id")
+        if _is_parked(self.projection, position, key_of(request).client_id, payment_id):
+            raise _unavailable(
+                "projection_parked",
+                f"{self.projection.name} could not take an event up to {position}, which waits for a"
+                f" repair. Without {HEADER} the answer comes without it.",
+                _LATER,
+            )
+
+
+def _position(given: str) -> int:
+    """Raises Problem."""
+    if not (given.isascii() and given.isdigit() and len(given) <= _DIGITS):
+        detail = "A number is needed, the X-Event-Position of an earlier answer."
+        raise Problem.of_field(HEADER, "wrong_format", detail)
+    return int(given)
+
+
+def _await(projection: Projection, position: int) -> None:
+    """Return when the projection has read up to `position`. Raises Problem if that takes too long."""
+    reached, running = _look(projection, position)
+    if reached:
+        return
+    last = horizon.last_position()
+    if position > last:
+        raise Problem.of_field(HEADER, "out_of_range", f"The log ends at {last}.")
+    if not running:
+        raise _unavailable("projection_behind", f"{projection.name} stands still.", _LATER)
+    if not _waiting.acquire(blocking=False):
+        raise _unavailable("projection_behind", "Too many reads are waiting already.", _SOON)
+    try:
+        deadline = time.monotonic() + _LONGEST_WAIT
+        while time.monotonic() < deadline:
+            time.sleep(_PAUSE)
+            reached, _ = _look(projection, position)
+            if reached:
+                return
+    finally:
+        _waiting.release()
+    detail = f"{projection.name} has not read the log up to {position} yet."
+    raise _unavailable("projection_behind", detail, _SOON)
+
+
+def _look(projection: Projection, position: int) -> tuple[bool, bool]:
+    """Whether the projection has read up to `position`, and whether it does not stand still."""
+    parameters = {
+        "projection": projection.name,
+        "version": projection.version,
+        "position": position,
+    }
+    with cursor() as cur:
+        row = cur.execute(_CHECKPOINT, parameters, prepare=True).fetchone()
+    return (
+        (False, True) if row is None else (row[0], row[1])
+    )  # without a row, its first batch is to come
+
+
+def _is_parked(
+    projection: Projection, position: int, client_id: UUID, payment_id: UUID | None
+) -> bool:
+    """Whether the answer would miss an event up to `position`, of one payment or the one at it."""
+    parameters = {
+        "projection": projection.name,
+        "position": position,
+        "client": str(client_id),
+        "payment": payment_id,
+    }
+    statement = _PARKED_AT if payment_id is None else _PARKED_OF
+    with cursor() as cur:
+        return cur.execute(statement, parameters, prepare=True).fetchone() is not None
+
+
+def _unavailable(code: str, detail: str, seconds: int) -> Problem:
+    return Problem(code, detail, headers={"Retry-After": str(seconds)})

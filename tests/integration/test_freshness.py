@@ -1,0 +1,252 @@
+"""Reading one's own write: X-Min-Position waits a moment, and says why when that was not enough."""
+
+import json
+import threading
+import time
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.utils import timezone
+from msgspec.structs import replace
+
+from payments.events import horizon
+from readmodels import parking, runner
+from readmodels.api import freshness
+from readmodels.models import Checkpoint
+from readmodels.projections import daily_statistics, payment_summary
+from readmodels.projections.forms import Counters, Rows
+from tests.api import PAYMENTS, ApiClient, body_of, project
+from tests.concurrency import at_once, session
+from tests.raw_appends import insert
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SUMMARY, STATISTICS = payment_summary.PROJECTION, daily_statistics.PROJECTION
+ONE = PAYMENTS + "/{payment}"
+READS: dict[str, Rows | Counters] = {
+    PAYMENTS: SUMMARY,
+    ONE: SUMMARY,
+    "/api/v1/customers/customer-123/payments": SUMMARY,
+    "/api/v1/statistics/daily?date={today}": STATISTICS,
+}
+
+
+@pytest.fixture
+def acme() -> ApiClient:
+    return ApiClient("Acme")
+
+
+def submitted(client: ApiClient) -> tuple[str, int]:
+    """A new payment, and the position that the answer tells."""
+    answer = client.submit()
+    return body_of(answer)["id"], int(answer["X-Event-Position"])
+
+
+def read(client: ApiClient, path: str, position: object, payment: str = "") -> Any:
+    today = timezone.now().date()
+    address = path.format(payment=payment, today=today)
+    return client.get(address, **{"X-Min-Position": str(position)})
+
+
+def problem(answer: Any) -> tuple[int, str]:
+    return answer.status_code, body_of(answer)["code"]
+
+
+@pytest.mark.parametrize("path", READS)
+def test_a_read_waits_until_its_projection_has_seen_the_write(acme: ApiClient, path: str) -> None:
+    payment, position = submitted(acme)
+    worker = threading.Timer(0.1, at_once, (1, lambda _: runner.catch_up(READS[path])))
+    worker.start()
+    began = time.monotonic()
+    answer = read(acme, path, position, payment)
+    took = time.monotonic() - began
+    worker.join()
+    assert answer.status_code == 200
+    assert took > 0.09
+    assert b"1999" in answer.content
+
+
+@pytest.mark.parametrize("path", READS)
+def test_a_read_that_waited_in_vain_is_told_to_come_again(acme: ApiClient, path: str) -> None:
+    project()
+    payment, position = submitted(acme)
+    began = time.monotonic()
+    answer = read(acme, path, position, payment)
+    assert 0.3 <= time.monotonic() - began < 1
+    assert problem(answer) == (503, "projection_behind")
+    assert answer["Retry-After"] == "1"
+    assert READS[path].name in body_of(answer)["detail"]
+
+
+def test_what_is_there_already_is_read_at_once(acme: ApiClient) -> None:
+    payment, position = submitted(acme)
+    project()
+    for path in READS:
+        for wanted in (0, 1, position):
+            began = time.monotonic()
+            assert read(acme, path, wanted, payment).status_code == 200
+            assert time.monotonic() - began < 0.2
+
+
+def test_a_head_request_waits_too_and_a_command_does_not(acme: ApiClient) -> None:
+    _, position = submitted(acme)
+    headers = {"X-Min-Position": str(position)}
+    assert acme.send("HEAD", PAYMENTS, b"", **headers).status_code == 503
+    body = {"amount": 1, "currency": "EUR", "method": "wallet", "customer_id": "ann"}
+    assert acme.post(PAYMENTS, body, **headers).status_code == 201
+
+
+def test_a_position_beyond_the_log_is_a_mistake(acme: ApiClient) -> None:
+    """Waiting for it would be waiting for somebody else's event."""
+    payment, position = submitted(acme)
+    project()
+    for path in READS:
+        for beyond in (horizon.last_position() + 1, 10**19 - 1, 2**63):
+            answer = read(acme, path, beyond, payment)
+            assert problem(answer) == (400, "invalid_request")
+            (error,) = body_of(answer)["errors"]
+            assert (error["field"], error["code"]) == ("X-Min-Position", "out_of_range")
+    assert horizon.last_position() == position
+
+
+@pytest.mark.parametrize("given", ["", "-1", "1.5", "1, 2", "x", "\u0661", "0x10", "9" * 20, " "])
+def test_garbage_is_named(acme: ApiClient, given: str) -> None:
+    answer = read(acme, PAYMENTS, given)
+    assert problem(answer) == (400, "invalid_request")
+    (error,) = body_of(answer)["errors"]
+    assert (error["field"], error["code"]) == ("X-Min-Position", "wrong_format")
+
+
+def test_a_read_does_not_wait_for_what_stands_still(acme: ApiClient) -> None:
+    project()
+    _, position = submitted(acme)
+    for wrong in ({"error": "UnreadableEvent: ..."}, {"error": "", "version": 99}):
+        Checkpoint.objects.filter(name=SUMMARY.name).update(**wrong)
+        began = time.monotonic()
+        answer = read(acme, PAYMENTS, position)
+        assert problem(answer) == (503, "projection_behind")
+        assert answer["Retry-After"] == "60"
+        assert time.monotonic() - began < 0.2
+
+
+def park(path: str) -> None:
+    """Let the projection that `path` reads meet an error with whatever comes next."""
+
+    def broken(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    if READS[path] is SUMMARY:
+        runner.catch_up(replace(SUMMARY, fold=broken))
+    else:
+        runner.catch_up(replace(STATISTICS, delta=broken))
+
+
+@pytest.mark.parametrize("path", READS)
+def test_a_read_that_would_miss_a_parked_event_says_so(acme: ApiClient, path: str) -> None:
+    earlier, before = submitted(acme)
+    project()
+    payment, position = submitted(acme)
+    park(path)
+    answer = read(acme, path, position, payment)
+    assert problem(answer) == (503, "projection_parked")
+    assert answer["Retry-After"] == "60"
+    # What came before it is all there.
+    assert read(acme, path, before, earlier).status_code == 200
+    if path == ONE:
+        assert read(acme, path, position, earlier).status_code == 200
+        acme.submit()
+        project()
+        assert problem(read(acme, path, horizon.last_position(), payment))[0] == 503
+    parking.retry(READS[path], UUID(payment))
+    assert read(acme, path, position, payment).status_code == 200
+
+
+@pytest.mark.parametrize("path", READS)
+def test_another_clients_parked_events_are_nobodys_business(acme: ApiClient, path: str) -> None:
+    payment, position = submitted(acme)
+    park(path)
+    answer = read(ApiClient("Bolt"), path, position, payment)
+    assert answer.status_code == (404 if path == ONE else 200)
+    assert read(acme, ONE, position, str(uuid4())).status_code in {404, 503}
+
+
+def test_few_requests_wait_and_the_others_are_sent_away_at_once(
+    acme: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the semaphore all of them waited, and with them every thread of the server."""
+    monkeypatch.setattr(freshness, "_waiting", threading.BoundedSemaphore(2))
+    project()
+    _, position = submitted(acme)
+    read(acme, PAYMENTS, 0)
+
+    def timed(_: int) -> float:
+        began = time.monotonic()
+        assert problem(read(acme, PAYMENTS, position)) == (503, "projection_behind")
+        return time.monotonic() - began
+
+    took = sorted(at_once(8, timed))
+    assert [each >= 0.3 for each in took] == [False] * 6 + [True] * 2
+    assert min(at_once(2, timed)) >= 0.3  # whoever waited has made room
+    project()
+    assert read(acme, PAYMENTS, position).status_code == 200
+
+
+def test_a_quarter_of_the_threads_may_wait(settings: Any) -> None:
+    assert settings.WEB_THREADS == 4
+    assert freshness._waiting._initial_value == 1  # type: ignore[attr-defined]
+
+
+def test_no_transaction_is_open_while_a_read_waits(acme: ApiClient) -> None:
+    """One would hold back the vacuum, and see nothing new if it had a snapshot."""
+    project()
+    _, position = submitted(acme)
+    states: list[Any] = []
+
+    def watch() -> None:
+        time.sleep(0.1)
+        with session() as other:
+            states.extend(
+                other.execute(
+                    "SELECT state FROM pg_stat_activity WHERE datname = current_database()"
+                    " AND query LIKE '%readmodels_checkpoint%' AND pid <> pg_backend_pid()"
+                ).fetchall()
+            )
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    assert read(acme, PAYMENTS, position).status_code == 503
+    watcher.join()
+    assert states
+    assert ("idle in transaction",) not in states
+
+
+def test_a_gap_at_the_end_of_the_log_is_behind_and_not_beyond(acme: ApiClient) -> None:
+    """A rolled-back append took a position that no projection will reach before the next event."""
+    project()
+    with session() as writer:
+        writer.execute("BEGIN")
+        lost = insert(writer)
+        writer.execute("ROLLBACK")
+    assert problem(read(acme, PAYMENTS, lost)) == (503, "projection_behind")
+
+
+def test_the_document_tells_of_it() -> None:
+    answer = ApiClient().get("/api/schema/", Accept="application/json")
+    operations = [
+        each["get"] for each in json.loads(answer.content)["paths"].values() if "get" in each
+    ]
+    waiting = [
+        each["operationId"]
+        for each in operations
+        if "X-Min-Position" in {parameter["name"] for parameter in each.get("parameters", ())}
+    ]
+    assert sorted(waiting) == [
+        "list_customer_payments",
+        "list_payments",
+        "read_daily_statistics",
+        "read_payment",
+    ]
+    for each in operations:
+        told = "projection_parked" in each["responses"]["503"]["description"]
+        assert told == (each["operationId"] in waiting)
