@@ -12,11 +12,13 @@ from psycopg import sql
 
 from payments.events.database import cursor
 
-# One row with all that makes the table what it is, beside its rows.
+# One row with all that makes the table what it is, beside its rows. Some releases keep a stamp of their own
+# among the options of columns (pg_attver), which is another one in each table.
 _DESCRIBE: Final = """
 SELECT (SELECT json_agg(json_build_array(
                  attname, format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated,
-                 attcollation::int8, attstorage, attcompression, attstattarget, attoptions,
+                 attcollation::int8, attstorage, attcompression, attstattarget,
+                 ARRAY(SELECT option FROM unnest(attoptions) AS option WHERE option !~ '^pg_attver='),
                  pg_get_expr(adbin, adrelid), col_description(attrelid, attnum)) ORDER BY attnum)::text
           FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
          WHERE attrelid = found.oid AND attnum > 0 AND NOT attisdropped),
@@ -121,10 +123,16 @@ def finish(table: str, definition: Definition, *, schema: str) -> None:
 
 def check(table: str, definition: Definition, *, schema: str) -> None:
     """Raises CatalogueChanged unless the table in `schema` is what `definition` says."""
-    if describe(schema, table) != definition:
+    found = describe(schema, table)
+    changed = [
+        name
+        for name in Definition.__struct_fields__
+        if getattr(found, name) != getattr(definition, name)
+    ]
+    if changed:
         raise CatalogueChanged(
-            f"{schema}.{table} is not as the live table was when the rebuild began. A migration that ran"
-            " meanwhile? Run it again."
+            f"The {' and '.join(changed)} of {schema}.{table} are not those of the live table when the"
+            " rebuild began. Did a migration run meanwhile? Run it again."
         )
 
 

@@ -1,7 +1,5 @@
 """Events that a projection cannot take wait with all later ones of their payment; the others go on."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,10 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import InterfaceError, OperationalError, ProgrammingError, connection
 from msgspec.structs import replace
 
-from payments.domain.events import PaymentApproved
-from payments.events import store
 from payments.events.horizon import Record
-from payments.events.metadata import Metadata
 from payments.events.models import Event
 from readmodels import lag, parking, runner
 from readmodels.models import DailyStatistics, DiscardedEvent, ParkedEvent, PaymentSummary
@@ -22,73 +17,22 @@ from readmodels.projections import PROJECTIONS, daily_statistics, payment_summar
 from readmodels.projections.forms import Counters, Rows
 from tests.concurrency import session
 from tests.examples import approved, flagged, initiated, processed, processed_after_approval
+from tests.poison import (
+    NOON,
+    POISONED,
+    SOUND,
+    SPOILERS,
+    Spoiler,
+    append,
+    append_reviewed,
+    raises,
+    spoiled,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SUMMARY = payment_summary.PROJECTION
 STATISTICS = daily_statistics.PROJECTION
-BY_TEST = Metadata(actor="system:test", command="process_payment")
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-POISONED, SOUND = UUID(int=1), UUID(int=2)
-
-Spoiler = Callable[[Record, Any], Any]  # what becomes of the function's result
-
-
-def raises(record: Record, result: Any) -> Any:
-    raise ZeroDivisionError("no such rate")
-
-
-def too_large_for_the_column(record: Record, result: Any) -> Any:
-    if isinstance(result, dict):
-        return {key: {"total_count": 2**63} for key in result}
-    return replace(result, amount=2**63)
-
-
-def not_storable_text(record: Record, result: Any) -> Any:
-    if isinstance(result, dict):
-        return {key._replace(key="\0"): sums for key, sums in result.items()}
-    return replace(result, reference="\0")
-
-
-def forbidden_null(record: Record, result: Any) -> Any:
-    if isinstance(result, dict):
-        return {key._replace(day=None): sums for key, sums in result.items()}
-    return replace(result, currency=None)
-
-
-SPOILERS = [raises, too_large_for_the_column, not_storable_text, forbidden_null]
-
-
-def spoiled(projection: Rows | Counters, spoiler: Spoiler) -> Rows | Counters:
-    """The projection with a function that goes wrong on the approval of one payment."""
-
-    def is_poison(record: Record) -> bool:
-        return record.aggregate_id == POISONED and isinstance(record.event, PaymentApproved)
-
-    if isinstance(projection, Counters):
-        delta = projection.delta
-        return replace(
-            projection,
-            delta=lambda record: (
-                spoiler(record, delta(record)) if is_poison(record) else delta(record)
-            ),
-        )
-    fold = projection.fold
-    return replace(
-        projection,
-        fold=lambda row, record: (
-            spoiler(record, fold(row, record)) if is_poison(record) else fold(row, record)
-        ),
-    )
-
-
-def append(stream: UUID, *events: Any, expected: int = 0) -> None:
-    store.append(stream, events, expected=expected, metadata_=BY_TEST)
-
-
-def append_reviewed(stream: UUID) -> None:
-    append(stream, initiated(), flagged())
-    append(stream, approved(), processed_after_approval(), expected=2)
 
 
 def parked() -> list[tuple[UUID, int, int]]:

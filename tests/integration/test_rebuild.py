@@ -40,7 +40,7 @@ from tests import servers
 from tests.api import project
 from tests.concurrency import at_once, session
 from tests.examples import approved, flagged, initiated, processed, processed_after_approval
-from tests.integration.test_parking import (
+from tests.poison import (
     NOON,
     POISONED,
     SOUND,
@@ -191,7 +191,7 @@ def wait_until(condition: str) -> None:
 
 
 BUILDING = (
-    "(SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE '%TO STDOUT (FORMAT BINARY)%'"
+    "(SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'FETCH%streams%'"
     " AND datname = current_database() AND pid <> pg_backend_pid())"
 )
 SWAPPING = (

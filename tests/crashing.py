@@ -1,0 +1,87 @@
+"""Die at the Nth round trip to the database, for any N: every phase of a batch, whatever it will be.
+
+Run as a program it lets children die at each round trip of a batch in turn, and looks each time
+whether the read models are what the log says.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+
+
+@contextmanager
+def at_round_trip(number: int, deed: Callable[[], object]) -> Iterator[None]:
+    """Do `deed` when psycopg is about to wait for the server for the `number`th time, from one on."""
+    wait = psycopg.Connection.wait
+    waits = count(1)
+
+    def counted(connection: Any, *arguments: Any, **options: Any) -> Any:
+        if next(waits) == number:
+            deed()
+        return wait(connection, *arguments, **options)
+
+    psycopg.Connection.wait = counted  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        psycopg.Connection.wait = wait  # type: ignore[method-assign]
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(name: str) -> None:
+    """Kill a batch of projection `name` in each of its phases; print how many there were."""
+    import django
+
+    django.setup()
+    from django.db import connections
+
+    from readmodels import runner
+    from readmodels.projections import PROJECTIONS
+    from tests.oracle import check_read_models
+
+    projection = PROJECTIONS[name]
+    undecided = None
+    for number in count(1):
+        undecided = _append(undecided)
+        connections.close_all()  # a fork would share it
+        child = os.fork()
+        if child == 0:
+            with at_round_trip(number, die):
+                runner.run_batch(projection)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        check_read_models([projection])
+        if status == 0:
+            break
+        runner.catch_up(projection)
+        check_read_models([projection])
+    print(number)
+
+
+def _append(undecided: UUID | None) -> UUID:
+    """A payment that begins, and the end of the one before: rows to insert and to change."""
+    from payments.events import store
+    from payments.events.metadata import Metadata
+    from tests.examples import approved, flagged, initiated, processed_after_approval
+
+    by_test = Metadata(actor="system:test", command="process_payment")
+    if undecided is not None:
+        decided = (approved(), processed_after_approval())
+        store.append(undecided, decided, expected=2, metadata_=by_test)
+    begun = uuid4()
+    store.append(begun, (initiated(), flagged()), expected=0, metadata_=by_test)
+    return begun
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,199 @@
+"""The read models equal a fold of the log, always: whatever dies, in whatever phase, and in any order.
+
+Seen to fail: with the checkpoint moved in a transaction of its own, before the rows or after them, the
+killed batches and the stateful test find rows that count twice or not at all; with a cursor that does
+not wait for open transactions, the stateful test finds events that are missing.
+"""
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.core.management import call_command
+from django.db import InterfaceError, OperationalError, connection
+from hypothesis import HealthCheck, Phase, settings, strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from config.stack import place
+from payments.events import horizon, store
+from payments.events.horizon import HorizonHeld
+from readmodels import parking, runner
+from readmodels.models import ParkedEvent
+from readmodels.projections import PROJECTIONS
+from readmodels.projections.forms import Entries, Projection
+from readmodels.rebuild import rebuild
+from tests.concurrency import session
+from tests.crashing import at_round_trip
+from tests.examples import (
+    approved,
+    failed,
+    flagged,
+    initiated,
+    processed,
+    processed_after_approval,
+    rejected,
+)
+from tests.oracle import check_read_models
+from tests.poison import BY_TEST, raises, spoiled
+from tests.raw_appends import insert
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+NAMES = st.sampled_from(list(PROJECTIONS))
+
+
+@pytest.mark.parametrize("name", PROJECTIONS)
+def test_a_worker_that_is_killed_in_any_phase_counts_nothing_twice(name: str) -> None:
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "TEST_DATABASE_NAME": connection.settings_dict["NAME"],
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "tests.crashing", name],
+        env=environment,
+        cwd=place.PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 6, "a batch has more phases than that"
+
+
+def lose_the_connection() -> None:
+    """As when PostgreSQL is killed: the server ends the session, the client finds out by and by."""
+    pid = connection.connection.info.backend_pid
+    with session() as other:
+        other.execute("SELECT pg_terminate_backend(%s, 1000)", (pid,))
+
+
+class Projections(RuleBasedStateMachine):
+    """Commands, batches, crashes, poison, repairs and rebuilds, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        call_command("flush", "--no-input", verbosity=0)
+        self.undecided: list[UUID] = []
+        self.poison: set[UUID] = set()
+        self.open: Any = None
+
+    @rule(outcome=st.sampled_from([processed, failed, None]), poison=st.booleans())
+    def submit(self, *, outcome: Any, poison: bool) -> None:
+        self._append(uuid4(), initiated(), *([outcome()] if outcome else []), poison=poison)
+
+    @rule(poison=st.booleans())
+    def flag(self, *, poison: bool) -> None:
+        self.undecided.append(self._append(uuid4(), initiated(), flagged(), poison=poison))
+
+    @precondition(lambda self: self.undecided)
+    @rule(approve=st.booleans())
+    def decide(self, *, approve: bool) -> None:
+        events: Any = [approved(), processed_after_approval()] if approve else [rejected()]
+        store.append(self.undecided.pop(), events, expected=2, metadata_=BY_TEST)
+
+    @precondition(lambda self: self.open is None)
+    @rule()
+    def append_and_stay_open(self) -> None:
+        """Positions are given out, and others after them are committed first."""
+        self.open = session()
+        writer = self.open.__enter__()
+        writer.execute("BEGIN")
+        insert(writer)
+        self.writer = writer
+
+    @precondition(lambda self: self.open is not None)
+    @rule(commit=st.booleans())
+    def end_the_open_one(self, *, commit: bool) -> None:
+        self.writer.execute("COMMIT" if commit else "ROLLBACK")
+        self.open.__exit__(None, None, None)
+        self.open = None
+
+    @rule(name=NAMES, limit=st.integers(1, 9))
+    def project(self, name: str, limit: int) -> None:
+        self._run(self._spoiled(name), limit)
+
+    @rule(name=NAMES, limit=st.integers(1, 9), number=st.integers(1, 14))
+    def crash(self, name: str, limit: int, number: int) -> None:
+        connection.ensure_connection()
+        with suppress(OperationalError, InterfaceError):
+            with at_round_trip(number, lose_the_connection):
+                self._run(self._spoiled(name), limit)
+        connection.close()
+
+    @rule(name=NAMES, repaired=st.booleans())
+    def retry(self, *, name: str, repaired: bool) -> None:
+        projection: Any = PROJECTIONS[name] if repaired else self._spoiled(name)
+        for aggregate_id in parking.aggregates(projection):
+            parking.retry(projection, aggregate_id)
+
+    @rule(name=NAMES)
+    def discard(self, name: str) -> None:
+        projection: Any = self._spoiled(name)
+        first = ParkedEvent.objects.filter(projection=name).order_by("position").first()
+        if first is not None:
+            moment = datetime(2026, 1, 1, tzinfo=UTC)
+            parking.discard(projection, first.position, reason="a test", by="staff:1", at=moment)
+
+    @precondition(lambda self: self.open is None)
+    @rule(name=NAMES)
+    def rebuild(self, name: str) -> None:
+        rebuild([PROJECTIONS[name]])
+
+    @invariant()
+    def the_read_models_are_what_the_log_says(self) -> None:
+        check_read_models()
+
+    def teardown(self) -> None:
+        if self.open is not None:
+            self.end_the_open_one(commit=True)
+        for projection in PROJECTIONS.values():
+            runner.catch_up(projection)
+        check_read_models()
+
+    def _spoiled(self, name: str) -> Any:
+        projection = PROJECTIONS[name]
+        if isinstance(projection, Entries):
+            return projection  # nothing in it can go wrong
+        return spoiled(
+            projection, raises, lambda each: each.aggregate_id in self.poison and each.version > 1
+        )
+
+    def _run(self, projection: Projection, limit: int) -> None:
+        with suppress(HorizonHeld):  # then nothing was read
+            runner.run_batch(projection, limit=limit)
+
+    def _append(self, stream: UUID, *events: Any, poison: bool) -> UUID:
+        if poison:
+            self.poison.add(stream)
+        store.append(stream, events, expected=0, metadata_=BY_TEST)
+        return stream
+
+
+def test_whatever_happens_in_any_order(monkeypatch: pytest.MonkeyPatch, *, long: bool) -> None:
+    impatient = partial(horizon.safe_position, patience=0.02)
+    monkeypatch.setattr(horizon, "safe_position", impatient)
+    run_state_machine_as_test(
+        Projections,
+        settings=settings(
+            max_examples=400 if long else 12,
+            stateful_step_count=30,
+            deadline=None,
+            derandomize=not long,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,82 @@
+"""Projections whose functions go wrong on some events, and payments that have such events."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from payments.domain.events import PaymentApproved
+from payments.events import store
+from payments.events.horizon import Record
+from payments.events.metadata import Metadata
+from readmodels.projections.forms import Counters, Rows
+from tests.examples import approved, flagged, initiated, processed_after_approval
+
+BY_TEST = Metadata(actor="system:test", command="process_payment")
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+POISONED, SOUND = UUID(int=1), UUID(int=2)
+
+Spoiler = Callable[[Record, Any], Any]  # what becomes of the function's result
+
+
+def raises(record: Record, result: Any) -> Any:
+    raise ZeroDivisionError("no such rate")
+
+
+def too_large_for_the_column(record: Record, result: Any) -> Any:
+    if isinstance(result, dict):
+        return {key: {"total_count": 2**63} for key in result}
+    return replace(result, amount=2**63)
+
+
+def not_storable_text(record: Record, result: Any) -> Any:
+    if isinstance(result, dict):
+        return {key._replace(key="\0"): sums for key, sums in result.items()}
+    return replace(result, reference="\0")
+
+
+def forbidden_null(record: Record, result: Any) -> Any:
+    if isinstance(result, dict):
+        return {key._replace(day=None): sums for key, sums in result.items()}
+    return replace(result, currency=None)
+
+
+SPOILERS = [raises, too_large_for_the_column, not_storable_text, forbidden_null]
+
+
+def at_the_approval(record: Record) -> bool:
+    return record.aggregate_id == POISONED and isinstance(record.event, PaymentApproved)
+
+
+def spoiled(
+    projection: Rows | Counters,
+    spoiler: Spoiler,
+    is_poison: Callable[[Record], bool] = at_the_approval,
+) -> Rows | Counters:
+    """The projection with a function that goes wrong on some events."""
+    if isinstance(projection, Counters):
+        delta = projection.delta
+        return replace(
+            projection,
+            delta=lambda record: (
+                spoiler(record, delta(record)) if is_poison(record) else delta(record)
+            ),
+        )
+    fold = projection.fold
+    return replace(
+        projection,
+        fold=lambda row, record: (
+            spoiler(record, fold(row, record)) if is_poison(record) else fold(row, record)
+        ),
+    )
+
+
+def append(stream: UUID, *events: Any, expected: int = 0) -> None:
+    store.append(stream, events, expected=expected, metadata_=BY_TEST)
+
+
+def append_reviewed(stream: UUID) -> None:
+    append(stream, initiated(), flagged())
+    append(stream, approved(), processed_after_approval(), expected=2)
