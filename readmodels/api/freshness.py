@@ -20,7 +20,7 @@ from readmodels.projections.forms import Projection
 
 HEADER: Final = "X-Min-Position"
 _LONGEST_WAIT: Final = 0.3
-_PAUSE: Final = 0.015
+_PAUSE: Final = 0.01
 _DIGITS: Final = 19  # of the highest position that PostgreSQL can give out
 # After how many seconds to try again: when workers have to read on, and when people have to repair.
 _SOON: Final = 1

@@ -14,6 +14,7 @@ from django.contrib.auth.models import Group
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+from readmodels.models import EventIndex, ParkedEvent
 from tests.api import RISKY, ApiClient, body_of, project
 
 PASSWORD: Final = "correct horse battery staple"
@@ -163,9 +164,19 @@ def test_a_decision_without_a_reason_is_explained(desk: Desk) -> None:
 
 def test_every_page_can_be_read_by_everybody(desk: Desk) -> None:
     """axe finds nothing serious, on wide screens and on narrow ones."""
+    get_user_model().objects.get(username="grace").groups.add(
+        Group.objects.get(name="risk manager")
+    )
     desk.log_in()
     payment = f"/admin/readmodels/paymentsummary/{desk.payment}"
-    paths = [*PAGES.values(), f"{payment}/change/", f"{payment}/approve/", f"{payment}/reject/"]
+    event = EventIndex.objects.latest("position")
+    parked = f"/admin/readmodels/parkedevent/{_park(event).pk}"
+    paths = [
+        *PAGES.values(),
+        *(f"{payment}/{page}/" for page in ("change", "approve", "reject")),
+        *(f"{parked}/{page}/" for page in ("change", "discard")),
+        f"/admin/readmodels/eventindex/{event.pk}/change/",
+    ]
     for width in (1440, 420):
         desk.page.set_viewport_size({"width": width, "height": 900})
         for path in paths:
@@ -178,6 +189,20 @@ def test_every_page_can_be_read_by_everybody(desk: Desk) -> None:
 def test_the_documentation_of_the_api_opens(desk: Desk) -> None:
     desk.open("/api/docs/")
     expect(desk.page.get_by_text("Submit a payment").first).to_be_visible()
+
+
+def _park(event: EventIndex) -> ParkedEvent:
+    return ParkedEvent.objects.create(
+        projection="daily_statistics",
+        aggregate_id=event.aggregate_id,
+        position=event.position,
+        version=event.version,
+        event_type=event.event_type,
+        error="ZeroDivisionError: no such rate",
+        traceback=f"Traceback (most recent call last):\n  {'long ' * 50}",
+        attempts=1,
+        parked_at=event.recorded_at,
+    )
 
 
 def _serious(page: Page) -> list[Any]:

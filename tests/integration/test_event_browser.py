@@ -1,6 +1,7 @@
 """Finding events in the back office: by what staff know of them, through an index whatever the filter."""
 
 import json
+from itertools import product
 from typing import Any
 from uuid import uuid4
 
@@ -148,30 +149,37 @@ def test_the_log_is_shown_to_nobody_who_may_not_see_it(approved: str) -> None:
     assert logged_in.get(url).status_code == 403
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "",
-        "event_type=payment.initiated",
-        "actor=staff:1",
-        "payment=00000000-0000-0000-0000-000000000001",
-        "correlation_id=checkout-7",
-    ],
-)
-@pytest.mark.parametrize("days", ["", "recorded_at_from_0=2026-01-01&recorded_at_to_0=2026-01-02"])
-@pytest.mark.parametrize("page", ["", "after=2026-01-01T12:00:00%2B00:00~7"])
-def test_every_filter_begins_where_an_index_does(query: str, days: str, page: str) -> None:
+FILTERS = [
+    "",
+    "event_type=payment.initiated",
+    "actor=staff:1",
+    "payment=00000000-0000-0000-0000-000000000001",
+    "correlation_id=checkout-7",
+]
+DAYS = ["", "recorded_at_from_0=2026-01-01&recorded_at_to_0=2026-01-02"]
+BEGINNINGS = ["", "after=2026-01-01T12:00:00%2B00:00~7", "before=2026-01-01T12:00:00%2B00:00~7"]
+
+
+@pytest.mark.slow
+def test_every_filter_begins_where_an_index_does() -> None:
     """Neither sorts nor reads what it does not show; with the earlier indexes a range of days did."""
-    with CaptureQueriesContext(connection) as captured:
-        browser().get(f"{reverse(LIST)}?{query}&{days}&{page}")
-    (statement,) = (
-        query["sql"] for query in captured if 'FROM "readmodels_eventindex"' in query["sql"]
-    )
+    logged_in = browser()
+    for query in map("&".join, product(FILTERS, DAYS, BEGINNINGS)):
+        with CaptureQueriesContext(connection) as captured:
+            logged_in.get(f"{reverse(LIST)}?{query}")
+        (statement,) = (
+            each["sql"] for each in captured if 'FROM "readmodels_eventindex"' in each["sql"]
+        )
+        plan = plan_without_choice(statement)
+        assert "Index Scan" in plan, query
+        for unwanted in ("Seq Scan", "Bitmap", "Sort"):
+            assert unwanted not in plan, query
+
+
+def plan_without_choice(statement: str) -> str:
+    """How PostgreSQL would do it if indexes were the only way, for tables that are too small to need them."""
     with transaction.atomic(), connection.cursor() as cursor:
         for way in ("seqscan", "bitmapscan", "sort"):
             cursor.execute(f"SET LOCAL enable_{way} = off")
         cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}")
-        plan = json.dumps(cursor.fetchone())
-    assert "Index Scan" in plan
-    for unwanted in ("Seq Scan", "Bitmap", "Sort"):
-        assert unwanted not in plan
+        return json.dumps(cursor.fetchone())

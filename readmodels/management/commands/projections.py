@@ -34,8 +34,9 @@ class Command(BaseCommand):
             "  manage.py projections --json | jq '.[].seconds'\n"
             "  manage.py projections --check                compare every row with the log\n"
             "  manage.py projections --check --sample 1000  those of a thousand payments\n\n"
-            "Exit codes: 0 all projections run, 1 one stands still, asks for a rebuild or has\n"
-            "parked events, 2 --check found rows that are not what the log says."
+            "Exit codes: 0 all projections run; 1 one stands still, asks for a rebuild or has parked\n"
+            "events, or all of them wait for a transaction; 2 --check found rows that are not what the\n"
+            "log says."
         )
         modes = parser.add_mutually_exclusive_group()
         modes.add_argument("--json", action="store_true", help="for programs")
@@ -61,6 +62,7 @@ class Command(BaseCommand):
                 raise SystemExit(_DRIFTED)
             return
         lags = lag.measure()
+        held = holders.open_appends(longer_than=holders.LONG_SECONDS)
         if options["json"]:
             self.stdout.write(json.dumps([msgspec.to_builtins(each) for each in lags], indent=2))
         else:
@@ -68,9 +70,9 @@ class Command(BaseCommand):
             if not console.is_terminal:
                 console.width = _WIDE  # whatever reads it wants whole lines
             console.print(_table(lags))
-            for append in holders.open_appends(longer_than=holders.LONG_SECONDS):
+            for append in held:
                 self.stdout.write(str(append))
-        if any(each.error or each.needs_rebuild or each.parked for each in lags):
+        if held or any(each.error or each.needs_rebuild or each.parked for each in lags):
             raise SystemExit(1)
 
     def _check_all(self) -> bool:
