@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from typing import Final
-from uuid import UUID
 
 from django.db import connection, transaction
 from msgspec import Struct
 
-from payments import idempotency, pseudonyms
+from payments import idempotency, loading, pseudonyms
 from payments.domain.commands import PaymentCommand, ProcessPayment
 from payments.domain.payment import Payment, authorise, decide, replay
 from payments.events import signals, store
@@ -65,17 +64,18 @@ def dispatch(
     stream = _NOTHING if unseen else None
     attempt = 1
     while True:
+        payment = None
         if stream is None:
-            stream = store.load(command.payment_id, key=metadata.key)
-        payment = replay(command.payment_id, stream.events)
+            payment, stream = loading.load(command.payment_id, key=metadata.key)
         authorise(payment, command)
         if stream.repeated is not None and stream.repeated_version is not None:
             idempotency.check_same(stream.repeated.digests, metadata.digests)
-            return _outcome(command.payment_id, stream, stream.repeated_version)
+            then, position = loading.at_version(command.payment_id, stream, stream.repeated_version)
+            return Outcome(then, position, replayed=True)
         if expected_version is not None and expected_version != stream.version:
             raise store.StaleVersion(command.payment_id, expected_version)
         try:
-            return _carry_out(command, payment, stream.version, metadata, companion, alongside)
+            return _carry_out(command, payment, stream, metadata, companion, alongside)
         except store.StaleVersion:
             # Inside a transaction the caller begins anew, unless the stream was only taken to be empty.
             # A pinned version is looked at again too: it may be this very command that was faster.
@@ -111,7 +111,7 @@ def dispatch_new(commands: Sequence[tuple[ProcessPayment, Request]]) -> int:
 def _carry_out(
     command: PaymentCommand,
     payment: Payment | None,
-    version: int,
+    stream: store.Stream,
     metadata: Metadata,
     companion: store.Companion | None,
     alongside: Callable[[], None] | None,
@@ -121,7 +121,7 @@ def _carry_out(
         position = store.append(
             command.payment_id,
             events,
-            expected=version,
+            expected=stream.version,
             metadata_=metadata,
             claims=_claims(command),
             companion=companion,
@@ -131,14 +131,8 @@ def _carry_out(
         _announce(position)
     after = replay(command.payment_id, events, payment)
     assert after is not None, "decide returns at least one event"  # noqa: S101
+    loading.keep(after, stream)
     return Outcome(after, position, replayed=False)
-
-
-def _outcome(payment_id: UUID, stream: store.Stream, version: int) -> Outcome:
-    """What the first run answered: the state up to the version that it produced."""
-    payment = replay(payment_id, stream.events[:version])
-    assert payment is not None, "a repeated command appended something"  # noqa: S101
-    return Outcome(payment, stream.positions[version - 1], replayed=True)
 
 
 def _claims(command: PaymentCommand) -> tuple[store.Claim, ...]:

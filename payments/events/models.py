@@ -1,4 +1,4 @@
-"""The log's table, and the claims on values that must be unique across streams."""
+"""The log's table, the claims on values that must be unique across streams, and snapshots."""
 
 from typing import Final
 
@@ -55,3 +55,19 @@ class Claim(models.Model):
 
     def __str__(self) -> str:
         return f"{self.namespace} {self.value}"
+
+
+class Snapshot(models.Model):
+    """The state of a long stream after `version` events: a cache, see `snapshots`."""
+
+    aggregate_id = models.UUIDField(primary_key=True)
+    version = models.IntegerField()
+    # What made the state of the events. Code that makes another one of them ignores it.
+    fold = models.CharField(max_length=50)
+    state = models.JSONField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.aggregate_id} v{self.version}"

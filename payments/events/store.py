@@ -52,17 +52,40 @@ class Companion(Struct, frozen=True):
     parameters: Mapping[str, object]
 
 
+class Snapshot(Struct, frozen=True):
+    """The state after `version` events, the last of them at `position`, as JSON."""
+
+    version: int
+    position: int
+    state: str
+
+
 class Stream(Struct, frozen=True):
-    """The events of one aggregate, and what an earlier run of the same command appended."""
+    """The events of one aggregate, and what an earlier run of the same command appended.
+
+    Where there is a snapshot they are those after it.
+    """
 
     events: tuple[AnyPaymentEvent, ...]
     positions: tuple[int, ...]
     repeated_version: int | None = None
     repeated: Metadata | None = None
+    snapshot: Snapshot | None = None
+
+    @property
+    def begin(self) -> int:
+        """The version that the events follow."""
+        return 0 if self.snapshot is None else self.snapshot.version
 
     @property
     def version(self) -> int:
-        return len(self.events)
+        return self.begin + len(self.events)
+
+    def position(self, version: int) -> int:
+        """Of the event that made `version`, which is not before the snapshot's."""
+        if self.snapshot is not None and version == self.snapshot.version:
+            return self.snapshot.position
+        return self.positions[version - self.begin - 1]
 
 
 class Append(Struct, frozen=True):
@@ -84,10 +107,20 @@ class RecordedEvent(Struct, frozen=True):
     recorded_at: datetime
 
 
+# Where there is a snapshot: the event that it ends with, which brings its state, those after it, and
+# those before it that the same command appended.
 _LOAD: Final = """
+WITH kept AS MATERIALIZED (
+  SELECT version, state::text AS state FROM events_snapshot
+   WHERE aggregate_id = %(aggregate_id)s AND fold = %(fold)s
+)
 SELECT position, version, event_type, schema_version, data::text,
-       CASE WHEN metadata ->> 'key' = %(key)s THEN metadata::text END
-  FROM events_event WHERE aggregate_id = %(aggregate_id)s ORDER BY version
+       CASE WHEN metadata ->> 'key' = %(key)s THEN metadata::text END,
+       CASE WHEN version = (SELECT version FROM kept) THEN (SELECT state FROM kept) END
+  FROM events_event
+ WHERE aggregate_id = %(aggregate_id)s
+   AND (version >= coalesce((SELECT version FROM kept), 0) OR metadata ->> 'key' = %(key)s)
+ ORDER BY version
 """
 
 _HISTORY: Final = """
@@ -153,25 +186,33 @@ SELECT namespace, value, aggregate_id FROM events_claim
 _DEADLOCK_ATTEMPTS: Final = 3
 
 
-def load(aggregate_id: UUID, *, key: str | None = None) -> Stream:
+def load(aggregate_id: UUID, *, key: str | None = None, fold: str | None = None) -> Stream:
     """Return the stream, empty if there is none, in one round trip.
 
     `key` is a command's (see Metadata): what an earlier run of that command appended is told with
-    it. Raises UnknownEventType.
+    it. `fold` names what makes states of events: with it the stream begins at the snapshot that was
+    made by the same, if there is one. Raises UnknownEventType.
     """
     with cursor() as cur:
         rows = cur.execute(
-            _LOAD, {"aggregate_id": aggregate_id, "key": key}, prepare=True
+            _LOAD, {"aggregate_id": aggregate_id, "key": key, "fold": fold}, prepare=True
         ).fetchall()
-    repeated_version = repeated = None
-    for _, version, _, _, _, repeat in rows:
+    snapshot = repeated_version = repeated = None
+    begin = 0
+    for number, (position, version, _, _, _, repeat, state) in enumerate(rows, start=1):
         if repeat is not None:
             repeated_version, repeated = version, repeat
+        if state is not None:
+            snapshot, begin = Snapshot(version, position, state), number
+    tail = rows[begin:]
     return Stream(
-        tuple(codec.decode(event_type, schema, data) for _, _, event_type, schema, data, _ in rows),
-        tuple(row[0] for row in rows),
+        tuple(
+            codec.decode(event_type, schema, data) for _, _, event_type, schema, data, _, _ in tail
+        ),
+        tuple(row[0] for row in tail),
         repeated_version,
         None if repeated is None else metadata.decode(repeated),
+        snapshot,
     )
 
 

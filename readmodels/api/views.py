@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from payments import pseudonyms
+from payments import loading, pseudonyms
 from payments.api.authentication import key_of
 from payments.api.base import KeyView, PublicView
 from payments.api.problems import Problem
@@ -232,11 +232,10 @@ def _page(rows: QuerySet[PaymentSummary], given: dict[str, Any]) -> HttpResponse
 
 
 def _from_log(payment_id: UUID, client_id: UUID) -> PaymentView | None:
-    stream = store.load(payment_id)
-    payment = replay(payment_id, stream.events)
+    payment, stream = loading.load(payment_id)
     if payment is None or payment.client_id != client_id:
         return None
-    return _view(payment, stream.positions[-1])
+    return _view(payment, stream.position(payment.version))
 
 
 def _history(payment_id: UUID, client_id: UUID) -> list[RecordedEvent]:

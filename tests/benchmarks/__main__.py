@@ -10,7 +10,7 @@ from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
 from tests import servers
 
-NAMES: Final = ("dispatch", "post", "importing", "rebuild")
+NAMES: Final = ("dispatch", "loading", "post", "importing", "rebuild")
 
 
 def main(names: list[str]) -> int:

@@ -23,7 +23,8 @@ _GOALS: Final = {16: (0.30, 2.0), 1: (0.52, 1.8)}
 # More flagged payments than all clients together can approve in one round.
 _STOCK: Final = 15_000
 
-# The same table and indexes, the same two statements as a command that loads a stream and appends to it.
+# The same table and indexes, the same two statements as a command that loads a stream and appends to it,
+# without the look for a snapshot.
 _PGBENCH: Final = """
 \\set n random(1, 20000)
 \\set version 2 * random(2, 1000000000)

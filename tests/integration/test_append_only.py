@@ -132,6 +132,7 @@ def test_a_role_with_the_least_privileges_can_append_and_read_and_nothing_else()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("CREATE ROLE payments_service")
         cursor.execute("GRANT SELECT, INSERT ON events_event, events_claim TO payments_service")
+        cursor.execute("GRANT SELECT, INSERT, UPDATE ON events_snapshot TO payments_service")
         cursor.execute("GRANT SELECT ON events_event_position_seq TO payments_service")
         cursor.execute("SET LOCAL ROLE payments_service")
         claim = store.Claim("a", "1")

@@ -1,0 +1,127 @@
+"""How long it takes to load a payment with a long history, from its start and from a snapshot."""
+
+import statistics
+import time
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+from uuid import UUID, uuid4
+
+import msgspec
+from django.db import connection
+
+from payments import loading
+from payments.dispatch import Request, dispatch
+from payments.domain.commands import ProcessPayment
+from payments.domain.events import AnyPaymentEvent, ApprovalReason, PaymentApproved
+from payments.domain.methods import Method
+from payments.domain.money import Money
+from payments.events import snapshots, store
+from payments.events.metadata import Metadata
+from tests.benchmarks.harness import Figure, in_turns
+
+_SHORT: Final = 1_000
+_LONG: Final = 10_000
+# Payments of two events around them, so that the server finds them as in a log.
+_OTHERS: Final = 20_000
+# What is left to fold after the snapshot, at most: see payments.events.snapshots.AFTER.
+_TAIL: Final = 100
+_LOADS: Final = {_SHORT: 100, _LONG: 30}
+# Milliseconds. A figure is loads per second, so that more is better like everywhere.
+_GOAL_SHORT: Final = 3.5
+_GOAL_SNAPSHOT: Final = 2.5
+
+_MORE_PAYMENTS: Final = """
+INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type, schema_version, data,
+                          metadata, occurred_at)
+SELECT aggregate_type, md5(aggregate_id || n::text)::uuid, version, event_type, schema_version,
+       data, metadata, occurred_at
+  FROM generate_series(1, %s) AS n, events_event WHERE aggregate_id = %s AND version < 3
+ ORDER BY n, version
+"""
+
+
+def run() -> list[Figure]:
+    short, long, kept = (_payment(versions) for versions in (_SHORT, _LONG, _LONG))
+    payment, _ = loading.at_version(kept, store.load(kept), _LONG - _TAIL)
+    state = msgspec.json.encode(payment).decode()
+    snapshots.keep(kept, payment.version, state, fold=loading.FOLD)
+    with connection.cursor() as cursor:
+        cursor.execute(_MORE_PAYMENTS, [_OTHERS, short])
+        cursor.execute("VACUUM ANALYZE events_event, events_snapshot")
+    medians = in_turns(
+        {
+            "short": partial(_loads, short, _LOADS[_SHORT]),
+            "long": partial(_loads, long, _LOADS[_LONG]),
+            "kept": partial(_loads, kept, _LOADS[_SHORT]),
+        },
+        rounds=5,
+    )
+    return [
+        Figure(
+            what=f"load of {_SHORT:,} events, against {_GOAL_SHORT} ms",
+            rate=medians["short"],
+            baseline=1_000 / _GOAL_SHORT,
+            unit="/s",
+            goal=1,
+        ),
+        Figure(
+            what=f"load of {_LONG:,} events with a snapshot, against {_GOAL_SNAPSHOT} ms",
+            rate=medians["kept"],
+            baseline=1_000 / _GOAL_SNAPSHOT,
+            unit="/s",
+            goal=1,
+        ),
+        Figure(
+            what="the same, against without a snapshot",
+            rate=medians["kept"],
+            baseline=medians["long"],
+            unit="/s",
+        ),
+    ]
+
+
+def _loads(payment_id: UUID, number: int) -> float:
+    """Load and fold as a command does, which looks for its key; return how often the median fits a second."""
+    seconds = []
+    for _ in range(number):
+        began = time.perf_counter()
+        loading.load(payment_id, key="0" * 32)
+        seconds.append(time.perf_counter() - began)
+    return 1 / statistics.median(seconds)
+
+
+def _payment(versions: int) -> UUID:
+    """A payment that waits for review and was approved ever again, as none is today."""
+    now = datetime.now(UTC)
+    command = ProcessPayment(
+        payment_id=uuid4(),
+        client_id=uuid4(),
+        customer_id=uuid4(),
+        amount=Money(15_000_00, "USD"),
+        method=Method.CREDIT_CARD,
+        at=now,
+    )
+    submitted = dispatch(command, Request(actor="client:benchmark", key="benchmark")).payment
+    approval: AnyPaymentEvent = PaymentApproved(
+        reviewer="staff:1",
+        reason=ApprovalReason.KNOWN_CUSTOMER,
+        at=now,
+        client_id=submitted.client_id,
+        customer_id=submitted.customer_id,
+        amount=submitted.amount,
+        method=submitted.method,
+        initiated_at=now,
+        flagged_at=now,
+    )
+    metadata = Metadata(
+        actor="staff:1",
+        command="approve_payment",
+        key="f" * 32,
+        key_id=1,
+        digests={"reason": "0" * 16},
+        correlation_id=str(uuid4()),
+    )
+    approvals = [approval] * (versions - submitted.version)
+    store.append(submitted.payment_id, approvals, expected=submitted.version, metadata_=metadata)
+    return submitted.payment_id

@@ -1,0 +1,279 @@
+"""Snapshots of long streams: what is loaded with one is what the whole log says, or it is not used."""
+
+import threading
+import time
+from io import StringIO
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+from django.core.management import call_command
+from django.db import connection, transaction
+
+from payments import loading
+from payments.dispatch import Outcome, Request, dispatch
+from payments.domain.events import AnyPaymentEvent
+from payments.domain.payment import NotAwaitingReview, Payment, Status, replay
+from payments.events import snapshots, store
+from payments.events.metadata import Metadata
+from payments.events.models import Snapshot
+from payments.events.store import Stream
+from tests.api import PAYMENTS, ApiClient, body_of
+from tests.concurrency import at_once, session, until_blocked
+from tests.examples import (
+    LARGE,
+    REVIEWER,
+    approved,
+    flagged,
+    initiated,
+    reject,
+)
+from tests.roundtrips import round_trips
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BY_TEST = Metadata(actor="system:test", command="process_payment")
+
+
+def stream_of(versions: int) -> UUID:
+    """A payment that waits for review, with a history longer than payments have today."""
+    payment = uuid4()
+    events: list[AnyPaymentEvent] = [initiated(amount=LARGE), flagged()]
+    store.append(payment, [*events, *_approvals(versions - 2)], expected=0, metadata_=BY_TEST)
+    return payment
+
+
+def decide(payment: UUID, key: str = "decision-1") -> Outcome:
+    return dispatch(reject(payment_id=payment), Request(actor=REVIEWER, key=key))
+
+
+def whole(payment: UUID) -> Payment | None:
+    """What the log says, without any snapshot."""
+    return replay(payment, (record.event for record in store.history(payment)))
+
+
+def kept() -> Snapshot | None:
+    """The snapshot, when whoever is keeping one has done so."""
+    with snapshots._one_at_a_time:
+        return Snapshot.objects.first()
+
+
+def keep_at(payment: UUID, version: int) -> None:
+    """Keep what the payment was then."""
+    state = replay(payment, [record.event for record in store.history(payment)[:version]])
+    snapshots.keep(payment, version, msgspec.json.encode(state).decode(), fold=loading.FOLD)
+
+
+def falsify(field: str, value: str) -> None:
+    """Have every snapshot say something else."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE events_snapshot SET state = jsonb_set(state, ARRAY[%s], to_jsonb(%s::text))",
+            [field, value],
+        )
+
+
+def _approvals(number: int) -> list[AnyPaymentEvent]:
+    return [approved() for _ in range(number)]
+
+
+def test_a_command_on_a_long_stream_leaves_a_snapshot_where_the_next_load_begins() -> None:
+    payment = stream_of(101)
+    outcome = decide(payment)
+    snapshot = kept()
+    assert snapshot is not None
+    assert (snapshot.aggregate_id, snapshot.version) == (payment, 102)
+    loaded, stream = loading.load(payment)
+    assert (stream.begin, stream.version, stream.events) == (102, 102, ())
+    assert loaded == outcome.payment == whole(payment)
+    assert stream.position(102) == outcome.position
+
+
+def test_a_stream_of_a_hundred_events_needs_none() -> None:
+    decide(stream_of(100))
+    assert kept() is None
+
+
+def test_the_tail_is_folded_onto_the_snapshot_until_it_is_long_itself() -> None:
+    payment = stream_of(200)
+    keep_at(payment, 150)
+    decide(payment)
+    assert Snapshot.objects.get().version == 150
+    store.append(payment, _approvals(60), expected=201, metadata_=BY_TEST)
+    with pytest.raises(NotAwaitingReview):
+        decide(payment, "decision-2")
+    loaded, stream = loading.load(payment)
+    assert (stream.begin, len(stream.events)) == (150, 111)
+    assert loaded == whole(payment)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 6, 7])
+def test_wherever_it_is_cut_the_payment_is_the_same(cut: int) -> None:
+    payment = stream_of(6)
+    decide(payment)
+    keep_at(payment, cut)
+    loaded, stream = loading.load(payment)
+    assert (stream.begin, stream.version) == (cut, 7)
+    assert loaded == whole(payment)
+    positions = [record.position for record in store.history(payment)]
+    assert [stream.position(version) for version in range(cut, 8)] == positions[cut - 1 :]
+
+
+def test_neither_loading_nor_keeping_costs_a_command_a_round_trip() -> None:
+    for _ in range(6):  # every statement is prepared
+        decide(stream_of(101))
+    without, small = stream_of(101), stream_of(2)
+    with round_trips() as counted:
+        decide(without)
+    assert counted.count == 2
+    with_one = stream_of(150)
+    keep_at(with_one, 120)
+    for payment in (with_one, small):
+        with round_trips() as counted:
+            decide(payment)
+        assert counted.count == 2
+
+
+@pytest.mark.parametrize("cut", [2, 3, 4, 5, 40])
+def test_a_repetition_gets_its_first_answer_from_both_sides_of_a_snapshot(cut: int) -> None:
+    """Without the events of the key in the load, a repetition before the cut was decided again."""
+    payment = stream_of(3)
+    first = decide(payment)
+    store.append(payment, _approvals(40), expected=4, metadata_=BY_TEST)
+    keep_at(payment, cut)
+    again = decide(payment)
+    assert again.replayed
+    assert (again.payment, again.position) == (first.payment, first.position)
+    assert again.payment.version == 4
+
+
+def test_a_repetition_after_the_snapshot_costs_one_round_trip_and_one_before_it_two() -> None:
+    payment = stream_of(3)
+    decide(payment)
+    store.append(payment, _approvals(40), expected=4, metadata_=BY_TEST)
+    for cut, expected in ((3, 1), (4, 1), (5, 2)):
+        keep_at(payment, cut)
+        with round_trips() as counted:
+            assert decide(payment).replayed
+        assert counted.count == expected
+
+
+def test_a_snapshot_of_another_fold_is_ignored_and_replaced() -> None:
+    """Without the comparison of the fold, the payment below was completed."""
+    payment = stream_of(150)
+    keep_at(payment, 140)
+    Snapshot.objects.update(fold="payment 0")
+    falsify("status", "completed")
+    loaded, stream = loading.load(payment)
+    assert (stream.begin, loaded) == (0, whole(payment))
+    decide(payment)
+    snapshot = kept()
+    assert snapshot is not None
+    assert (snapshot.version, snapshot.fold) == (151, loading.FOLD)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE events_snapshot SET state = '{}'",
+        "UPDATE events_snapshot SET state = '[1]'",
+        "UPDATE events_snapshot SET version = version - 1",
+        "UPDATE events_snapshot SET state = jsonb_set(state, '{payment_id}', to_jsonb(gen_random_uuid()))",
+        "UPDATE events_snapshot SET state = jsonb_set(state, '{status}', '\"teleported\"')",
+    ],
+)
+def test_a_damaged_snapshot_is_told_and_ignored(
+    damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    payment = stream_of(6)
+    keep_at(payment, 4)
+    with connection.cursor() as cursor:
+        cursor.execute(damage)
+    loaded, stream = loading.load(payment)
+    assert (stream.begin, loaded) == (0, whole(payment))
+    assert f"The snapshot of {payment}" in caplog.text
+    assert decide(payment).payment.status is Status.REJECTED
+
+
+def test_a_newer_snapshot_is_never_replaced_by_an_older_one() -> None:
+    """Without the WHERE of the upsert, whoever came last won."""
+    payment = stream_of(60)
+
+    def keep_ever_older(number: int) -> None:
+        for step in range(7):
+            keep_at(payment, 60 - 7 * step - number)
+
+    at_once(8, keep_ever_older)
+    assert Snapshot.objects.get().version == 60
+    assert loading.load(payment)[0] == whole(payment)
+
+
+def test_a_command_does_not_wait_for_its_snapshot() -> None:
+    """Kept in the command's own thread, it was as late as the lock was long."""
+    payments = [stream_of(101) for _ in range(3)]
+    with session() as other, connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '2s'")
+        other.execute("BEGIN")
+        other.execute("LOCK TABLE events_snapshot IN SHARE MODE")
+        began = time.monotonic()
+        for payment in payments:
+            assert decide(payment).payment.status is Status.REJECTED
+        assert time.monotonic() - began < 1
+        until_blocked()
+        assert sum(thread.name == "snapshot" for thread in threading.enumerate()) == 1
+        other.execute("ROLLBACK")
+        cursor.execute("RESET lock_timeout")
+    assert kept() is not None
+    assert Snapshot.objects.count() == 1, "two were dropped, the next commands bring them again"
+
+
+def test_a_snapshot_that_cannot_be_kept_fails_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(snapshots, "_KEEP", "SELECT 1 / 0")
+    payment = stream_of(101)
+    assert decide(payment).payment.status is Status.REJECTED
+    assert kept() is None
+    assert f"The snapshot of {payment} was not kept: division by zero" in caplog.text
+
+
+def test_what_is_rolled_back_leaves_no_snapshot() -> None:
+    """Kept before the commit, it was the state of events that never were."""
+    payment = stream_of(101)
+    with transaction.atomic():
+        decide(payment)
+        assert kept() is None
+        transaction.set_rollback(True)
+    assert kept() is None
+    assert loading.load(payment)[1].version == 101
+    with transaction.atomic():
+        decide(payment)
+    assert kept() is not None
+
+
+def test_the_history_in_manage_py_trusts_no_snapshot() -> None:
+    payment = stream_of(5)
+    keep_at(payment, 5)
+    falsify("status", "completed")
+    out = StringIO()
+    call_command("payment", str(payment), stdout=out)
+    assert "Pending review" in out.getvalue()
+
+
+def test_a_payment_is_read_from_its_snapshot_where_no_projection_has_been() -> None:
+    acme = ApiClient()
+    payment = uuid4()
+    own = {"client_id": acme.client_id}
+    events: list[AnyPaymentEvent] = [initiated(**own), flagged(**own), approved(**own)]
+    position = store.append(payment, events, expected=0, metadata_=BY_TEST)
+    keep_at(payment, 3)
+    answer = acme.get(f"{PAYMENTS}/{payment}")
+    assert (answer.status_code, body_of(answer)["version"]) == (200, 3)
+    assert answer["X-Event-Position"] == str(position)
+
+
+def test_a_load_without_a_fold_takes_no_notice() -> None:
+    payment = stream_of(4)
+    keep_at(payment, 3)
+    stream: Stream = store.load(payment)
+    assert (stream.begin, len(stream.events)) == (0, 4)

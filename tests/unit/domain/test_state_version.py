@@ -1,0 +1,88 @@
+"""A snapshot is of the state that `evolve` made: code that makes another one must say so.
+
+When this fails, give `STATE_VERSION` in payments/domain/payment.py its next number and put the
+digest here. Only a change that makes the very same state of every history may keep the number.
+"""
+
+import ast
+import hashlib
+import inspect
+import json
+import textwrap
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from payments.domain import payment
+from payments.domain.payment import Payment, evolve
+
+DIGESTS: Final = {1: "721591f6d8aded3d"}
+
+
+def test_the_state_version_changes_with_the_state_and_with_evolve() -> None:
+    assert DIGESTS.get(payment.STATE_VERSION) == digest(evolve), __doc__
+
+
+def test_other_code_has_another_digest() -> None:
+    """It follows the functions that evolve calls, and what they are written like does not matter."""
+
+    def evolve_more(*arguments: Any) -> Payment:
+        """Says more."""
+        return evolve(*arguments)  # and this too
+
+    def evolve_well(*arguments: Any) -> Payment:
+        return evolve(
+            *arguments,
+        )
+
+    assert set(_reached(evolve_more)) == {"evolve", "_begin", "_review"}
+    assert _code(evolve_more).replace("evolve_more", "evolve_well") == _code(evolve_well)
+    assert digest(evolve_more) != digest(evolve)
+    assert '"flagged_at"' in _shape()
+    assert '"policy_id"' in _shape()
+
+
+def digest(function: Callable[..., Any]) -> str:
+    """Of the code of `function` and of all that it calls in its module, and of the state's fields."""
+    code = [_code(function), *(_code(each) for _, each in sorted(_reached(function).items()))]
+    return hashlib.sha256("\n".join([*code, _shape()]).encode()).hexdigest()[:16]
+
+
+def _reached(function: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
+    found: dict[str, Callable[..., Any]] = {}
+    unread = [function]
+    while unread:
+        for node in ast.walk(_tree(unread.pop())):
+            called = getattr(payment, node.id, None) if isinstance(node, ast.Name) else None
+            if (
+                inspect.isfunction(called)
+                and called.__module__ == payment.__name__
+                and called.__name__ not in found
+            ):
+                found[called.__name__] = called
+                unread.append(called)
+    return found
+
+
+def _tree(function: Callable[..., Any]) -> ast.FunctionDef:
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    assert isinstance(tree, ast.FunctionDef)
+    if ast.get_docstring(tree) is not None:
+        tree.body.pop(0)
+    return tree
+
+
+def _code(function: Callable[..., Any]) -> str:
+    return ast.unparse(_tree(function))
+
+
+def _shape() -> str:
+    """The fields of the state and their types, without what docstrings say of them."""
+
+    def plain(schema: Any) -> Any:
+        if isinstance(schema, dict):
+            return {name: plain(value) for name, value in schema.items() if name != "description"}
+        return [plain(each) for each in schema] if isinstance(schema, list) else schema
+
+    return json.dumps(plain(msgspec.json.schema(Payment)), sort_keys=True)
