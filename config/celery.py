@@ -1,4 +1,4 @@
-"""The Celery application: it runs the projections."""
+"""The Celery application: it runs the projections and seals the log."""
 
 import os
 from typing import Final

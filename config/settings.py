@@ -35,6 +35,10 @@ def _secret(name: str) -> str:
 SECRET_KEY: str = _secret("SECRET_KEY")
 # Makes the hashes that stand for customers and requests in the log. Never rotated, see payments.pseudonyms.
 PSEUDONYM_KEY: str = _secret("PSEUDONYM_KEY")
+# Signs the seals of the log. Only the workers need it, so the web server runs without; may be
+# rotated if SEAL_PUBLIC_KEYS names the public keys of the old ones. See payments.events.seals.keys.
+SEAL_KEY: str = env.str("SEAL_KEY", default="")
+SEAL_PUBLIC_KEYS: list[str] = env.list("SEAL_PUBLIC_KEYS", default=[])
 
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -161,7 +165,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 2.0,
         # Those that pile up while no worker runs are not worth doing.
         "options": {"expires": 2.0},
-    }
+    },
+    "seal": {"task": "events.seal", "schedule": 60.0, "options": {"expires": 60.0}},
 }
 
 # The domain's ports

@@ -21,6 +21,7 @@ def environment() -> dict[str, str]:
         "DEBUG": "0",
         "SECRET_KEY": "only-for-tests",
         "PSEUDONYM_KEY": "only-for-tests-too",
+        "SEAL_KEY": "5e" * 32,
         # A process that a test starts works on the test's database.
         "DATABASE_URL": postgres().url(os.environ.get("TEST_DATABASE_NAME", "payments")),
         "REDIS_URL": valkey().url(int(worker) + 1),

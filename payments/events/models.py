@@ -1,4 +1,4 @@
-"""The log's table, the claims on values that must be unique across streams, and snapshots."""
+"""The log's table, the claims on values that are unique across streams, snapshots and seals."""
 
 from typing import Final
 
@@ -71,3 +71,20 @@ class Snapshot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.aggregate_id} v{self.version}"
+
+
+class Seal(models.Model):
+    """A signed statement about a range of the log, see `seals.seal`. Triggers refuse changes."""
+
+    # That of the seal before plus one: of two sealers at once, one fails here.
+    number = models.BigIntegerField(primary_key=True)
+    statement = models.TextField()
+    positions = models.TextField()
+    digests = models.BinaryField()
+    signature = models.BinaryField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"seal {self.number}"

@@ -10,7 +10,7 @@ from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
 from tests import servers
 
-NAMES: Final = ("dispatch", "loading", "post", "importing", "rebuild")
+NAMES: Final = ("dispatch", "loading", "post", "importing", "rebuild", "seals")
 
 
 def main(names: list[str]) -> int:
@@ -35,6 +35,7 @@ def _run(names: list[str], postgres: Postgres, valkey: Valkey) -> None:
         "DEBUG": "0",
         "SECRET_KEY": "only-for-benchmarks",
         "PSEUDONYM_KEY": "only-for-benchmarks-too",
+        "SEAL_KEY": "be" * 32,
         "DATABASE_URL": postgres.url("payments"),
         "REDIS_URL": valkey.url(),
         "POSTGRES_BIN": str(postgres.binaries),

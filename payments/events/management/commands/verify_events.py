@@ -1,0 +1,153 @@
+"""Verifies the event log against its seals."""
+
+import json
+import time
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from payments.events.seals import heads, keys, verifying
+from payments.events.seals.findings import Finding, Kind
+from payments.events.seals.verifying import Report
+from payments.progress import progress_bar
+
+_SHOWN: Final = 20
+_CANNOT_RUN: Final = 2
+
+
+class Command(BaseCommand):
+    help = "Compare the event log with its seals; say which events are not as they were sealed."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.formatter_class = RawDescriptionHelpFormatter
+        parser.epilog = (
+            "Examples:\n"
+            "  manage.py verify_events\n"
+            "  manage.py verify_events --export head.json      if all is well; keep it elsewhere\n"
+            "  manage.py verify_events --against head.json     was the end cut off, or sealed anew?\n"
+            "  manage.py verify_events --public-key 3d40...    trust this key too\n"
+            "  DATABASE_URL=postgres://auditor@... manage.py verify_events    reads two tables only\n\n"
+            "Exit codes: 0 all is as it was sealed, 1 something is not, 2 it cannot be told."
+        )
+        parser.add_argument(
+            "--public-key",
+            action="append",
+            default=[],
+            metavar="KEY",
+            help="whose seals to believe, besides SEAL_PUBLIC_KEYS; may be repeated",
+        )
+        parser.add_argument("--export", type=Path, metavar="FILE", help="write the signed head")
+        parser.add_argument("--against", type=Path, metavar="FILE", help="a head of this log")
+        parser.add_argument(
+            "--jobs", type=int, default=2, metavar="N", help="connections at once; default 2"
+        )
+        parser.add_argument("--json", action="store_true", help="for programs")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        if not 1 <= options["jobs"] <= 64:  # noqa: PLR2004
+            raise CommandError("--jobs must be from 1 to 64.", returncode=_CANNOT_RUN)
+        began = time.monotonic()
+        try:
+            report = self._verify(options["public_key"], options["against"], options["jobs"])
+            if options["export"] and not report.findings.total:
+                self._export(report, options["export"])
+        except (keys.SealKeyError, heads.NotAHead) as error:
+            raise CommandError(str(error), returncode=_CANNOT_RUN) from error
+        except OSError as error:
+            raise CommandError(
+                f"{error.filename}: {error.strerror}.", returncode=_CANNOT_RUN
+            ) from error
+        except (DatabaseError, psycopg.Error) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise CommandError(
+                f"The log cannot be read: {reason}", returncode=_CANNOT_RUN
+            ) from error
+        if options["json"]:
+            self.stdout.write(json.dumps(_document(report), indent=2))
+        else:
+            self._tell(report, time.monotonic() - began)
+        if report.findings.total:
+            raise SystemExit(1)
+
+    def _verify(self, given: list[str], against: Path | None, jobs: int) -> Report:
+        trusted = keys.trusted(given)
+        head = heads.read(against, trusted) if against else None
+        with progress_bar("Verifying", total=verifying.last_position()) as progress:
+            return verifying.verify(trusted, against=head, jobs=jobs, progress=progress)
+
+    def _export(self, report: Report, path: Path) -> None:
+        if report.head is None:
+            raise CommandError(
+                "There is no seal to export: run `manage.py seal_events` first.",
+                returncode=_CANNOT_RUN,
+            )
+        heads.write(path, report.head)
+
+    def _tell(self, report: Report, seconds: float) -> None:
+        for finding in report.findings.first[:_SHOWN]:
+            self.stdout.write(_sentence(finding))
+        total = report.findings.total
+        if total > _SHOWN:
+            self.stdout.write(f"... and {total - _SHOWN:,} more.")
+        rate = report.events / max(seconds, 0.001)
+        self.stdout.write(
+            f"Verified {report.events:,} events in {report.seals:,} seals"
+            f" in {seconds:.1f} s ({rate:,.0f}/s)."
+        )
+        if total:
+            kinds = ", ".join(f"{count:,} {kind}" for kind, count in report.findings.counts.items())
+            self.stdout.write(f"The log is NOT as it was sealed: {kinds}.")
+        elif report.head is None:
+            self.stdout.write("No seal covers anything: nothing is known of this log.")
+        else:
+            self.stdout.write(
+                f"Everything up to position {report.head.seal.last:,} is as it was sealed."
+            )
+        more = "more than " if report.unsealed == verifying.COUNTED_TO else ""
+        if report.unsealed:
+            self.stdout.write(f"No seal covers {more}{report.unsealed:,} later events yet.")
+
+
+def _sentence(finding: Finding) -> str:
+    detail = f": {finding.detail}" if finding.detail else ""
+    if finding.kind in {Kind.SEAL_MISSING, Kind.SEAL_BROKEN}:
+        return (
+            f"seal {finding.seal} (from position {finding.position}) {_WORDS[finding.kind]}{detail}"
+        )
+    return f"position {finding.position} {_WORDS[finding.kind]} (seal {finding.seal}){detail}"
+
+
+_WORDS: Final = {
+    Kind.CHANGED: "changed",
+    Kind.DELETED: "deleted",
+    Kind.ADDED: "added",
+    Kind.REORDERED: "reordered",
+    Kind.SEAL_MISSING: "missing",
+    Kind.SEAL_BROKEN: "broken",
+    Kind.CUT: "and all that followed cut off",
+    Kind.REWRITTEN: "and what follows sealed anew",
+}
+
+
+def _document(report: Report) -> dict[str, Any]:
+    return {
+        "seals": report.seals,
+        "events": report.events,
+        "last_position": report.head.seal.last if report.head else 0,
+        "unsealed": report.unsealed,
+        "unsealed_is_exact": report.unsealed < verifying.COUNTED_TO,
+        "counts": dict(report.findings.counts),
+        "findings": [
+            {
+                "kind": finding.kind,
+                "position": finding.position,
+                "seal": finding.seal,
+                "detail": finding.detail,
+            }
+            for finding in report.findings.first
+        ],
+    }

@@ -1,0 +1,1 @@
+"""Seals: signed digests of the log, by which every later change of a sealed event shows."""

@@ -1,0 +1,76 @@
+"""Writes the sealed events and their seals as lines of JSON, to be verified without this service.
+
+The first line names the columns of the events. The events of a seal come before it, each with the
+very text that is hashed. `verify_export.py` beside this module shows all that a verifier has to do.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from payments.events.database import cursor
+from payments.events.seals import seal, table
+from payments.events.seals.files import replacing
+from payments.events.seals.seal import Seal, Statement
+
+_EVENTS: Final = f"""
+SELECT '{{"position": ' || position || ', "event": ' || {seal.LEAF_TEXT} || E'}}\\n'
+  FROM events_event WHERE position BETWEEN %(first)s AND %(last)s
+ ORDER BY position LIMIT %(events)s::int + 1
+"""  # noqa: S608 - constants of ours
+
+_encoder: Final = msgspec.json.Encoder()
+
+
+class Exported(Struct, frozen=True, kw_only=True):
+    """What a file holds; `last` is the statement of its last seal, None for an empty log."""
+
+    seals: int
+    events: int
+    last: Statement | None
+
+
+def export(
+    path: Path, *, after: int = 0, progress: Callable[[int], None] = lambda _: None
+) -> Exported:
+    """Write what the seals after seal `after` cover. `progress` gets the last position done.
+
+    Nothing is verified here: an export of a log that was tampered with shows just that. Raises
+    OSError, msgspec.DecodeError if a seal cannot be read.
+    """
+    seals = events = 0
+    last: Statement | None = None
+    with replacing(path) as file:
+        file.write(
+            _encoder.encode({"format": "payments-export/1", "columns": seal.COLUMNS}) + b"\n"
+        )
+        for stored in table.read(after=after):
+            last = seal.decode(stored.statement)
+            for line in _events(last):
+                file.write(line)
+                events += 1
+            file.write(_line(stored))
+            seals += 1
+            progress(last.last)
+    return Exported(seals=seals, events=events, last=last)
+
+
+def _events(statement: Statement) -> Iterator[bytes]:
+    # One event more than was sealed is enough for the verifier to refuse the rest.
+    parameters = {name: getattr(statement, name) for name in ("first", "last", "events")}
+    with cursor() as cur:
+        for (line,) in cur.execute(_EVENTS, parameters, prepare=True):
+            yield line.encode()
+
+
+def _line(stored: Seal) -> bytes:
+    rest = {
+        "positions": stored.positions,
+        "digests": stored.digests.hex(),
+        "signature": stored.signature.hex(),
+    }
+    # The statement as it was signed, not made again.
+    return b'{"seal":' + stored.statement.encode() + b"," + _encoder.encode(rest)[1:] + b"\n"

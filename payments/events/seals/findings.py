@@ -1,0 +1,77 @@
+"""What verifying finds, told apart by what must have been done."""
+
+from collections import Counter
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+_MOST: Final = 1_000
+
+
+class Kind(StrEnum):
+    """`cut` and `rewritten` show only against a head that was kept elsewhere."""
+
+    CHANGED = "changed"
+    DELETED = "deleted"
+    ADDED = "added"
+    REORDERED = "reordered"
+    SEAL_MISSING = "seal missing"
+    SEAL_BROKEN = "seal broken"
+    CUT = "cut"
+    REWRITTEN = "rewritten"
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One difference. `position` is the event's, or the first one that is concerned.
+
+    `sealed` and `stored` are the short digests of an event that differs, None where there is none.
+    """
+
+    kind: Kind
+    position: int
+    seal: int
+    detail: str = ""
+    sealed: bytes | None = None
+    stored: bytes | None = None
+
+
+class Findings:
+    """The first ones, in the order of the log, and how many there are of each kind."""
+
+    def __init__(self) -> None:
+        self.first: list[Finding] = []
+        self.counts: Counter[Kind] = Counter()
+
+    @property
+    def total(self) -> int:
+        return self.counts.total()
+
+    def add(self, finding: Finding) -> None:
+        self.counts[finding.kind] += 1
+        if len(self.first) < _MOST:
+            self.first.append(finding)
+
+    def extend(self, later: "Findings") -> None:
+        self.counts += later.counts
+        self.first += later.first[: _MOST - len(self.first)]
+
+    def recognise_moved(self) -> None:
+        """Call reordered what is not where it was sealed but somewhere else, among the first ones.
+
+        Two events never have the same digest: their aggregate or version differs.
+        """
+        sealed_at = {each.sealed: each.position for each in self.first if each.sealed}
+        stored_at = {each.stored: each.position for each in self.first if each.stored}
+        for number, each in enumerate(self.first):
+            if each.stored and (origin := sealed_at.get(each.stored)) is not None:
+                detail = f"what is there was sealed at {origin}"
+            elif each.sealed and (place := stored_at.get(each.sealed)) is not None:
+                detail = f"what was there is now at {place}"
+            else:
+                continue
+            self.counts[each.kind] -= 1
+            self.counts[Kind.REORDERED] += 1
+            self.first[number] = msgspec.structs.replace(each, kind=Kind.REORDERED, detail=detail)
+        self.counts = +self.counts

@@ -1,0 +1,50 @@
+"""The head: the last seal's statement and signature in a small file, for keeping elsewhere.
+
+Who can change the log can also cut it off, with its seals. Only a head that they could not reach
+knows that there was more.
+"""
+
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from payments.events.seals import keys, seal
+from payments.events.seals.files import replacing
+from payments.events.seals.seal import Statement
+
+
+class Head(Struct, frozen=True, forbid_unknown_fields=True):
+    """`signature` is hex."""
+
+    seal: Statement
+    signature: str
+
+
+class NotAHead(Exception):
+    """The file is no head that can be believed."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path} is not the head of a log: {why}")
+
+
+def write(path: Path, head: Head) -> None:
+    """Raises OSError."""
+    with replacing(path) as file:
+        file.write(msgspec.json.format(msgspec.json.encode(head)) + b"\n")
+
+
+def read(path: Path, trusted: frozenset[str]) -> Head:
+    """Raises NotAHead, OSError."""
+    try:
+        head = msgspec.json.decode(path.read_bytes(), type=Head)
+        signature = bytes.fromhex(head.signature)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise NotAHead(path, str(error)) from error
+    except ValueError as error:
+        raise NotAHead(path, "its signature is not hexadecimal.") from error
+    if head.seal.key not in trusted:
+        raise NotAHead(path, f"it is signed with key {head.seal.key}, which is not trusted.")
+    if not keys.is_signed(seal.encode(head.seal).encode(), signature, head.seal.key):
+        raise NotAHead(path, "its signature is not that of its key.")
+    return head

@@ -1,0 +1,86 @@
+"""The keys of the seals: the private one of who seals, the public ones that a verifier trusts.
+
+A key is 32 bytes in hex. Any 32 random bytes are a private key of Ed25519 (RFC 8032).
+"""
+
+import logging
+from collections.abc import Iterable
+from functools import cache
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from django.conf import settings
+
+logger = logging.getLogger(__name__)
+
+DEVELOPMENT_KEY: Final = "de" * 32
+_KEY_BYTES: Final = 32
+
+
+class SealKeyError(Exception):
+    """A key is missing or is none."""
+
+
+def signing_key() -> Ed25519PrivateKey:
+    """The key of SEAL_KEY; with DEBUG and without one, a key that everybody knows.
+
+    Raises SealKeyError.
+    """
+    key: str = settings.SEAL_KEY
+    if settings.DEBUG and key in {"", DEVELOPMENT_KEY}:
+        _warn_once()
+        key = DEVELOPMENT_KEY
+    elif key in {"", DEVELOPMENT_KEY}:
+        raise SealKeyError(
+            "Nothing can be sealed without a key: set SEAL_KEY to what `openssl rand -hex 32` prints,"
+            " and keep it secret."
+        )
+    return Ed25519PrivateKey.from_private_bytes(_bytes("SEAL_KEY", key))
+
+
+def public_key(private: Ed25519PrivateKey) -> str:
+    """What verifies the key's signatures, in hex; seals name their key by it."""
+    return private.public_key().public_bytes_raw().hex()
+
+
+def trusted(given: Iterable[str] = ()) -> frozenset[str]:
+    """The public keys whose seals are believed: those given, SEAL_PUBLIC_KEYS, SEAL_KEY's own.
+
+    Raises SealKeyError, also if there is none at all.
+    """
+    keys = {_bytes("--public-key", key).hex() for key in given}
+    keys |= {_bytes("SEAL_PUBLIC_KEYS", key).hex() for key in settings.SEAL_PUBLIC_KEYS}
+    if settings.SEAL_KEY or settings.DEBUG:
+        keys.add(public_key(signing_key()))
+    if not keys:
+        raise SealKeyError(
+            "Whose seals are to be believed? Set SEAL_PUBLIC_KEYS or give --public-key;"
+            " who seals prints it with `manage.py seal_events --show-key`."
+        )
+    return frozenset(keys)
+
+
+def is_signed(message: bytes, signature: bytes, key: str) -> bool:
+    """Whether the holder of the private key of public `key` signed the message."""
+    try:
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _bytes(name: str, key: str) -> bytes:
+    try:
+        octets = bytes.fromhex(key)
+    except ValueError:
+        octets = b""
+    if len(octets) != _KEY_BYTES:
+        # Without the key, which may be a secret in the wrong place.
+        raise SealKeyError(f"{name} must be {2 * _KEY_BYTES} hexadecimal digits.")
+    return octets
+
+
+@cache
+def _warn_once() -> None:
+    logger.warning("Seals are signed with the development key, which everybody knows.")

@@ -1,0 +1,119 @@
+"""What a seal is: a signed statement about a range of the log.
+
+The statement binds every stored column of every event of the range, and the seal before:
+
+- An event's *leaf* is the SHA-256 of a JSON array of its columns but the position, as PostgreSQL
+  writes it, in UTF-8. Times are microseconds since 1970: their text would depend on the session.
+- The *chain* is the SHA-256 of the chain of the seal before (zeros for the first), followed by
+  position (8 bytes, big-endian) and leaf of each event.
+- The *index* is the SHA-256 of the positions as text, a newline and the first 8 bytes of each leaf.
+  Both lists are stored beside the statement: by them a difference finds its place, and a position
+  that is not listed was rolled back.
+
+The statement is signed and stored as one text, so nothing has to be written the same way twice.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+COLUMNS: Final = (
+    "aggregate_type",
+    "aggregate_id",
+    "version",
+    "event_type",
+    "schema_version",
+    "data",
+    "metadata",
+    "occurred_at",
+    "recorded_at",
+)
+# Names with their schema: nobody who may create functions should be able to put others in between.
+_MICROSECONDS: Final = "pg_catalog.trunc(extract(epoch FROM {}) * 1e6)"
+_VALUES: Final = ", ".join(
+    _MICROSECONDS.format(name) if name.endswith("_at") else name for name in COLUMNS
+)
+# SQL for a row of events_event: the text that is hashed, and its hash.
+LEAF_TEXT: Final = f"pg_catalog.json_build_array({_VALUES})::text"
+LEAF: Final = f"pg_catalog.sha256(pg_catalog.convert_to({LEAF_TEXT}, 'UTF8'))"
+
+MOST_EVENTS: Final = 10_000
+DIGEST_BYTES: Final = 8
+BEFORE_THE_FIRST: Final = "00" * 32
+
+
+class Statement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is signed. `first` follows the last position of the seal before; hashes are hex."""
+
+    format: Literal["payments-seal/1"] = "payments-seal/1"
+    number: int
+    first: int
+    last: int
+    events: int
+    index: str
+    previous: str
+    chain: str
+    sealed_at: datetime
+    key: str
+
+
+class Seal(Struct, frozen=True):
+    """A row of events_seal, not believed yet: see `verifying`."""
+
+    number: int
+    statement: str
+    positions: str
+    digests: bytes
+    signature: bytes
+
+
+_encoder: Final = msgspec.json.Encoder()
+_decoder: Final = msgspec.json.Decoder(Statement)
+
+
+def encode(statement: Statement) -> str:
+    """The text that is signed: compact JSON, its keys in the order of the class."""
+    return _encoder.encode(statement).decode()
+
+
+def decode(text: str) -> Statement:
+    """Raises msgspec.DecodeError."""
+    return _decoder.decode(text)
+
+
+def chain(previous: str, leaves: Iterable[tuple[int, bytes]]) -> str:
+    """The chain after these (position, leaf) in order."""
+    running = hashlib.sha256(bytes.fromhex(previous))
+    for position, leaf in leaves:
+        running.update(position.to_bytes(8, "big") + leaf)
+    return running.hexdigest()
+
+
+def index(positions: str, digests: bytes) -> str:
+    return hashlib.sha256(positions.encode() + b"\n" + digests).hexdigest()
+
+
+def each_digest(digests: bytes) -> Iterator[bytes]:
+    for start in range(0, len(digests), DIGEST_BYTES):
+        yield digests[start : start + DIGEST_BYTES]
+
+
+def as_ranges(positions: Sequence[int]) -> str:
+    """Ascending positions in short: "1-4711 4713 4715-4800"."""
+    ranges: list[list[int]] = []
+    for position in positions:
+        if ranges and position == ranges[-1][1] + 1:
+            ranges[-1][1] = position
+        else:
+            ranges.append([position, position])
+    return " ".join(f"{a}-{b}" if a < b else f"{a}" for a, b in ranges)
+
+
+def from_ranges(text: str) -> Iterator[int]:
+    for part in text.split():
+        first, _, last = part.partition("-")
+        yield from range(int(first), int(last or first) + 1)

@@ -1,0 +1,86 @@
+"""Seals what has become safe to read: nothing is skipped that is still being written.
+
+A seal is one INSERT. Its number is that of the seal before plus one and the primary key, so of two
+sealers at once one fails there, harmlessly, and goes on after the other.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.utils import timezone
+
+from payments.events import horizon
+from payments.events.database import cursor
+from payments.events.seals import keys, seal, table
+from payments.events.seals.seal import Seal, Statement
+
+_LEAVES: Final = f"""
+SELECT position, {seal.LEAF} FROM events_event
+ WHERE position > %(after)s AND position <= %(upto)s ORDER BY position LIMIT %(limit)s
+"""  # noqa: S608 - constants of ours
+
+
+class DamagedSeal(Exception):
+    """The last seal is not as it was stored, so no other can follow it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"Seal {number} was tampered with: see `manage.py verify_events`.")
+
+
+def seal_all(*, patience: float = 1.0) -> Iterator[Statement]:
+    """Seal up to the safe horizon; yield each statement when its seal is stored.
+
+    Must not run inside a transaction. Raises SealKeyError, HorizonHeld, DamagedSeal.
+    """
+    key = keys.signing_key()
+    upto = horizon.safe_position(patience=patience)
+    while (made := _next(upto, key)) is not None:
+        statement, new = made
+        if table.append(new):
+            yield statement
+
+
+def last() -> Statement | None:
+    """The statement of the last seal. Raises DamagedSeal."""
+    if (row := table.last()) is None:
+        return None
+    number, text = row
+    try:
+        statement = seal.decode(text)
+    except msgspec.DecodeError as error:
+        raise DamagedSeal(number) from error
+    if statement.number != number:
+        raise DamagedSeal(number)
+    return statement
+
+
+def _next(upto: int, key: Ed25519PrivateKey) -> tuple[Statement, Seal] | None:
+    """The seal of the next events, not stored yet; None if there are none up to `upto`."""
+    before = last()
+    after = before.last if before else 0
+    with cursor() as cur:
+        # Binary, for the sake of the hashes.
+        parameters = {"after": after, "upto": upto, "limit": seal.MOST_EVENTS}
+        leaves = cur.execute(_LEAVES, parameters, prepare=True, binary=True).fetchall()
+    if not leaves:
+        return None
+    positions = seal.as_ranges([position for position, _ in leaves])
+    digests = b"".join(leaf[: seal.DIGEST_BYTES] for _, leaf in leaves)
+    previous = before.chain if before else seal.BEFORE_THE_FIRST
+    statement = Statement(
+        number=before.number + 1 if before else 1,
+        first=after + 1,
+        # The last event that was read, never the horizon: after a crash a sequence can give again
+        # what nobody had committed.
+        last=leaves[-1][0],
+        events=len(leaves),
+        index=seal.index(positions, digests),
+        previous=previous,
+        chain=seal.chain(previous, leaves),
+        sealed_at=timezone.now(),
+        key=keys.public_key(key),
+    )
+    text = seal.encode(statement)
+    return statement, Seal(statement.number, text, positions, digests, key.sign(text.encode()))

@@ -1,0 +1,234 @@
+"""Verifies the log against its seals, in constant memory, and says what differs and where.
+
+PostgreSQL hashes the events of a seal in one statement, several connections at once, and only the
+chain comes back. Only where it differs are the digests fetched event by event.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import groupby
+from operator import itemgetter
+from queue import SimpleQueue
+from typing import Any, Final
+
+import msgspec
+import psycopg
+from msgspec import Struct
+
+from payments.events.database import cursor, separate_connection
+from payments.events.seals import keys, seal, table
+from payments.events.seals.findings import Finding, Findings, Kind
+from payments.events.seals.heads import Head
+from payments.events.seals.seal import Seal, Statement
+
+# Counting stops here: whoever seals this little needs no exact number.
+COUNTED_TO: Final = 100_000
+
+# No seal covers positions below 1, and an event that somebody put there must not go unnoticed.
+_LOWEST: Final = -(2**63)
+
+# One event more than was sealed is enough for another chain.
+_CHAIN: Final = f"""
+SELECT pg_catalog.sha256(%(previous)s::bytea || pg_catalog.string_agg(
+         pg_catalog.int8send(position) || leaf, ''::bytea ORDER BY position))
+  FROM (SELECT position, {seal.LEAF} AS leaf FROM events_event
+         WHERE position BETWEEN %(first)s AND %(last)s ORDER BY position LIMIT %(events)s::int + 1
+       ) AS found
+"""  # noqa: S608 - constants of ours
+_DIGESTS: Final = f"""
+COPY (SELECT position, pg_catalog.substr({seal.LEAF}, 1, {seal.DIGEST_BYTES}) FROM events_event
+       WHERE position BETWEEN {{first}} AND {{last}} ORDER BY position) TO STDOUT (FORMAT BINARY)
+"""  # noqa: S608 - constants of ours
+_UNSEALED: Final = """
+SELECT count(*) FROM (SELECT FROM events_event WHERE position > %s LIMIT %s) AS later
+"""
+
+_Session = psycopg.Connection[tuple[Any, ...]]
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """`head` is the last seal that is believed; `unsealed` counts up to COUNTED_TO."""
+
+    seals: int
+    events: int
+    head: Head | None
+    unsealed: int
+    findings: Findings
+
+
+class _Broken(Exception):
+    """The seal cannot be believed; the message says why."""
+
+
+class _Link(Struct, frozen=True):
+    """A place in the chain of seals: the seal, if it is believed, and what was found there."""
+
+    findings: Findings
+    seal: Seal | None = None
+    statement: Statement | None = None
+
+
+def last_position() -> int:
+    """The last position that the last seal claims to cover, for a progress bar."""
+    row = table.last()
+    try:
+        return seal.decode(row[1]).last if row else 0
+    except msgspec.DecodeError:
+        return 0
+
+
+def verify(
+    trusted: frozenset[str],
+    *,
+    against: Head | None = None,
+    jobs: int = 2,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Report:
+    """Compare each sealed event with its seal, each seal with the one before, all with `against`.
+
+    `trusted` are public keys. `progress` gets the last position done. Raises database errors,
+    Django's and psycopg's.
+    """
+    findings = Findings()
+    seals = events = 0
+    head: Head | None = None
+    for link in _checked(_links(trusted, against), jobs):
+        findings.extend(link.findings)
+        if link.seal is not None and link.statement is not None:
+            seals += 1
+            events += link.statement.events
+            head = Head(link.statement, link.seal.signature.hex())
+            progress(link.statement.last)
+    findings.recognise_moved()
+    with cursor() as cur:
+        row = cur.execute(_UNSEALED, (head.seal.last if head else 0, COUNTED_TO)).fetchone()
+    assert row is not None, "count returns a row"  # noqa: S101
+    return Report(seals=seals, events=events, head=head, unsealed=row[0], findings=findings)
+
+
+def _links(trusted: frozenset[str], against: Head | None) -> Iterator[_Link]:
+    """The chain, each seal compared with the one before it and with the head."""
+    number = covered = 0
+    previous: str | None = seal.BEFORE_THE_FIRST  # None: not known
+    for stored in table.read(after=_LOWEST):
+        findings = Findings()
+        if stored.number > number + 1:
+            detail = f"up to seal {stored.number - 1}; their events cannot be verified"
+            findings.add(_finding(Kind.SEAL_MISSING, number + 1, covered + 1, detail))
+            previous = None
+        number = stored.number
+        try:
+            statement = _believed(stored, trusted, covered=covered, previous=previous)
+        except _Broken as broken:
+            detail = f"{broken}; its events cannot be verified"
+            findings.add(_finding(Kind.SEAL_BROKEN, number, covered + 1, detail))
+            previous = None
+            yield _Link(findings)
+            continue
+        if against and number == against.seal.number and statement != against.seal:
+            detail = "the head knows another seal of this number"
+            findings.add(_finding(Kind.REWRITTEN, number, statement.first, detail))
+        covered, previous = statement.last, statement.chain
+        yield _Link(findings, stored, statement)
+    if against and number < against.seal.number:
+        findings = Findings()
+        detail = f"the head knows seals up to {against.seal.number}, position {against.seal.last}"
+        findings.add(_finding(Kind.CUT, number + 1, covered + 1, detail))
+        yield _Link(findings)
+
+
+def _believed(
+    stored: Seal, trusted: frozenset[str], *, covered: int, previous: str | None
+) -> Statement:
+    """The seal's statement if it is what was signed, and in its place. Raises _Broken."""
+    try:
+        statement = seal.decode(stored.statement)
+    except msgspec.DecodeError as error:
+        raise _Broken(f"its statement cannot be read ({error})") from error
+    if statement.key not in trusted:
+        raise _Broken(f"it is signed with key {statement.key}, which is not trusted")
+    if not keys.is_signed(stored.statement.encode(), stored.signature, statement.key):
+        raise _Broken("it is not what was signed")
+    if stored.number != statement.number:
+        raise _Broken(f"it is seal {statement.number} in another's place")
+    if seal.index(stored.positions, stored.digests) != statement.index:
+        raise _Broken("its positions or digests are not those that were signed")
+    if previous not in {None, statement.previous} or statement.first <= covered:
+        raise _Broken("it does not continue the seal before")
+    return statement
+
+
+def _checked(links: Iterator[_Link], jobs: int) -> Iterator[_Link]:
+    """The same links with what their events show, by `jobs` connections at once, in order."""
+    with ExitStack() as opened:
+        idle: SimpleQueue[_Session] = SimpleQueue()
+        for _ in range(jobs):
+            idle.put(opened.enter_context(separate_connection()))
+        pool = opened.enter_context(ThreadPoolExecutor(jobs))
+        under_way: deque[Future[_Link]] = deque()
+        for link in links:
+            under_way.append(pool.submit(_check, idle, link))
+            if len(under_way) > 2 * jobs:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+
+
+def _check(idle: "SimpleQueue[_Session]", link: _Link) -> _Link:
+    """Add to the link's findings what its events show."""
+    if link.seal is None or link.statement is None:
+        return link
+    statement = link.statement
+    session = idle.get()
+    try:
+        first = statement.first if statement.number > 1 else _LOWEST
+        parameters = {
+            "previous": bytes.fromhex(statement.previous),
+            "first": first,
+            "last": statement.last,
+            "events": statement.events,
+        }
+        row = session.execute(_CHAIN, parameters, prepare=True, binary=True).fetchone()
+        assert row is not None, "an aggregate returns a row"  # noqa: S101
+        if row[0] is None or row[0].hex() != statement.chain:
+            _compare(session, link.seal, first, statement.last, link.findings)
+    finally:
+        idle.put(session)
+    return link
+
+
+def _compare(session: _Session, stored: Seal, first: int, last: int, findings: Findings) -> None:
+    """Find the differences event by event."""
+    none_yet = findings.total
+    sealed = zip(seal.from_ranges(stored.positions), seal.each_digest(stored.digests), strict=True)
+    statement = _DIGESTS.format(first=first, last=last).encode()  # COPY takes no parameters
+    with session.cursor() as cur, cur.copy(statement) as copy:
+        copy.set_types(("int8", "bytea"))
+        both = heapq.merge(
+            ((position, "sealed", digest) for position, digest in sealed),
+            ((position, "stored", digest) for position, digest in copy.rows()),
+            key=itemgetter(0),
+        )
+        for position, found in groupby(both, key=itemgetter(0)):
+            digests = {source: digest for _, source, digest in found}
+            match digests.get("sealed"), digests.get("stored"):
+                case None, _:
+                    kind = Kind.ADDED
+                case _, None:
+                    kind = Kind.DELETED
+                case sealed_digest, stored_digest if sealed_digest != stored_digest:
+                    kind = Kind.CHANGED
+                case _:
+                    continue
+            findings.add(Finding(kind=kind, position=position, seal=stored.number, **digests))
+    if findings.total == none_yet:
+        # A change that keeps the short digest takes years to find, but not for ever.
+        detail = f"or an event up to {last}; its short digest was made to stay the same"
+        findings.add(_finding(Kind.CHANGED, stored.number, max(first, 1), detail))
+
+
+def _finding(kind: Kind, number: int, position: int, detail: str) -> Finding:
+    return Finding(kind=kind, seal=number, position=position, detail=detail)

@@ -1,0 +1,30 @@
+"""The Celery task that seals the log. It may be lost, late or doubled: nothing breaks."""
+
+import logging
+import time
+from typing import Final
+
+from celery import shared_task
+
+from payments.events.horizon import HorizonHeld
+from payments.events.seals import sealing
+from payments.events.seals.keys import SealKeyError
+
+logger = logging.getLogger(__name__)
+
+# A task ends well before the broker would take it for lost and deliver it again.
+_LONGEST_RUN_SECONDS: Final = 30.0
+
+
+@shared_task(name="events.seal")
+def seal() -> None:
+    """Seal what is safe to read, as beat asks for every minute."""
+    deadline = time.monotonic() + _LONGEST_RUN_SECONDS
+    try:
+        for _ in sealing.seal_all():
+            if time.monotonic() > deadline:
+                return
+    except HorizonHeld as held:
+        logger.warning("Sealing waits: %s", held)
+    except (SealKeyError, sealing.DamagedSeal) as error:
+        logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
