@@ -1,0 +1,114 @@
+"""PostgreSQL is killed and restarted under writers, a tailing reader and the projections.
+
+Seen to fail: without waiting for open appends the tailing reader misses events. (That a batch is one
+transaction is what test_exactly_once.py is about: here kills seldom hit the few milliseconds of one.)
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
+from time import sleep
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.core.management import call_command
+from django.db import DatabaseError, InterfaceError, connection, connections
+
+from config.stack.postgres import Postgres
+from payments.events import horizon, store
+from payments.events.horizon import HorizonHeld
+from payments.events.models import Event
+from readmodels import runner
+from readmodels.projections import PROJECTIONS
+from tests.examples import flagged, initiated
+from tests.oracle import check_read_models
+from tests.poison import BY_TEST
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+GONE = (DatabaseError, InterfaceError, HorizonHeld)
+
+
+@contextmanager
+def django_on(server: Postgres) -> Iterator[None]:
+    """Have Django, in every thread, use another server, with the service's tables in it."""
+    server.create_database("payments")
+    settings = connections.settings["default"]
+    parameters = {"HOST": str(server.sockets), "NAME": "payments"}
+    before = {name: settings[name] for name in parameters}
+    connection.close()
+    settings.update(parameters)
+    try:
+        call_command("migrate", verbosity=0)
+        connection.close()  # the server it talks to will be another one
+        yield
+    finally:
+        connection.close()
+        settings.update(before)
+
+
+class Crew:
+    """Threads that go on, whatever becomes of the server, until they are told to stop."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.appended: list[UUID] = []  # and told so
+        self.read: list[int] = []
+        self.errors: list[Exception] = []
+        works = [self.append, self.append, self.append, self.tail, self.project]
+        self.threads = [threading.Thread(target=self._run, args=(work,)) for work in works]
+        for thread in self.threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self.done.set()
+        for thread in self.threads:
+            thread.join()
+        assert self.errors == []
+
+    def append(self) -> None:
+        stream = uuid4()
+        store.append(stream, (initiated(), flagged()), expected=0, metadata_=BY_TEST)
+        self.appended.append(stream)
+
+    def tail(self) -> None:
+        after = self.read[-1] if self.read else 0
+        upto = horizon.safe_position()
+        self.read += [each.position for each in horizon.read(after=after, upto=upto, limit=5_000)]
+
+    def project(self) -> None:
+        for projection in PROJECTIONS.values():
+            runner.catch_up(projection)
+
+    def _run(self, work: Any) -> None:
+        try:
+            while not self.done.is_set():
+                try:
+                    work()
+                except GONE:
+                    sleep(0.01)
+        except Exception as error:  # noqa: BLE001 - stop() tells
+            self.errors.append(error)
+        finally:
+            connections.close_all()
+
+
+def test_no_event_is_lost_or_counted_twice(own_postgres: Postgres, *, long: bool) -> None:
+    chance = Random(5)
+    with django_on(own_postgres):
+        crew = Crew()
+        for _ in range(40 if long else 4):
+            sleep(chance.uniform(0.2, 0.8))
+            own_postgres.kill() if chance.random() < 0.7 else own_postgres.stop()
+            own_postgres.start()
+        sleep(0.5)
+        crew.stop()
+        crew.project()
+        crew.tail()
+        check_read_models()
+        log = list(Event.objects.order_by("position").values_list("position", flat=True))
+        assert set(crew.appended) <= set(Event.objects.values_list("aggregate_id", flat=True))
+        assert crew.read == log
+        assert len(log) > 200
