@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from payments.events import holders, horizon
 from payments.events.database import cursor
+from payments.events.seals import sealing
 from readmodels import lag, metering
 from readmodels.lag import Lag
 from readmodels.metering import Work
@@ -48,6 +49,11 @@ def _of_log() -> Iterator[Metric]:
         "payments_log_oldest_append_seconds",
         "How long the oldest transaction that appends has been open; 0 if there is none.",
         value=max((each.seconds for each in holders.open_appends()), default=0.0),
+    )
+    yield GaugeMetricFamily(
+        "payments_log_unsealed_seconds",
+        "How long the oldest event that no seal covers has been waiting for one.",
+        value=sealing.unsealed_seconds(),
     )
 
 

@@ -23,6 +23,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
+from config.celery import app
 from config.stack import place
 from payments.events import horizon, tasks
 from payments.events.models import Event, Seal
@@ -335,6 +336,30 @@ def test_keys_are_rotated(sealed: list[int], writer: Session, settings: Any) -> 
     assert found() == []
     settings.SEAL_PUBLIC_KEYS = []
     assert verify("--public-key", old)[0] == 0
+
+
+# The worker
+
+
+def test_beat_asks_for_tasks_that_workers_know() -> None:
+    app.loader.import_default_modules()
+    assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
+
+
+def test_the_task_seals_what_is_there(writer: Session) -> None:
+    insert(writer)
+    assert 0 < sealing.unsealed_seconds() < 60
+    tasks.seal()
+    assert sealing.unsealed_seconds() == 0
+    assert verifying.verify(keys.trusted()).events == 1
+
+
+def test_the_task_says_that_it_waits(writer: Session, caplog: pytest.LogCaptureFixture) -> None:
+    writer.execute("BEGIN")
+    insert(writer)
+    tasks.seal()
+    assert "Sealing waits" in caplog.text
+    assert f"pid {writer.info.backend_pid}" in caplog.text
 
 
 # The head
@@ -742,7 +767,9 @@ def test_thousands_of_findings_are_counted_and_the_first_are_kept(
     assert len(report.findings.first) == 1_000
     positions = [each.position for each in report.findings.first]
     assert positions == sorted(positions)
-    assert "... and 2,080 more." in verify()[1]
+    output = verify()[1]
+    assert f"positions {positions[0]} to {positions[699]} changed (seal 1)" in output
+    assert "... and 1,100 more." in output
 
 
 def _change(superuser: Session, position: int, change: str) -> None:

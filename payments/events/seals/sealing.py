@@ -4,6 +4,7 @@ A seal is one INSERT. Its number is that of the seal before plus one and the pri
 sealers at once one fails there, harmlessly, and goes on after the other.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -20,6 +21,10 @@ _LEAVES: Final = f"""
 SELECT position, {seal.LEAF} FROM events_event
  WHERE position > %(after)s AND position <= %(upto)s ORDER BY position LIMIT %(limit)s
 """  # noqa: S608 - constants of ours
+_WAITING: Final = """
+SELECT extract(epoch FROM clock_timestamp() - recorded_at)::float8
+  FROM events_event WHERE position > %s ORDER BY position LIMIT 1
+"""
 
 
 class DamagedSeal(Exception):
@@ -54,6 +59,17 @@ def last() -> Statement | None:
     if statement.number != number:
         raise DamagedSeal(number)
     return statement
+
+
+def unsealed_seconds() -> float:
+    """How long the oldest event has been waiting for its seal; for ever if no seal can follow the last."""
+    try:
+        before = last()
+    except DamagedSeal:
+        return math.inf
+    with cursor() as cur:
+        row = cur.execute(_WAITING, (before.last if before else 0,), prepare=True).fetchone()
+    return 0.0 if row is None else max(row[0], 0.0)
 
 
 def _next(upto: int, key: Ed25519PrivateKey) -> tuple[Statement, Seal] | None:

@@ -3,6 +3,8 @@
 import json
 import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -88,11 +90,12 @@ class Command(BaseCommand):
         heads.write(path, report.head)
 
     def _tell(self, report: Report, seconds: float) -> None:
-        for finding in report.findings.first[:_SHOWN]:
-            self.stdout.write(_sentence(finding))
+        shown = list(islice(_runs(report.findings.first), _SHOWN))
+        for run in shown:
+            self.stdout.write(_sentence(run))
         total = report.findings.total
-        if total > _SHOWN:
-            self.stdout.write(f"... and {total - _SHOWN:,} more.")
+        if more := total - sum(map(len, shown)):
+            self.stdout.write(f"... and {more:,} more.")
         rate = report.events / max(seconds, 0.001)
         self.stdout.write(
             f"Verified {report.events:,} events in {report.seals:,} seals"
@@ -112,13 +115,32 @@ class Command(BaseCommand):
             self.stdout.write(f"No seal covers {more}{report.unsealed:,} later events yet.")
 
 
-def _sentence(finding: Finding) -> str:
+def _runs(findings: list[Finding]) -> Iterator[list[Finding]]:
+    """Together what happened alike to neighbours."""
+    run: list[Finding] = []
+    for finding in findings:
+        if run and (finding.kind, finding.seal, finding.position, finding.detail) != (
+            run[-1].kind,
+            run[-1].seal,
+            run[-1].position + 1,
+            "",
+        ):
+            yield run
+            run = []
+        run.append(finding)
+    if run:
+        yield run
+
+
+def _sentence(run: list[Finding]) -> str:
+    finding, last = run[0], run[-1].position
     detail = f": {finding.detail}" if finding.detail else ""
     if finding.kind in {Kind.SEAL_MISSING, Kind.SEAL_BROKEN}:
         return (
             f"seal {finding.seal} (from position {finding.position}) {_WORDS[finding.kind]}{detail}"
         )
-    return f"position {finding.position} {_WORDS[finding.kind]} (seal {finding.seal}){detail}"
+    place = f"s {finding.position} to {last}" if len(run) > 1 else f" {last}"
+    return f"position{place} {_WORDS[finding.kind]} (seal {finding.seal}){detail}"
 
 
 _WORDS: Final = {
