@@ -263,6 +263,7 @@ SEAL_CHANGES: Final = {
     "number": "number = 40",
     "statement": "statement = replace(statement, '\"events\":4', '\"events\":3')",
     "statement unreadable": "statement = 'x'",
+    "statement with a hash that is none": 'statement = replace(statement, \'"chain":"\', \'"chain":"x\')',
     "positions": "positions = positions || ' 99'",
     "digests": "digests = set_byte(digests, 9, (get_byte(digests, 9) + 1) % 256)",
     "signature": "signature = set_byte(signature, 9, (get_byte(signature, 9) + 1) % 256)",
@@ -420,6 +421,12 @@ def test_no_head_is_exported_of_a_log_that_was_tampered_with(
     _change(superuser, sealed[0], "schema_version = 7")
     assert verify("--export", str(tmp_path / "head.json"))[0] == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_head_that_cannot_be_written_is_said(sealed: list[int], tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="cannot be written: No such file") as refused:
+        verify("--export", str(tmp_path / "no" / "head.json"))
+    assert refused.value.returncode == 2
 
 
 @pytest.mark.parametrize(
@@ -639,6 +646,13 @@ TAMPERED: Final[dict[str, Callable[[list[str]], object]]] = {
         5, lines[5].replace('"events":4', '"events":3')
     ),
     "the end cut within a seal": lambda lines: lines.pop(),
+    "other columns": lambda lines: lines.__setitem__(
+        0,
+        lines[0].replace("occurred", "x").replace("recorded", "occurred").replace("x", "recorded"),
+    ),
+    "something that looks like an event": lambda lines: lines.insert(
+        2, lines[2].replace(', "event": ', ',"event": ')
+    ),
     "all cut": lambda lines: lines.clear(),
     "not JSON": lambda lines: lines.__setitem__(5, '{"seal": 1'),
 }

@@ -35,10 +35,12 @@ def write(path: Path, head: Head) -> None:
 
 
 def read(path: Path, trusted: frozenset[str]) -> Head:
-    """Raises NotAHead, OSError."""
+    """Raises NotAHead."""
     try:
         head = msgspec.json.decode(path.read_bytes(), type=Head)
         signature = bytes.fromhex(head.signature)
+    except OSError as error:
+        raise NotAHead(path, f"{error.strerror}.") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NotAHead(path, str(error)) from error
     except ValueError as error:

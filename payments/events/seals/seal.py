@@ -16,10 +16,10 @@ The statement is signed and stored as one text, so nothing has to be written the
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 COLUMNS: Final = (
     "aggregate_type",
@@ -46,19 +46,23 @@ DIGEST_BYTES: Final = 8
 BEFORE_THE_FIRST: Final = "00" * 32
 
 
+_Positive = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+_Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+
+
 class Statement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is signed. `first` follows the last position of the seal before; hashes are hex."""
 
     format: Literal["payments-seal/1"] = "payments-seal/1"
-    number: int
-    first: int
-    last: int
-    events: int
-    index: str
-    previous: str
-    chain: str
+    number: _Positive
+    first: _Positive
+    last: _Positive
+    events: _Positive
+    index: _Hash
+    previous: _Hash
+    chain: _Hash
     sealed_at: datetime
-    key: str
+    key: _Hash
 
 
 class Seal(Struct, frozen=True):

@@ -2,8 +2,8 @@
 
     python verify_export.py EXPORT PUBLIC_KEY [PUBLIC_KEY...]
 
-A line with "event" holds an event. Its leaf is the SHA-256 of the bytes of that array. A line with
-"seal" comes after the events that it covers, and this must hold:
+The first line names the columns. A line with "event" holds an event: its leaf is the SHA-256 of the
+bytes of that array. A line with "seal" comes after the events that it covers, and this must hold:
 
 - its key is one of those given, and its signature is that key's (Ed25519) of "seal" as compact JSON
 - its chain is the SHA-256 of the chain before it ("previous"), followed by the position (8 bytes,
@@ -22,6 +22,12 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+COLUMNS = (
+    b'["aggregate_type","aggregate_id","version","event_type","schema_version","data","metadata",'
+    b'"occurred_at","recorded_at"]'
+)  # times are microseconds since 1970
+HEADER = b'{"format":"payments-export/1","columns":' + COLUMNS + b"}\n"
 
 Leaves = list[tuple[int, bytes]]
 
@@ -42,6 +48,8 @@ def verify(lines: Iterable[bytes], keys: list[str]) -> str:
             began = began or seal
             events += len(leaves)
             leaves = []
+        elif line != HEADER:  # nothing that other readers might take for an event
+            raise ValueError("There is a line which is neither an event nor a seal.")
     if leaves or seal is None or began is None:
         raise ValueError("The file does not end with a seal: something was cut off.")
     return (

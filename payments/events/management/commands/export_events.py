@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from payments.events.seals import exporting, verifying
 from payments.progress import progress_bar
@@ -33,6 +34,9 @@ class Command(BaseCommand):
         try:
             with progress_bar("Exporting", total=verifying.last_position()) as progress:
                 done = exporting.export(file, after=after, progress=progress)
+        except DatabaseError as error:
+            reason = str(error).strip().splitlines()[0]
+            raise CommandError(f"The log cannot be read: {reason}") from error
         except OSError as error:
             raise CommandError(f"{file} cannot be written: {error.strerror}.") from error
         except msgspec.DecodeError as error:

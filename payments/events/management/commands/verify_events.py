@@ -59,10 +59,6 @@ class Command(BaseCommand):
                 self._export(report, options["export"])
         except (keys.SealKeyError, heads.NotAHead) as error:
             raise CommandError(str(error), returncode=_CANNOT_RUN) from error
-        except OSError as error:
-            raise CommandError(
-                f"{error.filename}: {error.strerror}.", returncode=_CANNOT_RUN
-            ) from error
         except (DatabaseError, psycopg.Error) as error:
             reason = str(error).strip().splitlines()[0]
             raise CommandError(
@@ -87,15 +83,20 @@ class Command(BaseCommand):
                 "There is no seal to export: run `manage.py seal_events` first.",
                 returncode=_CANNOT_RUN,
             )
-        heads.write(path, report.head)
+        try:
+            heads.write(path, report.head)
+        except OSError as error:
+            raise CommandError(
+                f"{path} cannot be written: {error.strerror}.", returncode=_CANNOT_RUN
+            ) from error
 
     def _tell(self, report: Report, seconds: float) -> None:
         shown = list(islice(_runs(report.findings.first), _SHOWN))
         for run in shown:
             self.stdout.write(_sentence(run))
         total = report.findings.total
-        if more := total - sum(map(len, shown)):
-            self.stdout.write(f"... and {more:,} more.")
+        if hidden := total - sum(map(len, shown)):
+            self.stdout.write(f"... and {hidden:,} more.")
         rate = report.events / max(seconds, 0.001)
         self.stdout.write(
             f"Verified {report.events:,} events in {report.seals:,} seals"
