@@ -263,7 +263,9 @@ structlog.configure(
     cache_logger_on_first_use=True,
 )
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
-DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # payments.api.request_ids has checked it
+# payments.api.request_ids has checked them.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_CORRELATION_ID = True
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # personal
 
 # Metrics

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection, transaction
 from msgspec import Struct
@@ -29,8 +29,8 @@ class Outcome(Struct, frozen=True):
 class Request(Struct, frozen=True, kw_only=True):
     """Who asks and under which names: what the log keeps of a command beside its events.
 
-    `key` is the caller's idempotency key, `correlation_id` what binds all that follows from one
-    request, `causation_id` the message that led directly to this one.
+    `key` is the caller's idempotency key, `correlation_id` what binds all that was done for one
+    purpose, `causation_id` the request or message that led directly to this command.
     """
 
     actor: str
@@ -142,21 +142,20 @@ def _claims(command: PaymentCommand) -> tuple[store.Claim, ...]:
 
 
 def _metadata(command: PaymentCommand, request: Request, note: str | None) -> Metadata:
-    if request.key is None:
-        return Metadata(
-            actor=request.actor,
-            command=command.name,
-            correlation_id=request.correlation_id,
-            causation_id=request.causation_id,
-        )
+    correlation_id = request.correlation_id or request.causation_id
+    key: dict[str, Any] = {}
+    if request.key is not None:
+        key = {
+            "key": idempotency.command_key(command, actor=request.actor, key=request.key),
+            "key_id": pseudonyms.KEY_ID,
+            "digests": idempotency.field_digests(command, note),
+        }
     return Metadata(
         actor=request.actor,
         command=command.name,
-        key=idempotency.command_key(command, actor=request.actor, key=request.key),
-        key_id=pseudonyms.KEY_ID,
-        digests=idempotency.field_digests(command, note),
-        correlation_id=request.correlation_id,
-        causation_id=request.causation_id,
+        correlation_id=correlation_id,
+        causation_id=None if request.causation_id == correlation_id else request.causation_id,
+        **key,
     )
 
 

@@ -4,7 +4,8 @@ The writer sets a key per projection that lives for a few seconds and publishes 
 key was not there. The task deletes the key while it holds the checkpoint, before it reads: a writer
 that then finds the key still set knows that its events will be read. A task that finds the
 checkpoint locked leaves the key alone, and whoever holds the lock looks for it after unlocking.
-Whatever gets lost, beat makes up for.
+Whatever gets lost, beat makes up for. A task carries the ids of the request that woke it, so its log
+lines tell them; the requests that found the key set are served by the same task.
 """
 
 import logging
@@ -16,6 +17,7 @@ from functools import cache
 from typing import Final
 
 import redis
+import structlog
 from celery import current_app
 from django.conf import settings
 from kombu import Connection
@@ -79,25 +81,30 @@ def is_first(what: str, *, seconds: int) -> bool:
 
 
 class Announcer:
-    """A daemon thread with a slot for one announcement, which stands for all that follow."""
+    """A daemon thread with a slot for one announcement, which stands for all that follow.
+
+    The slot holds the ids of the request that announces, for the tasks to carry.
+    """
 
     def __init__(self) -> None:
-        self._slot: queue.Queue[None] = queue.Queue(maxsize=1)
+        self._slot: queue.Queue[dict[str, str]] = queue.Queue(maxsize=1)
         self._thread = threading.Thread(target=self._run, name="waking", daemon=True)
         self._thread.start()
 
     def announce(self) -> None:
         try:
-            self._slot.put_nowait(None)
+            self._slot.put_nowait(_request_ids())
         except queue.Full:
             return  # the one that waits comes after this call, so it covers what was appended
 
     def _run(self) -> None:
         while True:
-            self._slot.get()
+            ids = self._slot.get()
             try:
-                for name in PROJECTIONS:
-                    wake(name)
+                # django-structlog sends what is bound along with each task.
+                with structlog.contextvars.bound_contextvars(**ids):
+                    for name in PROJECTIONS:
+                        wake(name)
             except _BROKER_ERRORS as error:
                 logger.warning("The broker does not answer, beat will project: %s", error)
                 time.sleep(_BREAK_SECONDS)
@@ -155,6 +162,11 @@ def _client() -> redis.Redis:
         socket_connect_timeout=_TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 0),
     )
+
+
+def _request_ids() -> dict[str, str]:
+    bound = structlog.contextvars.get_contextvars()
+    return {name: bound[name] for name in ("request_id", "correlation_id") if name in bound}
 
 
 def _key(name: str) -> str:

@@ -123,8 +123,13 @@ _REQUEST_ID: Final = OpenApiParameter(
     description="Yours, up to 64 of A-Z a-z 0-9 . _ -; else one is made. The answer, the logs and the"
     " events carry it.",
 )
-
-
+_CORRELATION_ID: Final = OpenApiParameter(
+    "X-Correlation-ID",
+    str,
+    OpenApiParameter.HEADER,
+    description="The same for all requests that you make for one purpose, of the same characters;"
+    " else the request's id. The logs and the events carry it.",
+)
 _IDEMPOTENCY_KEY: Final = OpenApiParameter(
     "Idempotency-Key",
     str,
@@ -160,6 +165,7 @@ def _command(
         "parameters": [
             _IDEMPOTENCY_KEY,
             _REQUEST_ID,
+            _CORRELATION_ID,
             *more.pop("parameters", ()),
             *headers(
                 status,

@@ -10,12 +10,13 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from payments import actors, dispatch, intake, review, reviewers
+from payments import actors, intake, review, reviewers
 from payments.api import bodies, schema
 from payments.api.authentication import key_of
 from payments.api.base import KeyView
 from payments.api.problems import FieldError, Problem
 from payments.api.representation import outcome_response
+from payments.api.request_ids import command_request
 from payments.clients.models import Scope
 from payments.customers.models import Customer
 
@@ -40,7 +41,7 @@ class SubmitPayment(KeyView):
             reference=body.reference,
             at=timezone.now(),
             key=key,
-            request=_request(request, actors.client(client_id), key),
+            request=command_request(request, actor=actors.client(client_id), key=key),
         )
         location = reverse("payment", args=[outcome.payment.payment_id])
         return outcome_response(
@@ -63,7 +64,7 @@ class DecideOnPayment(KeyView):
             client_id=key_of(request).client_id,
             note=body.note,
             at=timezone.now(),
-            request=_request(request, reviewer, key),
+            request=command_request(request, actor=reviewer, key=key),
         )
         customer = Customer.objects.only("reference").filter(pk=outcome.payment.customer_id).first()
         reference = customer.reference if customer else ""
@@ -101,10 +102,6 @@ def idempotency_key(request: Request) -> str:
         )
         raise Problem("idempotency_key_invalid", wrong.detail, errors=[wrong])
     return key
-
-
-def _request(request: Request, actor: str, key: str) -> dispatch.Request:
-    return dispatch.Request(actor=actor, key=key, correlation_id=request.META["HTTP_X_REQUEST_ID"])
 
 
 def _reviewer(request: Request) -> str:

@@ -7,7 +7,11 @@ from msgspec import Struct
 
 
 class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`key` and `digests` are keyed hashes: of the idempotency key, and of each field sent."""
+    """`key` and `digests` are keyed hashes: of the idempotency key, and of each field sent.
+
+    `correlation_id` binds all that was done for one purpose, `causation_id` is the request or
+    message that led to this command. Where they are one it is stored once.
+    """
 
     actor: str
     command: str
@@ -16,6 +20,10 @@ class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True):
     digests: dict[str, str] = {}
     correlation_id: str | None = None
     causation_id: str | None = None
+
+    @property
+    def cause(self) -> str | None:
+        return self.causation_id or self.correlation_id
 
 
 _encoder: Final = msgspec.json.Encoder()

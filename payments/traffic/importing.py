@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 from msgspec import Struct
@@ -38,8 +38,12 @@ class Total(msgspec.Struct):
 
 
 class Report(Struct):
-    """What became of the rows. `totals` are of all that are in the log now, by currency."""
+    """What became of the rows. `totals` are of all that are in the log now, by currency.
 
+    `run` is the correlation id of the events that this run added.
+    """
+
+    run: str
     accepted: int = 0
     known: int = 0  # in the log already
     refused: int = 0
@@ -66,21 +70,25 @@ def import_file(
     `progress` gets the number of bytes done. Raises OSError, and OperationalError without a
     database.
     """
-    report = Report()
+    report = Report(run=str(uuid4()))
     clients = _Clients()
 
     def refused(line: Line, code: str, reason: str) -> None:
         report.refused += 1
         refuse(line, code, reason)
 
-    for batch in _batches(_rows(path, layout, clients, refused)):
+    for batch in _batches(_rows(path, layout, clients, report.run, refused)):
         _import_batch(batch, report, refused)
         progress(batch[-1].line.position)
     return report
 
 
 def _rows(
-    path: Path, layout: Layout, clients: "_Clients", refused: Callable[[Line, str, str], None]
+    path: Path,
+    layout: Layout,
+    clients: "_Clients",
+    run: str,
+    refused: Callable[[Line, str, str], None],
 ) -> Iterator[_Row]:
     now = datetime.now(UTC)
     for line in lines.read(path):
@@ -89,10 +97,10 @@ def _rows(
         except RowError as error:
             refused(line, error.code, str(error))
         else:
-            yield _row(line, payment, clients.id_of(payment.client))
+            yield _row(line, payment, clients.id_of(payment.client), run)
 
 
-def _row(line: Line, payment: PastPayment, client_id: UUID) -> _Row:
+def _row(line: Line, payment: PastPayment, client_id: UUID, run: str) -> _Row:
     command = ProcessPayment(
         payment_id=idempotency.payment_id(client_id, line.key),
         client_id=client_id,
@@ -102,7 +110,7 @@ def _row(line: Line, payment: PastPayment, client_id: UUID) -> _Row:
         reference=payment.reference,
         at=payment.at,
     )
-    request = dispatch.Request(actor=_ACTOR, key=line.key)
+    request = dispatch.Request(actor=_ACTOR, key=line.key, correlation_id=run)
     return _Row(line, command, payment.customer_reference, request)
 
 

@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-import structlog
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -20,7 +19,7 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
 
 from payments import actors, review, reviewers
-from payments.dispatch import Request
+from payments.api.request_ids import command_request
 from payments.domain.events import ApprovalReason, RejectionReason
 from payments.domain.payment import PaymentError, Status
 from payments.domain.text import TextError, checked_text
@@ -105,18 +104,14 @@ class DecisionView(View):
         return ApprovalReason if self.command == "approve" else RejectionReason
 
     def _decide(self, request: HttpRequest, payment_id: UUID, given: dict[str, Any]) -> None:
-        by = Request(
-            actor=actors.staff(int(request.user.pk or 0)),
-            key=str(given["key"]),
-            correlation_id=structlog.contextvars.get_contextvars().get("request_id"),
-        )
+        actor = actors.staff(int(request.user.pk or 0))
         review.decide(
             payment_id,
             self._reasons(given["reason"]),
             client_id=None,
             note=given["note"],
             at=timezone.now(),
-            request=by,
+            request=command_request(request, actor=actor, key=str(given["key"])),
             expected_version=given["version"],
         )
 

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 from uuid import uuid4
@@ -28,7 +28,7 @@ PATIENCE: Final = 30.0
 class Service:
     """Processes that run on `postgres` and `valkey` as in production."""
 
-    def __init__(self, postgres: Postgres, valkey: Valkey) -> None:
+    def __init__(self, postgres: Postgres, valkey: Valkey, **environment: str) -> None:
         self.postgres = postgres
         self.valkey = valkey
         postgres.create_database("payments")
@@ -39,6 +39,7 @@ class Service:
             "DEBUG": "0",
             "SECRET_KEY": "only-for-tests",
             "PSEUDONYM_KEY": "only-for-tests-too",
+            **environment,
         }
         self._children: list[subprocess.Popen[bytes]] = []
         self.manage("migrate", "--verbosity=0")
@@ -80,13 +81,19 @@ class Service:
         scheduler = ("--scheduler", "celery.beat:Scheduler")
         self._start("celery", "--quiet", "-A", "config", "beat", *scheduler)
 
-    def post(self, **changes: Any) -> tuple[int, dict[str, Any], float]:
+    def post(
+        self, headers: Mapping[str, str] | None = None, **changes: Any
+    ) -> tuple[int, dict[str, Any], float]:
         """Submit a payment; return the status, the answer and the seconds that it took."""
         began = time.monotonic()
         status, body = self._ask(
             "/api/v1/payments",
             json.dumps(BODY | changes).encode(),
-            {"Idempotency-Key": str(uuid4()), "Content-Type": "application/json"},
+            {
+                "Idempotency-Key": str(uuid4()),
+                "Content-Type": "application/json",
+                **(headers or {}),
+            },
         )
         return status, body, time.monotonic() - began
 
@@ -99,6 +106,11 @@ class Service:
             row = connection.execute(statement).fetchone()
         assert row is not None
         return row[0]
+
+    def log(self, program: str) -> list[dict[str, Any]]:
+        """What `program` has logged so far, line by line."""
+        lines = (self.postgres.folder / f"{program}.log").read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
 
     def stop(self) -> None:
         for child in self._children:
@@ -128,8 +140,8 @@ class Service:
 
 
 @contextmanager
-def service(postgres: Postgres, valkey: Valkey) -> Iterator[Service]:
-    running = Service(postgres, valkey)
+def service(postgres: Postgres, valkey: Valkey, **environment: str) -> Iterator[Service]:
+    running = Service(postgres, valkey, **environment)
     try:
         yield running
     finally:

@@ -1,5 +1,6 @@
 """Waking the workers: coalesced, never lost for longer than beat takes, never in a command's way."""
 
+import json
 import time
 from typing import Any
 from uuid import uuid4
@@ -16,7 +17,7 @@ from payments.events.metadata import Metadata
 from readmodels import runner, tasks, waking
 from readmodels.models import PaymentSummary
 from readmodels.projections import PROJECTIONS
-from tests.api import ApiClient
+from tests.api import BODY, PAYMENTS, ApiClient
 from tests.concurrency import session
 from tests.examples import initiated
 
@@ -57,6 +58,18 @@ def test_many_appends_publish_one_task_for_each_projection(queue: redis.Redis) -
     assert published(queue, at_least=len(NAMES)) == len(NAMES)
     time.sleep(0.1)
     assert published(queue) == len(NAMES)
+
+
+def test_a_task_carries_the_ids_of_the_request_that_woke_it(queue: redis.Redis) -> None:
+    """Without what the announcer binds, its thread knows of no request."""
+    acme = ApiClient()
+    for request_id in ("trace-7", "trace-8"):
+        acme.post(PAYMENTS, BODY, **{"X-Request-ID": request_id, "X-Correlation-ID": "checkout"})
+        assert published(queue, at_least=len(NAMES)) == len(NAMES)
+        for message in queue.lrange("celery", 0, -1):
+            context = json.loads(message)["headers"]["__django_structlog__"]
+            assert context == {"request_id": request_id, "correlation_id": "checkout"}
+        queue.flushdb()
 
 
 @pytest.mark.slow

@@ -119,7 +119,7 @@ def _timeline(past: Sequence[RecordedEvent], names: dict[str, str]) -> Table:
             f"{title}: {'; '.join(details)}" if details else title,
             names.get(metadata.actor, metadata.actor),
             metadata.correlation_id or "",
-            metadata.causation_id or "",
+            metadata.cause or "",
         )
     return table
 

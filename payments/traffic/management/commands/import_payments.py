@@ -90,6 +90,8 @@ class Command(BaseCommand):
         for currency, total in sorted(report.totals.items()):
             money = Money(total.minor, currency)
             self.stdout.write(f"in the log        {total.count:>12,}   {money}")
+        if report.accepted:
+            self.stdout.write(f"correlation id    {report.run}")
 
 
 class _Rejects:

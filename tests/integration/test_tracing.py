@@ -1,0 +1,68 @@
+"""Who caused what: the ids of a request in the events, in the tasks that it wakes and in the logs."""
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.core.management import call_command
+from django.urls import reverse
+
+from payments.events.models import Event
+from tests.api import BODY, PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.backoffice import browser
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def metadata() -> dict[str, Any]:
+    """What is stored beside the newest event."""
+    return dict(Event.objects.latest("position").metadata)
+
+
+def test_a_request_is_its_own_correlation_and_stored_once() -> None:
+    ApiClient().post(PAYMENTS, BODY, **{"X-Request-ID": "trace-7"})
+    assert metadata()["correlation_id"] == "trace-7"
+    assert "causation_id" not in metadata()
+
+
+def test_requests_of_one_purpose_are_bound_and_told_apart() -> None:
+    acme = ApiClient()
+    purpose = {"X-Correlation-ID": "checkout-981"}
+    path = acme.post(PAYMENTS, RISKY, **purpose, **{"X-Request-ID": "trace-7"})["Location"]
+    acme.post(f"{path}/approve", {"reason": "other"}, **purpose, **{"X-Request-ID": "trace-8"})
+    stored = [event.metadata for event in Event.objects.order_by("position")]
+    assert {each["correlation_id"] for each in stored} == {"checkout-981"}
+    assert [each["causation_id"] for each in stored] == ["trace-7", "trace-7", "trace-8", "trace-8"]
+
+
+@pytest.mark.parametrize("given", ["", "x" * 65, "<script>", "ümlaut", "4111111111111111", "a b"])
+def test_a_strange_correlation_id_is_replaced(given: str) -> None:
+    """It is stored for ever: a card number would be, too."""
+    answer = ApiClient().post(PAYMENTS, BODY, **{"X-Correlation-ID": given})
+    assert metadata()["correlation_id"] == answer["X-Request-ID"]
+
+
+def test_a_decision_in_the_back_office_has_its_request() -> None:
+    payment = body_of(ApiClient().submit(**RISKY))["id"]
+    project()
+    form = {"reason": "other", "key": payment, "version": "2", "note": ""}
+    headers = {"X-Request-ID": "desk-1"}
+    answer = browser().post(reverse("admin:payment_approve", args=[payment]), form, headers=headers)
+    assert answer.status_code == 302
+    assert metadata()["correlation_id"] == "desk-1"
+    assert metadata()["actor"].startswith("staff:")
+
+
+def test_the_events_of_an_import_are_found_by_its_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "past.csv"
+    path.write_text("customer_id,date,amount\nann,1997-01-31,11.77\nbob,1997-01-31,0.50\n")
+    options = "--set=client=Acme,currency=USD,method=wallet"
+    call_command("import_payments", str(path), options)
+    run = capsys.readouterr().out.split("correlation id")[1].strip()
+    assert str(UUID(run)) == run
+    assert {event.metadata["correlation_id"] for event in Event.objects.all()} == {run}
+    call_command("import_payments", str(path), options)
+    assert "correlation id" not in capsys.readouterr().out, "it added nothing"
