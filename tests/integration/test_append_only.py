@@ -16,6 +16,7 @@ from django.utils import timezone
 from payments.events import horizon, store
 from payments.events.metadata import Metadata
 from payments.events.models import Event
+from payments.events.seals import sealing
 from tests import servers
 from tests.concurrency import dsn
 from tests.examples import initiated, processed
@@ -125,13 +126,14 @@ def test_a_transaction_that_tried_keeps_nothing(stream_id: UUID) -> None:
     assert Event.objects.count() == 2
 
 
-def test_a_role_with_the_least_privileges_can_append_and_read_and_nothing_else() -> None:
+def test_a_role_with_the_least_privileges_can_append_read_and_seal_and_nothing_else() -> None:
     """What the service needs, so that not even its own connection could take the triggers away."""
     stream_id = uuid4()
     metadata = Metadata(actor="system:test", command="process_payment")
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("CREATE ROLE payments_service")
-        cursor.execute("GRANT SELECT, INSERT ON events_event, events_claim TO payments_service")
+        for table in ("events_event", "events_claim", "events_seal"):
+            cursor.execute(f"GRANT SELECT, INSERT ON {table} TO payments_service")
         cursor.execute("GRANT SELECT, INSERT, UPDATE ON events_snapshot TO payments_service")
         cursor.execute("GRANT SELECT ON events_event_position_seq TO payments_service")
         cursor.execute("SET LOCAL ROLE payments_service")
@@ -141,8 +143,11 @@ def test_a_role_with_the_least_privileges_can_append_and_read_and_nothing_else()
         )
         assert store.load(stream_id).positions == (last,)
         assert horizon.safe_position() >= last
+        assert [each.last for each in sealing.seal_all()] == [last]
         for statement in (
             *(statement for statement, reason in STATEMENTS.values() if reason == REFUSED),
+            "UPDATE events_seal SET number = 2",
+            "DELETE FROM events_seal",
             "ALTER TABLE events_event DISABLE TRIGGER ALL",
             "DROP TRIGGER events_event_append_only ON events_event",
             "SET session_replication_role = replica",
