@@ -1,6 +1,11 @@
 """Who does things, as the log knows them: ids, so that no name is ever immutable."""
 
+import getpass
+from typing import Final
 from uuid import UUID
+
+_STAFF: Final = "staff:"
+_OPERATOR: Final = "system:manage.py:"
 
 
 def client(client_id: UUID) -> str:
@@ -8,8 +13,22 @@ def client(client_id: UUID) -> str:
 
 
 def staff(user_pk: int) -> str:
-    return f"staff:{user_pk}"
+    return f"{_STAFF}{user_pk}"
+
+
+def staff_pk(actor: str) -> int | None:
+    own = actor.removeprefix(_STAFF)
+    return int(own) if own != actor and own.isascii() and own.isdigit() else None
 
 
 def system(process: str) -> str:
     return f"system:{process}"
+
+
+def operator() -> str:
+    """Whoever runs `manage.py`, by their name on the machine."""
+    return f"{_OPERATOR}{getpass.getuser()}"
+
+
+def is_operator(actor: str) -> bool:
+    return actor.startswith(_OPERATOR)

@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from payments import permissions
 from payments.customers import notes
 from payments.dispatch import Outcome, Request, dispatch
 from payments.domain.commands import ApprovePayment, RejectPayment
@@ -21,8 +22,9 @@ def decide(
 ) -> Outcome:
     """Approve or reject the payment, as `reason` says. `request.actor` is the reviewer.
 
-    Raises as dispatch does.
+    Raises NotPermitted, and as dispatch does.
     """
+    permissions.require(request.actor, permissions.REVIEW)
     written = None if note is None else notes.write(payment_id, note, author=request.actor, at=at)
     reference = None if written is None else NoteRef(written.pk, written.digest)
     command: ApprovePayment | RejectPayment

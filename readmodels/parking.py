@@ -14,12 +14,16 @@ import msgspec
 from django.db import transaction
 from msgspec import Struct
 
+from payments import permissions
 from payments.events import horizon
 from payments.events.database import cursor
 from payments.events.horizon import Record
 from readmodels import applying, checkpoints
 from readmodels.applying import Spoiled
 from readmodels.projections.forms import Counters, Rows
+
+# Of those who retry and discard.
+REPAIR: Final = "readmodels.repair_projections"
 
 _SET_ASIDE: Final = """
 SELECT aggregate_id, NULL::bigint FROM readmodels_parkedevent
@@ -113,11 +117,38 @@ def discarded(names: Sequence[str]) -> tuple[tuple[str, UUID, int], ...]:
         return tuple(cur.execute(_DISCARDED, (list(names),)).fetchall())
 
 
-def retry(projection: Rows | Counters, aggregate_id: UUID) -> int:
+def retry(projection: Rows | Counters, aggregate_id: UUID, *, by: str) -> int:
     """Apply the aggregate's parked events; return how many are parked again.
 
-    Waits for a batch that is under way. Raises NotParked, RebuildNeeded, UnreadableEvent.
+    `by` is an actor id. Waits for a batch that is under way. Raises NotPermitted, NotParked,
+    RebuildNeeded, UnreadableEvent.
     """
+    permissions.require(by, REPAIR, operators=True)
+    return _retry(projection, aggregate_id)
+
+
+def discard(
+    projection: Rows | Counters, position: int, *, reason: str, by: str, at: datetime
+) -> int:
+    """Never apply the parked event, and retry the later ones; return how many stay parked.
+
+    `by` is an actor id. Raises as `retry` does.
+    """
+    permissions.require(by, REPAIR, operators=True)
+    parameters: dict[str, object] = {"projection": projection.name, "position": position}
+    with transaction.atomic():
+        checkpoints.lock(projection)
+        with cursor() as cur:
+            parked = cur.execute(_AGGREGATE_OF, parameters).fetchone()
+            if parked is None:
+                raise NotParked(f"{projection.name} has not parked the event at {position}.")
+            aggregate_id: UUID = parked[0]
+            decision = {"aggregate": aggregate_id, "reason": reason, "by": by, "at": at}
+            cur.execute(_DISCARD, parameters | decision)
+        return _retry(projection, aggregate_id)
+
+
+def _retry(projection: Rows | Counters, aggregate_id: UUID) -> int:
     with transaction.atomic():
         locked = checkpoints.lock(projection)
         with cursor() as cur:
@@ -131,26 +162,6 @@ def retry(projection: Rows | Counters, aggregate_id: UUID) -> int:
         first = min(attempts)
         records = horizon.read_stream(aggregate_id, after=first - 1, upto=locked.position)
         return apply_or_park(projection, records, attempts=attempts[first] + 1)
-
-
-def discard(
-    projection: Rows | Counters, position: int, *, reason: str, by: str, at: datetime
-) -> int:
-    """Never apply the parked event, and retry the later ones; return how many stay parked.
-
-    `by` is an actor id. Raises as `retry` does.
-    """
-    parameters: dict[str, object] = {"projection": projection.name, "position": position}
-    with transaction.atomic():
-        checkpoints.lock(projection)
-        with cursor() as cur:
-            parked = cur.execute(_AGGREGATE_OF, parameters).fetchone()
-            if parked is None:
-                raise NotParked(f"{projection.name} has not parked the event at {position}.")
-            aggregate_id: UUID = parked[0]
-            decision = {"aggregate": aggregate_id, "reason": reason, "by": by, "at": at}
-            cur.execute(_DISCARD, parameters | decision)
-        return retry(projection, aggregate_id)
 
 
 def _set_aside(

@@ -38,6 +38,7 @@ NOTE: Final = NoteRef(UUID("0192f000-0000-4000-8000-00000000e001"), "5e" * 32)
 
 REVIEWER: Final = "staff:7"
 OTHER_REVIEWER: Final = "staff:8"
+OPERATOR: Final = "system:manage.py:root"
 
 KNOWN: Final = RiskFeatures(paid_by_card_before=True, position=40, age_ms=0)
 UNKNOWN: Final = RiskFeatures(paid_by_card_before=False, position=40, age_ms=0)

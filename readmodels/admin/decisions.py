@@ -18,7 +18,7 @@ from django.views import View
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
 
-from payments import actors, review, reviewers
+from payments import actors, permissions, review
 from payments.api.request_ids import command_request
 from payments.domain.events import ApprovalReason, RejectionReason
 from payments.domain.payment import PaymentError, Status
@@ -68,7 +68,7 @@ class DecisionView(View):
     command: str = ""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if not reviewers.may_review(request.user):
+        if not permissions.holds(request.user, permissions.REVIEW):
             raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
 

@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter, TextFilter
 from unfold.decorators import display
 
-from payments import pseudonyms, reviewers
+from payments import permissions, pseudonyms
 from payments.clients.models import Client
 from payments.customers.models import Customer, Note
 from payments.domain.money import CURRENCIES
@@ -160,7 +160,7 @@ class PaymentAdmin(BrowsingAdmin):
             "newest": newest,
             "may_decide": newest
             and payment.status is Status.PENDING_REVIEW
-            and reviewers.may_review(request.user),
+            and permissions.holds(request.user, permissions.REVIEW),
             "timeline": timeline.entries(history, _notes(payment)),
         }
         return TemplateResponse(request, "admin/payment.html", context)

@@ -19,7 +19,7 @@ from django.views import View
 from psycopg import errors
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from payments import actors
+from payments import actors, permissions
 from payments.domain.text import TextError, checked_text
 from payments.events.horizon import UnreadableEvent
 from readmodels import parking
@@ -99,7 +99,9 @@ class RetryView(RepairView):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return self.repair(request, lambda each: parking.retry(each, self.row.aggregate_id))
+        return self.repair(
+            request, lambda each: parking.retry(each, self.row.aggregate_id, by=_actor(request))
+        )
 
 
 class DiscardView(RepairView):
@@ -123,7 +125,7 @@ class DiscardView(RepairView):
                 each,
                 self.row.position,
                 reason=form.cleaned_data["reason"],
-                by=actors.staff(int(request.user.pk or 0)),
+                by=_actor(request),
                 at=timezone.now(),
             ),
         )
@@ -141,7 +143,11 @@ class DiscardView(RepairView):
 
 
 def may_repair(request: HttpRequest) -> bool:
-    return request.user.has_perm("readmodels.repair_projections")
+    return permissions.holds(request.user, parking.REPAIR)
+
+
+def _actor(request: HttpRequest) -> str:
+    return actors.staff(int(request.user.pk or 0))
 
 
 def to_list() -> HttpResponseRedirect:

@@ -37,6 +37,7 @@ from readmodels.rebuild import rebuild
 from tests.concurrency import session
 from tests.crashing import at_round_trip
 from tests.examples import (
+    OPERATOR,
     approved,
     failed,
     flagged,
@@ -137,7 +138,7 @@ class Projections(RuleBasedStateMachine):
     def retry(self, *, name: str, repaired: bool) -> None:
         projection: Any = PROJECTIONS[name] if repaired else self._spoiled(name)
         for aggregate_id in parking.aggregates(projection):
-            parking.retry(projection, aggregate_id)
+            parking.retry(projection, aggregate_id, by=OPERATOR)
 
     @rule(name=NAMES)
     def discard(self, name: str) -> None:
@@ -145,7 +146,7 @@ class Projections(RuleBasedStateMachine):
         first = ParkedEvent.objects.filter(projection=name).order_by("position").first()
         if first is not None:
             moment = datetime(2026, 1, 1, tzinfo=UTC)
-            parking.discard(projection, first.position, reason="a test", by="staff:1", at=moment)
+            parking.discard(projection, first.position, reason="a test", by=OPERATOR, at=moment)
 
     @precondition(lambda self: self.open is None)
     @rule(name=NAMES)

@@ -18,6 +18,7 @@ from readmodels.projections import daily_statistics, payment_summary
 from readmodels.projections.forms import Counters, Rows
 from tests.api import PAYMENTS, ApiClient, body_of, project
 from tests.concurrency import at_once, session
+from tests.examples import OPERATOR
 from tests.raw_appends import insert
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -158,7 +159,7 @@ def test_a_read_that_would_miss_a_parked_event_says_so(acme: ApiClient, path: st
         acme.submit()
         project()
         assert problem(read(acme, path, horizon.last_position(), payment))[0] == 503
-    parking.retry(READS[path], UUID(payment))
+    parking.retry(READS[path], UUID(payment), by=OPERATOR)
     assert read(acme, path, position, payment).status_code == 200
 
 

@@ -16,7 +16,14 @@ from readmodels.models import DailyStatistics, DiscardedEvent, ParkedEvent, Paym
 from readmodels.projections import PROJECTIONS, daily_statistics, payment_summary
 from readmodels.projections.forms import Counters, Rows
 from tests.concurrency import session
-from tests.examples import approved, flagged, initiated, processed, processed_after_approval
+from tests.examples import (
+    OPERATOR,
+    approved,
+    flagged,
+    initiated,
+    processed,
+    processed_after_approval,
+)
 from tests.poison import (
     NOON,
     POISONED,
@@ -70,7 +77,7 @@ def test_what_fails_waits_with_what_follows_and_the_others_go_on(
     with_poison = rows()
 
     # Repaired code takes up where the other stopped, and comes to what it would have come to.
-    assert parking.retry(projection, POISONED) == 0
+    assert parking.retry(projection, POISONED, by=OPERATOR) == 0
     assert parked() == []
     repaired = rows()
     assert repaired != with_poison
@@ -89,9 +96,9 @@ def test_later_batches_add_to_what_waits(projection: Any) -> None:
     append(SOUND, initiated(), processed())
     runner.catch_up(projection)  # repaired, and still nothing overtakes
     assert parked() == [(POISONED, 3, 1), (POISONED, 4, 0)]
-    assert parking.retry(poisonous, POISONED) == 2
+    assert parking.retry(poisonous, POISONED, by=OPERATOR) == 2
     assert parked() == [(POISONED, 3, 2), (POISONED, 4, 0)]
-    assert parking.retry(projection, POISONED) == 0
+    assert parking.retry(projection, POISONED, by=OPERATOR) == 0
 
 
 def test_a_discarded_event_is_never_applied_and_frees_what_waits(projection: Any) -> None:
@@ -100,7 +107,7 @@ def test_a_discarded_event_is_never_applied_and_frees_what_waits(projection: Any
     poisonous = spoiled(projection, raises)
     runner.catch_up(poisonous)
     position = ParkedEvent.objects.earliest("position").position
-    left = parking.discard(poisonous, position, reason="Never happened", by="staff:1", at=NOON)
+    left = parking.discard(poisonous, position, reason="Never happened", by=OPERATOR, at=NOON)
     assert left == 0
     assert parked() == []
     if isinstance(projection, Rows):
@@ -109,9 +116,9 @@ def test_a_discarded_event_is_never_applied_and_frees_what_waits(projection: Any
     else:
         assert DailyStatistics.objects.get().completed_count == 2
     with pytest.raises(parking.NotParked):
-        parking.discard(poisonous, position, reason="Again", by="staff:1", at=NOON)
+        parking.discard(poisonous, position, reason="Again", by=OPERATOR, at=NOON)
     with pytest.raises(parking.NotParked):
-        parking.retry(projection, POISONED)
+        parking.retry(projection, POISONED, by=OPERATOR)
     # A decision, not a derived fact: a projection that begins anew honours it.
     DiscardedEvent.objects.update(projection="fresh")
     PaymentSummary.objects.all().delete()

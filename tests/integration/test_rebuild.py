@@ -39,7 +39,14 @@ from readmodels.rebuild.swap import SwapBlocked
 from tests import servers
 from tests.api import project
 from tests.concurrency import at_once, session
-from tests.examples import approved, flagged, initiated, processed, processed_after_approval
+from tests.examples import (
+    OPERATOR,
+    approved,
+    flagged,
+    initiated,
+    processed,
+    processed_after_approval,
+)
 from tests.poison import (
     NOON,
     POISONED,
@@ -370,7 +377,7 @@ def test_a_rebuild_honours_what_was_discarded(
     bad = spoiled(projection, SPOILERS[0])
     runner.catch_up(bad)
     position = ParkedEvent.objects.earliest("position").position
-    parking.discard(bad, position, reason="Entered twice", by="staff:1", at=NOON)
+    parking.discard(bad, position, reason="Entered twice", by=OPERATOR, at=NOON)
     before = contents()
     assert all(each.same for each in rebuild([projection]).comparisons)
     assert contents() == before
@@ -385,7 +392,7 @@ def test_a_discard_meanwhile_stops_the_swap(
     position = ParkedEvent.objects.earliest("position").position
     during_the_build(
         monkeypatch,
-        lambda: parking.discard(bad, position, reason="Entered twice", by="staff:1", at=NOON),
+        lambda: parking.discard(bad, position, reason="Entered twice", by=OPERATOR, at=NOON),
     )
     with pytest.raises(CatalogueChanged, match="discarded"):
         rebuild([SUMMARY])
@@ -497,7 +504,7 @@ def test_a_check_of_a_sample_knows_what_is_parked_and_discarded(reviewed: None) 
     runner.catch_up(bad)
     assert checking.check_sample(bad, 5).drifted == ()  # the smallest id is the poisoned one
     position = ParkedEvent.objects.earliest("position").position
-    parking.discard(bad, position, reason="Entered twice", by="staff:1", at=NOON)
+    parking.discard(bad, position, reason="Entered twice", by=OPERATOR, at=NOON)
     assert checking.check_sample(SUMMARY, 5) == checking.Checked("payment_summary", 1, ())
 
 

@@ -203,7 +203,7 @@ def test_a_repair_has_a_transaction_of_its_own(
     """Inside the change form there would be one more, which holds the checkpoint until the page is sent."""
     seen = []
 
-    def retry(*_: Any) -> int:
+    def retry(*_: Any, by: str) -> int:
         seen.append(len(connection.atomic_blocks))
         return 0
 

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from payments import review, reviewers
+from payments import permissions, review
 from payments.customers.models import Customer
 from payments.domain.methods import Method
 from payments.events.models import Event
@@ -114,7 +114,7 @@ def test_demo_data_is_made_once_and_its_reviewers_may_review(settings: Settings)
     for name in demo.REVIEWERS:
         user = authenticate(username=name, password=password)
         assert user is not None
-        assert reviewers.may_review(user)
+        assert permissions.holds(user, permissions.REVIEW)
     assert "Filled already" in run("seed_demo")
     assert Event.objects.count() == events
 
@@ -151,9 +151,10 @@ def test_staff_are_made_with_a_role() -> None:
     password = run("create_staff", "grace", role="analyst").strip()
     user = authenticate(username="grace", password=password)
     assert user is not None
-    assert reviewers.may_review(user)
+    assert permissions.holds(user, permissions.REVIEW)
     run("create_staff", "vic", role="viewer")
-    assert not reviewers.may_review(get_user_model().objects.get(username="vic"))
+    vic = get_user_model().objects.get(username="vic")
+    assert not permissions.holds(vic, permissions.REVIEW)
     for username, complaint in (
         ("grace", "There is a user 'grace' already"),
         ("a b", "valid username"),

@@ -1,6 +1,5 @@
 """Shows the events that projections could not take; retries or discards them."""
 
-import getpass
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from typing import Any, Final, TextIO, cast
 from uuid import UUID
@@ -106,7 +105,7 @@ class Command(BaseCommand):
 
     def _retry(self, name: str | None, aggregate_id: UUID | None) -> None:
         if name is not None and aggregate_id is not None:
-            self._tell(parking.retry(_PARKING[name], aggregate_id))
+            self._tell(parking.retry(_PARKING[name], aggregate_id, by=actors.operator()))
             return
         todo = [
             (projection, found)
@@ -116,7 +115,7 @@ class Command(BaseCommand):
         left = 0
         with progress_bar("Retrying", total=len(todo)) as progress:
             for done, (projection, found) in enumerate(todo, start=1):
-                left += parking.retry(projection, found)
+                left += parking.retry(projection, found, by=actors.operator())
                 progress(done)
         self._tell(left)
 
@@ -125,9 +124,8 @@ class Command(BaseCommand):
             checked_text(reason, max_length=_LONGEST_REASON)
         except TextError as error:
             raise CommandError(f"--reason: {error}") from error
-        by = actors.system(f"manage.py:{getpass.getuser()}")
         left = parking.discard(
-            _PARKING[projection], position, reason=reason, by=by, at=timezone.now()
+            _PARKING[projection], position, reason=reason, by=actors.operator(), at=timezone.now()
         )
         self.stdout.write(f"{projection} will never apply the event at {position}.")
         self._tell(left)

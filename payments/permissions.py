@@ -1,0 +1,38 @@
+"""Who may do what, asked where the command is carried out: no door to it leads around the question."""
+
+from typing import Final
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
+from django.core.exceptions import PermissionDenied
+
+from payments import actors
+
+REVIEW: Final = "events.review_payment"
+
+
+class NotPermitted(PermissionDenied):
+    """The actor may not do this. Django answers it with 403, the API with `permission_denied`."""
+
+
+def require(actor: str, permission: str, *, operators: bool = False) -> None:
+    """Raise NotPermitted unless the actor is a person who holds the permission now.
+
+    `operators` lets those through who type at the machine: they hold the database itself.
+    """
+    if operators and actors.is_operator(actor):
+        return
+    staff_pk = actors.staff_pk(actor)
+    user = None if staff_pk is None else get_user_model().objects.filter(pk=staff_pk).first()
+    if user is None or not holds(user, permission):
+        raise NotPermitted(f"{actor} does not hold the permission {permission}.")
+
+
+def holds(user: AbstractBaseUser | AnonymousUser, permission: str) -> bool:
+    """Whether the user is active staff with the permission."""
+    return (
+        isinstance(user, PermissionsMixin)
+        and user.is_active
+        and bool(getattr(user, "is_staff", False))
+        and user.has_perm(permission)
+    )

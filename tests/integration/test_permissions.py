@@ -1,0 +1,100 @@
+"""Permission is asked where the command is: whoever calls it, from a screen, the API or anywhere else."""
+
+from collections.abc import Callable
+from uuid import UUID, uuid4
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+
+from payments import actors, permissions, review
+from payments.dispatch import Request
+from payments.domain.events import ApprovalReason, RejectionReason
+from payments.domain.payment import PaymentNotFound
+from readmodels import parking
+from readmodels.projections import daily_statistics
+from tests.examples import NOON, OPERATOR
+
+pytestmark = pytest.mark.django_db
+
+ROLES = ("viewer", "analyst", "senior reviewer", "risk manager", "auditor")
+DECIDE = {"analyst", "senior reviewer", "risk manager"}
+RISK_MANAGER = {"risk manager"}
+
+
+def approve(by: str) -> None:
+    decide(by, ApprovalReason.OTHER)
+
+
+def reject(by: str) -> None:
+    decide(by, RejectionReason.OTHER)
+
+
+def decide(by: str, reason: ApprovalReason | RejectionReason) -> None:
+    request = Request(actor=by)
+    review.decide(uuid4(), reason, client_id=None, note=None, at=NOON, request=request)
+
+
+def retry(by: str) -> None:
+    parking.retry(daily_statistics.PROJECTION, uuid4(), by=by)
+
+
+def discard(by: str) -> None:
+    parking.discard(daily_statistics.PROJECTION, 1, reason="Entered twice", by=by, at=NOON)
+
+
+# Each command, who may give it, and whether whoever types at the machine may. What it is about does
+# not exist: to be told so is to have been let through.
+COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
+    (approve, DECIDE, False),
+    (reject, DECIDE, False),
+    (retry, RISK_MANAGER, True),
+    (discard, RISK_MANAGER, True),
+]
+NOTHING_THERE = (PaymentNotFound, parking.NotParked)
+commands = pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each[0].__name__)
+
+
+def person(role: str) -> str:
+    user = get_user_model().objects.create(username="grace", is_staff=True)
+    user.groups.add(Group.objects.get(name=role))
+    return actors.staff(user.pk)
+
+
+@commands
+@pytest.mark.parametrize("role", ROLES)
+def test_a_command_asks_for_the_role_itself(
+    command: tuple[Callable[[str], None], set[str], bool], role: str
+) -> None:
+    """Without `require` in a command, the viewer came as far as "there is no such thing"."""
+    run, allowed, _ = command
+    with pytest.raises(NOTHING_THERE if role in allowed else permissions.NotPermitted):
+        run(person(role))
+
+
+@commands
+def test_whoever_left_or_is_no_person_may_nothing(
+    command: tuple[Callable[[str], None], set[str], bool],
+) -> None:
+    run, _, operators = command
+    gone = person("risk manager")
+    get_user_model().objects.update(is_active=False)
+    nobody = "staff:99999999", "staff:", "staff:x", "staff:٣", "", "system:import"
+    for actor in (gone, actors.client(UUID(int=1)), *nobody):
+        with pytest.raises(permissions.NotPermitted):
+            run(actor)
+    with pytest.raises(NOTHING_THERE if operators else permissions.NotPermitted):
+        run(OPERATOR)
+
+
+@commands
+def test_a_right_that_was_taken_away_is_gone_at_once(
+    command: tuple[Callable[[str], None], set[str], bool],
+) -> None:
+    run, _, _ = command
+    by = person("risk manager")
+    with pytest.raises(NOTHING_THERE):
+        run(by)
+    get_user_model().objects.get().groups.clear()
+    with pytest.raises(permissions.NotPermitted, match=f"{by} does not hold the permission"):
+        run(by)
