@@ -29,22 +29,25 @@ _INSTALLATION: Final = "pginstall18"
 class Postgres(Server):
     """A cluster of its own, reached by a unix socket only.
 
-    `durable` False leaves out what only protects from a failing operating system.
+    `durable` False leaves out what only protects from a failing operating system. `programs` are other
+    ones than those of POSTGRES_BIN or the wheel.
     """
 
     name = "postgres"
     stop_signal = signal.SIGINT  # "fast": SIGTERM would wait for every client
 
-    def __init__(self, folder: Path, sockets: Path, *, durable: bool = True) -> None:
+    def __init__(
+        self, folder: Path, sockets: Path, *, durable: bool = True, programs: Path | None = None
+    ) -> None:
         super().__init__(folder, sockets)
-        self.binaries = binaries()
+        self.binaries = programs or binaries()
         self.version = version(self.binaries)
         self.data = folder / f"postgres-{self.version}"
         self._durable = durable
 
-    def url(self, database: str) -> str:
+    def url(self, database: str, *, user: str = _USER) -> str:
         """As DATABASE_URL, and as libpq understands it too."""
-        return f"postgres://{_USER}@/{database}?host={quote(str(self.sockets))}"
+        return f"postgres://{user}@/{database}?host={quote(str(self.sockets))}"
 
     def create_database(self, database: str) -> None:
         """Create the database unless it exists."""

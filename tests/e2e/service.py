@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, LiteralString, cast
 from uuid import uuid4
 
 import psutil
@@ -23,33 +24,43 @@ from config.stack.valkey import Valkey
 
 BODY: Final = {"amount": 1999, "currency": "EUR", "method": "wallet", "customer_id": "c1"}
 PATIENCE: Final = 30.0
+# What the README calls the role of the service.
+ROLE: Final = "service"
 
 
 class Service:
-    """Processes that run on `postgres` and `valkey` as in production."""
+    """Processes that run on `postgres` and `valkey` as in production: with the least privileges."""
 
     def __init__(self, postgres: Postgres, valkey: Valkey, **environment: str) -> None:
         self.postgres = postgres
         self.valkey = valkey
-        postgres.create_database("payments")
         self._environment = {
             "DJANGO_SETTINGS_MODULE": "config.settings",
-            "DATABASE_URL": postgres.url("payments"),
+            "DATABASE_URL": postgres.url("payments", user=ROLE),
             "REDIS_URL": valkey.url(),
             "DEBUG": "0",
             "SECRET_KEY": "only-for-tests",
             "PSEUDONYM_KEY": "only-for-tests-too",
+            "SEAL_KEY": "5e" * 32,
             **environment,
         }
         self._children: list[subprocess.Popen[bytes]] = []
-        self.manage("migrate", "--verbosity=0")
-        self.key = self.manage("create_api_key", "Acme").strip()
-        self.url = ""
+        self.key = self.url = ""
 
-    def manage(self, *arguments: str) -> str:
+    def prepare(self) -> None:
+        """Make the tables, as their owner, and what else a new service needs."""
+        self.postgres.create_database("payments")
+        self.manage("migrate", "--verbosity=0", as_owner=True)
+        with psycopg.connect(self.postgres.url("payments"), autocommit=True) as owner:
+            owner.execute(f"CREATE ROLE {ROLE} LOGIN")
+            owner.execute(_grants())
+        self.key = self.manage("create_api_key", "Acme").strip()
+
+    def manage(self, *arguments: str, as_owner: bool = False) -> str:
+        owner = {"DATABASE_URL": self.postgres.url("payments")} if as_owner else {}
         return subprocess.run(
             [sys.executable, str(place.PROJECT / "manage.py"), *arguments],
-            env=os.environ | self._environment,
+            env=os.environ | self._environment | owner,
             cwd=place.PROJECT,
             check=True,
             stdout=subprocess.PIPE,
@@ -142,6 +153,7 @@ class Service:
 @contextmanager
 def service(postgres: Postgres, valkey: Valkey, **environment: str) -> Iterator[Service]:
     running = Service(postgres, valkey, **environment)
+    running.prepare()
     try:
         yield running
     finally:
@@ -162,6 +174,14 @@ def kill_with_children(child: subprocess.Popen[bytes]) -> None:
     for process in (*parent.children(recursive=True), parent):
         process.kill()
     child.wait()
+
+
+def _grants() -> LiteralString:
+    """What the README says that the role needs."""
+    readme = (place.PROJECT / "README.md").read_text()
+    block = re.search(r"```sql\n(\s*GRANT SELECT, INSERT ON events_event.*?)```", readme, re.DOTALL)
+    assert block is not None
+    return cast("LiteralString", block[1])
 
 
 def _body(content: bytes) -> dict[str, Any]:

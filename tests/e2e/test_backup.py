@@ -1,0 +1,86 @@
+"""The drill of the README: back up, restore into a new cluster (a newer one too), verify, go on."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import psycopg
+import pytest
+
+from config.stack.postgres import Postgres
+from config.stack.valkey import Valkey
+from tests import servers
+from tests.e2e.service import ROLE, Service, wait_for
+from tests.e2e.test_faults import EVENTS, PROJECTED, all_projected
+
+pytestmark = pytest.mark.slow
+
+# The oldest that is supported, where it is installed; else the drill is within one version.
+OLDEST: Final = Path("/usr/lib/postgresql/15/bin")
+
+
+@pytest.fixture
+def old_postgres() -> Iterator[Postgres]:
+    folder = servers.own_folder()
+    programs = OLDEST if (OLDEST / "initdb").exists() else None
+    with Postgres(folder, folder, programs=programs) as server:
+        yield server
+    shutil.rmtree(folder)
+
+
+def test_a_restored_service_goes_on_where_it_was(
+    old_postgres: Postgres, own_postgres: Postgres, own_valkey: Valkey, tmp_path: Path
+) -> None:
+    old, new = Service(old_postgres, own_valkey), Service(own_postgres, own_valkey)
+    dump, head = tmp_path / "payments.dump", tmp_path / "head.json"
+    try:
+        old.prepare()
+        old.start_web()
+        worker = old.start_worker()
+        old.start_beat()
+        posted = [old.post()[1]["id"] for _ in range(20)]
+        wait_for(lambda: all_projected(old))
+        worker.terminate()
+        worker.wait()
+        posted += [old.post()[1]["id"] for _ in range(5)]  # not projected yet
+        old.manage("seal_events")
+        old.manage("verify_events", "--export", str(head))
+    finally:
+        old.stop()
+    # The old one: 15.20 has marks in its catalogue that a newer pg_dump writes out and no server takes.
+    _run(old_postgres, "pg_dump", "-Fc", "-f", str(dump), old_postgres.url("payments"))
+    own_postgres.create_database("payments")
+    with psycopg.connect(own_postgres.url("payments")) as owner:
+        owner.execute(f"CREATE ROLE {ROLE} LOGIN")
+    _run(
+        own_postgres, "pg_restore", "--exit-on-error", "-d", own_postgres.url("payments"), str(dump)
+    )
+    assert "as it was sealed" in new.manage("verify_events", "--against", str(head))
+    assert int(new.query(PROJECTED)) == 20
+    try:
+        new.key = old.key
+        new.start_web()
+        new.start_worker()
+        new.start_beat()
+        posted.append(new.post()[1]["id"])
+        wait_for(lambda: all_projected(new))
+        assert int(new.query(EVENTS)) == 2 * len(posted) == 52
+        for payment_id in posted:
+            assert new.get(f"/api/v1/payments/{payment_id}")[0] == 200
+    finally:
+        new.stop()
+    assert "all the same" in new.manage("projections", "--check", as_owner=True)
+    # What is restored without its end is not the log that the head is of.
+    with psycopg.connect(own_postgres.url("payments")) as owner:
+        owner.execute("SET session_replication_role = replica")
+        owner.execute("DELETE FROM events_seal")
+        owner.execute("DELETE FROM events_event WHERE position > 45")
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        new.manage("verify_events", "--against", str(head))
+    assert failed.value.returncode == 1
+
+
+def _run(server: Postgres, program: str, *arguments: str) -> None:
+    subprocess.run([server.binaries / program, *arguments], check=True)
