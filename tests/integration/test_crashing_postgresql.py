@@ -6,7 +6,8 @@ transaction is what test_exactly_once.py is about: here kills seldom hit the few
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from random import Random
 from time import sleep
 from typing import Any
@@ -22,6 +23,7 @@ from payments.events.horizon import HorizonHeld
 from payments.events.models import Event
 from readmodels import runner
 from readmodels.projections import PROJECTIONS
+from tests.crashing import at_round_trip
 from tests.examples import flagged, initiated
 from tests.oracle import check_read_models
 from tests.poison import BY_TEST
@@ -112,3 +114,20 @@ def test_no_event_is_lost_or_counted_twice(own_postgres: Postgres, *, long: bool
         assert set(crew.appended) <= set(Event.objects.values_list("aggregate_id", flat=True))
         assert crew.read == log
         assert len(log) > 200
+
+
+def test_a_crash_in_any_phase_of_a_batch_counts_nothing_twice(own_postgres: Postgres) -> None:
+    projection = PROJECTIONS["daily_statistics"]
+    with django_on(own_postgres):
+        for number in count(1):
+            store.append(uuid4(), (initiated(), flagged()), expected=0, metadata_=BY_TEST)
+            with suppress(*GONE), at_round_trip(number, own_postgres.kill):
+                runner.run_batch(projection)
+            connection.close()
+            if own_postgres.ping():
+                break
+            own_postgres.start()
+            check_read_models([projection])
+            runner.catch_up(projection)
+            check_read_models([projection])
+        assert number > 6, "a batch has more phases than that"

@@ -1,5 +1,6 @@
 """Waking the workers: coalesced, never lost for longer than beat takes, never in a command's way."""
 
+import itertools
 import json
 import time
 from typing import Any
@@ -20,6 +21,7 @@ from readmodels.projections import PROJECTIONS
 from tests.api import BODY, PAYMENTS, ApiClient
 from tests.concurrency import session
 from tests.examples import initiated
+from tests.oracle import check_read_models
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -167,3 +169,33 @@ def test_a_broker_that_is_away_delays_nobody(
         assert time.monotonic() - began < 1
     finally:
         waking._client.cache_clear()
+
+
+@pytest.mark.slow
+def test_a_broker_that_dies_in_any_phase_of_a_task_costs_nothing(
+    own_valkey: Valkey, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REDIS_URL = own_valkey.url()
+    waking._client.cache_clear()
+    ask: Any = redis.Redis.execute_command
+    for number in itertools.count(1):
+        asked = itertools.count(1)
+
+        def ask_or_die(
+            *arguments: Any, asked: Any = asked, number: int = number, **options: Any
+        ) -> Any:
+            if next(asked) == number:
+                own_valkey.kill()
+            return ask(*arguments, **options)
+
+        append()
+        with monkeypatch.context() as dying:
+            dying.setattr(redis.Redis, "execute_command", ask_or_die)
+            tasks.project("payment_summary")
+        check_read_models([PROJECTIONS["payment_summary"]])
+        assert PaymentSummary.objects.count() == number
+        if next(asked) <= number:
+            break
+        own_valkey.start()
+    waking._client.cache_clear()
+    assert number > 2, "a task asks the broker more often than that"
