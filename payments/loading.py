@@ -43,7 +43,10 @@ def at_version(payment_id: UUID, stream: Stream, version: int) -> tuple[Payment,
 
 
 def keep(payment: Payment, stream: Stream) -> None:
-    """Have a snapshot of the payment once what was done is committed, if its `stream` was long."""
+    """Have a snapshot of the payment once what was done is committed, if its `stream` was long.
+
+    Whatever goes wrong with it is logged.
+    """
     if len(stream.events) <= snapshots.AFTER:
         return
     state = _encode(payment).decode()

@@ -9,7 +9,7 @@ import threading
 from typing import Final
 from uuid import UUID
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from payments.events.database import cursor
 
@@ -37,7 +37,11 @@ def keep_soon(aggregate_id: UUID, version: int, state: str, *, fold: str) -> Non
     """
     if _one_at_a_time.acquire(blocking=False):
         arguments = (aggregate_id, version, state, fold)
-        threading.Thread(target=_keep, args=arguments, name="snapshot", daemon=True).start()
+        try:
+            threading.Thread(target=_keep, args=arguments, name="snapshot", daemon=True).start()
+        except RuntimeError:  # there are too many threads
+            _one_at_a_time.release()
+            raise
 
 
 def keep(aggregate_id: UUID, version: int, state: str, *, fold: str) -> None:
@@ -50,7 +54,7 @@ def keep(aggregate_id: UUID, version: int, state: str, *, fold: str) -> None:
 def _keep(aggregate_id: UUID, version: int, state: str, fold: str) -> None:
     try:
         keep(aggregate_id, version, state, fold=fold)
-    except DatabaseError as error:
+    except Error as error:
         logger.warning("The snapshot of %s was not kept: %s", aggregate_id, error)
     finally:
         connection.close()

@@ -17,8 +17,9 @@ from payments.domain.events import AnyPaymentEvent, ApprovalReason, PaymentAppro
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.events import snapshots, store
+from payments.events.database import cursor
 from payments.events.metadata import Metadata
-from tests.benchmarks.harness import Figure, in_turns
+from tests.benchmarks.harness import Figure, Work, in_turns
 
 _SHORT: Final = 1_000
 _LONG: Final = 10_000
@@ -31,6 +32,10 @@ _LOADS: Final = {_SHORT: 100, _LONG: 30}
 _GOAL_SHORT: Final = 3.5
 _GOAL_SNAPSHOT: Final = 2.5
 
+_ROWS: Final = """
+SELECT position, version, event_type, schema_version, data::text
+  FROM events_event WHERE aggregate_id = %s ORDER BY version
+"""
 _MORE_PAYMENTS: Final = """
 INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type, schema_version, data,
                           metadata, occurred_at)
@@ -46,14 +51,15 @@ def run() -> list[Figure]:
     payment, _ = loading.at_version(kept, store.load(kept), _LONG - _TAIL)
     state = msgspec.json.encode(payment).decode()
     snapshots.keep(kept, payment.version, state, fold=loading.FOLD)
-    with connection.cursor() as cursor:
-        cursor.execute(_MORE_PAYMENTS, [_OTHERS, short])
-        cursor.execute("VACUUM ANALYZE events_event, events_snapshot")
+    with connection.cursor() as plain:
+        plain.execute(_MORE_PAYMENTS, [_OTHERS, short])
+        plain.execute("VACUUM ANALYZE events_event, events_snapshot")
     medians = in_turns(
         {
-            "short": partial(_loads, short, _LOADS[_SHORT]),
-            "long": partial(_loads, long, _LOADS[_LONG]),
-            "kept": partial(_loads, kept, _LOADS[_SHORT]),
+            "rows": partial(_per_second, partial(_fetch, short), _LOADS[_SHORT]),
+            "short": partial(_per_second, partial(_load, short), _LOADS[_SHORT]),
+            "long": partial(_per_second, partial(_load, long), _LOADS[_LONG]),
+            "kept": partial(_per_second, partial(_load, kept), _LOADS[_SHORT]),
         },
         rounds=5,
     )
@@ -64,6 +70,12 @@ def run() -> list[Figure]:
             baseline=1_000 / _GOAL_SHORT,
             unit="/s",
             goal=1,
+        ),
+        Figure(
+            what="the same, against fetching their rows and no more",
+            rate=medians["short"],
+            baseline=medians["rows"],
+            unit="/s",
         ),
         Figure(
             what=f"load of {_LONG:,} events with a snapshot, against {_GOAL_SNAPSHOT} ms",
@@ -81,14 +93,24 @@ def run() -> list[Figure]:
     ]
 
 
-def _loads(payment_id: UUID, number: int) -> float:
-    """Load and fold as a command does, which looks for its key; return how often the median fits a second."""
+def _per_second(work: Work, times: int) -> float:
+    """Return how often the median run of `work` fits into a second."""
     seconds = []
-    for _ in range(number):
+    for _ in range(times):
         began = time.perf_counter()
-        loading.load(payment_id, key="0" * 32)
+        work()
         seconds.append(time.perf_counter() - began)
     return 1 / statistics.median(seconds)
+
+
+def _load(payment_id: UUID) -> None:
+    """As a command does, which looks for its key."""
+    loading.load(payment_id, key="0" * 32)
+
+
+def _fetch(payment_id: UUID) -> None:
+    with cursor() as cur:
+        cur.execute(_ROWS, [payment_id], prepare=True).fetchall()
 
 
 def _payment(versions: int) -> UUID:

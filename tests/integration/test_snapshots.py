@@ -237,6 +237,21 @@ def test_a_snapshot_that_cannot_be_kept_fails_nothing(
     assert f"The snapshot of {payment} was not kept: division by zero" in caplog.text
 
 
+def test_a_process_with_too_many_threads_keeps_none_and_fails_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        patch.setattr("readmodels.waking.wake_all", lambda: None)
+        assert decide(stream_of(101)).payment.status is Status.REJECTED
+    assert kept() is None
+    decide(stream_of(101))
+    assert kept() is not None, "the next one has its turn"
+
+
 def test_what_is_rolled_back_leaves_no_snapshot() -> None:
     """Kept before the commit, it was the state of events that never were."""
     payment = stream_of(101)

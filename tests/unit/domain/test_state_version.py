@@ -16,6 +16,7 @@ import msgspec
 
 from payments.domain import payment
 from payments.domain.payment import Payment, evolve
+from payments.domain.upcasts import UPCASTS
 
 DIGESTS: Final = {1: "721591f6d8aded3d"}
 
@@ -46,6 +47,7 @@ def test_other_code_has_another_digest() -> None:
 def digest(function: Callable[..., Any]) -> str:
     """Of the code of `function` and of all that it calls in its module, and of the state's fields."""
     code = [_code(function), *(_code(each) for _, each in sorted(_reached(function).items()))]
+    code += [_code(upcast) for _, upcast in sorted(UPCASTS.items())]  # they too make the state
     return hashlib.sha256("\n".join([*code, _shape()]).encode()).hexdigest()[:16]
 
 
