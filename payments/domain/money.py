@@ -60,7 +60,7 @@ def exponent(currency: str) -> int:
     return 3 if currency in _THREE_DECIMALS else 2
 
 
-class Money(Struct, frozen=True):
+class Money(Struct, frozen=True, gc=False):
     """`minor` units of `currency`: Money(1999, "EUR") is EUR 19.99.
 
     Built without checks, because stored events are facts. What comes from outside goes through

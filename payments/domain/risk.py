@@ -18,7 +18,7 @@ class Band(StrEnum):
     HIGH = "high"
 
 
-class RiskFeatures(Struct, frozen=True, kw_only=True):
+class RiskFeatures(Struct, frozen=True, kw_only=True, gc=False):
     """What was known of the customer at the time of scoring, and how fresh that was."""
 
     paid_by_card_before: bool  # a completed card payment is known
@@ -93,12 +93,12 @@ class RiskPolicy(Struct, frozen=True):
         )
 
 
-class FiredRule(Struct, frozen=True):
+class FiredRule(Struct, frozen=True, gc=False):
     reason: str
     points: int
 
 
-class RiskAssessment(Struct, frozen=True, kw_only=True):
+class RiskAssessment(Struct, frozen=True, kw_only=True, gc=False):
     """What a policy said of a payment, with everything that is needed to explain it later."""
 
     score: int

@@ -197,19 +197,23 @@ def load(aggregate_id: UUID, *, key: str | None = None, fold: str | None = None)
         rows = cur.execute(
             _LOAD, {"aggregate_id": aggregate_id, "key": key, "fold": fold}, prepare=True
         ).fetchall()
+    events: list[AnyPaymentEvent] = []
+    positions: list[int] = []
     snapshot = repeated_version = repeated = None
-    begin = 0
-    for number, (position, version, _, _, _, repeat, state) in enumerate(rows, start=1):
+    for position, version, event_type, schema_version, data, repeat, state in rows:
         if repeat is not None:
             repeated_version, repeated = version, repeat
-        if state is not None:
-            snapshot, begin = Snapshot(version, position, state), number
-    tail = rows[begin:]
+        if state is None:
+            events.append(codec.decode(event_type, schema_version, data))
+            positions.append(position)
+        else:
+            # What came before it came for its key alone.
+            snapshot = Snapshot(version, position, state)
+            events.clear()
+            positions.clear()
     return Stream(
-        tuple(
-            codec.decode(event_type, schema, data) for _, _, event_type, schema, data, _, _ in tail
-        ),
-        tuple(row[0] for row in tail),
+        tuple(events),
+        tuple(positions),
         repeated_version,
         None if repeated is None else metadata.decode(repeated),
         snapshot,
