@@ -1,4 +1,4 @@
-"""Customers as their clients know them, and the notes that reviewers write."""
+"""Customers as their clients know them, who blocked them and why, and the notes of reviewers."""
 
 from hashlib import sha256
 
@@ -16,10 +16,14 @@ class Customer(models.Model):
     reference = models.CharField(max_length=255, editable=False, help_text="The client's own id.")
     name = models.CharField(max_length=200, blank=True)
     email = models.EmailField(blank=True)
+    phone = models.CharField(max_length=20, blank=True, default="", db_default="")
+    # Asked with the risk features of every payment; why and by whom is in Blocking.
+    blocked = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         default_permissions = ("view", "change")
+        permissions = (("block_customer", "Can block and unblock customers"),)
         constraints = (
             models.UniqueConstraint(
                 fields=("client", "reference"), name="customers_customer_reference"
@@ -33,10 +37,30 @@ class Customer(models.Model):
                 opclasses=("text_pattern_ops",),
                 condition=~models.Q(name=""),
             ),
+            models.Index(fields=("id",), name="customer_blocked", condition=models.Q(blocked=True)),
         )
 
     def __str__(self) -> str:
         return self.name or self.reference
+
+
+class Blocking(models.Model):
+    """A decision that a customer is blocked, or is not any more."""
+
+    customer = models.ForeignKey(
+        Customer, on_delete=models.PROTECT, related_name="blockings", db_index=False
+    )
+    blocked = models.BooleanField()
+    reason = models.CharField(max_length=500)
+    actor = models.CharField(max_length=100)
+    at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        indexes = (models.Index(fields=("customer", "-at", "-id"), name="blocking_by_customer"),)
+
+    def __str__(self) -> str:
+        return "blocked" if self.blocked else "unblocked"
 
 
 class Note(models.Model):

@@ -1,9 +1,15 @@
-"""Registering customers on first sight."""
+"""Registering customers on first sight, and finding them as people name them."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
+from django.db.models import Q
+
+from payments import pseudonyms
+from payments.clients.models import Client
+from payments.customers.models import Customer
 from payments.events.database import cursor
 from payments.events.store import Companion
 
@@ -20,6 +26,10 @@ SELECT id, client_id, reference, '', '', clock_timestamp()
   FROM unnest(%s::uuid[], %s::uuid[], %s::text[]) AS new (id, client_id, reference)
 ON CONFLICT DO NOTHING
 """
+
+
+class CustomerError(Exception):
+    """Why a customer is not found, or stays as it is."""
 
 
 def registration(customer_id: UUID, *, client_id: UUID, reference: str) -> Companion:
@@ -39,3 +49,19 @@ def register_all(customers: Mapping[UUID, tuple[UUID, str]]) -> None:
     clients, references = zip(*(customers[each] for each in ids), strict=True)
     with cursor() as cur:
         cur.execute(_REGISTER_ALL, (ids, list(clients), list(references)), prepare=True)
+
+
+def find(client: str, reference: str) -> Customer:
+    """The customer that a client, given by its name or id, calls `reference`. Raises CustomerError."""
+    named = Q(name=client)
+    with suppress(ValueError):
+        named |= Q(pk=UUID(client))
+    owner = Client.objects.filter(named).first()
+    if owner is None:
+        raise CustomerError(f"There is no client {client!r}.")
+    customer_id = pseudonyms.customer_id(owner.pk, reference)
+    customer = Customer.objects.select_related("client").filter(pk=customer_id).first()
+    if customer is None:
+        # Not the reference, which may be a person's and would stand in somebody's log.
+        raise CustomerError(f"{owner.name} has no customer with this reference.")
+    return customer

@@ -1,37 +1,38 @@
-"""Customers: the one place where names and addresses are, and where they are changed."""
+"""Customers: the one place where names and addresses are, and who was blocked and why."""
 
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from unfold.decorators import display
 
-from payments import pseudonyms
+from payments import permissions, pseudonyms
 from payments.clients.models import Client
-from payments.customers.models import Customer
+from payments.customers import changes
+from payments.customers.models import Blocking, Customer
+from readmodels.admin import evidence, words
 from readmodels.admin.browsing import BrowsingAdmin
+from readmodels.admin.customer_changes import BlockView, RenameView, UnblockView
+
+# Of the decisions about a customer, as many as anybody reads.
+_DECISIONS = 20
 
 
 @admin.register(Customer)
 class CustomerAdmin(BrowsingAdmin):
-    list_display = ("reference", "name", "email", "client", "created_at")
+    list_display = ("reference", "name", "email", "client", "state", "created_at")
     list_select_related = ("client",)
+    list_filter = ("blocked",)
     search_fields = ("name",)  # see find
     search_help_text = "Reference, beginning of a name"
-    fields = ("client", "reference", "name", "email", "created_at", "payments")
-    readonly_fields = ("client", "reference", "created_at", "payments")
 
-    @display(description="Payments")
-    def payments(self, row: Customer) -> str:
-        url = reverse("admin:readmodels_paymentsummary_changelist")
-        return format_html(
-            '<a class="text-primary-600 dark:text-primary-500 underline" href="{}?q={}">Show</a>',
-            url,
-            row.reference,
-        )
+    @display(description="State", label={"blocked": "danger"})
+    def state(self, row: Customer) -> str | None:
+        return "blocked" if row.blocked else None
 
     def find(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
         """By the reference, which is hashed with its client, or by the beginning of a name."""
@@ -42,5 +43,47 @@ class CustomerAdmin(BrowsingAdmin):
         named = ~Q(name="") & (Q(name__startswith=term) | Q(name__startswith=term.title()))
         return rows.filter(Q(pk__in=hashed) | named)
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("customers.change_customer")
+    def get_urls(self) -> list[URLPattern]:
+        buttons = [
+            path(
+                f"<uuid:customer_id>/{view.command}/",
+                self.admin_site.admin_view(view.as_view(admin=self)),
+                name=f"customer_{view.command}",
+            )
+            for view in (RenameView, BlockView, UnblockView)
+        ]
+        return [*buttons, *super().get_urls()]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """One customer, with the decisions about it and its latest payments."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        customer = self.get_object(request, object_id)
+        if customer is None:
+            raise Http404(f"There is no customer {object_id}.")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": str(customer),
+            "opts": self.opts,
+            "original": customer,
+            "customer": customer,
+            "decisions": _decisions(customer),
+            "payments": evidence.latest(customer.pk),
+            "may_rename": permissions.holds(request.user, changes.CHANGE),
+            "may_block": permissions.holds(request.user, changes.BLOCK),
+        }
+        return TemplateResponse(request, "admin/customer.html", context)
+
+
+def _decisions(customer: Customer) -> list[Blocking]:
+    found = list(Blocking.objects.filter(customer=customer).order_by("-at", "-pk")[:_DECISIONS])
+    names = words.people(each.actor for each in found)
+    for each in found:
+        each.actor = names.get(each.actor, each.actor)
+    return found

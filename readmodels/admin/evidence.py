@@ -35,15 +35,6 @@ def load(
 def gather(payment: Payment) -> dict[str, Any]:
     """What the pages of a payment show beside its history. Three queries."""
     customer = Customer.objects.select_related("client").filter(pk=payment.customer_id).first()
-    earlier = list(
-        PaymentSummary.objects.filter(customer_id=payment.customer_id)
-        .exclude(pk=payment.payment_id)
-        .order_by("-initiated_at", "-payment_id")[:5]
-    )
-    for row in earlier:
-        row.money = words.amount(row.amount, row.currency)  # type: ignore[attr-defined]
-        row.state = words.plain(row.status)  # type: ignore[attr-defined]
-        row.colour = words.STATUS_COLOURS[Status(row.status)]  # type: ignore[attr-defined]
     return {
         "payment": payment,
         "status": words.plain(payment.status),
@@ -51,10 +42,23 @@ def gather(payment: Payment) -> dict[str, Any]:
         "method": words.plain(payment.method),
         "customer": customer,
         "client": customer.client if customer else Client.objects.get(pk=payment.client_id),
-        "earlier": earlier,
+        "earlier": latest(payment.customer_id, but=payment.payment_id),
         "rules": [
             (words.plain(rule.reason), rule.points)
             for rule in (payment.risk.fired if payment.risk else ())
         ],
         "band_colour": words.BAND_COLOURS[payment.risk.band] if payment.risk else "",
     }
+
+
+def latest(customer_id: UUID, *, but: UUID | None = None) -> list[PaymentSummary]:
+    """The customer's latest payments, with the words that lists of them need. One query."""
+    rows = PaymentSummary.objects.filter(customer_id=customer_id)
+    if but is not None:
+        rows = rows.exclude(pk=but)
+    found = list(rows.order_by("-initiated_at", "-payment_id")[:5])
+    for row in found:
+        row.money = words.amount(row.amount, row.currency)  # type: ignore[attr-defined]
+        row.state = words.plain(row.status)  # type: ignore[attr-defined]
+        row.colour = words.STATUS_COLOURS[Status(row.status)]  # type: ignore[attr-defined]
+    return found

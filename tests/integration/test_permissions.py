@@ -8,6 +8,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 
 from payments import actors, permissions, review
+from payments.customers import changes
+from payments.customers.registry import CustomerError
 from payments.dispatch import Request
 from payments.domain.events import ApprovalReason, RejectionReason
 from payments.domain.payment import PaymentNotFound
@@ -20,6 +22,7 @@ pytestmark = pytest.mark.django_db
 ROLES = ("viewer", "analyst", "senior reviewer", "risk manager", "auditor")
 DECIDE = {"analyst", "senior reviewer", "risk manager"}
 RISK_MANAGER = {"risk manager"}
+SENIOR = {"senior reviewer", "risk manager"}
 
 
 def approve(by: str) -> None:
@@ -43,6 +46,18 @@ def discard(by: str) -> None:
     parking.discard(daily_statistics.PROJECTION, 1, reason="Entered twice", by=by, at=NOON)
 
 
+def rename(by: str) -> None:
+    changes.rename(uuid4(), {"name": "Ada Ng"}, by=by)
+
+
+def block(by: str) -> None:
+    changes.block(uuid4(), reason="Chargebacks", by=by, at=NOON)
+
+
+def unblock(by: str) -> None:
+    changes.unblock(uuid4(), reason="Cleared", by=by, at=NOON)
+
+
 # Each command, who may give it, and whether whoever types at the machine may. What it is about does
 # not exist: to be told so is to have been let through.
 COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
@@ -50,8 +65,11 @@ COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
     (reject, DECIDE, False),
     (retry, RISK_MANAGER, True),
     (discard, RISK_MANAGER, True),
+    (rename, RISK_MANAGER, True),
+    (block, SENIOR, True),
+    (unblock, SENIOR, True),
 ]
-NOTHING_THERE = (PaymentNotFound, parking.NotParked)
+NOTHING_THERE = (PaymentNotFound, parking.NotParked, CustomerError)
 commands = pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each[0].__name__)
 
 

@@ -1,0 +1,94 @@
+"""Shows, renames, blocks or unblocks a customer."""
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from payments import actors
+from payments.customers import changes, registry
+from payments.customers.contacts import LENGTHS, ContactError
+from payments.customers.models import Blocking, Customer
+from payments.customers.registry import CustomerError
+from payments.domain.text import TextError
+
+
+class Command(BaseCommand):
+    help = "Show a client's customer, rename it, note how to reach it, block it or unblock it."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.formatter_class = RawDescriptionHelpFormatter
+        parser.epilog = (
+            "Examples:\n"
+            "  manage.py customer show 'Acme Ltd' customer-123\n"
+            "  manage.py customer rename 'Acme Ltd' customer-123 --name 'Ada Ng' --phone '+49 151 23456789'\n"
+            "  manage.py customer rename 'Acme Ltd' customer-123 --email ''     it is not known any more\n"
+            "  manage.py customer block 'Acme Ltd' customer-123 --reason 'Chargebacks, case 12'\n"
+            "  manage.py customer unblock 'Acme Ltd' customer-123 --reason 'Cleared, case 12'\n\n"
+            "CLIENT is the client's name or id, REFERENCE the client's own id of the customer.\n"
+            "A block shows with the customer's next payment: the risk rules are told of it.\n"
+            "manage.py erase_customer removes what is personal.\n\n"
+            "Exit codes: 0 done, 1 it was not (no such customer, blocked already), 2 an argument is wrong."
+        )
+        actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+        for name, explanation in (
+            ("show", "what is known of it"),
+            ("rename", "its name and how to reach it"),
+            ("block", "from its next payment on"),
+            ("unblock", "from its next payment on"),
+        ):
+            action = actions.add_parser(name, help=explanation)
+            action.add_argument("client", metavar="CLIENT")
+            action.add_argument("reference", metavar="REFERENCE")
+            if name == "rename":
+                for field in LENGTHS:
+                    action.add_argument(f"--{field}", help="an empty one takes it away")
+            elif name != "show":
+                action.add_argument("--reason", required=True, help="staff see it")
+
+    def handle(self, *_: Any, action: str, client: str, reference: str, **options: Any) -> None:
+        try:
+            customer = registry.find(client, reference)
+            match action:
+                case "rename":
+                    self._rename(customer, options)
+                case "block" | "unblock":
+                    change = changes.block if action == "block" else changes.unblock
+                    change(
+                        customer.pk,
+                        reason=options["reason"],
+                        by=actors.operator(),
+                        at=timezone.now(),
+                    )
+        except CustomerError as error:
+            raise CommandError(str(error)) from error
+        except ContactError as error:
+            raise CommandError(f"--{error.field}: {error}", returncode=2) from error
+        except TextError as error:
+            raise CommandError(f"--reason: {error}", returncode=2) from error
+        customer.refresh_from_db()
+        self._show(customer)
+
+    def _rename(self, customer: Customer, options: dict[str, Any]) -> None:
+        given = {field: options[field] for field in LENGTHS if options[field] is not None}
+        if not given:
+            raise CommandError("Give --name, --email or --phone.", returncode=2)
+        changes.rename(customer.pk, given, by=actors.operator())
+
+    def _show(self, customer: Customer) -> None:
+        for name, value in (
+            ("Customer", str(customer.pk)),
+            ("Client", customer.client.name),
+            ("Reference", customer.reference),
+            ("Name", customer.name),
+            ("E-mail", customer.email),
+            ("Telephone", customer.phone),
+            ("First seen", f"{customer.created_at:%Y-%m-%d %H:%M:%S} UTC"),
+            ("Blocked", "yes" if customer.blocked else "no"),
+        ):
+            self.stdout.write(f"{name:<12}{value or 'not known'}")
+        for each in Blocking.objects.filter(customer=customer).order_by("-at", "-pk")[:5]:
+            self.stdout.write(
+                f"{each.at:%Y-%m-%d %H:%M:%S} UTC {each} by {each.actor}: {each.reason}"
+            )

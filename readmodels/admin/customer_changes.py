@@ -1,0 +1,138 @@
+"""Renaming, blocking and unblocking a customer: what the buttons of its page do.
+
+Views of their own, because Django's change form would write the old and the new name into its log.
+"""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views import View
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from payments import actors, permissions
+from payments.customers import changes, contacts
+from payments.customers.contacts import ContactError
+from payments.customers.models import Customer
+from payments.customers.registry import CustomerError
+from payments.domain.text import TextError, checked_text
+
+
+class RenameForm(forms.Form):
+    name = forms.CharField(required=False, widget=UnfoldAdminTextInputWidget)
+    email = forms.CharField(required=False, label="E-mail", widget=UnfoldAdminTextInputWidget)
+    phone = forms.CharField(
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="With the country's code, like +49 151 23456789.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        for field, value in list(self.cleaned_data.items()):
+            try:
+                contacts.checked(field, value)
+            except ContactError as error:
+                self.add_error(field, str(error))
+        return self.cleaned_data
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        max_length=changes.LONGEST_REASON,
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+        help_text="Seen by everybody who sees the customer. No card numbers.",
+    )
+
+    def clean_reason(self) -> str:
+        try:
+            return checked_text(self.cleaned_data["reason"], max_length=changes.LONGEST_REASON)
+        except TextError as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+class ChangeView(View):
+    """A page with a form, and the change that it asks for; `customer` is whom it is about."""
+
+    admin: Any = None
+    command: ClassVar[str]
+    permission: ClassVar[str]
+    form: ClassVar[type[forms.Form]]
+    done: ClassVar[str]
+    customer: Customer
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if not permissions.holds(request.user, self.permission):
+            raise PermissionDenied
+        customer = Customer.objects.filter(pk=kwargs["customer_id"]).first()
+        if customer is None:
+            raise Http404
+        self.customer = customer
+        return super().dispatch(request, *args, **kwargs)
+
+    def get(self, request: HttpRequest, customer_id: UUID) -> HttpResponse:
+        shown = {field: getattr(self.customer, field, "") for field in self.form.base_fields}
+        return self._page(request, self.form(initial=shown))
+
+    def post(self, request: HttpRequest, customer_id: UUID) -> HttpResponse:
+        form = self.form(request.POST)
+        if not form.is_valid():
+            return self._page(request, form)
+        try:
+            self.change(customer_id, form.cleaned_data, actors.staff(int(request.user.pk or 0)))
+        except CustomerError as error:
+            messages.error(request, str(error))
+        else:
+            # Without the name: messages may end up in a session.
+            messages.success(request, self.done)
+        return HttpResponseRedirect(reverse("admin:customers_customer_change", args=[customer_id]))
+
+    def change(self, customer_id: UUID, given: dict[str, Any], by: str) -> None:
+        raise NotImplementedError
+
+    def _page(self, request: HttpRequest, form: forms.Form) -> HttpResponse:
+        context = {
+            **self.admin.admin_site.each_context(request),
+            "title": f"{self.command.capitalize()} {self.customer}?",
+            "opts": self.admin.opts,
+            "original": self.customer,
+            "customer": self.customer,
+            "command": self.command,
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/customer_change.html", context)
+
+
+class RenameView(ChangeView):
+    command = "rename"
+    permission = changes.CHANGE
+    form = RenameForm
+    done = "Changed."
+
+    def change(self, customer_id: UUID, given: dict[str, Any], by: str) -> None:
+        changes.rename(customer_id, given, by=by)
+
+
+class BlockView(ChangeView):
+    command = "block"
+    permission = changes.BLOCK
+    form = ReasonForm
+    done = "Blocked, from the next payment on."
+
+    def change(self, customer_id: UUID, given: dict[str, Any], by: str) -> None:
+        changes.block(customer_id, reason=given["reason"], by=by, at=timezone.now())
+
+
+class UnblockView(ChangeView):
+    command = "unblock"
+    permission = changes.BLOCK
+    form = ReasonForm
+    done = "Not blocked any more."
+
+    def change(self, customer_id: UUID, given: dict[str, Any], by: str) -> None:
+        changes.unblock(customer_id, reason=given["reason"], by=by, at=timezone.now())

@@ -1,0 +1,196 @@
+"""Customers: known from their first payment, renamed, reached, blocked, found; never by the log."""
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from payments.customers import changes, contacts
+from payments.customers.models import Blocking, Customer
+from payments.customers.registry import CustomerError
+from tests.api import ApiClient, project
+from tests.backoffice import browser, text
+from tests.concurrency import at_once
+from tests.examples import NOON, OPERATOR
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LIST = "admin:customers_customer_changelist"
+WHO = ("Acme", "customer-123")
+
+
+@pytest.fixture
+def customer() -> Customer:
+    ApiClient().submit()
+    return Customer.objects.get()
+
+
+def run(*arguments: str) -> str:
+    out = StringIO()
+    call_command("customer", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def page(customer: Customer, name: str = "customers_customer_change") -> str:
+    return reverse(f"admin:{name}", args=[customer.pk])
+
+
+def test_the_command_shows_renames_and_blocks(customer: Customer) -> None:
+    said = run("rename", *WHO, "--name", "Ada Ng", "--phone", "+49 (151) 234-567.89")
+    assert "Name        Ada Ng\n" in said
+    assert "Telephone   +4915123456789\n" in said
+    assert "E-mail      not known\n" in said
+    assert "Name        not known\n" in run("rename", *WHO, "--name", "")
+    assert "Blocked     yes\n" in run("block", *WHO, "--reason", "Chargebacks, case 12")
+    client_id = str(customer.client_id)
+    said = run("show", client_id, "customer-123")
+    assert "blocked by system:manage.py:" in said
+    assert "Chargebacks, case 12" in said
+    assert "Blocked     no\n" in run("unblock", *WHO, "--reason", "Cleared")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint", "status"),
+    [
+        (("show", "Nobody", "x"), "There is no client 'Nobody'", 1),
+        (("show", "Acme", "customer-124"), "Acme has no customer with this reference", 1),
+        (("rename", *WHO), "Give --name, --email or --phone", 2),
+        (("rename", *WHO, "--name", "x" * 201), "--name: The text must have at most 200", 2),
+        (("rename", *WHO, "--name", "a\nb"), "--name: .* cannot be printed", 2),
+        (("rename", *WHO, "--name", "4111 1111 1111 1111"), "--name: .* card number", 2),
+        (("rename", *WHO, "--email", "4111111111111111@x.org"), "--email: .* card number", 2),
+        (("rename", *WHO, "--email", "ada"), "--email: This is no e-mail address", 2),
+        (("rename", *WHO, "--phone", "0151 23456789"), "--phone: Write the number with", 2),
+        (("rename", *WHO, "--phone", "+4111111111111111"), "--phone: Write the number", 2),
+        (("rename", *WHO, "--phone", "+378282246310005"), "--phone: .* card number", 2),
+        (("block", *WHO, "--reason", " "), "--reason: The text must not be empty", 2),
+        (("block", *WHO, "--reason", "5555555555554444"), "--reason: .* card number", 2),
+        (("unblock", *WHO, "--reason", "Cleared"), "The customer is not blocked", 1),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(
+    customer: Customer, arguments: tuple[str, ...], complaint: str, status: int
+) -> None:
+    with pytest.raises(CommandError, match=complaint) as refused:
+        run(*arguments)
+    assert refused.value.returncode == status
+    after = Customer.objects.get()
+    assert (after.name, after.email, after.phone, after.blocked) == ("", "", "", False)
+
+
+def test_numbers_that_people_have_are_no_card_numbers() -> None:
+    for number in ("+49 1512 3456789", "+44 20 7946 0123", "+1 212 555 0123", "+86 139 1234 5678"):
+        assert contacts.checked("phone", number).startswith("+")
+
+
+def test_of_two_who_block_at_once_one_is_told_who_was_faster(customer: Customer) -> None:
+    def block(number: int) -> str:
+        try:
+            changes.block(customer.pk, reason=f"Case {number}", by=OPERATOR, at=NOON)
+        except CustomerError as error:
+            return str(error)
+        return ""
+
+    answers = sorted(at_once(8, block))
+    late = f"The customer was blocked by {OPERATOR} at 2026-01-05 12:00 UTC already."
+    assert answers == ["", *[late] * 7]
+    assert Blocking.objects.count() == 1
+
+
+def test_a_customer_is_renamed_in_the_back_office_and_nothing_else(customer: Customer) -> None:
+    form = {
+        "name": "Grace Hopper",
+        "email": "grace@navy.example",
+        "phone": "",
+        "reference": "other",
+    }
+    url = page(customer, "customer_rename")
+    for role, name in (("analyst", "ann"), ("senior reviewer", "sue"), ("auditor", "al")):
+        logged_in = browser(role, name)
+        assert "Rename" not in text(logged_in.get(page(customer)))
+        assert logged_in.post(url, form).status_code == 403
+    manager = browser("risk manager")
+    assert "customer-123" in text(manager.get(url))
+    assert "Changed." in text(manager.post(url, form, follow=True))
+    customer.refresh_from_db()
+    assert (customer.name, customer.email, customer.reference) == (
+        "Grace Hopper",
+        "grace@navy.example",
+        "customer-123",
+    )
+    refused = manager.post(url, form | {"email": "nonsense"})
+    assert "This is no e-mail address." in text(refused)
+    assert LogEntry.objects.count() == 0  # it would keep the name for ever
+
+
+def test_a_customer_is_blocked_and_unblocked_in_the_back_office(customer: Customer) -> None:
+    project()
+    senior = browser()
+    url = page(customer, "customer_block")
+    assert browser("analyst", "ann").post(url, {"reason": "x"}).status_code == 403
+    assert "This field is required" in text(senior.post(url, {"reason": ""}))
+    answer = text(senior.post(url, {"reason": "Chargebacks <12>"}, follow=True))
+    for words in ("This customer is blocked.", "Chargebacks &lt;12&gt;", "by grace", "19.99"):
+        assert words in answer
+    again = senior.post(url, {"reason": "Twice"}, follow=True)
+    assert "The customer was blocked by staff:" in text(again)
+    listed = senior.get(reverse(LIST), {"blocked__exact": "1"})
+    assert len(listed.context["cl"].result_list) == 1
+    payment = customer_payment_page()
+    assert "blocked" in text(senior.get(payment))
+    done = senior.post(page(customer, "customer_unblock"), {"reason": "Cleared"}, follow=True)
+    assert "Not blocked any more." in text(done)
+    assert len(senior.get(reverse(LIST), {"blocked__exact": "1"}).context["cl"].result_list) == 0
+
+
+def customer_payment_page() -> str:
+    from readmodels.models import PaymentSummary
+
+    payment = PaymentSummary.objects.get()
+    return reverse("admin:readmodels_paymentsummary_change", args=[payment.pk])
+
+
+def test_the_pages_of_a_customer_that_is_not_there_are_404() -> None:
+    manager = browser("risk manager")
+    nobody = Customer(pk="00000000-0000-0000-0000-000000000000")
+    for name in ("customer_rename", "customer_block", "customer_unblock"):
+        assert manager.get(page(nobody, name)).status_code == 404
+    assert manager.get(page(nobody)).status_code == 404
+    assert manager.get("/admin/customers/customer/nonsense/change/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ({"q": "Grace"}, "customer_by_name"),
+        ({"q": "customer-77"}, "customers_customer_pkey"),
+        ({"blocked__exact": "1"}, "customer_blocked"),
+    ],
+)
+def test_what_staff_search_customers_by_has_an_index(query: dict[str, str], index: str) -> None:
+    client = ApiClient()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO customers_customer (id, client_id, reference, name, email, created_at)"
+            " SELECT gen_random_uuid(), %s, 'r' || n, 'Name ' || n, '', now()"
+            "   FROM generate_series(1, 20000) AS n",
+            [client.client_id],
+        )
+        cursor.execute("ANALYZE customers_customer")
+    logged_in = browser()
+    with CaptureQueriesContext(connection) as captured:
+        logged_in.get(reverse(LIST), query)
+    (listing,) = [
+        each["sql"]
+        for each in captured.captured_queries
+        if 'FROM "customers_customer"' in each["sql"] and "LIMIT 51" in each["sql"]
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN " + listing)
+        plan: Any = "\n".join(row[0] for row in cursor.fetchall())
+    assert index in plan, plan
