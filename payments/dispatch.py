@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from typing import Any, Final
+from uuid import UUID
 
 from django.db import connection, transaction
 from msgspec import Struct
@@ -24,6 +25,14 @@ class Outcome(Struct, frozen=True):
     payment: Payment
     position: int
     replayed: bool
+
+
+class NotAtVersion(store.StaleVersion):
+    """The caller pinned another version than that of `payment`, which is what it is now."""
+
+    def __init__(self, payment_id: UUID, expected: int, payment: Payment | None) -> None:
+        super().__init__(payment_id, expected)
+        self.payment = payment
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -55,7 +64,7 @@ def dispatch(
     that must exist if and only if the events do. A stale version is decided again on the fresh
     state, unless it was pinned or the caller owns a transaction.
 
-    Raises PaymentError, KeyReused, AlreadyClaimed, StaleVersion.
+    Raises PaymentError, KeyReused, AlreadyClaimed, StaleVersion (NotAtVersion where it was pinned).
     """
     metadata = _metadata(command, request, note)
     # Nobody can have seen a new payment, so its stream is taken to be empty and the append is the
@@ -73,7 +82,7 @@ def dispatch(
             then, position = loading.at_version(command.payment_id, stream, stream.repeated_version)
             return Outcome(then, position, replayed=True)
         if expected_version is not None and expected_version != stream.version:
-            raise store.StaleVersion(command.payment_id, expected_version)
+            raise NotAtVersion(command.payment_id, expected_version, payment)
         try:
             return _carry_out(command, payment, stream, metadata, companion, alongside)
         except store.StaleVersion:

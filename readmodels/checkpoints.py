@@ -43,6 +43,7 @@ UPDATE readmodels_checkpoint
    SET position = %s, work = %s::jsonb, error = '', updated_at = clock_timestamp()
  WHERE name = %s
 """
+_TOUCH: Final = "UPDATE readmodels_checkpoint SET updated_at = clock_timestamp() WHERE name = %s"
 _STOP: Final = """
 UPDATE readmodels_checkpoint SET error = %s, updated_at = clock_timestamp()
  WHERE name = %s AND error <> %s
@@ -84,6 +85,11 @@ def check_version(projection: Projection, locked: Position) -> None:
 def move(projection: Projection, position: int, work: Work) -> None:
     """Everything up to `position`, the last event read, is in the tables of this transaction."""
     _execute(_MOVE, (position, metering.encode(work), projection.name))
+
+
+def touch(projection: Projection) -> None:
+    """The tables have changed though the position has not: what clients have kept of them is old."""
+    _execute(_TOUCH, (projection.name,))
 
 
 def stop(projection: Projection, error: Exception) -> None:

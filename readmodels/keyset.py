@@ -17,6 +17,11 @@ def older_than(at: datetime, payment_id: UUID) -> Q:
     return Q(initiated_at__lte=at) & (Q(initiated_at__lt=at) | Q(payment_id__lt=payment_id))
 
 
+def newer_than(at: datetime, payment_id: UUID) -> Q:
+    """Payments after this one in the order oldest first."""
+    return Q(initiated_at__gte=at) & (Q(initiated_at__gt=at) | Q(payment_id__gt=payment_id))
+
+
 def page(rows: QuerySet[M], size: int) -> tuple[list[M], bool]:
     """At most `size` rows, and whether there are more."""
     found = list(rows[: size + 1])

@@ -160,6 +160,7 @@ def _retry(projection: Rows | Counters, aggregate_id: UUID) -> int:
         if not attempts:
             raise NotParked(f"{projection.name} has no parked events of {aggregate_id}.")
         first = min(attempts)
+        checkpoints.touch(projection)
         records = horizon.read_stream(aggregate_id, after=first - 1, upto=locked.position)
         return apply_or_park(projection, records, attempts=attempts[first] + 1)
 

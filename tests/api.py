@@ -53,7 +53,8 @@ class ApiClient:
         return self.post(PAYMENTS, BODY | changes, key=key)
 
     def post(self, path: str, body: Any, key: str | None = None, **headers: str) -> HttpResponse:
-        headers = {"Idempotency-Key": key or str(uuid4())} | headers
+        """With what every command needs; a decision is about whatever the payment is now."""
+        headers = {"Idempotency-Key": key or str(uuid4()), "If-Match": "*"} | headers
         return self.send("POST", path, json.dumps(body).encode(), **headers)
 
     def send(

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
@@ -9,7 +10,9 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 
+from payments.api import preconditions
 from payments.api.problems import FieldError, Problem, response
+from payments.dispatch import NotAtVersion
 from payments.domain.payment import PaymentError
 from payments.events.store import AlreadyClaimed, StaleVersion
 from payments.idempotency import KeyReused
@@ -43,7 +46,7 @@ def problem_of(error: Exception) -> Problem:
         case Problem():
             return error
         case PaymentError():
-            return Problem(error.code, str(error), members=error.details)
+            return Problem(error.code, str(error), members=_members(error.details))
         case KeyReused():
             differing = [
                 FieldError(field, "differs", "It was something else in the first request.")
@@ -58,6 +61,8 @@ def problem_of(error: Exception) -> Problem:
                 errors=[taken],
                 members={"payment_id": str(error.owner)},
             )
+        case NotAtVersion():
+            return _not_at_version(error)
         case StaleVersion():
             return Problem("stale_version", "Somebody else was faster. Look again and decide.")
         case OperationalError() | InterfaceError():
@@ -77,6 +82,29 @@ def problem_of(error: Exception) -> Problem:
             )
         case _:
             return _framework_problem(error)
+
+
+def _members(details: Mapping[str, str]) -> dict[str, str]:
+    """A payment's status is not the problem's, which is HTTP's and must not be overwritten."""
+    return {"payment_status" if name == "status" else name: text for name, text in details.items()}
+
+
+def _not_at_version(error: NotAtVersion) -> Problem:
+    payment = error.payment
+    if payment is None:
+        # As to anybody who may not see it: not even that there is none is told apart.
+        return Problem("payment_not_found", f"There is no payment {error.aggregate_id}.")
+    members = {"version": str(payment.version), "payment_status": payment.status.value}
+    who = ""
+    if payment.review is not None:
+        members["decided_by"] = payment.review.reviewer
+        who = f", decided by {payment.review.reviewer}"
+    return Problem(
+        "precondition_failed",
+        f"The payment is {payment.status} at version {payment.version} now{who}. Read it again.",
+        headers={"ETag": preconditions.etag(payment.version)},
+        members=members,
+    )
 
 
 def _framework_problem(error: Exception) -> Problem:

@@ -50,6 +50,12 @@ KINDS: Final[Mapping[str, Kind]] = {
     "payment_differs": Kind(HTTPStatus.CONFLICT, "The payment was initiated on other terms"),
     "not_under_review": Kind(HTTPStatus.CONFLICT, "The payment does not wait for a decision"),
     "stale_version": Kind(HTTPStatus.CONFLICT, "Somebody else changed the payment"),
+    "precondition_failed": Kind(
+        HTTPStatus.PRECONDITION_FAILED, "The payment is not at the version of If-Match"
+    ),
+    "precondition_required": Kind(
+        HTTPStatus.PRECONDITION_REQUIRED, "A decision needs the version that it is about"
+    ),
     # Our side
     "internal_error": Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "Something failed here"),
     "projection_behind": Kind(
@@ -93,7 +99,10 @@ class FieldError(Struct, frozen=True):
 
 
 class Problem(Exception):
-    """A refusal that is answered as it is. `members` extend the problem, as RFC 9457 allows."""
+    """A refusal that is answered as it is. `members` extend the problem, as RFC 9457 allows.
+
+    None of them has the name of one that every problem has.
+    """
 
     def __init__(
         self,

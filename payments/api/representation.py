@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Protocol, Self
 from uuid import UUID
 
 import msgspec
 from django.http import HttpResponse
 from msgspec import Meta, Struct
 
+from payments.api import preconditions
 from payments.dispatch import Outcome
 from payments.domain.events import FailureReason
 from payments.domain.methods import Method
@@ -93,8 +94,20 @@ def json_response(
     )
 
 
-def payment_headers(payment: PaymentView) -> dict[str, str]:
-    return {"ETag": f'"{payment.version}"', "X-Event-Position": str(payment.position)}
+class Versioned(Protocol):
+    """A payment after so many events, however it is held."""
+
+    @property
+    def version(self) -> int: ...
+    @property
+    def position(self) -> int: ...
+
+
+def payment_headers(payment: Versioned) -> dict[str, str]:
+    return {
+        "ETag": preconditions.etag(payment.version),
+        "X-Event-Position": str(payment.position),
+    }
 
 
 def outcome_response(

@@ -94,12 +94,15 @@ def refusals(*codes: str) -> dict[Any, OpenApiResponse]:
     }
 
 
+_NUMBERS: Final = {"X_Event_Position", "Retry_After"}
+
+
 def headers(*statuses: int, **described: str) -> list[OpenApiParameter]:
     """Headers of answers with these statuses; an underscore stands for a hyphen."""
     return [
         OpenApiParameter(
             name.replace("_", "-"),
-            str,
+            int if name in _NUMBERS else str,
             OpenApiParameter.HEADER,
             response=list(statuses),
             description=text,
@@ -109,12 +112,20 @@ def headers(*statuses: int, **described: str) -> list[OpenApiParameter]:
 
 
 PAYMENT_HEADERS: Final = {
-    "ETag": "The payment's version.",
+    "ETag": "The payment's version, for `If-Match` and `If-None-Match`.",
     "X_Event_Position": "The position of the payment's last event in the log.",
 }
+# Whatever an operation answers but 401: whose rate it would be is not known then.
+_WITH_KEY: Final = {200, 201, 304} | {kind.status.value for kind in problems.KINDS.values()} - {401}
 COMMON_HEADERS: Final = [
     *headers(429, 503, Retry_After="After how many seconds to try again."),
     *headers(401, WWW_Authenticate="How to authenticate."),
+    *headers(
+        *sorted(_WITH_KEY),
+        RateLimit_Policy="The key's rate: `q` requests in `w` seconds.",
+        RateLimit="How many requests are left (`r`), and in how many seconds there is one more (`t`).",
+    ),
+    *headers(401, *sorted(_WITH_KEY), X_Request_ID="The id of this request in logs and events."),
 ]
 _REQUEST_ID: Final = OpenApiParameter(
     "X-Request-ID",
@@ -139,7 +150,21 @@ _IDEMPOTENCY_KEY: Final = OpenApiParameter(
     " A repetition is answered like the first, with `Idempotency-Replayed: true`.",
     examples=[OpenApiExample("a UUID", "6c1f0f6e-3b0d-4a53-8d5e-2d8f4a7c9b10")],
 )
-_PAYMENT_ID: Final = OpenApiParameter("payment_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
+_PAYMENT_ID: Final = OpenApiParameter(
+    "payment_id",
+    OpenApiTypes.UUID,
+    OpenApiParameter.PATH,
+    examples=[OpenApiExample("a payment", "72fe5f01-cc2e-5f54-be3b-02927c1e954b")],
+)
+_IF_MATCH: Final = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    required=True,
+    description="The `ETag` of the payment that was looked at, so that nobody decides on something else; or"
+    " `*` to decide whatever has happened since. It is looked at after repetitions are recognised.",
+    examples=[OpenApiExample("the second version", '"2"')],
+)
 _BODY: Final = (
     "invalid_json",
     "invalid_request",
@@ -159,7 +184,7 @@ def _command(
         "summary": summary,
         "request": {"application/json": body},
         "responses": {
-            status: OpenApiResponse(PaymentView, description="The payment."),
+            status: OpenApiResponse(PaymentView, description="The payment as the command left it."),
             **refusals(*_BODY, *refused),
         },
         "parameters": [
@@ -178,7 +203,7 @@ def _command(
     }
 
 
-_PENDING: Final = {
+PENDING: Final = {
     "id": "72fe5f01-cc2e-5f54-be3b-02927c1e954b",
     "status": "pending_review",
     "amount": 1_500_000,
@@ -196,9 +221,16 @@ _PENDING: Final = {
 }
 
 
-def _problem(code: str, detail: str, field: str) -> dict[str, Any]:
+def _decided(decision: str, reason: str, **changes: Any) -> dict[str, Any]:
+    at = "2026-11-23T12:30:00.000000Z"
+    review = {"decision": decision, "reviewer": "staff:7", "reason": reason, "at": at}
+    return PENDING | {"review": review, "position": 4713, "updated_at": at} | changes
+
+
+def problem_example(name: str, code: str, detail: str, **members: Any) -> OpenApiExample:
+    """An answer that says no, as `problems.response` would make it."""
     kind = problems.KINDS[code]
-    return {
+    body = {
         "type": f"{problems.PATH}/{code}",
         "title": kind.title,
         "status": kind.status.value,
@@ -206,8 +238,23 @@ def _problem(code: str, detail: str, field: str) -> dict[str, Any]:
         "detail": detail,
         "instance": "/api/v1/payments",
         "request_id": "7b410556-ef60-40ba-81c7-9717d3e1b190",
-        "errors": [{"field": field, "code": "wrong_type", "detail": detail.partition(": ")[2]}],
+        **members,
     }
+    return OpenApiExample(
+        name,
+        body,
+        response_only=True,
+        media_type=problems.CONTENT_TYPE,
+        status_codes=[str(kind.status.value)],
+    )
+
+
+def _body_example(name: str, body: dict[str, Any]) -> OpenApiExample:
+    return OpenApiExample(name, body, request_only=True)
+
+
+def answer_example(name: str, body: dict[str, Any], status: int = 200) -> OpenApiExample:
+    return OpenApiExample(name, body, response_only=True, status_codes=[str(status)])
 
 
 SUBMIT: Final = _command(
@@ -218,7 +265,7 @@ SUBMIT: Final = _command(
     refused=["reference_taken"],
     parameters=headers(201, Location="The payment's address."),
     examples=[
-        OpenApiExample(
+        _body_example(
             "a large first card payment",
             {
                 "amount": 1_500_000,
@@ -227,26 +274,64 @@ SUBMIT: Final = _command(
                 "customer_id": "customer-123",
                 "reference": "order-981",
             },
-            request_only=True,
         ),
-        OpenApiExample("waits for review", _PENDING, response_only=True, status_codes=["201"]),
-        OpenApiExample(
+        answer_example("waits for review", PENDING, 201),
+        problem_example(
             "an amount that is no integer",
-            _problem("invalid_request", "amount: Expected `int`, got `float`.", "amount"),
-            response_only=True,
-            media_type=problems.CONTENT_TYPE,
-            status_codes=["400"],
+            "invalid_request",
+            "amount: Expected `int`, got `float`.",
+            errors=[
+                {"field": "amount", "code": "wrong_type", "detail": "Expected `int`, got `float`."}
+            ],
+        ),
+        problem_example(
+            "a reference that another payment has",
+            "reference_taken",
+            "Payment 72fe5f01-cc2e-5f54-be3b-02927c1e954b has the reference 'order-981'.",
+            errors=[
+                {
+                    "field": "reference",
+                    "code": "reference_taken",
+                    "detail": "References are never used twice.",
+                }
+            ],
+            payment_id="72fe5f01-cc2e-5f54-be3b-02927c1e954b",
         ),
     ],
     tags=["payments"],
     operation_id="submit_payment",
 )
+_DECISION: Final = (
+    "payment_not_found",
+    "not_under_review",
+    "stale_version",
+    "precondition_failed",
+    "precondition_required",
+)
+_MOVED_ON: Final = problem_example(
+    "somebody was faster",
+    "precondition_failed",
+    "The payment is completed at version 4 now, decided by staff:8. Read it again.",
+    version="4",
+    payment_status="completed",
+    decided_by="staff:8",
+)
 APPROVE: Final = _command(
     body=ApproveBody,
     status=200,
     summary="Approve a payment that waits for review",
-    refused=["payment_not_found", "not_under_review", "stale_version"],
-    parameters=[_PAYMENT_ID],
+    refused=_DECISION,
+    parameters=[_PAYMENT_ID, _IF_MATCH],
+    examples=[
+        _body_example(
+            "called back", {"reason": "verified_with_customer", "note": "Called back, all fine."}
+        ),
+        answer_example(
+            "completed",
+            _decided("approved", "verified_with_customer", status="completed", version=4),
+        ),
+        _MOVED_ON,
+    ],
     tags=["review"],
     operation_id="approve_payment",
 )
@@ -254,8 +339,15 @@ REJECT: Final = _command(
     body=RejectBody,
     status=200,
     summary="Reject a payment that waits for review",
-    refused=["payment_not_found", "not_under_review", "stale_version"],
-    parameters=[_PAYMENT_ID],
+    refused=_DECISION,
+    parameters=[_PAYMENT_ID, _IF_MATCH],
+    examples=[
+        _body_example("a stolen card", {"reason": "suspected_fraud"}),
+        answer_example(
+            "rejected", _decided("rejected", "suspected_fraud", status="rejected", version=3)
+        ),
+        _MOVED_ON,
+    ],
     tags=["review"],
     operation_id="reject_payment",
 )

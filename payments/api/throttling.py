@@ -1,12 +1,14 @@
 """A token bucket for each key: in Valkey for all processes, in this one's memory while Valkey is away."""
 
 import logging
+import math
 import threading
 import time
 from typing import Any, Final
 
 import redis
 from django.conf import settings
+from msgspec import Struct
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rest_framework.request import Request
@@ -22,7 +24,8 @@ _PAUSE_SECONDS: Final = 5.0
 _MOST_LOCAL_BUCKETS: Final = 10_000
 
 # The bucket holds `burst` tokens and gains `rate` a second. One round trip, atomic, by the server's
-# clock: hosts that disagree about the time share one bucket. Returns 0, or the seconds to wait.
+# clock: hosts that disagree about the time share one bucket. Returns whether there was a token, and
+# how many are left.
 _TAKE: Final = """
 local burst, rate = tonumber(ARGV[1]), tonumber(ARGV[2])
 local now = redis.call('TIME')
@@ -30,43 +33,66 @@ now = now[1] + now[2] / 1000000
 local bucket = redis.call('HMGET', KEYS[1], 'tokens', 'at')
 local tokens = math.min(burst, (tonumber(bucket[1]) or burst)
                                + math.max(0, now - (tonumber(bucket[2]) or now)) * rate)
-local wait = 0
-if tokens >= 1 then tokens = tokens - 1 else wait = (1 - tokens) / rate end
+local allowed = 0
+if tokens >= 1 then tokens, allowed = tokens - 1, 1 end
 redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', string.format('%.6f', now))
 redis.call('PEXPIRE', KEYS[1], math.ceil(burst / rate * 1000) + 1000)
-return tostring(wait)
+return {allowed, tostring(tokens)}
 """
+
+
+class Taken(Struct, frozen=True):
+    """Whether there was a token in the bucket, and how many are left, in parts too."""
+
+    allowed: bool
+    tokens: float
+    per_minute: int
+
+    @property
+    def wait(self) -> float:
+        """The seconds until there is one token more than can be spent now."""
+        return (math.floor(self.tokens) + 1 - self.tokens) / (self.per_minute / 60)
+
+    def headers(self) -> dict[str, str]:
+        """What the IETF's draft of RateLimit header fields says: `r` left, more of them in `t` seconds."""
+        left, more_in = math.floor(self.tokens), math.ceil(self.wait)
+        return {
+            "RateLimit-Policy": f'"key";q={self.per_minute};w=60',
+            "RateLimit": f'"key";r={left};t={more_in}',
+        }
 
 
 class KeyThrottle(BaseThrottle):
     """`settings.API_RATE_PER_MINUTE` requests a minute for each API key, all of them at once if it likes."""
 
     def __init__(self) -> None:
-        self._wait = 0.0
+        self._taken: Taken | None = None
 
     def allow_request(self, request: Request, view: Any) -> bool:
         if request.auth is None:
             return True
-        self._wait = take(str(key_of(request).key_id), per_minute=settings.API_RATE_PER_MINUTE)
-        return self._wait == 0
+        self._taken = take(str(key_of(request).key_id), per_minute=settings.API_RATE_PER_MINUTE)
+        view.headers.update(self._taken.headers())  # of the answer, whatever it will be
+        return self._taken.allowed
 
-    def wait(self) -> float:
-        return self._wait
+    def wait(self) -> float | None:
+        return None if self._taken is None else self._taken.wait
 
 
-def take(name: str, *, per_minute: int) -> float:
-    """Take a token of the bucket; return 0, or the seconds until there is one."""
+def take(name: str, *, per_minute: int) -> Taken:
+    """Take a token of the bucket, if there is one."""
     rate = per_minute / 60
     if _breaker.lets_through():
         try:
-            wait = float(_script(keys=[f"bucket:{name}"], args=[per_minute, rate]))
+            allowed, tokens = _script(keys=[f"bucket:{name}"], args=[per_minute, rate])
         except redis.RedisError as error:
             # A limit that cannot be counted together is better counted alone than not at all.
             _breaker.trip(error)
         else:
             _breaker.reset()
-            return wait
-    return _local.take(name, burst=per_minute, rate=rate)
+            return Taken(bool(allowed), float(tokens), per_minute)
+    allowed, tokens = _local.take(name, burst=per_minute, rate=rate)
+    return Taken(allowed, tokens, per_minute)
 
 
 class _LocalBuckets:
@@ -76,7 +102,7 @@ class _LocalBuckets:
         self._buckets: dict[str, tuple[float, float]] = {}
         self._lock = threading.Lock()
 
-    def take(self, name: str, *, burst: float, rate: float) -> float:
+    def take(self, name: str, *, burst: float, rate: float) -> tuple[bool, float]:
         now = time.monotonic()
         with self._lock:
             if len(self._buckets) >= _MOST_LOCAL_BUCKETS:
@@ -84,8 +110,9 @@ class _LocalBuckets:
             tokens, at = self._buckets.get(name, (burst, now))
             tokens = min(burst, tokens + (now - at) * rate)
             allowed = tokens >= 1
-            self._buckets[name] = (tokens - 1 if allowed else tokens, now)
-            return 0.0 if allowed else (1 - tokens) / rate
+            left = tokens - 1 if allowed else tokens
+            self._buckets[name] = (left, now)
+            return allowed, left
 
 
 class _Breaker:

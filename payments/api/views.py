@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from payments import actors, intake, review
-from payments.api import bodies, schema
+from payments.api import bodies, preconditions, schema
 from payments.api.authentication import key_of
 from payments.api.base import KeyView
 from payments.api.problems import FieldError, Problem
@@ -50,13 +50,14 @@ class SubmitPayment(KeyView):
 
 
 class DecideOnPayment(KeyView):
-    """A decision is answered with the payment as it left it."""
+    """A decision is about what somebody looked at, and is answered with the payment as it left it."""
 
     scopes: ClassVar = {"POST": Scope.REVIEWS_WRITE}
     body: ClassVar[type[bodies.ApproveBody | bodies.RejectBody]]
 
     def decide(self, request: Request, payment_id: UUID) -> HttpResponse:
         key, reviewer = idempotency_key(request), _reviewer(request)
+        version = preconditions.required_version(request)
         body = bodies.read(request, self.body)
         outcome = review.decide(
             payment_id,
@@ -65,6 +66,7 @@ class DecideOnPayment(KeyView):
             note=body.note,
             at=timezone.now(),
             request=command_request(request, actor=reviewer, key=key),
+            expected_version=version,
         )
         customer = Customer.objects.only("reference").filter(pk=outcome.payment.customer_id).first()
         reference = customer.reference if customer else ""

@@ -27,7 +27,7 @@ from readmodels.models import DailyStatistics, PaymentSummary
 
 
 class PaymentPage(Struct):
-    """Newest first. `next` is the cursor of the following page, null on the last."""
+    """`next` is the cursor of the following page, null on the last."""
 
     payments: list[PaymentView]
     next: str | None

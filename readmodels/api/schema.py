@@ -4,11 +4,20 @@ from typing import Any, Final
 
 import msgspec
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
+from payments.api.bodies import REFERENCE_LENGTH
 from payments.api.representation import PaymentView
-from payments.api.schema import COMMON_HEADERS, PAYMENT_HEADERS, headers, refusals
+from payments.api.schema import (
+    COMMON_HEADERS,
+    PAYMENT_HEADERS,
+    PENDING,
+    answer_example,
+    headers,
+    refusals,
+)
 from payments.domain.methods import Method
+from payments.domain.money import MAX_MINOR
 from payments.domain.payment import Status
 from readmodels.api.representation import DayList, EventList, PaymentPage, ProjectionList
 
@@ -17,36 +26,134 @@ def _query(name: str, description: str, of: Any = str, **more: Any) -> OpenApiPa
     return OpenApiParameter(name, of, description=description, **more)
 
 
+def _whole(least: int, most: int) -> dict[str, Any]:
+    return {"type": "integer", "minimum": least, "maximum": most}
+
+
+_REFERENCE: Final = {"type": "string", "minLength": 1, "maxLength": REFERENCE_LENGTH}
+_MAX_POSITION: Final = 2**63 - 1
+MAX_VERSION: Final = 2**31 - 1
 _RANGE: Final = [
     _query("from", "Initiated at or after this time or date (UTC).", OpenApiTypes.DATETIME),
     _query("to", "Initiated before this time or date (UTC).", OpenApiTypes.DATETIME),
 ]
 _PAGING: Final = [
-    _query("cursor", "`next` of an earlier answer."),
-    _query("limit", "1 to 100 payments a page, default 50.", int),
+    _query("ordering", "Newest first, or oldest first.", enum=["-created_at", "created_at"]),
+    _query("cursor", "`next` of an earlier answer to the same question."),
+    _query("limit", "Payments a page, 50 unless told.", _whole(1, 100)),
 ]
 _FRESH: Final = [
     OpenApiParameter(
         "X-Min-Position",
-        int,
+        _whole(0, _MAX_POSITION),
         OpenApiParameter.HEADER,
         description="The `X-Event-Position` of an earlier answer: wait up to 300 ms until the read model has"
         " seen that event.",
     )
 ]
 _STALE: Final = ("projection_behind", "projection_parked")
-_PAYMENT_ID: Final = OpenApiParameter("payment_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
+_PAYMENT_ID: Final = OpenApiParameter(
+    "payment_id",
+    OpenApiTypes.UUID,
+    OpenApiParameter.PATH,
+    examples=[OpenApiExample("a payment", str(PENDING["id"]))],
+)
+_IF_NONE_MATCH: Final = OpenApiParameter(
+    "If-None-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The `ETag` of an earlier answer: 304 and no body if it would be the same.",
+)
+_LIST_HEADERS: Final = {
+    "ETag": "A weak one, new whenever the read model has moved: by anybody's payment."
+}
 
 
-def _read(answer: type[msgspec.Struct], summary: str, *refused: str, **more: Any) -> dict[str, Any]:
+def _read(
+    answer: type[msgspec.Struct],
+    summary: str,
+    *refused: str,
+    shown: dict[str, Any],
+    of: dict[str, str] | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """`shown` is an example of the answer, `of` the headers that it has; with an ETag, 304 is another."""
+    conditional = of is not None
+    unchanged = OpenApiResponse(description="It is what `If-None-Match` says.")
     return {
         "summary": summary,
         "request": None,
-        "responses": {200: OpenApiResponse(answer), **refusals(*refused)},
-        "parameters": [*more.pop("parameters", ()), *COMMON_HEADERS],
+        "responses": {
+            200: OpenApiResponse(answer, description="What was asked for."),
+            **({304: unchanged} if conditional else {}),
+            **refusals(*refused),
+        },
+        "parameters": [
+            *([_IF_NONE_MATCH] if conditional else ()),
+            *more.pop("parameters", ()),
+            *headers(200, 304, **(of or {})),
+            *COMMON_HEADERS,
+        ],
+        "examples": [answer_example("an answer", shown)],
         **more,
     }
 
+
+_PAGE: Final = {"payments": [PENDING], "next": "WzE3NjM4OTkyMDAwMDAwMDAsIjcyZmU1ZjAxIl0"}
+_EVENTS: Final = {
+    "events": [
+        {
+            "version": 1,
+            "position": 4710,
+            "type": "payment.initiated",
+            "at": PENDING["created_at"],
+            "data": {
+                "amount": 1_500_000,
+                "currency": "USD",
+                "method": "credit_card",
+                "reference": "order-981",
+            },
+        },
+        {
+            "version": 2,
+            "position": 4711,
+            "type": "payment.flagged_for_review",
+            "at": PENDING["created_at"],
+            "data": PENDING["risk"],
+        },
+    ]
+}
+_DAYS: Final = {
+    "days": [
+        {
+            "date": "2026-11-23",
+            "currency": "USD",
+            "total_count": 2,
+            "total_volume": 1_501_999,
+            "average": 750_999.5,
+            "completed_count": 1,
+            "completed_volume": 1_999,
+            "failed_count": 0,
+            "failed_volume": 0,
+            "rejected_count": 0,
+            "rejected_volume": 0,
+            "review_count": 1,
+            "open_reviews": 1,
+        }
+    ]
+}
+_PROJECTIONS: Final = {
+    "projections": [
+        {
+            "name": "payment_summary",
+            "state": "current",
+            "position": 4711,
+            "events": 0,
+            "seconds": 0.0,
+            "parked": 0,
+        }
+    ]
+}
 
 LIST: Final = _read(
     PaymentPage,
@@ -55,16 +162,18 @@ LIST: Final = _read(
     "filter_too_broad",
     *_STALE,
     operation_id="list_payments",
+    shown=_PAGE,
+    of=_LIST_HEADERS,
     tags=["payments"],
     parameters=[
         *_FRESH,
-        _query("status", "", enum=list(Status)),
-        _query("method", "", enum=list(Method)),
-        _query("currency", "An ISO 4217 code."),
-        _query("customer_id", "Your own id of the customer."),
+        _query("status", "What has become of it.", enum=list(Status)),
+        _query("method", "How it is paid.", enum=list(Method)),
+        _query("currency", "An ISO 4217 code.", pattern="^[A-Z]{3}$"),
+        _query("customer_id", "Your own id of the customer.", _REFERENCE),
         _query("requires_review", "Whether a person had, or has, to decide.", bool),
-        _query("amount_min", "In minor units; needs a currency.", int),
-        _query("amount_max", "In minor units; needs a currency.", int),
+        _query("amount_min", "In minor units; needs a currency.", _whole(0, MAX_MINOR)),
+        _query("amount_max", "In minor units; needs a currency.", _whole(0, MAX_MINOR)),
         *_RANGE,
         *_PAGING,
     ],
@@ -76,10 +185,18 @@ CUSTOMER: Final = _read(
     "filter_too_broad",
     *_STALE,
     operation_id="list_customer_payments",
+    shown=_PAGE,
+    of=_LIST_HEADERS,
     tags=["payments"],
     parameters=[
         *_FRESH,
-        OpenApiParameter("reference", str, OpenApiParameter.PATH, description="Your own id."),
+        OpenApiParameter(
+            "reference",
+            _REFERENCE,
+            OpenApiParameter.PATH,
+            description="Your own id of the customer, percent-encoded.",
+            examples=[OpenApiExample("a customer", "customer-123")],
+        ),
         *_RANGE,
         *_PAGING,
     ],
@@ -91,14 +208,18 @@ RETRIEVE: Final = _read(
     "payment_not_found",
     *_STALE,
     operation_id="read_payment",
+    shown=PENDING,
+    of=PAYMENT_HEADERS,
     tags=["payments"],
-    parameters=[*_FRESH, _PAYMENT_ID, *headers(200, **PAYMENT_HEADERS)],
+    parameters=[*_FRESH, _PAYMENT_ID],
 )
 EVENTS: Final = _read(
     EventList,
     "Read what happened to a payment",
     "payment_not_found",
     operation_id="read_payment_events",
+    shown=_EVENTS,
+    of={"ETag": PAYMENT_HEADERS["ETag"]},
     tags=["payments"],
     parameters=[_PAYMENT_ID],
 )
@@ -108,13 +229,16 @@ STATE: Final = _read(
     "invalid_request",
     "payment_not_found",
     operation_id="read_payment_state",
+    shown=PENDING,
+    of=PAYMENT_HEADERS,
     description="Folded from the payment's first events: by version, or by when they were recorded.",
     tags=["payments"],
     parameters=[
         _PAYMENT_ID,
-        _query("version", "After this many events. Give either this or a time.", int),
+        _query(
+            "version", "After this many events. Give either this or a time.", _whole(1, MAX_VERSION)
+        ),
         _query("at", "As it was known at this time (UTC).", OpenApiTypes.DATETIME),
-        *headers(200, **PAYMENT_HEADERS),
     ],
 )
 DAILY: Final = _read(
@@ -123,6 +247,8 @@ DAILY: Final = _read(
     "invalid_request",
     *_STALE,
     operation_id="read_daily_statistics",
+    shown=_DAYS,
+    of=_LIST_HEADERS,
     tags=["statistics"],
     parameters=[
         *_FRESH,
@@ -136,5 +262,6 @@ PROJECTIONS: Final = _read(
     "See how far the read models are behind the log",
     "invalid_request",
     operation_id="read_projections",
+    shown=_PROJECTIONS,
     tags=["operation"],
 )

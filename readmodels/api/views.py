@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from payments import loading, pseudonyms
 from payments.api.authentication import key_of
 from payments.api.base import KeyView, PublicView
+from payments.api.preconditions import etag, not_modified
 from payments.api.problems import Problem
 from payments.api.representation import PaymentView, json_response, payment_headers
 from payments.api.views import SubmitPayment
@@ -23,7 +24,7 @@ from payments.domain.payment import Payment, Status, replay
 from payments.events import store, timetravel
 from payments.events.store import RecordedEvent
 from readmodels import keyset, lag
-from readmodels.api import cursors, parameters, representation, schema
+from readmodels.api import cursors, parameters, representation, schema, validators
 from readmodels.api.freshness import FreshReads
 from readmodels.bounded import TooBroad, bounded
 from readmodels.models import DailyStatistics, PaymentSummary
@@ -31,11 +32,16 @@ from readmodels.projections import daily_statistics, payment_summary
 
 PAGE: Final = 50
 LONGEST_PAGE: Final = 100
+NEWEST_FIRST: Final = "-created_at"
+OLDEST_FIRST: Final = "created_at"
 LONGEST_RANGE: Final = timedelta(days=366)
-_MAX_VERSION: Final = 2**31 - 1
 
 _RANGE: Final = {"from": parameters.moment, "to": parameters.moment}
-_PAGING: Final = {"cursor": cursors.decode, "limit": parameters.whole(1, LONGEST_PAGE)}
+_PAGING: Final = {
+    "ordering": parameters.choice(NEWEST_FIRST, OLDEST_FIRST),
+    "cursor": cursors.decode,
+    "limit": parameters.whole(1, LONGEST_PAGE),
+}
 
 
 def _currency(text: str) -> str:
@@ -47,7 +53,7 @@ def _currency(text: str) -> str:
 
 
 class Payments(FreshReads, SubmitPayment):
-    """The client's payments, newest first."""
+    """The client's payments, a page at a time."""
 
     projection = payment_summary.PROJECTION
     scopes: ClassVar = {**SubmitPayment.scopes, "GET": Scope.PAYMENTS_READ}
@@ -82,11 +88,11 @@ class Payments(FreshReads, SubmitPayment):
         }.items():
             if name in given:
                 rows = rows.filter(**{lookup.format(name): given[name]})
-        return _page(rows, given)
+        return _page(rows, given, request)
 
 
 class CustomerPayments(FreshReads, KeyView):
-    """One customer's payments, newest first; none for a customer who never paid."""
+    """One customer's payments; none for a customer who never paid."""
 
     projection = payment_summary.PROJECTION
     scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
@@ -98,7 +104,7 @@ class CustomerPayments(FreshReads, KeyView):
         client_id = key_of(request).client_id
         customer_id = pseudonyms.customer_id(client_id, reference)
         rows = PaymentSummary.objects.filter(client_id=client_id, customer_id=customer_id)
-        return _page(rows, given)
+        return _page(rows, given, request)
 
 
 class OnePayment(FreshReads, KeyView):
@@ -114,12 +120,15 @@ class OnePayment(FreshReads, KeyView):
     def get(self, request: Request, payment_id: UUID) -> HttpResponse:
         client_id = key_of(request).client_id
         row = PaymentSummary.objects.filter(pk=payment_id, client_id=client_id).first()
-        payment = _from_log(payment_id, client_id) if row is None else None
-        if row is not None:
-            (payment,) = representation.payments([row])
-        if payment is None:
+        found = row or _from_log(payment_id, client_id)
+        if found is None:
             raise _not_found(payment_id)
-        return json_response(payment, payment_headers(payment))
+        headers = payment_headers(found)
+        if unchanged := not_modified(request, headers):
+            return unchanged
+        if isinstance(found, PaymentSummary):
+            (found,) = representation.payments([found])
+        return json_response(found, headers)
 
 
 class PaymentEvents(KeyView):
@@ -130,8 +139,11 @@ class PaymentEvents(KeyView):
     @extend_schema(**schema.EVENTS)
     def get(self, request: Request, payment_id: UUID) -> HttpResponse:
         history = _history(payment_id, key_of(request).client_id)
+        headers = {"ETag": etag(history[-1].version)}
+        if unchanged := not_modified(request, headers):
+            return unchanged
         events = [representation.event(recorded) for recorded in history]
-        return json_response(representation.EventList(events))
+        return json_response(representation.EventList(events), headers)
 
 
 class PaymentState(KeyView):
@@ -142,7 +154,7 @@ class PaymentState(KeyView):
     @extend_schema(**schema.STATE)
     def get(self, request: Request, payment_id: UUID) -> HttpResponse:
         given = parameters.read(
-            request, {"version": parameters.whole(1, _MAX_VERSION), "at": parameters.moment}
+            request, {"version": parameters.whole(1, schema.MAX_VERSION), "at": parameters.moment}
         )
         if not given:
             raise Problem.of_field("version", "missing", "Give a version or a time (at).")
@@ -163,7 +175,8 @@ class PaymentState(KeyView):
                 f"There was no payment {payment_id} before {history[0].recorded_at.isoformat()}.",
             )
         view = _view(payment, past[-1].position)
-        return json_response(view, payment_headers(view))
+        headers = payment_headers(view)
+        return not_modified(request, headers) or json_response(view, headers)
 
 
 class Daily(FreshReads, KeyView):
@@ -188,11 +201,14 @@ class Daily(FreshReads, KeyView):
             raise Problem.of_field(
                 "to", "out_of_range", "It must be from 0 to 366 days after from."
             )
+        headers = validators.headers(self.projection, request)
+        if unchanged := not_modified(request, headers):
+            return unchanged
         rows = DailyStatistics.objects.filter(
             client_id=key_of(request).client_id, day__range=(first, last)
         ).order_by("-day", "currency")
         days = representation.DayList([representation.day(row) for row in rows.iterator()])
-        return json_response(days)
+        return json_response(days, headers)
 
 
 class Projections(KeyView):
@@ -214,21 +230,29 @@ class Nowhere(PublicView):
         raise Problem("not_found", f"There is nothing at {request.path}.")
 
 
-def _page(rows: QuerySet[PaymentSummary], given: dict[str, Any]) -> HttpResponse:
+def _page(rows: QuerySet[PaymentSummary], given: dict[str, Any], request: Request) -> HttpResponse:
+    headers = validators.headers(payment_summary.PROJECTION, request)
+    if unchanged := not_modified(request, headers):
+        return unchanged
     if "from" in given:
         rows = rows.filter(initiated_at__gte=given["from"])
     if "to" in given:
         rows = rows.filter(initiated_at__lt=given["to"])
+    if given.get("ordering") == OLDEST_FIRST:
+        beyond, order = keyset.newer_than, ("initiated_at", "payment_id")
+    else:
+        beyond, order = keyset.older_than, ("-initiated_at", "-payment_id")
     if "cursor" in given:
-        rows = rows.filter(keyset.older_than(*given["cursor"]))
-    rows = rows.order_by("-initiated_at", "-payment_id")
+        rows = rows.filter(beyond(*given["cursor"]))
+    rows = rows.order_by(*order)
     try:
         with bounded():
             found, more = keyset.page(rows, given.get("limit", PAGE))
     except TooBroad as error:
         raise Problem("filter_too_broad", str(error)) from error
     last = cursors.encode(found[-1].initiated_at, found[-1].payment_id) if more else None
-    return json_response(representation.PaymentPage(representation.payments(found), last))
+    page = representation.PaymentPage(representation.payments(found), last)
+    return json_response(page, headers)
 
 
 def _from_log(payment_id: UUID, client_id: UUID) -> PaymentView | None:

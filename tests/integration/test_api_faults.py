@@ -77,8 +77,10 @@ def test_the_limit_holds_in_each_process_while_valkey_is_away(
     settings.API_RATE_PER_MINUTE = 10
     client = ApiClient()
     valkey.stop()
-    statuses = at_once(16, lambda _: client.get("/api/v1/projections").status_code)
-    assert sorted(statuses) == [200] * 10 + [429] * 6
+    answers = at_once(16, lambda _: client.get("/api/v1/projections"))
+    assert sorted(answer.status_code for answer in answers) == [200] * 10 + [429] * 6
+    left = sorted(answer["RateLimit"].split(";")[1] for answer in answers)
+    assert left == sorted([f"r={count}" for count in range(10)] + ["r=0"] * 6)
 
 
 def test_valkey_counts_again_when_it_is_back(

@@ -231,6 +231,21 @@ def test_the_rate_is_exact_whoever_asks_at_once(settings: Settings) -> None:
     assert ApiClient("Bolt").get("/api/v1/projections").status_code == 200
 
 
+def test_every_answer_tells_what_is_left_of_the_rate(settings: Settings) -> None:
+    settings.API_RATE_PER_MINUTE = 4
+    client = ApiClient()
+    told = []
+    for path in (PAYMENTS, f"{PAYMENTS}?limit=0", f"{PAYMENTS}/{client.client_id}", PAYMENTS):
+        answer = client.get(path)
+        assert answer["RateLimit-Policy"] == '"key";q=4;w=60'
+        told.append(answer["RateLimit"])
+    assert told == [f'"key";r={left};t=15' for left in (3, 2, 1, 0)]
+    refused = client.get(PAYMENTS)
+    assert refused.status_code == 429
+    assert refused["RateLimit"] == f'"key";r=0;t={refused["Retry-After"]}'
+    assert "RateLimit" not in client.get(PAYMENTS, Authorization="")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [

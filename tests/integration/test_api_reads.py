@@ -4,6 +4,8 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from payments.api.problems import FIELD_CODES
@@ -85,6 +87,33 @@ def test_payments_of_one_moment_are_paged_too(acme: ApiClient) -> None:
     assert third["next"] is None
 
 
+def test_pages_begin_with_the_oldest_if_that_is_asked_for(acme: ApiClient) -> None:
+    submitted = [body_of(acme.submit())["id"] for _ in range(5)]
+    project()
+    PaymentSummary.objects.filter(pk__in=submitted[3:]).update(initiated_at=timezone.now())
+    oldest_first = [*submitted[:3], *sorted(submitted[3:])]
+    for ordering, expected in (("created_at", oldest_first), ("-created_at", oldest_first[::-1])):
+        path = f"{PAYMENTS}?ordering={ordering}&limit=2"
+        first = body_of(acme.get(path))
+        second = body_of(acme.get(f"{path}&cursor={first['next']}"))
+        third = body_of(acme.get(f"{path}&cursor={second['next']}"))
+        pages = [first, second, third]
+        assert [each["id"] for page in pages for each in page["payments"]] == expected
+        assert third["next"] is None
+
+
+def test_a_page_is_found_without_counting(acme: ApiClient) -> None:
+    acme.submit()
+    project()
+    with CaptureQueriesContext(connection) as asked:
+        for ordering in ("created_at", "-created_at"):
+            acme.get(f"{PAYMENTS}?ordering={ordering}&limit=2")
+    statements = " ".join(query["sql"] for query in asked).lower()
+    assert "readmodels_paymentsummary" in statements
+    assert "count(" not in statements
+    assert "offset" not in statements
+
+
 def test_filters_find_what_they_say(acme: ApiClient) -> None:
     small = body_of(acme.submit(amount=100, customer_id="ann"))["id"]
     risky = body_of(acme.submit(**RISKY))["id"]
@@ -135,6 +164,7 @@ def test_a_customers_reference_may_hold_anything(acme: ApiClient) -> None:
         ("status=failed&status=completed", "status"),
         ("statsu=failed", "statsu"),
         ("format=xml", "format"),
+        ("ordering=amount", "ordering"),
     ],
 )
 def test_a_bad_parameter_is_named(acme: ApiClient, query: str, field: str) -> None:

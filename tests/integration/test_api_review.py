@@ -51,26 +51,6 @@ def test_rejection_ends_the_payment(acme: ApiClient, flagged: str) -> None:
     assert (payment["status"], payment["review"]["decision"]) == ("rejected", "rejected")
 
 
-@pytest.mark.parametrize("command", ["approve", "reject"])
-def test_a_repeated_decision_is_answered_like_the_first(
-    acme: ApiClient, flagged: str, command: str
-) -> None:
-    body = {"reason": REASON[command], "note": "Seen."}
-    first = acme.post(f"{PAYMENTS}/{flagged}/{command}", body, "key-1")
-    again = acme.post(f"{PAYMENTS}/{flagged}/{command}", body, "key-1")
-    assert (again.status_code, again.content) == (200, first.content)
-    assert again["Idempotency-Replayed"] == "true"
-    assert Note.objects.count() == 1
-
-
-def test_a_decision_under_a_used_key_names_what_differs(acme: ApiClient, flagged: str) -> None:
-    path = f"{PAYMENTS}/{flagged}/approve"
-    acme.post(path, {"reason": "other", "note": "Seen."}, "key-1")
-    problem = body_of(acme.post(path, {"reason": "other", "note": "Other."}, "key-1"))
-    assert problem["code"] == "idempotency_key_reused"
-    assert [error["field"] for error in problem["errors"]] == ["note"]
-
-
 def test_whoever_comes_too_late_is_told_who_decided_what(acme: ApiClient, flagged: str) -> None:
     acme.post(f"{PAYMENTS}/{flagged}/approve", {"reason": "other"})
     answer = acme.post(f"{PAYMENTS}/{flagged}/reject", {"reason": "other"})

@@ -91,22 +91,6 @@ def test_a_payment_costs_two_round_trips_a_customers_first_one_too(acme: ApiClie
     assert (first.count, later.count) == (2, 2)
 
 
-def test_a_repetition_is_answered_like_the_first(acme: ApiClient) -> None:
-    first = acme.submit("key-1", **RISKY)
-    body = body_of(first)
-    decided = acme.post(f"{PAYMENTS}/{body['id']}/approve", {"reason": "known_customer"})
-    assert decided.status_code == 200
-    before = stored()
-    again = acme.submit("key-1", **RISKY)
-    assert again.status_code == 201
-    assert again.content == first.content
-    assert again["ETag"] == first["ETag"]
-    assert again["X-Event-Position"] == first["X-Event-Position"]
-    assert again["Idempotency-Replayed"] == "true"
-    assert "Idempotency-Replayed" not in first
-    assert stored() == before
-
-
 def test_a_key_that_is_used_again_names_what_differs(acme: ApiClient) -> None:
     acme.submit("key-1")
     before = stored()
@@ -131,15 +115,6 @@ def test_a_reference_is_used_once_for_ever(acme: ApiClient) -> None:
     assert problem["payment_id"] == first["id"]
     assert stored() == before
     assert ApiClient("Bolt").submit(reference="order-1").status_code == 201
-
-
-def test_twenty_duplicates_at_once_have_one_effect_and_one_answer(acme: ApiClient) -> None:
-    acme.submit(customer_id="somebody else")
-    answers = at_once(20, lambda _: acme.submit("key-1", reference="order-1"))
-    assert {answer.status_code for answer in answers} == {201}
-    assert len({answer.content for answer in answers}) == 1
-    assert sum("Idempotency-Replayed" not in answer for answer in answers) == 1
-    assert Event.objects.filter(aggregate_id=body_of(answers[0])["id"]).count() == 2
 
 
 def test_a_customers_first_payments_at_once_register_one_customer(acme: ApiClient) -> None:

@@ -1,0 +1,205 @@
+"""If-Match and If-None-Match: decisions on what was looked at, and polls that cost almost nothing."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.utils import timezone
+
+from payments.customers.models import Note
+from payments.events.models import Event
+from readmodels import parking
+from readmodels.projections import payment_summary
+from readmodels.runner import catch_up
+from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.concurrency import at_once
+from tests.examples import OPERATOR
+from tests.poison import raises, spoiled
+from tests.roundtrips import round_trips
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+REASON = {"reason": "other"}
+
+
+@pytest.fixture
+def acme() -> ApiClient:
+    return ApiClient("Acme")
+
+
+@pytest.fixture
+def flagged(acme: ApiClient) -> str:
+    return str(acme.submit(**RISKY)["Location"])
+
+
+def outcome(answer: Any) -> tuple[int, str]:
+    return answer.status_code, body_of(answer)["code"]
+
+
+@pytest.mark.parametrize("command", ["approve", "reject"])
+def test_a_decision_must_say_what_it_is_about(acme: ApiClient, flagged: str, command: str) -> None:
+    """Without the demand, whoever forgot the header approved what they had never seen."""
+    key = {"Idempotency-Key": "key-1"}
+    answer = acme.send("POST", f"{flagged}/{command}", b'{"reason": "other"}', **key)
+    assert outcome(answer) == (428, "precondition_required")
+    assert "ETag" in body_of(answer)["detail"]
+    assert Event.objects.count() == 2
+
+
+@pytest.mark.parametrize("command", ["approve", "reject"])
+def test_a_decision_on_what_was_looked_at_is_carried_out(
+    acme: ApiClient, flagged: str, command: str
+) -> None:
+    seen = acme.get(flagged)["ETag"]
+    answer = acme.post(f"{flagged}/{command}", REASON, **{"If-Match": seen})
+    assert answer.status_code == 200
+    assert answer["ETag"] != seen
+    assert answer["ETag"] == f'"{body_of(answer)["version"]}"'
+
+
+@pytest.mark.parametrize(
+    "seen", ['"1"', '"3"', 'W/"2"', '"0"', '"two"', '""', '"02"', '"9999999999"']
+)
+def test_a_decision_on_anything_else_is_refused(acme: ApiClient, flagged: str, seen: str) -> None:
+    """A weak tag never matches here: If-Match compares strongly."""
+    answer = acme.post(f"{flagged}/approve", REASON | {"note": "Seen."}, **{"If-Match": seen})
+    assert outcome(answer) == (412, "precondition_failed")
+    assert answer["ETag"] == '"2"'
+    problem = body_of(answer)
+    assert (problem["version"], problem["payment_status"]) == ("2", "pending_review")
+    assert (Event.objects.count(), Note.objects.count()) == (2, 0)
+
+
+@pytest.mark.parametrize("seen", ["", "2", "nonsense", '"1", "2"', '"2', "*, *", 'w/"2"'])
+def test_what_is_no_tag_is_named(acme: ApiClient, flagged: str, seen: str) -> None:
+    answer = acme.post(f"{flagged}/approve", REASON, **{"If-Match": seen})
+    assert outcome(answer) == (400, "invalid_request")
+    (error,) = body_of(answer)["errors"]
+    assert (error["field"], error["code"]) == ("If-Match", "wrong_format")
+
+
+def test_whoever_was_slower_is_told_who_decided_what(acme: ApiClient, flagged: str) -> None:
+    acme.post(f"{flagged}/approve", REASON, **{"If-Match": '"2"'})
+    answer = acme.post(f"{flagged}/reject", REASON, **{"If-Match": '"2"'})
+    assert outcome(answer) == (412, "precondition_failed")
+    problem = body_of(answer)
+    assert problem["decided_by"] == f"staff:{acme.staff_id}"
+    assert (problem["status"], problem["payment_status"]) == (412, "completed")
+    assert f"completed at version 4 now, decided by staff:{acme.staff_id}" in problem["detail"]
+
+
+def test_of_decisions_at_once_on_one_version_one_is_carried_out(
+    acme: ApiClient, flagged: str
+) -> None:
+    def decide(number: int) -> int:
+        command = ("approve", "reject")[number % 2]
+        return acme.post(f"{flagged}/{command}", REASON, **{"If-Match": '"2"'}).status_code
+
+    assert sorted(at_once(8, decide)) == [200, *[412] * 7]
+
+
+def test_a_repetition_is_recognised_before_its_version_is_looked_at(
+    acme: ApiClient, flagged: str
+) -> None:
+    """In the other order whoever tried again was told 412, and never that the first try had succeeded."""
+    first = acme.post(f"{flagged}/approve", REASON, "key-1", **{"If-Match": '"2"'})
+    again = acme.post(f"{flagged}/approve", REASON, "key-1", **{"If-Match": '"2"'})
+    assert (again.status_code, again.content) == (200, first.content)
+    assert again["Idempotency-Replayed"] == "true"
+
+
+def test_who_may_not_see_a_payment_learns_nothing_of_its_version(flagged: str) -> None:
+    """Of one that does not exist 412 would have told that the other one does, by its 404."""
+    bolt = ApiClient("Bolt")
+    for path in (flagged, f"{PAYMENTS}/{uuid4()}"):
+        for seen in ("*", '"1"', '"2"', '"7"'):
+            answer = bolt.post(f"{path}/approve", REASON, **{"If-Match": seen})
+            assert outcome(answer) == (404, "payment_not_found")
+            assert "ETag" not in answer
+
+
+def polled(client: ApiClient, flagged: str) -> list[str]:
+    """Every address whose answers have an ETag."""
+    today = timezone.now().date()
+    return [
+        flagged,
+        f"{flagged}/events",
+        f"{flagged}/state?version=2",
+        PAYMENTS,
+        f"{PAYMENTS}?status=pending_review&ordering=created_at",
+        "/api/v1/customers/customer-123/payments",
+        f"/api/v1/statistics/daily?date={today}",
+    ]
+
+
+def test_what_has_not_changed_is_not_sent_again(acme: ApiClient, flagged: str) -> None:
+    project()
+    for path in polled(acme, flagged):
+        first = acme.get(path)
+        assert first.status_code == 200
+        for given in (first["ETag"], f'"other", {first["ETag"]}', f"W/{first['ETag']}", "*"):
+            again = acme.get(path, **{"If-None-Match": given.replace("W/W/", "W/")})
+            assert (again.status_code, again.content) == (304, b"")
+            assert again["ETag"] == first["ETag"]
+            assert again["X-Request-ID"]
+        for given in ('"other"', "", "nonsense", first["ETag"].strip('W/"')):
+            assert acme.get(path, **{"If-None-Match": given}).status_code == 200
+
+
+def test_what_has_changed_is_sent_again(acme: ApiClient, flagged: str) -> None:
+    project()
+    before = {path: acme.get(path)["ETag"] for path in polled(acme, flagged) if "state" not in path}
+    acme.post(f"{flagged}/approve", REASON)
+    project()
+    for path, etag in before.items():
+        again = acme.get(path, **{"If-None-Match": etag})
+        assert again.status_code == 200, path
+        assert again["ETag"] != etag
+
+
+def test_what_another_client_or_question_got_is_no_answer_to_this_one(acme: ApiClient) -> None:
+    """With the position alone, whoever changed keys was told that nothing had changed."""
+    acme.submit()
+    project()
+    bolt, path = ApiClient("Bolt"), f"{PAYMENTS}?limit=5"
+    etag = acme.get(path)["ETag"]
+    assert bolt.get(path, **{"If-None-Match": etag}).status_code == 200
+    assert acme.get(PAYMENTS, **{"If-None-Match": etag}).status_code == 200
+    assert acme.get(path, **{"If-None-Match": etag}).status_code == 304
+
+
+def test_an_answer_before_the_first_batch_has_no_tag(acme: ApiClient) -> None:
+    answer = acme.get(PAYMENTS)
+    assert answer.status_code == 200
+    assert "ETag" not in answer
+
+
+def test_a_repaired_event_shows_though_the_position_has_not_moved(acme: ApiClient) -> None:
+    """Seen without the touch of the checkpoint: the list was 304 until the next payment of anybody."""
+    payment = body_of(acme.submit())["id"]
+    catch_up(spoiled(payment_summary.PROJECTION, raises, lambda _: True))
+    before = acme.get(PAYMENTS)
+    assert body_of(before)["payments"] == []
+    parking.retry(payment_summary.PROJECTION, UUID(payment), by=OPERATOR)
+    after = acme.get(PAYMENTS, **{"If-None-Match": before["ETag"]})
+    assert [each["id"] for each in body_of(after)["payments"]] == [payment]
+
+
+def test_a_poll_of_a_payment_or_a_list_costs_one_round_trip(acme: ApiClient, flagged: str) -> None:
+    project()
+    for path in (flagged, PAYMENTS):
+        etag = acme.get(path)["ETag"]
+        for _ in range(6):  # until the statements are prepared
+            acme.get(path, **{"If-None-Match": etag})
+        with round_trips() as poll:
+            assert acme.get(path, **{"If-None-Match": etag}).status_code == 304
+        with round_trips() as full:
+            assert acme.get(path).status_code == 200
+        assert poll.count == 1
+        assert full.count > 1
+
+
+def test_a_bad_question_is_refused_whatever_tag_comes_with_it(acme: ApiClient) -> None:
+    assert acme.get(f"{PAYMENTS}?limit=0", **{"If-None-Match": "*"}).status_code == 400
+    nobodys = acme.get(f"{PAYMENTS}/{uuid4()}", **{"If-None-Match": "*"})
+    assert nobodys.status_code == 404

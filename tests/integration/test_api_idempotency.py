@@ -1,0 +1,173 @@
+"""Every command may be sent again: one effect, the same answer, and no key that meets another's."""
+
+from typing import Any, Final
+from uuid import uuid4
+
+import pytest
+from msgspec import Struct
+
+from payments.clients import keys
+from payments.clients.keyring import keyring
+from payments.clients.models import Scope
+from payments.customers.models import Note
+from payments.events.models import Event
+from tests.api import BODY, PAYMENTS, RISKY, ApiClient, body_of, reviewer
+from tests.concurrency import at_once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Sent(Struct):
+    """A command as a client sends it, and the other value of one of its fields."""
+
+    path: str
+    body: dict[str, Any]
+    differing: dict[str, Any]
+    status: int = 200
+
+
+COMMANDS: Final = {
+    "submit": Sent("", RISKY | {"reference": "order-1"}, {"amount": 1}, 201),
+    "approve": Sent("/approve", {"reason": "other", "note": "Seen."}, {"note": "Not seen."}),
+    "reject": Sent("/reject", {"reason": "other", "note": "Seen."}, {"reason": "suspected_fraud"}),
+}
+
+
+@pytest.fixture
+def acme() -> ApiClient:
+    return ApiClient("Acme")
+
+
+@pytest.fixture(params=COMMANDS)
+def sent(request: pytest.FixtureRequest, acme: ApiClient) -> Sent:
+    """Each command, on a payment that waits for review."""
+    command = COMMANDS[request.param]
+    flagged = body_of(acme.submit(**RISKY))["id"] if command.path else ""
+    path = f"{PAYMENTS}/{flagged}{command.path}" if flagged else PAYMENTS
+    return Sent(path, command.body, command.differing, command.status)
+
+
+def stored() -> tuple[int, int]:
+    return Event.objects.count(), Note.objects.count()
+
+
+def test_without_a_key_nothing_is_carried_out(acme: ApiClient, sent: Sent) -> None:
+    before = stored()
+    for key, code in ((None, "missing"), ("", "invalid"), ("x" * 256, "invalid")):
+        headers = {"If-Match": "*"} | ({} if key is None else {"Idempotency-Key": key})
+        answer = acme.send("POST", sent.path, b"{}", **headers)
+        assert (answer.status_code, body_of(answer)["code"]) == (400, f"idempotency_key_{code}")
+    assert stored() == before
+
+
+def test_the_first_answer_is_the_answer_for_ever(acme: ApiClient, sent: Sent) -> None:
+    first = acme.post(sent.path, sent.body, "key-1")
+    assert first.status_code == sent.status
+    if sent.status == 201:  # the payment moves on
+        moved = acme.post(f"{first['Location']}/approve", {"reason": "other"}, "key-1")
+        assert moved.status_code == 200
+    before = stored()
+    for _ in range(3):
+        again = acme.post(sent.path, sent.body, "key-1")
+        assert (again.status_code, again.content) == (first.status_code, first.content)
+        for name in ("ETag", "X-Event-Position", "Location"):
+            assert again.get(name) == first.get(name)
+        assert again["Idempotency-Replayed"] == "true"
+        assert "Idempotency-Replayed" not in first
+    assert stored() == before
+
+
+def test_another_request_under_a_used_key_is_told_what_differs(acme: ApiClient, sent: Sent) -> None:
+    acme.post(sent.path, sent.body, "key-1")
+    before = stored()
+    answer = acme.post(sent.path, sent.body | sent.differing, "key-1")
+    problem = body_of(answer)
+    assert (answer.status_code, problem["code"]) == (422, "idempotency_key_reused")
+    assert {error["field"] for error in problem["errors"]} == set(sent.differing)
+    assert {error["code"] for error in problem["errors"]} == {"differs"}
+    assert stored() == before
+
+
+def test_a_field_that_was_left_away_differs_too(acme: ApiClient, sent: Sent) -> None:
+    acme.post(sent.path, sent.body, "key-1")
+    optional = {"reference", "note"} & set(sent.body)
+    body = {name: value for name, value in sent.body.items() if name not in optional}
+    answer = acme.post(sent.path, body, "key-1")
+    assert answer.status_code == 422
+    assert {error["field"] for error in body_of(answer)["errors"]} == optional
+
+
+def test_twenty_duplicates_at_once_have_one_effect_and_one_answer(
+    acme: ApiClient, sent: Sent
+) -> None:
+    acme.submit()  # its customer is known
+    before = stored()
+    answers = at_once(20, lambda _: acme.post(sent.path, sent.body, "key-1"))
+    assert {answer.status_code for answer in answers} == {sent.status}
+    assert len({answer.content for answer in answers}) == 1
+    assert len({answer["ETag"] for answer in answers}) == 1
+    assert sum("Idempotency-Replayed" not in answer for answer in answers) == 1
+    effects = {"submit": (2, 0), "approve": (2, 1), "reject": (1, 1)}
+    name = sent.path.rpartition("/")[2]
+    events, notes = effects.get(name, effects["submit"])
+    assert stored() == (before[0] + events, before[1] + notes)
+
+
+def test_one_key_on_two_commands_never_meets(acme: ApiClient) -> None:
+    flagged = acme.submit("key-1", **RISKY)["Location"]
+    other = acme.submit("key-2", **RISKY | {"reference": "order-2"})["Location"]
+    approved = acme.post(f"{flagged}/approve", {"reason": "other"}, "key-1")
+    rejected = acme.post(f"{other}/reject", {"reason": "other"}, "key-1")
+    for answer, status in ((approved, "completed"), (rejected, "rejected")):
+        assert "Idempotency-Replayed" not in answer
+        assert (answer.status_code, body_of(answer)["status"]) == (200, status)
+    too_late = acme.post(f"{flagged}/reject", {"reason": "other"}, "key-1")
+    assert body_of(too_late)["code"] == "not_under_review"
+
+
+def test_one_key_on_two_payments_never_meets(acme: ApiClient) -> None:
+    for number in (1, 2):
+        flagged = acme.submit(**RISKY | {"reference": f"order-{number}"})["Location"]
+        answer = acme.post(f"{flagged}/approve", {"reason": "other"}, "key-1")
+        assert (answer.status_code, "Idempotency-Replayed" in answer) == (200, False)
+
+
+def test_one_key_of_two_people_never_meets(acme: ApiClient) -> None:
+    """Without the actor in it, the second would have been told that their decision was carried out."""
+    bob = reviewer("bob")
+    _, token = keys.create(acme.client, [Scope.REVIEWS_WRITE], staff_id=bob.pk)
+    keyring.forget()
+    flagged = acme.submit(**RISKY)["Location"]
+    body = {"reason": "other", "note": "Seen."}
+    assert acme.post(f"{flagged}/approve", body, "key-1").status_code == 200
+    answer = acme.post(f"{flagged}/approve", body, "key-1", Authorization=f"Bearer {token}")
+    problem = body_of(answer)
+    assert (answer.status_code, problem["code"]) == (409, "not_under_review")
+    assert problem["decided_by"] == f"staff:{acme.staff_id}"
+    assert problem["status"] == 409
+
+
+def test_two_keys_of_one_client_share_its_idempotency_keys(acme: ApiClient) -> None:
+    """Whoever rotates a key in between must not pay twice."""
+    first = acme.submit("key-1")
+    _, token = keys.create(acme.client, [Scope.PAYMENTS_WRITE])
+    keyring.forget()
+    again = acme.post(PAYMENTS, BODY, "key-1", Authorization=f"Bearer {token}")
+    assert (again.content, again["Idempotency-Replayed"]) == (first.content, "true")
+
+
+def test_what_was_refused_is_not_remembered(acme: ApiClient) -> None:
+    key = str(uuid4())
+    assert acme.submit(key, amount=0).status_code == 400
+    assert acme.submit(key).status_code == 201
+
+
+def test_a_taken_reference_names_the_payment_also_when_they_come_at_once(acme: ApiClient) -> None:
+    answers = at_once(8, lambda _: acme.submit(reference="order-1"))
+    assert sorted(answer.status_code for answer in answers) == [201, *[409] * 7]
+    (taken,) = (body_of(answer)["id"] for answer in answers if answer.status_code == 201)
+    for answer in answers:
+        if answer.status_code == 409:
+            problem = body_of(answer)
+            assert (problem["code"], problem["payment_id"]) == ("reference_taken", taken)
+    assert Event.objects.count() == 2
