@@ -4,6 +4,7 @@ Rows travel as one JSON document, which PostgreSQL turns into the table's own ro
 parameter whatever the columns are, arrays included. A rebuild writes whole tables by COPY.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
@@ -11,6 +12,7 @@ from typing import Any, Final, LiteralString
 from uuid import UUID
 
 import msgspec
+from django.db import connection
 from msgspec import Struct
 from msgspec.structs import astuple
 from psycopg import sql
@@ -79,9 +81,7 @@ def save_rows(projection: Rows, rows: Iterable[Struct]) -> None:
 
 def copy_rows(projection: Rows, rows: Iterable[Struct]) -> None:
     """Insert rows that are all new: what a rebuild writes, several times as fast as `save_rows`."""
-    with cursor() as cur, cur.copy(_copy(projection)) as copy:
-        for row in rows:
-            copy.write_row(astuple(row))
+    _copy("COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)", projection, map(astuple, rows))
 
 
 def delete_all(projection: Projection) -> None:
@@ -117,12 +117,8 @@ def create_parts(projection: Counters) -> None:
 def copy_parts(projection: Counters, sums: Mapping[Any, Mapping[str, int]]) -> None:
     """Write sums of a part of the log. Keys of other parts may be the same."""
     names = _counter_columns(projection)
-    with (
-        cursor() as cur,
-        cur.copy(_compose("COPY {parts} ({columns}) FROM STDIN", projection)) as copy,
-    ):
-        for key, amounts in sums.items():
-            copy.write_row((*key, *(amounts.get(name, 0) for name in names)))
+    rows = ((*key, *(amounts.get(name, 0) for name in names)) for key, amounts in sums.items())
+    _copy("COPY {parts} ({columns}) FROM STDIN (FORMAT BINARY)", projection, rows)
 
 
 def sum_parts(projection: Counters) -> None:
@@ -165,9 +161,21 @@ def _save(projection: Projection, rows: list[Any]) -> None:
         cur.execute(_upsert(projection), (_encoder.encode(rows).decode(),), prepare=True)
 
 
+def _copy(
+    statement: LiteralString, projection: Projection, rows: Iterable[tuple[Any, ...]]
+) -> None:
+    # Binary is written five times as fast as text, but nothing converts what is not of the column's type.
+    with cursor() as cur, cur.copy(_compose(statement, projection)) as copy:
+        copy.set_types(_types(projection))
+        for row in rows:
+            copy.write_row(row)
+
+
 @cache
-def _copy(projection: Rows) -> sql.Composed:
-    return _compose("COPY {table} ({columns}) FROM STDIN", projection)
+def _types(projection: Projection) -> list[str]:
+    fields = {field.attname: field for field in projection.model._meta.local_concrete_fields}
+    declared = (str(fields[name].db_type(connection)) for name in columns(projection))
+    return [re.sub(r"\(\d+\)", "", each) for each in declared]  # varchar(3) is a varchar
 
 
 @cache

@@ -1,11 +1,13 @@
 """Read the whole log stream by stream, in constant memory: what a rebuild folds."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
+import psycopg
 from msgspec import Struct
 
 from payments.events.database import separate_connection
@@ -22,6 +24,8 @@ SELECT position, aggregate_id, version, event_type, schema_version, data::text
 # All rows will be wanted, so the plan is to be the one that gives the last row soonest.
 _PLAN_FOR_ALL: Final = "SET LOCAL cursor_tuple_fraction = 1"
 _FETCHED_AT_ONCE: Final = 5_000
+Row = tuple[Any, ...]
+
 _IDS: Final = 1 << 128
 
 
@@ -58,8 +62,8 @@ def streams(
         connection.cursor(name="streams", binary=True) as cur,
     ):
         connection.execute(_PLAN_FOR_ALL)
-        cur.itersize = _FETCHED_AT_ONCE
-        for row in cur.execute(_STREAMS, parameters):
+        cur.execute(_STREAMS, parameters)
+        for row in _read_ahead(cur):
             each = record(*row)
             if stream and stream[-1].aggregate_id != each.aggregate_id:
                 yield stream
@@ -69,3 +73,12 @@ def streams(
                 stream.append(each)
     if stream:
         yield stream
+
+
+def _read_ahead(cur: psycopg.ServerCursor[Row]) -> Iterator[Row]:
+    """Yield the cursor's rows; the server works at the next ones while these are folded."""
+    with ThreadPoolExecutor(1) as ahead:
+        fetched = ahead.submit(cur.fetchmany, _FETCHED_AT_ONCE)
+        while rows := fetched.result():
+            fetched = ahead.submit(cur.fetchmany, _FETCHED_AT_ONCE)
+            yield from rows

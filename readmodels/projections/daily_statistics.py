@@ -5,6 +5,7 @@ The day's time zone is part of what the version stands for.
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Final, NamedTuple, assert_never
 from uuid import UUID
 
@@ -73,6 +74,10 @@ def _flagged_key(event: PaymentApproved | PaymentRejected) -> Key:
 
 
 def _key(event: PaymentEvent, at: datetime) -> Key:
-    day = at.astimezone(UTC).date()
-    currency = event.amount.currency
-    return Key(f"{day}:{event.client_id}:{currency}", day, event.client_id, currency)
+    return _row_key(at.astimezone(UTC).date(), event.client_id, event.amount.currency)
+
+
+# Thousands of events share each key, and to write it out costs as much as all the rest.
+@lru_cache(maxsize=10_000)
+def _row_key(day: date, client_id: UUID, currency: str) -> Key:
+    return Key(f"{day}:{client_id}:{currency}", day, client_id, currency)

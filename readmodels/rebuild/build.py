@@ -5,7 +5,9 @@ and applied the ordinary way afterwards, which parks what it must. A projection 
 refuses a value is filled the ordinary way altogether: sums do not tell whose they were.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -136,7 +138,7 @@ def _fold(
     """Fold the streams of one span, for all projections in one pass. Runs in a process of the pool."""
     sinks = [_sink(PROJECTIONS[name], known[name]) for name in names]
     events = 0
-    with schemas.inside(plan.schema):
+    with _without_collecting(), schemas.inside(plan.schema):
         for stream in scan.streams(plan.upto, span=span, until=plan.until):
             events += len(stream)
             for sink in sinks:
@@ -148,6 +150,16 @@ def _fold(
         {sink.projection.name: sink.left_out for sink in sinks},
         frozenset(sink.projection.name for sink in sinks if sink.refused),
     )
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Nothing here makes cycles, and looking for them among all the rows that wait takes a quarter longer."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class _Sink:
