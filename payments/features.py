@@ -1,5 +1,6 @@
 """What the risk rules need to know of a customer, from whoever the settings say knows it."""
 
+from datetime import datetime
 from functools import cache
 from typing import Protocol, cast
 from uuid import UUID
@@ -8,7 +9,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 from msgspec import Struct
 
-from payments.domain.risk import RiskFeatures
+from payments.domain.conditions import RiskFeatures
 
 
 class KnownCustomer(Struct, frozen=True):
@@ -19,7 +20,7 @@ class KnownCustomer(Struct, frozen=True):
 
 
 class FeatureSource(Protocol):
-    def __call__(self, customer_id: UUID) -> KnownCustomer: ...
+    def __call__(self, customer_id: UUID, *, currency: str, at: datetime) -> KnownCustomer: ...
 
 
 @cache

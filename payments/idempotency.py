@@ -61,6 +61,7 @@ def _chosen_fields(command: PaymentCommand, note: str | None) -> dict[str, str |
                 "method": command.method,
                 "customer_id": str(command.customer_id),
                 "reference": command.reference,
+                "country": command.features.country if command.features else None,
             }
         case ApprovePayment() | RejectPayment():
             return {"reason": command.reason, "note": note}

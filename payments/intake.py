@@ -3,6 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from payments import features, idempotency, pseudonyms
 from payments.customers import registry
 from payments.dispatch import Outcome, Request, dispatch
@@ -18,6 +20,7 @@ def submit(
     amount: Money,
     method: Method,
     reference: str | None,
+    country: str | None = None,
     at: datetime,
     key: str,
     request: Request,
@@ -29,7 +32,7 @@ def submit(
     All arguments are checked already. Raises KeyReused, AlreadyClaimed.
     """
     customer_id = pseudonyms.customer_id(client_id, customer_reference)
-    known = features.source()(customer_id)
+    known = features.source()(customer_id, currency=amount.currency, at=at)
     command = ProcessPayment(
         payment_id=idempotency.payment_id(client_id, key),
         client_id=client_id,
@@ -37,7 +40,7 @@ def submit(
         amount=amount,
         method=method,
         reference=reference,
-        features=known.features,
+        features=replace(known.features, country=country),
         at=at,
     )
     if known.registered:

@@ -1,48 +1,81 @@
 """The risk features that the read side knows of a customer, in one query."""
 
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from payments.domain.conditions import RiskFeatures, Velocity
 from payments.domain.methods import CARDS
 from payments.domain.payment import Status
-from payments.domain.risk import RiskFeatures
 from payments.events.database import cursor
 from payments.features import KnownCustomer
-from readmodels.projections.payment_summary import PROJECTION
+from readmodels.projections import customer_activity, payment_summary
+from readmodels.projections.customer_activity import BUCKET
 
-# The age is how long the oldest event that the summaries miss has been waiting, 0 if they miss
-# none.
+# Whether the customer is blocked is NULL for one who is not registered. The features cover what both
+# projections have read; their age is how long the oldest event that one of them misses has been
+# waiting, 0 if they miss none. Numbers of payments add up over currencies, volumes are the payment's
+# own currency's.
 _FEATURES: Final = """
-SELECT EXISTS (SELECT FROM customers_customer WHERE id = %(customer_id)s),
+SELECT (SELECT blocked FROM customers_customer WHERE id = %(customer_id)s),
        EXISTS (SELECT FROM readmodels_paymentsummary
                 WHERE customer_id = %(customer_id)s AND status = %(completed)s
                   AND method = ANY(%(cards)s)),
        covered.position,
        coalesce((SELECT (extract(epoch FROM clock_timestamp() - recorded_at) * 1000)::bigint
                    FROM events_event WHERE position > covered.position ORDER BY position LIMIT 1),
-                   0)
-  FROM (SELECT coalesce(max(position), 0) AS position
-          FROM readmodels_checkpoint WHERE name = %(projection)s) AS covered
+                   0),
+       activity.*
+  FROM (SELECT CASE WHEN count(*) = 2 THEN min(position) ELSE 0 END AS position
+          FROM readmodels_checkpoint WHERE name = ANY(%(projections)s)) AS covered,
+       (SELECT coalesce(sum(initiated_count) FILTER (WHERE bucket > %(hour)s), 0)::bigint,
+               coalesce(sum(initiated_volume) FILTER (WHERE bucket > %(hour)s
+                                                        AND currency = %(currency)s), 0)::bigint,
+               coalesce(sum(initiated_count), 0)::bigint,
+               coalesce(sum(initiated_volume) FILTER (WHERE currency = %(currency)s), 0)::bigint
+          FROM readmodels_customeractivity
+         WHERE customer_id = %(customer_id)s AND bucket > %(day)s AND bucket <= %(at)s) AS activity
 """
 
 _CONSTANTS: Final = {
     "completed": Status.COMPLETED.value,
     "cards": [method.value for method in CARDS],
-    "projection": PROJECTION.name,
+    "projections": [payment_summary.PROJECTION.name, customer_activity.PROJECTION.name],
 }
+# A bucket counts until its end has left the window.
+_HOUR: Final = timedelta(hours=1) + BUCKET
+_DAY: Final = timedelta(days=1) + BUCKET
 
 
-def of_customer(customer_id: UUID) -> KnownCustomer:
-    """Return what is known of the customer, who may be new. One round trip."""
+def of_customer(customer_id: UUID, *, currency: str, at: datetime) -> KnownCustomer:
+    """Return what is known at `at` of the customer, who may be new. One round trip."""
+    parameters = {
+        "customer_id": customer_id,
+        "currency": currency,
+        "at": at,
+        "hour": at - _HOUR,
+        "day": at - _DAY,
+        **_CONSTANTS,
+    }
     with cursor() as cur:
-        row = cur.execute(
-            _FEATURES, {"customer_id": customer_id, **_CONSTANTS}, prepare=True
-        ).fetchone()
-    assert row is not None, "an aggregate without GROUP BY always returns a row"  # noqa: S101
-    registered, paid_by_card_before, position, age_ms = row
+        row = cur.execute(_FEATURES, parameters, prepare=True).fetchone()
+    assert row is not None, "aggregates without GROUP BY always return a row"  # noqa: S101
+    blocked, paid_by_card_before, position, age_ms, *activity = row
+    registered = blocked is not None
+    count_1h, volume_1h, count_24h, volume_24h = activity
     return KnownCustomer(
         registered,
         RiskFeatures(
-            paid_by_card_before=paid_by_card_before, position=position, age_ms=max(age_ms, 0)
+            paid_by_card_before=paid_by_card_before,
+            position=position,
+            age_ms=max(age_ms, 0),
+            new_customer=not registered,
+            blocked=bool(blocked),
+            velocity=Velocity(
+                count_1h=count_1h,
+                volume_1h=volume_1h,
+                count_24h=count_24h,
+                volume_24h=volume_24h,
+            ),
         ),
     )

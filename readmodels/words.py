@@ -18,13 +18,18 @@ from payments.domain.events import (
     PaymentRejected,
 )
 from payments.domain.money import Money
+from payments.domain.risk import RiskAssessment
 
 # Of the risk rules and of people; what is not here is shown as it is stored.
 REASONS: Final = {
     "first_card_payment_large": "The customer's first card payment, and a large one",
     "features_stale": "The customer's history was not up to date",
+    "customer_blocked": "The customer is blocked",
+    "many_payments_1h": "Many payments of the customer within an hour",
+    "large_volume_24h": "The customer's payments of a day add up to much",
     "no_limit_for_currency": "No review limit is set for the currency",
     "method_limit_exceeded": "Over the limit of the payment method",
+    "blocked_by_policy": "Blocked by the risk policy",
 }
 
 
@@ -45,20 +50,26 @@ def happened(event: AnyPaymentEvent) -> tuple[str, tuple[str, ...]]:
             method = plain(event.method).lower()
             return "Submitted", (f"{event.amount.formatted()} by {method}{reference}",)
         case PaymentProcessed():
-            risk = event.risk
-            return "Completed", () if risk is None else (f"Risk {risk.score}, {risk.band}",)
+            return "Completed", _risk(event.risk)[:1]
         case PaymentFailed():
             limit = f" ({event.limit.formatted()})" if event.limit else ""
-            return "Failed", (plain(event.reason) + limit,)
+            return "Failed", (plain(event.reason) + limit, *_risk(event.risk))
         case PaymentFlaggedForReview():
-            fired = (f"{plain(rule.reason)} ({rule.points} points)" for rule in event.risk.fired)
-            return "Flagged for review", (f"Risk {event.risk.score}, {event.risk.band}", *fired)
+            return "Flagged for review", _risk(event.risk)
         case PaymentApproved():
             return "Approved", (plain(event.reason),)
         case PaymentRejected():
             return "Rejected", (plain(event.reason),)
         case _:
             assert_never(event)
+
+
+def _risk(risk: RiskAssessment | None) -> tuple[str, ...]:
+    """The score, then the rules that fired."""
+    if risk is None:
+        return ()
+    fired = (f"{plain(rule.reason)} ({rule.points} points)" for rule in risk.fired)
+    return (f"Risk {risk.score}, {risk.band}", *fired)
 
 
 def people(actors: Iterable[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from payments.domain.commands import ApprovePayment, ProcessPayment, RejectPayment
+from payments.domain.conditions import RiskFeatures
 from payments.domain.events import (
     AnyPaymentEvent,
     ApprovalReason,
@@ -24,7 +25,7 @@ from payments.domain.events import (
 )
 from payments.domain.methods import Method
 from payments.domain.money import Money
-from payments.domain.risk import DEFAULT_POLICY, RiskAssessment, RiskFeatures, assess
+from payments.domain.risk import DEFAULT_POLICY, RiskAssessment, assess
 from payments.events import codec
 
 NOON: Final = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)

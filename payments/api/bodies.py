@@ -40,6 +40,11 @@ _REFERENCE: Final = Meta(
     description="Your own id of the payment, up to 255 characters, unique for ever.",
     examples=["order-981"],
 )
+_COUNTRY: Final = Meta(
+    pattern="^[A-Z]{2}$",
+    description="Where the payment is made from, as an ISO 3166-1 code, for the risk rules.",
+    examples=["DE"],
+)
 _NOTE: Final = Meta(description="Why, in your own words, up to 2,000 characters.")
 
 
@@ -51,6 +56,7 @@ class SubmitBody(Struct, frozen=True, forbid_unknown_fields=True):
     method: Method
     customer_id: Annotated[str, _CUSTOMER]
     reference: Annotated[str | None, _REFERENCE] = None
+    country: Annotated[str, _COUNTRY] | None = None
 
     def money(self) -> Money:
         """Raises Problem."""

@@ -39,6 +39,7 @@ class SubmitPayment(KeyView):
             amount=body.money(),
             method=body.method,
             reference=body.reference,
+            country=body.country,
             at=timezone.now(),
             key=key,
             request=command_request(request, actor=actors.client(client_id), key=key),

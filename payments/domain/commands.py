@@ -6,10 +6,11 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from payments.domain.conditions import RiskFeatures
 from payments.domain.events import ApprovalReason, NoteRef, RejectionReason
 from payments.domain.methods import Method
 from payments.domain.money import Money
-from payments.domain.risk import DEFAULT_POLICY, RiskFeatures, RiskPolicy
+from payments.domain.risk import DEFAULT_POLICY, RiskPolicy
 
 
 class Command(Struct, frozen=True, kw_only=True):

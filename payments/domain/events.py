@@ -20,6 +20,7 @@ from payments.domain.risk import RiskAssessment
 
 class FailureReason(StrEnum):
     METHOD_LIMIT_EXCEEDED = "method_limit_exceeded"
+    BLOCKED_BY_POLICY = "blocked_by_policy"
 
 
 class ApprovalReason(StrEnum):
@@ -85,6 +86,7 @@ class PaymentFailed(PaymentEvent, frozen=True, kw_only=True):
 
     reason: FailureReason
     limit: Money | None = None
+    risk: RiskAssessment | None = None  # what blocked it, if that was the policy
 
 
 class PaymentFlaggedForReview(PaymentEvent, frozen=True, kw_only=True):

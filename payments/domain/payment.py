@@ -27,7 +27,7 @@ from payments.domain.risk import RiskAssessment, assess
 
 # Of what `evolve` makes of a history: the next one for every change of `evolve` or of the state's
 # fields, so that no snapshot of the old one is taken for the new. A test tells when.
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
 
 
 class Status(StrEnum):
@@ -162,6 +162,7 @@ def evolve(payment: Payment | None, payment_id: UUID, event: AnyPaymentEvent) ->
                 updated_at=event.at,
                 status=Status.FAILED,
                 failure=event.reason,
+                risk=event.risk or payment.risk,
             )
         case PaymentFlaggedForReview():
             return replace(
@@ -224,6 +225,8 @@ def _outcome(command: ProcessPayment, terms: dict[str, Any]) -> AnyPaymentEvent:
     if command.features is None:
         return PaymentProcessed(**terms)
     risk = assess(command.policy, command.features, amount=command.amount, method=command.method)
+    if risk.block:
+        return PaymentFailed(reason=FailureReason.BLOCKED_BY_POLICY, risk=risk, **terms)
     if risk.review:
         return PaymentFlaggedForReview(risk=risk, **(terms | {"flagged_at": command.at}))
     return PaymentProcessed(risk=risk, **terms)

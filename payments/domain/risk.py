@@ -1,14 +1,28 @@
 """The risk policy: an immutable document of rules, and the pure function that scores by it."""
 
-from collections.abc import Mapping
 from enum import StrEnum
 from hashlib import sha256
-from typing import Final, assert_never
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from payments.domain.methods import CARDS, Method
+from payments.domain.conditions import (
+    AmountOver,
+    AnyCondition,
+    CustomerBlocked,
+    FeaturesOlderThan,
+    FirstCardPayment,
+    Limits,
+    Measure,
+    PaymentsOver,
+    RiskFeatures,
+    VolumeOver,
+    Window,
+    holds,
+    measured,
+)
+from payments.domain.methods import Method
 from payments.domain.money import Money
 
 
@@ -18,63 +32,37 @@ class Band(StrEnum):
     HIGH = "high"
 
 
-class RiskFeatures(Struct, frozen=True, kw_only=True, gc=False):
-    """What was known of the customer at the time of scoring, and how fresh that was."""
+class Verdict(StrEnum):
+    """What a rule alone can decide."""
 
-    paid_by_card_before: bool  # a completed card payment is known
-    position: int  # the last log position that the features cover
-    age_ms: int  # how long the oldest event that they miss has been waiting
-
-
-class Limits(Struct, frozen=True):
-    """Amounts in minor units, by currency.
-
-    One that is missing counts as exceeded: unknown is not harmless.
-    """
-
-    minor: Mapping[str, int]
-
-    def exceeded_by(self, amount: Money) -> bool:
-        limit = self.minor.get(amount.currency)
-        return limit is None or amount.minor > limit
+    REVIEW = "review"
+    BLOCK = "block"
 
 
-# Predicates are data, so that a policy can be hashed, stored and shown.
-class FirstCardPayment(Struct, frozen=True, tag="first_card_payment"):
-    """The customer pays by card and never completed a card payment before."""
-
-
-class AmountOver(Struct, frozen=True, tag="amount_over"):
-    """The amount is over the limit of its currency."""
-
-    limits: Limits
-
-
-class FeaturesOlderThan(Struct, frozen=True, tag="features_older_than"):
-    """The features miss an event that has been waiting for longer than `ms`."""
-
-    ms: int
-
-
-Predicate = FirstCardPayment | AmountOver | FeaturesOlderThan
-
-
-class Rule(Struct, frozen=True, kw_only=True):
-    """Gives `points` for `reason` when all predicates hold; `review` alone asks for a person."""
+class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Gives `points` for `reason` when all conditions hold; `then` decides whatever the score is."""
 
     reason: str
     points: int
-    when: tuple[Predicate, ...]
-    review: bool = False
+    when: tuple[AnyCondition, ...]
+    then: Verdict | None = None
 
 
-class PolicyDocument(Struct, frozen=True, kw_only=True):
-    """Rules, each band's lowest score, and the amounts over which a high risk is reviewed."""
+class PolicyDocument(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """Rules, each band's lowest score, and the amounts that are reviewed and blocked.
+
+    Over `review_over` a high risk waits for a person, and so does whatever is in a currency that it
+    does not name. Over `block_over` a high risk fails; a currency that it does not name has no such
+    limit.
+    """
 
     rules: tuple[Rule, ...]
     medium_from: int
     high_from: int
     review_over: Limits
+    block_over: Limits = {}
 
 
 class RiskPolicy(Struct, frozen=True):
@@ -93,12 +81,23 @@ class RiskPolicy(Struct, frozen=True):
         )
 
 
-class FiredRule(Struct, frozen=True, gc=False):
+class FiredRule(Struct, frozen=True, omit_defaults=True, gc=False):
     reason: str
     points: int
+    then: Verdict | None = None
 
 
-class RiskAssessment(Struct, frozen=True, kw_only=True, gc=False):
+class NearMiss(Struct, frozen=True, gc=False):
+    """A rule that one number kept from firing: `value` was nearly over `limit`."""
+
+    reason: str
+    points: int
+    condition: str  # the tag of the one that did not hold
+    value: int
+    limit: int
+
+
+class RiskAssessment(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a policy said of a payment, with everything that is needed to explain it later."""
 
     score: int
@@ -107,10 +106,18 @@ class RiskAssessment(Struct, frozen=True, kw_only=True, gc=False):
     fired: tuple[FiredRule, ...]
     features: RiskFeatures
     policy_id: str
+    block: bool = False
+    near_misses: tuple[NearMiss, ...] = ()
+    # In minor units of the payment's currency; None where the policy has none.
+    review_over: int | None = None
+    block_over: int | None = None
 
     @property
     def reasons(self) -> tuple[str, ...]:
         return tuple(rule.reason for rule in self.fired)
+
+
+NO_LIMIT: Final = "no_limit_for_currency"  # the one reason that is no rule's
 
 
 def assess(
@@ -118,43 +125,58 @@ def assess(
 ) -> RiskAssessment:
     """Score a payment.
 
-    It waits for a person if it is high-risk and over the limit, or if a rule alone says so.
+    It fails if it is high-risk and over the limit for that, or if a rule alone says so; else it
+    waits for a person if it is high-risk and over the limit for review, or if a rule says so.
     """
     document = policy.document
-    rules = [
-        rule
-        for rule in document.rules
-        if all(_holds(predicate, features, amount, method) for predicate in rule.when)
-    ]
-    fired = [FiredRule(rule.reason, rule.points) for rule in rules]
-    score = sum(rule.points for rule in rules)
+    fired: list[FiredRule] = []
+    near_misses: list[NearMiss] = []
+    for rule in document.rules:
+        missing = [
+            condition
+            for condition in rule.when
+            if not holds(condition, features, amount=amount, method=method)
+        ]
+        if not missing:
+            fired.append(FiredRule(rule.reason, rule.points, rule.then))
+        elif len(missing) == 1 and (near := _near(rule, missing[0], features, amount)):
+            near_misses.append(near)
+    score = sum(rule.points for rule in fired)
     band = _band(document, score)
-    review = any(rule.review for rule in rules)
-    if amount.currency not in document.review_over.minor:
-        fired.append(FiredRule("no_limit_for_currency", 0))
-        review = True
-    elif band is Band.HIGH and document.review_over.exceeded_by(amount):
-        review = True
+    review_over = document.review_over.get(amount.currency)
+    block_over = document.block_over.get(amount.currency)
+    if review_over is None:
+        fired.append(FiredRule(NO_LIMIT, 0, Verdict.REVIEW))
+    verdicts = {rule.then for rule in fired}
+    if review_over is not None and band is Band.HIGH and amount.minor > review_over:
+        verdicts.add(Verdict.REVIEW)
+    if band is Band.HIGH and block_over is not None and amount.minor > block_over:
+        verdicts.add(Verdict.BLOCK)
+    block = Verdict.BLOCK in verdicts
     return RiskAssessment(
         score=score,
         band=band,
-        review=review,
+        review=not block and Verdict.REVIEW in verdicts,
+        block=block,
         fired=tuple(fired),
+        near_misses=tuple(near_misses),
         features=features,
         policy_id=policy.policy_id,
+        review_over=review_over,
+        block_over=block_over,
     )
 
 
-def _holds(predicate: Predicate, features: RiskFeatures, amount: Money, method: Method) -> bool:
-    match predicate:
-        case FirstCardPayment():
-            return method in CARDS and not features.paid_by_card_before
-        case AmountOver(limits=limits):
-            return limits.exceeded_by(amount)
-        case FeaturesOlderThan(ms=ms):
-            return features.age_ms > ms
-        case _:
-            assert_never(predicate)
+def _near(
+    rule: Rule, missing: AnyCondition, features: RiskFeatures, amount: Money
+) -> NearMiss | None:
+    if not isinstance(missing, Measure):
+        return None
+    number = measured(missing, features, amount)
+    if number.limit is None or not number.near:
+        return None
+    tag = str(missing.__struct_config__.tag)
+    return NearMiss(rule.reason, rule.points, tag, number.value, number.limit)
 
 
 def _band(document: PolicyDocument, score: int) -> Band:
@@ -163,18 +185,35 @@ def _band(document: PolicyDocument, score: int) -> Band:
     return Band.MEDIUM if score >= document.medium_from else Band.LOW
 
 
-_OVER_10_000: Final = Limits(
-    {"USD": 10_000_00, "EUR": 10_000_00, "GBP": 8_000_00, "JPY": 1_500_000}
-)
-_OVER_1_000: Final = Limits({"USD": 1_000_00, "EUR": 1_000_00, "GBP": 800_00, "JPY": 150_000})
+_OVER_10_000: Final[Limits] = {
+    "USD": 10_000_00,
+    "EUR": 10_000_00,
+    "GBP": 8_000_00,
+    "JPY": 1_500_000,
+}
+_OVER_1_000: Final[Limits] = {"USD": 1_000_00, "EUR": 1_000_00, "GBP": 800_00, "JPY": 150_000}
+_OVER_50_000: Final[Limits] = {
+    "USD": 50_000_00,
+    "EUR": 50_000_00,
+    "GBP": 40_000_00,
+    "JPY": 7_500_000,
+}
 
 DEFAULT_POLICY: Final = RiskPolicy.of(
     PolicyDocument(
         rules=(
             Rule(
+                reason="customer_blocked", points=100, when=(CustomerBlocked(),), then=Verdict.BLOCK
+            ),
+            Rule(
                 reason="first_card_payment_large",
                 points=80,
                 when=(FirstCardPayment(), AmountOver(_OVER_10_000)),
+            ),
+            # Each alone is a medium risk, both together are a high one.
+            Rule(reason="many_payments_1h", points=40, when=(PaymentsOver(Window.HOUR, count=20),)),
+            Rule(
+                reason="large_volume_24h", points=40, when=(VolumeOver(Window.DAY, _OVER_50_000),)
             ),
             # While the read side lags, the other rules look at an old picture: only small amounts
             # pass.
@@ -182,7 +221,7 @@ DEFAULT_POLICY: Final = RiskPolicy.of(
                 reason="features_stale",
                 points=0,
                 when=(FeaturesOlderThan(5_000), AmountOver(_OVER_1_000)),
-                review=True,
+                then=Verdict.REVIEW,
             ),
         ),
         medium_from=40,

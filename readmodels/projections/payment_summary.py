@@ -59,8 +59,8 @@ def fold(row: Row | None, record: Record) -> Row:
             return replace(row, reference=reference)
         case PaymentProcessed(at=at, risk=risk):
             return replace(_assessed(row, risk), status=Status.COMPLETED, processed_at=at)
-        case PaymentFailed(reason=reason):
-            return replace(row, status=Status.FAILED, failure_reason=reason)
+        case PaymentFailed(reason=reason, risk=risk):
+            return replace(_assessed(row, risk), status=Status.FAILED, failure_reason=reason)
         case PaymentFlaggedForReview(flagged_at=flagged_at, risk=risk):
             return replace(
                 _assessed(row, risk),
@@ -78,7 +78,7 @@ def fold(row: Row | None, record: Record) -> Row:
 
 PROJECTION: Final = Rows(
     name="payment_summary",
-    version=1,
+    version=2,
     model=PaymentSummary,
     row=Row,
     fold=fold,

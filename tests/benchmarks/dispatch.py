@@ -11,10 +11,10 @@ from django.db import connection, models, transaction
 
 from payments.dispatch import Request, dispatch, dispatch_new
 from payments.domain.commands import ApprovePayment, ProcessPayment
+from payments.domain.conditions import RiskFeatures
 from payments.domain.events import ApprovalReason
 from payments.domain.methods import Method
 from payments.domain.money import Money
-from payments.domain.risk import RiskFeatures
 from tests.benchmarks.harness import Figure, Work, in_turns, per_second, pgbench
 
 _SECONDS: Final = 3

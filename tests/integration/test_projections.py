@@ -236,7 +236,7 @@ def test_new_code_asks_for_a_rebuild_instead_of_mixing_two_meanings(
 ) -> None:
     append(initiated())
     project()
-    newer = replace(SUMMARY, version=2)
+    newer = replace(SUMMARY, version=SUMMARY.version + 1)
     append(initiated())
     with pytest.raises(
         checkpoints.RebuildNeeded, match="manage.py rebuild_projections payment_summary"
@@ -245,7 +245,7 @@ def test_new_code_asks_for_a_rebuild_instead_of_mixing_two_meanings(
     assert PaymentSummary.objects.count() == 1
     monkeypatch.setitem(PROJECTIONS, newer.name, newer)
     rebuild([newer])
-    assert Checkpoint.objects.get(name="payment_summary").version == 2
+    assert Checkpoint.objects.get(name="payment_summary").version == newer.version
     append(initiated())
     runner.run_batch(newer)
     assert PaymentSummary.objects.count() == 3

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from payments.domain.events import AnyPaymentEvent, FailureReason
 from payments.domain.methods import Method
@@ -197,6 +198,26 @@ def test_a_currency_without_a_limit_waits_for_review_however_small_the_amount() 
     )
     assert payment.risk is not None
     assert payment.risk.reasons == ("no_limit_for_currency",)
+
+
+def test_a_payment_of_a_blocked_customer_fails_and_tells_by_which_rules() -> None:
+    blocked = replace(KNOWN, blocked=True)
+    payment = (
+        given()
+        .when(process(features=blocked))
+        .then(
+            initiated(),
+            failed(
+                amount=SMALL,
+                reason=FailureReason.BLOCKED_BY_POLICY,
+                limit=None,
+                risk=risk(features=blocked),
+            ),
+        )
+    )
+    assert (payment.status, payment.failure) == (Status.FAILED, FailureReason.BLOCKED_BY_POLICY)
+    assert payment.risk is not None
+    assert payment.risk.reasons == ("customer_blocked",)
 
 
 def test_where_risk_is_not_assessed_nothing_waits_for_review() -> None:

@@ -18,7 +18,7 @@ from payments.domain import payment
 from payments.domain.payment import Payment, evolve
 from payments.domain.upcasts import UPCASTS
 
-DIGESTS: Final = {1: "721591f6d8aded3d"}
+DIGESTS: Final = {2: "1cb57c9301ee1814"}
 
 
 def test_the_state_version_changes_with_the_state_and_with_evolve() -> None:

@@ -12,14 +12,16 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from payments.domain.events import EVENT_CLASSES, AnyPaymentEvent, RejectionReason
-from payments.domain.risk import DEFAULT_POLICY
+from payments.domain.conditions import RiskFeatures, Velocity
+from payments.domain.events import EVENT_CLASSES, AnyPaymentEvent, FailureReason, RejectionReason
+from payments.domain.risk import Band, FiredRule, NearMiss, RiskAssessment, Verdict
 from payments.events import codec, metadata
 from payments.events.metadata import Metadata
 from tests.examples import (
     LATER,
     NOON,
     NOTE,
+    SMALL,
     approved,
     encoded,
     failed,
@@ -39,7 +41,40 @@ _SMALL: Final = (
     ',"initiated_at":"2026-01-05T12:00:00Z"'
 )
 _LARGE: Final = _SMALL.replace("10000", "1500000") + ',"flagged_at":"2026-01-05T12:00:00Z"'
-_POLICY: Final = DEFAULT_POLICY.policy_id
+_POLICY: Final = "3b9b85a5e9e34250339692bf59358d29bda545bf5398224006c5bbbce9521d65"
+# As they were before features told velocity and assessments told near misses and limits.
+_FIRST_KNOWN: Final = RiskFeatures(paid_by_card_before=True, position=40, age_ms=0)
+_FIRST_LOW: Final = RiskAssessment(
+    score=0, band=Band.LOW, review=False, fired=(), features=_FIRST_KNOWN, policy_id=_POLICY
+)
+_FIRST_HIGH: Final = RiskAssessment(
+    score=80,
+    band=Band.HIGH,
+    review=True,
+    fired=(FiredRule("first_card_payment_large", 80),),
+    features=replace(_FIRST_KNOWN, paid_by_card_before=False),
+    policy_id=_POLICY,
+)
+_FULL: Final = RiskAssessment(
+    score=140,
+    band=Band.HIGH,
+    review=False,
+    block=True,
+    fired=(FiredRule("customer_blocked", 100, Verdict.BLOCK), FiredRule("many_payments_1h", 40)),
+    near_misses=(NearMiss("large_volume_24h", 40, "volume_over", 4_600_000, 5_000_000),),
+    features=RiskFeatures(
+        paid_by_card_before=True,
+        position=40,
+        age_ms=12,
+        new_customer=True,
+        blocked=True,
+        country="DE",
+        velocity=Velocity(count_1h=20, volume_1h=100, count_24h=21, volume_24h=4_590_000),
+    ),
+    policy_id=_POLICY,
+    review_over=1_000_000,
+    block_over=9_000_000,
+)
 
 # (event type, schema version, stored data, the event that it is)
 SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
@@ -56,7 +91,7 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
         f'{{"at":"2026-01-05T12:00:00Z",{_SMALL},"risk":{{"score":0,"band":"low","review":false'
         ',"fired":[],"features":{"paid_by_card_before":true,"position":40,"age_ms":0}'
         f',"policy_id":"{_POLICY}"}}}}',
-        processed(),
+        processed(risk=_FIRST_LOW),
     ),
     (
         "payment.processed",
@@ -72,13 +107,26 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
         failed(),
     ),
     (
+        "payment.failed",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL},"reason":"blocked_by_policy","risk":{{"score":140'
+        ',"band":"high","review":false,"block":true,"fired":[{"reason":"customer_blocked","points":100,"then":"block"}'
+        ',{"reason":"many_payments_1h","points":40}],"near_misses":[{"reason":"large_volume_24h"'
+        ',"points":40,"condition":"volume_over","value":4600000,"limit":5000000}]'
+        ',"features":{"paid_by_card_before":true,"position":40,"age_ms":12,"new_customer":true'
+        ',"blocked":true,"country":"DE","velocity":{"count_1h":20,"volume_1h":100,"count_24h":21'
+        ',"volume_24h":4590000}}'
+        f',"policy_id":"{_POLICY}","review_over":1000000,"block_over":9000000}}}}',
+        failed(amount=SMALL, reason=FailureReason.BLOCKED_BY_POLICY, limit=None, risk=_FULL),
+    ),
+    (
         "payment.flagged_for_review",
         1,
         f'{{"at":"2026-01-05T12:00:00Z",{_LARGE},"risk":{{"score":80,"band":"high","review":true'
         ',"fired":[{"reason":"first_card_payment_large","points":80}]'
         ',"features":{"paid_by_card_before":false,"position":40,"age_ms":0}'
         f',"policy_id":"{_POLICY}"}}}}',
-        flagged(),
+        flagged(risk=_FIRST_HIGH),
     ),
     (
         "payment.approved",

@@ -1,0 +1,150 @@
+"""What the risk rules are told of a customer: by one query, from projections that may lag."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+import pytest
+
+from payments.clients.models import Client
+from payments.customers.models import Customer
+from payments.domain.conditions import RiskFeatures, Velocity
+from payments.domain.methods import Method
+from payments.domain.money import Money
+from payments.events import store
+from payments.events.metadata import Metadata
+from readmodels import features
+from readmodels.models import PaymentSummary
+from readmodels.projections import PROJECTIONS
+from readmodels.runner import catch_up
+from tests.api import ApiClient, body_of, project
+from tests.examples import CLIENT, CUSTOMER, initiated, processed, usd
+from tests.roundtrips import round_trips
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOW: Final = datetime(2026, 1, 6, 12, 2, tzinfo=UTC)
+BY_TEST: Final = Metadata(actor="system:test", command="process_payment")
+
+
+def paid(ago: timedelta = timedelta(), **changes: Any) -> None:
+    """A payment that the customer completed that long before NOW."""
+    terms = {"at": NOW - ago, "initiated_at": NOW - ago, **changes}
+    events = (initiated(**terms), processed(**terms))
+    store.append(uuid4(), events, expected=0, metadata_=BY_TEST)
+
+
+def known(currency: str = "USD") -> RiskFeatures:
+    return features.of_customer(CUSTOMER, currency=currency, at=NOW).features
+
+
+def test_of_somebody_never_seen_nothing_is_known() -> None:
+    nothing = Velocity(count_1h=0, volume_1h=0, count_24h=0, volume_24h=0)
+    assert known() == RiskFeatures(
+        paid_by_card_before=False, position=0, age_ms=0, new_customer=True, velocity=nothing
+    )
+
+
+def test_payments_count_within_an_hour_and_within_a_day() -> None:
+    for ago, minor in (
+        (timedelta(), 1),
+        (timedelta(minutes=59), 10),
+        (timedelta(minutes=68), 100),  # its bucket, 10:50 to 10:55, ended more than an hour ago
+        (timedelta(hours=23, minutes=59), 1_000),
+        (timedelta(hours=24, minutes=8), 10_000),
+        (-timedelta(minutes=6), 100_000),  # an import may be ahead of us
+    ):
+        paid(ago, amount=usd(minor))
+    paid(customer_id=uuid4())
+    project()
+    assert known().velocity == Velocity(count_1h=2, volume_1h=11, count_24h=4, volume_24h=1_111)
+
+
+def test_a_bucket_counts_until_its_end_has_left_the_window() -> None:
+    paid(timedelta(minutes=62))  # at 11:00:00, in the bucket that ends at 11:05
+    project()
+    assert known().velocity == Velocity(
+        count_1h=1, volume_1h=100_00, count_24h=1, volume_24h=100_00
+    )
+
+
+def test_numbers_add_up_over_currencies_and_volumes_do_not() -> None:
+    paid(amount=usd(5))
+    paid(amount=Money(7, "JPY"))
+    project()
+    assert known("JPY").velocity == Velocity(count_1h=2, volume_1h=7, count_24h=2, volume_24h=7)
+    assert known("EUR").velocity == Velocity(count_1h=2, volume_1h=0, count_24h=2, volume_24h=0)
+
+
+def test_a_registered_customer_is_not_new_and_may_have_paid_by_card() -> None:
+    client = Client.objects.create(pk=CLIENT, name="Acme")
+    Customer.objects.create(pk=CUSTOMER, client=client, reference="customer-123")
+    paid(method=Method.WALLET)
+    project()
+    assert (known().new_customer, known().paid_by_card_before) == (False, False)
+    paid(method=Method.DEBIT_CARD)
+    project()
+    assert known().paid_by_card_before
+
+
+@pytest.mark.parametrize("behind", ["payment_summary", "customer_activity"])
+def test_features_are_as_old_as_the_older_of_the_two_projections(behind: str) -> None:
+    paid()
+    assert known().position == 0
+    assert known().age_ms > 0
+    project()
+    paid()
+    before = known()
+    for name in {"payment_summary", "customer_activity"} - {behind}:
+        catch_up(PROJECTIONS[name])
+    assert (known().position, known().age_ms >= before.age_ms) == (before.position, True)
+    catch_up(PROJECTIONS[behind])
+    assert (known().position, known().age_ms) == (before.position + 2, 0)
+
+
+def test_all_of_it_is_one_round_trip() -> None:
+    for _ in range(6):  # until the statement is prepared
+        known()
+    with round_trips() as counted:
+        known()
+    assert counted.count == 1
+
+
+def test_a_burst_of_payments_that_adds_up_to_much_waits_for_review() -> None:
+    acme = ApiClient()
+    burst = {"currency": "USD", "method": "bank_transfer"}
+    for _ in range(20):
+        acme.submit(amount=3_000_00, **burst)
+    project()
+    answer = body_of(acme.submit(amount=15_000_00, **burst))
+    assert answer["status"] == "pending_review"
+    assert answer["risk"] == {
+        "score": 80,
+        "band": "high",
+        "reasons": ["many_payments_1h", "large_volume_24h"],
+    }
+
+
+def test_the_country_is_one_that_the_client_gives() -> None:
+    acme = ApiClient()
+    answer = acme.submit(key="1", country="DE")
+    assert answer.status_code == 201
+    (event,) = store.history(body_of(answer)["id"])[1:]
+    assert event.event.risk.features.country == "DE"  # type: ignore[union-attr]
+    assert acme.submit(key="1", country="DE").headers["Idempotency-Replayed"] == "true"
+    differs = body_of(acme.submit(key="1", country="FR"))
+    assert [error["field"] for error in differs["errors"]] == ["country"]
+    wrong = acme.submit(country="Germany")
+    assert wrong.status_code == 400
+    assert [error["field"] for error in body_of(wrong)["errors"]] == ["country"]
+
+
+def test_a_blocked_customers_payment_fails_at_once_though_all_read_models_lag() -> None:
+    acme = ApiClient()
+    acme.submit(customer_id="mallory")
+    Customer.objects.update(blocked=True)
+    answer = body_of(acme.submit(customer_id="mallory"))
+    assert (answer["status"], answer["failure_reason"]) == ("failed", "blocked_by_policy")
+    assert answer["risk"]["reasons"] == ["customer_blocked"]
+    project()
+    assert PaymentSummary.objects.filter(status="failed", risk_score=100).count() == 1

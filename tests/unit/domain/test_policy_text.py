@@ -1,0 +1,118 @@
+"""A policy that people wrote: taken as it is, or refused with the rule and the field named."""
+
+import json
+from typing import Any, Final
+
+import pytest
+
+from payments.domain import policy_text
+from payments.domain.policy_text import InvalidPolicy
+from payments.domain.risk import DEFAULT_POLICY
+
+RULE: Final = {
+    "reason": "large",
+    "points": 80,
+    "when": [{"type": "amount_over", "limits": {"USD": 100}}],
+}
+
+
+def written(rule: dict[str, Any] | None = None, **changes: Any) -> str:
+    document = {"rules": [RULE | (rule or {})], "medium_from": 40, "high_from": 70}
+    return json.dumps(document | {"review_over": {"USD": 100}} | changes)
+
+
+def condition(**fields: Any) -> dict[str, Any]:
+    return {"when": [fields]}
+
+
+def test_a_policy_is_written_as_it_is_read() -> None:
+    assert policy_text.read(policy_text.write(DEFAULT_POLICY)) == DEFAULT_POLICY
+
+
+def test_the_layout_of_the_text_is_no_part_of_the_policy() -> None:
+    plain = written()
+    assert policy_text.read(plain) == policy_text.read(json.dumps(json.loads(plain), indent=7))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "It is not JSON: Expecting value: line 1 column 1 (char 0)."),
+        ("[" * 100_000, "It is not JSON: maximum recursion depth exceeded"),
+        (b"\xff", "It is not JSON: 'utf-8'"),
+        ("[]", "The policy: Expected `object`, got `array`."),
+        ("{}", "The policy: Object missing required field `rules`."),
+        ('{"rules": [], "rules": []}', "rules: It is given 2 times in one object."),
+        ('{"rules": [3]}', "rule 1: Expected `object`, got `int`."),
+        (written(limits={}), "The policy: Object contains unknown field `limits`."),
+        (written({"points": "80"}), "rule 1 (large), points: Expected `int`, got `str`."),
+        (written({"points": True}), "rule 1 (large), points: Expected `int`, got `bool`."),
+        (written({"reason": 3}), "rule 1, reason: Expected `str`, got `int`."),
+        (written({"score": 3}), "rule 1 (large): Object contains unknown field `score`."),
+        (written({"then": "pass"}), "rule 1 (large), then: Invalid enum value 'pass'."),
+        (
+            written(condition(type="full_moon")),
+            "rule 1 (large), when[0].type: Invalid value 'full_moon'.",
+        ),
+        (
+            written(condition(type="new_customer", days=3)),
+            "rule 1 (large), when[0]: Object contains unknown field `days`.",
+        ),
+        (
+            written(condition(type="payments_over", window="2h", count=1)),
+            "rule 1 (large), when[0].window: Invalid enum value '2h'.",
+        ),
+        (
+            written({"reason": "Large one"}),
+            "rule 1 (Large one), reason: It must be lower-case letters",
+        ),
+        (written({"reason": "no_limit_for_currency"}), "is taken."),
+        (written({"points": -1}), "rule 1 (large), points: They must be 0 to 100."),
+        (written({"points": 101}), "rule 1 (large), points: They must be 0 to 100."),
+        (written({"when": []}), "rule 1 (large), when: Without a condition"),
+        (
+            written(condition(type="method_in", methods=[])),
+            "rule 1 (large), when[0].methods: It names none.",
+        ),
+        (
+            written(condition(type="country_in", countries=["de"])),
+            "rule 1 (large), when[0].countries: 'de' is no code of two capital letters.",
+        ),
+        (
+            written(condition(type="payments_over", window="1h", count=0)),
+            "rule 1 (large), when[0].count: It must be at least 1.",
+        ),
+        (
+            written(condition(type="features_older_than", ms=-1)),
+            "rule 1 (large), when[0].ms: It must be at least 0.",
+        ),
+        (
+            written(condition(type="volume_over", window="24h", limits={"USD": 1, "XXY": 1})),
+            "rule 1 (large), when[0].limits, XXY: It is no currency in use.",
+        ),
+        (
+            written(review_over={"USD": 100, "EUR": 100}),
+            "rule 1 (large), when[0].limits: EUR is missing, for which review_over has a limit.",
+        ),
+        (written(rules=[RULE, RULE]), "rule 2 (large), reason: Another rule has the same."),
+        (
+            written(rules=[RULE | {"reason": f"r{n}"} for n in range(101)]),
+            "rules: There are 101, at most 100 are taken.",
+        ),
+        (written(medium_from=70), "medium_from, high_from: The bands must begin"),
+        (written(medium_from=0), "medium_from, high_from: The bands must begin"),
+        (written(review_over={}), "review_over: It names no currency"),
+        (written(review_over={"USD": -1}), "review_over, USD: The limit must be 0 to"),
+        (written(block_over={"USD": 99}), "block_over, USD: It is below review_over"),
+    ],
+)
+def test_what_is_wrong_is_told_by_rule_and_field(text: str | bytes, problem: str) -> None:
+    with pytest.raises(InvalidPolicy) as refused:
+        policy_text.read(text)
+    assert problem in str(refused.value)
+
+
+def test_everything_that_is_wrong_is_told_at_once() -> None:
+    with pytest.raises(InvalidPolicy) as refused:
+        policy_text.read(written({"points": -1, "when": []}, medium_from=0))
+    assert len(refused.value.problems) == 3
