@@ -12,6 +12,7 @@ from payments.events import store, timetravel
 from payments.events.store import RecordedEvent
 from readmodels.admin import words
 from readmodels.admin.browsing import as_uuid
+from readmodels.explanation import explain
 from readmodels.models import PaymentSummary
 
 
@@ -43,10 +44,7 @@ def gather(payment: Payment) -> dict[str, Any]:
         "customer": customer,
         "client": customer.client if customer else Client.objects.get(pk=payment.client_id),
         "earlier": latest(payment.customer_id, but=payment.payment_id),
-        "rules": [
-            (words.plain(rule.reason), rule.points)
-            for rule in (payment.risk.fired if payment.risk else ())
-        ],
+        "told": explain(payment, (), None) if payment.risk else None,
         "band_colour": words.BAND_COLOURS[payment.risk.band] if payment.risk else "",
     }
 

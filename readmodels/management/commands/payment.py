@@ -41,7 +41,7 @@ class Command(BaseCommand):
             "The state is always folded from the events: no snapshot, no read model.\n"
             "Exit codes: 0 shown, 1 there was no such payment (yet), 2 an argument is wrong."
         )
-        parser.add_argument("payment_id", type=_uuid, metavar="ID")
+        parser.add_argument("payment_id", type=payment_id_argument, metavar="ID")
         when = parser.add_mutually_exclusive_group()
         # Django's own --version tells Django's.
         when.add_argument(
@@ -157,7 +157,7 @@ def _exactly(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S.%f}"
 
 
-def _uuid(text: str) -> UUID:
+def payment_id_argument(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:

@@ -1,0 +1,69 @@
+"""Says in words why a payment was decided as it was."""
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError
+from msgspec import ValidationError
+
+from payments.domain.payment import Payment, replay
+from payments.domain.risk import DEFAULT_POLICY
+from payments.events import store
+from payments.events.codec import UnknownEventType
+from readmodels import explanation, words
+from readmodels.explanation import Explanation
+from readmodels.management.commands.payment import payment_id_argument
+
+
+class Command(BaseCommand):
+    help = "Say why a payment was completed, refused or made to wait for a person."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.formatter_class = RawDescriptionHelpFormatter
+        parser.epilog = (
+            "Example:\n"
+            "  manage.py explain 0f7c1e52-...      its rules, near misses, and what was known then\n\n"
+            "All of it is from the payment's own events: it is as true as on the day of the decision,\n"
+            "whatever the rules and the customer are by now. `manage.py payment ID` tells the history.\n"
+            "Exit codes: 0 explained, 1 there is no such payment, 2 an argument is wrong."
+        )
+        parser.add_argument("payment_id", type=payment_id_argument, metavar="ID")
+
+    def handle(self, *_: Any, payment_id: UUID, **__: Any) -> None:
+        try:
+            history = store.history(payment_id)
+        except (UnknownEventType, ValidationError) as error:
+            raise CommandError(str(error)) from error
+        events = [record.event for record in history]
+        payment = replay(payment_id, events)
+        if payment is None:
+            raise CommandError(f"There is no payment {payment_id}.")
+        known = payment.risk is not None and payment.risk.policy_id == DEFAULT_POLICY.policy_id
+        told = explanation.explain(payment, events, DEFAULT_POLICY if known else None)
+        self.stdout.write("\n".join(_lines(payment, told, known=known)))
+
+
+def _lines(payment: Payment, told: Explanation, *, known: bool) -> list[str]:
+    lines = [
+        f"Payment {payment.payment_id}: {payment.amount.formatted()} by"
+        f" {words.plain(payment.method).lower()}, {words.plain(payment.status).lower()}.",
+        told.because,
+    ]
+    if payment.review is not None:
+        review = payment.review
+        decision = "approved" if review.approved else "rejected"
+        names = words.people([review.reviewer])
+        who = names.get(review.reviewer, review.reviewer)
+        lines.append(f"It was {decision} by {who}: {words.plain(review.reason)}.")
+    if not told.policy_id:
+        return lines
+    for title, details in (
+        (f"Score: {told.score}", told.fired or ("No rule fired.",)),
+        ("Nearly fired", told.near_misses),
+        ("What was known of the customer", told.known),
+    ):
+        if details:
+            lines += ["", title, *(f"  {detail}" for detail in details)]
+    title = "the built-in one" if known else "which this code does not hold"
+    return [*lines, "", f"Risk policy {told.policy_id}, {title}."]
