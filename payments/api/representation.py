@@ -49,7 +49,9 @@ class PaymentView(Struct, frozen=True, kw_only=True):
     amount: int
     currency: str
     method: Method
-    customer_id: str
+    customer_id: Annotated[
+        str | None, Meta(description="Your own id of the customer; null: erased.")
+    ]
     reference: str | None
     failure_reason: FailureReason | None
     risk: Risk | None
@@ -60,7 +62,7 @@ class PaymentView(Struct, frozen=True, kw_only=True):
     updated_at: Moment
 
     @classmethod
-    def of(cls, payment: Payment, *, customer_reference: str, position: int) -> Self:
+    def of(cls, payment: Payment, *, customer_reference: str | None, position: int) -> Self:
         risk, review = payment.risk, payment.review
         return cls(
             id=payment.payment_id,
@@ -113,7 +115,7 @@ def payment_headers(payment: Versioned) -> dict[str, str]:
 def outcome_response(
     outcome: Outcome,
     *,
-    customer_reference: str,
+    customer_reference: str | None,
     status: int,
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:

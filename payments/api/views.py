@@ -70,7 +70,7 @@ class DecideOnPayment(KeyView):
             expected_version=version,
         )
         customer = Customer.objects.only("reference").filter(pk=outcome.payment.customer_id).first()
-        reference = customer.reference if customer else ""
+        reference = customer.reference if customer else None
         return outcome_response(outcome, customer_reference=reference, status=200)
 
 

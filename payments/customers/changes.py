@@ -33,8 +33,12 @@ def rename(customer_id: UUID, given: Mapping[str, str], *, by: str) -> None:
     """
     permissions.require(by, CHANGE, operators=True)
     checked = {field: contacts.checked(field, value) for field, value in given.items()}
-    if not Customer.objects.filter(pk=customer_id).update(**checked):
-        raise CustomerError("There is no such customer.")
+    # In one statement, so that nothing is noted of a customer who is being erased.
+    if Customer.objects.filter(pk=customer_id, erased_at=None).update(**checked):
+        return
+    if Customer.objects.filter(pk=customer_id).exists():
+        raise CustomerError("The customer was erased: nothing personal is noted again.")
+    raise CustomerError("There is no such customer.")
 
 
 def block(customer_id: UUID, *, reason: str, by: str, at: datetime) -> None:

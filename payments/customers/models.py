@@ -6,24 +6,36 @@ from django.db import models
 
 
 class Customer(models.Model):
-    """A client's customer. `id` is the keyed hash of (client, reference) that events carry."""
+    """A client's customer. `id` is the keyed hash of (client, reference) that events carry.
+
+    An erased one keeps its row without anything personal: a later payment under the same reference
+    finds it by the hash, and stores nothing again.
+    """
 
     id = models.UUIDField(primary_key=True, editable=False)
     # No index of its own: the constraint's begins with it.
     client = models.ForeignKey(
         "clients.Client", on_delete=models.PROTECT, editable=False, db_index=False
     )
-    reference = models.CharField(max_length=255, editable=False, help_text="The client's own id.")
+    reference = models.CharField(  # noqa: DJ001 - erased ones of one client must not be alike
+        max_length=255, null=True, editable=False, help_text="The client's own id. None: erased."
+    )
     name = models.CharField(max_length=200, blank=True)
     email = models.EmailField(blank=True)
     phone = models.CharField(max_length=20, blank=True, default="", db_default="")
     # Asked with the risk features of every payment; why and by whom is in Blocking.
     blocked = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    erased_at = models.DateTimeField(null=True)
+    erased_by = models.CharField(max_length=100, blank=True, default="", db_default="")
+    erasure_reason = models.CharField(max_length=500, blank=True, default="", db_default="")
 
     class Meta:
         default_permissions = ("view", "change")
-        permissions = (("block_customer", "Can block and unblock customers"),)
+        permissions = (
+            ("block_customer", "Can block and unblock customers"),
+            ("erase_customer", "Can erase customers"),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=("client", "reference"), name="customers_customer_reference"
@@ -41,7 +53,7 @@ class Customer(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.name or self.reference
+        return self.name or self.reference or "erased"
 
 
 class Blocking(models.Model):

@@ -29,6 +29,7 @@ class RenameForm(forms.Form):
     email = forms.CharField(required=False, label="E-mail", widget=UnfoldAdminTextInputWidget)
     phone = forms.CharField(
         required=False,
+        label="Telephone",
         widget=UnfoldAdminTextInputWidget,
         help_text="With the country's code, like +49 151 23456789.",
     )

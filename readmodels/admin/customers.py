@@ -24,11 +24,15 @@ _DECISIONS = 20
 
 @admin.register(Customer)
 class CustomerAdmin(BrowsingAdmin):
-    list_display = ("reference", "name", "email", "client", "state", "created_at")
+    list_display = ("called", "name", "email", "client", "state", "created_at")
     list_select_related = ("client",)
     list_filter = ("blocked",)
     search_fields = ("name",)  # see find
     search_help_text = "Reference, beginning of a name"
+
+    @display(description="Reference")
+    def called(self, row: Customer) -> str:
+        return row.reference or "erased"
 
     @display(description="State", label={"blocked": "danger"})
     def state(self, row: Customer) -> str | None:
@@ -73,9 +77,13 @@ class CustomerAdmin(BrowsingAdmin):
             "opts": self.opts,
             "original": customer,
             "customer": customer,
+            "erased_by": words.people([customer.erased_by]).get(
+                customer.erased_by, customer.erased_by
+            ),
             "decisions": _decisions(customer),
             "payments": evidence.latest(customer.pk),
-            "may_rename": permissions.holds(request.user, changes.CHANGE),
+            "may_rename": customer.erased_at is None
+            and permissions.holds(request.user, changes.CHANGE),
             "may_block": permissions.holds(request.user, changes.BLOCK),
         }
         return TemplateResponse(request, "admin/customer.html", context)

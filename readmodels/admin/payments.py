@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -166,6 +167,5 @@ class PaymentAdmin(BrowsingAdmin):
         return TemplateResponse(request, "admin/payment.html", context)
 
 
-def _notes(payment: Payment) -> dict[object, str]:
-    notes = Note.objects.filter(payment_id=payment.payment_id)
-    return dict(notes.values_list("pk", "text"))
+def _notes(payment: Payment) -> dict[UUID, Note]:
+    return {note.pk: note for note in Note.objects.filter(payment_id=payment.payment_id)}

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from msgspec import Struct
 
+from payments.customers.models import Note
 from payments.domain.events import (
     AnyPaymentEvent,
     PaymentApproved,
@@ -29,8 +31,8 @@ class Entry(Struct):
     colour: str
 
 
-def entries(history: Sequence[RecordedEvent], notes: Mapping[object, str]) -> list[Entry]:
-    """`notes` are the texts by id; one that is missing was erased."""
+def entries(history: Sequence[RecordedEvent], notes: Mapping[UUID, Note]) -> list[Entry]:
+    """`notes` are those of the payment by id; one that is missing was erased."""
     names = words.people(record.metadata.actor for record in history)
     return [
         Entry(
@@ -58,6 +60,12 @@ _LOOKS: Mapping[type[AnyPaymentEvent], tuple[str, str]] = {
 }
 
 
-def _note(event: AnyPaymentEvent, notes: Mapping[object, str]) -> Iterator[str]:
+def _note(event: AnyPaymentEvent, notes: Mapping[UUID, Note]) -> Iterator[str]:
     if isinstance(event, PaymentApproved | PaymentRejected) and event.note is not None:
-        yield f"“{notes.get(event.note.note_id, 'This note was erased.')}”"
+        note = notes.get(event.note.note_id)
+        if note is None:
+            yield "This note was erased."
+        else:
+            yield f"“{note.text}”"
+            if note.digest != event.note.digest:
+                yield "This is not the note that was written with the decision: its hash differs."

@@ -92,10 +92,10 @@ def payments(summaries: Iterable[PaymentSummary]) -> list[PaymentView]:
     rows = list(summaries)
     customers = Customer.objects.filter(pk__in={row.customer_id for row in rows})
     references = dict(customers.values_list("pk", "reference"))
-    return [_payment(row, references.get(row.customer_id, "")) for row in rows]
+    return [_payment(row, references.get(row.customer_id)) for row in rows]
 
 
-def _payment(row: PaymentSummary, customer_reference: str) -> PaymentView:
+def _payment(row: PaymentSummary, customer_reference: str | None) -> PaymentView:
     risk = None
     if row.risk_score is not None:
         risk = Risk(row.risk_score, Band(row.risk_band), tuple(row.risk_reasons))

@@ -273,7 +273,7 @@ def _history(payment_id: UUID, client_id: UUID) -> list[RecordedEvent]:
 def _view(payment: Payment, position: int) -> PaymentView:
     customer = Customer.objects.only("reference").filter(pk=payment.customer_id).first()
     return PaymentView.of(
-        payment, customer_reference=customer.reference if customer else "", position=position
+        payment, customer_reference=customer.reference if customer else None, position=position
     )
 
 

@@ -14,6 +14,7 @@ from django.contrib.auth.models import Group
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+from payments.customers.models import Customer
 from readmodels.models import EventIndex, ParkedEvent
 from tests.api import RISKY, ApiClient, body_of, project
 
@@ -169,12 +170,14 @@ def test_every_page_can_be_read_by_everybody(desk: Desk) -> None:
     )
     desk.log_in()
     payment = f"/admin/readmodels/paymentsummary/{desk.payment}"
+    customer = f"/admin/customers/customer/{Customer.objects.latest('created_at').pk}"
     event = EventIndex.objects.latest("position")
     parked = f"/admin/readmodels/parkedevent/{_park(event).pk}"
     paths = [
         *PAGES.values(),
         *(f"{payment}/{page}/" for page in ("change", "approve", "reject")),
         *(f"{parked}/{page}/" for page in ("change", "discard")),
+        *(f"{customer}/{page}/" for page in ("change", "rename", "block")),
         f"/admin/readmodels/eventindex/{event.pk}/change/",
     ]
     for width in (1440, 420):

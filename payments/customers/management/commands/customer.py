@@ -77,18 +77,24 @@ class Command(BaseCommand):
         changes.rename(customer.pk, given, by=actors.operator())
 
     def _show(self, customer: Customer) -> None:
+        unknown = "not known" if customer.erased_at is None else "erased"
         for name, value in (
             ("Customer", str(customer.pk)),
             ("Client", customer.client.name),
-            ("Reference", customer.reference),
-            ("Name", customer.name),
-            ("E-mail", customer.email),
-            ("Telephone", customer.phone),
+            ("Reference", customer.reference or unknown),
+            ("Name", customer.name or unknown),
+            ("E-mail", customer.email or unknown),
+            ("Telephone", customer.phone or unknown),
             ("First seen", f"{customer.created_at:%Y-%m-%d %H:%M:%S} UTC"),
             ("Blocked", "yes" if customer.blocked else "no"),
         ):
-            self.stdout.write(f"{name:<12}{value or 'not known'}")
+            self.stdout.write(f"{name:<12}{value}")
+        if customer.erased_at is not None:
+            self.stdout.write(
+                f"{customer.erased_at:%Y-%m-%d %H:%M:%S} UTC erased by {customer.erased_by}:"
+                f" {customer.erasure_reason}"
+            )
         for each in Blocking.objects.filter(customer=customer).order_by("-at", "-pk")[:5]:
             self.stdout.write(
-                f"{each.at:%Y-%m-%d %H:%M:%S} UTC {each} by {each.actor}: {each.reason}"
+                f"{each.at:%Y-%m-%d %H:%M:%S} UTC {each} by {each.actor}: {each.reason or 'erased'}"
             )

@@ -1,0 +1,133 @@
+"""Removing what is personal about a customer from everywhere but the log, which never had it.
+
+Each step is a transaction of its own and may be repeated; the customer's row, which says what to
+look for, comes last. So whatever is killed where, the same command does the rest.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.models import Session
+from msgspec import Struct
+
+from payments import permissions
+from payments.customers import files
+from payments.customers.models import Blocking, Customer
+from payments.domain.text import checked_text
+from payments.events.database import cursor
+
+ERASE: Final = "customers.erase_customer"
+LONGEST_REASON: Final = 500
+PERSONAL: Final = ("reference", "name", "email", "phone")
+
+# Shorter ones would be found in texts that are about something else.
+_SHORTEST: Final = 4
+
+# The log tells whose a payment is, whatever the read models have seen; notes are few.
+_NOTES: Final = """
+DELETE FROM customers_note AS note USING events_event AS begun
+ WHERE begun.aggregate_id = note.payment_id AND begun.version = 1
+   AND begun.data ->> 'customer_id' = %s
+"""
+
+
+class ReasonTells(ValueError):
+    """The reason, which is kept, names whom it is about."""
+
+
+class Step(Struct, frozen=True):
+    """What was looked at, and how much of it was erased."""
+
+    place: str
+    erased: int
+
+
+def erase(
+    customer: Customer,
+    *,
+    reference: str,
+    reason: str,
+    by: str,
+    at: datetime,
+    paths: Sequence[Path] = (),
+) -> Iterator[Step]:
+    """Erase step by step. `reference` is how the customer was called: an erased row does not tell.
+
+    `by` is an actor id. Raises NotPermitted, TextError, ReasonTells, and per file OSError, FileError.
+    """
+    permissions.require(by, ERASE, operators=True)
+    words = words_of(customer, reference)
+    check_reason(reason, words)
+    mentioned = _mentioned(words)
+    for path in paths:
+        yield Step(f"cells of {path}", files.erase(path, mentioned))
+    yield Step("sessions", _end_sessions(words))
+    yield Step("admin log entries", _clear_admin_log(customer.pk))
+    blockings = Blocking.objects.filter(customer=customer).exclude(reason="")
+    yield Step("reasons of blocks", blockings.update(reason=""))
+    yield Step("review notes", _delete_notes(customer.pk))
+    found = [field for field in PERSONAL if getattr(customer, field)]
+    Customer.objects.filter(pk=customer.pk, erased_at=None).update(
+        reference=None,
+        name="",
+        email="",
+        phone="",
+        erased_at=at,
+        erased_by=by,
+        erasure_reason=reason,
+    )
+    yield Step(f"fields of the customer ({', '.join(found) or 'none left'})", len(found))
+
+
+def words_of(customer: Customer, reference: str) -> set[str]:
+    """What the customer is known by."""
+    return {reference, *(getattr(customer, field) or "" for field in PERSONAL)} - {""}
+
+
+def check_reason(reason: str, words: set[str]) -> None:
+    """Raises TextError, ReasonTells."""
+    checked_text(reason, max_length=LONGEST_REASON)
+    if _mentions(reason, words):
+        raise ReasonTells("It names the customer, and it is kept. Write the number of a case.")
+
+
+def _delete_notes(customer_id: UUID) -> int:
+    with cursor() as cur:
+        return cur.execute(_NOTES, (str(customer_id),)).rowcount
+
+
+def _clear_admin_log(customer_id: UUID) -> int:
+    """Entries of Django's change form, which wrote names into its log."""
+    entries = LogEntry.objects.filter(
+        content_type=ContentType.objects.get_for_model(Customer), object_id=str(customer_id)
+    )
+    return entries.exclude(object_repr=files.ERASED).update(
+        object_repr=files.ERASED, change_message=""
+    )
+
+
+def _end_sessions(words: set[str]) -> int:
+    """Sessions hold ids, and messages that were not shown yet. Whoever's mentions them logs in again."""
+    ended = 0
+    for session in Session.objects.iterator(chunk_size=500):
+        if _mentions(json.dumps(session.get_decoded(), ensure_ascii=False), words):
+            ended += session.delete()[0]
+    return ended
+
+
+def _mentions(text: str, words: set[str]) -> bool:
+    long_enough = {word for word in words if len(word) >= _SHORTEST}
+    return bool(long_enough) and _mentioned(long_enough).search(text) is not None
+
+
+def _mentioned(words: set[str]) -> re.Pattern[str]:
+    """Finds any of the words as a whole: customer-12 is not in customer-123."""
+    any_of = "|".join(re.escape(word) for word in sorted(words))
+    return re.compile(rf"(?<![\w-])(?:{any_of})(?![\w-])", re.IGNORECASE)

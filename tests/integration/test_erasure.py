@@ -1,0 +1,369 @@
+"""An erased customer is nowhere: not in any table, not in the files that were given; the log stands."""
+
+import os
+import re
+from collections.abc import Callable
+from io import StringIO
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.core.management import CommandError, call_command
+from django.db import connection, connections
+from django.urls import reverse
+
+from payments import permissions
+from payments.customers import changes, erasure, files
+from payments.customers.models import Blocking, Customer, Note
+from payments.customers.registry import CustomerError
+from payments.events.models import Event
+from readmodels.models import PaymentSummary
+from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.backoffice import browser, text
+from tests.crashing import at_round_trip, die
+from tests.examples import NOON, OPERATOR
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# What is personal here, each part of it nowhere else.
+REFERENCE: Final = "ada.ng@mail.example"
+NAME: Final = "Ada Ngwenya"
+EMAIL: Final = "private@ada.example"
+PHONE: Final = "+4915123456789"
+NOTE: Final = "Called Miss Ngwenya back"
+BLOCKED: Final = "Her cousin, says Ngwenya"
+SECRETS: Final = ("ada.ng", "ngwenya", "private@", "4915123456789", "cousin")
+WHO: Final = ("Acme", REFERENCE)
+REASON: Final = "Request 2026-17"
+
+
+@pytest.fixture
+def acme() -> ApiClient:
+    return ApiClient()
+
+
+@pytest.fixture
+def payment(acme: ApiClient) -> str:
+    """An approved payment of a customer of whom something personal is everywhere where it can be."""
+    payment: str = body_of(acme.submit(**RISKY | {"customer_id": REFERENCE}))["id"]
+    decision = {"reason": "other", "note": NOTE}
+    acme.post(f"{PAYMENTS}/{payment}/approve", decision)
+    plant(Customer.objects.get())
+    project()
+    return payment
+
+
+def plant(customer: Customer) -> None:
+    contacts = {"name": NAME, "email": EMAIL, "phone": PHONE}
+    changes.rename(customer.pk, contacts, by=OPERATOR)
+    changes.block(customer.pk, reason=BLOCKED, by=OPERATOR, at=NOON)
+    # As Django's change form would have left them.
+    user, _ = get_user_model().objects.get_or_create(username="grace")
+    LogEntry.objects.create(
+        user=user,
+        content_type=ContentType.objects.get_for_model(Customer),
+        object_id=str(customer.pk),
+        object_repr=NAME,
+        action_flag=CHANGE,
+        change_message=f'[{{"changed": {{"name": "{EMAIL}"}}}}]',
+    )
+    session = SessionStore()
+    session["_messages"] = f"The customer “{NAME}” was changed successfully."
+    session.save()
+
+
+def run(*arguments: str, status: int = 0) -> str:
+    out = StringIO()
+    arguments = (*WHO, "--reason", REASON, "--yes", *arguments)
+    if not status:
+        call_command("erase_customer", *arguments, stdout=out)
+        return out.getvalue()
+    with pytest.raises(CommandError) as refused:
+        call_command("erase_customer", *arguments, stdout=out)
+    assert refused.value.returncode == status
+    return str(refused.value)
+
+
+def found() -> set[str]:
+    """Where any of the secrets is: every column of every table, as text, and what sessions decode to."""
+    places = set()
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(
+                f'SELECT EXISTS (SELECT FROM "{table}" AS it WHERE it::text ILIKE ANY(%s))',
+                [[f"%{secret}%" for secret in (*SECRETS, *map(as_bytea, SECRETS))]],
+            )
+            if cursor.fetchone() == (True,):
+                places.add(table)
+    for session in Session.objects.all():
+        if any(secret in str(session.get_decoded()).lower() for secret in SECRETS):
+            places.add("django_session")
+    return places
+
+
+def as_bytea(secret: str) -> str:
+    return secret.encode().hex()
+
+
+def test_nothing_personal_is_left_in_any_table(payment: str) -> None:
+    """Each of the places was found before: without its step, each is found after as well."""
+    assert found() == {
+        "customers_customer",
+        "customers_blocking",
+        "customers_note",
+        "django_admin_log",
+        "django_session",
+    }
+    said = run()
+    assert found() == set()
+    for line in (
+        "1 sessions",
+        "1 admin log entries",
+        "1 reasons of blocks",
+        "1 review notes",
+        "4 fields of the customer (reference, name, email, phone)",
+    ):
+        assert f"      {line}\n" in said
+    stone = Customer.objects.get()
+    assert f"they know {stone.pk}." in said
+    assert (stone.erasure_reason, stone.blocked, stone.reference) == (REASON, True, None)
+    assert stone.erased_by.startswith("system:manage.py:")
+    assert (Blocking.objects.count(), Note.objects.count()) == (1, 0)
+
+
+def test_the_log_and_its_seals_stay_as_they_are(payment: str) -> None:
+    call_command("seal_events", stdout=StringIO())
+    before = list(Event.objects.order_by("position").values_list())
+    run()
+    assert list(Event.objects.order_by("position").values_list()) == before
+    call_command("verify_events", stdout=StringIO())
+    assert (
+        PaymentSummary.objects.get().reference == "order-981"
+    )  # the client's own number of an order is nobody
+
+
+def test_a_second_run_erases_what_was_written_since_and_says_when_the_first_was(
+    payment: str,
+) -> None:
+    run()
+    first = Customer.objects.get().erased_at
+    changes.unblock(Customer.objects.get().pk, reason=BLOCKED, by=OPERATOR, at=NOON)
+    said = run()
+    assert "was erased at" in said
+    assert f"{REASON}. Looking for what was written since." in said
+    assert "      1 reasons of blocks\n" in said
+    assert "      0 fields of the customer (none left)\n" in said
+    assert found() == set()
+    assert Customer.objects.get().erased_at == first
+    assert "      0 reasons of blocks\n" in run()
+
+
+def test_a_later_payment_under_the_same_reference_stores_nothing_again(
+    payment: str, acme: ApiClient
+) -> None:
+    run()
+    answer = acme.submit(customer_id=REFERENCE)
+    assert answer.status_code == 201
+    assert body_of(answer)["customer_id"] == REFERENCE  # what the client has just said itself
+    assert body_of(answer)["failure_reason"] == "blocked_by_policy"  # erased is not unblocked
+    project()
+    assert found() == set()
+    (stone,) = Customer.objects.all()
+    assert PaymentSummary.objects.filter(customer_id=stone.pk).count() == 2
+    listed = body_of(acme.get(f"/api/v1/customers/{REFERENCE}/payments"))["payments"]
+    assert [each["customer_id"] for each in listed] == [None, None]
+    for path in ("", "/state?version=1"):
+        assert body_of(acme.get(f"{PAYMENTS}/{payment}{path}"))["customer_id"] is None
+    with pytest.raises(CustomerError, match="The customer was erased"):
+        changes.rename(stone.pk, {"name": NAME}, by=OPERATOR)
+
+
+def test_the_back_office_says_that_it_was_erased(payment: str) -> None:
+    url = reverse("admin:readmodels_paymentsummary_change", args=[payment])
+    manager = browser("risk manager", "mia")
+    assert NOTE in text(manager.get(url))
+    Note.objects.update(text="Something else")
+    assert "its hash differs" in text(manager.get(url))
+    run()
+    told = text(manager.get(url))
+    assert "This note was erased." in told
+    assert "Name erased" in told
+    customer = manager.get(reverse("admin:customers_customer_change", args=[erased().pk]))
+    for words in ("UTC by system:manage.py:", REASON, "The reason was erased.", "Unblock"):
+        assert words in text(customer)
+    assert "Rename" not in text(customer)
+    for name in ("customers_customer", "readmodels_paymentsummary"):
+        listing = manager.get(reverse(f"admin:{name}_changelist"), {"q": REFERENCE})
+        assert len(listing.context["cl"].result_list) == 1
+        assert "erased" in text(listing)
+
+
+def erased() -> Customer:
+    return Customer.objects.get(erased_at__isnull=False)
+
+
+def test_only_whom_it_is_about_is_erased(payment: str, acme: ApiClient) -> None:
+    for other in (f"{REFERENCE}-2", f"x{REFERENCE}"):
+        acme.submit(customer_id=other)
+    ApiClient("Bolt").submit(customer_id=REFERENCE)
+    session = SessionStore()
+    session["_auth_user_id"] = "7"
+    session.save()
+    run()
+    assert Customer.objects.filter(reference=None).count() == 1
+    assert Customer.objects.count() == 4
+    assert Session.objects.count() == 1
+
+
+@pytest.mark.slow
+def test_killed_at_any_round_trip_the_same_command_does_the_rest(
+    payment: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "old.csv.rejected.csv"
+    for number in count(1):
+        Customer.objects.update(erased_at=None, reference=REFERENCE, blocked=False)
+        Customer.objects.update(name=NAME, email=EMAIL, phone=PHONE)
+        plant(Customer.objects.get())
+        path.write_text(f"line,code,reason,content\n7,x,y,{NAME}\n")
+        connections.close_all()  # a fork would share it
+        child = os.fork()
+        if child == 0:
+            with at_round_trip(number, die):
+                run("--files", str(path))
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        run("--files", str(path))
+        assert found() == set(), number
+        assert "Ngwenya" not in path.read_text()
+        assert list(tmp_path.iterdir()) == [path]
+        if status == 0:
+            break
+    assert number > 8
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_files_lose_the_cells_that_mention_the_customer_and_nothing_else(
+    payment: str, tmp_path: Path, line_end: str
+) -> None:
+    refused, export = tmp_path / "old.csv.rejected.csv", tmp_path / "list.csv"
+    refused.write_bytes(
+        line_end.join(
+            (
+                "line,code,reason,content",
+                f'7,unknown_date,"x is no date","Acme,{REFERENCE},5.00"',
+                f'8,unknown_date,"x is no date","Acme,{REFERENCE}-2,5.00"',
+                "9,not_utf8,The line is not UTF-8 text.,\udcff",
+                "",
+            )
+        ).encode("utf-8", "surrogateescape")
+    )
+    export.write_bytes(f"customer;name;amount{line_end}1;{NAME.upper()};5{line_end}".encode())
+    export.chmod(0o640)
+    untouched = tmp_path / "other.csv"
+    untouched.write_text("a,b\n'1',\"2\"\n")
+    before = untouched.stat().st_ino
+    said = run("--files", str(refused), str(export), str(untouched))
+    assert f"      1 cells of {refused}\n" in said
+    assert f"      1 cells of {export}\n" in said
+    assert f"      0 cells of {untouched}\n" in said
+    assert refused.read_bytes().decode("utf-8", "surrogateescape").split(line_end) == [
+        "line,code,reason,content",
+        "7,unknown_date,x is no date,erased",
+        f'8,unknown_date,"x is no date","Acme,{REFERENCE}-2,5.00"',
+        "9,not_utf8,The line is not UTF-8 text.,\udcff",
+        "",
+    ]
+    assert export.read_bytes().decode() == f"customer;name;amount{line_end}1;erased;5{line_end}"
+    assert export.stat().st_mode & 0o777 == 0o640
+    assert untouched.stat().st_ino == before
+    assert set(tmp_path.iterdir()) == {refused, export, untouched}
+
+
+def test_a_short_reference_is_not_looked_for_in_amounts_and_other_peoples_texts(
+    acme: ApiClient, tmp_path: Path
+) -> None:
+    acme.submit(customer_id="7")
+    session = SessionStore()
+    session["_auth_user_id"] = "7"
+    session.save()
+    path = tmp_path / "list.csv"
+    path.write_text("customer_id,amount,line\n7,7,7\n17,7,7\n")
+    arguments = ("Acme", "7", "--reason", "Case 7", "--yes", "--files", str(path))
+    call_command("erase_customer", *arguments, stdout=StringIO())
+    assert path.read_text() == "customer_id,amount,line\nerased,7,7\n17,7,7\n"
+    assert Session.objects.count() == 1
+
+
+def make(name: str, content: bytes) -> Callable[[Path], Path]:
+    def made(folder: Path) -> Path:
+        path = folder / name
+        path.write_bytes(content)
+        return path
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint", "status"),
+    [
+        (("--reason", f"{NAME} asked"), "--reason: It names the customer", 2),
+        (("--reason", f"asked: {REFERENCE.upper()}"), "--reason: It names the customer", 2),
+        (("--reason", ""), "--reason: The text must not be empty", 2),
+        (("--reason", "4111 1111 1111 1111"), "--reason: .* card number", 2),
+        (("--files", "nowhere.csv"), "--files: There is no file nowhere.csv", 2),
+        (("--files", "/tmp"), "--files: There is no file /tmp", 2),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_erased(
+    payment: str, arguments: tuple[str, ...], complaint: str, status: int
+) -> None:
+    before = found()
+    assert re.search(complaint, run(*arguments, status=status))
+    assert found() == before
+
+
+def test_an_export_of_events_is_no_file_for_it(payment: str, tmp_path: Path) -> None:
+    path = make("log.ndjson", b'{"position":1}\n')(tmp_path)
+    assert "An export of events holds nothing personal" in run("--files", str(path), status=2)
+
+
+def test_it_asks_before_it_erases(payment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = (*WHO, "--reason", REASON)
+    with pytest.raises(CommandError, match="add --yes"):
+        call_command("erase_customer", *arguments, stdout=StringIO())
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _: "no")
+    with pytest.raises(CommandError, match="Nothing was erased"):
+        call_command("erase_customer", *arguments, stdout=StringIO())
+    assert Customer.objects.get().name == NAME
+
+
+def test_nobody_erases_but_operators_and_who_may_do_everything(payment: str) -> None:
+    manager = get_user_model().objects.get(username="ada")
+    customer = Customer.objects.get()
+
+    def erase(by: str) -> list[Any]:
+        given: dict[str, Any] = {"reference": REFERENCE, "reason": REASON, "at": NOON}
+        return list(erasure.erase(customer, by=by, **given))
+
+    for actor in (f"staff:{manager.pk}", f"client:{uuid4()}", "system:import"):
+        with pytest.raises(permissions.NotPermitted):
+            erase(actor)
+    root = get_user_model().objects.create_superuser("root")
+    assert erase(f"staff:{root.pk}")
+    assert found() == set()
+
+
+def test_a_file_that_is_no_csv_is_left_alone(tmp_path: Path) -> None:
+    path = make("odd.csv", b'a,b\n"' + b"x" * 200_000)(tmp_path)
+    pattern = erasure._mentioned({"xyz"})
+    with pytest.raises(files.FileError, match="cannot be read as CSV"):
+        files.erase(path, pattern)
+    assert list(tmp_path.iterdir()) == [path]
