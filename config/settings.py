@@ -9,7 +9,7 @@ import environ
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
-from config import backoffice
+from config import backoffice, redaction
 
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
 
@@ -230,6 +230,7 @@ _SHARED: Final[list[Any]] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
+    redaction.card_numbers,
 ]
 LOGGING: dict[str, Any] = {
     "version": 1,

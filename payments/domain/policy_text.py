@@ -24,6 +24,7 @@ from payments.domain.conditions import (
 )
 from payments.domain.money import CURRENCIES, MAX_MINOR
 from payments.domain.risk import NO_LIMIT, PolicyDocument, RiskPolicy, Rule
+from payments.domain.text import holds_card_number
 
 # Far more than a policy needs, and few enough for any score to fit where scores are kept.
 MAX_RULES: Final = 100
@@ -109,6 +110,8 @@ def _rule_faults(rule: Rule, reviewed: Limits) -> Iterator[str]:
             "reason: It must be lower-case letters, digits and _, begin with a letter and have"
             f" at most 50 of them; {NO_LIMIT} is taken."
         )
+    if holds_card_number(rule.reason):
+        yield "reason: It looks as if it held a card number."
     if not 0 <= rule.points <= MAX_POINTS:
         yield f"points: They must be 0 to {MAX_POINTS}."
     if not rule.when:

@@ -12,6 +12,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client as Browser
 
 from config.health import _check_migrations
+from config.redaction import REDACTED
 from payments.api.problems import FIELD_CODES, KINDS
 from payments.domain.payment import PaymentError
 from readmodels.models import Checkpoint
@@ -147,3 +148,17 @@ def test_what_fails_is_logged_as_json_under_the_requests_id(
     assert failure["request_id"] == "trace-7"
     assert "RuntimeError: broken" in failure["exception"]
     assert client.token not in written.getvalue()
+
+
+@pytest.mark.parametrize("address", ["customers/{}/payments", "payments?customer_id={}"])
+def test_a_card_number_in_an_address_is_refused_and_not_logged(
+    address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without the processor the number stood in `request`, and in the line of the log."""
+    with caplog.at_level(logging.WARNING):
+        answer = ApiClient().get(f"/api/v1/{address.format('4111%201111%201111%201111')}")
+    assert answer.status_code == 400
+    lines = [str(record.msg) for record in caplog.records if record.name.startswith("django_st")]
+    assert len(lines) == 1
+    assert REDACTED in lines[0]
+    assert "1111" not in lines[0]

@@ -146,6 +146,10 @@ def test_a_longer_file_adds_only_what_is_new() -> None:
         (f"{'x' * 256},1997-01-31,1.00,USD,credit_card,", "text_too_long"),
         ("a\0b,1997-01-31,1.00,USD,credit_card,", "text_not_printable"),
         ("4111 1111 1111 1111,1997-01-31,1.00,USD,credit_card,", "card_number_refused"),
+        # In a field that nobody reads, and in the words of the refusal.
+        ("ann,1997-01-31,1.00,USD,4111111111111111", "wrong_width"),
+        ("ann,4111111111111111,1.00,USD,credit_card,", "unknown_date"),
+        ("ann,1997-01-31,1.00,USD,4111 1111 1111 1111,", "unknown_method"),
         ("ann,1997-01-31,1.00,USD", "wrong_width"),
         ("ann,1997-01-31,1.00,USD,credit_card,,,", "wrong_width"),
         ('"ann,1997-01-31,1.00,USD,credit_card,', "not_csv"),

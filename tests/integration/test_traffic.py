@@ -158,6 +158,7 @@ def test_staff_are_made_with_a_role() -> None:
     for username, complaint in (
         ("grace", "There is a user 'grace' already"),
         ("a b", "valid username"),
+        ("4111111111111111", "username: .* card number"),
     ):
         with pytest.raises(CommandError, match=complaint):
             run("create_staff", username, role="viewer")

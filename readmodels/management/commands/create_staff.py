@@ -12,6 +12,8 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError, transaction
 
+from payments.domain.text import TextError, checked_text
+
 ROLES: Final = ("viewer", "analyst", "senior reviewer", "risk manager", "auditor")
 
 
@@ -39,9 +41,12 @@ class Command(BaseCommand):
         user = model(username=username, is_staff=True)
         try:
             user.clean_fields(exclude={"password"})
+            checked_text(username, max_length=150)
             validate_password(password, user)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
+        except TextError as error:
+            raise CommandError(f"username: {error}") from error
         user.set_password(password)
         try:
             with transaction.atomic():

@@ -67,6 +67,10 @@ def test_the_layout_of_the_text_is_no_part_of_the_policy() -> None:
             "rule 1 (Large one), reason: It must be lower-case letters",
         ),
         (written({"reason": "no_limit_for_currency"}), "is taken."),
+        (
+            written({"reason": "bin_4111111111111111"}),
+            "reason: It looks as if it held a card number",
+        ),
         (written({"points": -1}), "rule 1 (large), points: They must be 0 to 100."),
         (written({"points": 101}), "rule 1 (large), points: They must be 0 to 100."),
         (written({"when": []}), "rule 1 (large), when: Without a condition"),

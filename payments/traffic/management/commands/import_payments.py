@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.markup import escape
 
 from payments.domain.money import Money
+from payments.domain.text import holds_card_number
 from payments.progress import progress_bar
 from payments.traffic import importing, lines
 from payments.traffic.lines import Line
@@ -106,8 +107,9 @@ class _Rejects:
             self._file = self.path.open("w", newline="", encoding="utf-8")
             csv.writer(self._file).writerow(["line", "code", "reason", "content"])
         content = line.content.decode(errors="replace")
-        if code == "card_number_refused":
-            content = ""  # it must not be stored here either
+        if holds_card_number(content):
+            # It must not be stored here either, whatever the row was refused for.
+            content, reason = "", "The line looks as if it held a card number."
         csv.writer(self._file).writerow([line.number, code, reason, content])
 
     def __enter__(self) -> None:
