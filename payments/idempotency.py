@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from typing import Final, assert_never
 from uuid import UUID, uuid5
 
-from payments.domain.commands import ApprovePayment, PaymentCommand, ProcessPayment, RejectPayment
+from payments.domain.commands import (
+    ApprovePayment,
+    CancelPayment,
+    ExpireReview,
+    PaymentCommand,
+    ProcessPayment,
+    RefundPayment,
+    RejectPayment,
+)
 from payments.pseudonyms import keyed_digest
 
 _KEY_BYTES: Final = 16
@@ -65,5 +73,16 @@ def _chosen_fields(command: PaymentCommand, note: str | None) -> dict[str, str |
             }
         case ApprovePayment() | RejectPayment():
             return {"reason": command.reason, "note": note}
+        case CancelPayment():
+            return {"reason": command.reason}
+        case RefundPayment():
+            amount = command.amount
+            return {
+                "amount": None if amount is None else str(amount.minor),
+                "currency": None if amount is None else amount.currency,
+                "reason": command.reason,
+            }
+        case ExpireReview():
+            return {}
         case _:
             assert_never(command)

@@ -39,6 +39,7 @@ class PaymentSummary(models.Model):
     customer_id = models.UUIDField()
     reference = models.CharField(max_length=255, null=True)  # noqa: DJ001 - none is not empty
     amount = models.BigIntegerField(help_text="In minor units of the currency.")
+    refunded_amount = models.BigIntegerField(default=0)
     currency = models.CharField(max_length=3)
     method = models.CharField(max_length=20, choices=_choices(Method))
     status = models.CharField(max_length=20, choices=_choices(Status))
@@ -106,6 +107,8 @@ class DailyStatistics(models.Model):
     failed_volume = models.BigIntegerField(default=0)
     rejected_count = models.BigIntegerField(default=0)
     rejected_volume = models.BigIntegerField(default=0)
+    refunded_count = models.BigIntegerField(default=0)
+    refunded_volume = models.BigIntegerField(default=0)
     review_count = models.BigIntegerField(default=0, help_text="Flagged for review on this day.")
     open_reviews = models.BigIntegerField(default=0, help_text="Of those, still waiting.")
 

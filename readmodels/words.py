@@ -11,10 +11,13 @@ from payments.clients.models import Client
 from payments.domain.events import (
     AnyPaymentEvent,
     PaymentApproved,
+    PaymentCancelled,
+    PaymentExpired,
     PaymentFailed,
     PaymentFlaggedForReview,
     PaymentInitiated,
     PaymentProcessed,
+    PaymentRefunded,
     PaymentRejected,
 )
 from payments.domain.money import Money
@@ -60,6 +63,13 @@ def happened(event: AnyPaymentEvent) -> tuple[str, tuple[str, ...]]:
             return "Approved", (plain(event.reason),)
         case PaymentRejected():
             return "Rejected", (plain(event.reason),)
+        case PaymentExpired():
+            return "Expired", ("Nobody decided in time",)
+        case PaymentCancelled():
+            return "Cancelled", (plain(event.reason),)
+        case PaymentRefunded(refund=refund, refunded=refunded):
+            so_far = () if refund == refunded else (f"{refunded.formatted()} in all",)
+            return "Refunded", (f"{refund.formatted()}: {plain(event.reason).lower()}", *so_far)
         case _:
             assert_never(event)
 

@@ -8,23 +8,36 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from payments.domain.commands import ApprovePayment, ProcessPayment, RejectPayment
+from payments.domain.commands import (
+    ApprovePayment,
+    CancelPayment,
+    ExpireReview,
+    ProcessPayment,
+    RefundPayment,
+    RejectPayment,
+)
 from payments.domain.conditions import RiskFeatures
 from payments.domain.events import (
     AnyPaymentEvent,
     ApprovalReason,
+    CancellationReason,
     FailureReason,
     NoteRef,
     PaymentApproved,
+    PaymentCancelled,
+    PaymentExpired,
     PaymentFailed,
     PaymentFlaggedForReview,
     PaymentInitiated,
     PaymentProcessed,
+    PaymentRefunded,
     PaymentRejected,
+    RefundReason,
     RejectionReason,
 )
 from payments.domain.methods import Method
 from payments.domain.money import Money
+from payments.domain.payment import REVIEW_PERIOD
 from payments.domain.risk import DEFAULT_POLICY, RiskAssessment, assess
 from payments.events import codec
 
@@ -36,6 +49,8 @@ CLIENT: Final = UUID("0192f000-0000-4000-8000-00000000c001")
 OTHER_CLIENT: Final = UUID("0192f000-0000-4000-8000-00000000c002")
 CUSTOMER: Final = UUID("0192f000-0000-8000-8000-00000000d001")
 NOTE: Final = NoteRef(UUID("0192f000-0000-4000-8000-00000000e001"), "5e" * 32)
+
+REFUND: Final = UUID("0192f000-0000-4000-8000-00000000f001")
 
 REVIEWER: Final = "staff:7"
 OTHER_REVIEWER: Final = "staff:8"
@@ -103,6 +118,34 @@ def reject(**changes: Any) -> RejectPayment:
     )
 
 
+def expire(**changes: Any) -> ExpireReview:
+    return ExpireReview(
+        **{"payment_id": PAYMENT, "client_id": None, "at": NOON + REVIEW_PERIOD, **changes}
+    )
+
+
+def cancel(**changes: Any) -> CancelPayment:
+    reason = CancellationReason.REQUESTED_BY_CUSTOMER
+    return CancelPayment(
+        **{"payment_id": PAYMENT, "client_id": CLIENT, "reason": reason, "at": LATER, **changes}
+    )
+
+
+def refund(**changes: Any) -> RefundPayment:
+    """All that is left of the payment."""
+    return RefundPayment(
+        **{
+            "payment_id": PAYMENT,
+            "client_id": CLIENT,
+            "refund_id": REFUND,
+            "amount": None,
+            "reason": RefundReason.REQUESTED_BY_CUSTOMER,
+            "at": LATER,
+            **changes,
+        }
+    )
+
+
 def initiated(**changes: Any) -> PaymentInitiated:
     return PaymentInitiated(**_terms(changes))
 
@@ -121,7 +164,8 @@ def failed(**changes: Any) -> PaymentFailed:
 
 
 def flagged(**changes: Any) -> PaymentFlaggedForReview:
-    return PaymentFlaggedForReview(**_under_review({"risk": LARGE_FIRST, "at": NOON, **changes}))
+    flag = {"risk": LARGE_FIRST, "at": NOON, "deadline": NOON + REVIEW_PERIOD}
+    return PaymentFlaggedForReview(**_under_review({**flag, **changes}))
 
 
 def approved(**changes: Any) -> PaymentApproved:
@@ -132,6 +176,22 @@ def approved(**changes: Any) -> PaymentApproved:
 def rejected(**changes: Any) -> PaymentRejected:
     decision = {"reviewer": REVIEWER, "reason": RejectionReason.SUSPECTED_FRAUD}
     return PaymentRejected(**_under_review({**decision, **changes}))
+
+
+def expired(**changes: Any) -> PaymentExpired:
+    deadline = NOON + REVIEW_PERIOD
+    return PaymentExpired(**_under_review({"deadline": deadline, "at": deadline, **changes}))
+
+
+def cancelled(**changes: Any) -> PaymentCancelled:
+    reason = CancellationReason.REQUESTED_BY_CUSTOMER
+    return PaymentCancelled(**_terms({"reason": reason, "at": LATER, **changes}))
+
+
+def refunded(minor: int = 100_00, so_far: int | None = None, **changes: Any) -> PaymentRefunded:
+    gone = {"refund": usd(minor), "refunded": usd(so_far or minor), "refund_id": REFUND}
+    reason = RefundReason.REQUESTED_BY_CUSTOMER
+    return PaymentRefunded(**_terms({**gone, "reason": reason, "at": LATER, **changes}))
 
 
 def encoded(event: AnyPaymentEvent) -> str:

@@ -49,6 +49,15 @@ KINDS: Final[Mapping[str, Kind]] = {
     "payment_under_review": Kind(HTTPStatus.CONFLICT, "The payment waits for review"),
     "payment_differs": Kind(HTTPStatus.CONFLICT, "The payment was initiated on other terms"),
     "not_under_review": Kind(HTTPStatus.CONFLICT, "The payment does not wait for a decision"),
+    "review_expired": Kind(HTTPStatus.CONFLICT, "The time to decide is over"),
+    "review_not_due": Kind(HTTPStatus.CONFLICT, "There is still time to decide"),
+    "not_refundable": Kind(HTTPStatus.CONFLICT, "Only a completed payment can be given back"),
+    "refund_too_large": Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "Refunds never add up to more than the payment"
+    ),
+    "refund_currency_differs": Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "A payment is given back in its own currency"
+    ),
     "stale_version": Kind(HTTPStatus.CONFLICT, "Somebody else changed the payment"),
     "precondition_failed": Kind(
         HTTPStatus.PRECONDITION_FAILED, "The payment is not at the version of If-Match"

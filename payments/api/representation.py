@@ -47,6 +47,7 @@ class PaymentView(Struct, frozen=True, kw_only=True):
     id: UUID
     status: Status
     amount: int
+    refunded_amount: int
     currency: str
     method: Method
     customer_id: Annotated[
@@ -68,6 +69,7 @@ class PaymentView(Struct, frozen=True, kw_only=True):
             id=payment.payment_id,
             status=payment.status,
             amount=payment.amount.minor,
+            refunded_amount=0 if payment.refunded is None else payment.refunded.minor,
             currency=payment.amount.currency,
             method=payment.method,
             customer_id=customer_reference,

@@ -207,6 +207,7 @@ PENDING: Final = {
     "id": "72fe5f01-cc2e-5f54-be3b-02927c1e954b",
     "status": "pending_review",
     "amount": 1_500_000,
+    "refunded_amount": 0,
     "currency": "USD",
     "method": "credit_card",
     "customer_id": "customer-123",

@@ -7,7 +7,13 @@ from uuid import UUID
 from msgspec import Struct
 
 from payments.domain.conditions import RiskFeatures
-from payments.domain.events import ApprovalReason, NoteRef, RejectionReason
+from payments.domain.events import (
+    ApprovalReason,
+    CancellationReason,
+    NoteRef,
+    RefundReason,
+    RejectionReason,
+)
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.risk import DEFAULT_POLICY, RiskPolicy
@@ -60,4 +66,30 @@ class RejectPayment(Command, frozen=True, kw_only=True):
     note: NoteRef | None = None
 
 
-PaymentCommand = ProcessPayment | ApprovePayment | RejectPayment
+class ExpireReview(Command, frozen=True, kw_only=True):
+    """Give up on a review that nobody finished in time."""
+
+    name: ClassVar[str] = "expire_review"
+
+
+class CancelPayment(Command, frozen=True, kw_only=True):
+    """Call off a payment that is not completed yet."""
+
+    name: ClassVar[str] = "cancel_payment"
+
+    reason: CancellationReason
+
+
+class RefundPayment(Command, frozen=True, kw_only=True):
+    """Give back `amount` of a completed payment; None is all that is left of it."""
+
+    name: ClassVar[str] = "refund_payment"
+
+    refund_id: UUID
+    amount: Money | None
+    reason: RefundReason
+
+
+PaymentCommand = (
+    ProcessPayment | ApprovePayment | RejectPayment | ExpireReview | CancelPayment | RefundPayment
+)

@@ -37,6 +37,19 @@ class RejectionReason(StrEnum):
     OTHER = "other"
 
 
+class CancellationReason(StrEnum):
+    REQUESTED_BY_CUSTOMER = "requested_by_customer"
+    DUPLICATE = "duplicate"
+    OTHER = "other"
+
+
+class RefundReason(StrEnum):
+    REQUESTED_BY_CUSTOMER = "requested_by_customer"
+    DUPLICATE = "duplicate"
+    FRAUDULENT = "fraudulent"
+    OTHER = "other"
+
+
 class NoteRef(Struct, frozen=True, gc=False):
     """A reviewer's note as the log knows it. The text is kept where it can be erased."""
 
@@ -90,9 +103,12 @@ class PaymentFailed(PaymentEvent, frozen=True, kw_only=True):
 
 
 class PaymentFlaggedForReview(PaymentEvent, frozen=True, kw_only=True):
+    """Somebody has to decide by `deadline`; None in events that were stored before there was one."""
+
     event_type: ClassVar[str] = "payment.flagged_for_review"
 
     risk: RiskAssessment
+    deadline: datetime | None = None
 
 
 class PaymentApproved(PaymentEvent, frozen=True, kw_only=True):
@@ -111,6 +127,33 @@ class PaymentRejected(PaymentEvent, frozen=True, kw_only=True):
     note: NoteRef | None = None
 
 
+class PaymentExpired(PaymentEvent, frozen=True, kw_only=True):
+    """Nobody decided in time, so the payment does not go through."""
+
+    event_type: ClassVar[str] = "payment.expired"
+
+    deadline: datetime
+
+
+class PaymentCancelled(PaymentEvent, frozen=True, kw_only=True):
+    """Called off before it was completed."""
+
+    event_type: ClassVar[str] = "payment.cancelled"
+
+    reason: CancellationReason
+
+
+class PaymentRefunded(PaymentEvent, frozen=True, kw_only=True):
+    """Some or all of a completed payment was given back; `refunded` is all so far, this included."""
+
+    event_type: ClassVar[str] = "payment.refunded"
+
+    refund_id: UUID
+    refund: Money
+    refunded: Money
+    reason: RefundReason
+
+
 AnyPaymentEvent = (
     PaymentInitiated
     | PaymentProcessed
@@ -118,6 +161,9 @@ AnyPaymentEvent = (
     | PaymentFlaggedForReview
     | PaymentApproved
     | PaymentRejected
+    | PaymentExpired
+    | PaymentCancelled
+    | PaymentRefunded
 )
 
 EVENT_CLASSES: Final[tuple[type[AnyPaymentEvent], ...]] = (
@@ -127,4 +173,7 @@ EVENT_CLASSES: Final[tuple[type[AnyPaymentEvent], ...]] = (
     PaymentFlaggedForReview,
     PaymentApproved,
     PaymentRejected,
+    PaymentExpired,
+    PaymentCancelled,
+    PaymentRefunded,
 )

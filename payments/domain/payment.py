@@ -1,7 +1,7 @@
 """The payment aggregate: `decide` makes events of a command, `evolve` state of events."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, Final, assert_never
 from uuid import UUID
@@ -9,16 +9,27 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from payments.domain.commands import ApprovePayment, PaymentCommand, ProcessPayment, RejectPayment
+from payments.domain.commands import (
+    ApprovePayment,
+    CancelPayment,
+    ExpireReview,
+    PaymentCommand,
+    ProcessPayment,
+    RefundPayment,
+    RejectPayment,
+)
 from payments.domain.events import (
     AnyPaymentEvent,
     FailureReason,
     NoteRef,
     PaymentApproved,
+    PaymentCancelled,
+    PaymentExpired,
     PaymentFailed,
     PaymentFlaggedForReview,
     PaymentInitiated,
     PaymentProcessed,
+    PaymentRefunded,
     PaymentRejected,
 )
 from payments.domain.methods import Method, limit_of
@@ -27,7 +38,7 @@ from payments.domain.risk import RiskAssessment, assess
 
 # Of what `evolve` makes of a history: the next one for every change of `evolve` or of the state's
 # fields, so that no snapshot of the old one is taken for the new. A test tells when.
-STATE_VERSION: Final = 2
+STATE_VERSION: Final = 3
 
 
 class Status(StrEnum):
@@ -36,6 +47,15 @@ class Status(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    REFUNDED = "refunded"
+
+
+_REFUNDABLE: Final = {Status.COMPLETED, Status.PARTIALLY_REFUNDED}
+# How long a payment waits for somebody to decide, before it fails closed.
+REVIEW_PERIOD: Final = timedelta(days=7)
 
 
 class Review(Struct, frozen=True, kw_only=True):
@@ -62,10 +82,17 @@ class Payment(Struct, frozen=True, kw_only=True):
     updated_at: datetime
     reference: str | None = None
     flagged_at: datetime | None = None
+    review_deadline: datetime | None = None
     processed_at: datetime | None = None
     failure: FailureReason | None = None
     risk: RiskAssessment | None = None
     review: Review | None = None
+    refunded: Money | None = None
+
+    @property
+    def refundable(self) -> Money:
+        """What is left to give back, of a payment that is completed."""
+        return self.amount if self.refunded is None else self.amount - self.refunded
 
 
 class PaymentError(Exception):
@@ -111,6 +138,36 @@ class NotAwaitingReview(PaymentError):
     code = "not_under_review"
 
 
+class ReviewExpired(PaymentError):
+    """The deadline has passed: nobody decides any more."""
+
+    code = "review_expired"
+
+
+class ReviewNotDue(PaymentError):
+    """There is still time to decide."""
+
+    code = "review_not_due"
+
+
+class NotRefundable(PaymentError):
+    """Only what was completed can be given back."""
+
+    code = "not_refundable"
+
+
+class RefundTooLarge(PaymentError):
+    """Refunds never add up to more than the payment."""
+
+    code = "refund_too_large"
+
+
+class RefundCurrencyDiffers(PaymentError):
+    """A payment is given back in its own currency."""
+
+    code = "refund_currency_differs"
+
+
 def authorise(payment: Payment | None, command: PaymentCommand) -> None:
     """Raise PaymentNotFound unless the command may touch this payment."""
     if payment is not None and command.client_id not in {None, payment.client_id}:
@@ -126,14 +183,20 @@ def decide(payment: Payment | None, command: PaymentCommand) -> tuple[AnyPayment
         case ProcessPayment():
             return _process(payment, command)
         case ApprovePayment(reviewer=reviewer, reason=approval, note=note):
-            terms = _terms(_awaiting_review(payment, command), command.at)
+            terms = _terms(_to_decide(payment, command), command.at)
             return (
                 PaymentApproved(reviewer=reviewer, reason=approval, note=note, **terms),
                 PaymentProcessed(**terms),
             )
         case RejectPayment(reviewer=reviewer, reason=rejection, note=note):
-            terms = _terms(_awaiting_review(payment, command), command.at)
+            terms = _terms(_to_decide(payment, command), command.at)
             return (PaymentRejected(reviewer=reviewer, reason=rejection, note=note, **terms),)
+        case ExpireReview():
+            return (_expire(_awaiting_review(payment, command), command),)
+        case CancelPayment():
+            return (_cancel(_known(payment, command), command),)
+        case RefundPayment():
+            return (_refund(_known(payment, command), command),)
         case _:
             assert_never(command)
 
@@ -142,50 +205,46 @@ def evolve(payment: Payment | None, payment_id: UUID, event: AnyPaymentEvent) ->
     """Return the state after `event`. Any prefix of a stream is valid: facts are not refused."""
     if payment is None:
         payment = _begin(payment_id, event)
-    version = payment.version + 1
+    changes = _changes(payment, event)
+    return replace(payment, version=payment.version + 1, updated_at=event.at, **changes)
+
+
+def _changes(payment: Payment, event: AnyPaymentEvent) -> dict[str, Any]:
     match event:
         case PaymentInitiated():
-            return replace(payment, version=version, updated_at=event.at, reference=event.reference)
+            return {"reference": event.reference}
         case PaymentProcessed():
-            return replace(
-                payment,
-                version=version,
-                updated_at=event.at,
-                status=Status.COMPLETED,
-                processed_at=event.at,
-                risk=event.risk or payment.risk,
-            )
+            return {
+                "status": Status.COMPLETED,
+                "processed_at": event.at,
+                "risk": event.risk or payment.risk,
+            }
         case PaymentFailed():
-            return replace(
-                payment,
-                version=version,
-                updated_at=event.at,
-                status=Status.FAILED,
-                failure=event.reason,
-                risk=event.risk or payment.risk,
-            )
+            return {
+                "status": Status.FAILED,
+                "failure": event.reason,
+                "risk": event.risk or payment.risk,
+            }
         case PaymentFlaggedForReview():
-            return replace(
-                payment,
-                version=version,
-                updated_at=event.at,
-                status=Status.PENDING_REVIEW,
-                flagged_at=event.flagged_at,
-                risk=event.risk,
-            )
+            return {
+                "status": Status.PENDING_REVIEW,
+                "flagged_at": event.flagged_at,
+                "review_deadline": event.deadline or event.at + REVIEW_PERIOD,
+                "risk": event.risk,
+            }
         case PaymentApproved():
             # The status stays: PaymentProcessed follows in the same append.
-            return replace(
-                payment, version=version, updated_at=event.at, review=_review(event, approved=True)
-            )
+            return {"review": _review(event, approved=True)}
         case PaymentRejected():
-            return replace(
-                payment,
-                version=version,
-                updated_at=event.at,
-                status=Status.REJECTED,
-                review=_review(event, approved=False),
-            )
+            return {"status": Status.REJECTED, "review": _review(event, approved=False)}
+        case PaymentExpired():
+            return {"status": Status.EXPIRED}
+        case PaymentCancelled():
+            return {"status": Status.CANCELLED}
+        case PaymentRefunded(refunded=refunded):
+            whole = refunded == payment.amount
+            status = Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED
+            return {"status": status, "refunded": refunded}
         case _:
             assert_never(event)
 
@@ -228,13 +287,82 @@ def _outcome(command: ProcessPayment, terms: dict[str, Any]) -> AnyPaymentEvent:
     if risk.block:
         return PaymentFailed(reason=FailureReason.BLOCKED_BY_POLICY, risk=risk, **terms)
     if risk.review:
-        return PaymentFlaggedForReview(risk=risk, **(terms | {"flagged_at": command.at}))
+        flagged = terms | {"flagged_at": command.at, "deadline": command.at + REVIEW_PERIOD}
+        return PaymentFlaggedForReview(risk=risk, **flagged)
     return PaymentProcessed(risk=risk, **terms)
 
 
-def _awaiting_review(payment: Payment | None, command: ApprovePayment | RejectPayment) -> Payment:
+def _to_decide(payment: Payment | None, command: ApprovePayment | RejectPayment) -> Payment:
+    payment = _awaiting_review(payment, command)
+    deadline = _deadline(payment)
+    if command.at >= deadline:
+        raise ReviewExpired(
+            f"Payment {payment.payment_id} had to be decided by {deadline:%Y-%m-%d %H:%M:%S} UTC.",
+            deadline=deadline.isoformat(),
+        )
+    return payment
+
+
+def _expire(payment: Payment, command: ExpireReview) -> PaymentExpired:
+    deadline = _deadline(payment)
+    if command.at < deadline:
+        raise ReviewNotDue(
+            f"Payment {payment.payment_id} may be decided until {deadline:%Y-%m-%d %H:%M:%S} UTC.",
+            deadline=deadline.isoformat(),
+        )
+    return PaymentExpired(deadline=deadline, **_terms(payment, command.at))
+
+
+def _deadline(payment: Payment) -> datetime:
+    assert payment.review_deadline is not None, "whoever is under review was flagged"  # noqa: S101
+    return payment.review_deadline
+
+
+def _cancel(payment: Payment, command: CancelPayment) -> PaymentCancelled:
+    if payment.status not in {Status.INITIATED, Status.PENDING_REVIEW}:
+        hint = " Refund it instead." if payment.status in _REFUNDABLE else ""
+        raise PaymentAlreadyFinished(
+            f"Payment {payment.payment_id} is already {payment.status}.{hint}",
+            status=payment.status,
+        )
+    return PaymentCancelled(reason=command.reason, **_terms(payment, command.at))
+
+
+def _refund(payment: Payment, command: RefundPayment) -> PaymentRefunded:
+    if payment.status not in _REFUNDABLE:
+        raise NotRefundable(
+            f"Payment {payment.payment_id} is {payment.status}, there is nothing to give back.",
+            status=payment.status,
+        )
+    refund = command.amount or payment.refundable
+    if refund.currency != payment.amount.currency:
+        raise RefundCurrencyDiffers(
+            f"Payment {payment.payment_id} is in {payment.amount.currency}.",
+            currency=payment.amount.currency,
+        )
+    if refund > payment.refundable:
+        raise RefundTooLarge(
+            f"Of payment {payment.payment_id} no more than {payment.refundable} is left to refund.",
+            refundable=str(payment.refundable.minor),
+            currency=payment.amount.currency,
+        )
+    return PaymentRefunded(
+        refund_id=command.refund_id,
+        refund=refund,
+        refunded=refund if payment.refunded is None else payment.refunded + refund,
+        reason=command.reason,
+        **_terms(payment, command.at),
+    )
+
+
+def _known(payment: Payment | None, command: PaymentCommand) -> Payment:
     if payment is None:
         raise PaymentNotFound(f"There is no payment {command.payment_id}.")
+    return payment
+
+
+def _awaiting_review(payment: Payment | None, command: PaymentCommand) -> Payment:
+    payment = _known(payment, command)
     if payment.status is Status.PENDING_REVIEW:
         return payment
     if payment.review is None:

@@ -27,6 +27,10 @@ STATUS_COLOURS: Final = {
     Status.COMPLETED: "success",
     Status.FAILED: "danger",
     Status.REJECTED: "danger",
+    Status.EXPIRED: "danger",
+    Status.CANCELLED: "info",
+    Status.PARTIALLY_REFUNDED: "warning",
+    Status.REFUNDED: "warning",
 }
 STATE_COLOURS: Final = {  # of projections
     "current": "success",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Any
+from typing import Any, assert_never
 
 from msgspec import Struct
 
@@ -12,10 +12,13 @@ from payments.domain.events import (
     AnyPaymentEvent,
     FailureReason,
     PaymentApproved,
+    PaymentCancelled,
+    PaymentExpired,
     PaymentFailed,
     PaymentFlaggedForReview,
     PaymentInitiated,
     PaymentProcessed,
+    PaymentRefunded,
     PaymentRejected,
 )
 from payments.domain.methods import Method
@@ -61,6 +64,8 @@ class DayView(Struct):
     failed_volume: int
     rejected_count: int
     rejected_volume: int
+    refunded_count: int
+    refunded_volume: int
     review_count: int
     open_reviews: int
 
@@ -107,6 +112,7 @@ def _payment(row: PaymentSummary, customer_reference: str | None) -> PaymentView
         id=row.payment_id,
         status=Status(row.status),
         amount=row.amount,
+        refunded_amount=row.refunded_amount,
         currency=row.currency,
         method=Method(row.method),
         customer_id=customer_reference,
@@ -152,6 +158,19 @@ def _told(event: AnyPaymentEvent) -> dict[str, Any]:
             }
         case PaymentApproved() | PaymentRejected():
             return {"reviewer": event.reviewer, "reason": event.reason}
+        case PaymentExpired():
+            return {"deadline": event.deadline}
+        case PaymentCancelled():
+            return {"reason": event.reason}
+        case PaymentRefunded():
+            return {
+                "refund_id": event.refund_id,
+                "amount": event.refund.minor,
+                "refunded": event.refunded.minor,
+                "reason": event.reason,
+            }
+        case _:
+            assert_never(event)
 
 
 def day(row: DailyStatistics) -> DayView:
@@ -167,6 +186,8 @@ def day(row: DailyStatistics) -> DayView:
         failed_volume=row.failed_volume,
         rejected_count=row.rejected_count,
         rejected_volume=row.rejected_volume,
+        refunded_count=row.refunded_count,
+        refunded_volume=row.refunded_volume,
         review_count=row.review_count,
         open_reviews=row.open_reviews,
     )

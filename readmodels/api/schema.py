@@ -137,6 +137,8 @@ _DAYS: Final = {
             "failed_volume": 0,
             "rejected_count": 0,
             "rejected_volume": 0,
+            "refunded_count": 0,
+            "refunded_volume": 0,
             "review_count": 1,
             "open_reviews": 1,
         }

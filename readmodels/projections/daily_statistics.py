@@ -11,11 +11,14 @@ from uuid import UUID
 
 from payments.domain.events import (
     PaymentApproved,
+    PaymentCancelled,
     PaymentEvent,
+    PaymentExpired,
     PaymentFailed,
     PaymentFlaggedForReview,
     PaymentInitiated,
     PaymentProcessed,
+    PaymentRefunded,
     PaymentRejected,
 )
 from payments.events.horizon import Record
@@ -55,6 +58,10 @@ def delta(record: Record) -> Deltas:
             if flagged == today:
                 return {today: {**rejected, "open_reviews": -1}}
             return {today: rejected, flagged: {"open_reviews": -1}}
+        case PaymentExpired() | PaymentCancelled():
+            return {} if event.flagged_at is None else {_flagged_key(event): {"open_reviews": -1}}
+        case PaymentRefunded(refund=refund):
+            return {_key(event, event.at): {"refunded_count": 1, "refunded_volume": refund.minor}}
         case _:
             assert_never(event)
 
@@ -69,7 +76,7 @@ PROJECTION: Final = Counters(
 )
 
 
-def _flagged_key(event: PaymentApproved | PaymentRejected) -> Key:
+def _flagged_key(event: PaymentEvent) -> Key:
     return _key(event, event.flagged_at or event.initiated_at)
 
 

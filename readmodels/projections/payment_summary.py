@@ -1,19 +1,23 @@
 """PaymentSummary: one row per payment, as lists and searches show it."""
 
 from datetime import datetime
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from payments.domain.events import (
+    AnyPaymentEvent,
     PaymentApproved,
+    PaymentCancelled,
     PaymentEvent,
+    PaymentExpired,
     PaymentFailed,
     PaymentFlaggedForReview,
     PaymentInitiated,
     PaymentProcessed,
+    PaymentRefunded,
     PaymentRejected,
 )
 from payments.domain.payment import Status
@@ -29,6 +33,7 @@ class Row(Struct, frozen=True, kw_only=True, gc=False):
     customer_id: UUID
     reference: str | None = None
     amount: int
+    refunded_amount: int = 0
     currency: str
     method: str
     status: str = Status.INITIATED
@@ -53,25 +58,42 @@ def fold(row: Row | None, record: Record) -> Row:
     event = record.event
     if row is None:
         row = _begin(record, event)
-    row = replace(row, version=record.version, position=record.position, updated_at=event.at)
+    return replace(
+        row,
+        version=record.version,
+        position=record.position,
+        updated_at=event.at,
+        **_changes(row, event),
+    )
+
+
+def _changes(row: Row, event: AnyPaymentEvent) -> dict[str, Any]:
     match event:
         case PaymentInitiated(reference=reference):
-            return replace(row, reference=reference)
+            return {"reference": reference}
         case PaymentProcessed(at=at, risk=risk):
-            return replace(_assessed(row, risk), status=Status.COMPLETED, processed_at=at)
+            return {"status": Status.COMPLETED, "processed_at": at, **_assessed(risk)}
         case PaymentFailed(reason=reason, risk=risk):
-            return replace(_assessed(row, risk), status=Status.FAILED, failure_reason=reason)
+            return {"status": Status.FAILED, "failure_reason": reason, **_assessed(risk)}
         case PaymentFlaggedForReview(flagged_at=flagged_at, risk=risk):
-            return replace(
-                _assessed(row, risk),
-                status=Status.PENDING_REVIEW,
-                requires_review=True,
-                flagged_at=flagged_at,
-            )
+            return {
+                "status": Status.PENDING_REVIEW,
+                "requires_review": True,
+                "flagged_at": flagged_at,
+                **_assessed(risk),
+            }
         case PaymentApproved():
-            return _reviewed(row, event)
+            return _reviewed(event)
         case PaymentRejected():
-            return replace(_reviewed(row, event), status=Status.REJECTED)
+            return {"status": Status.REJECTED, **_reviewed(event)}
+        case PaymentExpired():
+            return {"status": Status.EXPIRED}
+        case PaymentCancelled():
+            return {"status": Status.CANCELLED}
+        case PaymentRefunded(refunded=refunded):
+            whole = refunded.minor == row.amount
+            status = Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED
+            return {"status": status, "refunded_amount": refunded.minor}
         case _:
             assert_never(event)
 
@@ -101,17 +123,20 @@ def _begin(record: Record, event: PaymentEvent) -> Row:
     )
 
 
-def _assessed(row: Row, risk: RiskAssessment | None) -> Row:
+def _assessed(risk: RiskAssessment | None) -> dict[str, Any]:
     if risk is None:
-        return row
-    return replace(row, risk_score=risk.score, risk_band=risk.band, risk_reasons=list(risk.reasons))
+        return {}
+    return {
+        "risk_score": risk.score,
+        "risk_band": risk.band,
+        "risk_reasons": list(risk.reasons),
+    }
 
 
-def _reviewed(row: Row, event: PaymentApproved | PaymentRejected) -> Row:
-    return replace(
-        row,
-        reviewer=event.reviewer,
-        review_reason=event.reason,
-        review_note_id=event.note.note_id if event.note else None,
-        reviewed_at=event.at,
-    )
+def _reviewed(event: PaymentApproved | PaymentRejected) -> dict[str, Any]:
+    return {
+        "reviewer": event.reviewer,
+        "review_reason": event.reason,
+        "review_note_id": event.note.note_id if event.note else None,
+        "reviewed_at": event.at,
+    }

@@ -54,6 +54,7 @@ def test_a_harmless_payment_is_completed_at_once(acme: ApiClient) -> None:
         "id": "",
         "status": "completed",
         "amount": 1999,
+        "refunded_amount": 0,
         "currency": "EUR",
         "method": "credit_card",
         "customer_id": "customer-123",

@@ -13,12 +13,18 @@ from tests.examples import (
     PAYMENT,
     approve,
     approved,
+    cancel,
+    cancelled,
+    expire,
+    expired,
     failed,
     flagged,
     initiated,
     process,
     processed,
     processed_after_approval,
+    refund,
+    refunded,
     reject,
     rejected,
 )
@@ -37,26 +43,47 @@ HISTORIES: Final[dict[str, tuple[AnyPaymentEvent, ...]]] = {
     ),
     "failed": (initiated(), failed()),
     "rejected": (initiated(amount=LARGE), flagged(), rejected()),
+    "expired": (initiated(amount=LARGE), flagged(), expired()),
+    "cancelled": (initiated(), cancelled()),
+    "partially_refunded": (initiated(), processed(), refunded(40_00)),
+    "refunded": (initiated(), processed(), refunded(40_00), refunded(60_00, so_far=100_00)),
 }
-COMMANDS: Final[dict[str, Any]] = {"process": process, "approve": approve, "reject": reject}
+COMMANDS: Final[dict[str, Any]] = {
+    "process": process,
+    "approve": approve,
+    "reject": reject,
+    "expire": expire,
+    "cancel": cancel,
+    "refund": refund,
+}
 
 DONE: Final = "PaymentAlreadyFinished"
-NOTHING_WAITS: Final = "NotAwaitingReview"
+IDLE: Final = "NotAwaitingReview"
+KEPT: Final = "NotRefundable"
 UNKNOWN: Final = "PaymentNotFound"
+FINISHED: Final = (DONE, IDLE, IDLE, IDLE, DONE, KEPT)
+REFUNDABLE: Final = (DONE, IDLE, IDLE, IDLE, DONE, ("PaymentRefunded",))
 
-# state: what process, approve and reject come to.
+# state: what each of COMMANDS comes to, in their order. README has the same table in words.
 TABLE: Final[dict[str, tuple[tuple[str, ...] | str, ...]]] = {
-    "nothing": (("PaymentInitiated", "PaymentProcessed"), UNKNOWN, UNKNOWN),
-    "initiated": (("PaymentProcessed",), NOTHING_WAITS, NOTHING_WAITS),
+    "nothing": (("PaymentInitiated", "PaymentProcessed"), *(UNKNOWN,) * 5),
+    "initiated": (("PaymentProcessed",), IDLE, IDLE, IDLE, ("PaymentCancelled",), KEPT),
     "pending_review": (
         "PaymentUnderReview",
         ("PaymentApproved", "PaymentProcessed"),
         ("PaymentRejected",),
+        ("PaymentExpired",),
+        ("PaymentCancelled",),
+        KEPT,
     ),
-    "completed": (DONE, NOTHING_WAITS, NOTHING_WAITS),
-    "completed after review": (DONE, NOTHING_WAITS, NOTHING_WAITS),
-    "failed": (DONE, NOTHING_WAITS, NOTHING_WAITS),
-    "rejected": (DONE, NOTHING_WAITS, NOTHING_WAITS),
+    "completed": REFUNDABLE,
+    "completed after review": REFUNDABLE,
+    "failed": FINISHED,
+    "rejected": FINISHED,
+    "expired": FINISHED,
+    "cancelled": FINISHED,
+    "partially_refunded": REFUNDABLE,
+    "refunded": FINISHED,
 }
 
 CELLS: Final = [

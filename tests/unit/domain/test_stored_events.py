@@ -23,12 +23,15 @@ from tests.examples import (
     NOTE,
     SMALL,
     approved,
+    cancelled,
     encoded,
+    expired,
     failed,
     flagged,
     initiated,
     processed,
     processed_after_approval,
+    refunded,
     rejected,
 )
 
@@ -126,7 +129,36 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
         ',"fired":[{"reason":"first_card_payment_large","points":80}]'
         ',"features":{"paid_by_card_before":false,"position":40,"age_ms":0}'
         f',"policy_id":"{_POLICY}"}}}}',
+        flagged(risk=_FIRST_HIGH, deadline=None),
+    ),
+    (
+        "payment.flagged_for_review",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_LARGE},"risk":{{"score":80,"band":"high","review":true'
+        ',"fired":[{"reason":"first_card_payment_large","points":80}]'
+        ',"features":{"paid_by_card_before":false,"position":40,"age_ms":0}'
+        f',"policy_id":"{_POLICY}"}},"deadline":"2026-01-12T12:00:00Z"}}',
         flagged(risk=_FIRST_HIGH),
+    ),
+    (
+        "payment.expired",
+        1,
+        f'{{"at":"2026-01-12T12:00:00Z",{_LARGE},"deadline":"2026-01-12T12:00:00Z"}}',
+        expired(),
+    ),
+    (
+        "payment.cancelled",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_SMALL},"reason":"requested_by_customer"}}',
+        cancelled(),
+    ),
+    (
+        "payment.refunded",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_SMALL},"refund_id":"0192f000-0000-4000-8000-00000000f001"'
+        ',"refund":{"minor":4000,"currency":"USD"},"refunded":{"minor":6000,"currency":"USD"}'
+        ',"reason":"requested_by_customer"}',
+        refunded(40_00, so_far=60_00),
     ),
     (
         "payment.approved",
