@@ -37,15 +37,19 @@ _CUSTOMER: Final = Meta(
     extra_json_schema={"minLength": 1, "maxLength": REFERENCE_LENGTH},
 )
 _REFERENCE: Final = Meta(
-    description="Your own id of the payment, up to 255 characters, unique for ever.",
+    description="Your own id of the payment, unique for ever.",
     examples=["order-981"],
+    extra_json_schema={"minLength": 1, "maxLength": REFERENCE_LENGTH},
+)
+_NOTE: Final = Meta(
+    description="Why, in your own words. No card numbers.",
+    extra_json_schema={"minLength": 1, "maxLength": NOTE_LENGTH},
 )
 _COUNTRY: Final = Meta(
     pattern="^[A-Z]{2}$",
     description="Where the payment is made from, as an ISO 3166-1 code, for the risk rules.",
     examples=["DE"],
 )
-_NOTE: Final = Meta(description="Why, in your own words, up to 2,000 characters.")
 
 
 class SubmitBody(Struct, frozen=True, forbid_unknown_fields=True):

@@ -148,6 +148,7 @@ _IDEMPOTENCY_KEY: Final = OpenApiParameter(
     required=True,
     description="New and random for each command, the same one when it is tried again."
     " A repetition is answered like the first, with `Idempotency-Replayed: true`.",
+    pattern="^[!-~]{1,255}$",
     examples=[OpenApiExample("a UUID", "6c1f0f6e-3b0d-4a53-8d5e-2d8f4a7c9b10")],
 )
 _PAYMENT_ID: Final = OpenApiParameter(
@@ -163,6 +164,7 @@ _IF_MATCH: Final = OpenApiParameter(
     required=True,
     description="The `ETag` of the payment that was looked at, so that nobody decides on something else; or"
     " `*` to decide whatever has happened since. It is looked at after repetitions are recognised.",
+    pattern=r'^(\*|(W/)?"[!#-~]*")$',
     examples=[OpenApiExample("the second version", '"2"')],
 )
 _BODY: Final = (

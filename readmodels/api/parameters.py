@@ -30,11 +30,12 @@ def read(request: Request, readers: Mapping[str, Callable[[str], Any]]) -> dict[
 
 
 def moment(text: str) -> datetime:
+    """In UTC: PostgreSQL refuses offsets that Python takes."""
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise ValueError("A time like 2026-11-23T12:00:00Z or a date is needed.") from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def day(text: str) -> date:

@@ -218,6 +218,7 @@ RETRIEVE: Final = _read(
 EVENTS: Final = _read(
     EventList,
     "Read what happened to a payment",
+    "invalid_request",
     "payment_not_found",
     operation_id="read_payment_events",
     shown=_EVENTS,

@@ -2,10 +2,20 @@
 
 from typing import Final
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, register_converter
+from django.urls.converters import StringConverter
 
 from payments.api.views import ApprovePayment, RejectPayment
 from readmodels.api import views
+
+
+class _AnyText(StringConverter):
+    """Slashes and line breaks too: what is wrong with a text is told by who reads it, not by a 404."""
+
+    regex = "(?s:.+)"
+
+
+register_converter(_AnyText, "any_text")
 
 urlpatterns: Final[list[URLPattern]] = [
     path("payments", views.Payments.as_view(), name="payments"),
@@ -15,7 +25,7 @@ urlpatterns: Final[list[URLPattern]] = [
     path("payments/<uuid:payment_id>/approve", ApprovePayment.as_view(), name="payment-approve"),
     path("payments/<uuid:payment_id>/reject", RejectPayment.as_view(), name="payment-reject"),
     path(
-        "customers/<path:reference>/payments",
+        "customers/<any_text:reference>/payments",
         views.CustomerPayments.as_view(),
         name="customer-payments",
     ),

@@ -118,6 +118,7 @@ class OnePayment(FreshReads, KeyView):
 
     @extend_schema(**schema.RETRIEVE)
     def get(self, request: Request, payment_id: UUID) -> HttpResponse:
+        parameters.read(request, {})
         client_id = key_of(request).client_id
         row = PaymentSummary.objects.filter(pk=payment_id, client_id=client_id).first()
         found = row or _from_log(payment_id, client_id)
@@ -138,6 +139,7 @@ class PaymentEvents(KeyView):
 
     @extend_schema(**schema.EVENTS)
     def get(self, request: Request, payment_id: UUID) -> HttpResponse:
+        parameters.read(request, {})
         history = _history(payment_id, key_of(request).client_id)
         headers = {"ETag": etag(history[-1].version)}
         if unchanged := not_modified(request, headers):
