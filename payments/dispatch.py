@@ -112,7 +112,7 @@ def dispatch_new(commands: Sequence[tuple[ProcessPayment, Request]]) -> int:
             for command, request in commands
         ]
         with suppress(store.StaleVersion):
-            _announce(store.append_streams(streams))
+            announce(store.append_streams(streams))
             return len(commands)
     return sum(not dispatch(command, request).replayed for command, request in commands)
 
@@ -137,7 +137,7 @@ def _carry_out(
         )
         if alongside is not None:
             alongside()
-        _announce(position)
+        announce(position)
     after = replay(command.payment_id, events, payment)
     assert after is not None, "decide returns at least one event"  # noqa: S101
     loading.keep(after, stream)
@@ -168,7 +168,7 @@ def _metadata(command: PaymentCommand, request: Request, note: str | None) -> Me
     )
 
 
-def _announce(position: int) -> None:
+def announce(position: int) -> None:
     # At once in autocommit, after commit inside a transaction; robust, because the events are
     # stored whatever the listeners do.
     transaction.on_commit(

@@ -13,10 +13,14 @@ from payments.domain.conditions import RiskFeatures
 
 
 class KnownCustomer(Struct, frozen=True):
-    """One query's answer: whether the customer is registered, and the features."""
+    """One query's answer: whether the customer is registered, the features, the active policy.
+
+    None is the built-in policy.
+    """
 
     registered: bool
     features: RiskFeatures
+    policy_id: str | None
 
 
 class FeatureSource(Protocol):

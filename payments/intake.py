@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from payments import features, idempotency, pseudonyms
+from payments import features, idempotency, policies, pseudonyms
 from payments.customers import registry
 from payments.dispatch import Outcome, Request, dispatch
 from payments.domain.commands import ProcessPayment
@@ -41,6 +41,7 @@ def submit(
         method=method,
         reference=reference,
         features=replace(known.features, country=country),
+        policy=policies.by_id(known.policy_id),
         at=at,
     )
     if known.registered:

@@ -7,6 +7,7 @@ from uuid import UUID
 from payments.domain.conditions import RiskFeatures, Velocity
 from payments.domain.methods import CARDS
 from payments.domain.payment import Status
+from payments.domain.policy import REGISTER
 from payments.events.database import cursor
 from payments.features import KnownCustomer
 from readmodels.projections import customer_activity, payment_summary
@@ -25,6 +26,8 @@ SELECT (SELECT blocked FROM customers_customer WHERE id = %(customer_id)s),
        coalesce((SELECT (extract(epoch FROM clock_timestamp() - recorded_at) * 1000)::bigint
                    FROM events_event WHERE position > covered.position ORDER BY position LIMIT 1),
                    0),
+       (SELECT data ->> 'active' FROM events_event
+         WHERE aggregate_id = %(register)s ORDER BY version DESC LIMIT 1),
        activity.*
   FROM (SELECT CASE WHEN count(*) = 2 THEN min(position) ELSE 0 END AS position
           FROM readmodels_checkpoint WHERE name = ANY(%(projections)s)) AS covered,
@@ -38,6 +41,7 @@ SELECT (SELECT blocked FROM customers_customer WHERE id = %(customer_id)s),
 """
 
 _CONSTANTS: Final = {
+    "register": REGISTER,
     "completed": Status.COMPLETED.value,
     "cards": [method.value for method in CARDS],
     "projections": [payment_summary.PROJECTION.name, customer_activity.PROJECTION.name],
@@ -60,7 +64,7 @@ def of_customer(customer_id: UUID, *, currency: str, at: datetime) -> KnownCusto
     with cursor() as cur:
         row = cur.execute(_FEATURES, parameters, prepare=True).fetchone()
     assert row is not None, "aggregates without GROUP BY always return a row"  # noqa: S101
-    blocked, paid_by_card_before, position, age_ms, *activity = row
+    blocked, paid_by_card_before, position, age_ms, policy_id, *activity = row
     registered = blocked is not None
     count_1h, volume_1h, count_24h, volume_24h = activity
     return KnownCustomer(
@@ -78,4 +82,5 @@ def of_customer(customer_id: UUID, *, currency: str, at: datetime) -> KnownCusto
                 volume_24h=volume_24h,
             ),
         ),
+        policy_id,
     )

@@ -18,9 +18,12 @@ from payments.domain.events import (
 )
 from payments.domain.methods import Method
 from payments.domain.payment import Status
+from payments.domain.policy import POLICY_EVENT_CLASSES
 from payments.domain.risk import Band
 
-EVENT_TYPES = tuple(event_class.event_type for event_class in EVENT_CLASSES)
+EVENT_TYPES = tuple(
+    event_class.event_type for event_class in (*EVENT_CLASSES, *POLICY_EVENT_CLASSES)
+)
 
 
 def _choices(*enums: type[StrEnum]) -> list[tuple[str, str]]:

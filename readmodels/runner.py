@@ -84,8 +84,7 @@ def _apply(projection: Projection, *, after: int, upto: int, limit: int) -> tupl
     if isinstance(projection, Entries):
         events, last = tables.insert_entries(projection, after=after, upto=upto, limit=limit)
         return events, last or after
-    records = horizon.read(after=after, upto=upto, limit=limit)
-    if not records:
-        return 0, after
-    parking.apply_or_park(metering.timed(projection), records)
-    return len(records), records[-1].position
+    read = horizon.read_next(after=after, upto=upto, limit=limit)
+    if read.records:
+        parking.apply_or_park(metering.timed(projection), read.records)
+    return read.events, read.last

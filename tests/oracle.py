@@ -9,6 +9,7 @@ from django.db import connection, transaction
 
 from payments.events import horizon
 from payments.events.horizon import Record
+from payments.events.models import Event
 from readmodels.models import Checkpoint, DiscardedEvent, ParkedEvent
 from readmodels.projections import PROJECTIONS
 from readmodels.projections.forms import Counters, Entries, Projection, Rows
@@ -42,10 +43,9 @@ def _expected(projection: Projection, log: list[Record]) -> dict[Any, Any]:
             counted = _columns(projection)[len(projection.key._fields) :]  # type: ignore[attr-defined]
             return {key: tuple(sums[key][name] for name in counted) for key in sums}
         case Entries():
-            return {
-                record.position: (record.aggregate_id, record.version, record.event.event_type)
-                for record in applied
-            }
+            upto = checkpoint.position if checkpoint else 0
+            events = Event.objects.filter(position__lte=upto)  # those of other aggregates too
+            return {row[0]: row[1:] for row in events.values_list(*_columns(projection))}
 
 
 def _applied(projection: Projection, log: list[Record], upto: int) -> Iterator[Record]:

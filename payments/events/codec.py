@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from payments.domain.events import EVENT_CLASSES, AnyPaymentEvent
+from payments.domain.policy import POLICY_EVENT_CLASSES, AnyPolicyEvent
 from payments.domain.upcasts import UPCASTS, Upcasts, unreadable, upcast
 
 Decoder = Callable[[str | bytes], AnyPaymentEvent]
@@ -62,6 +63,10 @@ def _decode_older(
 _encoder: Final = msgspec.json.Encoder()
 _read_object: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _decoders: Final = decoders(EVENT_CLASSES, UPCASTS)
+_policy_decoders: Final = {
+    (cls.event_type, cls.schema_version): msgspec.json.Decoder(cls).decode
+    for cls in POLICY_EVENT_CLASSES
+}
 
 
 def encode_rows(rows: Iterable[Mapping[str, object]]) -> str:
@@ -76,6 +81,15 @@ def decode(event_type: str, schema_version: int, data: str | bytes) -> AnyPaymen
     """
     try:
         decoder = _decoders[event_type, schema_version]
+    except KeyError:
+        raise UnknownEventType(event_type, schema_version) from None
+    return decoder(data)
+
+
+def decode_policy(event_type: str, schema_version: int, data: str | bytes) -> AnyPolicyEvent:
+    """Return the event of the register of policies. Raises as `decode` does."""
+    try:
+        decoder = _policy_decoders[event_type, schema_version]
     except KeyError:
         raise UnknownEventType(event_type, schema_version) from None
     return decoder(data)

@@ -30,6 +30,14 @@ class Record(Struct, frozen=True, gc=False):
     event: AnyPaymentEvent
 
 
+class Read(Struct, frozen=True):
+    """The events of payments, how many events were read in all, and the last one's position."""
+
+    records: list[Record]
+    events: int
+    last: int
+
+
 class UnreadableEvent(Exception):
     """The code cannot read an event of the log: the code is too old, or the event damaged."""
 
@@ -85,8 +93,10 @@ SELECT held.virtualtransaction, prepared.gid
  WHERE held.locktype = 'transactionid' AND held.granted AND held.pid IS NULL
 """
 
+# Streams of other aggregates are passed by undecoded: nothing that is read in order is about them.
 _READ: Final = """
-SELECT position, aggregate_id, version, event_type, schema_version, data::text
+SELECT position, aggregate_id, version, event_type, schema_version,
+       CASE WHEN aggregate_type = 'payment' THEN data::text END
   FROM events_event WHERE position > %(after)s AND position <= %(upto)s ORDER BY position LIMIT
   %(limit)s
 """
@@ -94,7 +104,8 @@ SELECT position, aggregate_id, version, event_type, schema_version, data::text
 _READ_STREAM: Final = """
 SELECT position, aggregate_id, version, event_type, schema_version, data::text
   FROM events_event
- WHERE aggregate_id = %(aggregate_id)s AND position > %(after)s AND position <= %(upto)s
+ WHERE aggregate_id = %(aggregate_id)s AND aggregate_type = 'payment'
+   AND position > %(after)s AND position <= %(upto)s
  ORDER BY version
 """
 
@@ -139,13 +150,20 @@ def writers() -> dict[str, Holder]:
 
 
 def read(*, after: int, upto: int, limit: int) -> list[Record]:
-    """Return at most `limit` events with after < position <= upto, in order.
+    """Return the events of payments among the next, as `read_next` does."""
+    return read_next(after=after, upto=upto, limit=limit).records
+
+
+def read_next(*, after: int, upto: int, limit: int) -> Read:
+    """Read at most `limit` events with after < position <= upto, in order.
 
     Raises UnreadableEvent.
     """
     with cursor() as cur:
-        rows = cur.execute(_READ, {"after": after, "upto": upto, "limit": limit}, prepare=True)
-        return [record(*row) for row in rows]
+        parameters = {"after": after, "upto": upto, "limit": limit}
+        rows = cur.execute(_READ, parameters, prepare=True).fetchall()
+    last = rows[-1][0] if rows else after
+    return Read([record(*row) for row in rows if row[-1] is not None], len(rows), last)
 
 
 def read_stream(aggregate_id: UUID, *, after: int, upto: int) -> list[Record]:

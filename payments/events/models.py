@@ -32,8 +32,11 @@ class Event(models.Model):
 
     class Meta:
         default_permissions = ("view",)
-        # Of who may add to it by deciding on payments.
-        permissions = (("review_payment", "Can approve and reject payments"),)
+        # Of who may add to it by deciding.
+        permissions = (
+            ("review_payment", "Can approve and reject payments"),
+            ("manage_policies", "Can propose, approve and retire risk policies"),
+        )
         constraints = (
             models.UniqueConstraint(fields=("aggregate_id", "version"), name=VERSION_CONSTRAINT),
         )

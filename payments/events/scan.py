@@ -18,7 +18,7 @@ _STREAMS: Final = """
 SELECT position, aggregate_id, version, event_type, schema_version, data::text
   FROM events_event
  WHERE position <= %(upto)s AND aggregate_id BETWEEN %(first)s AND %(last)s
-       AND (%(until)s::timestamptz IS NULL OR recorded_at <= %(until)s)
+       AND aggregate_type = 'payment' AND (%(until)s::timestamptz IS NULL OR recorded_at <= %(until)s)
  ORDER BY aggregate_id, version
 """
 # All rows will be wanted, so the plan is to be the one that gives the last row soonest.

@@ -10,7 +10,8 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from msgspec import Struct
 from psycopg import errors
 
-from payments.domain.events import AnyPaymentEvent
+from payments.domain.events import AnyPaymentEvent, PaymentEvent
+from payments.domain.policy import AnyPolicyEvent, PolicyEvent
 from payments.events import codec, metadata
 from payments.events.database import cursor
 from payments.events.metadata import Metadata
@@ -118,7 +119,7 @@ SELECT position, version, event_type, schema_version, data::text,
        CASE WHEN metadata ->> 'key' = %(key)s THEN metadata::text END,
        CASE WHEN version = (SELECT version FROM kept) THEN (SELECT state FROM kept) END
   FROM events_event
- WHERE aggregate_id = %(aggregate_id)s
+ WHERE aggregate_id = %(aggregate_id)s AND aggregate_type = 'payment'
    AND (version >= coalesce((SELECT version FROM kept), 0) OR metadata ->> 'key' = %(key)s)
  ORDER BY version
 """
@@ -126,6 +127,12 @@ SELECT position, version, event_type, schema_version, data::text,
 _HISTORY: Final = """
 SELECT position, aggregate_id, version, event_type, schema_version, data::text, metadata::text,
 recorded_at
+  FROM events_event
+ WHERE aggregate_id = %(aggregate_id)s AND aggregate_type = 'payment' ORDER BY version
+"""
+
+_LOAD_POLICIES: Final = """
+SELECT event_type, schema_version, data::text
   FROM events_event WHERE aggregate_id = %(aggregate_id)s ORDER BY version
 """
 
@@ -187,7 +194,7 @@ _DEADLOCK_ATTEMPTS: Final = 3
 
 
 def load(aggregate_id: UUID, *, key: str | None = None, fold: str | None = None) -> Stream:
-    """Return the stream, empty if there is none, in one round trip.
+    """Return the payment's stream, empty if there is none, in one round trip.
 
     `key` is a command's (see Metadata): what an earlier run of that command appended is told with
     it. `fold` names what makes states of events: with it the stream begins at the snapshot that was
@@ -221,7 +228,7 @@ def load(aggregate_id: UUID, *, key: str | None = None, fold: str | None = None)
 
 
 def history(aggregate_id: UUID) -> list[RecordedEvent]:
-    """Return the stream with all that the log knows of each event. Raises UnknownEventType."""
+    """Return the payment's stream with all that the log knows of each event. Raises UnknownEventType."""
     with cursor() as cur:
         rows = cur.execute(_HISTORY, {"aggregate_id": aggregate_id}, prepare=True).fetchall()
     return [
@@ -237,6 +244,13 @@ def history(aggregate_id: UUID) -> list[RecordedEvent]:
     ]
 
 
+def load_policies(aggregate_id: UUID) -> list[AnyPolicyEvent]:
+    """Return the stream of the register of policies. Raises UnknownEventType."""
+    with cursor() as cur:
+        rows = cur.execute(_LOAD_POLICIES, {"aggregate_id": aggregate_id}, prepare=True)
+        return [codec.decode_policy(*row) for row in rows]
+
+
 def begun_by(aggregate_ids: Sequence[UUID]) -> dict[UUID, Metadata]:
     """Return, for those of the streams that exist, the metadata of what began them."""
     with cursor() as cur:
@@ -246,7 +260,7 @@ def begun_by(aggregate_ids: Sequence[UUID]) -> dict[UUID, Metadata]:
 
 def append(
     aggregate_id: UUID,
-    events: Sequence[AnyPaymentEvent],
+    events: Sequence[PaymentEvent] | Sequence[PolicyEvent],
     *,
     expected: int,
     metadata_: Metadata,

@@ -27,6 +27,8 @@ from hypothesis.stateful import (
 )
 
 from config.stack import place
+from payments.domain.policy import REGISTER, PolicyProposed
+from payments.domain.risk import DEFAULT_POLICY
 from payments.events import horizon, store
 from payments.events.horizon import HorizonHeld
 from readmodels import parking, runner
@@ -37,7 +39,9 @@ from readmodels.rebuild import rebuild
 from tests.concurrency import session
 from tests.crashing import at_round_trip
 from tests.examples import (
+    NOON,
     OPERATOR,
+    REVIEWER,
     approved,
     failed,
     flagged,
@@ -90,6 +94,7 @@ class Projections(RuleBasedStateMachine):
         self.undecided: list[UUID] = []
         self.poison: set[UUID] = set()
         self.open: Any = None
+        self.policies = 0
 
     @rule(outcome=st.sampled_from([processed, failed, None]), poison=st.booleans())
     def submit(self, *, outcome: Any, poison: bool) -> None:
@@ -104,6 +109,15 @@ class Projections(RuleBasedStateMachine):
     def decide(self, *, approve: bool) -> None:
         events: Any = [approved(), processed_after_approval()] if approve else [rejected()]
         store.append(self.undecided.pop(), events, expected=2, metadata_=BY_TEST)
+
+    @rule()
+    def propose(self) -> None:
+        """An event of another aggregate, which projections of payments pass by."""
+        policy_id = f"{self.policies:064}"
+        document = DEFAULT_POLICY.document
+        event = PolicyProposed(at=NOON, policy_id=policy_id, by=REVIEWER, document=document)
+        store.append(REGISTER, [event], expected=self.policies, metadata_=BY_TEST)
+        self.policies += 1
 
     @precondition(lambda self: self.open is None)
     @rule()

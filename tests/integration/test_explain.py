@@ -105,7 +105,7 @@ def test_the_cause_is_one_sentence(changes: dict[str, Any], said: str) -> None:
     assert said in decided(**changes).splitlines()
 
 
-def test_a_policy_that_the_code_does_not_hold_is_told_by_its_id() -> None:
+def test_a_policy_that_the_log_does_not_hold_is_told_by_its_id() -> None:
     limits = {"USD": 50_00}
     large = Rule(reason="large_transfer", points=60, when=(), then=Verdict.REVIEW)
     document = PolicyDocument(
@@ -116,7 +116,7 @@ def test_a_policy_that_the_code_does_not_hold_is_told_by_its_id() -> None:
     assert "The rules refused it: its risk is high and its amount over $50.00." in told
     assert "  Large transfer (60 points, asks for a person)" in told
     assert "Score: 60 points, high risk\n" in told
-    assert f"Risk policy {policy.policy_id}, which this code does not hold." in told
+    assert f"Risk policy {policy.policy_id}, which the log does not hold." in told
 
 
 def test_what_older_code_stored_is_explained_as_far_as_it_goes() -> None:

@@ -1,16 +1,19 @@
 """Says in words why a payment was decided as it was."""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 from msgspec import ValidationError
 
+from payments import policies
 from payments.domain.payment import Payment, replay
-from payments.domain.risk import DEFAULT_POLICY
+from payments.domain.risk import DEFAULT_POLICY, RiskPolicy
 from payments.events import store
 from payments.events.codec import UnknownEventType
+from payments.policies import UnknownPolicy
 from readmodels import explanation, words
 from readmodels.explanation import Explanation
 from readmodels.management.commands.payment import payment_id_argument
@@ -39,12 +42,15 @@ class Command(BaseCommand):
         payment = replay(payment_id, events)
         if payment is None:
             raise CommandError(f"There is no payment {payment_id}.")
-        known = payment.risk is not None and payment.risk.policy_id == DEFAULT_POLICY.policy_id
-        told = explanation.explain(payment, events, DEFAULT_POLICY if known else None)
-        self.stdout.write("\n".join(_lines(payment, told, known=known)))
+        policy = None
+        if payment.risk is not None:
+            with suppress(UnknownPolicy):  # the built-in one of older code
+                policy = policies.by_id(payment.risk.policy_id)
+        told = explanation.explain(payment, events, policy)
+        self.stdout.write("\n".join(_lines(payment, told, policy)))
 
 
-def _lines(payment: Payment, told: Explanation, *, known: bool) -> list[str]:
+def _lines(payment: Payment, told: Explanation, policy: RiskPolicy | None) -> list[str]:
     lines = [
         f"Payment {payment.payment_id}: {payment.amount.formatted()} by"
         f" {words.plain(payment.method).lower()}, {words.plain(payment.status).lower()}.",
@@ -65,5 +71,7 @@ def _lines(payment: Payment, told: Explanation, *, known: bool) -> list[str]:
     ):
         if details:
             lines += ["", title, *(f"  {detail}" for detail in details)]
-    title = "the built-in one" if known else "which this code does not hold"
-    return [*lines, "", f"Risk policy {told.policy_id}, {title}."]
+    whose = "which the log does not hold" if policy is None else "see manage.py policy show"
+    if policy == DEFAULT_POLICY:
+        whose = "the built-in one"
+    return [*lines, "", f"Risk policy {told.policy_id}, {whose}."]

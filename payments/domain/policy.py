@@ -1,0 +1,230 @@
+"""The register of risk policies: proposed by one person, approved by another, active until replaced.
+
+All policies are one aggregate, because exactly one is active: whoever approves a policy retires the
+one before it in the same append. Every event tells which policy is active after it, so that the last
+event alone answers what a payment's scoring asks.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar, Final, assert_never
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from payments.domain.risk import DEFAULT_POLICY, PolicyDocument, RiskPolicy
+
+REGISTER: Final = UUID("a1f0c7de-9d0c-4b52-8c63-6f0d2c7b51ce")
+AGGREGATE_TYPE: Final = "policy"
+
+
+class PolicyEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What every event of the register says. `active` is the policy in force after it.
+
+    None is the built-in policy.
+    """
+
+    aggregate_type: ClassVar[str] = AGGREGATE_TYPE
+    event_type: ClassVar[str]
+    schema_version: ClassVar[int] = 1
+
+    at: datetime
+    policy_id: str
+    by: str  # the actor id of a member of staff
+    active: str | None = None
+
+
+class PolicyProposed(PolicyEvent, frozen=True, kw_only=True):
+    event_type: ClassVar[str] = "policy.proposed"
+
+    document: PolicyDocument
+
+
+class PolicyApproved(PolicyEvent, frozen=True, kw_only=True):
+    """From here on payments are scored by it."""
+
+    event_type: ClassVar[str] = "policy.approved"
+
+
+class PolicyRetired(PolicyEvent, frozen=True, kw_only=True):
+    """It is not used any more, or was never used. `replaced_by` tells the one that came instead."""
+
+    event_type: ClassVar[str] = "policy.retired"
+
+    replaced_by: str | None = None
+
+
+AnyPolicyEvent = PolicyProposed | PolicyApproved | PolicyRetired
+POLICY_EVENT_CLASSES: Final[tuple[type[AnyPolicyEvent], ...]] = (
+    PolicyProposed,
+    PolicyApproved,
+    PolicyRetired,
+)
+
+
+class PolicyCommand(Struct, frozen=True, kw_only=True):
+    name: ClassVar[str]
+
+    at: datetime
+    by: str
+
+
+class ProposePolicy(PolicyCommand, frozen=True, kw_only=True):
+    name: ClassVar[str] = "propose_policy"
+
+    policy: RiskPolicy
+
+
+class ApprovePolicy(PolicyCommand, frozen=True, kw_only=True):
+    name: ClassVar[str] = "approve_policy"
+
+    policy_id: str
+
+
+class RetirePolicy(PolicyCommand, frozen=True, kw_only=True):
+    name: ClassVar[str] = "retire_policy"
+
+    policy_id: str
+
+
+AnyPolicyCommand = ProposePolicy | ApprovePolicy | RetirePolicy
+
+
+class PolicyStatus(StrEnum):
+    PROPOSED = "proposed"
+    ACTIVE = "active"
+    RETIRED = "retired"
+
+
+class RegisteredPolicy(Struct, frozen=True, kw_only=True):
+    policy: RiskPolicy
+    status: PolicyStatus
+    proposed_by: str
+    proposed_at: datetime
+    approved_by: str | None = None
+    approved_at: datetime | None = None
+    retired_by: str | None = None
+    retired_at: datetime | None = None
+
+
+class Register(Struct, frozen=True, kw_only=True):
+    """All policies by id, in the order in which they were first proposed. None active: the built-in one."""
+
+    version: int = 0
+    policies: Mapping[str, RegisteredPolicy] = {}
+    active: str | None = None
+
+
+class PolicyRefused(Exception):
+    """A command that the register refuses; the message tells why."""
+
+
+def decide(register: Register, command: AnyPolicyCommand) -> tuple[AnyPolicyEvent, ...]:
+    """Return the events that carrying out `command` means. Raises PolicyRefused."""
+    match command:
+        case ProposePolicy(policy=policy):
+            _unknown_or_retired(register, policy.policy_id)
+            proposed = PolicyProposed(
+                at=command.at,
+                by=command.by,
+                policy_id=policy.policy_id,
+                document=policy.document,
+                active=register.active,
+            )
+            return (proposed,)
+        case ApprovePolicy(policy_id=policy_id):
+            _approvable(register, policy_id, command.by)
+            approved = PolicyApproved(
+                at=command.at, by=command.by, policy_id=policy_id, active=policy_id
+            )
+            if register.active is None:
+                return (approved,)
+            replaced = PolicyRetired(
+                at=command.at,
+                by=command.by,
+                policy_id=register.active,
+                replaced_by=policy_id,
+                active=policy_id,
+            )
+            return (approved, replaced)
+        case RetirePolicy(policy_id=policy_id):
+            found = _found(register, policy_id)
+            if found.status is PolicyStatus.RETIRED:
+                raise PolicyRefused(f"Policy {policy_id[:12]} is retired already.")
+            active = None if policy_id == register.active else register.active
+            return (
+                PolicyRetired(at=command.at, by=command.by, policy_id=policy_id, active=active),
+            )
+        case _:
+            assert_never(command)
+
+
+def evolve(register: Register, event: AnyPolicyEvent) -> Register:
+    """Return the register after `event`."""
+    policies = dict(register.policies)
+    match event:
+        case PolicyProposed():
+            policies[event.policy_id] = RegisteredPolicy(
+                policy=RiskPolicy(event.policy_id, event.document),
+                status=PolicyStatus.PROPOSED,
+                proposed_by=event.by,
+                proposed_at=event.at,
+            )
+        case PolicyApproved():
+            policies[event.policy_id] = replace(
+                policies[event.policy_id],
+                status=PolicyStatus.ACTIVE,
+                approved_by=event.by,
+                approved_at=event.at,
+            )
+        case PolicyRetired():
+            policies[event.policy_id] = replace(
+                policies[event.policy_id],
+                status=PolicyStatus.RETIRED,
+                retired_by=event.by,
+                retired_at=event.at,
+            )
+        case _:
+            assert_never(event)
+    return Register(version=register.version + 1, policies=policies, active=event.active)
+
+
+def replay(events: Iterable[AnyPolicyEvent]) -> Register:
+    register = Register()
+    for event in events:
+        register = evolve(register, event)
+    return register
+
+
+def _found(register: Register, policy_id: str) -> RegisteredPolicy:
+    if policy_id not in register.policies:
+        raise PolicyRefused(f"There is no policy {policy_id[:12]}.")
+    return register.policies[policy_id]
+
+
+def _unknown_or_retired(register: Register, policy_id: str) -> None:
+    if policy_id == DEFAULT_POLICY.policy_id:
+        raise PolicyRefused(
+            "This is the built-in policy. It is in force whenever no other is: retire the active one."
+        )
+    found = register.policies.get(policy_id)
+    if found is not None and found.status is not PolicyStatus.RETIRED:
+        raise PolicyRefused(
+            f"Policy {policy_id[:12]} has been {found.status} since"
+            f" {found.approved_at or found.proposed_at:%Y-%m-%d %H:%M:%S} UTC."
+        )
+
+
+def _approvable(register: Register, policy_id: str, by: str) -> None:
+    found = _found(register, policy_id)
+    if found.status is PolicyStatus.ACTIVE:
+        raise PolicyRefused(
+            f"Policy {policy_id[:12]} is active already: {found.approved_by} approved it at"
+            f" {found.approved_at:%Y-%m-%d %H:%M:%S} UTC."
+        )
+    if found.status is PolicyStatus.RETIRED:
+        raise PolicyRefused(f"Policy {policy_id[:12]} is retired. Propose it again first.")
+    if by == found.proposed_by:
+        raise PolicyRefused("Whoever proposed a policy cannot approve it: ask a second person.")

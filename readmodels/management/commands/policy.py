@@ -1,0 +1,158 @@
+"""Shows, proposes, approves and retires risk policies."""
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from pathlib import Path
+from typing import Any, Final, TextIO, cast
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from payments import actors, policies
+from payments.domain import policy_text
+from payments.domain.policy import (
+    AnyPolicyCommand,
+    ApprovePolicy,
+    PolicyRefused,
+    ProposePolicy,
+    Register,
+    RetirePolicy,
+)
+from payments.domain.policy_text import InvalidPolicy
+from payments.domain.risk import DEFAULT_POLICY, RiskPolicy
+from payments.permissions import NotPermitted
+from readmodels import words
+
+_SHOWN: Final = 12  # digits of an id, enough to tell policies apart
+_BUILT_IN: Final = "built-in"
+
+
+class Command(BaseCommand):
+    help = "Show the risk policies, propose one, approve what somebody else proposed, retire one."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.formatter_class = RawDescriptionHelpFormatter
+        parser.epilog = (
+            "Examples:\n"
+            "  manage.py policy list\n"
+            "  manage.py policy show > policy.json            the active one, to edit\n"
+            "  manage.py policy propose policy.json --by ada\n"
+            "  manage.py policy approve 94d4d6ad220d --by grace\n"
+            "  manage.py policy retire 94d4d6ad220d --by ada\n\n"
+            "Payments are scored by a policy from its approval on. Who approves is not who proposed it.\n"
+            "Approving a policy retires the one before it; retiring the active one brings back the\n"
+            "built-in one. ID is a policy's id or its beginning. Amounts are in minor units.\n"
+            "Exit codes: 0 done, 1 refused (the reason is told), 2 an argument is wrong."
+        )
+        commands = parser.add_subparsers(dest="action", required=True, metavar="COMMAND")
+        commands.add_parser("list", help="all policies and who decided on them")
+        show = commands.add_parser("show", help="a policy as JSON; without ID the active one")
+        show.add_argument("policy", nargs="?", metavar="ID")
+        propose = commands.add_parser("propose", help="propose the policy in a file")
+        propose.add_argument("file", type=Path, metavar="FILE")
+        approve = commands.add_parser("approve", help="make a proposed policy the active one")
+        retire = commands.add_parser("retire", help="withdraw a policy, the active one too")
+        for each in (approve, retire):
+            each.add_argument("policy", metavar="ID")
+        for each in (propose, approve, retire):
+            each.add_argument("--by", required=True, metavar="USER", help="a risk manager")
+
+    def handle(self, *_: Any, action: str, **options: Any) -> None:
+        register = policies.register()
+        match action:
+            case "list":
+                self._list(register)
+            case "show":
+                self._show(register, options["policy"])
+            case "propose":
+                policy = _read(options["file"])
+                by = _actor(options["by"])
+                self._carry_out(ProposePolicy(policy=policy, at=timezone.now(), by=by))
+                self.stdout.write(
+                    f"Proposed {policy.policy_id[:_SHOWN]}. A second risk manager approves it:"
+                    f" manage.py policy approve {policy.policy_id[:_SHOWN]} --by USER"
+                )
+            case "approve":
+                policy_id = _id(register, options["policy"])
+                by = _actor(options["by"])
+                self._carry_out(ApprovePolicy(policy_id=policy_id, at=timezone.now(), by=by))
+                self.stdout.write(f"{policy_id[:_SHOWN]} is active from now on.")
+            case _:
+                policy_id = _id(register, options["policy"])
+                by = _actor(options["by"])
+                after = self._carry_out(RetirePolicy(policy_id=policy_id, at=timezone.now(), by=by))
+                active = (after.active or _BUILT_IN)[:_SHOWN]
+                self.stdout.write(f"{policy_id[:_SHOWN]} is retired. Active is {active}.")
+
+    def _carry_out(self, command: AnyPolicyCommand) -> Register:
+        try:
+            # Who typed it stands beside in whose name: whoever is at the machine may name anybody.
+            return policies.dispatch(command, causation_id=actors.operator())
+        except (PolicyRefused, NotPermitted) as error:
+            raise CommandError(str(error)) from error
+
+    def _list(self, register: Register) -> None:
+        console = Console(file=cast("TextIO", self.stdout), markup=False, highlight=False)
+        if not console.is_terminal:
+            console.width = 200
+        table = Table(box=SIMPLE_HEAD)
+        for column in ("policy", "status", "rules", "proposed (UTC)", "approved (UTC)", "retired"):
+            table.add_column(column, overflow="fold")
+        rules = str(len(DEFAULT_POLICY.document.rules))
+        in_force = "" if register.active else "active"
+        table.add_row(_BUILT_IN, in_force, rules, "", "", "")
+        found = register.policies.values()
+        names = words.people(
+            actor
+            for each in found
+            for actor in (each.proposed_by, each.approved_by, each.retired_by)
+            if actor
+        )
+        for each in found:
+            when = (
+                f"{at:%Y-%m-%d %H:%M} {names.get(by, by)}" if at and by else ""
+                for at, by in (
+                    (each.proposed_at, each.proposed_by),
+                    (each.approved_at, each.approved_by),
+                    (each.retired_at, each.retired_by),
+                )
+            )
+            rules = str(len(each.policy.document.rules))
+            table.add_row(each.policy.policy_id[:_SHOWN], each.status, rules, *when)
+        console.print(table)
+
+    def _show(self, register: Register, wanted: str | None) -> None:
+        policy_id = register.active if wanted is None else _id(register, wanted)
+        policy = DEFAULT_POLICY if policy_id is None else register.policies[policy_id].policy
+        status = register.policies[policy_id].status if policy_id else _BUILT_IN
+        self.stderr.write(f"{policy.policy_id}, {status}")
+        self.stdout.write(policy_text.write(policy))
+
+
+def _read(file: Path) -> RiskPolicy:
+    try:
+        return policy_text.read(file.read_bytes())
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
+    except InvalidPolicy as error:
+        raise CommandError("\n".join(f"{file}: {each}" for each in error.problems)) from error
+
+
+def _id(register: Register, wanted: str) -> str:
+    found = [policy_id for policy_id in register.policies if policy_id.startswith(wanted)]
+    if len(found) != 1:
+        raise CommandError(
+            f"{'No policy' if not found else 'More than one policy'} begins with {wanted!r}."
+            " `manage.py policy list` shows all."
+        )
+    return found[0]
+
+
+def _actor(username: str) -> str:
+    user = get_user_model().objects.filter(username=username).first()
+    if user is None:
+        raise CommandError(f"There is no user {username!r}. `manage.py create_staff` makes one.")
+    return actors.staff(user.pk)

@@ -1,0 +1,255 @@
+"""Risk policies in the log: who may change them, what payments are scored by, what ignores them."""
+
+import re
+from io import StringIO
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+from msgspec.structs import replace
+
+from payments import actors, policies
+from payments.domain import policy_text
+from payments.domain.policy import (
+    REGISTER,
+    AnyPolicyCommand,
+    ApprovePolicy,
+    PolicyRefused,
+    ProposePolicy,
+    RetirePolicy,
+)
+from payments.domain.risk import DEFAULT_POLICY, RiskPolicy
+from payments.events import store
+from payments.events.models import Event
+from payments.permissions import NotPermitted
+from readmodels.checking import check_sample
+from readmodels.models import Checkpoint, EventIndex, PaymentSummary
+from readmodels.projections import PROJECTIONS
+from readmodels.rebuild import rebuild
+from tests.api import PAYMENTS, ApiClient, body_of, project
+from tests.backoffice import browser
+from tests.concurrency import at_once
+from tests.oracle import check_read_models
+from tests.roundtrips import round_trips
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# Everything over ten cents waits for a person.
+STRICT: Final = RiskPolicy.of(
+    replace(
+        DEFAULT_POLICY.document,
+        rules=tuple(replace(rule, points=100) for rule in DEFAULT_POLICY.document.rules),
+        review_over={"USD": 10, "EUR": 10},
+    )
+)
+# Nothing in euros is known to it.
+DOLLARS: Final = RiskPolicy.of(replace(DEFAULT_POLICY.document, review_over={"USD": 10}))
+
+
+def staff(name: str, role: str = "risk manager", **fields: Any) -> str:
+    user = get_user_model().objects.create(username=name, is_staff=True, **fields)
+    user.groups.add(Group.objects.get(name=role))
+    return actors.staff(user.pk)
+
+
+@pytest.fixture
+def ada() -> str:
+    return staff("ada")
+
+
+@pytest.fixture
+def grace() -> str:
+    return staff("grace")
+
+
+def propose(policy: RiskPolicy, by: str) -> None:
+    policies.dispatch(ProposePolicy(policy=policy, at=timezone.now(), by=by))
+
+
+def activate(policy: RiskPolicy, ada: str, grace: str) -> None:
+    propose(policy, ada)
+    policies.dispatch(ApprovePolicy(policy_id=policy.policy_id, at=timezone.now(), by=grace))
+
+
+def retire(policy: RiskPolicy, by: str) -> None:
+    policies.dispatch(RetirePolicy(policy_id=policy.policy_id, at=timezone.now(), by=by))
+
+
+def test_payments_are_scored_by_the_policy_that_is_active_when_they_come(
+    ada: str, grace: str
+) -> None:
+    acme = ApiClient()
+
+    def scored() -> tuple[str, str]:
+        answer = body_of(acme.submit())
+        event: Any = store.history(answer["id"])[1].event
+        return answer["status"], event.risk.policy_id
+
+    assert scored() == ("completed", DEFAULT_POLICY.policy_id)
+    propose(DOLLARS, ada)
+    assert scored() == ("completed", DEFAULT_POLICY.policy_id)
+    policies.dispatch(ApprovePolicy(policy_id=DOLLARS.policy_id, at=timezone.now(), by=grace))
+    assert scored() == ("pending_review", DOLLARS.policy_id)
+    activate(STRICT, ada, grace)
+    assert scored()[1] == STRICT.policy_id
+    retire(STRICT, grace)
+    assert scored() == ("completed", DEFAULT_POLICY.policy_id)
+
+
+def test_a_policy_costs_the_hot_path_nothing_once_it_is_known(ada: str, grace: str) -> None:
+    acme = ApiClient()
+    activate(STRICT, ada, grace)
+    for _ in range(7):  # until all statements are prepared
+        acme.submit()
+    with round_trips() as counted:
+        acme.submit()
+    assert counted.count == 2
+
+
+def test_the_log_holds_each_policy_that_scored_a_payment(ada: str, grace: str) -> None:
+    activate(STRICT, ada, grace)
+    activate(DOLLARS, ada, grace)
+    policies._known.pop(STRICT.policy_id, None)  # as in a process that has just started
+    assert policies.by_id(STRICT.policy_id) == STRICT
+    with pytest.raises(policies.UnknownPolicy):
+        policies.by_id("0" * 64)
+
+
+@pytest.mark.parametrize("role", ["viewer", "analyst", "senior reviewer", "auditor"])
+def test_only_risk_managers_manage_policies(role: str, ada: str) -> None:
+    other = staff("other", role)
+    propose(STRICT, ada)
+    commands: list[AnyPolicyCommand] = [
+        ProposePolicy(policy=DOLLARS, at=timezone.now(), by=other),
+        ApprovePolicy(policy_id=STRICT.policy_id, at=timezone.now(), by=other),
+        RetirePolicy(policy_id=STRICT.policy_id, at=timezone.now(), by=other),
+    ]
+    for command in commands:
+        with pytest.raises(NotPermitted):
+            policies.dispatch(command)
+    assert Event.objects.count() == 1
+
+
+def test_nobody_approves_their_own_policy_a_superuser_neither() -> None:
+    root = staff("root", is_superuser=True)
+    propose(STRICT, root)
+    with pytest.raises(PolicyRefused, match="second person"):
+        policies.dispatch(ApprovePolicy(policy_id=STRICT.policy_id, at=timezone.now(), by=root))
+
+
+def test_of_many_at_once_one_is_first_and_the_others_are_told(ada: str, grace: str) -> None:
+    propose(STRICT, ada)
+    refused = []
+
+    def approve(_: int) -> None:
+        try:
+            policies.dispatch(
+                ApprovePolicy(policy_id=STRICT.policy_id, at=timezone.now(), by=grace)
+            )
+        except PolicyRefused as error:
+            refused.append(str(error))
+
+    at_once(6, approve)
+    assert len(refused) == 5
+    assert all("is active already" in each for each in refused)
+    assert policies.register().version == 2
+
+
+def test_two_policies_approved_at_once_leave_one_active(ada: str, grace: str) -> None:
+    propose(STRICT, ada)
+    propose(DOLLARS, ada)
+
+    def approve(number: int) -> None:
+        policy = (STRICT, DOLLARS)[number]
+        policies.dispatch(ApprovePolicy(policy_id=policy.policy_id, at=timezone.now(), by=grace))
+
+    at_once(2, approve)
+    statuses = sorted(each.status for each in policies.register().policies.values())
+    assert statuses == ["active", "retired"]
+
+
+def test_what_is_read_of_payments_passes_by_the_events_of_policies(ada: str, grace: str) -> None:
+    acme = ApiClient()
+    acme.submit()
+    activate(STRICT, ada, grace)
+    acme.submit()
+    retire(STRICT, ada)
+    project()
+    last = Event.objects.order_by("position").last()
+    assert last is not None
+    assert last.aggregate_type == "policy"
+    assert set(Checkpoint.objects.values_list("position", flat=True)) == {last.position}
+    assert PaymentSummary.objects.count() == 2
+    assert EventIndex.objects.filter(event_type__startswith="policy.").count() == 3
+    check_read_models()
+    rebuild(list(PROJECTIONS.values()))
+    check_read_models()
+    summary: Any = PROJECTIONS["payment_summary"]
+    assert not check_sample(summary, 50).drifted
+
+
+def test_the_register_is_no_payment(ada: str) -> None:
+    acme = ApiClient()
+    propose(STRICT, ada)
+    for path in ("", "/events", "/state?version=1"):
+        assert acme.get(f"{PAYMENTS}/{REGISTER}{path}").status_code == 404
+    answer = acme.post(f"{PAYMENTS}/{REGISTER}/approve", {"reason": "known_customer"})
+    assert answer.status_code == 404
+    page = browser("senior reviewer", "linus").get(
+        f"/admin/readmodels/paymentsummary/{REGISTER}/change/"
+    )
+    assert page.status_code == 404
+    with pytest.raises(CommandError, match="There is no payment"):
+        call_command("explain", str(REGISTER))
+
+
+def run(*arguments: object) -> str:
+    out = StringIO()
+    call_command("policy", *map(str, arguments), stdout=out, stderr=StringIO())
+    return out.getvalue()
+
+
+def test_the_command_takes_a_policy_from_its_proposal_to_its_end(
+    ada: str, grace: str, tmp_path: Path
+) -> None:
+    assert "built-in active 5" in re.sub(r"\s+", " ", run("list"))
+    assert policy_text.read(run("show")) == DEFAULT_POLICY
+    file = tmp_path / "policy.json"
+    file.write_text(policy_text.write(STRICT))
+    short = STRICT.policy_id[:12]
+    assert f"manage.py policy approve {short} --by USER" in run("propose", file, "--by", "ada")
+    with pytest.raises(CommandError, match="ask a second person"):
+        run("approve", short, "--by", "ada")
+    assert run("approve", short, "--by", "grace") == f"{short} is active from now on.\n"
+    assert policy_text.read(run("show")) == STRICT
+    assert run("retire", short, "--by", "grace") == f"{short} is retired. Active is built-in.\n"
+    listed = re.sub(r"\s+", " ", run("list"))
+    assert re.search(rf"{short} retired 5 .* ada .* grace .* grace", listed)
+
+
+def test_the_command_says_what_is_wrong_in_one_line_each(ada: str, tmp_path: Path) -> None:
+    file = tmp_path / "policy.json"
+    file.write_text(policy_text.write(STRICT).replace('"points": 100', '"points": 1000'))
+    with pytest.raises(CommandError) as refused:
+        run("propose", file, "--by", "ada")
+    lines = str(refused.value).splitlines()
+    assert len(lines) == 5
+    assert lines[0] == f"{file}: rule 1 (customer_blocked), points: They must be 0 to 100."
+    for arguments, message in (
+        (("propose", tmp_path / "none.json", "--by", "ada"), "cannot be read: No such file"),
+        (("propose", file, "--by", "nobody"), "points: They must be"),
+        (("approve", "feed", "--by", "ada"), "No policy begins with 'feed'"),
+        (("show", "feed"), "No policy begins with 'feed'"),
+    ):
+        with pytest.raises(CommandError, match=message):
+            run(*arguments)
+    file.write_text(policy_text.write(STRICT))
+    with pytest.raises(CommandError, match="There is no user 'nobody'"):
+        run("propose", file, "--by", "nobody")
+    staff("victor", "viewer")
+    with pytest.raises(CommandError, match="does not hold the permission"):
+        run("propose", file, "--by", "victor")
