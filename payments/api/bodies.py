@@ -10,7 +10,12 @@ from msgspec import Meta, Struct
 from rest_framework.request import Request
 
 from payments.api.problems import Problem
-from payments.domain.events import ApprovalReason, RejectionReason
+from payments.domain.events import (
+    ApprovalReason,
+    CancellationReason,
+    RefundReason,
+    RejectionReason,
+)
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR, Money, MoneyError
 from payments.domain.text import TextError, checked_text
@@ -64,11 +69,7 @@ class SubmitBody(Struct, frozen=True, forbid_unknown_fields=True):
 
     def money(self) -> Money:
         """Raises Problem."""
-        try:
-            return Money.checked(self.amount, self.currency)
-        except MoneyError as error:
-            field = "currency" if error.code == "unknown_currency" else "amount"
-            raise Problem.of_field(field, error.code, str(error)) from error
+        return _money(self.amount, self.currency)
 
 
 class ApproveBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,6 +84,39 @@ class RejectBody(Struct, frozen=True, forbid_unknown_fields=True):
 
     reason: RejectionReason
     note: Annotated[str | None, _NOTE] = None
+
+
+class CancelBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Why the payment is called off."""
+
+    reason: CancellationReason
+
+
+class RefundBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """What to give back, and why; without an amount, all that is left."""
+
+    reason: RefundReason
+    amount: Annotated[int | None, _MINOR] = None
+    currency: Annotated[str | None, _CURRENCY] = None
+
+    def money(self) -> Money | None:
+        """Raises Problem."""
+        if self.amount is None and self.currency is None:
+            return None
+        if self.amount is None or self.currency is None:
+            missing = "amount" if self.amount is None else "currency"
+            raise Problem.of_field(
+                missing, "missing", "Give an amount and its currency, or neither."
+            )
+        return _money(self.amount, self.currency)
+
+
+def _money(amount: int, currency: str) -> Money:
+    try:
+        return Money.checked(amount, currency)
+    except MoneyError as error:
+        field = "currency" if error.code == "unknown_currency" else "amount"
+        raise Problem.of_field(field, error.code, str(error)) from error
 
 
 def read(request: Request, body: type[_Body]) -> _Body:

@@ -11,7 +11,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter, OpenApiResponse
 
 from payments.api import problems
-from payments.api.bodies import ApproveBody, RejectBody, SubmitBody
+from payments.api.bodies import ApproveBody, CancelBody, RefundBody, RejectBody, SubmitBody
 from payments.api.representation import PaymentView
 
 
@@ -353,4 +353,72 @@ REJECT: Final = _command(
     ],
     tags=["review"],
     operation_id="reject_payment",
+)
+_MAY_MATCH: Final = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The `ETag` of the payment that was looked at, if the command is about that and no other.",
+    examples=[OpenApiExample("the second version", '"2"')],
+)
+CANCEL: Final = _command(
+    body=CancelBody,
+    status=200,
+    summary="Call off a payment that is not completed yet",
+    description="A completed one is refunded instead.",
+    refused=[
+        "payment_not_found",
+        "payment_already_finished",
+        "stale_version",
+        "precondition_failed",
+    ],
+    parameters=[_PAYMENT_ID, _MAY_MATCH],
+    examples=[
+        _body_example("a change of mind", {"reason": "requested_by_customer"}),
+        answer_example(
+            "cancelled", PENDING | {"status": "cancelled", "version": 3, "position": 4712}
+        ),
+    ],
+    tags=["payments"],
+    operation_id="cancel_payment",
+)
+REFUND: Final = _command(
+    body=RefundBody,
+    status=200,
+    summary="Give back some or all of a completed payment",
+    description="Without an amount, all that is left. Refunds never add up to more than the payment.",
+    refused=[
+        "payment_not_found",
+        "not_refundable",
+        "refund_too_large",
+        "refund_currency_differs",
+        "stale_version",
+        "precondition_failed",
+    ],
+    parameters=[_PAYMENT_ID, _MAY_MATCH],
+    examples=[
+        _body_example(
+            "a third of it",
+            {"reason": "requested_by_customer", "amount": 500_000, "currency": "USD"},
+        ),
+        answer_example(
+            "some of it is back",
+            _decided(
+                "approved",
+                "verified_with_customer",
+                status="partially_refunded",
+                refunded_amount=500_000,
+                version=5,
+            ),
+        ),
+        problem_example(
+            "more than there is",
+            "refund_too_large",
+            "Of payment 72fe5f01-cc2e-5f54-be3b-02927c1e954b no more than USD 10000.00 is left to refund.",
+            refundable="1000000",
+            currency="USD",
+        ),
+    ],
+    tags=["payments"],
+    operation_id="refund_payment",
 )

@@ -1,8 +1,8 @@
-"""The commands: submit a payment, approve it, reject it."""
+"""The commands: submit a payment, approve or reject it, cancel or refund it."""
 
 import re
 from typing import ClassVar, Final
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.http import HttpResponse
 from django.urls import reverse
@@ -19,6 +19,8 @@ from payments.api.representation import outcome_response
 from payments.api.request_ids import command_request
 from payments.clients.models import Scope
 from payments.customers.models import Customer
+from payments.dispatch import Outcome, dispatch
+from payments.domain import commands
 
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -69,9 +71,7 @@ class DecideOnPayment(KeyView):
             request=command_request(request, actor=reviewer, key=key),
             expected_version=version,
         )
-        customer = Customer.objects.only("reference").filter(pk=outcome.payment.customer_id).first()
-        reference = customer.reference if customer else None
-        return outcome_response(outcome, customer_reference=reference, status=200)
+        return _answer(outcome)
 
 
 class ApprovePayment(DecideOnPayment):
@@ -88,6 +88,60 @@ class RejectPayment(DecideOnPayment):
     @extend_schema(**schema.REJECT)
     def post(self, request: Request, payment_id: UUID) -> HttpResponse:
         return self.decide(request, payment_id)
+
+
+class CancelPayment(KeyView):
+    """Only what is not completed yet; what is, is refunded."""
+
+    scopes: ClassVar = {"POST": Scope.PAYMENTS_WRITE}
+
+    @extend_schema(**schema.CANCEL)
+    def post(self, request: Request, payment_id: UUID) -> HttpResponse:
+        key = idempotency_key(request)
+        body = bodies.read(request, bodies.CancelBody)
+        client_id = key_of(request).client_id
+        command = commands.CancelPayment(
+            payment_id=payment_id, client_id=client_id, reason=body.reason, at=timezone.now()
+        )
+        return _carry_out(request, command, key)
+
+
+class RefundPayment(KeyView):
+    """A repetition finds the first refund, so money goes back once."""
+
+    scopes: ClassVar = {"POST": Scope.PAYMENTS_WRITE}
+
+    @extend_schema(**schema.REFUND)
+    def post(self, request: Request, payment_id: UUID) -> HttpResponse:
+        key = idempotency_key(request)
+        body = bodies.read(request, bodies.RefundBody)
+        command = commands.RefundPayment(
+            payment_id=payment_id,
+            client_id=key_of(request).client_id,
+            refund_id=uuid5(payment_id, key),
+            amount=body.money(),
+            reason=body.reason,
+            at=timezone.now(),
+        )
+        return _carry_out(request, command, key)
+
+
+def _carry_out(
+    request: Request, command: commands.CancelPayment | commands.RefundPayment, key: str
+) -> HttpResponse:
+    client = actors.client(key_of(request).client_id)
+    outcome = dispatch(
+        command,
+        command_request(request, actor=client, key=key),
+        expected_version=preconditions.expected_version(request),
+    )
+    return _answer(outcome)
+
+
+def _answer(outcome: Outcome) -> HttpResponse:
+    customer = Customer.objects.only("reference").filter(pk=outcome.payment.customer_id).first()
+    reference = customer.reference if customer else None
+    return outcome_response(outcome, customer_reference=reference, status=200)
 
 
 def idempotency_key(request: Request) -> str:

@@ -5,7 +5,7 @@ from typing import Final
 from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 
-from payments.api.views import ApprovePayment, RejectPayment
+from payments.api.views import ApprovePayment, CancelPayment, RefundPayment, RejectPayment
 from readmodels.api import views
 
 
@@ -24,6 +24,8 @@ urlpatterns: Final[list[URLPattern]] = [
     path("payments/<uuid:payment_id>/state", views.PaymentState.as_view(), name="payment-state"),
     path("payments/<uuid:payment_id>/approve", ApprovePayment.as_view(), name="payment-approve"),
     path("payments/<uuid:payment_id>/reject", RejectPayment.as_view(), name="payment-reject"),
+    path("payments/<uuid:payment_id>/cancel", CancelPayment.as_view(), name="payment-cancel"),
+    path("payments/<uuid:payment_id>/refunds", RefundPayment.as_view(), name="payment-refunds"),
     path(
         "customers/<any_text:reference>/payments",
         views.CustomerPayments.as_view(),
