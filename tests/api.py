@@ -14,6 +14,7 @@ from payments.clients.keyring import keyring
 from payments.clients.models import Client, Scope
 from readmodels.projections import PROJECTIONS
 from readmodels.runner import catch_up
+from tests.examples import OPERATOR
 
 PAYMENTS: Final = "/api/v1/payments"
 BODY: Final[dict[str, Any]] = {
@@ -35,7 +36,7 @@ class ApiClient:
         if scopes is None or Scope.REVIEWS_WRITE in scopes:
             self.staff_id = reviewer().pk
         self.key, self.token = keys.create(
-            self.client, scopes or list(Scope.values), staff_id=self.staff_id
+            self.client, scopes or list(Scope.values), staff_id=self.staff_id, by=OPERATOR
         )
         keyring.forget()
         # What a view raises becomes an answer, as on a real server.

@@ -54,6 +54,7 @@ class ApiKey(models.Model):
 
     class Meta:
         default_permissions = ("view",)
+        permissions = (("manage_apikey", "Can make, rotate and revoke API keys"),)
         verbose_name = "API key"
         constraints: ClassVar[tuple[models.BaseConstraint, ...]] = (
             models.CheckConstraint(

@@ -1,13 +1,22 @@
-"""API clients and their keys; keys are made by `manage.py create_api_key`, never on a screen."""
+"""API clients and their keys, which are made by `manage.py create_api_key` and can be revoked here."""
 
 from typing import Any
+from uuid import UUID
 
-from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.views import View
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
+from payments import actors, permissions
+from payments.clients import keys
 from payments.clients.models import ApiKey, Client
 from readmodels.admin.browsing import BrowsingAdmin
 
@@ -15,7 +24,7 @@ from readmodels.admin.browsing import BrowsingAdmin
 class KeyInline(TabularInline):
     model = ApiKey
     fields = ("prefix", "scopes", "staff", "state", "last_used_at", "created_at")
-    readonly_fields = fields
+    readonly_fields = (*fields, "end")
     extra = 0
     can_delete = False
     verbose_name_plural = "API keys"
@@ -33,6 +42,19 @@ class KeyInline(TabularInline):
             return "expired", f"expired {row.expires_at:%Y-%m-%d}"
         return "live", f"live until {row.expires_at:%Y-%m-%d}"
 
+    @display(description="End it")
+    def end(self, row: ApiKey) -> str:
+        if row.revoked_at is not None:
+            return "–"
+        return format_html(
+            '<a class="text-primary-600 dark:text-primary-400 underline" href="{}">Revoke…</a>',
+            reverse("admin:key_revoke", args=[row.pk]),
+        )
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        may_end = permissions.holds(request.user, keys.MANAGE)
+        return (*self.fields, "end") if may_end else self.fields
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -46,3 +68,39 @@ class ClientAdmin(BrowsingAdmin):
     fields = ("name", "id", "created_at")
     readonly_fields = fields
     inlines = (KeyInline,)
+
+    def get_urls(self) -> list[URLPattern]:
+        revoke = path(
+            "key/<uuid:key_id>/revoke/",
+            self.admin_site.admin_view(RevokeView.as_view(admin=self)),
+            name="key_revoke",
+        )
+        return [revoke, *super().get_urls()]
+
+
+class RevokeView(View):
+    """Says what it means, and does it."""
+
+    admin: Any = None
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if not permissions.holds(request.user, keys.MANAGE):
+            raise PermissionDenied
+        return super().dispatch(request, *args, **kwargs)
+
+    def get(self, request: HttpRequest, key_id: UUID) -> HttpResponse:
+        key = get_object_or_404(ApiKey.objects.select_related("client"), pk=key_id)
+        context = {
+            **self.admin.admin_site.each_context(request),
+            "title": f"Revoke {key.prefix}?",
+            "opts": self.admin.opts,
+            "original": key.client,
+            "key": key,
+        }
+        return TemplateResponse(request, "admin/revoke_key.html", context)
+
+    def post(self, request: HttpRequest, key_id: UUID) -> HttpResponse:
+        key = get_object_or_404(ApiKey, pk=key_id)
+        keys.revoke(key, at=timezone.now(), by=actors.staff(int(request.user.pk or 0)))
+        messages.success(request, f"{key.prefix} ends within three seconds.")
+        return HttpResponseRedirect(reverse("admin:clients_client_change", args=[key.client_id]))

@@ -178,6 +178,8 @@ def test_every_page_can_be_read_by_everybody(desk: Desk) -> None:
         *(f"{payment}/{page}/" for page in ("change", "approve", "reject")),
         *(f"{parked}/{page}/" for page in ("change", "discard")),
         *(f"{customer}/{page}/" for page in ("change", "rename", "block")),
+        f"/admin/clients/client/{desk.client.client_id}/change/",
+        f"/admin/clients/client/key/{desk.client.key.pk}/revoke/",
         f"/admin/readmodels/eventindex/{event.pk}/change/",
     ]
     for width in (1440, 420):

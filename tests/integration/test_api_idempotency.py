@@ -13,6 +13,7 @@ from payments.customers.models import Note
 from payments.events.models import Event
 from tests.api import BODY, PAYMENTS, RISKY, ApiClient, body_of, reviewer
 from tests.concurrency import at_once
+from tests.examples import OPERATOR
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -135,7 +136,7 @@ def test_one_key_on_two_payments_never_meets(acme: ApiClient) -> None:
 def test_one_key_of_two_people_never_meets(acme: ApiClient) -> None:
     """Without the actor in it, the second would have been told that their decision was carried out."""
     bob = reviewer("bob")
-    _, token = keys.create(acme.client, [Scope.REVIEWS_WRITE], staff_id=bob.pk)
+    _, token = keys.create(acme.client, [Scope.REVIEWS_WRITE], staff_id=bob.pk, by=OPERATOR)
     keyring.forget()
     flagged = acme.submit(**RISKY)["Location"]
     body = {"reason": "other", "note": "Seen."}
@@ -150,7 +151,7 @@ def test_one_key_of_two_people_never_meets(acme: ApiClient) -> None:
 def test_two_keys_of_one_client_share_its_idempotency_keys(acme: ApiClient) -> None:
     """Whoever rotates a key in between must not pay twice."""
     first = acme.submit("key-1")
-    _, token = keys.create(acme.client, [Scope.PAYMENTS_WRITE])
+    _, token = keys.create(acme.client, [Scope.PAYMENTS_WRITE], by=OPERATOR)
     keyring.forget()
     again = acme.post(PAYMENTS, BODY, "key-1", Authorization=f"Bearer {token}")
     assert (again.content, again["Idempotency-Replayed"]) == (first.content, "true")

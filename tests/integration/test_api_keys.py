@@ -3,10 +3,12 @@
 from datetime import timedelta
 from io import StringIO
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -14,7 +16,9 @@ from payments.clients import keys
 from payments.clients.keyring import keyring
 from payments.clients.models import ApiKey, Client, Scope
 from tests.api import PAYMENTS, ApiClient, body_of, reviewer
+from tests.backoffice import browser, text
 from tests.concurrency import at_once
+from tests.examples import OPERATOR
 from tests.roundtrips import round_trips
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -215,8 +219,29 @@ def test_a_key_for_reviews_needs_a_person_in_the_database_too() -> None:
 
     client = Client.objects.create(name="Acme")
     with pytest.raises(IntegrityError):
-        keys.create(client, [Scope.REVIEWS_WRITE])
-    keys.create(client, [Scope.REVIEWS_WRITE], staff_id=reviewer().pk)
+        keys.create(client, [Scope.REVIEWS_WRITE], by=OPERATOR)
+    keys.create(client, [Scope.REVIEWS_WRITE], staff_id=reviewer().pk, by=OPERATOR)
+
+
+def test_a_risk_manager_ends_a_leaked_key_in_the_back_office() -> None:
+    client = ApiClient()
+    assert client.get(PAYMENTS).status_code == 200
+    page = reverse("admin:clients_client_change", args=[client.client_id])
+    revoke = reverse("admin:key_revoke", args=[client.key.pk])
+    senior, manager = browser("senior reviewer", "sue"), browser("risk manager", "mia")
+    assert "Revoke" not in text(senior.get(page))
+    assert senior.get(revoke).status_code == senior.post(revoke).status_code == 403
+    assert "Revoke…" in text(manager.get(page))
+    assert f"The key {client.key.prefix} of Acme ends" in text(manager.get(revoke))
+    assert ApiKey.objects.get().revoked_at is None
+    assert "ends within three seconds" in text(manager.post(revoke, follow=True))
+    at = ApiKey.objects.get().revoked_at
+    keyring.forget()
+    assert client.get(PAYMENTS).status_code == 401
+    manager.post(revoke)
+    assert ApiKey.objects.get().revoked_at == at
+    assert "Revoke…" not in text(manager.get(page))
+    assert manager.post(reverse("admin:key_revoke", args=[uuid4()])).status_code == 404
 
 
 def test_the_rate_is_exact_whoever_asks_at_once(settings: Settings) -> None:

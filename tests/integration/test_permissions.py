@@ -8,6 +8,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 
 from payments import actors, permissions, review
+from payments.clients import keys
+from payments.clients.models import ApiKey, Client, Scope
 from payments.customers import changes
 from payments.customers.registry import CustomerError
 from payments.dispatch import Request
@@ -23,6 +25,10 @@ ROLES = ("viewer", "analyst", "senior reviewer", "risk manager", "auditor")
 DECIDE = {"analyst", "senior reviewer", "risk manager"}
 RISK_MANAGER = {"risk manager"}
 SENIOR = {"senior reviewer", "risk manager"}
+
+
+class LetThrough(Exception):
+    """The command was carried out."""
 
 
 def approve(by: str) -> None:
@@ -58,6 +64,26 @@ def unblock(by: str) -> None:
     changes.unblock(uuid4(), reason="Cleared", by=by, at=NOON)
 
 
+def make_key(by: str) -> None:
+    keys.create(Client.objects.create(name=f"Acme {uuid4()}"), [Scope.PAYMENTS_READ], by=by)
+    raise LetThrough
+
+
+def rotate_key(by: str) -> None:
+    keys.rotate(key(), at=NOON, old_until=NOON, by=by)
+    raise LetThrough
+
+
+def revoke_key(by: str) -> None:
+    keys.revoke(key(), at=NOON, by=by)
+    raise LetThrough
+
+
+def key() -> ApiKey:
+    client = Client.objects.create(name=f"Acme {uuid4()}")
+    return keys.create(client, [Scope.PAYMENTS_READ], by=OPERATOR)[0]
+
+
 # Each command, who may give it, and whether whoever types at the machine may. What it is about does
 # not exist: to be told so is to have been let through.
 COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
@@ -68,8 +94,11 @@ COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
     (rename, RISK_MANAGER, True),
     (block, SENIOR, True),
     (unblock, SENIOR, True),
+    (make_key, RISK_MANAGER, True),
+    (rotate_key, RISK_MANAGER, True),
+    (revoke_key, RISK_MANAGER, True),
 ]
-NOTHING_THERE = (PaymentNotFound, parking.NotParked, CustomerError)
+NOTHING_THERE = (PaymentNotFound, parking.NotParked, CustomerError, LetThrough)
 commands = pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each[0].__name__)
 
 

@@ -26,7 +26,9 @@ class Command(BaseCommand):
             "Examples:\n"
             "  manage.py create_staff ada --role 'senior reviewer'\n"
             "  pass show ada | manage.py create_staff ada --role analyst --password-stdin\n\n"
-            "Roles: viewer and auditor see, analyst, senior reviewer and risk manager decide.\n"
+            "Roles: viewer and auditor see; analyst, senior reviewer and risk manager also decide on\n"
+            "payments; the latter two also block customers; a risk manager also renames them, repairs\n"
+            "projections and revokes API keys; an auditor sees the keys.\n"
             "manage.py createsuperuser makes somebody who may do everything."
         )
         parser.add_argument("username")

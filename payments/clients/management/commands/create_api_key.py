@@ -8,6 +8,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from payments import actors
 from payments.clients import keys
 from payments.clients.models import Client, Scope
 from payments.domain.text import TextError, checked_text
@@ -66,6 +67,7 @@ class Command(BaseCommand):
             scopes,
             staff_id=staff.pk if staff else None,
             expires_at=timezone.now() + timedelta(days=days) if days else None,
+            by=actors.operator(),
         )
         self.stderr.write(
             f"{'New client' if created else 'Client'} {client.name} ({client.pk}),"

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from payments import actors
 from payments.clients import keys
 from payments.clients.models import ApiKey
 
@@ -24,5 +25,5 @@ class Command(BaseCommand):
             raise CommandError(f"There is no key {options['prefix']!r}. See list_api_keys.")
         if key.revoked_at is not None:
             raise CommandError(f"{key.prefix} was revoked {key.revoked_at:%Y-%m-%d %H:%M} UTC.")
-        keys.revoke(key, at=timezone.now())
+        keys.revoke(key, at=timezone.now(), by=actors.operator())
         self.stdout.write(f"Revoked {key.prefix} of {key.client.name}.")

@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from payments import actors
 from payments.clients import keys
 from payments.clients.models import ApiKey
 
@@ -38,7 +39,7 @@ class Command(BaseCommand):
                 f"{key.prefix} expired {key.expires_at:%Y-%m-%d %H:%M} UTC. See create_api_key."
             )
         until = now + timedelta(hours=options["grace_hours"])
-        new, text = keys.rotate(key, at=now, old_until=until)
+        new, text = keys.rotate(key, at=now, old_until=until, by=actors.operator())
         self.stderr.write(
             f"{key.prefix} works until {key.expires_at:%Y-%m-%d %H:%M} UTC."
             f" Keep the new key {new.prefix}: it is not shown again."
