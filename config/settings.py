@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import environ
 import structlog
 from django.core.exceptions import ImproperlyConfigured
+from psycopg import IsolationLevel
 
 from config import backoffice, redaction
 
@@ -123,6 +124,9 @@ DATABASES["default"]["OPTIONS"] = {
     # Lets the log's statements be prepared. Django's own cursors bind on the client and never are.
     "prepare_threshold": env.int("PREPARE_THRESHOLD", default=5),
     **DATABASES["default"].get("OPTIONS", {}),
+    # Whatever the database's or the role's own default is: in a snapshot that is older than the log's safe
+    # horizon, a projection would not see what was committed between them, and pass it by.
+    "isolation_level": IsolationLevel.READ_COMMITTED,
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -45,6 +45,8 @@ def run_batch(
             return _apply_next(projection, locked, upto=horizon.safe_position(), limit=limit)
     except (HorizonHeld, OperationalError, InterfaceError):
         raise  # nothing is wrong with the projection: the next try may succeed
+    except checkpoints.RebuildNeeded:
+        raise  # the versions tell it; workers of the table's own version go on
     except Exception as error:
         checkpoints.stop(projection, error)
         raise
