@@ -20,6 +20,9 @@ from readmodels.projections.forms import Counters, Rows
 # column) would befall every event alike, and is raised.
 UNSTORABLE: Final = (DataError, IntegrityError, ValueError, TypeError, OverflowError)
 
+# Characters of an error's text that are kept: its beginning and its end.
+_LONGEST: Final = 20_000
+
 Group = Sequence[Record]  # events of one aggregate, in order
 
 
@@ -122,6 +125,15 @@ def _count(projection: Counters, groups: Sequence[Group]) -> _Computed:
 
 
 def _spoil(records: Group, error: Exception) -> Spoiled:
+    # Not by str(), which is the exception's own and may raise.
+    summary = traceback.format_exception_only(error)[0].strip()
     return Spoiled(
-        records, f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error))
+        records, _storable(summary), _storable("".join(traceback.format_exception(error)))
     )
+
+
+def _storable(text: str) -> str:
+    """What PostgreSQL takes: no NUL, no lone surrogate, and an end."""
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST // 2]}\n[...]\n{text[-_LONGEST // 2 :]}"
+    return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")

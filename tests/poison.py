@@ -25,6 +25,19 @@ def raises(record: Record, result: Any) -> Any:
     raise ZeroDivisionError("no such rate")
 
 
+class Nameless(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text either")
+
+
+def raises_what_cannot_be_told(record: Record, result: Any) -> Any:
+    raise Nameless
+
+
+def raises_what_cannot_be_stored(record: Record, result: Any) -> Any:
+    raise ValueError("a\0b\ud800" + "c" * 10_000_000)
+
+
 def too_large_for_the_column(record: Record, result: Any) -> Any:
     if isinstance(result, dict):
         return {key: {"total_count": 2**63} for key in result}
@@ -43,7 +56,14 @@ def forbidden_null(record: Record, result: Any) -> Any:
     return replace(result, currency=None)
 
 
-SPOILERS = [raises, too_large_for_the_column, not_storable_text, forbidden_null]
+SPOILERS = [
+    raises,
+    raises_what_cannot_be_told,
+    raises_what_cannot_be_stored,
+    too_large_for_the_column,
+    not_storable_text,
+    forbidden_null,
+]
 
 
 def at_the_approval(record: Record) -> bool:
