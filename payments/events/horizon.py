@@ -41,9 +41,13 @@ class Read(Struct, frozen=True):
 class UnreadableEvent(Exception):
     """The code cannot read an event of the log: the code is too old, or the event damaged."""
 
-    def __init__(self, position: int, aggregate_id: UUID, cause: Exception) -> None:
-        super().__init__(f"The event at position {position} (stream {aggregate_id}): {cause}")
+    def __init__(self, position: int, aggregate_id: UUID, cause: Exception | str) -> None:
+        # With what it is made of: it comes out of a rebuild's processes, which pickle it.
+        super().__init__(position, aggregate_id, str(cause))
         self.position = position
+
+    def __str__(self) -> str:
+        return "The event at position {} (stream {}): {}".format(*self.args)
 
 
 class Holder(Struct, frozen=True):

@@ -23,6 +23,8 @@ SELECT position, aggregate_id, version, event_type, schema_version, data::text
 """
 # All rows will be wanted, so the plan is to be the one that gives the last row soonest.
 _PLAN_FOR_ALL: Final = "SET LOCAL cursor_tuple_fraction = 1"
+# It may take long to fold what was fetched; nobody waits for this transaction.
+_STAY: Final = "SET LOCAL idle_in_transaction_session_timeout = 0"
 _FETCHED_AT_ONCE: Final = 5_000
 Row = tuple[Any, ...]
 
@@ -62,6 +64,7 @@ def streams(
         connection.cursor(name="streams", binary=True) as cur,
     ):
         connection.execute(_PLAN_FOR_ALL)
+        connection.execute(_STAY)
         cur.execute(_STREAMS, parameters)
         for row in _read_ahead(cur):
             each = record(*row)

@@ -4,11 +4,14 @@ Blue/green: readers have the old rows until the new ones are complete, and nobod
 building. A rebuild that was killed leaves a schema behind, which the next one begins by removing.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
 
+import psycopg
 from django.db import DatabaseError, InterfaceError
 from msgspec import Struct
 from psycopg.errors import LockNotAvailable
@@ -18,11 +21,13 @@ from payments.events.database import separate_connection
 from payments.events.horizon import HorizonHeld, UnreadableEvent
 from readmodels import parking
 from readmodels.projections.forms import Projection
-from readmodels.rebuild import build, compare, schemas, swap
+from readmodels.rebuild import build, catalogue, compare, schemas, swap
 from readmodels.rebuild.build import Plan
 from readmodels.rebuild.catalogue import CatalogueChanged
 from readmodels.rebuild.compare import Comparison
 from readmodels.rebuild.swap import SwapBlocked
+
+logger = logging.getLogger(__name__)
 
 # Of the session's lock that keeps a second rebuild of this database out. The session of one that has just
 # ended may be there for a moment more.
@@ -46,6 +51,8 @@ FAILURES: Final = (
     UnreadableEvent,
     DatabaseError,
     InterfaceError,
+    psycopg.Error,  # of the connections beside Django's
+    BrokenExecutor,  # one of the processes was killed
 )
 
 
@@ -71,13 +78,16 @@ def rebuild(
         try:
             schemas.create(schemas.RETIRED)
             plan = _plan(projections, schemas.BUILD)
+            if not dry_run:
+                for projection in projections:  # before all the work, and again in the swap
+                    catalogue.check_replaceable(plan.live, projection.model._meta.db_table)
             built = build.fill(plan, workers=workers, progress=progress)
             comparisons = compare.with_live(plan)
             if not dry_run:
                 swap.into_place(plan, built.definitions)
         finally:
-            schemas.drop(schemas.BUILD)
-            schemas.drop(schemas.RETIRED)
+            _clear_up(schemas.BUILD)
+            _clear_up(schemas.RETIRED)
     return Rebuilt(built.events, tuple(comparisons))
 
 
@@ -102,6 +112,14 @@ def _plan(projections: Sequence[Projection], schema: str, *, until: datetime | N
     return Plan(
         schema, schemas.live(), names, horizon.safe_position(), parking.discarded(names), until
     )
+
+
+def _clear_up(schema: str) -> None:
+    """Remove what is not needed any more: done is done, and what failed has a reason of its own."""
+    try:
+        schemas.drop(schema)
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("The schema %s is left for the next rebuild to remove: %s", schema, error)
 
 
 @contextmanager

@@ -50,6 +50,28 @@ SELECT (SELECT json_agg(json_build_array(
  WHERE found.oid = format('%%I.%%I', %(schema)s::text, %(table)s::text)::regclass
 """
 
+# What hangs on the table itself, or on its row type, and would be dropped with it: views, triggers, policies,
+# functions. Its own indexes and constraints are made again; no foreign key points at a read model.
+_HANGING: Final = """
+SELECT pg_describe_object(classid, objid, 0)
+  FROM pg_class AS found
+  JOIN pg_type AS row ON row.oid = found.reltype
+  JOIN pg_depend ON (refclassid, refobjid) IN (('pg_class'::regclass, found.oid),
+                                               ('pg_type'::regclass, row.oid),
+                                               ('pg_type'::regclass, row.typarray))
+  LEFT JOIN pg_constraint AS bound ON classid = 'pg_constraint'::regclass AND bound.oid = objid
+  LEFT JOIN pg_class AS part ON classid = 'pg_class'::regclass AND part.oid = objid
+ WHERE found.oid = format('%%I.%%I', %(schema)s::text, %(table)s::text)::regclass
+   AND classid NOT IN ('pg_attrdef'::regclass, 'pg_type'::regclass)
+   AND coalesce(bound.contype = 'f', true)
+   AND coalesce(part.relkind NOT IN ('i', 't', 'S'), true)
+ UNION
+SELECT setting FROM pg_class AS found
+ CROSS JOIN LATERAL (VALUES (relrowsecurity, 'row level security'),
+                            (relreplident <> 'd', 'a replica identity')) AS given (is_set, setting)
+ WHERE found.oid = format('%%I.%%I', %(schema)s::text, %(table)s::text)::regclass AND is_set
+"""
+
 
 class CatalogueChanged(Exception):
     """The live tables are not what they were when the build began, or cannot be made again exactly."""
@@ -78,6 +100,17 @@ def describe(schema: str, table: str) -> Definition:
     return Definition(
         *plain, *([tuple(each) for each in some] for some in (constraints, indexes, grants))
     )
+
+
+def check_replaceable(schema: str, table: str) -> None:
+    """Raises CatalogueChanged if the table has what another one in its place would not have."""
+    with cursor() as cur:
+        found = cur.execute(_HANGING, {"schema": schema, "table": table}).fetchall()
+    if found:
+        raise CatalogueChanged(
+            f"{schema}.{table} has what no migration made, and a rebuild would lose:"
+            f" {'; '.join(name for (name,) in found)}. Drop it, and make it again after the rebuild."
+        )
 
 
 def create(table: str, definition: Definition, *, live: str, schema: str) -> None:

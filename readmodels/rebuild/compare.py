@@ -114,6 +114,7 @@ def _hold(plan: Plan) -> Iterator[dict[str, int]]:
     """Keep live batches from beginning, once those under way have ended; yields their positions."""
     checkpoint = sql.Identifier(plan.live, "readmodels_checkpoint")
     with separate_connection() as holder, holder.transaction():
+        holder.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         rows = holder.execute(_HOLD.format(checkpoint=checkpoint), (list(plan.names),))
         yield dict(rows.fetchall())
 

@@ -17,10 +17,15 @@ BUILD: Final = "readmodels_build"
 RETIRED: Final = "readmodels_retired"
 AS_OF: Final = "readmodels_as_of"
 
-_LIVE: Final = "SELECT current_schema()"
-# For this transaction only: a plain SET would stay on the connection for whoever has it next.
+_LIVE: Final = """
+SELECT nspname FROM pg_class JOIN pg_namespace AS schema ON schema.oid = relnamespace
+ WHERE pg_class.oid = 'readmodels_checkpoint'::regclass
+"""
+# For this transaction only: a plain SET would stay on the connection for whoever has it next. Folding takes
+# its time, in which the transaction is idle and must not be ended.
 _INSIDE: Final = """
-SELECT set_config('search_path', quote_ident(%s) || ', ' || current_setting('search_path'), true)
+SELECT set_config('search_path', quote_ident(%s) || ', ' || current_setting('search_path'), true),
+       set_config('idle_in_transaction_session_timeout', '0', true)
 """
 
 
@@ -28,7 +33,7 @@ def live() -> str:
     """The schema that readers see."""
     with cursor() as cur:
         row = cur.execute(_LIVE).fetchone()
-    assert row is not None, "a SELECT without FROM returns a row"  # noqa: S101
+    assert row is not None, "regclass raises when there is no table"  # noqa: S101
     return str(row[0])
 
 

@@ -109,6 +109,7 @@ def _swap(plan: Plan, definitions: Mapping[str, Definition]) -> None:
     _run(plan, _LOCK_TABLES, tables=sql.SQL(", ").join(live))
     for table in tables:
         catalogue.check(table, definitions[table], schema=plan.live)
+        catalogue.check_replaceable(plan.live, table)
         _run(plan, "ALTER TABLE {live}.{table} SET SCHEMA {retired}", table=sql.Identifier(table))
         _run(plan, "ALTER TABLE {built}.{table} SET SCHEMA {live}", table=sql.Identifier(table))
     _run(plan, _TAKE_CHECKPOINTS)
@@ -120,7 +121,7 @@ def _swap(plan: Plan, definitions: Mapping[str, Definition]) -> None:
 
 
 def _holders(plan: Plan, definitions: Iterable[str]) -> list[int]:
-    tables = [f"{plan.live}.{table}" for table in definitions]
+    tables = [sql.Identifier(plan.live, table).as_string() for table in definitions]
     with cursor() as cur:
         return [pid for (pid,) in cur.execute(_HOLDERS, {"tables": tables})]
 

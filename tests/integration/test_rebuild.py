@@ -57,6 +57,7 @@ from tests.poison import (
     append_reviewed,
     spoiled,
 )
+from tests.raw_appends import DATA, INSERT
 from tests.readers import reading
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -313,6 +314,112 @@ def test_a_migration_meanwhile_stops_the_swap(
     finally:
         run("DROP COLUMN note")
     assert contents() == before
+    assert schemas_left() == []
+
+
+HANGING = {
+    "view report": "CREATE VIEW report AS SELECT * FROM readmodels_paymentsummary",
+    "function newest": (
+        "CREATE FUNCTION newest() RETURNS SETOF readmodels_paymentsummary LANGUAGE sql"
+        " AS 'SELECT * FROM readmodels_paymentsummary'"
+    ),
+    "trigger told": (
+        "CREATE TRIGGER told BEFORE UPDATE ON readmodels_paymentsummary FOR EACH ROW"
+        " EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+    ),
+    "publication": "CREATE PUBLICATION abroad FOR TABLE readmodels_paymentsummary",
+    "statistics": "CREATE STATISTICS related ON currency, method FROM readmodels_paymentsummary",
+    "row level security": "ALTER TABLE readmodels_paymentsummary ENABLE ROW LEVEL SECURITY",
+    "replica identity": "ALTER TABLE readmodels_paymentsummary REPLICA IDENTITY FULL",
+}
+_UNHANG = """
+DROP VIEW IF EXISTS report;
+DROP FUNCTION IF EXISTS newest;
+DROP TRIGGER IF EXISTS told ON readmodels_paymentsummary;
+DROP PUBLICATION IF EXISTS abroad;
+DROP STATISTICS IF EXISTS related;
+ALTER TABLE readmodels_paymentsummary DISABLE ROW LEVEL SECURITY, REPLICA IDENTITY DEFAULT;
+"""
+
+
+@pytest.mark.parametrize("what", HANGING)
+def test_what_hangs_on_a_table_is_not_lost(
+    reviewed: None, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Seen to fail: the view was dropped with the table that it was made for."""
+    project()
+    with session() as owner:
+        try:
+            during_the_build(monkeypatch, lambda: owner.execute(HANGING[what]))
+            for _ in ("meanwhile", "before"):
+                with pytest.raises(CatalogueChanged, match=what):
+                    rebuild([SUMMARY])
+                monkeypatch.undo()
+            rebuild([SUMMARY], dry_run=True)
+        finally:
+            owner.execute(_UNHANG)
+    rebuild([SUMMARY])
+
+
+@pytest.mark.slow
+def test_an_event_that_the_code_does_not_know_is_named_by_every_process(reviewed: None) -> None:
+    """Seen to fail: an exception that cannot be pickled breaks the pool, and tells nothing."""
+    with session() as writer:
+        writer.execute(
+            INSERT.replace("payment.initiated", "payment.teleported"),
+            {"stream": SOUND, "data": DATA},
+        )
+    with pytest.raises(CommandError, match=r"no event 'payment\.teleported'"):
+        call_command("rebuild_projections", "--workers", "2", stdout=StringIO())
+
+
+@pytest.mark.parametrize("setting", ["statement_timeout = '1ms'", "search_path = other, public"])
+def test_what_the_database_begins_with_is_told_or_does_not_matter(
+    filled: int, setting: str
+) -> None:
+    name = connection.settings_dict["NAME"]
+    before = contents()
+    with session() as owner:
+        owner.execute("CREATE SCHEMA other")
+        owner.execute(f"ALTER DATABASE {name} SET {setting}")
+        connection.close()
+        try:
+            if "timeout" in setting:
+                with pytest.raises(CommandError, match=r"Nothing was changed\. .*timeout"):
+                    call_command("rebuild_projections", "--workers", "1", stdout=StringIO())
+            else:
+                rebuild(ALL)
+        finally:
+            owner.execute(f"ALTER DATABASE {name} RESET ALL")
+            owner.execute("DROP SCHEMA other CASCADE")
+            connection.close()
+    assert contents() == before
+
+
+def test_a_rebuild_whose_schemas_cannot_be_removed_is_done(
+    reviewed: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Seen to fail: the command said that nothing was changed."""
+    with session() as reader:
+        swap_in = swap.into_place
+
+        def swap_and_hold(*arguments: Any) -> None:
+            swap_in(*arguments)
+            reader.execute("BEGIN; SELECT FROM readmodels_retired.readmodels_paymentsummary")
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '50ms'")
+
+        runner.catch_up(SUMMARY)
+        PaymentSummary.objects.update(method="cash")
+        monkeypatch.setattr(swap, "into_place", swap_and_hold)
+        try:
+            assert not rebuild([SUMMARY]).comparisons[0].same
+        finally:
+            connection.close()
+    assert "readmodels_retired is left" in caplog.text
+    assert not PaymentSummary.objects.filter(method="cash").exists()
+    monkeypatch.undo()
+    rebuild([SUMMARY])
     assert schemas_left() == []
 
 
