@@ -258,7 +258,7 @@ def test_workers_of_two_versions_do_not_stop_each_other() -> None:
     project()
     append(initiated())
     with pytest.raises(checkpoints.RebuildNeeded):
-        runner.run_batch(replace(SUMMARY, version=2))
+        runner.run_batch(replace(SUMMARY, version=SUMMARY.version + 1))
     (summary,) = (each for each in lag.measure() if each.name == SUMMARY.name)
     assert summary.state == "behind"
     assert runner.run_batch(SUMMARY) == runner.Batch(1, full=False)
