@@ -1,0 +1,103 @@
+"""Many clients that poll, as the service runs in production: nobody who pays is held up by them."""
+
+import statistics
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+import pytest
+
+from config.stack.postgres import Postgres
+from config.stack.valkey import Valkey
+from tests.e2e.service import Service, service, wait_for
+
+pytestmark = pytest.mark.slow
+
+POLLERS = 100
+PAUSE = 1.0  # seconds between the polls of each
+LIST, PAYMENT = "/api/v1/payments?limit=10", "/api/v1/payments/{}"
+
+
+@pytest.fixture
+def running(own_postgres: Postgres, own_valkey: Valkey) -> Iterator[Service]:
+    with service(own_postgres, own_valkey, API_RATE_PER_MINUTE="1000000") as running:
+        running.start_web()
+        running.start_worker()
+        running.start_beat()
+        yield running
+
+
+def test_a_hundred_pollers_leave_submissions_unharmed(running: Service) -> None:
+    """With a wait in the request instead of a 304, four of them would have held all four threads."""
+    payment = running.post()[1]["id"]
+    wait_for(lambda: len(running.get(LIST)[1]["payments"]) == 1)
+    submit(running, 30)  # until everything is warm
+    alone = submit(running, 100)
+    with polling(running, [LIST, PAYMENT.format(payment)]) as statuses:
+        time.sleep(3 * PAUSE)
+        among = submit(running, 100)
+    print(f"median {statistics.median(alone) * 1000:.1f} ms alone,")
+    print(f"{statistics.median(among) * 1000:.1f} ms among {POLLERS} pollers: {dict(statuses)}")
+    assert set(statuses) == {200, 304}
+    assert statuses[304] >= POLLERS
+    assert statistics.median(among) < 3 * statistics.median(alone) + 0.02
+    assert statistics.quantiles(among, n=20)[-1] < 1
+
+
+def submit(running: Service, count: int) -> list[float]:
+    """The seconds that each of `count` payments took, one after the other."""
+    took = []
+    for _ in range(count):
+        status, _, seconds = running.post()
+        assert status == 201
+        took.append(seconds)
+    return took
+
+
+@contextmanager
+def polling(running: Service, paths: list[str]) -> Iterator[Counter[int]]:
+    """POLLERS clients ask for what is new at these addresses until the block ends; yields their statuses."""
+    statuses: Counter[int] = Counter()
+    done = threading.Event()
+
+    def poll(number: int) -> None:
+        path, etag = paths[number % len(paths)], ""
+        connection = HTTPConnection(urlsplit(running.url).netloc, timeout=10)
+        done.wait(PAUSE * number / POLLERS)
+        while not done.is_set():
+            headers = {"Authorization": f"Bearer {running.key}", "If-None-Match": etag}
+            connection.request("GET", path, headers=headers)
+            answer = connection.getresponse()
+            answer.read()
+            etag = answer.headers["ETag"]
+            statuses[answer.status] += 1
+            done.wait(PAUSE)
+        connection.close()
+
+    threads = [threading.Thread(target=poll, args=(number,)) for number in range(POLLERS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield statuses
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_a_revoked_key_is_dead_everywhere_within_three_seconds(running: Service) -> None:
+    first = running.url
+    running.start_web()
+    for url in (first, running.url):
+        running.url = url
+        assert running.get(LIST)[0] == 200
+    running.manage("revoke_api_key", "_".join(running.key.split("_")[:2]))
+    began = time.monotonic()
+    for url in (first, running.url):
+        running.url = url
+        wait_for(lambda: running.get(LIST)[0] == 401, seconds=3)
+    assert time.monotonic() - began < 3

@@ -1,0 +1,162 @@
+"""No endpoint shows a client anything of another's: the addresses are walked, so that none is forgotten."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from django.test import Client as Browser
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+from msgspec import Struct
+
+from payments.api.base import KeyView
+from payments.clients.models import Scope
+from payments.events.models import Event
+from readmodels.models import PaymentSummary
+from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOBODYS: Final = "00000000-0000-4000-8000-000000000000"
+CUSTOMER: Final = "customer-of-acme"
+SECRETS: Final = (CUSTOMER, "order-of-acme", "1234567")
+# What an address needs behind it to be answered at all.
+QUERIES: Final = {
+    "payment-state": "?version=1",
+    "daily-statistics": f"?date={timezone.now().date()}",
+}
+
+
+class Endpoint(Struct, frozen=True):
+    name: str
+    method: str
+    path: str  # as the OpenAPI document has it
+    scope: Scope
+
+    def address(self, **values: str) -> str:
+        """A parameter that this test does not know is a KeyError: say here what it stands for."""
+        return self.path.format_map(values) + QUERIES.get(self.name, "")
+
+    @property
+    def is_of_one_payment(self) -> bool:
+        return "{payment_id}" in self.path
+
+
+def endpoints() -> list[Endpoint]:
+    return [
+        Endpoint(pattern.name or path, method, path, scope)
+        for path, pattern in patterns(get_resolver().url_patterns, "/")
+        if issubclass(getattr(pattern.callback, "view_class", object), KeyView)
+        for method, scope in pattern.callback.view_class.scopes.items()  # type: ignore[attr-defined]
+    ]
+
+
+def patterns(
+    found: list[URLPattern | URLResolver], prefix: str
+) -> Iterator[tuple[str, URLPattern]]:
+    for each in found:
+        path = prefix + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(each.pattern))
+        if isinstance(each, URLResolver):
+            yield from patterns(each.url_patterns, path)
+        else:
+            yield path, each
+
+
+ENDPOINTS: Final = endpoints()
+every_endpoint: Final = pytest.mark.parametrize(
+    "endpoint", ENDPOINTS, ids=lambda endpoint: f"{endpoint.method} {endpoint.name}"
+)
+
+
+@pytest.fixture
+def acme() -> ApiClient:
+    return ApiClient("Acme")
+
+
+@pytest.fixture
+def payment(acme: ApiClient) -> str:
+    """A payment that waits for review, everywhere in the read models."""
+    flagged = RISKY | {"reference": "order-of-acme", "customer_id": CUSTOMER, "amount": 1_234_567}
+    answer = body_of(acme.submit(**flagged))
+    assert answer["status"] == "pending_review"
+    project()
+    return str(answer["id"])
+
+
+def ask(client: ApiClient, endpoint: Endpoint, payment_id: str) -> Any:
+    address = endpoint.address(payment_id=payment_id, reference=CUSTOMER)
+    if endpoint.method == "GET":
+        return client.get(address)
+    return client.post(address, example(endpoint), key="key-1")
+
+
+def example(endpoint: Endpoint) -> Any:
+    """A body that the document shows."""
+    document = json.loads(
+        Browser().get("/api/schema/", headers={"Accept": "application/json"}).content
+    )
+    operation = document["paths"][endpoint.path][endpoint.method.lower()]
+    shown = operation["requestBody"]["content"]["application/json"]["examples"]
+    return next(iter(shown.values()))["value"]
+
+
+def told(answer: Any, payment_id: str) -> Any:
+    """Everything of an answer but which payment was asked for, and which request it was."""
+    headers = {
+        name: value for name, value in answer.items() if name not in {"X-Request-ID", "RateLimit"}
+    }
+    body = {name: value for name, value in body_of(answer).items() if name != "request_id"}
+    return answer.status_code, headers, json.dumps(body).replace(payment_id, "ID")
+
+
+def test_all_endpoints_are_walked() -> None:
+    assert {(PAYMENTS, "GET"), (PAYMENTS, "POST")} <= {
+        (each.path, each.method) for each in ENDPOINTS
+    }
+    assert len(ENDPOINTS) >= 10
+
+
+@every_endpoint
+@pytest.mark.parametrize("projected", [True, False])
+def test_another_clients_payment_is_as_if_there_were_none(
+    acme: ApiClient, payment: str, endpoint: Endpoint, *, projected: bool
+) -> None:
+    """Without the client in a statement, or in `authorise`, the endpoints concerned fail here."""
+    if not projected:
+        PaymentSummary.objects.all().delete()
+    bolt, before = ApiClient("Bolt"), Event.objects.count()
+    answer = ask(bolt, endpoint, payment)
+    if endpoint.is_of_one_payment:
+        assert (answer.status_code, body_of(answer)["code"]) == (404, "payment_not_found")
+        assert told(answer, payment) == told(ask(bolt, endpoint, NOBODYS), NOBODYS)
+        assert Event.objects.count() == before
+    else:
+        assert answer.status_code in {200, 201}
+        said = answer.content.decode()
+        for secret in (payment, *SECRETS):
+            assert secret not in said
+
+
+@every_endpoint
+def test_its_own_client_sees_it(acme: ApiClient, payment: str, endpoint: Endpoint) -> None:
+    """Otherwise the test above would prove nothing."""
+    answer = ask(acme, endpoint, payment)
+    assert answer.status_code in {200, 201}, answer.content
+    if endpoint.method == "GET" and endpoint.name != "projections":
+        said = answer.content.decode()
+        assert any(secret in said for secret in (payment, *SECRETS))
+
+
+@every_endpoint
+def test_nothing_is_answered_without_a_key_that_is_good_for_it(
+    payment: str, endpoint: Endpoint
+) -> None:
+    others = [scope for scope in Scope.values if scope != endpoint.scope]
+    answer = ask(ApiClient("Acme", scopes=others), endpoint, payment)
+    assert (answer.status_code, body_of(answer)["code"]) == (403, "permission_denied")
+    stranger = ApiClient("Acme")
+    stranger.token = "pk_nobodys"
+    answer = ask(stranger, endpoint, payment)
+    assert (answer.status_code, body_of(answer)["code"]) == (401, "not_authenticated")
