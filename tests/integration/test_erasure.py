@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 from collections.abc import Callable
 from io import StringIO
 from itertools import count
@@ -16,7 +17,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.urls import reverse
 
 from payments import permissions
@@ -27,6 +28,7 @@ from payments.events.models import Event
 from readmodels.models import PaymentSummary
 from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.backoffice import browser, text
+from tests.concurrency import at_once, until_blocked
 from tests.crashing import at_round_trip, die
 from tests.examples import NOON, OPERATOR
 
@@ -220,6 +222,26 @@ def test_only_whom_it_is_about_is_erased(payment: str, acme: ApiClient) -> None:
     assert Customer.objects.filter(reference=None).count() == 1
     assert Customer.objects.count() == 4
     assert Session.objects.count() == 1
+
+
+def test_whoever_renames_while_the_row_is_being_erased_is_refused(payment: str) -> None:
+    """Without `erased_at=None` in the update of `rename`, the name was back."""
+    customer = Customer.objects.get()
+    erased = threading.Event()
+
+    def one(number: int) -> None:
+        if number == 0:
+            with transaction.atomic():
+                run()
+                erased.set()
+                until_blocked()
+            return
+        erased.wait(10)
+        with pytest.raises(CustomerError, match="The customer was erased"):
+            changes.rename(customer.pk, {"name": NAME}, by=OPERATOR)
+
+    at_once(2, one)
+    assert found() == set()
 
 
 @pytest.mark.slow
