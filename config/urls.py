@@ -11,9 +11,15 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from config import health, metrics
 from payments.api import problem_pages, problems
+from payments.api.base import PublicView
 from readmodels.api.views import Nowhere
 
-_PUBLIC: Final = {"authentication_classes": (), "permission_classes": (), "throttle_classes": ()}
+_PUBLIC: Final = {
+    "authentication_classes": (),
+    "permission_classes": (),
+    "throttle_classes": (),
+    "http_method_names": PublicView.http_method_names,
+}
 
 urlpatterns: Final[list[URLPattern | URLResolver]] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

@@ -1,0 +1,101 @@
+"""Requests that no client sends by accident: each is answered by a problem, none by a 500 or a page."""
+
+from typing import Any
+
+import pytest
+from django.http import HttpRequest
+from django.test import Client as Browser
+
+from payments.api.problems import KINDS
+from tests.api import PAYMENTS, ApiClient, body_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{PAYMENTS}/%ff",
+        f"{PAYMENTS}/%00",
+        f"{PAYMENTS}?status=%ff",
+        f"{PAYMENTS}?%00=1",
+        f"{PAYMENTS}?cursor=%f0%9f%92%a9",
+        f"{PAYMENTS}?{'&'.join(f'a{number}=1' for number in range(2_000))}",
+        f"{PAYMENTS}?limit={'9' * 5_000}",
+        f"{PAYMENTS}?limit=٥",
+        f"{PAYMENTS}?from=2026-01-01T00:00:60Z",
+        f"{PAYMENTS}/{'0' * 8}-0000-0000-0000-{'0' * 12}/../..",
+        f"{PAYMENTS}//",
+        "/api/v1/customers//payments",
+        f"/api/v1/customers/{'x' * 5_000}/payments",
+        "/api/v1/statistics/daily?date=0000-00-00",
+        "/api/v1/statistics/daily?from=0001-01-01&to=9999-12-31",
+        "/api/v1/projections?x=1",
+        "/api/problems/%0d%0aSet-Cookie:x",
+        "/api/schema",
+        "/api/docs/nothing",
+        "/api/%2e%2e/admin",
+    ],
+)
+def test_a_strange_address_is_a_problem(path: str) -> None:
+    answer = ApiClient().get(path)
+    assert answer.status_code in {400, 404}
+    assert_problem(answer)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "Bearer " + "x" * 100_000},
+        {"Authorization": "Bearer \xff\xfe"},
+        {"Authorization": "Bearer"},
+        {"X-Min-Position": "9" * 10_000},
+        {"Accept": "text/html;q=1"},
+        {"Accept": ";;;"},
+        {"Host": "a b"},
+    ],
+)
+def test_a_strange_header_is_a_problem(headers: dict[str, str]) -> None:
+    answer = ApiClient().get(PAYMENTS, **headers)
+    assert answer.status_code in {400, 401, 406}
+    assert_problem(answer)
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        PAYMENTS,
+        f"{PAYMENTS}/00000000-0000-4000-8000-000000000000/approve",
+        "/api/problems",
+        "/api/schema/",
+        "/api/docs/",
+    ],
+)
+def test_a_method_that_is_not_served_is_a_problem(method: str, path: str) -> None:
+    answer = ApiClient().send(method, path)
+    assert answer.status_code == 405
+    assert_problem(answer)
+    assert set(answer["Allow"].split(", ")) <= {"GET", "HEAD", "POST"}
+
+
+def test_what_fails_before_any_view_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: object, request: HttpRequest) -> None:
+        raise RuntimeError("the password is 12345")
+
+    monkeypatch.setattr("django.middleware.common.CommonMiddleware.process_request", fail)
+    answer = Browser(raise_request_exception=False).get(PAYMENTS)
+    assert answer.status_code == 500
+    assert_problem(answer)
+    assert b"12345" not in answer.content
+
+
+def assert_problem(answer: Any) -> None:
+    problem = body_of(answer)
+    assert answer["Content-Type"] == "application/problem+json"
+    assert KINDS[problem["code"]].status == problem["status"]
+    assert problem["request_id"] == answer["X-Request-ID"]
+    assert problem["type"] == f"/api/problems/{problem['code']}"
+    assert problem["title"]
+    assert problem["detail"]
+    assert problem["instance"]
