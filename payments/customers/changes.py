@@ -42,7 +42,7 @@ def rename(customer_id: UUID, given: Mapping[str, str], *, by: str) -> None:
 
 
 def block(customer_id: UUID, *, reason: str, by: str, at: datetime) -> None:
-    """Have every later payment of the customer meet the risk rule for blocked ones.
+    """Have the risk rules told of it from the customer's next payment on.
 
     Raises NotPermitted, TextError, CustomerError.
     """
