@@ -91,6 +91,12 @@ UNFOLD: Final[dict[str, Any]] = {
                         "readmodels_dailystatistics",
                         "readmodels.view_dailystatistics",
                     ),
+                    {
+                        "title": "Risk policies",
+                        "icon": "rule",
+                        "link": reverse_lazy("policies"),
+                        "permission": _may_view("events.view_event"),
+                    },
                 ],
             },
             {

@@ -59,8 +59,10 @@ def read(text: bytes | str) -> RiskPolicy:
 
 
 def write(policy: RiskPolicy) -> str:
-    """Return the policy as people edit it, which `read` takes back."""
-    return msgspec.json.format(msgspec.json.encode(policy.document), indent=2).decode()
+    """Return the policy as people edit and compare it, which `read` takes back."""
+    # The database keeps the currencies of limits in an order of its own.
+    document = msgspec.json.encode(policy.document, order="deterministic")
+    return msgspec.json.format(document, indent=2).decode()
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

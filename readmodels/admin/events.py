@@ -19,6 +19,7 @@ from unfold.decorators import display
 
 from payments import actors
 from payments.clients.models import Client
+from payments.domain.policy import REGISTER
 from payments.events.models import Event
 from readmodels.admin import words
 from readmodels.admin.browsing import BrowsingAdmin, as_uuid
@@ -87,6 +88,8 @@ class EventAdmin(BrowsingAdmin):
 
     @display(description="Payment")
     def payment(self, row: EventIndex) -> str:
+        if row.aggregate_id == REGISTER:
+            return "Risk policies"
         return words.link("readmodels_paymentsummary", row.aggregate_id, str(row.aggregate_id))
 
     @display(description="By")

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from payments.customers.models import Customer
+from payments.domain.risk import DEFAULT_POLICY
 from readmodels.models import EventIndex, ParkedEvent
 from tests.api import RISKY, ApiClient, body_of, project
 
@@ -34,6 +35,8 @@ PAGES: Final = {
     "dashboard": "/admin/",
     "queue": "/admin/readmodels/paymentsummary/?status__exact=pending_review",
     "statistics": "/admin/readmodels/dailystatistics/",
+    "policies": "/admin/policies/",
+    "policy": f"/admin/policies/{DEFAULT_POLICY.policy_id}/",
     "events": "/admin/readmodels/eventindex/",
     "customers": "/admin/customers/customer/",
     "clients": "/admin/clients/client/",

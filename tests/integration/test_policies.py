@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
+from django.test import Client as Browser
 from django.utils import timezone
 from msgspec.structs import replace
 
@@ -31,7 +32,7 @@ from readmodels.models import Checkpoint, EventIndex, PaymentSummary
 from readmodels.projections import PROJECTIONS
 from readmodels.rebuild import rebuild
 from tests.api import PAYMENTS, ApiClient, body_of, project
-from tests.backoffice import browser
+from tests.backoffice import browser, text
 from tests.concurrency import at_once
 from tests.oracle import check_read_models
 from tests.roundtrips import round_trips
@@ -253,3 +254,46 @@ def test_the_command_says_what_is_wrong_in_one_line_each(ada: str, tmp_path: Pat
     staff("victor", "viewer")
     with pytest.raises(CommandError, match="does not hold the permission"):
         run("propose", file, "--by", "victor")
+
+
+def test_the_pages_show_a_policy_and_let_a_second_person_approve_it(ada: str) -> None:
+    propose(STRICT, ada)
+    page = f"/admin/policies/{STRICT.policy_id}/"
+    user = get_user_model().objects.get(username="ada")
+    proposer = Browser()
+    proposer.force_login(user)
+    own = text(proposer.get(page))
+    assert "This policy waits for a second person." in own
+    assert "Approve:" not in own
+    # The button is not there, and the domain refuses who presses it anyway.
+    assert "cannot approve it" in text(proposer.post(f"{page}approve/", follow=True))
+    assert policies.register().active is None
+    second = browser("risk manager")
+    shown = text(second.get(page))
+    assert "This policy waits for your approval." in shown
+    assert "- &quot;high_from&quot;" not in shown
+    assert "+ &quot;points&quot;: 100" in shown
+    done = text(second.post(f"{page}approve/", follow=True))
+    assert "Payments are scored by this policy from now on." in done
+    assert policies.register().active == STRICT.policy_id
+    listed = text(second.get("/admin/policies/"))
+    assert f"{STRICT.policy_id[:12]} Active 5 rules" in listed
+    assert "by ada" in listed
+    assert "The policy is retired." in text(second.post(f"{page}retire/", follow=True))
+    assert policies.register().active is None
+    project()
+    log = second.get("/admin/readmodels/eventindex/")
+    assert text(log).count("Risk policies") >= 3
+
+
+def test_the_pages_are_for_staff_and_the_buttons_for_risk_managers(ada: str) -> None:
+    propose(STRICT, ada)
+    page = f"/admin/policies/{STRICT.policy_id}/"
+    assert Browser().get(page).status_code == 302
+    auditor = browser("auditor")
+    assert "Approve:" not in text(auditor.get(page))
+    for button in ("approve", "retire"):
+        assert auditor.post(f"{page}{button}/").status_code == 403
+        assert auditor.get(f"{page}{button}/").status_code == 405
+    assert auditor.get("/admin/policies/none/").status_code == 404
+    assert Event.objects.count() == 1

@@ -1,0 +1,165 @@
+"""The risk policies: all of them, one with what it would change, and the buttons that decide on it.
+
+They are read from the log itself, which holds few: who approves must not look at something that lags.
+"""
+
+from collections.abc import Iterable
+from difflib import unified_diff
+from typing import Any, Final
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from payments import actors, permissions, policies
+from payments.domain import policy_text
+from payments.domain.policy import (
+    ApprovePolicy,
+    PolicyRefused,
+    PolicyStatus,
+    Register,
+    RegisteredPolicy,
+    RetirePolicy,
+)
+from payments.domain.risk import DEFAULT_POLICY, RiskPolicy
+from payments.events.store import StaleVersion
+from readmodels.admin import words
+
+SEE: Final = "events.view_event"
+_COLOURS: Final = {
+    PolicyStatus.PROPOSED: "warning",
+    PolicyStatus.ACTIVE: "success",
+    PolicyStatus.RETIRED: "info",
+}
+
+
+@require_GET
+def every(request: HttpRequest) -> HttpResponse:
+    """The newest proposal first."""
+    _may_see(request)
+    register = policies.register()
+    found = sorted(register.policies.values(), key=lambda each: each.proposed_at, reverse=True)
+    names = _names(found)
+    return _page(
+        request,
+        "admin/policies.html",
+        title="Risk policies",
+        policies=[_told(each, names) for each in found],
+        built_in=DEFAULT_POLICY,
+        built_in_active=register.active is None,
+    )
+
+
+@require_GET
+def one(request: HttpRequest, policy_id: str) -> HttpResponse:
+    _may_see(request)
+    register = policies.register()
+    found = register.policies.get(policy_id)
+    if found is None and policy_id != DEFAULT_POLICY.policy_id:
+        raise Http404(f"There is no policy {policy_id}.")
+    policy = DEFAULT_POLICY if found is None else found.policy
+    manages = permissions.holds(request.user, policies.MANAGE)
+    status = None if found is None else found.status
+    return _page(
+        request,
+        "admin/policy.html",
+        title=f"Risk policy {policy_id[:12]}",
+        policy=policy,
+        told=None if found is None else _told(found, _names([found])),
+        document=policy_text.write(policy),
+        changes=_changes(_active(register), policy),
+        may_approve=manages
+        and status is PolicyStatus.PROPOSED
+        and found is not None
+        and found.proposed_by != _actor(request),
+        may_retire=manages and status in {PolicyStatus.PROPOSED, PolicyStatus.ACTIVE},
+        is_active=status is PolicyStatus.ACTIVE,
+    )
+
+
+@require_POST
+def approve(request: HttpRequest, policy_id: str) -> HttpResponse:
+    command = ApprovePolicy(policy_id=policy_id, at=timezone.now(), by=_actor(request))
+    return _carry_out(request, command, "Payments are scored by this policy from now on.")
+
+
+@require_POST
+def retire(request: HttpRequest, policy_id: str) -> HttpResponse:
+    command = RetirePolicy(policy_id=policy_id, at=timezone.now(), by=_actor(request))
+    return _carry_out(request, command, "The policy is retired.")
+
+
+urlpatterns = [
+    path("", admin.site.admin_view(every), name="policies"),
+    path("<str:policy_id>/", admin.site.admin_view(one), name="policy"),
+    path("<str:policy_id>/approve/", admin.site.admin_view(approve), name="policy_approve"),
+    path("<str:policy_id>/retire/", admin.site.admin_view(retire), name="policy_retire"),
+]
+
+
+def _carry_out(
+    request: HttpRequest, command: ApprovePolicy | RetirePolicy, done: str
+) -> HttpResponse:
+    try:
+        policies.dispatch(command)
+    except (PolicyRefused, StaleVersion) as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, done)
+    return HttpResponseRedirect(reverse("policy", args=[command.policy_id]))
+
+
+def _may_see(request: HttpRequest) -> None:
+    if not permissions.holds(request.user, SEE):
+        raise PermissionDenied
+
+
+def _actor(request: HttpRequest) -> str:
+    return actors.staff(int(request.user.pk or 0))
+
+
+def _active(register: Register) -> RiskPolicy:
+    return policies.by_id(register.active)
+
+
+def _names(found: Iterable[RegisteredPolicy]) -> dict[str, str]:
+    return words.people(
+        actor
+        for each in found
+        for actor in (each.proposed_by, each.approved_by, each.retired_by)
+        if actor
+    )
+
+
+def _told(each: RegisteredPolicy, names: dict[str, str]) -> dict[str, Any]:
+    history = (
+        ("Proposed", each.proposed_at, each.proposed_by),
+        ("Approved", each.approved_at, each.approved_by),
+        ("Retired", each.retired_at, each.retired_by),
+    )
+    return {
+        "policy": each.policy,
+        "status": words.plain(each.status),
+        "colour": _COLOURS[each.status],
+        "history": [(what, at, names.get(by, by)) for what, at, by in history if at and by],
+    }
+
+
+def _changes(active: RiskPolicy, policy: RiskPolicy) -> list[tuple[str, str]]:
+    """What the policy would change of the active one: (kind, line)."""
+    lines = unified_diff(
+        policy_text.write(active).splitlines(),
+        policy_text.write(policy).splitlines(),
+        n=4,
+        lineterm="",
+    )
+    kinds = {"+": "added", "-": "removed", "@": "place"}
+    return [(kinds.get(line[0], "same"), line) for line in lines][2:]  # without file names
+
+
+def _page(request: HttpRequest, template: str, **context: Any) -> HttpResponse:
+    return TemplateResponse(request, template, {**admin.site.each_context(request), **context})
