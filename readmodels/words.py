@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Final, assert_never
 from uuid import UUID
 
@@ -58,13 +59,18 @@ def happened(event: AnyPaymentEvent) -> tuple[str, tuple[str, ...]]:
             limit = f" ({event.limit.formatted()})" if event.limit else ""
             return "Failed", (plain(event.reason) + limit, *_risk(event.risk))
         case PaymentFlaggedForReview():
-            return "Flagged for review", _risk(event.risk)
+            until = (
+                ()
+                if event.deadline is None
+                else (f"To be decided before {_minute(event.deadline)}",)
+            )
+            return "Flagged for review", (*_risk(event.risk), *until)
         case PaymentApproved():
             return "Approved", (plain(event.reason),)
         case PaymentRejected():
             return "Rejected", (plain(event.reason),)
         case PaymentExpired():
-            return "Expired", ("Nobody decided in time",)
+            return "Expired", (f"Nobody decided before {_minute(event.deadline)}",)
         case PaymentCancelled():
             return "Cancelled", (plain(event.reason),)
         case PaymentRefunded(refund=refund, refunded=refunded):
@@ -72,6 +78,10 @@ def happened(event: AnyPaymentEvent) -> tuple[str, tuple[str, ...]]:
             return "Refunded", (f"{refund.formatted()}: {plain(event.reason).lower()}", *so_far)
         case _:
             assert_never(event)
+
+
+def _minute(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _risk(risk: RiskAssessment | None) -> tuple[str, ...]:

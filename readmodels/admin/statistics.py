@@ -45,6 +45,7 @@ class DailyStatisticsAdmin(BrowsingAdmin):
         "completed",
         "failed",
         "rejected",
+        "refunded",
         "reviews",
     )
     list_display_links = None
@@ -75,6 +76,10 @@ class DailyStatisticsAdmin(BrowsingAdmin):
     @display(description="Rejected")
     def rejected(self, row: DailyStatistics) -> str:
         return _sum(row.rejected_count, row.rejected_volume, row.currency)
+
+    @display(description="Refunds")
+    def refunded(self, row: DailyStatistics) -> str:
+        return _sum(row.refunded_count, row.refunded_volume, row.currency)
 
     @display(description="Reviews (open)")
     def reviews(self, row: DailyStatistics) -> str:

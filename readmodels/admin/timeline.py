@@ -10,10 +10,13 @@ from payments.customers.models import Note
 from payments.domain.events import (
     AnyPaymentEvent,
     PaymentApproved,
+    PaymentCancelled,
+    PaymentExpired,
     PaymentFailed,
     PaymentFlaggedForReview,
     PaymentInitiated,
     PaymentProcessed,
+    PaymentRefunded,
     PaymentRejected,
 )
 from payments.events.store import RecordedEvent
@@ -42,21 +45,24 @@ def entries(history: Sequence[RecordedEvent], notes: Mapping[UUID, Note]) -> lis
             at=record.event.at,
             version=record.version,
             position=record.position,
-            icon=_LOOKS[type(record.event)][0],
-            colour=_LOOKS[type(record.event)][1],
+            icon=LOOKS[type(record.event)][0],
+            colour=LOOKS[type(record.event)][1],
         )
         for record in history
         for title, details in [words.happened(record.event)]
     ]
 
 
-_LOOKS: Mapping[type[AnyPaymentEvent], tuple[str, str]] = {
+LOOKS: Mapping[type[AnyPaymentEvent], tuple[str, str]] = {
     PaymentInitiated: ("login", "text-blue-700 dark:text-blue-400"),
     PaymentProcessed: ("check_circle", "text-green-700 dark:text-green-400"),
     PaymentFailed: ("error", "text-red-700 dark:text-red-400"),
     PaymentFlaggedForReview: ("flag", "text-orange-700 dark:text-orange-400"),
     PaymentApproved: ("thumb_up", "text-green-700 dark:text-green-400"),
     PaymentRejected: ("block", "text-red-700 dark:text-red-400"),
+    PaymentExpired: ("timer_off", "text-red-700 dark:text-red-400"),
+    PaymentCancelled: ("cancel", "text-blue-700 dark:text-blue-400"),
+    PaymentRefunded: ("undo", "text-orange-700 dark:text-orange-400"),
 }
 
 

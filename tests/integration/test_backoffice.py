@@ -14,10 +14,12 @@ from django.urls import reverse
 
 from payments.clients.models import Client
 from payments.customers.models import Customer, Note
+from payments.domain.events import EVENT_CLASSES
 from payments.events.models import Event
+from readmodels.admin import timeline
 from readmodels.admin.browsing import PAGE
 from readmodels.models import EventIndex, PaymentSummary
-from tests.api import RISKY, ApiClient, body_of, project
+from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.backoffice import browser, text
 from tests.concurrency import at_once
 
@@ -93,6 +95,29 @@ def test_a_payments_page_tells_its_history_in_words(flagged: str) -> None:
     Note.objects.all().delete()
     url = reverse("admin:readmodels_paymentsummary_change", args=[flagged])
     assert "This note was erased." in text(logged_in.get(url))
+
+
+def test_every_event_of_a_payment_has_words_and_an_icon(flagged: str) -> None:
+    """A page without them for cancelled and refunded payments was answered with 500."""
+    acme = ApiClient()
+    because = {"reason": "duplicate"}
+    acme.post(f"{PAYMENTS}/{flagged}/cancel", because)
+    paid = body_of(acme.submit())["id"]
+    acme.post(f"{PAYMENTS}/{paid}/refunds", because | {"amount": 500, "currency": "EUR"})
+    acme.post(f"{PAYMENTS}/{paid}/refunds", because)
+    project()
+    logged_in = browser()
+    for payment, told in (
+        (flagged, ["Cancelled", "To be decided before"]),
+        (paid, ["€5.00", "Refunded €19.99"]),
+    ):
+        url = reverse("admin:readmodels_paymentsummary_change", args=[payment])
+        answer = logged_in.get(url)
+        assert answer.status_code == 200
+        assert all(words in text(answer) for words in told)
+    assert timeline.LOOKS.keys() == set(EVENT_CLASSES)
+    statistics = text(logged_in.get(reverse("admin:readmodels_dailystatistics_changelist")))
+    assert "2 · €19.99" in statistics
 
 
 @pytest.mark.parametrize(("role", "allowed"), [("viewer", 0), ("auditor", 0), ("analyst", 1)])
