@@ -6,7 +6,7 @@ look for, comes last. So whatever is killed where, the same command does the res
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -57,18 +57,14 @@ def erase(
     reason: str,
     by: str,
     at: datetime,
-    paths: Sequence[Path] = (),
 ) -> Iterator[Step]:
     """Erase step by step. `reference` is how the customer was called: an erased row does not tell.
 
-    `by` is an actor id. Raises NotPermitted, TextError, ReasonTells, and per file OSError, FileError.
+    `by` is an actor id. Raises NotPermitted, TextError, ReasonTells.
     """
     permissions.require(by, ERASE, operators=True)
     words = words_of(customer, reference)
     check_reason(reason, words)
-    mentioned = _mentioned(words)
-    for path in paths:
-        yield Step(f"cells of {path}", files.erase(path, mentioned))
     yield Step("sessions", _end_sessions(words))
     yield Step("admin log entries", _clear_admin_log(customer.pk))
     blockings = Blocking.objects.filter(customer=customer).exclude(reason="")
@@ -90,6 +86,23 @@ def erase(
 def words_of(customer: Customer, reference: str) -> set[str]:
     """What the customer is known by."""
     return {reference, *(getattr(customer, field) or "" for field in PERSONAL)} - {""}
+
+
+def erase_file(
+    path: Path,
+    customer: Customer,
+    *,
+    reference: str,
+    by: str,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Step:
+    """Erase the customer from a CSV file, before the row that says what to look for.
+
+    Raises NotPermitted, OSError, FileError.
+    """
+    permissions.require(by, ERASE, operators=True)
+    mentioned = _mentioned(words_of(customer, reference))
+    return Step(f"cells of {path}", files.erase(path, mentioned, progress=progress))
 
 
 def check_reason(reason: str, words: set[str]) -> None:

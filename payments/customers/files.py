@@ -4,11 +4,13 @@ import csv
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
 ERASED: Final = "erased"
+_RECORDS_A_STEP: Final = 10_000
 _DELIMITERS: Final = (",", ";", "\t")
 # Columns by these names hold nobody, but a customer "7" is in half of their cells.
 _IMPERSONAL: Final = {"amount", "currency", "method", "date", "line", "code"}
@@ -29,10 +31,13 @@ def check(path: Path) -> None:
             raise FileError(f"{path} is no CSV file. An export of events holds nothing personal.")
 
 
-def erase(path: Path, mentioned: re.Pattern[str]) -> int:
+def erase(
+    path: Path, mentioned: re.Pattern[str], *, progress: Callable[[int], None] = lambda _: None
+) -> int:
     """Replace the cells where `mentioned` is found; return how many. All other bytes stay.
 
-    The file is replaced as a whole, or not at all. Raises OSError, FileError.
+    The file is replaced as a whole, or not at all. `progress` gets the number of characters done.
+    Raises OSError, FileError.
     """
     path = path.resolve()  # a link stays one
     draft = path.with_name(f".{path.name}.erasing")
@@ -42,7 +47,9 @@ def erase(path: Path, mentioned: re.Pattern[str]) -> int:
             draft.open("w", encoding="utf-8", errors="surrogateescape", newline="") as new,
         ):
             shutil.copymode(path, draft)
-            erased = _copy(old, new, mentioned)
+            with suppress(PermissionError):  # only root may, and only root would take it away
+                shutil.chown(draft, path.stat().st_uid, path.stat().st_gid)
+            erased = _copy(old, new, mentioned, progress)
             new.flush()
             os.fsync(new.fileno())
         if erased:
@@ -54,7 +61,9 @@ def erase(path: Path, mentioned: re.Pattern[str]) -> int:
     return erased
 
 
-def _copy(old: IO[str], new: IO[str], mentioned: re.Pattern[str]) -> int:
+def _copy(
+    old: IO[str], new: IO[str], mentioned: re.Pattern[str], progress: Callable[[int], None]
+) -> int:
     header = old.readline()
     old.seek(0)
     delimiter = next((each for each in _DELIMITERS if each in header), ",")
@@ -62,8 +71,11 @@ def _copy(old: IO[str], new: IO[str], mentioned: re.Pattern[str]) -> int:
         new, delimiter=delimiter, lineterminator="\r\n" if header.endswith("\r\n") else "\n"
     )
     impersonal: set[int] = set()
-    erased = 0
+    erased = done = 0
     for number, (text, cells) in enumerate(_records(old, delimiter)):
+        done += len(text)
+        if number % _RECORDS_A_STEP == 0:
+            progress(done)
         if number == 0:
             impersonal = {place for place, name in enumerate(cells) if name in _IMPERSONAL}
         found = [

@@ -7,12 +7,15 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
+from rich.markup import escape
 
 from payments import actors
 from payments.customers import erasure, files, registry
+from payments.customers.erasure import Step
 from payments.customers.models import Customer
 from payments.customers.registry import CustomerError
 from payments.domain.text import TextError
+from payments.progress import progress_bar
 
 
 class Command(BaseCommand):
@@ -78,15 +81,20 @@ class Command(BaseCommand):
                 raise CommandError("Nothing was erased.")
 
     def _erase(self, customer: Customer, reference: str, reason: str, paths: list[Path]) -> None:
+        by = actors.operator()
+        for path in paths:
+            with progress_bar(escape(path.name), total=path.stat().st_size) as progress:
+                step = erasure.erase_file(
+                    path, customer, reference=reference, by=by, progress=progress
+                )
+            self._tell(step)
         for step in erasure.erase(
-            customer,
-            reference=reference,
-            reason=reason,
-            by=actors.operator(),
-            at=timezone.now(),
-            paths=paths,
+            customer, reference=reference, reason=reason, by=by, at=timezone.now()
         ):
-            self.stdout.write(f"{step.erased:>7,} {step.place}")
+            self._tell(step)
         self.stdout.write(
             f"Erased. The log and its seals stay as they are: they know {customer.pk}."
         )
+
+    def _tell(self, step: Step) -> None:
+        self.stdout.write(f"{step.erased:>7,} {step.place}")
