@@ -179,7 +179,7 @@ def kill_with_children(child: subprocess.Popen[bytes]) -> None:
 def _grants() -> LiteralString:
     """What the README says that the role needs."""
     readme = (place.PROJECT / "README.md").read_text()
-    block = re.search(r"```sql\n(\s*GRANT SELECT, INSERT ON events_event.*?)```", readme, re.DOTALL)
+    block = re.search(r"```sql\n(\s*GRANT SELECT, INSERT, UPDATE, DELETE.*?)```", readme, re.DOTALL)
     assert block is not None
     return cast("LiteralString", block[1])
 

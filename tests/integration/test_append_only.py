@@ -16,7 +16,7 @@ from django.utils import timezone
 from payments.events import horizon, store
 from payments.events.metadata import Metadata
 from payments.events.models import Event
-from payments.events.seals import sealing
+from payments.events.seals import seal, sealing
 from tests import servers
 from tests.concurrency import dsn
 from tests.examples import initiated, processed
@@ -126,13 +126,25 @@ def test_a_transaction_that_tried_keeps_nothing(stream_id: UUID) -> None:
     assert Event.objects.count() == 2
 
 
+# Behind every checkpoint, or before the sequence; or recorded at another time than it was.
+_FORGE: Final = """
+INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type, schema_version, data,
+                          metadata, occurred_at, {column})
+OVERRIDING SYSTEM VALUE
+SELECT aggregate_type, gen_random_uuid(), version, event_type, schema_version, data, metadata,
+       occurred_at, {value} FROM events_event
+"""
+
+
 def test_a_role_with_the_least_privileges_can_append_read_and_seal_and_nothing_else() -> None:
     """What the service needs, so that not even its own connection could take the triggers away."""
     stream_id = uuid4()
     metadata = Metadata(actor="system:test", command="process_payment")
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("CREATE ROLE payments_service")
-        for table in ("events_event", "events_claim", "events_seal"):
+        columns = ", ".join(column for column in seal.COLUMNS if column != "recorded_at")
+        cursor.execute(f"GRANT SELECT, INSERT ({columns}) ON events_event TO payments_service")
+        for table in ("events_claim", "events_seal"):
             cursor.execute(f"GRANT SELECT, INSERT ON {table} TO payments_service")
         cursor.execute("GRANT SELECT, INSERT, UPDATE ON events_snapshot TO payments_service")
         cursor.execute("GRANT SELECT ON events_event_position_seq TO payments_service")
@@ -146,6 +158,8 @@ def test_a_role_with_the_least_privileges_can_append_read_and_seal_and_nothing_e
         assert [each.last for each in sealing.seal_all()] == [last]
         for statement in (
             *(statement for statement, reason in STATEMENTS.values() if reason == REFUSED),
+            _FORGE.format(column="position", value=-1),
+            _FORGE.format(column="recorded_at", value="'2001-01-01'"),
             "UPDATE events_seal SET number = 2",
             "DELETE FROM events_seal",
             "ALTER TABLE events_event DISABLE TRIGGER ALL",
