@@ -114,6 +114,7 @@ _LOAD: Final = """
 WITH kept AS MATERIALIZED (
   SELECT version, state::text AS state FROM events_snapshot
    WHERE aggregate_id = %(aggregate_id)s AND fold = %(fold)s
+     AND (aggregate_id, version) IN (SELECT aggregate_id, version FROM events_event)
 )
 SELECT position, version, event_type, schema_version, data::text,
        CASE WHEN metadata ->> 'key' = %(key)s THEN metadata::text END,

@@ -615,6 +615,18 @@ def test_a_check_of_a_sample_knows_what_is_parked_and_discarded(reviewed: None) 
     assert checking.check_sample(SUMMARY, 5) == checking.Checked("payment_summary", 1, ())
 
 
+def test_a_check_of_a_sample_tells_what_new_code_cannot_take(reviewed: None) -> None:
+    """Seen to fail: what the function raised ended the command."""
+    runner.catch_up(SUMMARY)
+    bad = spoiled(SUMMARY, SPOILERS[0])
+    assert isinstance(bad, Rows)
+    (drifted,) = checking.check_sample(bad, 5).drifted
+    assert (drifted.key, drifted.columns["status"]) == (
+        str(POISONED),
+        ("completed", "pending_review"),
+    )
+
+
 @pytest.mark.parametrize("arguments", [["--sample", "5"], ["--check", "--sample", "0"]])
 def test_a_sample_needs_a_number_and_a_check(arguments: list[str]) -> None:
     with pytest.raises(CommandError, match="--sample"):

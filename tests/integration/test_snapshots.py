@@ -195,6 +195,16 @@ def test_a_damaged_snapshot_is_told_and_ignored(
     assert decide(payment).payment.status is Status.REJECTED
 
 
+def test_a_snapshot_of_a_version_that_never_was_hides_no_payment() -> None:
+    """Without the look at its event, nothing was loaded: the payment seemed not to exist."""
+    payment = stream_of(6)
+    keep_at(payment, 4)
+    Snapshot.objects.update(version=99)
+    falsify("version", "99")
+    loaded, stream = loading.load(payment)
+    assert (stream.begin, loaded) == (0, whole(payment))
+
+
 def test_a_newer_snapshot_is_never_replaced_by_an_older_one() -> None:
     """Without the WHERE of the upsert, whoever came last won."""
     payment = stream_of(60)
