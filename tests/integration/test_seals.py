@@ -653,6 +653,16 @@ TAMPERED: Final[dict[str, Callable[[list[str]], object]]] = {
     "something that looks like an event": lambda lines: lines.insert(
         2, lines[2].replace(', "event": ', ',"event": ')
     ),
+    "a position that others read otherwise": lambda lines: lines.__setitem__(
+        2, lines[2].replace('"position": ', '"position": 0_', 1)
+    ),
+    "an event that others do not read": lambda lines: lines.__setitem__(
+        2, lines[2].replace('{"position": ', "", 1)
+    ),
+    "a seal that others read otherwise": lambda lines: lines.__setitem__(
+        5, lines[5].replace('{"seal":', '{"seal":{"number":7},"seal":', 1)
+    ),
+    "a seal without end": lambda lines: lines.__setitem__(5, '{"seal":' + "[" * 100_000 + "\n"),
     "all cut": lambda lines: lines.clear(),
     "not JSON": lambda lines: lines.__setitem__(5, '{"seal": 1'),
 }

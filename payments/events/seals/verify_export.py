@@ -42,9 +42,15 @@ def verify(lines: Iterable[bytes], keys: list[str]) -> str:
         head, is_event, event = line.partition(b', "event": ')
         if is_event:
             position = int(head.removeprefix(b'{"position": '))
-            leaves.append((position, hashlib.sha256(event.removesuffix(b"}\n")).digest()))
+            event = event.removesuffix(b"}\n")
+            if line != b'{"position": %d, "event": %b}\n' % (position, event):
+                raise ValueError(f"Position {position} is not written as an export writes it.")
+            leaves.append((position, hashlib.sha256(event).digest()))
         elif line.startswith(b'{"seal":'):
-            seal = verify_seal(json.loads(line), leaves, seal, keys)
+            written = json.loads(line)
+            if line != json.dumps(written, separators=(",", ":")).encode() + b"\n":
+                raise ValueError("A seal is not written as an export writes it.")
+            seal = verify_seal(written, leaves, seal, keys)
             began = began or seal
             events += len(leaves)
             leaves = []
@@ -95,5 +101,7 @@ if __name__ == "__main__":
     try:
         with Path(sys.argv[1]).open("rb") as export:
             print(verify(export, [key.lower() for key in sys.argv[2:]]))
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+    except OSError as error:
+        sys.exit(f"{sys.argv[1]} cannot be read: {error.strerror}.")
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         sys.exit(f"NOT as it was sealed: {error}")
