@@ -157,6 +157,7 @@ _PAYMENT_ID: Final = OpenApiParameter(
     OpenApiParameter.PATH,
     examples=[OpenApiExample("a payment", "72fe5f01-cc2e-5f54-be3b-02927c1e954b")],
 )
+_ONE_TAG: Final = r'^(\*|(W/)?"[!#-~]*")$'
 _IF_MATCH: Final = OpenApiParameter(
     "If-Match",
     str,
@@ -164,7 +165,7 @@ _IF_MATCH: Final = OpenApiParameter(
     required=True,
     description="The `ETag` of the payment that was looked at, so that nobody decides on something else; or"
     " `*` to decide whatever has happened since. It is looked at after repetitions are recognised.",
-    pattern=r'^(\*|(W/)?"[!#-~]*")$',
+    pattern=_ONE_TAG,
     examples=[OpenApiExample("the second version", '"2"')],
 )
 _BODY: Final = (
@@ -359,6 +360,7 @@ _MAY_MATCH: Final = OpenApiParameter(
     str,
     OpenApiParameter.HEADER,
     description="The `ETag` of the payment that was looked at, if the command is about that and no other.",
+    pattern=_ONE_TAG,
     examples=[OpenApiExample("the second version", '"2"')],
 )
 CANCEL: Final = _command(

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 from msgspec import Struct
+from msgspec.structs import replace
 
 from payments.clients import keys
 from payments.clients.keyring import keyring
@@ -24,13 +25,26 @@ class Sent(Struct):
     path: str
     body: dict[str, Any]
     differing: dict[str, Any]
+    effect: tuple[int, int]  # how many events and notes it appends
     status: int = 200
+    on: dict[str, Any] | None = None  # the payment that it is sent to
 
 
+NOTED: Final = {"reason": "other", "note": "Seen."}
+PART: Final = {"reason": "other", "amount": 500, "currency": "EUR"}
 COMMANDS: Final = {
-    "submit": Sent("", RISKY | {"reference": "order-1"}, {"amount": 1}, 201),
-    "approve": Sent("/approve", {"reason": "other", "note": "Seen."}, {"note": "Not seen."}),
-    "reject": Sent("/reject", {"reason": "other", "note": "Seen."}, {"reason": "suspected_fraud"}),
+    "submit": Sent("", RISKY | {"reference": "order-1"}, {"amount": 1}, (2, 0), 201),
+    "approve": Sent("/approve", NOTED, {"note": "Not seen."}, (2, 1), on=RISKY),
+    "reject": Sent("/reject", NOTED, {"reason": "suspected_fraud"}, (1, 1), on=RISKY),
+    "cancel": Sent("/cancel", {"reason": "other"}, {"reason": "duplicate"}, (1, 0), on=RISKY),
+    "refund": Sent("/refunds", PART, {"amount": 501}, (1, 0), on=BODY),
+}
+# What may be left away of their bodies.
+OPTIONAL: Final = {
+    "submit": {"reference"},
+    "approve": {"note"},
+    "reject": {"note"},
+    "refund": {"amount", "currency"},
 }
 
 
@@ -41,11 +55,12 @@ def acme() -> ApiClient:
 
 @pytest.fixture(params=COMMANDS)
 def sent(request: pytest.FixtureRequest, acme: ApiClient) -> Sent:
-    """Each command, on a payment that waits for review."""
+    """Each command, on a payment that can take it."""
     command = COMMANDS[request.param]
-    flagged = body_of(acme.submit(**RISKY))["id"] if command.path else ""
-    path = f"{PAYMENTS}/{flagged}{command.path}" if flagged else PAYMENTS
-    return Sent(path, command.body, command.differing, command.status)
+    if command.on is None:
+        return replace(command, path=PAYMENTS)
+    payment = acme.submit(**command.on)["Location"]
+    return replace(command, path=f"{payment}{command.path}")
 
 
 def stored() -> tuple[int, int]:
@@ -89,9 +104,12 @@ def test_another_request_under_a_used_key_is_told_what_differs(acme: ApiClient, 
     assert stored() == before
 
 
-def test_a_field_that_was_left_away_differs_too(acme: ApiClient, sent: Sent) -> None:
+@pytest.mark.parametrize("sent", OPTIONAL, indirect=True)
+def test_a_field_that_was_left_away_differs_too(
+    acme: ApiClient, sent: Sent, request: pytest.FixtureRequest
+) -> None:
     acme.post(sent.path, sent.body, "key-1")
-    optional = {"reference", "note"} & set(sent.body)
+    optional = OPTIONAL[request.node.callspec.params["sent"]]
     body = {name: value for name, value in sent.body.items() if name not in optional}
     answer = acme.post(sent.path, body, "key-1")
     assert answer.status_code == 422
@@ -108,9 +126,7 @@ def test_twenty_duplicates_at_once_have_one_effect_and_one_answer(
     assert len({answer.content for answer in answers}) == 1
     assert len({answer["ETag"] for answer in answers}) == 1
     assert sum("Idempotency-Replayed" not in answer for answer in answers) == 1
-    effects = {"submit": (2, 0), "approve": (2, 1), "reject": (1, 1)}
-    name = sent.path.rpartition("/")[2]
-    events, notes = effects.get(name, effects["submit"])
+    events, notes = sent.effect
     assert stored() == (before[0] + events, before[1] + notes)
 
 
