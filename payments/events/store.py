@@ -109,12 +109,14 @@ class RecordedEvent(Struct, frozen=True):
 
 
 # Where there is a snapshot: the event that it ends with, which brings its state, those after it, and
-# those before it that the same command appended.
+# those before it that the same command appended. That it exists is asked as a value: joined, the planner
+# may read all versions of the stream for it.
 _LOAD: Final = """
 WITH kept AS MATERIALIZED (
-  SELECT version, state::text AS state FROM events_snapshot
+  SELECT version, state::text AS state FROM events_snapshot AS kept
    WHERE aggregate_id = %(aggregate_id)s AND fold = %(fold)s
-     AND (aggregate_id, version) IN (SELECT aggregate_id, version FROM events_event)
+     AND (SELECT true FROM events_event AS last
+           WHERE last.aggregate_id = kept.aggregate_id AND last.version = kept.version)
 )
 SELECT position, version, event_type, schema_version, data::text,
        CASE WHEN metadata ->> 'key' = %(key)s THEN metadata::text END,
