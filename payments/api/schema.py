@@ -16,7 +16,10 @@ from payments.api.representation import PaymentView
 
 
 class ProblemDetails(msgspec.Struct):
-    """RFC 9457, with a stable `code` and the id under which the logs know the request."""
+    """RFC 9457, with a stable `code` and the id under which the logs know the request.
+
+    What follows `errors` is told where it helps: of the payment, what it is now.
+    """
 
     type: str
     title: str
@@ -26,6 +29,14 @@ class ProblemDetails(msgspec.Struct):
     instance: str
     request_id: str
     errors: list[problems.FieldError] | None = None
+    payment_id: str | None = None
+    payment_status: str | None = None
+    version: str | None = None
+    decision: str | None = None
+    decided_by: str | None = None
+    deadline: str | None = None
+    refundable: str | None = None
+    currency: str | None = None
 
 
 class StructExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]

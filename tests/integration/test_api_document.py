@@ -14,7 +14,7 @@ from payments.api.problems import KINDS
 from payments.api.representation import PaymentView
 from payments.api.schema import ProblemDetails
 from readmodels.api import representation
-from tests.api import PAYMENTS, ApiClient, body_of
+from tests.api import PAYMENTS, RISKY, ApiClient, body_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -118,6 +118,28 @@ def test_every_problem_that_is_shown_is_one() -> None:
         msgspec.convert(problem, ProblemDetails)
         kind = KINDS[problem["code"]]
         assert (str(kind.status.value), kind.title) == (status, problem["title"])
+
+
+def test_all_that_a_problem_tells_is_described() -> None:
+    client = ApiClient()
+    flagged = client.submit(**RISKY)["Location"]
+    paid = client.submit()["Location"]
+    other = {"reason": "other"}
+    client.post(f"{flagged}/approve", other)
+    refusals = [
+        client.submit(**RISKY),
+        client.submit(amount=0),
+        client.post(f"{flagged}/reject", other),
+        client.post(f"{flagged}/reject", other, **{"If-Match": '"2"'}),
+        client.post(f"{flagged}/cancel", other),
+        client.post(f"{paid}/refunds", other | {"amount": 2_000, "currency": "EUR"}),
+        client.post(f"{paid}/refunds", other | {"amount": 1, "currency": "USD"}),
+    ]
+    told = [body_of(answer) for answer in refusals]
+    assert len({problem["code"] for problem in told}) == 7
+    for problem in told:
+        assert set(problem) <= set(ProblemDetails.__struct_fields__)
+        msgspec.convert(problem, ProblemDetails)
 
 
 def test_every_command_and_every_poll_is_described_with_its_headers() -> None:
