@@ -1,4 +1,4 @@
-"""The Celery application: it runs the projections and seals the log."""
+"""The Celery application: it runs the projections, seals the log and ends reviews."""
 
 import os
 from typing import Final
@@ -13,6 +13,7 @@ app: Final = Celery("payments")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
+app.autodiscover_tasks(["payments"])  # a package of several apps, not one itself
 
 
 @setup_logging.connect

@@ -170,12 +170,18 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         # Those that pile up while no worker runs are not worth doing.
         "options": {"expires": 2.0},
     },
+    "expire": {
+        "task": "payments.expire_reviews",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
     "seal": {"task": "events.seal", "schedule": 60.0, "options": {"expires": 60.0}},
 }
 
 # The domain's ports
 
 RISK_FEATURE_SOURCE = "readmodels.features.of_customer"
+DUE_REVIEW_SOURCE = "readmodels.reviews.due"
 
 # People
 

@@ -59,6 +59,7 @@ class PaymentSummary(models.Model):
     reviewed_at = models.DateTimeField(null=True)
     initiated_at = models.DateTimeField()
     flagged_at = models.DateTimeField(null=True)
+    review_deadline = models.DateTimeField(null=True)
     processed_at = models.DateTimeField(null=True)
     updated_at = models.DateTimeField()
     version = models.IntegerField()
@@ -83,6 +84,11 @@ class PaymentSummary(models.Model):
                 fields=("reference",),
                 name="payment_by_reference",
                 condition=models.Q(reference__isnull=False),
+            ),
+            models.Index(
+                fields=("review_deadline", "payment_id"),
+                name="payment_by_deadline",
+                condition=models.Q(status=Status.PENDING_REVIEW.value),
             ),
         )
 

@@ -57,6 +57,9 @@ class PaymentView(Struct, frozen=True, kw_only=True):
     failure_reason: FailureReason | None
     risk: Risk | None
     review: Decision | None
+    review_deadline: Annotated[
+        Moment | None, Meta(description="Whoever reviews it has to decide before; else it expires.")
+    ]
     version: int
     position: int
     created_at: Moment
@@ -77,6 +80,7 @@ class PaymentView(Struct, frozen=True, kw_only=True):
             failure_reason=payment.failure,
             risk=None if risk is None else Risk(risk.score, risk.band, risk.reasons),
             review=None if review is None else Decision.of(review),
+            review_deadline=payment.review_deadline,
             version=payment.version,
             position=position,
             created_at=payment.initiated_at,

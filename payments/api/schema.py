@@ -229,6 +229,7 @@ PENDING: Final = {
     "failure_reason": None,
     "risk": {"score": 80, "band": "high", "reasons": ["first_card_payment_large"]},
     "review": None,
+    "review_deadline": "2026-11-30T12:00:00.000000Z",
     "version": 2,
     "position": 4711,
     "created_at": "2026-11-23T12:00:00.000000Z",

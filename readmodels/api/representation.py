@@ -120,6 +120,7 @@ def _payment(row: PaymentSummary, customer_reference: str | None) -> PaymentView
         failure_reason=FailureReason(row.failure_reason) if row.failure_reason else None,
         risk=risk,
         review=review,
+        review_deadline=row.review_deadline,
         version=row.version,
         position=row.position,
         created_at=row.initiated_at,

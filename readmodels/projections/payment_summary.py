@@ -20,7 +20,7 @@ from payments.domain.events import (
     PaymentRefunded,
     PaymentRejected,
 )
-from payments.domain.payment import Status
+from payments.domain.payment import REVIEW_PERIOD, Status
 from payments.domain.risk import RiskAssessment
 from payments.events.horizon import Record
 from readmodels.models import PaymentSummary
@@ -48,6 +48,7 @@ class Row(Struct, frozen=True, kw_only=True, gc=False):
     reviewed_at: datetime | None = None
     initiated_at: datetime
     flagged_at: datetime | None = None
+    review_deadline: datetime | None = None
     processed_at: datetime | None = None
     updated_at: datetime
     version: int
@@ -75,11 +76,12 @@ def _changes(row: Row, event: AnyPaymentEvent) -> dict[str, Any]:
             return {"status": Status.COMPLETED, "processed_at": at, **_assessed(risk)}
         case PaymentFailed(reason=reason, risk=risk):
             return {"status": Status.FAILED, "failure_reason": reason, **_assessed(risk)}
-        case PaymentFlaggedForReview(flagged_at=flagged_at, risk=risk):
+        case PaymentFlaggedForReview(at=at, flagged_at=flagged_at, deadline=deadline, risk=risk):
             return {
                 "status": Status.PENDING_REVIEW,
                 "requires_review": True,
                 "flagged_at": flagged_at,
+                "review_deadline": deadline or at + REVIEW_PERIOD,
                 **_assessed(risk),
             }
         case PaymentApproved():
@@ -100,7 +102,7 @@ def _changes(row: Row, event: AnyPaymentEvent) -> dict[str, Any]:
 
 PROJECTION: Final = Rows(
     name="payment_summary",
-    version=2,
+    version=3,
     model=PaymentSummary,
     row=Row,
     fold=fold,

@@ -62,6 +62,7 @@ def test_a_harmless_payment_is_completed_at_once(acme: ApiClient) -> None:
         "failure_reason": None,
         "risk": {"score": 0, "band": "low", "reasons": []},
         "review": None,
+        "review_deadline": None,
         "version": 2,
         "position": 0,
         "created_at": "",

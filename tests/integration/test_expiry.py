@@ -1,0 +1,118 @@
+"""Reviews that nobody finished in time: each fails closed, once, and holds up no other."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.utils import timezone
+
+from payments import expiry, tasks
+from payments.domain.payment import REVIEW_PERIOD
+from payments.events import store
+from payments.events.metadata import Metadata
+from payments.events.models import Event
+from readmodels import reviews
+from readmodels.models import DailyStatistics, PaymentSummary
+from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.concurrency import at_once
+from tests.examples import LARGE, NOON, flagged, initiated
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BY_TEST = Metadata(actor="system:test", command="process_payment")
+
+
+@pytest.fixture
+def acme() -> ApiClient:
+    return ApiClient("Acme")
+
+
+def waiting(*, at: datetime = NOON, **changes: Any) -> UUID:
+    """A payment that has been waiting for review since `at`."""
+    payment_id = uuid4()
+    since = {"at": at, "initiated_at": at}
+    deadline = {"deadline": at + REVIEW_PERIOD, "flagged_at": at} | changes
+    events = [initiated(amount=LARGE, **since), flagged(**since, **deadline)]
+    store.append(payment_id, events, expected=0, metadata_=BY_TEST)
+    return payment_id
+
+
+def statuses() -> dict[UUID, str]:
+    return dict(PaymentSummary.objects.values_list("payment_id", "status"))
+
+
+def test_a_review_expires_when_its_time_is_over_and_not_before(acme: ApiClient) -> None:
+    payment = body_of(acme.submit(**RISKY))
+    project()
+    tasks.expire_reviews()
+    assert Event.objects.count() == 2
+    deadline = datetime.fromisoformat(payment["review_deadline"])
+    assert list(expiry.expire_due(deadline - timedelta(microseconds=1))) == []
+    assert list(expiry.expire_due(deadline)) == [UUID(payment["id"])]
+    project()
+    shown = body_of(acme.get(f"{PAYMENTS}/{payment['id']}"))
+    assert (shown["status"], shown["version"]) == ("expired", 3)
+    day = DailyStatistics.objects.get()
+    assert (day.review_count, day.open_reviews) == (1, 0)
+    assert Event.objects.get(version=3).metadata["actor"] == "system:expiry"
+    assert list(expiry.expire_due(deadline)) == []
+
+
+def test_the_task_ends_what_is_due(acme: ApiClient) -> None:
+    """Those of before there were deadlines too: they wait as long as all others."""
+    old, new = waiting(deadline=None), waiting(at=timezone.now())
+    project()
+    tasks.expire_reviews()
+    project()
+    assert statuses() == {old: "expired", new: "pending_review"}
+    late = acme.post(f"{PAYMENTS}/{old}/approve", {"reason": "other"})
+    assert late.status_code in {404, 409}
+
+
+def test_pages_follow_each_other_though_the_queue_stays_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each two are due at the same moment, and the projection sees nothing meanwhile."""
+    monkeypatch.setattr(reviews, "PAGE", 2)
+    due = {waiting(at=NOON + timedelta(minutes=number // 2)) for number in range(7)}
+    project()
+    found = list(expiry.expire_due(timezone.now()))
+    assert len(found) == 7
+    assert set(found) == due
+    assert Event.objects.filter(event_type="payment.expired").count() == 7
+
+
+def test_whoever_was_faster_than_the_queue_is_left_alone(acme: ApiClient) -> None:
+    cancelled = body_of(acme.submit(**RISKY))["id"]
+    other = body_of(acme.submit(**RISKY | {"reference": "order-2", "customer_id": "c-2"}))["id"]
+    project()
+    acme.post(f"{PAYMENTS}/{cancelled}/cancel", {"reason": "duplicate"})
+    list(expiry.expire_due(timezone.now() + REVIEW_PERIOD))
+    project()
+    assert statuses() == {UUID(cancelled): "cancelled", UUID(other): "expired"}
+
+
+def test_one_that_cannot_be_read_holds_up_no_other() -> None:
+    """Without the second handler the first broken stream kept every later review open for ever."""
+    broken, sound = waiting(), waiting(at=NOON + timedelta(hours=1))
+    project()
+    unread = Metadata(actor="system:test", command="approve_payment")
+    event = flagged()
+    strange = type("Strange", (type(event),), {"event_type": "payment.teleported"}, frozen=True)
+    fields = {name: getattr(event, name) for name in event.__struct_fields__}
+    store.append(broken, [strange(**fields)], expected=2, metadata_=unread)
+    assert list(expiry.expire_due(timezone.now())) == [broken, sound]
+    assert list(Event.objects.filter(event_type="payment.expired").values_list("aggregate_id")) == [
+        (sound,)
+    ]
+
+
+def test_many_workers_end_each_review_once() -> None:
+    due = {waiting() for _ in range(5)}
+    project()
+    at_once(6, lambda _: list(expiry.expire_due(timezone.now())))
+    ended = Event.objects.filter(event_type="payment.expired").values_list(
+        "aggregate_id", flat=True
+    )
+    assert sorted(ended) == sorted(due)
