@@ -20,7 +20,7 @@ from readmodels.projections.customer_activity import BUCKET
 _FEATURES: Final = """
 SELECT (SELECT blocked FROM customers_customer WHERE id = %(customer_id)s),
        EXISTS (SELECT FROM readmodels_paymentsummary
-                WHERE customer_id = %(customer_id)s AND status = %(completed)s
+                WHERE customer_id = %(customer_id)s AND status = ANY(%(paid)s)
                   AND method = ANY(%(cards)s)),
        covered.position,
        coalesce((SELECT (extract(epoch FROM clock_timestamp() - recorded_at) * 1000)::bigint
@@ -42,7 +42,8 @@ SELECT (SELECT blocked FROM customers_customer WHERE id = %(customer_id)s),
 
 _CONSTANTS: Final = {
     "register": REGISTER,
-    "completed": Status.COMPLETED.value,
+    # What was given back wholly proves nothing of a customer, a part of it does.
+    "paid": [Status.COMPLETED.value, Status.PARTIALLY_REFUNDED.value],
     "cards": [method.value for method in CARDS],
     "projections": [payment_summary.PROJECTION.name, customer_activity.PROJECTION.name],
 }

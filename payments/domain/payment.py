@@ -340,9 +340,10 @@ def _refund(payment: Payment, command: RefundPayment) -> PaymentRefunded:
             f"Payment {payment.payment_id} is in {payment.amount.currency}.",
             currency=payment.amount.currency,
         )
-    if refund > payment.refundable:
+    if not 0 < refund.minor <= payment.refundable.minor:
         raise RefundTooLarge(
-            f"Of payment {payment.payment_id} no more than {payment.refundable} is left to refund.",
+            f"Of payment {payment.payment_id} no more than {payment.refundable} is left to refund,"
+            f" not {refund}.",
             refundable=str(payment.refundable.minor),
             currency=payment.amount.currency,
         )

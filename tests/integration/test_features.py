@@ -18,7 +18,7 @@ from readmodels.models import PaymentSummary
 from readmodels.projections import PROJECTIONS
 from readmodels.runner import catch_up
 from tests.api import ApiClient, body_of, project
-from tests.examples import CLIENT, CUSTOMER, initiated, processed, usd
+from tests.examples import CLIENT, CUSTOMER, initiated, processed, refunded, usd
 from tests.roundtrips import round_trips
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -43,6 +43,19 @@ def test_of_somebody_never_seen_nothing_is_known() -> None:
     assert known() == RiskFeatures(
         paid_by_card_before=False, position=0, age_ms=0, new_customer=True, velocity=nothing
     )
+
+
+def test_a_payment_that_was_given_back_in_part_was_paid_and_one_given_back_wholly_was_not() -> None:
+    def given_back(minor: int) -> None:
+        events = (initiated(), processed(), refunded(minor))
+        store.append(uuid4(), events, expected=0, metadata_=BY_TEST)
+
+    given_back(100_00)
+    project()
+    assert not known().paid_by_card_before
+    given_back(40_00)
+    project()
+    assert known().paid_by_card_before
 
 
 def test_payments_count_within_an_hour_and_within_a_day() -> None:

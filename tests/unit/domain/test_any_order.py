@@ -51,7 +51,7 @@ class AnyOrder(RuleBasedStateMachine):
     def decide(self, command: Any) -> None:
         self._try(command(at=self.now))
 
-    @rule(minor=st.none() | st.integers(1, LARGE.minor + 1))
+    @rule(minor=st.none() | st.integers(-1, LARGE.minor + 1))
     def refund(self, minor: int | None) -> None:
         self._try(refund(amount=None if minor is None else usd(minor), at=self.now))
 

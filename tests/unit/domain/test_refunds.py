@@ -60,6 +60,14 @@ def test_not_a_cent_more_than_the_payment_goes_back() -> None:
     )
 
 
+@pytest.mark.parametrize("minor", [0, -1])
+def test_nothing_is_no_refund_and_less_would_be_a_charge(minor: int) -> None:
+    """The API lets neither in; the rule must not depend on it."""
+    COMPLETED.when(refund(amount=usd(minor))).then_refused(
+        RefundTooLarge, refundable="10000", currency="USD"
+    )
+
+
 def test_a_refund_is_in_the_currency_of_the_payment() -> None:
     COMPLETED.when(refund(amount=Money(1, "EUR"))).then_refused(
         RefundCurrencyDiffers, currency="USD"
