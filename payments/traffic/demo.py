@@ -22,7 +22,8 @@ ROLE: Final = "senior reviewer"
 _PAYMENTS: Final = 400
 _SEED: Final = 290  # flags nine: some to wait, some decided
 _OVER: Final = timedelta(days=14)
-# Of the flagged ones, so many at the end stay in the queue.
+# Of the flagged ones, so many at the end stay in the queue; the first of them is overdue and expires a minute
+# after the workers started.
 _WAITING: Final = 5
 _NAMES: Final = (
     "Amara Lindqvist",
