@@ -4,18 +4,27 @@ Every statement of the projections names its tables without a schema, so the sam
 anywhere: the search path says where.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, LiteralString
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from psycopg import sql
+from psycopg.errors import LockNotAvailable
 
 from payments.events.database import cursor
 
 BUILD: Final = "readmodels_build"
 RETIRED: Final = "readmodels_retired"
 AS_OF: Final = "readmodels_as_of"
+
+# For each table that is locked against readers. Together well below deadlock_timeout (a second), after which
+# PostgreSQL ends one of those who wait, and below what a reader would notice.
+LOCK_TIMEOUT: Final[LiteralString] = "SET LOCAL lock_timeout = '50ms'"
+# Seconds: an index that a killed rebuild was building is finished before anybody can remove it.
+_PATIENCE: Final = 60.0
+_PAUSE: Final = 0.05
 
 _LIVE: Final = """
 SELECT nspname FROM pg_class JOIN pg_namespace AS schema ON schema.oid = relnamespace
@@ -48,13 +57,29 @@ def inside(schema: str) -> Iterator[None]:
 
 def create(schema: str) -> None:
     """Make an empty schema, in the place of one that an earlier rebuild may have left."""
-    with transaction.atomic():
-        drop(schema)
-        with cursor() as cur:
-            cur.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+    drop(schema)
+    with cursor() as cur:
+        cur.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
 
 
 def drop(schema: str) -> None:
-    """Remove the schema and all that is in it, if it is there."""
-    with cursor() as cur:
-        cur.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+    """Remove the schema and all that is in it, if it is there.
+
+    A reader whose plan is older than the swap locks the retired tables before it plans anew. So all is let
+    go and tried again rather than to wait for one table while holding another. Raises OperationalError
+    when that never succeeds.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            with transaction.atomic(), cursor() as cur:
+                cur.execute(LOCK_TIMEOUT)
+                cur.execute(
+                    sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema))
+                )
+        except OperationalError as error:
+            if not isinstance(error.__cause__, LockNotAvailable) or time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return

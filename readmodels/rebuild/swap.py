@@ -23,9 +23,6 @@ from readmodels.rebuild import build, catalogue, schemas
 from readmodels.rebuild.build import Plan
 from readmodels.rebuild.catalogue import CatalogueChanged, Definition
 
-# For each of the tables. Together well below deadlock_timeout (a second), after which PostgreSQL ends one of
-# those who wait, and below what a reader would notice.
-_LOCK_TIMEOUT: Final[LiteralString] = "SET LOCAL lock_timeout = '50ms'"
 _LONGEST_PAUSE: Final = 1.0
 
 _ENSURE: Final[LiteralString] = """
@@ -95,7 +92,7 @@ def into_place(
 
 
 def _swap(plan: Plan, definitions: Mapping[str, Definition]) -> None:
-    _run(plan, _LOCK_TIMEOUT)
+    _run(plan, schemas.LOCK_TIMEOUT)
     _run(plan, _LOCK_CHECKPOINTS)
     if parking.discarded(plan.names) != plan.discarded:
         raise CatalogueChanged("An event was discarded while this was built. Run it again.")

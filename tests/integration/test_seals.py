@@ -93,7 +93,8 @@ def verify(*arguments: str) -> tuple[int, str]:
 
 COLUMNS: Final = {
     "aggregate_type": "'paymens'",
-    "aggregate_id": "overlay(aggregate_id::text placing '00' from 1)::uuid",
+    "aggregate_id": "overlay(aggregate_id::text placing"
+    " CASE WHEN aggregate_id::text LIKE '0%' THEN '1' ELSE '0' END from 1)::uuid",
     "version": "version + 100",
     "event_type": "'payment.initiatee'",
     "schema_version": "2",
