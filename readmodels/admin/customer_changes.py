@@ -3,6 +3,7 @@
 Views of their own, because Django's change form would write the old and the new name into its log.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -57,7 +58,7 @@ class ReasonForm(forms.Form):
             raise forms.ValidationError(str(error)) from error
 
 
-class ChangeView(View):
+class ChangeView(ABC, View):
     """A page with a form, and the change that it asks for; `customer` is whom it is about."""
 
     admin: Any = None
@@ -93,8 +94,9 @@ class ChangeView(View):
             messages.success(request, self.done)
         return HttpResponseRedirect(reverse("admin:customers_customer_change", args=[customer_id]))
 
+    @abstractmethod
     def change(self, customer_id: UUID, given: dict[str, Any], by: str) -> None:
-        raise NotImplementedError
+        """Carry the command out. `by` is an actor id. Raises CustomerError."""
 
     def _page(self, request: HttpRequest, form: forms.Form) -> HttpResponse:
         context = {

@@ -6,6 +6,7 @@ refuses a value is filled the ordinary way altogether: sums do not tell whose th
 """
 
 import gc
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -162,7 +163,7 @@ def _without_collecting() -> Iterator[None]:
         gc.enable()
 
 
-class _Sink:
+class _Sink(ABC):
     """Takes one stream after the other, and writes a chunk at a time."""
 
     def __init__(self, projection: Any, known: frozenset[UUID]) -> None:
@@ -190,12 +191,12 @@ class _Sink:
         except applying.UNSTORABLE:
             self.refused = True  # the projection is filled batch by batch, which finds the culprit
 
+    @abstractmethod
     def _apply(self, stream: list[Record]) -> int:
         """Add what the stream gives, all of it or nothing; return how much is to be written."""
-        raise NotImplementedError
 
-    def _write(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _write(self) -> None: ...
 
 
 class _RowSink(_Sink):
