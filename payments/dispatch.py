@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from payments import idempotency, loading, pseudonyms
 from payments.domain.commands import PaymentCommand, ProcessPayment
-from payments.domain.payment import Payment, authorise, decide, replay
+from payments.domain.deciding import authorise, decide
+from payments.domain.payment import Payment, replay
 from payments.events import signals, store
 from payments.events.metadata import Metadata
 

@@ -5,8 +5,13 @@ from typing import Any
 from msgspec import Struct
 
 from payments.domain.commands import PaymentCommand
+from payments.domain.deciding import (
+    PaymentError,
+    authorise,
+    decide,
+)
 from payments.domain.events import AnyPaymentEvent
-from payments.domain.payment import Payment, PaymentError, authorise, decide, replay
+from payments.domain.payment import Payment, replay
 
 
 def given(*events: AnyPaymentEvent) -> "Given":

@@ -13,7 +13,7 @@ from rest_framework import exceptions
 from payments.api import preconditions
 from payments.api.problems import FieldError, Problem, response
 from payments.dispatch import NotAtVersion
-from payments.domain.payment import PaymentError
+from payments.domain.deciding import PaymentError
 from payments.events.store import AlreadyClaimed, StaleVersion
 from payments.idempotency import KeyReused
 

@@ -13,7 +13,11 @@ from payments.api import preconditions
 from payments.dispatch import Outcome
 from payments.domain.events import FailureReason
 from payments.domain.methods import Method
-from payments.domain.payment import Payment, Review, Status
+from payments.domain.payment import (
+    Payment,
+    Review,
+    Status,
+)
 from payments.domain.risk import Band
 
 Moment = Annotated[datetime, Meta(tz=True)]

@@ -20,8 +20,9 @@ from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidg
 
 from payments import actors, permissions, review
 from payments.api.request_ids import command_request
+from payments.domain.deciding import PaymentError
 from payments.domain.events import ApprovalReason, RejectionReason
-from payments.domain.payment import PaymentError, Status
+from payments.domain.payment import Status
 from payments.domain.text import TextError, checked_text
 from payments.events.store import StaleVersion
 from payments.idempotency import KeyReused

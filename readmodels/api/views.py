@@ -20,7 +20,11 @@ from payments.clients.models import Scope
 from payments.customers.models import Customer
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR, MoneyError, exponent
-from payments.domain.payment import Payment, Status, replay
+from payments.domain.payment import (
+    Payment,
+    Status,
+    replay,
+)
 from payments.events import store, timetravel
 from payments.events.store import RecordedEvent
 from readmodels import keyset, lag

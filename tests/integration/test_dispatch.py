@@ -12,12 +12,12 @@ from payments import actors, idempotency
 from payments.clients.models import Client
 from payments.dispatch import Outcome, Request, dispatch, dispatch_new
 from payments.domain.commands import ProcessPayment
-from payments.domain.payment import (
+from payments.domain.deciding import (
     NotAwaitingReview,
     PaymentAlreadyFinished,
     PaymentNotFound,
-    Status,
 )
+from payments.domain.payment import Status
 from payments.events import signals, store
 from payments.events.metadata import Metadata
 from payments.events.models import Event

@@ -10,7 +10,8 @@ import pytest
 from payments import loading
 from payments.dispatch import Outcome, Request, dispatch
 from payments.domain.commands import ApprovePayment, PaymentCommand
-from payments.domain.payment import PaymentError, Status
+from payments.domain.deciding import PaymentError
+from payments.domain.payment import Status
 from payments.events.models import Event
 from payments.events.store import StaleVersion
 from tests.api import project

@@ -13,8 +13,8 @@ from payments.clients.models import ApiKey, Client, Scope
 from payments.customers import changes
 from payments.customers.registry import CustomerError
 from payments.dispatch import Request
+from payments.domain.deciding import PaymentNotFound
 from payments.domain.events import ApprovalReason, RejectionReason
-from payments.domain.payment import PaymentNotFound
 from readmodels import parking
 from readmodels.projections import daily_statistics
 from tests.examples import NOON, OPERATOR

@@ -7,8 +7,17 @@ from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from payments.domain.commands import PaymentCommand
+from payments.domain.deciding import (
+    PaymentError,
+    authorise,
+    decide,
+)
 from payments.domain.events import AnyPaymentEvent
-from payments.domain.payment import Payment, PaymentError, Status, authorise, decide, replay
+from payments.domain.payment import (
+    Payment,
+    Status,
+    replay,
+)
 from tests.examples import (
     KNOWN,
     LARGE,

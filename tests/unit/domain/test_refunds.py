@@ -4,17 +4,16 @@ from datetime import timedelta
 
 import pytest
 
-from payments.domain.money import Money
-from payments.domain.payment import (
-    REVIEW_PERIOD,
+from payments.domain.deciding import (
     NotRefundable,
     PaymentAlreadyFinished,
     RefundCurrencyDiffers,
     RefundTooLarge,
     ReviewExpired,
     ReviewNotDue,
-    Status,
 )
+from payments.domain.money import Money
+from payments.domain.payment import REVIEW_PERIOD, Status
 from tests.examples import (
     LARGE,
     NOON,

@@ -9,10 +9,20 @@ from hypothesis import given, settings, strategies as st
 
 from payments.domain.commands import ApprovePayment, PaymentCommand, ProcessPayment, RejectPayment
 from payments.domain.conditions import RiskFeatures
+from payments.domain.deciding import (
+    PaymentError,
+    authorise,
+    decide,
+)
 from payments.domain.events import AnyPaymentEvent, ApprovalReason, NoteRef, RejectionReason
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR, Money
-from payments.domain.payment import Payment, PaymentError, Status, authorise, decide, evolve, replay
+from payments.domain.payment import (
+    Payment,
+    Status,
+    evolve,
+    replay,
+)
 from payments.events import codec
 from tests.examples import CLIENT, CUSTOMER, NOON, OTHER_CLIENT, PAYMENT, encoded
 
