@@ -16,16 +16,17 @@ from readmodels.projections import PROJECTIONS
 
 logger = logging.getLogger(__name__)
 
-# A task ends well before the broker would take it for lost and deliver it again.
-_LONGEST_RUN_SECONDS: Final = 30.0
+# Then the task goes to the end of the queue: under steady traffic there is always more to read, and other
+# projections wait for the same few processes.
+_TURN_SECONDS: Final = 0.05
 # How long a transaction that holds the horizon is not named again.
 _NAMED_SECONDS: Final = 3_600
 
 
 @shared_task(name="readmodels.project")
 def project(name: str) -> None:
-    """Catch projection `name` up with the log, unless another worker is at it."""
-    deadline = time.monotonic() + _LONGEST_RUN_SECONDS
+    """Catch projection `name` up with the log, in turns, unless another worker is at it."""
+    deadline = time.monotonic() + _TURN_SECONDS
     while True:
         try:
             batch = runner.run_batch(PROJECTIONS[name], on_lock=lambda: waking.clear(name))
@@ -36,7 +37,7 @@ def project(name: str) -> None:
         if batch is None or not (batch.full or waking.is_woken(name)):
             return
         if time.monotonic() > deadline:
-            waking.wake(name)
+            waking.hand_over(name)
             return
 
 

@@ -54,6 +54,14 @@ def wake(name: str, *, countdown: float | None = None) -> None:
         _publisher.publish(name, countdown)
 
 
+def hand_over(name: str) -> None:
+    """Publish the task of projection `name` whatever its key says: there is more to read.
+
+    The key may stand for a task that came while the checkpoint was locked, and went. Raises as `wake`.
+    """
+    _publisher.publish(name, None)
+
+
 def clear(name: str) -> None:
     """Take note of all wake-ups so far. Call it while holding the checkpoint."""
     try:

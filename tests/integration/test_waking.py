@@ -97,6 +97,26 @@ def test_a_task_takes_the_key_away_before_it_reads(queue: redis.Redis) -> None:
     assert published(queue) == 2
 
 
+def test_a_task_hands_over_after_its_turn_though_the_key_is_there(
+    queue: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen to fail: with `wake`, which publishes nothing then, what is left waits for beat."""
+    monkeypatch.setattr(tasks, "_TURN_SECONDS", 0.0)
+    run_batch = runner.run_batch
+
+    def run_and_be_woken(*arguments: Any, **options: Any) -> Any:
+        batch = run_batch(*arguments, **options)
+        append()
+        waking._client().set(waking._key("payment_summary"), 1)
+        return batch
+
+    append()
+    monkeypatch.setattr(runner, "run_batch", run_and_be_woken)
+    tasks.project("payment_summary")
+    assert PaymentSummary.objects.count() == 1
+    assert published(queue, at_least=1) == 1
+
+
 def test_a_task_that_finds_the_checkpoint_locked_leaves_the_key() -> None:
     """Deleted, it took with it the wake-up that the holder of the lock would have found."""
     append()
@@ -113,6 +133,7 @@ def test_a_task_that_finds_the_checkpoint_locked_leaves_the_key() -> None:
 
 def test_a_task_goes_on_while_it_is_woken_again(monkeypatch: pytest.MonkeyPatch) -> None:
     append()
+    monkeypatch.setattr(tasks, "_TURN_SECONDS", 30.0)
     run_batch, woken = runner.run_batch, iter([True, True])
 
     def run_and_be_woken(*arguments: Any, **options: Any) -> Any:
