@@ -182,6 +182,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 
 RISK_FEATURE_SOURCE = "readmodels.features.of_customer"
 DUE_REVIEW_SOURCE = "readmodels.reviews.due"
+REVIEW_QUEUE_SOURCE = "readmodels.reviews.claimable"
 
 # People
 

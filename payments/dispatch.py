@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from msgspec import Struct
 
 from payments import idempotency, loading, pseudonyms
-from payments.domain.commands import PaymentCommand, ProcessPayment
+from payments.domain.commands import ClaimNextReview, PaymentCommand, ProcessPayment
 from payments.domain.deciding import authorise, decide
 from payments.domain.payment import Payment, replay
 from payments.events import signals, store
@@ -105,7 +105,7 @@ def dispatch_new(commands: Sequence[tuple[ProcessPayment, Request]]) -> int:
     """
     if not commands:
         return 0
-    if not any(_claims(command) for command, _ in commands):
+    if all(command.reference is None for command, _ in commands):
         streams = [
             store.Append(
                 command.payment_id, decide(None, command), _metadata(command, request, None)
@@ -133,7 +133,7 @@ def _carry_out(
             events,
             expected=stream.version,
             metadata_=metadata,
-            claims=_claims(command),
+            claims=_claims(command, metadata),
             companion=companion,
         )
         if alongside is not None:
@@ -145,9 +145,16 @@ def _carry_out(
     return Outcome(after, position, replayed=False)
 
 
-def _claims(command: PaymentCommand) -> tuple[store.Claim, ...]:
+def next_review(key: str) -> store.Claim:
+    """What a ClaimNextReview with this key (see Metadata) claims, for its repetition to find."""
+    return store.Claim("review.claim_next", key)
+
+
+def _claims(command: PaymentCommand, metadata: Metadata) -> tuple[store.Claim, ...]:
     if isinstance(command, ProcessPayment) and command.reference is not None:
         return (store.Claim(f"payment.reference:{command.client_id}", command.reference),)
+    if isinstance(command, ClaimNextReview) and metadata.key is not None:
+        return (next_review(metadata.key),)
     return ()
 
 
@@ -156,7 +163,7 @@ def _metadata(command: PaymentCommand, request: Request, note: str | None) -> Me
     key: dict[str, Any] = {}
     if request.key is not None:
         key = {
-            "key": idempotency.command_key(command, actor=request.actor, key=request.key),
+            "key": idempotency.command_key(command.name, actor=request.actor, key=request.key),
             "key_id": pseudonyms.KEY_ID,
             "digests": idempotency.field_digests(command, note),
         }

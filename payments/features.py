@@ -15,12 +15,13 @@ from payments.domain.conditions import RiskFeatures
 class KnownCustomer(Struct, frozen=True):
     """One query's answer: whether the customer is registered, the features, the active policy.
 
-    None is the built-in policy.
+    None is the built-in policy. The position is that of the register's last event, 0 if it has none.
     """
 
     registered: bool
     features: RiskFeatures
     policy_id: str | None
+    register_position: int
 
 
 class FeatureSource(Protocol):

@@ -7,11 +7,14 @@ from uuid import UUID, uuid5
 from payments.domain.commands import (
     ApprovePayment,
     CancelPayment,
+    ClaimReview,
+    EscalateReview,
     ExpireReview,
     PaymentCommand,
     ProcessPayment,
     RefundPayment,
     RejectPayment,
+    ReleaseReview,
 )
 from payments.pseudonyms import keyed_digest
 
@@ -34,12 +37,12 @@ def payment_id(client_id: UUID, key: str) -> UUID:
     return uuid5(client_id, key)
 
 
-def command_key(command: PaymentCommand, *, actor: str, key: str) -> str:
-    """What the log stores of a key.
+def command_key(command: str, *, actor: str, key: str) -> str:
+    """What the log stores of a key that came with the command of that name.
 
     One key on two commands, or by two people, never meets itself.
     """
-    return keyed_digest("idempotency", actor, command.name, key)[:_KEY_BYTES].hex()
+    return keyed_digest("idempotency", actor, command, key)[:_KEY_BYTES].hex()
 
 
 def field_digests(command: PaymentCommand, note: str | None) -> dict[str, str]:
@@ -71,7 +74,7 @@ def _chosen_fields(command: PaymentCommand, note: str | None) -> dict[str, str |
                 "reference": command.reference,
                 "country": command.features.country if command.features else None,
             }
-        case ApprovePayment() | RejectPayment():
+        case ApprovePayment() | RejectPayment() | EscalateReview():
             return {"reason": command.reason, "note": note}
         case CancelPayment():
             return {"reason": command.reason}
@@ -82,7 +85,7 @@ def _chosen_fields(command: PaymentCommand, note: str | None) -> dict[str, str |
                 "currency": None if amount is None else amount.currency,
                 "reason": command.reason,
             }
-        case ExpireReview():
+        case ClaimReview() | ReleaseReview() | ExpireReview():
             return {}
         case _:
             assert_never(command)

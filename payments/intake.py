@@ -33,6 +33,7 @@ def submit(
     """
     customer_id = pseudonyms.customer_id(client_id, customer_reference)
     known = features.source()(customer_id, currency=amount.currency, at=at)
+    in_force = policies.in_force(known.policy_id, as_of=known.register_position)
     command = ProcessPayment(
         payment_id=idempotency.payment_id(client_id, key),
         client_id=client_id,
@@ -41,7 +42,8 @@ def submit(
         method=method,
         reference=reference,
         features=replace(known.features, country=country),
-        policy=policies.by_id(known.policy_id),
+        policy=in_force.policy,
+        policy_author=in_force.author,
         at=at,
     )
     if known.registered:

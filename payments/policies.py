@@ -3,6 +3,7 @@
 from typing import Final
 
 from django.db import connection
+from msgspec import Struct
 
 from payments import permissions
 from payments.dispatch import announce
@@ -10,6 +11,7 @@ from payments.domain.policy import (
     REGISTER,
     AnyPolicyCommand,
     Register,
+    RegisteredPolicy,
     decide,
     evolve,
     replay,
@@ -21,9 +23,6 @@ from payments.events.metadata import Metadata
 MANAGE: Final = "events.manage_policies"
 _ATTEMPTS: Final = 5
 
-# A policy never changes, so what was read once is known for as long as the process lives.
-_known: Final = {DEFAULT_POLICY.policy_id: DEFAULT_POLICY}
-
 
 class UnknownPolicy(Exception):
     """The log names a policy that it does not hold."""
@@ -32,16 +31,43 @@ class UnknownPolicy(Exception):
         super().__init__(f"The log holds no risk policy {policy_id}.")
 
 
-def by_id(policy_id: str | None) -> RiskPolicy:
-    """Return the policy, the built-in one for None. A round trip the first time. Raises UnknownPolicy."""
+class InForce(Struct, frozen=True):
+    """A policy that payments are scored by, and the actor who proposed it; None: it is built in."""
+
+    policy: RiskPolicy
+    author: str | None
+
+
+_BUILT_IN: Final = InForce(DEFAULT_POLICY, None)
+# By id and position: a policy never changes, but whoever proposes it again is its author from then on.
+_known: Final[dict[tuple[str, int], InForce]] = {}
+
+
+def in_force(policy_id: str | None, *, as_of: int) -> InForce:
+    """The policy that is active after the register's event at position `as_of`, the built-in one for None.
+
+    A round trip when it is asked for the first time. Raises UnknownPolicy.
+    """
     if policy_id is None:
+        return _BUILT_IN
+    if (policy_id, as_of) not in _known:
+        found = _found(policy_id)
+        _known[policy_id, as_of] = InForce(found.policy, found.proposed_by)
+    return _known[policy_id, as_of]
+
+
+def by_id(policy_id: str) -> RiskPolicy:
+    """Return the policy, in a round trip unless it is the built-in one. Raises UnknownPolicy."""
+    if policy_id == DEFAULT_POLICY.policy_id:
         return DEFAULT_POLICY
-    if policy_id not in _known:
-        found = register().policies.get(policy_id)
-        if found is None:
-            raise UnknownPolicy(policy_id)
-        _known[policy_id] = found.policy
-    return _known[policy_id]
+    return _found(policy_id).policy
+
+
+def _found(policy_id: str) -> RegisteredPolicy:
+    found = register().policies.get(policy_id)
+    if found is None:
+        raise UnknownPolicy(policy_id)
+    return found
 
 
 def register() -> Register:

@@ -1,55 +1,111 @@
-"""Decide on a payment that waits for review; the note is stored with the decision or not at all."""
+"""Review payments: claim them, one or the next, decide on them, or leave them to others.
 
+The permission is asked here, with the rights of that moment; what the state allows is the domain's to
+say.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
+from functools import cache
+from itertools import islice
+from typing import Final, Protocol, cast
 from uuid import UUID
 
-from payments import permissions
+from django.conf import settings
+from django.db import transaction
+from django.utils.module_loading import import_string
+from msgspec.structs import replace
+
+from payments import idempotency, permissions
 from payments.customers import notes
-from payments.dispatch import Outcome, Request, dispatch
-from payments.domain.commands import ApprovePayment, RejectPayment
-from payments.domain.events import ApprovalReason, NoteRef, RejectionReason
+from payments.dispatch import Outcome, Request, dispatch, next_review
+from payments.domain.commands import (
+    AnyReviewCommand,
+    ApprovePayment,
+    ClaimNextReview,
+    EscalateReview,
+    RejectPayment,
+)
+from payments.domain.events import NoteRef
+from payments.domain.refusals import PaymentError
+from payments.events import store
+from payments.events.store import StaleVersion
+
+# The queue lags: this many that turn out to be taken are more than it does in good health.
+_MOST_TAKEN: Final = 100
 
 
-def decide(
-    payment_id: UUID,
-    reason: ApprovalReason | RejectionReason,
-    *,
-    client_id: UUID | None,
-    note: str | None,
-    at: datetime,
+class QueueLags(Exception):
+    """All that the queue offers is taken already, so it cannot tell what is left."""
+
+
+class ReviewQueue(Protocol):
+    """Yields payments to review, the most urgent first, each locked until the transaction ends."""
+
+    def __call__(
+        self, *, reviewer: str, senior: bool, client_id: UUID | None, at: datetime
+    ) -> Iterator[UUID]: ...
+
+
+@cache
+def queue() -> ReviewQueue:
+    """The function that `settings.REVIEW_QUEUE_SOURCE` names."""
+    return cast("ReviewQueue", import_string(settings.REVIEW_QUEUE_SOURCE))
+
+
+def carry_out(
+    command: AnyReviewCommand,
     request: Request,
+    *,
+    note: str | None = None,
     expected_version: int | None = None,
 ) -> Outcome:
-    """Approve or reject the payment, as `reason` says. `request.actor` is the reviewer.
+    """Carry out a reviewer's command; who they are and may do is filled in.
 
-    Raises NotPermitted, and as dispatch does.
+    `note` is stored with the decision or not at all. Raises NotPermitted, and as dispatch does.
     """
-    permissions.require(request.actor, permissions.REVIEW)
-    written = None if note is None else notes.write(payment_id, note, author=request.actor, at=at)
-    reference = None if written is None else NoteRef(written.pk, written.digest)
-    command: ApprovePayment | RejectPayment
-    if isinstance(reason, ApprovalReason):
-        command = ApprovePayment(
-            payment_id=payment_id,
-            client_id=client_id,
-            reviewer=request.actor,
-            reason=reason,
-            note=reference,
-            at=at,
-        )
-    else:
-        command = RejectPayment(
-            payment_id=payment_id,
-            client_id=client_id,
-            reviewer=request.actor,
-            reason=reason,
-            note=reference,
-            at=at,
-        )
+    command = replace(command, reviewer=request.actor, senior=_is_senior(request.actor))
+    alongside = None
+    if note is not None and isinstance(command, ApprovePayment | RejectPayment | EscalateReview):
+        written = notes.write(command.payment_id, note, author=request.actor, at=command.at)
+        command = replace(command, note=NoteRef(written.pk, written.digest))
+        alongside = written.save
     return dispatch(
-        command,
-        request,
-        expected_version=expected_version,
-        note=note,
-        alongside=None if written is None else written.save,
+        command, request, expected_version=expected_version, note=note, alongside=alongside
     )
+
+
+def claim_next(*, client_id: UUID | None, at: datetime, request: Request) -> Outcome | None:
+    """Claim what is most urgent of what the reviewer may decide on; None if nothing is.
+
+    With the same key in `request` the same payment is found again. The queue locks what it offers
+    against others who ask it, and the log, which does not lag, has the last word.
+    Raises NotPermitted, QueueLags.
+    """
+    reviewer, senior = request.actor, _is_senior(request.actor)
+
+    def claim(payment_id: UUID) -> Outcome:
+        command = ClaimNextReview(
+            payment_id=payment_id, client_id=client_id, reviewer=reviewer, senior=senior, at=at
+        )
+        return dispatch(command, request)
+
+    with transaction.atomic():
+        if request.key is not None:
+            key = idempotency.command_key(ClaimNextReview.name, actor=reviewer, key=request.key)
+            if claimed := store.reserve(next_review(key)):
+                return claim(claimed)
+        offers = queue()(reviewer=reviewer, senior=senior, client_id=client_id, at=at)
+        for payment_id in islice(offers, _MOST_TAKEN):
+            # Somebody may have been faster than the queue.
+            with suppress(PaymentError, StaleVersion):
+                return claim(payment_id)
+        if next(offers, None) is not None:
+            raise QueueLags
+    return None
+
+
+def _is_senior(actor: str) -> bool:
+    user = permissions.person(actor, permissions.REVIEW)
+    return permissions.holds(user, permissions.REVIEW_AS_SENIOR)

@@ -26,11 +26,13 @@ SELECT (SELECT blocked FROM customers_customer WHERE id = %(customer_id)s),
        coalesce((SELECT (extract(epoch FROM clock_timestamp() - recorded_at) * 1000)::bigint
                    FROM events_event WHERE position > covered.position ORDER BY position LIMIT 1),
                    0),
-       (SELECT data ->> 'active' FROM events_event
-         WHERE aggregate_id = %(register)s ORDER BY version DESC LIMIT 1),
+       register.active, coalesce(register.position, 0),
        activity.*
   FROM (SELECT CASE WHEN count(*) = 2 THEN min(position) ELSE 0 END AS position
-          FROM readmodels_checkpoint WHERE name = ANY(%(projections)s)) AS covered,
+          FROM readmodels_checkpoint WHERE name = ANY(%(projections)s)) AS covered
+       LEFT JOIN (SELECT data ->> 'active' AS active, position FROM events_event
+                   WHERE aggregate_id = %(register)s ORDER BY version DESC LIMIT 1) AS register
+              ON true,
        (SELECT coalesce(sum(initiated_count) FILTER (WHERE bucket > %(hour)s), 0)::bigint,
                coalesce(sum(initiated_volume) FILTER (WHERE bucket > %(hour)s
                                                         AND currency = %(currency)s), 0)::bigint,
@@ -65,7 +67,7 @@ def of_customer(customer_id: UUID, *, currency: str, at: datetime) -> KnownCusto
     with cursor() as cur:
         row = cur.execute(_FEATURES, parameters, prepare=True).fetchone()
     assert row is not None, "aggregates without GROUP BY always return a row"  # noqa: S101
-    blocked, paid_by_card_before, position, age_ms, policy_id, *activity = row
+    blocked, paid_by_card_before, position, age_ms, policy_id, register_position, *activity = row
     registered = blocked is not None
     count_1h, volume_1h, count_24h, volume_24h = activity
     return KnownCustomer(
@@ -84,4 +86,5 @@ def of_customer(customer_id: UUID, *, currency: str, at: datetime) -> KnownCusto
             ),
         ),
         policy_id,
+        register_position,
     )

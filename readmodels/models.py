@@ -51,6 +51,19 @@ class PaymentSummary(models.Model):
     risk_reasons = ArrayField(models.CharField(max_length=50), default=list)
     requires_review = models.BooleanField(help_text="A person had, or has, to decide.")
     failure_reason = models.CharField(max_length=50, choices=_choices(FailureReason), blank=True)
+    # With defaults of the database too: code that does not know them yet adds rows during a deployment.
+    four_eyes = models.BooleanField(
+        default=False, db_default=False, help_text="Two people have to approve."
+    )
+    reject_advised = models.BooleanField(default=False, db_default=False)
+    claimed_by = models.CharField(
+        max_length=100, blank=True, default="", db_default="", help_text="The actor, for a while."
+    )
+    claimed_until = models.DateTimeField(null=True)
+    escalated = models.BooleanField(
+        default=False, db_default=False, help_text="Senior reviewers decide."
+    )
+    first_approver = models.CharField(max_length=100, blank=True, default="", db_default="")
     reviewer = models.CharField(max_length=100, blank=True, help_text="The actor who decided.")
     review_reason = models.CharField(
         max_length=50, choices=_choices(ApprovalReason, RejectionReason), blank=True

@@ -1,4 +1,4 @@
-"""The reviews that are due, for whoever ends them."""
+"""The reviews that wait: which can be claimed, and which are due."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,6 +14,17 @@ _DUE: Final = """
 SELECT review_deadline, payment_id FROM readmodels_paymentsummary
  WHERE status = 'pending_review' AND review_deadline <= %s AND (review_deadline, payment_id) > (%s, %s)
  ORDER BY review_deadline, payment_id LIMIT %s
+"""
+# One at a time: what is locked and not taken would be kept from all others who ask.
+_CLAIMABLE: Final = """
+SELECT review_deadline, payment_id FROM readmodels_paymentsummary
+ WHERE status = 'pending_review' AND review_deadline > %(at)s
+   AND (review_deadline, payment_id) > (%(deadline)s, %(payment_id)s)
+   AND (claimed_until IS NULL OR claimed_until <= %(at)s)
+   AND (client_id = %(client_id)s OR %(client_id)s::uuid IS NULL)
+   AND (%(senior)s OR NOT escalated AND first_approver = '')
+   AND first_approver <> %(reviewer)s
+ ORDER BY review_deadline, payment_id LIMIT 1 FOR UPDATE SKIP LOCKED
 """
 _BEGINNING: Final = (datetime(1, 1, 1, tzinfo=UTC), UUID(int=0))
 
@@ -33,3 +44,22 @@ def due(*, at: datetime) -> Iterator[UUID]:
             yield payment_id
         if len(page) < PAGE:
             return
+
+
+def claimable(
+    *, reviewer: str, senior: bool, client_id: UUID | None, at: datetime
+) -> Iterator[UUID]:
+    """Yield what the reviewer may claim, the shortest deadline first, each locked until the transaction ends.
+
+    `client_id` is whose payments they are, None for all.
+    """
+    parameters = {"reviewer": reviewer, "senior": senior, "client_id": client_id, "at": at}
+    last = _BEGINNING
+    while True:
+        place = {"deadline": last[0], "payment_id": last[1]}
+        with cursor() as cur:
+            row = cur.execute(_CLAIMABLE, parameters | place, prepare=True).fetchone()
+        if row is None:
+            return
+        last = (row[0], row[1])
+        yield row[1]

@@ -15,11 +15,15 @@ from payments.domain.events import (
     PaymentCancelled,
     PaymentExpired,
     PaymentFailed,
+    PaymentFirstApproved,
     PaymentFlaggedForReview,
     PaymentInitiated,
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
+    ReviewClaimed,
+    ReviewEscalated,
+    ReviewReleased,
 )
 from payments.domain.money import Money
 from payments.domain.risk import RiskAssessment
@@ -65,6 +69,14 @@ def happened(event: AnyPaymentEvent) -> tuple[str, tuple[str, ...]]:
                 else (f"To be decided before {_minute(event.deadline)}",)
             )
             return "Flagged for review", (*_risk(event.risk), *until)
+        case ReviewClaimed(until=until):
+            return "Claimed for review", (f"Until {_minute(until)}",)
+        case ReviewReleased():
+            return "Released", ()
+        case ReviewEscalated(reason=why):
+            return "Escalated", (plain(why),)
+        case PaymentFirstApproved():
+            return "Approved by the first of two", (plain(event.reason),)
         case PaymentApproved():
             return "Approved", (plain(event.reason),)
         case PaymentRejected():

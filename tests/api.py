@@ -25,16 +25,25 @@ BODY: Final[dict[str, Any]] = {
 }
 # Over the review limit, by card, from somebody who never paid before.
 RISKY: Final = BODY | {"amount": 15_000_00, "currency": "USD", "reference": "order-981"}
+# Two people have to approve it.
+FOUR_EYES: Final = RISKY | {"amount": 22_000_00}
 
 
 class ApiClient:
-    """A merchant with one key. `staff_id` is who decides with it."""
+    """A merchant with one key. `staff_id` is who decides with it, under the name `staff`."""
 
-    def __init__(self, name: str = "Acme", *, scopes: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        name: str = "Acme",
+        *,
+        scopes: list[str] | None = None,
+        staff: str = "ada",
+        senior: bool = False,
+    ) -> None:
         self.client, _ = Client.objects.get_or_create(name=name)
         self.staff_id: int | None = None
         if scopes is None or Scope.REVIEWS_WRITE in scopes:
-            self.staff_id = reviewer().pk
+            self.staff_id = reviewer(staff, senior=senior).pk
         self.key, self.token = keys.create(
             self.client, scopes or list(Scope.values), staff_id=self.staff_id, by=OPERATOR
         )
@@ -72,10 +81,12 @@ class ApiClient:
         )
 
 
-def reviewer(username: str = "ada", *, allowed: bool = True) -> Any:
+def reviewer(username: str = "ada", *, allowed: bool = True, senior: bool = False) -> Any:
     user, _ = get_user_model().objects.get_or_create(username=username, is_staff=True)
     if allowed:
         user.user_permissions.add(Permission.objects.get(codename="review_payment"))
+    if senior:
+        user.user_permissions.add(Permission.objects.get(codename="review_as_senior"))
     return user
 
 

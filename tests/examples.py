@@ -11,22 +11,27 @@ from uuid import UUID
 from payments.domain.commands import (
     ApprovePayment,
     CancelPayment,
+    ClaimReview,
+    EscalateReview,
     ExpireReview,
     ProcessPayment,
     RefundPayment,
     RejectPayment,
+    ReleaseReview,
 )
 from payments.domain.conditions import RiskFeatures
 from payments.domain.events import (
     AnyPaymentEvent,
     ApprovalReason,
     CancellationReason,
+    EscalationReason,
     FailureReason,
     NoteRef,
     PaymentApproved,
     PaymentCancelled,
     PaymentExpired,
     PaymentFailed,
+    PaymentFirstApproved,
     PaymentFlaggedForReview,
     PaymentInitiated,
     PaymentProcessed,
@@ -34,10 +39,14 @@ from payments.domain.events import (
     PaymentRejected,
     RefundReason,
     RejectionReason,
+    ReviewClaimed,
+    ReviewEscalated,
+    ReviewReleased,
 )
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment import REVIEW_PERIOD
+from payments.domain.reviewing import LEASE
 from payments.domain.risk import DEFAULT_POLICY, RiskAssessment, assess
 from payments.events import codec
 
@@ -54,6 +63,7 @@ REFUND: Final = UUID("0192f000-0000-4000-8000-00000000f001")
 
 REVIEWER: Final = "staff:7"
 OTHER_REVIEWER: Final = "staff:8"
+SENIOR: Final = "staff:9"
 OPERATOR: Final = "system:manage.py:root"
 
 KNOWN: Final = RiskFeatures(paid_by_card_before=True, position=40, age_ms=0)
@@ -68,6 +78,8 @@ def usd(minor: int) -> Money:
 SMALL: Final = usd(100_00)
 # Over the review limit, under the card's own: a first card payment of it waits for a person.
 LARGE: Final = usd(15_000_00)
+# Two people have to approve it.
+HUGE: Final = usd(22_000_00)
 
 
 def risk(amount: Money = SMALL, features: RiskFeatures = KNOWN) -> RiskAssessment:
@@ -75,6 +87,7 @@ def risk(amount: Money = SMALL, features: RiskFeatures = KNOWN) -> RiskAssessmen
 
 
 LARGE_FIRST: Final = risk(LARGE, UNKNOWN)
+HUGE_FIRST: Final = risk(HUGE, UNKNOWN)
 
 
 def process(**changes: Any) -> ProcessPayment:
@@ -93,29 +106,36 @@ def process(**changes: Any) -> ProcessPayment:
 
 
 def approve(**changes: Any) -> ApprovePayment:
-    return ApprovePayment(
-        **{
-            "payment_id": PAYMENT,
-            "client_id": None,
-            "reviewer": REVIEWER,
-            "reason": ApprovalReason.VERIFIED_WITH_CUSTOMER,
-            "at": LATER,
-            **changes,
-        }
-    )
+    reason = {"reason": ApprovalReason.VERIFIED_WITH_CUSTOMER}
+    return ApprovePayment(**_review_command({**reason, **changes}))
 
 
 def reject(**changes: Any) -> RejectPayment:
-    return RejectPayment(
-        **{
-            "payment_id": PAYMENT,
-            "client_id": None,
-            "reviewer": REVIEWER,
-            "reason": RejectionReason.SUSPECTED_FRAUD,
-            "at": LATER,
-            **changes,
-        }
-    )
+    reason = {"reason": RejectionReason.SUSPECTED_FRAUD}
+    return RejectPayment(**_review_command({**reason, **changes}))
+
+
+def claim(**changes: Any) -> ClaimReview:
+    return ClaimReview(**_review_command(changes))
+
+
+def release(**changes: Any) -> ReleaseReview:
+    return ReleaseReview(**_review_command(changes))
+
+
+def escalate(**changes: Any) -> EscalateReview:
+    escalation = {"reason": EscalationReason.SUSPICIOUS_PATTERN, "note": NOTE}
+    return EscalateReview(**_review_command({**escalation, **changes}))
+
+
+def _review_command(changes: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "payment_id": PAYMENT,
+        "client_id": None,
+        "reviewer": REVIEWER,
+        "at": LATER,
+        **changes,
+    }
 
 
 def expire(**changes: Any) -> ExpireReview:
@@ -166,6 +186,25 @@ def failed(**changes: Any) -> PaymentFailed:
 def flagged(**changes: Any) -> PaymentFlaggedForReview:
     flag = {"risk": LARGE_FIRST, "at": NOON, "deadline": NOON + REVIEW_PERIOD}
     return PaymentFlaggedForReview(**_under_review({**flag, **changes}))
+
+
+def claimed(**changes: Any) -> ReviewClaimed:
+    lease = {"reviewer": REVIEWER, "until": LATER + LEASE}
+    return ReviewClaimed(**_under_review({**lease, **changes}))
+
+
+def released(**changes: Any) -> ReviewReleased:
+    return ReviewReleased(**_under_review({"reviewer": REVIEWER, **changes}))
+
+
+def escalated(**changes: Any) -> ReviewEscalated:
+    why = {"reason": EscalationReason.SUSPICIOUS_PATTERN, "note": NOTE}
+    return ReviewEscalated(**_under_review({"reviewer": REVIEWER, **why, **changes}))
+
+
+def first_approved(**changes: Any) -> PaymentFirstApproved:
+    decision = {"reviewer": REVIEWER, "reason": ApprovalReason.VERIFIED_WITH_CUSTOMER}
+    return PaymentFirstApproved(**_under_review({"amount": HUGE, **decision, **changes}))
 
 
 def approved(**changes: Any) -> PaymentApproved:

@@ -5,13 +5,10 @@ from typing import Any
 from msgspec import Struct
 
 from payments.domain.commands import PaymentCommand
-from payments.domain.deciding import (
-    PaymentError,
-    authorise,
-    decide,
-)
+from payments.domain.deciding import authorise, decide
 from payments.domain.events import AnyPaymentEvent
 from payments.domain.payment import Payment, replay
+from payments.domain.refusals import PaymentError
 
 
 def given(*events: AnyPaymentEvent) -> "Given":

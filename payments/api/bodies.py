@@ -13,6 +13,7 @@ from payments.api.problems import Problem
 from payments.domain.events import (
     ApprovalReason,
     CancellationReason,
+    EscalationReason,
     RefundReason,
     RejectionReason,
 )
@@ -72,6 +73,17 @@ class SubmitBody(Struct, frozen=True, forbid_unknown_fields=True):
         return _money(self.amount, self.currency)
 
 
+class NoBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """For a command that has nothing to say."""
+
+
+class EscalateBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Why senior reviewers should decide."""
+
+    reason: EscalationReason
+    note: Annotated[str, _NOTE]
+
+
 class ApproveBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Why the payment may go through."""
 
@@ -121,6 +133,8 @@ def _money(amount: int, currency: str) -> Money:
 
 def read(request: Request, body: type[_Body]) -> _Body:
     """The request's body, with every text in it checked. Raises Problem."""
+    if body is NoBody and request.META.get("CONTENT_LENGTH") in {None, "", "0"}:
+        return body()
     if request.content_type.partition(";")[0].strip().lower() != "application/json":
         raise Problem("unsupported_media_type", "Send the header Content-Type: application/json.")
     # Before it is read: a megabyte that nobody needs is not held in memory.

@@ -13,9 +13,10 @@ from rest_framework import exceptions
 from payments.api import preconditions
 from payments.api.problems import FieldError, Problem, response
 from payments.dispatch import NotAtVersion
-from payments.domain.deciding import PaymentError
+from payments.domain.refusals import NoteNeeded, PaymentError
 from payments.events.store import AlreadyClaimed, StaleVersion
 from payments.idempotency import KeyReused
+from payments.review import QueueLags
 
 logger: Final = logging.getLogger(__name__)
 
@@ -45,6 +46,9 @@ def problem_of(error: Exception) -> Problem:
     match error:
         case Problem():
             return error
+        case NoteNeeded():
+            missing = FieldError("note", "missing", str(error))
+            return Problem(error.code, str(error), errors=[missing])
         case PaymentError():
             return Problem(error.code, str(error), members=_members(error.details))
         case KeyReused():
@@ -60,6 +64,12 @@ def problem_of(error: Exception) -> Problem:
                 f"Payment {error.owner} has the reference {error.claim.value!r}.",
                 errors=[taken],
                 members={"payment_id": str(error.owner)},
+            )
+        case QueueLags():
+            return Problem(
+                "queue_behind",
+                "All payments in the queue were claimed meanwhile. Try again in a moment.",
+                headers={"Retry-After": "1"},
             )
         case NotAtVersion():
             return _not_at_version(error)
@@ -99,6 +109,10 @@ def _not_at_version(error: NotAtVersion) -> Problem:
     if payment.review is not None:
         members["decided_by"] = payment.review.reviewer
         who = f", decided by {payment.review.reviewer}"
+    elif payment.lease is not None:
+        members["claimed_by"] = payment.lease.reviewer
+        members["claimed_until"] = payment.lease.until.isoformat()
+        who = f", claimed by {payment.lease.reviewer}"
     return Problem(
         "precondition_failed",
         f"The payment is {payment.status} at version {payment.version} now{who}. Read it again.",

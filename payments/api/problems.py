@@ -51,6 +51,12 @@ KINDS: Final[Mapping[str, Kind]] = {
     "not_under_review": Kind(HTTPStatus.CONFLICT, "The payment does not wait for a decision"),
     "review_expired": Kind(HTTPStatus.CONFLICT, "The time to decide is over"),
     "review_not_due": Kind(HTTPStatus.CONFLICT, "There is still time to decide"),
+    "review_claimed": Kind(HTTPStatus.CONFLICT, "Somebody else has claimed the payment"),
+    "review_not_claimed": Kind(HTTPStatus.CONFLICT, "Nobody has claimed the payment"),
+    "review_escalated": Kind(HTTPStatus.CONFLICT, "The payment is with the senior reviewers"),
+    "senior_reviewer_needed": Kind(HTTPStatus.FORBIDDEN, "A senior reviewer has to decide"),
+    "another_person_needed": Kind(HTTPStatus.FORBIDDEN, "Somebody else has to approve"),
+    "note_needed": Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "The command needs a note"),
     "not_refundable": Kind(HTTPStatus.CONFLICT, "Only a completed payment can be given back"),
     "refund_too_large": Kind(
         HTTPStatus.UNPROCESSABLE_ENTITY, "Refunds never add up to more than the payment"
@@ -67,6 +73,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     # Our side
     "internal_error": Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "Something failed here"),
+    "queue_behind": Kind(HTTPStatus.SERVICE_UNAVAILABLE, "The queue has not come so far yet"),
     "projection_behind": Kind(
         HTTPStatus.SERVICE_UNAVAILABLE, "The read model has not come so far yet"
     ),

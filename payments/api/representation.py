@@ -45,6 +45,31 @@ class Decision(Struct, frozen=True):
         return cls(decision, review.reviewer, review.reason, review.at)
 
 
+class OpenReview(Struct, frozen=True, kw_only=True):
+    """Where a review stands that nobody has finished. People are ids, never names."""
+
+    claimed_by: str | None
+    claimed_until: Annotated[
+        Moment | None, Meta(description="Anybody may claim the payment after that.")
+    ]
+    escalated: Annotated[bool, Meta(description="Only senior reviewers decide.")]
+    four_eyes: Annotated[bool, Meta(description="Two people have to approve.")]
+    first_approver: str | None
+    reject_advised: Annotated[bool, Meta(description="To approve all the same takes a note.")]
+
+    @classmethod
+    def of(cls, payment: Payment) -> Self:
+        lease, first, risk = payment.lease, payment.first_approval, payment.risk
+        return cls(
+            claimed_by=None if lease is None else lease.reviewer,
+            claimed_until=None if lease is None else lease.until,
+            escalated=payment.escalated,
+            four_eyes=risk is not None and risk.four_eyes,
+            first_approver=None if first is None else first.reviewer,
+            reject_advised=risk is not None and risk.reject_advised,
+        )
+
+
 class PaymentView(Struct, frozen=True, kw_only=True):
     """A payment after `version` events, the last of which is at `position` in the log."""
 
@@ -60,6 +85,7 @@ class PaymentView(Struct, frozen=True, kw_only=True):
     reference: str | None
     failure_reason: FailureReason | None
     risk: Risk | None
+    open_review: OpenReview | None
     review: Decision | None
     review_deadline: Annotated[
         Moment | None, Meta(description="Whoever reviews it has to decide before; else it expires.")
@@ -83,6 +109,9 @@ class PaymentView(Struct, frozen=True, kw_only=True):
             reference=payment.reference,
             failure_reason=payment.failure,
             risk=None if risk is None else Risk(risk.score, risk.band, risk.reasons),
+            open_review=(
+                OpenReview.of(payment) if payment.status is Status.PENDING_REVIEW else None
+            ),
             review=None if review is None else Decision.of(review),
             review_deadline=payment.review_deadline,
             version=payment.version,

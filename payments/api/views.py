@@ -1,4 +1,4 @@
-"""The commands: submit a payment, approve or reject it, cancel or refund it."""
+"""The commands of clients: submit a payment, cancel or refund it."""
 
 import re
 from typing import ClassVar, Final
@@ -10,8 +10,8 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from payments import actors, intake, review
-from payments.api import bodies, preconditions, schema
+from payments import actors, corrections, intake
+from payments.api import bodies, operations, preconditions
 from payments.api.authentication import key_of
 from payments.api.base import KeyView
 from payments.api.problems import FieldError, Problem
@@ -19,7 +19,7 @@ from payments.api.representation import outcome_response
 from payments.api.request_ids import command_request
 from payments.clients.models import Scope
 from payments.customers.models import Customer
-from payments.dispatch import Outcome, dispatch
+from payments.dispatch import Outcome
 from payments.domain import commands
 
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
@@ -30,7 +30,7 @@ class SubmitPayment(KeyView):
 
     scopes: ClassVar = {"POST": Scope.PAYMENTS_WRITE}
 
-    @extend_schema(**schema.SUBMIT)
+    @extend_schema(**operations.SUBMIT)
     def post(self, request: Request) -> HttpResponse:
         key = idempotency_key(request)
         body = bodies.read(request, bodies.SubmitBody)
@@ -52,50 +52,12 @@ class SubmitPayment(KeyView):
         )
 
 
-class DecideOnPayment(KeyView):
-    """A decision is about what somebody looked at, and is answered with the payment as it left it."""
-
-    scopes: ClassVar = {"POST": Scope.REVIEWS_WRITE}
-    body: ClassVar[type[bodies.ApproveBody | bodies.RejectBody]]
-
-    def decide(self, request: Request, payment_id: UUID) -> HttpResponse:
-        key, reviewer = idempotency_key(request), _reviewer(request)
-        version = preconditions.required_version(request)
-        body = bodies.read(request, self.body)
-        outcome = review.decide(
-            payment_id,
-            body.reason,
-            client_id=key_of(request).client_id,
-            note=body.note,
-            at=timezone.now(),
-            request=command_request(request, actor=reviewer, key=key),
-            expected_version=version,
-        )
-        return _answer(outcome)
-
-
-class ApprovePayment(DecideOnPayment):
-    body = bodies.ApproveBody
-
-    @extend_schema(**schema.APPROVE)
-    def post(self, request: Request, payment_id: UUID) -> HttpResponse:
-        return self.decide(request, payment_id)
-
-
-class RejectPayment(DecideOnPayment):
-    body = bodies.RejectBody
-
-    @extend_schema(**schema.REJECT)
-    def post(self, request: Request, payment_id: UUID) -> HttpResponse:
-        return self.decide(request, payment_id)
-
-
 class CancelPayment(KeyView):
     """Only what is not completed yet; what is, is refunded."""
 
     scopes: ClassVar = {"POST": Scope.PAYMENTS_WRITE}
 
-    @extend_schema(**schema.CANCEL)
+    @extend_schema(**operations.CANCEL)
     def post(self, request: Request, payment_id: UUID) -> HttpResponse:
         key = idempotency_key(request)
         body = bodies.read(request, bodies.CancelBody)
@@ -111,7 +73,7 @@ class RefundPayment(KeyView):
 
     scopes: ClassVar = {"POST": Scope.PAYMENTS_WRITE}
 
-    @extend_schema(**schema.REFUND)
+    @extend_schema(**operations.REFUND)
     def post(self, request: Request, payment_id: UUID) -> HttpResponse:
         key = idempotency_key(request)
         body = bodies.read(request, bodies.RefundBody)
@@ -130,15 +92,16 @@ def _carry_out(
     request: Request, command: commands.CancelPayment | commands.RefundPayment, key: str
 ) -> HttpResponse:
     client = actors.client(key_of(request).client_id)
-    outcome = dispatch(
+    outcome = corrections.carry_out(
         command,
         command_request(request, actor=client, key=key),
         expected_version=preconditions.expected_version(request),
     )
-    return _answer(outcome)
+    return answer(outcome)
 
 
-def _answer(outcome: Outcome) -> HttpResponse:
+def answer(outcome: Outcome) -> HttpResponse:
+    """The payment as a command left it."""
     customer = Customer.objects.only("reference").filter(pk=outcome.payment.customer_id).first()
     reference = customer.reference if customer else None
     return outcome_response(outcome, customer_reference=reference, status=200)
@@ -159,11 +122,3 @@ def idempotency_key(request: Request) -> str:
         )
         raise Problem("idempotency_key_invalid", wrong.detail, errors=[wrong])
     return key
-
-
-def _reviewer(request: Request) -> str:
-    """The staff member behind the key. Raises Problem."""
-    staff_id = key_of(request).staff_id
-    if staff_id is None:
-        raise Problem("permission_denied", "This key belongs to nobody who could decide.")
-    return actors.staff(staff_id)

@@ -10,6 +10,7 @@ from payments.domain.conditions import RiskFeatures
 from payments.domain.events import (
     ApprovalReason,
     CancellationReason,
+    EscalationReason,
     NoteRef,
     RefundReason,
     RejectionReason,
@@ -32,7 +33,8 @@ class Command(Struct, frozen=True, kw_only=True):
 class ProcessPayment(Command, frozen=True, kw_only=True):
     """Take a payment.
 
-    `features` is None where risk is not assessed, as for payments of the past.
+    `features` is None where risk is not assessed, as for payments of the past. `policy_author` is the
+    actor who proposed the policy.
     """
 
     name: ClassVar[str] = "process_payment"
@@ -44,24 +46,60 @@ class ProcessPayment(Command, frozen=True, kw_only=True):
     reference: str | None = None
     features: RiskFeatures | None = None
     policy: RiskPolicy = DEFAULT_POLICY
+    policy_author: str | None = None
 
 
-class ApprovePayment(Command, frozen=True, kw_only=True):
-    """Let a payment under review go through. `reviewer` is the staff member's actor id."""
+class ReviewCommand(Command, frozen=True, kw_only=True):
+    """What a person does about a payment under review.
+
+    `reviewer` is the staff member's actor id, `senior` whether they are a senior reviewer.
+    """
+
+    reviewer: str
+    senior: bool = False
+
+
+class ClaimReview(ReviewCommand, frozen=True, kw_only=True):
+    """Keep the payment for the reviewer for a while, or for longer if it is theirs already."""
+
+    name: ClassVar[str] = "claim_review"
+
+
+class ClaimNextReview(ClaimReview, frozen=True, kw_only=True):
+    """Claim this one because it comes next in the queue: repeated, it finds the one of the first time."""
+
+    name: ClassVar[str] = "claim_next_review"
+
+
+class ReleaseReview(ReviewCommand, frozen=True, kw_only=True):
+    """Give the payment back before the time is over; senior reviewers also take it from others."""
+
+    name: ClassVar[str] = "release_review"
+
+
+class EscalateReview(ReviewCommand, frozen=True, kw_only=True):
+    """Leave the payment to senior reviewers."""
+
+    name: ClassVar[str] = "escalate_review"
+
+    reason: EscalationReason
+    note: NoteRef | None = None
+
+
+class ApprovePayment(ReviewCommand, frozen=True, kw_only=True):
+    """Let a payment under review go through."""
 
     name: ClassVar[str] = "approve_payment"
 
-    reviewer: str
     reason: ApprovalReason
     note: NoteRef | None = None
 
 
-class RejectPayment(Command, frozen=True, kw_only=True):
-    """Refuse a payment under review for good. `reviewer` is the staff member's actor id."""
+class RejectPayment(ReviewCommand, frozen=True, kw_only=True):
+    """Refuse a payment under review for good."""
 
     name: ClassVar[str] = "reject_payment"
 
-    reviewer: str
     reason: RejectionReason
     note: NoteRef | None = None
 
@@ -90,6 +128,5 @@ class RefundPayment(Command, frozen=True, kw_only=True):
     reason: RefundReason
 
 
-PaymentCommand = (
-    ProcessPayment | ApprovePayment | RejectPayment | ExpireReview | CancelPayment | RefundPayment
-)
+AnyReviewCommand = ClaimReview | ReleaseReview | EscalateReview | ApprovePayment | RejectPayment
+PaymentCommand = ProcessPayment | AnyReviewCommand | ExpireReview | CancelPayment | RefundPayment

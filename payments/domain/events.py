@@ -37,6 +37,13 @@ class RejectionReason(StrEnum):
     OTHER = "other"
 
 
+class EscalationReason(StrEnum):
+    BEYOND_MY_AUTHORITY = "beyond_my_authority"
+    SUSPICIOUS_PATTERN = "suspicious_pattern"
+    SECOND_OPINION = "second_opinion"
+    OTHER = "other"
+
+
 class CancellationReason(StrEnum):
     REQUESTED_BY_CUSTOMER = "requested_by_customer"
     DUPLICATE = "duplicate"
@@ -109,6 +116,44 @@ class PaymentFlaggedForReview(PaymentEvent, frozen=True, kw_only=True):
 
     risk: RiskAssessment
     deadline: datetime | None = None
+    policy_author: str | None = None  # who proposed the policy; None: nobody did, it is built in
+
+
+class ReviewClaimed(PaymentEvent, frozen=True, kw_only=True):
+    """The payment is the reviewer's to decide on until `until`, if it is not released before."""
+
+    event_type: ClassVar[str] = "payment.review_claimed"
+
+    reviewer: str
+    until: datetime
+
+
+class ReviewReleased(PaymentEvent, frozen=True, kw_only=True):
+    """Anybody may claim the payment again. `reviewer` had it; the log's actor gave or took it away."""
+
+    event_type: ClassVar[str] = "payment.review_released"
+
+    reviewer: str
+
+
+class ReviewEscalated(PaymentEvent, frozen=True, kw_only=True):
+    """From here on only senior reviewers claim the payment and decide on it."""
+
+    event_type: ClassVar[str] = "payment.review_escalated"
+
+    reviewer: str
+    reason: EscalationReason
+    note: NoteRef
+
+
+class PaymentFirstApproved(PaymentEvent, frozen=True, kw_only=True):
+    """The first of two people has approved; it goes through when a second one does."""
+
+    event_type: ClassVar[str] = "payment.first_approved"
+
+    reviewer: str
+    reason: ApprovalReason
+    note: NoteRef | None = None
 
 
 class PaymentApproved(PaymentEvent, frozen=True, kw_only=True):
@@ -159,6 +204,10 @@ AnyPaymentEvent = (
     | PaymentProcessed
     | PaymentFailed
     | PaymentFlaggedForReview
+    | ReviewClaimed
+    | ReviewReleased
+    | ReviewEscalated
+    | PaymentFirstApproved
     | PaymentApproved
     | PaymentRejected
     | PaymentExpired
@@ -171,6 +220,10 @@ EVENT_CLASSES: Final[tuple[type[AnyPaymentEvent], ...]] = (
     PaymentProcessed,
     PaymentFailed,
     PaymentFlaggedForReview,
+    ReviewClaimed,
+    ReviewReleased,
+    ReviewEscalated,
+    PaymentFirstApproved,
     PaymentApproved,
     PaymentRejected,
     PaymentExpired,

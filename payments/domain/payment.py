@@ -17,11 +17,15 @@ from payments.domain.events import (
     PaymentCancelled,
     PaymentExpired,
     PaymentFailed,
+    PaymentFirstApproved,
     PaymentFlaggedForReview,
     PaymentInitiated,
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
+    ReviewClaimed,
+    ReviewEscalated,
+    ReviewReleased,
 )
 from payments.domain.methods import Method
 from payments.domain.money import Money
@@ -29,7 +33,7 @@ from payments.domain.risk import RiskAssessment
 
 # Of what `evolve` makes of a history: the next one for every change of `evolve` or of the state's
 # fields, so that no snapshot of the old one is taken for the new. A test tells when.
-STATE_VERSION: Final = 3
+STATE_VERSION: Final = 4
 
 
 class Status(StrEnum):
@@ -44,7 +48,7 @@ class Status(StrEnum):
     REFUNDED = "refunded"
 
 
-# How long a payment waits for somebody to decide, before it fails closed.
+# How long a payment waited for somebody to decide before events told their deadline.
 REVIEW_PERIOD: Final = timedelta(days=7)
 
 
@@ -56,6 +60,13 @@ class Review(Struct, frozen=True, kw_only=True):
     reason: str  # JSON could not tell two enumerations apart
     note: NoteRef | None
     at: datetime
+
+
+class Lease(Struct, frozen=True, kw_only=True):
+    """For how long the payment is one reviewer's to decide on."""
+
+    reviewer: str
+    until: datetime
 
 
 class Payment(Struct, frozen=True, kw_only=True):
@@ -76,6 +87,10 @@ class Payment(Struct, frozen=True, kw_only=True):
     processed_at: datetime | None = None
     failure: FailureReason | None = None
     risk: RiskAssessment | None = None
+    policy_author: str | None = None
+    lease: Lease | None = None
+    escalated: bool = False
+    first_approval: Review | None = None
     review: Review | None = None
     refunded: Money | None = None
 
@@ -83,6 +98,27 @@ class Payment(Struct, frozen=True, kw_only=True):
     def refundable(self) -> Money:
         """What is left to give back, of a payment that is completed."""
         return self.amount if self.refunded is None else self.amount - self.refunded
+
+    @property
+    def needs_senior(self) -> bool:
+        """Whether only senior reviewers may decide: it was escalated, or a first person has approved."""
+        return self.escalated or self.first_approval is not None
+
+    def terms(self, at: datetime) -> dict[str, Any]:
+        """What every event of the payment repeats, see PaymentEvent."""
+        return {
+            "at": at,
+            "client_id": self.client_id,
+            "customer_id": self.customer_id,
+            "amount": self.amount,
+            "method": self.method,
+            "initiated_at": self.initiated_at,
+            "flagged_at": self.flagged_at,
+        }
+
+    def held(self, at: datetime) -> Lease | None:
+        """The lease that holds at that time."""
+        return self.lease if self.lease is not None and at < self.lease.until else None
 
 
 def evolve(payment: Payment | None, payment_id: UUID, event: AnyPaymentEvent) -> Payment:
@@ -115,16 +151,26 @@ def _changes(payment: Payment, event: AnyPaymentEvent) -> dict[str, Any]:
                 "flagged_at": event.flagged_at,
                 "review_deadline": event.deadline or event.at + REVIEW_PERIOD,
                 "risk": event.risk,
+                "policy_author": event.policy_author,
             }
+        case ReviewClaimed(reviewer=reviewer, until=until):
+            return {"lease": Lease(reviewer=reviewer, until=until)}
+        case ReviewReleased():
+            return {"lease": None}
+        case ReviewEscalated():
+            return {"escalated": True, "lease": None}
+        case PaymentFirstApproved():
+            return {"first_approval": _review(event, approved=True), "lease": None}
         case PaymentApproved():
             # The status stays: PaymentProcessed follows in the same append.
-            return {"review": _review(event, approved=True)}
+            return {"review": _review(event, approved=True), "lease": None}
         case PaymentRejected():
-            return {"status": Status.REJECTED, "review": _review(event, approved=False)}
+            review = _review(event, approved=False)
+            return {"status": Status.REJECTED, "review": review, "lease": None}
         case PaymentExpired():
-            return {"status": Status.EXPIRED}
+            return {"status": Status.EXPIRED, "lease": None}
         case PaymentCancelled():
-            return {"status": Status.CANCELLED}
+            return {"status": Status.CANCELLED, "lease": None}
         case PaymentRefunded(refunded=refunded):
             whole = refunded == payment.amount
             status = Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED
@@ -156,7 +202,9 @@ def _begin(payment_id: UUID, event: AnyPaymentEvent) -> Payment:
     )
 
 
-def _review(event: PaymentApproved | PaymentRejected, *, approved: bool) -> Review:
+def _review(
+    event: PaymentFirstApproved | PaymentApproved | PaymentRejected, *, approved: bool
+) -> Review:
     return Review(
         reviewer=event.reviewer,
         approved=approved,

@@ -29,6 +29,7 @@ from payments.domain.text import holds_card_number
 # Far more than a policy needs, and few enough for any score to fit where scores are kept.
 MAX_RULES: Final = 100
 MAX_POINTS: Final = 100
+MAX_REVIEW_HOURS: Final = 90 * 24
 _REASON: Final = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _PATH: Final = re.compile(r" - at `\$(.*)`$")
@@ -96,6 +97,14 @@ def _problems(document: PolicyDocument) -> Iterator[str]:
     for currency in sorted(document.review_over.keys() & document.block_over.keys()):
         if document.block_over[currency] < document.review_over[currency]:
             yield f"block_over, {currency}: It is below review_over, which would never be reached."
+    yield from (f"four_eyes_over, {fault}" for fault in _faults(document.four_eyes_over))
+    if document.four_eyes_over:
+        for currency in sorted(document.review_over.keys() - document.four_eyes_over.keys()):
+            yield f"four_eyes_over: {currency} is missing, for which review_over has a limit."
+    if document.reject_from is not None and document.reject_from < 1:
+        yield "reject_from: It must be at least 1, or everything would be advised against."
+    if not 1 <= document.review_hours <= MAX_REVIEW_HOURS:
+        yield f"review_hours: They must be 1 to {MAX_REVIEW_HOURS}."
     if len(document.rules) > MAX_RULES:
         yield f"rules: There are {len(document.rules)}, at most {MAX_RULES} are taken."
     reasons = Counter(rule.reason for rule in document.rules)

@@ -1,5 +1,6 @@
 """The risk policy: an immutable document of rules, and the pure function that scores by it."""
 
+from datetime import timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Final
@@ -51,11 +52,15 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
 class PolicyDocument(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
-    """Rules, each band's lowest score, and the amounts that are reviewed and blocked.
+    """Rules, each band's lowest score, the amounts that are reviewed and blocked, and how they are reviewed.
 
     Over `review_over` a high risk waits for a person, and so does whatever is in a currency that it
     does not name. Over `block_over` a high risk fails; a currency that it does not name has no such
-    limit.
+    limit. Over `four_eyes_over` two people have to approve, and so they have whatever is in a currency
+    that it does not name; if it names none at all, one person is always enough.
+
+    From the score `reject_from` on reviewers are advised to reject. Nobody has longer than
+    `review_hours` to decide.
     """
 
     rules: tuple[Rule, ...]
@@ -63,6 +68,18 @@ class PolicyDocument(
     high_from: int
     review_over: Limits
     block_over: Limits = {}
+    four_eyes_over: Limits = {}
+    reject_from: int | None = None
+    review_hours: int = 7 * 24
+
+    @property
+    def review_period(self) -> timedelta:
+        return timedelta(hours=self.review_hours)
+
+    def needs_four_eyes(self, amount: Money) -> bool:
+        """Whether two people have to approve the amount if it waits for review."""
+        limit = self.four_eyes_over.get(amount.currency)
+        return bool(self.four_eyes_over) and (limit is None or amount.minor > limit)
 
 
 class RiskPolicy(Struct, frozen=True):
@@ -107,6 +124,9 @@ class RiskAssessment(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     features: RiskFeatures
     policy_id: str
     block: bool = False
+    # What the policy asks of whoever reviews it: a second person, a reason to approve it all the same.
+    four_eyes: bool = False
+    reject_advised: bool = False
     near_misses: tuple[NearMiss, ...] = ()
     # In minor units of the payment's currency; None where the policy has none.
     review_over: int | None = None
@@ -153,11 +173,16 @@ def assess(
     if band is Band.HIGH and block_over is not None and amount.minor > block_over:
         verdicts.add(Verdict.BLOCK)
     block = Verdict.BLOCK in verdicts
+    review = not block and Verdict.REVIEW in verdicts
     return RiskAssessment(
         score=score,
         band=band,
-        review=not block and Verdict.REVIEW in verdicts,
+        review=review,
         block=block,
+        four_eyes=review and document.needs_four_eyes(amount),
+        reject_advised=review
+        and document.reject_from is not None
+        and score >= document.reject_from,
         fired=tuple(fired),
         near_misses=tuple(near_misses),
         features=features,
@@ -190,6 +215,12 @@ _OVER_10_000: Final[Limits] = {
     "EUR": 10_000_00,
     "GBP": 8_000_00,
     "JPY": 1_500_000,
+}
+_OVER_20_000: Final[Limits] = {
+    "USD": 20_000_00,
+    "EUR": 20_000_00,
+    "GBP": 16_000_00,
+    "JPY": 3_000_000,
 }
 _OVER_1_000: Final[Limits] = {"USD": 1_000_00, "EUR": 1_000_00, "GBP": 800_00, "JPY": 150_000}
 _OVER_50_000: Final[Limits] = {
@@ -227,5 +258,7 @@ DEFAULT_POLICY: Final = RiskPolicy.of(
         medium_from=40,
         high_from=70,
         review_over=_OVER_10_000,
+        four_eyes_over=_OVER_20_000,
+        reject_from=100,
     )
 )

@@ -35,6 +35,8 @@ class Event(models.Model):
         # Of who may add to it by deciding.
         permissions = (
             ("review_payment", "Can approve and reject payments"),
+            ("review_as_senior", "Can decide on escalated payments and approve as the second"),
+            ("correct_payment", "Can cancel and refund payments"),
             ("manage_policies", "Can propose, approve and retire risk policies"),
         )
         constraints = (

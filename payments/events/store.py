@@ -192,6 +192,9 @@ SELECT namespace, value, aggregate_id FROM events_claim
    AND aggregate_id <> %(aggregate_id)s
 """
 
+_OWNER: Final = "SELECT aggregate_id FROM events_claim WHERE namespace = %s AND value = %s"
+_RESERVE: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+
 # A deadlock is nobody's fault and goes away when one of the two tries again.
 _DEADLOCK_ATTEMPTS: Final = 3
 
@@ -259,6 +262,18 @@ def begun_by(aggregate_ids: Sequence[UUID]) -> dict[UUID, Metadata]:
     with cursor() as cur:
         rows = cur.execute(_BEGUN, (list(aggregate_ids),), prepare=True).fetchall()
     return {aggregate_id: metadata.decode(meta) for aggregate_id, meta in rows}
+
+
+def reserve(claim: Claim) -> UUID | None:
+    """Return the stream that the claim belongs to.
+
+    If there is none, whoever else reserves it waits for the end of this transaction.
+    """
+    with cursor() as cur:
+        # A statement of its own: the next one sees what was committed while this one waited.
+        cur.execute(_RESERVE, (f"{claim.namespace} {claim.value}",), prepare=True)
+        row = cur.execute(_OWNER, (claim.namespace, claim.value), prepare=True).fetchone()
+    return None if row is None else row[0]
 
 
 def append(

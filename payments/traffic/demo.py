@@ -2,7 +2,7 @@
 
 import itertools
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser, Group
@@ -11,8 +11,9 @@ from payments import actors, intake, review
 from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.dispatch import Request
+from payments.domain.commands import ApprovePayment, RejectPayment
 from payments.domain.events import ApprovalReason, RejectionReason
-from payments.domain.payment import Status
+from payments.domain.payment import Payment, Status
 from payments.traffic import simulation
 
 SHOP: Final = "Demo shop"
@@ -87,14 +88,21 @@ def _submit(shop: Client, reviewers: list[AbstractUser]) -> None:
             flagged[outcome.payment.payment_id] = outcome.payment
     for number, payment in enumerate(list(flagged.values())[:-_WAITING]):
         reviewer = actors.staff(reviewers[number % len(reviewers)].pk)
-        approved = number % 3 != 0
-        review.decide(
-            payment.payment_id,
-            ApprovalReason.VERIFIED_WITH_CUSTOMER
-            if approved
-            else RejectionReason.CUSTOMER_UNREACHABLE,
-            client_id=None,
-            note="Called back on the known number; the order is real." if approved else None,
-            at=payment.initiated_at + timedelta(minutes=7 + number),
-            request=Request(actor=reviewer, key=f"demo-{payment.payment_id}"),
-        )
+        _decide(payment, reviewer, number)
+
+
+def _decide(payment: Payment, reviewer: str, number: int) -> None:
+    facts: dict[str, Any] = {
+        "payment_id": payment.payment_id,
+        "client_id": None,
+        "reviewer": reviewer,
+        "at": payment.initiated_at + timedelta(minutes=7 + number),
+    }
+    request = Request(actor=reviewer, key=f"demo-{payment.payment_id}")
+    if number % 3 == 0:
+        reason = RejectionReason.CUSTOMER_UNREACHABLE
+        review.carry_out(RejectPayment(reason=reason, **facts), request)
+    else:
+        approval = ApprovalReason.VERIFIED_WITH_CUSTOMER
+        note = "Called back on the known number; the order is real."
+        review.carry_out(ApprovePayment(reason=approval, **facts), request, note=note)

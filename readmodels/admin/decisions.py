@@ -20,9 +20,10 @@ from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidg
 
 from payments import actors, permissions, review
 from payments.api.request_ids import command_request
-from payments.domain.deciding import PaymentError
+from payments.domain.commands import ApprovePayment, RejectPayment
 from payments.domain.events import ApprovalReason, RejectionReason
 from payments.domain.payment import Status
+from payments.domain.refusals import PaymentError
 from payments.domain.text import TextError, checked_text
 from payments.events.store import StaleVersion
 from payments.idempotency import KeyReused
@@ -106,13 +107,17 @@ class DecisionView(View):
 
     def _decide(self, request: HttpRequest, payment_id: UUID, given: dict[str, Any]) -> None:
         actor = actors.staff(int(request.user.pk or 0))
-        review.decide(
-            payment_id,
-            self._reasons(given["reason"]),
-            client_id=None,
+        facts: dict[str, Any] = {
+            "payment_id": payment_id,
+            "client_id": None,
+            "reviewer": actor,
+            "reason": self._reasons(given["reason"]),
+            "at": timezone.now(),
+        }
+        review.carry_out(
+            ApprovePayment(**facts) if self.command == "approve" else RejectPayment(**facts),
+            command_request(request, actor=actor, key=str(given["key"])),
             note=given["note"],
-            at=timezone.now(),
-            request=command_request(request, actor=actor, key=str(given["key"])),
             expected_version=given["version"],
         )
 

@@ -123,7 +123,9 @@ def _actor(request: HttpRequest) -> str:
 
 
 def _active(register: Register) -> RiskPolicy:
-    return policies.by_id(register.active)
+    if register.active is None:
+        return DEFAULT_POLICY
+    return register.policies[register.active].policy
 
 
 def _names(found: Iterable[RegisteredPolicy]) -> dict[str, str]:

@@ -13,11 +13,15 @@ from payments.domain.events import (
     PaymentCancelled,
     PaymentExpired,
     PaymentFailed,
+    PaymentFirstApproved,
     PaymentFlaggedForReview,
     PaymentInitiated,
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
+    ReviewClaimed,
+    ReviewEscalated,
+    ReviewReleased,
 )
 from payments.events.store import RecordedEvent
 from readmodels.admin import words
@@ -58,6 +62,10 @@ LOOKS: Mapping[type[AnyPaymentEvent], tuple[str, str]] = {
     PaymentProcessed: ("check_circle", "text-green-700 dark:text-green-400"),
     PaymentFailed: ("error", "text-red-700 dark:text-red-400"),
     PaymentFlaggedForReview: ("flag", "text-orange-700 dark:text-orange-400"),
+    ReviewClaimed: ("person_pin", "text-blue-700 dark:text-blue-400"),
+    ReviewReleased: ("lock_open", "text-blue-700 dark:text-blue-400"),
+    ReviewEscalated: ("escalator_warning", "text-orange-700 dark:text-orange-400"),
+    PaymentFirstApproved: ("thumb_up", "text-blue-700 dark:text-blue-400"),
     PaymentApproved: ("thumb_up", "text-green-700 dark:text-green-400"),
     PaymentRejected: ("block", "text-red-700 dark:text-red-400"),
     PaymentExpired: ("timer_off", "text-red-700 dark:text-red-400"),
@@ -66,8 +74,11 @@ LOOKS: Mapping[type[AnyPaymentEvent], tuple[str, str]] = {
 }
 
 
+_WITH_NOTES = ReviewEscalated | PaymentFirstApproved | PaymentApproved | PaymentRejected
+
+
 def _note(event: AnyPaymentEvent, notes: Mapping[UUID, Note]) -> Iterator[str]:
-    if isinstance(event, PaymentApproved | PaymentRejected) and event.note is not None:
+    if isinstance(event, _WITH_NOTES) and event.note is not None:
         note = notes.get(event.note.note_id)
         if note is None:
             yield "This note was erased."

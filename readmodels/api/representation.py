@@ -6,7 +6,7 @@ from typing import Any, assert_never
 
 from msgspec import Struct
 
-from payments.api.representation import Decision, Moment, PaymentView, Risk
+from payments.api.representation import Decision, Moment, OpenReview, PaymentView, Risk
 from payments.customers.models import Customer
 from payments.domain.events import (
     AnyPaymentEvent,
@@ -15,11 +15,15 @@ from payments.domain.events import (
     PaymentCancelled,
     PaymentExpired,
     PaymentFailed,
+    PaymentFirstApproved,
     PaymentFlaggedForReview,
     PaymentInitiated,
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
+    ReviewClaimed,
+    ReviewEscalated,
+    ReviewReleased,
 )
 from payments.domain.methods import Method
 from payments.domain.payment import Status
@@ -119,12 +123,24 @@ def _payment(row: PaymentSummary, customer_reference: str | None) -> PaymentView
         reference=row.reference,
         failure_reason=FailureReason(row.failure_reason) if row.failure_reason else None,
         risk=risk,
+        open_review=_open_review(row) if row.status == Status.PENDING_REVIEW else None,
         review=review,
         review_deadline=row.review_deadline,
         version=row.version,
         position=row.position,
         created_at=row.initiated_at,
         updated_at=row.updated_at,
+    )
+
+
+def _open_review(row: PaymentSummary) -> OpenReview:
+    return OpenReview(
+        claimed_by=row.claimed_by or None,
+        claimed_until=row.claimed_until,
+        escalated=row.escalated,
+        four_eyes=row.four_eyes,
+        first_approver=row.first_approver or None,
+        reject_advised=row.reject_advised,
     )
 
 
@@ -157,7 +173,11 @@ def _told(event: AnyPaymentEvent) -> dict[str, Any]:
                 "band": event.risk.band,
                 "reasons": event.risk.reasons,
             }
-        case PaymentApproved() | PaymentRejected():
+        case ReviewClaimed():
+            return {"reviewer": event.reviewer, "until": event.until}
+        case ReviewReleased():
+            return {"reviewer": event.reviewer}
+        case ReviewEscalated() | PaymentFirstApproved() | PaymentApproved() | PaymentRejected():
             return {"reviewer": event.reviewer, "reason": event.reason}
         case PaymentExpired():
             return {"deadline": event.deadline}

@@ -7,11 +7,11 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
 from payments.api.bodies import REFERENCE_LENGTH
+from payments.api.operations import PENDING
 from payments.api.representation import PaymentView
 from payments.api.schema import (
     COMMON_HEADERS,
     PAYMENT_HEADERS,
-    PENDING,
     answer_example,
     headers,
     refusals,

@@ -5,7 +5,8 @@ from typing import Final
 from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 
-from payments.api.views import ApprovePayment, CancelPayment, RefundPayment, RejectPayment
+from payments.api import reviews
+from payments.api.views import CancelPayment, RefundPayment
 from readmodels.api import views
 
 
@@ -22,8 +23,17 @@ urlpatterns: Final[list[URLPattern]] = [
     path("payments/<uuid:payment_id>", views.OnePayment.as_view(), name="payment"),
     path("payments/<uuid:payment_id>/events", views.PaymentEvents.as_view(), name="payment-events"),
     path("payments/<uuid:payment_id>/state", views.PaymentState.as_view(), name="payment-state"),
-    path("payments/<uuid:payment_id>/approve", ApprovePayment.as_view(), name="payment-approve"),
-    path("payments/<uuid:payment_id>/reject", RejectPayment.as_view(), name="payment-reject"),
+    *(
+        path(f"payments/<uuid:payment_id>/{command}", view.as_view(), name=f"payment-{command}")
+        for command, view in {
+            "claim": reviews.ClaimReview,
+            "release": reviews.ReleaseReview,
+            "escalate": reviews.EscalateReview,
+            "approve": reviews.ApprovePayment,
+            "reject": reviews.RejectPayment,
+        }.items()
+    ),
+    path("reviews/claim-next", reviews.ClaimNext.as_view(), name="claim-next"),
     path("payments/<uuid:payment_id>/cancel", CancelPayment.as_view(), name="payment-cancel"),
     path("payments/<uuid:payment_id>/refunds", RefundPayment.as_view(), name="payment-refunds"),
     path(

@@ -15,11 +15,15 @@ from payments.domain.events import (
     PaymentEvent,
     PaymentExpired,
     PaymentFailed,
+    PaymentFirstApproved,
     PaymentFlaggedForReview,
     PaymentInitiated,
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
+    ReviewClaimed,
+    ReviewEscalated,
+    ReviewReleased,
 )
 from payments.events.horizon import Record
 from readmodels.models import DailyStatistics
@@ -50,6 +54,8 @@ def delta(record: Record) -> Deltas:
             return {
                 _key(event, event.flagged_at or flagged_at): {"review_count": 1, "open_reviews": 1}
             }
+        case ReviewClaimed() | ReviewReleased() | ReviewEscalated() | PaymentFirstApproved():
+            return {}
         case PaymentApproved():
             return {_flagged_key(event): {"open_reviews": -1}}
         case PaymentRejected():

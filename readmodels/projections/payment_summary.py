@@ -14,17 +14,23 @@ from payments.domain.events import (
     PaymentEvent,
     PaymentExpired,
     PaymentFailed,
+    PaymentFirstApproved,
     PaymentFlaggedForReview,
     PaymentInitiated,
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
+    ReviewClaimed,
+    ReviewEscalated,
+    ReviewReleased,
 )
 from payments.domain.payment import REVIEW_PERIOD, Status
 from payments.domain.risk import RiskAssessment
 from payments.events.horizon import Record
 from readmodels.models import PaymentSummary
 from readmodels.projections.forms import Rows, Totals
+
+_UNCLAIMED: Final[dict[str, Any]] = {"claimed_by": "", "claimed_until": None}
 
 
 class Row(Struct, frozen=True, kw_only=True, gc=False):
@@ -42,6 +48,12 @@ class Row(Struct, frozen=True, kw_only=True, gc=False):
     risk_reasons: list[str] = []
     requires_review: bool = False
     failure_reason: str = ""
+    four_eyes: bool = False
+    reject_advised: bool = False
+    claimed_by: str = ""
+    claimed_until: datetime | None = None
+    escalated: bool = False
+    first_approver: str = ""
     reviewer: str = ""
     review_reason: str = ""
     review_note_id: UUID | None = None
@@ -82,16 +94,26 @@ def _changes(row: Row, event: AnyPaymentEvent) -> dict[str, Any]:
                 "requires_review": True,
                 "flagged_at": flagged_at,
                 "review_deadline": deadline or at + REVIEW_PERIOD,
+                "four_eyes": risk.four_eyes,
+                "reject_advised": risk.reject_advised,
                 **_assessed(risk),
             }
+        case ReviewClaimed(reviewer=reviewer, until=until):
+            return {"claimed_by": reviewer, "claimed_until": until}
+        case ReviewReleased():
+            return _UNCLAIMED
+        case ReviewEscalated():
+            return {"escalated": True, **_UNCLAIMED}
+        case PaymentFirstApproved(reviewer=reviewer):
+            return {"first_approver": reviewer, **_UNCLAIMED}
         case PaymentApproved():
             return _reviewed(event)
         case PaymentRejected():
             return {"status": Status.REJECTED, **_reviewed(event)}
         case PaymentExpired():
-            return {"status": Status.EXPIRED}
+            return {"status": Status.EXPIRED, **_UNCLAIMED}
         case PaymentCancelled():
-            return {"status": Status.CANCELLED}
+            return {"status": Status.CANCELLED, **_UNCLAIMED}
         case PaymentRefunded(refunded=refunded):
             whole = refunded.minor == row.amount
             status = Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED
@@ -102,7 +124,7 @@ def _changes(row: Row, event: AnyPaymentEvent) -> dict[str, Any]:
 
 PROJECTION: Final = Rows(
     name="payment_summary",
-    version=3,
+    version=4,
     model=PaymentSummary,
     row=Row,
     fold=fold,
@@ -141,4 +163,5 @@ def _reviewed(event: PaymentApproved | PaymentRejected) -> dict[str, Any]:
         "review_reason": event.reason,
         "review_note_id": event.note.note_id if event.note else None,
         "reviewed_at": event.at,
+        **_UNCLAIMED,
     }

@@ -98,6 +98,8 @@ def example(endpoint: Endpoint) -> Any:
         Browser().get("/api/schema/", headers={"Accept": "application/json"}).content
     )
     operation = document["paths"][endpoint.path][endpoint.method.lower()]
+    if "requestBody" not in operation:
+        return {}
     shown = operation["requestBody"]["content"]["application/json"]["examples"]
     return next(iter(shown.values()))["value"]
 
@@ -133,7 +135,7 @@ def test_another_clients_payment_is_as_if_there_were_none(
         assert told(answer, payment) == told(ask(bolt, endpoint, NOBODYS), NOBODYS)
         assert Event.objects.count() == before
     else:
-        assert answer.status_code in {200, 201}
+        assert answer.status_code in {200, 201, 204}
         said = answer.content.decode()
         for secret in (payment, *SECRETS):
             assert secret not in said

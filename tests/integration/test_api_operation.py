@@ -14,7 +14,7 @@ from django.test import Client as Browser
 from config.health import _check_migrations
 from config.redaction import REDACTED
 from payments.api.problems import FIELD_CODES, KINDS
-from payments.domain.deciding import PaymentError
+from payments.domain.refusals import PaymentError
 from readmodels.models import Checkpoint
 from readmodels.projections import PROJECTIONS
 from tests.api import PAYMENTS, ApiClient, body_of, project

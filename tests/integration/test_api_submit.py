@@ -60,6 +60,7 @@ def test_a_harmless_payment_is_completed_at_once(acme: ApiClient) -> None:
         "customer_id": "customer-123",
         "reference": "order-1",
         "failure_reason": None,
+        "open_review": None,
         "risk": {"score": 0, "band": "low", "reasons": []},
         "review": None,
         "review_deadline": None,

@@ -12,12 +12,8 @@ from payments import actors, idempotency
 from payments.clients.models import Client
 from payments.dispatch import Outcome, Request, dispatch, dispatch_new
 from payments.domain.commands import ProcessPayment
-from payments.domain.deciding import (
-    NotAwaitingReview,
-    PaymentAlreadyFinished,
-    PaymentNotFound,
-)
 from payments.domain.payment import Status
+from payments.domain.refusals import NotAwaitingReview, PaymentAlreadyFinished, PaymentNotFound
 from payments.events import signals, store
 from payments.events.metadata import Metadata
 from payments.events.models import Event

@@ -7,16 +7,17 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 
-from payments import actors, permissions, review
+from payments import actors, corrections, permissions, review
 from payments.clients import keys
 from payments.clients.models import ApiKey, Client, Scope
 from payments.customers import changes
 from payments.customers.registry import CustomerError
 from payments.dispatch import Request
-from payments.domain.deciding import PaymentNotFound
-from payments.domain.events import ApprovalReason, RejectionReason
+from payments.domain.commands import AnyReviewCommand
+from payments.domain.refusals import PaymentNotFound
 from readmodels import parking
 from readmodels.projections import daily_statistics
+from tests import examples
 from tests.examples import NOON, OPERATOR
 
 pytestmark = pytest.mark.django_db
@@ -32,16 +33,40 @@ class LetThrough(Exception):
 
 
 def approve(by: str) -> None:
-    decide(by, ApprovalReason.OTHER)
+    carry_out(examples.approve, by)
 
 
 def reject(by: str) -> None:
-    decide(by, RejectionReason.OTHER)
+    carry_out(examples.reject, by)
 
 
-def decide(by: str, reason: ApprovalReason | RejectionReason) -> None:
-    request = Request(actor=by)
-    review.decide(uuid4(), reason, client_id=None, note=None, at=NOON, request=request)
+def claim(by: str) -> None:
+    carry_out(examples.claim, by)
+
+
+def release(by: str) -> None:
+    carry_out(examples.release, by)
+
+
+def escalate(by: str) -> None:
+    carry_out(examples.escalate, by)
+
+
+def carry_out(command: Callable[..., AnyReviewCommand], by: str) -> None:
+    review.carry_out(command(payment_id=uuid4()), Request(actor=by))
+
+
+def cancel(by: str) -> None:
+    corrections.carry_out(examples.cancel(payment_id=uuid4(), client_id=None), Request(actor=by))
+
+
+def refund(by: str) -> None:
+    corrections.carry_out(examples.refund(payment_id=uuid4(), client_id=None), Request(actor=by))
+
+
+def claim_next(by: str) -> None:
+    review.claim_next(client_id=None, at=NOON, request=Request(actor=by))
+    raise LetThrough
 
 
 def retry(by: str) -> None:
@@ -89,6 +114,12 @@ def key() -> ApiKey:
 COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
     (approve, DECIDE, False),
     (reject, DECIDE, False),
+    (claim, DECIDE, False),
+    (release, DECIDE, False),
+    (escalate, DECIDE, False),
+    (claim_next, DECIDE, False),
+    (cancel, {"senior reviewer"}, False),
+    (refund, {"senior reviewer"}, False),
     (retry, RISK_MANAGER, True),
     (discard, RISK_MANAGER, True),
     (rename, RISK_MANAGER, True),
@@ -138,8 +169,8 @@ def test_whoever_left_or_is_no_person_may_nothing(
 def test_a_right_that_was_taken_away_is_gone_at_once(
     command: tuple[Callable[[str], None], set[str], bool],
 ) -> None:
-    run, _, _ = command
-    by = person("risk manager")
+    run, allowed, _ = command
+    by = person(min(allowed))
     with pytest.raises(NOTHING_THERE):
         run(by)
     get_user_model().objects.get().groups.clear()

@@ -12,13 +12,13 @@ from django.db import connection, transaction
 
 from payments import loading
 from payments.dispatch import Outcome, Request, dispatch
-from payments.domain.deciding import NotAwaitingReview
 from payments.domain.events import AnyPaymentEvent
 from payments.domain.payment import (
     Payment,
     Status,
     replay,
 )
+from payments.domain.refusals import NotAwaitingReview
 from payments.events import snapshots, store
 from payments.events.metadata import Metadata
 from payments.events.models import Snapshot

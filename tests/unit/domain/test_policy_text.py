@@ -108,6 +108,11 @@ def test_the_layout_of_the_text_is_no_part_of_the_policy() -> None:
         (written(review_over={}), "review_over: It names no currency"),
         (written(review_over={"USD": -1}), "review_over, USD: The limit must be 0 to"),
         (written(block_over={"USD": 99}), "block_over, USD: It is below review_over"),
+        (written(four_eyes_over={"USD": -1}), "four_eyes_over, USD: The limit must be 0 to"),
+        (written(four_eyes_over={"EUR": 1}), "four_eyes_over: USD is missing, for which"),
+        (written(reject_from=0), "reject_from: It must be at least 1"),
+        (written(review_hours=0), "review_hours: They must be 1 to 2160."),
+        (written(review_hours=2161), "review_hours: They must be 1 to 2160."),
     ],
 )
 def test_what_is_wrong_is_told_by_rule_and_field(text: str | bytes, problem: str) -> None:

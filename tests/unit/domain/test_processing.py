@@ -5,16 +5,16 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from payments.domain.deciding import (
+from payments.domain.events import AnyPaymentEvent, FailureReason
+from payments.domain.methods import Method
+from payments.domain.money import Money
+from payments.domain.payment import Status
+from payments.domain.refusals import (
     PaymentAlreadyFinished,
     PaymentDiffers,
     PaymentNotFound,
     PaymentUnderReview,
 )
-from payments.domain.events import AnyPaymentEvent, FailureReason
-from payments.domain.methods import Method
-from payments.domain.money import Money
-from payments.domain.payment import Status
 from payments.domain.risk import Band
 from tests.examples import (
     CUSTOMER,

@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from payments.domain.deciding import (
+from payments.domain.money import Money
+from payments.domain.payment import REVIEW_PERIOD, Status
+from payments.domain.refusals import (
     NotRefundable,
     PaymentAlreadyFinished,
     RefundCurrencyDiffers,
@@ -12,8 +14,6 @@ from payments.domain.deciding import (
     ReviewExpired,
     ReviewNotDue,
 )
-from payments.domain.money import Money
-from payments.domain.payment import REVIEW_PERIOD, Status
 from tests.examples import (
     LARGE,
     NOON,

@@ -9,11 +9,7 @@ from hypothesis import given, settings, strategies as st
 
 from payments.domain.commands import ApprovePayment, PaymentCommand, ProcessPayment, RejectPayment
 from payments.domain.conditions import RiskFeatures
-from payments.domain.deciding import (
-    PaymentError,
-    authorise,
-    decide,
-)
+from payments.domain.deciding import authorise, decide
 from payments.domain.events import AnyPaymentEvent, ApprovalReason, NoteRef, RejectionReason
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR, Money
@@ -23,6 +19,7 @@ from payments.domain.payment import (
     evolve,
     replay,
 )
+from payments.domain.refusals import PaymentError
 from payments.events import codec
 from tests.examples import CLIENT, CUSTOMER, NOON, OTHER_CLIENT, PAYMENT, encoded
 

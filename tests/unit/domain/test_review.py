@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from payments.domain.commands import ApprovePayment, RejectPayment
-from payments.domain.deciding import NotAwaitingReview, PaymentNotFound
 from payments.domain.events import AnyPaymentEvent, ApprovalReason, RejectionReason
 from payments.domain.payment import Review, Status
+from payments.domain.refusals import NotAwaitingReview, PaymentNotFound
 from tests.examples import (
     CLIENT,
     LARGE,

@@ -74,7 +74,7 @@ def large(points: int, *, reason: str = "large", then: Verdict | None = None) ->
 def test_the_default_policy_is_the_one_that_stored_assessments_name() -> None:
     """A change of the policy is a new id. Write it here when the change is meant."""
     assert DEFAULT_POLICY.policy_id == (
-        "94d4d6ad220dd9374ffad34bcf3b9c048e0bf13fd4198c380330eecf17858378"
+        "8db3fec8a2548ac132dd875200f6f93278ae58c0153d40e396a3f550f9f82d60"
     )
 
 
@@ -90,6 +90,9 @@ def test_the_id_of_a_policy_is_that_of_its_content_in_any_order_of_its_limits() 
         {"medium_from": 41},
         {"high_from": 71},
         {"review_over": {"USD": 10_000_01}},
+        {"four_eyes_over": {}},
+        {"reject_from": None},
+        {"review_hours": 24},
         {"rules": DEFAULT_POLICY.document.rules[:1]},
         {"rules": DEFAULT_POLICY.document.rules[::-1]},
     ],
@@ -119,6 +122,38 @@ def test_the_points_of_the_rules_that_fired_make_the_band(points: int, band: Ban
     scored = assess(policy(large(points)), KNOWN, amount=LARGE, method=Method.WALLET)
     assert (scored.score, scored.band) == (points, band)
     assert scored.fired == (FiredRule("large", points),)
+
+
+@pytest.mark.parametrize(
+    ("limits", "amount", "four_eyes"),
+    [
+        ({}, LARGE, False),
+        ({"USD": LARGE.minor}, LARGE, False),
+        ({"USD": LARGE.minor - 1}, LARGE, True),
+        ({"USD": LARGE.minor}, Money(1, "EUR"), True),
+    ],
+    ids=["no limits", "at the limit", "over the limit", "a currency without a limit"],
+)
+def test_large_reviews_need_four_eyes(limits: Limits, amount: Money, *, four_eyes: bool) -> None:
+    document = policy(large(70)).document
+    strict = RiskPolicy.of(replace(document, four_eyes_over=limits))
+    scored = assess(strict, KNOWN, amount=amount, method=Method.WALLET)
+    assert (scored.review, scored.four_eyes) == (True, four_eyes)
+
+
+def test_what_passes_needs_no_eyes() -> None:
+    strict = RiskPolicy.of(replace(policy().document, four_eyes_over={"USD": 0}))
+    scored = assess(strict, KNOWN, amount=LARGE, method=Method.WALLET)
+    assert (scored.review, scored.four_eyes) == (False, False)
+
+
+@pytest.mark.parametrize(("reject_from", "advised"), [(None, False), (80, True), (81, False)])
+def test_from_a_score_on_the_policy_advises_to_reject(
+    reject_from: int | None, *, advised: bool
+) -> None:
+    advising = RiskPolicy.of(replace(policy(large(80)).document, reject_from=reject_from))
+    scored = assess(advising, KNOWN, amount=LARGE, method=Method.WALLET)
+    assert (scored.review, scored.reject_advised) == (True, advised)
 
 
 def test_points_add_up() -> None:

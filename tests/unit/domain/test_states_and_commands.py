@@ -8,16 +8,24 @@ from payments.domain.commands import PaymentCommand
 from payments.domain.events import AnyPaymentEvent
 from payments.domain.payment import Status, replay
 from tests.examples import (
+    HUGE,
+    HUGE_FIRST,
     LARGE,
     OTHER_CLIENT,
+    OTHER_REVIEWER,
     PAYMENT,
     approve,
     approved,
     cancel,
     cancelled,
+    claim,
+    claimed,
+    escalate,
+    escalated,
     expire,
     expired,
     failed,
+    first_approved,
     flagged,
     initiated,
     process,
@@ -27,13 +35,20 @@ from tests.examples import (
     refunded,
     reject,
     rejected,
+    release,
 )
 from tests.scenario import given
 
+FOUR_EYES: Final = (initiated(amount=HUGE), flagged(amount=HUGE, risk=HUGE_FIRST))
 HISTORIES: Final[dict[str, tuple[AnyPaymentEvent, ...]]] = {
     "nothing": (),
     "initiated": (initiated(),),
     "pending_review": (initiated(amount=LARGE), flagged()),
+    "claimed": (initiated(amount=LARGE), flagged(), claimed()),
+    "claimed by another": (initiated(amount=LARGE), flagged(), claimed(reviewer=OTHER_REVIEWER)),
+    "escalated": (initiated(amount=LARGE), flagged(), escalated()),
+    "under four eyes": FOUR_EYES,
+    "first approved": (*FOUR_EYES, first_approved(reviewer=OTHER_REVIEWER)),
     "completed": (initiated(), processed()),
     "completed after review": (
         initiated(amount=LARGE),
@@ -50,6 +65,9 @@ HISTORIES: Final[dict[str, tuple[AnyPaymentEvent, ...]]] = {
 }
 COMMANDS: Final[dict[str, Any]] = {
     "process": process,
+    "claim": claim,
+    "release": release,
+    "escalate": escalate,
     "approve": approve,
     "reject": reject,
     "expire": expire,
@@ -61,21 +79,33 @@ DONE: Final = "PaymentAlreadyFinished"
 IDLE: Final = "NotAwaitingReview"
 KEPT: Final = "NotRefundable"
 UNKNOWN: Final = "PaymentNotFound"
-FINISHED: Final = (DONE, IDLE, IDLE, IDLE, DONE, KEPT)
-REFUNDABLE: Final = (DONE, IDLE, IDLE, IDLE, DONE, ("PaymentRefunded",))
+REVIEWED: Final = (IDLE,) * 6  # what reviewers do and what happens when they do not
+FINISHED: Final = (DONE, *REVIEWED, DONE, KEPT)
+REFUNDABLE: Final = (DONE, *REVIEWED, DONE, ("PaymentRefunded",))
+CLAIMED: Final = ("ReviewClaimed",)
+ESCALATED: Final = ("ReviewEscalated",)
+APPROVED: Final = ("PaymentApproved", "PaymentProcessed")
+REJECTED: Final = ("PaymentRejected",)
+TAKEN: Final = "ReviewTaken"
+FREE: Final = "NotClaimed"
+SENIOR: Final = "SeniorReviewerNeeded"
+
+
+def waiting(*review: tuple[str, ...] | str) -> tuple[tuple[str, ...] | str, ...]:
+    """Whatever reviewers may do, a payment that waits can expire and be cancelled, and no more."""
+    return ("PaymentUnderReview", *review, ("PaymentExpired",), ("PaymentCancelled",), KEPT)
+
 
 # state: what each of COMMANDS comes to, in their order. README has the same table in words.
 TABLE: Final[dict[str, tuple[tuple[str, ...] | str, ...]]] = {
-    "nothing": (("PaymentInitiated", "PaymentProcessed"), *(UNKNOWN,) * 5),
-    "initiated": (("PaymentProcessed",), IDLE, IDLE, IDLE, ("PaymentCancelled",), KEPT),
-    "pending_review": (
-        "PaymentUnderReview",
-        ("PaymentApproved", "PaymentProcessed"),
-        ("PaymentRejected",),
-        ("PaymentExpired",),
-        ("PaymentCancelled",),
-        KEPT,
-    ),
+    "nothing": (("PaymentInitiated", "PaymentProcessed"), *(UNKNOWN,) * 8),
+    "initiated": (("PaymentProcessed",), *REVIEWED, ("PaymentCancelled",), KEPT),
+    "pending_review": waiting(CLAIMED, FREE, ESCALATED, APPROVED, REJECTED),
+    "claimed": waiting(CLAIMED, ("ReviewReleased",), ESCALATED, APPROVED, REJECTED),
+    "claimed by another": waiting(TAKEN, TAKEN, TAKEN, TAKEN, TAKEN),
+    "escalated": waiting(SENIOR, FREE, "AlreadyEscalated", SENIOR, SENIOR),
+    "under four eyes": waiting(CLAIMED, FREE, ESCALATED, ("PaymentFirstApproved",), REJECTED),
+    "first approved": waiting(SENIOR, FREE, SENIOR, SENIOR, SENIOR),
     "completed": REFUNDABLE,
     "completed after review": REFUNDABLE,
     "failed": FINISHED,

@@ -18,21 +18,26 @@ from payments.domain.risk import Band, FiredRule, NearMiss, RiskAssessment, Verd
 from payments.events import codec, metadata
 from payments.events.metadata import Metadata
 from tests.examples import (
+    LARGE,
     LATER,
     NOON,
     NOTE,
     SMALL,
     approved,
     cancelled,
+    claimed,
     encoded,
+    escalated,
     expired,
     failed,
+    first_approved,
     flagged,
     initiated,
     processed,
     processed_after_approval,
     refunded,
     rejected,
+    released,
 )
 
 _TERMS: Final = (
@@ -139,6 +144,45 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
         ',"features":{"paid_by_card_before":false,"position":40,"age_ms":0}'
         f',"policy_id":"{_POLICY}"}},"deadline":"2026-01-12T12:00:00Z"}}',
         flagged(risk=_FIRST_HIGH),
+    ),
+    (
+        "payment.flagged_for_review",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_LARGE},"risk":{{"score":120,"band":"high","review":true'
+        ',"four_eyes":true,"reject_advised":true'
+        ',"fired":[{"reason":"first_card_payment_large","points":80}]'
+        ',"features":{"paid_by_card_before":false,"position":40,"age_ms":0}'
+        f',"policy_id":"{_POLICY}"}},"deadline":"2026-01-12T12:00:00Z","policy_author":"staff:8"}}',
+        flagged(
+            risk=replace(_FIRST_HIGH, score=120, four_eyes=True, reject_advised=True),
+            policy_author="staff:8",
+        ),
+    ),
+    (
+        "payment.review_claimed",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7","until":"2026-01-05T15:15:00Z"}}',
+        claimed(),
+    ),
+    (
+        "payment.review_released",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7"}}',
+        released(),
+    ),
+    (
+        "payment.review_escalated",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7","reason":"suspicious_pattern"'
+        f',"note":{{"note_id":"0192f000-0000-4000-8000-00000000e001","digest":"{"5e" * 32}"}}}}',
+        escalated(),
+    ),
+    (
+        "payment.first_approved",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7"'
+        ',"reason":"verified_with_customer"}',
+        first_approved(amount=LARGE),
     ),
     (
         "payment.expired",

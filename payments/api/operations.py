@@ -1,0 +1,380 @@
+"""The commands in the OpenAPI document: what they take, what they answer, how they are refused."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+
+from payments.api.bodies import (
+    ApproveBody,
+    CancelBody,
+    EscalateBody,
+    RefundBody,
+    RejectBody,
+    SubmitBody,
+)
+from payments.api.representation import PaymentView
+from payments.api.schema import (
+    COMMON_HEADERS,
+    PAYMENT_HEADERS,
+    answer_example,
+    body_example,
+    headers,
+    problem_example,
+    refusals,
+)
+
+_REQUEST_ID: Final = OpenApiParameter(
+    "X-Request-ID",
+    str,
+    OpenApiParameter.HEADER,
+    description="Yours, up to 64 of A-Z a-z 0-9 . _ -; else one is made. The answer, the logs and the"
+    " events carry it.",
+)
+_CORRELATION_ID: Final = OpenApiParameter(
+    "X-Correlation-ID",
+    str,
+    OpenApiParameter.HEADER,
+    description="The same for all requests that you make for one purpose, of the same characters;"
+    " else the request's id. The logs and the events carry it.",
+)
+_IDEMPOTENCY_KEY: Final = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    required=True,
+    description="New and random for each command, the same one when it is tried again."
+    " A repetition is answered like the first, with `Idempotency-Replayed: true`.",
+    pattern="^[!-~]{1,255}$",
+    examples=[OpenApiExample("a UUID", "6c1f0f6e-3b0d-4a53-8d5e-2d8f4a7c9b10")],
+)
+_PAYMENT_ID: Final = OpenApiParameter(
+    "payment_id",
+    OpenApiTypes.UUID,
+    OpenApiParameter.PATH,
+    examples=[OpenApiExample("a payment", "72fe5f01-cc2e-5f54-be3b-02927c1e954b")],
+)
+_ONE_TAG: Final = r'^(\*|(W/)?"[!#-~]*")$'
+_IF_MATCH: Final = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    required=True,
+    description="The `ETag` of the payment that was looked at, so that nobody decides on something else; or"
+    " `*` to decide whatever has happened since. It is looked at after repetitions are recognised.",
+    pattern=_ONE_TAG,
+    examples=[OpenApiExample("the second version", '"2"')],
+)
+_MAY_MATCH: Final = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The `ETag` of the payment that was looked at, if the command is about that and no other.",
+    pattern=_ONE_TAG,
+    examples=[OpenApiExample("the second version", '"2"')],
+)
+_BODY: Final = (
+    "invalid_json",
+    "invalid_request",
+    "idempotency_key_missing",
+    "idempotency_key_invalid",
+    "idempotency_key_reused",
+    "length_required",
+    "body_too_large",
+    "unsupported_media_type",
+)
+
+
+def _command(
+    *,
+    body: type[msgspec.Struct] | None,
+    status: int,
+    summary: str,
+    refused: Sequence[str],
+    nothing: str | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    return {
+        "summary": summary,
+        "request": None if body is None else {"application/json": body},
+        "responses": {
+            status: OpenApiResponse(PaymentView, description="The payment as the command left it."),
+            **({} if nothing is None else {204: OpenApiResponse(description=nothing)}),
+            **refusals(*_BODY, *refused),
+        },
+        "parameters": [
+            _IDEMPOTENCY_KEY,
+            _REQUEST_ID,
+            _CORRELATION_ID,
+            *more.pop("parameters", ()),
+            *headers(
+                status,
+                **PAYMENT_HEADERS,
+                Idempotency_Replayed="`true` if this repeats the answer to an earlier request.",
+            ),
+            *COMMON_HEADERS,
+        ],
+        **more,
+    }
+
+
+_OPEN_REVIEW: Final = {
+    "claimed_by": None,
+    "claimed_until": None,
+    "escalated": False,
+    "four_eyes": False,
+    "first_approver": None,
+    "reject_advised": False,
+}
+PENDING: Final = {
+    "id": "72fe5f01-cc2e-5f54-be3b-02927c1e954b",
+    "status": "pending_review",
+    "amount": 1_500_000,
+    "refunded_amount": 0,
+    "currency": "USD",
+    "method": "credit_card",
+    "customer_id": "customer-123",
+    "reference": "order-981",
+    "failure_reason": None,
+    "risk": {"score": 80, "band": "high", "reasons": ["first_card_payment_large"]},
+    "open_review": _OPEN_REVIEW,
+    "review": None,
+    "review_deadline": "2026-11-30T12:00:00.000000Z",
+    "version": 2,
+    "position": 4711,
+    "created_at": "2026-11-23T12:00:00.000000Z",
+    "updated_at": "2026-11-23T12:00:00.000000Z",
+}
+
+
+def _decided(decision: str, reason: str, **changes: Any) -> dict[str, Any]:
+    at = "2026-11-23T12:30:00.000000Z"
+    review = {"decision": decision, "reviewer": "staff:7", "reason": reason, "at": at}
+    finished = {"open_review": None, "review": review, "position": 4713, "updated_at": at}
+    return PENDING | finished | changes
+
+
+SUBMIT: Final = _command(
+    body=SubmitBody,
+    status=201,
+    summary="Submit a payment",
+    description="Most payments are completed or failed at once; a large risky one waits for review.",
+    refused=["reference_taken"],
+    parameters=headers(201, Location="The payment's address."),
+    examples=[
+        body_example(
+            "a large first card payment",
+            {
+                "amount": 1_500_000,
+                "currency": "USD",
+                "method": "credit_card",
+                "customer_id": "customer-123",
+                "reference": "order-981",
+            },
+        ),
+        answer_example("waits for review", PENDING, 201),
+        problem_example(
+            "an amount that is no integer",
+            "invalid_request",
+            "amount: Expected `int`, got `float`.",
+            errors=[
+                {"field": "amount", "code": "wrong_type", "detail": "Expected `int`, got `float`."}
+            ],
+        ),
+        problem_example(
+            "a reference that another payment has",
+            "reference_taken",
+            "Payment 72fe5f01-cc2e-5f54-be3b-02927c1e954b has the reference 'order-981'.",
+            errors=[
+                {
+                    "field": "reference",
+                    "code": "reference_taken",
+                    "detail": "References are never used twice.",
+                }
+            ],
+            payment_id="72fe5f01-cc2e-5f54-be3b-02927c1e954b",
+        ),
+    ],
+    tags=["payments"],
+    operation_id="submit_payment",
+)
+_REVIEW: Final = (
+    "payment_not_found",
+    "not_under_review",
+    "review_claimed",
+    "stale_version",
+    "precondition_failed",
+)
+_DECISION: Final = (
+    *_REVIEW,
+    "review_expired",
+    "senior_reviewer_needed",
+    "precondition_required",
+)
+_MOVED_ON: Final = problem_example(
+    "somebody was faster",
+    "precondition_failed",
+    "The payment is completed at version 4 now, decided by staff:8. Read it again.",
+    version="4",
+    payment_status="completed",
+    decided_by="staff:8",
+)
+APPROVE: Final = _command(
+    body=ApproveBody,
+    status=200,
+    summary="Approve a payment that waits for review",
+    description="Where two people have to approve, the first approval leaves it waiting for a second one.",
+    refused=[*_DECISION, "another_person_needed", "note_needed"],
+    parameters=[_PAYMENT_ID, _IF_MATCH],
+    examples=[
+        body_example(
+            "called back", {"reason": "verified_with_customer", "note": "Called back, all fine."}
+        ),
+        answer_example(
+            "completed",
+            _decided("approved", "verified_with_customer", status="completed", version=4),
+        ),
+        _MOVED_ON,
+    ],
+    tags=["review"],
+    operation_id="approve_payment",
+)
+REJECT: Final = _command(
+    body=RejectBody,
+    status=200,
+    summary="Reject a payment that waits for review",
+    refused=_DECISION,
+    parameters=[_PAYMENT_ID, _IF_MATCH],
+    examples=[
+        body_example("a stolen card", {"reason": "suspected_fraud"}),
+        answer_example(
+            "rejected", _decided("rejected", "suspected_fraud", status="rejected", version=3)
+        ),
+        _MOVED_ON,
+    ],
+    tags=["review"],
+    operation_id="reject_payment",
+)
+
+
+def _claimed(**changes: Any) -> dict[str, Any]:
+    until = {"claimed_by": "staff:7", "claimed_until": "2026-11-23T12:45:00.000000Z"}
+    review = {**_OPEN_REVIEW, **until, **changes}
+    at = "2026-11-23T12:30:00.000000Z"
+    return PENDING | {"open_review": review, "version": 3, "position": 4712, "updated_at": at}
+
+
+CLAIM_NEXT: Final = _command(
+    body=None,
+    status=200,
+    summary="Claim the most urgent payment that you may review",
+    description="Nobody else decides on it for 15 minutes. 204: nothing waits for you. The same"
+    " `Idempotency-Key` finds the same payment again.",
+    refused=["queue_behind"],
+    nothing="Nothing waits for a review of yours.",
+    examples=[answer_example("claimed", _claimed())],
+    tags=["review"],
+    operation_id="claim_next_review",
+)
+CLAIM: Final = _command(
+    body=None,
+    status=200,
+    summary="Claim a payment that waits for review",
+    description="Nobody else decides on it for 15 minutes. Claim it again to keep it for longer.",
+    refused=[*_REVIEW, "review_expired", "senior_reviewer_needed", "another_person_needed"],
+    parameters=[_PAYMENT_ID, _MAY_MATCH],
+    examples=[answer_example("claimed", _claimed())],
+    tags=["review"],
+    operation_id="claim_review",
+)
+RELEASE: Final = _command(
+    body=None,
+    status=200,
+    summary="Give a claimed payment back",
+    description="Senior reviewers may also take it from others.",
+    refused=[*_REVIEW, "review_not_claimed"],
+    parameters=[_PAYMENT_ID, _MAY_MATCH],
+    examples=[answer_example("released", _claimed(claimed_by=None, claimed_until=None))],
+    tags=["review"],
+    operation_id="release_review",
+)
+ESCALATE: Final = _command(
+    body=EscalateBody,
+    status=200,
+    summary="Leave a payment to senior reviewers",
+    refused=[*_REVIEW, "review_expired", "review_escalated", "senior_reviewer_needed"],
+    parameters=[_PAYMENT_ID, _MAY_MATCH],
+    examples=[
+        body_example(
+            "a pattern",
+            {"reason": "suspicious_pattern", "note": "The third new card at this address today."},
+        ),
+        answer_example("escalated", _claimed(claimed_by=None, claimed_until=None, escalated=True)),
+    ],
+    tags=["review"],
+    operation_id="escalate_review",
+)
+CANCEL: Final = _command(
+    body=CancelBody,
+    status=200,
+    summary="Call off a payment that is not completed yet",
+    description="A completed one is refunded instead.",
+    refused=[
+        "payment_not_found",
+        "payment_already_finished",
+        "stale_version",
+        "precondition_failed",
+    ],
+    parameters=[_PAYMENT_ID, _MAY_MATCH],
+    examples=[
+        body_example("a change of mind", {"reason": "requested_by_customer"}),
+        answer_example(
+            "cancelled",
+            PENDING | {"status": "cancelled", "open_review": None, "version": 3, "position": 4712},
+        ),
+    ],
+    tags=["payments"],
+    operation_id="cancel_payment",
+)
+REFUND: Final = _command(
+    body=RefundBody,
+    status=200,
+    summary="Give back some or all of a completed payment",
+    description="Without an amount, all that is left. Refunds never add up to more than the payment.",
+    refused=[
+        "payment_not_found",
+        "not_refundable",
+        "refund_too_large",
+        "refund_currency_differs",
+        "stale_version",
+        "precondition_failed",
+    ],
+    parameters=[_PAYMENT_ID, _MAY_MATCH],
+    examples=[
+        body_example(
+            "a third of it",
+            {"reason": "requested_by_customer", "amount": 500_000, "currency": "USD"},
+        ),
+        answer_example(
+            "some of it is back",
+            _decided(
+                "approved",
+                "verified_with_customer",
+                status="partially_refunded",
+                refunded_amount=500_000,
+                version=5,
+            ),
+        ),
+        problem_example(
+            "more than there is",
+            "refund_too_large",
+            "Of payment 72fe5f01-cc2e-5f54-be3b-02927c1e954b no more than USD 10000.00 is left to refund.",
+            refundable="1000000",
+            currency="USD",
+        ),
+    ],
+    tags=["payments"],
+    operation_id="refund_payment",
+)

@@ -1,0 +1,118 @@
+"""The commands of reviewers: claim a payment or the next one, decide on it, or leave it to others."""
+
+from collections.abc import Callable
+from typing import ClassVar, Final
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from msgspec import Struct
+from msgspec.structs import asdict
+from rest_framework.request import Request
+
+from payments import actors, review
+from payments.api import bodies, operations, preconditions
+from payments.api.authentication import key_of
+from payments.api.base import KeyView
+from payments.api.problems import Problem
+from payments.api.request_ids import command_request
+from payments.api.views import answer, idempotency_key
+from payments.clients.models import Scope
+from payments.domain import commands
+from payments.domain.commands import AnyReviewCommand
+
+_NO_CONTENT: Final = 204
+
+
+class ReviewView(KeyView):
+    scopes: ClassVar = {"POST": Scope.REVIEWS_WRITE}
+
+
+class ClaimNext(ReviewView):
+    """A repetition finds the payment of the first time, so a lost answer claims no second one."""
+
+    @extend_schema(**operations.CLAIM_NEXT)
+    def post(self, request: Request) -> HttpResponse:
+        key, reviewer = idempotency_key(request), _reviewer(request)
+        bodies.read(request, bodies.NoBody)
+        outcome = review.claim_next(
+            client_id=key_of(request).client_id,
+            at=timezone.now(),
+            request=command_request(request, actor=reviewer, key=key),
+        )
+        return HttpResponse(status=_NO_CONTENT) if outcome is None else answer(outcome)
+
+
+class ClaimReview(ReviewView):
+    @extend_schema(**operations.CLAIM)
+    def post(self, request: Request, payment_id: UUID) -> HttpResponse:
+        return _carry_out(request, payment_id, commands.ClaimReview, bodies.NoBody)
+
+
+class ReleaseReview(ReviewView):
+    @extend_schema(**operations.RELEASE)
+    def post(self, request: Request, payment_id: UUID) -> HttpResponse:
+        return _carry_out(request, payment_id, commands.ReleaseReview, bodies.NoBody)
+
+
+class EscalateReview(ReviewView):
+    @extend_schema(**operations.ESCALATE)
+    def post(self, request: Request, payment_id: UUID) -> HttpResponse:
+        return _carry_out(request, payment_id, commands.EscalateReview, bodies.EscalateBody)
+
+
+class ApprovePayment(ReviewView):
+    @extend_schema(**operations.APPROVE)
+    def post(self, request: Request, payment_id: UUID) -> HttpResponse:
+        return _decide(request, payment_id, commands.ApprovePayment, bodies.ApproveBody)
+
+
+class RejectPayment(ReviewView):
+    @extend_schema(**operations.REJECT)
+    def post(self, request: Request, payment_id: UUID) -> HttpResponse:
+        return _decide(request, payment_id, commands.RejectPayment, bodies.RejectBody)
+
+
+def _decide(
+    request: Request, payment_id: UUID, kind: type[AnyReviewCommand], body: type[Struct]
+) -> HttpResponse:
+    """A decision is about what somebody has looked at."""
+    return _carry_out(request, payment_id, kind, body, version=preconditions.required_version)
+
+
+def _carry_out(
+    request: Request,
+    payment_id: UUID,
+    kind: type[AnyReviewCommand],
+    body: type[Struct],
+    *,
+    version: Callable[[Request], int | None] = preconditions.expected_version,
+) -> HttpResponse:
+    """Carry out a command whose own fields are those of the body, but for the note."""
+    key, reviewer = idempotency_key(request), _reviewer(request)
+    expected_version = version(request)
+    said = asdict(bodies.read(request, body))
+    note = said.pop("note", None)
+    command = kind(
+        payment_id=payment_id,
+        client_id=key_of(request).client_id,
+        reviewer=reviewer,
+        at=timezone.now(),
+        **said,
+    )
+    outcome = review.carry_out(
+        command,
+        command_request(request, actor=reviewer, key=key),
+        note=note,
+        expected_version=expected_version,
+    )
+    return answer(outcome)
+
+
+def _reviewer(request: Request) -> str:
+    """The staff member behind the key. Raises Problem."""
+    staff_id = key_of(request).staff_id
+    if staff_id is None:
+        raise Problem("permission_denied", "This key belongs to nobody who could decide.")
+    return actors.staff(staff_id)

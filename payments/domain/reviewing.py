@@ -1,0 +1,195 @@
+"""What reviewers may do about a payment that waits for them, and what comes of it when nobody does.
+
+A claim keeps others away for a while; it is not needed to decide, because the version settles who was
+first. Everything that a person decides is decided before the deadline, and on an amount that the policy
+puts under four eyes two people agree: a second one, who is a senior reviewer, and neither of them the
+author of the policy that flagged it.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final, assert_never
+
+from payments.domain.commands import (
+    AnyReviewCommand,
+    ApprovePayment,
+    ClaimNextReview,
+    ClaimReview,
+    EscalateReview,
+    ExpireReview,
+    RejectPayment,
+    ReleaseReview,
+)
+from payments.domain.events import (
+    AnyPaymentEvent,
+    PaymentApproved,
+    PaymentExpired,
+    PaymentFirstApproved,
+    PaymentProcessed,
+    PaymentRejected,
+    ReviewClaimed,
+    ReviewEscalated,
+    ReviewReleased,
+)
+from payments.domain.payment import Lease, Payment, Status
+from payments.domain.refusals import (
+    AlreadyEscalated,
+    AnotherPersonNeeded,
+    NotAwaitingReview,
+    NotClaimed,
+    NoteNeeded,
+    ReviewExpired,
+    ReviewNotDue,
+    ReviewTaken,
+    SeniorReviewerNeeded,
+)
+
+# How long a claim lasts. Long enough for the evidence and a call, short enough for who forgets it.
+LEASE: Final = timedelta(minutes=15)
+
+
+def review(payment: Payment, command: AnyReviewCommand) -> tuple[AnyPaymentEvent, ...]:
+    """Return the events that a reviewer's command means. Raises PaymentError."""
+    _awaiting_review(payment)
+    match command:
+        case ReleaseReview():
+            return (_release(payment, command),)
+        case ClaimReview():
+            return (_claim(payment, command),)
+        case EscalateReview():
+            return (_escalate(payment, command),)
+        case ApprovePayment():
+            return _approve(payment, command)
+        case RejectPayment(reviewer=reviewer, reason=reason, note=note):
+            _may_decide(payment, command)
+            facts = payment.terms(command.at)
+            return (PaymentRejected(reviewer=reviewer, reason=reason, note=note, **facts),)
+        case _:
+            assert_never(command)
+
+
+def expire(payment: Payment, command: ExpireReview) -> PaymentExpired:
+    """Return the end of a review that nobody finished in time. Raises PaymentError."""
+    _awaiting_review(payment)
+    deadline = _deadline(payment)
+    if command.at < deadline:
+        raise ReviewNotDue(
+            f"Payment {payment.payment_id} may be decided until {_second(deadline)}.",
+            deadline=deadline.isoformat(),
+        )
+    return PaymentExpired(deadline=deadline, **payment.terms(command.at))
+
+
+def _claim(payment: Payment, command: ClaimReview) -> ReviewClaimed:
+    _may_decide(payment, command)
+    lease = payment.held(command.at)
+    if lease is not None and isinstance(command, ClaimNextReview):
+        raise _claimed(payment, lease)  # the reviewer's own too: it is not the next one
+    if payment.first_approval is not None:
+        _another_than(payment.first_approval.reviewer, payment, command)
+    until = min(command.at + LEASE, _deadline(payment))
+    return ReviewClaimed(reviewer=command.reviewer, until=until, **payment.terms(command.at))
+
+
+def _release(payment: Payment, command: ReleaseReview) -> ReviewReleased:
+    lease = payment.held(command.at)
+    if lease is None:
+        raise NotClaimed(f"Nobody has claimed payment {payment.payment_id}.")
+    if lease.reviewer != command.reviewer and not command.senior:
+        raise _claimed(payment, lease)
+    return ReviewReleased(reviewer=lease.reviewer, **payment.terms(command.at))
+
+
+def _escalate(payment: Payment, command: EscalateReview) -> ReviewEscalated:
+    if payment.escalated:
+        raise AlreadyEscalated(
+            f"Payment {payment.payment_id} is with the senior reviewers already."
+        )
+    _may_decide(payment, command)
+    if command.note is None:
+        raise NoteNeeded("Say in a note what the senior reviewers should look at.")
+    return ReviewEscalated(
+        reviewer=command.reviewer,
+        reason=command.reason,
+        note=command.note,
+        **payment.terms(command.at),
+    )
+
+
+def _approve(payment: Payment, command: ApprovePayment) -> tuple[AnyPaymentEvent, ...]:
+    _may_decide(payment, command)
+    if payment.risk is not None and payment.risk.reject_advised and command.note is None:
+        raise NoteNeeded(
+            f"The risk policy advises to reject payment {payment.payment_id}: say in a note why it"
+            " may go through all the same."
+        )
+    facts = payment.terms(command.at)
+    facts |= {"reviewer": command.reviewer, "reason": command.reason, "note": command.note}
+    if payment.risk is not None and payment.risk.four_eyes:
+        if command.reviewer == payment.policy_author:
+            raise AnotherPersonNeeded(
+                f"Payment {payment.payment_id} was flagged by a risk policy that {command.reviewer}"
+                " proposed: two others have to approve it."
+            )
+        if payment.first_approval is None:
+            return (PaymentFirstApproved(**facts),)
+        _another_than(payment.first_approval.reviewer, payment, command)
+    return (PaymentApproved(**facts), PaymentProcessed(**payment.terms(command.at)))
+
+
+def _may_decide(payment: Payment, command: AnyReviewCommand) -> None:
+    deadline = _deadline(payment)
+    if command.at >= deadline:
+        raise ReviewExpired(
+            f"Payment {payment.payment_id} had to be decided by {_second(deadline)}.",
+            deadline=deadline.isoformat(),
+        )
+    lease = payment.held(command.at)
+    if lease is not None and lease.reviewer != command.reviewer:
+        raise _claimed(payment, lease)
+    if payment.needs_senior and not command.senior:
+        why = "was escalated" if payment.escalated else "needs a second approval"
+        raise SeniorReviewerNeeded(
+            f"Payment {payment.payment_id} {why}: a senior reviewer has to decide."
+        )
+
+
+def _another_than(first: str, payment: Payment, command: AnyReviewCommand) -> None:
+    if command.reviewer == first:
+        raise AnotherPersonNeeded(
+            f"{first} has approved payment {payment.payment_id} already: somebody else has to agree."
+        )
+
+
+def _awaiting_review(payment: Payment) -> None:
+    if payment.status is Status.PENDING_REVIEW:
+        return
+    if payment.review is None:
+        raise NotAwaitingReview(
+            f"Payment {payment.payment_id} is {payment.status}, nothing waits for a decision.",
+            status=payment.status,
+        )
+    decision = "approved" if payment.review.approved else "rejected"
+    raise NotAwaitingReview(
+        f"Payment {payment.payment_id} was {decision} by {payment.review.reviewer}"
+        f" at {_second(payment.review.at)}.",
+        status=payment.status,
+        decision=decision,
+        decided_by=payment.review.reviewer,
+    )
+
+
+def _claimed(payment: Payment, lease: Lease) -> ReviewTaken:
+    return ReviewTaken(
+        f"{lease.reviewer} has claimed payment {payment.payment_id} until {_second(lease.until)}.",
+        claimed_by=lease.reviewer,
+        claimed_until=lease.until.isoformat(),
+    )
+
+
+def _deadline(payment: Payment) -> datetime:
+    assert payment.review_deadline is not None, "whoever is under review was flagged"  # noqa: S101
+    return payment.review_deadline
+
+
+def _second(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

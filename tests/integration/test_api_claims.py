@@ -1,0 +1,290 @@
+"""Claims over HTTP: a payment is one reviewer's for a while, and large ones need two people."""
+
+from datetime import timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection, transaction
+from django.utils import timezone
+
+from payments import review
+from payments.customers.models import Note
+from payments.dispatch import Request
+from payments.events.models import Event
+from payments.review import QueueLags
+from readmodels import reviews
+from tests.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project, reviewer
+from tests.concurrency import at_once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NEXT: Final = "/api/v1/reviews/claim-next"
+ESCALATION: Final = {"reason": "second_opinion", "note": "The address is new."}
+
+
+@pytest.fixture
+def ada() -> ApiClient:
+    return ApiClient(staff="ada")
+
+
+@pytest.fixture
+def ben() -> ApiClient:
+    return ApiClient(staff="ben")
+
+
+@pytest.fixture
+def grace() -> ApiClient:
+    return ApiClient(staff="grace", senior=True)
+
+
+def waiting(client: ApiClient, count: int = 1, **changes: Any) -> list[str]:
+    """Payments that wait for review, the first one first, in the queue."""
+    found = []
+    for _ in range(count):
+        each = {"customer_id": str(uuid4()), "reference": str(uuid4())}
+        found.append(str(body_of(client.submit(**RISKY | each | changes))["id"]))
+    project()
+    return found
+
+
+def command(client: ApiClient, payment: str, name: str, body: Any = None, **headers: str) -> Any:
+    return client.post(f"{PAYMENTS}/{payment}/{name}", body or {}, **headers)
+
+
+def actor(client: ApiClient) -> str:
+    return f"staff:{client.staff_id}"
+
+
+def test_a_claim_says_whose_it_is_and_until_when(ada: ApiClient) -> None:
+    (payment,) = waiting(ada)
+    answer = command(ada, payment, "claim")
+    body = body_of(answer)
+    assert (answer.status_code, answer["ETag"], body["version"]) == (200, '"3"', 3)
+    assert (body["status"], body["review_deadline"] is None) == ("pending_review", False)
+    assert body["open_review"] | {"claimed_until": ""} == {
+        "claimed_by": actor(ada),
+        "claimed_until": "",
+        "escalated": False,
+        "four_eyes": False,
+        "first_approver": None,
+        "reject_advised": False,
+    }
+    project()
+    assert body_of(ada.get(f"{PAYMENTS}/{payment}")) == body
+    assert body_of(ada.get(f"{PAYMENTS}/{payment}/state?version=3")) == body
+
+
+@pytest.mark.parametrize("name", ["claim", "release", "approve", "reject", "escalate"])
+def test_others_are_told_who_has_claimed_it(ada: ApiClient, ben: ApiClient, name: str) -> None:
+    (payment,) = waiting(ada)
+    until = body_of(command(ada, payment, "claim"))["open_review"]["claimed_until"]
+    reasons = {
+        "approve": {"reason": "other"},
+        "reject": {"reason": "other"},
+        "escalate": ESCALATION,
+    }
+    answer = command(ben, payment, name, reasons.get(name))
+    problem = body_of(answer)
+    assert (answer.status_code, problem["code"]) == (409, "review_claimed")
+    assert problem["claimed_by"] == actor(ada)
+    assert problem["claimed_until"][:19] == until[:19]
+    assert (Event.objects.count(), Note.objects.count()) == (3, 0)
+
+
+def test_whoever_looked_before_it_was_claimed_is_told(ada: ApiClient, ben: ApiClient) -> None:
+    (payment,) = waiting(ada)
+    command(ada, payment, "claim")
+    answer = command(ben, payment, "reject", {"reason": "other"}, **{"If-Match": '"2"'})
+    problem = body_of(answer)
+    assert (answer.status_code, problem["claimed_by"]) == (412, actor(ada))
+
+
+def test_a_claim_is_released_and_taken_away(
+    ada: ApiClient, ben: ApiClient, grace: ApiClient
+) -> None:
+    (payment,) = waiting(ada)
+    command(ada, payment, "claim")
+    assert body_of(command(ada, payment, "release"))["open_review"]["claimed_by"] is None
+    assert body_of(command(ada, payment, "release"))["code"] == "review_not_claimed"
+    command(ben, payment, "claim")
+    assert command(grace, payment, "release").status_code == 200
+    assert command(ada, payment, "approve", {"reason": "other"}).status_code == 200
+
+
+def test_what_was_escalated_is_for_senior_reviewers(ada: ApiClient, grace: ApiClient) -> None:
+    (payment,) = waiting(ada)
+    escalated = body_of(command(ada, payment, "escalate", ESCALATION))
+    assert escalated["open_review"]["escalated"] is True
+    assert Note.objects.get().text == ESCALATION["note"]
+    refused = command(ada, payment, "approve", {"reason": "other"})
+    assert (refused.status_code, body_of(refused)["code"]) == (403, "senior_reviewer_needed")
+    assert command(grace, payment, "approve", {"reason": "other"}).status_code == 200
+
+
+def test_large_amounts_need_two_people(ada: ApiClient, ben: ApiClient, grace: ApiClient) -> None:
+    (payment,) = waiting(ada, amount=FOUR_EYES["amount"])
+    first = body_of(command(ada, payment, "approve", {"reason": "other"}, key="1"))
+    assert (first["status"], first["review"]) == ("pending_review", None)
+    assert first["open_review"]["first_approver"] == actor(ada)
+    project()
+    assert body_of(ada.get(f"{PAYMENTS}/{payment}")) == first
+    for client, code in ((ada, "senior_reviewer_needed"), (ben, "senior_reviewer_needed")):
+        refused = command(client, payment, "approve", {"reason": "other"})
+        assert (refused.status_code, body_of(refused)["code"]) == (403, code)
+    second = body_of(command(grace, payment, "approve", {"reason": "known_customer"}))
+    assert (second["status"], second["open_review"]) == ("completed", None)
+    assert second["review"]["reviewer"] == actor(grace)
+    # A repetition is answered as the first time, whatever has come since.
+    replayed = command(ada, payment, "approve", {"reason": "other"}, key="1")
+    assert replayed["Idempotency-Replayed"] == "true"
+    assert body_of(replayed) == first
+
+
+def test_not_even_a_superuser_is_two_people(grace: ApiClient) -> None:
+    get_user_model().objects.filter(username="grace").update(is_superuser=True)
+    (payment,) = waiting(grace, amount=FOUR_EYES["amount"])
+    assert command(grace, payment, "approve", {"reason": "other"}).status_code == 200
+    refused = command(grace, payment, "approve", {"reason": "other"})
+    assert (refused.status_code, body_of(refused)["code"]) == (403, "another_person_needed")
+
+
+def test_the_next_one_is_the_one_that_must_be_decided_first(ada: ApiClient, ben: ApiClient) -> None:
+    first, second = waiting(ada, 2)
+    assert body_of(ada.post(NEXT, {}))["id"] == first
+    assert body_of(ben.post(NEXT, {}))["id"] == second
+    empty = ada.post(NEXT, {})
+    assert (empty.status_code, empty.content) == (204, b"")
+    assert "RateLimit" in empty
+    project()
+    assert ben.post(NEXT, {}).status_code == 204
+
+
+def test_a_body_is_not_needed_and_not_ignored(ada: ApiClient) -> None:
+    (payment,) = waiting(ada)
+    key = {"Idempotency-Key": "1"}
+    answer = ada.send("POST", f"{PAYMENTS}/{payment}/claim", b"", **key)
+    assert answer.status_code == 200
+    answer = ada.post(f"{PAYMENTS}/{payment}/claim", {"for": "ben"})
+    assert (answer.status_code, body_of(answer)["errors"][0]["field"]) == (400, "for")
+
+
+def test_what_one_may_not_decide_is_not_offered(
+    ada: ApiClient, ben: ApiClient, grace: ApiClient
+) -> None:
+    escalated, large = (*waiting(ada), *waiting(ada, amount=FOUR_EYES["amount"]))
+    command(ada, escalated, "escalate", ESCALATION)
+    command(grace, large, "approve", {"reason": "other"})
+    project()
+    assert ben.post(NEXT, {}).status_code == 204
+    assert body_of(grace.post(NEXT, {}))["id"] == escalated
+    assert grace.post(NEXT, {}).status_code == 204  # the large one has its approval already
+    hugo = ApiClient(staff="hugo", senior=True)
+    assert body_of(hugo.post(NEXT, {}))["id"] == large
+
+
+def test_only_the_clients_own_payments_are_offered(ada: ApiClient) -> None:
+    waiting(ada)
+    assert ApiClient("Bolt", staff="bob").post(NEXT, {}).status_code == 204
+
+
+def test_a_repetition_finds_the_same_payment_though_the_queue_has_moved_on(ada: ApiClient) -> None:
+    first, _ = waiting(ada, 2)
+    claimed = ada.post(NEXT, {}, key="1")
+    command(ada, first, "approve", {"reason": "other"})
+    project()
+    again = ada.post(NEXT, {}, key="1")
+    assert (again.status_code, again["Idempotency-Replayed"]) == (200, "true")
+    assert body_of(again) == body_of(claimed)
+
+
+def test_one_key_on_two_commands_and_of_two_people_never_meets(
+    ada: ApiClient, ben: ApiClient
+) -> None:
+    first, second, third = waiting(ada, 3)
+    answers = [ada.post(NEXT, {}, key="1"), command(ada, second, "claim", key="1")]
+    answers.append(ben.post(NEXT, {}, key="1"))
+    assert [body_of(each)["id"] for each in answers] == [first, second, third]
+    assert not any("Idempotency-Replayed" in each for each in answers)
+
+
+def test_twenty_repetitions_at_once_claim_one_payment(ada: ApiClient) -> None:
+    """Without the claim of the key, each of them takes another one."""
+    waiting(ada, 5)
+    before = Event.objects.count()
+    answers = at_once(20, lambda _: ada.post(NEXT, {}, key="1"))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    assert sum("Idempotency-Replayed" not in answer for answer in answers) == 1
+    assert Event.objects.count() == before + 1
+
+
+def test_reviewers_at_once_never_get_the_same_payment(ada: ApiClient) -> None:
+    """The queue is never projected here, so the log alone keeps them apart where the locks are gone."""
+    payments = waiting(ada, 12)
+    people = [ApiClient(staff=f"reviewer-{number}") for number in range(8)]
+
+    def work(number: int) -> list[str]:
+        answers = [people[number].post(NEXT, {}) for _ in range(3)]
+        return [body_of(each)["id"] for each in answers if each.status_code == 200]
+
+    claimed = [payment for found in at_once(8, work) for payment in found]
+    assert sorted(claimed) == sorted(payments)
+
+
+def test_what_the_queue_offers_is_locked_for_others(ada: ApiClient) -> None:
+    """Without SKIP LOCKED the second one waits for the first one, here until its patience ends."""
+    first, second = waiting(ada, 2)
+
+    def offer(_: int) -> str:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '1s'")
+            return str(next(queue()))
+
+    def queue() -> Any:
+        return reviews.claimable(
+            reviewer="staff:0", senior=False, client_id=None, at=timezone.now()
+        )
+
+    with transaction.atomic():
+        assert str(next(queue())) == first
+        assert at_once(1, offer) == [second]
+
+
+def test_a_queue_that_offers_only_what_is_taken_says_so(
+    ada: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(review, "_MOST_TAKEN", 2)
+    payments = waiting(ada, 3)
+    ben = ApiClient(staff="ben")
+    for payment in payments:
+        command(ben, payment, "claim")
+    answer = ada.post(NEXT, {})
+    assert (answer.status_code, body_of(answer)["code"]) == (503, "queue_behind")
+    assert answer["Retry-After"] == "1"
+    with pytest.raises(QueueLags):
+        at, by = timezone.now(), actor(ada)
+        review.claim_next(client_id=None, at=at, request=Request(actor=by))
+    monkeypatch.setattr(review, "_MOST_TAKEN", 3)
+    assert ada.post(NEXT, {}).status_code == 204
+
+
+@pytest.mark.parametrize("path", [NEXT, "claim", "release", "escalate"])
+def test_a_key_is_needed(ada: ApiClient, path: str) -> None:
+    (payment,) = waiting(ada)
+    address = path if path == NEXT else f"{PAYMENTS}/{payment}/{path}"
+    answer = ada.send("POST", address, b"{}")
+    assert (answer.status_code, body_of(answer)["code"]) == (400, "idempotency_key_missing")
+
+
+def test_the_deadline_is_the_policys(ada: ApiClient) -> None:
+    (payment,) = waiting(ada)
+    body = body_of(ada.get(f"{PAYMENTS}/{payment}"))
+    assert body["review_deadline"][:10] == str((timezone.now() + timedelta(days=7)).date())
+
+
+def test_a_reviewer_who_may_not_decide_claims_nothing(ada: ApiClient) -> None:
+    waiting(ada)
+    reviewer("ada", allowed=False).user_permissions.clear()
+    assert ada.post(NEXT, {}).status_code == 403

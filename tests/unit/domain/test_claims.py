@@ -1,0 +1,243 @@
+"""Stories of the review queue: who has a payment, for how long, and who may decide on it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
+from msgspec.structs import replace
+
+from payments.domain.commands import AnyReviewCommand
+from payments.domain.events import AnyPaymentEvent
+from payments.domain.payment import REVIEW_PERIOD, Lease, Status
+from payments.domain.refusals import (
+    AlreadyEscalated,
+    AnotherPersonNeeded,
+    NotClaimed,
+    NoteNeeded,
+    ReviewExpired,
+    ReviewTaken,
+    SeniorReviewerNeeded,
+)
+from payments.domain.reviewing import LEASE
+from payments.domain.risk import assess
+from tests.examples import (
+    HUGE,
+    HUGE_FIRST,
+    LARGE,
+    LARGE_FIRST,
+    LATER,
+    NOON,
+    NOTE,
+    OTHER_REVIEWER,
+    REVIEWER,
+    SENIOR,
+    approve,
+    approved,
+    cancel,
+    claim,
+    claimed,
+    escalate,
+    escalated,
+    expire,
+    first_approved,
+    flagged,
+    initiated,
+    process,
+    processed_after_approval,
+    reject,
+    rejected,
+    release,
+    released,
+)
+from tests.scenario import given
+
+DEADLINE: Final = NOON + REVIEW_PERIOD
+WAITING: Final = (initiated(amount=LARGE), flagged())
+CLAIMED: Final = (*WAITING, claimed())
+FOUR_EYES: Final = (initiated(amount=HUGE), flagged(amount=HUGE, risk=HUGE_FIRST))
+FIRST_APPROVED: Final = (*FOUR_EYES, first_approved())
+HELD: Final = {
+    "claimed_by": REVIEWER,
+    "claimed_until": (LATER + LEASE).isoformat(),
+}
+Build = Callable[..., AnyReviewCommand]
+
+
+def test_a_claim_lasts_a_quarter_of_an_hour() -> None:
+    payment = given(*WAITING).when(claim()).then(claimed())
+    assert payment.status is Status.PENDING_REVIEW
+    assert payment.held(LATER) == Lease(reviewer=REVIEWER, until=LATER + timedelta(minutes=15))
+    assert payment.held(LATER + LEASE) is None
+
+
+def test_a_claim_ends_with_the_time_to_decide() -> None:
+    late = DEADLINE - timedelta(minutes=1)
+    given(*WAITING).when(claim(at=late)).then(claimed(at=late, until=DEADLINE))
+
+
+@pytest.mark.parametrize("build", [claim, escalate, approve, reject, release])
+def test_what_somebody_has_claimed_is_not_for_others(build: Build) -> None:
+    error = given(*CLAIMED).when(build(reviewer=OTHER_REVIEWER)).then_refused(ReviewTaken, **HELD)
+    assert REVIEWER in str(error)
+    assert "2026-01-05 15:15:00 UTC" in str(error)
+
+
+@pytest.mark.parametrize("build", [claim, escalate, approve, reject])
+def test_not_even_senior_reviewers_decide_on_what_another_has(build: Build) -> None:
+    given(*CLAIMED).when(build(reviewer=SENIOR, senior=True)).then_refused(ReviewTaken, **HELD)
+
+
+@pytest.mark.parametrize("build", [claim, escalate, approve, reject])
+def test_whoever_has_claimed_it_decides(build: Build) -> None:
+    assert isinstance(given(*CLAIMED).when(build()).outcome, tuple)
+
+
+@pytest.mark.parametrize("build", [claim, escalate, approve, reject])
+def test_a_claim_is_over_when_its_time_is(build: Build) -> None:
+    command = build(reviewer=OTHER_REVIEWER, at=LATER + LEASE)
+    assert isinstance(given(*CLAIMED).when(command).outcome, tuple)
+
+
+def test_nobody_has_to_claim_what_they_decide_on() -> None:
+    """The version settles who was first; a claim saves the second one the work."""
+    given(*WAITING).when(approve()).then(approved(), processed_after_approval())
+
+
+def test_a_claim_is_renewed_by_whoever_has_it() -> None:
+    soon = LATER + timedelta(minutes=10)
+    given(*CLAIMED).when(claim(at=soon)).then(claimed(at=soon, until=soon + LEASE))
+
+
+def test_a_claim_is_given_back() -> None:
+    payment = given(*CLAIMED).when(release()).then(released())
+    assert payment.lease is None
+
+
+def test_a_senior_reviewer_takes_a_claim_away_and_the_event_tells_from_whom() -> None:
+    given(*CLAIMED).when(release(reviewer=SENIOR, senior=True)).then(released(reviewer=REVIEWER))
+
+
+@pytest.mark.parametrize("history", [WAITING, (*CLAIMED, released())])
+def test_there_must_be_a_claim_to_give_back(history: tuple[AnyPaymentEvent, ...]) -> None:
+    given(*history).when(release()).then_refused(NotClaimed)
+
+
+def test_a_claim_that_is_over_cannot_be_given_back() -> None:
+    given(*CLAIMED).when(release(at=LATER + LEASE)).then_refused(NotClaimed)
+
+
+def test_what_was_escalated_is_for_senior_reviewers() -> None:
+    payment = given(*CLAIMED).when(escalate()).then(escalated())
+    assert (payment.escalated, payment.lease) == (True, None)
+    for build in (claim, approve, reject):
+        given(*CLAIMED, escalated()).when(build()).then_refused(SeniorReviewerNeeded)
+        command = build(reviewer=SENIOR, senior=True)
+        assert isinstance(given(*CLAIMED, escalated()).when(command).outcome, tuple)
+
+
+def test_nothing_is_escalated_twice() -> None:
+    given(*WAITING, escalated()).when(escalate(senior=True)).then_refused(AlreadyEscalated)
+
+
+def test_whoever_escalates_says_why() -> None:
+    given(*WAITING).when(escalate(note=None)).then_refused(NoteNeeded)
+
+
+@pytest.mark.parametrize("build", [claim, escalate, approve, reject])
+def test_after_the_deadline_nobody_decides(build: Build) -> None:
+    given(*WAITING).when(build(at=DEADLINE)).then_refused(
+        ReviewExpired, deadline=DEADLINE.isoformat()
+    )
+
+
+@pytest.mark.parametrize(
+    "ending", [approve(), reject(), cancel(), expire(), escalate()], ids=lambda each: each.name
+)
+def test_no_claim_outlives_the_review(ending: Any) -> None:
+    outcome = given(*CLAIMED).when(ending)
+    assert isinstance(outcome.outcome, tuple)
+    payment = outcome.then(*outcome.outcome)
+    assert payment.lease is None
+
+
+def test_over_the_limit_two_people_have_to_agree() -> None:
+    first = given(*FOUR_EYES).when(approve()).then(first_approved())
+    assert first.status is Status.PENDING_REVIEW
+    assert first.first_approval is not None
+    assert first.first_approval.reviewer == REVIEWER
+    payment = (
+        given(*FIRST_APPROVED)
+        .when(approve(reviewer=SENIOR, senior=True))
+        .then(approved(amount=HUGE, reviewer=SENIOR), processed_after_approval(amount=HUGE))
+    )
+    assert payment.status is Status.COMPLETED
+    assert payment.first_approval is not None
+
+
+def test_one_person_is_never_both() -> None:
+    """Whoever they are: that a superuser may do anything is not known here."""
+    history = (*FOUR_EYES, first_approved(reviewer=SENIOR))
+    for build in (approve, claim):
+        refused = given(*history).when(build(reviewer=SENIOR, senior=True))
+        error = refused.then_refused(AnotherPersonNeeded)
+        assert SENIOR in str(error)
+
+
+def test_the_second_one_is_a_senior_reviewer() -> None:
+    for build in (claim, approve, reject, escalate):
+        refused = given(*FIRST_APPROVED).when(build(reviewer=OTHER_REVIEWER))
+        refused.then_refused(SeniorReviewerNeeded)
+
+
+def test_one_person_is_enough_to_reject() -> None:
+    given(*FOUR_EYES).when(reject()).then(rejected(amount=HUGE))
+    given(*FIRST_APPROVED).when(reject(reviewer=SENIOR, senior=True)).then(
+        rejected(amount=HUGE, reviewer=SENIOR)
+    )
+
+
+def test_the_author_of_the_policy_is_neither_of_the_two() -> None:
+    flag = flagged(amount=HUGE, risk=HUGE_FIRST, policy_author=SENIOR)
+    by_author = approve(reviewer=SENIOR, senior=True)
+    first = given(initiated(amount=HUGE), flag).when(by_author)
+    first.then_refused(AnotherPersonNeeded)
+    second = given(initiated(amount=HUGE), flag, first_approved()).when(by_author)
+    second.then_refused(AnotherPersonNeeded)
+
+
+def test_the_author_of_the_policy_may_reject_and_decide_on_less() -> None:
+    flag = flagged(amount=HUGE, risk=HUGE_FIRST, policy_author=REVIEWER)
+    given(initiated(amount=HUGE), flag).when(reject()).then(rejected(amount=HUGE))
+    less = flagged(policy_author=REVIEWER)
+    given(initiated(amount=LARGE), less).when(approve()).then(
+        approved(), processed_after_approval()
+    )
+
+
+def test_the_flag_tells_who_wrote_the_policy_and_its_deadline() -> None:
+    policy = process().policy
+    hours = policy.of(replace(policy.document, review_hours=48))
+    features = LARGE_FIRST.features
+    command = process(amount=LARGE, features=features, policy=hours, policy_author=OTHER_REVIEWER)
+    risk = assess(hours, features, amount=LARGE, method=command.method)
+    payment = (
+        given()
+        .when(command)
+        .then(
+            initiated(amount=LARGE),
+            flagged(risk=risk, deadline=NOON + timedelta(hours=48), policy_author=OTHER_REVIEWER),
+        )
+    )
+    assert payment.policy_author == OTHER_REVIEWER
+    given(initiated(amount=LARGE), flagged(deadline=NOON + timedelta(hours=3))).when(
+        approve(at=LATER)
+    ).then_refused(ReviewExpired, deadline=LATER.isoformat())
+
+
+def test_whoever_approves_what_the_policy_advises_to_reject_says_why() -> None:
+    risk = replace(LARGE_FIRST, reject_advised=True)
+    history = (initiated(amount=LARGE), flagged(risk=risk))
+    given(*history).when(approve()).then_refused(NoteNeeded)
+    given(*history).when(approve(note=NOTE)).then(approved(note=NOTE), processed_after_approval())
+    given(*history).when(reject()).then(rejected())
