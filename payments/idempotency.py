@@ -65,13 +65,14 @@ def check_same(stored: Mapping[str, str], sent: Mapping[str, str]) -> None:
 
 def _chosen_fields(command: PaymentCommand, note: str | None) -> dict[str, str | None]:
     match command:
-        case ProcessPayment():
+        case ProcessPayment(card=card):
             return {
                 "amount": str(command.amount.minor),
                 "currency": command.amount.currency,
                 "method": command.method,
                 "customer_id": str(command.customer_id),
                 "reference": command.reference,
+                "card": None if card is None else f"{card.fingerprint} {card.brand} {card.last4}",
                 "country": command.features.country if command.features else None,
             }
         case ApprovePayment() | RejectPayment() | EscalateReview():

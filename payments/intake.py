@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from payments import features, idempotency, policies, pseudonyms
 from payments.customers import registry
 from payments.dispatch import Outcome, Request, dispatch
+from payments.domain.cards import PresentedCard
 from payments.domain.commands import ProcessPayment
 from payments.domain.methods import Method
 from payments.domain.money import Money
@@ -20,6 +21,7 @@ def submit(
     amount: Money,
     method: Method,
     reference: str | None,
+    card: PresentedCard | None = None,
     country: str | None = None,
     at: datetime,
     key: str,
@@ -41,6 +43,7 @@ def submit(
         amount=amount,
         method=method,
         reference=reference,
+        card=None if card is None else pseudonyms.known_card(client_id, card),
         features=replace(known.features, country=country),
         policy=in_force.policy,
         policy_author=in_force.author,

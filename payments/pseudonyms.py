@@ -11,6 +11,8 @@ from uuid import UUID
 
 from django.conf import settings
 
+from payments.domain.cards import Card, PresentedCard
+
 KEY_ID: Final = 1
 
 _SEPARATOR: Final = "\x1f"  # cannot occur in the parts: text is checked to be printable
@@ -31,3 +33,9 @@ def customer_id(client_id: UUID, reference: str) -> UUID:
     octets[6] = 0x80 | (octets[6] & 0x0F)
     octets[8] = 0x80 | (octets[8] & 0x3F)
     return UUID(bytes=bytes(octets))
+
+
+def known_card(client_id: UUID, card: PresentedCard) -> Card:
+    """What is known of the client's card, with 32 hexadecimal digits for its token."""
+    fingerprint = keyed_digest("card", str(client_id), card.token)[:16].hex()
+    return Card(fingerprint=fingerprint, brand=card.brand, last4=card.last4)

@@ -45,13 +45,15 @@ class PaymentSummary(models.Model):
     refunded_amount = models.BigIntegerField(default=0)
     currency = models.CharField(max_length=3)
     method = models.CharField(max_length=20, choices=_choices(Method))
+    # With defaults of the database too: code that does not know them yet adds rows during a deployment.
+    card_brand = models.CharField(max_length=20, blank=True, default="", db_default="")
+    card_last4 = models.CharField(max_length=4, blank=True, default="", db_default="")
     status = models.CharField(max_length=20, choices=_choices(Status))
     risk_score = models.SmallIntegerField(null=True, help_text="Empty: not assessed.")
     risk_band = models.CharField(max_length=10, choices=_choices(Band), blank=True)
     risk_reasons = ArrayField(models.CharField(max_length=50), default=list)
     requires_review = models.BooleanField(help_text="A person had, or has, to decide.")
     failure_reason = models.CharField(max_length=50, choices=_choices(FailureReason), blank=True)
-    # With defaults of the database too: code that does not know them yet adds rows during a deployment.
     four_eyes = models.BooleanField(
         default=False, db_default=False, help_text="Two people have to approve."
     )

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 
 from payments.clients.models import Client
+from payments.domain.cards import Brand, Card
 from payments.domain.events import (
     AnyPaymentEvent,
     PaymentApproved,
@@ -25,6 +26,7 @@ from payments.domain.events import (
     ReviewEscalated,
     ReviewReleased,
 )
+from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.risk import RiskAssessment
 
@@ -41,6 +43,15 @@ REASONS: Final = {
 }
 
 
+_BRANDS: Final = {
+    Brand.AMERICAN_EXPRESS: "American Express",
+    Brand.DINERS_CLUB: "Diners Club",
+    Brand.JCB: "JCB",
+    Brand.UNIONPAY: "UnionPay",
+    Brand.OTHER: "card",
+}
+
+
 def amount(minor: int, currency: str) -> str:
     return Money(minor, currency).formatted()
 
@@ -50,12 +61,20 @@ def plain(code: str) -> str:
     return REASONS.get(code) or code.replace("_", " ").capitalize()
 
 
+def paid_with(method: Method, card: Card | None) -> str:
+    """The method, and the card as people know it: "Credit card, Visa ending in 4242"."""
+    if card is None:
+        return plain(method)
+    return f"{plain(method)}, {_BRANDS.get(card.brand, plain(card.brand))} ending in {card.last4}"
+
+
 def happened(event: AnyPaymentEvent) -> tuple[str, tuple[str, ...]]:
     """An event in words: what happened, and its details. Notes are kept elsewhere."""
     match event:
         case PaymentInitiated():
             reference = f" as {event.reference}" if event.reference else ""
-            method = plain(event.method).lower()
+            paid = paid_with(event.method, event.card)
+            method = paid[0].lower() + paid[1:]
             return "Submitted", (f"{event.amount.formatted()} by {method}{reference}",)
         case PaymentProcessed():
             return "Completed", _risk(event.risk)[:1]

@@ -3,13 +3,14 @@
 import json
 import re
 from contextlib import suppress
-from typing import Annotated, Any, Final, TypeVar, get_type_hints
+from typing import Annotated, Any, Final, TypeVar, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
 from rest_framework.request import Request
 
 from payments.api.problems import Problem
+from payments.domain.cards import Brand, PresentedCard
 from payments.domain.events import (
     ApprovalReason,
     CancellationReason,
@@ -17,7 +18,7 @@ from payments.domain.events import (
     RefundReason,
     RejectionReason,
 )
-from payments.domain.methods import Method
+from payments.domain.methods import CARDS, Method
 from payments.domain.money import MAX_MINOR, Money, MoneyError
 from payments.domain.text import TextError, checked_text
 
@@ -51,11 +52,27 @@ _NOTE: Final = Meta(
     description="Why, in your own words. No card numbers.",
     extra_json_schema={"minLength": 1, "maxLength": NOTE_LENGTH},
 )
+_TOKEN: Final = Meta(
+    description="What your vault calls the card; the same for the same card.",
+    examples=["tok_1PqZ8k"],
+    extra_json_schema={"minLength": 1, "maxLength": REFERENCE_LENGTH},
+)
+_LAST4: Final = Meta(
+    pattern="^[0-9]{4}$", description="The last four digits of its number.", examples=["4242"]
+)
 _COUNTRY: Final = Meta(
     pattern="^[A-Z]{2}$",
     description="Where the payment is made from, as an ISO 3166-1 code, for the risk rules.",
     examples=["DE"],
 )
+
+
+class CardBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """The card that is paid with, without its number. The token itself is not stored."""
+
+    token: Annotated[str, _TOKEN]
+    brand: Brand
+    last4: Annotated[str, _LAST4]
 
 
 class SubmitBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,7 +83,17 @@ class SubmitBody(Struct, frozen=True, forbid_unknown_fields=True):
     method: Method
     customer_id: Annotated[str, _CUSTOMER]
     reference: Annotated[str | None, _REFERENCE] = None
+    card: CardBody | None = None
     country: Annotated[str, _COUNTRY] | None = None
+
+    def presented_card(self) -> PresentedCard | None:
+        """Raises Problem."""
+        card = self.card
+        if card is None:
+            return None
+        if self.method not in CARDS:
+            raise Problem.of_field("card", "not_with_method", f"A {self.method} has no card.")
+        return PresentedCard(token=card.token, brand=card.brand, last4=card.last4)
 
     def money(self) -> Money:
         """Raises Problem."""
@@ -150,11 +177,17 @@ def read(request: Request, body: type[_Body]) -> _Body:
         raise _invalid(str(error), body) from error
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise _unreadable(request.body, error) from error
-    for name in body.__struct_fields__:
-        value = getattr(decoded, name)
-        if type(value) is str:
-            check_text(name, value, multiline=name == "note")
+    _check_texts(decoded)
     return decoded
+
+
+def _check_texts(said: Struct, within: str = "") -> None:
+    for name in said.__struct_fields__:
+        value = getattr(said, name)
+        if type(value) is str:
+            check_text(within + name, value, multiline=name == "note")
+        elif isinstance(value, Struct):
+            _check_texts(value, f"{name}.")
 
 
 def check_text(field: str, value: str, *, multiline: bool = False) -> None:
@@ -166,7 +199,7 @@ def check_text(field: str, value: str, *, multiline: bool = False) -> None:
         raise Problem.of_field(field, error.code, str(error)) from error
 
 
-_PATH: Final = re.compile(r" - at `\$\.(\w+).*`$")
+_PLACE: Final = re.compile(r" - at `\$\.([\w.]+)`$")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _NAMED: Final = re.compile(r"Object (missing required|contains unknown) field `(.*)`$")
 
@@ -197,15 +230,27 @@ def _unreadable(data: bytes, error: Exception) -> Problem:
 
 def _invalid(message: str, body: type[Struct]) -> Problem:
     """Msgspec tells the field in its message."""
-    if named := _NAMED.match(message):
+    place = _PLACE.search(message)
+    field, fault = (place[1], message[: place.start()]) if place else ("", message)
+    if named := _NAMED.match(fault):
         code = "missing" if named[1].startswith("missing") else "unknown_field"
         detail = "It is required." if code == "missing" else "There is no such field."
-        return Problem.of_field(named[2][:100], code, detail)
-    if path := _PATH.search(message):
-        if message.startswith("Invalid enum"):
-            # Not msgspec's words, which repeat the value: it may be what should never be written down.
-            choices = ", ".join(get_type_hints(body)[path[1]])
-            return Problem.of_field(path[1], "unknown_choice", f"It must be one of {choices}.")
-        code = "out_of_range" if message.startswith("Integer value out of range") else "wrong_type"
-        return Problem.of_field(path[1], code, f"{message[: path.start()]}.")
-    return Problem("invalid_request", f"{message}.")
+        return Problem.of_field(f"{field}.{named[2]}".lstrip(".")[:100], code, detail)
+    if not field:
+        return Problem("invalid_request", f"{message}.")
+    if fault.startswith("Invalid enum"):
+        # Not msgspec's words, which repeat the value: it may be what should never be written down.
+        choices = ", ".join(_type_of(field, body))
+        return Problem.of_field(field, "unknown_choice", f"It must be one of {choices}.")
+    code = "out_of_range" if fault.startswith("Integer value out of range") else "wrong_type"
+    return Problem.of_field(field, code, f"{fault}.")
+
+
+def _type_of(field: str, body: Any) -> Any:
+    """The type of a field, or of a field of a field, that is not optional itself."""
+    outer, _, inner = field.partition(".")
+    hint = get_type_hints(body)[outer]
+    if not inner:
+        return hint
+    (nested,) = (each for each in get_args(hint) if each is not type(None))
+    return _type_of(inner, nested)

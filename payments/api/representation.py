@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from payments.api import preconditions
 from payments.dispatch import Outcome
+from payments.domain.cards import Brand
 from payments.domain.events import FailureReason
 from payments.domain.methods import Method
 from payments.domain.payment import (
@@ -29,6 +30,11 @@ class Risk(Struct, frozen=True):
     score: int
     band: Band
     reasons: tuple[str, ...]
+
+
+class CardView(Struct, frozen=True):
+    brand: Brand
+    last4: str
 
 
 class Decision(Struct, frozen=True):
@@ -79,6 +85,7 @@ class PaymentView(Struct, frozen=True, kw_only=True):
     refunded_amount: int
     currency: str
     method: Method
+    card: CardView | None
     customer_id: Annotated[
         str | None, Meta(description="Your own id of the customer; null: erased.")
     ]
@@ -97,7 +104,7 @@ class PaymentView(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, payment: Payment, *, customer_reference: str | None, position: int) -> Self:
-        risk, review = payment.risk, payment.review
+        card, risk, review = payment.card, payment.risk, payment.review
         return cls(
             id=payment.payment_id,
             status=payment.status,
@@ -105,6 +112,7 @@ class PaymentView(Struct, frozen=True, kw_only=True):
             refunded_amount=0 if payment.refunded is None else payment.refunded.minor,
             currency=payment.amount.currency,
             method=payment.method,
+            card=None if card is None else CardView(card.brand, card.last4),
             customer_id=customer_reference,
             reference=payment.reference,
             failure_reason=payment.failure,

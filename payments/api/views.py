@@ -41,6 +41,7 @@ class SubmitPayment(KeyView):
             amount=body.money(),
             method=body.method,
             reference=body.reference,
+            card=body.presented_card(),
             country=body.country,
             at=timezone.now(),
             key=key,

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from payments.domain.cards import Card
 from payments.domain.conditions import RiskFeatures
 from payments.domain.events import (
     ApprovalReason,
@@ -44,6 +45,7 @@ class ProcessPayment(Command, frozen=True, kw_only=True):
     amount: Money
     method: Method
     reference: str | None = None
+    card: Card | None = None
     features: RiskFeatures | None = None
     policy: RiskPolicy = DEFAULT_POLICY
     policy_author: str | None = None

@@ -66,7 +66,8 @@ def decide(payment: Payment | None, command: PaymentCommand) -> tuple[AnyPayment
 def _process(payment: Payment | None, command: ProcessPayment) -> tuple[AnyPaymentEvent, ...]:
     if payment is None:
         terms = _first_terms(command)
-        return (PaymentInitiated(reference=command.reference, **terms), _outcome(command, terms))
+        begun = PaymentInitiated(reference=command.reference, card=command.card, **terms)
+        return (begun, _outcome(command, terms))
     if payment.status is Status.PENDING_REVIEW:
         raise PaymentUnderReview(
             f"Payment {payment.payment_id} waits for review.", status=payment.status

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from payments.domain.cards import Card
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.risk import RiskAssessment
@@ -88,6 +89,7 @@ class PaymentInitiated(PaymentEvent, frozen=True, kw_only=True):
     event_type: ClassVar[str] = "payment.initiated"
 
     reference: str | None = None  # the client's own id of the payment
+    card: Card | None = None
 
 
 class PaymentProcessed(PaymentEvent, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from payments.domain.cards import Card
 from payments.domain.events import (
     AnyPaymentEvent,
     FailureReason,
@@ -82,6 +83,7 @@ class Payment(Struct, frozen=True, kw_only=True):
     initiated_at: datetime
     updated_at: datetime
     reference: str | None = None
+    card: Card | None = None
     flagged_at: datetime | None = None
     review_deadline: datetime | None = None
     processed_at: datetime | None = None
@@ -132,7 +134,7 @@ def evolve(payment: Payment | None, payment_id: UUID, event: AnyPaymentEvent) ->
 def _changes(payment: Payment, event: AnyPaymentEvent) -> dict[str, Any]:
     match event:
         case PaymentInitiated():
-            return {"reference": event.reference}
+            return {"reference": event.reference, "card": event.card}
         case PaymentProcessed():
             return {
                 "status": Status.COMPLETED,

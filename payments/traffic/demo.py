@@ -80,6 +80,7 @@ def _submit(shop: Client, reviewers: list[AbstractUser]) -> None:
             amount=attempt.amount,
             method=attempt.method,
             reference=attempt.reference,
+            card=attempt.card,
             at=at,
             key=attempt.key,
             request=Request(actor=actors.client(shop.pk), key=attempt.key),

@@ -27,6 +27,7 @@ def directly(client_id: UUID) -> Send:
             amount=attempt.amount,
             method=attempt.method,
             reference=attempt.reference,
+            card=attempt.card,
             at=datetime.now(UTC),
             key=attempt.key,
             request=Request(actor=actors.client(client_id), key=attempt.key),
@@ -46,6 +47,7 @@ def over_http(url: str, key: str) -> Send:
             "method": attempt.method,
             "customer_id": attempt.customer_reference,
             "reference": attempt.reference,
+            "card": attempt.card,
         }
         request = urllib.request.Request(  # noqa: S310 - the command has checked the scheme
             f"{url.rstrip('/')}/api/v1/payments",

@@ -44,7 +44,7 @@ def gather(payment: Payment) -> dict[str, Any]:
         "payment": payment,
         "status": words.plain(payment.status),
         "status_colour": words.STATUS_COLOURS[payment.status],
-        "method": words.plain(payment.method),
+        "method": words.paid_with(payment.method, payment.card),
         "customer": customer,
         "client": customer.client if customer else Client.objects.get(pk=payment.client_id),
         "earlier": latest(payment.customer_id, but=payment.payment_id),

@@ -7,7 +7,7 @@ from django.utils.html import format_html
 
 from payments.domain.payment import Status
 from payments.domain.risk import Band
-from readmodels.words import amount, happened, people, plain
+from readmodels.words import amount, happened, paid_with, people, plain
 
 __all__ = [
     "BAND_COLOURS",
@@ -16,6 +16,7 @@ __all__ = [
     "amount",
     "happened",
     "link",
+    "paid_with",
     "people",
     "plain",
 ]

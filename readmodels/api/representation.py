@@ -6,8 +6,9 @@ from typing import Any, assert_never
 
 from msgspec import Struct
 
-from payments.api.representation import Decision, Moment, OpenReview, PaymentView, Risk
+from payments.api.representation import CardView, Decision, Moment, OpenReview, PaymentView, Risk
 from payments.customers.models import Customer
+from payments.domain.cards import Brand
 from payments.domain.events import (
     AnyPaymentEvent,
     FailureReason,
@@ -119,6 +120,7 @@ def _payment(row: PaymentSummary, customer_reference: str | None) -> PaymentView
         refunded_amount=row.refunded_amount,
         currency=row.currency,
         method=Method(row.method),
+        card=CardView(Brand(row.card_brand), row.card_last4) if row.card_brand else None,
         customer_id=customer_reference,
         reference=row.reference,
         failure_reason=FailureReason(row.failure_reason) if row.failure_reason else None,
@@ -162,6 +164,7 @@ def _told(event: AnyPaymentEvent) -> dict[str, Any]:
                 "currency": event.amount.currency,
                 "method": event.method,
                 "reference": event.reference,
+                "card": event.card and CardView(event.card.brand, event.card.last4),
             }
         case PaymentProcessed():
             return {}

@@ -42,6 +42,8 @@ class Row(Struct, frozen=True, kw_only=True, gc=False):
     refunded_amount: int = 0
     currency: str
     method: str
+    card_brand: str = ""
+    card_last4: str = ""
     status: str = Status.INITIATED
     risk_score: int | None = None
     risk_band: str = ""
@@ -82,8 +84,9 @@ def fold(row: Row | None, record: Record) -> Row:
 
 def _changes(row: Row, event: AnyPaymentEvent) -> dict[str, Any]:
     match event:
-        case PaymentInitiated(reference=reference):
-            return {"reference": reference}
+        case PaymentInitiated(reference=reference, card=card):
+            paid_with = {} if card is None else {"card_brand": card.brand, "card_last4": card.last4}
+            return {"reference": reference, **paid_with}
         case PaymentProcessed(at=at, risk=risk):
             return {"status": Status.COMPLETED, "processed_at": at, **_assessed(risk)}
         case PaymentFailed(reason=reason, risk=risk):

@@ -57,6 +57,7 @@ def test_a_harmless_payment_is_completed_at_once(acme: ApiClient) -> None:
         "refunded_amount": 0,
         "currency": "EUR",
         "method": "credit_card",
+        "card": None,
         "customer_id": "customer-123",
         "reference": "order-1",
         "failure_reason": None,

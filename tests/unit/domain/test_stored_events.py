@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from payments.domain.cards import Brand, Card
 from payments.domain.conditions import RiskFeatures, Velocity
 from payments.domain.events import EVENT_CLASSES, AnyPaymentEvent, FailureReason, RejectionReason
 from payments.domain.risk import Band, FiredRule, NearMiss, RiskAssessment, Verdict
@@ -92,6 +93,13 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
         1,
         f'{{"at":"2026-01-05T12:00:00Z",{_SMALL},"reference":"order-981"}}',
         initiated(reference="order-981"),
+    ),
+    (
+        "payment.initiated",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL}'
+        f',"card":{{"fingerprint":"{"c0" * 16}","brand":"visa","last4":"4242"}}}}',
+        initiated(card=Card(fingerprint="c0" * 16, brand=Brand.VISA, last4="4242")),
     ),
     (
         "payment.processed",
