@@ -28,6 +28,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     score: str = ""
     fired: tuple[str, ...] = ()
     near_misses: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()  # of its reviewers
     known: tuple[str, ...] = ()
     policy_id: str = ""
 
@@ -47,6 +48,7 @@ def explain(
         score=_score(risk, policy),
         fired=tuple(_rule(rule) for rule in risk.fired),
         near_misses=tuple(_near(miss, payment.amount.currency) for miss in risk.near_misses),
+        asks=tuple(_asked(payment, risk)),
         known=tuple(_known(risk.features, payment.amount.currency)),
         policy_id=risk.policy_id,
     )
@@ -113,6 +115,15 @@ def _near(miss: NearMiss, currency: str) -> str:
     measure = _MEASURES.get(miss.condition, "{value} was not over {limit}")
     told = measure.format(value=value, limit=limit)
     return f"{words.plain(miss.reason)} ({miss.points} points): {told}"
+
+
+def _asked(payment: Payment, risk: RiskAssessment) -> Iterator[str]:
+    if payment.review_deadline is not None:
+        yield f"To decide before {words.minute(payment.review_deadline)}."
+    if risk.four_eyes:
+        yield "Two people to approve it, the second of them a senior reviewer."
+    if risk.reject_advised:
+        yield "To reject it: whoever approves it all the same says why in a note."
 
 
 def _known(features: RiskFeatures, currency: str) -> Iterator[str]:

@@ -56,6 +56,10 @@ def amount(minor: int, currency: str) -> str:
     return Money(minor, currency).formatted()
 
 
+def minute(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def plain(code: str) -> str:
     """A code in words: verified_with_customer is "Verified with customer"."""
     return REASONS.get(code) or code.replace("_", " ").capitalize()
@@ -85,11 +89,11 @@ def happened(event: AnyPaymentEvent) -> tuple[str, tuple[str, ...]]:
             until = (
                 ()
                 if event.deadline is None
-                else (f"To be decided before {_minute(event.deadline)}",)
+                else (f"To be decided before {minute(event.deadline)}",)
             )
             return "Flagged for review", (*_risk(event.risk), *until)
         case ReviewClaimed(until=until):
-            return "Claimed for review", (f"Until {_minute(until)}",)
+            return "Claimed for review", (f"Until {minute(until)}",)
         case ReviewReleased():
             return "Released", ()
         case ReviewEscalated(reason=why):
@@ -101,7 +105,7 @@ def happened(event: AnyPaymentEvent) -> tuple[str, tuple[str, ...]]:
         case PaymentRejected():
             return "Rejected", (plain(event.reason),)
         case PaymentExpired():
-            return "Expired", (f"Nobody decided before {_minute(event.deadline)}",)
+            return "Expired", (f"Nobody decided before {minute(event.deadline)}",)
         case PaymentCancelled():
             return "Cancelled", (plain(event.reason),)
         case PaymentRefunded(refund=refund, refunded=refunded):
@@ -109,10 +113,6 @@ def happened(event: AnyPaymentEvent) -> tuple[str, tuple[str, ...]]:
             return "Refunded", (f"{refund.formatted()}: {plain(event.reason).lower()}", *so_far)
         case _:
             assert_never(event)
-
-
-def _minute(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _risk(risk: RiskAssessment | None) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from tests.api import ApiClient, project
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
-def test_a_client_made_from_the_document_submits_reads_pages_and_decides(
+def test_a_client_made_from_the_document_submits_reads_pages_claims_and_decides(
     live_server: LiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generate(tmp_path)
@@ -24,6 +24,7 @@ def test_a_client_made_from_the_document_submits_reads_pages_and_decides(
     submit = import_module(f"{api}.payments.submit_payment").sync_detailed
     read = import_module(f"{api}.payments.read_payment").sync_detailed
     pages = import_module(f"{api}.payments.list_payments").sync
+    claim = import_module(f"{api}.review.claim_next_review").sync_detailed
     decide = import_module(f"{api}.review.approve_payment").sync_detailed
     days = import_module(f"{api}.statistics.read_daily_statistics").sync
 
@@ -54,6 +55,12 @@ def test_a_client_made_from_the_document_submits_reads_pages_and_decides(
         why = models.ApproveBody(models.ApprovalReason.KNOWN_CUSTOMER, note="Called back.")
         late = decide(payment.id, client=client, body=why, idempotency_key="d-1", if_match='"1"')
         assert (late.status_code, late.parsed.code.value) == (412, "precondition_failed")
+        project()
+        claimed = claim(client=client, idempotency_key="c-1")
+        assert claimed.parsed.id == payment.id
+        assert claimed.parsed.open_review.claimed_until > datetime.now(UTC)
+        assert claim(client=client, idempotency_key="c-2").status_code == 204
+        etag = claimed.headers["ETag"]
         done = decide(payment.id, client=client, body=why, idempotency_key="d-1", if_match=etag)
         assert (done.status_code, done.parsed.status) == (200, models.Status.COMPLETED)
 

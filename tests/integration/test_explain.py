@@ -16,8 +16,10 @@ from payments.domain.risk import DEFAULT_POLICY, PolicyDocument, RiskPolicy, Rul
 from payments.events import store
 from payments.events.metadata import Metadata
 from tests.examples import (
+    HUGE,
     KNOWN,
     LARGE,
+    NOTE,
     REVIEWER,
     SMALL,
     STALE,
@@ -45,6 +47,18 @@ def decided(**changes: Any) -> str:
     return explained(command.payment_id)
 
 
+def test_what_the_policy_asks_of_reviewers_is_told_and_who_has_approved_first() -> None:
+    payment_id = uuid4()
+    policy = RiskPolicy.of(replace(DEFAULT_POLICY.document, reject_from=80))
+    command = process(payment_id=payment_id, amount=HUGE, features=UNKNOWN, policy=policy)
+    dispatch(command, Request(actor="system:test"))
+    dispatch(approve(payment_id=payment_id, note=NOTE), Request(actor=REVIEWER))
+    told = explained(payment_id)
+    assert f"It was approved by {REVIEWER} as the first of two: Verified with customer." in told
+    assert "  Two people to approve it, the second of them a senior reviewer." in told
+    assert "  To reject it: whoever approves it all the same says why in a note." in told
+
+
 def test_a_payment_that_waits_for_review_is_told_whole() -> None:
     velocity = Velocity(count_1h=1, volume_1h=5_00, count_24h=19, volume_24h=31_000_00)
     features = replace(UNKNOWN, new_customer=True, country="DE", velocity=velocity, age_ms=1_240)
@@ -58,6 +72,8 @@ def test_a_payment_that_waits_for_review_is_told_whole() -> None:
         "Nearly fired\n"
         "  The customer's payments of a day add up to much (40 points): the customer's payments came to"
         " $46,000.00, the rule asks for more than $50,000.00\n\n"
+        "What the policy asks of reviewers\n"
+        "  To decide before 2026-01-12 12:00 UTC.\n\n"
         "What was known of the customer\n"
         "  It is the customer's first payment.\n"
         "  No completed card payment of the customer was known.\n"

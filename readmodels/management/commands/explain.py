@@ -56,17 +56,18 @@ def _lines(payment: Payment, told: Explanation, policy: RiskPolicy | None) -> li
         f" {words.plain(payment.method).lower()}, {words.plain(payment.status).lower()}.",
         told.because,
     ]
-    if payment.review is not None:
-        review = payment.review
-        decision = "approved" if review.approved else "rejected"
-        names = words.people([review.reviewer])
-        who = names.get(review.reviewer, review.reviewer)
-        lines.append(f"It was {decision} by {who}: {words.plain(review.reason)}.")
+    for review, which in ((payment.first_approval, " as the first of two"), (payment.review, "")):
+        if review is not None:
+            decision = "approved" if review.approved else "rejected"
+            names = words.people([review.reviewer])
+            who = names.get(review.reviewer, review.reviewer)
+            lines.append(f"It was {decision} by {who}{which}: {words.plain(review.reason)}.")
     if not told.policy_id:
         return lines
     for title, details in (
         (f"Score: {told.score}", told.fired or ("No rule fired.",)),
         ("Nearly fired", told.near_misses),
+        ("What the policy asks of reviewers", told.asks),
         ("What was known of the customer", told.known),
     ):
         if details:
