@@ -233,6 +233,31 @@ def test_reviewers_at_once_never_get_the_same_payment(ada: ApiClient) -> None:
     assert sorted(claimed) == sorted(payments)
 
 
+@transaction.atomic
+def offered(client: ApiClient, *, senior: bool = False) -> list[str]:
+    offers = reviews.claimable(
+        reviewer=actor(client), senior=senior, client_id=client.client_id, at=timezone.now()
+    )
+    return [str(each) for each in offers]
+
+
+def test_the_queue_offers_each_person_what_they_may_decide_on(
+    ada: ApiClient, grace: ApiClient
+) -> None:
+    """The log would refuse the rest; whoever waits for it should not have to."""
+    free, escalated, claimed = waiting(ada, 3)
+    (large,) = waiting(ada, amount=FOUR_EYES["amount"])
+    waiting(ApiClient("Bolt", staff="bob"))
+    command(ada, escalated, "escalate", ESCALATION)
+    command(ada, claimed, "claim")
+    command(grace, large, "approve", {"reason": "other"})
+    project()
+    assert offered(ada) == [free]
+    assert offered(grace, senior=True) == [free, escalated]
+    hugo = ApiClient(staff="hugo", senior=True)
+    assert offered(hugo, senior=True) == [free, escalated, large]
+
+
 def test_what_the_queue_offers_is_locked_for_others(ada: ApiClient) -> None:
     """Without SKIP LOCKED the second one waits for the first one, here until its patience ends."""
     first, second = waiting(ada, 2)
