@@ -41,7 +41,7 @@ class ClaimNext(ReviewView):
             at=timezone.now(),
             request=command_request(request, actor=reviewer, key=key),
         )
-        return HttpResponse(status=_NO_CONTENT) if outcome is None else answer(outcome)
+        return _nothing() if outcome is None else answer(outcome)
 
 
 class ClaimReview(ReviewView):
@@ -108,6 +108,12 @@ def _carry_out(
         expected_version=expected_version,
     )
     return answer(outcome)
+
+
+def _nothing() -> HttpResponse:
+    response = HttpResponse(status=_NO_CONTENT)
+    del response["Content-Type"]  # of no content
+    return response
 
 
 def _reviewer(request: Request) -> str:

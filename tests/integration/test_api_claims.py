@@ -1,11 +1,13 @@
 """Claims over HTTP: a payment is one reviewer's for a while, and large ones need two people."""
 
 from datetime import timedelta
+from io import StringIO
 from typing import Any, Final
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -157,6 +159,7 @@ def test_the_next_one_is_the_one_that_must_be_decided_first(ada: ApiClient, ben:
     empty = ada.post(NEXT, {})
     assert (empty.status_code, empty.content) == (204, b"")
     assert "RateLimit" in empty
+    assert "Content-Type" not in empty
     project()
     assert ben.post(NEXT, {}).status_code == 204
 
@@ -313,3 +316,14 @@ def test_a_reviewer_who_may_not_decide_claims_nothing(ada: ApiClient) -> None:
     waiting(ada)
     reviewer("ada", allowed=False).user_permissions.clear()
     assert ada.post(NEXT, {}).status_code == 403
+
+
+def test_the_command_line_tells_where_the_review_stands(ada: ApiClient, grace: ApiClient) -> None:
+    (payment,) = waiting(ada, amount=FOUR_EYES["amount"])
+    command(ada, payment, "approve", {"reason": "known_customer"})
+    command(grace, payment, "claim")
+    out = StringIO()
+    call_command("payment", payment, stdout=out)
+    told = " ".join(out.getvalue().split())
+    assert f"First of two Approved: Known customer, by ada ({actor(ada)}) at " in told
+    assert f"Claimed by grace ({actor(grace)}) until " in told

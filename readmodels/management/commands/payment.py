@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from payments import actors
-from payments.domain.payment import Payment, replay
+from payments.domain.payment import Payment, Review, replay
 from payments.events import store, timetravel
 from payments.events.codec import UnknownEventType
 from payments.events.store import RecordedEvent
@@ -126,27 +126,35 @@ def _timeline(past: Sequence[RecordedEvent], names: dict[str, str]) -> Table:
 
 def _state(payment: Payment, names: dict[str, str]) -> Table:
     table = Table.grid(padding=(0, 2))
-    risk, review = payment.risk, payment.review
+    risk, lease = payment.risk, payment.lease
+    first, review = payment.first_approval, payment.review
     for name, value in (
         ("Payment", f"{payment.payment_id}, version {payment.version}"),
         ("Status", words.plain(payment.status)),
         ("Amount", payment.amount.formatted()),
-        ("Method", words.plain(payment.method)),
+        ("Method", words.paid_with(payment.method, payment.card)),
         ("Client", _who(actors.client(payment.client_id), names)),
         ("Customer", str(payment.customer_id)),
         ("Reference", payment.reference),
         ("Failure", payment.failure and words.plain(payment.failure)),
         ("Risk", risk and f"{risk.score}, {risk.band}"),
+        ("Escalated", payment.escalated and "to senior reviewers"),
         (
-            "Review",
-            review
-            and f"{'Approved' if review.approved else 'Rejected'}: {words.plain(review.reason)},"
-            f" by {_who(review.reviewer, names)} at {_exactly(review.at)} UTC",
+            "Claimed",
+            lease and f"by {_who(lease.reviewer, names)} until {_exactly(lease.until)} UTC",
         ),
+        ("First of two", first and _review(first, names)),
+        ("Review", review and _review(review, names)),
     ):
         if value:
             table.add_row(f" {name}", value)
     return table
+
+
+def _review(review: Review, names: dict[str, str]) -> str:
+    decision = "Approved" if review.approved else "Rejected"
+    who = _who(review.reviewer, names)
+    return f"{decision}: {words.plain(review.reason)}, by {who} at {_exactly(review.at)} UTC"
 
 
 def _who(actor: str, names: dict[str, str]) -> str:
