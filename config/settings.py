@@ -268,6 +268,8 @@ LOGGING: dict[str, Any] = {
 }
 structlog.configure(
     processors=[
+        # First: what no level lets through is not formatted, nor searched for card numbers.
+        structlog.stdlib.filter_by_level,
         *_SHARED,
         structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
     ],
