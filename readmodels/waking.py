@@ -45,13 +45,17 @@ def wake_all() -> None:
     _announcer().announce()
 
 
-def wake(name: str, *, countdown: float | None = None) -> None:
-    """Publish the task of projection `name` unless one is on its way.
+def wake(*names: str, countdown: float | None = None) -> None:
+    """Publish the task of each projection of which none is on its way. They are asked for at once.
 
     Raises RedisError or kombu's OperationalError.
     """
-    if _client().set(_key(name), 1, nx=True, px=KEY_MS):
-        _publisher.publish(name, countdown)
+    asked = _client().pipeline(transaction=False)
+    for name in names:
+        asked.set(_key(name), 1, nx=True, px=KEY_MS)
+    for name, is_new in zip(names, asked.execute(), strict=True):
+        if is_new:
+            _publisher.publish(name, countdown)
 
 
 def hand_over(name: str) -> None:
@@ -111,8 +115,7 @@ class Announcer:
             try:
                 # django-structlog sends what is bound along with each task.
                 with structlog.contextvars.bound_contextvars(**ids):
-                    for name in PROJECTIONS:
-                        wake(name)
+                    wake(*PROJECTIONS)
             except _BROKER_ERRORS as error:
                 logger.warning("The broker does not answer, beat will project: %s", error)
                 time.sleep(_BREAK_SECONDS)
