@@ -4,12 +4,14 @@ import logging
 import math
 import threading
 import time
+from hashlib import sha1
 from typing import Any, Final
 
 import redis
 from django.conf import settings
 from msgspec import Struct
 from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError
 from redis.retry import Retry
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
@@ -39,6 +41,7 @@ redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', string.format('%.6
 redis.call('PEXPIRE', KEYS[1], math.ceil(burst / rate * 1000) + 1000)
 return {allowed, tostring(tokens)}
 """
+_TAKE_DIGEST: Final = sha1(_TAKE.encode(), usedforsecurity=False).hexdigest()
 
 
 class Taken(Struct, frozen=True):
@@ -84,15 +87,41 @@ def take(name: str, *, per_minute: int) -> Taken:
     rate = per_minute / 60
     if _breaker.lets_through():
         try:
-            allowed, tokens = _script(keys=[f"bucket:{name}"], args=[per_minute, rate])
+            allowed, tokens = _valkey.take(f"bucket:{name}", burst=per_minute, rate=rate)
         except redis.RedisError as error:
             # A limit that cannot be counted together is better counted alone than not at all.
             _breaker.trip(error)
         else:
             _breaker.reset()
-            return Taken(bool(allowed), float(tokens), per_minute)
+            return Taken(allowed, tokens, per_minute)
     allowed, tokens = _local.take(name, burst=per_minute, rate=rate)
     return Taken(allowed, tokens, per_minute)
+
+
+class _Valkey(threading.local):
+    """A connection for each thread, asked directly: a client with its pool costs more than the command."""
+
+    def __init__(self, url: str) -> None:
+        # The library does not say its type.
+        self._connection: Any = redis.ConnectionPool.from_url(
+            url,
+            socket_timeout=_TIMEOUT_SECONDS,
+            socket_connect_timeout=_TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        ).make_connection()
+
+    def take(self, bucket: str, *, burst: int, rate: float) -> tuple[bool, float]:
+        try:
+            return self._ask("EVALSHA", _TAKE_DIGEST, 1, bucket, burst, rate)
+        except (redis.ConnectionError, NoScriptError):
+            # The server has been restarted since. If it is away, this fails too.
+            return self._ask("EVAL", _TAKE, 1, bucket, burst, rate)
+
+    def _ask(self, *command: str | float) -> tuple[bool, float]:
+        # Connects if need be. A failure disconnects: no answer is ever taken for another command's.
+        self._connection.send_packed_command(self._connection.pack_command(*command))
+        allowed, tokens = self._connection.read_response()
+        return bool(allowed), float(tokens)
 
 
 class _LocalBuckets:
@@ -148,9 +177,4 @@ class _Breaker:
 
 _local: Final = _LocalBuckets()
 _breaker: Final = _Breaker()
-_script: Final = redis.Redis.from_url(
-    settings.REDIS_URL,
-    socket_timeout=_TIMEOUT_SECONDS,
-    socket_connect_timeout=_TIMEOUT_SECONDS,
-    retry=Retry(NoBackoff(), 0),
-).register_script(_TAKE)
+_valkey: Final = _Valkey(settings.REDIS_URL)

@@ -12,8 +12,6 @@ from django.db import connection
 from django.test import Client as Browser
 from django.utils import timezone
 from pytest_django import Settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from config.stack.valkey import Valkey
 from payments.api import throttling
@@ -28,12 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def valkey(own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Valkey:
     """The server that counts rates in this test; workers are woken by another."""
-    client = redis.Redis.from_url(
-        own_valkey.url(),
-        socket_timeout=throttling._TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )
-    monkeypatch.setattr(throttling, "_script", client.register_script(throttling._TAKE))
+    monkeypatch.setattr(throttling, "_valkey", throttling._Valkey(own_valkey.url()))
     monkeypatch.setattr(throttling, "_breaker", throttling._Breaker())
     monkeypatch.setattr(throttling, "_local", throttling._LocalBuckets())
     return own_valkey
