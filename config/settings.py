@@ -77,7 +77,7 @@ MIDDLEWARE: list[str] = [
     "config.browsers.AuthenticationMiddleware",
     "config.browsers.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "config.request_log.RequestMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
