@@ -20,7 +20,7 @@ class BearerAuthentication(BaseAuthentication):
     """`Authorization: Bearer pk_...`. The live key becomes `request.auth`."""
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, LiveKey] | None:
-        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        scheme, _, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() != _SCHEME:
             return None
         key = keyring.find(text.strip(), at=timezone.now())

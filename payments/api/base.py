@@ -1,10 +1,29 @@
 """What the views of the API have in common."""
 
+from collections.abc import Iterable
 from typing import ClassVar
 
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from payments.clients.models import Scope
+
+
+class _Negotiation(DefaultContentNegotiation):
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """What nearly all clients accept needs no weighing."""
+        json = next(iter(renderers))
+        accepted: str = request.META.get("HTTP_ACCEPT", "*/*")
+        if accepted in {"*/*", json.media_type}:
+            return json, str(json.media_type)
+        weighed: tuple[BaseRenderer, str] = super().select_renderer(
+            request, renderers, format_suffix
+        )
+        return weighed
 
 
 class KeyView(APIView):
@@ -13,6 +32,7 @@ class KeyView(APIView):
     scopes: ClassVar[dict[str, Scope]]
     # Without "options", which the framework would announce and we do not answer.
     http_method_names = ["get", "head", "post"]
+    content_negotiation_class = _Negotiation
 
 
 class PublicView(APIView):

@@ -5,7 +5,6 @@ from typing import ClassVar, Final
 from uuid import UUID, uuid5
 
 from django.http import HttpResponse
-from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -47,7 +46,7 @@ class SubmitPayment(KeyView):
             key=key,
             request=command_request(request, actor=actors.client(client_id), key=key),
         )
-        location = reverse("payment", args=[outcome.payment.payment_id])
+        location = f"{request.path}/{outcome.payment.payment_id}"
         return outcome_response(
             outcome, customer_reference=body.customer_id, status=201, headers={"Location": location}
         )
@@ -110,7 +109,7 @@ def answer(outcome: Outcome) -> HttpResponse:
 
 def idempotency_key(request: Request) -> str:
     """The request's Idempotency-Key. Raises Problem."""
-    key = request.headers.get("Idempotency-Key")
+    key: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
         raise Problem(
             "idempotency_key_missing",

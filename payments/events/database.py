@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 
 @contextmanager
@@ -19,10 +19,13 @@ def cursor() -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
     The wrapper is what tells Django that a connection was lost: without it one dropped connection
     would fail every later request of the thread.
     """
-    connection.ensure_connection()
+    django = connections[
+        DEFAULT_DB_ALIAS
+    ]  # once: the proxy that `connection` is looks for it each time
+    django.ensure_connection()
     with (
-        connection.wrap_database_errors,
-        psycopg.Cursor(cast("psycopg.Connection[tuple[Any, ...]]", connection.connection)) as cur,
+        django.wrap_database_errors,
+        psycopg.Cursor(cast("psycopg.Connection[tuple[Any, ...]]", django.connection)) as cur,
     ):
         yield cur
 

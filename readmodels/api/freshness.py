@@ -57,8 +57,10 @@ class FreshReads:
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)  # type: ignore[misc]
+        if request.method not in {"GET", "HEAD"}:
+            return
         given = request.headers.get(HEADER)
-        if given is None or request.method not in {"GET", "HEAD"}:
+        if given is None:
             return
         position = _position(given)
         _await(self.projection, position)
