@@ -34,6 +34,16 @@ KEY_MS: Final = 5_000
 # How long the broker is left alone after it failed: a frozen one costs a timeout each time.
 _BREAK_SECONDS: Final = 5.0
 _TIMEOUT_SECONDS: Final = 0.2
+# After each announcement, so that under load one stands for several.
+_PAUSE_SECONDS: Final = 0.005
+# As one command it costs half of what it costs as several. Returns the numbers of those that were not set.
+_SET: Final = """
+local new = {}
+for number, key in ipairs(KEYS) do
+  if redis.call('SET', key, 1, 'NX', 'PX', ARGV[1]) then new[#new + 1] = number end
+end
+return new
+"""
 _BROKER_ERRORS: Final = (redis.RedisError, OperationalError)
 
 
@@ -50,12 +60,9 @@ def wake(*names: str, countdown: float | None = None) -> None:
 
     Raises RedisError or kombu's OperationalError.
     """
-    asked = _client().pipeline(transaction=False)
-    for name in names:
-        asked.set(_key(name), 1, nx=True, px=KEY_MS)
-    for name, is_new in zip(names, asked.execute(), strict=True):
-        if is_new:
-            _publisher.publish(name, countdown)
+    script = _client().register_script(_SET)
+    for number in script(keys=[_key(name) for name in names], args=[KEY_MS]):
+        _publisher.publish(names[number - 1], countdown)
 
 
 def hand_over(name: str) -> None:
@@ -93,29 +100,30 @@ def is_first(what: str, *, seconds: int) -> bool:
 
 
 class Announcer:
-    """A daemon thread with a slot for one announcement, which stands for all that follow.
+    """A daemon thread that makes an announcement, and one more for all that come meanwhile.
 
-    The slot holds the ids of the request that announces, for the tasks to carry.
+    What waits is the ids of the request that announces, for the tasks to carry.
     """
 
     def __init__(self) -> None:
-        self._slot: queue.Queue[dict[str, str]] = queue.Queue(maxsize=1)
+        self._waiting: queue.SimpleQueue[dict[str, str]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="waking", daemon=True)
         self._thread.start()
 
     def announce(self) -> None:
-        try:
-            self._slot.put_nowait(_request_ids())
-        except queue.Full:
-            return  # the one that waits comes after this call, so it covers what was appended
+        # One that waits comes after this call, so it covers what was appended. Two that see none at once
+        # are two.
+        if self._waiting.empty():
+            self._waiting.put(_request_ids())
 
     def _run(self) -> None:
         while True:
-            ids = self._slot.get()
+            ids = self._waiting.get()
             try:
                 # django-structlog sends what is bound along with each task.
                 with structlog.contextvars.bound_contextvars(**ids):
                     wake(*PROJECTIONS)
+                time.sleep(_PAUSE_SECONDS)
             except _BROKER_ERRORS as error:
                 logger.warning("The broker does not answer, beat will project: %s", error)
                 time.sleep(_BREAK_SECONDS)
