@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from psycopg import sql
+
 from payments.domain.conditions import RiskFeatures, Velocity
 from payments.domain.methods import CARDS
 from payments.domain.payment import Status
@@ -13,15 +15,27 @@ from payments.features import KnownCustomer
 from readmodels.projections import customer_activity, payment_summary
 from readmodels.projections.customer_activity import BUCKET
 
+# A bucket counts until its end has left the window.
+_HOUR: Final = timedelta(hours=1) + BUCKET
+_DAY: Final = timedelta(days=1) + BUCKET
+
+
+def _list(*values: str) -> sql.Composable:
+    return sql.SQL(", ").join(map(sql.Literal, values))
+
+
+# What never changes is part of the statement: each parameter is adapted for every payment.
+#
 # Whether the customer is blocked is NULL for one who is not registered. The features cover what both
 # projections have read; their age is how long the oldest event that one of them misses has been
 # waiting, 0 if they miss none. Numbers of payments add up over currencies, volumes are the payment's
 # own currency's.
-_FEATURES: Final = """
+_FEATURES: Final = (
+    sql.SQL("""
 SELECT (SELECT blocked FROM customers_customer WHERE id = %(customer_id)s),
        EXISTS (SELECT FROM readmodels_paymentsummary
-                WHERE customer_id = %(customer_id)s AND status = ANY(%(paid)s)
-                  AND method = ANY(%(cards)s)),
+                WHERE customer_id = %(customer_id)s AND status IN ({paid})
+                  AND method IN ({cards})),
        covered.position,
        coalesce((SELECT (extract(epoch FROM clock_timestamp() - recorded_at) * 1000)::bigint
                    FROM events_event WHERE position > covered.position ORDER BY position LIMIT 1),
@@ -29,41 +43,34 @@ SELECT (SELECT blocked FROM customers_customer WHERE id = %(customer_id)s),
        register.active, coalesce(register.position, 0),
        activity.*
   FROM (SELECT CASE WHEN count(*) = 2 THEN min(position) ELSE 0 END AS position
-          FROM readmodels_checkpoint WHERE name = ANY(%(projections)s)) AS covered
+          FROM readmodels_checkpoint WHERE name IN ({projections})) AS covered
        LEFT JOIN (SELECT data ->> 'active' AS active, position FROM events_event
-                   WHERE aggregate_id = %(register)s ORDER BY version DESC LIMIT 1) AS register
+                   WHERE aggregate_id = {register} ORDER BY version DESC LIMIT 1) AS register
               ON true,
-       (SELECT coalesce(sum(initiated_count) FILTER (WHERE bucket > %(hour)s), 0)::bigint,
-               coalesce(sum(initiated_volume) FILTER (WHERE bucket > %(hour)s
+       (SELECT coalesce(sum(initiated_count) FILTER (WHERE bucket > %(at)s - {hour}), 0)::bigint,
+               coalesce(sum(initiated_volume) FILTER (WHERE bucket > %(at)s - {hour}
                                                         AND currency = %(currency)s), 0)::bigint,
                coalesce(sum(initiated_count), 0)::bigint,
                coalesce(sum(initiated_volume) FILTER (WHERE currency = %(currency)s), 0)::bigint
           FROM readmodels_customeractivity
-         WHERE customer_id = %(customer_id)s AND bucket > %(day)s AND bucket <= %(at)s) AS activity
-"""
-
-_CONSTANTS: Final = {
-    "register": REGISTER,
-    # What was given back wholly proves nothing of a customer, a part of it does.
-    "paid": [Status.COMPLETED.value, Status.PARTIALLY_REFUNDED.value],
-    "cards": [method.value for method in CARDS],
-    "projections": [payment_summary.PROJECTION.name, customer_activity.PROJECTION.name],
-}
-# A bucket counts until its end has left the window.
-_HOUR: Final = timedelta(hours=1) + BUCKET
-_DAY: Final = timedelta(days=1) + BUCKET
+         WHERE customer_id = %(customer_id)s AND bucket > %(at)s - {day} AND bucket <= %(at)s) AS activity
+""")
+    .format(
+        register=REGISTER,
+        # What was given back wholly proves nothing of a customer, a part of it does.
+        paid=_list(Status.COMPLETED.value, Status.PARTIALLY_REFUNDED.value),
+        cards=_list(*sorted(method.value for method in CARDS)),
+        projections=_list(payment_summary.PROJECTION.name, customer_activity.PROJECTION.name),
+        hour=_HOUR,
+        day=_DAY,
+    )
+    .as_string()
+)
 
 
 def of_customer(customer_id: UUID, *, currency: str, at: datetime) -> KnownCustomer:
     """Return what is known at `at` of the customer, who may be new. One round trip."""
-    parameters = {
-        "customer_id": customer_id,
-        "currency": currency,
-        "at": at,
-        "hour": at - _HOUR,
-        "day": at - _DAY,
-        **_CONSTANTS,
-    }
+    parameters = {"customer_id": customer_id, "currency": currency, "at": at}
     with cursor() as cur:
         row = cur.execute(_FEATURES, parameters, prepare=True).fetchone()
     assert row is not None, "aggregates without GROUP BY always return a row"  # noqa: S101
