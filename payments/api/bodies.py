@@ -172,7 +172,7 @@ def read(request: Request, body: type[_Body]) -> _Body:
         raise Problem("body_too_large", f"A body has at most {MAX_BYTES} bytes.")
     try:
         decoded = msgspec.json.decode(request.body, type=body)
-        json.loads(request.body, object_pairs_hook=_refuse_repeated_names)
+        _names_once.decode(request.body.decode())
     except msgspec.ValidationError as error:
         raise _invalid(str(error), body) from error
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -211,6 +211,9 @@ def _refuse_repeated_names(pairs: list[tuple[str, Any]]) -> None:
         if name in seen:
             raise Problem.of_field(name[:100], "given_twice", "Give it once.")
         seen.add(name)
+
+
+_names_once: Final = json.JSONDecoder(object_pairs_hook=_refuse_repeated_names)
 
 
 def _unreadable(data: bytes, error: Exception) -> Problem:

@@ -14,18 +14,24 @@ from functools import partial
 from typing import Final
 from uuid import uuid4
 
+from django.test import Client
+
 from config.stack import processes
 from tests.benchmarks.harness import Figure, Work, in_turns, per_second
+from tests.roundtrips import round_trips
 
 _SECONDS: Final = 4
 _PROCESSES, _THREADS = 2, 4
 _GOALS: Final = {"bare": 1.6, "guarded": 3.0}
 _BODY: Final = {"amount": 1999, "currency": "EUR", "method": "wallet"}
+_OURS: Final = "/api/v1/payments"
 _SETTINGS: Final = "tests.benchmarks.baseline.settings"
 
 
 def run() -> list[Figure]:
     with _server() as (port, headers):
+        first, later = _round_trips(headers[_OURS])
+        print(f"A payment costs {later} database round trips, a customer's first one {first}.")
         candidates = {
             path: partial(
                 per_second,
@@ -37,7 +43,7 @@ def run() -> list[Figure]:
             for path in headers
         }
         medians = in_turns(candidates)
-    ours = medians["/api/v1/payments"]
+    ours = medians[_OURS]
     return [
         Figure(
             what=f"POST payments, {_PROCESSES * _THREADS} clients, against a {name} DRF create",
@@ -74,13 +80,33 @@ def _server() -> Iterator[tuple[int, dict[str, dict[str, str]]]]:
         yield (
             port,
             {
-                "/api/v1/payments": {"Authorization": f"Bearer {key}"},
+                _OURS: {"Authorization": f"Bearer {key}"},
                 "/baseline/bare": {},
                 "/baseline/guarded": {"Authorization": f"Token {told[1]}"},
             },
         )
     finally:
         processes.end(child, signal.SIGTERM)
+
+
+def _round_trips(headers: dict[str, str]) -> tuple[int, int]:
+    """Of a customer's first payment and of a later one, in this process."""
+
+    def submit(customer: str) -> int:
+        with round_trips() as counted:
+            client.post(
+                _OURS,
+                _BODY | {"customer_id": customer},
+                content_type="application/json",
+                headers=headers | {"Idempotency-Key": str(uuid4())},
+            )
+        return counted.count
+
+    client = Client(headers={"Host": "127.0.0.1"})
+    for _ in range(2):  # until every statement is prepared and the keys are known
+        submit("somebody")
+        submit(str(uuid4()))
+    return submit("somebody new"), submit("somebody new")
 
 
 def _client(port: int, path: str, headers: dict[str, str], number: int) -> Work:
