@@ -1,4 +1,4 @@
-"""Demo data: a shop, two reviewers, two weeks of payments, and some that wait for review."""
+"""Demo data: a shop, three reviewers, two weeks of payments, and reviews in every state."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -10,22 +10,27 @@ from django.contrib.auth.models import AbstractUser, Group
 from payments import actors, intake, review
 from payments.clients.models import Client
 from payments.customers.models import Customer
-from payments.dispatch import Request
-from payments.domain.commands import ApprovePayment, RejectPayment
-from payments.domain.events import ApprovalReason, RejectionReason
+from payments.dispatch import Outcome, Request
+from payments.domain.commands import ApprovePayment, ClaimReview, EscalateReview, RejectPayment
+from payments.domain.events import ApprovalReason, EscalationReason, RejectionReason
 from payments.domain.payment import Payment, Status
 from payments.traffic import simulation
 
 SHOP: Final = "Demo shop"
-REVIEWERS: Final = {"ada": ("Ada", "Ng"), "ben": ("Ben", "Okoye")}
-ROLE: Final = "senior reviewer"
+REVIEWERS: Final = {
+    "ada": ("Ada", "Ng", "senior reviewer"),
+    "ben": ("Ben", "Okoye", "senior reviewer"),
+    "cleo": ("Cleo", "Martin", "analyst"),
+}
 
 _PAYMENTS: Final = 400
-_SEED: Final = 290  # flags nine: some to wait, some decided
+# Flags nine: some to wait, some decided, of both some so large that it takes two.
+_SEED: Final = 27626
 _OVER: Final = timedelta(days=14)
 # Of the flagged ones, so many at the end stay in the queue; the first of them is overdue and expires a minute
-# after the workers started.
-_WAITING: Final = 5
+# after the workers started. Of the others these are not free.
+_WAITING: Final = 7
+_ESCALATED, _FIRST_APPROVED, _CLAIMED = 2, 3, 4
 _NAMES: Final = (
     "Amara Lindqvist",
     "Bruno Castellano",
@@ -58,14 +63,14 @@ def seed(password: str) -> bool:
 
 
 def _reviewer(username: str, password: str) -> AbstractUser:
-    first, last = REVIEWERS[username]
+    first, last, role = REVIEWERS[username]
     user, _ = get_user_model().objects.get_or_create(
         username=username, defaults={"first_name": first, "last_name": last, "is_staff": True}
     )
     if not user.check_password(password):
         user.set_password(password)
         user.save(update_fields=["password"])
-    user.groups.add(Group.objects.get(name=ROLE))
+    user.groups.add(Group.objects.get(name=role))
     return user
 
 
@@ -87,23 +92,60 @@ def _submit(shop: Client, reviewers: list[AbstractUser]) -> None:
         )
         if outcome.payment.status is Status.PENDING_REVIEW:
             flagged[outcome.payment.payment_id] = outcome.payment
-    for number, payment in enumerate(list(flagged.values())[:-_WAITING]):
-        reviewer = actors.staff(reviewers[number % len(reviewers)].pk)
-        _decide(payment, reviewer, number)
+    ada, ben, cleo = (actors.staff(reviewer.pk) for reviewer in reviewers)
+    found = list(flagged.values())
+    for number, payment in enumerate(found[:-_WAITING]):
+        first, second = (ada, ben) if number % 2 else (ben, ada)
+        _decide(payment, first, second, number)
+    waiting = found[-_WAITING:]
+    _escalate(waiting[_ESCALATED], cleo)
+    _claim(waiting[_CLAIMED], ben, now)
+    _approve(waiting[_FIRST_APPROVED], ben, timedelta(hours=3))
 
 
-def _decide(payment: Payment, reviewer: str, number: int) -> None:
-    facts: dict[str, Any] = {
+def _decide(payment: Payment, first: str, second: str, number: int) -> None:
+    after = timedelta(minutes=7 + number)
+    if number % 3 == 1:
+        reason = RejectionReason.CUSTOMER_UNREACHABLE
+        command = RejectPayment(reason=reason, **_facts(payment, first, after))
+        review.carry_out(command, _request(payment, first))
+        return
+    outcome = _approve(payment, first, after)
+    if outcome.payment.status is Status.PENDING_REVIEW:
+        _approve(payment, second, after + timedelta(minutes=20))
+
+
+def _approve(payment: Payment, reviewer: str, after: timedelta) -> Outcome:
+    reason = ApprovalReason.VERIFIED_WITH_CUSTOMER
+    return review.carry_out(
+        ApprovePayment(reason=reason, **_facts(payment, reviewer, after)),
+        _request(payment, reviewer),
+        note="Called back on the known number; the order is real.",
+    )
+
+
+def _escalate(payment: Payment, reviewer: str) -> None:
+    reason = EscalationReason.SUSPICIOUS_PATTERN
+    review.carry_out(
+        EscalateReview(reason=reason, **_facts(payment, reviewer, timedelta(hours=2))),
+        _request(payment, reviewer),
+        note="The delivery address changed twice on the day of the order.",
+    )
+
+
+def _claim(payment: Payment, reviewer: str, at: datetime) -> None:
+    command = ClaimReview(**_facts(payment, reviewer, at - payment.initiated_at))
+    review.carry_out(command, _request(payment, reviewer))
+
+
+def _facts(payment: Payment, reviewer: str, after: timedelta) -> dict[str, Any]:
+    return {
         "payment_id": payment.payment_id,
         "client_id": None,
         "reviewer": reviewer,
-        "at": payment.initiated_at + timedelta(minutes=7 + number),
+        "at": payment.initiated_at + after,
     }
-    request = Request(actor=reviewer, key=f"demo-{payment.payment_id}")
-    if number % 3 == 0:
-        reason = RejectionReason.CUSTOMER_UNREACHABLE
-        review.carry_out(RejectPayment(reason=reason, **facts), request)
-    else:
-        approval = ApprovalReason.VERIFIED_WITH_CUSTOMER
-        note = "Called back on the known number; the order is real."
-        review.carry_out(ApprovePayment(reason=approval, **facts), request, note=note)
+
+
+def _request(payment: Payment, reviewer: str) -> Request:
+    return Request(actor=reviewer, key=f"demo-{payment.payment_id}")

@@ -11,7 +11,7 @@ from payments.traffic import demo
 
 
 class Command(BaseCommand):
-    help = "Make a demo shop, two reviewers and two weeks of payments. A second run adds nothing."
+    help = "Make a demo shop, three reviewers and two weeks of payments. A second run adds nothing."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
