@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from payments import actors, permissions, policies
 from payments.domain import policy_text
+from payments.domain.conditions import Limits
 from payments.domain.policy import (
     ApprovePolicy,
     PolicyRefused,
@@ -25,10 +26,11 @@ from payments.domain.policy import (
     RegisteredPolicy,
     RetirePolicy,
 )
-from payments.domain.risk import DEFAULT_POLICY, RiskPolicy
+from payments.domain.risk import DEFAULT_POLICY, PolicyDocument, RiskPolicy
 from payments.events.store import StaleVersion
 from readmodels.admin import words
 
+_HOURS_OF_A_DAY: Final = 24
 SEE: Final = "events.view_event"
 _COLOURS: Final = {
     PolicyStatus.PROPOSED: "warning",
@@ -71,6 +73,7 @@ def one(request: HttpRequest, policy_id: str) -> HttpResponse:
         policy=policy,
         told=None if found is None else _told(found, _names([found])),
         document=policy_text.write(policy),
+        asks=_asks(policy.document),
         changes=_changes(_active(register), policy),
         may_approve=manages
         and status is PolicyStatus.PROPOSED
@@ -149,6 +152,33 @@ def _told(each: RegisteredPolicy, names: dict[str, str]) -> dict[str, Any]:
         "colour": _COLOURS[each.status],
         "history": [(what, at, names.get(by, by)) for what, at, by in history if at and by],
     }
+
+
+def _asks(document: PolicyDocument) -> list[tuple[str, str]]:
+    """What comes of a score and an amount, in words."""
+    hours = document.review_hours
+    days, rest = divmod(hours, _HOURS_OF_A_DAY)
+    period = f"{hours} hours" if rest or days < 1 else f"{days} day{'s' if days > 1 else ''}"
+    return [
+        ("Medium risk", f"from {document.medium_from} points"),
+        ("High risk", f"from {document.high_from} points"),
+        ("Reviewed if high", _limits(document.review_over, "always", others=True)),
+        ("Refused if high", _limits(document.block_over, "never")),
+        ("Two people approve", _limits(document.four_eyes_over, "never", others=True)),
+        (
+            "Advised to reject",
+            "never" if document.reject_from is None else f"from {document.reject_from} points",
+        ),
+        ("Time to decide", period),
+    ]
+
+
+def _limits(over: Limits, otherwise: str, *, others: bool = False) -> str:
+    """`others` is whether the same holds for any amount in a currency that has no limit."""
+    if not over:
+        return otherwise
+    limits = ", ".join(words.amount(minor, currency) for currency, minor in over.items())
+    return f"over {limits}" + (", and in other currencies" if others else "")
 
 
 def _changes(active: RiskPolicy, policy: RiskPolicy) -> list[tuple[str, str]]:
