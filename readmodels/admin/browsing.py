@@ -26,8 +26,9 @@ _SEPARATOR: Final = "~"
 class Pages(Struct):
     """What the template shows below a list; Django's would want to know how many pages there are."""
 
-    older: str | None
-    newer: str | None
+    following: str | None
+    previous: str | None
+    words: tuple[str, str]  # for the links to what was before and to what follows
     template_name: str = "admin/pages.html"
     count: int = 0
 
@@ -42,7 +43,7 @@ class KeysetChangeList(ChangeList):
         return {name: given for name, given in filters.items() if name not in {_AFTER, _BEFORE}}
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Model]) -> list[str]:
-        return [f"-{name}" for name in self.model_admin.keyset]
+        return self._order(backwards=False)
 
     def get_results(self, request: HttpRequest) -> None:
         fields = self.model_admin.keyset
@@ -50,9 +51,10 @@ class KeysetChangeList(ChangeList):
         begin = backwards or self._begin(request, _AFTER)
         rows = self.queryset
         if begin is not None:
-            rows = rows.filter(_beyond(fields, begin, "gt" if backwards else "lt"))
+            upwards = self.model_admin.ascending is not (backwards is not None)
+            rows = rows.filter(_beyond(fields, begin, "gt" if upwards else "lt"))
         if backwards:
-            rows = rows.order_by(*fields)
+            rows = rows.order_by(*self._order(backwards=True))
         found = list(rows[: PAGE + 1])
         more, found = len(found) > PAGE, found[:PAGE]
         if backwards:
@@ -60,13 +62,17 @@ class KeysetChangeList(ChangeList):
         self.model_admin.prepare(found)
         self._set_results(
             found,
-            older=found and (more or backwards) and self._link(_AFTER, _BEFORE, found[-1]),
-            newer=found
+            following=found and (more or backwards) and self._link(_AFTER, _BEFORE, found[-1]),
+            previous=found
             and (more if backwards else begin)
             and self._link(_BEFORE, _AFTER, found[0]),
         )
 
-    def _set_results(self, found: list[Model], *, older: Any, newer: Any) -> None:
+    def _order(self, *, backwards: bool) -> list[str]:
+        sign = "" if self.model_admin.ascending is not backwards else "-"
+        return [f"{sign}{name}" for name in self.model_admin.keyset]
+
+    def _set_results(self, found: list[Model], *, following: Any, previous: Any) -> None:
         self.result_list = found
         self.result_count = len(found)
         self.full_result_count = len(found)
@@ -74,7 +80,7 @@ class KeysetChangeList(ChangeList):
         self.show_admin_actions = False
         self.can_show_all = False
         self.multi_page = False
-        self.paginator = Pages(older or None, newer or None)
+        self.paginator = Pages(following or None, previous or None, self.model_admin.page_words)
 
     def _begin(self, request: HttpRequest, name: str) -> tuple[Any, ...] | None:
         """The row that the page borders on. Anything else than such a row's values is the first page."""
@@ -97,9 +103,15 @@ class KeysetChangeList(ChangeList):
 
 
 class BrowsingAdmin(ModelAdmin):
-    """A read-only list with filters and an exact search; `keyset` names the unique, descending order."""
+    """A read-only list with filters and an exact search.
+
+    `keyset` names its unique order, which is descending unless `ascending` says otherwise; `page_words`
+    lead to the page before and the next one.
+    """
 
     keyset: ClassVar[tuple[str, ...]] = ("id",)
+    ascending: ClassVar[bool] = False
+    page_words: ClassVar[tuple[str, str]] = ("Newer", "Older")
     actions = None
     sortable_by = ()
     show_facets = ShowFacets.NEVER

@@ -206,14 +206,14 @@ def test_pages_hold_every_payment_once_and_lead_back() -> None:
         listing: Any = answer.context["cl"]
         pages.append([row.pk for row in listing.result_list])
         seen += pages[-1]
-        url, back = listing.paginator.older, listing.paginator.newer
+        url, back = listing.paginator.following, listing.paginator.previous
     assert [len(rows) for rows in pages] == [PAGE, PAGE, 3]
     assert len(set(seen)) == len(seen) == PaymentSummary.objects.count()
     answer = logged_in.get(reverse("admin:readmodels_paymentsummary_changelist") + back)
     listing = answer.context["cl"]
     assert [row.pk for row in listing.result_list] == pages[1]
-    assert listing.paginator.newer
-    assert listing.paginator.older
+    assert listing.paginator.previous
+    assert listing.paginator.following
 
 
 @pytest.mark.parametrize("name", LISTS)
