@@ -14,25 +14,13 @@ def _may_view(permission: str) -> Any:
     return allowed
 
 
-def _item(title: str, icon: str, name: str, permission: str, **more: Any) -> dict[str, Any]:
+def _item(title: str, icon: str, name: str, permission: str) -> dict[str, Any]:
     return {
         "title": title,
         "icon": icon,
         "link": reverse_lazy(f"admin:{name}_changelist"),
         "permission": _may_view(permission),
-        **more,
     }
-
-
-def _queue() -> dict[str, Any]:
-    item = _item(
-        "Review queue",
-        "flag",
-        "readmodels_paymentsummary",
-        "readmodels.view_paymentsummary",
-        badge="readmodels.admin.dashboard.waiting_badge",
-    )
-    return item | {"link": lambda _: f"{item['link']}?status__exact=pending_review"}
 
 
 UNFOLD: Final[dict[str, Any]] = {
@@ -47,6 +35,7 @@ UNFOLD: Final[dict[str, Any]] = {
         }
     ],
     "STYLES": [lambda _: static("readmodels/backoffice.css")],
+    "SCRIPTS": [lambda _: static("readmodels/shortcuts.js")],
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_HISTORY": False,
@@ -78,7 +67,13 @@ UNFOLD: Final[dict[str, Any]] = {
                         "icon": "dashboard",
                         "link": reverse_lazy("admin:index"),
                     },
-                    _queue(),
+                    {
+                        "title": "Review queue",
+                        "icon": "flag",
+                        "link": reverse_lazy("review_queue"),
+                        "permission": _may_view("readmodels.view_paymentsummary"),
+                        "badge": "readmodels.admin.dashboard.waiting_badge",
+                    },
                     _item(
                         "All payments",
                         "payments",

@@ -14,6 +14,7 @@ from payments.customers.models import Customer
 from payments.domain.payment import Status
 from readmodels import lag
 from readmodels.admin import words
+from readmodels.admin.actions import Person, next_key
 from readmodels.models import DailyStatistics, PaymentSummary
 
 _DAYS: Final = 14
@@ -49,6 +50,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     days = _days(today)
     return context | {
         "title": "Dashboard",
+        "next_key": next_key(Person.of(request.user)),
         "waiting": _waiting(),
         "waiting_count": waiting_count(),
         "today": days[today],
@@ -76,22 +78,33 @@ def waiting_count() -> str:
 
 
 def _waiting() -> list[dict[str, Any]]:
-    """The newest payments that wait for review."""
+    """What waits for review, the most urgent first."""
+    now = timezone.now()
     rows = list(
         PaymentSummary.objects.filter(status=Status.PENDING_REVIEW).order_by(
-            "-initiated_at", "-payment_id"
+            "review_deadline", "payment_id"
         )[:_WAITING]
     )
     customers = Customer.objects.in_bulk({row.customer_id for row in rows})
     clients = Client.objects.in_bulk({row.client_id for row in rows})
+    claims = {
+        row.pk: row.claimed_by for row in rows if row.claimed_until and row.claimed_until > now
+    }
+    names = words.people(claims.values())
     return [
         {
             "id": row.payment_id,
-            "at": row.initiated_at,
+            "left": words.time_left(row.review_deadline or now, now),
             "money": words.amount(row.amount, row.currency),
             "customer": customers.get(row.customer_id, "unknown"),
             "client": clients.get(row.client_id, "unknown"),
-            "reasons": ", ".join(words.plain(reason) for reason in row.risk_reasons),
+            "claimed_by": names.get(claims.get(row.pk, ""), claims.get(row.pk)),
+            "badges": words.review_badges(
+                escalated=row.escalated,
+                four_eyes=row.four_eyes,
+                first_approver=row.first_approver,
+                reject_advised=row.reject_advised,
+            ),
         }
         for row in rows
     ]

@@ -1,9 +1,8 @@
-"""Approving and rejecting: a page with the evidence and a reason, and one command.
+"""What staff do about a payment: a page with the evidence and a form, or one button; and one command.
 
 A view of its own, because Django's change form would hold a transaction open around the command.
 """
 
-from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,28 +14,55 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.views import View
-from unfold.admin import ModelAdmin
-from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import (
+    UnfoldAdminRadioSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
 
-from payments import actors, permissions, review
 from payments.api.request_ids import command_request
-from payments.domain.commands import ApprovePayment, RejectPayment
-from payments.domain.events import ApprovalReason, RejectionReason
-from payments.domain.payment import Status
-from payments.domain.refusals import PaymentError
+from payments.dispatch import NotAtVersion, Outcome
+from payments.domain.money import Money, MoneyError
+from payments.domain.payment import Payment
+from payments.domain.refusals import (
+    NoteNeeded,
+    PaymentError,
+    RefundCurrencyDiffers,
+    RefundTooLarge,
+)
 from payments.domain.text import TextError, checked_text
-from payments.events.store import StaleVersion
+from payments.events.store import RecordedEvent, StaleVersion
 from payments.idempotency import KeyReused
-from readmodels.admin import evidence, words
+from readmodels.admin import actions, evidence, timeline, words
+from readmodels.admin.actions import Action, Person
+from readmodels.admin.desk import said_before, why_not
 from readmodels.models import PaymentSummary
 
 _NOTE_LENGTH = 2_000
+_AMOUNT_LENGTH = 30
+# What gives nothing back and cannot be undone looks like it.
+_FINAL = (actions.REJECT, actions.CANCEL)
 
 
-class DecisionForm(forms.Form):
-    """`key` and `version` come with the page: a double click is one decision, on what was seen."""
+class _Reasons(UnfoldAdminRadioSelectWidget):
+    def create_option(self, *args: Any, **kwargs: Any) -> Any:
+        option = super().create_option(*args, **kwargs)
+        if option["index"] != "0":
+            option["attrs"].pop("autofocus", None)
+        return option
 
-    reason = forms.ChoiceField(widget=UnfoldAdminRadioSelectWidget)
+
+class ActionForm(forms.Form):
+    """Asks what the action's command takes.
+
+    `key` and `version` come with the page: a double click is one command, about what was seen.
+    """
+
+    amount = forms.CharField(
+        max_length=_AMOUNT_LENGTH,
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "inputmode": "decimal"}),
+    )
+    reason = forms.ChoiceField(widget=_Reasons)
     note = forms.CharField(
         required=False,
         max_length=_NOTE_LENGTH,
@@ -46,11 +72,27 @@ class DecisionForm(forms.Form):
     key = forms.UUIDField(widget=forms.HiddenInput)
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
 
-    def __init__(self, reasons: type[StrEnum], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, action: Action, payment: Payment, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        field = self.fields["reason"]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - as declared above
-        field.choices = [(reason.value, words.plain(reason)) for reason in reasons]
+        self._action, self._currency = action, payment.amount.currency
+        reason = self.fields["reason"]
+        assert isinstance(reason, forms.ChoiceField)  # noqa: S101 - as declared above
+        reason.choices = [(each.value, words.plain(each)) for each in action.reasons or ()]
+        self.fields["amount"].label = f"Amount in {self._currency}"
+        self.fields["amount"].help_text = f"Up to {payment.refundable.formatted()}."
+        for name, taken in (
+            ("amount", action.takes_amount),
+            ("reason", action.reasons is not None),
+            ("note", action.takes_note),
+        ):
+            if not taken:
+                del self.fields[name]
+
+    def clean_amount(self) -> Money:
+        try:
+            return Money.parse(self.cleaned_data["amount"], self._currency)
+        except MoneyError as error:
+            raise forms.ValidationError(str(error)) from error
 
     def clean_note(self) -> str | None:
         # Browsers send line ends as two characters.
@@ -62,87 +104,170 @@ class DecisionForm(forms.Form):
         except TextError as error:
             raise forms.ValidationError(str(error)) from error
 
+    def focus(self) -> None:
+        """Have the browser begin where there is something to put right, or to say."""
+        first = next(iter(self.errors), None) or self.visible_fields()[0].name
+        self.fields[first].widget.attrs["autofocus"] = True
 
-class DecisionView(View):
-    """`command` is "approve" or "reject"."""
+    def given(self) -> dict[str, Any]:
+        """What the command takes of it, but for the note."""
+        given = {name: self.cleaned_data[name] for name in ("amount",) if name in self.fields}
+        if self._action.reasons is not None:
+            given["reason"] = self._action.reasons(self.cleaned_data["reason"])
+        return given
+
+
+class ActionView(View):
+    """Gives the command of `action`, after asking for what it takes."""
 
     admin: Any = None
-    command: str = ""
+    action: Action = actions.APPROVE
+    person: Person
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if not permissions.holds(request.user, permissions.REVIEW):
+        self.person = Person.of(request.user)
+        if not self.action.permitted(self.person):
             raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest, payment_id: UUID) -> HttpResponse:
-        payment, _ = evidence.load(payment_id)
-        if payment.status is not Status.PENDING_REVIEW:
-            messages.warning(request, f"Nothing to decide: this payment is {payment.status}.")
+        payment, history = evidence.load(payment_id)
+        refusal = actions.refusal(self.action, payment, self.person, timezone.now())
+        if refusal is not None:
+            messages.warning(request, why_not(refusal, payment, self.person))
+        if refusal is not None or self.action.reasons is None:
             return _to_payment(payment_id)
-        initial = {"key": uuid4(), "version": payment.version}
-        return self._page(request, payment_id, DecisionForm(self._reasons, initial=initial))
+        initial = {
+            "amount": payment.refundable.decimal,
+            "key": uuid4(),
+            "version": payment.version,
+        }
+        form = ActionForm(self.action, payment, initial=initial)
+        return self._page(request, payment, history, form)
 
     def post(self, request: HttpRequest, payment_id: UUID) -> HttpResponse:
-        form = DecisionForm(self._reasons, request.POST)
-        if not form.is_valid():
-            return self._page(request, payment_id, form)
-        try:
-            self._decide(request, payment_id, form.cleaned_data)
-        except PaymentError as error:
-            messages.error(request, _with_names(str(error), error.details))
-        except StaleVersion:
-            messages.error(
-                request, "Somebody changed this payment since you opened it. Look again."
-            )
-        except KeyReused:
-            messages.error(request, "You have decided already, with another reason or note.")
-        else:
-            done = "Approved" if self.command == "approve" else "Rejected"
-            messages.success(request, f"{done}. The lists follow in a moment.")
-        return _to_payment(payment_id)
+        payment, history = evidence.load(payment_id)
+        form = ActionForm(self.action, payment, request.POST)
+        if form.is_valid():
+            try:
+                outcome = self._carry_out(request, payment_id, form)
+            except NoteNeeded as error:
+                form.add_error("note", words.refused(error, payment_id))
+            except (RefundTooLarge, RefundCurrencyDiffers) as error:
+                form.add_error("amount", words.refused(error, payment_id))
+            except (PaymentError, StaleVersion, KeyReused) as error:
+                messages.error(request, self._refused(error, payment))
+                return _to_payment(payment_id)
+            else:
+                messages.success(request, _done(self.action, outcome))
+                return _to_payment(payment_id)
+        if self.action.reasons is None:
+            messages.error(request, "That button was not from this page. Look again.")
+            return _to_payment(payment_id)
+        return self._page(request, payment, history, form)
 
-    @property
-    def _reasons(self) -> type[ApprovalReason | RejectionReason]:
-        return ApprovalReason if self.command == "approve" else RejectionReason
-
-    def _decide(self, request: HttpRequest, payment_id: UUID, given: dict[str, Any]) -> None:
-        actor = actors.staff(int(request.user.pk or 0))
-        facts: dict[str, Any] = {
-            "payment_id": payment_id,
-            "client_id": None,
-            "reviewer": actor,
-            "reason": self._reasons(given["reason"]),
-            "at": timezone.now(),
-        }
-        review.carry_out(
-            ApprovePayment(**facts) if self.command == "approve" else RejectPayment(**facts),
-            command_request(request, actor=actor, key=str(given["key"])),
-            note=given["note"],
-            expected_version=given["version"],
+    def _carry_out(self, request: HttpRequest, payment_id: UUID, form: ActionForm) -> Outcome:
+        key = form.cleaned_data["key"]
+        command = self.action.command(
+            payment_id, self.person, timezone.now(), key=key, **form.given()
+        )
+        return actions.carry_out(
+            command,
+            command_request(request, actor=self.person.actor, key=str(key)),
+            note=form.cleaned_data.get("note"),
+            expected_version=form.cleaned_data["version"],
         )
 
-    def _page(self, request: HttpRequest, payment_id: UUID, form: DecisionForm) -> HttpResponse:
-        payment, _ = evidence.load(payment_id)
-        model_admin: ModelAdmin = self.admin
+    def _refused(self, error: PaymentError | StaleVersion | KeyReused, payment: Payment) -> str:
+        match error:
+            case PaymentError():
+                return why_not(error, payment, self.person)
+            case KeyReused(fields=fields):
+                return f"You have sent this page already, with another {' and '.join(fields)}."
+            case NotAtVersion(payment=Payment() as now):
+                since = actions.refusal(self.action, now, self.person, timezone.now())
+                why = why_not(since, now, self.person) if since else "Look again."
+                return f"Somebody changed this payment since you opened it. {why}"
+        return "Somebody changed this payment since you opened it. Look again."
+
+    def _page(
+        self,
+        request: HttpRequest,
+        payment: Payment,
+        history: list[RecordedEvent],
+        form: ActionForm,
+    ) -> HttpResponse:
+        form.focus()
+        note_needed = actions.needs_note(self.action, payment, self.person, timezone.now())
         context = {
-            **model_admin.admin_site.each_context(request),
+            **self.admin.admin_site.each_context(request),
             **evidence.gather(payment),
-            "title": f"{self.command.capitalize()} {payment.amount.formatted()}?",
-            "opts": model_admin.opts,
+            "title": f"{self.action.label} {payment.amount.formatted()}?",
+            "opts": self.admin.opts,
             "original": PaymentSummary(pk=payment.payment_id),
-            "command": self.command,
+            "action": self.action,
+            "variant": "danger" if self.action in _FINAL else "primary",
+            "said": said_before(payment, timeline.of(payment, history)),
+            "meaning": _meaning(self.action, payment),
+            "note_needed": note_needed,
             "form": form,
         }
         return TemplateResponse(request, "admin/decision.html", context)
+
+
+def _meaning(action: Action, payment: Payment) -> tuple[str, ...]:
+    """What comes of it, which whoever does it should know before."""
+    match action:
+        case actions.APPROVE:
+            return tuple(_approval(payment))
+        case actions.REJECT:
+            return ("The payment ends here, and nobody can take that back. One person is enough.",)
+        case actions.ESCALATE:
+            return ("A senior reviewer takes it from here. Say what they should look at.",)
+        case actions.CANCEL:
+            return ("The payment ends here, and nobody can take that back.",)
+        case actions.REFUND if payment.refunded is not None:
+            return (f"{payment.refunded.formatted()} was given back before.",)
+    return ()
+
+
+def _approval(payment: Payment) -> list[str]:
+    risk = payment.risk
+    said = []
+    if risk is not None and risk.four_eyes and payment.first_approval is None:
+        said.append("First of two approvals: a senior reviewer has to agree before it completes.")
+    elif risk is not None and risk.four_eyes and payment.first_approval is not None:
+        first = payment.first_approval.reviewer
+        name = words.people([first]).get(first, first)
+        said.append(f"Second approval: {name} approved it first, and yours completes it.")
+    if risk is not None and risk.reject_advised:
+        said.append("The risk policy advises to reject it.")
+    return said
+
+
+def _done(action: Action, outcome: Outcome) -> str:
+    payment = outcome.payment
+    match action:
+        case actions.APPROVE if payment.review is None:
+            return "Approved as the first of two. A senior reviewer has to agree."
+        case actions.APPROVE:
+            return "Approved. The lists follow in a moment."
+        case actions.REJECT:
+            return "Rejected. The lists follow in a moment."
+        case actions.ESCALATE:
+            return "Escalated. A senior reviewer takes it from here."
+        case actions.CLAIM:
+            return f"Yours until {payment.lease.until:%H:%M} UTC." if payment.lease else "Claimed."
+        case actions.RELEASE:
+            return "Released: anybody may claim it."
+        case actions.CANCEL:
+            return "Cancelled. The lists follow in a moment."
+    left = payment.refundable
+    rest = f"{left.formatted()} is left" if left.minor else "nothing is left"
+    return f"Refunded: {rest}. The lists follow in a moment."
 
 
 def _to_payment(payment_id: UUID) -> HttpResponseRedirect:
     return HttpResponseRedirect(
         reverse("admin:readmodels_paymentsummary_change", args=[payment_id])
     )
-
-
-def _with_names(message: str, details: dict[str, str]) -> str:
-    """The message with the name of who decided, whom the log knows by an id only."""
-    actor = details.get("decided_by", "")
-    return message.replace(actor, words.people([actor]).get(actor, actor)) if actor else message

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import Http404
+from django.utils import timezone
 
 from payments.clients.models import Client
 from payments.customers.models import Customer
@@ -38,10 +39,19 @@ def load(
 
 
 def gather(payment: Payment) -> dict[str, Any]:
-    """What the pages of a payment show beside its history. Three queries."""
+    """What the pages of a payment show beside its history. At most four queries."""
+    author = payment.policy_author
+    left, hurry = (
+        words.time_left(payment.review_deadline, timezone.now())
+        if payment.status is Status.PENDING_REVIEW and payment.review_deadline
+        else ("", "")
+    )
     customer = Customer.objects.select_related("client").filter(pk=payment.customer_id).first()
     return {
         "payment": payment,
+        "policy_author": words.people([author]).get(author, author) if author else None,
+        "time_left": left,
+        "hurry": hurry,
         "status": words.plain(payment.status),
         "status_colour": words.STATUS_COLOURS[payment.status],
         "method": words.paid_with(payment.method, payment.card),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from typing import Any, Final
-from uuid import UUID
+from uuid import uuid4
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -11,18 +11,21 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils import timezone
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter, TextFilter
 from unfold.decorators import display
 
-from payments import permissions, pseudonyms
+from payments import pseudonyms
 from payments.clients.models import Client
-from payments.customers.models import Customer, Note
+from payments.customers.models import Customer
 from payments.domain.money import CURRENCIES
-from payments.domain.payment import Payment, Status
+from payments.domain.payment import Status
 from payments.domain.text import holds_card_number
 from readmodels.admin import evidence, timeline, words
+from readmodels.admin.actions import ACTIONS, Person, next_key
 from readmodels.admin.browsing import BrowsingAdmin, as_uuid
-from readmodels.admin.decisions import DecisionView
+from readmodels.admin.decisions import ActionView
+from readmodels.admin.desk import desk, people_of
 from readmodels.models import PaymentSummary
 
 # More customers of one name than anybody reads through.
@@ -65,9 +68,18 @@ class CurrencyFilter(TextFilter):
 @admin.register(PaymentSummary)
 class PaymentAdmin(BrowsingAdmin):
     keyset = ("initiated_at", "payment_id")
-    list_display = ("when", "money", "state", "risk", "customer", "client", "method", "reference")
+    list_display: tuple[str, ...] = (
+        "when",
+        "money",
+        "state",
+        "risk",
+        "customer",
+        "client",
+        "method",
+        "reference",
+    )
     list_display_links = ("when",)
-    list_filter = (
+    list_filter: tuple[Any, ...] = (
         ("status", ChoicesDropdownFilter),
         ("method", ChoicesDropdownFilter),
         ("risk_band", ChoicesDropdownFilter),
@@ -129,11 +141,11 @@ class PaymentAdmin(BrowsingAdmin):
     def get_urls(self) -> list[URLPattern]:
         decisions = [
             path(
-                f"<uuid:payment_id>/{command}/",
-                self.admin_site.admin_view(DecisionView.as_view(admin=self, command=command)),
-                name=f"payment_{command}",
+                f"<uuid:payment_id>/{action.name}/",
+                self.admin_site.admin_view(ActionView.as_view(admin=self, action=action)),
+                name=f"payment_{action.name}",
             )
-            for command in ("approve", "reject")
+            for action in ACTIONS
         ]
         return [*decisions, *super().get_urls()]
 
@@ -152,6 +164,8 @@ class PaymentAdmin(BrowsingAdmin):
             raise PermissionDenied
         payment, history = evidence.load(object_id, version=request.GET.get("version"))
         newest = payment.version == len(history)
+        person = Person.of(request.user)
+        entries = timeline.of(payment, history)
         context = {
             **self.admin_site.each_context(request),
             **evidence.gather(payment),
@@ -159,13 +173,11 @@ class PaymentAdmin(BrowsingAdmin):
             "opts": self.opts,
             "original": PaymentSummary(pk=payment.payment_id),
             "newest": newest,
-            "may_decide": newest
-            and payment.status is Status.PENDING_REVIEW
-            and permissions.holds(request.user, permissions.REVIEW),
-            "timeline": timeline.entries(history, _notes(payment)),
+            "desk": desk(payment, person, timezone.now(), names=people_of(payment), history=entries)
+            if newest
+            else None,
+            "key": uuid4(),
+            "next_key": next_key(person),
+            "timeline": entries,
         }
         return TemplateResponse(request, "admin/payment.html", context)
-
-
-def _notes(payment: Payment) -> dict[UUID, Note]:
-    return {note.pk: note for note in Note.objects.filter(payment_id=payment.payment_id)}

@@ -23,11 +23,13 @@ from payments.domain.events import (
     ReviewEscalated,
     ReviewReleased,
 )
+from payments.domain.payment import Payment
 from payments.events.store import RecordedEvent
 from readmodels.admin import words
 
 
 class Entry(Struct):
+    event_type: str
     title: str
     details: tuple[str, ...]
     by: str
@@ -38,13 +40,21 @@ class Entry(Struct):
     colour: str
 
 
+def of(payment: Payment, history: Sequence[RecordedEvent]) -> list[Entry]:
+    notes = Note.objects.filter(payment_id=payment.payment_id)
+    return entries(history, {note.pk: note for note in notes})
+
+
 def entries(history: Sequence[RecordedEvent], notes: Mapping[UUID, Note]) -> list[Entry]:
     """`notes` are those of the payment by id; one that is missing was erased."""
-    names = words.people(record.metadata.actor for record in history)
+    names = words.people(
+        actor for record in history for actor in (record.metadata.actor, _holder(record)) if actor
+    )
     return [
         Entry(
+            record.event.event_type,
             title,
-            (*details, *_note(record.event, notes)),
+            (*details, *_taken(record, names), *_note(record.event, notes)),
             by=names.get(record.metadata.actor, record.metadata.actor),
             at=record.event.at,
             version=record.version,
@@ -64,7 +74,7 @@ LOOKS: Mapping[type[AnyPaymentEvent], tuple[str, str]] = {
     PaymentFlaggedForReview: ("flag", "text-orange-700 dark:text-orange-400"),
     ReviewClaimed: ("person_pin", "text-blue-700 dark:text-blue-400"),
     ReviewReleased: ("lock_open", "text-blue-700 dark:text-blue-400"),
-    ReviewEscalated: ("escalator_warning", "text-orange-700 dark:text-orange-400"),
+    ReviewEscalated: ("keyboard_double_arrow_up", "text-orange-700 dark:text-orange-400"),
     PaymentFirstApproved: ("thumb_up", "text-blue-700 dark:text-blue-400"),
     PaymentApproved: ("thumb_up", "text-green-700 dark:text-green-400"),
     PaymentRejected: ("block", "text-red-700 dark:text-red-400"),
@@ -72,6 +82,19 @@ LOOKS: Mapping[type[AnyPaymentEvent], tuple[str, str]] = {
     PaymentCancelled: ("cancel", "text-blue-700 dark:text-blue-400"),
     PaymentRefunded: ("undo", "text-orange-700 dark:text-orange-400"),
 }
+
+
+def _holder(record: RecordedEvent) -> str | None:
+    """From whom somebody else took a payment."""
+    match record.event:
+        case ReviewReleased(reviewer=reviewer) if reviewer != record.metadata.actor:
+            return reviewer
+    return None
+
+
+def _taken(record: RecordedEvent, names: Mapping[str, str]) -> Iterator[str]:
+    if holder := _holder(record):
+        yield f"Taken from {names.get(holder, holder)}"
 
 
 _WITH_NOTES = ReviewEscalated | PaymentFirstApproved | PaymentApproved | PaymentRejected

@@ -1,11 +1,17 @@
 """How the back office says things: badges and links, beside the words of all the read side."""
 
+import re
+from datetime import datetime, timedelta
+from math import ceil
 from typing import Final
+from uuid import UUID
 
 from django.urls import reverse
 from django.utils.html import format_html
+from msgspec import Struct
 
 from payments.domain.payment import Status
+from payments.domain.refusals import PaymentError
 from payments.domain.risk import Band
 from readmodels.words import amount, happened, paid_with, people, plain
 
@@ -13,12 +19,16 @@ __all__ = [
     "BAND_COLOURS",
     "STATE_COLOURS",
     "STATUS_COLOURS",
+    "Badge",
     "amount",
     "happened",
     "link",
     "paid_with",
     "people",
     "plain",
+    "refused",
+    "review_badges",
+    "time_left",
 ]
 
 # Colours of unfold's labels.
@@ -41,6 +51,54 @@ STATE_COLOURS: Final = {  # of projections
     "needs_rebuild": "danger",
 }
 BAND_COLOURS: Final = {Band.LOW: "success", Band.MEDIUM: "warning", Band.HIGH: "danger"}
+
+# What the log and the domain know people and clients by.
+_ACTOR: Final = re.compile(r"\bstaff:\d+|\bclient:[0-9a-f-]{36}")
+_HURRY: Final = timedelta(days=1)
+
+
+class Badge(Struct, frozen=True):
+    text: str
+    colour: str
+
+
+def review_badges(
+    *, escalated: bool, four_eyes: bool, first_approver: str, reject_advised: bool
+) -> tuple[Badge, ...]:
+    """What is out of the ordinary about a review."""
+    found = []
+    if escalated:
+        found.append(Badge("Escalated", "warning"))
+    if first_approver:
+        found.append(Badge("Second approval", "primary"))
+    elif four_eyes:
+        found.append(Badge("Two people", "info"))
+    if reject_advised:
+        found.append(Badge("Reject advised", "danger"))
+    return tuple(found)
+
+
+def time_left(until: datetime, at: datetime) -> tuple[str, str]:
+    """How long it is until then in words, and how urgent: "overdue", "soon" or ""."""
+    left = until - at
+    if left <= timedelta():
+        return "overdue", "overdue"
+    hurry = "soon" if left < _HURRY else ""
+    minutes = ceil(left / timedelta(minutes=1))
+    if minutes <= 1:
+        return "less than a minute left", hurry
+    if left < timedelta(hours=1):
+        return f"{minutes} min left", hurry
+    days, hours = left // _HURRY, left // timedelta(hours=1)
+    return (f"{days} days left" if days > 1 else f"{hours} h left"), hurry
+
+
+def refused(error: PaymentError, payment_id: UUID) -> str:
+    """What the domain says against a command, on the page of that payment: with names instead of ids."""
+    said = str(error).replace(f"Payment {payment_id}", "This payment")
+    said = said.replace(f"payment {payment_id}", "this payment")
+    names = people(_ACTOR.findall(said))
+    return _ACTOR.sub(lambda found: names.get(found[0], found[0]), said)
 
 
 def link(page: str, key: object, text: str) -> str:

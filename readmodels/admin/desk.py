@@ -1,0 +1,230 @@
+"""The top of a payment's page: where its review stands, what this person may do, and why not more."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+
+from payments.domain.events import PaymentFirstApproved, ReviewEscalated
+from payments.domain.payment import Lease, Payment, Status
+from payments.domain.refusals import (
+    AnotherPersonNeeded,
+    PaymentError,
+    ReviewExpired,
+    ReviewTaken,
+    SeniorReviewerNeeded,
+)
+from readmodels.admin import words
+from readmodels.admin.actions import (
+    APPROVE,
+    CLAIM,
+    REJECT,
+    RELEASE,
+    Action,
+    Person,
+    offered,
+    refusal,
+)
+from readmodels.admin.timeline import Entry
+
+# What the first line says already.
+_OBVIOUS: Final = (ReviewExpired, ReviewTaken)
+
+
+class Line(Struct, frozen=True):
+    icon: str  # of Material Symbols
+    text: str
+
+
+class Desk(Struct, frozen=True, kw_only=True):
+    """`lines` tell what to know, `offers` are actions with what their buttons say.
+
+    `time_left` and `hurry` are those of words.time_left, to the deadline.
+    """
+
+    headline: str
+    lines: tuple[Line, ...]
+    offers: tuple[tuple[Action, str], ...]
+    badges: tuple[words.Badge, ...] = ()
+    is_waiting: bool = False
+    is_mine: bool = False
+    time_left: str = ""
+    hurry: str = ""
+
+
+def desk(
+    payment: Payment,
+    person: Person,
+    at: datetime,
+    *,
+    names: Mapping[str, str],
+    history: Sequence[Entry] = (),
+) -> Desk:
+    """`names` are those of `people_of`, `history` is the payment's in words."""
+    lease = payment.held(at)
+    if payment.status is not Status.PENDING_REVIEW or payment.review_deadline is None:
+        return Desk(
+            headline=_outcome(payment, names),
+            lines=tuple(_corrections(payment)),
+            offers=_offers(payment, person, at, names),
+        )
+    time_left, hurry = words.time_left(payment.review_deadline, at)
+    return Desk(
+        headline=_standing(payment, person, lease, at, names),
+        badges=badges(payment),
+        lines=(
+            *said_before(payment, history),
+            *_rules(payment, names),
+            *_obstacles(payment, person, at),
+        ),
+        offers=_offers(payment, person, at, names),
+        is_waiting=True,
+        is_mine=lease is not None and lease.reviewer == person.actor,
+        time_left=time_left,
+        hurry=hurry,
+    )
+
+
+def people_of(payment: Payment) -> dict[str, str]:
+    return words.people(
+        actor
+        for actor in (
+            payment.lease and payment.lease.reviewer,
+            payment.first_approval and payment.first_approval.reviewer,
+            payment.review and payment.review.reviewer,
+            payment.policy_author,
+        )
+        if actor
+    )
+
+
+def badges(payment: Payment) -> tuple[words.Badge, ...]:
+    first = payment.first_approval
+    return words.review_badges(
+        escalated=payment.escalated,
+        four_eyes=payment.risk is not None and payment.risk.four_eyes,
+        first_approver=first.reviewer if first else "",
+        reject_advised=payment.risk is not None and payment.risk.reject_advised,
+    )
+
+
+def why_not(error: PaymentError, payment: Payment, person: Person) -> str:
+    """What the domain says against a command, said to the person who would give it."""
+    first = payment.first_approval
+    if first is not None and first.reviewer == person.actor:
+        if isinstance(error, AnotherPersonNeeded):
+            return "You have approved it already: somebody else has to agree."
+        if isinstance(error, SeniorReviewerNeeded):
+            return "You have approved it already: a senior reviewer has to agree."
+    if isinstance(error, AnotherPersonNeeded) and payment.policy_author == person.actor:
+        return "You proposed the policy that flagged it: two others have to approve it."
+    return words.refused(error, payment.payment_id)
+
+
+def said_before(payment: Payment, history: Sequence[Entry]) -> Iterator[Line]:
+    """What colleagues said: the reasons and notes of an escalation and a first approval."""
+    for event_type, holds, said in (
+        (ReviewEscalated.event_type, payment.escalated, "Escalated"),
+        (PaymentFirstApproved.event_type, payment.first_approval is not None, "First approved"),
+    ):
+        found = [entry for entry in history if entry.event_type == event_type] if holds else []
+        for entry in found[-1:]:
+            yield Line(entry.icon, f"{said} by {entry.by}: {'. '.join(entry.details)}")
+
+
+def _standing(
+    payment: Payment,
+    person: Person,
+    lease: Lease | None,
+    at: datetime,
+    names: Mapping[str, str],
+) -> str:
+    assert payment.review_deadline is not None, "it waits"  # noqa: S101
+    if at >= payment.review_deadline:
+        return "Too late to decide. The payment expires in a moment."
+    if lease is None:
+        return "Free: nobody has claimed this payment."
+    left, _ = words.time_left(lease.until, at)
+    who = "You have" if lease.reviewer == person.actor else f"{_name(lease.reviewer, names)} has"
+    return f"{who} claimed it until {lease.until:%H:%M} UTC, {left}."
+
+
+def _outcome(payment: Payment, names: Mapping[str, str]) -> str:
+    if payment.status is Status.INITIATED:
+        return "Nothing was decided on this payment yet."
+    status = words.plain(payment.status)
+    if payment.review is None:
+        return f"{status}."
+    people = [_name(payment.review.reviewer, names)]
+    if payment.review.approved and payment.first_approval is not None:
+        people.insert(0, _name(payment.first_approval.reviewer, names))
+    by = f"by {' and '.join(people)}"
+    return f"Approved {by}: {status.lower()}." if payment.review.approved else f"{status} {by}."
+
+
+def _corrections(payment: Payment) -> Iterator[Line]:
+    if payment.refunded is not None:
+        left = payment.refundable
+        yield Line(
+            "undo",
+            f"{payment.refunded.formatted()} of {payment.amount.formatted()} was given back"
+            + (f", {left.formatted()} is left." if left.minor else "."),
+        )
+
+
+def _rules(payment: Payment, names: Mapping[str, str]) -> Iterator[Line]:
+    """What the policy asks of whoever decides."""
+    risk = payment.risk
+    if risk is None:
+        return
+    if risk.four_eyes and payment.first_approval is None:
+        others = (
+            f" {_name(payment.policy_author, names)}, who proposed the policy, cannot be one of them."
+            if payment.policy_author
+            else ""
+        )
+        yield Line(
+            "group", f"Two people have to approve it, the second one a senior reviewer.{others}"
+        )
+    elif risk.four_eyes and payment.first_approval is not None:
+        but = [_name(payment.first_approval.reviewer, names)]
+        if payment.policy_author:
+            but.append(f"{_name(payment.policy_author, names)}, who proposed the policy")
+        yield Line(
+            "group",
+            f"A second person has to approve it, a senior reviewer who is not {' nor '.join(but)}.",
+        )
+    if risk.reject_advised:
+        yield Line("report", "The policy advises to reject it. To approve it takes a note.")
+
+
+def _obstacles(payment: Payment, person: Person, at: datetime) -> Iterator[Line]:
+    """Why a reviewer has fewer buttons than they might expect, each reason once."""
+    if not person.reviews:
+        return
+    found = (refusal(action, payment, person, at) for action in (APPROVE, REJECT, CLAIM))
+    said = {
+        why_not(error, payment, person): None
+        for error in found
+        if error is not None and not isinstance(error, _OBVIOUS)
+    }
+    yield from (Line("lock", each) for each in said)
+
+
+def _offers(
+    payment: Payment, person: Person, at: datetime, names: Mapping[str, str]
+) -> tuple[tuple[Action, str], ...]:
+    lease = payment.held(at)
+    labels: dict[str, str] = {}
+    if lease is not None and lease.reviewer == person.actor:
+        labels[CLAIM.name] = "Keep for longer"
+    elif lease is not None:
+        labels[RELEASE.name] = f"Take it from {_name(lease.reviewer, names)}"
+    return tuple(
+        (action, labels.get(action.name, action.label)) for action in offered(payment, person, at)
+    )
+
+
+def _name(actor: str, names: Mapping[str, str]) -> str:
+    return names.get(actor, actor)

@@ -1,0 +1,194 @@
+"""The review queue: what waits for a person, the most urgent first, and the button that gives it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Final
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
+from unfold.decorators import display
+
+from payments import review
+from payments.api.request_ids import command_request
+from payments.domain.payment import Status
+from payments.domain.refusals import PaymentError
+from payments.events.store import StaleVersion
+from payments.review import QueueLags
+from readmodels.admin import words
+from readmodels.admin.actions import Person, next_key
+from readmodels.admin.browsing import as_uuid
+from readmodels.admin.payments import CurrencyFilter, PaymentAdmin
+from readmodels.models import PaymentSummary
+
+STANDINGS: Final = (
+    ("free", "Free"),
+    ("mine", "Mine"),
+    ("escalated", "Escalated"),
+    ("second", "Second approval"),
+)
+
+
+class StandingFilter(DropdownFilter):
+    """Also the links above the list."""
+
+    title = "standing"
+    parameter_name = "standing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
+        return STANDINGS
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        now = timezone.now()
+        match self.value():
+            case None | "":
+                return queryset
+            case "free":
+                return queryset.filter(Q(claimed_until=None) | Q(claimed_until__lte=now))
+            case "mine":
+                mine = Person.of(request.user).actor
+                return queryset.filter(claimed_by=mine, claimed_until__gt=now)
+            case "escalated":
+                return queryset.filter(escalated=True)
+            case "second":
+                return queryset.exclude(first_approver="")
+            case _:
+                return queryset.none()
+
+
+class QueueAdmin(PaymentAdmin):
+    """A list of payments in another order; the pages of a payment are PaymentAdmin's."""
+
+    keyset = ("review_deadline", "payment_id")
+    ascending = True
+    page_words: ClassVar = ("More urgent", "Less urgent")
+    change_list_template = "admin/queue.html"
+    list_display = ("deadline", "money", "risk", "why", "customer", "claim", "unusual")
+    list_display_links = ("money",)
+    list_filter = (
+        StandingFilter,
+        ("risk_band", ChoicesDropdownFilter),
+        CurrencyFilter,
+        "four_eyes",
+        "reject_advised",
+    )
+
+    @display(description="To decide")
+    def deadline(self, row: Any) -> str:
+        left, hurry = words.time_left(row.review_deadline, row.now)
+        return format_html(
+            '<time class="left {}" datetime="{}" title="before {} UTC">{}</time>',
+            hurry,
+            row.review_deadline.isoformat(),
+            f"{row.review_deadline:%Y-%m-%d %H:%M}",
+            left,
+        )
+
+    @display(description="Why")
+    def why(self, row: PaymentSummary) -> SafeString:
+        reasons = ((words.plain(reason),) for reason in row.risk_reasons)
+        return format_html('<span class="why">{}</span>', format_html_join("; ", "{}", reasons))
+
+    @display(description="Customer")
+    def customer(self, row: Any) -> str:
+        return format_html(
+            '{}<span class="beneath">{}</span>', row.customer or "unknown", row.client_name
+        )
+
+    @display(description="Claimed")
+    def claim(self, row: Any) -> str:
+        if row.claimed_until is None or row.claimed_until <= row.now:
+            return format_html('<span class="beneath">{}</span>', "free")
+        who = row.names.get(row.claimed_by, row.claimed_by)
+        return format_html(
+            '{}<span class="beneath">until {} UTC</span>', who, f"{row.claimed_until:%H:%M}"
+        )
+
+    @display(description="Attention")
+    def unusual(self, row: Any) -> SafeString:
+        badges = words.review_badges(
+            escalated=row.escalated,
+            four_eyes=row.four_eyes,
+            first_approver=row.first_approver,
+            reject_advised=row.reject_advised,
+        )
+        shown = render_to_string("admin/badges.html", {"badges": badges})
+        if not row.first_approver:
+            return shown
+        first = row.names.get(row.first_approver, row.first_approver)
+        return format_html('{}<span class="beneath">first approved by {}</span>', shown, first)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PaymentSummary]:
+        # Written into the query as it is, so that the partial index serves it.
+        return PaymentSummary.objects.filter(status=Status.PENDING_REVIEW)
+
+    def prepare(self, rows: Sequence[Any]) -> None:
+        super().prepare(rows)
+        now: datetime = timezone.now()
+        names = words.people(
+            actor for row in rows for actor in (row.claimed_by, row.first_approver) if actor
+        )
+        for row in rows:
+            row.now, row.names = now, names
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {
+            "title": "Review queue",
+            "next_key": next_key(Person.of(request.user)),
+            "standings": STANDINGS,
+            "standing": request.GET.get(StandingFilter.parameter_name, ""),
+        }
+        return super().changelist_view(request, {**(extra_context or {}), **context})
+
+
+@require_POST
+def claim_next(request: HttpRequest) -> HttpResponse:
+    """Claim what is most urgent and go there."""
+    person = Person.of(request.user)
+    if not person.reviews:
+        raise PermissionDenied
+    to_queue = HttpResponseRedirect(reverse("review_queue"))
+    key = as_uuid(request.POST.get("key", ""))
+    if key is None:
+        messages.error(request, "That button was not from this page. Look again.")
+        return to_queue
+    try:
+        outcome = review.claim_next(
+            client_id=None,
+            at=timezone.now(),
+            request=command_request(request, actor=person.actor, key=str(key)),
+        )
+    except (QueueLags, PaymentError, StaleVersion):
+        messages.warning(request, "Others are taking what waits just now. Try again in a moment.")
+        return to_queue
+    if outcome is None:
+        messages.info(
+            request, "Nothing waits for you. Whatever is left is somebody else's to decide."
+        )
+        return to_queue
+    lease = outcome.payment.lease
+    if lease is not None:
+        messages.success(request, f"Yours until {lease.until:%H:%M} UTC.")
+    return HttpResponseRedirect(
+        reverse("admin:readmodels_paymentsummary_change", args=[outcome.payment.payment_id])
+    )
+
+
+def _queue(request: HttpRequest) -> HttpResponse:
+    return QueueAdmin(PaymentSummary, admin.site).changelist_view(request)
+
+
+urlpatterns = [
+    path("", admin.site.admin_view(_queue), name="review_queue"),
+    path("claim-next/", admin.site.admin_view(claim_next), name="claim_next"),
+]

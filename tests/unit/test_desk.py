@@ -1,0 +1,214 @@
+"""What a payment's page offers to whom: exactly what the domain would carry out, and why nothing else."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import pytest
+
+from payments.domain.conditions import RiskFeatures
+from payments.domain.events import AnyPaymentEvent
+from payments.domain.payment import REVIEW_PERIOD, Payment, replay
+from payments.domain.risk import RiskAssessment
+from readmodels.admin import actions, words
+from readmodels.admin.actions import Person
+from readmodels.admin.desk import desk
+from tests.examples import (
+    HUGE,
+    HUGE_FIRST,
+    LARGE,
+    LATER,
+    NOON,
+    OTHER_REVIEWER,
+    PAYMENT,
+    REVIEWER,
+    SENIOR,
+    approved,
+    cancelled,
+    claimed,
+    escalated,
+    expired,
+    first_approved,
+    flagged,
+    initiated,
+    processed,
+    processed_after_approval,
+    refunded,
+    rejected,
+)
+
+VIEWER: Final = Person(actor="staff:1")
+ANALYST: Final = Person(actor=OTHER_REVIEWER, reviews=True)
+GRACE: Final = Person(actor=SENIOR, reviews=True, senior=True, corrects=True)
+NAMES: Final = {REVIEWER: "Ada Ng", OTHER_REVIEWER: "Cleo Martin", SENIOR: "Grace Hopper"}
+
+WAITING: Final = (initiated(amount=LARGE), flagged())
+FOUR_EYES: Final = (initiated(amount=HUGE), flagged(amount=HUGE, risk=HUGE_FIRST))
+FIRST_APPROVED: Final = (*FOUR_EYES, first_approved())
+PAID: Final = (initiated(), processed())
+REJECT_ADVISED: Final = RiskAssessment(
+    score=120,
+    band=HUGE_FIRST.band,
+    review=True,
+    reject_advised=True,
+    fired=HUGE_FIRST.fired,
+    features=RiskFeatures(paid_by_card_before=False, position=1, age_ms=0),
+    policy_id=HUGE_FIRST.policy_id,
+)
+
+DECIDE: Final = "approve reject escalate"
+
+
+def after(*events: AnyPaymentEvent) -> Payment:
+    payment = replay(PAYMENT, events)
+    assert payment is not None
+    return payment
+
+
+@pytest.mark.parametrize(
+    ("events", "viewer", "analyst", "senior"),
+    [
+        (WAITING, "", f"{DECIDE} claim", f"{DECIDE} claim cancel"),
+        ((*WAITING, claimed()), "", "", "release cancel"),
+        (
+            (*WAITING, claimed(reviewer=OTHER_REVIEWER)),
+            "",
+            f"{DECIDE} claim release",
+            "release cancel",
+        ),
+        ((*WAITING, claimed(until=LATER)), "", f"{DECIDE} claim", f"{DECIDE} claim cancel"),
+        ((*WAITING, escalated()), "", "", "approve reject claim cancel"),
+        (FOUR_EYES, "", f"{DECIDE} claim", f"{DECIDE} claim cancel"),
+        (FIRST_APPROVED, "", "", f"{DECIDE} claim cancel"),
+        ((*FOUR_EYES, first_approved(reviewer=SENIOR)), "", "", "reject escalate cancel"),
+        (
+            (initiated(amount=HUGE), flagged(amount=HUGE, risk=HUGE_FIRST, policy_author=SENIOR)),
+            "",
+            f"{DECIDE} claim",
+            "reject escalate claim cancel",
+        ),
+        ((initiated(),), "", "", "cancel"),
+        (PAID, "", "", "refund"),
+        ((*PAID, refunded(40_00)), "", "", "refund"),
+        ((*PAID, refunded()), "", "", ""),
+        ((*WAITING, approved(), processed_after_approval()), "", "", "refund"),
+        ((*WAITING, rejected()), "", "", ""),
+        ((*WAITING, expired()), "", "", ""),
+        ((*WAITING, cancelled()), "", "", ""),
+    ],
+)
+def test_everybody_is_offered_what_they_may_do(
+    events: tuple[AnyPaymentEvent, ...], viewer: str, analyst: str, senior: str
+) -> None:
+    payment = after(*events)
+    for person, expected in ((VIEWER, viewer), (ANALYST, analyst), (GRACE, senior)):
+        found = [action.name for action in actions.offered(payment, person, LATER)]
+        assert found == expected.split(), person
+        shown = desk(payment, person, LATER, names=NAMES)
+        assert [action.name for action, _ in shown.offers] == found
+
+
+def test_nobody_decides_after_the_deadline() -> None:
+    late = NOON + REVIEW_PERIOD
+    payment = after(*WAITING)
+    assert [each.name for each in actions.offered(payment, GRACE, late)] == ["cancel"]
+    shown = desk(payment, GRACE, late, names=NAMES)
+    assert shown.headline.startswith("Too late to decide.")
+    assert (shown.time_left, shown.lines) == ("overdue", ())
+
+
+def test_a_note_is_needed_where_the_domain_needs_one() -> None:
+    plain, advised = after(*WAITING), after(initiated(), flagged(risk=REJECT_ADVISED))
+    for action, payment, needed in (
+        (actions.APPROVE, plain, False),
+        (actions.APPROVE, advised, True),
+        (actions.REJECT, advised, False),
+        (actions.ESCALATE, plain, True),
+    ):
+        assert actions.needs_note(action, payment, GRACE, LATER) is needed
+    said = " ".join(line.text for line in desk(advised, GRACE, LATER, names=NAMES).lines)
+    assert "advises to reject" in said
+
+
+@pytest.mark.parametrize(
+    ("events", "person", "headline", "said"),
+    [
+        (WAITING, ANALYST, "Free: nobody has claimed this payment.", ""),
+        ((*WAITING, claimed()), ANALYST, "Ada Ng has claimed it until 15:15 UTC, 15 min left.", ""),
+        (
+            (*WAITING, claimed(reviewer=SENIOR)),
+            GRACE,
+            "You have claimed it until 15:15 UTC, 15 min left.",
+            "",
+        ),
+        ((*WAITING, escalated()), ANALYST, "Free", "was escalated: a senior reviewer has to"),
+        (FIRST_APPROVED, ANALYST, "Free", "This payment needs a second approval: a senior"),
+        (FIRST_APPROVED, GRACE, "Free", "a senior reviewer who is not Ada Ng."),
+        (
+            (*FOUR_EYES, first_approved(reviewer=SENIOR)),
+            GRACE,
+            "Free",
+            "You have approved it already: somebody else has to agree.",
+        ),
+        (
+            (*FOUR_EYES, first_approved(reviewer=OTHER_REVIEWER)),
+            ANALYST,
+            "Free",
+            "You have approved it already: a senior reviewer has to agree.",
+        ),
+        (
+            (initiated(amount=HUGE), flagged(amount=HUGE, risk=HUGE_FIRST, policy_author=SENIOR)),
+            GRACE,
+            "Free",
+            "You proposed the policy that flagged it: two others have to approve it.",
+        ),
+        ((*PAID, refunded(40_00)), GRACE, "Partially refunded.", "$60.00 is left"),
+        (
+            (*FIRST_APPROVED, approved(reviewer=SENIOR), processed_after_approval()),
+            VIEWER,
+            "Approved by Ada Ng and Grace Hopper: completed.",
+            "",
+        ),
+        ((*WAITING, rejected()), VIEWER, "Rejected by Ada Ng.", ""),
+        ((*WAITING, expired()), VIEWER, "Expired.", ""),
+        ((initiated(),), VIEWER, "Nothing was decided on this payment yet.", ""),
+    ],
+)
+def test_the_page_says_where_the_payment_stands_and_why_a_button_is_missing(
+    events: tuple[AnyPaymentEvent, ...], person: Person, headline: str, said: str
+) -> None:
+    shown = desk(after(*events), person, LATER, names=NAMES)
+    assert shown.headline.startswith(headline)
+    assert said in " ".join(line.text for line in shown.lines)
+    if not said:
+        assert "lock" not in [line.icon for line in shown.lines]
+
+
+def test_whose_claim_it_is_decides_what_its_buttons_say() -> None:
+    mine, theirs = (*WAITING, claimed(reviewer=SENIOR)), (*WAITING, claimed())
+    labels = {action.name: label for action, label in _offers(mine)}
+    assert (labels["claim"], labels["release"]) == ("Keep for longer", "Release")
+    labels = {action.name: label for action, label in _offers(theirs)}
+    assert labels["release"] == "Take it from Ada Ng"
+
+
+def _offers(events: tuple[AnyPaymentEvent, ...]) -> tuple[tuple[actions.Action, str], ...]:
+    return desk(after(*events), GRACE, LATER, names=NAMES).offers
+
+
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [
+        (timedelta(seconds=-1), ("overdue", "overdue")),
+        (timedelta(), ("overdue", "overdue")),
+        (timedelta(seconds=1), ("less than a minute left", "soon")),
+        (timedelta(minutes=14, seconds=1), ("15 min left", "soon")),
+        (timedelta(minutes=59, seconds=59), ("60 min left", "soon")),
+        (timedelta(hours=1), ("1 h left", "soon")),
+        (timedelta(hours=23, minutes=59), ("23 h left", "soon")),
+        (timedelta(hours=47), ("47 h left", "")),
+        (timedelta(days=2), ("2 days left", "")),
+    ],
+)
+def test_time_left_is_told_in_one_unit(left: timedelta, told: tuple[str, str]) -> None:
+    at: datetime = NOON
+    assert words.time_left(at + left, at) == told
