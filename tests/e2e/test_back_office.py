@@ -17,7 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 from payments.customers.models import Customer
 from payments.domain.risk import DEFAULT_POLICY
 from readmodels.models import EventIndex, ParkedEvent
-from tests.api import RISKY, ApiClient, body_of, project
+from tests.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project
 
 PASSWORD: Final = "correct horse battery staple"
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("google-chrome")
@@ -33,7 +33,8 @@ FLAGS: Final = (
 )
 PAGES: Final = {
     "dashboard": "/admin/",
-    "queue": "/admin/readmodels/paymentsummary/?status__exact=pending_review",
+    "queue": "/admin/reviews/",
+    "payments": "/admin/readmodels/paymentsummary/",
     "statistics": "/admin/readmodels/dailystatistics/",
     "policies": "/admin/policies/",
     "policy": f"/admin/policies/{DEFAULT_POLICY.policy_id}/",
@@ -125,38 +126,81 @@ def desk(
     assert desk.complaints == []
 
 
-def test_a_payment_is_approved_by_keyboard_and_completed_in_the_api(desk: Desk) -> None:
+def test_a_payment_is_claimed_and_approved_by_keyboard_and_completed_in_the_api(
+    desk: Desk,
+) -> None:
     desk.log_in()
     page = desk.page
     desk.press_until("Review queue")
     page.keyboard.press("Enter")
-    page.wait_for_url(re.compile("pending_review"))
-    when = page.locator("#result_list tbody a").inner_text()
-    desk.press_until(when.strip())
-    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("reviews"))
+    expect(page.get_by_role("button", name="Claim next")).to_be_visible()
+    page.keyboard.press("n")
+    page.wait_for_url(re.compile("change"))
+    expect(page.get_by_text("You have claimed it until")).to_be_visible()
     expect(page.get_by_text("The customer's first card payment").first).to_be_visible()
-    desk.press_until("Approve")
-    page.keyboard.press("Enter")
+    page.keyboard.press("Control+a")
+    page.keyboard.press("a")
     page.wait_for_url(re.compile("approve"))
-    desk.press_until("Verified with customer")
+    expect(page.get_by_label("Verified with customer")).to_be_focused()
     page.keyboard.press("Space")
     page.keyboard.press("Tab")
-    page.keyboard.type("Called back, all fine.")
-    desk.press_until("Approve")
+    page.keyboard.type("Called back, all fine? c n r e")  # the keys are letters here
+    page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("change"))
     expect(page.get_by_text("Approved. The lists follow in a moment.")).to_be_visible()
     history = page.locator("ol.history li")
-    expect(history).to_have_count(4)
-    expect(history.nth(2)).to_contain_text("Verified with customer")
-    expect(history.nth(2)).to_contain_text("“Called back, all fine.”")
-    expect(history.nth(2)).to_contain_text("by grace")
+    expect(history).to_have_count(5)
+    expect(history.nth(2)).to_contain_text("Claimed for review")
+    expect(history.nth(3)).to_contain_text("Verified with customer")
+    expect(history.nth(3)).to_contain_text("“Called back, all fine? c n r e”")
+    expect(history.nth(3)).to_contain_text("by grace")
     project()
     payment = body_of(desk.client.get(f"/api/v1/payments/{desk.payment}"))
     assert payment["status"] == "completed"
     assert payment["review"]["decision"] == "approved"
     assert payment["review"]["reason"] == "verified_with_customer"
     assert payment["review"]["reviewer"].startswith("staff:")
+    page.keyboard.press("n")
+    page.wait_for_url(re.compile("reviews"))
+    expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
+
+
+def test_the_keys_are_listed_and_can_be_switched_off(desk: Desk) -> None:
+    desk.log_in()
+    page = desk.page
+    desk.open(f"/admin/readmodels/paymentsummary/{desk.payment}/change/")
+    page.keyboard.press("?")
+    keys = page.get_by_role("dialog", name="Keyboard")
+    for each in ("Approve", "Reject", "Escalate", "Claim", "Claim next", "This list"):
+        expect(keys.get_by_text(each, exact=True)).to_be_visible()
+    assert _serious(page) == []
+    page.keyboard.press("a")  # the list is in front
+    page.keyboard.press("Space")  # on the box
+    page.keyboard.press("Escape")
+    expect(keys).to_be_hidden()
+    page.keyboard.press("a")
+    desk.open("/admin/reviews/")
+    page.keyboard.press("n")
+    expect(page).to_have_url(re.compile("reviews/$"))
+    page.get_by_role("button", name="Keyboard").click()
+    page.get_by_label("Single keys press buttons").check()
+    page.get_by_role("button", name="Close").click()
+    page.keyboard.press("n")
+    page.wait_for_url(re.compile("change"))
+
+
+def test_an_escalation_without_a_note_leads_to_the_note(desk: Desk) -> None:
+    desk.log_in()
+    page = desk.page
+    desk.open(f"/admin/readmodels/paymentsummary/{desk.payment}/escalate/")
+    page.get_by_label("Second opinion").check()
+    page.get_by_role("button", name="Escalate").click()
+    expect(page.get_by_role("alert")).to_have_text(
+        "Say in a note what the senior reviewers should look at."
+    )
+    expect(page.get_by_label("Note (needed)")).to_be_focused()
 
 
 def test_a_decision_without_a_reason_is_explained(desk: Desk) -> None:
@@ -173,12 +217,16 @@ def test_every_page_can_be_read_by_everybody(desk: Desk) -> None:
     )
     desk.log_in()
     payment = f"/admin/readmodels/paymentsummary/{desk.payment}"
+    first_approved = f"/admin/readmodels/paymentsummary/{_first_approved(desk.client)}"
+    paid = f"/admin/readmodels/paymentsummary/{body_of(desk.client.submit())['id']}"
     customer = f"/admin/customers/customer/{Customer.objects.latest('created_at').pk}"
     event = EventIndex.objects.latest("position")
     parked = f"/admin/readmodels/parkedevent/{_park(event).pk}"
     paths = [
         *PAGES.values(),
-        *(f"{payment}/{page}/" for page in ("change", "approve", "reject")),
+        *(f"{payment}/{page}/" for page in ("change", "approve", "reject", "escalate", "cancel")),
+        *(f"{first_approved}/{page}/" for page in ("change", "approve")),
+        *(f"{paid}/{page}/" for page in ("change", "refund")),
         *(f"{parked}/{page}/" for page in ("change", "discard")),
         *(f"{customer}/{page}/" for page in ("change", "rename", "block")),
         f"/admin/clients/client/{desk.client.client_id}/change/",
@@ -197,6 +245,18 @@ def test_every_page_can_be_read_by_everybody(desk: Desk) -> None:
 def test_the_documentation_of_the_api_opens(desk: Desk) -> None:
     desk.open("/api/docs/")
     expect(desk.page.get_by_text("Submit a payment").first).to_be_visible()
+
+
+def _first_approved(client: ApiClient) -> str:
+    """A payment that has all that the queue shows: somebody's approval, and an escalation."""
+    body = FOUR_EYES | {"customer_id": "newcomer", "reference": "order-982"}
+    payment: str = body_of(client.submit(**body))["id"]
+    reasons = {"approve": {"reason": "other"}, "escalate": {"reason": "other", "note": "Odd."}}
+    senior = ApiClient(staff="sam", senior=True)
+    client.post(f"{PAYMENTS}/{payment}/approve", reasons["approve"])
+    senior.post(f"{PAYMENTS}/{payment}/escalate", reasons["escalate"])
+    project()
+    return payment
 
 
 def _park(event: EventIndex) -> ParkedEvent:

@@ -1,5 +1,5 @@
-// Single keys that press the buttons which show them, as <kbd data-key="a">a</kbd>. Every button works
-// without this file. Keys do nothing while somebody types, or together with Ctrl, Alt or Meta, and can be
+// Keys that press the buttons which show them, as <kbd data-key="a">a</kbd>. Every button works
+// without this file. They do nothing while somebody types, or together with Ctrl, Alt or Meta, and can be
 // switched off for good in the list that "?" opens.
 "use strict";
 
@@ -82,6 +82,9 @@
     event.preventDefault();
     button(kbd).click();
   }
+
+  // The page is hidden while it is built, so the browser itself finds nothing to focus.
+  window.addEventListener("load", () => document.querySelector("[autofocus]")?.focus());
 
   document.addEventListener("DOMContentLoaded", () => {
     if (!keys().length) return;
