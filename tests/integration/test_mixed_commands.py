@@ -8,13 +8,21 @@ from uuid import UUID, uuid4
 import pytest
 
 from payments import loading
+from payments.api import problems
 from payments.dispatch import Outcome, Request, dispatch
 from payments.domain.commands import ApprovePayment, PaymentCommand
+from payments.domain.events import (
+    ApprovalReason,
+    CancellationReason,
+    EscalationReason,
+    RefundReason,
+    RejectionReason,
+)
 from payments.domain.payment import Status
 from payments.domain.refusals import PaymentError
 from payments.events.models import Event
 from payments.events.store import StaleVersion
-from tests.api import project
+from tests.api import FOUR_EYES, PAYMENTS as API, RISKY, ApiClient, body_of, project
 from tests.concurrency import at_once
 from tests.examples import (
     HUGE,
@@ -113,3 +121,83 @@ def test_a_thousand_commands_on_fifty_payments() -> None:
     assert names == {command(random.Random(n), PAYMENT).name for n in range(200)}
     project()
     check_read_models()
+
+
+REASONS: dict[str, list[str]] = {
+    "approve": [str(reason) for reason in ApprovalReason],
+    "reject": [str(reason) for reason in RejectionReason],
+    "escalate": [str(reason) for reason in EscalationReason],
+    "cancel": [str(reason) for reason in CancellationReason],
+    "refunds": [str(reason) for reason in RefundReason],
+}
+
+
+def request(chance: random.Random, payment: str) -> tuple[str, dict[str, Any]]:
+    """An address and a body that may or may not be possible now."""
+    name = chance.choice(["claim-next", "claim", "release", *REASONS])
+    if name == "claim-next":
+        return "/api/v1/reviews/claim-next", {}
+    body: dict[str, Any] = {}
+    if name in REASONS:
+        body["reason"] = chance.choice(REASONS[name])
+    if name == "escalate" or (name in {"approve", "reject"} and chance.random() < 0.5):
+        body["note"] = "Seen at the desk."
+    if name == "refunds" and chance.random() < 0.7:
+        body |= {"amount": chance.randint(1, 60_00), "currency": "USD"}
+    return f"{API}/{payment}/{name}", body
+
+
+@pytest.mark.slow
+def test_a_thousand_requests_on_fifty_payments() -> None:
+    """Every answer is the payment as the command left it, nothing to claim, or a problem that says why."""
+    shop = ApiClient(staff="ada")
+    payments = [str(body_of(shop.submit(**each))["id"]) for each in _various()]
+    project()
+    before = Event.objects.count()
+
+    def work(number: int) -> list[Any]:
+        client = ApiClient(staff=("ada", "ben", "grace")[number % 3], senior=number % 3 == 2)
+        chance = random.Random(number)
+        answers = []
+        for index in range(COMMANDS // THREADS):
+            answers.append(client.post(*request(chance, chance.choice(payments))))
+            if number == 0 and index % 20 == 0:
+                project()  # the queue moves on now and then
+        return answers
+
+    answers = [answer for part in at_once(THREADS, work) for answer in part]
+    assert len(answers) == COMMANDS
+    appended = 0
+    for answer in answers:
+        if answer.status_code == 204:
+            continue
+        said = body_of(answer)
+        if answer.status_code == 200:
+            assert said["id"] in payments
+            assert answer["ETag"] == f'"{said["version"]}"'
+            approved = said["review"] is not None and said["review"]["decision"] == "approved"
+            appended += 2 if approved and said["status"] == "completed" else 1
+        else:
+            assert answer.status_code == problems.KINDS[said["code"]].status, said
+            assert said["code"] not in {"internal_error", "temporarily_unavailable"}, said
+            assert len(said["detail"]) > 20
+    assert Event.objects.count() == before + appended > before + 2 * PAYMENTS
+    assert {answer.status_code for answer in answers} >= {200, 403, 409, 422}
+    project()
+    check_read_models()
+    for payment_id in payments:
+        payment, _ = loading.load(UUID(payment_id))
+        assert payment is not None
+        assert payment.refunded is None or payment.refunded <= payment.amount
+        if payment.review is not None and payment.review.approved and payment.amount == HUGE:
+            assert payment.first_approval is not None
+            assert payment.first_approval.reviewer != payment.review.reviewer
+
+
+def _various() -> list[dict[str, Any]]:
+    """Small ones that are completed, large ones that wait, larger ones that wait for two people."""
+    kinds = [{"currency": "USD", "amount": SMALL.minor}, RISKY, FOUR_EYES]
+    return [
+        kinds[number % 3] | {"customer_id": str(number), "reference": str(number)}
+        for number in range(PAYMENTS)
+    ]

@@ -1,25 +1,31 @@
 """Commands in any order: what must hold of a payment whatever is tried."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 from hypothesis import settings, strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from payments.domain.commands import PaymentCommand
+from payments.domain.conditions import RiskFeatures
 from payments.domain.deciding import authorise, decide
 from payments.domain.events import (
     AnyPaymentEvent,
     PaymentApproved,
+    PaymentExpired,
     PaymentFirstApproved,
+    PaymentRefunded,
     PaymentRejected,
     ReviewClaimed,
     ReviewEscalated,
 )
 from payments.domain.money import Money
 from payments.domain.payment import (
+    REVIEW_PERIOD,
     Payment,
     Status,
+    evolve,
     replay,
 )
 from payments.domain.refusals import PaymentError
@@ -28,6 +34,7 @@ from tests.examples import (
     KNOWN,
     LARGE,
     NOON,
+    OTHER_CLIENT,
     OTHER_REVIEWER,
     PAYMENT,
     REVIEWER,
@@ -43,58 +50,93 @@ from tests.examples import (
     refund,
     reject,
     release,
-    usd,
 )
 
 DECISIONS = (
     ReviewClaimed | ReviewEscalated | PaymentFirstApproved | PaymentApproved | PaymentRejected
 )
+REVIEWERS = st.sampled_from([REVIEWER, OTHER_REVIEWER, SENIOR])
 TERMINAL = {Status.FAILED, Status.REJECTED, Status.EXPIRED, Status.CANCELLED, Status.REFUNDED}
 
 
 class AnyOrder(RuleBasedStateMachine):
+    """Beside the events it keeps books of its own: what was given back, and until when to decide."""
+
     def __init__(self) -> None:
         super().__init__()
         self.events: list[AnyPaymentEvent] = []
         self.now = NOON
+        self.given_back = 0
+        self.deadline: datetime | None = None
+
+    @initialize(kind=st.sampled_from([(SMALL, KNOWN), (LARGE, UNKNOWN), (HUGE, UNKNOWN)]))
+    def begin(self, kind: tuple[Money, RiskFeatures]) -> None:
+        amount, features = kind
+        self._try(process(amount=amount, features=features, at=self.now))
+        payment = self.payment
+        assert payment is not None
+        if payment.status is Status.PENDING_REVIEW:
+            self.deadline = NOON + REVIEW_PERIOD
 
     @property
     def payment(self) -> Payment | None:
         return replay(PAYMENT, self.events)
 
-    @rule(hours=st.integers(1, 100))
+    @rule(hours=st.sampled_from([1, 24, 7 * 24]))
     def wait(self, hours: int) -> None:
         self.now += timedelta(hours=hours)
 
-    @rule(amount=st.sampled_from([SMALL, LARGE, HUGE]), known=st.booleans())
-    def submit(self, *, amount: Money, known: bool) -> None:
-        self._try(process(amount=amount, features=KNOWN if known else UNKNOWN, at=self.now))
+    @rule()
+    def submit_again(self) -> None:
+        before = len(self.events)
+        self._try(process(at=self.now))
+        assert len(self.events) == before
 
     @rule(command=st.sampled_from([expire, cancel]))
     def end(self, command: Any) -> None:
         self._try(command(at=self.now))
 
-    @rule(
-        command=st.sampled_from([claim, release, escalate, approve, reject]),
-        reviewer=st.sampled_from([REVIEWER, OTHER_REVIEWER, SENIOR]),
-    )
+    @rule(command=st.sampled_from([claim, release, escalate]), reviewer=REVIEWERS)
     def review(self, command: Any, reviewer: str) -> None:
+        self._try(command(at=self.now, reviewer=reviewer, senior=reviewer == SENIOR))
+
+    @rule(command=st.sampled_from([approve, approve, reject]), reviewer=REVIEWERS)
+    def settle(self, command: Any, reviewer: str) -> None:
         self._try(command(at=self.now, reviewer=reviewer, senior=reviewer == SENIOR))
 
     @rule(minutes=st.integers(1, 20))
     def wait_a_little(self, minutes: int) -> None:
         self.now += timedelta(minutes=minutes)
 
-    @rule(minor=st.none() | st.integers(-1, LARGE.minor + 1))
-    def refund(self, minor: int | None) -> None:
-        self._try(refund(amount=None if minor is None else usd(minor), at=self.now))
+    @rule(
+        share=st.sampled_from([None, Fraction(1, 4), Fraction(1, 2), Fraction(1), Fraction(1)]),
+        more=st.integers(-1, 1),
+        currency=st.sampled_from(["USD", "USD", "USD", "EUR"]),
+    )
+    def give_back(self, share: Fraction | None, more: int, currency: str) -> None:
+        """A share of what is left, or a cent more or less; all of it without an amount."""
+        payment, amount = self.payment, None
+        assert payment is not None
+        if share is not None:
+            left = payment.amount.minor - self.given_back
+            amount = Money(int(left * share) + more, currency)
+        self._try(refund(amount=amount, at=self.now))
+
+    @rule(command=st.sampled_from([claim, release, escalate, approve, reject, cancel, refund]))
+    def meddle(self, command: Any) -> None:
+        before = len(self.events)
+        self._try(command(at=self.now, client_id=OTHER_CLIENT))
+        assert len(self.events) == before
 
     @invariant()
     def no_more_goes_back_than_came(self) -> None:
         payment = self.payment
-        if payment is not None and payment.refunded is not None:
-            assert 0 < payment.refunded.minor <= payment.amount.minor
-            assert (payment.status is Status.REFUNDED) == (payment.refunded == payment.amount)
+        if payment is None:
+            return
+        assert (payment.refunded.minor if payment.refunded else 0) == self.given_back
+        assert self.given_back <= payment.amount.minor
+        whole = self.given_back == payment.amount.minor
+        assert (payment.status is Status.REFUNDED) == whole
 
     @invariant()
     def four_eyes_are_of_two_people(self) -> None:
@@ -125,6 +167,8 @@ class AnyOrder(RuleBasedStateMachine):
     def any_prefix_is_a_history(self) -> None:
         versions = [replay(PAYMENT, self.events[:n]) for n in range(len(self.events) + 1)]
         assert [each.version if each else 0 for each in versions] == list(range(len(versions)))
+        for before, event, after in zip(versions, self.events, versions[1:], strict=False):
+            assert evolve(before, PAYMENT, event) == after
 
     def _try(self, command: PaymentCommand) -> None:
         before = self.payment
@@ -136,8 +180,22 @@ class AnyOrder(RuleBasedStateMachine):
             return
         assert events
         assert before is None or before.status not in TERMINAL
+        self._book(events)
         self.events += events
 
+    def _book(self, events: tuple[AnyPaymentEvent, ...]) -> None:
+        for event in events:
+            if isinstance(event, DECISIONS):
+                assert self.deadline is not None
+                assert self.now < self.deadline
+            elif isinstance(event, PaymentExpired):
+                assert self.deadline is not None
+                assert self.now >= self.deadline
+            elif isinstance(event, PaymentRefunded):
+                assert event.refund.minor > 0
+                assert event.refund.currency == event.amount.currency
+                self.given_back += event.refund.minor
 
-AnyOrder.TestCase.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
+
+AnyOrder.TestCase.settings = settings(max_examples=300, stateful_step_count=25, deadline=None)
 test_commands_in_any_order = AnyOrder.TestCase
