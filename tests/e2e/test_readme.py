@@ -1,5 +1,6 @@
 """The README's walk through the API, typed as it stands there."""
 
+import json
 import os
 import re
 import shutil
@@ -24,6 +25,7 @@ pytestmark = [
 def running(own_postgres: Postgres, own_valkey: Valkey) -> Iterator[Service]:
     with service(own_postgres, own_valkey) as running:
         running.start_web()
+        running.start_worker()
         yield running
 
 
@@ -42,13 +44,13 @@ def test_the_lines_of_the_readme_do_what_it_says(running: Service) -> None:
         text=True,
         check=True,
     )
-    submitted, *answers = done.stdout.split("\n\n")[0], *done.stdout.splitlines()[-4:]
-    assert submitted.startswith("HTTP/1.1 201 ")
-    first, listed, approved, daily = answers
-    assert '"status":"pending_review"' in first
-    assert listed.startswith('{"payments":[')
-    assert '"status":"completed"' in approved
-    assert '"reason":"verified_with_customer"' in approved
-    assert daily.startswith('{"days":[')
-    # Submitted once, although twice; then approved and processed.
-    assert running.query("SELECT count(*) FROM events_event") == 4
+    assert done.stdout.startswith("HTTP/1.1 201 ")
+    first, listed, claimed, approved, daily = map(json.loads, done.stdout.splitlines()[-5:])
+    assert first["status"] == "pending_review"
+    assert [payment["id"] for payment in listed["payments"]] == [first["id"]]
+    assert (claimed["id"], claimed["open_review"]["claimed_by"]) == (first["id"], "staff:1")
+    assert (approved["status"], approved["version"]) == ("completed", 5)
+    assert approved["review"]["reason"] == "verified_with_customer"
+    assert [(day["currency"], day["review_count"]) for day in daily["days"]] == [("USD", 1)]
+    # Submitted once, although twice; then claimed, approved and processed.
+    assert running.query("SELECT count(*) FROM events_event") == 5

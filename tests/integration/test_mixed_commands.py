@@ -63,8 +63,9 @@ def command(chance: random.Random, payment_id: UUID) -> PaymentCommand:
     soon = LATER + timedelta(minutes=chance.randint(0, 30))
     late = NOON + timedelta(days=chance.choice([1, 8]))
     commands: list[PaymentCommand] = [
-        claim(**by, at=soon),
-        release(**by, at=soon),
+        # More than of what ends a review.
+        *[claim(**by, at=soon)] * 4,
+        *[release(**by, at=soon)] * 4,
         escalate(**by, at=soon),
         approve(**by, at=soon),
         reject(**by, at=soon),
