@@ -143,6 +143,7 @@ def test_a_payment_is_claimed_and_approved_by_keyboard_and_completed_in_the_api(
     page.keyboard.press("a")
     page.wait_for_url(re.compile("approve"))
     expect(page.get_by_label("Verified with customer")).to_be_focused()
+    expect(page.get_by_role("alert")).to_have_count(0)
     page.keyboard.press("Space")
     page.keyboard.press("Tab")
     page.keyboard.type("Called back, all fine? c n r e")  # the keys are letters here
@@ -208,6 +209,24 @@ def test_a_decision_without_a_reason_is_explained(desk: Desk) -> None:
     desk.open(f"/admin/readmodels/paymentsummary/{desk.payment}/reject/")
     desk.page.get_by_role("button", name="Reject").click()
     expect(desk.page.get_by_role("alert")).to_have_text("This field is required.")
+
+
+def test_a_payment_is_claimed_and_rejected_without_scripts(
+    desk: Desk, chromium: Browser, live_server: LiveServer
+) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{live_server.url}/admin/reviews/")
+    page.get_by_label("Username").fill("grace")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("kbd:visible", has_text="n")).to_have_count(0)
+    page.get_by_role("button", name="Claim next").click()
+    page.get_by_role("link", name="Reject").click()
+    page.get_by_label("Suspected fraud").check()
+    page.get_by_role("button", name="Reject").click()
+    expect(page.get_by_text("Rejected. The lists follow in a moment.")).to_be_visible()
+    context.close()
 
 
 def test_every_page_can_be_read_by_everybody(desk: Desk) -> None:
