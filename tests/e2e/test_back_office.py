@@ -135,11 +135,17 @@ def test_a_payment_is_claimed_and_approved_by_keyboard_and_completed_in_the_api(
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("reviews"))
     expect(page.get_by_role("button", name="Claim next")).to_be_visible()
+    page.get_by_placeholder("Payment id").press_sequentially("no, n is a letter here")
+    page.wait_for_timeout(500)
+    assert page.url.endswith("/reviews/")
+    page.get_by_role("link", name="All", exact=True).focus()
     page.keyboard.press("n")
     page.wait_for_url(re.compile("change"))
     expect(page.get_by_text("You have claimed it until")).to_be_visible()
     expect(page.get_by_text("The customer's first card payment").first).to_be_visible()
     page.keyboard.press("Control+a")
+    page.wait_for_timeout(500)
+    assert page.url.endswith("/change/")
     page.keyboard.press("a")
     page.wait_for_url(re.compile("approve"))
     expect(page.get_by_label("Verified with customer")).to_be_focused()
@@ -177,7 +183,9 @@ def test_the_keys_are_listed_and_can_be_switched_off(desk: Desk) -> None:
     for each in ("Approve", "Reject", "Escalate", "Claim", "Claim next", "This list"):
         expect(keys.get_by_text(each, exact=True)).to_be_visible()
     assert _serious(page) == []
-    page.keyboard.press("a")  # the list is in front
+    page.keyboard.press("a")
+    page.wait_for_timeout(500)
+    expect(keys).to_be_visible()  # it is in front of the buttons
     page.keyboard.press("Space")  # on the box
     page.keyboard.press("Escape")
     expect(keys).to_be_hidden()
