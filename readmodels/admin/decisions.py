@@ -207,7 +207,7 @@ class ActionView(View):
             "original": PaymentSummary(pk=payment.payment_id),
             "action": self.action,
             "variant": "danger" if self.action in _FINAL else "primary",
-            "said": said_before(payment, timeline.of(payment, history)),
+            "said": tuple(said_before(payment, timeline.of(payment, history))),
             "meaning": _meaning(self.action, payment),
             "note_needed": note_needed,
             "form": form,

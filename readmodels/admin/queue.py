@@ -71,7 +71,7 @@ class QueueAdmin(PaymentAdmin):
     ascending = True
     page_words: ClassVar = ("More urgent", "Less urgent")
     change_list_template = "admin/queue.html"
-    list_display = ("deadline", "money", "risk", "why", "customer", "claim", "unusual")
+    list_display = ("money", "deadline", "risk", "why", "customer", "claim", "unusual")
     list_display_links = ("money",)
     list_filter = (
         StandingFilter,
