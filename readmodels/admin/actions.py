@@ -77,6 +77,11 @@ class Action(Struct, frozen=True, kw_only=True):
     reasons: type[StrEnum] | None = None
 
     @property
+    def has_page(self) -> bool:
+        # Templates ask this: they would call an enumeration instead of looking at it.
+        return self.reasons is not None
+
+    @property
     def takes_note(self) -> bool:
         return "note" in self.kind.__struct_fields__
 

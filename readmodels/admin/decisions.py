@@ -135,7 +135,7 @@ class ActionView(View):
         refusal = actions.refusal(self.action, payment, self.person, timezone.now())
         if refusal is not None:
             messages.warning(request, why_not(refusal, payment, self.person))
-        if refusal is not None or self.action.reasons is None:
+        if refusal is not None or not self.action.has_page:
             return _to_payment(payment_id)
         initial = {
             "amount": payment.refundable.decimal,
@@ -161,7 +161,7 @@ class ActionView(View):
             else:
                 messages.success(request, _done(self.action, outcome))
                 return _to_payment(payment_id)
-        if self.action.reasons is None:
+        if not self.action.has_page:
             messages.error(request, "That button was not from this page. Look again.")
             return _to_payment(payment_id)
         return self._page(request, payment, history, form)

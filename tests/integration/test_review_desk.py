@@ -12,9 +12,12 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from msgspec.structs import replace
 
-from payments import review
+from payments import actors, review
 from payments.customers.models import Note
+from payments.dispatch import Request, dispatch
+from payments.domain.risk import DEFAULT_POLICY, RiskPolicy
 from payments.events.models import Event
 from payments.review import QueueLags
 from readmodels.admin import actions
@@ -23,6 +26,7 @@ from readmodels.models import PaymentSummary
 from tests.api import FOUR_EYES, RISKY, ApiClient, body_of, project
 from tests.backoffice import browser, text
 from tests.concurrency import at_once
+from tests.examples import HUGE, LARGE, PAYMENT, UNKNOWN, process
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,12 +60,13 @@ def at(payment: str, action: str) -> str:
 def buttons(logged_in: Browser, payment: str) -> list[str]:
     """The actions that the payment's page offers, in order."""
     html = logged_in.get(payment_page(payment)).content.decode()
-    return [name for name in NAMES if re.search(f'(href|action)="{at(payment, name)}"', html)]
+    leads = {each.name: "href" if each.has_page else "action" for each in actions.ACTIONS}
+    return [name for name in NAMES if f'{leads[name]}="{at(payment, name)}"' in html]
 
 
 def form(logged_in: Browser, payment: str, action: str, **given: str) -> dict[str, str]:
     """What the form behind the button would send."""
-    has_page = next(each for each in actions.ACTIONS if each.name == action).reasons is not None
+    has_page = next(each for each in actions.ACTIONS if each.name == action).has_page
     html = logged_in.get(
         at(payment, action) if has_page else payment_page(payment)
     ).content.decode()
@@ -201,6 +206,44 @@ def test_an_escalation_needs_a_note_and_shows_it_to_the_senior_reviewer() -> Non
         assert "Escalated by ann: Other. “The address is new.”" in text(grace.get(path))
     project()
     assert "Escalated" in text(ann.get(QUEUE))
+
+
+def test_what_the_policy_advises_to_reject_is_approved_with_a_note_only() -> None:
+    policy = replace(DEFAULT_POLICY.document, reject_from=80)
+    get_user_model().objects.create(pk=77, username="maud")
+    author = actors.staff(77)
+    payment, grace = _flagged(policy=RiskPolicy.of(policy), policy_author=author), browser()
+    told = text(grace.get(payment_page(payment)))
+    assert all(words in told for words in ("Reject advised", "To approve it takes a note", "maud"))
+    assert "Note (needed)" in text(grace.get(at(payment, "approve")))
+    answer = grace.post(at(payment, "approve"), form(grace, payment, "approve"))
+    assert "note" in answer.context["form"].errors
+    assert "say in a note why it may go through" in text(answer)
+    assert Event.objects.count() == 2
+    assert "Approved." in do(grace, payment, "approve", note="They sent the invoice.")
+
+
+def test_whoever_proposed_the_policy_does_not_approve_what_it_flagged() -> None:
+    maud = browser("risk manager", "maud")
+    author = actors.staff(get_user_model().objects.get(username="maud").pk)
+    payment = _flagged(policy_author=author, amount=HUGE)
+    assert buttons(maud, payment) == ["reject", "escalate", "claim"]
+    why = "You proposed the policy that flagged it: two others have to approve it."
+    assert why in text(maud.get(payment_page(payment)))
+    assert why in text(maud.get(at(payment, "approve"), follow=True))
+    forged = {"reason": "other", "key": str(uuid4()), "version": "2"}
+    assert why in text(maud.post(at(payment, "approve"), forged, follow=True))
+    told = text(browser().get(payment_page(payment)))
+    assert "maud, who proposed the policy, cannot be one of them." in told
+
+
+def _flagged(**changes: Any) -> str:
+    """A payment that waits for review by the rules of another policy."""
+    client = ApiClient().client_id
+    terms = {"amount": LARGE, "features": UNKNOWN, "client_id": client, "at": timezone.now()}
+    dispatch(process(**terms | changes), Request(actor=actors.client(client)))
+    project()
+    return str(PAYMENT)
 
 
 def test_two_people_approve_in_two_browsers() -> None:
