@@ -208,10 +208,10 @@ def test_the_back_office_shows_any_version_and_decides_on_the_newest_only(acme: 
     url = reverse("admin:readmodels_paymentsummary_change", args=[payment])
     logged_in = browser()
     newest = logged_in.get(url)
-    assert "waits for a decision" in text(newest)
+    assert "nobody has claimed this payment" in text(newest)
     assert re.findall(r'href="\?version=(\d+)"', newest.content.decode()) == ["1"]
     first = text(logged_in.get(f"{url}?version=1"))
     assert "as it was at version 1" in first
-    assert "waits for a decision" not in first
+    assert "nobody has claimed this payment" not in first
     for nowhere in ("0", "3", "x", "", "9" * 5_000):
         assert logged_in.get(f"{url}?version={nowhere}").status_code == 404
