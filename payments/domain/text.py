@@ -7,6 +7,11 @@ from typing import Final
 # Digits in groups, as people write a card's number: a separator or two between groups.
 _GROUPS: Final = re.compile(r"\d+(?:[ .\-_/\u2010-\u2015]{1,2}\d+)*")
 _GROUP: Final = re.compile(r"\d+")
+# One random id in 1,700 would have the digits of a card by chance. One without a letter is still looked at:
+# chance makes none in millions, people might.
+_UUID: Final = re.compile(
+    r"\b(?=[\d-]*[a-f])[\da-f]{8}(?:-?[\da-f]{4}){3}-?[\da-f]{12}\b", re.ASCII | re.IGNORECASE
+)
 _SHORTEST, _LONGEST = 13, 19  # digits of a card number, by ISO/IEC 7812
 # What the schemes issue. The first digits and lengths matter: without them one order number in ten
 # that begins with a date would pass for a card.
@@ -54,12 +59,12 @@ def checked_text(value: str, *, max_length: int, multiline: bool = False) -> str
 def holds_card_number(text: str) -> bool:
     """Whether digits in `text` have a card number's prefix, length and check digit.
 
-    The digits are one group or several that follow each other: what comes before or after them, such
-    as an expiry date, does not hide them.
+    UUIDs with a letter have none. The digits are one group or several that follow each other: what
+    comes before or after them, such as an expiry date, does not hide them.
     """
     return any(
         _CARD.fullmatch(digits) is not None and _has_check_digit(digits)
-        for groups in _GROUPS.findall(text)
+        for groups in _GROUPS.findall(_UUID.sub("id", text))
         for digits in _neighbours(_GROUP.findall(groups))
     )
 
