@@ -69,6 +69,7 @@ INSTALLED_APPS: list[str] = [
 
 MIDDLEWARE: list[str] = [
     "payments.api.request_ids.RequestIdMiddleware",
+    "payments.api.last_resort.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.browsers.SessionMiddleware",

@@ -1,7 +1,7 @@
 """What the views of the API have in common."""
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
@@ -33,6 +33,14 @@ class KeyView(APIView):
     # Without "options", which the framework would announce and we do not answer.
     http_method_names = ["get", "head", "post"]
     content_negotiation_class = _Negotiation
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        # Before all that can refuse: what is refused is counted too, and its answer tells what is left.
+        super().check_throttles(request)
+        super().initial(request, *args, **kwargs)
+
+    def check_throttles(self, request: Request) -> None:
+        """Was done first."""
 
 
 class PublicView(APIView):

@@ -20,6 +20,7 @@ from payments.clients.models import Scope
 from payments.customers.models import Customer
 from payments.dispatch import Outcome
 from payments.domain import commands
+from payments.domain.text import holds_card_number
 
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -119,6 +120,12 @@ def idempotency_key(request: Request) -> str:
     if _KEY.fullmatch(key) is None:
         wrong = FieldError(
             "Idempotency-Key", "wrong_format", "1 to 255 visible ASCII characters are needed."
+        )
+        raise Problem("idempotency_key_invalid", wrong.detail, errors=[wrong])
+    if holds_card_number(key):
+        # The payment's id follows from it: whoever has the one could find the other.
+        wrong = FieldError(
+            "Idempotency-Key", "card_number_refused", "It looks as if it held a card number."
         )
         raise Problem("idempotency_key_invalid", wrong.detail, errors=[wrong])
     return key

@@ -57,6 +57,35 @@ def test_a_decision_on_what_was_looked_at_is_carried_out(
     assert answer["ETag"] == f'"{body_of(answer)["version"]}"'
 
 
+OTHERS: dict[str, dict[str, str]] = {
+    "cancel": REASON,
+    "claim": {},
+    "escalate": {"reason": "other", "note": "Seen."},
+    "release": {},
+    "refunds": REASON,
+}
+
+
+@pytest.mark.parametrize("command", OTHERS)
+def test_other_commands_heed_what_was_looked_at_if_it_is_said(
+    acme: ApiClient, flagged: str, command: str
+) -> None:
+    """Without the version in the command, each of these was carried out on what had moved on."""
+    if command == "refunds":
+        flagged = str(acme.submit()["Location"])
+    if command == "release":
+        acme.post(f"{flagged}/claim", {})
+    seen, before = acme.get(flagged)["ETag"], Event.objects.count()
+    for other in ('"1"', '"9"', f"W/{seen}"):
+        answer = acme.post(f"{flagged}/{command}", OTHERS[command], **{"If-Match": other})
+        assert outcome(answer) == (412, "precondition_failed")
+        assert answer["ETag"] == seen
+    assert Event.objects.count() == before
+    answer = acme.post(f"{flagged}/{command}", OTHERS[command], **{"If-Match": seen})
+    assert answer.status_code == 200
+    assert Event.objects.count() == before + 1
+
+
 @pytest.mark.parametrize(
     "seen", ['"1"', '"3"', 'W/"2"', '"0"', '"two"', '""', '"02"', '"9999999999"']
 )

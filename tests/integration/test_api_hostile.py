@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.http import HttpRequest
 from django.test import Client as Browser
+from pytest_django import Settings
 
 from payments.api.problems import KINDS
 from tests.api import PAYMENTS, ApiClient, body_of
@@ -79,7 +80,12 @@ def test_a_method_that_is_not_served_is_a_problem(method: str, path: str) -> Non
     assert set(answer["Allow"].split(", ")) <= {"GET", "HEAD", "POST"}
 
 
-def test_what_fails_before_any_view_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("debug", [False, True])
+def test_what_fails_before_any_view_is_a_problem(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, *, debug: bool
+) -> None:
+    settings.DEBUG = debug
+
     def fail(self: object, request: HttpRequest) -> None:
         raise RuntimeError("the password is 12345")
 

@@ -65,6 +65,7 @@ def patterns(
 
 
 ENDPOINTS: Final = endpoints()
+COMMANDS: Final = [endpoint for endpoint in ENDPOINTS if endpoint.method == "POST"]
 every_endpoint: Final = pytest.mark.parametrize(
     "endpoint", ENDPOINTS, ids=lambda endpoint: f"{endpoint.method} {endpoint.name}"
 )
@@ -152,6 +153,20 @@ def test_its_own_client_sees_it(acme: ApiClient, payment: str, endpoint: Endpoin
         assert any(secret in said for secret in (payment, *SECRETS))
 
 
+@pytest.mark.parametrize("endpoint", COMMANDS, ids=lambda endpoint: endpoint.name)
+def test_no_command_takes_a_card_number_for_its_key(
+    acme: ApiClient, payment: str, endpoint: Endpoint
+) -> None:
+    """A payment's id is a hash of the key that has no secret: whoever has it could find the number."""
+    before = Event.objects.count()
+    address = endpoint.address(payment_id=payment)
+    answer = acme.post(address, example(endpoint), key="card-4111111111111111")
+    problem = body_of(answer)
+    assert (answer.status_code, problem["code"]) == (400, "idempotency_key_invalid")
+    assert "4111" not in answer.content.decode()
+    assert Event.objects.count() == before
+
+
 @every_endpoint
 def test_nothing_is_answered_without_a_key_that_is_good_for_it(
     payment: str, endpoint: Endpoint
@@ -159,6 +174,7 @@ def test_nothing_is_answered_without_a_key_that_is_good_for_it(
     others = [scope for scope in Scope.values if scope != endpoint.scope]
     answer = ask(ApiClient("Acme", scopes=others), endpoint, payment)
     assert (answer.status_code, body_of(answer)["code"]) == (403, "permission_denied")
+    assert "RateLimit" in answer
     stranger = ApiClient("Acme")
     stranger.token = "pk_nobodys"
     answer = ask(stranger, endpoint, payment)

@@ -271,6 +271,24 @@ def test_every_answer_tells_what_is_left_of_the_rate(settings: Settings) -> None
     assert "RateLimit" not in client.get(PAYMENTS, Authorization="")
 
 
+def test_what_is_refused_counts_too(settings: Settings) -> None:
+    """Asked for after the scope and the representation, these were free for whoever has any key."""
+    settings.API_RATE_PER_MINUTE = 5
+    client = ApiClient(scopes=[Scope.STATISTICS_READ])
+    refused = [
+        client.get(PAYMENTS),  # without the scope
+        client.get("/api/v1/statistics/daily", Accept="text/html"),
+        client.send("DELETE", PAYMENTS),
+        client.post(PAYMENTS, {}),
+        client.get("/api/v1/statistics/daily"),
+    ]
+    assert [each.status_code for each in refused] == [403, 406, 405, 403, 400]
+    assert [each["RateLimit"] for each in refused] == [
+        f'"key";r={left};t=12' for left in (4, 3, 2, 1, 0)
+    ]
+    assert client.get(PAYMENTS).status_code == 429
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
@@ -302,6 +320,10 @@ def test_what_nobody_foresaw_stays_a_secret(monkeypatch: pytest.MonkeyPatch) -> 
     assert b"12345" not in answer.content
 
 
-def test_a_host_that_is_not_ours_is_a_problem_too() -> None:
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_host_that_is_not_ours_is_a_problem_too(settings: Settings, *, debug: bool) -> None:
+    """With DEBUG it was a page of 78 KB with the settings."""
+    settings.DEBUG = debug
     answer = ApiClient().get(PAYMENTS, Host="evil.example")
+    assert answer["Content-Type"] == "application/problem+json"
     assert (answer.status_code, body_of(answer)["code"]) == (400, "invalid_request")

@@ -1,0 +1,31 @@
+"""Whatever fails outside the API's views is a problem too, also where Django would show its debug page."""
+
+from collections.abc import Callable
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse
+
+from payments.api import problems
+from payments.api.problems import Problem
+
+_BAD_REQUEST: Final = 400
+_SERVER_ERROR: Final = 500
+
+
+class ProblemMiddleware:
+    """Replaces Django's pages: of a Host that is not ours, of a middleware that fails."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._get_response(request)
+        if not request.path_info.startswith("/api/") or response.status_code < _BAD_REQUEST:
+            return response
+        if not response.headers.get("Content-Type", "").startswith("text/html"):
+            return response
+        if response.status_code >= _SERVER_ERROR:
+            failure = Problem("internal_error", "The failure was recorded under the request id.")
+        else:
+            failure = Problem("invalid_request", "The request cannot be served.")
+        return problems.response(failure, request)
