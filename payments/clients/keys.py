@@ -17,6 +17,10 @@ _PREFIX_BYTES: Final = 4
 _SECRET_BYTES: Final = 32
 
 
+class KeyRefused(Exception):
+    """A key that cannot be rotated; the message tells why, and what to do."""
+
+
 def digest(key: str) -> bytes:
     """SHA-256 is enough: a key is random, so nobody can try words."""
     return sha256(key.encode()).digest()
@@ -41,15 +45,20 @@ def create(
 def rotate(key: ApiKey, *, at: datetime, old_until: datetime, by: str) -> tuple[ApiKey, str]:
     """Make a key with the same rights and lifetime, and let the old one expire at `old_until`.
 
-    Raises NotPermitted.
+    Of a key, what it replaces and what replaces it two live at most. Raises NotPermitted, KeyRefused.
     """
     permissions.require(by, MANAGE, operators=True)
-    expires_at = None if key.expires_at is None else at + (key.expires_at - key.created_at)
     with transaction.atomic():
-        new, text = _make(key.client, key.scopes, staff_id=key.staff_id, expires_at=expires_at)
-        if key.expires_at is None or key.expires_at > old_until:
-            key.expires_at = old_until
-            key.save(update_fields=["expires_at"])
+        # Locked and read again: meanwhile somebody may have revoked it, or be rotating it too.
+        old = ApiKey.objects.select_for_update().get(pk=key.pk)
+        _rotatable(old, at)
+        expires_at = None if old.expires_at is None else at + (old.expires_at - old.created_at)
+        new, text = _make(
+            old.client, old.scopes, staff_id=old.staff_id, expires_at=expires_at, rotated_from=old
+        )
+        if old.expires_at is None or old.expires_at > old_until:
+            old.expires_at = old_until
+            old.save(update_fields=["expires_at"])
     return new, text
 
 
@@ -63,8 +72,37 @@ def revoke(key: ApiKey, *, at: datetime, by: str) -> None:
     ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=at)
 
 
+def _rotatable(key: ApiKey, at: datetime) -> None:
+    """Refuse a key that is dead, and a third one that would live beside it and another."""
+    if key.revoked_at is not None:
+        raise KeyRefused(f"{key} was revoked {_moment(key.revoked_at)}. See create_api_key.")
+    if key.expires_at is not None and key.expires_at <= at:
+        raise KeyRefused(f"{key} expired {_moment(key.expires_at)}. See create_api_key.")
+    before = key.rotated_from
+    if before is not None and before.is_live(at):
+        until = f"wait until {_moment(before.expires_at)}" if before.expires_at else "let it expire"
+        raise KeyRefused(
+            f"{key} replaces {before}, which still works: revoke {before}, or {until}."
+        )
+    for successor in key.successors.order_by("created_at"):
+        if successor.is_live(at):
+            raise KeyRefused(
+                f"{key} is replaced by {successor} already. Go on with {successor}; if its text was"
+                f" lost, revoke {successor} and rotate {key} again."
+            )
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
 def _make(
-    client: Client, scopes: Sequence[str], *, staff_id: int | None, expires_at: datetime | None
+    client: Client,
+    scopes: Sequence[str],
+    *,
+    staff_id: int | None,
+    expires_at: datetime | None,
+    rotated_from: ApiKey | None = None,
 ) -> tuple[ApiKey, str]:
     prefix = f"pk_{secrets.token_hex(_PREFIX_BYTES)}"
     text = f"{prefix}_{secrets.token_urlsafe(_SECRET_BYTES)}"
@@ -75,5 +113,6 @@ def _make(
         scopes=list(scopes),
         staff_id=staff_id,
         expires_at=expires_at,
+        rotated_from=rotated_from,
     )
     return key, text

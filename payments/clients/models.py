@@ -1,5 +1,6 @@
 """API clients (merchants' back ends) and the keys that they authenticate with."""
 
+from datetime import datetime
 from typing import ClassVar
 from uuid import uuid4
 
@@ -47,6 +48,14 @@ class ApiKey(models.Model):
         on_delete=models.PROTECT,
         help_text="Who decides when the key decides: required for reviews:write.",
     )
+    rotated_from = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="successors",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -66,3 +75,6 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return self.prefix
+
+    def is_live(self, at: datetime) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > at)

@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from payments.clients import keys
 from payments.clients.keyring import keyring
+from payments.clients.keys import KeyRefused
 from payments.clients.models import ApiKey, Client, Scope
 from tests.api import PAYMENTS, ApiClient, body_of, reviewer
 from tests.backoffice import browser, text
@@ -180,6 +181,56 @@ def test_a_rotated_key_lives_as_long_as_the_old_one_did() -> None:
         run("rotate_api_key", old.prefix)
 
 
+def rotate(key: ApiKey, *, hours: int = 24) -> ApiKey:
+    now = timezone.now()
+    return keys.rotate(key, at=now, old_until=now + timedelta(hours=hours), by=OPERATOR)[0]
+
+
+def test_a_key_that_was_revoked_or_has_expired_since_it_was_looked_at_is_not_rotated() -> None:
+    """`rotate` believed what its caller had read, and made a live key of a leaked one."""
+    now, day = timezone.now(), timedelta(days=1)
+    leaked, short = ApiClient().key, ApiClient().key
+    keys.revoke(leaked, at=now, by=OPERATOR)
+    ApiKey.objects.filter(pk=short.pk).update(expires_at=now - day)
+    with pytest.raises(KeyRefused, match=f"{leaked} was revoked {now:%Y-%m-%d %H:%M} UTC"):
+        rotate(leaked)
+    with pytest.raises(KeyRefused, match=f"{short} expired {now - day:%Y-%m-%d %H:%M} UTC"):
+        rotate(short)
+    assert ApiKey.objects.count() == 2
+
+
+def test_of_a_key_and_its_successors_two_live_at_most() -> None:
+    first = ApiClient().key
+    second = rotate(first)
+    assert second.rotated_from == first
+    with pytest.raises(KeyRefused, match=f"{first} is replaced by {second} already"):
+        rotate(first)
+    until = f"{ApiKey.objects.get(pk=first.pk).expires_at:%Y-%m-%d %H:%M} UTC"
+    with pytest.raises(KeyRefused, match=f"revoke {first}, or wait until {until}"):
+        rotate(second)
+    with pytest.raises(CommandError, match=f"{second} replaces {first}, which still works"):
+        run("rotate_api_key", second.prefix)
+    assert ApiKey.objects.count() == 2
+    # The successor's text was lost.
+    keys.revoke(second, at=timezone.now(), by=OPERATOR)
+    third = rotate(first)
+    keys.revoke(first, at=timezone.now(), by=OPERATOR)
+    assert rotate(rotate(third, hours=0)).rotated_from != third
+
+
+def test_of_those_who_rotate_a_key_at_once_one_gets_another() -> None:
+    key = ApiClient().key
+
+    def attempt(_: int) -> int:
+        try:
+            rotate(key)
+        except KeyRefused:
+            return 0
+        return 1
+
+    assert sum(at_once(6, attempt)) == 1
+
+
 def test_a_key_of_somebody_who_has_left_is_dead() -> None:
     client = ApiClient()
     assert client.get(PAYMENTS).status_code == 200
@@ -208,8 +259,10 @@ def test_the_list_shows_no_secrets() -> None:
         run("list_api_keys", "--client", "Acne")
     with pytest.raises(CommandError, match="was revoked"):
         run("revoke_api_key", client.key.prefix)
-    with pytest.raises(CommandError, match="no live key"):
+    with pytest.raises(CommandError, match="was revoked"):
         run("rotate_api_key", client.key.prefix)
+    with pytest.raises(CommandError, match="There is no key 'pk_nothing'"):
+        run("rotate_api_key", "pk_nothing")
     with pytest.raises(CommandError, match="There is no key 'pk_nothing'"):
         run("revoke_api_key", "pk_nothing")
 

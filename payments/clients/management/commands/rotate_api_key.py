@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from payments import actors
 from payments.clients import keys
+from payments.clients.keys import KeyRefused
 from payments.clients.models import ApiKey
 
 _LONGEST_HOURS: Final = 24 * 90
@@ -22,7 +23,9 @@ class Command(BaseCommand):
         parser.epilog = (
             "Examples:\n"
             "  manage.py rotate_api_key pk_1a2b3c4d                   a day to change over\n"
-            "  manage.py rotate_api_key pk_1a2b3c4d --grace-hours 0   the old one ends now"
+            "  manage.py rotate_api_key pk_1a2b3c4d --grace-hours 0   the old one ends now\n\n"
+            "Of a key and those that replace it at most two work at a time: a third one is refused, with\n"
+            "the key to revoke or to wait for. Nothing is made of a key that is revoked or has expired."
         )
         parser.add_argument("prefix", help="as list_api_keys shows it")
         parser.add_argument("--grace-hours", type=int, default=24, metavar="N", help="default: 24")
@@ -30,16 +33,16 @@ class Command(BaseCommand):
     def handle(self, *_: Any, **options: Any) -> None:
         if not 0 <= options["grace_hours"] <= _LONGEST_HOURS:
             raise CommandError(f"--grace-hours must be from 0 to {_LONGEST_HOURS}.")
-        key = ApiKey.objects.filter(prefix=options["prefix"], revoked_at=None).first()
+        key = ApiKey.objects.filter(prefix=options["prefix"]).first()
         if key is None:
-            raise CommandError(f"There is no live key {options['prefix']!r}. See list_api_keys.")
+            raise CommandError(f"There is no key {options['prefix']!r}. See list_api_keys.")
         now = timezone.now()
-        if key.expires_at is not None and key.expires_at <= now:
-            raise CommandError(
-                f"{key.prefix} expired {key.expires_at:%Y-%m-%d %H:%M} UTC. See create_api_key."
-            )
         until = now + timedelta(hours=options["grace_hours"])
-        new, text = keys.rotate(key, at=now, old_until=until, by=actors.operator())
+        try:
+            new, text = keys.rotate(key, at=now, old_until=until, by=actors.operator())
+        except KeyRefused as error:
+            raise CommandError(str(error)) from error
+        key.refresh_from_db()
         self.stderr.write(
             f"{key.prefix} works until {key.expires_at:%Y-%m-%d %H:%M} UTC."
             f" Keep the new key {new.prefix}: it is not shown again."
