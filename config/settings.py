@@ -294,6 +294,9 @@ METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
 WEB_THREADS: int = env.int("WEB_THREADS", default=4)
 API_RATE_PER_MINUTE: int = env.int("API_RATE_PER_MINUTE", default=6_000)  # for each key
 
+# How often a process writes when its keys were last used; 0: never.
+API_KEY_USES_SECONDS = 30.0
+
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["payments.api.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["payments.api.authentication.HasScope"],

@@ -2,19 +2,23 @@
 
 A process reads all of them again when what it knows is older than two seconds, in the request that
 finds it out; a revoked key dies that fast everywhere. A key that it does not know makes it look
-again, once a second at most. While the database is away the old knowledge
+again, once a second at most. When a key was last used is noted in memory; a thread writes what is new
+of it in bulk, and so does the end of the process. While the database is away the old knowledge
 is good for half a minute: nobody can pay without the database, but errors should say what is wrong.
 """
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Mapping
 from datetime import datetime
+from multiprocessing.util import Finalize
 from typing import Final
 from uuid import UUID
 
-from django.db import DatabaseError, InterfaceError
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
 from msgspec import Struct
 
 from payments.clients.keys import digest
@@ -25,7 +29,6 @@ logger: Final = logging.getLogger(__name__)
 _FRESH_SECONDS: Final = 2.0
 _USABLE_SECONDS: Final = 30.0
 _GUESS_SECONDS: Final = 1.0
-_USES_SECONDS: Final = 60.0
 
 # An expired key is told by its time. A staff member who has left takes their keys along.
 _LIVE: Final = """
@@ -56,7 +59,10 @@ class Keyring:
         self._read_at = float("-inf")
         self._looked_again_at = float("-inf")
         self._uses: dict[UUID, datetime] = {}
-        self._uses_written_at = time.monotonic()
+        self._written: dict[UUID, datetime] = {}
+        self._writing = threading.Lock()
+        self._writer_of: int | None = None  # the process; threads do not survive a fork
+        self._ended = threading.Event()
         self._refreshing = threading.Lock()
 
     def find(self, text: str, *, at: datetime) -> LiveKey | None:
@@ -78,6 +84,30 @@ class Keyring:
     def forget(self) -> None:
         """Read the keys again at the next request."""
         self._read_at = float("-inf")
+
+    def write_uses(self) -> None:
+        """Write the uses that are not written yet. What fails is tried again the next time."""
+        with self._writing:
+            # Copied in one step: threads of requests go on noting.
+            noted = self._uses.copy()
+            uses = [(key, at) for key, at in noted.items() if self._written.get(key) != at]
+            if not uses:
+                return
+            try:
+                with cursor() as cur:
+                    cur.execute(_USED, ([key for key, _ in uses], [at for _, at in uses]))
+            except (DatabaseError, InterfaceError) as error:
+                logger.warning("The last uses of %d keys were not written: %s", len(uses), error)
+            else:
+                self._written.update(uses)
+            finally:
+                # It is needed so seldom that a new one each time is cheaper than one that lies idle.
+                connection.close()
+
+    def end(self) -> None:
+        """Write what is left, and have the thread end."""
+        self._ended.set()
+        self.write_uses()
 
     def _may_look_again(self) -> bool:
         """A key that was made just now works at once, and nobody can make us read for each guess."""
@@ -106,7 +136,7 @@ class Keyring:
                 for row in rows
             }
             self._read_at = began
-            self._write_uses()
+            self._have_uses_written()
         except (DatabaseError, InterfaceError):
             # While the old ones do, the request itself will meet the database and tell.
             if not usable:
@@ -114,19 +144,23 @@ class Keyring:
         finally:
             self._refreshing.release()
 
-    def _write_uses(self) -> None:
-        if not self._uses or time.monotonic() - self._uses_written_at < _USES_SECONDS:
+    def _have_uses_written(self) -> None:
+        """Start the thread, unless this process has it. Held by `_refreshing`."""
+        seconds: float = settings.API_KEY_USES_SECONDS
+        if not seconds or self._writer_of == os.getpid():
             return
-        self._uses_written_at = time.monotonic()
-        written, self._uses = self._uses, {}
-        # Copied first: another thread may still be noting a use in it.
-        uses = list(written.items())
-        try:
-            with cursor() as cur:
-                cur.execute(_USED, ([key for key, _ in uses], [at for _, at in uses]))
-        except DatabaseError as error:
-            # Nobody is refused for that.
-            logger.warning("The last uses of %d keys were not written: %s", len(uses), error)
+        self._writer_of = os.getpid()
+        threading.Thread(target=self._run, args=(seconds,), name="key uses", daemon=True).start()
+        # As atexit, and also in processes that multiprocessing has forked, which know no atexit.
+        Finalize(None, self.end, exitpriority=0)
+
+    def _run(self, seconds: float) -> None:
+        while not self._ended.wait(seconds):
+            try:
+                self.write_uses()
+            except Exception:
+                # Whatever it is, the thread must live on: no other writes them.
+                logger.exception("The last uses of keys were not written.")
 
 
 keyring: Final = Keyring()
