@@ -63,7 +63,8 @@ def carry_out(
 ) -> Outcome:
     """Carry out a reviewer's command; who they are and may do is filled in.
 
-    `note` is stored with the decision or not at all. Raises NotPermitted, and as dispatch does.
+    `note` is stored with the decision or not at all. Raises NotPermitted, TextError for the note, and as
+    dispatch does.
     """
     command = replace(command, reviewer=request.actor, senior=_is_senior(request.actor))
     alongside = None

@@ -15,6 +15,7 @@ from django.db import transaction
 from msgspec import Struct
 
 from payments import permissions
+from payments.domain.text import checked_text
 from payments.events import horizon
 from payments.events.database import cursor
 from payments.events.horizon import Record
@@ -24,6 +25,7 @@ from readmodels.projections.forms import Counters, Rows
 
 # Of those who retry and discard.
 REPAIR: Final = "readmodels.repair_projections"
+LONGEST_REASON: Final = 500
 
 _SET_ASIDE: Final = """
 SELECT aggregate_id, NULL::bigint FROM readmodels_parkedevent
@@ -132,9 +134,10 @@ def discard(
 ) -> int:
     """Never apply the parked event, and retry the later ones; return how many stay parked.
 
-    `by` is an actor id. Raises as `retry` does.
+    `by` is an actor id. Raises TextError for the reason, and as `retry` does.
     """
     permissions.require(by, REPAIR, operators=True)
+    checked_text(reason, max_length=LONGEST_REASON)
     parameters: dict[str, object] = {"projection": projection.name, "position": position}
     with transaction.atomic():
         checkpoints.lock(projection)

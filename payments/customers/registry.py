@@ -10,6 +10,7 @@ from django.db.models import Q
 from payments import pseudonyms
 from payments.clients.models import Client
 from payments.customers.models import Customer
+from payments.domain.text import holds_card_number
 from payments.events.database import cursor
 from payments.events.store import Companion
 
@@ -58,7 +59,8 @@ def find(client: str, reference: str) -> Customer:
         named |= Q(pk=UUID(client))
     owner = Client.objects.filter(named).first()
     if owner is None:
-        raise CustomerError(f"There is no client {client!r}.")
+        named_it = "" if holds_card_number(client) else f" {client!r}"
+        raise CustomerError(f"There is no client{named_it}.")
     customer_id = pseudonyms.customer_id(owner.pk, reference)
     customer = Customer.objects.select_related("client").filter(pk=customer_id).first()
     if customer is None:

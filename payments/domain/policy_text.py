@@ -31,6 +31,7 @@ MAX_RULES: Final = 100
 MAX_POINTS: Final = 100
 MAX_REVIEW_HOURS: Final = 90 * 24
 _REASON: Final = re.compile(r"[a-z][a-z0-9_]{0,49}")
+_CARD: Final = "It holds something that looks like a card number."
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _PATH: Final = re.compile(r" - at `\$(.*)`$")
 _RULE: Final = re.compile(r"\.rules\[(\d+)\]\.?")
@@ -40,6 +41,8 @@ class InvalidPolicy(Exception):
     """A policy that is not taken. `problems` has a line for each thing that is wrong."""
 
     def __init__(self, *problems: str) -> None:
+        # Messages are shown and written down, and some repeat what was given.
+        problems = tuple(_CARD if holds_card_number(each) else each for each in problems)
         super().__init__("\n".join(problems))
         self.problems = problems
 
@@ -173,4 +176,6 @@ def _faults(limits: Limits) -> Iterator[str]:
 
 
 def _title(index: int, reason: object) -> str:
-    return f"rule {index + 1} ({reason})" if isinstance(reason, str) else f"rule {index + 1}"
+    if isinstance(reason, str) and not holds_card_number(reason):
+        return f"rule {index + 1} ({reason})"
+    return f"rule {index + 1}"

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.views.main import PAGE_VAR
 from django.core.exceptions import ValidationError
@@ -15,6 +16,7 @@ from msgspec import Struct
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
+from payments.domain.text import holds_card_number
 from readmodels.bounded import TooBroad, bounded
 
 PAGE: Final = 50
@@ -132,6 +134,9 @@ class BrowsingAdmin(ModelAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
+        if holds_card_number(term) and as_uuid(term) is None:
+            messages.error(request, "Not searched for: it looks as if it held a card number.")
+            return queryset.none(), False
         return self.find(queryset, term) if term.isprintable() else queryset.none(), False
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[KeysetChangeList]:

@@ -28,7 +28,6 @@ from readmodels.models import ParkedEvent
 from readmodels.projections import PROJECTIONS
 from readmodels.projections.forms import Counters, Rows
 
-_LONGEST_REASON: Final = 500
 _PATIENCE_SECONDS: Final = 3
 
 Work = Callable[[Rows | Counters], int]  # returns how many events stay parked
@@ -36,14 +35,14 @@ Work = Callable[[Rows | Counters], int]  # returns how many events stay parked
 
 class DiscardForm(forms.Form):
     reason = forms.CharField(
-        max_length=_LONGEST_REASON,
+        max_length=parking.LONGEST_REASON,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
         help_text="Kept for ever, and seen by everybody who sees the log. Nothing personal.",
     )
 
     def clean_reason(self) -> str:
         try:
-            return checked_text(self.cleaned_data["reason"], max_length=_LONGEST_REASON)
+            return checked_text(self.cleaned_data["reason"], max_length=parking.LONGEST_REASON)
         except TextError as error:
             raise forms.ValidationError(str(error)) from error
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from payments import actors
-from payments.domain.text import TextError, checked_text
+from payments.domain.text import TextError
 from payments.events.horizon import UnreadableEvent
 from payments.progress import progress_bar
 from readmodels import parking
@@ -22,7 +22,6 @@ from readmodels.projections.forms import Counters, Rows
 
 _SHOWN: Final = 50
 _WIDE: Final = 200
-_LONGEST_REASON: Final = 500
 
 
 class Command(BaseCommand):
@@ -121,12 +120,15 @@ class Command(BaseCommand):
 
     def _discard(self, *, projection: str, position: int, reason: str, **_: Any) -> None:
         try:
-            checked_text(reason, max_length=_LONGEST_REASON)
+            left = parking.discard(
+                _PARKING[projection],
+                position,
+                reason=reason,
+                by=actors.operator(),
+                at=timezone.now(),
+            )
         except TextError as error:
             raise CommandError(f"--reason: {error}") from error
-        left = parking.discard(
-            _PARKING[projection], position, reason=reason, by=actors.operator(), at=timezone.now()
-        )
         self.stdout.write(f"{projection} will never apply the event at {position}.")
         self._tell(left)
 

@@ -1,0 +1,283 @@
+"""Every door at which somebody may type a card number: it is refused in words, and gets nowhere."""
+
+import io
+import logging
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import Client as Browser
+from django.urls import reverse
+from msgspec.structs import replace
+
+from payments import review
+from payments.api import bodies
+from payments.customers import notes
+from payments.customers.models import Customer, Note
+from payments.dispatch import Request
+from payments.domain import policy_text
+from payments.domain.events import PaymentApproved
+from payments.domain.risk import DEFAULT_POLICY
+from payments.domain.text import TextError
+from payments.events.horizon import Record
+from payments.events.models import Event
+from readmodels import parking
+from readmodels.models import DiscardedEvent, ParkedEvent
+from readmodels.projections import PROJECTIONS, daily_statistics
+from tests import examples
+from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.backoffice import browser, text
+from tests.examples import NOON, OPERATOR
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CARD: Final = "4111 1111 1111 1111"
+HEADER: Final = "customer_id,date,amount,currency,method,reference\n"
+WHO: Final = ("Acme", "customer-123")
+
+
+class Place:
+    """A payment that waits for review, an event that is parked, and people who may do everything."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.acme = ApiClient()
+        self.payment: str = body_of(self.acme.submit(**RISKY))["id"]
+        parked = body_of(self.acme.submit(**RISKY | {"reference": "parked"}))["id"]
+        self.acme.post(f"{PAYMENTS}/{parked}/approve", {"reason": "other"})
+        project()
+        self.staff = browser("risk manager", "mia")
+        self.customer = Customer.objects.get()
+        self.parked = ParkedEvent.objects.exclude(error="").get()
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    delta = daily_statistics.delta
+
+    def broken(record: Record) -> Any:
+        if isinstance(record.event, PaymentApproved):
+            raise ZeroDivisionError
+        return delta(record)
+
+    broken_projection = replace(daily_statistics.PROJECTION, delta=broken)
+    monkeypatch.setitem(PROJECTIONS, broken_projection.name, broken_projection)
+    monkeypatch.chdir(tmp_path)
+    return Place(tmp_path)
+
+
+@pytest.fixture
+def log(place: Place) -> Iterator[io.StringIO]:
+    """All lines as they would be written, those of every request too."""
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    formats = settings.LOGGING["formatters"]["structured"]
+    handler.setFormatter(
+        formats["()"](
+            processor=formats["processor"], foreign_pre_chain=formats["foreign_pre_chain"]
+        )
+    )
+    root, requests = logging.getLogger(), logging.getLogger("django_structlog")
+    level = requests.level
+    root.addHandler(handler)
+    requests.setLevel(logging.INFO)
+    yield written
+    root.removeHandler(handler)
+    requests.setLevel(level)
+
+
+def command(*arguments: str) -> Callable[[Place], str]:
+    def opened(place: Place) -> str:
+        given = [each.format(position=place.parked.position) for each in arguments]
+        said = io.StringIO()
+        with pytest.raises(CommandError) as refused:
+            call_command(*given, stdout=said, stderr=said)
+        return _unrepeated(said.getvalue() + str(refused.value))
+
+    return opened
+
+
+def _unrepeated(said: str) -> str:
+    """What a terminal or a file keeps must not hold it either; a page may show what was typed there."""
+    assert "4111" not in said
+    return said
+
+
+def search(model: str) -> Callable[[Place], str]:
+    def opened(place: Place) -> str:
+        answer = place.staff.get(reverse(f"admin:{model}_changelist"), {"q": CARD})
+        assert answer.context["cl"].result_list == []
+        return text(answer)
+
+    return opened
+
+
+def customer_form(name: str, field: str) -> Callable[[Place], str]:
+    def opened(place: Place) -> str:
+        url = reverse(f"admin:customer_{name}", args=[place.customer.pk])
+        return text(place.staff.post(url, {field: CARD}))
+
+    return opened
+
+
+def payment_form(action: str) -> Callable[[Place], str]:
+    def opened(place: Place) -> str:
+        url = reverse(f"admin:payment_{action}", args=[place.payment])
+        return text(place.staff.post(url, form(place.staff, url) | {"note": CARD}))
+
+    return opened
+
+
+def form(staff: Browser, url: str) -> dict[str, str]:
+    """What the page would send, with a reason."""
+    html = staff.get(url).content.decode()
+    return {"reason": "other", **dict(re.findall(r'name="(key|version)" value="([^"]+)"', html))}
+
+
+def discard_form(place: Place) -> str:
+    url = reverse("admin:parked_discard", args=[place.parked.pk])
+    return text(place.staff.post(url, {"reason": CARD}))
+
+
+def body(path: str, **given: Any) -> Callable[[Place], str]:
+    def opened(place: Place) -> str:
+        answer = place.acme.post(path.format(PAYMENTS, place.payment), given)
+        assert answer.status_code == 400
+        return answer.content.decode()
+
+    return opened
+
+
+def address(place: Place) -> str:
+    answer = place.acme.get("/api/v1/customers/4111%201111%201111%201111/payments")
+    assert answer.status_code == 400
+    return answer.content.decode()
+
+
+def document(field: str) -> Callable[[Place], str]:
+    def opened(place: Place) -> str:
+        written = policy_text.write(DEFAULT_POLICY)
+        path = place.folder / "policy.json"
+        path.write_text(re.sub(rf'"{field}": "[^"]+"', f'"{field}": "{CARD}"', written, count=1))
+        assert CARD in path.read_text()
+        return command("policy", "propose", str(path), "--by", "mia")(place)
+
+    return opened
+
+
+def import_file(*, column: int) -> Callable[[Place], str]:
+    def opened(place: Place) -> str:
+        row = ["ann", "1997-01-31", "11.77", "USD", "credit_card", ""]
+        row[column] = CARD
+        path = place.folder / "past.csv"
+        path.write_text(HEADER + ",".join(row) + "\n")
+        said = io.StringIO()
+        call_command("import_payments", str(path), "--set=client=Acme", stdout=said)
+        return _unrepeated(said.getvalue() + Path("past.csv.rejected.csv").read_text())
+
+    return opened
+
+
+def note_of_the_command(place: Place) -> str:
+    staff = f"staff:{place.acme.staff_id}"
+    given = examples.approve(payment_id=UUID(place.payment))
+    with pytest.raises(TextError) as refused:
+        review.carry_out(given, Request(actor=staff), note=f"card {CARD}")
+    return str(refused.value)
+
+
+def reason_of_the_discard(place: Place) -> str:
+    projection = PROJECTIONS[place.parked.projection]
+    with pytest.raises(TextError) as refused:
+        parking.discard(projection, place.parked.position, reason=CARD, by=OPERATOR, at=NOON)  # type: ignore[arg-type]
+    return str(refused.value)
+
+
+PAYMENT: Final = RISKY | {"reference": "another"}
+DOORS: Final[dict[str, Callable[[Place], str]]] = {
+    "create_staff": command("create_staff", CARD.replace(" ", ""), "--role", "viewer"),
+    "create_api_key": command("create_api_key", CARD),
+    "customer show, client": command("customer", "show", CARD, "x"),
+    "customer show, reference": command("customer", "show", "Acme", CARD),
+    "customer rename": command("customer", "rename", *WHO, "--name", CARD),
+    "customer block": command("customer", "block", *WHO, "--reason", CARD),
+    "erase_customer": command("erase_customer", *WHO, "--yes", "--reason", CARD),
+    "parked discard": command(
+        "parked", "discard", "daily_statistics", "{position}", "--reason", CARD
+    ),
+    "policy propose, reason": document("reason"),
+    "policy propose, type": document("type"),
+    "search payments": search("readmodels_paymentsummary"),
+    "search customers": search("customers_customer"),
+    "search events": search("readmodels_eventindex"),
+    "block": customer_form("block", "reason"),
+    "rename": customer_form("rename", "name"),
+    "approve": payment_form("approve"),
+    "reject": payment_form("reject"),
+    "escalate": payment_form("escalate"),
+    "discard": discard_form,
+    "submit": body("{0}", **PAYMENT | {"customer_id": CARD}),
+    "submit, reference": body("{0}", **PAYMENT | {"reference": CARD}),
+    "submit, country": body("{0}", **PAYMENT | {"country": CARD}),
+    "submit, unknown field": body("{0}", **PAYMENT | {CARD: "x"}),
+    "approve, API": body("{0}/{1}/approve", reason="other", note=CARD),
+    "reject, API": body("{0}/{1}/reject", reason="other", note=CARD),
+    "escalate, API": body("{0}/{1}/escalate", reason="other", note=CARD),
+    "address": address,
+    "import, customer": import_file(column=0),
+    "import, date": import_file(column=1),
+    "import, method": import_file(column=4),
+    "import, reference": import_file(column=5),
+    "the command to approve": note_of_the_command,
+    "the command to discard": reason_of_the_discard,
+}
+# Refused as what it is not instead.
+OTHERWISE: Final = {
+    "customer show, client": "There is no client",
+    "customer show, reference": "no customer with this reference",
+    "submit, country": "country",
+    "submit, unknown field": "no such field",
+    "import, date": "unknown_date",
+    "import, method": "unknown_method",
+}
+
+
+def stored() -> set[str]:
+    """The tables that hold the number, as text in any column."""
+    found = set()
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(
+                f'SELECT EXISTS (SELECT FROM "{table}" AS it'
+                " WHERE regexp_replace(it::text, '[^0-9]', '', 'g') LIKE %s)",
+                ["%4111111111111111%"],
+            )
+            if cursor.fetchone() == (True,):
+                found.add(table)
+    return found
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_card_number_is_refused_in_words_stored_nowhere_and_in_no_log_line(
+    door: str, place: Place, log: io.StringIO
+) -> None:
+    before = Event.objects.count(), Note.objects.count(), DiscardedEvent.objects.count()
+    said = DOORS[door](place)
+    assert re.search(OTHERWISE.get(door, "card.number"), said), said
+    assert (Event.objects.count(), Note.objects.count(), DiscardedEvent.objects.count()) == before
+    assert stored() == set()
+    assert "4111" not in log.getvalue()
+
+
+@pytest.mark.parametrize("wrong", [CARD, "\0", "", "x" * (notes.LONGEST + 1)])
+def test_a_note_is_checked_where_it_is_made(wrong: str) -> None:
+    with pytest.raises(TextError):
+        notes.write(uuid4(), wrong, author=OPERATOR, at=NOON)
+    assert notes.write(uuid4(), "One\nTwo", author=OPERATOR, at=NOON).text == "One\nTwo"
+    assert bodies.NOTE_LENGTH == notes.LONGEST
