@@ -1,20 +1,32 @@
 """Permission is asked where the command is: whoever calls it, from a screen, the API or anywhere else."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+from pkgutil import walk_packages
+from types import CodeType, FunctionType
+from typing import Any, get_args, get_type_hints
 from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from msgspec.structs import replace
 
-from payments import actors, corrections, permissions, review
+from payments import actors, corrections, intake, permissions, policies, review
 from payments.clients import keys
 from payments.clients.models import ApiKey, Client, Scope
-from payments.customers import changes
+from payments.customers import changes, erasure
+from payments.customers.models import Customer
 from payments.customers.registry import CustomerError
-from payments.dispatch import Request
+from payments.dispatch import Request, dispatch
 from payments.domain.commands import AnyReviewCommand
+from payments.domain.policy import ApprovePolicy, PolicyRefused, ProposePolicy, RetirePolicy
 from payments.domain.refusals import PaymentNotFound
+from payments.domain.risk import DEFAULT_POLICY, RiskPolicy
 from readmodels import parking
 from readmodels.projections import daily_statistics
 from tests import examples
@@ -22,10 +34,12 @@ from tests.examples import NOON, OPERATOR
 
 pytestmark = pytest.mark.django_db
 
-ROLES = ("viewer", "analyst", "senior reviewer", "risk manager", "auditor")
+SUPERUSER = "superuser"
+ROLES = ("viewer", "analyst", "senior reviewer", "risk manager", "auditor", SUPERUSER)
 DECIDE = {"analyst", "senior reviewer", "risk manager"}
 RISK_MANAGER = {"risk manager"}
 SENIOR = {"senior reviewer", "risk manager"}
+POLICY = RiskPolicy.of(replace(DEFAULT_POLICY.document, high_from=99))
 
 
 class LetThrough(Exception):
@@ -109,6 +123,34 @@ def key() -> ApiKey:
     return keys.create(client, [Scope.PAYMENTS_READ], by=OPERATOR)[0]
 
 
+def erase(by: str) -> None:
+    given: dict[str, Any] = {"reference": "customer-123", "reason": "Case 12", "at": NOON}
+    list(erasure.erase(customer(), by=by, **given))
+    raise LetThrough
+
+
+def erase_file(by: str) -> None:
+    erasure.erase_file(Path("nowhere.csv"), customer(), reference="customer-123", by=by)
+
+
+def customer() -> Customer:
+    client = Client.objects.create(name=f"Acme {uuid4()}")
+    return Customer.objects.create(pk=uuid4(), client=client, reference="customer-123")
+
+
+def propose_policy(by: str) -> None:
+    policies.dispatch(ProposePolicy(policy=POLICY, at=NOON, by=by))
+    raise LetThrough
+
+
+def approve_policy(by: str) -> None:
+    policies.dispatch(ApprovePolicy(policy_id="none", at=NOON, by=by))
+
+
+def retire_policy(by: str) -> None:
+    policies.dispatch(RetirePolicy(policy_id="none", at=NOON, by=by))
+
+
 # Each command, who may give it, and whether whoever types at the machine may. What it is about does
 # not exist: to be told so is to have been let through.
 COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
@@ -128,14 +170,32 @@ COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
     (make_key, RISK_MANAGER, True),
     (rotate_key, RISK_MANAGER, True),
     (revoke_key, RISK_MANAGER, True),
+    (erase, {SUPERUSER}, True),
+    (erase_file, {SUPERUSER}, True),
+    (propose_policy, RISK_MANAGER, False),
+    (approve_policy, RISK_MANAGER, False),
+    (retire_policy, RISK_MANAGER, False),
 ]
-NOTHING_THERE = (PaymentNotFound, parking.NotParked, CustomerError, LetThrough)
+# What they end in, for which those have asked who call it: a command for the client whose key it has.
+BENEATH = {dispatch, intake.submit}
+NOTHING_THERE = (
+    PaymentNotFound,
+    parking.NotParked,
+    CustomerError,
+    FileNotFoundError,
+    PolicyRefused,
+    LetThrough,
+)
 commands = pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each[0].__name__)
 
 
 def person(role: str) -> str:
     user = get_user_model().objects.create(username="grace", is_staff=True)
-    user.groups.add(Group.objects.get(name=role))
+    if role == SUPERUSER:
+        user.is_superuser = True
+        user.save()
+    else:
+        user.groups.add(Group.objects.get(name=role))
     return actors.staff(user.pk)
 
 
@@ -146,7 +206,8 @@ def test_a_command_asks_for_the_role_itself(
 ) -> None:
     """Without `require` in a command, the viewer came as far as "there is no such thing"."""
     run, allowed, _ = command
-    with pytest.raises(NOTHING_THERE if role in allowed else permissions.NotPermitted):
+    may = role in allowed or role == SUPERUSER
+    with pytest.raises(NOTHING_THERE if may else permissions.NotPermitted):
         run(person(role))
 
 
@@ -174,5 +235,50 @@ def test_a_right_that_was_taken_away_is_gone_at_once(
     with pytest.raises(NOTHING_THERE):
         run(by)
     get_user_model().objects.get().groups.clear()
+    get_user_model().objects.update(is_superuser=False)
     with pytest.raises(permissions.NotPermitted, match=f"{by} does not hold the permission"):
         run(by)
+
+
+def test_no_command_is_missing_from_the_table() -> None:
+    """A command that nobody thought of here may have forgotten to ask: whatever says who acts is one."""
+    seen: set[CodeType] = set()
+    sys.setprofile(lambda frame, *_: seen.add(frame.f_code))
+    try:
+        for command, _, _ in COMMANDS:
+            with suppress(*NOTHING_THERE, permissions.NotPermitted):
+                command(OPERATOR)
+    finally:
+        sys.setprofile(None)
+    found = set(commands_of("payments")) | set(commands_of("readmodels.parking"))
+    assert {erasure.erase, review.claim_next, policies.dispatch, parking.retry} <= found
+    missing = {each for each in found - BENEATH if each.__code__ not in seen}
+    assert missing == set()
+
+
+def commands_of(name: str) -> Iterator[FunctionType]:
+    """The public functions there that are told who acts: `by`, in a request, or in a command."""
+    root = import_module(name)
+    modules = [root]
+    if hasattr(root, "__path__"):
+        modules += [import_module(each.name) for each in walk_packages(root.__path__, f"{name}.")]
+    for module in modules:
+        if module.__name__.startswith("payments.domain"):
+            continue  # it decides, and carries nothing out
+        for function in vars(module).values():
+            if (
+                isinstance(function, FunctionType)
+                and function.__module__ == module.__name__
+                and not function.__name__.startswith("_")
+                and tells_who_acts(function)
+            ):
+                yield function
+
+
+def tells_who_acts(function: FunctionType) -> bool:
+    if "by" in signature(function).parameters:
+        return True
+    given = get_type_hints(function)
+    given.pop("return", None)
+    kinds = [kind for hint in given.values() for kind in (hint, *get_args(hint))]
+    return any(kind is Request or "by" in getattr(kind, "__struct_fields__", ()) for kind in kinds)
