@@ -2,8 +2,13 @@
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+
+from config import slow_bodies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-application = get_wsgi_application()
+# Django's first: it reads the settings.
+_django = get_wsgi_application()
+application = slow_bodies.bounded(_django, places=max(1, settings.WEB_THREADS // 2))
