@@ -245,7 +245,11 @@ def _invalid(message: str, body: type[Struct]) -> Problem:
         # Not msgspec's words, which repeat the value: it may be what should never be written down.
         choices = ", ".join(_type_of(field, body))
         return Problem.of_field(field, "unknown_choice", f"It must be one of {choices}.")
-    code = "out_of_range" if fault.startswith("Integer value out of range") else "wrong_type"
+    code = "wrong_type"
+    if fault.startswith("Integer value out of range"):
+        code = "out_of_range"
+    elif "matching regex" in fault:
+        code = "wrong_format"
     return Problem.of_field(field, code, f"{fault}.")
 
 

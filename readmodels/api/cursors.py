@@ -2,25 +2,42 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 from uuid import UUID
 
-
-def encode(at: datetime, payment_id: UUID) -> str:
-    micros = int(at.timestamp()) * 1_000_000 + at.microsecond
-    return (
-        base64.urlsafe_b64encode(json.dumps([micros, payment_id.hex]).encode()).decode().rstrip("=")
-    )
+from msgspec import Struct
 
 
-def decode(text: str) -> tuple[datetime, UUID]:
+class Cursor(Struct, frozen=True):
+    """The last payment of a page, and which question the page answers."""
+
+    at: datetime
+    payment_id: UUID
+    question: str
+
+
+def question(path: str, given: Mapping[str, object]) -> str:
+    """What stands for an address and its parameters, but for those that change from page to page."""
+    asked = {name: str(value) for name, value in given.items() if name not in {"cursor", "limit"}}
+    return sha256(json.dumps([path, asked], sort_keys=True).encode()).hexdigest()[:12]
+
+
+def encode(cursor: Cursor) -> str:
+    micros = int(cursor.at.timestamp()) * 1_000_000 + cursor.at.microsecond
+    told = json.dumps([micros, cursor.payment_id.hex, cursor.question])
+    return base64.urlsafe_b64encode(told.encode()).decode().rstrip("=")
+
+
+def decode(text: str) -> Cursor:
     """Raises ValueError."""
     try:
         padded = text + "=" * (-len(text) % 4)
-        micros, payment_id = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+        micros, payment_id, asked = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
         at = datetime.fromtimestamp(micros // 1_000_000, UTC).replace(
             microsecond=micros % 1_000_000
         )
-        return at, UUID(payment_id)
+        return Cursor(at, UUID(payment_id), str(asked))
     except (ValueError, TypeError, AttributeError, OverflowError, OSError, RecursionError):
         raise ValueError("This is no cursor of an earlier answer.") from None

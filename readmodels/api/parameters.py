@@ -29,13 +29,20 @@ def read(request: Request, readers: Mapping[str, Callable[[str], Any]]) -> dict[
     return values
 
 
+def in_order(given: Mapping[str, Any], least: str, most: str) -> None:
+    """Nothing can be in a range that ends before it begins. Raises Problem."""
+    if least in given and most in given and given[least] > given[most]:
+        raise Problem.of_field(most, "out_of_range", f"It must not be less than {least}.")
+
+
 def moment(text: str) -> datetime:
     """In UTC: PostgreSQL refuses offsets that Python takes."""
     try:
         at = datetime.fromisoformat(text)
         return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise ValueError("A time like 2026-11-23T12:00:00Z or a date is needed.") from None
+        hint = " In an address the + of an offset is written %2B." if " " in text else ""
+        raise ValueError(f"A time like 2026-11-23T12:00:00Z or a date is needed.{hint}") from None
 
 
 def day(text: str) -> date:

@@ -173,6 +173,7 @@ LIST: Final = _read(
         _query("method", "How it is paid.", enum=list(Method)),
         _query("currency", "An ISO 4217 code.", pattern="^[A-Z]{3}$"),
         _query("customer_id", "Your own id of the customer.", _REFERENCE),
+        _query("reference", "Your own id of the payment.", _REFERENCE),
         _query("requires_review", "Whether a person had, or has, to decide.", bool),
         _query("amount_min", "In minor units; needs a currency.", _whole(0, MAX_MINOR)),
         _query("amount_max", "In minor units; needs a currency.", _whole(0, MAX_MINOR)),

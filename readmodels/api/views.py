@@ -71,6 +71,7 @@ class Payments(FreshReads, SubmitPayment):
                 "method": parameters.choice(*Method),
                 "currency": _currency,
                 "customer_id": parameters.text_of("customer_id"),
+                "reference": parameters.text_of("reference"),
                 "requires_review": parameters.flag,
                 "amount_min": parameters.whole(0, MAX_MINOR),
                 "amount_max": parameters.whole(0, MAX_MINOR),
@@ -80,13 +81,14 @@ class Payments(FreshReads, SubmitPayment):
         )
         if given.keys() & {"amount_min", "amount_max"} and "currency" not in given:
             raise Problem.of_field("currency", "missing", "Amounts need a currency to be compared.")
+        parameters.in_order(given, "amount_min", "amount_max")
         client_id = key_of(request).client_id
         rows = PaymentSummary.objects.filter(client_id=client_id)
         if "customer_id" in given:
             customer_id = pseudonyms.customer_id(client_id, given["customer_id"])
             rows = rows.filter(customer_id=customer_id)
         for name, lookup in {
-            **dict.fromkeys(("status", "method", "currency", "requires_review"), "{}"),
+            **dict.fromkeys(("status", "method", "currency", "reference", "requires_review"), "{}"),
             "amount_min": "amount__gte",
             "amount_max": "amount__lte",
         }.items():
@@ -237,6 +239,7 @@ class Nowhere(PublicView):
 
 
 def _page(rows: QuerySet[PaymentSummary], given: dict[str, Any], request: Request) -> HttpResponse:
+    parameters.in_order(given, "from", "to")
     headers = validators.headers(payment_summary.PROJECTION, request)
     if unchanged := not_modified(request, headers):
         return unchanged
@@ -248,16 +251,25 @@ def _page(rows: QuerySet[PaymentSummary], given: dict[str, Any], request: Reques
         beyond, order = keyset.newer_than, ("initiated_at", "payment_id")
     else:
         beyond, order = keyset.older_than, ("-initiated_at", "-payment_id")
+    question = cursors.question(request.path, given)
     if "cursor" in given:
-        rows = rows.filter(beyond(*given["cursor"]))
+        cursor: cursors.Cursor = given["cursor"]
+        if cursor.question != question:
+            raise Problem.of_field(
+                "cursor", "wrong_format", "It is of an answer to another question."
+            )
+        rows = rows.filter(beyond(cursor.at, cursor.payment_id))
     rows = rows.order_by(*order)
     try:
         with bounded():
             found, more = keyset.page(rows, given.get("limit", PAGE))
     except TooBroad as error:
         raise Problem("filter_too_broad", str(error)) from error
-    last = cursors.encode(found[-1].initiated_at, found[-1].payment_id) if more else None
-    page = representation.PaymentPage(representation.payments(found), last)
+    beyond_page = None
+    if more:
+        last = found[-1]
+        beyond_page = cursors.encode(cursors.Cursor(last.initiated_at, last.payment_id, question))
+    page = representation.PaymentPage(representation.payments(found), beyond_page)
     return json_response(page, headers)
 
 

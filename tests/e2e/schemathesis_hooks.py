@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import schemathesis
+from schemathesis.core.failures import AcceptedNegativeData
 
 _KEY = "Idempotency-Key"
 _UNKNOWN = "x-schemathesis-unknown-property"
@@ -25,4 +26,4 @@ def filter_failure(
     context: schemathesis.HookContext, failure: Any, case: schemathesis.Case[Any], response: Any
 ) -> bool:
     """A header that nobody knows is ignored, as HTTP says; it is no failure that it is not refused."""
-    return _UNKNOWN not in case.headers
+    return _UNKNOWN not in case.headers or not isinstance(failure, AcceptedNegativeData)

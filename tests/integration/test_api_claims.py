@@ -13,12 +13,14 @@ from django.utils import timezone
 
 from payments import review
 from payments.customers.models import Note
-from payments.dispatch import Request
+from payments.dispatch import Request, dispatch
+from payments.domain.payment import REVIEW_PERIOD
 from payments.events.models import Event
 from payments.review import QueueLags
 from readmodels import reviews
 from tests.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project, reviewer
 from tests.concurrency import at_once
+from tests.examples import LARGE, UNKNOWN, process
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -310,6 +312,22 @@ def test_the_deadline_is_the_policys(ada: ApiClient) -> None:
     (payment,) = waiting(ada)
     body = body_of(ada.get(f"{PAYMENTS}/{payment}"))
     assert body["review_deadline"][:10] == str((timezone.now() + timedelta(days=7)).date())
+
+
+@pytest.mark.parametrize("name", ["claim", "escalate", "approve", "reject"])
+def test_after_the_deadline_nothing_is_decided_and_the_deadline_told(
+    ada: ApiClient, name: str
+) -> None:
+    late = timezone.now() - REVIEW_PERIOD
+    command_ = process(
+        payment_id=uuid4(), client_id=ada.client_id, amount=LARGE, features=UNKNOWN, at=late
+    )
+    dispatch(command_, Request(actor="system:test"))
+    body = {"escalate": ESCALATION, "claim": {}}.get(name, {"reason": "other"})
+    answer = command(ada, str(command_.payment_id), name, body)
+    problem = body_of(answer)
+    assert (answer.status_code, problem["code"]) == (409, "review_expired")
+    assert problem["deadline"] == (late + REVIEW_PERIOD).isoformat()
 
 
 def test_a_reviewer_who_may_not_decide_claims_nothing(ada: ApiClient) -> None:

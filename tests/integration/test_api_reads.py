@@ -1,6 +1,9 @@
 """Reading over HTTP: pages, filters, what a client sees of its own, and that it sees nothing else."""
 
+import random
 from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
@@ -135,6 +138,117 @@ def test_filters_find_what_they_say(acme: ApiClient) -> None:
     assert ids(acme, f"/api/v1/customers/ann/payments?from={tomorrow}") == []
 
 
+def test_any_question_is_answered_like_by_hand(acme: ApiClient) -> None:
+    """Random filters and pages, their values those of the payments, so that each end of a range is met."""
+    chance = random.Random(7)
+    for number in range(40):
+        each: dict[str, Any] = {
+            "amount": chance.choice([100, 101, 700]),
+            "currency": chance.choice(["EUR", "USD"]),
+            "method": chance.choice(["wallet", "bank_transfer"]),
+            "customer_id": chance.choice(["ann", "bob"]),
+        }
+        if number % 5 == 0:
+            each = RISKY | {"customer_id": str(number)}
+        acme.submit(**each | {"reference": f"order-{number}"})
+    project()
+    noon = timezone.now().replace(microsecond=0)
+    for row in PaymentSummary.objects.all():
+        moment = noon - timedelta(hours=chance.randrange(4))  # several of one moment
+        PaymentSummary.objects.filter(pk=row.pk).update(initiated_at=moment)
+    everything = body_of(acme.get(f"{PAYMENTS}?limit=100"))["payments"]
+    assert len(everything) == 40
+    met = 0
+    for _ in range(150):
+        example = chance.choice(everything)
+        asked = _question(chance, example)
+        expected = [each for each in everything if _answers(each, asked)]
+        expected.sort(key=lambda each: (each["created_at"], each["id"]))
+        if asked.get("ordering") != "created_at":
+            expected.reverse()
+        of = asked.pop("customer", None)
+        path = PAYMENTS if of is None else f"/api/v1/customers/{of}/payments"
+        assert _all_pages(acme, path, asked, chance.choice([1, 3, 100])) == [
+            each["id"] for each in expected
+        ]
+        met += len(expected) > 0
+    assert met > 50
+
+
+def _question(chance: random.Random, example: dict[str, Any]) -> dict[str, str]:
+    """Some filters, with values of a payment, and an order."""
+    other = chance.random() < 0.3
+    asked: dict[str, str] = {}
+    for name in ("status", "method", "reference", "customer_id"):
+        if not other and chance.random() < 0.25:
+            asked[name] = example[name]
+    if other:
+        asked["customer"] = example["customer_id"]
+    if not other and chance.random() < 0.3:
+        asked["requires_review"] = chance.choice(["true", "false"])
+    if not other and chance.random() < 0.5:
+        asked["currency"] = example["currency"]
+        for name in ("amount_min", "amount_max"):
+            if chance.random() < 0.5:
+                asked[name] = str(example["amount"])
+    for name in ("from", "to"):
+        if chance.random() < 0.3:
+            asked[name] = example["created_at"]
+    if chance.random() < 0.5:
+        asked["ordering"] = chance.choice(["created_at", "-created_at"])
+    return asked
+
+
+def _answers(payment: dict[str, Any], asked: dict[str, str]) -> bool:
+    return all(_passes(payment, name, value) for name, value in asked.items())
+
+
+def _passes(payment: dict[str, Any], name: str, value: str) -> bool:
+    """What the document says of the filter, once more."""
+    match name:
+        case "customer":
+            return bool(payment["customer_id"] == value)
+        case "requires_review":
+            return (payment["review_deadline"] is not None) == (value == "true")
+        case "amount_min":
+            return bool(payment["amount"] >= int(value))
+        case "amount_max":
+            return bool(payment["amount"] <= int(value))
+        case "from":
+            return bool(payment["created_at"] >= value)
+        case "to":
+            return bool(payment["created_at"] < value)
+        case "ordering":
+            return True
+        case _:
+            return bool(payment[name] == value)
+
+
+def _all_pages(client: ApiClient, path: str, asked: dict[str, str], limit: int) -> list[str]:
+    found: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        body = body_of(client.get(f"{path}?{urlencode({**asked, **cursor, 'limit': limit})}"))
+        found += [payment["id"] for payment in body["payments"]]
+        assert len(body["payments"]) <= limit
+        if body["next"] is None:
+            return found
+        cursor = {"cursor": body["next"]}
+
+
+def test_a_cursor_goes_with_its_question_only(acme: ApiClient) -> None:
+    """To another one it answered a page from the middle of nowhere."""
+    for _ in range(3):
+        acme.submit()
+    project()
+    cursor = body_of(acme.get(f"{PAYMENTS}?limit=1"))["next"]
+    assert acme.get(f"{PAYMENTS}?limit=2&cursor={cursor}").status_code == 200
+    for other in ("ordering=created_at", "status=completed", "from=2026-01-01"):
+        answer = acme.get(f"{PAYMENTS}?{other}&cursor={cursor}")
+        assert (answer.status_code, body_of(answer)["errors"][0]["field"]) == (400, "cursor")
+    assert acme.get(f"/api/v1/customers/customer-123/payments?cursor={cursor}").status_code == 400
+
+
 def test_a_customers_reference_may_hold_anything(acme: ApiClient) -> None:
     payment = body_of(acme.submit(customer_id="a/b ünï?c"))["id"]
     project()
@@ -166,6 +280,9 @@ def test_a_reference_that_no_customer_can_have_is_refused(acme: ApiClient, refer
         ("cursor=" + "W1tb" * 900, "cursor"),
         ("from=0000-01-01", "from"),
         ("from=yesterday", "from"),
+        ("from=2026-01-01T00:00:00+01:00", "from"),
+        ("from=2026-01-02&to=2026-01-01", "to"),
+        ("amount_min=2&amount_max=1&currency=EUR", "amount_max"),
         ("requires_review=yes", "requires_review"),
         ("customer_id=%00", "customer_id"),
         ("status=failed&status=completed", "status"),
