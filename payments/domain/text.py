@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-# Digits in groups, as people write a card's number: a separator or two between groups.
-_GROUPS: Final = re.compile(r"\d+(?:[ .\-_/\u2010-\u2015]{1,2}\d+)*")
+# Digits in groups, as people write a card's number: up to three separators between groups. A comma and a
+# blank are between numbers, not within one.
+_GROUPS: Final = re.compile(r"\d+(?:(?!, )[ .,:*|()+\-_/\u2010-\u2015]{1,3}\d+)*")
 _GROUP: Final = re.compile(r"\d+")
 # One random id in 1,700 would have the digits of a card by chance. One without a letter is still looked at:
 # chance makes none in millions, people might.
@@ -18,6 +19,7 @@ _SHORTEST, _LONGEST = 13, 19  # digits of a card number, by ISO/IEC 7812
 _CARD: Final = re.compile(
     r"""4\d{12}(?:\d{3}){0,2}                                             # Visa
       | (?:5[1-5]\d\d | 222[1-9] | 22[3-9]\d | 2[3-6]\d\d | 27[01]\d | 2720)\d{12}  # Mastercard
+      | 220[0-4]\d{12,15}                                                 # Mir
       | 3[47]\d{13}                                                      # American Express
       | 3(?:0[0-5] | [689]\d)\d{11,16}                                   # Diners Club
       | 35(?:2[89] | [3-8]\d)\d{12,15}                                   # JCB
@@ -63,7 +65,7 @@ def holds_card_number(text: str) -> bool:
     comes before or after them, such as an expiry date, does not hide them.
     """
     return any(
-        _CARD.fullmatch(digits) is not None and _has_check_digit(digits)
+        _CARD.fullmatch(digits.lstrip("0")) is not None and _has_check_digit(digits)
         for groups in _GROUPS.findall(_UUID.sub("id", text))
         for digits in _neighbours(_GROUP.findall(groups))
     )
