@@ -1,4 +1,4 @@
-"""The risk policies: all of them, one with what it would change, and the buttons that decide on it.
+"""The risk policies: all of them, one with what it would change, and what proposes or decides on one.
 
 They are read from the log itself, which holds few: who approves must not look at something that lags.
 """
@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
+from django.views import View
 from django.views.decorators.http import require_GET, require_POST
 
 from payments import actors, permissions, policies
@@ -22,10 +23,12 @@ from payments.domain.policy import (
     ApprovePolicy,
     PolicyRefused,
     PolicyStatus,
+    ProposePolicy,
     Register,
     RegisteredPolicy,
     RetirePolicy,
 )
+from payments.domain.policy_text import InvalidPolicy
 from payments.domain.risk import DEFAULT_POLICY, PolicyDocument, RiskPolicy
 from payments.events.store import StaleVersion
 from readmodels.admin import words
@@ -53,6 +56,7 @@ def every(request: HttpRequest) -> HttpResponse:
         policies=[_told(each, names) for each in found],
         built_in=DEFAULT_POLICY,
         built_in_active=register.active is None,
+        may_propose=permissions.holds(request.user, policies.MANAGE),
     )
 
 
@@ -84,6 +88,39 @@ def one(request: HttpRequest, policy_id: str) -> HttpResponse:
     )
 
 
+class ProposeView(View):
+    """Begins with the active policy's text, and shows what would change before it is proposed."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if not permissions.holds(request.user, policies.MANAGE):
+            raise PermissionDenied
+        return super().dispatch(request, *args, **kwargs)
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        active = _active(policies.register())
+        return self._page(request, policy_text.write(active))
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        text = request.POST.get("document", "")
+        try:
+            policy = policy_text.read(text)
+        except InvalidPolicy as error:
+            return self._page(request, text, problems=error.problems)
+        if "propose" not in request.POST:
+            active = _active(policies.register())
+            return self._page(request, text, checked=True, changes=_changes(active, policy))
+        try:
+            policies.dispatch(ProposePolicy(policy=policy, at=timezone.now(), by=_actor(request)))
+        except (PolicyRefused, StaleVersion) as error:
+            return self._page(request, text, problems=(str(error),))
+        messages.success(request, "Proposed. A second risk manager approves it.")
+        return HttpResponseRedirect(reverse("policy", args=[policy.policy_id]))
+
+    def _page(self, request: HttpRequest, text: str, **found: Any) -> HttpResponse:
+        title = "Propose a risk policy"
+        return _page(request, "admin/policy_proposal.html", title=title, document=text, **found)
+
+
 @require_POST
 def approve(request: HttpRequest, policy_id: str) -> HttpResponse:
     command = ApprovePolicy(policy_id=policy_id, at=timezone.now(), by=_actor(request))
@@ -98,6 +135,7 @@ def retire(request: HttpRequest, policy_id: str) -> HttpResponse:
 
 urlpatterns = [
     path("", admin.site.admin_view(every), name="policies"),
+    path("propose/", admin.site.admin_view(ProposeView.as_view()), name="policy_propose"),
     path("<str:policy_id>/", admin.site.admin_view(one), name="policy"),
     path("<str:policy_id>/approve/", admin.site.admin_view(approve), name="policy_approve"),
     path("<str:policy_id>/retire/", admin.site.admin_view(retire), name="policy_retire"),

@@ -37,6 +37,7 @@ PAGES: Final = {
     "payments": "/admin/readmodels/paymentsummary/",
     "statistics": "/admin/readmodels/dailystatistics/",
     "policies": "/admin/policies/",
+    "proposal": "/admin/policies/propose/",
     "policy": f"/admin/policies/{DEFAULT_POLICY.policy_id}/",
     "events": "/admin/readmodels/eventindex/",
     "customers": "/admin/customers/customer/",

@@ -285,6 +285,70 @@ def test_the_pages_show_a_policy_and_let_a_second_person_approve_it(ada: str) ->
     assert text(log).count("Risk policies") >= 3
 
 
+PROPOSE: Final = "/admin/policies/propose/"
+
+
+def typed(logged_in: Browser, document: str, button: str) -> Any:
+    return logged_in.post(PROPOSE, {"document": document, button: ""})
+
+
+def test_a_risk_manager_proposes_a_policy_in_the_back_office(ada: str, grace: str) -> None:
+    activate(DOLLARS, ada, grace)
+    logged_in = browser("risk manager", "mia")
+    assert "Propose a policy" in text(logged_in.get("/admin/policies/"))
+    begun = logged_in.get(PROPOSE)
+    assert policy_text.read(begun.context["document"]) == DOLLARS
+    document = policy_text.write(STRICT)
+    before = Event.objects.count()
+    shown = text(typed(logged_in, document, "preview"))
+    assert "+ &quot;points&quot;: 100" in shown
+    same = typed(logged_in, policy_text.write(DOLLARS), "preview")
+    assert "Nothing changes: this is the active policy." in text(same)
+    assert Event.objects.count() == before
+    done = typed(logged_in, document.replace("\n", "\r\n"), "propose")
+    assert (done.status_code, done["Location"]) == (302, f"/admin/policies/{STRICT.policy_id}/")
+    assert "This policy waits for a second person." in text(logged_in.get(done["Location"]))
+    (event,) = Event.objects.order_by("position")[before:]
+    mia = get_user_model().objects.get(username="mia").pk
+    assert (event.event_type, event.metadata["actor"]) == ("policy.proposed", f"staff:{mia}")
+    again = text(typed(logged_in, document, "propose"))
+    assert "has been proposed since" in again
+    assert Event.objects.count() == before + 1
+
+
+@pytest.mark.parametrize("button", ["preview", "propose"])
+def test_what_is_wrong_with_a_proposal_stands_beside_what_was_typed(button: str) -> None:
+    logged_in = browser("risk manager")
+    document = policy_text.write(STRICT).replace('"points": 100', '"points": 1000')
+    answer = typed(logged_in, document, button)
+    html = answer.content.decode()
+    assert answer.context["document"] == document
+    assert "&quot;points&quot;: 1000" in html
+    problems = re.search(r'<ul id="problems".*?</ul>', html, re.DOTALL)
+    assert problems
+    assert problems[0].count("<li>") == 5
+    assert "rule 1 (customer_blocked), points: They must be 0 to 100." in problems[0]
+    for odd, complaint in (("", "It is not JSON"), ("<b>", "It is not JSON"), ("[]", "The policy")):
+        refused = typed(logged_in, odd, button)
+        assert complaint in text(refused)
+        assert refused.context["document"] == odd
+    assert Event.objects.count() == 0
+
+
+def test_only_risk_managers_propose_in_the_back_office() -> None:
+    document = policy_text.write(STRICT)
+    for role in ("viewer", "analyst", "senior reviewer", "auditor"):
+        logged_in = browser(role, role)
+        assert logged_in.get(PROPOSE).status_code == 403
+        assert typed(logged_in, document, "propose").status_code == 403
+    assert "Propose a policy" not in text(logged_in.get("/admin/policies/"))
+    assert Browser().get(PROPOSE).status_code == 302
+    careful = Browser(enforce_csrf_checks=True)
+    careful.force_login(get_user_model().objects.get(pk=int(staff("ada").split(":")[1])))
+    assert typed(careful, document, "propose").status_code == 403
+    assert Event.objects.count() == 0
+
+
 def test_the_pages_are_for_staff_and_the_buttons_for_risk_managers(ada: str) -> None:
     propose(STRICT, ada)
     page = f"/admin/policies/{STRICT.policy_id}/"
