@@ -145,16 +145,16 @@ def _carry_out(
     return Outcome(after, position, replayed=False)
 
 
-def next_review(key: str) -> store.Claim:
+def next_review(client_id: UUID | None, key: str) -> store.Claim:
     """What a ClaimNextReview with this key (see Metadata) claims, for its repetition to find."""
-    return store.Claim("review.claim_next", key)
+    return store.Claim(f"review.claim_next:{client_id}", key)
 
 
 def _claims(command: PaymentCommand, metadata: Metadata) -> tuple[store.Claim, ...]:
     if isinstance(command, ProcessPayment) and command.reference is not None:
         return (store.Claim(f"payment.reference:{command.client_id}", command.reference),)
     if isinstance(command, ClaimNextReview) and metadata.key is not None:
-        return (next_review(metadata.key),)
+        return (next_review(command.client_id, metadata.key),)
     return ()
 
 

@@ -95,7 +95,7 @@ def claim_next(*, client_id: UUID | None, at: datetime, request: Request) -> Out
     with transaction.atomic():
         if request.key is not None:
             key = idempotency.command_key(ClaimNextReview.name, actor=reviewer, key=request.key)
-            if claimed := store.reserve(next_review(key)):
+            if claimed := store.reserve(next_review(client_id, key)):
                 return claim(claimed)
         offers = queue()(reviewer=reviewer, senior=senior, client_id=client_id, at=at)
         for payment_id in islice(offers, _MOST_TAKEN):

@@ -22,7 +22,7 @@ class ProblemMiddleware:
         response = self._get_response(request)
         if not request.path_info.startswith("/api/") or response.status_code < _BAD_REQUEST:
             return response
-        if not response.headers.get("Content-Type", "").startswith("text/html"):
+        if not response.headers.get("Content-Type", "").startswith(("text/html", "text/plain")):
             return response
         if response.status_code >= _SERVER_ERROR:
             failure = Problem("internal_error", "The failure was recorded under the request id.")

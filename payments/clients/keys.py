@@ -52,7 +52,11 @@ def rotate(key: ApiKey, *, at: datetime, old_until: datetime, by: str) -> tuple[
         # Locked and read again: meanwhile somebody may have revoked it, or be rotating it too.
         old = ApiKey.objects.select_for_update().get(pk=key.pk)
         _rotatable(old, at)
-        expires_at = None if old.expires_at is None else at + (old.expires_at - old.created_at)
+        # The first rotation has cut its life short; a successor that was lost has all of it.
+        whole = old.successors.order_by("created_at").first() or old
+        expires_at = (
+            None if whole.expires_at is None else at + (whole.expires_at - whole.created_at)
+        )
         new, text = _make(
             old.client, old.scopes, staff_id=old.staff_id, expires_at=expires_at, rotated_from=old
         )

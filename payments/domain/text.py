@@ -11,7 +11,7 @@ _GROUP: Final = re.compile(r"\d+")
 # One random id in 1,700 would have the digits of a card by chance. One without a letter is still looked at:
 # chance makes none in millions, people might.
 _UUID: Final = re.compile(
-    r"\b(?=[\d-]*[a-f])[\da-f]{8}(?:-?[\da-f]{4}){3}-?[\da-f]{12}\b", re.ASCII | re.IGNORECASE
+    r"\b[\da-f]{8}(?:-?[\da-f]{4}){3}-?[\da-f]{12}\b", re.ASCII | re.IGNORECASE
 )
 _SHORTEST, _LONGEST = 13, 19  # digits of a card number, by ISO/IEC 7812
 # What the schemes issue. The first digits and lengths matter: without them one order number in ten
@@ -66,9 +66,13 @@ def holds_card_number(text: str) -> bool:
     """
     return any(
         _CARD.fullmatch(digits.lstrip("0")) is not None and _has_check_digit(digits)
-        for groups in _GROUPS.findall(_UUID.sub("id", text))
+        for groups in _GROUPS.findall(_UUID.sub(_without_id, text))
         for digits in _neighbours(_GROUP.findall(groups))
     )
+
+
+def _without_id(uuid: re.Match[str]) -> str:
+    return uuid[0] if uuid[0].replace("-", "").isdigit() else "id"
 
 
 def _neighbours(groups: list[str]) -> Iterator[str]:

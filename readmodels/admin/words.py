@@ -89,7 +89,7 @@ def time_left(until: datetime, at: datetime) -> tuple[str, str]:
         return "less than a minute left", hurry
     if left < timedelta(hours=1):
         return f"{minutes} min left", hurry
-    days, hours = left // _HURRY, left // timedelta(hours=1)
+    days, hours = left.days, left // timedelta(hours=1)
     return (f"{days} days left" if days > 1 else f"{hours} h left"), hurry
 
 

@@ -38,6 +38,13 @@ from tests.examples import NOON, OPERATOR
 pytestmark = pytest.mark.django_db(transaction=True)
 
 CARD: Final = "4111 1111 1111 1111"
+
+
+def holds_number(text: str) -> bool:
+    """Whether its beginning is there, as it is or in an address; four digits alone are in some times."""
+    return re.search(r"4111(?: |%20|\+|-)?1111", text) is not None
+
+
 HEADER: Final = "customer_id,date,amount,currency,method,reference\n"
 WHO: Final = ("Acme", "customer-123")
 
@@ -105,7 +112,7 @@ def command(*arguments: str) -> Callable[[Place], str]:
 
 def _unrepeated(said: str) -> str:
     """What a terminal or a file keeps must not hold it either; a page may show what was typed there."""
-    assert "4111" not in said
+    assert not holds_number(said)
     return said
 
 
@@ -272,7 +279,7 @@ def test_a_card_number_is_refused_in_words_stored_nowhere_and_in_no_log_line(
     assert re.search(OTHERWISE.get(door, "card.number"), said), said
     assert (Event.objects.count(), Note.objects.count(), DiscardedEvent.objects.count()) == before
     assert stored() == set()
-    assert "4111" not in log.getvalue()
+    assert not holds_number(log.getvalue())
 
 
 @pytest.mark.parametrize("wrong", [CARD, "\0", "", "x" * (notes.LONGEST + 1)])

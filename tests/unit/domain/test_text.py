@@ -93,6 +93,7 @@ def test_a_uuid_hides_no_card_beside_it_or_in_the_shape_of_one() -> None:
     assert holds_card_number(f"{uuid} 4111111111111111")
     assert holds_card_number(f"4111111111111111-{uuid}")
     assert holds_card_number("41111111-1111-1111-0000-000000000000")
+    assert holds_card_number("00000000-0000-0000-4111-111111111111-a")
 
 
 def test_a_card_number_over_two_lines_is_found() -> None:
