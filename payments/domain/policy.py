@@ -1,8 +1,9 @@
 """The register of risk policies: proposed by one person, approved by another, active until replaced.
 
 All policies are one aggregate, because exactly one is active: whoever approves a policy retires the
-one before it in the same append. Every event tells which policy is active after it, so that the last
-event alone answers what a payment's scoring asks.
+one before it in the same append. What is in force changes by that alone, so two people are behind every
+change; the way back to the built-in policy is a proposal of it. Every event tells which policy is
+active after it, so that the last event alone answers what a payment's scoring asks.
 """
 
 from collections.abc import Iterable, Mapping
@@ -84,6 +85,8 @@ class ApprovePolicy(PolicyCommand, frozen=True, kw_only=True):
 
 
 class RetirePolicy(PolicyCommand, frozen=True, kw_only=True):
+    """Withdraw a proposal."""
+
     name: ClassVar[str] = "retire_policy"
 
     policy_id: str
@@ -150,13 +153,11 @@ def decide(register: Register, command: AnyPolicyCommand) -> tuple[AnyPolicyEven
             )
             return (approved, replaced)
         case RetirePolicy(policy_id=policy_id):
-            found = _found(register, policy_id)
-            if found.status is PolicyStatus.RETIRED:
-                raise PolicyRefused(f"Policy {policy_id[:12]} is retired already.")
-            active = None if policy_id == register.active else register.active
-            return (
-                PolicyRetired(at=command.at, by=command.by, policy_id=policy_id, active=active),
+            _withdrawable(register, policy_id)
+            retired = PolicyRetired(
+                at=command.at, by=command.by, policy_id=policy_id, active=register.active
             )
+            return (retired,)
         case _:
             assert_never(command)
 
@@ -205,15 +206,24 @@ def _found(register: Register, policy_id: str) -> RegisteredPolicy:
 
 
 def _unknown_or_retired(register: Register, policy_id: str) -> None:
-    if policy_id == DEFAULT_POLICY.policy_id:
-        raise PolicyRefused(
-            "This is the built-in policy. It is in force whenever no other is: retire the active one."
-        )
+    if policy_id == DEFAULT_POLICY.policy_id and register.active is None:
+        raise PolicyRefused("This is the built-in policy, which is in force already.")
     found = register.policies.get(policy_id)
     if found is not None and found.status is not PolicyStatus.RETIRED:
         raise PolicyRefused(
             f"Policy {policy_id[:12]} has been {found.status} since"
             f" {found.approved_at or found.proposed_at:%Y-%m-%d %H:%M:%S} UTC."
+        )
+
+
+def _withdrawable(register: Register, policy_id: str) -> None:
+    found = _found(register, policy_id)
+    if found.status is PolicyStatus.RETIRED:
+        raise PolicyRefused(f"Policy {policy_id[:12]} is retired already.")
+    if found.status is PolicyStatus.ACTIVE:
+        raise PolicyRefused(
+            f"Policy {policy_id[:12]} is in force: only another one ends it, which one person proposes"
+            " and a second one approves. The built-in policy can be proposed too."
         )
 
 

@@ -54,7 +54,7 @@ def every(request: HttpRequest) -> HttpResponse:
         "admin/policies.html",
         title="Risk policies",
         policies=[_told(each, names) for each in found],
-        built_in=DEFAULT_POLICY,
+        built_in=None if DEFAULT_POLICY.policy_id in register.policies else DEFAULT_POLICY,
         built_in_active=register.active is None,
         may_propose=permissions.holds(request.user, policies.MANAGE),
     )
@@ -64,10 +64,8 @@ def every(request: HttpRequest) -> HttpResponse:
 def one(request: HttpRequest, policy_id: str) -> HttpResponse:
     _may_see(request)
     register = policies.register()
+    policy = _known(register, policy_id)
     found = register.policies.get(policy_id)
-    if found is None and policy_id != DEFAULT_POLICY.policy_id:
-        raise Http404(f"There is no policy {policy_id}.")
-    policy = DEFAULT_POLICY if found is None else found.policy
     manages = permissions.holds(request.user, policies.MANAGE)
     status = None if found is None else found.status
     return _page(
@@ -83,13 +81,18 @@ def one(request: HttpRequest, policy_id: str) -> HttpResponse:
         and status is PolicyStatus.PROPOSED
         and found is not None
         and found.proposed_by != _actor(request),
-        may_retire=manages and status in {PolicyStatus.PROPOSED, PolicyStatus.ACTIVE},
-        is_active=status is PolicyStatus.ACTIVE,
+        may_withdraw=manages and status is PolicyStatus.PROPOSED,
+        may_propose=manages
+        and status in {None, PolicyStatus.RETIRED}
+        and policy != _active(register),
     )
 
 
 class ProposeView(View):
-    """Begins with the active policy's text, and shows what would change before it is proposed."""
+    """Begins with a policy's text, the active one's unless the address names another.
+
+    It shows what would change before anything is proposed.
+    """
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if not permissions.holds(request.user, policies.MANAGE):
@@ -97,8 +100,10 @@ class ProposeView(View):
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        active = _active(policies.register())
-        return self._page(request, policy_text.write(active))
+        register = policies.register()
+        wanted = request.GET.get("policy")
+        policy = _active(register) if wanted is None else _known(register, wanted)
+        return self._page(request, policy_text.write(policy))
 
     def post(self, request: HttpRequest) -> HttpResponse:
         text = request.POST.get("document", "")
@@ -130,7 +135,7 @@ def approve(request: HttpRequest, policy_id: str) -> HttpResponse:
 @require_POST
 def retire(request: HttpRequest, policy_id: str) -> HttpResponse:
     command = RetirePolicy(policy_id=policy_id, at=timezone.now(), by=_actor(request))
-    return _carry_out(request, command, "The policy is retired.")
+    return _carry_out(request, command, "The proposal is withdrawn.")
 
 
 urlpatterns = [
@@ -167,6 +172,14 @@ def _active(register: Register) -> RiskPolicy:
     if register.active is None:
         return DEFAULT_POLICY
     return register.policies[register.active].policy
+
+
+def _known(register: Register, policy_id: str) -> RiskPolicy:
+    if policy_id in register.policies:
+        return register.policies[policy_id].policy
+    if policy_id == DEFAULT_POLICY.policy_id:
+        return DEFAULT_POLICY
+    raise Http404("There is no such policy.")
 
 
 def _names(found: Iterable[RegisteredPolicy]) -> dict[str, str]:

@@ -97,7 +97,7 @@ def test_payments_are_scored_by_the_policy_that_is_active_when_they_come(
     assert scored() == ("pending_review", DOLLARS.policy_id)
     activate(STRICT, ada, grace)
     assert scored()[1] == STRICT.policy_id
-    retire(STRICT, grace)
+    activate(DEFAULT_POLICY, ada, grace)
     assert scored() == ("completed", DEFAULT_POLICY.policy_id)
 
 
@@ -177,14 +177,15 @@ def test_what_is_read_of_payments_passes_by_the_events_of_policies(ada: str, gra
     acme.submit()
     activate(STRICT, ada, grace)
     acme.submit()
-    retire(STRICT, ada)
+    propose(DOLLARS, ada)
+    retire(DOLLARS, ada)
     project()
     last = Event.objects.order_by("position").last()
     assert last is not None
     assert last.aggregate_type == "policy"
     assert set(Checkpoint.objects.values_list("position", flat=True)) == {last.position}
     assert PaymentSummary.objects.count() == 2
-    assert EventIndex.objects.filter(event_type__startswith="policy.").count() == 3
+    assert EventIndex.objects.filter(event_type__startswith="policy.").count() == 4
     check_read_models()
     rebuild(list(PROJECTIONS.values()))
     check_read_models()
@@ -226,7 +227,17 @@ def test_the_command_takes_a_policy_from_its_proposal_to_its_end(
         run("approve", short, "--by", "ada")
     assert run("approve", short, "--by", "grace") == f"{short} is active from now on.\n"
     assert policy_text.read(run("show")) == STRICT
-    assert run("retire", short, "--by", "grace") == f"{short} is retired. Active is built-in.\n"
+    with pytest.raises(CommandError, match="is in force: only another one ends it"):
+        run("retire", short, "--by", "grace")
+    file.write_text(run("show", "built-in"))
+    assert policy_text.read(file.read_text()) == DEFAULT_POLICY
+    built_in = DEFAULT_POLICY.policy_id[:12]
+    run("propose", file, "--by", "ada")
+    assert run("retire", built_in, "--by", "ada") == (
+        f"{built_in} is withdrawn. Active is {short}.\n"
+    )
+    run("propose", file, "--by", "ada")
+    run("approve", built_in, "--by", "grace")
     listed = re.sub(r"\s+", " ", run("list"))
     assert re.search(rf"{short} retired 5 .* ada .* grace .* grace", listed)
 
@@ -278,8 +289,19 @@ def test_the_pages_show_a_policy_and_let_a_second_person_approve_it(ada: str) ->
     listed = text(second.get("/admin/policies/"))
     assert f"{STRICT.policy_id[:12]} Active 5 rules" in listed
     assert "by ada" in listed
-    assert "The policy is retired." in text(second.post(f"{page}retire/", follow=True))
-    assert policies.register().active is None
+    assert "Withdraw" not in shown.partition("Approve:")[0]
+    active = text(second.get(page))
+    assert "Withdraw" not in active
+    refused = text(second.post(f"{page}retire/", follow=True))
+    assert "is in force: only another one ends it" in refused
+    assert policies.register().active == STRICT.policy_id
+    built_in = second.get(f"/admin/policies/{DEFAULT_POLICY.policy_id}/")
+    (again,) = re.findall(r'href="(/admin/policies/propose/\?[^"]+)"', built_in.content.decode())
+    assert policy_text.read(second.get(again).context["document"]) == DEFAULT_POLICY
+    assert second.get("/admin/policies/propose/?policy=none").status_code == 404
+    propose(DOLLARS, ada)
+    button = f"/admin/policies/{DOLLARS.policy_id}/retire/"
+    assert "The proposal is withdrawn." in text(second.post(button, follow=True))
     project()
     log = second.get("/admin/readmodels/eventindex/")
     assert text(log).count("Risk policies") >= 3

@@ -1,4 +1,4 @@
-"""Shows, proposes, approves and retires risk policies."""
+"""Shows, proposes, approves and withdraws risk policies."""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
@@ -31,7 +31,7 @@ _BUILT_IN: Final = "built-in"
 
 
 class Command(BaseCommand):
-    help = "Show the risk policies, propose one, approve what somebody else proposed, retire one."
+    help = "Show the risk policies, propose one, approve what somebody else proposed, withdraw one."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
@@ -41,20 +41,21 @@ class Command(BaseCommand):
             "  manage.py policy show > policy.json            the active one, to edit\n"
             "  manage.py policy propose policy.json --by ada\n"
             "  manage.py policy approve 94d4d6ad220d --by grace\n"
-            "  manage.py policy retire 94d4d6ad220d --by ada\n\n"
+            "  manage.py policy retire 94d4d6ad220d --by ada  it is not proposed any more\n"
+            "  manage.py policy show built-in > policy.json   to propose and approve it like any other\n\n"
             "Payments are scored by a policy from its approval on. Who approves is not who proposed it.\n"
-            "Approving a policy retires the one before it; retiring the active one brings back the\n"
-            "built-in one. ID is a policy's id or its beginning. Amounts are in minor units.\n"
+            "Approving a policy retires the one before it; nobody ends the active one alone.\n"
+            "ID is a policy's id or its beginning. Amounts are in minor units.\n"
             "Exit codes: 0 done, 1 refused (the reason is told), 2 an argument is wrong."
         )
         commands = parser.add_subparsers(dest="action", required=True, metavar="COMMAND")
         commands.add_parser("list", help="all policies and who decided on them")
-        show = commands.add_parser("show", help="a policy as JSON; without ID the active one")
+        show = commands.add_parser("show", help="a policy as JSON: ID, built-in or the active one")
         show.add_argument("policy", nargs="?", metavar="ID")
         propose = commands.add_parser("propose", help="propose the policy in a file")
         propose.add_argument("file", type=Path, metavar="FILE")
         approve = commands.add_parser("approve", help="make a proposed policy the active one")
-        retire = commands.add_parser("retire", help="withdraw a policy, the active one too")
+        retire = commands.add_parser("retire", help="withdraw a proposed policy")
         for each in (approve, retire):
             each.add_argument("policy", metavar="ID")
         for each in (propose, approve, retire):
@@ -85,7 +86,7 @@ class Command(BaseCommand):
                 by = _actor(options["by"])
                 after = self._carry_out(RetirePolicy(policy_id=policy_id, at=timezone.now(), by=by))
                 active = (after.active or _BUILT_IN)[:_SHOWN]
-                self.stdout.write(f"{policy_id[:_SHOWN]} is retired. Active is {active}.")
+                self.stdout.write(f"{policy_id[:_SHOWN]} is withdrawn. Active is {active}.")
 
     def _carry_out(self, command: AnyPolicyCommand) -> Register:
         try:
@@ -125,7 +126,10 @@ class Command(BaseCommand):
         console.print(table)
 
     def _show(self, register: Register, wanted: str | None) -> None:
-        policy_id = register.active if wanted is None else _id(register, wanted)
+        if wanted == _BUILT_IN:
+            policy_id = None
+        else:
+            policy_id = register.active if wanted is None else _id(register, wanted)
         policy = DEFAULT_POLICY if policy_id is None else register.policies[policy_id].policy
         status = register.policies[policy_id].status if policy_id else _BUILT_IN
         self.stderr.write(f"{policy.policy_id}, {status}")

@@ -94,9 +94,25 @@ def test_an_approval_retires_the_policy_before_it_in_the_same_append() -> None:
     )
 
 
-def test_retiring_the_active_one_brings_back_the_built_in_one() -> None:
-    register = after(propose(), approve(), retire())
-    assert (statuses(register), register.active) == ([PolicyStatus.RETIRED], None)
+@pytest.mark.parametrize("by", [ADA, GRACE, "staff:9"])
+def test_nobody_ends_the_active_one_alone(by: str) -> None:
+    """Whoever retired a strict policy brought back the built-in one, alone."""
+    with pytest.raises(PolicyRefused, match="is in force: only another one ends it"):
+        after(propose(), approve(), retire(by=by))
+
+
+def test_two_people_bring_back_the_built_in_one() -> None:
+    register = after(propose(), approve(), propose(DEFAULT_POLICY), approve(DEFAULT_POLICY))
+    assert register.active == DEFAULT_POLICY.policy_id
+    assert statuses(register) == [PolicyStatus.RETIRED, PolicyStatus.ACTIVE]
+    with pytest.raises(PolicyRefused, match="ask a second person"):
+        after(propose(), approve(), propose(DEFAULT_POLICY), approve(DEFAULT_POLICY, by=ADA))
+
+
+def test_an_active_one_that_was_retired_in_the_past_stays_retired() -> None:
+    register = after(propose(), approve())
+    old = PolicyRetired(at=LATER, by=ADA, policy_id=ONE.policy_id)
+    assert (statuses(evolve(register, old)), evolve(register, old).active) == (["retired"], None)
 
 
 def test_withdrawing_a_proposal_leaves_the_active_one_in_force() -> None:
@@ -105,9 +121,11 @@ def test_withdrawing_a_proposal_leaves_the_active_one_in_force() -> None:
 
 
 def test_a_retired_policy_needs_two_people_again() -> None:
-    register = after(propose(), approve(), retire(), propose(by=GRACE))
-    assert statuses(register) == [PolicyStatus.PROPOSED]
-    assert after(propose(), approve(), retire(), propose(by=GRACE), approve(by=ADA)).active
+    replaced = propose(), approve(), propose(OTHER), approve(OTHER)
+    register = after(*replaced, propose(by=GRACE))
+    assert statuses(register) == [PolicyStatus.PROPOSED, PolicyStatus.ACTIVE]
+    assert register.active == OTHER.policy_id
+    assert after(*replaced, propose(by=GRACE), approve(by=ADA)).active == ONE.policy_id
 
 
 @pytest.mark.parametrize(
@@ -120,7 +138,7 @@ def test_a_retired_policy_needs_two_people_again() -> None:
         ([propose(), approve(), approve(by=ADA)], "is active already: staff:8 approved it"),
         ([propose(), retire(), approve()], "is retired. Propose it again first"),
         ([propose(), retire(), retire()], "is retired already"),
-        ([propose(DEFAULT_POLICY)], "This is the built-in policy"),
+        ([propose(DEFAULT_POLICY)], "This is the built-in policy, which is in force already"),
     ],
 )
 def test_what_is_refused_tells_why(commands: list[Any], message: str) -> None:
@@ -132,7 +150,7 @@ commands: Final = st.lists(
     st.builds(
         lambda make, each, by: make(each, by),
         st.sampled_from([propose, approve, retire]),
-        st.sampled_from([ONE, OTHER, policy(73)]),
+        st.sampled_from([ONE, OTHER, DEFAULT_POLICY]),
         st.sampled_from([ADA, GRACE]),
     ),
     max_size=30,
@@ -149,7 +167,9 @@ def test_at_most_one_is_active_and_two_people_are_behind_it(sequence: list[Any])
         except PolicyRefused:
             continue
         history += events
-        register = replay(history)
+        before, register = register, replay(history)
+        if register.active != before.active:
+            assert command.by != before.policies[register.active or ""].proposed_by
         active = [key for key, each in register.policies.items() if each.status == "active"]
         assert active == ([register.active] if register.active else [])
         for each in register.policies.values():
