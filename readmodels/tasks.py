@@ -5,6 +5,8 @@ They may be lost, late or doubled: nothing breaks.
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from celery import shared_task
@@ -13,6 +15,7 @@ from payments.events import holders
 from payments.events.horizon import HorizonHeld
 from readmodels import checkpoints, runner, waking
 from readmodels.projections import PROJECTIONS
+from readmodels.projections.forms import Projection
 
 logger = logging.getLogger(__name__)
 
@@ -24,20 +27,26 @@ _NAMED_SECONDS: Final = 3_600
 
 
 @shared_task(name="readmodels.project")
-def project(name: str) -> None:
-    """Catch projection `name` up with the log, in turns, unless another worker is at it."""
+def project(*names: str) -> None:
+    """Catch the projections up with the log, each for a turn, unless another worker is at it."""
+    for name in names:
+        with _alone(PROJECTIONS[name]):
+            try:
+                _take_turn(PROJECTIONS[name])
+            except HorizonHeld as held:
+                _name(held)
+                waking.wake(name, countdown=1)
+
+
+def _take_turn(projection: Projection) -> None:
+    """Raises HorizonHeld and whatever stops the projection."""
     deadline = time.monotonic() + _TURN_SECONDS
     while True:
-        try:
-            batch = runner.run_batch(PROJECTIONS[name], on_lock=lambda: waking.clear(name))
-        except HorizonHeld as held:
-            _name(held)
-            waking.wake(name, countdown=1)
-            return
-        if batch is None or not (batch.full or waking.is_woken(name)):
+        batch = runner.run_batch(projection, on_lock=lambda: waking.clear(projection.name))
+        if batch is None or not (batch.full or waking.is_woken(projection.name)):
             return
         if time.monotonic() > deadline:
-            waking.hand_over(name)
+            waking.hand_over(projection.name)
             return
 
 
@@ -45,15 +54,22 @@ def project(name: str) -> None:
 def project_all() -> None:
     """The safety net, run by beat every few seconds: it does not depend on anybody's wake-up."""
     for projection in PROJECTIONS.values():
-        try:
-            runner.catch_up(projection)
-        except HorizonHeld as held:
-            _name(held)
-        except checkpoints.RebuildNeeded as error:
-            logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
-        except Exception:
-            # One projection that stands still must not stop the others; its checkpoint tells why.
-            logger.exception("%s stands still.", projection.name)
+        with _alone(projection):
+            try:
+                runner.catch_up(projection)
+            except HorizonHeld as held:
+                _name(held)
+
+
+@contextmanager
+def _alone(projection: Projection) -> Iterator[None]:
+    """One projection that stands still must not stop the others; its checkpoint tells why."""
+    try:
+        yield
+    except checkpoints.RebuildNeeded as error:
+        logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
+    except Exception:
+        logger.exception("%s could not go on.", projection.name)
 
 
 def _name(held: HorizonHeld) -> None:

@@ -1,7 +1,7 @@
 """Tell the workers that the log has grown: coalesced, and never in a command's way.
 
-The writer sets a key per projection that lives for a few seconds and publishes a task only if the
-key was not there. The task deletes the key while it holds the checkpoint, before it reads: a writer
+The writer sets a key per projection that lives for a few seconds and publishes one task for those whose
+key was not there. The task deletes each key while it holds the checkpoint, before it reads: a writer
 that then finds the key still set knows that its events will be read. A task that finds the
 checkpoint locked leaves the key alone, and whoever holds the lock looks for it after unlocking.
 Whatever gets lost, beat makes up for. A task carries the ids of the request that woke it, so its log
@@ -13,7 +13,7 @@ import os
 import queue
 import threading
 import time
-from functools import cache
+from collections.abc import Sequence
 from typing import Final
 
 import redis
@@ -22,9 +22,8 @@ from celery import current_app
 from django.conf import settings
 from kombu import Connection
 from kombu.exceptions import OperationalError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from payments.valkey import TIMEOUT_SECONDS, Script, Valkey
 from readmodels.projections import PROJECTIONS
 
 logger = logging.getLogger(__name__)
@@ -33,17 +32,16 @@ logger = logging.getLogger(__name__)
 KEY_MS: Final = 5_000
 # How long the broker is left alone after it failed: a frozen one costs a timeout each time.
 _BREAK_SECONDS: Final = 5.0
-_TIMEOUT_SECONDS: Final = 0.2
 # After each announcement, so that under load one stands for several.
 _PAUSE_SECONDS: Final = 0.005
 # As one command it costs half of what it costs as several. Returns the numbers of those that were not set.
-_SET: Final = """
+_SET: Final = Script("""
 local new = {}
 for number, key in ipairs(KEYS) do
   if redis.call('SET', key, 1, 'NX', 'PX', ARGV[1]) then new[#new + 1] = number end
 end
 return new
-"""
+""")
 _BROKER_ERRORS: Final = (redis.RedisError, OperationalError)
 
 
@@ -56,27 +54,27 @@ def wake_all() -> None:
 
 
 def wake(*names: str, countdown: float | None = None) -> None:
-    """Publish the task of each projection of which none is on its way. They are asked for at once.
+    """Publish a task for those projections of which none is on its way.
 
     Raises RedisError or kombu's OperationalError.
     """
-    script = _client().register_script(_SET)
-    for number in script(keys=[_key(name) for name in names], args=[KEY_MS]):
-        _publisher.publish(names[number - 1], countdown)
+    new = _valkey.run(_SET, tuple(map(_key, names)), KEY_MS)
+    if new:
+        _publisher.publish([names[number - 1] for number in new], countdown)
 
 
-def hand_over(name: str) -> None:
-    """Publish the task of projection `name` whatever its key says: there is more to read.
+def hand_over(*names: str) -> None:
+    """Publish a task for the projections whatever their keys say: there is more to read.
 
-    The key may stand for a task that came while the checkpoint was locked, and went. Raises as `wake`.
+    A key may stand for a task that came while the checkpoint was locked, and went. Raises as `wake`.
     """
-    _publisher.publish(name, None)
+    _publisher.publish(names, None)
 
 
 def clear(name: str) -> None:
     """Take note of all wake-ups so far. Call it while holding the checkpoint."""
     try:
-        _client().delete(_key(name))
+        _valkey.ask("DEL", _key(name))
     except redis.RedisError:
         # The key expires by itself and beat does not look at it.
         logger.warning("The wake key of %s was not cleared.", name, exc_info=True)
@@ -85,7 +83,7 @@ def clear(name: str) -> None:
 def is_woken(name: str) -> bool:
     """Whether somebody appended since `clear`."""
     try:
-        return bool(_client().exists(_key(name)))
+        return bool(_valkey.ask("EXISTS", _key(name)))
     except redis.RedisError:
         logger.warning("The wake key of %s was not read, beat will look.", name, exc_info=True)
         return False
@@ -94,7 +92,7 @@ def is_woken(name: str) -> bool:
 def is_first(what: str, *, seconds: int) -> bool:
     """Whether nobody has asked for `what` in so many seconds; True when the broker does not know."""
     try:
-        return bool(_client().set(what, 1, nx=True, ex=seconds))
+        return bool(_valkey.ask("SET", what, 1, "NX", "EX", seconds))
     except redis.RedisError:
         return True
 
@@ -137,17 +135,17 @@ class _Publisher(threading.local):
 
     _connection: Connection | None = None
 
-    def publish(self, name: str, countdown: float | None) -> None:
+    def publish(self, names: Sequence[str], countdown: float | None) -> None:
         if self._connection is None:
             timeouts = {
-                "socket_timeout": _TIMEOUT_SECONDS,
-                "socket_connect_timeout": _TIMEOUT_SECONDS,
+                "socket_timeout": TIMEOUT_SECONDS,
+                "socket_connect_timeout": TIMEOUT_SECONDS,
             }
             self._connection = current_app.connection_for_write(transport_options=timeouts)
         try:
             current_app.send_task(
                 "readmodels.project",
-                args=(name,),
+                args=names,
                 countdown=countdown,
                 connection=self._connection,
                 retry=False,
@@ -157,6 +155,7 @@ class _Publisher(threading.local):
             raise
 
 
+_valkey: Final = Valkey(settings.REDIS_URL)
 _publisher: Final = _Publisher()
 _announcers: dict[int, Announcer] = {}
 _lock = threading.Lock()
@@ -171,16 +170,6 @@ def _announcer() -> Announcer:
             if announcer is None:
                 announcer = _announcers[os.getpid()] = Announcer()
     return announcer
-
-
-@cache
-def _client() -> redis.Redis:
-    return redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_timeout=_TIMEOUT_SECONDS,
-        socket_connect_timeout=_TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )
 
 
 def _request_ids() -> dict[str, str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -13,10 +14,11 @@ from django.test import Client as Browser
 from django.utils import timezone
 from pytest_django import Settings
 
-from config.stack.valkey import Valkey
+from config.stack import valkey as stack
 from payments.api import throttling
 from payments.clients.keyring import keyring
 from payments.events.models import Event
+from payments.valkey import TIMEOUT_SECONDS, Valkey
 from tests.api import PAYMENTS, ApiClient, body_of
 from tests.concurrency import at_once
 
@@ -24,9 +26,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def valkey(own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Valkey:
+def valkey(own_valkey: stack.Valkey, monkeypatch: pytest.MonkeyPatch) -> stack.Valkey:
     """The server that counts rates in this test; workers are woken by another."""
-    monkeypatch.setattr(throttling, "_valkey", throttling._Valkey(own_valkey.url()))
+    monkeypatch.setattr(throttling, "_leases", throttling._Leases(Valkey(own_valkey.url())))
     monkeypatch.setattr(throttling, "_breaker", throttling._Breaker())
     monkeypatch.setattr(throttling, "_local", throttling._LocalBuckets())
     return own_valkey
@@ -47,7 +49,7 @@ def no_database(folder: Path) -> Iterator[None]:
 
 @pytest.mark.parametrize("fault", ["stop", "freeze"])
 def test_a_payment_is_taken_in_under_a_second_while_valkey_is_away(
-    valkey: Valkey, fault: str
+    valkey: stack.Valkey, fault: str
 ) -> None:
     client = ApiClient()
     assert client.submit().status_code == 201
@@ -61,11 +63,11 @@ def test_a_payment_is_taken_in_under_a_second_while_valkey_is_away(
     assert (first.status_code, later) == (201, [201] * 10)
     assert took < 1
     # Without the breaker a frozen Valkey costs each of them the timeout.
-    assert later_took < 10 * throttling._TIMEOUT_SECONDS / 2
+    assert later_took < 10 * TIMEOUT_SECONDS / 2
 
 
 def test_the_limit_holds_in_each_process_while_valkey_is_away(
-    valkey: Valkey, settings: Settings
+    valkey: stack.Valkey, settings: Settings
 ) -> None:
     settings.API_RATE_PER_MINUTE = 10
     client = ApiClient()
@@ -77,7 +79,7 @@ def test_the_limit_holds_in_each_process_while_valkey_is_away(
 
 
 def test_valkey_counts_again_when_it_is_back(
-    valkey: Valkey, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    valkey: stack.Valkey, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.API_RATE_PER_MINUTE = 2
     client = ApiClient()
@@ -88,6 +90,47 @@ def test_valkey_counts_again_when_it_is_back(
     monkeypatch.setattr(throttling._breaker, "_ask_again_at", 1e-9)  # as if five seconds had passed
     assert client.get("/api/v1/projections").status_code == 200  # from the common bucket
     assert throttling._breaker.lets_through()
+
+
+def test_under_load_most_requests_wait_for_nobody_and_the_limit_holds(
+    own_valkey: stack.Valkey,
+) -> None:
+    """Two processes that each hold tokens give out what the bucket has, not one more."""
+    asked: list[str] = []
+
+    class Asked(Valkey):
+        def ask(self, *command: str | float) -> Any:
+            asked.append(str(command[0]))
+            return super().ask(*command)
+
+    processes = [throttling._Leases(Asked(own_valkey.url())) for _ in range(2)]
+    began = time.monotonic()
+    passed = sum(
+        at_once(8, lambda number: _spent(processes[number % 2], requests=400, limit=2_000))
+    )
+    gained = (time.monotonic() - began) * 2_000 / 60
+    assert 2_000 - 2 * 20 <= passed <= 2_000 + gained
+    assert passed / 10 > sum(command == "EVALSHA" for command in asked) - (3_200 - passed)
+
+
+def _spent(leases: throttling._Leases, *, requests: int, limit: int) -> int:
+    return sum(leases.take("key", burst=limit, rate=limit / 60)[0] for _ in range(requests))
+
+
+def test_tokens_that_nobody_needed_are_brought_back(own_valkey: stack.Valkey) -> None:
+    leases = throttling._Leases(Valkey(own_valkey.url()))
+
+    def left() -> float:
+        return leases.take("key", burst=1_000, rate=0.001)[1]
+
+    for count in range(1, 51):  # by then it takes ten at once
+        assert left() == pytest.approx(1_000 - count, abs=0.01)
+    time.sleep(throttling._LEASE_SECONDS)
+    assert left() == pytest.approx(949, abs=0.01)
+    another = throttling._Leases(Valkey(own_valkey.url()))
+    time.sleep(throttling._LEASE_SECONDS)
+    left()
+    assert another.take("key", burst=1_000, rate=0.001)[1] == pytest.approx(947, abs=0.01)
 
 
 def test_one_request_asks_whether_valkey_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +188,7 @@ def test_without_the_database_the_process_lives_but_is_not_ready(tmp_path: Path)
 
 @pytest.mark.parametrize("fault", ["stop", "freeze"])
 def test_without_the_broker_it_is_ready_but_degraded(
-    own_valkey: Valkey, settings: Settings, fault: str
+    own_valkey: stack.Valkey, settings: Settings, fault: str
 ) -> None:
     settings.REDIS_URL = own_valkey.url()
     getattr(own_valkey, fault)()
