@@ -20,11 +20,11 @@ _PUBLIC: Final = {
 }
 
 urlpatterns: Final[list[URLPattern | URLResolver]] = [
+    path("api/v1/", include("readmodels.api.urls")),
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/policies/", include("readmodels.admin.policies")),
     path("admin/reviews/", include("readmodels.admin.queue")),
     path("admin/", admin.site.urls),
-    path("api/v1/", include("readmodels.api.urls")),
     path("api/problems", problem_pages.Problems.as_view()),
     path("api/problems/<slug:code>", problem_pages.OneProblem.as_view()),
     path("api/schema/", SpectacularAPIView.as_view(**_PUBLIC), name="schema"),

@@ -14,6 +14,7 @@ import queue
 import threading
 import time
 from collections.abc import Sequence
+from contextvars import Context, copy_context
 from typing import Final
 
 import redis
@@ -42,6 +43,8 @@ for number, key in ipairs(KEYS) do
 end
 return new
 """)
+_IDS: Final = ("request_id", "correlation_id")
+_ALL: Final = tuple(PROJECTIONS)
 _BROKER_ERRORS: Final = (redis.RedisError, OperationalError)
 
 
@@ -58,9 +61,9 @@ def wake(*names: str, countdown: float | None = None) -> None:
 
     Raises RedisError or kombu's OperationalError.
     """
-    new = _valkey.run(_SET, tuple(map(_key, names)), KEY_MS)
+    new = _take_keys(names)
     if new:
-        _publisher.publish([names[number - 1] for number in new], countdown)
+        _publisher.publish(new, countdown)
 
 
 def hand_over(*names: str) -> None:
@@ -100,11 +103,11 @@ def is_first(what: str, *, seconds: int) -> bool:
 class Announcer:
     """A daemon thread that makes an announcement, and one more for all that come meanwhile.
 
-    What waits is the ids of the request that announces, for the tasks to carry.
+    What waits is the context of the request that announces, whose ids the task is to carry.
     """
 
     def __init__(self) -> None:
-        self._waiting: queue.SimpleQueue[dict[str, str]] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Context] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="waking", daemon=True)
         self._thread.start()
 
@@ -112,15 +115,15 @@ class Announcer:
         # One that waits comes after this call, so it covers what was appended. Two that see none at once
         # are two.
         if self._waiting.empty():
-            self._waiting.put(_request_ids())
+            self._waiting.put(copy_context())
 
     def _run(self) -> None:
         while True:
-            ids = self._waiting.get()
+            context = self._waiting.get()
             try:
-                # django-structlog sends what is bound along with each task.
-                with structlog.contextvars.bound_contextvars(**ids):
-                    wake(*PROJECTIONS)
+                new = _take_keys(_ALL)
+                if new:
+                    context.run(_publish_with_ids, new)
                 time.sleep(_PAUSE_SECONDS)
             except _BROKER_ERRORS as error:
                 logger.warning("The broker does not answer, beat will project: %s", error)
@@ -172,9 +175,17 @@ def _announcer() -> Announcer:
     return announcer
 
 
-def _request_ids() -> dict[str, str]:
+def _publish_with_ids(names: Sequence[str]) -> None:
+    # django-structlog sends what is bound along with the task.
     bound = structlog.contextvars.get_contextvars()
-    return {name: bound[name] for name in ("request_id", "correlation_id") if name in bound}
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(**{name: bound[name] for name in _IDS if name in bound})
+    _publisher.publish(names, None)
+
+
+def _take_keys(names: Sequence[str]) -> list[str]:
+    """Those whose key was not there. It is now."""
+    return [names[number - 1] for number in _valkey.run(_SET, tuple(map(_key, names)), KEY_MS)]
 
 
 def _key(name: str) -> str:
