@@ -21,11 +21,12 @@ from django.db import connection, connections, transaction
 from django.urls import reverse
 
 from payments import permissions
-from payments.customers import changes, erasure, files
+from payments.clients.models import Client
+from payments.customers import changes, erasure, files, mentions, notes, texts
 from payments.customers.models import Blocking, Customer, Note
 from payments.customers.registry import CustomerError
 from payments.events.models import Event
-from readmodels.models import PaymentSummary
+from readmodels.models import DiscardedEvent, PaymentSummary
 from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.backoffice import browser, text
 from tests.concurrency import at_once, until_blocked
@@ -41,7 +42,9 @@ EMAIL: Final = "private@ada.example"
 PHONE: Final = "+4915123456789"
 NOTE: Final = "Called Miss Ngwenya back"
 BLOCKED: Final = "Her cousin, says Ngwenya"
-SECRETS: Final = ("ada.ng", "ngwenya", "private@", "4915123456789", "cousin")
+SECRETS: Final = ("ada.ng", "ngwenya", "private@", "4915123456789", "+49 151", "cousin")
+# Whom they stay about.
+FRIEND: Final = uuid4()
 WHO: Final = ("Acme", REFERENCE)
 REASON: Final = "Request 2026-17"
 
@@ -79,6 +82,29 @@ def plant(customer: Customer) -> None:
     session = SessionStore()
     session["_messages"] = f"The customer “{NAME}” was changed successfully."
     session.save()
+    plant_about_others(customer.client)
+
+
+def plant_about_others(client: Client) -> None:
+    """What somebody typed about other customers, each of a column of its own."""
+    friend, _ = Customer.objects.get_or_create(
+        pk=FRIEND, client=client, defaults={"erased_at": NOON}
+    )
+    Customer.objects.filter(pk=FRIEND).update(erasure_reason=f"Together with {REFERENCE}")
+    Blocking.objects.create(
+        customer=friend, blocked=True, reason=f"Lives with Ada\n{NAME[4:]}", actor=OPERATOR, at=NOON
+    )
+    notes.write(uuid4(), "Same telephone: +49 151 234-56789", author=OPERATOR, at=NOON).save()
+    DiscardedEvent.objects.update_or_create(
+        projection="daily_statistics",
+        position=1,
+        defaults={
+            "aggregate_id": uuid4(),
+            "reason": f"{EMAIL.upper()} asked for it",
+            "discarded_by": OPERATOR,
+            "discarded_at": NOON,
+        },
+    )
 
 
 def run(*arguments: str, status: int = 0) -> str:
@@ -122,6 +148,7 @@ def test_nothing_personal_is_left_in_any_table(payment: str) -> None:
         "customers_note",
         "django_admin_log",
         "django_session",
+        "readmodels_discardedevent",
     }
     said = run()
     assert found() == set()
@@ -130,14 +157,22 @@ def test_nothing_personal_is_left_in_any_table(payment: str) -> None:
         "1 admin log entries",
         "1 reasons of blocks",
         "1 review notes",
+        "1 reasons of other erasures that mention the customer",
+        "1 reasons of other blocks that mention the customer",
+        "1 other review notes that mention the customer",
+        "1 reasons of discarded events that mention the customer",
         "4 fields of the customer (reference, name, email, phone)",
     ):
         assert f"      {line}\n" in said
-    stone = Customer.objects.get()
+    stone = ada()
     assert f"they know {stone.pk}." in said
+    assert (
+        "references of payments, X-Request-ID, X-Correlation-ID, hashes of Idempotency-Key" in said
+    )
     assert (stone.erasure_reason, stone.blocked, stone.reference) == (REASON, True, None)
     assert stone.erased_by.startswith("system:manage.py:")
-    assert (Blocking.objects.count(), Note.objects.count()) == (1, 0)
+    assert (Blocking.objects.count(), Note.objects.count()) == (2, 0)
+    assert DiscardedEvent.objects.get().reason == ""
 
 
 def test_the_log_and_its_seals_stay_as_they_are(payment: str) -> None:
@@ -155,15 +190,15 @@ def test_a_second_run_erases_what_was_written_since_and_says_when_the_first_was(
     payment: str,
 ) -> None:
     run()
-    first = Customer.objects.get().erased_at
-    changes.unblock(Customer.objects.get().pk, reason=BLOCKED, by=OPERATOR, at=NOON)
+    first = ada().erased_at
+    changes.unblock(ada().pk, reason=BLOCKED, by=OPERATOR, at=NOON)
     said = run()
     assert "was erased at" in said
     assert f"{REASON}. Looking for what was written since." in said
     assert "      1 reasons of blocks\n" in said
     assert "      0 fields of the customer (none left)\n" in said
     assert found() == set()
-    assert Customer.objects.get().erased_at == first
+    assert ada().erased_at == first
     assert "      0 reasons of blocks\n" in run()
 
 
@@ -177,7 +212,7 @@ def test_a_later_payment_under_the_same_reference_stores_nothing_again(
     assert body_of(answer)["failure_reason"] == "blocked_by_policy"  # erased is not unblocked
     project()
     assert found() == set()
-    (stone,) = Customer.objects.all()
+    stone = ada()
     assert PaymentSummary.objects.filter(customer_id=stone.pk).count() == 2
     listed = body_of(acme.get(f"/api/v1/customers/{REFERENCE}/payments"))["payments"]
     assert [each["customer_id"] for each in listed] == [None, None]
@@ -197,7 +232,7 @@ def test_the_back_office_says_that_it_was_erased(payment: str) -> None:
     told = text(manager.get(url))
     assert "This note was erased." in told
     assert "Name erased" in told
-    customer = manager.get(reverse("admin:customers_customer_change", args=[erased().pk]))
+    customer = manager.get(reverse("admin:customers_customer_change", args=[ada().pk]))
     for words in ("UTC by system:manage.py:", REASON, "The reason was erased.", "Unblock"):
         assert words in text(customer)
     assert "Rename" not in text(customer)
@@ -207,8 +242,8 @@ def test_the_back_office_says_that_it_was_erased(payment: str) -> None:
         assert "erased" in text(listing)
 
 
-def erased() -> Customer:
-    return Customer.objects.get(erased_at__isnull=False)
+def ada() -> Customer:
+    return Customer.objects.exclude(pk=FRIEND).get()
 
 
 def test_only_whom_it_is_about_is_erased(payment: str, acme: ApiClient) -> None:
@@ -219,14 +254,14 @@ def test_only_whom_it_is_about_is_erased(payment: str, acme: ApiClient) -> None:
     session["_auth_user_id"] = "7"
     session.save()
     run()
-    assert Customer.objects.filter(reference=None).count() == 1
-    assert Customer.objects.count() == 4
+    assert Customer.objects.filter(reference=None).count() == 2
+    assert Customer.objects.count() == 5
     assert Session.objects.count() == 1
 
 
 def test_whoever_renames_while_the_row_is_being_erased_is_refused(payment: str) -> None:
     """Without `erased_at=None` in the update of `rename`, the name was back."""
-    customer = Customer.objects.get()
+    customer = ada()
     erased = threading.Event()
 
     def one(number: int) -> None:
@@ -250,9 +285,15 @@ def test_killed_at_any_round_trip_the_same_command_does_the_rest(
 ) -> None:
     path = tmp_path / "old.csv.rejected.csv"
     for number in count(1):
-        Customer.objects.update(erased_at=None, reference=REFERENCE, blocked=False)
-        Customer.objects.update(name=NAME, email=EMAIL, phone=PHONE)
-        plant(Customer.objects.get())
+        Customer.objects.filter(pk=ada().pk).update(
+            erased_at=None,
+            reference=REFERENCE,
+            blocked=False,
+            name=NAME,
+            email=EMAIL,
+            phone=PHONE,
+        )
+        plant(ada())
         path.write_text(f"line,code,reason,content\n7,x,y,{NAME}\n")
         connections.close_all()  # a fork would share it
         child = os.fork()
@@ -364,12 +405,12 @@ def test_it_asks_before_it_erases(payment: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("builtins.input", lambda _: "no")
     with pytest.raises(CommandError, match="Nothing was erased"):
         call_command("erase_customer", *arguments, stdout=StringIO())
-    assert Customer.objects.get().name == NAME
+    assert ada().name == NAME
 
 
 def test_nobody_erases_but_operators_and_who_may_do_everything(payment: str) -> None:
     manager = get_user_model().objects.get(username="ada")
-    customer = Customer.objects.get()
+    customer = ada()
 
     def erase(by: str) -> list[Any]:
         given: dict[str, Any] = {"reference": REFERENCE, "reason": REASON, "at": NOON}
@@ -385,7 +426,7 @@ def test_nobody_erases_but_operators_and_who_may_do_everything(payment: str) -> 
 
 def test_a_file_that_is_no_csv_is_left_alone(tmp_path: Path) -> None:
     path = make("odd.csv", b'a,b\n"' + b"x" * 200_000)(tmp_path)
-    pattern = erasure._mentioned({"xyz"})
+    pattern = mentions.pattern_of({"xyz"})
     with pytest.raises(files.FileError, match="cannot be read as CSV"):
         files.erase(path, pattern)
     assert list(tmp_path.iterdir()) == [path]
