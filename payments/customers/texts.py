@@ -46,7 +46,7 @@ def erase(
     for page in _pages(place):
         found = [pk for pk, text in page if mentioned.search(text)]
         if found:
-            rows = QuerySet(place.model).filter(pk__in=found)
+            rows: QuerySet[Model] = QuerySet(place.model).filter(pk__in=found)
             erased += rows.delete()[0] if place.model is Note else rows.update(**{place.column: ""})
         read += len(page)
         progress(read)

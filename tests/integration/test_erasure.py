@@ -11,6 +11,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 import pytest
+from django.apps import apps
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
@@ -18,6 +19,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
+from django.db.models import CharField, TextField
 from django.urls import reverse
 
 from payments import permissions
@@ -41,6 +43,7 @@ NAME: Final = "Ada Ngwenya"
 EMAIL: Final = "private@ada.example"
 PHONE: Final = "+4915123456789"
 NOTE: Final = "Called Miss Ngwenya back"
+APPROVAL: Final = {"reason": "other", "note": NOTE}
 BLOCKED: Final = "Her cousin, says Ngwenya"
 SECRETS: Final = ("ada.ng", "ngwenya", "private@", "4915123456789", "+49 151", "cousin")
 # Whom they stay about.
@@ -58,8 +61,7 @@ def acme() -> ApiClient:
 def payment(acme: ApiClient) -> str:
     """An approved payment of a customer of whom something personal is everywhere where it can be."""
     payment: str = body_of(acme.submit(**RISKY | {"customer_id": REFERENCE}))["id"]
-    decision = {"reason": "other", "note": NOTE}
-    acme.post(f"{PAYMENTS}/{payment}/approve", decision)
+    acme.post(f"{PAYMENTS}/{payment}/approve", APPROVAL, key="approval")
     plant(Customer.objects.get())
     project()
     return payment
@@ -167,12 +169,109 @@ def test_nothing_personal_is_left_in_any_table(payment: str) -> None:
     stone = ada()
     assert f"they know {stone.pk}." in said
     assert (
-        "references of payments, X-Request-ID, X-Correlation-ID, hashes of Idempotency-Key" in said
+        "references of payments, X-Request-ID, X-Correlation-ID, hashes of Idempotency-Key." in said
     )
     assert (stone.erasure_reason, stone.blocked, stone.reference) == (REASON, True, None)
     assert stone.erased_by.startswith("system:manage.py:")
     assert (Blocking.objects.count(), Note.objects.count()) == (2, 0)
     assert DiscardedEvent.objects.get().reason == ""
+
+
+# Of each column of text that is no choice and that nobody looks into, why nobody need.
+NOT_SEARCHED: Final = {
+    "clients.ApiKey.prefix": "made by chance",
+    "clients.Client.name": "a merchant",
+    "customers.Blocking.actor": "an id",
+    "customers.Customer.email": "of the customer itself",
+    "customers.Customer.erased_by": "an id",
+    "customers.Customer.name": "of the customer itself",
+    "customers.Customer.phone": "of the customer itself",
+    "customers.Customer.reference": "of the customer itself",
+    "customers.Note.author": "an id",
+    "events.Claim.namespace": "of the code",
+    "events.Claim.value": "the client's own, as in the log",
+    "events.Event.aggregate_type": "of the code",
+    "events.Event.event_type": "of the code",
+    "events.Seal.positions": "numbers",
+    "events.Seal.statement": "made of the log",
+    "events.Snapshot.fold": "of the code",
+    "readmodels.Checkpoint.error": "what code said",
+    "readmodels.Checkpoint.name": "of the code",
+    "readmodels.CustomerActivity.currency": "a code",
+    "readmodels.DailyStatistics.currency": "a code",
+    "readmodels.DailyStatistics.key": "made of others",
+    "readmodels.DiscardedEvent.discarded_by": "an id",
+    "readmodels.DiscardedEvent.projection": "of the code",
+    "readmodels.EventIndex.actor": "an id",
+    "readmodels.EventIndex.command": "of the code",
+    "readmodels.EventIndex.correlation_id": "the client's own, as in the log",
+    "readmodels.ParkedEvent.error": "what code said of the log",
+    "readmodels.ParkedEvent.event_type": "of the code",
+    "readmodels.ParkedEvent.projection": "of the code",
+    "readmodels.ParkedEvent.traceback": "what code said of the log",
+    "readmodels.PaymentSummary.card_brand": "of the card",
+    "readmodels.PaymentSummary.card_last4": "of the card",
+    "readmodels.PaymentSummary.claimed_by": "an id",
+    "readmodels.PaymentSummary.currency": "a code",
+    "readmodels.PaymentSummary.first_approver": "an id",
+    "readmodels.PaymentSummary.reference": "the client's own, as in the log",
+    "readmodels.PaymentSummary.reviewer": "an id",
+}
+
+
+def test_every_column_that_people_type_into_is_searched() -> None:
+    """A new column of text is either a place to look into, or is named above with the reason."""
+    ours = ("clients", "customers", "events", "readmodels")
+    columns = {
+        f"{field.model._meta.label}.{field.name}"
+        for model in apps.get_models()
+        if model._meta.app_label in ours
+        for field in model._meta.get_fields()
+        if isinstance(field, CharField | TextField) and not field.choices
+    }
+    searched = {f"{each.model._meta.label}.{each.column}" for each in texts.places()}
+    assert searched == columns - NOT_SEARCHED.keys()
+    assert NOT_SEARCHED.keys() <= columns
+
+
+def test_texts_are_read_page_by_page_and_what_names_nobody_stays(
+    payment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(texts, "PAGE", 2)
+    stay = ("Ada Ngwenyama", f"x{REFERENCE}", f"{REFERENCE}-2", "Miss Ngwenya's sister", "None")
+    for written in (*stay, *[f"Asked {NAME}, who knows nobody"] * 3):
+        notes.write(uuid4(), written, author=OPERATOR, at=NOON).save()
+    assert "      4 other review notes that mention the customer\n" in run()
+    assert sorted(Note.objects.values_list("text", flat=True)) == sorted(stay)
+
+
+def test_what_a_second_run_knows_to_look_for_is_the_reference(payment: str) -> None:
+    run()
+    for written in (f"The friend of {REFERENCE}", "Nobody"):
+        notes.write(uuid4(), written, author=OPERATOR, at=NOON).save()
+    assert "      1 other review notes that mention the customer\n" in run()
+    assert Note.objects.get().text == "Nobody"
+
+
+def test_a_note_about_another_payment_is_shown_as_erased(payment: str, acme: ApiClient) -> None:
+    other = body_of(acme.submit(**RISKY | {"customer_id": "friend", "reference": "order-982"}))[
+        "id"
+    ]
+    acme.post(f"{PAYMENTS}/{other}/approve", {"reason": "other", "note": f"Knows {NAME}"})
+    run()
+    url = reverse("admin:readmodels_paymentsummary_change", args=[other])
+    shown = text(browser("risk manager", "mia").get(url))
+    assert "This note was erased." in shown
+    assert "its hash differs" not in shown
+
+
+def test_what_became_of_a_reason_is_said_where_it_was(payment: str) -> None:
+    run()
+    manager = browser("risk manager", "mia")
+    friend = text(manager.get(reverse("admin:customers_customer_change", args=[FRIEND])))
+    assert friend.count("The reason was erased.") == 2
+    discarded = manager.get(reverse("admin:readmodels_discardedevent_changelist"))
+    assert "The reason was erased." in text(discarded)
 
 
 def test_the_log_and_its_seals_stay_as_they_are(payment: str) -> None:
@@ -205,17 +304,22 @@ def test_a_second_run_erases_what_was_written_since_and_says_when_the_first_was(
 def test_a_later_payment_under_the_same_reference_stores_nothing_again(
     payment: str, acme: ApiClient
 ) -> None:
+    before = body_of(acme.submit("submission", customer_id=REFERENCE))["id"]
     run()
     answer = acme.submit(customer_id=REFERENCE)
     assert answer.status_code == 201
     assert body_of(answer)["customer_id"] == REFERENCE  # what the client has just said itself
     assert body_of(answer)["failure_reason"] == "blocked_by_policy"  # erased is not unblocked
+    again = body_of(acme.submit("submission", customer_id=REFERENCE))
+    assert (again["id"], again["customer_id"]) == (before, REFERENCE)  # it says so itself
+    approved = body_of(acme.post(f"{PAYMENTS}/{payment}/approve", APPROVAL, key="approval"))
+    assert (approved["id"], approved["customer_id"]) == (payment, None)
     project()
     assert found() == set()
     stone = ada()
-    assert PaymentSummary.objects.filter(customer_id=stone.pk).count() == 2
+    assert PaymentSummary.objects.filter(customer_id=stone.pk).count() == 3
     listed = body_of(acme.get(f"/api/v1/customers/{REFERENCE}/payments"))["payments"]
-    assert [each["customer_id"] for each in listed] == [None, None]
+    assert [each["customer_id"] for each in listed] == [None] * 3
     for path in ("", "/state?version=1"):
         assert body_of(acme.get(f"{PAYMENTS}/{payment}{path}"))["customer_id"] is None
     with pytest.raises(CustomerError, match="The customer was erased"):
@@ -358,8 +462,12 @@ def test_a_short_reference_is_not_looked_for_in_amounts_and_other_peoples_texts(
     session.save()
     path = tmp_path / "list.csv"
     path.write_text("customer_id,amount,line\n7,7,7\n17,7,7\n")
+    notes.write(uuid4(), "7 payments", author=OPERATOR, at=NOON).save()
     arguments = ("Acme", "7", "--reason", "Case 7", "--yes", "--files", str(path))
-    call_command("erase_customer", *arguments, stdout=StringIO())
+    out = StringIO()
+    call_command("erase_customer", *arguments, stdout=out)
+    assert "Not looked for in texts, being so short: reference.\n" in out.getvalue()
+    assert Note.objects.count() == 1
     assert path.read_text() == "customer_id,amount,line\nerased,7,7\n17,7,7\n"
     assert Session.objects.count() == 1
 

@@ -44,8 +44,8 @@ class Command(BaseCommand):
             "A later payment under the same reference is taken, belongs to the same id, and stores nothing\n"
             "personal again. A block stays. When, why and by whom stays too.\n"
             "Not reached: backups, log files, and what a client put into its own references of payments,\n"
-            "X-Request-ID, X-Correlation-ID and Idempotency-Key: the log never changes. A request that is\n"
-            "repeated gets its first answer, with customer_id null.\n\n"
+            "X-Request-ID, X-Correlation-ID and Idempotency-Key: the log never changes. A repeated\n"
+            "submission is answered with the reference that it says itself, all else with null.\n\n"
             "Exit codes: 0 erased, 1 it was not (no such customer, not confirmed), 2 an argument is wrong."
         )
         parser.add_argument("client", metavar="CLIENT")
@@ -111,9 +111,9 @@ class Command(BaseCommand):
             f"Erased. The log and its seals stay as they are: they know {customer.pk}."
         )
         self.stdout.write(
-            "They keep what the client made of personal data itself, if it did: references of payments,"
-            " X-Request-ID, X-Correlation-ID, hashes of Idempotency-Key."
-            " A repeated request is answered with customer_id null."
+            "Kept in the log: what the client itself may have made of personal data, references of payments,"
+            " X-Request-ID, X-Correlation-ID, hashes of Idempotency-Key. Answers to repeated requests say"
+            " customer_id null, but for a submission, which says it itself."
         )
 
     def _tell(self, step: Step) -> None:
