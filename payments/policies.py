@@ -19,6 +19,7 @@ from payments.domain.policy import (
 from payments.domain.risk import DEFAULT_POLICY, RiskPolicy
 from payments.events import store
 from payments.events.metadata import Metadata
+from payments.events.models import Event
 
 MANAGE: Final = "events.manage_policies"
 _ATTEMPTS: Final = 5
@@ -46,12 +47,12 @@ _known: Final[dict[tuple[str, int], InForce]] = {}
 def in_force(policy_id: str | None, *, as_of: int) -> InForce:
     """The policy that is active after the register's event at position `as_of`, the built-in one for None.
 
-    A round trip when it is asked for the first time. Raises UnknownPolicy.
+    Two round trips when it is asked for the first time. Raises UnknownPolicy.
     """
     if policy_id is None:
         return _BUILT_IN
     if (policy_id, as_of) not in _known:
-        found = _found(policy_id)
+        found = _found(policy_id, _register_at(as_of))
         _known[policy_id, as_of] = InForce(found.policy, found.proposed_by)
     return _known[policy_id, as_of]
 
@@ -60,14 +61,20 @@ def by_id(policy_id: str) -> RiskPolicy:
     """Return the policy, in a round trip unless it is the built-in one. Raises UnknownPolicy."""
     if policy_id == DEFAULT_POLICY.policy_id:
         return DEFAULT_POLICY
-    return _found(policy_id).policy
+    return _found(policy_id, register()).policy
 
 
-def _found(policy_id: str) -> RegisteredPolicy:
-    found = register().policies.get(policy_id)
+def _found(policy_id: str, register: Register) -> RegisteredPolicy:
+    found = register.policies.get(policy_id)
     if found is None:
         raise UnknownPolicy(policy_id)
     return found
+
+
+def _register_at(position: int) -> Register:
+    """The register after its event at that position: what came since may tell of another author."""
+    events = Event.objects.filter(aggregate_id=REGISTER, position__lte=position).count()
+    return replay(store.load_policies(REGISTER)[:events])
 
 
 def register() -> Register:

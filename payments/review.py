@@ -66,7 +66,7 @@ def carry_out(
     `note` is stored with the decision or not at all. Raises NotPermitted, TextError for the note, and as
     dispatch does.
     """
-    command = replace(command, reviewer=request.actor, senior=_is_senior(request.actor))
+    command = replace(command, reviewer=request.actor, senior=_require_reviewer(request.actor))
     alongside = None
     if note is not None and isinstance(command, ApprovePayment | RejectPayment | EscalateReview):
         written = notes.write(command.payment_id, note, author=request.actor, at=command.at)
@@ -84,7 +84,7 @@ def claim_next(*, client_id: UUID | None, at: datetime, request: Request) -> Out
     against others who ask it, and the log, which does not lag, has the last word.
     Raises NotPermitted, QueueLags.
     """
-    reviewer, senior = request.actor, _is_senior(request.actor)
+    reviewer, senior = request.actor, _require_reviewer(request.actor)
 
     def claim(payment_id: UUID) -> Outcome:
         command = ClaimNextReview(
@@ -107,6 +107,7 @@ def claim_next(*, client_id: UUID | None, at: datetime, request: Request) -> Out
     return None
 
 
-def _is_senior(actor: str) -> bool:
+def _require_reviewer(actor: str) -> bool:
+    """Whether the reviewer is a senior one. Raises NotPermitted for whoever is none at all."""
     user = permissions.person(actor, permissions.REVIEW)
     return permissions.holds(user, permissions.REVIEW_AS_SENIOR)

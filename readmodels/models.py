@@ -5,7 +5,9 @@ Everything here follows from the log and may be thrown away and rebuilt.
 No foreign key points here, and none from here to the write side: a rebuild replaces whole tables.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -263,6 +265,9 @@ class DiscardedEvent(models.Model):
     reason = models.TextField()
     discarded_by = models.CharField(max_length=100, help_text="The actor.")
     discarded_at = models.DateTimeField()
+
+    # Typed by people: what names a customer is erased with it, see payments.customers.texts.
+    free_texts: ClassVar[Mapping[str, str]] = {"reason": "reasons of discarded events"}
 
     class Meta:
         default_permissions = ("view",)

@@ -51,7 +51,9 @@ def claimable(
 ) -> Iterator[UUID]:
     """Yield what the reviewer may claim, the shortest deadline first, each locked until the transaction ends.
 
-    `client_id` is whose payments they are, None for all.
+    Rows that anybody has locked are passed over: whoever else is claiming them, and a batch of the
+    projection that is writing them this moment. So nothing found may mean that something is there again
+    in a moment. `client_id` is whose payments they are, None for all.
     """
     parameters = {"reviewer": reviewer, "senior": senior, "client_id": client_id, "at": at}
     last = _BEGINNING

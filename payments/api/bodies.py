@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from rest_framework.request import Request
 
 from payments.api.problems import Problem
+from payments.customers import notes
 from payments.domain.cards import Brand, PresentedCard
 from payments.domain.events import (
     ApprovalReason,
@@ -24,7 +25,7 @@ from payments.domain.text import TextError, checked_text
 
 MAX_BYTES: Final = 64 * 1024
 REFERENCE_LENGTH: Final = 255
-NOTE_LENGTH: Final = 2_000
+NOTE_LENGTH: Final = notes.LONGEST
 
 _Body = TypeVar("_Body", bound=Struct)
 

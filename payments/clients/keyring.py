@@ -1,7 +1,7 @@
 """The live API keys in memory, so that recognising one costs no round trip.
 
 A process reads all of them again when what it knows is older than two seconds, in the request that
-finds it out; a revoked key dies that fast everywhere. A key that it does not know makes it look
+finds it out, so a revoked key dies everywhere within three. A key that it does not know makes it look
 again, once a second at most. When a key was last used is noted in memory; a thread writes what is new
 of it in bulk, and so does the end of the process. While the database is away the old knowledge
 is good for half a minute: nobody can pay without the database, but errors should say what is wrong.
@@ -136,7 +136,7 @@ class Keyring:
                 for row in rows
             }
             self._read_at = began
-            self._have_uses_written()
+            self._start_writer()
         except (DatabaseError, InterfaceError):
             # While the old ones do, the request itself will meet the database and tell.
             if not usable:
@@ -144,8 +144,8 @@ class Keyring:
         finally:
             self._refreshing.release()
 
-    def _have_uses_written(self) -> None:
-        """Start the thread, unless this process has it. Held by `_refreshing`."""
+    def _start_writer(self) -> None:
+        """Start the thread that writes uses, unless this process has it. `_refreshing` must be held."""
         seconds: float = settings.API_KEY_USES_SECONDS
         if not seconds or self._writer_of == os.getpid():
             return

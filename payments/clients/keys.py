@@ -67,7 +67,7 @@ def rotate(key: ApiKey, *, at: datetime, old_until: datetime, by: str) -> tuple[
 
 
 def revoke(key: ApiKey, *, at: datetime, by: str) -> None:
-    """End the key for good, within the two seconds for which processes remember keys.
+    """End the key for good, everywhere within three seconds: processes read keys again after two.
 
     Raises NotPermitted.
     """

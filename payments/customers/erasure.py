@@ -1,15 +1,16 @@
 """Removing what is personal about a customer from everywhere but the log, which never had it.
 
-Each step is a transaction of its own and may be repeated; the customer's row, which says what to
-look for, comes last. So whatever is killed where, the same command does the rest.
+Each step commits by itself and may be repeated; the customer's row, which says what to look for,
+comes last. So whatever is killed where, the same command does the rest.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from re import Pattern
+from typing import Final, Protocol
 from uuid import UUID
 
 from django.contrib.admin.models import LogEntry
@@ -18,7 +19,7 @@ from django.contrib.sessions.models import Session
 from msgspec import Struct
 
 from payments import permissions
-from payments.customers import files
+from payments.customers import files, mentions, texts
 from payments.customers.models import Blocking, Customer
 from payments.domain.text import checked_text
 from payments.events.database import cursor
@@ -26,9 +27,6 @@ from payments.events.database import cursor
 ERASE: Final = "customers.erase_customer"
 LONGEST_REASON: Final = 500
 PERSONAL: Final = ("reference", "name", "email", "phone")
-
-# Shorter ones would be found in texts that are about something else.
-_SHORTEST: Final = 4
 
 # The log tells whose a payment is, whatever the read models have seen. One look into its index for
 # each note, of which there are few: as a join, PostgreSQL would rather read the whole log.
@@ -50,6 +48,18 @@ class Step(Struct, frozen=True):
     erased: int
 
 
+class Watch(Protocol):
+    """Opens a progress bar; what it yields takes the number done so far."""
+
+    def __call__(
+        self, description: str, *, total: int
+    ) -> AbstractContextManager[Callable[[int], None]]: ...
+
+
+def _unwatched(*_: object, **__: object) -> AbstractContextManager[Callable[[int], None]]:
+    return nullcontext(lambda _: None)
+
+
 def erase(
     customer: Customer,
     *,
@@ -57,19 +67,26 @@ def erase(
     reason: str,
     by: str,
     at: datetime,
+    watch: Watch = _unwatched,
 ) -> Iterator[Step]:
     """Erase step by step. `reference` is how the customer was called: an erased row does not tell.
 
-    `by` is an actor id. Raises NotPermitted, TextError, ReasonTells.
+    `by` is an actor id, `watch` is called for the steps that take long.
+    Raises NotPermitted, TextError, ReasonTells.
     """
     permissions.require(by, ERASE, operators=True)
     words = words_of(customer, reference)
     check_reason(reason, words)
-    yield Step("sessions", _end_sessions(words))
+    mentioned = _mentioned_in_texts(words)
+    yield Step("sessions", _end_sessions(mentioned))
     yield Step("admin log entries", _clear_admin_log(customer.pk))
     blockings = Blocking.objects.filter(customer=customer).exclude(reason="")
     yield Step("reasons of blocks", blockings.update(reason=""))
     yield Step("review notes", _delete_notes(customer.pk))
+    for place in texts.places():
+        with watch(place.name, total=place.texts().count()) as progress:
+            erased = texts.erase(place, mentioned, progress=progress)
+        yield Step(f"{place.name} that mention the customer", erased)
     found = [field for field in PERSONAL if getattr(customer, field)]
     Customer.objects.filter(pk=customer.pk, erased_at=None).update(
         reference=None,
@@ -85,7 +102,13 @@ def erase(
 
 def words_of(customer: Customer, reference: str) -> set[str]:
     """What the customer is known by."""
-    return {reference, *(getattr(customer, field) or "" for field in PERSONAL)} - {""}
+    return set(_words(customer, reference).values())
+
+
+def not_sought(customer: Customer, reference: str) -> list[str]:
+    """What is looked for in cells of files only: in a text it could mean anything."""
+    words = _words(customer, reference)
+    return [field for field, word in words.items() if not mentions.is_telling(word)]
 
 
 def erase_file(
@@ -101,15 +124,25 @@ def erase_file(
     Raises NotPermitted, OSError, FileError.
     """
     permissions.require(by, ERASE, operators=True)
-    mentioned = _mentioned(words_of(customer, reference))
+    mentioned = mentions.pattern_of(words_of(customer, reference))
     return Step(f"cells of {path}", files.erase(path, mentioned, progress=progress))
 
 
 def check_reason(reason: str, words: set[str]) -> None:
     """Raises TextError, ReasonTells."""
     checked_text(reason, max_length=LONGEST_REASON)
-    if _mentions(reason, words):
+    if _mentioned_in_texts(words).search(reason):
         raise ReasonTells("It names the customer, and it is kept. Write the number of a case.")
+
+
+def _words(customer: Customer, reference: str) -> dict[str, str]:
+    """By field. An erased customer has no other than the reference that was given."""
+    known = {field: getattr(customer, field) for field in PERSONAL} | {"reference": reference}
+    return {field: word for field, word in known.items() if word}
+
+
+def _mentioned_in_texts(words: set[str]) -> Pattern[str]:
+    return mentions.pattern_of(filter(mentions.is_telling, words))
 
 
 def _delete_notes(customer_id: UUID) -> int:
@@ -127,21 +160,10 @@ def _clear_admin_log(customer_id: UUID) -> int:
     )
 
 
-def _end_sessions(words: set[str]) -> int:
+def _end_sessions(mentioned: Pattern[str]) -> int:
     """Sessions hold ids, and messages that were not shown yet. Whoever's mentions them logs in again."""
     ended = 0
     for session in Session.objects.iterator(chunk_size=500):
-        if _mentions(json.dumps(session.get_decoded(), ensure_ascii=False), words):
+        if mentioned.search(json.dumps(session.get_decoded(), ensure_ascii=False)):
             ended += session.delete()[0]
     return ended
-
-
-def _mentions(text: str, words: set[str]) -> bool:
-    long_enough = {word for word in words if len(word) >= _SHORTEST}
-    return bool(long_enough) and _mentioned(long_enough).search(text) is not None
-
-
-def _mentioned(words: set[str]) -> re.Pattern[str]:
-    """Finds any of the words as a whole: customer-12 is not in customer-123."""
-    any_of = "|".join(re.escape(word) for word in sorted(words))
-    return re.compile(rf"(?<![\w-])(?:{any_of})(?![\w-])", re.IGNORECASE)

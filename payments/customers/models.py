@@ -1,6 +1,8 @@
 """Customers as their clients know them, who blocked them and why, and the notes of reviewers."""
 
+from collections.abc import Mapping
 from hashlib import sha256
+from typing import ClassVar
 
 from django.db import models
 
@@ -29,6 +31,9 @@ class Customer(models.Model):
     erased_at = models.DateTimeField(null=True)
     erased_by = models.CharField(max_length=100, blank=True, default="", db_default="")
     erasure_reason = models.CharField(max_length=500, blank=True, default="", db_default="")
+
+    # What people type, by column: an erasure of somebody else looks there, see texts.
+    free_texts: ClassVar[Mapping[str, str]] = {"erasure_reason": "reasons of other erasures"}
 
     class Meta:
         default_permissions = ("view", "change")
@@ -67,6 +72,8 @@ class Blocking(models.Model):
     actor = models.CharField(max_length=100)
     at = models.DateTimeField()
 
+    free_texts: ClassVar[Mapping[str, str]] = {"reason": "reasons of other blocks"}
+
     class Meta:
         default_permissions = ()
         indexes = (models.Index(fields=("customer", "-at", "-id"), name="blocking_by_customer"),)
@@ -87,6 +94,8 @@ class Note(models.Model):
     salt = models.BinaryField()
     text = models.TextField()
     written_at = models.DateTimeField()
+
+    free_texts: ClassVar[Mapping[str, str]] = {"text": "other review notes"}
 
     class Meta:
         default_permissions = ("view",)

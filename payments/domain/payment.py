@@ -118,8 +118,8 @@ class Payment(Struct, frozen=True, kw_only=True):
             "flagged_at": self.flagged_at,
         }
 
-    def held(self, at: datetime) -> Lease | None:
-        """The lease that holds at that time."""
+    def lease_at(self, at: datetime) -> Lease | None:
+        """The lease, if it holds at that time."""
         return self.lease if self.lease is not None and at < self.lease.until else None
 
 

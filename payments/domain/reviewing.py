@@ -81,7 +81,7 @@ def expire(payment: Payment, command: ExpireReview) -> PaymentExpired:
 
 def _claim(payment: Payment, command: ClaimReview) -> ReviewClaimed:
     _may_decide(payment, command)
-    lease = payment.held(command.at)
+    lease = payment.lease_at(command.at)
     if lease is not None and isinstance(command, ClaimNextReview):
         raise _claimed(payment, lease)  # the reviewer's own too: it is not the next one
     if payment.first_approval is not None:
@@ -91,7 +91,7 @@ def _claim(payment: Payment, command: ClaimReview) -> ReviewClaimed:
 
 
 def _release(payment: Payment, command: ReleaseReview) -> ReviewReleased:
-    lease = payment.held(command.at)
+    lease = payment.lease_at(command.at)
     if lease is None:
         raise NotClaimed(f"Nobody has claimed payment {payment.payment_id}.")
     if lease.reviewer != command.reviewer and not command.senior:
@@ -143,7 +143,7 @@ def _may_decide(payment: Payment, command: AnyReviewCommand) -> None:
             f"Payment {payment.payment_id} had to be decided by {_second(deadline)}.",
             deadline=deadline.isoformat(),
         )
-    lease = payment.held(command.at)
+    lease = payment.lease_at(command.at)
     if lease is not None and lease.reviewer != command.reviewer:
         raise _claimed(payment, lease)
     if payment.needs_senior and not command.senior:

@@ -21,6 +21,7 @@ from unfold.widgets import (
 )
 
 from payments.api.request_ids import command_request
+from payments.customers import notes
 from payments.dispatch import NotAtVersion, Outcome
 from payments.domain.money import Money, MoneyError
 from payments.domain.payment import Payment
@@ -38,13 +39,13 @@ from readmodels.admin.actions import Action, Person
 from readmodels.admin.desk import said_before, why_not
 from readmodels.models import PaymentSummary
 
-_NOTE_LENGTH = 2_000
 _AMOUNT_LENGTH = 30
 # What gives nothing back and cannot be undone looks like it.
 _FINAL = (actions.REJECT, actions.CANCEL)
 
 
 class _Reasons(UnfoldAdminRadioSelectWidget):
+    # The widget's attributes go to every choice, but at most one element may ask for the focus.
     def create_option(self, *args: Any, **kwargs: Any) -> Any:
         option = super().create_option(*args, **kwargs)
         if option["index"] != "0":
@@ -65,7 +66,7 @@ class ActionForm(forms.Form):
     reason = forms.ChoiceField(widget=_Reasons)
     note = forms.CharField(
         required=False,
-        max_length=_NOTE_LENGTH,
+        max_length=notes.LONGEST,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 4}),
         help_text="Kept apart from the event log, so that it can be erased. No card numbers.",
     )
@@ -100,7 +101,7 @@ class ActionForm(forms.Form):
         if not note:
             return None
         try:
-            return checked_text(note, max_length=_NOTE_LENGTH, multiline=True)
+            return checked_text(note, max_length=notes.LONGEST, multiline=True)
         except TextError as error:
             raise forms.ValidationError(str(error)) from error
 
@@ -111,7 +112,9 @@ class ActionForm(forms.Form):
 
     def given(self) -> dict[str, Any]:
         """What the command takes of it, but for the note."""
-        given = {name: self.cleaned_data[name] for name in ("amount",) if name in self.fields}
+        given: dict[str, Any] = {}
+        if self._action.takes_amount:
+            given["amount"] = self.cleaned_data["amount"]
         if self._action.reasons is not None:
             given["reason"] = self._action.reasons(self.cleaned_data["reason"])
         return given
@@ -262,9 +265,11 @@ def _done(action: Action, outcome: Outcome) -> str:
             return "Released: anybody may claim it."
         case actions.CANCEL:
             return "Cancelled. The lists follow in a moment."
-    left = payment.refundable
-    rest = f"{left.formatted()} is left" if left.minor else "nothing is left"
-    return f"Refunded: {rest}. The lists follow in a moment."
+        case actions.REFUND:
+            left = payment.refundable
+            rest = f"{left.formatted()} is left" if left.minor else "nothing is left"
+            return f"Refunded: {rest}. The lists follow in a moment."
+    return "Done. The lists follow in a moment."
 
 
 def _to_payment(payment_id: UUID) -> HttpResponseRedirect:

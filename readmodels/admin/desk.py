@@ -62,7 +62,7 @@ def desk(
     history: Sequence[Entry] = (),
 ) -> Desk:
     """`names` are those of `people_of`, `history` is the payment's in words."""
-    lease = payment.held(at)
+    lease = payment.lease_at(at)
     if payment.status is not Status.PENDING_REVIEW or payment.review_deadline is None:
         return Desk(
             headline=_outcome(payment, names),
@@ -215,7 +215,7 @@ def _obstacles(payment: Payment, person: Person, at: datetime) -> Iterator[Line]
 def _offers(
     payment: Payment, person: Person, at: datetime, names: Mapping[str, str]
 ) -> tuple[tuple[Action, str], ...]:
-    lease = payment.held(at)
+    lease = payment.lease_at(at)
     labels: dict[str, str] = {}
     if lease is not None and lease.reviewer == person.actor:
         labels[CLAIM.name] = "Keep for longer"

@@ -18,7 +18,7 @@ from readmodels.models import DiscardedEvent
 class DiscardedAdmin(BrowsingAdmin):
     """The newest decision first."""
 
-    list_display = ("event", "projection", "payment", "reason", "by", "when")
+    list_display = ("event", "projection", "payment", "why", "by", "when")
     list_display_links = None
     list_filter = (ProjectionFilter,)
     search_fields = ("aggregate_id",)  # see find
@@ -31,6 +31,10 @@ class DiscardedAdmin(BrowsingAdmin):
     @display(description="Payment")
     def payment(self, row: DiscardedEvent) -> str:
         return words.link("readmodels_paymentsummary", row.aggregate_id, str(row.aggregate_id))
+
+    @display(description="Reason")
+    def why(self, row: DiscardedEvent) -> str:
+        return row.reason or "The reason was erased."
 
     @display(description="By")
     def by(self, row: Any) -> str:

@@ -17,7 +17,6 @@ from django.urls import reverse
 from msgspec.structs import replace
 
 from payments import review
-from payments.api import bodies
 from payments.customers import notes
 from payments.customers.models import Customer, Note
 from payments.dispatch import Request
@@ -287,4 +286,3 @@ def test_a_note_is_checked_where_it_is_made(wrong: str) -> None:
     with pytest.raises(TextError):
         notes.write(uuid4(), wrong, author=OPERATOR, at=NOON)
     assert notes.write(uuid4(), "One\nTwo", author=OPERATOR, at=NOON).text == "One\nTwo"
-    assert bodies.NOTE_LENGTH == notes.LONGEST

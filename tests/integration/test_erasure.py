@@ -11,6 +11,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 import pytest
+from django.apps import apps
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
@@ -18,14 +19,16 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
+from django.db.models import CharField, TextField
 from django.urls import reverse
 
 from payments import permissions
-from payments.customers import changes, erasure, files
+from payments.clients.models import Client
+from payments.customers import changes, erasure, files, mentions, notes, texts
 from payments.customers.models import Blocking, Customer, Note
 from payments.customers.registry import CustomerError
 from payments.events.models import Event
-from readmodels.models import PaymentSummary
+from readmodels.models import DiscardedEvent, PaymentSummary
 from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.backoffice import browser, text
 from tests.concurrency import at_once, until_blocked
@@ -40,8 +43,11 @@ NAME: Final = "Ada Ngwenya"
 EMAIL: Final = "private@ada.example"
 PHONE: Final = "+4915123456789"
 NOTE: Final = "Called Miss Ngwenya back"
+APPROVAL: Final = {"reason": "other", "note": NOTE}
 BLOCKED: Final = "Her cousin, says Ngwenya"
-SECRETS: Final = ("ada.ng", "ngwenya", "private@", "4915123456789", "cousin")
+SECRETS: Final = ("ada.ng", "ngwenya", "private@", "4915123456789", "+49 151", "cousin")
+# Whom they stay about.
+FRIEND: Final = uuid4()
 WHO: Final = ("Acme", REFERENCE)
 REASON: Final = "Request 2026-17"
 
@@ -55,8 +61,7 @@ def acme() -> ApiClient:
 def payment(acme: ApiClient) -> str:
     """An approved payment of a customer of whom something personal is everywhere where it can be."""
     payment: str = body_of(acme.submit(**RISKY | {"customer_id": REFERENCE}))["id"]
-    decision = {"reason": "other", "note": NOTE}
-    acme.post(f"{PAYMENTS}/{payment}/approve", decision)
+    acme.post(f"{PAYMENTS}/{payment}/approve", APPROVAL, key="approval")
     plant(Customer.objects.get())
     project()
     return payment
@@ -79,6 +84,29 @@ def plant(customer: Customer) -> None:
     session = SessionStore()
     session["_messages"] = f"The customer “{NAME}” was changed successfully."
     session.save()
+    plant_about_others(customer.client)
+
+
+def plant_about_others(client: Client) -> None:
+    """What somebody typed about other customers, each of a column of its own."""
+    friend, _ = Customer.objects.get_or_create(
+        pk=FRIEND, client=client, defaults={"erased_at": NOON}
+    )
+    Customer.objects.filter(pk=FRIEND).update(erasure_reason=f"Together with {REFERENCE}")
+    Blocking.objects.create(
+        customer=friend, blocked=True, reason=f"Lives with Ada\n{NAME[4:]}", actor=OPERATOR, at=NOON
+    )
+    notes.write(uuid4(), "Same telephone: +49 151 234-56789", author=OPERATOR, at=NOON).save()
+    DiscardedEvent.objects.update_or_create(
+        projection="daily_statistics",
+        position=1,
+        defaults={
+            "aggregate_id": uuid4(),
+            "reason": f"{EMAIL.upper()} asked for it",
+            "discarded_by": OPERATOR,
+            "discarded_at": NOON,
+        },
+    )
 
 
 def run(*arguments: str, status: int = 0) -> str:
@@ -122,6 +150,7 @@ def test_nothing_personal_is_left_in_any_table(payment: str) -> None:
         "customers_note",
         "django_admin_log",
         "django_session",
+        "readmodels_discardedevent",
     }
     said = run()
     assert found() == set()
@@ -130,14 +159,119 @@ def test_nothing_personal_is_left_in_any_table(payment: str) -> None:
         "1 admin log entries",
         "1 reasons of blocks",
         "1 review notes",
+        "1 reasons of other erasures that mention the customer",
+        "1 reasons of other blocks that mention the customer",
+        "1 other review notes that mention the customer",
+        "1 reasons of discarded events that mention the customer",
         "4 fields of the customer (reference, name, email, phone)",
     ):
         assert f"      {line}\n" in said
-    stone = Customer.objects.get()
+    stone = ada()
     assert f"they know {stone.pk}." in said
+    assert (
+        "references of payments, X-Request-ID, X-Correlation-ID, hashes of Idempotency-Key." in said
+    )
     assert (stone.erasure_reason, stone.blocked, stone.reference) == (REASON, True, None)
     assert stone.erased_by.startswith("system:manage.py:")
-    assert (Blocking.objects.count(), Note.objects.count()) == (1, 0)
+    assert (Blocking.objects.count(), Note.objects.count()) == (2, 0)
+    assert DiscardedEvent.objects.get().reason == ""
+
+
+# Of each column of text that is no choice and that nobody looks into, why nobody need.
+NOT_SEARCHED: Final = {
+    "clients.ApiKey.prefix": "made by chance",
+    "clients.Client.name": "a merchant",
+    "customers.Blocking.actor": "an id",
+    "customers.Customer.email": "of the customer itself",
+    "customers.Customer.erased_by": "an id",
+    "customers.Customer.name": "of the customer itself",
+    "customers.Customer.phone": "of the customer itself",
+    "customers.Customer.reference": "of the customer itself",
+    "customers.Note.author": "an id",
+    "events.Claim.namespace": "of the code",
+    "events.Claim.value": "the client's own, as in the log",
+    "events.Event.aggregate_type": "of the code",
+    "events.Event.event_type": "of the code",
+    "events.Seal.positions": "numbers",
+    "events.Seal.statement": "made of the log",
+    "events.Snapshot.fold": "of the code",
+    "readmodels.Checkpoint.error": "what code said",
+    "readmodels.Checkpoint.name": "of the code",
+    "readmodels.CustomerActivity.currency": "a code",
+    "readmodels.DailyStatistics.currency": "a code",
+    "readmodels.DailyStatistics.key": "made of others",
+    "readmodels.DiscardedEvent.discarded_by": "an id",
+    "readmodels.DiscardedEvent.projection": "of the code",
+    "readmodels.EventIndex.actor": "an id",
+    "readmodels.EventIndex.command": "of the code",
+    "readmodels.EventIndex.correlation_id": "the client's own, as in the log",
+    "readmodels.ParkedEvent.error": "what code said of the log",
+    "readmodels.ParkedEvent.event_type": "of the code",
+    "readmodels.ParkedEvent.projection": "of the code",
+    "readmodels.ParkedEvent.traceback": "what code said of the log",
+    "readmodels.PaymentSummary.card_brand": "of the card",
+    "readmodels.PaymentSummary.card_last4": "of the card",
+    "readmodels.PaymentSummary.claimed_by": "an id",
+    "readmodels.PaymentSummary.currency": "a code",
+    "readmodels.PaymentSummary.first_approver": "an id",
+    "readmodels.PaymentSummary.reference": "the client's own, as in the log",
+    "readmodels.PaymentSummary.reviewer": "an id",
+}
+
+
+def test_every_column_that_people_type_into_is_searched() -> None:
+    """A new column of text is either a place to look into, or is named above with the reason."""
+    ours = ("clients", "customers", "events", "readmodels")
+    columns = {
+        f"{field.model._meta.label}.{field.name}"
+        for model in apps.get_models()
+        if model._meta.app_label in ours
+        for field in model._meta.get_fields()
+        if isinstance(field, CharField | TextField) and not field.choices
+    }
+    searched = {f"{each.model._meta.label}.{each.column}" for each in texts.places()}
+    assert searched == columns - NOT_SEARCHED.keys()
+    assert NOT_SEARCHED.keys() <= columns
+
+
+def test_texts_are_read_page_by_page_and_what_names_nobody_stays(
+    payment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(texts, "PAGE", 2)
+    stay = ("Ada Ngwenyama", f"x{REFERENCE}", f"{REFERENCE}-2", "Miss Ngwenya's sister", "None")
+    for written in (*stay, *[f"Asked {NAME}, who knows nobody"] * 3):
+        notes.write(uuid4(), written, author=OPERATOR, at=NOON).save()
+    assert "      4 other review notes that mention the customer\n" in run()
+    assert sorted(Note.objects.values_list("text", flat=True)) == sorted(stay)
+
+
+def test_what_a_second_run_knows_to_look_for_is_the_reference(payment: str) -> None:
+    run()
+    for written in (f"The friend of {REFERENCE}", "Nobody"):
+        notes.write(uuid4(), written, author=OPERATOR, at=NOON).save()
+    assert "      1 other review notes that mention the customer\n" in run()
+    assert Note.objects.get().text == "Nobody"
+
+
+def test_a_note_about_another_payment_is_shown_as_erased(payment: str, acme: ApiClient) -> None:
+    other = body_of(acme.submit(**RISKY | {"customer_id": "friend", "reference": "order-982"}))[
+        "id"
+    ]
+    acme.post(f"{PAYMENTS}/{other}/approve", {"reason": "other", "note": f"Knows {NAME}"})
+    run()
+    url = reverse("admin:readmodels_paymentsummary_change", args=[other])
+    shown = text(browser("risk manager", "mia").get(url))
+    assert "This note was erased." in shown
+    assert "its hash differs" not in shown
+
+
+def test_what_became_of_a_reason_is_said_where_it_was(payment: str) -> None:
+    run()
+    manager = browser("risk manager", "mia")
+    friend = text(manager.get(reverse("admin:customers_customer_change", args=[FRIEND])))
+    assert friend.count("The reason was erased.") == 2
+    discarded = manager.get(reverse("admin:readmodels_discardedevent_changelist"))
+    assert "The reason was erased." in text(discarded)
 
 
 def test_the_log_and_its_seals_stay_as_they_are(payment: str) -> None:
@@ -155,32 +289,37 @@ def test_a_second_run_erases_what_was_written_since_and_says_when_the_first_was(
     payment: str,
 ) -> None:
     run()
-    first = Customer.objects.get().erased_at
-    changes.unblock(Customer.objects.get().pk, reason=BLOCKED, by=OPERATOR, at=NOON)
+    first = ada().erased_at
+    changes.unblock(ada().pk, reason=BLOCKED, by=OPERATOR, at=NOON)
     said = run()
     assert "was erased at" in said
     assert f"{REASON}. Looking for what was written since." in said
     assert "      1 reasons of blocks\n" in said
     assert "      0 fields of the customer (none left)\n" in said
     assert found() == set()
-    assert Customer.objects.get().erased_at == first
+    assert ada().erased_at == first
     assert "      0 reasons of blocks\n" in run()
 
 
 def test_a_later_payment_under_the_same_reference_stores_nothing_again(
     payment: str, acme: ApiClient
 ) -> None:
+    before = body_of(acme.submit("submission", customer_id=REFERENCE))["id"]
     run()
     answer = acme.submit(customer_id=REFERENCE)
     assert answer.status_code == 201
     assert body_of(answer)["customer_id"] == REFERENCE  # what the client has just said itself
     assert body_of(answer)["failure_reason"] == "blocked_by_policy"  # erased is not unblocked
+    again = body_of(acme.submit("submission", customer_id=REFERENCE))
+    assert (again["id"], again["customer_id"]) == (before, REFERENCE)  # it says so itself
+    approved = body_of(acme.post(f"{PAYMENTS}/{payment}/approve", APPROVAL, key="approval"))
+    assert (approved["id"], approved["customer_id"]) == (payment, None)
     project()
     assert found() == set()
-    (stone,) = Customer.objects.all()
-    assert PaymentSummary.objects.filter(customer_id=stone.pk).count() == 2
+    stone = ada()
+    assert PaymentSummary.objects.filter(customer_id=stone.pk).count() == 3
     listed = body_of(acme.get(f"/api/v1/customers/{REFERENCE}/payments"))["payments"]
-    assert [each["customer_id"] for each in listed] == [None, None]
+    assert [each["customer_id"] for each in listed] == [None] * 3
     for path in ("", "/state?version=1"):
         assert body_of(acme.get(f"{PAYMENTS}/{payment}{path}"))["customer_id"] is None
     with pytest.raises(CustomerError, match="The customer was erased"):
@@ -197,7 +336,7 @@ def test_the_back_office_says_that_it_was_erased(payment: str) -> None:
     told = text(manager.get(url))
     assert "This note was erased." in told
     assert "Name erased" in told
-    customer = manager.get(reverse("admin:customers_customer_change", args=[erased().pk]))
+    customer = manager.get(reverse("admin:customers_customer_change", args=[ada().pk]))
     for words in ("UTC by system:manage.py:", REASON, "The reason was erased.", "Unblock"):
         assert words in text(customer)
     assert "Rename" not in text(customer)
@@ -207,8 +346,8 @@ def test_the_back_office_says_that_it_was_erased(payment: str) -> None:
         assert "erased" in text(listing)
 
 
-def erased() -> Customer:
-    return Customer.objects.get(erased_at__isnull=False)
+def ada() -> Customer:
+    return Customer.objects.exclude(pk=FRIEND).get()
 
 
 def test_only_whom_it_is_about_is_erased(payment: str, acme: ApiClient) -> None:
@@ -219,14 +358,14 @@ def test_only_whom_it_is_about_is_erased(payment: str, acme: ApiClient) -> None:
     session["_auth_user_id"] = "7"
     session.save()
     run()
-    assert Customer.objects.filter(reference=None).count() == 1
-    assert Customer.objects.count() == 4
+    assert Customer.objects.filter(reference=None).count() == 2
+    assert Customer.objects.count() == 5
     assert Session.objects.count() == 1
 
 
 def test_whoever_renames_while_the_row_is_being_erased_is_refused(payment: str) -> None:
     """Without `erased_at=None` in the update of `rename`, the name was back."""
-    customer = Customer.objects.get()
+    customer = ada()
     erased = threading.Event()
 
     def one(number: int) -> None:
@@ -250,9 +389,15 @@ def test_killed_at_any_round_trip_the_same_command_does_the_rest(
 ) -> None:
     path = tmp_path / "old.csv.rejected.csv"
     for number in count(1):
-        Customer.objects.update(erased_at=None, reference=REFERENCE, blocked=False)
-        Customer.objects.update(name=NAME, email=EMAIL, phone=PHONE)
-        plant(Customer.objects.get())
+        Customer.objects.filter(pk=ada().pk).update(
+            erased_at=None,
+            reference=REFERENCE,
+            blocked=False,
+            name=NAME,
+            email=EMAIL,
+            phone=PHONE,
+        )
+        plant(ada())
         path.write_text(f"line,code,reason,content\n7,x,y,{NAME}\n")
         connections.close_all()  # a fork would share it
         child = os.fork()
@@ -317,8 +462,12 @@ def test_a_short_reference_is_not_looked_for_in_amounts_and_other_peoples_texts(
     session.save()
     path = tmp_path / "list.csv"
     path.write_text("customer_id,amount,line\n7,7,7\n17,7,7\n")
+    notes.write(uuid4(), "7 payments", author=OPERATOR, at=NOON).save()
     arguments = ("Acme", "7", "--reason", "Case 7", "--yes", "--files", str(path))
-    call_command("erase_customer", *arguments, stdout=StringIO())
+    out = StringIO()
+    call_command("erase_customer", *arguments, stdout=out)
+    assert "Not looked for in texts, being so short: reference.\n" in out.getvalue()
+    assert Note.objects.count() == 1
     assert path.read_text() == "customer_id,amount,line\nerased,7,7\n17,7,7\n"
     assert Session.objects.count() == 1
 
@@ -364,12 +513,12 @@ def test_it_asks_before_it_erases(payment: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("builtins.input", lambda _: "no")
     with pytest.raises(CommandError, match="Nothing was erased"):
         call_command("erase_customer", *arguments, stdout=StringIO())
-    assert Customer.objects.get().name == NAME
+    assert ada().name == NAME
 
 
 def test_nobody_erases_but_operators_and_who_may_do_everything(payment: str) -> None:
     manager = get_user_model().objects.get(username="ada")
-    customer = Customer.objects.get()
+    customer = ada()
 
     def erase(by: str) -> list[Any]:
         given: dict[str, Any] = {"reference": REFERENCE, "reason": REASON, "at": NOON}
@@ -385,7 +534,7 @@ def test_nobody_erases_but_operators_and_who_may_do_everything(payment: str) -> 
 
 def test_a_file_that_is_no_csv_is_left_alone(tmp_path: Path) -> None:
     path = make("odd.csv", b'a,b\n"' + b"x" * 200_000)(tmp_path)
-    pattern = erasure._mentioned({"xyz"})
+    pattern = mentions.pattern_of({"xyz"})
     with pytest.raises(files.FileError, match="cannot be read as CSV"):
         files.erase(path, pattern)
     assert list(tmp_path.iterdir()) == [path]

@@ -111,6 +111,18 @@ def test_a_policy_costs_the_hot_path_nothing_once_it_is_known(ada: str, grace: s
     assert counted.count == 2
 
 
+def test_the_author_of_a_policy_is_who_had_proposed_what_was_in_force(ada: str, grace: str) -> None:
+    """Folded to its end, the register told who had proposed it again since."""
+    activate(DOLLARS, ada, grace)
+    before = Event.objects.latest("position").position
+    activate(STRICT, ada, grace)
+    propose(DOLLARS, grace)
+    after = Event.objects.latest("position").position
+    policies._known.clear()  # of processes that had not asked before
+    for as_of, author in ((before, ada), (after, grace), (before, ada)):
+        assert policies.in_force(DOLLARS.policy_id, as_of=as_of).author == author
+
+
 def test_the_log_holds_each_policy_that_scored_a_payment(ada: str, grace: str) -> None:
     activate(STRICT, ada, grace)
     activate(DOLLARS, ada, grace)

@@ -4,13 +4,16 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
+from payments.dispatch import Outcome
 from payments.domain.conditions import RiskFeatures
 from payments.domain.events import AnyPaymentEvent
 from payments.domain.payment import REVIEW_PERIOD, Payment, replay
 from payments.domain.risk import RiskAssessment
 from readmodels.admin import actions, words
 from readmodels.admin.actions import Person
+from readmodels.admin.decisions import _done
 from readmodels.admin.desk import desk
 from tests.examples import (
     HUGE,
@@ -212,3 +215,13 @@ def _offers(events: tuple[AnyPaymentEvent, ...]) -> tuple[tuple[actions.Action, 
 def test_time_left_is_told_in_one_unit(left: timedelta, told: tuple[str, str]) -> None:
     at: datetime = NOON
     assert words.time_left(at + left, at) == told
+
+
+def test_what_was_done_is_said_in_words_of_its_own() -> None:
+    payment = replay(PAYMENT, PAID)
+    assert payment is not None
+    outcome = Outcome(payment, position=2, replayed=False)
+    said = [_done(action, outcome) for action in actions.ACTIONS]
+    assert len(set(said)) == len(said)
+    unheard_of = replace(actions.REFUND, name="forget")
+    assert _done(unheard_of, outcome) == "Done. The lists follow in a moment."

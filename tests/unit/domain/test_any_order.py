@@ -159,7 +159,7 @@ class AnyOrder(RuleBasedStateMachine):
     def nobody_decides_on_what_another_has(self) -> None:
         for version, event in enumerate(self.events):
             before = replay(PAYMENT, self.events[:version])
-            lease = None if before is None else before.held(event.at)
+            lease = None if before is None else before.lease_at(event.at)
             if lease is not None and isinstance(event, DECISIONS):
                 assert event.reviewer == lease.reviewer
 

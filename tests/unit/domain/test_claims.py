@@ -67,8 +67,8 @@ Build = Callable[..., AnyReviewCommand]
 def test_a_claim_lasts_a_quarter_of_an_hour() -> None:
     payment = given(*WAITING).when(claim()).then(claimed())
     assert payment.status is Status.PENDING_REVIEW
-    assert payment.held(LATER) == Lease(reviewer=REVIEWER, until=LATER + timedelta(minutes=15))
-    assert payment.held(LATER + LEASE) is None
+    assert payment.lease_at(LATER) == Lease(reviewer=REVIEWER, until=LATER + timedelta(minutes=15))
+    assert payment.lease_at(LATER + LEASE) is None
 
 
 def test_a_claim_ends_with_the_time_to_decide() -> None:

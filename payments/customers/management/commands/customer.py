@@ -92,7 +92,7 @@ class Command(BaseCommand):
         if customer.erased_at is not None:
             self.stdout.write(
                 f"{customer.erased_at:%Y-%m-%d %H:%M:%S} UTC erased by {customer.erased_by}:"
-                f" {customer.erasure_reason}"
+                f" {customer.erasure_reason or 'the reason was erased too'}"
             )
         for each in Blocking.objects.filter(customer=customer).order_by("-at", "-pk")[:5]:
             self.stdout.write(

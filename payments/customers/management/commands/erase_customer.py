@@ -20,8 +20,9 @@ from payments.progress import progress_bar
 
 class Command(BaseCommand):
     help = (
-        "Erase a customer: reference, name, contacts, review notes, reasons of blocks, and what"
-        " Django's admin noted. The event log stays as it is: it knows the customer by an id only."
+        "Erase a customer: reference, name, contacts, review notes, reasons of blocks, what Django's"
+        " admin noted, and every text about others that mentions it. The event log stays as it is: it"
+        " knows the customer by an id only."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -34,10 +35,17 @@ class Command(BaseCommand):
             "CLIENT is the client's name or id, REFERENCE the client's own id of the customer. --files are\n"
             "CSV files (what imports refused, lists that were exported): cells that mention the customer\n"
             "become 'erased'. Name them at the first run: later ones know the reference only.\n\n"
+            "A note or a reason about somebody else that mentions the customer, by its reference, whole\n"
+            "name, e-mail address or telephone number, is erased as a whole: what stands around a name\n"
+            "tells as much. So is one that means somebody else of that name. Words of fewer than four\n"
+            "characters and numbers of fewer than six digits are not looked for in texts, which is said;\n"
+            "parts of a name and other spellings are not found.\n\n"
             "Killed anywhere, the same command does the rest; a second run erases what was written since.\n"
             "A later payment under the same reference is taken, belongs to the same id, and stores nothing\n"
             "personal again. A block stays. When, why and by whom stays too.\n"
-            "Not reached: backups, log files, and what a client put into its own payment references.\n\n"
+            "Not reached: backups, log files, and what a client put into its own references of payments,\n"
+            "X-Request-ID, X-Correlation-ID and Idempotency-Key: the log never changes. A repeated\n"
+            "submission is answered with the reference that it says itself, all else with null.\n\n"
             "Exit codes: 0 erased, 1 it was not (no such customer, not confirmed), 2 an argument is wrong."
         )
         parser.add_argument("client", metavar="CLIENT")
@@ -89,11 +97,23 @@ class Command(BaseCommand):
                 )
             self._tell(step)
         for step in erasure.erase(
-            customer, reference=reference, reason=reason, by=by, at=timezone.now()
+            customer,
+            reference=reference,
+            reason=reason,
+            by=by,
+            at=timezone.now(),
+            watch=progress_bar,
         ):
             self._tell(step)
+        if short := erasure.not_sought(customer, reference):
+            self.stdout.write(f"Not looked for in texts, being so short: {', '.join(short)}.")
         self.stdout.write(
             f"Erased. The log and its seals stay as they are: they know {customer.pk}."
+        )
+        self.stdout.write(
+            "Kept in the log: what the client itself may have made of personal data, references of payments,"
+            " X-Request-ID, X-Correlation-ID, hashes of Idempotency-Key. Answers to repeated requests say"
+            " customer_id null, but for a submission, which says it itself."
         )
 
     def _tell(self, step: Step) -> None:

@@ -1,0 +1,45 @@
+"""By which words a customer is found in a text, and by which it is not."""
+
+import pytest
+
+from payments.customers import mentions
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("customer-12", "of customer-12, Customer-12."),
+        ("Ada Ngwenya", "says ADA\nNGWENYA"),
+        ("Ågot Ærlig", "ågot ærlig"),
+        ("a.ng@x.example", "<A.NG@x.example>"),
+        ("+4915123456789", "call +4915123456789 or"),
+        ("+4915123456789", "(+49 (151) 234-567/89)"),
+    ],
+)
+def test_a_word_is_found_as_people_write_it(word: str, text: str) -> None:
+    assert mentions.pattern_of({word, "something else"}).search(text)
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("customer-12", "customer-123, xcustomer-12, a-customer-12"),
+        ("a.ng@x.example", "axng@x.example"),
+        ("+4915123456789", "+49151234567890, +49 1512345678"),
+        ("Ada Ngwenya", "Ada, Ngwenya"),
+    ],
+)
+def test_a_part_of_a_word_or_another_word_is_not(word: str, text: str) -> None:
+    assert mentions.pattern_of({word}).search(text) is None
+
+
+def test_without_words_nothing_is_found() -> None:
+    assert mentions.pattern_of(()).search("anything") is None
+
+
+@pytest.mark.parametrize(
+    ("word", "telling"),
+    [("Ada", False), ("Adam", True), ("2026", False), ("10000", False), ("100042", True)],
+)
+def test_what_is_short_may_mean_anything(word: str, *, telling: bool) -> None:
+    assert mentions.is_telling(word) is telling
