@@ -48,6 +48,7 @@ _REFERENCE: Final = Meta(
     examples=["order-981"],
     extra_json_schema={"minLength": 1, "maxLength": REFERENCE_LENGTH},
 )
+_REASON: Final = Meta(description="Why, in a word that can be counted.")
 _NOTE: Final = Meta(
     description="Why, in your own words. No card numbers.",
     extra_json_schema={"minLength": 1, "maxLength": NOTE_LENGTH},
@@ -60,9 +61,12 @@ _TOKEN: Final = Meta(
 _LAST4: Final = Meta(
     pattern="^[0-9]{4}$", description="The last four digits of its number.", examples=["4242"]
 )
+_CARD: Final = Meta(description="Only with `credit_card` and `debit_card`.")
+_ALPHA_2: Final = Meta(pattern="^[A-Z]{2}$")
 _COUNTRY: Final = Meta(
-    pattern="^[A-Z]{2}$",
-    description="Where the payment is made from, as an ISO 3166-1 code, for the risk rules.",
+    # Not looked up: XK is Kosovo to everybody but the list, and a payment is no place to argue it.
+    description="Where the payment is made from, for the risk rules: two letters as in ISO 3166-1,"
+    " user-assigned ones such as XK too.",
     examples=["DE"],
 )
 
@@ -71,7 +75,7 @@ class CardBody(Struct, frozen=True, forbid_unknown_fields=True):
     """The card that is paid with, without its number. The token itself is not stored."""
 
     token: Annotated[str, _TOKEN]
-    brand: Brand
+    brand: Annotated[Brand, Meta(description="Who issued it.")]
     last4: Annotated[str, _LAST4]
 
 
@@ -80,11 +84,11 @@ class SubmitBody(Struct, frozen=True, forbid_unknown_fields=True):
 
     amount: Annotated[int, _MINOR]
     currency: Annotated[str, _CURRENCY]
-    method: Method
+    method: Annotated[Method, Meta(description="How it is paid.")]
     customer_id: Annotated[str, _CUSTOMER]
     reference: Annotated[str | None, _REFERENCE] = None
-    card: CardBody | None = None
-    country: Annotated[str, _COUNTRY] | None = None
+    card: Annotated[CardBody | None, _CARD] = None
+    country: Annotated[Annotated[str, _ALPHA_2] | None, _COUNTRY] = None
 
     def presented_card(self) -> PresentedCard | None:
         """Raises Problem."""
@@ -107,34 +111,34 @@ class NoBody(Struct, frozen=True, forbid_unknown_fields=True):
 class EscalateBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Why senior reviewers should decide."""
 
-    reason: EscalationReason
+    reason: Annotated[EscalationReason, _REASON]
     note: Annotated[str, _NOTE]
 
 
 class ApproveBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Why the payment may go through."""
 
-    reason: ApprovalReason
+    reason: Annotated[ApprovalReason, _REASON]
     note: Annotated[str | None, _NOTE] = None
 
 
 class RejectBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Why the payment is refused."""
 
-    reason: RejectionReason
+    reason: Annotated[RejectionReason, _REASON]
     note: Annotated[str | None, _NOTE] = None
 
 
 class CancelBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Why the payment is called off."""
 
-    reason: CancellationReason
+    reason: Annotated[CancellationReason, _REASON]
 
 
 class RefundBody(Struct, frozen=True, forbid_unknown_fields=True):
     """What to give back, and why; without an amount, all that is left."""
 
-    reason: RefundReason
+    reason: Annotated[RefundReason, _REASON]
     amount: Annotated[int | None, _MINOR] = None
     currency: Annotated[str | None, _CURRENCY] = None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from django.http import HttpRequest, HttpResponse
@@ -110,9 +110,17 @@ FIELD_CODES: Final[Mapping[str, str]] = {
 class FieldError(Struct, frozen=True):
     """What is wrong with one field (or header, or parameter), with a code of its own."""
 
-    field: str
-    code: Annotated[str, Meta(extra_json_schema={"enum": sorted(FIELD_CODES)})]
-    detail: str
+    field: Annotated[
+        str, Meta(description="Its name, with dots where it is within another: `card.token`.")
+    ]
+    code: Annotated[
+        str,
+        Meta(
+            description="What to decide by: it is never renamed.",
+            extra_json_schema={"enum": sorted(FIELD_CODES)},
+        ),
+    ]
+    detail: Annotated[str, Meta(description="What is wrong with it, for people to read.")]
 
 
 class Problem(Exception):
@@ -145,21 +153,26 @@ class Problem(Exception):
         )
 
 
-def response(problem: Problem, request: HttpRequest) -> HttpResponse:
-    """The problem as the answer to `request`."""
-    body = {
+def details(problem: Problem, *, instance: str, request_id: str) -> dict[str, Any]:
+    """The problem's members, in JSON's terms but for the errors."""
+    return {
         "type": f"{PATH}/{problem.code}",
         "title": problem.kind.title,
         "status": problem.kind.status.value,
         "code": problem.code,
         "detail": problem.detail,
-        "instance": request.path,
-        "request_id": request.META["HTTP_X_REQUEST_ID"],
+        "instance": instance,
+        "request_id": request_id,
         **({"errors": problem.errors} if problem.errors else {}),
         **problem.members,
     }
+
+
+def response(problem: Problem, request: HttpRequest) -> HttpResponse:
+    """The problem as the answer to `request`."""
+    told = details(problem, instance=request.path, request_id=request.META["HTTP_X_REQUEST_ID"])
     return HttpResponse(
-        msgspec.json.encode(body),
+        msgspec.json.encode(told),
         status=problem.kind.status,
         content_type=CONTENT_TYPE,
         headers=dict(problem.headers),

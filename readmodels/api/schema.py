@@ -7,7 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
 from payments.api.bodies import REFERENCE_LENGTH
-from payments.api.operations import PENDING
+from payments.api.operations import PAYMENT_PARAMETER, PENDING
 from payments.api.representation import PaymentView
 from payments.api.schema import (
     COMMON_HEADERS,
@@ -52,12 +52,6 @@ _FRESH: Final = [
     )
 ]
 _STALE: Final = ("projection_behind", "projection_parked")
-_PAYMENT_ID: Final = OpenApiParameter(
-    "payment_id",
-    OpenApiTypes.UUID,
-    OpenApiParameter.PATH,
-    examples=[OpenApiExample("a payment", str(PENDING["id"]))],
-)
 _IF_NONE_MATCH: Final = OpenApiParameter(
     "If-None-Match",
     str,
@@ -65,7 +59,7 @@ _IF_NONE_MATCH: Final = OpenApiParameter(
     description="The `ETag` of an earlier answer: 304 and no body if it would be the same.",
 )
 _LIST_HEADERS: Final = {
-    "ETag": "A weak one, new whenever the read model has moved: by anybody's payment."
+    "ETag": "A weak one, new whenever the read model has moved: by anybody's payment. None before its first."
 }
 
 
@@ -214,7 +208,7 @@ RETRIEVE: Final = _read(
     shown=PENDING,
     of=PAYMENT_HEADERS,
     tags=["payments"],
-    parameters=[*_FRESH, _PAYMENT_ID],
+    parameters=[*_FRESH, PAYMENT_PARAMETER],
 )
 EVENTS: Final = _read(
     EventList,
@@ -225,7 +219,7 @@ EVENTS: Final = _read(
     shown=_EVENTS,
     of={"ETag": PAYMENT_HEADERS["ETag"]},
     tags=["payments"],
-    parameters=[_PAYMENT_ID],
+    parameters=[PAYMENT_PARAMETER],
 )
 STATE: Final = _read(
     PaymentView,
@@ -238,7 +232,7 @@ STATE: Final = _read(
     description="Folded from the payment's first events: by version, or by when they were recorded.",
     tags=["payments"],
     parameters=[
-        _PAYMENT_ID,
+        PAYMENT_PARAMETER,
         _query(
             "version", "After this many events. Give either this or a time.", _whole(1, MAX_VERSION)
         ),
