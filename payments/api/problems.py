@@ -8,6 +8,8 @@ import msgspec
 from django.http import HttpRequest, HttpResponse
 from msgspec import Meta, Struct
 
+from payments.domain.text import holds_card_number
+
 # Where the codes are told one by one. A problem's `type` is the address of its own page.
 PATH: Final = "/api/problems"
 CONTENT_TYPE: Final = "application/problem+json"
@@ -148,9 +150,23 @@ class Problem(Exception):
 
     @classmethod
     def of_field(cls, field: str, code: str, detail: str) -> "Problem":
-        return cls(
-            "invalid_request", f"{field}: {detail}", errors=[FieldError(field, code, detail)]
-        )
+        return cls.of_fields([FieldError(field, code, detail)])
+
+    @classmethod
+    def of_fields(cls, errors: Sequence[FieldError]) -> "Problem":
+        detail = " ".join(f"{error.field}: {error.detail}" for error in errors)
+        return cls("invalid_request", detail, errors=errors)
+
+
+_LONGEST_NAME: Final = 100
+
+
+def told_name(name: str) -> str:
+    """A name that a client made up, as far as it is repeated: never a card number."""
+    # Looked at beyond what is told, or a number could be cut to where it is none.
+    if holds_card_number(name[: 2 * _LONGEST_NAME]):
+        return "(left out: it looks like a card number)"
+    return name[:_LONGEST_NAME]
 
 
 def details(problem: Problem, *, instance: str, request_id: str) -> dict[str, Any]:

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from rest_framework.request import Request
 
 from payments.api.bodies import check_text
-from payments.api.problems import Problem
-
-T = TypeVar("T")
+from payments.api.problems import Problem, told_name
 
 
 def read(request: Request, readers: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
@@ -18,7 +16,7 @@ def read(request: Request, readers: Mapping[str, Callable[[str], Any]]) -> dict[
     for name in request.query_params:
         if name not in readers:
             known = ", ".join(readers)
-            raise Problem.of_field(name, "unknown_parameter", f"Known are {known}.")
+            raise Problem.of_field(told_name(name), "unknown_parameter", f"Known are {known}.")
         given = request.query_params.getlist(name)
         if len(given) > 1:
             raise Problem.of_field(name, "given_twice", "Give it once.")

@@ -51,8 +51,9 @@ _PAGING: Final = {
 def _currency(text: str) -> str:
     try:
         exponent(text)
-    except MoneyError as error:
-        raise ValueError(str(error)) from error
+    except MoneyError:
+        # Without repeating it: it may be what should never be written down.
+        raise ValueError("It is not an ISO 4217 currency in use.") from None
     return text
 
 
