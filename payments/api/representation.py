@@ -14,11 +14,7 @@ from payments.dispatch import Outcome
 from payments.domain.cards import Brand
 from payments.domain.events import FailureReason
 from payments.domain.methods import Method
-from payments.domain.payment import (
-    Payment,
-    Review,
-    Status,
-)
+from payments.domain.payment import Payment, Review, Status
 from payments.domain.risk import Band
 
 # Told in UTC, as RFC 3339 writes times: 2026-11-23T12:00:00.000000Z.

@@ -33,11 +33,16 @@ def _whole(least: int, most: int) -> dict[str, Any]:
 _REFERENCE: Final = {"type": "string", "minLength": 1, "maxLength": REFERENCE_LENGTH}
 _MAX_POSITION: Final = 2**63 - 1
 MAX_VERSION: Final = 2**31 - 1
-_RANGE: Final = [
+_CURRENCY: Final = _query("currency", "An ISO 4217 code.", pattern="^[A-Z]{3}$")
+_LIST: Final = [
+    _query(
+        "status",
+        "What has become of it; repeated, one of several: `status=completed&status=failed`.",
+        enum=list(Status),
+        many=True,
+    ),
     _query("from", "Initiated at or after this time or date (UTC).", OpenApiTypes.DATETIME),
     _query("to", "Initiated before this time or date (UTC).", OpenApiTypes.DATETIME),
-]
-_PAGING: Final = [
     _query("ordering", "Newest first, or oldest first.", enum=["-created_at", "created_at"]),
     _query("cursor", "`next` of an earlier answer to the same question."),
     _query("limit", "Payments a page, 50 unless told.", _whole(1, 100)),
@@ -163,16 +168,14 @@ LIST: Final = _read(
     tags=["payments"],
     parameters=[
         *_FRESH,
-        _query("status", "What has become of it.", enum=list(Status)),
         _query("method", "How it is paid.", enum=list(Method)),
-        _query("currency", "An ISO 4217 code.", pattern="^[A-Z]{3}$"),
+        _CURRENCY,
         _query("customer_id", "Your own id of the customer.", _REFERENCE),
         _query("reference", "Your own id of the payment.", _REFERENCE),
         _query("requires_review", "Whether a person had, or has, to decide.", bool),
         _query("amount_min", "In minor units; needs a currency.", _whole(0, MAX_MINOR)),
         _query("amount_max", "In minor units; needs a currency.", _whole(0, MAX_MINOR)),
-        *_RANGE,
-        *_PAGING,
+        *_LIST,
     ],
 )
 CUSTOMER: Final = _read(
@@ -194,8 +197,7 @@ CUSTOMER: Final = _read(
             description="Your own id of the customer, percent-encoded.",
             examples=[OpenApiExample("a customer", "customer-123")],
         ),
-        *_RANGE,
-        *_PAGING,
+        *_LIST,
     ],
 )
 RETRIEVE: Final = _read(
@@ -253,6 +255,7 @@ DAILY: Final = _read(
         _query("date", "One UTC day.", OpenApiTypes.DATE),
         _query("from", "The first day of a range.", OpenApiTypes.DATE),
         _query("to", "The last day of a range, at most 366 days later.", OpenApiTypes.DATE),
+        _CURRENCY,
     ],
 )
 PROJECTIONS: Final = _read(
