@@ -311,7 +311,13 @@ REST_FRAMEWORK: dict[str, Any] = {
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Payments",
-    "DESCRIPTION": "Submit payments, follow them, and decide on those that wait for review.",
+    "DESCRIPTION": (
+        "Submit payments, follow them, and decide on those that wait for review.\n\n"
+        "Times are UTC, as RFC 3339 writes them; amounts are integers in minor units of their currency."
+        " An address serves the methods that stand here, and HEAD wherever GET. Any other is a 405"
+        " (`method_not_allowed`), whose `Allow` names them."
+    ),
+    "SERVERS": [{"url": "/", "description": "Where this document comes from."}],
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,

@@ -1,14 +1,23 @@
 """What the views of the API have in common."""
 
-from collections.abc import Iterable
-from typing import Any, ClassVar
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, NoReturn
 
+from django.http import HttpRequest, HttpResponse
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from payments.api.problems import Problem
+from payments.api.schema import ApiSchema
 from payments.clients.models import Scope
+
+
+def without_body(status: int, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    response = HttpResponse(status=status, headers=dict(headers or {}))
+    del response["Content-Type"]  # Django says text/html of nothing, too
+    return response
 
 
 class _Negotiation(DefaultContentNegotiation):
@@ -26,12 +35,25 @@ class _Negotiation(DefaultContentNegotiation):
         return weighed
 
 
-class KeyView(APIView):
+class _View(APIView):
+    # Without "options", which the framework would announce and we do not answer.
+    http_method_names = ["get", "head", "post"]
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """Without Allow, which is for 405 alone: where nothing is served it would be empty."""
+        return {}
+
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> NoReturn:
+        allowed = ", ".join(self.allowed_methods)
+        raise Problem("method_not_allowed", f"Served here: {allowed}.", headers={"Allow": allowed})
+
+
+class KeyView(_View):
     """An address that needs a key. `scopes` names, by HTTP method, what the key must be good for."""
 
     scopes: ClassVar[dict[str, Scope]]
-    # Without "options", which the framework would announce and we do not answer.
-    http_method_names = ["get", "head", "post"]
+    schema = ApiSchema()
     content_negotiation_class = _Negotiation
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -43,7 +65,7 @@ class KeyView(APIView):
         """Was done first."""
 
 
-class PublicView(APIView):
+class PublicView(_View):
     """An address for everybody, which the OpenAPI document leaves out."""
 
     authentication_classes = ()

@@ -9,12 +9,14 @@ from typing import Any, Final
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.utils import timezone
 from rest_framework import exceptions
 
 from payments.api import preconditions
 from payments.api.problems import FieldError, Problem, response
 from payments.dispatch import NotAtVersion
 from payments.domain.refusals import NoteNeeded, PaymentError
+from payments.domain.text import TextError
 from payments.events.store import AlreadyClaimed, StaleVersion
 from payments.idempotency import KeyReused
 from payments.review import QueueLags
@@ -50,6 +52,9 @@ def problem_of(error: Exception) -> Problem:
         case NoteNeeded():
             missing = FieldError("note", "missing", str(error))
             return Problem(error.code, str(error), errors=[missing])
+        case TextError():
+            # Bodies are checked before; the note once more where it is written.
+            return Problem.of_field("note", error.code, str(error))
         case PaymentError():
             return Problem(error.code, str(error), members=_members(error.details))
         case KeyReused():
@@ -116,10 +121,10 @@ def _not_at_version(error: NotAtVersion) -> Problem:
     if payment.review is not None:
         members["decided_by"] = payment.review.reviewer
         who = f", decided by {payment.review.reviewer}"
-    elif payment.lease is not None:
-        members["claimed_by"] = payment.lease.reviewer
-        members["claimed_until"] = payment.lease.until.isoformat()
-        who = f", claimed by {payment.lease.reviewer}"
+    elif (lease := payment.lease_at(timezone.now())) is not None:
+        members["claimed_by"] = lease.reviewer
+        members["claimed_until"] = lease.until.isoformat()
+        who = f", claimed by {lease.reviewer}"
     return Problem(
         "precondition_failed",
         f"The payment is {payment.status} at version {payment.version} now{who}. Read it again.",

@@ -15,6 +15,7 @@ from payments.api.bodies import (
     RejectBody,
     SubmitBody,
 )
+from payments.api.problem_examples import PAYMENT_ID
 from payments.api.representation import PaymentView
 from payments.api.schema import (
     COMMON_HEADERS,
@@ -22,7 +23,6 @@ from payments.api.schema import (
     answer_example,
     body_example,
     headers,
-    problem_example,
     refusals,
 )
 
@@ -50,11 +50,12 @@ _IDEMPOTENCY_KEY: Final = OpenApiParameter(
     pattern="^[!-~]{1,255}$",
     examples=[OpenApiExample("a UUID", "6c1f0f6e-3b0d-4a53-8d5e-2d8f4a7c9b10")],
 )
-_PAYMENT_ID: Final = OpenApiParameter(
+PAYMENT_PARAMETER: Final = OpenApiParameter(
     "payment_id",
     OpenApiTypes.UUID,
     OpenApiParameter.PATH,
-    examples=[OpenApiExample("a payment", "72fe5f01-cc2e-5f54-be3b-02927c1e954b")],
+    description="The `id` of the payment.",
+    examples=[OpenApiExample("a payment", PAYMENT_ID)],
 )
 _ONE_TAG: Final = r'^(\*|(W/)?"[!#-~]*")$'
 _IF_MATCH: Final = OpenApiParameter(
@@ -114,6 +115,7 @@ def _command(
                 **PAYMENT_HEADERS,
                 Idempotency_Replayed="`true` if this repeats the answer to an earlier request.",
             ),
+            *headers(412, ETag="The version that the payment is at now, in quotes."),
             *COMMON_HEADERS,
         ],
         **more,
@@ -129,7 +131,7 @@ _OPEN_REVIEW: Final = {
     "reject_advised": False,
 }
 PENDING: Final = {
-    "id": "72fe5f01-cc2e-5f54-be3b-02927c1e954b",
+    "id": PAYMENT_ID,
     "status": "pending_review",
     "amount": 1_500_000,
     "refunded_amount": 0,
@@ -177,27 +179,6 @@ SUBMIT: Final = _command(
             },
         ),
         answer_example("waits for review", PENDING, 201),
-        problem_example(
-            "an amount that is no integer",
-            "invalid_request",
-            "amount: Expected `int`, got `float`.",
-            errors=[
-                {"field": "amount", "code": "wrong_type", "detail": "Expected `int`, got `float`."}
-            ],
-        ),
-        problem_example(
-            "a reference that another payment has",
-            "reference_taken",
-            "Payment 72fe5f01-cc2e-5f54-be3b-02927c1e954b has the reference 'order-981'.",
-            errors=[
-                {
-                    "field": "reference",
-                    "code": "reference_taken",
-                    "detail": "References are never used twice.",
-                }
-            ],
-            payment_id="72fe5f01-cc2e-5f54-be3b-02927c1e954b",
-        ),
     ],
     tags=["payments"],
     operation_id="submit_payment",
@@ -215,21 +196,13 @@ _DECISION: Final = (
     "senior_reviewer_needed",
     "precondition_required",
 )
-_MOVED_ON: Final = problem_example(
-    "somebody was faster",
-    "precondition_failed",
-    "The payment is completed at version 4 now, decided by staff:8. Read it again.",
-    version="4",
-    payment_status="completed",
-    decided_by="staff:8",
-)
 APPROVE: Final = _command(
     body=ApproveBody,
     status=200,
     summary="Approve a payment that waits for review",
     description="Where two people have to approve, the first approval leaves it waiting for a second one.",
     refused=[*_DECISION, "another_person_needed", "note_needed"],
-    parameters=[_PAYMENT_ID, _IF_MATCH],
+    parameters=[PAYMENT_PARAMETER, _IF_MATCH],
     examples=[
         body_example(
             "called back", {"reason": "verified_with_customer", "note": "Called back, all fine."}
@@ -238,7 +211,6 @@ APPROVE: Final = _command(
             "completed",
             _decided("approved", "verified_with_customer", status="completed", version=4),
         ),
-        _MOVED_ON,
     ],
     tags=["review"],
     operation_id="approve_payment",
@@ -248,13 +220,12 @@ REJECT: Final = _command(
     status=200,
     summary="Reject a payment that waits for review",
     refused=_DECISION,
-    parameters=[_PAYMENT_ID, _IF_MATCH],
+    parameters=[PAYMENT_PARAMETER, _IF_MATCH],
     examples=[
         body_example("a stolen card", {"reason": "suspected_fraud"}),
         answer_example(
             "rejected", _decided("rejected", "suspected_fraud", status="rejected", version=3)
         ),
-        _MOVED_ON,
     ],
     tags=["review"],
     operation_id="reject_payment",
@@ -272,10 +243,11 @@ CLAIM_NEXT: Final = _command(
     body=None,
     status=200,
     summary="Claim the most urgent payment that you may review",
-    description="Nobody else decides on it for 15 minutes. 204: nothing waits for you. The same"
+    description="Nobody else decides on it for 15 minutes. 204: nothing that you could claim right now. The same"
     " `Idempotency-Key` finds the same payment again.",
     refused=["queue_behind"],
-    nothing="Nothing waits for a review of yours.",
+    nothing="Nothing waits that you could claim at this moment. Ask again: a payment that is just being"
+    " changed or claimed is passed over.",
     examples=[answer_example("claimed", _claimed())],
     tags=["review"],
     operation_id="claim_next_review",
@@ -286,7 +258,7 @@ CLAIM: Final = _command(
     summary="Claim a payment that waits for review",
     description="Nobody else decides on it for 15 minutes. Claim it again to keep it for longer.",
     refused=[*_REVIEW, "review_expired", "senior_reviewer_needed", "another_person_needed"],
-    parameters=[_PAYMENT_ID, _MAY_MATCH],
+    parameters=[PAYMENT_PARAMETER, _MAY_MATCH],
     examples=[answer_example("claimed", _claimed())],
     tags=["review"],
     operation_id="claim_review",
@@ -297,7 +269,7 @@ RELEASE: Final = _command(
     summary="Give a claimed payment back",
     description="Senior reviewers may also take it from others.",
     refused=[*_REVIEW, "review_not_claimed"],
-    parameters=[_PAYMENT_ID, _MAY_MATCH],
+    parameters=[PAYMENT_PARAMETER, _MAY_MATCH],
     examples=[answer_example("released", _claimed(claimed_by=None, claimed_until=None))],
     tags=["review"],
     operation_id="release_review",
@@ -307,7 +279,7 @@ ESCALATE: Final = _command(
     status=200,
     summary="Leave a payment to senior reviewers",
     refused=[*_REVIEW, "review_expired", "review_escalated", "senior_reviewer_needed"],
-    parameters=[_PAYMENT_ID, _MAY_MATCH],
+    parameters=[PAYMENT_PARAMETER, _MAY_MATCH],
     examples=[
         body_example(
             "a pattern",
@@ -329,7 +301,7 @@ CANCEL: Final = _command(
         "stale_version",
         "precondition_failed",
     ],
-    parameters=[_PAYMENT_ID, _MAY_MATCH],
+    parameters=[PAYMENT_PARAMETER, _MAY_MATCH],
     examples=[
         body_example("a change of mind", {"reason": "requested_by_customer"}),
         answer_example(
@@ -353,7 +325,7 @@ REFUND: Final = _command(
         "stale_version",
         "precondition_failed",
     ],
-    parameters=[_PAYMENT_ID, _MAY_MATCH],
+    parameters=[PAYMENT_PARAMETER, _MAY_MATCH],
     examples=[
         body_example(
             "a third of it",
@@ -368,13 +340,6 @@ REFUND: Final = _command(
                 refunded_amount=500_000,
                 version=5,
             ),
-        ),
-        problem_example(
-            "more than there is",
-            "refund_too_large",
-            "Of payment 72fe5f01-cc2e-5f54-be3b-02927c1e954b no more than USD 10000.00 is left to refund.",
-            refundable="1000000",
-            currency="USD",
         ),
     ],
     tags=["payments"],

@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.utils.http import parse_etags
 from rest_framework.request import Request
 
+from payments.api.base import without_body
 from payments.api.problems import Problem
 
 _ANY: Final = "*"
@@ -55,4 +56,4 @@ def not_modified(request: Request, headers: Mapping[str, str]) -> HttpResponse |
     current = headers.get("ETag", "").removeprefix("W/")
     if given != [_ANY] and current not in {tag.removeprefix("W/") for tag in given}:
         return None
-    return HttpResponse(status=304, headers=dict(headers))
+    return without_body(304, headers)

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from django.http import HttpRequest, HttpResponse
 from msgspec import Meta, Struct
+
+from payments.domain.text import holds_card_number
 
 # Where the codes are told one by one. A problem's `type` is the address of its own page.
 PATH: Final = "/api/problems"
@@ -110,9 +112,17 @@ FIELD_CODES: Final[Mapping[str, str]] = {
 class FieldError(Struct, frozen=True):
     """What is wrong with one field (or header, or parameter), with a code of its own."""
 
-    field: str
-    code: Annotated[str, Meta(extra_json_schema={"enum": sorted(FIELD_CODES)})]
-    detail: str
+    field: Annotated[
+        str, Meta(description="Its name, with dots where it is within another: `card.token`.")
+    ]
+    code: Annotated[
+        str,
+        Meta(
+            description="What to decide by: it is never renamed.",
+            extra_json_schema={"enum": sorted(FIELD_CODES)},
+        ),
+    ]
+    detail: Annotated[str, Meta(description="What is wrong with it, for people to read.")]
 
 
 class Problem(Exception):
@@ -140,26 +150,45 @@ class Problem(Exception):
 
     @classmethod
     def of_field(cls, field: str, code: str, detail: str) -> "Problem":
-        return cls(
-            "invalid_request", f"{field}: {detail}", errors=[FieldError(field, code, detail)]
-        )
+        return cls.of_fields([FieldError(field, code, detail)])
+
+    @classmethod
+    def of_fields(cls, errors: Sequence[FieldError]) -> "Problem":
+        detail = " ".join(f"{error.field}: {error.detail}" for error in errors)
+        return cls("invalid_request", detail, errors=errors)
 
 
-def response(problem: Problem, request: HttpRequest) -> HttpResponse:
-    """The problem as the answer to `request`."""
-    body = {
+_LONGEST_NAME: Final = 100
+
+
+def told_name(name: str) -> str:
+    """A name that a client made up, as far as it is repeated: never a card number."""
+    # Looked at beyond what is told, or a number could be cut to where it is none.
+    if holds_card_number(name[: 2 * _LONGEST_NAME]):
+        return "(left out: it looks like a card number)"
+    return name[:_LONGEST_NAME]
+
+
+def details(problem: Problem, *, instance: str, request_id: str) -> dict[str, Any]:
+    """The problem's members, in JSON's terms but for the errors."""
+    return {
         "type": f"{PATH}/{problem.code}",
         "title": problem.kind.title,
         "status": problem.kind.status.value,
         "code": problem.code,
         "detail": problem.detail,
-        "instance": request.path,
-        "request_id": request.META["HTTP_X_REQUEST_ID"],
+        "instance": instance,
+        "request_id": request_id,
         **({"errors": problem.errors} if problem.errors else {}),
         **problem.members,
     }
+
+
+def response(problem: Problem, request: HttpRequest) -> HttpResponse:
+    """The problem as the answer to `request`."""
+    told = details(problem, instance=request.path, request_id=request.META["HTTP_X_REQUEST_ID"])
     return HttpResponse(
-        msgspec.json.encode(body),
+        msgspec.json.encode(told),
         status=problem.kind.status,
         content_type=CONTENT_TYPE,
         headers=dict(problem.headers),

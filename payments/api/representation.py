@@ -14,36 +14,37 @@ from payments.dispatch import Outcome
 from payments.domain.cards import Brand
 from payments.domain.events import FailureReason
 from payments.domain.methods import Method
-from payments.domain.payment import (
-    Payment,
-    Review,
-    Status,
-)
+from payments.domain.payment import Payment, Review, Status
 from payments.domain.risk import Band
 
+# Told in UTC, as RFC 3339 writes times: 2026-11-23T12:00:00.000000Z.
 Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class Risk(Struct, frozen=True):
     """What the risk policy made of the payment."""
 
-    score: int
-    band: Band
-    reasons: tuple[str, ...]
+    score: Annotated[int, Meta(description="The points of the rules that fired, added up.")]
+    band: Annotated[Band, Meta(description="What the policy calls so many points.")]
+    reasons: Annotated[
+        tuple[str, ...], Meta(description="Which rules fired, in the order of the policy.")
+    ]
 
 
 class CardView(Struct, frozen=True):
-    brand: Brand
-    last4: str
+    """The card that was paid with, as far as it is kept."""
+
+    brand: Annotated[Brand, Meta(description="Who issued it.")]
+    last4: Annotated[str, Meta(description="The last four digits of its number.")]
 
 
 class Decision(Struct, frozen=True):
-    """What a person decided. `reviewer` is an id, never a name."""
+    """What a person decided at last; of two who approved, the second."""
 
-    decision: str
-    reviewer: str
-    reason: str
-    at: Moment
+    decision: Annotated[str, Meta(description="`approved` or `rejected`.")]
+    reviewer: Annotated[str, Meta(description="Who decided: an id, never a name.")]
+    reason: Annotated[str, Meta(description="One of the reasons that such a decision takes.")]
+    at: Annotated[Moment, Meta(description="When (UTC).")]
 
     @classmethod
     def of(cls, review: Review) -> Self:
@@ -54,13 +55,26 @@ class Decision(Struct, frozen=True):
 class OpenReview(Struct, frozen=True, kw_only=True):
     """Where a review stands that nobody has finished. People are ids, never names."""
 
-    claimed_by: str | None
+    claimed_by: Annotated[
+        str | None,
+        Meta(
+            description="Who claimed it last and has not given it back; null: nobody. It is theirs no"
+            " longer once `claimed_until` has passed."
+        ),
+    ]
     claimed_until: Annotated[
-        Moment | None, Meta(description="Anybody may claim the payment after that.")
+        Moment | None,
+        Meta(
+            description="When the claim ends or has ended (UTC): compare it with the time. Anybody may"
+            " claim the payment after that. Null: nobody has claimed it."
+        ),
     ]
     escalated: Annotated[bool, Meta(description="Only senior reviewers decide.")]
     four_eyes: Annotated[bool, Meta(description="Two people have to approve.")]
-    first_approver: str | None
+    first_approver: Annotated[
+        str | None,
+        Meta(description="Who of the two has approved; null: nobody yet, or one is enough."),
+    ]
     reject_advised: Annotated[bool, Meta(description="To approve all the same takes a note.")]
 
     @classmethod
@@ -79,28 +93,41 @@ class OpenReview(Struct, frozen=True, kw_only=True):
 class PaymentView(Struct, frozen=True, kw_only=True):
     """A payment after `version` events, the last of which is at `position` in the log."""
 
-    id: UUID
-    status: Status
-    amount: int
-    refunded_amount: int
-    currency: str
-    method: Method
-    card: CardView | None
+    id: Annotated[UUID, Meta(description="Ours, the same in every address.")]
+    status: Annotated[Status, Meta(description="What has become of it.")]
+    amount: Annotated[int, Meta(description="In minor units of the currency.")]
+    refunded_amount: Annotated[
+        int,
+        Meta(description="What was given back, all refunds together, in minor units; 0: nothing."),
+    ]
+    currency: Annotated[str, Meta(description="An ISO 4217 code.")]
+    method: Annotated[Method, Meta(description="How it is paid.")]
+    card: Annotated[CardView | None, Meta(description="Null: none was named.")]
     customer_id: Annotated[
         str | None, Meta(description="Your own id of the customer; null: erased.")
     ]
-    reference: str | None
-    failure_reason: FailureReason | None
-    risk: Risk | None
-    open_review: OpenReview | None
-    review: Decision | None
-    review_deadline: Annotated[
-        Moment | None, Meta(description="Whoever reviews it has to decide before; else it expires.")
+    reference: Annotated[str | None, Meta(description="Your own id of it; null: it has none.")]
+    failure_reason: Annotated[
+        FailureReason | None, Meta(description="Why it failed; null: it did not.")
     ]
-    version: int
-    position: int
-    created_at: Moment
-    updated_at: Moment
+    risk: Annotated[Risk | None, Meta(description="Null: it was not assessed.")]
+    open_review: Annotated[
+        OpenReview | None, Meta(description="Null unless the status is `pending_review`.")
+    ]
+    review: Annotated[Decision | None, Meta(description="Null: no person has decided.")]
+    review_deadline: Annotated[
+        Moment | None,
+        Meta(
+            description="Whoever reviews it has to decide before (UTC); else it expires. Null: it was"
+            " never flagged for review."
+        ),
+    ]
+    version: Annotated[
+        int, Meta(description="How many events it has: its `ETag` without the quotes.")
+    ]
+    position: Annotated[int, Meta(description="Of its last event in the log of all payments.")]
+    created_at: Annotated[Moment, Meta(description="When it was submitted (UTC).")]
+    updated_at: Annotated[Moment, Meta(description="When its last event happened (UTC).")]
 
     @classmethod
     def of(cls, payment: Payment, *, customer_reference: str | None, position: int) -> Self:

@@ -1,7 +1,7 @@
 """The commands of reviewers: claim a payment or the next one, decide on it, or leave it to others."""
 
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import ClassVar
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -14,15 +14,13 @@ from rest_framework.request import Request
 from payments import actors, review
 from payments.api import bodies, operations, preconditions
 from payments.api.authentication import key_of
-from payments.api.base import KeyView
+from payments.api.base import KeyView, without_body
 from payments.api.problems import Problem
 from payments.api.request_ids import command_request
 from payments.api.views import answer, idempotency_key
 from payments.clients.models import Scope
 from payments.domain import commands
 from payments.domain.commands import AnyReviewCommand
-
-_NO_CONTENT: Final = 204
 
 
 class ReviewView(KeyView):
@@ -41,7 +39,7 @@ class ClaimNext(ReviewView):
             at=timezone.now(),
             request=command_request(request, actor=reviewer, key=key),
         )
-        return _nothing() if outcome is None else answer(outcome)
+        return without_body(204) if outcome is None else answer(outcome)
 
 
 class ClaimReview(ReviewView):
@@ -108,12 +106,6 @@ def _carry_out(
         expected_version=expected_version,
     )
     return answer(outcome)
-
-
-def _nothing() -> HttpResponse:
-    response = HttpResponse(status=_NO_CONTENT)
-    del response["Content-Type"]  # of no content
-    return response
 
 
 def _reviewer(request: Request) -> str:

@@ -8,7 +8,11 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter, OpenApiResponse
 
-from payments.api import problems
+from payments.api import problem_examples, problems
+
+
+def _told(description: str, **more: Any) -> msgspec.Meta:
+    return msgspec.Meta(description=description, **more)
 
 
 class ProblemDetails(msgspec.Struct):
@@ -17,24 +21,57 @@ class ProblemDetails(msgspec.Struct):
     What follows `errors` is told where it helps: of the payment, what it is now.
     """
 
-    type: str
-    title: str
-    status: int
-    code: Annotated[str, msgspec.Meta(extra_json_schema={"enum": sorted(problems.KINDS)})]
-    detail: str
-    instance: str
-    request_id: str
-    errors: list[problems.FieldError] | None = None
-    payment_id: str | None = None
-    payment_status: str | None = None
-    version: str | None = None
-    decision: str | None = None
-    decided_by: str | None = None
-    claimed_by: str | None = None
-    claimed_until: str | None = None
-    deadline: str | None = None
-    refundable: str | None = None
-    currency: str | None = None
+    type: Annotated[str, _told("The address of the page that explains the code.")]
+    title: Annotated[str, _told("What the code means, the same for each of its problems.")]
+    status: Annotated[int, _told("The answer's HTTP status.")]
+    code: Annotated[
+        str,
+        _told(
+            "What to decide by: it is never renamed.",
+            extra_json_schema={"enum": sorted(problems.KINDS)},
+        ),
+    ]
+    detail: Annotated[str, _told("What is wrong with this request, for people to read.")]
+    instance: Annotated[str, _told("The path that was asked.")]
+    request_id: Annotated[str, _told("The request's id in logs and events.")]
+    errors: Annotated[
+        list[problems.FieldError] | None, _told("What is wrong with single fields, if that is it.")
+    ] = None
+    payment_id: Annotated[str | None, _told("The payment that has the reference already.")] = None
+    payment_status: Annotated[str | None, _told("What the payment is now.")] = None
+    version: Annotated[
+        str | None, _told("How many events the payment has now: its `ETag` without the quotes.")
+    ] = None
+    decision: Annotated[str | None, _told("What was decided: `approved` or `rejected`.")] = None
+    decided_by: Annotated[str | None, _told("Who decided: an id, never a name.")] = None
+    claimed_by: Annotated[str | None, _told("Who reviews it: an id, never a name.")] = None
+    claimed_until: Annotated[
+        str | None, _told("When that claim ends, as a time of RFC 3339 in UTC.")
+    ] = None
+    deadline: Annotated[
+        str | None, _told("Until when it can be decided, as a time of RFC 3339 in UTC.")
+    ] = None
+    refundable: Annotated[
+        str | None, _told("How much is left to give back, in minor units of `currency`.")
+    ] = None
+    currency: Annotated[str | None, _told("The payment's, as an ISO 4217 code.")] = None
+
+
+class ApiSchema(AutoSchema):
+    """Shows each problem code once, however many operations refuse with it."""
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        operation: Any = super().get_operation(*args, **kwargs)
+        for answer in operation["responses"].values():
+            content = answer.get("content", {}).get(problems.CONTENT_TYPE, {})
+            shown = content.get("examples", {})
+            for name, example in shown.items():
+                component = ResolvedComponent(  # type: ignore[no-untyped-call]
+                    name=name, type=ResolvedComponent.EXAMPLE, schema=example, object=name
+                )
+                self.registry.register_on_missing(component)
+                shown[name] = component.ref
+        return operation
 
 
 class StructExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
@@ -98,9 +135,21 @@ def refusals(*codes: str) -> dict[Any, OpenApiResponse]:
         (status, problems.CONTENT_TYPE): OpenApiResponse(
             ProblemDetails,
             description="; ".join(f"`{code}`: {problems.KINDS[code].title}" for code in found),
+            examples=[_problem(code) for code in found],
         )
         for status, found in by_status.items()
     }
+
+
+def _problem(code: str) -> OpenApiExample:
+    return OpenApiExample(
+        code,
+        problem_examples.example(code),
+        summary=problems.KINDS[code].title,
+        response_only=True,
+        media_type=problems.CONTENT_TYPE,
+        status_codes=[str(problems.KINDS[code].status.value)],
+    )
 
 
 _NUMBERS: Final = {"X_Event_Position", "Retry_After"}
@@ -121,7 +170,7 @@ def headers(*statuses: int, **described: str) -> list[OpenApiParameter]:
 
 
 PAYMENT_HEADERS: Final = {
-    "ETag": "The payment's version, for `If-Match` and `If-None-Match`.",
+    "ETag": "The payment's version in quotes, for `If-Match` and `If-None-Match`.",
     "X_Event_Position": "The position of the payment's last event in the log.",
 }
 # Whatever an operation answers but 401: whose rate it would be is not known then.
@@ -138,28 +187,6 @@ COMMON_HEADERS: Final = [
     ),
     *headers(401, *sorted(_WITH_KEY), X_Request_ID="The id of this request in logs and events."),
 ]
-
-
-def problem_example(name: str, code: str, detail: str, **members: Any) -> OpenApiExample:
-    """An answer that says no, as `problems.response` would make it."""
-    kind = problems.KINDS[code]
-    body = {
-        "type": f"{problems.PATH}/{code}",
-        "title": kind.title,
-        "status": kind.status.value,
-        "code": code,
-        "detail": detail,
-        "instance": "/api/v1/payments",
-        "request_id": "7b410556-ef60-40ba-81c7-9717d3e1b190",
-        **members,
-    }
-    return OpenApiExample(
-        name,
-        body,
-        response_only=True,
-        media_type=problems.CONTENT_TYPE,
-        status_codes=[str(kind.status.value)],
-    )
 
 
 def body_example(name: str, body: dict[str, Any]) -> OpenApiExample:

@@ -3,11 +3,15 @@
 import base64
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class Cursor(Struct, frozen=True):
@@ -25,7 +29,7 @@ def question(path: str, given: Mapping[str, object]) -> str:
 
 
 def encode(cursor: Cursor) -> str:
-    micros = int(cursor.at.timestamp()) * 1_000_000 + cursor.at.microsecond
+    micros = (cursor.at - _EPOCH) // _MICROSECOND
     told = json.dumps([micros, cursor.payment_id.hex, cursor.question])
     return base64.urlsafe_b64encode(told.encode()).decode().rstrip("=")
 
@@ -35,9 +39,7 @@ def decode(text: str) -> Cursor:
     try:
         padded = text + "=" * (-len(text) % 4)
         micros, payment_id, asked = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
-        at = datetime.fromtimestamp(micros // 1_000_000, UTC).replace(
-            microsecond=micros % 1_000_000
-        )
+        at = _EPOCH + micros * _MICROSECOND
         return Cursor(at, UUID(payment_id), str(asked))
-    except (ValueError, TypeError, AttributeError, OverflowError, OSError, RecursionError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         raise ValueError("This is no cursor of an earlier answer.") from None

@@ -1,31 +1,35 @@
 """Query parameters, read strictly: an unknown or impossible one is a problem, not a guess."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from rest_framework.request import Request
 
 from payments.api.bodies import check_text
-from payments.api.problems import Problem
-
-T = TypeVar("T")
+from payments.api.problems import Problem, told_name
 
 
-def read(request: Request, readers: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
-    """The parameters that were given, by name. Raises Problem."""
-    values = {}
+def read(
+    request: Request, readers: Mapping[str, Callable[[str], Any]], *, several: Collection[str] = ()
+) -> dict[str, Any]:
+    """The parameters that were given, by name. Raises Problem.
+
+    Those that `several` names may be repeated; theirs are the different values in order.
+    """
+    values: dict[str, Any] = {}
     for name in request.query_params:
         if name not in readers:
             known = ", ".join(readers)
-            raise Problem.of_field(name, "unknown_parameter", f"Known are {known}.")
+            raise Problem.of_field(told_name(name), "unknown_parameter", f"Known are {known}.")
         given = request.query_params.getlist(name)
-        if len(given) > 1:
+        if len(given) > 1 and name not in several:
             raise Problem.of_field(name, "given_twice", "Give it once.")
         try:
-            values[name] = readers[name](given[0])
+            found = [readers[name](text) for text in given]
         except ValueError as error:
             raise Problem.of_field(name, "wrong_format", str(error)) from None
+        values[name] = sorted(set(found)) if name in several else found[0]
     return values
 
 
@@ -39,6 +43,7 @@ def moment(text: str) -> datetime:
     """In UTC: PostgreSQL refuses offsets that Python takes."""
     try:
         at = datetime.fromisoformat(text)
+        _check_date(text[:10], at.date())
         return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         hint = " In an address the + of an offset is written %2B." if " " in text else ""
@@ -47,9 +52,17 @@ def moment(text: str) -> datetime:
 
 def day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
+        _check_date(text, found)
     except ValueError:
         raise ValueError("A date like 2026-11-23 is needed.") from None
+    return found
+
+
+def _check_date(text: str, found: date) -> None:
+    """Python takes weeks too, and dates without hyphens. Raises ValueError."""
+    if text != found.isoformat():
+        raise ValueError(text)
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Any, assert_never
+from typing import Annotated, Any, assert_never
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from payments.api.representation import CardView, Decision, Moment, OpenReview, PaymentView, Risk
 from payments.customers.models import Customer
 from payments.domain.cards import Brand
 from payments.domain.events import (
+    EVENT_CLASSES,
     AnyPaymentEvent,
     FailureReason,
     PaymentApproved,
@@ -35,48 +36,93 @@ from readmodels.models import DailyStatistics, PaymentSummary
 
 
 class PaymentPage(Struct):
-    """`next` is the cursor of the following page, null on the last."""
+    """Payments in the order that was asked for."""
 
-    payments: list[PaymentView]
-    next: str | None
+    payments: Annotated[list[PaymentView], Meta(description="At most `limit`.")]
+    next: Annotated[
+        str | None,
+        Meta(description="The `cursor` of the following page; null: this is the last one."),
+    ]
 
 
 class EventView(Struct):
     """An event of a payment, without what is nobody else's business."""
 
-    version: int
-    position: int
-    type: str
-    at: Moment
-    data: dict[str, Any]
+    version: Annotated[int, Meta(description="Its number among the payment's events, from 1.")]
+    position: Annotated[
+        int, Meta(description="In the log of all payments: it grows, and may leave numbers out.")
+    ]
+    type: Annotated[
+        str,
+        Meta(
+            description="New types may come. What is not known to a client is to be passed by.",
+            examples=[event_class.event_type for event_class in EVENT_CLASSES],
+        ),
+    ]
+    at: Annotated[Moment, Meta(description="When it happened (UTC).")]
+    data: Annotated[
+        dict[str, Any],
+        Meta(
+            description="What the type tells beside: an `amount` in minor units, a `reason`, who the"
+            " `reviewer` is (an id), `until` when a claim lasts. New names may come."
+        ),
+    ]
 
 
 class EventList(Struct):
-    events: list[EventView]
+    """All that happened to a payment."""
+
+    events: Annotated[list[EventView], Meta(description="The oldest first.")]
+
+
+def _count(what: str) -> Meta:
+    return Meta(description=f"How many payments {what}.")
+
+
+def _volume(what: str) -> Meta:
+    return Meta(description=f"What {what}, in minor units of the currency.")
 
 
 class DayView(Struct):
-    """One currency on one UTC day. Volumes and the average are in minor units."""
+    """One currency on one UTC day.
 
-    date: date
-    currency: str
-    total_count: int
-    total_volume: int
-    average: float | None
-    completed_count: int
-    completed_volume: int
-    failed_count: int
-    failed_volume: int
-    rejected_count: int
-    rejected_volume: int
-    refunded_count: int
-    refunded_volume: int
-    review_count: int
-    open_reviews: int
+    Payments count in the totals of the day on which they were submitted, and in the other sums on the
+    day on which that happened to them.
+    """
+
+    date: Annotated[date, Meta(description="The day, in UTC.")]
+    currency: Annotated[str, Meta(description="An ISO 4217 code.")]
+    total_count: Annotated[int, _count("were submitted")]
+    total_volume: Annotated[int, _volume("they amount to")]
+    average: Annotated[
+        float | None,
+        Meta(
+            description="`total_volume` by `total_count`, in minor units, rounded to two decimals;"
+            " null: none was submitted."
+        ),
+    ]
+    completed_count: Annotated[int, _count("were completed, whenever they were submitted")]
+    completed_volume: Annotated[int, _volume("they amount to")]
+    failed_count: Annotated[int, _count("failed")]
+    failed_volume: Annotated[int, _volume("they amount to")]
+    rejected_count: Annotated[int, _count("a reviewer rejected")]
+    rejected_volume: Annotated[int, _volume("they amount to")]
+    refunded_count: Annotated[
+        int, Meta(description="How many refunds there were; a payment may have several.")
+    ]
+    refunded_volume: Annotated[int, _volume("was given back by them")]
+    review_count: Annotated[int, _count("were flagged for review on this day")]
+    open_reviews: Annotated[
+        int, Meta(description="How many of those flagged on this day still wait for a decision.")
+    ]
 
 
 class DayList(Struct):
-    days: list[DayView]
+    """The days of which there is something to tell."""
+
+    days: Annotated[
+        list[DayView], Meta(description="The newest first, of each day the currencies from A to Z.")
+    ]
 
 
 class ProjectionView(Struct):
@@ -85,16 +131,26 @@ class ProjectionView(Struct):
     Both are counted up to 100,000.
     """
 
-    name: str
-    state: State
-    position: int
-    events: int
-    seconds: float
-    parked: int
+    name: Annotated[str, Meta(description="Which read model.")]
+    state: Annotated[
+        State,
+        Meta(
+            description="`behind` catches up by itself. `parked` has read the whole log and misses"
+            " events until they are repaired; `stopped` and `needs_rebuild` wait for an operator."
+        ),
+    ]
+    position: Annotated[int, Meta(description="Of the last event that it has read; 0: none yet.")]
+    events: Annotated[int, Meta(description="How many events it has not read yet, up to 100,000.")]
+    seconds: Annotated[
+        float, Meta(description="For how long the oldest of those has been waiting; 0: none has.")
+    ]
+    parked: Annotated[int, Meta(description="How many events wait for a repair, up to 100,000.")]
 
 
 class ProjectionList(Struct):
-    projections: list[ProjectionView]
+    """All read models."""
+
+    projections: Annotated[list[ProjectionView], Meta(description="In no order that would matter.")]
 
 
 def payments(summaries: Iterable[PaymentSummary]) -> list[PaymentView]:

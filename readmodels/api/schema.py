@@ -7,7 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
 from payments.api.bodies import REFERENCE_LENGTH
-from payments.api.operations import PENDING
+from payments.api.operations import PAYMENT_PARAMETER, PENDING
 from payments.api.representation import PaymentView
 from payments.api.schema import (
     COMMON_HEADERS,
@@ -33,11 +33,16 @@ def _whole(least: int, most: int) -> dict[str, Any]:
 _REFERENCE: Final = {"type": "string", "minLength": 1, "maxLength": REFERENCE_LENGTH}
 _MAX_POSITION: Final = 2**63 - 1
 MAX_VERSION: Final = 2**31 - 1
-_RANGE: Final = [
+_CURRENCY: Final = _query("currency", "An ISO 4217 code.", pattern="^[A-Z]{3}$")
+_LIST: Final = [
+    _query(
+        "status",
+        "What has become of it; repeated, one of several: `status=completed&status=failed`.",
+        enum=list(Status),
+        many=True,
+    ),
     _query("from", "Initiated at or after this time or date (UTC).", OpenApiTypes.DATETIME),
     _query("to", "Initiated before this time or date (UTC).", OpenApiTypes.DATETIME),
-]
-_PAGING: Final = [
     _query("ordering", "Newest first, or oldest first.", enum=["-created_at", "created_at"]),
     _query("cursor", "`next` of an earlier answer to the same question."),
     _query("limit", "Payments a page, 50 unless told.", _whole(1, 100)),
@@ -52,12 +57,6 @@ _FRESH: Final = [
     )
 ]
 _STALE: Final = ("projection_behind", "projection_parked")
-_PAYMENT_ID: Final = OpenApiParameter(
-    "payment_id",
-    OpenApiTypes.UUID,
-    OpenApiParameter.PATH,
-    examples=[OpenApiExample("a payment", str(PENDING["id"]))],
-)
 _IF_NONE_MATCH: Final = OpenApiParameter(
     "If-None-Match",
     str,
@@ -65,7 +64,7 @@ _IF_NONE_MATCH: Final = OpenApiParameter(
     description="The `ETag` of an earlier answer: 304 and no body if it would be the same.",
 )
 _LIST_HEADERS: Final = {
-    "ETag": "A weak one, new whenever the read model has moved: by anybody's payment."
+    "ETag": "A weak one, new whenever the read model has moved: by anybody's payment. None before its first."
 }
 
 
@@ -169,16 +168,14 @@ LIST: Final = _read(
     tags=["payments"],
     parameters=[
         *_FRESH,
-        _query("status", "What has become of it.", enum=list(Status)),
         _query("method", "How it is paid.", enum=list(Method)),
-        _query("currency", "An ISO 4217 code.", pattern="^[A-Z]{3}$"),
+        _CURRENCY,
         _query("customer_id", "Your own id of the customer.", _REFERENCE),
         _query("reference", "Your own id of the payment.", _REFERENCE),
         _query("requires_review", "Whether a person had, or has, to decide.", bool),
         _query("amount_min", "In minor units; needs a currency.", _whole(0, MAX_MINOR)),
         _query("amount_max", "In minor units; needs a currency.", _whole(0, MAX_MINOR)),
-        *_RANGE,
-        *_PAGING,
+        *_LIST,
     ],
 )
 CUSTOMER: Final = _read(
@@ -200,8 +197,7 @@ CUSTOMER: Final = _read(
             description="Your own id of the customer, percent-encoded.",
             examples=[OpenApiExample("a customer", "customer-123")],
         ),
-        *_RANGE,
-        *_PAGING,
+        *_LIST,
     ],
 )
 RETRIEVE: Final = _read(
@@ -214,7 +210,7 @@ RETRIEVE: Final = _read(
     shown=PENDING,
     of=PAYMENT_HEADERS,
     tags=["payments"],
-    parameters=[*_FRESH, _PAYMENT_ID],
+    parameters=[*_FRESH, PAYMENT_PARAMETER],
 )
 EVENTS: Final = _read(
     EventList,
@@ -225,7 +221,7 @@ EVENTS: Final = _read(
     shown=_EVENTS,
     of={"ETag": PAYMENT_HEADERS["ETag"]},
     tags=["payments"],
-    parameters=[_PAYMENT_ID],
+    parameters=[PAYMENT_PARAMETER],
 )
 STATE: Final = _read(
     PaymentView,
@@ -238,7 +234,7 @@ STATE: Final = _read(
     description="Folded from the payment's first events: by version, or by when they were recorded.",
     tags=["payments"],
     parameters=[
-        _PAYMENT_ID,
+        PAYMENT_PARAMETER,
         _query(
             "version", "After this many events. Give either this or a time.", _whole(1, MAX_VERSION)
         ),
@@ -259,6 +255,7 @@ DAILY: Final = _read(
         _query("date", "One UTC day.", OpenApiTypes.DATE),
         _query("from", "The first day of a range.", OpenApiTypes.DATE),
         _query("to", "The last day of a range, at most 366 days later.", OpenApiTypes.DATE),
+        _CURRENCY,
     ],
 )
 PROJECTIONS: Final = _read(

@@ -20,11 +20,7 @@ from payments.clients.models import Scope
 from payments.customers.models import Customer
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR, MoneyError, exponent
-from payments.domain.payment import (
-    Payment,
-    Status,
-    replay,
-)
+from payments.domain.payment import Payment, Status, replay
 from payments.events import store, timetravel
 from payments.events.store import RecordedEvent
 from readmodels import keyset, lag
@@ -40,19 +36,34 @@ NEWEST_FIRST: Final = "-created_at"
 OLDEST_FIRST: Final = "created_at"
 LONGEST_RANGE: Final = timedelta(days=366)
 
-_RANGE: Final = {"from": parameters.moment, "to": parameters.moment}
-_PAGING: Final = {
+# What every list of payments can be asked for.
+_LIST: Final = {
+    "status": parameters.choice(*Status),
+    "from": parameters.moment,
+    "to": parameters.moment,
     "ordering": parameters.choice(NEWEST_FIRST, OLDEST_FIRST),
     "cursor": cursors.decode,
     "limit": parameters.whole(1, LONGEST_PAGE),
+}
+_LOOKUPS: Final = {
+    "status": "status__in",
+    "method": "method",
+    "currency": "currency",
+    "reference": "reference",
+    "requires_review": "requires_review",
+    "amount_min": "amount__gte",
+    "amount_max": "amount__lte",
+    "from": "initiated_at__gte",
+    "to": "initiated_at__lt",
 }
 
 
 def _currency(text: str) -> str:
     try:
         exponent(text)
-    except MoneyError as error:
-        raise ValueError(str(error)) from error
+    except MoneyError:
+        # Without repeating it: it may be what should never be written down.
+        raise ValueError("It is not an ISO 4217 currency in use.") from None
     return text
 
 
@@ -67,7 +78,6 @@ class Payments(FreshReads, SubmitPayment):
         given = parameters.read(
             request,
             {
-                "status": parameters.choice(*Status),
                 "method": parameters.choice(*Method),
                 "currency": _currency,
                 "customer_id": parameters.text_of("customer_id"),
@@ -75,9 +85,9 @@ class Payments(FreshReads, SubmitPayment):
                 "requires_review": parameters.flag,
                 "amount_min": parameters.whole(0, MAX_MINOR),
                 "amount_max": parameters.whole(0, MAX_MINOR),
-                **_RANGE,
-                **_PAGING,
+                **_LIST,
             },
+            several={"status"},
         )
         if given.keys() & {"amount_min", "amount_max"} and "currency" not in given:
             raise Problem.of_field("currency", "missing", "Amounts need a currency to be compared.")
@@ -87,13 +97,6 @@ class Payments(FreshReads, SubmitPayment):
         if "customer_id" in given:
             customer_id = pseudonyms.customer_id(client_id, given["customer_id"])
             rows = rows.filter(customer_id=customer_id)
-        for name, lookup in {
-            **dict.fromkeys(("status", "method", "currency", "reference", "requires_review"), "{}"),
-            "amount_min": "amount__gte",
-            "amount_max": "amount__lte",
-        }.items():
-            if name in given:
-                rows = rows.filter(**{lookup.format(name): given[name]})
         return _page(rows, given, request)
 
 
@@ -106,7 +109,7 @@ class CustomerPayments(FreshReads, KeyView):
     @extend_schema(**schema.CUSTOMER)
     def get(self, request: Request, reference: str) -> HttpResponse:
         parameters.text_of("customer_id")(reference)
-        given = parameters.read(request, {**_RANGE, **_PAGING})
+        given = parameters.read(request, _LIST, several={"status"})
         client_id = key_of(request).client_id
         customer_id = pseudonyms.customer_id(client_id, reference)
         rows = PaymentSummary.objects.filter(client_id=client_id, customer_id=customer_id)
@@ -195,11 +198,11 @@ class Daily(FreshReads, KeyView):
 
     @extend_schema(**schema.DAILY)
     def get(self, request: Request) -> HttpResponse:
-        names = dict.fromkeys(("date", "from", "to"), parameters.day)
-        given = parameters.read(request, names)
+        days = dict.fromkeys(("date", "from", "to"), parameters.day)
+        given = parameters.read(request, {**days, "currency": _currency})
         if "date" in given:
             first = last = given["date"]
-            if len(given) > 1:
+            if given.keys() & {"from", "to"}:
                 raise Problem.of_field("date", "given_twice", "Give a date or a range, not both.")
         elif {"from", "to"} <= given.keys():
             first, last = given["from"], given["to"]
@@ -215,8 +218,10 @@ class Daily(FreshReads, KeyView):
         rows = DailyStatistics.objects.filter(
             client_id=key_of(request).client_id, day__range=(first, last)
         ).order_by("-day", "currency")
-        days = representation.DayList([representation.day(row) for row in rows.iterator()])
-        return json_response(days, headers)
+        if "currency" in given:
+            rows = rows.filter(currency=given["currency"])
+        found = representation.DayList([representation.day(row) for row in rows.iterator()])
+        return json_response(found, headers)
 
 
 class Projections(KeyView):
@@ -243,10 +248,7 @@ def _page(rows: QuerySet[PaymentSummary], given: dict[str, Any], request: Reques
     headers = validators.headers(payment_summary.PROJECTION, request)
     if unchanged := not_modified(request, headers):
         return unchanged
-    if "from" in given:
-        rows = rows.filter(initiated_at__gte=given["from"])
-    if "to" in given:
-        rows = rows.filter(initiated_at__lt=given["to"])
+    rows = rows.filter(**{_LOOKUPS[name]: given[name] for name in given.keys() & _LOOKUPS})
     if given.get("ordering") == OLDEST_FIRST:
         beyond, order = keyset.newer_than, ("initiated_at", "payment_id")
     else:
@@ -265,11 +267,11 @@ def _page(rows: QuerySet[PaymentSummary], given: dict[str, Any], request: Reques
             found, more = keyset.page(rows, given.get("limit", PAGE))
     except TooBroad as error:
         raise Problem("filter_too_broad", str(error)) from error
-    beyond_page = None
+    next_cursor = None
     if more:
         last = found[-1]
-        beyond_page = cursors.encode(cursors.Cursor(last.initiated_at, last.payment_id, question))
-    page = representation.PaymentPage(representation.payments(found), beyond_page)
+        next_cursor = cursors.encode(cursors.Cursor(last.initiated_at, last.payment_id, question))
+    page = representation.PaymentPage(representation.payments(found), next_cursor)
     return json_response(page, headers)
 
 

@@ -82,6 +82,9 @@ def test_a_client_made_from_the_document_submits_reads_pages_claims_and_decides(
         found += [each.id for each in page.payments]
         assert found == [each.parsed.id for each in reversed(others)] + [payment.id]
 
+        either = [models.ListPaymentsStatusItem(each) for each in ("failed", "completed")]
+        assert [each.id for each in pages(client=client, status=either).payments] == found
+
         today = datetime.now(UTC).date()
         sums = {day.currency: day.total_count for day in days(client=client, date=today).days}
         assert sums == {"EUR": 4, "USD": 1}

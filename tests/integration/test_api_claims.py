@@ -3,7 +3,7 @@
 from datetime import timedelta
 from io import StringIO
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -14,6 +14,7 @@ from django.utils import timezone
 from payments import review
 from payments.customers.models import Note
 from payments.dispatch import Request, dispatch
+from payments.domain.commands import ClaimReview
 from payments.domain.payment import REVIEW_PERIOD
 from payments.events.models import Event
 from payments.review import QueueLags
@@ -78,6 +79,35 @@ def test_a_claim_says_whose_it_is_and_until_when(ada: ApiClient) -> None:
     project()
     assert body_of(ada.get(f"{PAYMENTS}/{payment}")) == body
     assert body_of(ada.get(f"{PAYMENTS}/{payment}/state?version=3")) == body
+
+
+def test_a_claim_that_has_ended_is_not_told_as_if_it_held(ada: ApiClient, ben: ApiClient) -> None:
+    (payment,) = waiting(ada)
+    at = timezone.now() - timedelta(minutes=16)
+    claim = ClaimReview(
+        payment_id=UUID(payment), client_id=ada.client_id, reviewer=actor(ada), at=at
+    )
+    review.carry_out(claim, Request(actor=actor(ada)))
+    late = body_of(command(ben, payment, "reject", {"reason": "other"}, **{"If-Match": '"2"'}))
+    assert (late["code"], late["version"]) == ("precondition_failed", "3")
+    assert "claimed" not in "".join(late) + late["detail"]
+    assert "Claimed" not in shown(payment)
+    assert "Claimed" in shown(payment, "--version", "3")
+    assert "Claimed" not in shown(payment, "--at", timezone.now().isoformat())
+    command(ben, payment, "claim")
+    late = body_of(command(ada, payment, "reject", {"reason": "other"}, **{"If-Match": '"2"'}))
+    assert late["claimed_by"] == actor(ben)
+    assert f"claimed by {actor(ben)}" in late["detail"]
+    assert "Claimed" in shown(payment)
+    later = timezone.now() + timedelta(minutes=16)
+    assert "Claimed" not in shown(payment, "--occurred", later.isoformat())
+
+
+def shown(*arguments: str) -> str:
+    """What `manage.py payment` says the payment is."""
+    out = StringIO()
+    call_command("payment", *arguments, stdout=out)
+    return out.getvalue().partition(" Payment ")[2]
 
 
 @pytest.mark.parametrize("name", ["claim", "release", "approve", "reject", "escalate"])

@@ -171,6 +171,7 @@ def test_what_has_not_changed_is_not_sent_again(acme: ApiClient, flagged: str) -
             assert (again.status_code, again.content) == (304, b"")
             assert again["ETag"] == first["ETag"]
             assert again["X-Request-ID"]
+            assert "Content-Type" not in again.headers  # it said that nothing is text/html
         for given in ('"other"', "", "nonsense", first["ETag"].strip('W/"')):
             assert acme.get(path, **{"If-None-Match": given}).status_code == 200
 

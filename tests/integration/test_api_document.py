@@ -1,20 +1,24 @@
 """The OpenAPI document: complete, and true to what reads and answers."""
 
 import json
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 import pytest
 from django.test import Client as Browser
 
-from payments.api import bodies
+from payments.api import bodies, problem_examples
 from payments.api.bodies import SubmitBody
 from payments.api.problems import KINDS
 from payments.api.representation import PaymentView
 from payments.api.schema import ProblemDetails
+from payments.clients.models import Scope
 from readmodels.api import representation
-from tests.api import PAYMENTS, RISKY, ApiClient, body_of
+from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,6 +32,7 @@ def document() -> Any:
 def test_the_document_is_made_from_what_reads_and_answers() -> None:
     found = document()
     assert found["openapi"] == "3.1.1"
+    assert found["servers"][0]["url"] == "/"
     schemas = found["components"]["schemas"]
     for struct in (SubmitBody, PaymentView):
         assert list(schemas[struct.__name__]["properties"]) == list(struct.__struct_fields__)
@@ -107,21 +112,47 @@ def test_every_operation_shows_a_body_and_an_answer_that_are_possible() -> None:
             msgspec.convert(example["value"], struct_of(content))
 
 
-def test_every_problem_that_is_shown_is_one() -> None:
-    shown = [
-        (status, example["value"])
-        for _, operation in operations()
-        for status, answer in operation["responses"].items()
-        for example in answer.get("content", {})
-        .get("application/problem+json", {})
-        .get("examples", {})
-        .values()
-    ]
-    assert len(shown) >= 4
-    for status, problem in shown:
-        msgspec.convert(problem, ProblemDetails)
-        kind = KINDS[problem["code"]]
-        assert (str(kind.status.value), kind.title) == (status, problem["title"])
+def test_every_answer_that_refuses_shows_a_problem_of_each_code_that_it_tells() -> None:
+    found = document()
+    shared = found["components"]["examples"]
+    for name, operation in operations():
+        for status, answer in operation["responses"].items():
+            content = answer.get("content", {}).get("application/problem+json")
+            assert (content is not None) == (status >= "400"), name
+            if content is None:
+                continue
+            shown = [
+                shared[each["$ref"].removeprefix("#/components/examples/")]["value"]
+                for each in content["examples"].values()
+            ]
+            told = re.findall(r"`(\w+)`: ", answer["description"])
+            assert [problem["code"] for problem in shown] == told != [], (name, status)
+            for problem in shown:
+                msgspec.convert(problem, ProblemDetails)
+                kind = KINDS[problem["code"]]
+                assert (str(kind.status.value), kind.title) == (status, problem["title"])
+                assert problem["type"] == f"/api/problems/{problem['code']}"
+
+
+@pytest.mark.parametrize("code", KINDS)
+def test_there_is_an_example_of_every_problem(code: str) -> None:
+    shown = problem_examples.example(code)
+    assert (shown["code"], shown["status"]) == (code, KINDS[code].status.value)
+    assert set(shown) <= set(ProblemDetails.__struct_fields__)
+    msgspec.convert(shown, ProblemDetails)
+
+
+def test_every_property_and_every_parameter_is_described() -> None:
+    schemas = document()["components"]["schemas"]
+    assert {
+        f"{name}.{field}"
+        for name, schema in schemas.items()
+        for field in schema.get("properties", ())
+        if not schema["properties"][field].get("description")
+    } == set()
+    for name, operation in operations():
+        for each in operation.get("parameters", ()):
+            assert each.get("description"), (name, each["name"])
 
 
 def test_all_that_a_problem_tells_is_described() -> None:
@@ -142,6 +173,8 @@ def test_all_that_a_problem_tells_is_described() -> None:
     told = [body_of(answer) for answer in refusals]
     assert len({problem["code"] for problem in told}) == 7
     for problem in told:
+        if problem["code"] != "precondition_failed":  # which tells who decided, or has claimed it
+            assert set(problem) == set(problem_examples.example(problem["code"]))
         assert set(problem) <= set(ProblemDetails.__struct_fields__)
         msgspec.convert(problem, ProblemDetails)
 
@@ -169,4 +202,74 @@ def test_every_command_and_every_poll_is_described_with_its_headers() -> None:
             assert polled == ("If-None-Match" in sent) == ("304" in answers), name
         assert ("If-Match" in sent) == ("412" in answers), name
         assert sent.get("If-Match", False) == ("428" in answers), name
+        if "412" in answers:
+            assert "ETag" in answers["412"]["headers"], name
     assert "Location" in dict(operations())[f"post {PAYMENTS}"]["responses"]["201"]["headers"]
+
+
+ONE = f"{PAYMENTS}/{{payment_id}}"
+CLAIM_NEXT = "/api/v1/reviews/claim-next"
+DAILY = "/api/v1/statistics/daily"
+PROJECTIONS = "/api/v1/projections"
+# Of every answer, whatever it says.
+UNDESCRIBED = {
+    "Content-Length",
+    "Content-Type",
+    "Cross-Origin-Opener-Policy",
+    "Referrer-Policy",
+    "X-Content-Type-Options",
+    "X-Frame-Options",
+}
+
+
+def test_every_header_that_is_sent_is_described_and_the_other_way_round() -> None:
+    """A 404 sent an empty Allow, and no document told the version that comes with a 412."""
+    ada, reader = ApiClient(), ApiClient(scopes=[Scope.PAYMENTS_READ])
+    first = ada.submit(key="key-1")
+    paid, flagged = first["Location"], ada.submit(**RISKY)["Location"]
+    project()
+    other, decide = {"reason": "other"}, f"{ONE}/approve"
+    nobody = {"Authorization": ""}
+    listed = ada.get(PAYMENTS)
+    answers = [
+        ("post", PAYMENTS, first),
+        ("post", PAYMENTS, ada.submit(key="key-1")),
+        ("post", PAYMENTS, ada.submit(amount=0)),
+        ("post", PAYMENTS, ada.submit(key="key-1", amount=1)),
+        ("post", PAYMENTS, reader.submit()),
+        ("post", PAYMENTS, ada.post(PAYMENTS, {}, **nobody)),
+        ("post", PAYMENTS, ada.post(PAYMENTS, {"reference": "x" * 65_536})),
+        (
+            "post",
+            PAYMENTS,
+            ada.send("POST", PAYMENTS, b"{}", "text/plain", **{"Idempotency-Key": "k"}),
+        ),
+        ("get", PAYMENTS, listed),
+        ("get", PAYMENTS, ada.get(PAYMENTS, **{"If-None-Match": listed["ETag"]})),
+        ("get", PAYMENTS, ada.get(PAYMENTS, Accept="text/html")),
+        ("get", ONE, ada.get(paid)),
+        ("get", ONE, ada.get(paid, **{"If-None-Match": "*"})),
+        ("get", ONE, ada.get(f"{PAYMENTS}/{uuid4()}")),
+        ("get", f"{ONE}/events", ada.get(f"{paid}/events")),
+        ("get", f"{ONE}/events", ada.get(f"{paid}/events", **{"If-None-Match": "*"})),
+        ("get", f"{ONE}/state", ada.get(f"{paid}/state?version=1")),
+        ("post", decide, ada.post(f"{flagged}/approve", other, **{"If-Match": '"1"'})),
+        ("post", decide, ada.send("POST", f"{flagged}/approve", b"{}", **{"Idempotency-Key": "k"})),
+        ("post", decide, ada.post(f"{flagged}/approve", other)),
+        ("post", decide, ada.post(f"{flagged}/approve", other)),
+        ("post", CLAIM_NEXT, ada.post(CLAIM_NEXT, {})),
+        ("get", DAILY, ada.get(f"{DAILY}?date={datetime.now(UTC).date()}")),
+        ("get", PROJECTIONS, ada.get(PROJECTIONS)),
+    ]
+    late = ada.submit()["X-Event-Position"]
+    answers.append(("get", PAYMENTS, ada.get(PAYMENTS, **{"X-Min-Position": late})))
+    paths = document()["paths"]
+    for method, path, answer in answers:
+        described = set(paths[path][method]["responses"][str(answer.status_code)]["headers"])
+        if "Idempotency-Replayed" not in answer.headers:
+            described.discard("Idempotency-Replayed")
+        sent = set(answer.headers) - UNDESCRIBED
+        assert sent == described, (method, path, answer.status_code)
+    assert {answer.status_code for *_, answer in answers} == {
+        *(200, 201, 204, 304, 400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 428, 503)
+    }

@@ -81,8 +81,9 @@ def test_a_method_that_is_not_served_is_a_problem(method: str, path: str) -> Non
 
 
 @pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html"])
 def test_what_fails_before_any_view_is_a_problem(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings, *, debug: bool
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, accept: str, *, debug: bool
 ) -> None:
     settings.DEBUG = debug
 
@@ -90,7 +91,7 @@ def test_what_fails_before_any_view_is_a_problem(
         raise RuntimeError("the password is 12345")
 
     monkeypatch.setattr("django.middleware.common.CommonMiddleware.process_request", fail)
-    answer = Browser(raise_request_exception=False).get(PAYMENTS)
+    answer = Browser(raise_request_exception=False).get(PAYMENTS, headers={"Accept": accept})
     assert answer.status_code == 500
     assert_problem(answer)
     assert b"12345" not in answer.content

@@ -301,6 +301,7 @@ def test_of_a_key_and_its_successors_two_live_at_most() -> None:
     # The successor's text was lost.
     keys.revoke(second, at=timezone.now(), by=OPERATOR)
     third = rotate(first)
+    assert third.expires_at is None  # as the first was before it was rotated
     keys.revoke(first, at=timezone.now(), by=OPERATOR)
     assert rotate(rotate(third, hours=0)).rotated_from != third
 

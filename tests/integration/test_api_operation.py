@@ -13,8 +13,10 @@ from django.test import Client as Browser
 
 from config.health import _check_migrations
 from config.redaction import REDACTED
+from payments.api.errors import problem_of
 from payments.api.problems import FIELD_CODES, KINDS
 from payments.domain.refusals import PaymentError
+from payments.domain.text import TextError
 from readmodels.models import Checkpoint
 from readmodels.projections import PROJECTIONS
 from tests.api import PAYMENTS, ApiClient, body_of, project
@@ -28,6 +30,7 @@ def test_every_address_of_the_api_speaks_in_problems(path: str) -> None:
     assert answer.status_code == 404
     assert answer["Content-Type"] == "application/problem+json"
     assert body_of(answer)["instance"] == path
+    assert "Allow" not in answer.headers  # it was there, and empty
 
 
 def test_a_problem_says_where_it_is_explained() -> None:
@@ -54,6 +57,11 @@ def test_the_readme_lists_every_problem_code() -> None:
 
 def test_every_refusal_of_the_domain_is_a_problem() -> None:
     assert {refusal.code for refusal in PaymentError.__subclasses__()} <= set(KINDS)
+
+
+def test_a_note_that_only_its_writer_refuses_is_a_problem_too() -> None:
+    problem = problem_of(TextError("text_empty", "The text must not be empty."))
+    assert (problem.code, problem.errors[0].code) == ("invalid_request", "text_empty")
 
 
 def test_only_json_is_spoken() -> None:
@@ -118,6 +126,7 @@ def test_a_projection_that_stands_still_is_told_but_not_why() -> None:
 def test_the_documentation_asks_nobody_else_for_anything() -> None:
     page = Browser().get("/api/docs/")
     assert page.status_code == 200
+    assert not page.cookies
     html = page.content.decode()
     assert "swagger-ui-bundle.js" in html
     assert "https://" not in html

@@ -175,6 +175,53 @@ def test_bad_input_names_its_field_and_stores_nothing(
     assert stored() == (0, 0, 0)
 
 
+def test_all_fields_that_are_wrong_are_told_at_once(acme: ApiClient) -> None:
+    body = {
+        "amonut": 1,
+        "amount": "1999",
+        "currency": "EUR",
+        "method": "cheque",
+        "card": {"token": 5, "last4": "42", "cvc": "123"},
+    }
+    problem = assert_problem(acme.post(PAYMENTS, body), 400, "invalid_request")
+    assert [(error["field"], error["code"]) for error in problem["errors"]] == [
+        ("amonut", "unknown_field"),
+        ("amount", "wrong_type"),
+        ("method", "unknown_choice"),
+        ("customer_id", "missing"),
+        ("card.cvc", "unknown_field"),
+        ("card.token", "wrong_type"),
+        ("card.brand", "missing"),
+        ("card.last4", "wrong_format"),
+    ]
+    answer = acme.submit(customer_id="", reference=CARD)
+    problem = assert_problem(answer, 400, "invalid_request")
+    assert [error["field"] for error in problem["errors"]] == ["customer_id", "reference"]
+    assert "reference: " in problem["detail"]
+    problem = body_of(acme.post(PAYMENTS, {f"field {number}": 1 for number in range(1_000)}))
+    assert len(problem["errors"]) == 20
+
+
+@pytest.mark.parametrize("before", [0, 90, 99])
+def test_a_name_that_holds_a_card_number_is_not_repeated(acme: ApiClient, before: int) -> None:
+    """Whoever builds JSON by hand and forgets a name sends the value as one."""
+    name, left_out = "x" * before + f" {CARD}", "(left out: it looks like a card number)"
+    answer = acme.post(PAYMENTS, BODY | {name: 1})
+    assert_problem(answer, 400, "invalid_request", left_out)
+    within = acme.submit(card={"token": "t", "brand": "visa", "last4": "4242", name: 1})
+    assert_problem(within, 400, "invalid_request", left_out)
+    half = acme.send(
+        "POST", PAYMENTS, json.dumps({name: "\ud800"}).encode(), **{"Idempotency-Key": "key-1"}
+    )
+    assert_problem(half, 400, "invalid_request", left_out)
+    listed = acme.get(f"{PAYMENTS}?{name}=1")
+    assert_problem(listed, 400, "invalid_request", left_out)
+    currency = acme.get(f"{PAYMENTS}?currency={CARD}")
+    assert_problem(currency, 400, "invalid_request", "currency")
+    for refused in (answer, within, half, listed, currency):
+        assert CARD[:7] not in refused.content.decode()
+
+
 @pytest.mark.parametrize("field", ["amount", "currency", "method", "customer_id"])
 def test_a_missing_field_is_named(acme: ApiClient, field: str) -> None:
     body = {name: value for name, value in BODY.items() if name != field}

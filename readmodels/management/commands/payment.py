@@ -7,6 +7,7 @@ from typing import Any, Final, TextIO, cast
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 from msgspec import ValidationError
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -76,7 +77,9 @@ class Command(BaseCommand):
         if not console.is_terminal:
             console.width = _WIDE  # whatever reads it wants whole lines
         console.print(_timeline(past, names))
-        console.print(_state(payment, names))
+        asked = options["recorded"] or options["occurred"]
+        at = payment.updated_at if options["at_version"] else asked or timezone.now()
+        console.print(_state(payment, names, at))
         if later := len(history) - len(past):
             console.print(f"{later} later event{'s are' if later > 1 else ' is'} left out.")
 
@@ -124,9 +127,9 @@ def _timeline(past: Sequence[RecordedEvent], names: dict[str, str]) -> Table:
     return table
 
 
-def _state(payment: Payment, names: dict[str, str]) -> Table:
+def _state(payment: Payment, names: dict[str, str], at: datetime) -> Table:
     table = Table.grid(padding=(0, 2))
-    risk, lease = payment.risk, payment.lease
+    risk, lease = payment.risk, payment.lease_at(at)
     first, review = payment.first_approval, payment.review
     for name, value in (
         ("Payment", f"{payment.payment_id}, version {payment.version}"),

@@ -1,0 +1,162 @@
+"""One problem of each code, as a client would get it, for the OpenAPI document."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from payments.api.problems import FieldError, Problem, details
+
+PAYMENT_ID: Final = "72fe5f01-cc2e-5f54-be3b-02927c1e954b"
+_PAYMENT: Final = f"Payment {PAYMENT_ID}"
+_DEADLINE: Final = "2026-11-30T12:00:00+00:00"
+
+
+def example(code: str) -> dict[str, Any]:
+    """In JSON's terms. Raises KeyError."""
+    told = details(
+        _EXAMPLES[code],
+        instance=f"/api/v1/payments/{PAYMENT_ID}",
+        request_id="7b410556-ef60-40ba-81c7-9717d3e1b190",
+    )
+    found: dict[str, Any] = msgspec.to_builtins(told)
+    return found
+
+
+def _of_field(code: str, field: str, field_code: str, detail: str, **members: str) -> Problem:
+    return Problem(code, detail, errors=[FieldError(field, field_code, detail)], members=members)
+
+
+_EXAMPLES: Final[Mapping[str, Problem]] = {
+    problem.code: problem
+    for problem in (
+        Problem("invalid_json", "The body is empty."),
+        Problem.of_field("amount", "wrong_type", "Expected `int`, got `float`."),
+        Problem(
+            "filter_too_broad",
+            "This took longer than 3 seconds. Narrow it, by dates for example.",
+        ),
+        Problem("idempotency_key_missing", "Send the header Idempotency-Key."),
+        _of_field(
+            "idempotency_key_invalid",
+            "Idempotency-Key",
+            "wrong_format",
+            "1 to 255 visible ASCII characters are needed.",
+        ),
+        Problem(
+            "idempotency_key_reused",
+            "This Idempotency-Key was used for a request with another reason.",
+            errors=[FieldError("reason", "differs", "It was something else in the first request.")],
+        ),
+        Problem("length_required", "Send the header Content-Length, not chunks."),
+        Problem("body_too_large", "A body has at most 65536 bytes."),
+        Problem("unsupported_media_type", "Send the header Content-Type: application/json."),
+        Problem("method_not_allowed", "Served here: GET, HEAD, POST."),
+        Problem("not_acceptable", "Could not satisfy the request Accept header."),
+        Problem("not_authenticated", "The API key is unknown, expired or revoked."),
+        Problem("permission_denied", "This needs a key with the scope payments:write."),
+        Problem("throttled", "This key has used up its rate. Try again in 1 s."),
+        Problem("not_found", "There is nothing at /api/v1/payment."),
+        Problem("payment_not_found", f"There is no payment {PAYMENT_ID}."),
+        Problem(
+            "reference_taken",
+            f"{_PAYMENT} has the reference 'order-981'.",
+            errors=[FieldError("reference", "reference_taken", "References are never used twice.")],
+            members={"payment_id": PAYMENT_ID},
+        ),
+        Problem(
+            "payment_already_finished",
+            f"{_PAYMENT} is already completed. Refund it instead.",
+            members={"payment_status": "completed"},
+        ),
+        Problem(
+            "payment_under_review",
+            f"{_PAYMENT} waits for review.",
+            members={"payment_status": "pending_review"},
+        ),
+        Problem("payment_differs", f"{_PAYMENT} was initiated on other terms."),
+        Problem(
+            "not_under_review",
+            f"{_PAYMENT} was approved by staff:8 at 2026-11-23 12:30:00 UTC.",
+            members={
+                "payment_status": "completed",
+                "decision": "approved",
+                "decided_by": "staff:8",
+            },
+        ),
+        Problem(
+            "review_expired",
+            f"{_PAYMENT} had to be decided by 2026-11-30 12:00:00 UTC.",
+            members={"deadline": _DEADLINE},
+        ),
+        Problem(
+            "review_not_due",
+            f"{_PAYMENT} may be decided until 2026-11-30 12:00:00 UTC.",
+            members={"deadline": _DEADLINE},
+        ),
+        Problem(
+            "review_claimed",
+            f"staff:8 has claimed payment {PAYMENT_ID} until 2026-11-23 12:45:00 UTC.",
+            members={"claimed_by": "staff:8", "claimed_until": "2026-11-23T12:45:00+00:00"},
+        ),
+        Problem("review_not_claimed", f"Nobody has claimed payment {PAYMENT_ID}."),
+        Problem("review_escalated", f"{_PAYMENT} is with the senior reviewers already."),
+        Problem(
+            "senior_reviewer_needed",
+            f"{_PAYMENT} was escalated: a senior reviewer has to decide.",
+        ),
+        Problem(
+            "another_person_needed",
+            f"staff:7 has approved payment {PAYMENT_ID} already: somebody else has to agree.",
+        ),
+        _of_field(
+            "note_needed",
+            "note",
+            "missing",
+            f"The risk policy advises to reject payment {PAYMENT_ID}: say in a note why it may go"
+            " through all the same.",
+        ),
+        Problem(
+            "not_refundable",
+            f"{_PAYMENT} is pending_review, there is nothing to give back.",
+            members={"payment_status": "pending_review"},
+        ),
+        Problem(
+            "refund_too_large",
+            f"Of payment {PAYMENT_ID} no more than USD 10,000.00 is left to refund,"
+            " not USD 15,000.00.",
+            members={"refundable": "1000000", "currency": "USD"},
+        ),
+        Problem(
+            "refund_currency_differs",
+            f"{_PAYMENT} is in USD.",
+            members={"currency": "USD"},
+        ),
+        Problem("stale_version", "Somebody else was faster. Look again and decide."),
+        Problem(
+            "precondition_failed",
+            "The payment is completed at version 4 now, decided by staff:8. Read it again.",
+            members={"version": "4", "payment_status": "completed", "decided_by": "staff:8"},
+        ),
+        Problem(
+            "precondition_required",
+            "Send the header If-Match with the ETag of the payment that was looked at, or with * to"
+            " decide whatever has happened since.",
+        ),
+        Problem("internal_error", "The failure was recorded under the request id."),
+        Problem(
+            "queue_behind",
+            "All payments in the queue were claimed meanwhile. Try again in a moment.",
+        ),
+        Problem("projection_behind", "payment_summary has not read the log up to 4711 yet."),
+        Problem(
+            "projection_parked",
+            "payment_summary could not take an event up to 4711, which waits for a repair. Without"
+            " X-Min-Position the answer comes without it.",
+        ),
+        Problem(
+            "temporarily_unavailable",
+            "The database cannot be reached. Try again with the same Idempotency-Key.",
+        ),
+    )
+}
