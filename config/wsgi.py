@@ -4,6 +4,7 @@ import os
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
 
 from config import slow_bodies
 
@@ -11,4 +12,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 # Django's first: it reads the settings.
 _django = get_wsgi_application()
+# Else the first request of each process waits for all views to be imported.
+get_resolver().url_patterns  # noqa: B018 - looking at them loads them
 application = slow_bodies.bounded(_django, places=max(1, settings.WEB_THREADS // 2))

@@ -178,14 +178,17 @@ def _types(projection: Projection) -> list[str]:
     return [re.sub(r"\(\d+\)", "", each) for each in declared]  # varchar(3) is a varchar
 
 
-@cache
-def _select(projection: Rows) -> sql.Composed:
-    return _compose(_SELECT, projection)
+# Those of every batch, put together once: psycopg would do it each time.
 
 
 @cache
-def _select_entries(projection: Entries) -> sql.Composed:
-    return _compose(_SELECT_ENTRIES, projection, select=_selected(projection))
+def _select(projection: Rows) -> bytes:
+    return _compose(_SELECT, projection).as_bytes()
+
+
+@cache
+def _select_entries(projection: Entries) -> bytes:
+    return _compose(_SELECT_ENTRIES, projection, select=_selected(projection)).as_bytes()
 
 
 def _selected(projection: Entries) -> sql.Composed:
@@ -193,7 +196,7 @@ def _selected(projection: Entries) -> sql.Composed:
 
 
 @cache
-def _upsert(projection: Projection) -> sql.Composed:
+def _upsert(projection: Projection) -> bytes:
     _, *others = columns(projection)
     if isinstance(projection, Counters):
         others = list(_counter_columns(projection))
@@ -201,7 +204,7 @@ def _upsert(projection: Projection) -> sql.Composed:
     else:
         change = sql.SQL("{0} = EXCLUDED.{0}")
     changes = sql.SQL(", ").join(change.format(sql.Identifier(name)) for name in others)
-    return _compose(_INSERT, projection, changes=changes)
+    return _compose(_INSERT, projection, changes=changes).as_bytes()
 
 
 def _execute(statement: LiteralString, projection: Projection, **parts: sql.Composable) -> None:

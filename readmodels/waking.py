@@ -34,7 +34,7 @@ KEY_MS: Final = 5_000
 # How long the broker is left alone after it failed: a frozen one costs a timeout each time.
 _BREAK_SECONDS: Final = 5.0
 # After each announcement, so that under load one stands for several.
-_PAUSE_SECONDS: Final = 0.005
+_PAUSE_SECONDS: Final = 0.01
 # As one command it costs half of what it costs as several. Returns the numbers of those that were not set.
 _SET: Final = Script("""
 local new = {}
