@@ -22,8 +22,8 @@ class Script:
         self.digest: Final = sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-class Valkey(threading.local):
-    """The server at `url`. All methods raise RedisError, after the timeout at the latest."""
+class Connection(threading.local):
+    """To the server at `url`. All methods raise RedisError; each of their waits ends after the timeout."""
 
     def __init__(self, url: str) -> None:
         self._url = url

@@ -30,9 +30,14 @@ _NAMED_SECONDS: Final = 3_600
 def project(*names: str) -> None:
     """Catch the projections up with the log, each for a turn, unless another worker is at it."""
     for name in names:
-        with _alone(PROJECTIONS[name]):
+        projection = PROJECTIONS.get(name)
+        if projection is None:
+            # From a web process of another version, and for workers of that version.
+            logger.warning("There is no projection %s here.", name)
+            continue
+        with _alone(projection):
             try:
-                _take_turn(PROJECTIONS[name])
+                _take_turn(projection)
             except HorizonHeld as held:
                 _name(held)
                 waking.wake(name, countdown=1)

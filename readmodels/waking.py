@@ -17,14 +17,14 @@ from collections.abc import Sequence
 from contextvars import Context, copy_context
 from typing import Final
 
+import kombu
 import redis
 import structlog
 from celery import current_app
 from django.conf import settings
-from kombu import Connection
 from kombu.exceptions import OperationalError
 
-from payments.valkey import TIMEOUT_SECONDS, Script, Valkey
+from payments.valkey import TIMEOUT_SECONDS, Connection, Script
 from readmodels.projections import PROJECTIONS
 
 logger = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ class Announcer:
 class _Publisher(threading.local):
     """A thread's own connection to the broker, with timeouts: Celery's would wait for a frozen one."""
 
-    _connection: Connection | None = None
+    _connection: kombu.Connection | None = None
 
     def publish(self, names: Sequence[str], countdown: float | None) -> None:
         if self._connection is None:
@@ -158,7 +158,7 @@ class _Publisher(threading.local):
             raise
 
 
-_valkey: Final = Valkey(settings.REDIS_URL)
+_valkey: Final = Connection(settings.REDIS_URL)
 _publisher: Final = _Publisher()
 _announcers: dict[int, Announcer] = {}
 _lock = threading.Lock()

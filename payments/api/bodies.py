@@ -192,21 +192,25 @@ def _wrong_texts(said: Struct, within: str = "") -> Iterator[FieldError]:
     for name in said.__struct_fields__:
         value = getattr(said, name)
         if type(value) is str:
-            try:
-                check_text(within + name, value, multiline=name == "note")
-            except Problem as problem:
-                yield from problem.errors
+            if wrong := _wrong_text(within + name, value, multiline=name == "note"):
+                yield wrong
         elif isinstance(value, Struct):
             yield from _wrong_texts(value, f"{name}.")
 
 
 def check_text(field: str, value: str, *, multiline: bool = False) -> None:
     """Raises Problem."""
+    if wrong := _wrong_text(field, value, multiline=multiline):
+        raise Problem.of_fields([wrong])
+
+
+def _wrong_text(field: str, value: str, *, multiline: bool) -> FieldError | None:
     try:
         length = NOTE_LENGTH if multiline else REFERENCE_LENGTH
         checked_text(value, max_length=length, multiline=multiline)
     except TextError as error:
-        raise Problem.of_field(field, error.code, str(error)) from error
+        return FieldError(field, error.code, str(error))
+    return None
 
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -236,6 +240,10 @@ def _refusal(data: bytes, body: type[Struct], error: Exception) -> Problem:
         return Problem("invalid_request", f"{no_object}.")
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         wrong = []
+    if not wrong:
+        # The first of two values was, and the second is not.
+        with suppress(ValueError, RecursionError):
+            _names_once.decode(data.decode())
     return Problem.of_fields(wrong) if wrong else _unreadable(data, error)
 
 
@@ -289,4 +297,6 @@ def _unreadable(data: bytes, error: Exception) -> Problem:
                     "It holds half a character: a lone surrogate.",
                 )
     detail = f"The body cannot be read: {error}." if data.strip() else "The body is empty."
+    if isinstance(error, msgspec.ValidationError):
+        detail = "The body has another form than it should."  # its words repeat what was sent
     return Problem("invalid_json", detail)

@@ -243,8 +243,8 @@ CLAIM_NEXT: Final = _command(
     body=None,
     status=200,
     summary="Claim the most urgent payment that you may review",
-    description="Nobody else decides on it for 15 minutes. 204: nothing that you could claim right now."
-    " The same `Idempotency-Key` finds the same payment again.",
+    description="Nobody else decides on it for 15 minutes. The same `Idempotency-Key` finds the same"
+    " payment again.",
     refused=["queue_behind"],
     nothing="Nothing waits that you could claim at this moment. Ask again: a payment that is just being"
     " changed or claimed is passed over.",

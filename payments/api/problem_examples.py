@@ -23,8 +23,8 @@ def example(code: str) -> dict[str, Any]:
     return found
 
 
-def _of_field(code: str, field: str, field_code: str, detail: str, **members: str) -> Problem:
-    return Problem(code, detail, errors=[FieldError(field, field_code, detail)], members=members)
+def _of_field(code: str, field: str, field_code: str, detail: str) -> Problem:
+    return Problem(code, detail, errors=[FieldError(field, field_code, detail)])
 
 
 _EXAMPLES: Final[Mapping[str, Problem]] = {

@@ -161,12 +161,13 @@ class Problem(Exception):
 _LONGEST_NAME: Final = 100
 
 
+_LEFT_OUT: Final = "(left out: it looks like a card number)"
+
+
 def told_name(name: str) -> str:
     """A name that a client made up, as far as it is repeated: never a card number."""
     # Looked at beyond what is told, or a number could be cut to where it is none.
-    if holds_card_number(name[: 2 * _LONGEST_NAME]):
-        return "(left out: it looks like a card number)"
-    return name[:_LONGEST_NAME]
+    return _LEFT_OUT if holds_card_number(name[: 2 * _LONGEST_NAME]) else name[:_LONGEST_NAME]
 
 
 def details(problem: Problem, *, instance: str, request_id: str) -> dict[str, Any]:
@@ -186,7 +187,9 @@ def details(problem: Problem, *, instance: str, request_id: str) -> dict[str, An
 
 def response(problem: Problem, request: HttpRequest) -> HttpResponse:
     """The problem as the answer to `request`."""
-    told = details(problem, instance=request.path, request_id=request.META["HTTP_X_REQUEST_ID"])
+    path = request.path
+    instance = "/(left-out)" if holds_card_number(path) else path
+    told = details(problem, instance=instance, request_id=request.META["HTTP_X_REQUEST_ID"])
     return HttpResponse(
         msgspec.json.encode(told),
         status=problem.kind.status,

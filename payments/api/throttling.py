@@ -1,8 +1,9 @@
 """A token bucket for each key: in Valkey for all processes, in this one's memory while Valkey is away.
 
 A process takes as many tokens at once as the key's traffic needs for a moment, and brings back those
-that it did not need: under load most requests wait for nobody. It never holds more than a hundredth
-of the bucket, so a limit under 200 a minute is counted request by request.
+that it did not need: under load most requests wait for nobody. It never takes more than a hundredth
+of the bucket, so a limit under 200 a minute is counted request by request. What is brought back may
+lift the bucket over its brim, by what the key would have gained within the next fifth of a second.
 """
 
 import logging
@@ -18,15 +19,16 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from payments.api.authentication import key_of
-from payments.valkey import Script, Valkey
+from payments.valkey import Connection, Script
 
 logger: Final = logging.getLogger(__name__)
 
 # How long Valkey is not asked again after it did not answer.
 _PAUSE_SECONDS: Final = 5.0
 _MOST_LOCAL_BUCKETS: Final = 10_000
-# How long tokens may be held that nobody has asked for yet, and which part of the bucket.
+# How long taken tokens may be spent, and for as long again be brought back; then they are forgotten.
 _LEASE_SECONDS: Final = 0.1
+# The part of the bucket that may be taken at once.
 _LEASED_PART: Final = 100
 
 # The bucket holds `burst` tokens and gains `rate` a second. One round trip, atomic, by the server's
@@ -102,22 +104,28 @@ def take(name: str, *, per_minute: int) -> Taken:
 
 
 class _Lease(Struct):
-    """Tokens that this process holds until the monotonic second `until`, and what it left in the bucket."""
+    """Tokens that this process may spend until the monotonic second `until`, and what was left then."""
 
     held: int
     until: float
     left: float
     taken_at: float
-    spent: int = 1
+    spent: int = 0
 
-    def tokens(self, now: float, *, burst: int, rate: float) -> float:
+    def is_good(self, now: float) -> bool:
+        return self.held > 0 and now < self.until
+
+    def spend(self, now: float, *, burst: int, rate: float) -> float:
+        """Spend one; return how many are left here and in the bucket."""
+        self.held -= 1
+        self.spent += 1
         return min(burst, self.left + self.held + (now - self.taken_at) * rate)
 
 
 class _Leases:
     """The common buckets, as this process sees them."""
 
-    def __init__(self, valkey: Valkey) -> None:
+    def __init__(self, valkey: Connection) -> None:
         self._valkey = valkey
         self._leases: dict[str, _Lease] = {}
         self._lock = threading.Lock()
@@ -127,28 +135,32 @@ class _Leases:
         now = time.monotonic()
         with self._lock:
             lease = self._leases.get(name)
-            if lease is not None and lease.held and now < lease.until:
-                lease.held -= 1
-                lease.spent += 1
-                return True, lease.tokens(now, burst=burst, rate=rate)
+            if lease is not None and lease.is_good(now):
+                return True, lease.spend(now, burst=burst, rate=rate)
             # Whoever asks at the same time finds none, and asks for one.
             self._leases.pop(name, None)
         wanted, unused = 1, 0
-        if lease is not None:
+        if lease is not None and now < lease.until + _LEASE_SECONDS:
             # What ran out before its time was too few.
             wanted = lease.spent * (2 if now < lease.until else 1)
             wanted, unused = max(1, min(wanted, burst // _LEASED_PART)), lease.held
         taken, left = self._valkey.run(_TAKE, (f"bucket:{name}",), burst, rate, wanted, unused)
-        if not taken:
-            return False, float(left)
-        lease = _Lease(taken - 1, now + _LEASE_SECONDS, float(left), now)
         with self._lock:
             beside = self._leases.get(name)
-            if beside is not None:
-                lease.held += beside.held
-                lease.spent += beside.spent
-            self._leases[name] = lease
-            return True, lease.tokens(now, burst=burst, rate=rate)
+            if taken:
+                lease = _Lease(taken, now + _LEASE_SECONDS, float(left), now)
+                if beside is not None:
+                    lease.held += beside.held
+                    lease.spent += beside.spent
+                if len(self._leases) >= _MOST_LOCAL_BUCKETS:
+                    self._leases.clear()
+                self._leases[name] = lease
+            elif beside is not None and beside.is_good(now):
+                # Another thread has taken the last ones, more than its own.
+                lease = beside
+            else:
+                return False, float(left)
+            return True, lease.spend(now, burst=burst, rate=rate)
 
 
 class _LocalBuckets:
@@ -204,4 +216,4 @@ class _Breaker:
 
 _local: Final = _LocalBuckets()
 _breaker: Final = _Breaker()
-_leases: Final = _Leases(Valkey(settings.REDIS_URL))
+_leases: Final = _Leases(Connection(settings.REDIS_URL))

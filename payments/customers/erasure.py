@@ -6,11 +6,10 @@ comes last. So whatever is killed where, the same command does the rest.
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
-from re import Pattern
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from django.contrib.admin.models import LogEntry
@@ -20,6 +19,7 @@ from msgspec import Struct
 
 from payments import permissions
 from payments.customers import files, mentions, texts
+from payments.customers.mentions import Mentions
 from payments.customers.models import Blocking, Customer
 from payments.domain.text import checked_text
 from payments.events.database import cursor
@@ -124,14 +124,14 @@ def erase_file(
     Raises NotPermitted, OSError, FileError.
     """
     permissions.require(by, ERASE, operators=True)
-    mentioned = mentions.pattern_of(words_of(customer, reference))
+    mentioned = mentions.finder(words_of(customer, reference))
     return Step(f"cells of {path}", files.erase(path, mentioned, progress=progress))
 
 
 def check_reason(reason: str, words: set[str]) -> None:
     """Raises TextError, ReasonTells."""
     checked_text(reason, max_length=LONGEST_REASON)
-    if _mentioned_in_texts(words).search(reason):
+    if _mentioned_in_texts(words)(reason):
         raise ReasonTells("It names the customer, and it is kept. Write the number of a case.")
 
 
@@ -141,8 +141,8 @@ def _words(customer: Customer, reference: str) -> dict[str, str]:
     return {field: word for field, word in known.items() if word}
 
 
-def _mentioned_in_texts(words: set[str]) -> Pattern[str]:
-    return mentions.pattern_of(filter(mentions.is_telling, words))
+def _mentioned_in_texts(words: set[str]) -> Mentions:
+    return mentions.finder(filter(mentions.is_telling, words))
 
 
 def _delete_notes(customer_id: UUID) -> int:
@@ -160,10 +160,24 @@ def _clear_admin_log(customer_id: UUID) -> int:
     )
 
 
-def _end_sessions(mentioned: Pattern[str]) -> int:
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in what a session holds. Django keeps messages as the JSON of a list, in one text."""
+    if isinstance(value, dict):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+    elif isinstance(value, str):
+        yield value
+        if value.startswith(("[", "{")):
+            with suppress(ValueError, RecursionError):
+                yield from _texts(json.loads(value))
+
+
+def _end_sessions(mentioned: Mentions) -> int:
     """Sessions hold ids, and messages that were not shown yet. Whoever's mentions them logs in again."""
     ended = 0
     for session in Session.objects.iterator(chunk_size=500):
-        if mentioned.search(json.dumps(session.get_decoded(), ensure_ascii=False)):
+        if any(map(mentioned, _texts(session.get_decoded()))):
             ended += session.delete()[0]
     return ended

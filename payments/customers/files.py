@@ -2,12 +2,13 @@
 
 import csv
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
+
+from payments.customers.mentions import Mentions
 
 ERASED: Final = "erased"
 _RECORDS_A_STEP: Final = 10_000
@@ -32,9 +33,9 @@ def check(path: Path) -> None:
 
 
 def erase(
-    path: Path, mentioned: re.Pattern[str], *, progress: Callable[[int], None] = lambda _: None
+    path: Path, mentions: Mentions, *, progress: Callable[[int], None] = lambda _: None
 ) -> int:
-    """Replace the cells where `mentioned` is found; return how many. All other bytes stay.
+    """Replace the cells where `mentions` finds something; return how many. All other bytes stay.
 
     The file is replaced as a whole, or not at all. `progress` gets the number of characters done.
     Raises OSError, FileError.
@@ -49,7 +50,7 @@ def erase(
             shutil.copymode(path, draft)
             with suppress(PermissionError):  # only root may, and only root would take it away
                 shutil.chown(draft, path.stat().st_uid, path.stat().st_gid)
-            erased = _copy(old, new, mentioned, progress)
+            erased = _copy(old, new, mentions, progress)
             new.flush()
             os.fsync(new.fileno())
         if erased:
@@ -61,9 +62,7 @@ def erase(
     return erased
 
 
-def _copy(
-    old: IO[str], new: IO[str], mentioned: re.Pattern[str], progress: Callable[[int], None]
-) -> int:
+def _copy(old: IO[str], new: IO[str], mentions: Mentions, progress: Callable[[int], None]) -> int:
     header = old.readline()
     old.seek(0)
     delimiter = next((each for each in _DELIMITERS if each in header), ",")
@@ -79,9 +78,7 @@ def _copy(
         if number == 0:
             impersonal = {place for place, name in enumerate(cells) if name in _IMPERSONAL}
         found = [
-            place
-            for place, cell in enumerate(cells)
-            if place not in impersonal and mentioned.search(cell)
+            place for place, cell in enumerate(cells) if place not in impersonal and mentions(cell)
         ]
         if not found:
             new.write(text)

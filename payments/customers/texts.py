@@ -5,7 +5,6 @@ note the row goes: the log has the hash of its text, by which another text would
 """
 
 from collections.abc import Callable, Iterator
-from re import Pattern
 from typing import Final
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from django.apps import apps
 from django.db.models import Model, QuerySet
 from msgspec import Struct
 
+from payments.customers.mentions import Mentions
 from payments.customers.models import Note
 
 PAGE: Final = 1_000
@@ -36,15 +36,15 @@ def places() -> Iterator[Place]:
 
 
 def erase(
-    place: Place, mentioned: Pattern[str], *, progress: Callable[[int], None] = lambda _: None
+    place: Place, mentions: Mentions, *, progress: Callable[[int], None] = lambda _: None
 ) -> int:
-    """Erase the texts in which `mentioned` is found, page by page; return how many.
+    """Erase the texts in which `mentions` finds something, page by page; return how many.
 
     `progress` gets the number of texts read.
     """
     read = erased = 0
     for page in _pages(place):
-        found = [pk for pk, text in page if mentioned.search(text)]
+        found = [pk for pk, text in page if mentions(text)]
         if found:
             rows: QuerySet[Model] = QuerySet(place.model).filter(pk__in=found)
             erased += rows.delete()[0] if place.model is Note else rows.update(**{place.column: ""})

@@ -240,7 +240,7 @@ class Nowhere(PublicView):
     """Every other address under /api/: the answer is a problem like any other."""
 
     def initial(self, request: Request, *_: Any, **__: Any) -> None:
-        raise Problem("not_found", f"There is nothing at {request.path}.")
+        raise Problem("not_found", "There is nothing at this address.")
 
 
 def _page(rows: QuerySet[PaymentSummary], given: dict[str, Any], request: Request) -> HttpResponse:

@@ -222,6 +222,23 @@ def test_a_name_that_holds_a_card_number_is_not_repeated(acme: ApiClient, before
         assert CARD[:7] not in refused.content.decode()
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        f'"method": "{CARD}", "method": "wallet"',
+        f'"method": "wallet", "card": {{"token": "t", "last4": "4242", "brand": "{CARD}", "brand": "visa"}}',
+    ],
+)
+def test_a_first_value_that_the_second_replaces_is_not_repeated(
+    acme: ApiClient, given: str
+) -> None:
+    data = f'{{"amount": 1, "currency": "USD", "customer_id": "c", {given}}}'
+    answer = acme.send("POST", PAYMENTS, data.encode(), **{"Idempotency-Key": "key-1"})
+    problem = assert_problem(answer, 400, "invalid_request", "Give it once.")
+    assert problem["errors"][0]["code"] == "given_twice"
+    assert CARD[:7] not in answer.content.decode()
+
+
 @pytest.mark.parametrize("field", ["amount", "currency", "method", "customer_id"])
 def test_a_missing_field_is_named(acme: ApiClient, field: str) -> None:
     body = {name: value for name, value in BODY.items() if name != field}

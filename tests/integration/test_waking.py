@@ -12,10 +12,10 @@ import redis
 from django.conf import settings as django_settings
 from django.db import transaction
 
-from config.stack import valkey as stack
+from config.stack.valkey import Valkey
 from payments.events import store
 from payments.events.metadata import Metadata
-from payments.valkey import Valkey
+from payments.valkey import Connection
 from readmodels import runner, tasks, waking
 from readmodels.models import PaymentSummary
 from readmodels.projections import PROJECTIONS
@@ -85,8 +85,9 @@ def test_a_projection_that_stands_still_does_not_stop_those_behind_it(
 
     monkeypatch.setattr(runner, "run_batch", run_or_fail)
     append()
-    tasks.project(*NAMES)
+    tasks.project("of another version", *NAMES)
     assert PaymentSummary.objects.count() == 1
+    assert "There is no projection of another version here." in caplog.text
     assert f"{NAMES[0]} could not go on." in caplog.text
 
 
@@ -200,10 +201,10 @@ def test_beat_projects_whatever_was_lost() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", ["kill", "freeze"])
 def test_a_broker_that_is_away_delays_nobody(
-    own_valkey: stack.Valkey, monkeypatch: pytest.MonkeyPatch, fault: str
+    own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     """Whatever happens to the announcer, a command does not wait for it."""
-    monkeypatch.setattr(waking, "_valkey", Valkey(own_valkey.url()))
+    monkeypatch.setattr(waking, "_valkey", Connection(own_valkey.url()))
     getattr(own_valkey, fault)()
     client = ApiClient()
     for _ in range(30):
@@ -218,12 +219,12 @@ def test_a_broker_that_is_away_delays_nobody(
 
 @pytest.mark.slow
 def test_a_broker_that_dies_in_any_phase_of_a_task_costs_nothing(
-    own_valkey: stack.Valkey, monkeypatch: pytest.MonkeyPatch
+    own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in itertools.count(1):
         asked = itertools.count(1)
 
-        class Dying(Valkey):
+        class Dying(Connection):
             def ask(self, *command: str | float, asked: Any = asked, number: int = number) -> Any:
                 if next(asked) == number:
                     own_valkey.kill()
@@ -235,6 +236,7 @@ def test_a_broker_that_dies_in_any_phase_of_a_task_costs_nothing(
             tasks.project("payment_summary")
         check_read_models([PROJECTIONS["payment_summary"]])
         assert PaymentSummary.objects.count() == number
+        assert "could not go on" not in caplog.text
         if next(asked) <= number:
             break
         own_valkey.start()

@@ -79,7 +79,8 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"Customer {customer.pk} of {customer.client} was erased at"
                 f" {customer.erased_at:%Y-%m-%d %H:%M:%S} UTC by {customer.erased_by}:"
-                f" {customer.erasure_reason}. Looking for what was written since."
+                f" {customer.erasure_reason or 'the reason was erased too'}."
+                " Looking for what was written since."
             )
         elif not yes:
             if not sys.stdin.isatty():
