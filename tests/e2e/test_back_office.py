@@ -261,10 +261,11 @@ def test_every_page_can_be_read_by_everybody(desk: Desk) -> None:
         f"/admin/clients/client/key/{desk.client.key.pk}/revoke/",
         f"/admin/readmodels/eventindex/{event.pk}/change/",
     ]
-    for width in (1440, 420):
-        desk.page.set_viewport_size({"width": width, "height": 900})
-        for path in paths:
-            desk.open(path)
+    for path in paths:
+        desk.page.set_viewport_size({"width": 1440, "height": 900})
+        desk.open(path)
+        for width in (1440, 420):
+            desk.page.set_viewport_size({"width": width, "height": 900})
             assert _serious(desk.page) == [], path
             wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
             assert desk.page.evaluate(wider) <= 0, f"{path} is wider than {width} pixels"
@@ -302,7 +303,8 @@ def _park(event: EventIndex) -> ParkedEvent:
 
 
 def _serious(page: Page) -> list[Any]:
-    found = json.loads(json.dumps(Axe().run(page).response["violations"]))
+    told = Axe().run(page, options={"resultTypes": ["violations"]}).response
+    found = json.loads(json.dumps(told["violations"]))
     return [
         (each["id"], node["html"][:200])
         for each in found

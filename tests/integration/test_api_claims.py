@@ -23,7 +23,7 @@ from tests.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project, r
 from tests.concurrency import at_once
 from tests.examples import LARGE, UNKNOWN, process
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 NEXT: Final = "/api/v1/reviews/claim-next"
 ESCALATION: Final = {"reason": "second_opinion", "note": "The address is new."}

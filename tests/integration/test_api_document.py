@@ -20,7 +20,7 @@ from payments.clients.models import Scope
 from readmodels.api import representation
 from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def document() -> Any:

@@ -22,7 +22,7 @@ from payments.valkey import TIMEOUT_SECONDS, Connection, Script
 from tests.api import PAYMENTS, ApiClient, body_of
 from tests.concurrency import at_once
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pytest_django import Settings
 from payments.api.problems import KINDS
 from tests.api import PAYMENTS, ApiClient, body_of
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from payments.events.models import Event
 from readmodels.models import PaymentSummary
 from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 NOBODYS: Final = "00000000-0000-4000-8000-000000000000"
 CUSTOMER: Final = "customer-of-acme"

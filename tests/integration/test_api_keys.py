@@ -29,7 +29,7 @@ from tests.concurrency import at_once
 from tests.examples import OPERATOR
 from tests.roundtrips import round_trips
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def run(command: str, *arguments: str) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from readmodels.models import PaymentSummary
 from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.concurrency import session
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture

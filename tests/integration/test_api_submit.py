@@ -223,18 +223,23 @@ def test_a_name_that_holds_a_card_number_is_not_repeated(acme: ApiClient, before
 
 
 @pytest.mark.parametrize(
-    "given",
+    ("field", "given"),
     [
-        f'"method": "{CARD}", "method": "wallet"',
-        f'"method": "wallet", "card": {{"token": "t", "last4": "4242", "brand": "{CARD}", "brand": "visa"}}',
+        ("method", f'"method": "{CARD}", "method": "wallet"'),
+        (
+            "brand",
+            '"method": "credit_card", "card": {"token": "t", "last4": "4242",'
+            f' "brand": "{CARD}", "brand": "visa"}}',
+        ),
     ],
+    ids=["method", "brand"],
 )
 def test_a_first_value_that_the_second_replaces_is_not_repeated(
-    acme: ApiClient, given: str
+    acme: ApiClient, field: str, given: str
 ) -> None:
     data = f'{{"amount": 1, "currency": "USD", "customer_id": "c", {given}}}'
     answer = acme.send("POST", PAYMENTS, data.encode(), **{"Idempotency-Key": "key-1"})
-    problem = assert_problem(answer, 400, "invalid_request", "Give it once.")
+    problem = assert_problem(answer, 400, "invalid_request", field)
     assert problem["errors"][0]["code"] == "given_twice"
     assert CARD[:7] not in answer.content.decode()
 

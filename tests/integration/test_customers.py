@@ -18,7 +18,7 @@ from tests.backoffice import browser, text
 from tests.concurrency import at_once
 from tests.examples import NOON, OPERATOR
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 LIST = "admin:customers_customer_changelist"
 WHO = ("Acme", "customer-123")

@@ -38,7 +38,7 @@ from tests.concurrency import at_once, until_blocked
 from tests.crashing import at_round_trip, die
 from tests.examples import NOON, OPERATOR
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 # What is personal here, each part of it nowhere else.
 REFERENCE: Final = "ada.ng@mail.example"

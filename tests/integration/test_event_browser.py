@@ -20,7 +20,7 @@ from tests.backoffice import browser, text
 from tests.concurrency import session
 from tests.raw_appends import insert
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 LIST = "admin:readmodels_eventindex_changelist"
 PAGE_OF_ONE = "admin:readmodels_eventindex_change"

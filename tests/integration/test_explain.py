@@ -31,7 +31,7 @@ from tests.examples import (
     usd,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def explained(payment_id: UUID) -> str:

@@ -21,7 +21,7 @@ from tests.concurrency import at_once, session
 from tests.examples import OPERATOR
 from tests.raw_appends import insert
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 SUMMARY, STATISTICS = payment_summary.PROJECTION, daily_statistics.PROJECTION
 ONE = PAYMENTS + "/{payment}"

@@ -25,7 +25,7 @@ from tests.concurrency import session
 from tests.raw_appends import insert
 from tests.roundtrips import round_trips
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 SUMMARY, STATISTICS = payment_summary.PROJECTION, daily_statistics.PROJECTION
 

@@ -46,7 +46,7 @@ from tests.examples import (
 )
 from tests.oracle import check_read_models
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 THREADS, COMMANDS, PAYMENTS = 8, 1_000, 50
 KINDS = (SMALL, KNOWN), (LARGE, UNKNOWN), (HUGE, UNKNOWN)

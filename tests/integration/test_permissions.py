@@ -32,7 +32,7 @@ from readmodels.projections import daily_statistics
 from tests import examples
 from tests.examples import NOON, OPERATOR
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 SUPERUSER = "superuser"
 ROLES = ("viewer", "analyst", "senior reviewer", "risk manager", "auditor", SUPERUSER)

@@ -37,7 +37,7 @@ from tests.concurrency import at_once
 from tests.oracle import check_read_models
 from tests.roundtrips import round_trips
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 # Everything over ten cents waits for a person.
 STRICT: Final = RiskPolicy.of(

@@ -186,6 +186,7 @@ def test_read_models_equal_the_log_whatever_writers_do(*, long: bool) -> None:
     assert DailyStatistics.objects.get().total_count == events > 500
 
 
+@pytest.mark.slow
 def test_an_open_append_is_waited_for_and_named() -> None:
     append(initiated())
     with session() as writer:
@@ -329,6 +330,7 @@ def test_the_command_tells_what_to_do() -> None:
     assert '"table_version": 0' in out.getvalue()
 
 
+@pytest.mark.slow
 def test_a_rebuild_command_names_what_it_rebuilt() -> None:
     append(initiated(), processed())
     said = run("rebuild_projections", "daily_statistics")

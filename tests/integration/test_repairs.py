@@ -17,7 +17,7 @@ from tests.api import RISKY, ApiClient, body_of, project
 from tests.backoffice import browser, text
 from tests.concurrency import at_once, session
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 LIST = "admin:readmodels_parkedevent_changelist"
 NAME = daily_statistics.PROJECTION.name

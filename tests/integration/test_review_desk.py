@@ -29,7 +29,7 @@ from tests.backoffice import browser, text
 from tests.concurrency import at_once
 from tests.examples import HUGE, LARGE, PAYMENT, UNKNOWN, process
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 QUEUE: Final = "/admin/reviews/"
 NEXT: Final = "/admin/reviews/claim-next/"

@@ -33,7 +33,7 @@ from tests import servers
 from tests.concurrency import at_once, session
 from tests.raw_appends import Session, insert
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 OLD_KEY: Final = "0a" * 32
 VERIFIER: Final = place.PROJECT / "payments" / "events" / "seals" / "verify_export.py"

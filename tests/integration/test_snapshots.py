@@ -223,6 +223,7 @@ def test_a_newer_snapshot_is_never_replaced_by_an_older_one() -> None:
     assert loading.load(payment)[0] == whole(payment)
 
 
+@pytest.mark.slow
 def test_a_command_does_not_wait_for_its_snapshot() -> None:
     """Kept in the command's own thread, it was as late as the lock was long."""
     payments = [stream_of(101) for _ in range(3)]

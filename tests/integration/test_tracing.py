@@ -12,7 +12,7 @@ from payments.events.models import Event
 from tests.api import BODY, PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.backoffice import browser
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def metadata() -> dict[str, Any]:

@@ -22,7 +22,7 @@ from payments.traffic import demo, simulation
 from readmodels.models import PaymentSummary
 from tests.api import ApiClient, project
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def run(command: str, *arguments: str, **options: Any) -> str:

@@ -177,6 +177,7 @@ def test_a_task_goes_on_while_it_is_woken_again(monkeypatch: pytest.MonkeyPatch)
     assert PaymentSummary.objects.count() == 3
 
 
+@pytest.mark.slow
 def test_a_held_horizon_is_tried_again_later(queue: redis.Redis) -> None:
     from tests.raw_appends import insert
 

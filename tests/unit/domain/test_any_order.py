@@ -197,5 +197,5 @@ class AnyOrder(RuleBasedStateMachine):
                 self.given_back += event.refund.minor
 
 
-AnyOrder.TestCase.settings = settings(max_examples=300, stateful_step_count=25, deadline=None)
+AnyOrder.TestCase.settings = settings(max_examples=200, stateful_step_count=25, deadline=None)
 test_commands_in_any_order = AnyOrder.TestCase
