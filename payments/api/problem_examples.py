@@ -56,7 +56,7 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
         Problem("not_authenticated", "The API key is unknown, expired or revoked."),
         Problem("permission_denied", "This needs a key with the scope payments:write."),
         Problem("throttled", "This key has used up its rate. Try again in 1 s."),
-        Problem("not_found", "There is nothing at /api/v1/payment."),
+        Problem("not_found", "There is nothing at this address."),
         Problem("payment_not_found", f"There is no payment {PAYMENT_ID}."),
         Problem(
             "reference_taken",
