@@ -12,7 +12,7 @@ run: install  ## the whole service on this machine, with demo data (PORT=8000)
 	@exec $(BIN)/python -m config.stack
 
 test: install  ## the whole suite, on real servers of its own (at most ten minutes)
-	@exec $(BIN)/pytest -n 3 --dist worksteal $(TESTS)
+	@exec $(BIN)/pytest -n 2 --dist worksteal $(TESTS)
 
 test-fast: install  ## the inner loop: what needs no browser and no patience (thirty seconds)
 	@exec $(BIN)/pytest -n 2 --dist worksteal -m "not slow" tests/unit tests/integration
