@@ -11,10 +11,10 @@ help:  ## what there is to make
 run: install  ## the whole service on this machine, with demo data (PORT=8000)
 	@exec $(BIN)/python -m config.stack
 
-test: install  ## the whole suite, on real servers of its own (at most ten minutes)
+test: install  ## the whole suite, on real servers of its own (about ten minutes)
 	@exec $(BIN)/pytest -n 2 --dist worksteal $(TESTS)
 
-test-fast: install  ## the inner loop: what needs no browser and no patience (thirty seconds)
+test-fast: install  ## the inner loop: what needs no browser and no patience (under a minute)
 	@exec $(BIN)/pytest -n 2 --dist worksteal -m "not slow" tests/unit tests/integration
 
 bench: install  ## measure; prints ratios against baselines taken in the same run

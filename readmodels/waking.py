@@ -66,12 +66,12 @@ def wake(*names: str, countdown: float | None = None) -> None:
         _publisher.publish(new, countdown)
 
 
-def hand_over(*names: str) -> None:
-    """Publish a task for the projections whatever their keys say: there is more to read.
+def hand_over(name: str) -> None:
+    """Publish a task for the projection whatever its key says: there is more to read.
 
-    A key may stand for a task that came while the checkpoint was locked, and went. Raises as `wake`.
+    The key may stand for a task that came while the checkpoint was locked, and went. Raises as `wake`.
     """
-    _publisher.publish(names, None)
+    _publisher.publish([name], None)
 
 
 def clear(name: str) -> None:

@@ -36,12 +36,11 @@ class RequestIdMiddleware:
 
 def command_request(request: HttpRequest, *, actor: str, key: str) -> Request:
     """What the log is to know of a command that came with `request`."""
-    headers = request.META
     return Request(
         actor=actor,
         key=key,
-        correlation_id=headers["HTTP_X_CORRELATION_ID"],
-        causation_id=headers["HTTP_X_REQUEST_ID"],
+        correlation_id=request.META["HTTP_X_CORRELATION_ID"],
+        causation_id=request.META["HTTP_X_REQUEST_ID"],
     )
 
 

@@ -25,7 +25,7 @@ logger: Final = logging.getLogger(__name__)
 
 # How long Valkey is not asked again after it did not answer.
 _PAUSE_SECONDS: Final = 5.0
-_MOST_LOCAL_BUCKETS: Final = 10_000
+_MOST_KEYS: Final = 10_000
 # How long taken tokens may be spent, and for as long again be brought back; then they are forgotten.
 _LEASE_SECONDS: Final = 0.1
 # The part of the bucket that may be taken at once.
@@ -152,7 +152,7 @@ class _Leases:
                 if beside is not None:
                     lease.held += beside.held
                     lease.spent += beside.spent
-                if len(self._leases) >= _MOST_LOCAL_BUCKETS:
+                if len(self._leases) >= _MOST_KEYS:
                     self._leases.clear()
                 self._leases[name] = lease
             elif beside is not None and beside.is_good(now):
@@ -173,7 +173,7 @@ class _LocalBuckets:
     def take(self, name: str, *, burst: float, rate: float) -> tuple[bool, float]:
         now = time.monotonic()
         with self._lock:
-            if len(self._buckets) >= _MOST_LOCAL_BUCKETS:
+            if len(self._buckets) >= _MOST_KEYS:
                 self._buckets.clear()
             tokens, at = self._buckets.get(name, (burst, now))
             tokens = min(burst, tokens + (now - at) * rate)
