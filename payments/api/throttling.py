@@ -104,16 +104,15 @@ def take(name: str, *, per_minute: int) -> Taken:
 
 
 class _Lease(Struct):
-    """Tokens that this process may spend until the monotonic second `until`, and what was left then."""
+    """Tokens that this process took at the monotonic second `taken_at`, and how many it left."""
 
     held: int
-    until: float
     left: float
     taken_at: float
     spent: int = 0
 
     def is_good(self, now: float) -> bool:
-        return self.held > 0 and now < self.until
+        return self.held > 0 and now < self.taken_at + _LEASE_SECONDS
 
     def spend(self, now: float, *, burst: int, rate: float) -> float:
         """Spend one; return how many are left here and in the bucket."""
@@ -140,15 +139,15 @@ class _Leases:
             # Whoever asks at the same time finds none, and asks for one.
             self._leases.pop(name, None)
         wanted, unused = 1, 0
-        if lease is not None and now < lease.until + _LEASE_SECONDS:
+        if lease is not None and now < lease.taken_at + 2 * _LEASE_SECONDS:
             # What ran out before its time was too few.
-            wanted = lease.spent * (2 if now < lease.until else 1)
+            wanted = lease.spent * (2 if now < lease.taken_at + _LEASE_SECONDS else 1)
             wanted, unused = max(1, min(wanted, burst // _LEASED_PART)), lease.held
         taken, left = self._valkey.run(_TAKE, (f"bucket:{name}",), burst, rate, wanted, unused)
         with self._lock:
             beside = self._leases.get(name)
             if taken:
-                lease = _Lease(taken, now + _LEASE_SECONDS, float(left), now)
+                lease = _Lease(taken, float(left), now)
                 if beside is not None:
                     lease.held += beside.held
                     lease.spent += beside.spent

@@ -154,9 +154,7 @@ def test_the_last_tokens_are_for_whoever_asks(own_valkey: Valkey) -> None:
         def run(self, script: Script, keys: tuple[str, ...], *arguments: str | float) -> Any:
             answer = super().run(script, keys, *arguments)
             if not answer[0]:  # meanwhile, in another thread
-                leases._leases["key"] = throttling._Lease(
-                    2, time.monotonic() + 1, 0.0, time.monotonic()
-                )
+                leases._leases["key"] = throttling._Lease(2, 0.0, time.monotonic())
             return answer
 
     leases = throttling._Leases(TakesAll(own_valkey.url()))
