@@ -122,12 +122,13 @@ DATABASES: dict[str, dict[str, Any]] = {
 DATABASES["default"]["OPTIONS"] = {
     # Seconds. A server that is there answers at once; one that is not should not hold a thread.
     "connect_timeout": 5,
-    # Lets the log's statements be prepared. Django's own cursors bind on the client and never are.
-    "prepare_threshold": env.int("PREPARE_THRESHOLD", default=5),
     **DATABASES["default"].get("OPTIONS", {}),
     # Whatever the database's or the role's own default is: in a snapshot that is older than the log's safe
     # horizon, a projection would not see what was committed between them, and pass it by.
     "isolation_level": IsolationLevel.READ_COMMITTED,
+    # What the service executes often it prepares itself. psycopg, if it prepared others, would deallocate all
+    # of them after a rollback.
+    "prepare_threshold": None,
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

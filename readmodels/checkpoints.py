@@ -1,11 +1,11 @@
 """The checkpoint rows: how far each projection has read, and the lock that makes each event count once."""
 
-from typing import Final, LiteralString
+from typing import Final
 
 from django.db import transaction
 from msgspec import Struct
 
-from payments.events.database import cursor
+from payments.events.database import execute
 from readmodels import metering
 from readmodels.metering import Work
 from readmodels.projections.forms import Projection
@@ -32,34 +32,34 @@ class RebuildNeeded(Exception):
 
 _ENSURE: Final = """
 INSERT INTO readmodels_checkpoint (name, version, position, updated_at, error)
-VALUES (%s, %s, 0, clock_timestamp(), '') ON CONFLICT DO NOTHING
+VALUES (%(name)s, %(version)s, 0, clock_timestamp(), '') ON CONFLICT DO NOTHING RETURNING true
 """
 _LOCK: Final = """
-SELECT position, version, error, work::text FROM readmodels_checkpoint WHERE name = %s FOR UPDATE
+SELECT position, version, error, work::text FROM readmodels_checkpoint WHERE name = %(name)s
+   FOR UPDATE
 """
 _TRY_LOCK: Final = f"{_LOCK} SKIP LOCKED"
 _MOVE: Final = """
 UPDATE readmodels_checkpoint
-   SET position = %s, work = %s::jsonb, error = '', updated_at = clock_timestamp()
- WHERE name = %s
+   SET position = %(position)s, work = %(work)s::jsonb, error = '', updated_at = clock_timestamp()
+ WHERE name = %(name)s
 """
-_TOUCH: Final = "UPDATE readmodels_checkpoint SET updated_at = clock_timestamp() WHERE name = %s"
+_TOUCH: Final = """
+UPDATE readmodels_checkpoint SET updated_at = clock_timestamp() WHERE name = %(name)s
+"""
 _STOP: Final = """
-UPDATE readmodels_checkpoint SET error = %s, updated_at = clock_timestamp()
- WHERE name = %s AND error <> %s
+UPDATE readmodels_checkpoint SET error = %(reason)s, updated_at = clock_timestamp()
+ WHERE name = %(name)s AND error <> %(reason)s
 """
 
 
 def try_lock(projection: Projection) -> Position | None:
     """Lock the checkpoint until the transaction ends; None if another transaction has it."""
-    with cursor() as cur:
-        row = cur.execute(_TRY_LOCK, (projection.name,), prepare=True).fetchone()
-        if row is None:
-            # Locked by another worker, or not there yet; then this is the first batch ever.
-            cur.execute(_ENSURE, (projection.name, projection.version), prepare=True)
-            if cur.rowcount:
-                return Position(0, projection.version, "", Work())
-    return None if row is None else _position(*row)
+    locked = execute(_TRY_LOCK, {"name": projection.name})
+    if locked:
+        return _position(*locked[0])
+    # Locked by another worker, or not there yet; then this is the first batch ever.
+    return Position(0, projection.version, "", Work()) if _ensure(projection) else None
 
 
 def lock(projection: Projection) -> Position:
@@ -67,10 +67,8 @@ def lock(projection: Projection) -> Position:
 
     Raises RebuildNeeded if the table was filled by other code.
     """
-    _execute(_ENSURE, (projection.name, projection.version))
-    with cursor() as cur:
-        row = cur.execute(_LOCK, (projection.name,), prepare=True).fetchone()
-    assert row is not None, "it was ensured"  # noqa: S101
+    _ensure(projection)
+    (row,) = execute(_LOCK, {"name": projection.name})
     locked = _position(*row)
     check_version(projection, locked)
     return locked
@@ -84,26 +82,26 @@ def check_version(projection: Projection, locked: Position) -> None:
 
 def move(projection: Projection, position: int, work: Work) -> None:
     """Everything up to `position`, the last event read, is in the tables of this transaction."""
-    _execute(_MOVE, (position, metering.encode(work), projection.name))
+    execute(_MOVE, {"name": projection.name, "position": position, "work": metering.encode(work)})
 
 
 def touch(projection: Projection) -> None:
     """The tables have changed though the position has not: what clients have kept of them is old."""
-    _execute(_TOUCH, (projection.name,))
+    execute(_TOUCH, {"name": projection.name})
 
 
 def stop(projection: Projection, error: Exception) -> None:
     """Write down why the projection stands still, where status pages show it."""
     reason = f"{type(error).__name__}: {error}"
     with transaction.atomic():
-        _execute(_ENSURE, (projection.name, projection.version))
-        _execute(_STOP, (reason, projection.name, reason))
+        _ensure(projection)
+        execute(_STOP, {"name": projection.name, "reason": reason})
 
 
 def _position(position: int, version: int, error: str, work: str) -> Position:
     return Position(position, version, error, metering.decode(work))
 
 
-def _execute(statement: LiteralString, parameters: tuple[object, ...]) -> None:
-    with cursor() as cur:
-        cur.execute(statement, parameters, prepare=True)
+def _ensure(projection: Projection) -> bool:
+    """Make the checkpoint, at the beginning of the log; whether it was not there."""
+    return bool(execute(_ENSURE, {"name": projection.name, "version": projection.version}))

@@ -10,7 +10,7 @@ from payments.domain.conditions import RiskFeatures, Velocity
 from payments.domain.methods import CARDS
 from payments.domain.payment import Status
 from payments.domain.policy import REGISTER
-from payments.events.database import cursor
+from payments.events.database import execute
 from payments.features import KnownCustomer
 from readmodels.projections import customer_activity, payment_summary
 from readmodels.projections.customer_activity import BUCKET
@@ -47,13 +47,16 @@ SELECT (SELECT blocked FROM customers_customer WHERE id = %(customer_id)s),
        LEFT JOIN (SELECT data ->> 'active' AS active, position FROM events_event
                    WHERE aggregate_id = {register} ORDER BY version DESC LIMIT 1) AS register
               ON true,
-       (SELECT coalesce(sum(initiated_count) FILTER (WHERE bucket > %(at)s - {hour}), 0)::bigint,
-               coalesce(sum(initiated_volume) FILTER (WHERE bucket > %(at)s - {hour}
-                                                        AND currency = %(currency)s), 0)::bigint,
+       (SELECT coalesce(sum(initiated_count)
+                          FILTER (WHERE bucket > %(at)s::timestamptz - {hour}), 0)::bigint,
+               coalesce(sum(initiated_volume)
+                          FILTER (WHERE bucket > %(at)s::timestamptz - {hour}
+                                    AND currency = %(currency)s), 0)::bigint,
                coalesce(sum(initiated_count), 0)::bigint,
                coalesce(sum(initiated_volume) FILTER (WHERE currency = %(currency)s), 0)::bigint
           FROM readmodels_customeractivity
-         WHERE customer_id = %(customer_id)s AND bucket > %(at)s - {day} AND bucket <= %(at)s) AS activity
+         WHERE customer_id = %(customer_id)s
+           AND bucket > %(at)s::timestamptz - {day} AND bucket <= %(at)s) AS activity
 """)
     .format(
         register=REGISTER,
@@ -71,9 +74,7 @@ SELECT (SELECT blocked FROM customers_customer WHERE id = %(customer_id)s),
 def of_customer(customer_id: UUID, *, currency: str, at: datetime) -> KnownCustomer:
     """Return what is known at `at` of the customer, who may be new. One round trip."""
     parameters = {"customer_id": customer_id, "currency": currency, "at": at}
-    with cursor() as cur:
-        row = cur.execute(_FEATURES, parameters, prepare=True).fetchone()
-    assert row is not None, "aggregates without GROUP BY always return a row"  # noqa: S101
+    (row,) = execute(_FEATURES, parameters)  # aggregates without GROUP BY always return one
     blocked, paid_by_card_before, position, age_ms, policy_id, register_position, *activity = row
     registered = blocked is not None
     count_1h, volume_1h, count_24h, volume_24h = activity

@@ -5,7 +5,7 @@ from typing import Final, Literal
 from django.db import transaction
 from msgspec import Struct
 
-from payments.events.database import cursor
+from payments.events.database import execute
 from readmodels.projections import PROJECTIONS
 
 # Counting stops here: whoever is this far behind needs no exact number.
@@ -63,13 +63,12 @@ class Lag(Struct, frozen=True, kw_only=True):
 
 def measure() -> list[Lag]:
     """Return the lag of every projection, one query each."""
-    with transaction.atomic(), cursor() as cur:
+    with transaction.atomic():
         lags = []
         for projection in PROJECTIONS.values():
             parameters = {"name": projection.name, "counted_to": COUNTED_TO}
-            row = cur.execute(_LAG, parameters, prepare=True).fetchone()
-            assert row is not None, "a left join of one row returns one"  # noqa: S101
-            version, position, error, events, seconds, parked = row
+            # A left join of one row returns one.
+            ((version, position, error, events, seconds, parked),) = execute(_LAG, parameters)
             lags.append(
                 Lag(
                     name=projection.name,

@@ -17,7 +17,7 @@ from msgspec import Struct
 from payments import permissions
 from payments.domain.text import checked_text
 from payments.events import horizon
-from payments.events.database import cursor
+from payments.events.database import cursor, execute
 from payments.events.horizon import Record
 from readmodels import applying, checkpoints
 from readmodels.applying import Spoiled
@@ -102,8 +102,7 @@ def apply_or_park(
         rows += _rows(spoiled, attempts)
     if rows:
         events = _encoder.encode(rows).decode()
-        with cursor() as cur:
-            cur.execute(_PARK, {"projection": projection.name, "events": events}, prepare=True)
+        execute(_PARK, {"projection": projection.name, "events": events})
     return len(rows)
 
 
@@ -177,8 +176,7 @@ def _set_aside(
         "aggregates": list({record.aggregate_id for record in records}),
         "positions": [record.position for record in records],
     }
-    with cursor() as cur:
-        rows = cur.execute(_SET_ASIDE, parameters, prepare=True).fetchall()
+    rows = execute(_SET_ASIDE, parameters)
     return (
         {aggregate_id for aggregate_id, _ in rows if aggregate_id is not None},
         {position for _, position in rows if position is not None},

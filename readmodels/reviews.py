@@ -5,15 +5,16 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from payments.events.database import cursor
+from payments.events.database import execute
 
 PAGE: Final = 500
 
 # The status is written out, or a prepared plan could not use the partial index.
 _DUE: Final = """
 SELECT review_deadline, payment_id FROM readmodels_paymentsummary
- WHERE status = 'pending_review' AND review_deadline <= %s AND (review_deadline, payment_id) > (%s, %s)
- ORDER BY review_deadline, payment_id LIMIT %s
+ WHERE status = 'pending_review' AND review_deadline <= %(at)s
+   AND (review_deadline, payment_id) > (%(deadline)s, %(payment_id)s)
+ ORDER BY review_deadline, payment_id LIMIT %(limit)s
 """
 # One at a time: what is locked and not taken would be kept from all others who ask.
 _CLAIMABLE: Final = """
@@ -37,8 +38,8 @@ def due(*, at: datetime) -> Iterator[UUID]:
     """
     last = _BEGINNING
     while True:
-        with cursor() as cur:
-            page = cur.execute(_DUE, (at, *last, PAGE), prepare=True).fetchall()
+        place = {"deadline": last[0], "payment_id": last[1]}
+        page = execute(_DUE, {"at": at, "limit": PAGE} | place)
         for deadline, payment_id in page:
             last = (deadline, payment_id)
             yield payment_id
@@ -59,9 +60,8 @@ def claimable(
     last = _BEGINNING
     while True:
         place = {"deadline": last[0], "payment_id": last[1]}
-        with cursor() as cur:
-            row = cur.execute(_CLAIMABLE, parameters | place, prepare=True).fetchone()
-        if row is None:
+        found = execute(_CLAIMABLE, parameters | place)
+        if not found:
             return
-        last = (row[0], row[1])
-        yield row[1]
+        last = (found[0][0], found[0][1])
+        yield last[1]

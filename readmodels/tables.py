@@ -17,16 +17,16 @@ from msgspec import Struct
 from msgspec.structs import astuple
 from psycopg import sql
 
-from payments.events.database import cursor
+from payments.events.database import cursor, execute
 from readmodels.projections.forms import Counters, Entries, Projection, Rows
 
 _encoder: Final = msgspec.json.Encoder()
 
-_SELECT: Final[LiteralString] = "SELECT {columns} FROM {table} WHERE {key} = ANY(%s)"
+_SELECT: Final[LiteralString] = "SELECT {columns} FROM {table} WHERE {key} = ANY(%(keys)s)"
 
 _INSERT: Final[LiteralString] = """
 INSERT INTO {table} AS old ({columns})
-SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s::json)
+SELECT {columns} FROM json_populate_recordset(NULL::{table}, %(rows)s::json)
 ON CONFLICT ({key}) DO UPDATE SET {changes}
 """
 
@@ -67,11 +67,10 @@ def columns(projection: Projection) -> tuple[str, ...]:
 def load_rows(projection: Rows, keys: Iterable[UUID]) -> dict[UUID, Struct]:
     """Return the rows that exist, by key."""
     names = columns(projection)
-    with cursor() as cur:
-        found = cur.execute(_select(projection), (list(keys),), prepare=True)
-        return {
-            values[0]: projection.row(**dict(zip(names, values, strict=True))) for values in found
-        }
+    return {
+        values[0]: projection.row(**dict(zip(names, values, strict=True)))
+        for values in execute(_select(projection), {"keys": list(keys)})
+    }
 
 
 def save_rows(projection: Rows, rows: Iterable[Struct]) -> None:
@@ -148,17 +147,13 @@ def insert_entries(
 ) -> tuple[int, int | None]:
     """Insert the entries of at most `limit` events; return how many, and the last one's position."""
     parameters = {"after": after, "upto": upto, "limit": limit}
-    with cursor() as cur:
-        row = cur.execute(_select_entries(projection), parameters, prepare=True).fetchone()
-    assert row is not None, "an aggregate without GROUP BY always returns a row"  # noqa: S101
-    return row[0], row[1]
+    ((count, last),) = execute(_select_entries(projection), parameters)
+    return count, last
 
 
 def _save(projection: Projection, rows: list[Any]) -> None:
-    if not rows:
-        return
-    with cursor() as cur:
-        cur.execute(_upsert(projection), (_encoder.encode(rows).decode(),), prepare=True)
+    if rows:
+        execute(_upsert(projection), {"rows": _encoder.encode(rows).decode()})
 
 
 def _copy(
@@ -182,13 +177,13 @@ def _types(projection: Projection) -> list[str]:
 
 
 @cache
-def _select(projection: Rows) -> bytes:
-    return _compose(_SELECT, projection).as_bytes()
+def _select(projection: Rows) -> str:
+    return _compose(_SELECT, projection).as_string()
 
 
 @cache
-def _select_entries(projection: Entries) -> bytes:
-    return _compose(_SELECT_ENTRIES, projection, select=_selected(projection)).as_bytes()
+def _select_entries(projection: Entries) -> str:
+    return _compose(_SELECT_ENTRIES, projection, select=_selected(projection)).as_string()
 
 
 def _selected(projection: Entries) -> sql.Composed:
@@ -196,7 +191,7 @@ def _selected(projection: Entries) -> sql.Composed:
 
 
 @cache
-def _upsert(projection: Projection) -> bytes:
+def _upsert(projection: Projection) -> str:
     _, *others = columns(projection)
     if isinstance(projection, Counters):
         others = list(_counter_columns(projection))
@@ -204,7 +199,7 @@ def _upsert(projection: Projection) -> bytes:
     else:
         change = sql.SQL("{0} = EXCLUDED.{0}")
     changes = sql.SQL(", ").join(change.format(sql.Identifier(name)) for name in others)
-    return _compose(_INSERT, projection, changes=changes).as_bytes()
+    return _compose(_INSERT, projection, changes=changes).as_string()
 
 
 def _execute(statement: LiteralString, projection: Projection, **parts: sql.Composable) -> None:

@@ -22,7 +22,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from msgspec import Struct
 
 from payments.clients.keys import digest
-from payments.events.database import cursor
+from payments.events.database import execute
 
 logger: Final = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ SELECT key.digest, key.id, key.prefix, key.client_id, key.scopes, key.expires_at
 """
 _USED: Final = """
 UPDATE clients_apikey AS key SET last_used_at = greatest(key.last_used_at, used.at)
-  FROM unnest(%s::uuid[], %s::timestamptz[]) AS used (id, at) WHERE key.id = used.id
+  FROM unnest(%(keys)s::uuid[], %(times)s::timestamptz[]) AS used (id, at) WHERE key.id = used.id
 """
 
 
@@ -94,8 +94,8 @@ class Keyring:
             if not uses:
                 return
             try:
-                with cursor() as cur:
-                    cur.execute(_USED, ([key for key, _ in uses], [at for _, at in uses]))
+                keys, times = zip(*uses, strict=True)
+                execute(_USED, {"keys": list(keys), "times": list(times)})
             except (DatabaseError, InterfaceError) as error:
                 logger.warning("The last uses of %d keys were not written: %s", len(uses), error)
             else:
@@ -129,11 +129,9 @@ class Keyring:
             if time.monotonic() - self._read_at <= max_age:
                 return
             began = time.monotonic()
-            with cursor() as cur:
-                rows = cur.execute(_LIVE, prepare=True).fetchall()
             self._keys = {
                 bytes(row[0]): LiveKey(row[1], row[2], row[3], frozenset(row[4]), row[5], row[6])
-                for row in rows
+                for row in execute(_LIVE)
             }
             self._read_at = began
             self._start_writer()

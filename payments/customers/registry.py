@@ -11,7 +11,7 @@ from payments import pseudonyms
 from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.domain.text import holds_card_number
-from payments.events.database import cursor
+from payments.events.database import execute
 from payments.events.store import Companion
 
 # Two first payments at once are one customer, hence DO NOTHING.
@@ -24,7 +24,7 @@ ON CONFLICT DO NOTHING
 _REGISTER_ALL: Final = """
 INSERT INTO customers_customer (id, client_id, reference, name, email, created_at)
 SELECT id, client_id, reference, '', '', clock_timestamp()
-  FROM unnest(%s::uuid[], %s::uuid[], %s::text[]) AS new (id, client_id, reference)
+  FROM unnest(%(ids)s::uuid[], %(clients)s::uuid[], %(references)s::text[]) AS new (id, client_id, reference)
 ON CONFLICT DO NOTHING
 """
 
@@ -48,8 +48,7 @@ def register_all(customers: Mapping[UUID, tuple[UUID, str]]) -> None:
     # In one order, so that two imports at once cannot wait for each other.
     ids = sorted(customers)
     clients, references = zip(*(customers[each] for each in ids), strict=True)
-    with cursor() as cur:
-        cur.execute(_REGISTER_ALL, (ids, list(clients), list(references)), prepare=True)
+    execute(_REGISTER_ALL, {"ids": ids, "clients": list(clients), "references": list(references)})
 
 
 def find(client: str, reference: str) -> Customer:

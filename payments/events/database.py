@@ -1,40 +1,137 @@
-"""Prepared, server-side bound statements on Django's own connection.
+"""Server-side bound statements on Django's own connection, within its transaction.
 
-Django binds parameters on the client, which doubles the server's work for an append. These cursors
-share its connection, so they see its transaction, but let PostgreSQL bind and keep the plan.
+Django binds parameters on the client, which doubles the server's work for an append. `execute` prepares
+a statement once on each connection, and executes it with what psycopg's cursors are made of but
+without one: a cursor costs as much as such a statement does on the server.
 """
 
-from collections.abc import Iterator
+import re
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, cast
+from functools import cache
+from itertools import count
+from types import MappingProxyType
+from typing import Any, Final, cast
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connection, connections
+from msgspec import Struct
+from psycopg import errors, generators
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+_PARAMETER: Final = re.compile(r"%\((\w+)\)s")
+_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+
+
+def execute(statement: str, parameters: Mapping[str, object] = _NOTHING) -> list[tuple[Any, ...]]:
+    """Execute a prepared statement in one round trip, and return all its rows.
+
+    For statements that stand in the code: what is prepared once is kept. Parameters are written
+    `%(name)s`, and PostgreSQL finds their types: it needs a cast where the context does not tell.
+    Errors come out as Django's, with psycopg's as their cause.
+    """
+    django = connections[DEFAULT_DB_ALIAS]  # once: `connection` looks for it each time
+    django.ensure_connection()
+    with django.wrap_database_errors:
+        native = cast("Connection", django.connection)
+        if not native.autocommit and native.pgconn.transaction_status == TransactionStatus.IDLE:
+            # The first one of a transaction, which cursors begin.
+            with psycopg.Cursor(native) as cur:
+                cur.execute(statement.encode(), parameters)
+                return cur.fetchall() if cur.description else []
+        return _session(native).execute(_numbered(statement), parameters)
 
 
 @contextmanager
 def cursor() -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
-    """A server-side binding cursor. Errors come out as Django's, with psycopg's as their cause.
+    """A server-side binding cursor, for what is seldom executed, streamed or copied.
 
-    The wrapper is what tells Django that a connection was lost: without it one dropped connection
-    would fail every later request of the thread.
+    Errors come out as Django's, with psycopg's as their cause. The wrapper is also what tells Django
+    that a connection was lost: without it one dropped connection would fail every later request of
+    the thread.
     """
-    django = connections[
-        DEFAULT_DB_ALIAS
-    ]  # once: the proxy that `connection` is looks for it each time
+    django = connections[DEFAULT_DB_ALIAS]
     django.ensure_connection()
     with (
         django.wrap_database_errors,
-        psycopg.Cursor(cast("psycopg.Connection[tuple[Any, ...]]", django.connection)) as cur,
+        psycopg.Cursor(cast("Connection", django.connection)) as cur,
     ):
         yield cur
 
 
 @contextmanager
-def separate_connection() -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+def separate_connection() -> Iterator[Connection]:
     """Another connection to the same database, for reading while Django's own writes."""
     parameters = connection.get_connection_params()
     for django_only in ("cursor_factory", "context"):
         parameters.pop(django_only, None)
     with psycopg.connect(**parameters, autocommit=True) as separate:
         yield separate
+
+
+class _Statement(Struct, frozen=True):
+    """As PostgreSQL reads it: `text` with its parameters numbered in the order of `parameters`."""
+
+    text: bytes
+    parameters: tuple[str, ...]
+    formats: list[PyFormat]
+
+
+@cache
+def _numbered(statement: str) -> _Statement:
+    names = tuple(dict.fromkeys(_PARAMETER.findall(statement)))
+    text = _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", statement)
+    text = text.replace("%%", "%")
+    # As text whose type is left open. A statement is prepared for all values: psycopg would call a
+    # small integer a smallint, and the next one might not be small.
+    return _Statement(text.encode(), names, [PyFormat.TEXT] * len(names))
+
+
+class _Session:
+    """What is prepared on a connection, and what makes PostgreSQL's values of Python's and back."""
+
+    def __init__(self, native: Connection) -> None:
+        self.connection = native
+        self._adapter = Transformer(native)
+        self._names: dict[bytes, bytes] = {}  # of what is prepared, by its text
+        self._numbers = count(1)
+
+    def execute(
+        self, statement: _Statement, parameters: Mapping[str, object]
+    ) -> list[tuple[Any, ...]]:
+        pgconn = self.connection.pgconn
+        name = self._names.get(statement.text)
+        if name is None:
+            # A new one each time: who is interrupted here cannot know whether the server has taken it.
+            name = f"execute_{next(self._numbers)}".encode()
+            pgconn.send_prepare(name, statement.text)
+            self._result()
+            self._names[statement.text] = name
+        values = [parameters[parameter] for parameter in statement.parameters]
+        pgconn.send_query_prepared(name, self._adapter.dump_sequence(values, statement.formats))
+        result = self._result()
+        self._adapter.set_pgresult(result)
+        return self._adapter.load_rows(0, result.ntuples, tuple)
+
+    def _result(self) -> PGresult:
+        """Wait for the answer, as a cursor does: so that signals are heard meanwhile."""
+        result: PGresult
+        *_, result = self.connection.wait(generators.execute(self.connection.pgconn))
+        if result.status == ExecStatus.FATAL_ERROR:
+            raise errors.error_from_result(result, encoding=self.connection.info.encoding)
+        return result
+
+
+_local: Final = threading.local()  # as Django's connections are
+
+
+def _session(native: Connection) -> _Session:
+    session: _Session | None = getattr(_local, "session", None)
+    if session is None or session.connection is not native:
+        session = _local.session = _Session(native)
+    return session

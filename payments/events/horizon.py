@@ -18,7 +18,7 @@ from msgspec import Struct, ValidationError
 
 from payments.domain.events import AnyPaymentEvent
 from payments.events import codec
-from payments.events.database import cursor
+from payments.events.database import cursor, execute
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -119,10 +119,8 @@ _LONGEST_WAIT: Final = 0.02
 
 def last_position() -> int:
     """The highest position given out, committed or not; 0 for an empty log."""
-    with cursor() as cur:
-        row = cur.execute(_LAST_POSITION, prepare=True).fetchone()
-    assert row is not None, "a sequence always has one row"  # noqa: S101
-    return int(row[0])
+    ((last,),) = execute(_LAST_POSITION)
+    return int(last)
 
 
 def safe_position(*, patience: float = 1.0) -> int:
@@ -149,8 +147,7 @@ def safe_position(*, patience: float = 1.0) -> int:
 
 def writers() -> dict[str, Holder]:
     """The transactions that are appending now, by virtual transaction, prepared ones without their gid."""
-    with cursor() as cur:
-        return {name: Holder(name, pid) for name, pid in cur.execute(_WRITERS, prepare=True)}
+    return {name: Holder(name, pid) for name, pid in execute(_WRITERS)}
 
 
 def read(*, after: int, upto: int, limit: int) -> list[Record]:
@@ -163,9 +160,7 @@ def read_next(*, after: int, upto: int, limit: int) -> Read:
 
     Raises UnreadableEvent.
     """
-    with cursor() as cur:
-        parameters = {"after": after, "upto": upto, "limit": limit}
-        rows = cur.execute(_READ, parameters, prepare=True).fetchall()
+    rows = execute(_READ, {"after": after, "upto": upto, "limit": limit})
     last = rows[-1][0] if rows else after
     return Read([record(*row) for row in rows if row[-1] is not None], len(rows), last)
 
@@ -173,8 +168,7 @@ def read_next(*, after: int, upto: int, limit: int) -> Read:
 def read_stream(aggregate_id: UUID, *, after: int, upto: int) -> list[Record]:
     """Return the aggregate's events with after < position <= upto. Raises UnreadableEvent."""
     parameters = {"aggregate_id": aggregate_id, "after": after, "upto": upto}
-    with cursor() as cur:
-        return [record(*row) for row in cur.execute(_READ_STREAM, parameters, prepare=True)]
+    return [record(*row) for row in execute(_READ_STREAM, parameters)]
 
 
 def record(

@@ -13,7 +13,7 @@ from psycopg import errors
 from payments.domain.events import AnyPaymentEvent, PaymentEvent
 from payments.domain.policy import AnyPolicyEvent, PolicyEvent
 from payments.events import codec, metadata
-from payments.events.database import cursor
+from payments.events.database import execute
 from payments.events.metadata import Metadata
 from payments.events.models import CLAIM_CONSTRAINT, VERSION_CONSTRAINT
 
@@ -141,7 +141,7 @@ SELECT event_type, schema_version, data::text
 
 _BEGUN: Final = """
 SELECT aggregate_id, metadata::text FROM events_event
- WHERE aggregate_id = ANY(%s) AND version = 1
+ WHERE aggregate_id = ANY(%(aggregate_ids)s) AND version = 1
 """
 
 # The events come as one JSON document: as arrays, each quote in their data would be escaped one by one.
@@ -192,8 +192,10 @@ SELECT namespace, value, aggregate_id FROM events_claim
    AND aggregate_id <> %(aggregate_id)s
 """
 
-_OWNER: Final = "SELECT aggregate_id FROM events_claim WHERE namespace = %s AND value = %s"
-_RESERVE: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+_OWNER: Final = """
+SELECT aggregate_id FROM events_claim WHERE namespace = %(namespace)s AND value = %(value)s
+"""
+_RESERVE: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%(claim)s, 0))"
 
 # A deadlock is nobody's fault and goes away when one of the two tries again.
 _DEADLOCK_ATTEMPTS: Final = 3
@@ -206,14 +208,11 @@ def load(aggregate_id: UUID, *, key: str | None = None, fold: str | None = None)
     it. `fold` names what makes states of events: with it the stream begins at the snapshot that was
     made by the same, if there is one. Raises UnknownEventType.
     """
-    with cursor() as cur:
-        rows = cur.execute(
-            _LOAD, {"aggregate_id": aggregate_id, "key": key, "fold": fold}, prepare=True
-        ).fetchall()
+    stored = execute(_LOAD, {"aggregate_id": aggregate_id, "key": key, "fold": fold})
     events: list[AnyPaymentEvent] = []
     positions: list[int] = []
     snapshot = repeated_version = repeated = None
-    for position, version, event_type, schema_version, data, repeat, state in rows:
+    for position, version, event_type, schema_version, data, repeat, state in stored:
         if repeat is not None:
             repeated_version, repeated = version, repeat
         if state is None:
@@ -235,8 +234,7 @@ def load(aggregate_id: UUID, *, key: str | None = None, fold: str | None = None)
 
 def history(aggregate_id: UUID) -> list[RecordedEvent]:
     """Return the payment's stream with all that the log knows of each event. Raises UnknownEventType."""
-    with cursor() as cur:
-        rows = cur.execute(_HISTORY, {"aggregate_id": aggregate_id}, prepare=True).fetchall()
+    stored = execute(_HISTORY, {"aggregate_id": aggregate_id})
     return [
         RecordedEvent(
             position,
@@ -246,22 +244,21 @@ def history(aggregate_id: UUID) -> list[RecordedEvent]:
             metadata.decode(meta),
             recorded_at,
         )
-        for position, aggregate, version, event_type, schema, data, meta, recorded_at in rows
+        for position, aggregate, version, event_type, schema, data, meta, recorded_at in stored
     ]
 
 
 def load_policies(aggregate_id: UUID) -> list[AnyPolicyEvent]:
     """Return the stream of the register of policies. Raises UnknownEventType."""
-    with cursor() as cur:
-        rows = cur.execute(_LOAD_POLICIES, {"aggregate_id": aggregate_id}, prepare=True)
-        return [codec.decode_policy(*row) for row in rows]
+    return [
+        codec.decode_policy(*row) for row in execute(_LOAD_POLICIES, {"aggregate_id": aggregate_id})
+    ]
 
 
 def begun_by(aggregate_ids: Sequence[UUID]) -> dict[UUID, Metadata]:
     """Return, for those of the streams that exist, the metadata of what began them."""
-    with cursor() as cur:
-        rows = cur.execute(_BEGUN, (list(aggregate_ids),), prepare=True).fetchall()
-    return {aggregate_id: metadata.decode(meta) for aggregate_id, meta in rows}
+    begun = execute(_BEGUN, {"aggregate_ids": list(aggregate_ids)})
+    return {aggregate_id: metadata.decode(meta) for aggregate_id, meta in begun}
 
 
 def reserve(claim: Claim) -> UUID | None:
@@ -269,11 +266,10 @@ def reserve(claim: Claim) -> UUID | None:
 
     If there is none, whoever else reserves it waits for the end of this transaction.
     """
-    with cursor() as cur:
-        # A statement of its own: the next one sees what was committed while this one waited.
-        cur.execute(_RESERVE, (f"{claim.namespace} {claim.value}",), prepare=True)
-        row = cur.execute(_OWNER, (claim.namespace, claim.value), prepare=True).fetchone()
-    return None if row is None else row[0]
+    # A statement of its own: the next one sees what was committed while this one waited.
+    execute(_RESERVE, {"claim": f"{claim.namespace} {claim.value}"})
+    owner = execute(_OWNER, {"namespace": claim.namespace, "value": claim.value})
+    return owner[0][0] if owner else None
 
 
 def append(
@@ -335,7 +331,7 @@ def append_streams(streams: Sequence[Append]) -> int:
 
     Raises StaleVersion.
     """
-    rows = codec.encode_rows(
+    events = codec.encode_rows(
         {
             "aggregate_type": event.aggregate_type,
             "aggregate_id": stream.aggregate_id,
@@ -350,7 +346,7 @@ def append_streams(streams: Sequence[Append]) -> int:
         for version, event in enumerate(stream.events, start=1)
     )
     try:
-        return _insert(_APPEND_STREAMS, {"events": rows})[-1]
+        return _insert(_APPEND_STREAMS, {"events": events})[-1]
     except IntegrityError as error:
         if _violated(error) == VERSION_CONSTRAINT:
             raise StaleVersion(streams[0].aggregate_id, 0) from error
@@ -361,11 +357,8 @@ def _insert(statement: str, parameters: dict[str, object]) -> list[int]:
     attempt = 1
     while True:
         try:
-            with (
-                transaction.atomic() if connection.in_atomic_block else nullcontext(),
-                cursor() as cur,
-            ):
-                return [row[0] for row in cur.execute(statement, parameters, prepare=True)]
+            with transaction.atomic() if connection.in_atomic_block else nullcontext():
+                return [position for (position,) in execute(statement, parameters)]
         except OperationalError as error:
             deadlock = isinstance(error.__cause__, errors.DeadlockDetected)
             if not deadlock or connection.in_atomic_block or attempt == _DEADLOCK_ATTEMPTS:
@@ -381,11 +374,9 @@ def _violated(error: IntegrityError) -> str | None:
 
 
 def _claim_conflict(aggregate_id: UUID, expected: int, parameters: dict[str, object]) -> Exception:
-    with cursor() as cur:
-        row = cur.execute(_CLAIM_OWNER, parameters, prepare=True).fetchone()
-    # No other owner: the same stream claimed it, so the same command won a race against this one.
-    return (
-        StaleVersion(aggregate_id, expected)
-        if row is None
-        else AlreadyClaimed(Claim(row[0], row[1]), row[2])
-    )
+    found = execute(_CLAIM_OWNER, parameters)
+    if not found:
+        # The same stream claimed it, so the same command won a race against this one.
+        return StaleVersion(aggregate_id, expected)
+    namespace, value, owner = found[0]
+    return AlreadyClaimed(Claim(namespace, value), owner)

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from payments.api.authentication import key_of
 from payments.api.problems import Problem
 from payments.events import horizon
-from payments.events.database import cursor
+from payments.events.database import execute
 from readmodels.projections.forms import Projection
 
 HEADER: Final = "X-Min-Position"
@@ -114,11 +114,8 @@ def _look(projection: Projection, position: int) -> tuple[bool, bool]:
         "version": projection.version,
         "position": position,
     }
-    with cursor() as cur:
-        row = cur.execute(_CHECKPOINT, parameters, prepare=True).fetchone()
-    return (
-        (False, True) if row is None else (row[0], row[1])
-    )  # without a row, its first batch is to come
+    found = execute(_CHECKPOINT, parameters)
+    return found[0] if found else (False, True)  # without a row, its first batch is to come
 
 
 def _is_parked(
@@ -131,9 +128,7 @@ def _is_parked(
         "client": str(client_id),
         "payment": payment_id,
     }
-    statement = _PARKED_AT if payment_id is None else _PARKED_OF
-    with cursor() as cur:
-        return cur.execute(statement, parameters, prepare=True).fetchone() is not None
+    return bool(execute(_PARKED_AT if payment_id is None else _PARKED_OF, parameters))
 
 
 def _unavailable(code: str, detail: str, seconds: int) -> Problem:

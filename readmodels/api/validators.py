@@ -6,14 +6,14 @@ from typing import Final
 from rest_framework.request import Request
 
 from payments.api.authentication import key_of
-from payments.events.database import cursor
+from payments.events.database import execute
 from readmodels.projections.forms import Projection
 
 _LENGTH: Final = 20
 
 _CHECKPOINT: Final = """
 SELECT concat_ws(' ', version, position, extract(epoch FROM updated_at))
-  FROM readmodels_checkpoint WHERE name = %s
+  FROM readmodels_checkpoint WHERE name = %(projection)s
 """
 
 
@@ -24,10 +24,10 @@ def headers(projection: Projection, request: Request) -> dict[str, str]:
     than it would be kept for good. It is weak, since other code may write the same rows with other bytes.
     Other clients' payments move it too; to count the changes of each client would cost every batch.
     """
-    with cursor() as cur:
-        row = cur.execute(_CHECKPOINT, (projection.name,), prepare=True).fetchone()
-    if row is None:
+    checkpoint = execute(_CHECKPOINT, {"projection": projection.name})
+    if not checkpoint:
         return {}  # its first batch is to come
+    ((position,),) = checkpoint
     # With the client: whoever changes keys must not be told that nothing has changed.
-    seen = f"{projection.name} {row[0]} {key_of(request).client_id} {request.get_full_path()}"
+    seen = f"{projection.name} {position} {key_of(request).client_id} {request.get_full_path()}"
     return {"ETag": f'W/"{sha256(seen.encode()).hexdigest()[:_LENGTH]}"'}

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from payments.events.database import cursor
+from payments.events.database import execute
 from payments.events.seals import seal, table
 from payments.events.seals.files import replacing
 from payments.events.seals.seal import Seal, Statement
@@ -61,9 +61,8 @@ def export(
 def _events(statement: Statement) -> Iterator[bytes]:
     # One event more than was sealed is enough for the verifier to refuse the rest.
     parameters = {name: getattr(statement, name) for name in ("first", "last", "events")}
-    with cursor() as cur:
-        for (line,) in cur.execute(_EVENTS, parameters, prepare=True):
-            yield line.encode()
+    for (line,) in execute(_EVENTS, parameters):
+        yield line.encode()
 
 
 def _line(stored: Seal) -> bytes:

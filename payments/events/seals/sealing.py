@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.utils import timezone
 
 from payments.events import horizon
-from payments.events.database import cursor
+from payments.events.database import cursor, execute
 from payments.events.seals import keys, seal, table
 from payments.events.seals.seal import Seal, Statement
 
@@ -23,7 +23,7 @@ SELECT position, {seal.LEAF} FROM events_event
 """  # noqa: S608 - constants of ours
 _WAITING: Final = """
 SELECT extract(epoch FROM clock_timestamp() - recorded_at)::float8
-  FROM events_event WHERE position > %s ORDER BY position LIMIT 1
+  FROM events_event WHERE position > %(sealed)s ORDER BY position LIMIT 1
 """
 
 
@@ -67,9 +67,8 @@ def unsealed_seconds() -> float:
         before = last()
     except DamagedSeal:
         return math.inf
-    with cursor() as cur:
-        row = cur.execute(_WAITING, (before.last if before else 0,), prepare=True).fetchone()
-    return 0.0 if row is None else max(row[0], 0.0)
+    oldest = execute(_WAITING, {"sealed": before.last if before else 0})
+    return max(oldest[0][0], 0.0) if oldest else 0.0
 
 
 def _next(upto: int, key: Ed25519PrivateKey) -> tuple[Statement, Seal] | None:
@@ -79,7 +78,7 @@ def _next(upto: int, key: Ed25519PrivateKey) -> tuple[Statement, Seal] | None:
     with cursor() as cur:
         # Binary, for the sake of the hashes.
         parameters = {"after": after, "upto": upto, "limit": seal.MOST_EVENTS}
-        leaves = cur.execute(_LEAVES, parameters, prepare=True, binary=True).fetchall()
+        leaves = cur.execute(_LEAVES, parameters, binary=True).fetchall()
     if not leaves:
         return None
     positions = seal.as_ranges([position for position, _ in leaves])

@@ -39,7 +39,7 @@ def read(*, after: int) -> Iterator[Seal]:
         with cursor() as cur:
             parameters = {"after": after, "limit": _AT_ONCE}
             # Binary, for the sake of the digests.
-            rows = cur.execute(_READ, parameters, prepare=True, binary=True).fetchall()
+            rows = cur.execute(_READ, parameters, binary=True).fetchall()
         if not rows:
             return
         for row in rows:

@@ -191,7 +191,7 @@ def _check(idle: "SimpleQueue[_Session]", link: _Link) -> _Link:
             "last": statement.last,
             "events": statement.events,
         }
-        row = session.execute(_CHAIN, parameters, prepare=True, binary=True).fetchone()
+        row = session.execute(_CHAIN, parameters, binary=True).fetchone()
         assert row is not None, "an aggregate returns a row"  # noqa: S101
         if row[0] is None or row[0].hex() != statement.chain:
             _compare(session, link.seal, first, statement.last, link.findings)

@@ -1,0 +1,146 @@
+"""Prepared statements on Django's connection: in its transactions, and whatever breaks on the way."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+from uuid import uuid4
+
+import psycopg
+import pytest
+from django.db import DataError, IntegrityError, OperationalError, connection, transaction
+
+from payments.events.database import execute
+from tests.concurrency import session
+from tests.roundtrips import round_trips
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+KEEP = "INSERT INTO kept (number, label) VALUES (%(number)s, %(label)s)"
+KEPT = "SELECT number, label FROM kept ORDER BY number"
+
+
+@pytest.fixture(autouse=True)
+def _table() -> Iterator[None]:
+    with session() as other:
+        other.execute("CREATE TABLE kept (number bigint PRIMARY KEY, label text)")
+        try:
+            yield
+        finally:
+            connection.close()
+            other.execute("DROP TABLE kept")
+
+
+def prepared(like: str) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cur:
+        cur.execute("SELECT name FROM pg_prepared_statements WHERE statement LIKE %s", [like])
+        found: list[tuple[Any, ...]] = cur.fetchall()
+        return found
+
+
+def test_values_come_back_as_they_were_sent() -> None:
+    sent = {
+        "id": uuid4(),
+        "at": datetime(2026, 11, 27, 12, tzinfo=UTC),
+        "text": "%(id)s, 100 % ' \\ ü",
+        "none": None,
+        "list": ["a", 'b"', "c,d"],
+        "yes": True,
+    }
+    ((*back, percent),) = execute(
+        "SELECT %(id)s::uuid, %(at)s::timestamptz, %(text)s::text, %(none)s::text, %(list)s::text[],"
+        " %(yes)s::bool, '100 %%'",
+        sent,
+    )
+    assert (back, percent) == (list(sent.values()), "100 %")
+
+
+def test_a_statement_is_prepared_once_for_numbers_of_all_sizes() -> None:
+    for number in (1, 40_000, 3_000_000_000):
+        assert execute(KEEP, {"number": number, "label": "x"}) == []
+    with round_trips() as counted:
+        execute(KEEP, {"number": 2**62, "label": "x"})
+    assert counted.count == 1
+    assert len(prepared("INSERT INTO kept%")) == 1
+    assert [number for number, _ in execute(KEPT)] == [1, 40_000, 3_000_000_000, 2**62]
+
+
+def test_the_first_statement_of_a_transaction_is_part_of_it() -> None:
+    for number in range(2):  # prepared already or not
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            execute(KEEP, {"number": number, "label": "first"})
+            execute(KEEP, {"number": number + 10, "label": "second"})
+            raise ZeroDivisionError
+    assert execute(KEPT) == []
+    with transaction.atomic():
+        execute(KEEP, {"number": 1, "label": "first"})
+        execute(KEEP, {"number": 2, "label": "second"})
+    assert execute(KEPT) == [(1, "first"), (2, "second")]
+
+
+def test_what_is_prepared_outlives_a_rollback() -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        execute(KEPT)
+        execute(KEPT)
+        raise ZeroDivisionError
+    assert len(prepared("SELECT number%")) == 1
+    with round_trips() as counted:
+        execute(KEPT)
+    assert counted.count == 1
+
+
+def test_a_refused_statement_raises_djangos_error_and_the_next_one_works() -> None:
+    execute(KEEP, {"number": 1, "label": "x"})
+    with pytest.raises(IntegrityError) as refused:
+        execute(KEEP, {"number": 1, "label": "x"})
+    cause = refused.value.__cause__
+    assert isinstance(cause, psycopg.errors.UniqueViolation)
+    assert cause.diag.constraint_name == "kept_pkey"
+    execute(KEEP, {"number": 2, "label": "x"})
+
+
+def test_a_text_with_nul_is_refused_not_cut() -> None:
+    with pytest.raises(DataError):
+        execute(KEEP, {"number": 1, "label": "a\x00b"})
+    assert execute(KEPT) == []
+
+
+def test_a_lost_connection_is_told_and_the_next_one_prepares_anew() -> None:
+    execute(KEPT)
+    with session() as other:
+        pid = connection.connection.info.backend_pid
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    with pytest.raises(OperationalError):
+        execute(KEPT)
+    connection.close_if_unusable_or_obsolete()
+    assert execute(KEPT) == []
+
+
+@contextmanager
+def interrupted_after(seconds: float) -> Iterator[None]:
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_whoever_waits_can_be_interrupted() -> None:
+    with pytest.raises(KeyboardInterrupt), interrupted_after(0.2):
+        execute("SELECT pg_sleep(%(seconds)s)", {"seconds": 20})
+    assert execute(KEPT) == []
+
+
+def test_an_interrupted_preparation_is_made_good() -> None:
+    with session() as other, other.transaction():
+        other.execute("LOCK TABLE kept")
+        # To prepare it, the server needs the table.
+        with pytest.raises(KeyboardInterrupt), interrupted_after(0.2):
+            execute(KEPT)
+    assert execute(KEPT) == []
