@@ -64,9 +64,12 @@ def holds_card_number(text: str) -> bool:
     UUIDs with a letter have none. The digits are one group or several that follow each other: what
     comes before or after them, such as an expiry date, does not hide them.
     """
+    text = _UUID.sub(_without_id, text)
+    if len(text) < _SHORTEST:
+        return False
     return any(
         _CARD.fullmatch(digits.lstrip("0")) is not None and _has_check_digit(digits)
-        for groups in _GROUPS.findall(_UUID.sub(_without_id, text))
+        for groups in _GROUPS.findall(text)
         for digits in _neighbours(_GROUP.findall(groups))
     )
 
