@@ -6,7 +6,6 @@ without one: a cursor costs as much as such a statement does on the server.
 """
 
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -127,11 +126,13 @@ class _Session:
         return result
 
 
-_local: Final = threading.local()  # as Django's connections are
+_SESSION: Final = "_payments_session"
 
 
 def _session(native: Connection) -> _Session:
-    session: _Session | None = getattr(_local, "session", None)
-    if session is None or session.connection is not native:
-        session = _local.session = _Session(native)
+    """Kept with the connection: a thread can have two, beside an event loop Django opens another."""
+    session: _Session | None = getattr(native, _SESSION, None)
+    if session is None:
+        session = _Session(native)
+        setattr(native, _SESSION, session)
     return session

@@ -21,7 +21,8 @@ from readmodels.projections.forms import Projection
 HEADER: Final = "X-Min-Position"
 _LONGEST_WAIT: Final = 0.3
 _PAUSE: Final = 0.01
-_DIGITS: Final = 19  # of the highest position that PostgreSQL can give out
+_HIGHEST: Final = 2**63 - 1  # position that PostgreSQL can give out
+_DIGITS: Final = len(str(_HIGHEST))
 # After how many seconds to try again: when workers have to read on, and when people have to repair.
 _SOON: Final = 1
 _LATER: Final = 60
@@ -79,7 +80,7 @@ def _position(given: str) -> int:
     if not (given.isascii() and given.isdigit() and len(given) <= _DIGITS):
         detail = "A number is needed, the X-Event-Position of an earlier answer."
         raise Problem.of_field(HEADER, "wrong_format", detail)
-    return int(given)
+    return min(int(given), _HIGHEST)
 
 
 def _await(projection: Projection, position: int) -> None:

@@ -1,5 +1,6 @@
 """Prepared statements on Django's connection: in its transactions, and whatever breaks on the way."""
 
+import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -115,6 +116,23 @@ def test_a_lost_connection_is_told_and_the_next_one_prepares_anew() -> None:
         execute(KEPT)
     connection.close_if_unusable_or_obsolete()
     assert execute(KEPT) == []
+
+
+def test_a_thread_may_have_two_connections_and_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside an event loop, such as that of a browser's driver, Django opens another one."""
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+    async def beside_a_loop() -> int:
+        execute(KEPT)
+        pid: int = connection.connection.info.backend_pid
+        connection.close()
+        return pid
+
+    execute(KEPT)
+    assert asyncio.run(beside_a_loop()) != connection.connection.info.backend_pid
+    with round_trips() as counted:
+        execute(KEPT)
+    assert counted.count == 1
 
 
 @contextmanager
