@@ -1,11 +1,13 @@
 """The Celery application: it runs the projections, seals the log and ends reviews."""
 
 import os
-from typing import Final
+from typing import Any, Final
 
+import redis
 from celery import Celery
 from celery.signals import setup_logging
 from django_structlog.celery.steps import DjangoStructLogInitStep
+from kombu.transport import redis as transport
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -14,6 +16,23 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
 app.autodiscover_tasks(["payments"])  # a package of several apps, not one itself
+
+
+class _Channel(transport.Channel):
+    """Says of a connection that was lost that it is, where kombu 5.7 fails to find its host.
+
+    Celery survives the one: a worker that met the other, with a task that it had not acknowledged yet when
+    the broker died, ended.
+    """
+
+    def _connparams(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+        if getattr(self.connection, "client", None) is None:
+            raise redis.ConnectionError("The connection to the broker is closed.")
+        parameters: dict[str, Any] = super()._connparams(*arguments, **options)  # type: ignore[misc]
+        return parameters
+
+
+transport.Transport.Channel = _Channel
 
 
 @setup_logging.connect

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 import redis
+from celery import current_app
 from django.conf import settings as django_settings
 from django.db import transaction
 
@@ -242,3 +243,12 @@ def test_a_broker_that_dies_in_any_phase_of_a_task_costs_nothing(
             break
         own_valkey.start()
     assert number > 2, "a task asks the broker more often than that"
+
+
+def test_an_acknowledgement_to_a_broker_that_is_gone_fails_as_one() -> None:
+    """Celery's worker goes on after that; an AttributeError, which it was, ended it."""
+    connection = current_app.connection_for_read()
+    channel: Any = connection.default_channel
+    connection.collect()
+    with pytest.raises(redis.ConnectionError):
+        channel.qos.ack("a task that was being done")
