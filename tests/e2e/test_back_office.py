@@ -106,17 +106,21 @@ class Desk:
         pytest.fail(f"The Tab key never reached {text!r}.")
 
 
-@pytest.fixture(params=["light", "dark"])
+BOTH_SCHEMES: Final = pytest.mark.parametrize("desk", ["light", "dark"], indirect=True)
+
+
+@pytest.fixture
 def desk(
     request: pytest.FixtureRequest, chromium: Browser, live_server: LiveServer
 ) -> Iterator[Desk]:
+    """In the dark too, where it is asked for."""
     user = get_user_model().objects.create_user("grace", password=PASSWORD, is_staff=True)
     user.groups.add(Group.objects.get(name="senior reviewer"))
     client = ApiClient()
     client.submit()
     payment = body_of(client.submit(**RISKY))["id"]
     project()
-    context = chromium.new_context(color_scheme=request.param)
+    context = chromium.new_context(color_scheme=getattr(request, "param", "light"))
     page = context.new_page()
     desk = Desk(page, live_server.url, client, payment)
     page.on("pageerror", lambda error: desk.complain(f"script: {error}"))
@@ -175,6 +179,7 @@ def test_a_payment_is_claimed_and_approved_by_keyboard_and_completed_in_the_api(
     expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
 
 
+@BOTH_SCHEMES
 def test_the_keys_are_listed_and_can_be_switched_off(desk: Desk) -> None:
     desk.log_in()
     page = desk.page
@@ -238,6 +243,7 @@ def test_a_payment_is_claimed_and_rejected_without_scripts(
     context.close()
 
 
+@BOTH_SCHEMES
 def test_every_page_can_be_read_by_everybody(desk: Desk) -> None:
     """axe finds nothing serious, on wide screens and on narrow ones."""
     get_user_model().objects.get(username="grace").groups.add(
