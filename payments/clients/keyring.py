@@ -22,7 +22,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from msgspec import Struct
 
 from payments.clients.keys import digest
-from payments.events.database import execute
+from payments.events.database import cursor, execute
 
 logger: Final = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ SELECT key.digest, key.id, key.prefix, key.client_id, key.scopes, key.expires_at
 """
 _USED: Final = """
 UPDATE clients_apikey AS key SET last_used_at = greatest(key.last_used_at, used.at)
-  FROM unnest(%(keys)s::uuid[], %(times)s::timestamptz[]) AS used (id, at) WHERE key.id = used.id
+  FROM unnest(%s::uuid[], %s::timestamptz[]) AS used (id, at) WHERE key.id = used.id
 """
 
 
@@ -94,8 +94,8 @@ class Keyring:
             if not uses:
                 return
             try:
-                keys, times = zip(*uses, strict=True)
-                execute(_USED, {"keys": list(keys), "times": list(times)})
+                with cursor() as cur:
+                    cur.execute(_USED, ([key for key, _ in uses], [at for _, at in uses]))
             except (DatabaseError, InterfaceError) as error:
                 logger.warning("The last uses of %d keys were not written: %s", len(uses), error)
             else:
