@@ -174,8 +174,8 @@ def test_a_card_number_in_an_address_is_refused_and_neither_logged_nor_repeated(
     with caplog.at_level(logging.WARNING):
         answer = ApiClient().get(f"/api/v1/{address.format('4111%201111%201111%201111')}")
     assert answer.status_code == status
-    assert "1111" not in answer.content.decode()
     lines = [str(record.msg) for record in caplog.records if record.name.startswith("django_st")]
     assert len(lines) == 1
     assert REDACTED in lines[0]
-    assert "1111" not in lines[0]
+    for said in (answer.content.decode(), lines[0]):
+        assert "4111111" not in said.replace("%20", "").replace(" ", "")
