@@ -100,6 +100,13 @@ UNFOLD: Final[dict[str, Any]] = {
                     _item("Customers", "group", "customers_customer", "customers.view_customer"),
                     _item("API clients", "key", "clients_client", "clients.view_client"),
                     _item("Staff", "badge", "auth_user", "auth.view_user"),
+                    _item("Sign-ins", "login", "axes_accesslog", "axes.view_accesslog"),
+                    _item(
+                        "Failed sign-ins",
+                        "gpp_bad",
+                        "axes_accessattempt",
+                        "axes.view_accessattempt",
+                    ),
                 ],
             },
             {

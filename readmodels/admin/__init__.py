@@ -8,6 +8,7 @@ from readmodels.admin import (
     parked,
     payments,
     projections,
+    signing_in,
     statistics,
 )
 
@@ -19,5 +20,6 @@ __all__ = (
     "parked",
     "payments",
     "projections",
+    "signing_in",
     "statistics",
 )

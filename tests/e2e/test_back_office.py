@@ -42,6 +42,8 @@ PAGES: Final = {
     "events": "/admin/readmodels/eventindex/",
     "customers": "/admin/customers/customer/",
     "clients": "/admin/clients/client/",
+    "sign-ins": "/admin/axes/accesslog/",
+    "failed sign-ins": "/admin/axes/accessattempt/",
     "projections": "/admin/readmodels/checkpoint/",
     "parked": "/admin/readmodels/parkedevent/",
     "discarded": "/admin/readmodels/discardedevent/",
@@ -275,6 +277,21 @@ def test_every_page_can_be_read_by_everybody(desk: Desk) -> None:
             assert _serious(desk.page) == [], path
             wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
             assert desk.page.evaluate(wider) <= 0, f"{path} is wider than {width} pixels"
+
+
+@BOTH_SCHEMES
+def test_who_is_locked_out_is_told_until_when(desk: Desk) -> None:
+    desk.open("/admin/")
+    for _ in range(5):
+        desk.page.get_by_label("Username").fill("grace")
+        desk.page.get_by_label("Password").fill("something else")
+        desk.page.keyboard.press("Enter")
+        desk.page.wait_for_load_state()
+    expect(desk.page.get_by_text("Wait 15 minutes")).to_be_visible()
+    assert _serious(desk.page) == []
+    desk.page.get_by_role("link", name="Back to signing in").click()
+    expect(desk.page.get_by_label("Username")).to_be_visible()
+    desk.complaints.clear()  # Chromium reports the 429
 
 
 def test_the_documentation_of_the_api_opens(desk: Desk) -> None:
