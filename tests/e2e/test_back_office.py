@@ -5,7 +5,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -73,11 +73,11 @@ class Desk:
     url: str
     client: ApiClient
     payment: str
+    scheme: Literal["light", "dark"]
     complaints: list[str] = field(default_factory=list)
 
     def open(self, path: str) -> None:
         self.page.goto(self.url + path)
-        self.page.wait_for_load_state("networkidle")
 
     def log_in(self) -> None:
         self.open("/admin/")
@@ -122,9 +122,10 @@ def desk(
     client.submit()
     payment = body_of(client.submit(**RISKY))["id"]
     project()
-    context = chromium.new_context(color_scheme=getattr(request, "param", "light"))
+    scheme: Literal["light", "dark"] = getattr(request, "param", "light")
+    context = chromium.new_context(color_scheme=scheme)
     page = context.new_page()
-    desk = Desk(page, live_server.url, client, payment)
+    desk = Desk(page, live_server.url, client, payment, scheme)
     page.on("pageerror", lambda error: desk.complain(f"script: {error}"))
     page.on("console", lambda said: desk.complain(said.text, when=said.type == "error"))
     page.on("request", lambda sent: desk.complain(sent.url, when=not desk.serves(sent.url)))
@@ -247,7 +248,11 @@ def test_a_payment_is_claimed_and_rejected_without_scripts(
 
 @BOTH_SCHEMES
 def test_every_page_can_be_read_by_everybody(desk: Desk) -> None:
-    """axe finds nothing serious, on wide screens and on narrow ones."""
+    """axe finds nothing serious, on wide screens and on narrow ones.
+
+    In the dark it looks at colours only: all else is the same page.
+    """
+    rules = ["color-contrast"] if desk.scheme == "dark" else None
     get_user_model().objects.get(username="grace").groups.add(
         Group.objects.get(name="risk manager")
     )
@@ -274,7 +279,7 @@ def test_every_page_can_be_read_by_everybody(desk: Desk) -> None:
         desk.open(path)
         for width in (1440, 420):
             desk.page.set_viewport_size({"width": width, "height": 900})
-            assert _serious(desk.page) == [], path
+            assert _serious(desk.page, rules) == [], path
             wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
             assert desk.page.evaluate(wider) <= 0, f"{path} is wider than {width} pixels"
 
@@ -325,8 +330,10 @@ def _park(event: EventIndex) -> ParkedEvent:
     )
 
 
-def _serious(page: Page) -> list[Any]:
-    told = Axe().run(page, options={"resultTypes": ["violations"]}).response
+def _serious(page: Page, rules: list[str] | None = None) -> list[Any]:
+    """What axe finds against these rules, or against all."""
+    options = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
+    told = Axe().run(page, options=options).response
     found = json.loads(json.dumps(told["violations"]))
     return [
         (each["id"], node["html"][:200])
