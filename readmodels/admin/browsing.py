@@ -108,12 +108,14 @@ class BrowsingAdmin(ModelAdmin):
     """A read-only list with filters and an exact search.
 
     `keyset` names its unique order, which is descending unless `ascending` says otherwise; `page_words`
-    lead to the page before and the next one.
+    lead to the page before and the next one. Without `has_pages` there is nothing about a row that the
+    list does not say.
     """
 
     keyset: ClassVar[tuple[str, ...]] = ("id",)
     ascending: ClassVar[bool] = False
     page_words: ClassVar[tuple[str, str]] = ("Newer", "Older")
+    has_pages: ClassVar[bool] = True
     actions = None
     sortable_by = ()
     show_facets = ShowFacets.NEVER
@@ -156,6 +158,14 @@ class BrowsingAdmin(ModelAdmin):
         except TooBroad as error:
             context |= self.admin_site.each_context(request) | {"explanation": str(error)}
             return TemplateResponse(request, "admin/too_broad.html", context, status=503)
+
+    def get_list_display_links(
+        self, request: HttpRequest, list_display: Sequence[Any]
+    ) -> Sequence[Any] | None:
+        return super().get_list_display_links(request, list_display) if self.has_pages else None
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return (obj is None or self.has_pages) and super().has_view_permission(request, obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
 from unfold.decorators import display
 
 from readmodels.admin import words
@@ -19,7 +18,7 @@ class DiscardedAdmin(BrowsingAdmin):
     """The newest decision first."""
 
     list_display = ("event", "projection", "payment", "why", "by", "when")
-    list_display_links = None
+    has_pages = False
     list_filter = (ProjectionFilter,)
     search_fields = ("aggregate_id",)  # see find
     search_help_text = "Payment id"
@@ -53,6 +52,3 @@ class DiscardedAdmin(BrowsingAdmin):
         """By a payment, without an index: each row is somebody's decision, there are never many."""
         payment_id = as_uuid(term)
         return rows.filter(aggregate_id=payment_id) if payment_id else rows.none()
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return obj is None and super().has_view_permission(request)

@@ -29,7 +29,7 @@ class ProjectionAdmin(BrowsingAdmin):
         "version",
         "advice",
     )
-    list_display_links = None
+    has_pages = False
 
     @display(description="State", label=words.STATE_COLOURS)
     def state(self, row: Any) -> tuple[str, str]:
@@ -78,6 +78,3 @@ class ProjectionAdmin(BrowsingAdmin):
             for append in holders.open_appends(longer_than=holders.LONG_SECONDS):
                 messages.warning(request, str(append))
         return super().changelist_view(request, extra_context)
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return obj is None and super().has_view_permission(request)

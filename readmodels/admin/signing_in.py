@@ -28,7 +28,7 @@ class NameFilter(TextFilter):
 class _Recorded(BrowsingAdmin):
     title: ClassVar[str]
     change_list_template = "admin/sign_ins.html"
-    list_display_links = None
+    has_pages = False
     list_filter: ClassVar = (NameFilter,)
 
     @display(description="When (UTC)")
@@ -39,10 +39,6 @@ class _Recorded(BrowsingAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         return super().changelist_view(request, {**(extra_context or {}), "title": self.title})
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # A row has no page of its own: there is nothing that the list does not say.
-        return obj is None and super().has_view_permission(request)
 
 
 @admin.register(AccessLog)

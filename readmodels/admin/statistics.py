@@ -48,7 +48,7 @@ class DailyStatisticsAdmin(BrowsingAdmin):
         "refunded",
         "reviews",
     )
-    list_display_links = None
+    has_pages = False
     list_filter = (("day", RangeDateFilter), CurrencyFilter, ClientFilter)
 
     @display(description="Client")
@@ -91,10 +91,6 @@ class DailyStatisticsAdmin(BrowsingAdmin):
         clients = Client.objects.in_bulk({row.client_id for row in rows})
         for row in rows:
             row.client_name = clients.get(row.client_id, "unknown")
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # A row has no page of its own: there is nothing that the list does not say.
-        return obj is None and super().has_view_permission(request)
 
 
 def _sum(count: int, volume: int, currency: str) -> str:
