@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from axes.models import AccessLog
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import connection
@@ -18,7 +19,7 @@ from payments.domain.events import EVENT_CLASSES
 from payments.events.models import Event
 from readmodels.admin import timeline
 from readmodels.admin.browsing import PAGE
-from readmodels.models import EventIndex, PaymentSummary
+from readmodels.models import Checkpoint, DailyStatistics, EventIndex, PaymentSummary
 from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.backoffice import browser, text
 from tests.concurrency import at_once
@@ -75,6 +76,17 @@ def test_nothing_is_shown_to_strangers(name: str) -> None:
     stranger.force_login(get_user_model().objects.create(username="eve", is_staff=True))
     assert stranger.get(url).status_code == 403
     assert "no permission" in text(stranger.get(reverse("admin:index")))
+
+
+@pytest.mark.parametrize("model", [DailyStatistics, Checkpoint, AccessLog])
+def test_rows_of_which_the_list_tells_all_have_no_page(flagged: str, model: Any) -> None:
+    """Django would make one of every column."""
+    root = Browser()
+    root.force_login(get_user_model().objects.create_superuser("root"))
+    name = f"admin:{model._meta.label_lower.replace('.', '_')}"
+    url = reverse(f"{name}_change", args=[model.objects.first().pk])
+    assert root.get(url).status_code == 403
+    assert url not in root.get(reverse(f"{name}_changelist")).content.decode()
 
 
 def test_a_payments_page_tells_its_history_in_words(flagged: str) -> None:
