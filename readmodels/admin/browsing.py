@@ -57,7 +57,8 @@ class KeysetChangeList(ChangeList):
             rows = rows.filter(_beyond(fields, begin, "gt" if upwards else "lt"))
         if backwards:
             rows = rows.order_by(*self._order(backwards=True))
-        found = list(rows[: PAGE + 1])
+        places = self.model_admin.places(request, self.query)
+        found = list((rows if places is None else _found(rows, places))[: PAGE + 1])
         more, found = len(found) > PAGE, found[:PAGE]
         if backwards:
             found.reverse()
@@ -126,20 +127,24 @@ class BrowsingAdmin(ModelAdmin):
     def prepare(self, rows: Sequence[Any]) -> None:
         """Give the rows of one page what they do not have themselves, in a query for all of them."""
 
-    def find(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
-        """The rows that `term`, printable and not empty, finds; each way must have its index."""
-        return rows.none()
+    def find(self, term: str) -> list[Q]:
+        """Where `term`, printable and not empty, may be found: each place must have its index."""
+        return []
+
+    def places(self, request: HttpRequest, given: str) -> list[Q] | None:
+        """Where to look for what was given; None if nothing was."""
+        term = given.strip()
+        if not term:
+            return None
+        if holds_card_number(term) and as_uuid(term) is None:
+            messages.error(request, "Not searched for: it looks as if it held a card number.")
+            return []
+        return self.find(term) if term.isprintable() else []
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        if holds_card_number(term) and as_uuid(term) is None:
-            messages.error(request, "Not searched for: it looks as if it held a card number.")
-            return queryset.none(), False
-        return self.find(queryset, term) if term.isprintable() else queryset.none(), False
+        return queryset, False  # the list looks in all places itself
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[KeysetChangeList]:
         return KeysetChangeList
@@ -182,6 +187,17 @@ def as_uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
+
+
+def _found(rows: QuerySet[Any], places: Sequence[Q]) -> QuerySet[Any]:
+    """Enough of the rows in any of the places for a page.
+
+    A page of each, since for one condition of them all PostgreSQL might look through the whole list.
+    """
+    if not places:
+        return rows.none()
+    firsts = [rows.filter(place).values("pk")[: PAGE + 1] for place in places]
+    return rows.filter(pk__in=firsts[0].union(*firsts[1:]))
 
 
 def _beyond(fields: Sequence[str], values: Sequence[Any], comparison: str) -> Q:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -38,14 +38,14 @@ class CustomerAdmin(BrowsingAdmin):
     def state(self, row: Customer) -> str | None:
         return "blocked" if row.blocked else None
 
-    def find(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+    def find(self, term: str) -> list[Q]:
         """By the reference, which is hashed with its client, or by the beginning of a name."""
         hashed = [
             pseudonyms.customer_id(client_id, term)
             for client_id in Client.objects.values_list("pk", flat=True)
         ]
-        named = ~Q(name="") & (Q(name__startswith=term) | Q(name__startswith=term.title()))
-        return rows.filter(Q(pk__in=hashed) | named)
+        named = [~Q(name="") & Q(name__startswith=beginning) for beginning in {term, term.title()}]
+        return [Q(pk__in=hashed), *named]
 
     def get_urls(self) -> list[URLPattern]:
         buttons = [

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q
 from unfold.decorators import display
 
 from readmodels.admin import words
@@ -48,7 +48,7 @@ class DiscardedAdmin(BrowsingAdmin):
         for row in rows:
             row.by = names.get(row.discarded_by, row.discarded_by)
 
-    def find(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+    def find(self, term: str) -> list[Q]:
         """By a payment, without an index: each row is somebody's decision, there are never many."""
         payment_id = as_uuid(term)
-        return rows.filter(aggregate_id=payment_id) if payment_id else rows.none()
+        return [Q(aggregate_id=payment_id)] if payment_id else []

@@ -11,7 +11,7 @@ import msgspec
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from unfold.contrib.filters.admin import TextFilter
@@ -101,12 +101,10 @@ class EventAdmin(BrowsingAdmin):
         for row in rows:
             row.actor_name = names.get(row.actor, row.actor)
 
-    def find(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+    def find(self, term: str) -> list[Q]:
         if payment_id := as_uuid(term):
-            return rows.filter(aggregate_id=payment_id)
-        if _is_position(term):
-            return rows.filter(pk=int(term))
-        return rows.none()
+            return [Q(aggregate_id=payment_id)]
+        return [Q(pk=int(term))] if _is_position(term) else []
 
     def change_view(
         self,

@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Final
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -51,12 +51,10 @@ class ParkedAdmin(BrowsingAdmin):
         rows: QuerySet[Any] = super().get_queryset(request)
         return rows.defer("traceback")
 
-    def find(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+    def find(self, term: str) -> list[Q]:
         """By a payment; the unique index begins with the projection, so all of them are named."""
         payment_id = as_uuid(term)
-        if payment_id is None:
-            return rows.none()
-        return rows.filter(projection__in=list(PROJECTIONS), aggregate_id=payment_id)
+        return [Q(projection__in=list(PROJECTIONS), aggregate_id=payment_id)] if payment_id else []
 
     def get_urls(self) -> list[URLPattern]:
         repairs = [

@@ -20,7 +20,6 @@ from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.domain.money import CURRENCIES
 from payments.domain.payment import Status
-from payments.domain.text import holds_card_number
 from readmodels.admin import evidence, timeline, words
 from readmodels.admin.actions import ACTIONS, Person, next_key
 from readmodels.admin.browsing import BrowsingAdmin, as_uuid
@@ -29,7 +28,7 @@ from readmodels.admin.desk import desk, people_of
 from readmodels.models import PaymentSummary
 
 # More customers of one name than anybody reads through.
-_NAMESAKES: Final = 100
+_NAMESAKES: Final = 50
 
 
 class SubmittedFilter(RangeDateFilter):
@@ -121,12 +120,10 @@ class PaymentAdmin(BrowsingAdmin):
             row.customer = customers.get(row.customer_id)
             row.client_name = clients.get(row.client_id, "unknown")
 
-    def find(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+    def find(self, term: str) -> list[Q]:
         """By ids, references, and names by their beginning."""
-        if holds_card_number(term):
-            return rows.none()
         if payment_id := as_uuid(term):
-            return rows.filter(pk=payment_id)
+            return [Q(pk=payment_id)]
         # What a client calls its customer is hashed with the client.
         customers = [
             pseudonyms.customer_id(client_id, term)
@@ -136,7 +133,7 @@ class PaymentAdmin(BrowsingAdmin):
             Q(name__startswith=term) | Q(name__startswith=term.title())
         )
         customers += named.values_list("pk", flat=True)[:_NAMESAKES]
-        return rows.filter(Q(reference=term) | Q(customer_id__in=customers))
+        return [Q(reference=term), *(Q(customer_id=customer) for customer in customers)]
 
     def get_urls(self) -> list[URLPattern]:
         decisions = [

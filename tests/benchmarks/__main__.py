@@ -12,7 +12,7 @@ from tests import servers
 
 NAMES: Final = ("dispatch", "loading", "projecting", "post", "importing", "rebuild", "seals")
 # Not run unless named: they take minutes.
-LONG: Final = ("busy",)
+LONG: Final = ("busy", "lists")
 
 
 def main(names: list[str]) -> int:

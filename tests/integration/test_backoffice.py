@@ -1,5 +1,6 @@
 """The back office without a browser: who may do what, decisions that meet, lists that stay fast."""
 
+import json
 import re
 from typing import Any
 from uuid import uuid4
@@ -258,6 +259,59 @@ def test_a_page_costs_the_same_however_many_rows_it_has_and_counts_nothing() -> 
         unbounded = [sql for sql in statements if "COUNT(" in sql and "LIMIT 1000" not in sql]
         assert unbounded == []
         assert not [sql for sql in statements if "OFFSET" in sql]
+
+
+# Copies of the newest payment, all newer than it; a tenth of them, the oldest, belong to fifty customers.
+_MANY = """
+INSERT INTO readmodels_paymentsummary
+SELECT copy.* FROM generate_series(1, 20000) AS n,
+       (SELECT * FROM readmodels_paymentsummary ORDER BY initiated_at DESC LIMIT 1) AS newest,
+       LATERAL jsonb_populate_record(NULL::readmodels_paymentsummary, to_jsonb(newest) ||
+         jsonb_build_object('payment_id', gen_random_uuid(), 'customer_id',
+                            CASE WHEN n <= 2000 THEN md5((n % 50)::text)::uuid ELSE customer_id END,
+                            'initiated_at', initiated_at + n * interval '1 second')) AS copy
+"""
+_NAMESAKES = """
+INSERT INTO customers_customer (id, client_id, reference, name, email, created_at)
+SELECT md5(n::text)::uuid, %s, 'namesake-' || n, 'Grace ' || n, '', now()
+  FROM generate_series(0, 49) AS n
+"""
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "currency=KWD",
+        "risk_band__exact=high",
+        "risk_band__exact=high&method__exact=wallet",
+        "requires_review__exact=1",
+        "requires_review__exact=1&status__exact=completed",
+        "status__exact=failed",
+        "q=Grace",
+    ],
+)
+def test_what_is_rare_or_old_is_found_without_looking_through_the_list(
+    flagged: str, query: str
+) -> None:
+    client = ApiClient(name="Bolt")
+    client.submit(method="wallet")
+    project()
+    with connection.cursor() as cursor:
+        cursor.execute(_MANY)
+        cursor.execute(_NAMESAKES, [client.client_id])
+        cursor.execute("ANALYZE readmodels_paymentsummary, customers_customer")
+    logged_in = browser()
+    with CaptureQueriesContext(connection) as captured:
+        logged_in.get(f"{reverse('admin:readmodels_paymentsummary_changelist')}?{query}")
+    (listing,) = (
+        each["sql"]
+        for each in captured
+        if '"risk_reasons"' in each["sql"] and "LIMIT 51" in each["sql"]
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + listing)
+        plan = json.dumps(cursor.fetchone())
+    assert sum(map(int, re.findall(r'"Rows Removed by Filter": (\d+)', plan))) < 100, plan
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """What the risk rules are told of a customer: by one query, from projections that may lag."""
 
+import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
 from payments.clients.models import Client
 from payments.customers.models import Customer
@@ -43,6 +46,24 @@ def test_of_somebody_never_seen_nothing_is_known() -> None:
     assert known() == RiskFeatures(
         paid_by_card_before=False, position=0, age_ms=0, new_customer=True, velocity=nothing
     )
+
+
+def test_a_customer_who_never_paid_by_card_costs_no_look_at_every_payment() -> None:
+    paid(method=Method.WALLET)
+    project()
+    copies = """
+        INSERT INTO readmodels_paymentsummary
+        SELECT copy.* FROM readmodels_paymentsummary AS payment, generate_series(1, 20000) AS n,
+               LATERAL jsonb_populate_record(
+                   payment, jsonb_build_object('payment_id', md5(n::text)::uuid)) AS copy
+    """
+    asked = {"customer_id": CUSTOMER, "currency": "USD", "at": NOW}
+    with connection.cursor() as cursor:
+        cursor.execute(copies)
+        cursor.execute("ANALYZE readmodels_paymentsummary")
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {features._FEATURES}", asked)
+        plan = json.dumps(cursor.fetchone())
+    assert sum(map(int, re.findall(r'"Rows Removed by Filter": (\d+)', plan))) < 100, plan
 
 
 def test_a_payment_that_was_given_back_in_part_was_paid_and_one_given_back_wholly_was_not() -> None:
