@@ -1,0 +1,161 @@
+"""An export is verified without the service, and refused if anything in it or in the log was changed."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from config.stack import place
+from payments.events.models import Event
+from payments.events.seals import keys, sealing
+from tests.concurrency import session
+from tests.raw_appends import Session, insert
+from tests.tampering import change_event, found
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("small_seals"),
+    pytest.mark.slow,
+]
+
+VERIFIER: Final = place.PROJECT / "payments" / "events" / "seals" / "verify_export.py"
+
+
+def test_an_export_is_verified_without_the_service(sealed: list[int], tmp_path: Path) -> None:
+    code, output = _verify_export(_export(tmp_path))
+    assert code == 0
+    assert output.startswith(f"10 events, seals 1 to 3, positions 1 to {sealed[-1]}: everything")
+    lines = (tmp_path / "log.ndjson").read_text().splitlines()
+    header, first = json.loads(lines[0]), json.loads(lines[1])
+    event = dict(zip(header["columns"], first["event"], strict=True))
+    stored = Event.objects.get(position=first["position"])
+    assert UUID(event["aggregate_id"]) == stored.aggregate_id
+    assert event["data"] == stored.data
+    assert event["recorded_at"] == int(stored.recorded_at.timestamp() * 1_000_000)
+
+
+def test_a_part_is_exported(sealed: list[int], tmp_path: Path) -> None:
+    code, output = _verify_export(_export(tmp_path, "--after", "2"))
+    assert code == 0
+    assert output.startswith("2 events, seals 3 to 3")
+    assert "holds no events" in _run("export_events", str(tmp_path / "none"), "--after", "3")
+
+
+def test_backslashes_quotes_and_other_scripts_survive_an_export(
+    writer: Session, tmp_path: Path
+) -> None:
+    position = insert(writer)
+    with session() as other:
+        other.execute("SET session_replication_role = replica")
+        odd = json.dumps({"a": 'back\\slash "quote" \n, "event": [}\u2028 ąß漢 😀'})
+        other.execute("UPDATE events_event SET metadata = %s WHERE position = %s", [odd, position])
+    list(sealing.seal_all())
+    assert found() == []
+    assert _verify_export(_export(tmp_path))[0] == 0
+
+
+TAMPERED: Final[dict[str, Callable[[list[str]], object]]] = {
+    "an event changed": lambda lines: lines.__setitem__(2, lines[2].replace("100", "900", 1)),
+    "an event left out": lambda lines: lines.pop(2),
+    "two events exchanged": lambda lines: lines.__setitem__(slice(2, 4), lines[3:1:-1]),
+    "an event added": lambda lines: lines.insert(2, lines[2]),
+    "a seal left out": lambda lines: lines.pop(5),
+    "a seal changed": lambda lines: lines.__setitem__(
+        5, lines[5].replace('"events":4', '"events":3')
+    ),
+    "the end cut within a seal": lambda lines: lines.pop(),
+    "other columns": lambda lines: lines.__setitem__(
+        0,
+        lines[0].replace("occurred", "x").replace("recorded", "occurred").replace("x", "recorded"),
+    ),
+    "something that looks like an event": lambda lines: lines.insert(
+        2, lines[2].replace(', "event": ', ',"event": ')
+    ),
+    "a position that others read otherwise": lambda lines: lines.__setitem__(
+        2, lines[2].replace('"position": ', '"position": 0_', 1)
+    ),
+    "an event that others do not read": lambda lines: lines.__setitem__(
+        2, lines[2].replace('{"position": ', "", 1)
+    ),
+    "a seal that others read otherwise": lambda lines: lines.__setitem__(
+        5, lines[5].replace('{"seal":', '{"seal":{"number":7},"seal":', 1)
+    ),
+    "a seal without end": lambda lines: lines.__setitem__(5, '{"seal":' + "[" * 100_000 + "\n"),
+    "all cut": lambda lines: lines.clear(),
+    "not JSON": lambda lines: lines.__setitem__(5, '{"seal": 1'),
+}
+
+
+@pytest.mark.parametrize("tamper", TAMPERED.values(), ids=TAMPERED)
+def test_an_export_that_was_tampered_with_is_refused(
+    sealed: list[int], tmp_path: Path, tamper: Callable[[list[str]], object]
+) -> None:
+    path = _export(tmp_path)
+    lines = path.read_text().splitlines(keepends=True)
+    tamper(lines)
+    path.write_text("".join(lines))
+    code, output = _verify_export(path)
+    assert code == 1
+    assert output.startswith("NOT as it was sealed: ")
+
+
+def test_an_export_of_a_log_that_was_tampered_with_is_refused(
+    sealed: list[int], superuser: Session, tmp_path: Path
+) -> None:
+    change_event(superuser, sealed[1], "schema_version = 7")
+    code, output = _verify_export(_export(tmp_path))
+    assert code == 1
+    assert f"from position {sealed[1]} on" in output
+
+
+def test_an_export_with_an_unknown_key_is_refused(sealed: list[int], tmp_path: Path) -> None:
+    code, output = _verify_export(_export(tmp_path), "ab" * 32)
+    assert code == 1
+    assert "unknown key" in output
+
+
+def test_an_export_that_fails_leaves_the_old_file(
+    sealed: list[int], tmp_path: Path, superuser: Session
+) -> None:
+    path = _export(tmp_path)
+    before = path.read_bytes()
+    superuser.execute("UPDATE events_seal SET statement = 'x' WHERE number = 3")
+    with pytest.raises(CommandError, match="Nothing was written"):
+        _run("export_events", str(path))
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(CommandError, match="cannot be written"):
+        _run("export_events", str(tmp_path / "no" / "folder"))
+
+
+def _export(folder: Path, *options: str) -> Path:
+    path = folder / "log.ndjson"
+    _run("export_events", str(path), *options)
+    return path
+
+
+def _run(*arguments: str) -> str:
+    out = StringIO()
+    call_command(*arguments, stdout=out)
+    return out.getvalue()
+
+
+def _verify_export(path: Path, *public_keys: str) -> tuple[int, str]:
+    """As an auditor would, who has neither the settings nor the database."""
+    done = subprocess.run(
+        [sys.executable, VERIFIER, path, *(public_keys or [keys.public_key(keys.signing_key())])],
+        env={"PATH": os.environ["PATH"]},
+        cwd=path.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr

@@ -1,0 +1,122 @@
+"""While others write, seal and die, every event is sealed once and in one chain.
+
+That a test can fail was seen by taking away what it is about: the horizon from sealing (the event
+that commits late is then never sealed, and found as added), or the constraint of two sealers.
+"""
+
+import random
+import threading
+import time
+
+import pytest
+
+from config.celery import app
+from payments.events import horizon, tasks
+from payments.events.models import Event, Seal
+from payments.events.seals import keys, seal, sealing, verifying
+from tests.concurrency import at_once, session
+from tests.raw_appends import Session, insert
+from tests.tampering import found, manage
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("small_seals"),
+    pytest.mark.slow,
+]
+
+
+def test_beat_asks_for_tasks_that_workers_know() -> None:
+    app.loader.import_default_modules()
+    assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
+
+
+def test_the_task_seals_what_is_there(writer: Session) -> None:
+    insert(writer)
+    assert 0 < sealing.unsealed_seconds() < 60
+    tasks.seal()
+    assert sealing.unsealed_seconds() == 0
+    assert verifying.verify(keys.trusted()).events == 1
+
+
+def test_the_task_says_that_it_waits(writer: Session, caplog: pytest.LogCaptureFixture) -> None:
+    writer.execute("BEGIN")
+    insert(writer)
+    tasks.seal()
+    assert "Sealing waits" in caplog.text
+    assert f"pid {writer.info.backend_pid}" in caplog.text
+
+
+def test_an_event_that_is_not_committed_yet_is_not_skipped(writer: Session) -> None:
+    writer.execute("BEGIN")
+    early = insert(writer)
+    with session() as other:
+        late = insert(other)
+    with pytest.raises(horizon.HorizonHeld):
+        list(sealing.seal_all(patience=0.05))
+    writer.execute("COMMIT")
+    (statement,) = sealing.seal_all()
+    assert (statement.events, statement.last) == (2, late)
+    assert early < late
+    assert found() == []
+
+
+def test_a_seal_ends_with_an_event_not_with_the_horizon(writer: Session) -> None:
+    """After a crash a sequence can give again what nobody had committed."""
+    last = insert(writer)
+    with writer.transaction(force_rollback=True):
+        insert(writer)
+    (statement,) = sealing.seal_all()
+    assert statement.last == last
+
+
+def test_two_sealers_at_once_make_one_chain(writer: Session) -> None:
+    for _ in range(40):
+        insert(writer)
+    made = at_once(4, lambda _: [each.number for each in sealing.seal_all()])
+    assert sorted(number for numbers in made for number in numbers) == list(range(1, 11))
+    report = verifying.verify(keys.trusted())
+    assert (report.events, report.findings.total) == (40, 0)
+
+
+def test_writers_and_sealers_at_once(writer: Session) -> None:
+    """No event is skipped, and none that comes later lands in a sealed range."""
+    done = threading.Event()
+
+    def work(number: int) -> None:
+        if number < 2:
+            while not done.is_set():
+                list(sealing.seal_all(patience=10))
+            return
+        with session() as mine:
+            for turn in range(60):
+                with mine.transaction(force_rollback=turn % 5 == 0):
+                    insert(mine)
+                    time.sleep(random.uniform(0, 0.003))
+        done.set()
+
+    at_once(5, work)
+    list(sealing.seal_all(patience=10))
+    report = verifying.verify(keys.trusted())
+    assert report.findings.total == 0
+    assert report.events == Event.objects.count()
+
+
+@pytest.mark.slow
+def test_a_sealer_is_killed(writer: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A seal is one statement: it is there or it is not."""
+    monkeypatch.setattr(seal, "MOST_EVENTS", 10_000)
+    stream = "INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type,"
+    writer.execute(
+        f"{stream} schema_version, data, metadata, occurred_at) SELECT 'payment',"
+        " gen_random_uuid(), 1, 'payment.initiated', 1, '{}', '{}', now()"
+        " FROM generate_series(1, 60000)"
+    )
+    sealer = manage("seal_events")
+    while not Seal.objects.exists():
+        assert sealer.poll() is None
+    sealer.kill()
+    sealer.communicate()
+    assert found() == []
+    list(sealing.seal_all())
+    report = verifying.verify(keys.trusted())
+    assert (report.events, report.findings.total) == (60_000, 0)

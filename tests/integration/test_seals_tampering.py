@@ -1,0 +1,221 @@
+"""Whatever is done to sealed events by somebody whom no trigger stops, it shows.
+
+The tampering here is a superuser's, with the triggers disabled. That a test can fail was seen by
+taking away what it is about: a column from seal.COLUMNS, or the position from the chain.
+"""
+
+import json
+from typing import Final
+
+import pytest
+
+from payments.events.models import Event, Seal
+from payments.events.seals import keys, seal, sealing, verifying
+from payments.events.seals.findings import Kind
+from tests.raw_appends import Session, insert
+from tests.tampering import add_event, change_event, found, verify
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("small_seals"),
+    pytest.mark.slow,
+]
+
+COLUMNS: Final = {
+    "aggregate_type": "'paymens'",
+    "aggregate_id": "overlay(aggregate_id::text placing"
+    " CASE WHEN aggregate_id::text LIKE '0%' THEN '1' ELSE '0' END from 1)::uuid",
+    "version": "version + 100",
+    "event_type": "'payment.initiatee'",
+    "schema_version": "2",
+    "data": "jsonb_set(data, '{amount,minor}', '10001')",
+    "metadata": """metadata || '{"a": 1}'""",
+    "occurred_at": "occurred_at + interval '1 microsecond'",
+    "recorded_at": "recorded_at - interval '1 microsecond'",
+}
+ODD: Final = {
+    "a time without end": "recorded_at = 'infinity'",
+    "a number with another scale": "data = jsonb_set(data, '{amount,minor}', '10000.0')",
+    "a key with a null": """metadata = metadata || '{"a": null}'""",
+}
+
+
+def test_every_column_is_tried() -> None:
+    tried = {*COLUMNS, "position"}
+    assert tried == {field.column for field in Event._meta.concrete_fields}
+    assert tried == {*seal.COLUMNS, "position"}
+
+
+def test_a_log_that_nobody_touched_is_as_it_was_sealed(sealed: list[int], writer: Session) -> None:
+    """Rolled-back appends are no finding, and later events are counted."""
+    insert(writer)
+    report = verifying.verify(keys.trusted())
+    assert report.findings.total == 0
+    assert (report.seals, report.events, report.unsealed) == (3, 10, 1)
+    assert report.head is not None
+    assert report.head.seal.last == sealed[-1]
+
+
+def test_the_settings_of_a_session_do_not_matter(sealed: list[int], superuser: Session) -> None:
+    """Django's sessions are in UTC, those that verify are as the server likes."""
+    name = superuser.info.dbname
+    for setting in (
+        "TimeZone TO 'Asia/Tokyo'",
+        "DateStyle TO 'SQL, DMY'",
+        "bytea_output TO 'escape'",
+    ):
+        superuser.execute(f'ALTER DATABASE "{name}" SET {setting}')
+    try:
+        assert found() == []
+    finally:
+        superuser.execute(f'ALTER DATABASE "{name}" RESET ALL')
+
+
+@pytest.mark.parametrize("number", [0, 5, 9])
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_byte_of_any_column_is_changed(
+    sealed: list[int], superuser: Session, column: str, number: int
+) -> None:
+    position = sealed[number]
+    change_event(superuser, position, f"{column} = {COLUMNS[column]}")
+    assert found() == [("changed", position)]
+
+
+@pytest.mark.parametrize("change", ODD.values(), ids=ODD)
+def test_a_value_is_changed_that_looks_the_same(
+    sealed: list[int], superuser: Session, change: str
+) -> None:
+    change_event(superuser, sealed[5], change)
+    assert found() == [("changed", sealed[5])]
+
+
+def test_a_change_that_keeps_the_short_digest_shows_in_the_chain(
+    writer: Session, superuser: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With digests of one byte such a change is soon found; with the real ones it takes centuries."""
+    monkeypatch.setattr(seal, "DIGEST_BYTES", 1)
+    monkeypatch.setattr(verifying, "_DIGESTS", verifying._DIGESTS.replace(", 8)", ", 1)"))
+    insert(writer)
+    position = insert(writer)
+    assert len(list(sealing.seal_all())) == 1
+    digest = Seal.objects.get().digests[1:]
+    for version in range(2, 5_000):
+        change_event(superuser, position, f"version = {version}")
+        row = superuser.execute(
+            f"SELECT {seal.LEAF} FROM events_event WHERE position = {position}"
+        ).fetchone()
+        assert row is not None
+        if row[0][:1] == bytes(digest):
+            break
+    assert found() == [("changed", 1)]
+
+
+@pytest.mark.parametrize("number", [0, 3, 4, 9])
+def test_an_event_is_deleted(sealed: list[int], superuser: Session, number: int) -> None:
+    superuser.execute("DELETE FROM events_event WHERE position = %s", [sealed[number]])
+    assert found() == [("deleted", sealed[number])]
+
+
+def test_all_events_are_deleted(sealed: list[int], superuser: Session) -> None:
+    superuser.execute("DELETE FROM events_event")
+    assert found() == [("deleted", position) for position in sealed]
+
+
+def test_an_event_is_added_in_a_gap(sealed: list[int], superuser: Session) -> None:
+    gap = sealed[5] + 1
+    assert gap not in sealed
+    add_event(superuser, gap)
+    assert found() == [("added", gap)]
+
+
+@pytest.mark.parametrize("below", [0, -7])
+def test_an_event_is_added_before_the_first(
+    sealed: list[int], superuser: Session, below: int
+) -> None:
+    add_event(superuser, below)
+    assert found() == [("added", below)]
+
+
+def test_an_event_is_added_after_the_last_of_a_seal(writer: Session, superuser: Session) -> None:
+    """Between two seals there is no place that belongs to neither."""
+    last = insert(writer)
+    assert len(list(sealing.seal_all())) == 1
+    with writer.transaction(force_rollback=True):
+        insert(writer)
+    insert(writer)
+    assert len(list(sealing.seal_all())) == 1
+    add_event(superuser, last + 1)
+    assert found() == [("added", last + 1)]
+
+
+def test_an_event_after_the_last_seal_is_only_counted(
+    sealed: list[int], superuser: Session
+) -> None:
+    add_event(superuser, sealed[-1] + 1)
+    assert found() == []
+    assert "No seal covers 1 later events yet." in verify()[1]
+
+
+@pytest.mark.parametrize(("one", "other"), [(4, 6), (1, 8)], ids=["in a seal", "across seals"])
+def test_two_events_are_exchanged(
+    sealed: list[int], superuser: Session, one: int, other: int
+) -> None:
+    a, b = sealed[one], sealed[other]
+    for origin, goal in ((a, 1_000), (b, a), (1_000, b)):
+        change_event(superuser, origin, f"position = {goal}")
+    assert found() == [("reordered", a), ("reordered", b)]
+
+
+@pytest.mark.parametrize("number", [4, 5, 9], ids=["over another", "by one", "between seals"])
+def test_an_event_is_moved(sealed: list[int], superuser: Session, number: int) -> None:
+    """Also where the order stays the same."""
+    gap = sealed[5] + 1
+    change_event(superuser, sealed[number], f"position = {gap}")
+    assert found() == [("reordered", place) for place in sorted((gap, sealed[number]))]
+
+
+def test_every_kind_at_once_is_told_apart(sealed: list[int], superuser: Session) -> None:
+    change_event(superuser, sealed[1], "schema_version = 7")
+    superuser.execute("DELETE FROM events_event WHERE position = %s", [sealed[2]])
+    add_event(superuser, sealed[5] + 1)
+    code, output = verify()
+    assert code == 1
+    assert output.splitlines()[:3] == [
+        f"position {sealed[1]} changed (seal 1)",
+        f"position {sealed[2]} deleted (seal 1)",
+        f"position {sealed[5] + 1} added (seal 2)",
+    ]
+    assert "The log is NOT as it was sealed: 1 changed, 1 deleted, 1 added." in output
+
+
+def test_the_report_for_programs(sealed: list[int], superuser: Session) -> None:
+    change_event(superuser, sealed[0], "schema_version = 7")
+    code, output = verify("--json")
+    assert code == 1
+    report = json.loads(output)
+    assert report["counts"] == {"changed": 1}
+    assert report["findings"] == [
+        {"kind": "changed", "position": sealed[0], "seal": 1, "detail": ""}
+    ]
+
+
+def test_thousands_of_findings_are_counted_and_the_first_are_kept(
+    writer: Session, superuser: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seal, "MOST_EVENTS", 700)
+    for _ in range(3):
+        writer.execute(
+            "INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type,"
+            " schema_version, data, metadata, occurred_at) SELECT 'payment', gen_random_uuid(), 1,"
+            " 'payment.initiated', 1, '{}', '{}', now() FROM generate_series(1, 700)"
+        )
+    list(sealing.seal_all())
+    superuser.execute("UPDATE events_event SET schema_version = 9")
+    report = verifying.verify(keys.trusted(), jobs=1)
+    assert dict(report.findings.counts) == {Kind.CHANGED: 2_100}
+    assert len(report.findings.first) == 1_000
+    positions = [each.position for each in report.findings.first]
+    assert positions == sorted(positions)
+    output = verify()[1]
+    assert f"positions {positions[0]} to {positions[699]} changed (seal 1)" in output
+    assert "... and 1,100 more." in output
