@@ -5,8 +5,13 @@ from uuid import uuid4
 
 import pytest
 
+from payments.clients.models import Client
 from payments.events.seals import seal, sealing
+from payments.traffic import history
+from readmodels.models import PaymentSummary
+from tests.api import project
 from tests.concurrency import session
+from tests.poison import POISONED, SOUND, append_reviewed
 from tests.raw_appends import Session, insert
 
 
@@ -42,3 +47,18 @@ def sealed(small_seals: None, writer: Session) -> list[int]:
     positions += [insert(writer, stream) for _ in range(4)]
     assert [each.events for each in sealing.seal_all()] == [4, 4, 2]
     return positions
+
+
+@pytest.fixture
+def filled() -> int:
+    """Two thousand events, projected; returns how many payments that are."""
+    history.write(Client.objects.create(name="Acme").pk, events=2_000, seed=1)
+    project()
+    return PaymentSummary.objects.count()
+
+
+@pytest.fixture
+def reviewed() -> None:
+    """Two payments that were approved, of which no read model knows yet."""
+    for stream in (POISONED, SOUND):
+        append_reviewed(stream)

@@ -1,0 +1,190 @@
+"""Rebuilding beside the live tables: readers see whole tables, writers go on, a kill changes nothing."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import psutil
+import pytest
+from django.db import connection, connections
+
+from config.stack import place
+from payments.clients.models import Client
+from payments.traffic import history
+from readmodels import runner
+from readmodels.models import PaymentSummary
+from readmodels.rebuild import AlreadyRebuilding, rebuild, schemas, swap
+from readmodels.rebuild.swap import SwapBlocked
+from tests.api import project
+from tests.concurrency import at_once, session
+from tests.readers import reading
+from tests.rebuilding import ALL, SUMMARY, contents, during_the_build, positions, schemas_left
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+
+@pytest.mark.slow
+def test_readers_and_writers_go_on(filled: int) -> None:
+    """Seen to fail: with LOCK_TIMEOUT 5 s deadlocks end readers or the swap, with LOCK TABLE and without."""
+    done = threading.Event()
+    errors: list[Exception] = []
+
+    def write() -> None:
+        try:
+            client = Client.objects.get()
+            number = 1
+            while not done.is_set():
+                number += 1
+                history.write(client.pk, events=10, seed=number)
+                project()
+                # No more than a worker is at it: the swap waits for a gap in which nobody holds a checkpoint.
+                time.sleep(0.05)
+        except Exception as error:  # noqa: BLE001 - asserted below
+            errors.append(error)
+        finally:
+            connections.close_all()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        # Seven at once: at the usual pace they leave a slow machine no moment in which none reads.
+        with reading(pause=0.1) as seen:
+            for _ in range(2):
+                rebuild(ALL)
+    finally:
+        done.set()
+        writer.join()
+    assert errors == seen.errors == []
+    assert seen.fewest >= filled
+    assert seen.longest_wait < 0.5
+    assert seen.reads > 50
+    project()
+    after = contents()
+    assert len(after[0]) > filled
+    rebuild(ALL)
+    assert contents() == after
+
+
+@contextmanager
+def command(*arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """manage.py on the test's database."""
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "TEST_DATABASE_NAME": connection.settings_dict["NAME"],
+    }
+    with subprocess.Popen(
+        [sys.executable, str(place.PROJECT / "manage.py"), *arguments],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as child:
+        yield child
+
+
+def wait_until(condition: str) -> None:
+    with session() as looking:
+        for _ in range(3_000):
+            if looking.execute(f"SELECT {condition}").fetchone() == (True,):
+                return
+            time.sleep(0.005)
+    pytest.fail(f"never: {condition}")
+
+
+BUILDING = (
+    "(SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'FETCH%streams%'"
+    " AND datname = current_database() AND pid <> pg_backend_pid())"
+)
+SWAPPING = (
+    "(SELECT count(*) > 0 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted"
+    " AND relation = to_regclass('public.readmodels_dailystatistics'))"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", [BUILDING, SWAPPING], ids=["building", "swapping"])
+def test_a_rebuild_that_is_killed_changes_nothing(filled: int, phase: str) -> None:
+    history.write(Client.objects.get().pk, events=20_000, seed=2)
+    project()
+    before, then = contents(), positions()
+    with session() as reader, reader.transaction():
+        reader.execute("SELECT FROM readmodels_dailystatistics")  # no moment for the swap
+        with command("rebuild_projections", "--workers", "2") as child:
+            wait_until(phase)
+            processes = psutil.Process(child.pid).children(recursive=True)
+            child.kill()
+            child.wait()
+        assert psutil.wait_procs(processes, timeout=5)[1] == []
+    assert (contents(), positions()) == (before, then)
+    wait_until("NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory')")
+    rebuild(ALL)
+    assert (contents(), positions()) == (before, then)
+    assert schemas_left() == []
+
+
+def test_a_second_rebuild_is_refused(reviewed: None) -> None:
+    with session() as other:
+        other.execute("SELECT pg_advisory_lock(hashtextextended('readmodels.rebuild', 0))")
+        with pytest.raises(AlreadyRebuilding):
+            rebuild(ALL)
+
+
+def test_a_rebuild_whose_schemas_cannot_be_removed_is_done(
+    reviewed: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Seen to fail: the command said that nothing was changed."""
+    with session() as reader:
+        swap_in = swap.into_place
+
+        def swap_and_hold(*arguments: Any) -> None:
+            swap_in(*arguments)
+            reader.execute("BEGIN; SELECT FROM readmodels_retired.readmodels_paymentsummary")
+            monkeypatch.setattr(schemas, "_PATIENCE", 0.1)
+
+        runner.catch_up(SUMMARY)
+        PaymentSummary.objects.update(method="cash")
+        monkeypatch.setattr(swap, "into_place", swap_and_hold)
+        assert not rebuild([SUMMARY]).comparisons[0].same
+    assert "readmodels_retired is left" in caplog.text
+    assert not PaymentSummary.objects.filter(method="cash").exists()
+    monkeypatch.undo()
+    rebuild([SUMMARY])
+    assert schemas_left() == []
+
+
+def test_a_swap_that_finds_no_moment_names_who_is_in_the_way(
+    reviewed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project()
+    before = contents()
+    during_the_build(monkeypatch, lambda: None)
+    with session() as reader, reader.transaction():
+        reader.execute("SELECT FROM readmodels_eventindex")
+        with pytest.raises(SwapBlocked, match=f"pid {reader.info.backend_pid}"):
+            rebuild(ALL)
+    assert contents() == before
+
+
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+def test_removing_retired_tables_is_in_no_readers_way(order: tuple[str, str]) -> None:
+    """Seen to fail: without the timeout, one order is a deadlock that ends the reader."""
+    schemas.create(schemas.RETIRED)
+    first, second = (f"{schemas.RETIRED}.{name}" for name in order)
+    with session() as reader:
+        for name in ("a", "b"):
+            reader.execute(f"CREATE TABLE {schemas.RETIRED}.{name} ()")
+        reader.execute("BEGIN")
+        reader.execute(f"SELECT FROM {first}")
+        with ThreadPoolExecutor(1) as pool:
+            dropping = pool.submit(at_once, 1, lambda _: schemas.drop(schemas.RETIRED))
+            time.sleep(0.3)
+            reader.execute(f"SELECT FROM {second}")
+            assert not dropping.done()
+            reader.execute("COMMIT")
+            dropping.result()
+    assert schemas_left() == []
