@@ -6,11 +6,13 @@ from uuid import uuid4
 import pytest
 
 from payments.clients.models import Client
+from payments.customers.models import Customer
 from payments.events.seals import seal, sealing
 from payments.traffic import history
 from readmodels.models import PaymentSummary
-from tests.api import project
+from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.concurrency import session
+from tests.erasing import APPROVAL, REFERENCE, plant
 from tests.poison import POISONED, SOUND, append_reviewed
 from tests.raw_appends import Session, insert
 
@@ -62,3 +64,18 @@ def reviewed() -> None:
     """Two payments that were approved, of which no read model knows yet."""
     for stream in (POISONED, SOUND):
         append_reviewed(stream)
+
+
+@pytest.fixture
+def acme() -> ApiClient:
+    return ApiClient()
+
+
+@pytest.fixture
+def payment(acme: ApiClient) -> str:
+    """An approved payment of a customer of whom something personal is everywhere where it can be."""
+    payment: str = body_of(acme.submit(**RISKY | {"customer_id": REFERENCE}))["id"]
+    acme.post(f"{PAYMENTS}/{payment}/approve", APPROVAL, key="approval")
+    plant(Customer.objects.get())
+    project()
+    return payment

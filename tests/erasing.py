@@ -1,0 +1,118 @@
+"""A customer of whom something personal is everywhere where it can be, to be erased."""
+
+from io import StringIO
+from typing import Final
+from uuid import uuid4
+
+import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.messages import INFO
+from django.contrib.messages.storage.base import Message
+from django.contrib.messages.storage.cookie import MessageEncoder
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from payments.clients.models import Client
+from payments.customers import changes, notes
+from payments.customers.models import Blocking, Customer
+from readmodels.models import DiscardedEvent
+from tests.examples import NOON, OPERATOR
+
+# What is personal here, each part of it nowhere else.
+REFERENCE: Final = "ada.ng@mail.example"
+NAME: Final = "Ada Ngwenya"
+EMAIL: Final = "private@ada.example"
+PHONE: Final = "+4915123456789"
+NOTE: Final = "Called Miss Ngwenya back"
+APPROVAL: Final = {"reason": "other", "note": NOTE}
+BLOCKED: Final = "Her cousin, says Ngwenya"
+SECRETS: Final = ("ada.ng", "ngwenya", "private@", "4915123456789", "+49 151", "cousin")
+# Whom they stay about.
+FRIEND: Final = uuid4()
+WHO: Final = ("Acme", REFERENCE)
+REASON: Final = "Request 2026-17"
+
+
+def plant(customer: Customer) -> None:
+    contacts = {"name": NAME, "email": EMAIL, "phone": PHONE}
+    changes.rename(customer.pk, contacts, by=OPERATOR)
+    changes.block(customer.pk, reason=BLOCKED, by=OPERATOR, at=NOON)
+    # As Django's change form would have left them.
+    user, _ = get_user_model().objects.get_or_create(username="grace")
+    LogEntry.objects.create(
+        user=user,
+        content_type=ContentType.objects.get_for_model(Customer),
+        object_id=str(customer.pk),
+        object_repr=NAME,
+        action_flag=CHANGE,
+        change_message=f'[{{"changed": {{"name": "{EMAIL}"}}}}]',
+    )
+    session = SessionStore()
+    message = Message(INFO, f'"\n{NAME}" was changed successfully.')
+    session["_messages"] = MessageEncoder().encode([message])
+    session.save()
+    plant_about_others(customer.client)
+
+
+def plant_about_others(client: Client) -> None:
+    """What somebody typed about other customers, each of a column of its own."""
+    friend, _ = Customer.objects.get_or_create(
+        pk=FRIEND, client=client, defaults={"erased_at": NOON}
+    )
+    Customer.objects.filter(pk=FRIEND).update(erasure_reason=f"Together with {REFERENCE}")
+    Blocking.objects.create(
+        customer=friend, blocked=True, reason=f"Lives with Ada\n{NAME[4:]}", actor=OPERATOR, at=NOON
+    )
+    notes.write(uuid4(), "Same telephone: +49 151 234-56789", author=OPERATOR, at=NOON).save()
+    DiscardedEvent.objects.update_or_create(
+        projection="daily_statistics",
+        position=1,
+        defaults={
+            "aggregate_id": uuid4(),
+            "reason": f"{EMAIL.upper()} asked for it",
+            "discarded_by": OPERATOR,
+            "discarded_at": NOON,
+        },
+    )
+
+
+def ada() -> Customer:
+    return Customer.objects.exclude(pk=FRIEND).get()
+
+
+def run(*arguments: str, status: int = 0) -> str:
+    """What the command says; where it ends with another status than 0, why."""
+    out = StringIO()
+    arguments = (*WHO, "--reason", REASON, "--yes", *arguments)
+    if not status:
+        call_command("erase_customer", *arguments, stdout=out)
+        return out.getvalue()
+    with pytest.raises(CommandError) as refused:
+        call_command("erase_customer", *arguments, stdout=out)
+    assert refused.value.returncode == status
+    return str(refused.value)
+
+
+def found() -> set[str]:
+    """Where any of the secrets is: every column of every table, as text, and what sessions decode to."""
+    places = set()
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(
+                f'SELECT EXISTS (SELECT FROM "{table}" AS it WHERE it::text ILIKE ANY(%s))',
+                [[f"%{secret}%" for secret in (*SECRETS, *map(as_bytea, SECRETS))]],
+            )
+            if cursor.fetchone() == (True,):
+                places.add(table)
+    for session in Session.objects.all():
+        if any(secret in str(session.get_decoded()).lower() for secret in SECRETS):
+            places.add("django_session")
+    return places
+
+
+def as_bytea(secret: str) -> str:
+    return secret.encode().hex()

@@ -1,0 +1,96 @@
+"""The log of an erased customer stands, and whoever looks is told that something was erased."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.urls import reverse
+
+from payments.customers import changes
+from payments.customers.models import Note
+from payments.customers.registry import CustomerError
+from payments.events.models import Event
+from readmodels.models import PaymentSummary
+from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.backoffice import browser, text
+from tests.erasing import APPROVAL, FRIEND, NAME, NOTE, REASON, REFERENCE, ada, found, run
+from tests.examples import OPERATOR
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+
+def test_a_note_about_another_payment_is_shown_as_erased(payment: str, acme: ApiClient) -> None:
+    other = body_of(acme.submit(**RISKY | {"customer_id": "friend", "reference": "order-982"}))[
+        "id"
+    ]
+    acme.post(f"{PAYMENTS}/{other}/approve", {"reason": "other", "note": f"Knows {NAME}"})
+    run()
+    url = reverse("admin:readmodels_paymentsummary_change", args=[other])
+    shown = text(browser("risk manager", "mia").get(url))
+    assert "This note was erased." in shown
+    assert "its hash differs" not in shown
+
+
+def test_what_became_of_a_reason_is_said_where_it_was(payment: str) -> None:
+    run()
+    manager = browser("risk manager", "mia")
+    friend = text(manager.get(reverse("admin:customers_customer_change", args=[FRIEND])))
+    assert friend.count("The reason was erased.") == 2
+    discarded = manager.get(reverse("admin:readmodels_discardedevent_changelist"))
+    assert "The reason was erased." in text(discarded)
+
+
+def test_the_log_and_its_seals_stay_as_they_are(payment: str) -> None:
+    call_command("seal_events", stdout=StringIO())
+    before = list(Event.objects.order_by("position").values_list())
+    run()
+    assert list(Event.objects.order_by("position").values_list()) == before
+    call_command("verify_events", stdout=StringIO())
+    assert (
+        PaymentSummary.objects.get().reference == "order-981"
+    )  # the client's own number of an order is nobody
+
+
+def test_a_later_payment_under_the_same_reference_stores_nothing_again(
+    payment: str, acme: ApiClient
+) -> None:
+    before = body_of(acme.submit("submission", customer_id=REFERENCE))["id"]
+    run()
+    answer = acme.submit(customer_id=REFERENCE)
+    assert answer.status_code == 201
+    assert body_of(answer)["customer_id"] == REFERENCE  # what the client has just said itself
+    assert body_of(answer)["failure_reason"] == "blocked_by_policy"  # erased is not unblocked
+    again = body_of(acme.submit("submission", customer_id=REFERENCE))
+    assert (again["id"], again["customer_id"]) == (before, REFERENCE)  # it says so itself
+    approved = body_of(acme.post(f"{PAYMENTS}/{payment}/approve", APPROVAL, key="approval"))
+    assert (approved["id"], approved["customer_id"]) == (payment, None)
+    project()
+    assert found() == set()
+    stone = ada()
+    assert PaymentSummary.objects.filter(customer_id=stone.pk).count() == 3
+    listed = body_of(acme.get(f"/api/v1/customers/{REFERENCE}/payments"))["payments"]
+    assert [each["customer_id"] for each in listed] == [None] * 3
+    for path in ("", "/state?version=1"):
+        assert body_of(acme.get(f"{PAYMENTS}/{payment}{path}"))["customer_id"] is None
+    with pytest.raises(CustomerError, match="The customer was erased"):
+        changes.rename(stone.pk, {"name": NAME}, by=OPERATOR)
+
+
+def test_the_back_office_says_that_it_was_erased(payment: str) -> None:
+    url = reverse("admin:readmodels_paymentsummary_change", args=[payment])
+    manager = browser("risk manager", "mia")
+    assert NOTE in text(manager.get(url))
+    Note.objects.update(text="Something else")
+    assert "its hash differs" in text(manager.get(url))
+    run()
+    told = text(manager.get(url))
+    assert "This note was erased." in told
+    assert "Name erased" in told
+    customer = manager.get(reverse("admin:customers_customer_change", args=[ada().pk]))
+    for words in ("UTC by system:manage.py:", REASON, "The reason was erased.", "Unblock"):
+        assert words in text(customer)
+    assert "Rename" not in text(customer)
+    for name in ("customers_customer", "readmodels_paymentsummary"):
+        listing = manager.get(reverse(f"admin:{name}_changelist"), {"q": REFERENCE})
+        assert len(listing.context["cl"].result_list) == 1
+        assert "erased" in text(listing)

@@ -1,0 +1,152 @@
+"""The command erases what may be erased by whom, also beside others, and again after it was killed."""
+
+import os
+import re
+import threading
+from io import StringIO
+from itertools import count
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import CommandError, call_command
+from django.db import connections, transaction
+
+from payments import permissions
+from payments.customers import changes, erasure
+from payments.customers.models import Customer
+from payments.customers.registry import CustomerError
+from tests.concurrency import at_once, until_blocked
+from tests.crashing import at_round_trip, die
+from tests.erasing import (
+    BLOCKED,
+    EMAIL,
+    NAME,
+    PHONE,
+    REASON,
+    REFERENCE,
+    WHO,
+    ada,
+    found,
+    plant,
+    run,
+)
+from tests.examples import NOON, OPERATOR
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+
+def test_it_asks_before_it_erases(payment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = (*WHO, "--reason", REASON)
+    with pytest.raises(CommandError, match="add --yes"):
+        call_command("erase_customer", *arguments, stdout=StringIO())
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _: "no")
+    with pytest.raises(CommandError, match="Nothing was erased"):
+        call_command("erase_customer", *arguments, stdout=StringIO())
+    assert ada().name == NAME
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint", "status"),
+    [
+        (("--reason", f"{NAME} asked"), "--reason: It names the customer", 2),
+        (("--reason", f"asked: {REFERENCE.upper()}"), "--reason: It names the customer", 2),
+        (("--reason", ""), "--reason: The text must not be empty", 2),
+        (("--reason", "4111 1111 1111 1111"), "--reason: .* card number", 2),
+        (("--files", "nowhere.csv"), "--files: There is no file nowhere.csv", 2),
+        (("--files", "/tmp"), "--files: There is no file /tmp", 2),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_erased(
+    payment: str, arguments: tuple[str, ...], complaint: str, status: int
+) -> None:
+    before = found()
+    assert re.search(complaint, run(*arguments, status=status))
+    assert found() == before
+
+
+def test_nobody_erases_but_operators_and_who_may_do_everything(payment: str) -> None:
+    manager = get_user_model().objects.get(username="ada")
+    customer = ada()
+
+    def erase(by: str) -> list[Any]:
+        given: dict[str, Any] = {"reference": REFERENCE, "reason": REASON, "at": NOON}
+        return list(erasure.erase(customer, by=by, **given))
+
+    for actor in (f"staff:{manager.pk}", f"client:{uuid4()}", "system:import"):
+        with pytest.raises(permissions.NotPermitted):
+            erase(actor)
+    root = get_user_model().objects.create_superuser("root")
+    assert erase(f"staff:{root.pk}")
+    assert found() == set()
+
+
+def test_a_second_run_erases_what_was_written_since_and_says_when_the_first_was(
+    payment: str,
+) -> None:
+    run()
+    first = ada().erased_at
+    changes.unblock(ada().pk, reason=BLOCKED, by=OPERATOR, at=NOON)
+    said = run()
+    assert "was erased at" in said
+    assert f"{REASON}. Looking for what was written since." in said
+    assert "      1 reasons of blocks\n" in said
+    assert "      0 fields of the customer (none left)\n" in said
+    assert found() == set()
+    assert ada().erased_at == first
+    assert "      0 reasons of blocks\n" in run()
+
+
+def test_whoever_renames_while_the_row_is_being_erased_is_refused(payment: str) -> None:
+    """Without `erased_at=None` in the update of `rename`, the name was back."""
+    customer = ada()
+    erased = threading.Event()
+
+    def one(number: int) -> None:
+        if number == 0:
+            with transaction.atomic():
+                run()
+                erased.set()
+                until_blocked()
+            return
+        erased.wait(10)
+        with pytest.raises(CustomerError, match="The customer was erased"):
+            changes.rename(customer.pk, {"name": NAME}, by=OPERATOR)
+
+    at_once(2, one)
+    assert found() == set()
+
+
+@pytest.mark.slow
+def test_killed_at_any_round_trip_the_same_command_does_the_rest(
+    payment: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "old.csv.rejected.csv"
+    for number in count(1):
+        Customer.objects.filter(pk=ada().pk).update(
+            erased_at=None,
+            reference=REFERENCE,
+            blocked=False,
+            name=NAME,
+            email=EMAIL,
+            phone=PHONE,
+        )
+        plant(ada())
+        path.write_text(f"line,code,reason,content\n7,x,y,{NAME}\n")
+        connections.close_all()  # a fork would share it
+        child = os.fork()
+        if child == 0:
+            with at_round_trip(number, die):
+                run("--files", str(path))
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        run("--files", str(path))
+        assert found() == set(), number
+        assert "Ngwenya" not in path.read_text()
+        assert list(tmp_path.iterdir()) == [path]
+        if status == 0:
+            break
+    assert number > 8

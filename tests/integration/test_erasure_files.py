@@ -1,0 +1,97 @@
+"""An erased customer is not in the files that were given, of which all else stays as it was."""
+
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.core.management import call_command
+
+from payments.customers import files, mentions, notes
+from payments.customers.models import Note
+from tests.api import ApiClient
+from tests.erasing import NAME, REFERENCE, run
+from tests.examples import NOON, OPERATOR
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_files_lose_the_cells_that_mention_the_customer_and_nothing_else(
+    payment: str, tmp_path: Path, line_end: str
+) -> None:
+    refused, export = tmp_path / "old.csv.rejected.csv", tmp_path / "list.csv"
+    refused.write_bytes(
+        line_end.join(
+            (
+                "line,code,reason,content",
+                f'7,unknown_date,"x is no date","Acme,{REFERENCE},5.00"',
+                f'8,unknown_date,"x is no date","Acme,{REFERENCE}-2,5.00"',
+                "9,not_utf8,The line is not UTF-8 text.,\udcff",
+                "",
+            )
+        ).encode("utf-8", "surrogateescape")
+    )
+    export.write_bytes(f"customer;name;amount{line_end}1;{NAME.upper()};5{line_end}".encode())
+    export.chmod(0o640)
+    untouched = tmp_path / "other.csv"
+    untouched.write_text("a,b\n'1',\"2\"\n")
+    before = untouched.stat().st_ino
+    said = run("--files", str(refused), str(export), str(untouched))
+    assert f"      1 cells of {refused}\n" in said
+    assert f"      1 cells of {export}\n" in said
+    assert f"      0 cells of {untouched}\n" in said
+    assert refused.read_bytes().decode("utf-8", "surrogateescape").split(line_end) == [
+        "line,code,reason,content",
+        "7,unknown_date,x is no date,erased",
+        f'8,unknown_date,"x is no date","Acme,{REFERENCE}-2,5.00"',
+        "9,not_utf8,The line is not UTF-8 text.,\udcff",
+        "",
+    ]
+    assert export.read_bytes().decode() == f"customer;name;amount{line_end}1;erased;5{line_end}"
+    assert export.stat().st_mode & 0o777 == 0o640
+    assert untouched.stat().st_ino == before
+    assert set(tmp_path.iterdir()) == {refused, export, untouched}
+
+
+def test_a_short_reference_is_not_looked_for_in_amounts_and_other_peoples_texts(
+    acme: ApiClient, tmp_path: Path
+) -> None:
+    acme.submit(customer_id="7")
+    session = SessionStore()
+    session["_auth_user_id"] = "7"
+    session.save()
+    path = tmp_path / "list.csv"
+    path.write_text("customer_id,amount,line\n7,7,7\n17,7,7\n")
+    notes.write(uuid4(), "7 payments", author=OPERATOR, at=NOON).save()
+    arguments = ("Acme", "7", "--reason", "Case 7", "--yes", "--files", str(path))
+    out = StringIO()
+    call_command("erase_customer", *arguments, stdout=out)
+    assert "Not looked for in texts, being so short: reference.\n" in out.getvalue()
+    assert Note.objects.count() == 1
+    assert path.read_text() == "customer_id,amount,line\nerased,7,7\n17,7,7\n"
+    assert Session.objects.count() == 1
+
+
+def make(name: str, content: bytes) -> Callable[[Path], Path]:
+    def made(folder: Path) -> Path:
+        path = folder / name
+        path.write_bytes(content)
+        return path
+
+    return made
+
+
+def test_an_export_of_events_is_no_file_for_it(payment: str, tmp_path: Path) -> None:
+    path = make("log.ndjson", b'{"position":1}\n')(tmp_path)
+    assert "An export of events holds nothing personal" in run("--files", str(path), status=2)
+
+
+def test_a_file_that_is_no_csv_is_left_alone(tmp_path: Path) -> None:
+    path = make("odd.csv", b'a,b\n"' + b"x" * 200_000)(tmp_path)
+    with pytest.raises(files.FileError, match="cannot be read as CSV"):
+        files.erase(path, mentions.finder({"xyz"}))
+    assert list(tmp_path.iterdir()) == [path]

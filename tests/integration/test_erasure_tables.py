@@ -1,0 +1,143 @@
+"""An erased customer is not in any table, and only whom it is about is erased."""
+
+from typing import Final
+from uuid import uuid4
+
+import pytest
+from django.apps import apps
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.db.models import CharField, TextField
+
+from payments.customers import notes, texts
+from payments.customers.models import Blocking, Customer, Note
+from readmodels.models import DiscardedEvent
+from tests.api import ApiClient
+from tests.erasing import NAME, REASON, REFERENCE, ada, found, run
+from tests.examples import NOON, OPERATOR
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+
+def test_nothing_personal_is_left_in_any_table(payment: str) -> None:
+    """Each of the places was found before: without its step, each is found after as well."""
+    assert found() == {
+        "customers_customer",
+        "customers_blocking",
+        "customers_note",
+        "django_admin_log",
+        "django_session",
+        "readmodels_discardedevent",
+    }
+    said = run()
+    assert found() == set()
+    for line in (
+        "1 sessions",
+        "1 admin log entries",
+        "1 reasons of blocks",
+        "1 review notes",
+        "1 reasons of other erasures that mention the customer",
+        "1 reasons of other blocks that mention the customer",
+        "1 other review notes that mention the customer",
+        "1 reasons of discarded events that mention the customer",
+        "4 fields of the customer (reference, name, email, phone)",
+    ):
+        assert f"      {line}\n" in said
+    stone = ada()
+    assert f"they know {stone.pk}." in said
+    assert (
+        "references of payments, X-Request-ID, X-Correlation-ID, hashes of Idempotency-Key." in said
+    )
+    assert (stone.erasure_reason, stone.blocked, stone.reference) == (REASON, True, None)
+    assert stone.erased_by.startswith("system:manage.py:")
+    assert (Blocking.objects.count(), Note.objects.count()) == (2, 0)
+    assert DiscardedEvent.objects.get().reason == ""
+
+
+# Of each column of text that is no choice and that nobody looks into, why nobody need.
+NOT_SEARCHED: Final = {
+    "clients.ApiKey.prefix": "made by chance",
+    "clients.Client.name": "a merchant",
+    "customers.Blocking.actor": "an id",
+    "customers.Customer.email": "of the customer itself",
+    "customers.Customer.erased_by": "an id",
+    "customers.Customer.name": "of the customer itself",
+    "customers.Customer.phone": "of the customer itself",
+    "customers.Customer.reference": "of the customer itself",
+    "customers.Note.author": "an id",
+    "events.Claim.namespace": "of the code",
+    "events.Claim.value": "the client's own, as in the log",
+    "events.Event.aggregate_type": "of the code",
+    "events.Event.event_type": "of the code",
+    "events.Seal.positions": "numbers",
+    "events.Seal.statement": "made of the log",
+    "events.Snapshot.fold": "of the code",
+    "readmodels.Checkpoint.error": "what code said",
+    "readmodels.Checkpoint.name": "of the code",
+    "readmodels.CustomerActivity.currency": "a code",
+    "readmodels.DailyStatistics.currency": "a code",
+    "readmodels.DailyStatistics.key": "made of others",
+    "readmodels.DiscardedEvent.discarded_by": "an id",
+    "readmodels.DiscardedEvent.projection": "of the code",
+    "readmodels.EventIndex.actor": "an id",
+    "readmodels.EventIndex.command": "of the code",
+    "readmodels.EventIndex.correlation_id": "the client's own, as in the log",
+    "readmodels.ParkedEvent.error": "what code said of the log",
+    "readmodels.ParkedEvent.event_type": "of the code",
+    "readmodels.ParkedEvent.projection": "of the code",
+    "readmodels.ParkedEvent.traceback": "what code said of the log",
+    "readmodels.PaymentSummary.card_brand": "of the card",
+    "readmodels.PaymentSummary.card_last4": "of the card",
+    "readmodels.PaymentSummary.claimed_by": "an id",
+    "readmodels.PaymentSummary.currency": "a code",
+    "readmodels.PaymentSummary.first_approver": "an id",
+    "readmodels.PaymentSummary.reference": "the client's own, as in the log",
+    "readmodels.PaymentSummary.reviewer": "an id",
+}
+
+
+def test_every_column_that_people_type_into_is_searched() -> None:
+    """A new column of text is either a place to look into, or is named above with the reason."""
+    ours = ("clients", "customers", "events", "readmodels")
+    columns = {
+        f"{field.model._meta.label}.{field.name}"
+        for model in apps.get_models()
+        if model._meta.app_label in ours
+        for field in model._meta.get_fields()
+        if isinstance(field, CharField | TextField) and not field.choices
+    }
+    searched = {f"{each.model._meta.label}.{each.column}" for each in texts.places()}
+    assert searched == columns - NOT_SEARCHED.keys()
+    assert NOT_SEARCHED.keys() <= columns
+
+
+def test_texts_are_read_page_by_page_and_what_names_nobody_stays(
+    payment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(texts, "PAGE", 2)
+    stay = ("Ada Ngwenyama", f"x{REFERENCE}", f"{REFERENCE}-2", "Miss Ngwenya's sister", "None")
+    for written in (*stay, *[f"Asked {NAME}, who knows nobody"] * 3):
+        notes.write(uuid4(), written, author=OPERATOR, at=NOON).save()
+    assert "      4 other review notes that mention the customer\n" in run()
+    assert sorted(Note.objects.values_list("text", flat=True)) == sorted(stay)
+
+
+def test_what_a_second_run_knows_to_look_for_is_the_reference(payment: str) -> None:
+    run()
+    for written in (f"The friend of {REFERENCE}", "Nobody"):
+        notes.write(uuid4(), written, author=OPERATOR, at=NOON).save()
+    assert "      1 other review notes that mention the customer\n" in run()
+    assert Note.objects.get().text == "Nobody"
+
+
+def test_only_whom_it_is_about_is_erased(payment: str, acme: ApiClient) -> None:
+    for other in (f"{REFERENCE}-2", f"x{REFERENCE}"):
+        acme.submit(customer_id=other)
+    ApiClient("Bolt").submit(customer_id=REFERENCE)
+    session = SessionStore()
+    session["_auth_user_id"] = "7"
+    session.save()
+    run()
+    assert Customer.objects.filter(reference=None).count() == 2
+    assert Customer.objects.count() == 5
+    assert Session.objects.count() == 1
