@@ -1,0 +1,130 @@
+"""The review desk offers each role its buttons, tells whose claim is in the way, and takes no forged form."""
+
+import re
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client as Browser
+
+from payments.customers.models import Note
+from payments.events.models import Event
+from tests.backoffice import browser, text
+from tests.concurrency import at_once
+from tests.reviewing import NAMES, NEXT, QUEUE, at, buttons, do, form, payment_page, waiting
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+
+@pytest.mark.parametrize(
+    ("role", "offered"),
+    [
+        ("viewer", []),
+        ("auditor", []),
+        ("analyst", ["approve", "reject", "escalate", "claim"]),
+        ("senior reviewer", ["approve", "reject", "escalate", "claim", "cancel"]),
+        ("risk manager", ["approve", "reject", "escalate", "claim"]),
+    ],
+)
+def test_screens_and_commands_agree_on_what_a_role_may_do(role: str, offered: list[str]) -> None:
+    (payment,) = waiting()
+    logged_in = browser(role)
+    assert buttons(logged_in, payment) == offered
+    assert ("Claim next" in text(logged_in.get(QUEUE))) == bool(offered)
+    assert ("Claim next" in text(logged_in.get("/admin/"))) == bool(offered)
+    before = Event.objects.count()
+    forged = {"reason": "other", "note": "x", "key": str(uuid4()), "version": "2", "amount": "1"}
+    for action in set(NAMES) - set(offered):
+        answer = logged_in.post(at(payment, action), forged)
+        # What they may not do at all is forbidden, what makes no sense now is explained.
+        assert answer.status_code in {302, 403}
+    if not offered:
+        assert logged_in.post(NEXT, {"key": str(uuid4())}).status_code == 403
+    assert Event.objects.count() == before
+
+
+def test_every_button_needs_the_token_of_its_page() -> None:
+    (payment,) = waiting()
+    strict = Browser(enforce_csrf_checks=True)
+    strict.force_login(get_user_model().objects.create_superuser("root"))
+    forged = {"reason": "other", "key": str(uuid4()), "version": "2"}
+    for url in (NEXT, *(at(payment, action) for action in NAMES)):
+        assert strict.post(url, forged).status_code == 403
+    assert Event.objects.count() == 2
+
+
+@pytest.mark.parametrize("action", NAMES)
+@pytest.mark.parametrize(
+    "forged", [{}, {"key": "x", "version": "2"}, {"key": str(uuid4()), "version": "-1"}]
+)
+def test_a_form_that_no_page_made_does_nothing(action: str, forged: dict[str, str]) -> None:
+    (payment,) = waiting()
+    answer = browser().post(at(payment, action), forged | {"reason": "other"})
+    assert answer.status_code in {200, 302}
+    assert Event.objects.count() == 2
+
+
+def test_buttons_without_a_page_lead_back_to_the_payment() -> None:
+    (payment,) = waiting()
+    assert browser().get(at(payment, "claim")).headers["Location"] == payment_page(payment)
+
+
+def test_the_past_has_no_buttons() -> None:
+    (payment,) = waiting()
+    html = browser().get(payment_page(payment) + "?version=1").content.decode()
+    assert at(payment, "claim") not in html
+    assert "What to do" not in html
+
+
+def test_a_claim_is_kept_for_longer_and_released_and_others_see_whose_it_is() -> None:
+    (payment,) = waiting()
+    ann, ben = browser("analyst", "ann"), browser("analyst", "ben")
+    assert "Yours until" in do(ann, payment, "claim")
+    told = text(ben.get(payment_page(payment)))
+    assert re.search(r"ann has claimed it until \d\d:\d\d UTC, 15 min left\.", told)
+    assert buttons(ben, payment) == []
+    assert "You have claimed it until" in text(ann.get(payment_page(payment)))
+    assert buttons(ann, payment) == ["approve", "reject", "escalate", "claim", "release"]
+    do(ann, payment, "claim")
+    assert "Released: anybody may claim it." in do(ann, payment, "release")
+    assert "Free: nobody has claimed" in text(ben.get(payment_page(payment)))
+    assert Event.objects.count() == 5
+
+
+def test_a_senior_reviewer_takes_a_claim_away() -> None:
+    (payment,) = waiting()
+    ann, grace = browser("analyst", "ann"), browser()
+    do(ann, payment, "claim")
+    assert "Take it from ann" in text(grace.get(payment_page(payment)))
+    told = do(grace, payment, "release")
+    assert "Released" in told
+    assert "Taken from ann" in told  # in the history
+
+
+def test_a_late_click_is_told_who_was_faster() -> None:
+    (payment,) = waiting()
+    ann, ben = browser("analyst", "ann"), browser("analyst", "ben")
+    late = {name: form(ben, payment, name, note="Odd.") for name in ("approve", "claim")}
+    do(ann, payment, "claim")
+    for name, sent in late.items():
+        told = text(ben.post(at(payment, name), sent, follow=True))
+        assert "ann has claimed this payment until" in told
+        assert "staff:" not in told
+    told = text(ben.get(at(payment, "reject"), follow=True))
+    assert "ann has claimed this payment until" in told
+    assert (Event.objects.count(), Note.objects.count()) == (3, 0)
+
+
+def test_a_double_click_is_one_claim() -> None:
+    (payment,) = waiting()
+    logged_in = browser()
+    sent = form(logged_in, payment, "claim")
+    session = logged_in.cookies["sessionid"].value
+
+    def click(_: int) -> str:
+        clicking = Browser()
+        clicking.cookies["sessionid"] = session
+        return text(clicking.post(at(payment, "claim"), sent, follow=True))
+
+    assert all("Yours until" in told for told in at_once(4, click))
+    assert Event.objects.count() == 3

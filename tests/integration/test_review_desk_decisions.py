@@ -1,0 +1,179 @@
+"""What comes of approving, rejecting, escalating, cancelling and refunding at the review desk."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+from msgspec.structs import replace
+
+from payments import actors
+from payments.dispatch import Request, dispatch
+from payments.domain.risk import DEFAULT_POLICY, RiskPolicy
+from payments.events.models import Event
+from tests.api import FOUR_EYES, ApiClient, project
+from tests.backoffice import browser, text
+from tests.examples import HUGE, LARGE, PAYMENT, UNKNOWN, process
+from tests.reviewing import QUEUE, at, buttons, do, form, paid, payment_page, waiting
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+
+def test_an_escalation_needs_a_note_and_shows_it_to_the_senior_reviewer() -> None:
+    (payment,) = waiting()
+    ann, grace = browser("analyst", "ann"), browser()
+    page = text(ann.get(at(payment, "escalate")))
+    assert "Note (needed)" in page
+    answer = ann.post(at(payment, "escalate"), form(ann, payment, "escalate"))
+    assert answer.status_code == 200
+    assert "note" in answer.context["form"].errors
+    assert "Say in a note what the senior reviewers should look at." in text(answer)
+    assert Event.objects.count() == 2
+    told = do(ann, payment, "escalate", note="The address is new.")
+    assert "Escalated. A senior reviewer takes it from here." in told
+    assert "This payment was escalated: a senior reviewer has to decide." in told
+    assert buttons(ann, payment) == []
+    assert buttons(grace, payment) == ["approve", "reject", "claim", "cancel"]
+    for path in (payment_page(payment), at(payment, "approve")):
+        assert "Escalated by ann: Other. “The address is new.”" in text(grace.get(path))
+    project()
+    assert "Escalated" in text(ann.get(QUEUE))
+
+
+def test_what_the_policy_advises_to_reject_is_approved_with_a_note_only() -> None:
+    policy = replace(DEFAULT_POLICY.document, reject_from=80)
+    get_user_model().objects.create(pk=77, username="maud")
+    author = actors.staff(77)
+    payment, grace = _flagged(policy=RiskPolicy.of(policy), policy_author=author), browser()
+    told = text(grace.get(payment_page(payment)))
+    assert all(words in told for words in ("Reject advised", "To approve it takes a note", "maud"))
+    assert "Note (needed)" in text(grace.get(at(payment, "approve")))
+    answer = grace.post(at(payment, "approve"), form(grace, payment, "approve"))
+    assert "note" in answer.context["form"].errors
+    assert "say in a note why it may go through" in text(answer)
+    assert Event.objects.count() == 2
+    assert "Approved." in do(grace, payment, "approve", note="They sent the invoice.")
+
+
+def test_whoever_proposed_the_policy_does_not_approve_what_it_flagged() -> None:
+    maud = browser("risk manager", "maud")
+    author = actors.staff(get_user_model().objects.get(username="maud").pk)
+    payment = _flagged(policy_author=author, amount=HUGE)
+    assert buttons(maud, payment) == ["reject", "escalate", "claim"]
+    why = "You proposed the policy that flagged it: two others have to approve it."
+    assert why in text(maud.get(payment_page(payment)))
+    assert why in text(maud.get(at(payment, "approve"), follow=True))
+    forged = {"reason": "other", "key": str(uuid4()), "version": "2"}
+    assert why in text(maud.post(at(payment, "approve"), forged, follow=True))
+    told = text(browser().get(payment_page(payment)))
+    assert "maud, who proposed the policy, cannot be one of them." in told
+
+
+def _flagged(**changes: Any) -> str:
+    """A payment that waits for review by the rules of another policy."""
+    client = ApiClient().client_id
+    terms = {"amount": LARGE, "features": UNKNOWN, "client_id": client, "at": timezone.now()}
+    dispatch(process(**terms | changes), Request(actor=actors.client(client)))
+    project()
+    return str(PAYMENT)
+
+
+def test_two_people_approve_in_two_browsers() -> None:
+    (payment,) = waiting(amount=FOUR_EYES["amount"])
+    ann, grace = browser("analyst", "ann"), browser()
+    assert "First of two approvals" in text(ann.get(at(payment, "approve")))
+    told = do(ann, payment, "approve", note="Known for years.")
+    assert "Approved as the first of two. A senior reviewer has to agree." in told
+    assert "You have approved it already: a senior reviewer has to agree." in told
+    project()
+    assert "first approved by ann" in text(grace.get(QUEUE))
+    page = text(grace.get(at(payment, "approve")))
+    assert "Second approval: ann approved it first, and yours completes it." in page
+    assert "First approved by ann: Other. “Known for years.”" in page
+    told = do(grace, payment, "approve")
+    assert "Approved. The lists follow in a moment." in told
+    assert "Approved by ann and grace: completed." in told
+
+
+def test_nobody_approves_twice() -> None:
+    (payment,) = waiting(amount=FOUR_EYES["amount"])
+    grace = browser()
+    sent = form(grace, payment, "approve")
+    grace.post(at(payment, "approve"), sent)
+    assert buttons(grace, payment) == ["reject", "escalate", "cancel"]
+    assert "You have approved it already: somebody else has to agree." in text(
+        grace.get(at(payment, "approve"), follow=True)
+    )
+    again = sent | {"key": str(uuid4()), "version": "3"}
+    told = text(grace.post(at(payment, "approve"), again, follow=True))
+    assert "You have approved it already: somebody else has to agree." in told
+    assert Event.objects.count() == 3
+
+
+def test_the_same_page_with_another_reason_is_refused() -> None:
+    (payment,) = waiting()
+    logged_in = browser()
+    sent = form(logged_in, payment, "reject")
+    logged_in.post(at(payment, "reject"), sent)
+    told = text(logged_in.post(at(payment, "reject"), sent | {"note": "Odd."}, follow=True))
+    assert "You have sent this page already, with another note." in told
+
+
+def test_a_payment_is_cancelled_by_staff_who_may() -> None:
+    (payment,) = waiting()
+    told = do(browser(), payment, "cancel", reason="duplicate")
+    assert "Cancelled. The lists follow in a moment." in told
+    assert browser("analyst", "ann").get(at(payment, "cancel")).status_code == 403
+
+
+def test_refunds_are_partial_until_nothing_is_left() -> None:
+    payment, grace = paid(), browser()
+    page = grace.get(at(payment, "refund")).content.decode()
+    assert 'value="19.99"' in page
+    assert "Amount in EUR" in page
+    told = do(grace, payment, "refund", amount="5", reason="requested_by_customer")
+    assert "Refunded: €14.99 is left." in told
+    assert "€5.00 of €19.99 was given back, €14.99 is left." in told
+    assert 'value="14.99"' in grace.get(at(payment, "refund")).content.decode()
+    told = do(grace, payment, "refund", amount="14.99")
+    assert "Refunded: nothing is left." in told
+    assert buttons(grace, payment) == []
+    assert "there is nothing to give back" in text(grace.get(at(payment, "refund"), follow=True))
+
+
+def test_a_double_click_gives_money_back_once() -> None:
+    payment, grace = paid(), browser()
+    sent = form(grace, payment, "refund", amount="12.00")
+    for _ in range(2):  # more than half: a second one would be too large
+        told = text(grace.post(at(payment, "refund"), sent, follow=True))
+        assert "Refunded: €7.99 is left." in told
+    assert Event.objects.filter(event_type="payment.refunded").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("amount", "complaint"),
+    [
+        ("", "This field is required."),
+        ("0", "at least one minor unit"),
+        ("-5", "at least one minor unit"),
+        ("20.00", "no more than EUR 19.99 is left"),
+        ("1.999", "more than the 2 decimals of EUR"),
+        ("1,50", "is not a decimal number"),
+        ("1e1", "is not a decimal number"),
+        ("١٢", "is not a decimal number"),
+        ("NaN", "is not a decimal number"),
+        ("9" * 29, "at most 999999999999 minor units"),
+        ("9" * 31, "at most 30 characters"),
+        ("1\0", "Null characters are not allowed"),
+        ("<script>alert(1)</script>", "is not a decimal number"),
+    ],
+)
+def test_a_wrong_amount_is_explained_and_gives_nothing_back(amount: str, complaint: str) -> None:
+    payment, grace = paid(), browser()
+    answer = grace.post(at(payment, "refund"), form(grace, payment, "refund", amount=amount))
+    assert answer.status_code == 200
+    assert list(answer.context["form"].errors) == ["amount"]
+    assert complaint in text(answer)
+    assert "<script>alert" not in answer.content.decode()
+    assert Event.objects.count() == 2

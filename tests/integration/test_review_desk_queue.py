@@ -1,0 +1,156 @@
+"""The queue of the review desk: the most urgent first, a part of it, and the next one for each who asks."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from payments import review
+from payments.events.models import Event
+from payments.review import QueueLags
+from readmodels.admin.browsing import PAGE
+from readmodels.models import PaymentSummary
+from tests.api import FOUR_EYES, project
+from tests.backoffice import browser, text
+from tests.concurrency import at_once
+from tests.reviewing import NEXT, QUEUE, do, next_key, paid, payment_page, rows, waiting
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+
+def test_the_next_one_is_the_most_urgent_and_a_double_click_claims_one() -> None:
+    payments = waiting(3)
+    grace = browser()
+    sent = next_key(grace)
+    for _ in range(2):
+        answer = grace.post(NEXT, sent)
+        assert answer.headers["Location"] == payment_page(payments[0])
+    project()
+    answer = grace.post(NEXT, next_key(grace, payment_page(payments[1])), follow=True)
+    assert answer.redirect_chain[-1][0] == payment_page(payments[1])
+    assert "Yours until" in text(answer)
+    assert Event.objects.filter(event_type="payment.review_claimed").count() == 2
+    # On the page of one's own there is something else to do first.
+    assert "Claim next" not in text(grace.get(payment_page(payments[1])))
+
+
+def test_two_people_who_ask_at_once_get_two_payments() -> None:
+    payments = waiting(2)
+    people = [browser("analyst", "ann"), browser("analyst", "ben")]
+    sent = [next_key(each) for each in people]
+
+    def ask(number: int) -> str:
+        return str(people[number].post(NEXT, sent[number]).headers["Location"])
+
+    assert sorted(at_once(2, ask)) == sorted(map(payment_page, payments))
+
+
+def test_there_may_be_nothing_for_this_person() -> None:
+    (payment,) = waiting()
+    ann, ben = browser("analyst", "ann"), browser("analyst", "ben")
+    do(ann, payment, "claim")
+    project()
+    answer = ben.post(NEXT, next_key(ben), follow=True)
+    assert answer.redirect_chain[-1][0] == QUEUE
+    assert "Nothing waits for you." in text(answer)
+    assert "That button was not from this page." in text(ben.post(NEXT, {}, follow=True))
+    assert ben.get(NEXT).status_code == 405
+
+
+def test_a_queue_that_lags_asks_for_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lag(**_: Any) -> None:
+        raise QueueLags
+
+    waiting()
+    grace = browser()
+    sent = next_key(grace)
+    monkeypatch.setattr(review, "claim_next", lag)
+    assert "Try again in a moment." in text(grace.post(NEXT, sent, follow=True))
+
+
+def test_the_queue_begins_with_the_shortest_deadline_and_pages_lead_on_and_back() -> None:
+    paid()
+    payments = waiting(PAGE + 3)
+    logged_in = browser()
+    answer = logged_in.get(QUEUE)
+    listing: Any = answer.context["cl"]
+    assert [str(row.pk) for row in listing.result_list] == payments[:PAGE]
+    assert "Less urgent" in text(answer)
+    assert listing.paginator.previous is None
+    listing = logged_in.get(QUEUE + listing.paginator.following).context["cl"]
+    assert [str(row.pk) for row in listing.result_list] == payments[PAGE:]
+    assert rows(logged_in, listing.paginator.previous) == payments[:PAGE]
+    assert rows(logged_in, "?after=x") == payments[:PAGE]
+
+
+def test_the_queue_shows_a_part_of_itself() -> None:
+    free, mine, theirs, escalated = waiting(4)
+    (second,) = waiting(amount=FOUR_EYES["amount"])
+    grace, ann = browser(), browser("analyst", "ann")
+    do(grace, mine, "claim")
+    do(ann, theirs, "claim")
+    do(ann, escalated, "escalate", note="Odd.")
+    do(ann, second, "approve")
+    project()
+    for query, found in {
+        "": [free, mine, theirs, escalated, second],
+        "?standing=free": [free, escalated, second],
+        "?standing=mine": [mine],
+        "?standing=escalated": [escalated],
+        "?standing=second": [second],
+        "?standing=nonsense": [],
+        "?risk_band__exact=low": [],
+        "?currency=usd&four_eyes__exact=1": [second],
+        f"?q={free}": [free],
+        f"?q={uuid4()}": [],
+    }.items():
+        assert rows(grace, query) == found, query
+    told = text(grace.get(QUEUE))
+    assert all(words in told for words in ("Escalated", "Second approval", "ann", "6 days left"))
+    # A claim that is over counts as free.
+    past = timezone.now() - timedelta(seconds=1)
+    PaymentSummary.objects.filter(pk=theirs).update(claimed_until=past, review_deadline=past)
+    assert rows(grace, "?standing=free") == [theirs, free, escalated, second]
+    assert "overdue" in text(grace.get(QUEUE))
+
+
+def test_an_empty_queue_is_good_news() -> None:
+    assert "Nothing waits for review" in text(browser().get(QUEUE))
+    assert "Show all that waits" in text(browser(username="other").get(f"{QUEUE}?standing=mine"))
+
+
+def test_strangers_see_no_queue() -> None:
+    assert Browser().get(QUEUE).status_code == 302
+    stranger = Browser()
+    stranger.force_login(get_user_model().objects.create(username="eve", is_staff=True))
+    assert stranger.get(QUEUE).status_code == 403
+    assert stranger.post(NEXT, {"key": str(uuid4())}).status_code == 403
+
+
+def test_the_queue_costs_the_same_however_long_it_is_and_follows_its_index() -> None:
+    waiting()
+    logged_in = browser()
+    logged_in.get(QUEUE)
+    with CaptureQueriesContext(connection) as one:
+        logged_in.get(QUEUE)
+    waiting(12)
+    with CaptureQueriesContext(connection) as many:
+        logged_in.get(QUEUE)
+    statements = [query["sql"] for query in many.captured_queries]
+    assert len(statements) == len(one)
+    assert not [sql for sql in statements if "COUNT(" in sql and "LIMIT 1000" not in sql]
+    assert not [sql for sql in statements if "OFFSET" in sql]
+    (page,) = [sql for sql in statements if f"LIMIT {PAGE + 1}" in sql]
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {page}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+        cursor.execute("RESET enable_seqscan")
+    assert "payment_by_deadline" in plan
+    assert "Sort" not in plan

@@ -1,0 +1,79 @@
+"""The review desk without a browser: payments that wait, buttons that are offered, and pressing them."""
+
+import itertools
+import re
+from typing import Any, Final
+
+from django.test import Client as Browser
+from django.urls import reverse
+
+from readmodels.admin import actions
+from tests.api import RISKY, ApiClient, body_of, project
+from tests.backoffice import text
+
+QUEUE: Final = "/admin/reviews/"
+NEXT: Final = "/admin/reviews/claim-next/"
+_NUMBERS: Final = itertools.count(1)
+NAMES: Final = [action.name for action in actions.ACTIONS]
+
+
+def waiting(count: int = 1, **changes: Any) -> list[str]:
+    """Payments that wait for review, the first one first, in the queue."""
+    client, found = ApiClient(), []
+    for number in itertools.islice(_NUMBERS, count):
+        # Not a random id: some have the digits of a card number.
+        each = {"customer_id": f"newcomer-{number}", "reference": f"order-{number}"}
+        found.append(str(body_of(client.submit(**RISKY | each | changes))["id"]))
+    project()
+    return found
+
+
+def paid(**changes: Any) -> str:
+    return str(body_of(ApiClient().submit(**changes))["id"])
+
+
+def payment_page(payment: str) -> str:
+    return reverse("admin:readmodels_paymentsummary_change", args=[payment])
+
+
+def at(payment: str, action: str) -> str:
+    return reverse(f"admin:payment_{action}", args=[payment])
+
+
+def buttons(logged_in: Browser, payment: str) -> list[str]:
+    """The actions that the payment's page offers, in order."""
+    html = logged_in.get(payment_page(payment)).content.decode()
+    leads = {each.name: "href" if each.has_page else "action" for each in actions.ACTIONS}
+    return [name for name in NAMES if f'{leads[name]}="{at(payment, name)}"' in html]
+
+
+def form(logged_in: Browser, payment: str, action: str, **given: str) -> dict[str, str]:
+    """What the form behind the button would send."""
+    has_page = next(each for each in actions.ACTIONS if each.name == action).has_page
+    html = logged_in.get(
+        at(payment, action) if has_page else payment_page(payment)
+    ).content.decode()
+    key = re.search(r'name="key" value="([^"]+)"', html)
+    version = re.search(r'name="version" value="([^"]+)"', html)
+    assert key, "there is no such page"
+    assert version, "there is no such page"
+    reason = {"reason": "other"} if has_page else {}
+    return {"key": key[1], "version": version[1], **reason, **given}
+
+
+def do(logged_in: Browser, payment: str, action: str, **given: str) -> str:
+    """Press the button, fill in the form, and read what comes."""
+    sent = form(logged_in, payment, action, **given)
+    return text(logged_in.post(at(payment, action), sent, follow=True))
+
+
+def next_key(logged_in: Browser, path: str = QUEUE) -> dict[str, str]:
+    html = logged_in.get(path).content.decode()
+    found = re.search(r'claim-next/">.*?name="key" value="([^"]+)"', html, re.DOTALL)
+    assert found, "the page has no such button"
+    return {"key": found[1]}
+
+
+def rows(logged_in: Browser, query: str = "") -> list[str]:
+    listing: Any = logged_in.get(QUEUE + query).context["cl"]
+    return [str(row.pk) for row in listing.result_list]
