@@ -1,0 +1,108 @@
+"""An API key is recognised without a round trip, does what its scopes say, and is soon dead when it ends."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+
+from payments.clients.keyring import keyring
+from payments.clients.models import ApiKey, Scope
+from tests.api import PAYMENTS, ApiClient, body_of
+from tests.commands import run
+from tests.concurrency import at_once
+from tests.roundtrips import round_trips
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer pk_nonsense", "Basic YTpi", "pk_x"])
+def test_without_a_live_key_nothing_is_answered(header: str) -> None:
+    answer = ApiClient().get(PAYMENTS, Authorization=header)
+    assert (answer.status_code, body_of(answer)["code"]) == (401, "not_authenticated")
+    assert answer["WWW-Authenticate"] == 'Bearer realm="payments"'
+
+
+def test_recognising_a_key_costs_no_round_trip() -> None:
+    client = ApiClient()
+    client.get("/api/v1/nothing")
+    keyring.find(client.token, at=timezone.now())
+    with round_trips() as counted:
+        assert keyring.find(client.token, at=timezone.now()) is not None
+    assert counted.count == 0
+
+
+def test_keys_are_read_once_in_two_seconds_however_many_ask() -> None:
+    client = ApiClient()
+    keyring.find(client.token, at=timezone.now())
+    read_at = keyring._read_at
+    found = at_once(8, lambda _: keyring.find(client.token, at=timezone.now()))
+    assert None not in found
+    assert keyring._read_at == read_at
+
+
+def test_guessed_keys_cost_a_round_trip_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = ApiClient()
+    client.get(PAYMENTS)
+    monkeypatch.setattr(keyring, "_looked_again_at", float("-inf"))
+    with round_trips() as counted:
+        for number in range(20):
+            assert keyring.find(f"pk_{number}", at=timezone.now()) is None
+    assert counted.count <= 2  # one to prepare
+
+
+def test_a_new_key_works_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was refused for two seconds, which is when whoever made it tries it."""
+    client = ApiClient()
+    assert client.get(PAYMENTS).status_code == 200
+    monkeypatch.setattr(keyring, "_looked_again_at", float("-inf"))
+    text, _ = run("create_api_key", "Acme")
+    assert client.get(PAYMENTS, Authorization=f"Bearer {text}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("scope", "method", "path"),
+    [
+        (Scope.PAYMENTS_READ, "POST", PAYMENTS),
+        (Scope.PAYMENTS_WRITE, "GET", PAYMENTS),
+        (Scope.REVIEWS_WRITE, "GET", "/api/v1/projections"),
+        (Scope.PAYMENTS_READ, "GET", "/api/v1/statistics/daily?date=2026-01-01"),
+        (Scope.STATISTICS_READ, "GET", f"{PAYMENTS}/00000000-0000-0000-0000-000000000000"),
+    ],
+)
+def test_a_key_does_what_its_scopes_say_and_nothing_else(
+    scope: Scope, method: str, path: str
+) -> None:
+    answer = ApiClient(scopes=[scope]).send(method, path)
+    assert (answer.status_code, body_of(answer)["code"]) == (403, "permission_denied")
+
+
+def test_the_headers_of_an_answer_need_its_scope_too() -> None:
+    """HEAD had no scope of its own, so any key could have learned versions and lengths."""
+    payment = ApiClient().submit()["Location"]
+    assert ApiClient(scopes=[Scope.PAYMENTS_WRITE]).send("HEAD", payment).status_code == 403
+    assert ApiClient(scopes=[Scope.PAYMENTS_READ]).send("HEAD", payment)["ETag"] == '"2"'
+
+
+def test_an_expired_key_is_dead() -> None:
+    client = ApiClient()
+    ApiKey.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    keyring.forget()
+    assert client.get(PAYMENTS).status_code == 401
+
+
+def test_a_revoked_key_is_dead_within_three_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = ApiClient()
+    assert client.get(PAYMENTS).status_code == 200
+    run("revoke_api_key", client.key.prefix)
+    # As if two seconds had passed, which is how long a process remembers.
+    monkeypatch.setattr(keyring, "_read_at", keyring._read_at - 2)
+    assert client.get(PAYMENTS).status_code == 401
+
+
+def test_a_key_of_somebody_who_has_left_is_dead() -> None:
+    client = ApiClient()
+    assert client.get(PAYMENTS).status_code == 200
+    get_user_model().objects.update(is_active=False)
+    keyring.forget()
+    assert client.get(PAYMENTS).status_code == 401

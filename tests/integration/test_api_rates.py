@@ -1,0 +1,55 @@
+"""The API answers a key so many times a minute, exactly, and tells what is left."""
+
+import pytest
+from pytest_django import Settings
+
+from payments.clients.models import Scope
+from tests.api import PAYMENTS, ApiClient, body_of
+from tests.concurrency import at_once
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+
+def test_the_rate_is_exact_whoever_asks_at_once(settings: Settings) -> None:
+    """With a bucket that is read and then written, several more than ten got through."""
+    settings.API_RATE_PER_MINUTE = 10
+    client = ApiClient()
+    statuses = at_once(16, lambda _: client.get("/api/v1/projections").status_code)
+    assert sorted(statuses) == [200] * 10 + [429] * 6
+    answer = client.get("/api/v1/projections")
+    assert body_of(answer)["code"] == "throttled"
+    assert 1 <= int(answer["Retry-After"]) <= 6
+    assert ApiClient("Bolt").get("/api/v1/projections").status_code == 200
+
+
+def test_every_answer_tells_what_is_left_of_the_rate(settings: Settings) -> None:
+    settings.API_RATE_PER_MINUTE = 4
+    client = ApiClient()
+    told = []
+    for path in (PAYMENTS, f"{PAYMENTS}?limit=0", f"{PAYMENTS}/{client.client_id}", PAYMENTS):
+        answer = client.get(path)
+        assert answer["RateLimit-Policy"] == '"key";q=4;w=60'
+        told.append(answer["RateLimit"])
+    assert told == [f'"key";r={left};t=15' for left in (3, 2, 1, 0)]
+    refused = client.get(PAYMENTS)
+    assert refused.status_code == 429
+    assert refused["RateLimit"] == f'"key";r=0;t={refused["Retry-After"]}'
+    assert "RateLimit" not in client.get(PAYMENTS, Authorization="")
+
+
+def test_what_is_refused_counts_too(settings: Settings) -> None:
+    """Asked for after the scope and the representation, these were free for whoever has any key."""
+    settings.API_RATE_PER_MINUTE = 5
+    client = ApiClient(scopes=[Scope.STATISTICS_READ])
+    refused = [
+        client.get(PAYMENTS),  # without the scope
+        client.get("/api/v1/statistics/daily", Accept="text/html"),
+        client.send("DELETE", PAYMENTS),
+        client.post(PAYMENTS, {}),
+        client.get("/api/v1/statistics/daily"),
+    ]
+    assert [each.status_code for each in refused] == [403, 406, 405, 403, 400]
+    assert [each["RateLimit"] for each in refused] == [
+        f'"key";r={left};t=12' for left in (4, 3, 2, 1, 0)
+    ]
+    assert client.get(PAYMENTS).status_code == 429
