@@ -104,8 +104,8 @@ UNFOLD: Final[dict[str, Any]] = {
                     _item(
                         "Failed sign-ins",
                         "gpp_bad",
-                        "axes_accessattempt",
-                        "axes.view_accessattempt",
+                        "axes_accessfailurelog",
+                        "axes.view_accessfailurelog",
                     ),
                 ],
             },

@@ -125,6 +125,11 @@ DATABASES: dict[str, dict[str, Any]] = {
 DATABASES["default"]["OPTIONS"] = {
     # Seconds. A server that is there answers at once; one that is not should not hold a thread.
     "connect_timeout": 5,
+    # Nor should one whose machine is gone, which says nothing: libpq's own defaults wait for hours.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,  # milliseconds
     **DATABASES["default"].get("OPTIONS", {}),
     # Whatever the database's or the role's own default is: in a snapshot that is older than the log's safe
     # horizon, a projection would not see what was committed between them, and pass it by.
@@ -213,12 +218,17 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS: list[list[str]] = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_LOCKOUT_CALLABLE = "readmodels.admin.signing_in.locked_out"
-AXES_USERNAME_CALLABLE = "payments.signing_in.recorded_name"
-AXES_CLIENT_IP_CALLABLE = "payments.signing_in.address"
-AXES_SENSITIVE_PARAMETERS: list[str] = ["username", "csrfmiddlewaretoken", "next"]
-AXES_ENABLE_ADMIN = False  # readmodels.admin.signing_in has the lists
+AXES_LOCKOUT_CALLABLE = "config.signing_in.locked_out"
+AXES_USERNAME_CALLABLE = "config.signing_in.recorded_name"
+AXES_CLIENT_IP_CALLABLE = "config.signing_in.address"
+AXES_CLIENT_STR_CALLABLE = "config.signing_in.in_logs"
+# Failures are counted in rows that a success or the end of a lock removes, and kept in a log of their own.
+AXES_ENABLE_ACCESS_FAILURE_LOG = True
+AXES_ACCESS_FAILURE_LOG_PER_USER_LIMIT = 1_000_000  # of more, axes would drop the newest
+AXES_HANDLER = "config.signing_in.Handler"
+AXES_ENABLE_ADMIN = False  # readmodels.admin.sign_ins has the lists
 AXES_VERBOSE = False
+PROXIES: int = env.int("PROXIES", default=0)
 
 # How the back office looks
 
@@ -332,7 +342,6 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "payments.api.errors.handle",
     "UNAUTHENTICATED_USER": None,
-    "NUM_PROXIES": env.int("PROXIES", default=0),
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Payments",

@@ -8,7 +8,7 @@ from readmodels.admin import (
     parked,
     payments,
     projections,
-    signing_in,
+    sign_ins,
     statistics,
 )
 
@@ -20,6 +20,6 @@ __all__ = (
     "parked",
     "payments",
     "projections",
-    "signing_in",
+    "sign_ins",
     "statistics",
 )

@@ -29,7 +29,7 @@ def _groups(apps: Any) -> Any:
 
 def _permissions(apps: Any) -> Any:
     return apps.get_model("auth", "Permission").objects.filter(
-        content_type__app_label="axes", codename__in=("view_accesslog", "view_accessattempt")
+        content_type__app_label="axes", codename__in=("view_accesslog", "view_accessfailurelog")
     )
 
 

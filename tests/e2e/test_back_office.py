@@ -43,7 +43,7 @@ PAGES: Final = {
     "customers": "/admin/customers/customer/",
     "clients": "/admin/clients/client/",
     "sign-ins": "/admin/axes/accesslog/",
-    "failed sign-ins": "/admin/axes/accessattempt/",
+    "failed sign-ins": "/admin/axes/accessfailurelog/",
     "projections": "/admin/readmodels/checkpoint/",
     "parked": "/admin/readmodels/parkedevent/",
     "discarded": "/admin/readmodels/discardedevent/",

@@ -5,18 +5,21 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from axes.models import AccessAttempt, AccessLog
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib.auth import get_user_model
-from django.test import Client as Browser
+from django.test import Client as Browser, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
+from config.wsgi import application
 from tests.backoffice import browser, text
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
+TOKEN = "t" * 32
+CARD = "4111111111111111"
 RIGHT, WRONG = "correct horse", "battery staple"
 
 
@@ -77,14 +80,20 @@ def test_who_is_locked_out_does_not_learn_whether_the_name_is_known() -> None:
     assert fail(1, name="somebody").status_code == 200
 
 
-def test_what_is_typed_into_the_wrong_field_is_not_kept() -> None:
+def test_what_is_typed_into_the_wrong_field_is_not_kept(caplog: pytest.LogCaptureFixture) -> None:
     typed = "hunter2-ngwenya"
-    Browser().post(
-        f"{reverse('admin:login')}?next=/admin/customers/customer/?q={typed}",
-        {"username": typed, "password": typed, "csrfmiddlewaretoken": typed, "next": typed},
+    Browser(headers={"User-Agent": CARD, "Accept": CARD}).post(
+        f"{reverse('admin:login')}?next=/admin/customers/customer/?q={typed}&pan={CARD}",
+        {"username": typed, "password": typed, "Password": typed, "pan": CARD},
+        REMOTE_ADDR=HERE,
     )
-    (row,) = AccessAttempt.objects.values()
-    assert typed not in str(row)
+    for model in (AccessAttempt, AccessFailureLog):
+        (row,) = model.objects.values()
+        assert typed not in str(row)
+        assert CARD not in str(row)
+    assert typed not in caplog.text
+    assert "unknown-" in caplog.text
+    assert HERE not in caplog.text
 
 
 @pytest.mark.parametrize("proxies", [0, 1])
@@ -92,7 +101,7 @@ def test_an_address_that_clients_give_themselves_is_not_believed(
     settings: Settings, proxies: int
 ) -> None:
     """A proxy adds what it saw to what it was sent."""
-    settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {"NUM_PROXIES": proxies}
+    settings.PROXIES = proxies
     for number in range(5):
         fail(1, **{"X-Forwarded-For": f"198.51.100.{number}, 198.51.100.9"})
     again = {"X-Forwarded-For": "198.51.100.8, 198.51.100.9"}
@@ -100,11 +109,90 @@ def test_an_address_that_clients_give_themselves_is_not_believed(
 
 
 def test_behind_a_proxy_people_have_addresses_of_their_own(settings: Settings) -> None:
-    settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {"NUM_PROXIES": 1}
+    settings.PROXIES = 1
     fail(5, **{"X-Forwarded-For": "198.51.100.1"})
     assert sign_in(RIGHT, **{"X-Forwarded-For": "198.51.100.2"}).status_code == 302
     assert sign_in(RIGHT, **{"X-Forwarded-For": "no address"}).status_code == 302
     assert sign_in(RIGHT, **{"X-Forwarded-For": "198.51.100.1"}).status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8::1", "2001:db8::2:1", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("192.0.2.1", "::ffff:192.0.2.1", True),
+        ("192.0.2.1:4711", "192.0.2.1:4712", True),
+        ("192.0.2.1:4711", "192.0.2.2:4711", False),
+        ("[2001:db8::1]:443", "2001:db8::2", True),
+    ],
+)
+def test_one_place_is_one_address(settings: Settings, one: str, other: str, *, same: bool) -> None:
+    """Whoever has an IPv6 address has 2^64; some proxies add the port."""
+    settings.PROXIES = 1
+    fail(5, **{"X-Forwarded-For": one})
+    answer = sign_in(RIGHT, **{"X-Forwarded-For": other})
+    assert answer.status_code == (429 if same else 302)
+
+
+@pytest.mark.parametrize(
+    "charset",
+    [
+        "charset=unicode_escape",
+        'CharSet="raw_unicode_escape"',
+        "charset*=UTF-8''unicode_escape",
+        "charset=utf-7",
+        "charset=hex",
+    ],
+)
+def test_a_field_that_no_database_takes_does_not_hide_a_failure(charset: str) -> None:
+    """In a charset of the client's choosing it failed to be recorded, after the password was compared."""
+
+    def guess(password: str) -> int:
+        fields = {"username": "ada", "password": password, r"\ud800": r"\ud800", "z": "+2AA-"}
+        parts = (
+            f'--B\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+            for name, value in fields.items()
+        )
+        environ = (
+            RequestFactory()
+            .generic(
+                "POST",
+                rf"{reverse('admin:login')}?a=%5Cud800&b=%2B2AA-",
+                "".join([*parts, "--B--\r\n"]).encode(),
+                content_type="multipart/form-data; boundary=B",
+                HTTP_HOST="127.0.0.1",
+                HTTP_COOKIE=f"csrftoken={TOKEN}",
+                HTTP_X_CSRFTOKEN=TOKEN,
+                REMOTE_ADDR=HERE,
+            )
+            .environ
+        )
+        environ["CONTENT_TYPE"] += f"; {charset}"
+        answers: list[str] = []
+        application(environ, lambda status, _: answers.append(status))
+        return int(answers[0][:3])
+
+    assert [guess(WRONG) for _ in range(5)] == [200, 200, 200, 200, 429]
+    assert guess(RIGHT) == 429
+
+
+def test_without_an_address_failures_are_counted_all_the_same() -> None:
+    """Two of them at once were two rows without one, and from then on none was counted."""
+    fail(5, address="")
+    assert AccessAttempt.objects.get().ip_address == "0.0.0.0"
+    assert sign_in(RIGHT, address="").status_code == 429
+
+
+def test_what_failed_is_kept_whatever_comes_after_it() -> None:
+    fail(5)
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=16))
+    assert sign_in(RIGHT).status_code == 302
+    assert not AccessAttempt.objects.exists()
+    assert list(AccessFailureLog.objects.order_by("pk").values_list("locked_out", flat=True)) == [
+        *[False] * 4,
+        True,
+    ]
 
 
 @pytest.mark.parametrize("role", ["auditor", "risk manager", "viewer"])
@@ -112,7 +200,7 @@ def test_auditors_and_risk_managers_see_who_signed_in_and_who_failed(role: str) 
     sign_in(RIGHT)
     fail(2, name="nobody")
     who = browser(role, username=str(uuid4()))
-    for model, shown in ((AccessLog, "ada"), (AccessAttempt, "unknown-")):
+    for model, shown in ((AccessLog, "ada"), (AccessFailureLog, "unknown-")):
         url = reverse(f"admin:axes_{model._meta.model_name}_changelist")
         answer = who.get(url)
         assert answer.status_code == (403 if role == "viewer" else 200)

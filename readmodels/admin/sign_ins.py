@@ -1,13 +1,11 @@
-"""Who signed in and who failed to, as axes records it, and what those are told who failed too often."""
+"""Who signed in and who failed to, as django-axes records it."""
 
 from typing import Any, ClassVar
 
-from axes.models import AccessAttempt, AccessLog
-from django.conf import settings
+from axes.models import AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from unfold.contrib.filters.admin import TextFilter
 from unfold.decorators import display
 
@@ -26,13 +24,15 @@ class NameFilter(TextFilter):
 
 
 class _Recorded(BrowsingAdmin):
+    """The newest first: rows are never changed but for the time of signing out."""
+
     title: ClassVar[str]
     change_list_template = "admin/sign_ins.html"
     has_pages = False
     list_filter: ClassVar = (NameFilter,)
 
     @display(description="When (UTC)")
-    def when(self, row: AccessLog | AccessAttempt) -> str:
+    def when(self, row: AccessLog | AccessFailureLog) -> str:
         return f"{row.attempt_time:%Y-%m-%d %H:%M:%S}"
 
     def changelist_view(
@@ -51,21 +51,11 @@ class SignInAdmin(_Recorded):
         return f"{row.logout_time:%Y-%m-%d %H:%M:%S}" if row.logout_time else "–"
 
 
-@admin.register(AccessAttempt)
+@admin.register(AccessFailureLog)
 class FailedSignInAdmin(_Recorded):
-    """Those since the last success; axes forgets them when the lock that they lead to has ended."""
-
     title = "Failed sign-ins"
-    list_display = ("when", "username", "ip_address", "failures_since_start", "user_agent")
+    list_display = ("when", "username", "ip_address", "state", "user_agent")
 
-
-def locked_out(request: HttpRequest, _answer: HttpResponse, _who: dict[str, Any]) -> HttpResponse:
-    """The answer to whoever has failed too often."""
-    wait = settings.AXES_COOLOFF_TIME
-    context = admin.site.each_context(request) | {
-        "failures": settings.AXES_FAILURE_LIMIT,
-        "minutes": wait.seconds // 60,
-    }
-    answer = render(request, "admin/locked_out.html", context, status=429)
-    answer["Retry-After"] = str(wait.seconds)
-    return answer
+    @display(description="State", label={"locked out": "danger"})
+    def state(self, row: AccessFailureLog) -> str | None:
+        return "locked out" if row.locked_out else None
