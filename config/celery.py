@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import redis
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, task_postrun
+from django.db import close_old_connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
 from kombu.transport import redis as transport
 
@@ -33,6 +34,12 @@ class _Channel(transport.Channel):
 
 
 transport.Transport.Channel = _Channel
+
+
+@task_postrun.connect
+def _let_lost_connections_go(**_: object) -> None:
+    """Celery keeps a worker's connections for many tasks, those too that the server has ended."""
+    close_old_connections()
 
 
 @setup_logging.connect

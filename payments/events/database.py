@@ -36,6 +36,7 @@ def execute(statement: str, parameters: Mapping[str, object] = _NOTHING) -> list
     """
     django = connections[DEFAULT_DB_ALIAS]  # once: `connection` looks for it each time
     django.ensure_connection()
+    django.validate_no_broken_transaction()
     with django.wrap_database_errors:
         native = cast("Connection", django.connection)
         if not native.autocommit and native.pgconn.transaction_status == TransactionStatus.IDLE:
@@ -105,6 +106,7 @@ class _Session:
     ) -> list[tuple[Any, ...]]:
         pgconn = self.connection.pgconn
         name = self._names.get(statement.text)
+        known = name is not None
         if name is None:
             # A new one each time: who is interrupted here cannot know whether the server has taken it.
             name = f"execute_{next(self._numbers)}".encode()
@@ -113,7 +115,15 @@ class _Session:
             self._names[statement.text] = name
         values = [parameters[parameter] for parameter in statement.parameters]
         pgconn.send_query_prepared(name, self._adapter.dump_sequence(values, statement.formats))
-        result = self._result()
+        try:
+            result = self._result()
+        except (errors.FeatureNotSupported, errors.InvalidSqlStatementName):
+            # A migration has changed the type of a column, or something has deallocated all statements.
+            # Nothing was executed: prepared anew it is, where no transaction has failed with it.
+            del self._names[statement.text]
+            if known and pgconn.transaction_status == TransactionStatus.IDLE:
+                return self.execute(statement, parameters)
+            raise
         self._adapter.set_pgresult(result)
         return self._adapter.load_rows(0, result.ntuples, tuple)
 

@@ -15,7 +15,13 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError, InterfaceError, connection, connections
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    close_old_connections,
+    connection,
+    connections,
+)
 
 from config.stack.postgres import Postgres
 from payments.events import horizon, store
@@ -78,7 +84,8 @@ class Crew:
     def tail(self) -> None:
         after = self.read[-1] if self.read else 0
         upto = horizon.safe_position()
-        self.read += [each.position for each in horizon.read(after=after, upto=upto, limit=5_000)]
+        records = horizon.read_next(after=after, upto=upto, limit=5_000).records
+        self.read += [each.position for each in records]
 
     def project(self) -> None:
         for projection in PROJECTIONS.values():
@@ -90,6 +97,7 @@ class Crew:
                 try:
                     work()
                 except GONE:
+                    close_old_connections()  # as after a request or a task
                     sleep(0.01)
         except Exception as error:  # noqa: BLE001 - stop() tells
             self.errors.append(error)

@@ -3,14 +3,21 @@
 import asyncio
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 from uuid import uuid4
 
 import psycopg
 import pytest
-from django.db import DataError, IntegrityError, OperationalError, connection, transaction
+from django.db import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    OperationalError,
+    connection,
+    transaction,
+)
 
 from payments.events.database import execute
 from tests.concurrency import session
@@ -116,6 +123,33 @@ def test_a_lost_connection_is_told_and_the_next_one_prepares_anew() -> None:
         execute(KEPT)
     connection.close_if_unusable_or_obsolete()
     assert execute(KEPT) == []
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("end", ["type", "DEALLOCATE ALL", "DISCARD ALL"])
+def test_a_plan_that_is_of_no_use_any_more_is_made_anew(end: str, *, inside: bool) -> None:
+    """PostgreSQL refuses one whose result has changed for as long as it stays prepared."""
+    execute(KEEP, {"number": 1, "label": "x"})
+    assert execute(KEPT) == [(1, "x")]
+    if end == "type":
+        with session() as other:
+            other.execute("ALTER TABLE kept ALTER COLUMN label TYPE varchar(50)")
+    else:
+        connection.connection.execute(end)
+    if inside:
+        with pytest.raises(DatabaseError), transaction.atomic():
+            execute("SELECT 1")  # begins it
+            execute(KEPT)
+    assert execute(KEPT) == [(1, "x")]
+
+
+def test_after_an_error_that_was_swallowed_nothing_is_taken_that_would_be_rolled_back() -> None:
+    execute(KEEP, {"number": 1, "label": "x"})
+    with transaction.atomic():
+        with suppress(ZeroDivisionError), transaction.atomic(savepoint=False):
+            raise ZeroDivisionError
+        with pytest.raises(transaction.TransactionManagementError):
+            execute(KEEP, {"number": 2, "label": "x"})
 
 
 def test_a_thread_may_have_two_connections_and_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
