@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="paymentsummary",
             index=models.Index(
-                condition=models.Q(("risk_band__in", ("medium", "high"))),
+                condition=models.Q(("risk_band", "medium"), ("risk_band", "high"), _connector="OR"),
                 fields=["risk_band", "-initiated_at", "-payment_id"],
                 name="payment_by_band",
             ),
@@ -35,8 +35,10 @@ class Migration(migrations.Migration):
             model_name="paymentsummary",
             index=models.Index(
                 condition=models.Q(
-                    ("method__in", ("credit_card", "debit_card")),
-                    ("status__in", ("completed", "partially_refunded")),
+                    models.Q(
+                        ("status", "completed"), ("status", "partially_refunded"), _connector="OR"
+                    ),
+                    models.Q(("method", "credit_card"), ("method", "debit_card"), _connector="OR"),
                 ),
                 fields=["customer_id"],
                 name="payment_paid_by_card",
