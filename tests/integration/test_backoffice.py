@@ -90,6 +90,27 @@ def test_rows_of_which_the_list_tells_all_have_no_page(flagged: str, model: Any)
     assert url not in root.get(reverse(f"{name}_changelist")).content.decode()
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "status__regex=(",
+        "reference__contains=%00",
+        "customer_id__isnull=0",
+        "initiated_at__year=99999999999",
+    ],
+)
+def test_a_list_answers_what_its_filters_ask_and_nothing_else(query: str) -> None:
+    """Django would take any lookup on any column, shown or not."""
+    for address in ("/admin/readmodels/paymentsummary/", "/admin/reviews/"):
+        assert browser(username=str(uuid4())).get(f"{address}?{query}").status_code == 400
+
+
+@pytest.mark.parametrize("name", ["readmodels_checkpoint", "readmodels_dailystatistics"])
+def test_a_page_that_begins_nowhere_is_the_first(flagged: str, name: str) -> None:
+    url = reverse(f"admin:{name}_changelist")
+    assert browser().get(f"{url}?after=%00").status_code == 200
+
+
 def test_a_payments_page_tells_its_history_in_words(flagged: str) -> None:
     logged_in = browser()
     form = form_of(logged_in, flagged) | {"reason": "known_customer", "note": "A regular."}
