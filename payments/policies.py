@@ -82,13 +82,23 @@ def register() -> Register:
     return replay(store.load_policies(REGISTER))
 
 
-def dispatch(command: AnyPolicyCommand, *, causation_id: str | None = None) -> Register:
-    """Carry out `command` and return the register after it.
+def dispatch(
+    command: AnyPolicyCommand,
+    *,
+    causation_id: str | None = None,
+    correlation_id: str | None = None,
+) -> Register:
+    """Carry out `command` and return the register after it. The ids are as in a payment's Request.
 
     Raises NotPermitted, PolicyRefused, StaleVersion.
     """
     permissions.require(command.by, MANAGE)
-    metadata = Metadata(actor=command.by, command=command.name, causation_id=causation_id)
+    metadata = Metadata(
+        actor=command.by,
+        command=command.name,
+        correlation_id=correlation_id,
+        causation_id=None if causation_id == correlation_id else causation_id,
+    )
     attempt = 1
     while True:
         before = register()

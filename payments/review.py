@@ -4,8 +4,8 @@ The permission is asked here, with the rights of that moment; what the state all
 say.
 """
 
+import logging
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from itertools import islice
@@ -15,6 +15,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.utils.module_loading import import_string
+from msgspec import ValidationError
 from msgspec.structs import replace
 
 from payments import idempotency, permissions
@@ -30,7 +31,10 @@ from payments.domain.commands import (
 from payments.domain.events import NoteRef
 from payments.domain.refusals import PaymentError
 from payments.events import store
+from payments.events.codec import UnknownEventType
 from payments.events.store import StaleVersion
+
+logger = logging.getLogger(__name__)
 
 # The queue lags: this many that turn out to be taken are more than it does in good health.
 _MOST_TAKEN: Final = 100
@@ -99,9 +103,13 @@ def claim_next(*, client_id: UUID | None, at: datetime, request: Request) -> Out
                 return claim(claimed)
         offers = queue()(reviewer=reviewer, senior=senior, client_id=client_id, at=at)
         for payment_id in islice(offers, _MOST_TAKEN):
-            # Somebody may have been faster than the queue.
-            with suppress(PaymentError, StaleVersion):
+            try:
                 return claim(payment_id)
+            except (PaymentError, StaleVersion):
+                continue  # somebody was faster than the queue
+            except (UnknownEventType, ValidationError):
+                # One payment that cannot be read must not keep all others from being reviewed.
+                logger.exception("Payment %s cannot be claimed.", payment_id)
         if next(offers, None) is not None:
             raise QueueLags
     return None

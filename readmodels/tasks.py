@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 # Then the task goes to the end of the queue: under steady traffic there is always more to read, and other
 # projections wait for the same few processes.
 _TURN_SECONDS: Final = 0.05
+# Of the safety net: long, but shorter than the broker waits before it gives a task to somebody else.
+_LONG_TURN_SECONDS: Final = 60.0
 # How long a transaction that holds the horizon is not named again.
 _NAMED_SECONDS: Final = 3_600
 
@@ -37,15 +39,15 @@ def project(*names: str) -> None:
             continue
         with _alone(projection):
             try:
-                _take_turn(projection)
+                _take_turn(projection, seconds=_TURN_SECONDS)
             except HorizonHeld as held:
                 _name(held)
                 waking.wake(name, countdown=1)
 
 
-def _take_turn(projection: Projection) -> None:
+def _take_turn(projection: Projection, *, seconds: float) -> None:
     """Raises HorizonHeld and whatever stops the projection."""
-    deadline = time.monotonic() + _TURN_SECONDS
+    deadline = time.monotonic() + seconds
     while True:
         batch = runner.run_batch(projection, on_lock=lambda: waking.clear(projection.name))
         if batch is None or not (batch.full or waking.is_woken(projection.name)):
@@ -61,7 +63,7 @@ def project_all() -> None:
     for projection in PROJECTIONS.values():
         with _alone(projection):
             try:
-                runner.catch_up(projection)
+                _take_turn(projection, seconds=_LONG_TURN_SECONDS)
             except HorizonHeld as held:
                 _name(held)
 

@@ -20,6 +20,7 @@ from payments import actors, permissions, policies
 from payments.domain import policy_text
 from payments.domain.conditions import Limits
 from payments.domain.policy import (
+    AnyPolicyCommand,
     ApprovePolicy,
     PolicyRefused,
     PolicyStatus,
@@ -115,7 +116,7 @@ class ProposeView(View):
             active = _active(policies.register())
             return self._page(request, text, checked=True, changes=_changes(active, policy))
         try:
-            policies.dispatch(ProposePolicy(policy=policy, at=timezone.now(), by=_actor(request)))
+            _dispatch(request, ProposePolicy(policy=policy, at=timezone.now(), by=_actor(request)))
         except (PolicyRefused, StaleVersion) as error:
             return self._page(request, text, problems=(str(error),))
         messages.success(request, "Proposed. A second risk manager approves it.")
@@ -151,12 +152,20 @@ def _carry_out(
     request: HttpRequest, command: ApprovePolicy | RetirePolicy, done: str
 ) -> HttpResponse:
     try:
-        policies.dispatch(command)
+        _dispatch(request, command)
     except (PolicyRefused, StaleVersion) as error:
         messages.error(request, str(error))
     else:
         messages.success(request, done)
     return HttpResponseRedirect(reverse("policy", args=[command.policy_id]))
+
+
+def _dispatch(request: HttpRequest, command: AnyPolicyCommand) -> None:
+    policies.dispatch(
+        command,
+        causation_id=request.META["HTTP_X_REQUEST_ID"],
+        correlation_id=request.META["HTTP_X_CORRELATION_ID"],
+    )
 
 
 def _may_see(request: HttpRequest) -> None:

@@ -100,11 +100,16 @@ def rebuild_as_of(
 ) -> int:
     """Fill the schema AS_OF with the tables as of what was recorded by `until`; return the events read.
 
-    They stay for looking at, until the next time. Raises as `rebuild` does.
+    They stay for looking at, until the next time. Raises as `rebuild` does; then there are none, since
+    a part of the past would be taken for all of it.
     """
     with _alone():
         plan = _plan(projections, schemas.AS_OF, until=until)
-        return build.fill(plan, workers=workers, progress=progress).events
+        try:
+            return build.fill(plan, workers=workers, progress=progress).events
+        except BaseException:
+            _clear_up(schemas.AS_OF)
+            raise
 
 
 def _plan(projections: Sequence[Projection], schema: str, *, until: datetime | None = None) -> Plan:

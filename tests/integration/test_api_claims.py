@@ -20,8 +20,9 @@ from payments.events.models import Event
 from payments.review import QueueLags
 from readmodels import reviews
 from tests.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project, reviewer
-from tests.concurrency import at_once
+from tests.concurrency import at_once, session
 from tests.examples import LARGE, UNKNOWN, process
+from tests.raw_appends import DATA, INSERT
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -328,6 +329,24 @@ def test_a_queue_that_offers_only_what_is_taken_says_so(
         review.claim_next(client_id=None, at=at, request=Request(actor=by))
     monkeypatch.setattr(review, "_MOST_TAKEN", 3)
     assert ada.post(NEXT, {}).status_code == 204
+
+
+def test_a_payment_that_cannot_be_read_does_not_keep_the_others_from_being_claimed(
+    ada: ApiClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """From newer code, during a deployment, or damaged."""
+    first, second = (
+        body_of(ada.submit(**RISKY | {"customer_id": name, "reference": name}))["id"]
+        for name in ("ann", "bob")
+    )
+    project()
+    with session() as writer:
+        writer.execute(
+            INSERT.replace("payment.initiated", "payment.teleported"),
+            {"stream": first, "data": DATA},
+        )
+    assert body_of(ada.post(NEXT, {}))["id"] == second
+    assert f"Payment {first} cannot be claimed." in caplog.text
 
 
 @pytest.mark.parametrize("path", [NEXT, "claim", "release", "escalate"])

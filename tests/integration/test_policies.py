@@ -341,6 +341,8 @@ def test_a_risk_manager_proposes_a_policy_in_the_back_office(ada: str, grace: st
     assert Event.objects.count() == before
     done = typed(logged_in, document.replace("\n", "\r\n"), "propose")
     assert (done.status_code, done["Location"]) == (302, f"/admin/policies/{STRICT.policy_id}/")
+    proposed = Event.objects.latest("position")
+    assert proposed.metadata["correlation_id"] == done["X-Request-ID"]
     assert "This policy waits for a second person." in text(logged_in.get(done["Location"]))
     (event,) = Event.objects.order_by("position")[before:]
     mia = get_user_model().objects.get(username="mia").pk

@@ -81,6 +81,21 @@ def test_as_of_leaves_tables_to_look_at() -> None:
         schemas.drop(schemas.AS_OF)
 
 
+def test_a_look_back_that_fails_leaves_nothing_that_looks_like_the_past(filled: int) -> None:
+    at = ["--as-of", "2100-01-01T00:00:00Z", "--workers", "1"]
+    call_command("rebuild_projections", *at, stdout=StringIO())
+    with session() as writer:
+        writer.execute(
+            INSERT.replace("payment.initiated", "payment.teleported"),
+            {"stream": SOUND, "data": DATA},
+        )
+    with pytest.raises(CommandError, match="There is nothing to look at"):
+        call_command("rebuild_projections", *at, stdout=StringIO())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_namespace WHERE nspname = %s", [schemas.AS_OF])
+        assert cursor.fetchone() == (0,)
+
+
 @pytest.mark.slow
 def test_an_event_that_the_code_does_not_know_is_named_by_every_process(reviewed: None) -> None:
     """Seen to fail: an exception that cannot be pickled breaks the pool, and tells nothing."""

@@ -11,11 +11,12 @@ import pytest
 import redis
 from celery import current_app
 from django.conf import settings as django_settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from config.stack.valkey import Valkey
 from payments.events import store
 from payments.events.metadata import Metadata
+from payments.tasks import expire_reviews
 from payments.valkey import Connection
 from readmodels import runner, tasks, waking
 from readmodels.models import PaymentSummary
@@ -198,6 +199,24 @@ def test_beat_projects_whatever_was_lost() -> None:
     append()
     tasks.project_all()
     assert PaymentSummary.objects.count() == 1
+
+
+def test_a_worker_whose_connection_was_ended_goes_on() -> None:
+    """Celery would keep it for five hundred tasks, each of which would fail."""
+    append()
+    with session() as other:
+        other.execute(
+            "SELECT pg_terminate_backend(%s, 5000)", [connection.connection.info.backend_pid]
+        )
+    assert expire_reviews.apply().failed()
+    tasks.project_all.apply()
+    check_read_models()
+
+
+def test_the_safety_net_leaves_no_key_that_keeps_others_silent(queue: redis.Redis) -> None:
+    waking.wake(*PROJECTIONS)
+    tasks.project_all()
+    assert queue.keys("wake:*") == []
 
 
 @pytest.mark.slow

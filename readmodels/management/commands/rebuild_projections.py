@@ -70,13 +70,14 @@ class Command(BaseCommand):
                 f"There is no projection {unknown[0]!r}. Known: {', '.join(PROJECTIONS)}."
             )
         projections = [PROJECTIONS[name] for name in dict.fromkeys(names or PROJECTIONS)]
+        failed = "Nothing was changed." if as_of is None else "There is nothing to look at."
         try:
             if as_of is not None:
                 self._look_back(projections, as_of, workers)
             else:
                 self._rebuild(projections, workers, dry_run=options["dry_run"])
         except FAILURES as error:
-            raise CommandError(f"Nothing was changed. {str(error).strip()}") from error
+            raise CommandError(f"{failed} {str(error).strip()}") from error
 
     def _rebuild(self, projections: list[Projection], workers: int, *, dry_run: bool) -> None:
         started = time.monotonic()
