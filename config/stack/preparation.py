@@ -85,4 +85,4 @@ def _seed(folder: Path) -> list[str]:
     if demo.seed(password):
         for projection in PROJECTIONS.values():
             catch_up(projection)
-    return [f"log in as {username} / {password}" for username in demo.REVIEWERS]
+    return [f"log in as {username} / {password}" for username in demo.STAFF]

@@ -1,4 +1,4 @@
-"""Demo data: a shop, three reviewers, two weeks of payments, and reviews in every state."""
+"""Demo data: a shop, staff, two weeks of payments, and reviews in every state."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -17,10 +17,11 @@ from payments.domain.payment import Payment, Status
 from payments.traffic import simulation
 
 SHOP: Final = "Demo shop"
-REVIEWERS: Final = {
+STAFF: Final = {
     "ada": ("Ada", "Ng", "senior reviewer"),
     "ben": ("Ben", "Okoye", "senior reviewer"),
     "cleo": ("Cleo", "Martin", "analyst"),
+    "dora": ("Dora", "Silva", "risk manager"),
 }
 
 _PAYMENTS: Final = 400
@@ -46,15 +47,15 @@ _NAMES: Final = (
 def seed(password: str) -> bool:
     """Fill an empty service; return whether it was filled now.
 
-    The reviewers' password is `password`, whatever it was before.
+    The staff's password is `password`, whatever it was before.
     """
-    reviewers = [_reviewer(name, password) for name in REVIEWERS]
+    staff = [_member(name, password) for name in STAFF]
     shop, _ = Client.objects.get_or_create(name=SHOP)
     customers = Customer.objects.filter(client=shop)
     # Names come last. All before them has keys, so a seeding that was killed is taken up again.
     if customers.exclude(name="").exists():
         return False
-    _submit(shop, reviewers)
+    _submit(shop, staff)
     named = list(customers.order_by("-reference")[: len(_NAMES)])
     for customer, name in zip(named, _NAMES, strict=True):
         customer.name = name
@@ -62,8 +63,8 @@ def seed(password: str) -> bool:
     return True
 
 
-def _reviewer(username: str, password: str) -> AbstractUser:
-    first, last, role = REVIEWERS[username]
+def _member(username: str, password: str) -> AbstractUser:
+    first, last, role = STAFF[username]
     user, _ = get_user_model().objects.get_or_create(
         username=username, defaults={"first_name": first, "last_name": last, "is_staff": True}
     )
@@ -74,7 +75,7 @@ def _reviewer(username: str, password: str) -> AbstractUser:
     return user
 
 
-def _submit(shop: Client, reviewers: list[AbstractUser]) -> None:
+def _submit(shop: Client, staff: list[AbstractUser]) -> None:
     now = datetime.now(UTC)
     moments = sorted(itertools.islice(simulation.moments(_SEED, until=now, over=_OVER), _PAYMENTS))
     flagged = {}
@@ -92,7 +93,7 @@ def _submit(shop: Client, reviewers: list[AbstractUser]) -> None:
         )
         if outcome.payment.status is Status.PENDING_REVIEW:
             flagged[outcome.payment.payment_id] = outcome.payment
-    ada, ben, cleo = (actors.staff(reviewer.pk) for reviewer in reviewers)
+    ada, ben, cleo, _ = (actors.staff(member.pk) for member in staff)
     found = list(flagged.values())
     for number, payment in enumerate(found[:-_WAITING]):
         first, second = (ada, ben) if number % 2 else (ben, ada)

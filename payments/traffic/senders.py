@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+from django.db import Error, close_old_connections
 
 from payments import actors, intake
 from payments.dispatch import Request
@@ -21,6 +22,13 @@ Send = Callable[[Attempt], str]
 
 def directly(client_id: UUID) -> Send:
     def send(attempt: Attempt) -> str:
+        try:
+            return submit(attempt)
+        except Error as error:
+            close_old_connections()  # a server that is back is found by the next one
+            return f"no answer ({type(error).__name__})"
+
+    def submit(attempt: Attempt) -> str:
         outcome = intake.submit(
             client_id=client_id,
             customer_reference=attempt.customer_reference,

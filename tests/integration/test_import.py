@@ -209,6 +209,8 @@ def test_with_strict_a_refused_row_is_an_exit_status() -> None:
         ("amount,amount\n", ["--set=client=A"], "No column says the customer_id"),
         (HEADER[:-1] + ",amount\n", ["--set=client=A"], "There are 2 columns 'amount'"),
         (HEADER, ["--map=amount"], "'amount' is not like NAME=VALUE"),
+        (HEADER, ["--set=client=A,client=B"], "--set client: it stands there twice"),
+        (HEADER, ["--set=client=A", "--set=client=B"], "--set client: it stands there twice"),
     ],
 )
 def test_what_does_not_fit_is_told_in_one_line(
@@ -217,6 +219,12 @@ def test_what_does_not_fit_is_told_in_one_line(
     with pytest.raises(CommandError, match=complaint):
         call_command("import_payments", str(write(text)), *options)
     assert Event.objects.count() == 0
+
+
+def test_a_value_may_have_commas_and_an_option_may_come_again() -> None:
+    path = write("customer_id,date,amount\nann,1997-01-31,1.00\n")
+    run(path, "--set=client=Acme, Inc.,currency=USD", "--set=method=wallet")
+    assert Client.objects.get().name == "Acme, Inc."
 
 
 def test_what_is_no_file_is_told_in_one_line(tmp_path: Path) -> None:

@@ -8,19 +8,22 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.contrib.auth import authenticate, get_user_model
+from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.db.models import Q
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from payments import permissions, review
+from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.domain.methods import Method
 from payments.events.models import Event
-from payments.traffic import demo, simulation
+from payments.traffic import demo, senders, simulation
 from readmodels.models import PaymentSummary
 from tests.api import ApiClient, project
+from tests.concurrency import session
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -73,6 +76,18 @@ def test_payments_go_through_the_api_too(
     assert exit_.value.code == 1
 
 
+def test_a_database_that_goes_is_told_and_the_next_payment_finds_it_again() -> None:
+    client = Client.objects.create(name="Acme")
+    send = senders.directly(client.pk)
+    attempts = simulation.attempts(1)
+    assert send(next(attempts)) in {"completed", "failed", "pending_review"}
+    with session() as other:
+        pid = connection.connection.info.backend_pid
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    assert send(next(attempts)) == "no answer (OperationalError)"
+    assert send(next(attempts)) in {"completed", "failed", "pending_review"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -116,9 +131,9 @@ def test_demo_data_is_made_once_and_its_reviewers_may_review(settings: Settings)
     assert waiting.exclude(unusual).count() == 4
     assert PaymentSummary.objects.filter(status="rejected").exists()
     assert Customer.objects.exclude(name="").count() == 8
-    for name in demo.REVIEWERS:
-        user = authenticate(username=name, password=password)
-        assert user is not None
+    for name in demo.STAFF:
+        user = get_user_model().objects.get(username=name)
+        assert user.check_password(password)
         assert permissions.holds(user, permissions.REVIEW)
     assert "Filled already" in run("seed_demo")
     assert Event.objects.count() == events
@@ -155,8 +170,8 @@ def test_demo_data_is_refused_where_it_may_be_in_earnest() -> None:
 
 def test_staff_are_made_with_a_role() -> None:
     password = run("create_staff", "grace", role="analyst").strip()
-    user = authenticate(username="grace", password=password)
-    assert user is not None
+    user = get_user_model().objects.get(username="grace")
+    assert user.check_password(password)
     assert permissions.holds(user, permissions.REVIEW)
     run("create_staff", "vic", role="viewer")
     vic = get_user_model().objects.get(username="vic")

@@ -1,11 +1,14 @@
 """Imports a file of past payments."""
 
 import csv
+import re
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import InterfaceError, OperationalError
 from rich.markup import escape
 
 from payments.domain.money import Money
@@ -41,14 +44,16 @@ class Command(BaseCommand):
         parser.add_argument(
             "--map",
             type=_pairs,
-            default={},
+            action="extend",
+            default=[],
             metavar="FIELD=COLUMN,...",
             help="where a field's column has another name",
         )
         parser.add_argument(
             "--set",
             type=_pairs,
-            default={},
+            action="extend",
+            default=[],
             metavar="FIELD=VALUE,...",
             help="what is the same for all rows",
         )
@@ -68,7 +73,9 @@ class Command(BaseCommand):
         try:
             if not path.is_file():
                 raise CommandError(f"There is no file {path}.")
-            layout = Layout.of(lines.header(path), options["map"], options["set"])
+            layout = Layout.of(
+                lines.header(path), _once("--map", options["map"]), _once("--set", options["set"])
+            )
             with rejects, progress_bar(escape(path.name), total=path.stat().st_size) as progress:
                 report = importing.import_file(path, layout, refuse=rejects.add, progress=progress)
                 progress(path.stat().st_size)
@@ -76,6 +83,10 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"{error.filename or path}: {error.strerror}.") from error
+        except (OperationalError, InterfaceError) as error:
+            raise CommandError(
+                f"The database went away. The same command goes on from here. {str(error).strip()}"
+            ) from error
         except KeyboardInterrupt:
             self.stderr.write("Stopped. The same command goes on from here.")
             raise SystemExit(_INTERRUPTED_STATUS) from None
@@ -120,13 +131,19 @@ class _Rejects:
             self._file.close()
 
 
-def _pairs(text: str) -> dict[str, str]:
-    pairs = {}
-    for part in text.split(","):
+def _pairs(text: str) -> list[tuple[str, str]]:
+    pairs = []
+    for part in re.split(r",(?=\s*\w+=)", text):  # a value may have commas: Acme, Inc.
         name, equals, value = part.partition("=")
         if not equals or not name.strip() or not value.strip():
             raise ArgumentTypeError(f"{part!r} is not like NAME=VALUE")
-        if name.strip() in pairs:
-            raise ArgumentTypeError(f"{name.strip()} stands there twice")
-        pairs[name.strip()] = value.strip()
+        pairs.append((name.strip(), value.strip()))
     return pairs
+
+
+def _once(option: str, pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Raises CommandError for a name that was given twice, in one option or in several."""
+    for name, count in Counter(name for name, _ in pairs).items():
+        if count > 1:
+            raise CommandError(f"{option} {name}: it stands there twice.")
+    return dict(pairs)

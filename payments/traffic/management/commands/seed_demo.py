@@ -11,7 +11,7 @@ from payments.traffic import demo
 
 
 class Command(BaseCommand):
-    help = "Make a demo shop, three reviewers and two weeks of payments. A second run adds nothing."
+    help = "Make a demo shop, four members of staff and two weeks of payments. A second run adds nothing."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
@@ -26,5 +26,5 @@ class Command(BaseCommand):
         password = secrets.token_urlsafe(12)
         filled = demo.seed(password)
         self.stdout.write("Filled." if filled else "Filled already; the password is new.")
-        for username in demo.REVIEWERS:
+        for username in demo.STAFF:
             self.stdout.write(f"log in as {username} / {password}")
