@@ -1,6 +1,7 @@
 """Who does things, as the log knows them: ids, so that no name is ever immutable."""
 
 import getpass
+import os
 from typing import Final
 from uuid import UUID
 
@@ -26,8 +27,12 @@ def system(process: str) -> str:
 
 
 def operator() -> str:
-    """Whoever runs `manage.py`, by their name on the machine."""
-    return f"{_OPERATOR}{getpass.getuser()}"
+    """Whoever runs `manage.py`, by their name on the machine, or by their number where they have none."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = f"uid-{os.getuid()}"
+    return f"{_OPERATOR}{name}"
 
 
 def is_operator(actor: str) -> bool:

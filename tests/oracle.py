@@ -20,7 +20,7 @@ def check_read_models(projections: Iterable[Projection] = tuple(PROJECTIONS.valu
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        log = horizon.read(after=0, upto=2**62, limit=1_000_000)
+        log = horizon.read_next(after=0, upto=2**62, limit=1_000_000).records
         for projection in projections:
             assert _stored(projection) == _expected(projection, log), projection.name
 

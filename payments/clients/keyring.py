@@ -32,7 +32,7 @@ _GUESS_SECONDS: Final = 1.0
 
 # An expired key is told by its time. A staff member who has left takes their keys along.
 _LIVE: Final = """
-SELECT key.digest, key.id, key.prefix, key.client_id, key.scopes, key.expires_at, key.staff_id
+SELECT key.digest, key.id, key.client_id, key.scopes, key.expires_at, key.staff_id
   FROM clients_apikey AS key LEFT JOIN auth_user AS staff ON staff.id = key.staff_id
  WHERE key.revoked_at IS NULL AND (key.staff_id IS NULL OR staff.is_active)
 """
@@ -44,7 +44,6 @@ UPDATE clients_apikey AS key SET last_used_at = greatest(key.last_used_at, used.
 
 class LiveKey(Struct, frozen=True):
     key_id: UUID
-    prefix: str
     client_id: UUID
     scopes: frozenset[str]
     expires_at: datetime | None
@@ -130,7 +129,7 @@ class Keyring:
                 return
             began = time.monotonic()
             self._keys = {
-                bytes(row[0]): LiveKey(row[1], row[2], row[3], frozenset(row[4]), row[5], row[6])
+                bytes(row[0]): LiveKey(row[1], row[2], frozenset(row[3]), row[4], row[5])
                 for row in execute(_LIVE)
             }
             self._read_at = began

@@ -150,11 +150,6 @@ def writers() -> dict[str, Holder]:
     return {name: Holder(name, pid) for name, pid in execute(_WRITERS)}
 
 
-def read(*, after: int, upto: int, limit: int) -> list[Record]:
-    """Return the events of payments among the next, as `read_next` does."""
-    return read_next(after=after, upto=upto, limit=limit).records
-
-
 def read_next(*, after: int, upto: int, limit: int) -> Read:
     """Read at most `limit` events with after < position <= upto, in order.
 

@@ -164,7 +164,7 @@ def _tail(waits: bool, done: "threading.Event") -> None:  # noqa: FBT001 - an ar
     after = horizon.last_position()
     while not done.wait(0.005):
         upto = horizon.safe_position() if waits else horizon.last_position()
-        records = horizon.read(after=after, upto=upto, limit=1_000)
+        records = horizon.read_next(after=after, upto=upto, limit=1_000).records
         if records:
             after = records[-1].position
     connection.close()

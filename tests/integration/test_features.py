@@ -57,7 +57,7 @@ def test_a_customer_who_never_paid_by_card_costs_no_look_at_every_payment() -> N
                LATERAL jsonb_populate_record(
                    payment, jsonb_build_object('payment_id', md5(n::text)::uuid)) AS copy
     """
-    asked = {"customer_id": CUSTOMER, "currency": "USD", "at": NOW}
+    asked: dict[str, Any] = {"customer_id": CUSTOMER, "currency": "USD", "at": NOW}
     with connection.cursor() as cursor:
         cursor.execute(copies)
         cursor.execute("ANALYZE readmodels_paymentsummary")

@@ -28,7 +28,9 @@ def writer() -> Iterator[Session]:
 
 
 def positions(upto: int) -> list[int]:
-    return [record.position for record in horizon.read(after=0, upto=upto, limit=1_000)]
+    return [
+        record.position for record in horizon.read_next(after=0, upto=upto, limit=1_000).records
+    ]
 
 
 def test_a_log_that_was_never_written_ends_at_zero(writer: Session) -> None:
@@ -182,9 +184,13 @@ def test_a_clone_of_the_database_is_not_waited_for(writer: Session) -> None:
 def test_a_limit_cuts_after_the_first_events(writer: Session) -> None:
     made = [insert(writer) for _ in range(5)]
     upto = horizon.safe_position()
-    assert [r.position for r in horizon.read(after=made[0], upto=upto, limit=2)] == made[1:3]
-    assert [r.position for r in horizon.read(after=0, upto=made[2], limit=9)] == made[:3]
-    assert horizon.read(after=made[-1], upto=upto, limit=9) == []
+    assert [
+        r.position for r in horizon.read_next(after=made[0], upto=upto, limit=2).records
+    ] == made[1:3]
+    assert [r.position for r in horizon.read_next(after=0, upto=made[2], limit=9).records] == made[
+        :3
+    ]
+    assert horizon.read_next(after=made[-1], upto=upto, limit=9).records == []
 
 
 def test_an_event_that_the_code_cannot_read_is_named(writer: Session) -> None:
@@ -195,7 +201,7 @@ def test_an_event_that_the_code_cannot_read_is_named(writer: Session) -> None:
         ).fetchone()
         assert row is not None
         with pytest.raises(horizon.UnreadableEvent, match=f"position {row[0]} .*{stream}"):
-            horizon.read(after=row[0] - 1, upto=row[0], limit=1)
+            horizon.read_next(after=row[0] - 1, upto=row[0], limit=1)
 
 
 @contextmanager

@@ -45,9 +45,9 @@ class Tail:
             while True:
                 last_time = self._stop.is_set()
                 checkpoint = self.read[-1][0] if self.read else 0
-                records = horizon.read(
+                records = horizon.read_next(
                     after=checkpoint, upto=self._safe_position(), limit=chance.randint(1, 200)
-                )
+                ).records
                 self.read += [(r.position, r.aggregate_id, r.version) for r in records]
                 self.batches += bool(records)
                 if last_time and not records:

@@ -26,9 +26,14 @@ class Command(BaseCommand):
             "Examples:\n"
             "  manage.py create_staff ada --role 'senior reviewer'\n"
             "  pass show ada | manage.py create_staff ada --role analyst --password-stdin\n\n"
-            "Roles: viewer and auditor see; analyst, senior reviewer and risk manager also decide on\n"
-            "payments; the latter two also block customers; a risk manager also renames them, repairs\n"
-            "projections and revokes API keys; an auditor sees the keys.\n"
+            "Roles, each with what those before it may do:\n"
+            "  viewer           sees payments, customers and statistics\n"
+            "  analyst          claims, approves, rejects and escalates payments\n"
+            "  senior reviewer  decides on escalated ones, approves as the second, cancels, refunds,\n"
+            "                   blocks customers\n"
+            "  risk manager     proposes and approves risk policies, renames customers, repairs\n"
+            "                   projections, revokes API keys, sees who signed in\n"
+            "  auditor          sees all that the others see, and changes nothing\n"
             "manage.py createsuperuser makes somebody who may do everything."
         )
         parser.add_argument("username")
