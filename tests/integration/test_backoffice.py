@@ -299,21 +299,7 @@ SELECT md5(n::text)::uuid, %s, 'namesake-' || n, 'Grace ' || n, '', now()
 """
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "currency=KWD",
-        "risk_band__exact=high",
-        "risk_band__exact=high&method__exact=wallet",
-        "requires_review__exact=1",
-        "requires_review__exact=1&status__exact=completed",
-        "status__exact=failed",
-        "q=Grace",
-    ],
-)
-def test_what_is_rare_or_old_is_found_without_looking_through_the_list(
-    flagged: str, query: str
-) -> None:
+def test_what_is_rare_or_old_is_found_without_looking_through_the_list(flagged: str) -> None:
     client = ApiClient(name="Bolt")
     client.submit(method="wallet")
     project()
@@ -322,17 +308,27 @@ def test_what_is_rare_or_old_is_found_without_looking_through_the_list(
         cursor.execute(_NAMESAKES, [client.client_id])
         cursor.execute("ANALYZE readmodels_paymentsummary, customers_customer")
     logged_in = browser()
-    with CaptureQueriesContext(connection) as captured:
-        logged_in.get(f"{reverse('admin:readmodels_paymentsummary_changelist')}?{query}")
-    (listing,) = (
-        each["sql"]
-        for each in captured
-        if '"risk_reasons"' in each["sql"] and "LIMIT 51" in each["sql"]
-    )
-    with connection.cursor() as cursor:
-        cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + listing)
-        plan = json.dumps(cursor.fetchone())
-    assert sum(map(int, re.findall(r'"Rows Removed by Filter": (\d+)', plan))) < 100, plan
+    for query in (
+        "currency=KWD",
+        "risk_band__exact=high",
+        "risk_band__exact=high&method__exact=wallet",
+        "requires_review__exact=1",
+        "requires_review__exact=1&status__exact=completed",
+        "status__exact=failed",
+        "q=Grace",
+    ):
+        with CaptureQueriesContext(connection) as captured:
+            logged_in.get(f"{reverse('admin:readmodels_paymentsummary_changelist')}?{query}")
+        (listing,) = (
+            each["sql"]
+            for each in captured
+            if '"risk_reasons"' in each["sql"] and "LIMIT 51" in each["sql"]
+        )
+        with connection.cursor() as cursor:
+            cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + listing)
+            plan = json.dumps(cursor.fetchone())
+        passed_by = sum(map(int, re.findall(r'"Rows Removed by Filter": (\d+)', plan)))
+        assert passed_by < 100, (query, plan)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from pytest_django import Settings
 from config.wsgi import application
 from tests.backoffice import browser, text
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
 TOKEN = "t" * 32
