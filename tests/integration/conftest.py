@@ -79,3 +79,11 @@ def payment(acme: ApiClient) -> str:
     plant(Customer.objects.get())
     project()
     return payment
+
+
+@pytest.fixture
+def flagged() -> str:
+    """A payment that waits for review, in the read models."""
+    payment: str = body_of(ApiClient().submit(**RISKY))["id"]
+    project()
+    return payment
