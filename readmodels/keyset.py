@@ -1,25 +1,28 @@
 """Pages that begin after a row instead of at a number: as fast at any depth, and never a count."""
 
-from datetime import datetime
-from typing import TypeVar
-from uuid import UUID
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from django.db.models import Model, Q, QuerySet
 
 M = TypeVar("M", bound=Model)
 
 
-def older_than(at: datetime, payment_id: UUID) -> Q:
-    """Payments after this one in the order newest first.
+def order(fields: Sequence[str], *, ascending: bool) -> list[str]:
+    return list(fields) if ascending else [f"-{field}" for field in fields]
 
-    The first condition is what an index on (initiated_at, payment_id) can begin at.
+
+def beyond(fields: Sequence[str], values: Sequence[Any], *, ascending: bool) -> Q:
+    """Rows after the one with these values in that order of one or two fields, together unique.
+
+    The first condition is where an index can begin.
     """
-    return Q(initiated_at__lte=at) & (Q(initiated_at__lt=at) | Q(payment_id__lt=payment_id))
-
-
-def newer_than(at: datetime, payment_id: UUID) -> Q:
-    """Payments after this one in the order oldest first."""
-    return Q(initiated_at__gte=at) & (Q(initiated_at__gt=at) | Q(payment_id__gt=payment_id))
+    way = "gt" if ascending else "lt"
+    first, *rest = fields
+    after = Q(**{f"{first}__{way}": values[0]})
+    if not rest:
+        return after
+    return Q(**{f"{first}__{way}e": values[0]}) & (after | Q(**{f"{rest[0]}__{way}": values[1]}))
 
 
 def page(rows: QuerySet[M], size: int) -> tuple[list[M], bool]:

@@ -17,6 +17,7 @@ from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
 from payments.domain.text import holds_card_number
+from readmodels import keyset
 from readmodels.bounded import TooBroad, bounded
 
 PAGE: Final = 50
@@ -45,21 +46,18 @@ class KeysetChangeList(ChangeList):
         return {name: given for name, given in filters.items() if name not in {_AFTER, _BEFORE}}
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Model]) -> list[str]:
-        return self._order(backwards=False)
+        return keyset.order(self.model_admin.keyset, ascending=self.model_admin.ascending)
 
     def get_results(self, request: HttpRequest) -> None:
         fields = self.model_admin.keyset
         backwards = self._begin(request, _BEFORE)
         begin = backwards or self._begin(request, _AFTER)
-        rows = self.queryset
+        ascending = self.model_admin.ascending is not bool(backwards)
+        rows = self.queryset.order_by(*keyset.order(fields, ascending=ascending))
         if begin is not None:
-            upwards = self.model_admin.ascending is not (backwards is not None)
-            rows = rows.filter(_beyond(fields, begin, "gt" if upwards else "lt"))
-        if backwards:
-            rows = rows.order_by(*self._order(backwards=True))
+            rows = rows.filter(keyset.beyond(fields, begin, ascending=ascending))
         places = self.model_admin.places(request, self.query)
-        found = list((rows if places is None else _found(rows, places))[: PAGE + 1])
-        more, found = len(found) > PAGE, found[:PAGE]
+        found, more = keyset.page(rows if places is None else _found(rows, places), PAGE)
         if backwards:
             found.reverse()
         self.model_admin.prepare(found)
@@ -70,10 +68,6 @@ class KeysetChangeList(ChangeList):
             and (more if backwards else begin)
             and self._link(_BEFORE, _AFTER, found[0]),
         )
-
-    def _order(self, *, backwards: bool) -> list[str]:
-        sign = "" if self.model_admin.ascending is not backwards else "-"
-        return [f"{sign}{name}" for name in self.model_admin.keyset]
 
     def _set_results(self, found: list[Model], *, following: Any, previous: Any) -> None:
         self.result_list = found
@@ -212,16 +206,6 @@ def _asked_by(filter_: Any) -> set[str]:
     field = filter_ if isinstance(filter_, str) else filter_[0]
     ends = {f"{field}_{end}{part}" for end in ("from", "to") for part in ("", "_0", "_1")}
     return ends | {f"{field}__exact"}
-
-
-def _beyond(fields: Sequence[str], values: Sequence[Any], comparison: str) -> Q:
-    """Rows beyond `values`, of one or two fields. The first condition is where an index can begin."""
-    first, *rest = fields
-    if not rest:
-        return Q(**{f"{first}__{comparison}": values[0]})
-    return Q(**{f"{first}__{comparison}e": values[0]}) & (
-        Q(**{f"{first}__{comparison}": values[0]}) | Q(**{f"{rest[0]}__{comparison}": values[1]})
-    )
 
 
 def _written(value: Any) -> str:

@@ -36,6 +36,7 @@ NEWEST_FIRST: Final = "-created_at"
 OLDEST_FIRST: Final = "created_at"
 LONGEST_RANGE: Final = timedelta(days=366)
 
+_KEYSET: Final = ("initiated_at", "payment_id")
 # What every list of payments can be asked for.
 _LIST: Final = {
     "status": parameters.choice(*Status),
@@ -249,10 +250,7 @@ def _page(rows: QuerySet[PaymentSummary], given: dict[str, Any], request: Reques
     if unchanged := not_modified(request, headers):
         return unchanged
     rows = rows.filter(**{_LOOKUPS[name]: given[name] for name in given.keys() & _LOOKUPS})
-    if given.get("ordering") == OLDEST_FIRST:
-        beyond, order = keyset.newer_than, ("initiated_at", "payment_id")
-    else:
-        beyond, order = keyset.older_than, ("-initiated_at", "-payment_id")
+    ascending = given.get("ordering") == OLDEST_FIRST
     question = cursors.question(request.path, given)
     if "cursor" in given:
         cursor: cursors.Cursor = given["cursor"]
@@ -260,8 +258,9 @@ def _page(rows: QuerySet[PaymentSummary], given: dict[str, Any], request: Reques
             raise Problem.of_field(
                 "cursor", "wrong_format", "It is of an answer to another question."
             )
-        rows = rows.filter(beyond(cursor.at, cursor.payment_id))
-    rows = rows.order_by(*order)
+        begin = (cursor.at, cursor.payment_id)
+        rows = rows.filter(keyset.beyond(_KEYSET, begin, ascending=ascending))
+    rows = rows.order_by(*keyset.order(_KEYSET, ascending=ascending))
     try:
         with bounded():
             found, more = keyset.page(rows, given.get("limit", PAGE))
