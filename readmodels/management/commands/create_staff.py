@@ -26,7 +26,7 @@ class Command(BaseCommand):
             "Examples:\n"
             "  manage.py create_staff ada --role 'senior reviewer'\n"
             "  pass show ada | manage.py create_staff ada --role analyst --password-stdin\n\n"
-            "Roles, each with what those before it may do:\n"
+            "Roles, of which each but the auditor may do what those before it may:\n"
             "  viewer           sees payments, customers and statistics\n"
             "  analyst          claims, approves, rejects and escalates payments\n"
             "  senior reviewer  decides on escalated ones, approves as the second, cancels, refunds,\n"
