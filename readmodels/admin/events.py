@@ -23,7 +23,7 @@ from payments.domain.policy import REGISTER
 from payments.events.models import Event
 from readmodels.admin import words
 from readmodels.admin.browsing import BrowsingAdmin, as_uuid
-from readmodels.admin.filters import EventTypeFilter, MomentsFilter
+from readmodels.admin.filters import EventTypeFilter, MomentsFilter, TypedFilter
 from readmodels.models import EventIndex
 
 _DIGITS_OF_A_POSITION: Final = 18
@@ -45,15 +45,9 @@ class ActorFilter(TextFilter):
         return queryset.filter(actor=_actor(name)) if name.isprintable() else queryset.none()
 
 
-class CorrelationFilter(TextFilter):
+class CorrelationFilter(TypedFilter):
     title = "correlation id"
     parameter_name = "correlation_id"
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        given = (self.value() or "").strip()
-        if not given:
-            return queryset
-        return queryset.filter(correlation_id=given) if given.isprintable() else queryset.none()
 
 
 class PaymentFilter(TextFilter):

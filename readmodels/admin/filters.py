@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import DropdownFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import DropdownFilter, RangeDateTimeFilter, TextFilter
 
 from readmodels.models import EVENT_TYPES
 from readmodels.projections import PROJECTIONS
@@ -26,6 +26,18 @@ class OneOf(DropdownFilter):
         if chosen not in self.values:
             return queryset.none()
         return queryset.filter(**{str(self.parameter_name): chosen})
+
+
+class TypedFilter(TextFilter):
+    """Rows whose column `parameter_name` is exactly what was typed."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        typed = (self.value() or "").strip()
+        if not typed:
+            return queryset
+        if not typed.isprintable():
+            return queryset.none()
+        return queryset.filter(**{str(self.parameter_name): typed})
 
 
 class ProjectionFilter(OneOf):

@@ -4,23 +4,16 @@ from typing import Any, ClassVar
 
 from axes.models import AccessFailureLog, AccessLog
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from unfold.contrib.filters.admin import TextFilter
 from unfold.decorators import display
 
 from readmodels.admin.browsing import BrowsingAdmin
+from readmodels.admin.filters import TypedFilter
 
 
-class NameFilter(TextFilter):
+class NameFilter(TypedFilter):
     title = "username"
     parameter_name = "username"
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        name = (self.value() or "").strip()
-        if not name:
-            return queryset
-        return queryset.filter(username=name) if name.isprintable() else queryset.none()
 
 
 class _Recorded(BrowsingAdmin):
