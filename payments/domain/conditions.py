@@ -30,15 +30,18 @@ class Velocity(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class RiskFeatures(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What was known of the customer at the time of scoring, and how fresh that was."""
+    """What was known of the customer at the time of scoring, and how fresh that was.
+
+    None means "not known": older code did not look, or did not store a "no".
+    """
 
     paid_by_card_before: bool  # a completed card payment is known
     position: int  # the last log position that the features cover
     age_ms: int  # how long the oldest event that they miss has been waiting
-    new_customer: bool = False  # seen for the first time
-    blocked: bool = False
+    new_customer: bool | None = None  # seen for the first time
+    blocked: bool | None = None
     country: str | None = None  # ISO 3166-1 alpha-2, if the client gave one
-    velocity: Velocity | None = None  # None only where older code stored the features
+    velocity: Velocity | None = None
 
 
 class Window(StrEnum):
@@ -129,9 +132,9 @@ def holds(
         case FirstCardPayment():
             return method in CARDS and not features.paid_by_card_before
         case NewCustomer():
-            return features.new_customer
+            return features.new_customer is True
         case CustomerBlocked():
-            return features.blocked
+            return features.blocked is True
         case MethodIn(methods=methods):
             return method in methods
         case CountryIn(countries=countries):

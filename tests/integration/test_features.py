@@ -44,7 +44,12 @@ def known(currency: str = "USD") -> RiskFeatures:
 def test_of_somebody_never_seen_nothing_is_known() -> None:
     nothing = Velocity(count_1h=0, volume_1h=0, count_24h=0, volume_24h=0)
     assert known() == RiskFeatures(
-        paid_by_card_before=False, position=0, age_ms=0, new_customer=True, velocity=nothing
+        paid_by_card_before=False,
+        position=0,
+        age_ms=0,
+        new_customer=True,
+        blocked=False,
+        velocity=nothing,
     )
 
 
@@ -115,7 +120,9 @@ def test_a_registered_customer_is_not_new_and_may_have_paid_by_card() -> None:
     Customer.objects.create(pk=CUSTOMER, client=client, reference="customer-123")
     paid(method=Method.WALLET)
     project()
-    assert (known().new_customer, known().paid_by_card_before) == (False, False)
+    assert known().new_customer is False
+    assert known().blocked is False
+    assert not known().paid_by_card_before
     paid(method=Method.DEBIT_CARD)
     project()
     assert known().paid_by_card_before

@@ -208,8 +208,10 @@ VELOCITY: Final = Velocity(count_1h=3, volume_1h=300_00, count_24h=9, volume_24h
     ("condition", "changes", "expected"),
     [
         (NewCustomer(), {}, False),
+        (NewCustomer(), {"new_customer": False}, False),
         (NewCustomer(), {"new_customer": True}, True),
         (CustomerBlocked(), {}, False),
+        (CustomerBlocked(), {"blocked": False}, False),
         (CustomerBlocked(), {"blocked": True}, True),
         (MethodIn((Method.CREDIT_CARD,)), {}, True),
         (MethodIn((Method.WALLET, Method.DEBIT_CARD)), {}, False),

@@ -18,7 +18,12 @@ from payments.domain import payment
 from payments.domain.payment import Payment, evolve
 from payments.domain.upcasts import UPCASTS
 
-DIGESTS: Final = {2: "1cb57c9301ee1814", 3: "ad273b70a9d4a92b", 4: "cb43c0722196e69a"}
+DIGESTS: Final = {
+    2: "1cb57c9301ee1814",
+    3: "ad273b70a9d4a92b",
+    4: "cb43c0722196e69a",
+    5: "a2324b1d9f483565",
+}
 
 
 def test_the_state_version_changes_with_the_state_and_with_evolve() -> None:
