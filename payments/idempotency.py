@@ -65,7 +65,7 @@ def check_same(stored: Mapping[str, str], sent: Mapping[str, str]) -> None:
 
 def _chosen_fields(command: PaymentCommand, note: str | None) -> dict[str, str | None]:
     match command:
-        case ProcessPayment(card=card):
+        case ProcessPayment(card=card, signals=signals):
             return {
                 "amount": str(command.amount.minor),
                 "currency": command.amount.currency,
@@ -74,6 +74,9 @@ def _chosen_fields(command: PaymentCommand, note: str | None) -> dict[str, str |
                 "reference": command.reference,
                 "card": None if card is None else f"{card.fingerprint} {card.brand} {card.last4}",
                 "country": command.features.country if command.features else None,
+                "ip_address": signals.ip_address if signals else None,
+                "device_id": signals.device_id if signals else None,
+                "email": signals.email if signals else None,
             }
         case ApprovePayment() | RejectPayment() | EscalateReview():
             return {"reason": command.reason, "note": note}

@@ -12,6 +12,7 @@ from payments.domain.cards import PresentedCard
 from payments.domain.commands import ProcessPayment
 from payments.domain.methods import Method
 from payments.domain.money import Money
+from payments.domain.signals import PresentedSignals
 
 
 def submit(
@@ -23,6 +24,7 @@ def submit(
     reference: str | None,
     card: PresentedCard | None = None,
     country: str | None = None,
+    signals: PresentedSignals | None = None,
     at: datetime,
     key: str,
     request: Request,
@@ -44,6 +46,7 @@ def submit(
         method=method,
         reference=reference,
         card=None if card is None else pseudonyms.known_card(client_id, card),
+        signals=None if signals is None else pseudonyms.known_signals(client_id, signals),
         features=replace(known.features, country=country),
         policy=in_force.policy,
         policy_author=in_force.author,

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.conf import settings
 
 from payments.domain.cards import Card, PresentedCard
+from payments.domain.signals import PresentedSignals, Signals
 
 KEY_ID: Final = 1
 
@@ -45,5 +46,22 @@ def customer_id(client_id: UUID, reference: str) -> UUID:
 
 def known_card(client_id: UUID, card: PresentedCard) -> Card:
     """What is known of the client's card, with 32 hexadecimal digits for its token."""
-    fingerprint = keyed_digest("card", str(client_id), card.token)[:16].hex()
+    fingerprint = _fingerprint("card", client_id, card.token)
     return Card(fingerprint=fingerprint, brand=card.brand, last4=card.last4)
+
+
+def known_signals(client_id: UUID, presented: PresentedSignals) -> Signals:
+    """Return the hashes of the values that the client presented."""
+
+    def hashed(kind: str, value: str | None) -> str | None:
+        return None if value is None else _fingerprint(kind, client_id, value)
+
+    return Signals(
+        ip_address=hashed("ip_address", presented.ip_address),
+        device_id=hashed("device_id", presented.device_id),
+        email=hashed("email", presented.email),
+    )
+
+
+def _fingerprint(kind: str, client_id: UUID, value: str) -> str:
+    return keyed_digest(kind, str(client_id), value)[:16].hex()

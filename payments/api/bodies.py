@@ -23,6 +23,7 @@ from payments.domain.events import (
 )
 from payments.domain.methods import CARDS, Method
 from payments.domain.money import MAX_MINOR, Money, MoneyError
+from payments.domain.signals import PresentedSignals, canonical_email, canonical_ip
 from payments.domain.text import TextError, checked_text
 
 MAX_BYTES: Final = 64 * 1024
@@ -72,6 +73,22 @@ _COUNTRY: Final = Meta(
     " user-assigned ones such as XK too.",
     examples=["DE"],
 )
+_IP_ADDRESS: Final = Meta(
+    description="The IPv4 or IPv6 address that the customer pays from. Only a keyed hash is stored:"
+    " of IPv6 the first 64 bits count.",
+    examples=["203.0.113.7"],
+    extra_json_schema={"minLength": 2, "maxLength": 45},
+)
+_DEVICE: Final = Meta(
+    description="Your own id of the customer's device. Only a keyed hash is stored.",
+    examples=["device-7f3a"],
+    extra_json_schema={"minLength": 1, "maxLength": REFERENCE_LENGTH},
+)
+_EMAIL: Final = Meta(
+    description="The customer's e-mail address. Only a keyed hash is stored; case is ignored.",
+    examples=["ada@example.com"],
+    extra_json_schema={"format": "email", "minLength": 3, "maxLength": 254},
+)
 
 
 class CardBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,6 +109,9 @@ class SubmitBody(Struct, frozen=True, forbid_unknown_fields=True):
     reference: Annotated[str | None, _REFERENCE] = None
     card: Annotated[CardBody | None, _CARD] = None
     country: Annotated[Annotated[str, _ALPHA_2] | None, _COUNTRY] = None
+    ip_address: Annotated[str | None, _IP_ADDRESS] = None
+    device_id: Annotated[str | None, _DEVICE] = None
+    email: Annotated[str | None, _EMAIL] = None
 
     def presented_card(self) -> PresentedCard | None:
         """Raises Problem."""
@@ -101,6 +121,28 @@ class SubmitBody(Struct, frozen=True, forbid_unknown_fields=True):
         if self.method not in CARDS:
             raise Problem.of_field("card", "not_with_method", f"A {self.method} has no card.")
         return PresentedCard(token=card.token, brand=card.brand, last4=card.last4)
+
+    def presented_signals(self) -> PresentedSignals | None:
+        """Return the values to hash, None without any. Raises Problem."""
+        if self.ip_address is self.device_id is self.email is None:
+            return None
+        wrong: list[FieldError] = []
+        ip_address = email = None
+        if self.ip_address is not None:
+            try:
+                ip_address = canonical_ip(self.ip_address)
+            except ValueError:
+                accepted = "Give an IPv4 or IPv6 address, like 203.0.113.7 or 2001:db8::7."
+                wrong.append(FieldError("ip_address", "wrong_format", accepted))
+        if self.email is not None:
+            try:
+                email = canonical_email(self.email)
+            except ValueError:
+                accepted = "Give an e-mail address, like ada@example.com."
+                wrong.append(FieldError("email", "wrong_format", accepted))
+        if wrong:
+            raise Problem.of_fields(wrong)
+        return PresentedSignals(ip_address=ip_address, device_id=self.device_id, email=email)
 
     def money(self) -> Money:
         """Raises Problem."""

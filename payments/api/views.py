@@ -43,6 +43,7 @@ class SubmitPayment(KeyView):
             reference=body.reference,
             card=body.presented_card(),
             country=body.country,
+            signals=body.presented_signals(),
             at=timezone.now(),
             key=key,
             request=command_request(request, actor=actors.client(client_id), key=key),

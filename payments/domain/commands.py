@@ -19,6 +19,7 @@ from payments.domain.events import (
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.risk import DEFAULT_POLICY, RiskPolicy
+from payments.domain.signals import Signals
 
 
 class Command(Struct, frozen=True, kw_only=True):
@@ -46,6 +47,7 @@ class ProcessPayment(Command, frozen=True, kw_only=True):
     method: Method
     reference: str | None = None
     card: Card | None = None
+    signals: Signals | None = None
     features: RiskFeatures | None = None
     policy: RiskPolicy = DEFAULT_POLICY
     policy_author: str | None = None

@@ -66,7 +66,9 @@ def decide(payment: Payment | None, command: PaymentCommand) -> tuple[AnyPayment
 def _process(payment: Payment | None, command: ProcessPayment) -> tuple[AnyPaymentEvent, ...]:
     if payment is None:
         terms = _first_terms(command)
-        begun = PaymentInitiated(reference=command.reference, card=command.card, **terms)
+        begun = PaymentInitiated(
+            reference=command.reference, card=command.card, signals=command.signals, **terms
+        )
         return (begun, _outcome(command, terms))
     if payment.status is Status.PENDING_REVIEW:
         raise PaymentUnderReview(

@@ -17,6 +17,7 @@ from payments.domain.cards import Card
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.risk import RiskAssessment
+from payments.domain.signals import Signals
 
 
 class FailureReason(StrEnum):
@@ -90,6 +91,7 @@ class PaymentInitiated(PaymentEvent, frozen=True, kw_only=True):
 
     reference: str | None = None  # the client's own id of the payment
     card: Card | None = None
+    signals: Signals | None = None
 
 
 class PaymentProcessed(PaymentEvent, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from payments.domain.cards import Brand, Card
 from payments.domain.conditions import RiskFeatures, Velocity
 from payments.domain.events import EVENT_CLASSES, AnyPaymentEvent, FailureReason, RejectionReason
 from payments.domain.risk import Band, FiredRule, NearMiss, RiskAssessment, Verdict
+from payments.domain.signals import Signals
 from payments.events import codec, metadata
 from payments.events.metadata import Metadata
 from tests.examples import (
@@ -102,12 +103,32 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
         initiated(card=Card(fingerprint="c0" * 16, brand=Brand.VISA, last4="4242")),
     ),
     (
+        "payment.initiated",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL}'
+        f',"signals":{{"ip_address":"{"1f" * 16}","email":"{"e0" * 16}"}}}}',
+        initiated(signals=Signals(ip_address="1f" * 16, email="e0" * 16)),
+    ),
+    (
         "payment.processed",
         1,
         f'{{"at":"2026-01-05T12:00:00Z",{_SMALL},"risk":{{"score":0,"band":"low","review":false'
         ',"fired":[],"features":{"paid_by_card_before":true,"position":40,"age_ms":0}'
         f',"policy_id":"{_POLICY}"}}}}',
         processed(risk=_FIRST_LOW),
+    ),
+    (
+        "payment.processed",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL},"risk":{{"score":0,"band":"low","review":false'
+        ',"fired":[],"features":{"paid_by_card_before":true,"position":40,"age_ms":0'
+        ',"new_customer":false,"blocked":false}'
+        f',"policy_id":"{_POLICY}"}}}}',
+        processed(
+            risk=replace(
+                _FIRST_LOW, features=replace(_FIRST_KNOWN, new_customer=False, blocked=False)
+            )
+        ),
     ),
     (
         "payment.processed",

@@ -1,0 +1,61 @@
+"""Where a payment comes from: an IP address, a device id and an e-mail address, kept as keyed hashes.
+
+Two payments of one client with the same value have the same hash. The values themselves are never stored.
+"""
+
+import re
+import unicodedata
+from contextlib import suppress
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Final
+
+from msgspec import Struct
+
+_ONE_SUBSCRIBER: Final = 64  # bits: an IPv6 host changes the rest every day (RFC 8981)
+_LONGEST_EMAIL: Final = 254  # RFC 5321, section 4.5.3.1.3
+# No more than this: a payment is no place to argue about a mailbox name (RFC 6531 allows any letter).
+_EMAIL: Final = re.compile(r"\S+@[^\s@]+")
+
+
+class Signals(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Keyed hashes, 32 hexadecimal digits each. None: the client did not send the value."""
+
+    ip_address: str | None = None
+    device_id: str | None = None
+    email: str | None = None
+
+
+class PresentedSignals(Struct, frozen=True, kw_only=True):
+    """The values as the client sends them, in the form that is hashed."""
+
+    ip_address: str | None = None
+    device_id: str | None = None
+    email: str | None = None
+
+
+def canonical_ip(value: str) -> str:
+    """Return one spelling for each IPv4 address and for each IPv6 network of one subscriber.
+
+    Raises ValueError.
+    """
+    address = ip_address(value)
+    if isinstance(address, IPv6Address):
+        if address.scope_id is not None:
+            raise ValueError("An address with a zone id is valid on one host only.")
+        if address.ipv4_mapped is None:
+            return str(ip_network((address, _ONE_SUBSCRIBER), strict=False))
+        address = address.ipv4_mapped
+    return str(address)
+
+
+def canonical_email(value: str) -> str:
+    """Return one spelling for addresses that differ in case, normal form or the encoding of the domain.
+
+    Dots and tags in the local part are kept: what they mean is up to each provider. Raises ValueError.
+    """
+    if len(value) > _LONGEST_EMAIL or _EMAIL.fullmatch(value) is None:
+        raise ValueError("An e-mail address has a name, an @ and a domain.")
+    local, _, domain = unicodedata.normalize("NFC", value).casefold().rpartition("@")
+    with suppress(UnicodeError):  # an overlong label: compare the domain as it is written
+        domain = domain.encode("idna").decode()
+    return f"{local}@{domain}"
