@@ -1,4 +1,4 @@
-"""Child processes that can be told from strangers, also by the next launcher if this one was killed."""
+"""Child processes that the next launcher of this checkout recognizes if this one was killed."""
 
 import os
 import pwd
@@ -12,9 +12,14 @@ from typing import Any, Final
 
 import psutil
 
-# Every child carries its launcher's identity in its environment. A pid alone would not do: it is used again.
+# Every child carries in its environment which checkout started it, and which process did.
 _MARK: Final = "PAYMENTS_LAUNCHER"
+_PROJECT: Final = Path(__file__).resolve().parent.parent.parent
+_PROC: Final = Path("/proc")
+_MARK_FIELDS: Final = 4
+_START_TIME: Final = 19  # proc(5) counts it as field 22, two of which stand before the bracket
 _PATIENCE_SECONDS: Final = 10.0
+_RESTART_SECONDS: Final = 2.0
 
 
 def spawn(
@@ -31,7 +36,7 @@ def spawn(
     with log.open("ab") if log else nullcontext() as output:
         return subprocess.Popen(
             arguments,
-            env={**os.environ, **(environment or {}), _MARK: _identity(psutil.Process())},
+            env={**os.environ, **(environment or {}), _MARK: mark(os.getpid())},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT if output else None,
@@ -67,33 +72,111 @@ def end(process: psutil.Process | subprocess.Popen[bytes], how: int = signal.SIG
 
 
 def end_orphans() -> int:
-    """End what launchers that were killed left behind; return how many processes that were."""
+    """End what killed launchers of this checkout left behind; return the number of processes."""
     orphans = [process for process in psutil.process_iter() if _is_orphan(process)]
-    for process in orphans:
+    _end_all(orphans)
+    return len(orphans)
+
+
+def end_descendants(leader: int) -> int:
+    """End the processes that outlived `leader`, a child of this process that has ended.
+
+    They are the rest of the session that it led. Return their number.
+    """
+    own = mark(os.getpid())
+    left = [
+        process
+        for process in psutil.process_iter()
+        if _session(process) == leader and _mark_of(process) == own
+    ]
+    _end_all(left, patience=_RESTART_SECONDS)
+    return len(left)
+
+
+def is_local(process: psutil.Process) -> bool:
+    """Whether the process is of this user, or of the servers' account, and of these namespaces.
+
+    Another PID namespace counts other pids, another time namespace other start times.
+    """
+    try:
+        owner = process.uids().real
+        same = all(
+            _namespace(process.pid, kind) == _namespace(os.getpid(), kind)
+            for kind in ("pid", "time")
+        )
+    except (psutil.Error, OSError):
+        return False  # it has ended, or it belongs to another user
+    return same and owner in {os.geteuid(), account().get("user")}
+
+
+def mark(launcher: int, project: Path = _PROJECT) -> str:
+    """Return the mark of children that process `launcher` starts for the checkout in `project`.
+
+    The start time is in clock ticks since the boot: a step of the clock does not move it.
+    """
+    folder = project.stat()
+    started = _start_ticks(launcher)
+    return f"{folder.st_dev}:{folder.st_ino} {_boot()} {launcher} {started}"
+
+
+def _end_all(processes: Sequence[psutil.Process], *, patience: float = _PATIENCE_SECONDS) -> None:
+    for process in processes:
         with suppress(psutil.NoSuchProcess):
             # PostgreSQL takes SIGTERM as "when the last client has gone".
             process.send_signal(
                 signal.SIGINT if process.name().startswith("postgres") else signal.SIGTERM
             )
-    _, stubborn = psutil.wait_procs(orphans, timeout=_PATIENCE_SECONDS)
+    _, stubborn = psutil.wait_procs(processes, timeout=patience)
     for process in stubborn:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(stubborn, timeout=_PATIENCE_SECONDS)
-    return len(orphans)
-
-
-def _identity(process: psutil.Process) -> str:
-    return f"{process.pid}@{process.create_time():.2f}"
 
 
 def _is_orphan(process: psutil.Process) -> bool:
-    try:
-        launcher: str | None = process.environ().get(_MARK)
-    except (psutil.Error, OSError):
-        return False  # it has ended, or it is somebody else's
-    if launcher is None:
+    """Whether a launcher of this checkout started the process, in this boot, and has ended."""
+    if not is_local(process) or (found := _mark_of(process)) is None:
         return False
-    with suppress(psutil.NoSuchProcess):
-        return _identity(psutil.Process(int(launcher.partition("@")[0]))) != launcher
-    return True
+    fields = found.split()
+    if len(fields) != _MARK_FIELDS or not fields[2].isdigit():
+        return False
+    launcher = int(fields[2])
+    # The mark of a launcher that has ended, if its pid is free or belongs to a younger process.
+    checkout, boot = mark(os.getpid()).split()[:2]
+    return fields[:2] == [checkout, boot] and _start_ticks(launcher) != fields[3]
+
+
+def _mark_of(process: psutil.Process) -> str | None:
+    try:
+        found: str | None = process.environ().get(_MARK)
+    except (psutil.Error, OSError):
+        return None
+    return found
+
+
+def _session(process: psutil.Process) -> int | None:
+    try:
+        return os.getsid(process.pid)
+    except OSError:
+        return None
+
+
+def _namespace(pid: int, kind: str) -> str | None:
+    try:
+        return str((_PROC / str(pid) / "ns" / kind).readlink())
+    except FileNotFoundError:
+        return None  # this kernel has no such kind
+
+
+def _start_ticks(pid: int) -> str:
+    """Return the start time of the process as the kernel counts it, or "" if there is none."""
+    try:
+        # The name in brackets may hold spaces and brackets itself.
+        return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[_START_TIME]
+    except (OSError, ValueError):
+        return ""
+
+
+@cache
+def _boot() -> str:
+    return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
