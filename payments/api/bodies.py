@@ -196,12 +196,12 @@ class RefundBody(Struct, frozen=True, forbid_unknown_fields=True):
             raise Problem.of_field(
                 missing, "missing", "Give an amount and its currency, or neither."
             )
-        return _money(self.amount, self.currency)
+        return _money(self.amount, self.currency, refund=True)
 
 
-def _money(amount: int, currency: str) -> Money:
+def _money(amount: int, currency: str, *, refund: bool = False) -> Money:
     try:
-        return Money.checked(amount, currency)
+        return Money.checked(amount, currency, refund=refund)
     except MoneyError as error:
         field = "currency" if error.code == "unknown_currency" else "amount"
         raise Problem.of_field(field, error.code, str(error)) from error

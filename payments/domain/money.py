@@ -38,7 +38,13 @@ def _legal_tender() -> frozenset[str]:
     )
 
 
-CURRENCIES: Final = _legal_tender()
+# The rule: new payments are made in the active currencies of ISO 4217, list one, without its funds, units of
+# account, metals and test codes. CLDR's legal tender differs in three codes. A test compares both lists.
+_ACTIVE_BUT_NO_TENDER: Final = frozenset({"SVC", "VED"})
+# Payments in these were taken once. They can still be read and refunded.
+_RETIRED: Final = frozenset({"BGN"})  # replaced by the euro on 2026-01-01
+CURRENCIES: Final = (_legal_tender() | _ACTIVE_BUT_NO_TENDER) - _RETIRED
+KNOWN_CURRENCIES: Final = CURRENCIES | _RETIRED
 
 # The decimals of ISO 4217, which define the minor unit. CLDR's are those that people still write: it
 # gives the Serbian dinar none and the Iraqi dinar none, and would be wrong by a hundred and a thousand.
@@ -49,11 +55,13 @@ _THREE_DECIMALS: Final = frozenset("BHD IQD JOD KWD LYD OMR TND".split())  # noq
 
 # How an amount is written: Decimal would also read "1_0", "1e3", " 5" and the digits of any script.
 _PLAIN_DECIMAL: Final = re.compile(r"(-?)(?=[.0-9])([0-9]*)(?:\.([0-9]+))?")
+_GROUPS_OF_THOUSANDS: Final = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{3})+")
+_EXAMPLES: Final = {0: "1234", 2: "1234.56", 3: "1234.567"}
 
 
 def exponent(currency: str) -> int:
-    """How many decimals `currency` has. Raises MoneyError for a currency that is not in use."""
-    if currency not in CURRENCIES:
+    """How many decimals `currency` has. Raises MoneyError for a currency that was never taken."""
+    if currency not in KNOWN_CURRENCIES:
         raise MoneyError("unknown_currency", f"{currency!r} is not an ISO 4217 currency in use.")
     if currency in _NO_DECIMALS:
         return 0
@@ -71,9 +79,14 @@ class Money(Struct, frozen=True, gc=False):
     currency: str
 
     @classmethod
-    def checked(cls, minor: int, currency: str) -> Self:
-        """Money as a payment may have it: a known currency, at least 1. Raises MoneyError."""
+    def checked(cls, minor: int, currency: str, *, refund: bool = False) -> Self:
+        """Money as a payment may have it: a currency in use, at least 1. Raises MoneyError.
+
+        A `refund` may also have a currency that payments are no longer made in.
+        """
         exponent(currency)
+        if currency in _RETIRED and not refund:
+            raise MoneyError("unknown_currency", f"No payment is made in {currency} any more.")
         if minor < 1:
             raise MoneyError("amount_not_positive", "The amount must be at least one minor unit.")
         if minor > MAX_MINOR:
@@ -83,26 +96,31 @@ class Money(Struct, frozen=True, gc=False):
         return cls(minor, currency)
 
     @classmethod
-    def parse(cls, text: str, currency: str) -> Self:
-        """Read a decimal like "11.77", refusing more decimals than the currency has.
+    def parse(cls, text: str, currency: str, *, refund: bool = False) -> Self:
+        """Read a decimal like "11.77" with at most the decimals that the currency has.
 
-        Raises MoneyError.
+        Zeros count as decimals: half of Europe writes a thousand as "1.000". Raises MoneyError.
         """
         decimals = exponent(currency)
         match = _PLAIN_DECIMAL.fullmatch(text)
         if match is None:
-            raise MoneyError("amount_not_a_number", f"{text[:40]!r} is not a decimal number.")
+            raise MoneyError(
+                "amount_not_a_number",
+                f"{text[:40]!r} is not a decimal number such as {_EXAMPLES[decimals]}.",
+            )
         sign, whole, fraction = match.groups(default="")
-        # In text, not by scaling a Decimal, which rounds to the precision of its context.
-        whole, fraction = whole.lstrip("0"), fraction.rstrip("0")
         if len(fraction) > decimals:
+            hint = (
+                " Write thousands without a point." if _GROUPS_OF_THOUSANDS.fullmatch(text) else ""
+            )
             raise MoneyError(
                 "amount_too_precise",
-                f"{text[:40]} has more than the {decimals} decimals of {currency}.",
+                f"{text[:40]} has more than the {decimals} decimals of {currency}.{hint}",
             )
-        # Cut, because reading thousands of digits takes long and one too many says as much.
-        digits = (whole + fraction.ljust(decimals, "0"))[: len(str(MAX_MINOR)) + 1] or "0"
-        return cls.checked(int(sign + digits), currency)
+        # In text, not by scaling a Decimal, which rounds to the precision of its context. Cut,
+        # because reading thousands of digits takes long and one too many says as much.
+        digits = (whole.lstrip("0") + fraction.ljust(decimals, "0"))[: len(str(MAX_MINOR)) + 1]
+        return cls.checked(int(f"{sign}{digits or 0}"), currency, refund=refund)
 
     @property
     def decimal(self) -> Decimal:

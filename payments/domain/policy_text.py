@@ -22,7 +22,7 @@ from payments.domain.conditions import (
     PaymentsOver,
     VolumeOver,
 )
-from payments.domain.money import CURRENCIES, MAX_MINOR
+from payments.domain.money import KNOWN_CURRENCIES, MAX_MINOR
 from payments.domain.risk import NO_LIMIT, PolicyDocument, RiskPolicy, Rule
 from payments.domain.text import holds_card_number
 
@@ -169,7 +169,7 @@ def _too_small(field: str, number: int, least: int) -> Iterator[str]:
 
 def _faults(limits: Limits) -> Iterator[str]:
     for currency, minor in limits.items():
-        if currency not in CURRENCIES:
+        if currency not in KNOWN_CURRENCIES:
             yield f"{currency}: It is no currency in use."
         if not 0 <= minor <= MAX_MINOR:
             yield f"{currency}: The limit must be 0 to {MAX_MINOR}, in minor units."

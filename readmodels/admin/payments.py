@@ -18,7 +18,7 @@ from unfold.decorators import display
 from payments import pseudonyms
 from payments.clients.models import Client
 from payments.customers.models import Customer
-from payments.domain.money import CURRENCIES
+from payments.domain.money import KNOWN_CURRENCIES
 from payments.domain.payment import Status
 from readmodels.admin import evidence, timeline, words
 from readmodels.admin.actions import ACTIONS, Person, next_key
@@ -61,7 +61,7 @@ class CurrencyFilter(TextFilter):
         code = (self.value() or "").strip().upper()
         if not code:
             return queryset
-        return queryset.filter(currency=code) if code in CURRENCIES else queryset.none()
+        return queryset.filter(currency=code) if code in KNOWN_CURRENCIES else queryset.none()
 
 
 @admin.register(PaymentSummary)

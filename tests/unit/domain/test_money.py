@@ -15,6 +15,20 @@ from payments.domain.money import (
     exponent,
 )
 
+# ISO 4217, list one, published 2026-01-01: active codes without funds (IsFund), UYW and the codes X.. of no state.
+ISO_4217: Final = frozenset(
+    """
+    AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY
+    COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR
+    ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK
+    MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF
+    SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU
+    UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG
+    """.split()
+)
+NO_DECIMALS: Final = set("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split())
+THREE_DECIMALS: Final = set("BHD IQD JOD KWD LYD OMR TND".split())
+
 currencies: Final = st.sampled_from(sorted(CURRENCIES))
 amounts: Final = st.integers(1, MAX_MINOR)
 
@@ -45,9 +59,43 @@ def test_a_minor_unit_is_that_of_iso_4217_even_where_nobody_writes_it(
     assert Money.parse("1", currency).minor == 10**decimals
 
 
+def test_payments_are_made_in_the_active_currencies_of_iso_4217() -> None:
+    assert CURRENCIES == ISO_4217
+    assert {code for code in ISO_4217 if exponent(code) == 0} == NO_DECIMALS
+    assert {code for code in ISO_4217 if exponent(code) == 3} == THREE_DECIMALS
+    assert {exponent(code) for code in ISO_4217} == {0, 2, 3}
+
+
+def test_a_retired_currency_is_read_and_refunded_but_not_paid() -> None:
+    """Bulgaria pays in euro since 2026-01-01; payments of before are still there."""
+    assert refused("1.00", "BGN") == "unknown_currency"
+    assert str(Money(1_234_56, "BGN")) == "BGN 1,234.56"
+    assert Money(1_234_56, "BGN").formatted() == "BGN1,234.56"
+    assert Money.checked(5_00, "BGN", refund=True) == Money.parse("5", "BGN", refund=True)
+
+
 @pytest.mark.parametrize(
     "currency",
-    ["XXX", "XTS", "DEM", "BTC", "usd", "US", "", "USDX", "ＵＳＤ", "U\x00D"],
+    [
+        "XXX",
+        "XTS",
+        "XAU",
+        "CHE",
+        "CLF",
+        "USN",
+        "UYW",
+        "BGN",
+        "HRK",
+        "ANG",
+        "DEM",
+        "BTC",
+        "usd",
+        "US",
+        "",
+        "USDX",
+        "ＵＳＤ",
+        "U\x00D",
+    ],
 )
 def test_a_currency_that_is_not_in_use_is_refused(currency: str) -> None:
     with pytest.raises(MoneyError) as caught:
@@ -68,9 +116,8 @@ def test_a_currency_that_is_not_in_use_is_refused(currency: str) -> None:
         ("1.234", "KWD", 1234),
         ("9999999999.99", "USD", MAX_MINOR),
         ("999999999999", "JPY", MAX_MINOR),
-        ("1.10000", "USD", 110),
+        ("1.10", "USD", 110),
         (".5", "USD", 50),
-        ("5.0", "JPY", 5),
     ],
 )
 def test_a_decimal_is_read_exactly(text: str, currency: str, minor: int) -> None:
@@ -87,6 +134,16 @@ def test_a_decimal_is_read_exactly(text: str, currency: str, minor: int) -> None
         # More digits than Decimal's default context keeps: rounded there, this would be USD 1.00.
         ("1.00000000000000000000000000000000000001", "USD"),
         ("0." + "0" * 400 + "1", "USD"),
+        # Zeros count: half of Europe writes a thousand so.
+        ("1.000", "EUR"),
+        ("12.000", "EUR"),
+        ("1.10000", "USD"),
+        ("1.000", "JPY"),
+        ("1000.00", "JPY"),
+        ("5.0", "JPY"),
+        ("1.0000", "KWD"),
+        ("-1.000", "EUR"),
+        ("0.000", "EUR"),
     ],
 )
 def test_more_decimals_than_the_currency_has_are_refused_not_rounded(
@@ -97,7 +154,26 @@ def test_more_decimals_than_the_currency_has_are_refused_not_rounded(
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", ".", "-", "abc", "1,5", "1.000,00", "$5", "5 USD", "0x10", "1.2.3", "--1"]
+    [
+        "",
+        " ",
+        ".",
+        "-",
+        "abc",
+        "1,5",
+        "1.000,00",
+        "1.234.567",
+        "1 234,56",
+        "1'000.00",
+        "1,000.00",
+        "(5.00)",
+        "5-",
+        "$5",
+        "5 USD",
+        "0x10",
+        "1.2.3",
+        "--1",
+    ]
     + ["inf", "-inf", "Infinity", "nan", "sNaN", "NaN123"]
     + ["1e3", "1E-2", "1E+999999999", "1E+999999999999999999999", "0E+999999999", "1E-999999999"]
     # All of these are numbers to Python, and none of them is how a file writes an amount.
@@ -105,6 +181,13 @@ def test_more_decimals_than_the_currency_has_are_refused_not_rounded(
 )
 def test_what_is_not_a_plain_decimal_is_refused(text: str) -> None:
     assert refused(text) == "amount_not_a_number"
+
+
+def test_thousands_with_a_point_are_named_in_the_refusal() -> None:
+    with pytest.raises(MoneyError, match="Write thousands without a point"):
+        Money.parse("1.000", "EUR")
+    with pytest.raises(MoneyError, match=r"such as 1234\.567"):
+        Money.parse("1,5", "KWD")
 
 
 @pytest.mark.parametrize("value", [1.5, 5, True, None, Decimal("1.5"), b"1.5"])
