@@ -15,6 +15,7 @@ from payments.api.bodies import (
     RejectBody,
     SubmitBody,
 )
+from payments.api.http import idempotency_keys
 from payments.api.problem_examples import PAYMENT_ID
 from payments.api.representation import PaymentView
 from payments.api.schema import (
@@ -46,8 +47,9 @@ _IDEMPOTENCY_KEY: Final = OpenApiParameter(
     OpenApiParameter.HEADER,
     required=True,
     description="New and random for each command, the same one when it is tried again."
-    " A repetition is answered like the first, with `Idempotency-Replayed: true`.",
-    pattern="^[!-~]{1,255}$",
+    " A repetition is answered like the first, with `Idempotency-Replayed: true`."
+    " With or without quotes it is the same key.",
+    pattern=idempotency_keys.PATTERN,
     examples=[OpenApiExample("a UUID", "6c1f0f6e-3b0d-4a53-8d5e-2d8f4a7c9b10")],
 )
 PAYMENT_PARAMETER: Final = OpenApiParameter(

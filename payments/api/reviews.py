@@ -15,9 +15,10 @@ from payments import actors, review
 from payments.api import bodies, operations, preconditions
 from payments.api.authentication import key_of
 from payments.api.base import KeyView, without_body
+from payments.api.http.idempotency_keys import idempotency_key
 from payments.api.problems import Problem
 from payments.api.request_ids import command_request
-from payments.api.views import answer, idempotency_key
+from payments.api.views import answer
 from payments.clients.models import Scope
 from payments.domain import commands
 from payments.domain.commands import AnyReviewCommand

@@ -1,7 +1,6 @@
 """The commands of clients: submit a payment, cancel or refund it."""
 
-import re
-from typing import ClassVar, Final
+from typing import ClassVar
 from uuid import UUID, uuid5
 
 from django.http import HttpResponse
@@ -13,16 +12,13 @@ from payments import actors, corrections, intake
 from payments.api import bodies, operations, preconditions
 from payments.api.authentication import key_of
 from payments.api.base import KeyView
-from payments.api.problems import FieldError, Problem
+from payments.api.http.idempotency_keys import idempotency_key
 from payments.api.representation import outcome_response
 from payments.api.request_ids import command_request
 from payments.clients.models import Scope
 from payments.customers.models import Customer
 from payments.dispatch import Outcome
 from payments.domain import commands
-from payments.domain.text import holds_card_number
-
-_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class SubmitPayment(KeyView):
@@ -107,26 +103,3 @@ def answer(outcome: Outcome) -> HttpResponse:
     customer = Customer.objects.only("reference").filter(pk=outcome.payment.customer_id).first()
     reference = customer.reference if customer else None
     return outcome_response(outcome, customer_reference=reference, status=200)
-
-
-def idempotency_key(request: Request) -> str:
-    """The request's Idempotency-Key. Raises Problem."""
-    key: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
-    if key is None:
-        raise Problem(
-            "idempotency_key_missing",
-            "Send the header Idempotency-Key with a new random value for each payment or decision,"
-            " and the same one when you try again.",
-        )
-    if _KEY.fullmatch(key) is None:
-        wrong = FieldError(
-            "Idempotency-Key", "wrong_format", "1 to 255 visible ASCII characters are needed."
-        )
-        raise Problem("idempotency_key_invalid", wrong.detail, errors=[wrong])
-    if holds_card_number(key):
-        # The payment's id follows from it: whoever has the one could find the other.
-        wrong = FieldError(
-            "Idempotency-Key", "card_number_refused", "It looks as if it held a card number."
-        )
-        raise Problem("idempotency_key_invalid", wrong.detail, errors=[wrong])
-    return key

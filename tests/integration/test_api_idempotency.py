@@ -188,3 +188,65 @@ def test_a_taken_reference_names_the_payment_also_when_they_come_at_once(acme: A
             problem = body_of(answer)
             assert (problem["code"], problem["payment_id"]) == ("reference_taken", taken)
     assert Event.objects.count() == 2
+
+
+SAME_KEY: Final = ['"key-1"', ' "key-1"', "key-1\t"]
+# Two header lines as the server joins them, structured fields that are not one string, and characters
+# that no header can carry in the same way everywhere.
+NO_KEY: Final = [
+    "key-1,key-1",
+    '"key-1","key-1"',
+    "key-1, key-1",
+    "key,1",
+    '"key,1"',
+    '"key-1";a=1',
+    "key-1;a=1",
+    '"key-1',
+    'key-1"',
+    '""key-1""',
+    '"',
+    '""',
+    r'"key\"1"',
+    r"key\1",
+    'ke"y',
+    "key 1",
+    '" key-1"',
+    "kéy",
+    "key\x7f1",
+    "key\n1",
+    " ",
+    f'"{"x" * 256}"',
+]
+
+
+@pytest.mark.parametrize("key", SAME_KEY)
+def test_a_key_in_quotes_is_the_key_without_them(acme: ApiClient, sent: Sent, key: str) -> None:
+    """An SDK that begins to quote its keys between a try and a retry paid twice."""
+    first = acme.post(sent.path, sent.body, "key-1")
+    before = stored()
+
+    again = acme.post(sent.path, sent.body, key)
+
+    assert (again.status_code, again.content) == (sent.status, first.content)
+    assert again["Idempotency-Replayed"] == "true"
+    assert stored() == before
+
+
+@pytest.mark.parametrize("key", NO_KEY)
+def test_a_header_that_is_not_one_key_is_refused(acme: ApiClient, sent: Sent, key: str) -> None:
+    before = stored()
+
+    answer = acme.post(sent.path, sent.body, key)
+
+    problem = body_of(answer)
+    assert (answer.status_code, problem["code"]) == (400, "idempotency_key_invalid")
+    assert [(error["field"], error["code"]) for error in problem["errors"]] == [
+        ("Idempotency-Key", "wrong_format")
+    ]
+    assert ("send the header once" in problem["detail"]) == ("," in key)
+    assert stored() == before
+
+
+@pytest.mark.parametrize("key", ["!", "x" * 255, f'"{"x" * 255}"', "a/b:c=d{e}'f'", "W/x"])
+def test_every_other_visible_character_may_be_in_a_key(acme: ApiClient, key: str) -> None:
+    assert acme.submit(key).status_code == 201

@@ -1,0 +1,46 @@
+"""The Idempotency-Key header, as its IETF draft writes it: "K" in quotes, or K without them."""
+
+import re
+from typing import Final
+
+from rest_framework.request import Request
+
+from payments.api.problems import FieldError, Problem
+from payments.domain.text import holds_card_number
+
+HEADER: Final = "Idempotency-Key"
+# Visible ASCII without what joins two header lines, begins a parameter, quotes or escapes. So the string
+# in quotes and the key without them are one, and nothing has to be unescaped.
+_CHARACTERS: Final = r"[!#-+\--:<-\[\]-~]{1,255}"
+PATTERN: Final = rf'^("{_CHARACTERS}"|{_CHARACTERS})$'
+_KEY: Final = re.compile(rf'("?)({_CHARACTERS})\1')
+
+
+def idempotency_key(request: Request) -> str:
+    """Return the request's key, without quotes. Raises Problem."""
+    given: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if given is None:
+        raise Problem(
+            "idempotency_key_missing",
+            "Send the header Idempotency-Key with a new random value for each payment or decision,"
+            " and the same one when you try again.",
+        )
+    found = _KEY.fullmatch(given.strip(" \t"))
+    if found is None:
+        raise _invalid("wrong_format", _fault(given))
+    if holds_card_number(found[2]):
+        # The payment's id follows from it: whoever has the one could find the other.
+        raise _invalid("card_number_refused", "It looks as if it held a card number.")
+    return found[2]
+
+
+def _fault(given: str) -> str:
+    accepted = '1 to 255 visible ASCII characters without " , ; and \\, in quotes or not.'
+    if "," in given:
+        # The server joins header lines with a comma, and another key would be another payment.
+        return f"It has a comma: send the header once, with one key. Accepted are {accepted}"
+    return f"Accepted are {accepted}"
+
+
+def _invalid(code: str, detail: str) -> Problem:
+    return Problem("idempotency_key_invalid", detail, errors=[FieldError(HEADER, code, detail)])
