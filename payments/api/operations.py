@@ -7,6 +7,7 @@ import msgspec
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
+from payments.api import preconditions
 from payments.api.bodies import (
     ApproveBody,
     CancelBody,
@@ -59,7 +60,6 @@ PAYMENT_PARAMETER: Final = OpenApiParameter(
     description="The `id` of the payment.",
     examples=[OpenApiExample("a payment", PAYMENT_ID)],
 )
-_ONE_TAG: Final = r'^(\*|(W/)?"[!#-~]*")$'
 _IF_MATCH: Final = OpenApiParameter(
     "If-Match",
     str,
@@ -67,7 +67,7 @@ _IF_MATCH: Final = OpenApiParameter(
     required=True,
     description="The `ETag` of the payment that was looked at, so that nobody decides on something else; or"
     " `*` to decide whatever has happened since. It is looked at after repetitions are recognised.",
-    pattern=_ONE_TAG,
+    pattern=preconditions.PATTERN,
     examples=[OpenApiExample("the second version", '"2"')],
 )
 _MAY_MATCH: Final = OpenApiParameter(
@@ -75,7 +75,7 @@ _MAY_MATCH: Final = OpenApiParameter(
     str,
     OpenApiParameter.HEADER,
     description="The `ETag` of the payment that was looked at, if the command is about that and no other.",
-    pattern=_ONE_TAG,
+    pattern=preconditions.PATTERN,
     examples=[OpenApiExample("the second version", '"2"')],
 )
 _BODY: Final = (

@@ -1,22 +1,30 @@
 """If-Match and If-None-Match: whoever has read a payment says which version of it they mean."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
+from uuid import UUID
 
 from django.http import HttpResponse
-from django.utils.http import parse_etags
 from rest_framework.request import Request
 
+from payments import loading
 from payments.api.base import without_body
 from payments.api.problems import Problem
 
 _ANY: Final = "*"
+_TAG: Final = r'(?:W/)?"[\x21\x23-\x7e]*"'
+_TAGS: Final = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
+_ONE_TAG: Final = re.compile(_TAG)
+# What compressing proxies make of our tags: nginx weakens them, and Apache and Jetty name the coding
+# within the quotes. The version that a tag stands for is the same.
+_OURS: Final = re.compile(r'(?:W/)?("[^"]*?)(?:--?(?:gzip|br|deflate|zstd))?"')
 # An entity-tag is no number in general, but ours of payments are.
 _VERSION: Final = re.compile(r'"([1-9][0-9]{0,8})"')
-_TAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"')
-# What no payment is ever at: a tag that we never gave out matches nothing.
+# No payment has version 0: a tag that we never gave out matches nothing.
 _NEVER: Final = 0
+
+PATTERN: Final = r'^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$'
 
 
 def etag(version: int) -> str:
@@ -28,18 +36,24 @@ def etag(version: int) -> str:
     return f'"{version}"'
 
 
-def expected_version(request: Request) -> int | None:
+def expected_version(request: Request, payment_id: UUID) -> int | None:
     """The version that the request is about; None for any. Raises Problem."""
     given = request.headers.get("If-Match")
     if given is None or given.strip() == _ANY:
         return None
-    if _TAG.fullmatch(given.strip()) is None:
-        raise Problem.of_field("If-Match", "wrong_format", 'Give one ETag, like "2", or *.')
-    version = _VERSION.fullmatch(given.strip())
-    return int(version[1]) if version else _NEVER
+    if _TAGS.fullmatch(given) is None:
+        raise Problem.of_field("If-Match", "wrong_format", 'Give an ETag, like "2", or *.')
+    versions = {
+        int(found[1]) if (found := _VERSION.fullmatch(tag)) else _NEVER for tag in _tags(given)
+    }
+    if len(versions) > 1:
+        # Of several, the one that the payment is at now, if it is among them.
+        payment, _ = loading.load(payment_id)
+        return payment.version if payment is not None and payment.version in versions else _NEVER
+    return versions.pop()
 
 
-def required_version(request: Request) -> int | None:
+def required_version(request: Request, payment_id: UUID) -> int | None:
     """As `expected_version`, for a decision: it is about what somebody looked at. Raises Problem."""
     if "If-Match" not in request.headers:
         raise Problem(
@@ -47,13 +61,18 @@ def required_version(request: Request) -> int | None:
             "Send the header If-Match with the ETag of the payment that was looked at, or with * to"
             " decide whatever has happened since.",
         )
-    return expected_version(request)
+    return expected_version(request, payment_id)
 
 
 def not_modified(request: Request, headers: Mapping[str, str]) -> HttpResponse | None:
     """The answer without a body, if the client has what the ETag in `headers` stands for."""
-    given = parse_etags(request.headers.get("If-None-Match", ""))
+    given = request.headers.get("If-None-Match", "")
     current = headers.get("ETag", "").removeprefix("W/")
-    if given != [_ANY] and current not in {tag.removeprefix("W/") for tag in given}:
+    if given.strip() != _ANY and current not in _tags(given):
         return None
     return without_body(304, headers)
+
+
+def _tags(given: str) -> Iterator[str]:
+    """The tags of a list as this service wrote them, without a proxy's additions."""
+    return (_OURS.sub(r'\1"', tag) for tag in _ONE_TAG.findall(given))

@@ -86,11 +86,11 @@ def _carry_out(
     kind: type[AnyReviewCommand],
     body: type[Struct],
     *,
-    version: Callable[[Request], int | None] = preconditions.expected_version,
+    version: Callable[[Request, UUID], int | None] = preconditions.expected_version,
 ) -> HttpResponse:
     """Carry out a command whose own fields are those of the body, but for the note."""
     key, reviewer = idempotency_key(request), _reviewer(request)
-    expected_version = version(request)
+    expected_version = version(request, payment_id)
     said = asdict(bodies.read(request, body))
     note = said.pop("note", None)
     command = kind(

@@ -93,7 +93,7 @@ def _carry_out(
     outcome = corrections.carry_out(
         command,
         command_request(request, actor=client, key=key),
-        expected_version=preconditions.expected_version(request),
+        expected_version=preconditions.expected_version(request, command.payment_id),
     )
     return answer(outcome)
 
