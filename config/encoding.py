@@ -9,6 +9,8 @@ from typing import Any
 
 from django.utils.http import parse_header_parameters
 
+from payments.api.http.environ import SENT_CONTENT_TYPE
+
 Environment = dict[str, Any]
 Application = Callable[[Environment, Any], Iterable[bytes]]
 
@@ -18,10 +20,19 @@ def utf_8(application: Application) -> Application:
 
     def serve(environ: Environment, start_response: Any) -> Iterable[bytes]:
         given = environ.get("CONTENT_TYPE", "")
-        if "charset" in given.lower():
-            kind, parameters = parse_header_parameters(given)
-            boundary = parameters.get("boundary")
-            environ["CONTENT_TYPE"] = f'{kind}; boundary="{boundary}"' if boundary else kind
+        # With a star, a parameter has a charset of its own, which Django refuses by an exception.
+        if "charset" in given.lower() or "*" in given:
+            environ[SENT_CONTENT_TYPE] = given
+            environ["CONTENT_TYPE"] = _without_charset(given)
         return application(environ, start_response)
 
     return serve
+
+
+def _without_charset(given: str) -> str:
+    try:
+        kind, parameters = parse_header_parameters(given)
+    except ValueError:
+        return given.partition(";")[0].strip()
+    boundary = parameters.get("boundary")
+    return f'{kind}; boundary="{boundary}"' if boundary else kind

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 from rest_framework.request import Request
 
+from payments.api.http.media_types import require_json
 from payments.api.problems import FieldError, Problem, told_name
 from payments.customers import notes
 from payments.domain.cards import Brand, PresentedCard
@@ -211,8 +212,7 @@ def read(request: Request, body: type[_Body]) -> _Body:
     """The request's body, with every text in it checked. Raises Problem."""
     if body is NoBody and request.META.get("CONTENT_LENGTH") in {None, "", "0"}:
         return body()
-    if request.content_type.partition(";")[0].strip().lower() != "application/json":
-        raise Problem("unsupported_media_type", "Send the header Content-Type: application/json.")
+    require_json(request)
     # Before it is read: a megabyte that nobody needs is not held in memory.
     length = request.META.get("CONTENT_LENGTH") or ""
     if not length.isdecimal():

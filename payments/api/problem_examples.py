@@ -50,7 +50,9 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
         ),
         Problem("length_required", "Send the header Content-Length, not chunks."),
         Problem("body_too_large", "A body has at most 65536 bytes."),
-        Problem("unsupported_media_type", "Send the header Content-Type: application/json."),
+        Problem(
+            "unsupported_media_type", "Send the header Content-Type: application/json, in UTF-8."
+        ),
         Problem("method_not_allowed", "Served here: GET, HEAD, POST."),
         Problem("not_acceptable", "Could not satisfy the request Accept header."),
         Problem("not_authenticated", "The API key is unknown, expired or revoked."),

@@ -1,0 +1,42 @@
+"""What a body may be: JSON in UTF-8, as it is."""
+
+from typing import Final
+
+from django.utils.http import parse_header_parameters
+from rest_framework.request import Request
+
+from payments.api.http.environ import SENT_CONTENT_TYPE
+from payments.api.problems import Problem
+
+_JSON: Final = "application/json"
+_UTF_8: Final = {"utf-8", "utf8"}
+
+
+def require_json(request: Request) -> None:
+    """Raises Problem."""
+    coding = request.META.get("HTTP_CONTENT_ENCODING", "identity")
+    if coding.strip().lower() not in {"identity", ""}:
+        raise Problem(
+            "unsupported_media_type",
+            "Send the body as it is, without a Content-Encoding.",
+            headers={"Accept-Encoding": "identity"},
+        )
+    sent = request.META.get(SENT_CONTENT_TYPE) or request.META.get("CONTENT_TYPE", "")
+    if sent != _JSON and not _is_json(sent):
+        raise Problem(
+            "unsupported_media_type",
+            "Send the header Content-Type: application/json, in UTF-8.",
+            headers={"Accept": _JSON},
+        )
+
+
+def _is_json(sent: str) -> bool:
+    # With a comma it is two header lines, of which the other side may have honored either.
+    if "," in sent:
+        return False
+    try:
+        kind, parameters = parse_header_parameters(sent)
+    except ValueError:  # of a charset for its parameters, which does not exist
+        return False
+    charset = parameters.get("charset", "utf-8")
+    return kind.strip() == _JSON and charset.strip("\"' ").lower() in _UTF_8
