@@ -113,7 +113,7 @@ def dispatch_new(commands: Sequence[tuple[ProcessPayment, Request]]) -> int:
             for command, request in commands
         ]
         with suppress(store.StaleVersion):
-            announce(store.append_streams(streams))
+            signals.announce(store.append_streams(streams))
             return len(commands)
     return sum(not dispatch(command, request).replayed for command, request in commands)
 
@@ -138,7 +138,7 @@ def _carry_out(
         )
         if alongside is not None:
             alongside()
-        announce(position)
+        signals.announce(position)
     after = replay(command.payment_id, events, payment)
     assert after is not None, "decide returns at least one event"  # noqa: S101
     loading.keep(after, stream)
@@ -173,12 +173,4 @@ def _metadata(command: PaymentCommand, request: Request, note: str | None) -> Me
         correlation_id=correlation_id,
         causation_id=None if request.causation_id == correlation_id else request.causation_id,
         **key,
-    )
-
-
-def announce(position: int) -> None:
-    # At once in autocommit, after commit inside a transaction; robust, because the events are
-    # stored whatever the listeners do.
-    transaction.on_commit(
-        lambda: signals.appended.send_robust(None, position=position), robust=True
     )

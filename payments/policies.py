@@ -6,7 +6,6 @@ from django.db import connection
 from msgspec import Struct
 
 from payments import permissions
-from payments.dispatch import announce
 from payments.domain.policy import (
     REGISTER,
     AnyPolicyCommand,
@@ -17,7 +16,7 @@ from payments.domain.policy import (
     replay,
 )
 from payments.domain.risk import DEFAULT_POLICY, RiskPolicy
-from payments.events import store
+from payments.events import signals, store
 from payments.events.metadata import Metadata
 from payments.events.models import Event
 
@@ -110,7 +109,7 @@ def dispatch(
                 raise
             attempt += 1
             continue
-        announce(position)
+        signals.announce(position)
         after = before
         for event in events:
             after = evolve(after, event)

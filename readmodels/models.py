@@ -14,6 +14,7 @@ from typing import ClassVar, Final
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from payments.domain.customer import CUSTOMER_EVENT_CLASSES
 from payments.domain.events import (
     EVENT_CLASSES,
     ApprovalReason,
@@ -26,7 +27,8 @@ from payments.domain.policy import POLICY_EVENT_CLASSES
 from payments.domain.risk import Band
 
 EVENT_TYPES = tuple(
-    event_class.event_type for event_class in (*EVENT_CLASSES, *POLICY_EVENT_CLASSES)
+    event_class.event_type
+    for event_class in (*EVENT_CLASSES, *POLICY_EVENT_CLASSES, *CUSTOMER_EVENT_CLASSES)
 )
 # What shows that a customer has paid; what was given back wholly proves nothing.
 PAID: Final = (Status.COMPLETED.value, Status.PARTIALLY_REFUNDED.value)
@@ -211,7 +213,7 @@ class EventIndex(models.Model):
     position = models.BigIntegerField(primary_key=True)
     aggregate_id = models.UUIDField(verbose_name="payment")
     version = models.IntegerField()
-    event_type = models.CharField(max_length=100, choices=[(name, name) for name in EVENT_TYPES])
+    event_type = models.CharField(max_length=100)
     actor = models.CharField(max_length=100)
     command = models.CharField(max_length=50)
     correlation_id = models.CharField(max_length=100, null=True)  # noqa: DJ001 - none is not empty

@@ -17,8 +17,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from payments.clients.models import Client
-from payments.customers import changes, notes
-from payments.customers.models import Blocking, Customer
+from payments.customers import blocking, changes, notes
+from payments.customers.models import Customer
+from payments.domain.customer import BlockReason
 from readmodels.models import DiscardedEvent
 from tests.examples import NOON, OPERATOR
 
@@ -40,7 +41,7 @@ REASON: Final = "Request 2026-17"
 def plant(customer: Customer) -> None:
     contacts = {"name": NAME, "email": EMAIL, "phone": PHONE}
     changes.rename(customer.pk, contacts, by=OPERATOR)
-    changes.block(customer.pk, reason=BLOCKED, by=OPERATOR, at=NOON)
+    blocking.change(customer.pk, reason=BlockReason.OTHER, note=BLOCKED, by=OPERATOR, at=NOON)
     # As Django's change form would have left them.
     user, _ = get_user_model().objects.get_or_create(username="grace")
     LogEntry.objects.create(
@@ -60,13 +61,10 @@ def plant(customer: Customer) -> None:
 
 def plant_about_others(client: Client) -> None:
     """What somebody typed about other customers, each of a column of its own."""
-    friend, _ = Customer.objects.get_or_create(
-        pk=FRIEND, client=client, defaults={"erased_at": NOON}
-    )
+    Customer.objects.get_or_create(pk=FRIEND, client=client, defaults={"erased_at": NOON})
     Customer.objects.filter(pk=FRIEND).update(erasure_reason=f"Together with {REFERENCE}")
-    Blocking.objects.create(
-        customer=friend, blocked=True, reason=f"Lives with Ada\n{NAME[4:]}", actor=OPERATOR, at=NOON
-    )
+    lives_with = notes.write(None, f"Lives with Ada\n{NAME[4:]}", author=OPERATOR, at=NOON)
+    lives_with.save()
     notes.write(uuid4(), "Same telephone: +49 151 234-56789", author=OPERATOR, at=NOON).save()
     DiscardedEvent.objects.update_or_create(
         projection="daily_statistics",

@@ -20,7 +20,7 @@ from msgspec import Struct
 from payments import permissions
 from payments.customers import files, mentions, texts
 from payments.customers.mentions import Mentions
-from payments.customers.models import Blocking, Customer
+from payments.customers.models import Blocking, Customer, Note
 from payments.domain.text import checked_text
 from payments.events.database import cursor
 
@@ -80,8 +80,9 @@ def erase(
     mentioned = _mentioned_in_texts(words)
     yield Step("sessions", _end_sessions(mentioned))
     yield Step("admin log entries", _clear_admin_log(customer.pk))
-    blockings = Blocking.objects.filter(customer=customer).exclude(reason="")
-    yield Step("reasons of blocks", blockings.update(reason=""))
+    blockings = Blocking.objects.filter(customer=customer)
+    about_blocks = Note.objects.filter(pk__in=blockings.values("note_id"))
+    yield Step("notes about blocks", about_blocks.delete()[0])
     yield Step("review notes", _delete_notes(customer.pk))
     for place in texts.places():
         with watch(place.name, total=place.texts().count()) as progress:

@@ -62,17 +62,16 @@ class Customer(models.Model):
 
 
 class Blocking(models.Model):
-    """A decision that a customer is blocked, or is not any more."""
+    """A decision that a customer is blocked, or is not any more. The log holds it as an event."""
 
     customer = models.ForeignKey(
         Customer, on_delete=models.PROTECT, related_name="blockings", db_index=False
     )
     blocked = models.BooleanField()
-    reason = models.CharField(max_length=500)
+    reason = models.CharField(max_length=50)  # a BlockReason or an UnblockReason
+    note_id = models.UUIDField(null=True)  # a Note, unless it was erased
     actor = models.CharField(max_length=100)
     at = models.DateTimeField()
-
-    free_texts: ClassVar[Mapping[str, str]] = {"reason": "reasons of other blocks"}
 
     class Meta:
         default_permissions = ()
@@ -83,13 +82,13 @@ class Blocking(models.Model):
 
 
 class Note(models.Model):
-    """What a reviewer wrote about a payment.
+    """A note that staff wrote about a payment, or about a customer whom they blocked or unblocked.
 
     The log holds `id` and `digest` only, so the text can be erased.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
-    payment_id = models.UUIDField(db_index=True)
+    payment_id = models.UUIDField(null=True, db_index=True)  # None: about a customer
     author = models.CharField(max_length=100)
     salt = models.BinaryField()
     text = models.TextField()

@@ -10,6 +10,7 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from msgspec import Struct
 from psycopg import errors
 
+from payments.domain.customer import CustomerEvent
 from payments.domain.events import AnyPaymentEvent, PaymentEvent
 from payments.domain.policy import AnyPolicyEvent, PolicyEvent
 from payments.events import codec, metadata
@@ -139,6 +140,10 @@ SELECT event_type, schema_version, data::text
   FROM events_event WHERE aggregate_id = %(aggregate_id)s ORDER BY version
 """
 
+_VERSION: Final = """
+SELECT coalesce(max(version), 0) FROM events_event WHERE aggregate_id = %(aggregate_id)s
+"""
+
 _BEGUN: Final = """
 SELECT aggregate_id, metadata::text FROM events_event
  WHERE aggregate_id = ANY(%(aggregate_ids)s) AND version = 1
@@ -255,6 +260,12 @@ def load_policies(aggregate_id: UUID) -> list[AnyPolicyEvent]:
     ]
 
 
+def version(aggregate_id: UUID) -> int:
+    """Return the number of events of the stream, 0 if there is none."""
+    ((last,),) = execute(_VERSION, {"aggregate_id": aggregate_id})
+    return int(last)
+
+
 def begun_by(aggregate_ids: Sequence[UUID]) -> dict[UUID, Metadata]:
     """Return, for those of the streams that exist, the metadata of what began them."""
     begun = execute(_BEGUN, {"aggregate_ids": list(aggregate_ids)})
@@ -274,7 +285,7 @@ def reserve(claim: Claim) -> UUID | None:
 
 def append(
     aggregate_id: UUID,
-    events: Sequence[PaymentEvent] | Sequence[PolicyEvent],
+    events: Sequence[PaymentEvent] | Sequence[PolicyEvent] | Sequence[CustomerEvent],
     *,
     expected: int,
     metadata_: Metadata,

@@ -4,6 +4,7 @@ Views of their own, because Django's change form would write the old and the new
 """
 
 from abc import ABC, abstractmethod
+from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -15,14 +16,16 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.views import View
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from payments import actors, permissions
-from payments.customers import changes, contacts
+from payments.customers import blocking, changes, contacts
 from payments.customers.contacts import ContactError
 from payments.customers.models import Customer
 from payments.customers.registry import CustomerError
+from payments.domain.customer import BlockReason, UnblockReason
 from payments.domain.text import TextError, checked_text
+from readmodels.admin import words
 
 
 class RenameForm(forms.Form):
@@ -44,18 +47,33 @@ class RenameForm(forms.Form):
         return self.cleaned_data
 
 
-class ReasonForm(forms.Form):
-    reason = forms.CharField(
-        max_length=changes.LONGEST_REASON,
+def _reasons(reasons: type[StrEnum]) -> forms.ChoiceField:
+    choices = [("", "Choose a reason"), *((each.value, words.plain(each)) for each in reasons)]
+    return forms.ChoiceField(choices=choices, widget=UnfoldAdminSelectWidget)
+
+
+class NoteForm(forms.Form):
+    note = forms.CharField(
+        max_length=blocking.LONGEST_NOTE,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
-        help_text="Seen by everybody who sees the customer. No card numbers.",
+        help_text="Staff who see the customer see the note. It can be erased. No card numbers.",
     )
 
-    def clean_reason(self) -> str:
+    def clean_note(self) -> str:
         try:
-            return checked_text(self.cleaned_data["reason"], max_length=changes.LONGEST_REASON)
+            return checked_text(self.cleaned_data["note"], max_length=blocking.LONGEST_NOTE)
         except TextError as error:
             raise forms.ValidationError(str(error)) from error
+
+
+class BlockForm(NoteForm):
+    field_order = ("reason", "note")
+    reason = _reasons(BlockReason)
+
+
+class UnblockForm(NoteForm):
+    field_order = ("reason", "note")
+    reason = _reasons(UnblockReason)
 
 
 class ChangeView(ABC, View):
@@ -123,19 +141,33 @@ class RenameView(ChangeView):
 
 class BlockView(ChangeView):
     command = "block"
-    permission = changes.BLOCK
-    form = ReasonForm
-    done = "Blocked, from the next payment on."
+    permission = blocking.BLOCK
+    form = BlockForm
+    done = "Blocked from the next payment on."
 
     def change(self, customer_id: UUID, given: dict[str, Any], by: str) -> None:
-        changes.block(customer_id, reason=given["reason"], by=by, at=timezone.now())
+        blocking.change(
+            customer_id,
+            reason=BlockReason(given["reason"]),
+            note=given["note"],
+            by=by,
+            at=timezone.now(),
+            correlation_id=self.request.META["HTTP_X_CORRELATION_ID"],
+        )
 
 
 class UnblockView(ChangeView):
     command = "unblock"
-    permission = changes.BLOCK
-    form = ReasonForm
-    done = "Not blocked any more."
+    permission = blocking.BLOCK
+    form = UnblockForm
+    done = "No longer blocked."
 
     def change(self, customer_id: UUID, given: dict[str, Any], by: str) -> None:
-        changes.unblock(customer_id, reason=given["reason"], by=by, at=timezone.now())
+        blocking.change(
+            customer_id,
+            reason=UnblockReason(given["reason"]),
+            note=given["note"],
+            by=by,
+            at=timezone.now(),
+            correlation_id=self.request.META["HTTP_X_CORRELATION_ID"],
+        )

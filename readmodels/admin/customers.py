@@ -12,8 +12,8 @@ from unfold.decorators import display
 
 from payments import permissions, pseudonyms
 from payments.clients.models import Client
-from payments.customers import changes
-from payments.customers.models import Blocking, Customer
+from payments.customers import blocking, changes
+from payments.customers.models import Blocking, Customer, Note
 from readmodels.admin import evidence, words
 from readmodels.admin.browsing import BrowsingAdmin
 from readmodels.admin.customer_changes import BlockView, RenameView, UnblockView
@@ -84,14 +84,22 @@ class CustomerAdmin(BrowsingAdmin):
             "payments": evidence.latest(customer.pk),
             "may_rename": customer.erased_at is None
             and permissions.holds(request.user, changes.CHANGE),
-            "may_block": permissions.holds(request.user, changes.BLOCK),
+            "may_block": permissions.holds(request.user, blocking.BLOCK),
         }
         return TemplateResponse(request, "admin/customer.html", context)
 
 
-def _decisions(customer: Customer) -> list[Blocking]:
-    found = list(Blocking.objects.filter(customer=customer).order_by("-at", "-pk")[:_DECISIONS])
+def _decisions(customer: Customer) -> list[dict[str, object]]:
+    found = Blocking.objects.filter(customer=customer).order_by("-at", "-pk")[:_DECISIONS]
     names = words.people(each.actor for each in found)
-    for each in found:
-        each.actor = names.get(each.actor, each.actor)
-    return found
+    texts = Note.objects.in_bulk([each.note_id for each in found if each.note_id])
+    return [
+        {
+            "decision": str(each),
+            "reason": words.plain(each.reason),
+            "note": texts[each.note_id].text if each.note_id in texts else "The note was erased.",
+            "at": each.at,
+            "by": names.get(each.actor, each.actor),
+        }
+        for each in found
+    ]

@@ -19,6 +19,7 @@ from unfold.decorators import display
 
 from payments import actors
 from payments.clients.models import Client
+from payments.domain.customer import CUSTOMER_EVENT_CLASSES
 from payments.domain.policy import REGISTER
 from payments.events.models import Event
 from readmodels.admin import words
@@ -27,6 +28,7 @@ from readmodels.admin.filters import EventTypeFilter, MomentsFilter, TypedFilter
 from readmodels.models import EventIndex
 
 _DIGITS_OF_A_POSITION: Final = 18
+_OF_CUSTOMERS: Final = {event.event_type for event in CUSTOMER_EVENT_CLASSES}
 
 
 class ActorFilter(TextFilter):
@@ -80,10 +82,12 @@ class EventAdmin(BrowsingAdmin):
     def recorded(self, row: EventIndex) -> str:
         return f"{row.recorded_at:%Y-%m-%d %H:%M:%S}"
 
-    @display(description="Payment")
+    @display(description="About")
     def payment(self, row: EventIndex) -> str:
         if row.aggregate_id == REGISTER:
             return "Risk policies"
+        if row.event_type in _OF_CUSTOMERS:
+            return words.link("customers_customer", row.aggregate_id, str(row.aggregate_id))
         return words.link("readmodels_paymentsummary", row.aggregate_id, str(row.aggregate_id))
 
     @display(description="By")

@@ -10,9 +10,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from payments.customers import changes, contacts
+from payments.customers import blocking, contacts
 from payments.customers.models import Blocking, Customer
 from payments.customers.registry import CustomerError
+from payments.domain.customer import BlockReason
 from tests.api import ApiClient, project
 from tests.backoffice import browser, text
 from tests.concurrency import at_once
@@ -22,6 +23,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 LIST = "admin:customers_customer_changelist"
 WHO = ("Acme", "customer-123")
+FRAUD = ("--reason", "suspected_fraud")
 
 
 @pytest.fixture
@@ -46,12 +48,13 @@ def test_the_command_shows_renames_and_blocks(customer: Customer) -> None:
     assert "Telephone   +4915123456789\n" in said
     assert "E-mail      not known\n" in said
     assert "Name        not known\n" in run("rename", *WHO, "--name", "")
-    assert "Blocked     yes\n" in run("block", *WHO, "--reason", "Chargebacks, case 12")
+    assert "Blocked     yes\n" in run("block", *WHO, *FRAUD, "--note", "Case 12")
     client_id = str(customer.client_id)
     said = run("show", client_id, "customer-123")
     assert "blocked by system:manage.py:" in said
-    assert "Chargebacks, case 12" in said
-    assert "Blocked     no\n" in run("unblock", *WHO, "--reason", "Cleared")
+    assert "suspected_fraud, Case 12" in said
+    unblock = ("unblock", *WHO, "--reason", "cleared", "--note", "Called back")
+    assert "Blocked     no\n" in run(*unblock)
 
 
 @pytest.mark.parametrize(
@@ -68,9 +71,9 @@ def test_the_command_shows_renames_and_blocks(customer: Customer) -> None:
         (("rename", *WHO, "--phone", "0151 23456789"), "--phone: Write the number with", 2),
         (("rename", *WHO, "--phone", "+4111111111111111"), "--phone: Write the number", 2),
         (("rename", *WHO, "--phone", "+378282246310005"), "--phone: .* card number", 2),
-        (("block", *WHO, "--reason", " "), "--reason: The text must not be empty", 2),
-        (("block", *WHO, "--reason", "5555555555554444"), "--reason: .* card number", 2),
-        (("unblock", *WHO, "--reason", "Cleared"), "The customer is not blocked", 1),
+        (("block", *WHO, *FRAUD, "--note", " "), "--note: The text must not be empty", 2),
+        (("block", *WHO, *FRAUD, "--note", "5555555555554444"), "--note: .* card number", 2),
+        (("unblock", *WHO, "--reason", "cleared", "--note", "x"), "The customer is not blocked", 1),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(
@@ -91,13 +94,19 @@ def test_numbers_that_people_have_are_no_card_numbers() -> None:
 def test_of_two_who_block_at_once_one_is_told_who_was_faster(customer: Customer) -> None:
     def block(number: int) -> str:
         try:
-            changes.block(customer.pk, reason=f"Case {number}", by=OPERATOR, at=NOON)
+            blocking.change(
+                customer.pk,
+                reason=BlockReason.CHARGEBACKS,
+                note=f"Case {number}",
+                by=OPERATOR,
+                at=NOON,
+            )
         except CustomerError as error:
             return str(error)
         return ""
 
     answers = sorted(at_once(8, block))
-    late = f"The customer was blocked by {OPERATOR} at 2026-01-05 12:00 UTC already."
+    late = f"The customer was already blocked by {OPERATOR} at 2026-01-05 12:00 UTC."
     assert answers == ["", *[late] * 7]
     assert Blocking.objects.count() == 1
 
@@ -132,19 +141,22 @@ def test_a_customer_is_blocked_and_unblocked_in_the_back_office(customer: Custom
     project()
     senior = browser()
     url = page(customer, "customer_block")
-    assert browser("analyst", "ann").post(url, {"reason": "x"}).status_code == 403
-    assert "This field is required" in text(senior.post(url, {"reason": ""}))
-    answer = text(senior.post(url, {"reason": "Chargebacks <12>"}, follow=True))
-    for words in ("This customer is blocked.", "Chargebacks &lt;12&gt;", "by grace", "19.99"):
+    form = {"reason": "chargebacks", "note": "Case <12>"}
+    assert browser("analyst", "ann").post(url, form).status_code == 403
+    for field in form:
+        assert "This field is required" in text(senior.post(url, form | {field: ""}))
+    answer = text(senior.post(url, form, follow=True))
+    for words in ("Blocked: chargebacks", "Case &lt;12&gt;", "by grace", "19.99"):
         assert words in answer
-    again = senior.post(url, {"reason": "Twice"}, follow=True)
-    assert "The customer was blocked by staff:" in text(again)
+    again = senior.post(url, form, follow=True)
+    assert "The customer was already blocked by staff:" in text(again)
     listed = senior.get(reverse(LIST), {"blocked__exact": "1"})
     assert len(listed.context["cl"].result_list) == 1
     payment = customer_payment_page()
     assert "blocked" in text(senior.get(payment))
-    done = senior.post(page(customer, "customer_unblock"), {"reason": "Cleared"}, follow=True)
-    assert "Not blocked any more." in text(done)
+    lift = {"reason": "cleared", "note": "Called back"}
+    done = senior.post(page(customer, "customer_unblock"), lift, follow=True)
+    assert "No longer blocked." in text(done)
     assert len(senior.get(reverse(LIST), {"blocked__exact": "1"}).context["cl"].result_list) == 0
 
 

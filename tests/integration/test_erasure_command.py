@@ -15,9 +15,10 @@ from django.core.management import CommandError, call_command
 from django.db import connections, transaction
 
 from payments import permissions
-from payments.customers import changes, erasure
+from payments.customers import blocking, changes, erasure
 from payments.customers.models import Customer
 from payments.customers.registry import CustomerError
+from payments.domain.customer import UnblockReason
 from tests.concurrency import at_once, until_blocked
 from tests.crashing import at_round_trip, die
 from tests.erasing import (
@@ -89,15 +90,15 @@ def test_a_second_run_erases_what_was_written_since_and_says_when_the_first_was(
 ) -> None:
     run()
     first = ada().erased_at
-    changes.unblock(ada().pk, reason=BLOCKED, by=OPERATOR, at=NOON)
+    blocking.change(ada().pk, reason=UnblockReason.CLEARED, note=BLOCKED, by=OPERATOR, at=NOON)
     said = run()
     assert "was erased at" in said
     assert f"{REASON}. Looking for what was written since." in said
-    assert "      1 reasons of blocks\n" in said
+    assert "      1 notes about blocks\n" in said
     assert "      0 fields of the customer (none left)\n" in said
     assert found() == set()
     assert ada().erased_at == first
-    assert "      0 reasons of blocks\n" in run()
+    assert "      0 notes about blocks\n" in run()
 
 
 def test_whoever_renames_while_the_row_is_being_erased_is_refused(payment: str) -> None:

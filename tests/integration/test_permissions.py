@@ -19,11 +19,12 @@ from msgspec.structs import replace
 from payments import actors, corrections, intake, permissions, policies, review
 from payments.clients import keys
 from payments.clients.models import ApiKey, Client, Scope
-from payments.customers import changes, erasure
+from payments.customers import blocking, changes, erasure
 from payments.customers.models import Customer
 from payments.customers.registry import CustomerError
 from payments.dispatch import Request, dispatch
 from payments.domain.commands import AnyReviewCommand
+from payments.domain.customer import BlockReason, UnblockReason
 from payments.domain.policy import ApprovePolicy, PolicyRefused, ProposePolicy, RetirePolicy
 from payments.domain.refusals import PaymentNotFound
 from payments.domain.risk import DEFAULT_POLICY, RiskPolicy
@@ -96,11 +97,11 @@ def rename(by: str) -> None:
 
 
 def block(by: str) -> None:
-    changes.block(uuid4(), reason="Chargebacks", by=by, at=NOON)
+    blocking.change(uuid4(), reason=BlockReason.CHARGEBACKS, note="Case 12", by=by, at=NOON)
 
 
 def unblock(by: str) -> None:
-    changes.unblock(uuid4(), reason="Cleared", by=by, at=NOON)
+    blocking.change(uuid4(), reason=UnblockReason.CLEARED, note="Case 12", by=by, at=NOON)
 
 
 def make_key(by: str) -> None:

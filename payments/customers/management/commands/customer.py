@@ -1,16 +1,18 @@
 """Shows, renames, blocks or unblocks a customer."""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from enum import StrEnum
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from payments import actors
-from payments.customers import changes, registry
+from payments.customers import blocking, changes, registry
 from payments.customers.contacts import LENGTHS, ContactError
-from payments.customers.models import Blocking, Customer
+from payments.customers.models import Blocking, Customer, Note
 from payments.customers.registry import CustomerError
+from payments.domain.customer import BlockReason, UnblockReason
 from payments.domain.text import TextError
 
 
@@ -24,8 +26,8 @@ class Command(BaseCommand):
             "  manage.py customer show 'Acme Ltd' customer-123\n"
             "  manage.py customer rename 'Acme Ltd' customer-123 --name 'Ada Ng' --phone '+49 151 23456789'\n"
             "  manage.py customer rename 'Acme Ltd' customer-123 --email ''     it is not known any more\n"
-            "  manage.py customer block 'Acme Ltd' customer-123 --reason 'Chargebacks, case 12'\n"
-            "  manage.py customer unblock 'Acme Ltd' customer-123 --reason 'Cleared, case 12'\n\n"
+            "  manage.py customer block 'Acme Ltd' customer-123 --reason chargebacks --note 'Case 12'\n"
+            "  manage.py customer unblock 'Acme Ltd' customer-123 --reason cleared --note 'Case 12'\n\n"
             "CLIENT is the client's name or id, REFERENCE the client's own id of the customer.\n"
             "The risk rules are told of a block from the next payment on; by the built-in policy it fails.\n"
             "manage.py erase_customer removes what is personal.\n\n"
@@ -45,7 +47,13 @@ class Command(BaseCommand):
                 for field in LENGTHS:
                     action.add_argument(f"--{field}", help="an empty one takes it away")
             elif name != "show":
-                action.add_argument("--reason", required=True, help="staff see it")
+                reasons: type[StrEnum] = BlockReason if name == "block" else UnblockReason
+                action.add_argument(
+                    "--reason", required=True, choices=[each.value for each in reasons]
+                )
+                action.add_argument(
+                    "--note", required=True, help="shown to staff; can be erased, no card numbers"
+                )
 
     def handle(self, *_: Any, action: str, client: str, reference: str, **options: Any) -> None:
         try:
@@ -54,10 +62,11 @@ class Command(BaseCommand):
                 case "rename":
                     self._rename(customer, options)
                 case "block" | "unblock":
-                    change = changes.block if action == "block" else changes.unblock
-                    change(
+                    reasons = BlockReason if action == "block" else UnblockReason
+                    blocking.change(
                         customer.pk,
-                        reason=options["reason"],
+                        reason=reasons(options["reason"]),
+                        note=options["note"],
                         by=actors.operator(),
                         at=timezone.now(),
                     )
@@ -66,7 +75,7 @@ class Command(BaseCommand):
         except ContactError as error:
             raise CommandError(f"--{error.field}: {error}", returncode=2) from error
         except TextError as error:
-            raise CommandError(f"--reason: {error}", returncode=2) from error
+            raise CommandError(f"--note: {error}", returncode=2) from error
         customer.refresh_from_db()
         self._show(customer)
 
@@ -94,7 +103,10 @@ class Command(BaseCommand):
                 f"{customer.erased_at:%Y-%m-%d %H:%M:%S} UTC erased by {customer.erased_by}:"
                 f" {customer.erasure_reason or 'the reason was erased too'}"
             )
-        for each in Blocking.objects.filter(customer=customer).order_by("-at", "-pk")[:5]:
+        latest = Blocking.objects.filter(customer=customer).order_by("-at", "-pk")[:5]
+        written = Note.objects.in_bulk([each.note_id for each in latest if each.note_id])
+        for each in latest:
+            note = written[each.note_id].text if each.note_id in written else "note erased"
             self.stdout.write(
-                f"{each.at:%Y-%m-%d %H:%M:%S} UTC {each} by {each.actor}: {each.reason or 'erased'}"
+                f"{each.at:%Y-%m-%d %H:%M:%S} UTC {each} by {each.actor}: {each.reason}, {note}"
             )

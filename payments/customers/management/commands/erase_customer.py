@@ -20,7 +20,7 @@ from payments.progress import progress_bar
 
 class Command(BaseCommand):
     help = (
-        "Erase a customer: reference, name, contacts, review notes, reasons of blocks, what Django's"
+        "Erase a customer: reference, name, contacts, review notes, notes about blocks, what Django's"
         " admin noted, and every text about others that mentions it. The event log stays as it is: it"
         " knows the customer by an id only."
     )

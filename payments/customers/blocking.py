@@ -1,0 +1,93 @@
+"""Block and unblock a customer: an event in the log, and the flag that the risk features read."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+
+from payments import permissions
+from payments.customers import notes
+from payments.customers.models import Blocking, Customer
+from payments.customers.registry import CustomerError
+from payments.domain.customer import (
+    AnyCustomerEvent,
+    BlockLifted,
+    BlockPlaced,
+    BlockReason,
+    UnblockReason,
+)
+from payments.domain.events import NoteRef
+from payments.events import signals, store
+from payments.events.metadata import Metadata
+
+BLOCK: Final = "customers.block_customer"
+LONGEST_NOTE: Final = 500
+
+
+def change(
+    customer_id: UUID,
+    *,
+    reason: BlockReason | UnblockReason,
+    note: str,
+    by: str,
+    at: datetime,
+    correlation_id: str | None = None,
+) -> None:
+    """Block the customer for a BlockReason, unblock it for an UnblockReason.
+
+    The risk rules see it from the customer's next payment on. `by` is an actor id.
+    Raises NotPermitted, TextError for the note, CustomerError.
+    """
+    permissions.require(by, BLOCK, operators=True)
+    written = notes.write(None, note, author=by, at=at, longest=LONGEST_NOTE)
+    blocked = isinstance(reason, BlockReason)
+    with transaction.atomic():
+        # The row lock decides between people who do this at the same time.
+        changed = Customer.objects.filter(pk=customer_id, blocked=not blocked)
+        if not changed.update(blocked=blocked):
+            raise _refusal(customer_id)
+        written.save()
+        Blocking.objects.create(
+            customer_id=customer_id,
+            blocked=blocked,
+            reason=reason,
+            note_id=written.pk,
+            actor=by,
+            at=at,
+        )
+        position = store.append(
+            customer_id,
+            [_event(customer_id, reason, NoteRef(written.pk, written.digest), by=by, at=at)],
+            expected=store.version(customer_id),
+            metadata_=Metadata(
+                actor=by,
+                command="block_customer" if blocked else "unblock_customer",
+                correlation_id=correlation_id,
+            ),
+        )
+        signals.announce(position)
+
+
+def _event(
+    customer_id: UUID, reason: BlockReason | UnblockReason, note: NoteRef, *, by: str, at: datetime
+) -> AnyCustomerEvent:
+    client_id = Customer.objects.values_list("client_id", flat=True).get(pk=customer_id)
+    if isinstance(reason, BlockReason):
+        return BlockPlaced(
+            at=at, client_id=client_id, customer_id=customer_id, by=by, note=note, reason=reason
+        )
+    return BlockLifted(
+        at=at, client_id=client_id, customer_id=customer_id, by=by, note=note, reason=reason
+    )
+
+
+def _refusal(customer_id: UUID) -> CustomerError:
+    if not Customer.objects.filter(pk=customer_id).exists():
+        return CustomerError("There is no such customer.")
+    last = Blocking.objects.filter(customer=customer_id).order_by("-at", "-pk").first()
+    if last is None:
+        return CustomerError("The customer is not blocked.")
+    return CustomerError(
+        f"The customer was already {last} by {last.actor} at {last.at:%Y-%m-%d %H:%M} UTC."
+    )

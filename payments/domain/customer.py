@@ -1,0 +1,56 @@
+"""The events of a customer: staff blocked or unblocked it. Nothing personal is stored."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar, Final
+from uuid import UUID
+
+from msgspec import Struct
+
+from payments.domain.events import NoteRef
+
+
+class BlockReason(StrEnum):
+    SUSPECTED_FRAUD = "suspected_fraud"
+    CHARGEBACKS = "chargebacks"
+    STOLEN_IDENTITY = "stolen_identity"
+    REQUESTED_BY_CLIENT = "requested_by_client"
+    OTHER = "other"
+
+
+class UnblockReason(StrEnum):
+    CLEARED = "cleared"
+    BLOCKED_BY_MISTAKE = "blocked_by_mistake"
+    REQUESTED_BY_CLIENT = "requested_by_client"
+    OTHER = "other"
+
+
+class CustomerEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The fields of every event of a customer. `by` is the actor id of a member of staff."""
+
+    aggregate_type: ClassVar[str] = "customer"
+    event_type: ClassVar[str]
+    schema_version: ClassVar[int] = 1
+
+    at: datetime
+    client_id: UUID
+    customer_id: UUID
+    by: str
+    note: NoteRef
+
+
+class BlockPlaced(CustomerEvent, frozen=True, kw_only=True):
+    event_type: ClassVar[str] = "customer.blocked"
+
+    reason: BlockReason
+
+
+class BlockLifted(CustomerEvent, frozen=True, kw_only=True):
+    event_type: ClassVar[str] = "customer.unblocked"
+
+    reason: UnblockReason
+
+
+AnyCustomerEvent = BlockPlaced | BlockLifted
+
+CUSTOMER_EVENT_CLASSES: Final[tuple[type[AnyCustomerEvent], ...]] = (BlockPlaced, BlockLifted)
