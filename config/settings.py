@@ -352,7 +352,25 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         " (`method_not_allowed`), whose `Allow` names them."
     ),
     "SERVERS": [{"url": "/", "description": "Where this document comes from."}],
-    "VERSION": "1",
+    # The path has the major version. The minor one grows with each addition.
+    "VERSION": "1.1.0",
+    "CONTACT": {"name": "The operator of this service"},
+    "LICENSE": {"name": "MIT", "identifier": "MIT"},
+    "TAGS": [
+        {"name": "payments", "description": "Submit, read, cancel and refund payments."},
+        {
+            "name": "review",
+            "description": "Claim payments that wait for review, and decide on them.",
+        },
+        {"name": "statistics", "description": "Counts and volumes by day and currency."},
+        {"name": "operation", "description": "How current the read models are."},
+    ],
+    # Generated functions take their arguments in this order: what is addressed, then what is required.
+    "SORT_OPERATION_PARAMETERS": lambda each: (
+        each["in"] != "path",
+        not each.get("required", False),
+        each["in"] == "header",
+    ),
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -1,6 +1,7 @@
 """A client of the API as its tests use it: real requests through every middleware."""
 
 import json
+from functools import cache
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -94,6 +95,14 @@ def project() -> None:
     """Bring all read models up to date, as the workers would."""
     for projection in PROJECTIONS.values():
         catch_up(projection)
+
+
+@cache
+def document() -> Any:
+    """The OpenAPI document, read once."""
+    answer = Browser().get("/api/schema/", headers={"Accept": "application/json"})
+    assert answer.status_code == 200
+    return json.loads(answer.content)
 
 
 def body_of(answer: Any) -> Any:

@@ -106,9 +106,9 @@ def problem_of(error: Exception) -> Problem:
             return _framework_problem(error)
 
 
-def _members(details: Mapping[str, str]) -> dict[str, str]:
+def _members(details: Mapping[str, str | int]) -> dict[str, str | int]:
     """A payment's status is not the problem's, which is HTTP's and must not be overwritten."""
-    return {"payment_status" if name == "status" else name: text for name, text in details.items()}
+    return {"payment_status" if name == "status" else name: each for name, each in details.items()}
 
 
 def _not_at_version(error: NotAtVersion) -> Problem:
@@ -116,7 +116,10 @@ def _not_at_version(error: NotAtVersion) -> Problem:
     if payment is None:
         # As to anybody who may not see it: not even that there is none is told apart.
         return Problem("payment_not_found", f"There is no payment {error.aggregate_id}.")
-    members = {"version": str(payment.version), "payment_status": payment.status.value}
+    members: dict[str, str | int] = {
+        "version": payment.version,
+        "payment_status": payment.status.value,
+    }
     who = ""
     if payment.review is not None:
         members["decided_by"] = payment.review.reviewer

@@ -96,11 +96,13 @@ def _command(
     status: int,
     summary: str,
     refused: Sequence[str],
+    description: str,
     nothing: str | None = None,
     **more: Any,
 ) -> dict[str, Any]:
     return {
         "summary": summary,
+        "description": description,
         "request": None if body is None else {"application/json": body},
         "responses": {
             status: OpenApiResponse(PaymentView, description="The payment as the command left it."),
@@ -118,6 +120,11 @@ def _command(
                 Idempotency_Replayed="`true` if this repeats the answer to an earlier request.",
             ),
             *headers(412, ETag="The version that the payment is at now, in quotes."),
+            *headers(
+                415,
+                Accept="The media type of a body that is read; unless it was compressed.",
+                Accept_Encoding="`identity`, if the body was compressed.",
+            ),
             *COMMON_HEADERS,
         ],
         **more,
@@ -221,6 +228,7 @@ REJECT: Final = _command(
     body=RejectBody,
     status=200,
     summary="Reject a payment that waits for review",
+    description="One rejection is enough, also where two people have to approve. The payment is final then.",
     refused=_DECISION,
     parameters=[PAYMENT_PARAMETER, _IF_MATCH],
     examples=[
@@ -280,6 +288,7 @@ ESCALATE: Final = _command(
     body=EscalateBody,
     status=200,
     summary="Leave a payment to senior reviewers",
+    description="Only a senior reviewer can decide on it afterwards. A claim on it ends.",
     refused=[*_REVIEW, "review_expired", "review_escalated", "senior_reviewer_needed"],
     parameters=[PAYMENT_PARAMETER, _MAY_MATCH],
     examples=[

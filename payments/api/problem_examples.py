@@ -127,7 +127,7 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
             "refund_too_large",
             f"Of payment {PAYMENT_ID} no more than USD 10,000.00 is left to refund,"
             " not USD 15,000.00.",
-            members={"refundable": "1000000", "currency": "USD"},
+            members={"refundable": 1_000_000, "currency": "USD"},
         ),
         Problem(
             "refund_currency_differs",
@@ -138,7 +138,7 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
         Problem(
             "precondition_failed",
             "The payment is completed at version 4 now, decided by staff:8. Read it again.",
-            members={"version": "4", "payment_status": "completed", "decided_by": "staff:8"},
+            members={"version": 4, "payment_status": "completed", "decided_by": "staff:8"},
         ),
         Problem(
             "precondition_required",

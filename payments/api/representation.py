@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Protocol, Self
+from typing import Annotated, Final, Protocol, Self
 from uuid import UUID
 
 import msgspec
@@ -14,11 +14,13 @@ from payments.dispatch import Outcome
 from payments.domain.cards import Brand
 from payments.domain.events import FailureReason
 from payments.domain.methods import Method
+from payments.domain.money import MAX_MINOR
 from payments.domain.payment import Payment, Review, Status
 from payments.domain.risk import Band
 
 # Told in UTC, as RFC 3339 writes times: 2026-11-23T12:00:00.000000Z.
 Moment = Annotated[datetime, Meta(tz=True)]
+FROM_ONE: Final = {"minimum": 1}
 
 
 class Risk(Struct, frozen=True):
@@ -41,7 +43,10 @@ class CardView(Struct, frozen=True):
 class Decision(Struct, frozen=True):
     """What a person decided at last; of two who approved, the second."""
 
-    decision: Annotated[str, Meta(description="`approved` or `rejected`.")]
+    decision: Annotated[
+        str,
+        Meta(description="The outcome.", extra_json_schema={"enum": ["approved", "rejected"]}),
+    ]
     reviewer: Annotated[str, Meta(description="Who decided: an id, never a name.")]
     reason: Annotated[str, Meta(description="One of the reasons that such a decision takes.")]
     at: Annotated[Moment, Meta(description="When (UTC).")]
@@ -95,10 +100,19 @@ class PaymentView(Struct, frozen=True, kw_only=True):
 
     id: Annotated[UUID, Meta(description="Ours, the same in every address.")]
     status: Annotated[Status, Meta(description="What has become of it.")]
-    amount: Annotated[int, Meta(description="In minor units of the currency.")]
+    amount: Annotated[
+        int,
+        Meta(
+            description="In minor units of the currency.",
+            extra_json_schema={"minimum": 1, "maximum": MAX_MINOR},
+        ),
+    ]
     refunded_amount: Annotated[
         int,
-        Meta(description="What was given back, all refunds together, in minor units; 0: nothing."),
+        Meta(
+            description="What was given back, all refunds together, in minor units; 0: nothing.",
+            extra_json_schema={"minimum": 0, "maximum": MAX_MINOR},
+        ),
     ]
     currency: Annotated[str, Meta(description="An ISO 4217 code.")]
     method: Annotated[Method, Meta(description="How it is paid.")]
@@ -123,9 +137,18 @@ class PaymentView(Struct, frozen=True, kw_only=True):
         ),
     ]
     version: Annotated[
-        int, Meta(description="How many events it has: its `ETag` without the quotes.")
+        int,
+        Meta(
+            description="How many events it has: its `ETag` without the quotes.",
+            extra_json_schema=FROM_ONE,
+        ),
     ]
-    position: Annotated[int, Meta(description="Of its last event in the log of all payments.")]
+    position: Annotated[
+        int,
+        Meta(
+            description="Of its last event in the log of all payments.", extra_json_schema=FROM_ONE
+        ),
+    ]
     created_at: Annotated[Moment, Meta(description="When it was submitted (UTC).")]
     updated_at: Annotated[Moment, Meta(description="When its last event happened (UTC).")]
 

@@ -1,5 +1,6 @@
 """What the OpenAPI document is made of: the structs that read and answer, headers, problems, examples."""
 
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -7,61 +8,95 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSe
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter, OpenApiResponse
+from msgspec import UNSET, UnsetType
 
 from payments.api import problem_examples, problems
+from payments.api.openapi import schemas
+from payments.clients.models import Scope
+from payments.domain.payment import Status
+
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-def _told(description: str, **more: Any) -> msgspec.Meta:
-    return msgspec.Meta(description=description, **more)
+def _described(description: str, **json_schema: Any) -> msgspec.Meta:
+    return msgspec.Meta(description=description, extra_json_schema=json_schema)
 
 
 class ProblemDetails(msgspec.Struct):
     """RFC 9457, with a stable `code` and the id under which the logs know the request.
 
-    What follows `errors` is told where it helps: of the payment, what it is now.
+    The members after `request_id` are present only where they help.
     """
 
-    type: Annotated[str, _told("The address of the page that explains the code.")]
-    title: Annotated[str, _told("What the code means, the same for each of its problems.")]
-    status: Annotated[int, _told("The answer's HTTP status.")]
+    type: Annotated[
+        str,
+        _described("The address of the page that explains the code.", format="uri-reference"),
+    ]
+    title: Annotated[str, _described("What the code means, the same for each of its problems.")]
+    status: Annotated[int, _described("The HTTP status of the answer.", minimum=400, maximum=599)]
     code: Annotated[
         str,
-        _told(
-            "What to decide by: it is never renamed.",
-            extra_json_schema={"enum": sorted(problems.KINDS)},
+        _described(
+            "What to decide by. Codes are never renamed.",
+            enum=sorted(problems.KINDS),
         ),
     ]
-    detail: Annotated[str, _told("What is wrong with this request, for people to read.")]
-    instance: Annotated[str, _told("The path that was asked.")]
-    request_id: Annotated[str, _told("The request's id in logs and events.")]
+    detail: Annotated[str, _described("What is wrong with this request, for people to read.")]
+    instance: Annotated[str, _described("The path that was asked.")]
+    request_id: Annotated[str, _described("The id of the request in logs and events.")]
     errors: Annotated[
-        list[problems.FieldError] | None, _told("What is wrong with single fields, if that is it.")
-    ] = None
-    payment_id: Annotated[str | None, _told("The payment that has the reference already.")] = None
-    payment_status: Annotated[str | None, _told("What the payment is now.")] = None
+        list[problems.FieldError] | UnsetType,
+        _described("The fields that are wrong, where single fields are."),
+    ] = UNSET
+    payment_id: Annotated[
+        str | UnsetType,
+        _described("The id of the payment that has the reference already.", format="uuid"),
+    ] = UNSET
+    payment_status: Annotated[
+        str | UnsetType,
+        _described("The status of the payment now.", enum=[each.value for each in Status]),
+    ] = UNSET
     version: Annotated[
-        str | None, _told("How many events the payment has now: its `ETag` without the quotes.")
-    ] = None
-    decision: Annotated[str | None, _told("What was decided: `approved` or `rejected`.")] = None
-    decided_by: Annotated[str | None, _told("Who decided: an id, never a name.")] = None
-    claimed_by: Annotated[str | None, _told("Who reviews it: an id, never a name.")] = None
-    claimed_until: Annotated[
-        str | None, _told("When that claim ends, as a time of RFC 3339 in UTC.")
-    ] = None
+        int | UnsetType,
+        _described("How many events the payment has now: its `ETag` without the quotes."),
+    ] = UNSET
+    decision: Annotated[
+        str | UnsetType,
+        _described("The decision.", enum=["approved", "rejected"]),
+    ] = UNSET
+    decided_by: Annotated[str | UnsetType, _described("Who decided: an id, never a name.")] = UNSET
+    claimed_by: Annotated[
+        str | UnsetType, _described("Who reviews the payment: an id, never a name.")
+    ] = UNSET
+    claimed_until: Annotated[_Moment | UnsetType, _described("When that claim ends (UTC).")] = UNSET
     deadline: Annotated[
-        str | None, _told("Until when it can be decided, as a time of RFC 3339 in UTC.")
-    ] = None
+        _Moment | UnsetType, _described("Until when the payment can be decided (UTC).")
+    ] = UNSET
     refundable: Annotated[
-        str | None, _told("How much is left to give back, in minor units of `currency`.")
-    ] = None
-    currency: Annotated[str | None, _told("The payment's, as an ISO 4217 code.")] = None
+        int | UnsetType,
+        _described("The amount that can still be refunded, in minor units of `currency`."),
+    ] = UNSET
+    currency: Annotated[
+        str | UnsetType, _described("The currency of the payment, an ISO 4217 code.")
+    ] = UNSET
+
+
+def needed_scope(operation: AutoSchema) -> str:
+    view: Any = operation.view
+    return str(view.scopes[operation.method].value)
 
 
 class ApiSchema(AutoSchema):
-    """Shows each problem code once, however many operations refuse with it."""
+    """Describes an operation with the scope that it needs and with examples that all operations share."""
+
+    def get_description(self) -> str:  # type: ignore[override]
+        """Refuse to take the docstring of the view, which is for developers."""
+        raise NotImplementedError(f"{self.method} {self.path} needs a description of its own")
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation: Any = super().get_operation(*args, **kwargs)
+        scope = needed_scope(self)
+        operation["description"] += f"\n\nNeeds a key with the scope `{scope}`."
         for answer in operation["responses"].values():
             content = answer.get("content", {}).get(problems.CONTENT_TYPE, {})
             shown = content.get("examples", {})
@@ -88,9 +123,7 @@ class StructExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-ca
         return str(self.target.__name__)
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
-        _, components = msgspec.json.schema_components(
-            [self.target], ref_template="#/components/schemas/{name}"
-        )
+        components = schemas.components(self.target, answered=direction == "response")
         own = components.pop(self.target.__name__)
         for name, component in components.items():
             auto_schema.registry.register_on_missing(
@@ -101,18 +134,23 @@ class StructExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-ca
                     schema=component,
                 )
             )
-        return dict(own)
+        return own
 
 
 class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "payments.api.authentication.BearerAuthentication"
     name = "apiKey"
 
+    def get_security_requirement(self, auto_schema: AutoSchema) -> dict[str, list[str]]:
+        return {self.name: [needed_scope(auto_schema)]}
+
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        scopes = ", ".join(f"`{scope}`" for scope in Scope.values)
         return {
             "type": "http",
             "scheme": "bearer",
-            "description": "A key that `manage.py create_api_key` made: pk_...",
+            "description": "An API key that `manage.py create_api_key` made. Each operation names the scope"
+            f" that it needs: {scopes}.",
         }
 
 
@@ -152,7 +190,10 @@ def _problem(code: str) -> OpenApiExample:
     )
 
 
-_NUMBERS: Final = {"X_Event_Position", "Retry_After"}
+_NUMBERS: Final = {
+    "X_Event_Position": schemas.integer(1, schemas.INT64_MAX),
+    "Retry_After": schemas.integer(0, schemas.INT32_MAX),
+}
 
 
 def headers(*statuses: int, **described: str) -> list[OpenApiParameter]:
@@ -160,7 +201,7 @@ def headers(*statuses: int, **described: str) -> list[OpenApiParameter]:
     return [
         OpenApiParameter(
             name.replace("_", "-"),
-            int if name in _NUMBERS else str,
+            _NUMBERS.get(name, str),
             OpenApiParameter.HEADER,
             response=list(statuses),
             description=text,

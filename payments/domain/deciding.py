@@ -130,7 +130,7 @@ def _refund(payment: Payment, command: RefundPayment) -> PaymentRefunded:
         raise RefundTooLarge(
             f"Of payment {payment.payment_id} no more than {payment.refundable} is left to refund,"
             f" not {refund}.",
-            refundable=str(payment.refundable.minor),
+            refundable=payment.refundable.minor,
             currency=payment.amount.currency,
         )
     return PaymentRefunded(

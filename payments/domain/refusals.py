@@ -11,7 +11,7 @@ class PaymentError(Exception):
 
     code: ClassVar[str]
 
-    def __init__(self, message: str, **details: str) -> None:
+    def __init__(self, message: str, **details: str | int) -> None:
         super().__init__(message)
         self.details = details
 

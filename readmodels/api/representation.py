@@ -2,11 +2,20 @@
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, Any, assert_never
+from typing import Annotated, Final, assert_never
+from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from payments.api.representation import CardView, Decision, Moment, OpenReview, PaymentView, Risk
+from payments.api.representation import (
+    FROM_ONE,
+    CardView,
+    Decision,
+    Moment,
+    OpenReview,
+    PaymentView,
+    Risk,
+)
 from payments.customers.models import Customer
 from payments.domain.cards import Brand
 from payments.domain.events import (
@@ -31,8 +40,10 @@ from payments.domain.methods import Method
 from payments.domain.payment import Status
 from payments.domain.risk import Band
 from payments.events.store import RecordedEvent
-from readmodels.lag import Lag, State
+from readmodels.lag import COUNTED_TO, Lag, State
 from readmodels.models import DailyStatistics, PaymentSummary
+
+_COUNTED: Final = {"minimum": 0, "maximum": COUNTED_TO}
 
 
 class PaymentPage(Struct):
@@ -45,28 +56,66 @@ class PaymentPage(Struct):
     ]
 
 
-class EventView(Struct):
-    """An event of a payment, without what is nobody else's business."""
+class EventData(Struct, frozen=True, kw_only=True):
+    """The facts of an event. Which of them it has depends on its type; new ones may be added."""
 
-    version: Annotated[int, Meta(description="Its number among the payment's events, from 1.")]
+    amount: Annotated[int | UnsetType, Meta(description="In minor units.")] = UNSET
+    currency: Annotated[str | UnsetType, Meta(description="An ISO 4217 code.")] = UNSET
+    method: Annotated[Method | UnsetType, Meta(description="How it is paid.")] = UNSET
+    reference: Annotated[
+        str | UnsetType | None, Meta(description="Your own id of the payment; null: it has none.")
+    ] = UNSET
+    card: Annotated[CardView | UnsetType | None, Meta(description="Null: none was named.")] = UNSET
+    score: Annotated[int | UnsetType, Meta(description="The points of the rules that fired.")] = (
+        UNSET
+    )
+    band: Annotated[Band | UnsetType, Meta(description="The policy's name for that score.")] = UNSET
+    reasons: Annotated[tuple[str, ...] | UnsetType, Meta(description="The rules that fired.")] = (
+        UNSET
+    )
+    reason: Annotated[str | UnsetType, Meta(description="Why, in a word.")] = UNSET
+    limit: Annotated[
+        int | UnsetType | None,
+        Meta(description="The limit of the method, in minor units; null: another reason."),
+    ] = UNSET
+    reviewer: Annotated[str | UnsetType, Meta(description="An id, never a name.")] = UNSET
+    until: Annotated[
+        Moment | UnsetType, Meta(description="When the reviewer's claim ends (UTC).")
+    ] = UNSET
+    deadline: Annotated[
+        Moment | UnsetType, Meta(description="Until when the payment could be decided (UTC).")
+    ] = UNSET
+    refund_id: Annotated[UUID | UnsetType, Meta(description="The id of this refund.")] = UNSET
+    refunded: Annotated[
+        int | UnsetType, Meta(description="All refunds together, this one included.")
+    ] = UNSET
+
+
+class EventView(Struct):
+    """An event of a payment, without what concerns only the operator."""
+
+    version: Annotated[
+        int,
+        Meta(
+            description="Its number among the payment's events, from 1.", extra_json_schema=FROM_ONE
+        ),
+    ]
     position: Annotated[
-        int, Meta(description="In the log of all payments: it grows, and may leave numbers out.")
+        int,
+        Meta(
+            description="In the log of all payments: it grows, and may leave numbers out.",
+            extra_json_schema=FROM_ONE,
+        ),
     ]
     type: Annotated[
         str,
         Meta(
-            description="New types may come. What is not known to a client is to be passed by.",
+            description="What happened. New types may be added: pass by those that you do not know.",
             examples=[event_class.event_type for event_class in EVENT_CLASSES],
         ),
     ]
     at: Annotated[Moment, Meta(description="When it happened (UTC).")]
-    data: Annotated[
-        dict[str, Any],
-        Meta(
-            description="What the type tells beside: an `amount` in minor units, a `reason`, who the"
-            " `reviewer` is (an id), `until` when a claim lasts. New names may come."
-        ),
-    ]
+    data: Annotated[EventData, Meta(description="What the event says.")]
 
 
 class EventList(Struct):
@@ -140,11 +189,23 @@ class ProjectionView(Struct):
         ),
     ]
     position: Annotated[int, Meta(description="Of the last event that it has read; 0: none yet.")]
-    events: Annotated[int, Meta(description="How many events it has not read yet, up to 100,000.")]
+    events: Annotated[
+        int,
+        Meta(
+            description="How many events it has not read yet, up to 100,000.",
+            extra_json_schema=_COUNTED,
+        ),
+    ]
     seconds: Annotated[
         float, Meta(description="For how long the oldest of those has been waiting; 0: none has.")
     ]
-    parked: Annotated[int, Meta(description="How many events wait for a repair, up to 100,000.")]
+    parked: Annotated[
+        int,
+        Meta(
+            description="How many events wait for a repair, up to 100,000.",
+            extra_json_schema=_COUNTED,
+        ),
+    ]
 
 
 class ProjectionList(Struct):
@@ -208,47 +269,49 @@ def event(recorded: RecordedEvent) -> EventView:
         position=recorded.position,
         type=recorded.event.event_type,
         at=recorded.event.at,
-        data=_told(recorded.event),
+        data=_data(recorded.event),
     )
 
 
-def _told(event: AnyPaymentEvent) -> dict[str, Any]:
+def _data(event: AnyPaymentEvent) -> EventData:
     match event:
         case PaymentInitiated():
-            return {
-                "amount": event.amount.minor,
-                "currency": event.amount.currency,
-                "method": event.method,
-                "reference": event.reference,
-                "card": event.card and CardView(event.card.brand, event.card.last4),
-            }
+            return EventData(
+                amount=event.amount.minor,
+                currency=event.amount.currency,
+                method=event.method,
+                reference=event.reference,
+                card=None if event.card is None else CardView(event.card.brand, event.card.last4),
+            )
         case PaymentProcessed():
-            return {}
+            return EventData()
         case PaymentFailed():
-            return {"reason": event.reason, "limit": event.limit and event.limit.minor}
+            return EventData(
+                reason=event.reason, limit=None if event.limit is None else event.limit.minor
+            )
         case PaymentFlaggedForReview():
-            return {
-                "score": event.risk.score,
-                "band": event.risk.band,
-                "reasons": event.risk.reasons,
-            }
+            return EventData(
+                score=event.risk.score,
+                band=event.risk.band,
+                reasons=event.risk.reasons,
+            )
         case ReviewClaimed():
-            return {"reviewer": event.reviewer, "until": event.until}
+            return EventData(reviewer=event.reviewer, until=event.until)
         case ReviewReleased():
-            return {"reviewer": event.reviewer}
+            return EventData(reviewer=event.reviewer)
         case ReviewEscalated() | PaymentFirstApproved() | PaymentApproved() | PaymentRejected():
-            return {"reviewer": event.reviewer, "reason": event.reason}
+            return EventData(reviewer=event.reviewer, reason=event.reason)
         case PaymentExpired():
-            return {"deadline": event.deadline}
+            return EventData(deadline=event.deadline)
         case PaymentCancelled():
-            return {"reason": event.reason}
+            return EventData(reason=event.reason)
         case PaymentRefunded():
-            return {
-                "refund_id": event.refund_id,
-                "amount": event.refund.minor,
-                "refunded": event.refunded.minor,
-                "reason": event.reason,
-            }
+            return EventData(
+                refund_id=event.refund_id,
+                amount=event.refund.minor,
+                refunded=event.refunded.minor,
+                reason=event.reason,
+            )
         case _:
             assert_never(event)
 

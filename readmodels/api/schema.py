@@ -1,12 +1,14 @@
 """How the reads appear in the OpenAPI document."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+from msgspec import UNSET, Meta, UnsetType
 
 from payments.api.bodies import REFERENCE_LENGTH
+from payments.api.openapi import schemas
 from payments.api.operations import PAYMENT_PARAMETER, PENDING
 from payments.api.representation import PaymentView
 from payments.api.schema import (
@@ -26,31 +28,36 @@ def _query(name: str, description: str, of: Any = str, **more: Any) -> OpenApiPa
     return OpenApiParameter(name, of, description=description, **more)
 
 
-def _whole(least: int, most: int) -> dict[str, Any]:
-    return {"type": "integer", "minimum": least, "maximum": most}
-
-
 _REFERENCE: Final = {"type": "string", "minLength": 1, "maxLength": REFERENCE_LENGTH}
-_MAX_POSITION: Final = 2**63 - 1
-MAX_VERSION: Final = 2**31 - 1
+MAX_VERSION: Final = schemas.INT32_MAX
+
+
+class _StatusFilter(msgspec.Struct):
+    status: Annotated[
+        list[Status] | UnsetType,
+        Meta(
+            description="What has become of it; repeated, one of several: `status=completed&status=failed`."
+        ),
+    ] = UNSET
+
+
+class _MethodFilter(msgspec.Struct):
+    method: Annotated[Method | UnsetType, Meta(description="How it is paid.")] = UNSET
+
+
 _CURRENCY: Final = _query("currency", "An ISO 4217 code.", pattern="^[A-Z]{3}$")
 _LIST: Final = [
-    _query(
-        "status",
-        "What has become of it; repeated, one of several: `status=completed&status=failed`.",
-        enum=list(Status),
-        many=True,
-    ),
+    _StatusFilter,
     _query("from", "Initiated at or after this time or date (UTC).", OpenApiTypes.DATETIME),
     _query("to", "Initiated before this time or date (UTC).", OpenApiTypes.DATETIME),
     _query("ordering", "Newest first, or oldest first.", enum=["-created_at", "created_at"]),
     _query("cursor", "`next` of an earlier answer to the same question."),
-    _query("limit", "Payments a page, 50 unless told.", _whole(1, 100)),
+    _query("limit", "Payments a page, 50 unless told.", schemas.integer(1, 100)),
 ]
 _FRESH: Final = [
     OpenApiParameter(
         "X-Min-Position",
-        _whole(0, _MAX_POSITION),
+        schemas.integer(0, schemas.INT64_MAX),
         OpenApiParameter.HEADER,
         description="The `X-Event-Position` of an earlier answer: wait up to 300 ms until the read model has"
         " seen that event.",
@@ -72,15 +79,19 @@ def _read(
     answer: type[msgspec.Struct],
     summary: str,
     *refused: str,
+    description: str,
     shown: dict[str, Any],
     of: dict[str, str] | None = None,
     **more: Any,
 ) -> dict[str, Any]:
     """`shown` is an example of the answer, `of` the headers that it has; with an ETag, 304 is another."""
     conditional = of is not None
-    unchanged = OpenApiResponse(description="It is what `If-None-Match` says.")
+    unchanged = OpenApiResponse(
+        description="Not modified: the answer would be the one that `If-None-Match` names. It has no body."
+    )
     return {
         "summary": summary,
+        "description": description,
         "request": None,
         "responses": {
             200: OpenApiResponse(answer, description="What was asked for."),
@@ -163,18 +174,19 @@ LIST: Final = _read(
     "filter_too_broad",
     *_STALE,
     operation_id="list_payments",
+    description="Your payments, a page at a time. All filters that are given have to match.",
     shown=_PAGE,
     of=_LIST_HEADERS,
     tags=["payments"],
     parameters=[
         *_FRESH,
-        _query("method", "How it is paid.", enum=list(Method)),
+        _MethodFilter,
         _CURRENCY,
         _query("customer_id", "Your own id of the customer.", _REFERENCE),
         _query("reference", "Your own id of the payment.", _REFERENCE),
         _query("requires_review", "Whether a person had, or has, to decide.", bool),
-        _query("amount_min", "In minor units; needs a currency.", _whole(0, MAX_MINOR)),
-        _query("amount_max", "In minor units; needs a currency.", _whole(0, MAX_MINOR)),
+        _query("amount_min", "In minor units; needs a currency.", schemas.integer(0, MAX_MINOR)),
+        _query("amount_max", "In minor units; needs a currency.", schemas.integer(0, MAX_MINOR)),
         *_LIST,
     ],
 )
@@ -185,16 +197,17 @@ CUSTOMER: Final = _read(
     "filter_too_broad",
     *_STALE,
     operation_id="list_customer_payments",
+    description="The payments of one customer of yours, a page at a time; an empty page for an unknown one.",
     shown=_PAGE,
     of=_LIST_HEADERS,
     tags=["payments"],
     parameters=[
         *_FRESH,
         OpenApiParameter(
-            "reference",
+            "customer_id",
             _REFERENCE,
             OpenApiParameter.PATH,
-            description="Your own id of the customer, percent-encoded.",
+            description="Your own id of the customer (`customer_id` of the payments), percent-encoded.",
             examples=[OpenApiExample("a customer", "customer-123")],
         ),
         *_LIST,
@@ -207,6 +220,8 @@ RETRIEVE: Final = _read(
     "payment_not_found",
     *_STALE,
     operation_id="read_payment",
+    description="As the read model has it, or as the log has it if the read model has not seen it yet."
+    " After a command, send its `X-Event-Position` as `X-Min-Position` to read what it wrote.",
     shown=PENDING,
     of=PAYMENT_HEADERS,
     tags=["payments"],
@@ -218,6 +233,7 @@ EVENTS: Final = _read(
     "invalid_request",
     "payment_not_found",
     operation_id="read_payment_events",
+    description="Every event of the payment, read from the log itself, the oldest first.",
     shown=_EVENTS,
     of={"ETag": PAYMENT_HEADERS["ETag"]},
     tags=["payments"],
@@ -231,12 +247,15 @@ STATE: Final = _read(
     operation_id="read_payment_state",
     shown=PENDING,
     of=PAYMENT_HEADERS,
-    description="Folded from the payment's first events: by version, or by when they were recorded.",
+    description="The payment after its first events: give a `version`, or a time to take the events that"
+    " were recorded by then.",
     tags=["payments"],
     parameters=[
         PAYMENT_PARAMETER,
         _query(
-            "version", "After this many events. Give either this or a time.", _whole(1, MAX_VERSION)
+            "version",
+            "After this many events. Give either this or a time.",
+            schemas.integer(1, MAX_VERSION) | {"format": "int64"},
         ),
         _query("at", "As it was known at this time (UTC).", OpenApiTypes.DATETIME),
     ],
@@ -247,6 +266,8 @@ DAILY: Final = _read(
     "invalid_request",
     *_STALE,
     operation_id="read_daily_statistics",
+    description="Counts and volumes of your payments, by UTC day and currency. Give a `date`, or `from` and"
+    " `to`.",
     shown=_DAYS,
     of=_LIST_HEADERS,
     tags=["statistics"],
@@ -263,6 +284,8 @@ PROJECTIONS: Final = _read(
     "See how far the read models are behind the log",
     "invalid_request",
     operation_id="read_projections",
+    description="What lists and statistics are read from, and how current each of it is. It concerns all"
+    " clients.",
     shown=_PROJECTIONS,
     tags=["operation"],
 )

@@ -37,7 +37,7 @@ urlpatterns: Final[list[URLPattern]] = [
     path("payments/<uuid:payment_id>/cancel", CancelPayment.as_view(), name="payment-cancel"),
     path("payments/<uuid:payment_id>/refunds", RefundPayment.as_view(), name="payment-refunds"),
     path(
-        "customers/<any_text:reference>/payments",
+        "customers/<any_text:customer_id>/payments",
         views.CustomerPayments.as_view(),
         name="customer-payments",
     ),

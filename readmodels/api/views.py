@@ -108,12 +108,12 @@ class CustomerPayments(FreshReads, KeyView):
     scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
 
     @extend_schema(**schema.CUSTOMER)
-    def get(self, request: Request, reference: str) -> HttpResponse:
-        parameters.text_of("customer_id")(reference)
+    def get(self, request: Request, customer_id: str) -> HttpResponse:
+        parameters.text_of("customer_id")(customer_id)
         given = parameters.read(request, _LIST, several={"status"})
         client_id = key_of(request).client_id
-        customer_id = pseudonyms.customer_id(client_id, reference)
-        rows = PaymentSummary.objects.filter(client_id=client_id, customer_id=customer_id)
+        pseudonym = pseudonyms.customer_id(client_id, customer_id)
+        rows = PaymentSummary.objects.filter(client_id=client_id, customer_id=pseudonym)
         return _page(rows, given, request)
 
 

@@ -1,6 +1,5 @@
 """The OpenAPI document: complete, and true to what reads and answers."""
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,7 +8,6 @@ from uuid import uuid4
 
 import msgspec
 import pytest
-from django.test import Client as Browser
 
 from payments.api import bodies, problem_examples
 from payments.api.bodies import SubmitBody
@@ -18,15 +16,9 @@ from payments.api.representation import PaymentView
 from payments.api.schema import ProblemDetails
 from payments.clients.models import Scope
 from readmodels.api import representation
-from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.api import PAYMENTS, RISKY, ApiClient, body_of, document, project
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
-
-
-def document() -> Any:
-    answer = Browser().get("/api/schema/", headers={"Accept": "application/json"})
-    assert answer.status_code == 200
-    return json.loads(answer.content)
 
 
 def test_the_document_is_made_from_what_reads_and_answers() -> None:
@@ -36,9 +28,9 @@ def test_the_document_is_made_from_what_reads_and_answers() -> None:
     schemas = found["components"]["schemas"]
     for struct in (SubmitBody, PaymentView):
         assert list(schemas[struct.__name__]["properties"]) == list(struct.__struct_fields__)
-    assert set(schemas["ProblemDetails"]["properties"]["code"]["enum"]) == set(KINDS)
+    assert set(schemas["ProblemDetails"]["properties"]["code"]["x-extensible-enum"]) == set(KINDS)
     submit = found["paths"][PAYMENTS]["post"]
-    assert submit["security"] == [{"apiKey": []}]
+    assert submit["security"] == [{"apiKey": ["payments:write"]}]
     (example,) = submit["requestBody"]["content"]["application/json"]["examples"].values()
     answer = ApiClient().post(PAYMENTS, example["value"])
     assert answer.status_code == 201
@@ -73,7 +65,7 @@ def test_every_endpoint_is_documented_with_its_problems() -> None:
         "post payments/{payment_id}/cancel",
         "post payments/{payment_id}/refunds",
         "post reviews/claim-next",
-        "get customers/{reference}/payments",
+        "get customers/{customer_id}/payments",
         "get statistics/daily",
         "get projections",
     }
@@ -220,6 +212,8 @@ UNDESCRIBED = {
     "X-Content-Type-Options",
     "X-Frame-Options",
 }
+# A repetition has the first, a 415 one of the others.
+SOMETIMES = {"Idempotency-Replayed", "Accept", "Accept-Encoding"}
 
 
 def test_every_header_that_is_sent_is_described_and_the_other_way_round() -> None:
@@ -266,8 +260,7 @@ def test_every_header_that_is_sent_is_described_and_the_other_way_round() -> Non
     paths = document()["paths"]
     for method, path, answer in answers:
         described = set(paths[path][method]["responses"][str(answer.status_code)]["headers"])
-        if "Idempotency-Replayed" not in answer.headers:
-            described.discard("Idempotency-Replayed")
+        described -= SOMETIMES - set(answer.headers)
         sent = set(answer.headers) - UNDESCRIBED
         assert sent == described, (method, path, answer.status_code)
     assert {answer.status_code for *_, answer in answers} == {

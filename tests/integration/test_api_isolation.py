@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
-from django.test import Client as Browser
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 from msgspec import Struct
@@ -15,7 +14,7 @@ from payments.api.base import KeyView
 from payments.clients.models import Scope
 from payments.events.models import Event
 from readmodels.models import PaymentSummary
-from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.api import PAYMENTS, RISKY, ApiClient, body_of, document, project
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -87,7 +86,7 @@ def payment(acme: ApiClient) -> str:
 
 
 def ask(client: ApiClient, endpoint: Endpoint, payment_id: str) -> Any:
-    address = endpoint.address(payment_id=payment_id, reference=CUSTOMER)
+    address = endpoint.address(payment_id=payment_id, customer_id=CUSTOMER)
     if endpoint.method == "GET":
         return client.get(address)
     return client.post(address, example(endpoint), key="key-1")
@@ -95,10 +94,7 @@ def ask(client: ApiClient, endpoint: Endpoint, payment_id: str) -> Any:
 
 def example(endpoint: Endpoint) -> Any:
     """A body that the document shows."""
-    document = json.loads(
-        Browser().get("/api/schema/", headers={"Accept": "application/json"}).content
-    )
-    operation = document["paths"][endpoint.path][endpoint.method.lower()]
+    operation = document()["paths"][endpoint.path][endpoint.method.lower()]
     if "requestBody" not in operation:
         return {}
     shown = operation["requestBody"]["content"]["application/json"]["examples"]

@@ -215,7 +215,7 @@ def test_eight_reviewers_at_once_and_one_decision(waiting: UUID) -> None:
         try:
             outcome = dispatch(command, Request(actor=f"staff:{number}"))
         except NotAwaitingReview as refused:
-            return refused.details["decided_by"]
+            return str(refused.details["decided_by"])
         assert outcome.payment.review is not None
         return outcome.payment.review.reviewer
 

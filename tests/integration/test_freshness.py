@@ -1,6 +1,5 @@
 """Reading one's own write: X-Min-Position waits a moment, and says why when that was not enough."""
 
-import json
 import threading
 import time
 from typing import Any
@@ -16,7 +15,7 @@ from readmodels.api import freshness
 from readmodels.models import Checkpoint
 from readmodels.projections import daily_statistics, payment_summary
 from readmodels.projections.forms import Counters, Rows
-from tests.api import PAYMENTS, ApiClient, body_of, project
+from tests.api import PAYMENTS, ApiClient, body_of, document, project
 from tests.concurrency import at_once, session
 from tests.examples import OPERATOR
 from tests.raw_appends import insert
@@ -233,10 +232,7 @@ def test_a_gap_at_the_end_of_the_log_is_behind_and_not_beyond(acme: ApiClient) -
 
 
 def test_the_document_tells_of_it() -> None:
-    answer = ApiClient().get("/api/schema/", Accept="application/json")
-    operations = [
-        each["get"] for each in json.loads(answer.content)["paths"].values() if "get" in each
-    ]
+    operations = [each["get"] for each in document()["paths"].values() if "get" in each]
     waiting = [
         each["operationId"]
         for each in operations
