@@ -5,11 +5,12 @@ from typing import Final
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerView
 
 from config import health, metrics
 from payments.api import problem_pages
 from payments.api.base import PublicView
+from payments.api.document import Document
 from readmodels.api.views import Nowhere
 
 _PUBLIC: Final = {
@@ -27,7 +28,7 @@ urlpatterns: Final[list[URLPattern | URLResolver]] = [
     path("admin/", admin.site.urls),
     path("api/problems", problem_pages.Problems.as_view()),
     path("api/problems/<slug:code>", problem_pages.OneProblem.as_view()),
-    path("api/schema/", SpectacularAPIView.as_view(**_PUBLIC), name="schema"),
+    path("api/schema/", Document.as_view(**_PUBLIC), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema", **_PUBLIC), name="docs"),
     re_path(r"^api(/|$)", Nowhere.as_view()),
     path("healthz", health.healthz),
