@@ -326,6 +326,11 @@ METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
 
 # Threads of each web process, as the web server is told; reads that wait take at most a quarter.
 WEB_THREADS: int = env.int("WEB_THREADS", default=4)
+# Within how many seconds a body has to arrive, how many may be unfinished in a process at once, and how
+# large one may be. The API admits less.
+BODY_SECONDS: float = env.float("BODY_SECONDS", default=10.0)
+UNFINISHED_BODIES = 256
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 API_RATE_PER_MINUTE: int = env.int("API_RATE_PER_MINUTE", default=6_000)  # for each key
 
 # How often a process writes when its keys were last used; 0: never.

@@ -2,11 +2,10 @@
 
 import os
 
-from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
-from config import encoding, slow_bodies
+from config import encoding
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -14,4 +13,4 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 _django = get_wsgi_application()
 # Else the first request of each process waits for all views to be imported.
 get_resolver().url_patterns  # noqa: B018 - looking at them loads them
-application = slow_bodies.bounded(encoding.utf_8(_django), places=max(1, settings.WEB_THREADS // 2))
+application = encoding.utf_8(_django)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.error import HTTPError, URLError
 
-from config.stack import place, preparation, processes
+from config.stack import place, preparation, processes, web
 from config.stack.errors import StackError
 from config.stack.postgres import Postgres
 from config.stack.supervisor import Stop, Supervisor
@@ -80,12 +80,7 @@ def _serve(supervisor: Supervisor, port: int) -> None:
     python = sys.executable
     supervisor.start(
         "web",
-        [
-            *(python, "-m", "granian", "--interface", "wsgi", "--host", _HOST, "--port", str(port)),
-            *("--workers", os.environ.get("WEB_CONCURRENCY", "1")),
-            *("--blocking-threads", os.environ.get("WEB_THREADS", "4")),
-            *("--log-level", "warning", "config.wsgi:application"),
-        ],
+        web.command(port, workers=os.environ.get("WEB_CONCURRENCY", "1")),
     )
     _await_answer(supervisor, f"http://{_HOST}:{port}/admin/login/")
     celery = (

@@ -1,6 +1,5 @@
 """Turns whatever a view raises into a problem; what nobody foresaw is logged and stays a secret."""
 
-import errno
 import logging
 import math
 from collections.abc import Mapping
@@ -87,12 +86,6 @@ def problem_of(error: Exception) -> Problem:
                 "temporarily_unavailable",
                 # Whether a commit was heard of in time is not known: the key makes that harmless.
                 "The database cannot be reached. Try again with the same Idempotency-Key.",
-                headers={"Retry-After": "1"},
-            )
-        case UnreadablePostError(errno=errno.EBUSY):
-            return Problem(
-                "temporarily_unavailable",
-                "Too many bodies arrive too slowly. Try again with the same Idempotency-Key.",
                 headers={"Retry-After": "1"},
             )
         case exceptions.Throttled():

@@ -48,6 +48,10 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
             "This Idempotency-Key was used for a request with another reason.",
             errors=[FieldError("reason", "differs", "It was something else in the first request.")],
         ),
+        Problem(
+            "body_too_slow",
+            "The body did not arrive in time. Try again with the same Idempotency-Key.",
+        ),
         Problem("length_required", "Send the header Content-Length, not chunks."),
         Problem("body_too_large", "A body has at most 65536 bytes."),
         Problem(

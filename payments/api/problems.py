@@ -34,6 +34,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "length_required": Kind(HTTPStatus.LENGTH_REQUIRED, "The Content-Length is missing"),
     "body_too_large": Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large"),
+    "body_too_slow": Kind(HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive in time"),
     "unsupported_media_type": Kind(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be application/json"
     ),
@@ -185,11 +186,16 @@ def details(problem: Problem, *, instance: str, request_id: str) -> dict[str, An
     }
 
 
+def instance(path: str) -> str:
+    """Return the request's path, unless it holds what is never written down."""
+    return "/(left-out)" if holds_card_number(path) else path
+
+
 def response(problem: Problem, request: HttpRequest) -> HttpResponse:
     """The problem as the answer to `request`."""
-    path = request.path
-    instance = "/(left-out)" if holds_card_number(path) else path
-    told = details(problem, instance=instance, request_id=request.META["HTTP_X_REQUEST_ID"])
+    told = details(
+        problem, instance=instance(request.path), request_id=request.META["HTTP_X_REQUEST_ID"]
+    )
     return HttpResponse(
         msgspec.json.encode(told),
         status=problem.kind.status,

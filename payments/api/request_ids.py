@@ -25,7 +25,7 @@ class RequestIdMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request_id = _sane(request.META.get("HTTP_X_REQUEST_ID")) or str(uuid4())
+        request_id = sane_or_new(request.META.get("HTTP_X_REQUEST_ID"))
         request.META["HTTP_X_REQUEST_ID"] = request_id
         correlation_id = _sane(request.META.get("HTTP_X_CORRELATION_ID")) or request_id
         request.META["HTTP_X_CORRELATION_ID"] = correlation_id
@@ -42,6 +42,11 @@ def command_request(request: HttpRequest, *, actor: str, key: str) -> Request:
         correlation_id=request.META["HTTP_X_CORRELATION_ID"],
         causation_id=request.META["HTTP_X_REQUEST_ID"],
     )
+
+
+def sane_or_new(given: str | None) -> str:
+    """Return the id that the caller gave if it can be logged and stored, otherwise a new one."""
+    return _sane(given) or str(uuid4())
 
 
 def _sane(given: str | None) -> str | None:

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, LiteralString, cast
@@ -19,7 +19,7 @@ from uuid import uuid4
 import psutil
 import psycopg
 
-from config.stack import place, processes
+from config.stack import place, processes, web
 from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
 
@@ -89,16 +89,8 @@ class Service:
     def start_web(self, *, threads: int = 4) -> None:
         port = _free_port()
         self.url = f"http://127.0.0.1:{port}"
-        self._start(
-            *("granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
-            *(
-                "--blocking-threads",
-                str(threads),
-                "--log-level",
-                "error",
-                "config.wsgi:application",
-            ),
-        )
+        self._environment["WEB_THREADS"] = str(threads)
+        self._spawn(web.command(port, log_level="error"), log="granian")
         wait_for(lambda: self.get("/healthz")[0] == 200)
 
     def start_worker(self) -> subprocess.Popen[bytes]:
@@ -147,10 +139,11 @@ class Service:
             processes.end(child, signal.SIGTERM)
 
     def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        return self._spawn([sys.executable, "-W", "ignore", "-m", *arguments], log=arguments[0])
+
+    def _spawn(self, arguments: Sequence[str], *, log: str) -> subprocess.Popen[bytes]:
         child = processes.spawn(
-            [sys.executable, "-W", "ignore", "-m", *arguments],
-            environment=self._environment,
-            log=self.postgres.folder / f"{arguments[0]}.log",
+            arguments, environment=self._environment, log=self.postgres.folder / f"{log}.log"
         )
         self._children.append(child)
         return child

@@ -1,13 +1,9 @@
 """Servers and processes die, freeze and come back, under a service that runs as in production."""
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from urllib.parse import urlsplit
-from uuid import uuid4
 
 import pytest
 
@@ -128,31 +124,3 @@ def test_what_was_answered_is_there_after_a_crash(running: Service) -> None:
     wait_for(lambda: running.get("/readyz")[0] == 200)
     for payment_id in answered:
         assert running.get(f"/api/v1/payments/{payment_id}")[0] == 200
-
-
-def half_a_request(running: Service, path: str) -> socket.socket:
-    """A connection that has sent the beginning of a body, with what brings the server to read it."""
-    sock = socket.create_connection(("127.0.0.1", urlsplit(running.url).port or 0))
-    form = path.startswith("/admin/")
-    content_type = "application/x-www-form-urlencoded" if form else "application/json"
-    sock.sendall(
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {running.key}\r\n"
-        f"Idempotency-Key: {uuid4()}\r\nContent-Type: {content_type}\r\n"
-        f"Cookie: csrftoken={'x' * 32}\r\nContent-Length: 100\r\n\r\n{{".encode()
-    )
-    return sock
-
-
-def test_bodies_that_do_not_arrive_stop_nobody_else(running: Service) -> None:
-    """Without places to read in, four of them held all threads, and even /healthz had no answer."""
-    with ExitStack() as open_connections:
-        for path in ("/api/v1/payments", "/admin/login/") * 3:
-            open_connections.enter_context(half_a_request(running, path))
-        time.sleep(0.5)
-        for _ in range(5):
-            assert running.get("/healthz")[0] == 200
-            assert running.get("/api/v1/payments")[0] == 200
-        status, problem, seconds = running.post()
-        assert (status, problem["code"]) == (503, "temporarily_unavailable")
-        assert seconds < 2
-    wait_for(lambda: running.post()[0] == 201)

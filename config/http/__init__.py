@@ -1,0 +1,1 @@
+"""HTTP between the web server and Django: bodies, threads and the WSGI environment."""

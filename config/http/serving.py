@@ -1,0 +1,207 @@
+"""Serves a WSGI application behind granian's RSGI interface: first the body, then a thread.
+
+Behind granian's own WSGI interface a request has a thread from its head on, so that a few senders of
+unfinished bodies hold all threads, with no time limit.
+"""
+
+import asyncio
+import io
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+from granian.rsgi import Scope
+
+from config.http import slow_bodies
+from config.http.threads import Threads
+from payments.api import problems, request_ids
+from payments.api.problems import Problem
+
+Environment = dict[str, Any]
+Application = Callable[[Environment, Any], Iterable[bytes]]
+
+_TICK_SECONDS: Final = 0.25
+_CONSTANT: Final[Environment] = {
+    "SCRIPT_NAME": "",
+    "SERVER_SOFTWARE": "Granian",
+    "wsgi.version": (1, 0),
+    "wsgi.errors": sys.stderr,
+    "wsgi.input_terminated": True,
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": False,
+    "wsgi.run_once": False,
+}
+
+
+class Server:
+    """What granian calls: `granian --interface rsgi`."""
+
+    def __init__(
+        self, application: Application, *, threads: int, bodies: slow_bodies.Receiver
+    ) -> None:
+        self._application = application
+        self._threads = Threads(threads)
+        self._bodies = bodies
+        self._answered: deque[asyncio.Future[None]] = deque()
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._bodies.start(loop)
+        self._threads.start()
+        self._tick()
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._threads.stop()
+        self._end_answered()
+        loop.run_until_complete(asyncio.sleep(0))
+
+    async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
+        if scope.proto != "http":
+            protocol.close(HTTPStatus.FORBIDDEN)  # a WebSocket
+            return
+        headers = scope.headers
+        try:
+            body = await self._bodies.receive(protocol, headers, scope.http_version)
+        except slow_bodies.BodyError as error:
+            _refuse(error, scope, protocol)
+            return
+        done = self._loop.create_future()
+        self._threads.put(partial(self._serve, scope, headers, body, protocol, done))
+        self._end_answered()
+        await done
+
+    def _serve(
+        self,
+        scope: Scope,
+        headers: Any,
+        body: bytes | None,
+        protocol: Any,
+        done: "asyncio.Future[None]",
+    ) -> None:
+        """Have the application answer, in a thread."""
+        try:
+            answer(self._application, environment(scope, headers, body), protocol)
+        finally:
+            self._answered.append(done)
+
+    def _end_answered(self) -> None:
+        """End the coroutines of requests that have been answered.
+
+        The next request does it, or the next tick: a thread that wakes the loop for each costs a tenth of a
+        POST.
+        """
+        while self._answered:
+            self._answered.popleft().set_result(None)
+
+    def _tick(self) -> None:
+        self._end_answered()
+        self._loop.call_later(_TICK_SECONDS, self._tick)
+
+
+def answer(application: Application, environ: Environment, protocol: Any) -> None:
+    """Send what `application` answers."""
+    started: list[Any] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
+        started[:] = int(status[:3]), headers
+
+    content = application(environ, start_response)
+    try:
+        if getattr(content, "streaming", False):
+            stream = protocol.response_stream(*started)
+            for chunk in content:
+                # It is sent by the call; there is nothing to wait for.
+                stream.send_bytes(chunk)
+        else:
+            whole = b"".join(content)
+            protocol.response_bytes(*started, whole)
+    finally:
+        # Where Django's request ends, and its connections are looked after.
+        if close := getattr(content, "close", None):
+            close()
+
+
+def environment(scope: Scope, headers: Any, body: bytes | None) -> Environment:
+    """Return the request as PEP 3333 has it; headers that come several times are joined."""
+    server, server_port = _address(scope.server)
+    environ = _CONSTANT | {
+        "REQUEST_METHOD": scope.method,
+        "PATH_INFO": _as_latin_1(scope.path),
+        "QUERY_STRING": _as_latin_1(scope.query_string),
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "SERVER_NAME": server,
+        "SERVER_PORT": server_port,
+        "REMOTE_ADDR": _address(scope.client)[0],
+        "HTTP_HOST": scope.authority or "",
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": io.BytesIO(body or b""),
+    }
+    given: dict[str, str] = {}
+    for name, value in headers.items():
+        key = _key(name)
+        if key is None:
+            continue
+        if key in given:
+            given[key] += (";" if name == "cookie" else ",") + value
+        else:
+            given[key] = value
+    environ.update(given)
+    if body is not None:
+        environ["CONTENT_LENGTH"] = str(len(body))
+    return environ
+
+
+@lru_cache(maxsize=1_000)
+def _key(name: str) -> str | None:
+    """The environment's name of a header, None if it has none.
+
+    One with an underscore would have the name of another one, which proxies check and set.
+    """
+    if "_" in name or name in {"content-length", "transfer-encoding"}:
+        return None
+    key = name.upper().replace("-", "_")
+    return key if key == "CONTENT_TYPE" else f"HTTP_{key}"
+
+
+@lru_cache(maxsize=100)
+def _address(text: str) -> tuple[str, str]:
+    """Host and port; a unix socket has a path and no port."""
+    if ":" not in text or text.startswith("/"):
+        return text, "0"
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), port
+
+
+def _as_latin_1(text: str) -> str:
+    """Bytes, as WSGI has them in text."""
+    return text if text.isascii() else text.encode().decode("latin-1")
+
+
+def _refuse(error: slow_bodies.BodyError, scope: Scope, protocol: Any) -> None:
+    """Answer a request whose body is not there, and have its connection closed."""
+    match error:
+        case slow_bodies.TooSlow():
+            problem = Problem(
+                "body_too_slow",
+                "The body did not arrive in time. Try again with the same Idempotency-Key.",
+            )
+        case slow_bodies.TooLarge():
+            problem = Problem("body_too_large", "No request needs a body as large as this one.")
+        case _:
+            problem = Problem("invalid_request", "The body ended before its announced length.")
+    request_id = request_ids.sane_or_new(scope.headers.get("x-request-id"))
+    headers = [("connection", "close"), ("x-request-id", request_id)]
+    status = problem.kind.status
+    if scope.path.startswith("/api/"):
+        told = problems.details(
+            problem, instance=problems.instance(scope.path), request_id=request_id
+        )
+        headers.append(("content-type", problems.CONTENT_TYPE))
+        protocol.response_bytes(status, headers, msgspec.json.encode(told))
+    else:
+        headers.append(("content-type", "text/plain"))
+        protocol.response_bytes(status, headers, f"{problem.detail}\n".encode())

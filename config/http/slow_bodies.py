@@ -1,0 +1,120 @@
+"""Receives a request's body completely before a thread is taken, within a deadline and a size.
+
+A sender that stops in the middle therefore holds no thread. Where more bodies are unfinished than this
+process admits, the oldest is given up: others arrive within milliseconds, so the place that is freed is the
+slow sender's, not the next caller's.
+"""
+
+import asyncio
+from typing import Any, Final, Protocol
+
+from granian.rsgi import (  # type: ignore[attr-defined]  # not listed as its own
+    HTTPProtocol,
+    ProtocolClosed,
+    ProtocolError,
+)
+
+# How often deadlines are looked at.
+_SWEEP_SECONDS: Final = 0.25
+_MOST_DIGITS: Final = 18
+
+
+class BodyError(Exception):
+    """The body is not there, so the application is not asked."""
+
+
+class TooSlow(BodyError):
+    """It did not arrive in time, or the place was needed."""
+
+
+class TooLarge(BodyError):
+    """It is, or would be, larger than any request needs."""
+
+
+class Broken(BodyError):
+    """The sender hung up in the middle, or what was sent is not what was announced."""
+
+
+class Headers(Protocol):
+    """What is asked of granian's headers."""
+
+    def get(self, key: str, default: Any = None) -> Any: ...
+
+
+class Receiver:
+    """The bodies that are arriving at one process. Belongs to the thread of its event loop."""
+
+    def __init__(self, *, seconds: float, most_bytes: int, most_unfinished: int) -> None:
+        self._seconds = seconds
+        self._most_bytes = most_bytes
+        self._most_unfinished = most_unfinished
+        # When each must have arrived, the oldest first.
+        self._unfinished: dict[asyncio.Future[bytes], float] = {}
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Keep the deadlines for as long as the loop runs."""
+        self._loop = loop
+        loop.call_later(_SWEEP_SECONDS, self._sweep)
+
+    async def receive(self, protocol: HTTPProtocol, headers: Headers, version: str) -> bytes | None:
+        """Return the whole body, or None if the request has none. Raises BodyError."""
+        arriving: Any
+        length = None
+        if headers.get("transfer-encoding") is None and (
+            (announced := headers.get("content-length")) is not None or version != "2"
+        ):
+            length = _number(announced)
+            if length == 0:
+                return None if announced is None else b""
+            if length > self._most_bytes:
+                raise TooLarge
+            arriving = protocol()
+        else:
+            arriving = self._loop.create_task(self._chunks(protocol))
+        body = await self._in_time(arriving)
+        if length is not None and len(body) != length:
+            raise Broken
+        return body
+
+    async def _in_time(self, arriving: "asyncio.Future[bytes]") -> bytes:
+        self._unfinished[arriving] = self._loop.time() + self._seconds
+        if len(self._unfinished) > self._most_unfinished:
+            next(iter(self._unfinished)).cancel()
+        try:
+            return await arriving
+        except asyncio.CancelledError:
+            raise TooSlow from None
+        except (ProtocolClosed, ProtocolError):
+            raise Broken from None
+        finally:
+            del self._unfinished[arriving]
+
+    async def _chunks(self, protocol: HTTPProtocol) -> bytes:
+        """Return a body whose length was not announced."""
+        body = bytearray()
+        ends = 0
+        async for chunk in protocol:
+            body += chunk
+            ends += not chunk
+            if len(body) > self._most_bytes:
+                raise TooLarge
+        # The server gives an empty piece for the end, and another one for an error.
+        if ends != 1:
+            raise Broken
+        return bytes(body)
+
+    def _sweep(self) -> None:
+        now = self._loop.time()
+        for arriving, deadline in list(self._unfinished.items()):
+            if deadline > now:
+                break
+            arriving.cancel()
+        self._loop.call_later(_SWEEP_SECONDS, self._sweep)
+
+
+def _number(announced: str | None) -> int:
+    if announced is None:
+        return 0
+    if not announced.isascii() or not announced.isdecimal() or len(announced) > _MOST_DIGITS:
+        raise Broken
+    return int(announced)

@@ -1,0 +1,257 @@
+"""Requests that arrive slowly, in halves or not at all, and those that must not notice."""
+
+import json
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Final, Self
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+
+from config.stack.postgres import Postgres
+from config.stack.valkey import Valkey
+from tests import servers
+from tests.e2e.service import BODY, Service, service, wait_for
+
+pytestmark = pytest.mark.slow
+
+API: Final = "/api/v1/payments"
+LOGIN: Final = "/admin/login/"
+SECONDS: Final = 3.0
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Service]:
+    folder = servers.own_folder()
+    with (
+        Postgres(folder, folder) as postgres,
+        Valkey(folder, folder) as valkey,
+        service(postgres, valkey, BODY_SECONDS=str(SECONDS)) as running,
+    ):
+        running.start_web()
+        yield running
+    shutil.rmtree(folder)
+
+
+class Sender:
+    """A connection that sends what it is told to, when it is told to."""
+
+    def __init__(self, running: Service) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", urlsplit(running.url).port or 0))
+        self.socket.settimeout(30)
+        self._key = running.key
+
+    def head(self, path: str, *fields: str) -> "Sender":
+        content_type = "application/json" if path.startswith("/api/") else FORM
+        lines = (
+            f"POST {path} HTTP/1.1",
+            "Host: 127.0.0.1",
+            f"Authorization: Bearer {self._key}",
+            f"Idempotency-Key: {uuid4()}",
+            f"Content-Type: {content_type}",
+            f"Cookie: csrftoken={'x' * 32}",
+            *fields,
+        )
+        self.socket.sendall("".join(f"{line}\r\n" for line in (*lines, "")).encode())
+        return self
+
+    def send(self, data: bytes) -> "Sender":
+        self.socket.sendall(data)
+        return self
+
+    def answer(self, *, head: bool = False) -> tuple[int, dict[str, str], bytes]:
+        """Status, header fields and content, if it is not of a HEAD. Raises OSError if there is none."""
+        received = b""
+        while b"\r\n\r\n" not in received:
+            piece = self.socket.recv(65536)
+            if not piece:
+                raise OSError("The server hung up.")
+            received += piece
+        content = received.partition(b"\r\n\r\n")[2]
+        first, *lines = received.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+        fields = dict(line.lower().split(": ", 1) for line in lines)
+        while not head and len(content) < int(fields.get("content-length", "0")):
+            content += self.socket.recv(65536)
+        return int(first.split()[1]), fields, content
+
+    def is_closed(self) -> bool:
+        """Whether the server ends the connection."""
+        return self.socket.recv(1) == b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+
+FORM: Final = "application/x-www-form-urlencoded"
+PAYMENT: Final = json.dumps(BODY).encode()
+LENGTH: Final = f"Content-Length: {len(PAYMENT)}"
+
+
+def unfinished(running: Service, path: str) -> Sender:
+    return Sender(running).head(path, "Content-Length: 100").send(b"a=")
+
+
+def test_unfinished_bodies_stop_nobody_and_are_answered_408_in_time(running: Service) -> None:
+    """With a thread for each from its head on, two of them refused every other POST."""
+    with ExitStack() as open_:
+        began = time.monotonic()
+        senders = [open_.enter_context(unfinished(running, path)) for path in (API, LOGIN) * 6]
+        with ThreadPoolExecutor(8) as pool:
+            while time.monotonic() - began < SECONDS / 2:
+                answers = list(pool.map(lambda _: running.post()[0], range(16)))
+                assert answers == [201] * 16
+                assert running.get("/healthz")[0] == 200
+        for sender, path in zip(senders, (API, LOGIN) * 6, strict=True):
+            status, fields, content = sender.answer()
+            assert (status, fields["connection"]) == (408, "close")
+            assert fields["x-request-id"]
+            if path == API:
+                assert fields["content-type"] == "application/problem+json"
+                problem = json.loads(content)
+                assert (problem["code"], problem["status"]) == ("body_too_slow", 408)
+                assert problem["request_id"] == fields["x-request-id"]
+            assert sender.is_closed()
+        assert time.monotonic() - began >= SECONDS
+
+
+def test_a_body_that_trickles_has_no_more_time_than_another(running: Service) -> None:
+    """A limit for each pause between two pieces would let it go on for hours."""
+    with Sender(running).head(API, LENGTH) as sender:
+        began = time.monotonic()
+        with pytest.raises(OSError):
+            for octet in PAYMENT * 100:
+                sender.send(bytes([octet]))
+                time.sleep(SECONDS / 20)
+        assert SECONDS <= time.monotonic() - began < SECONDS * 10
+
+
+def test_many_bodies_that_arrive_after_their_heads_are_all_taken(running: Service) -> None:
+    """As over a long way with Expect: 100-continue; half of sixteen were answered 503."""
+    for fields in ((LENGTH,), (LENGTH, "Expect: 100-continue")):
+        with ExitStack() as open_:
+            senders = [open_.enter_context(Sender(running).head(API, *fields)) for _ in range(16)]
+            time.sleep(0.15)
+            for sender in senders:
+                if len(fields) > 1:
+                    assert sender.socket.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+                sender.send(PAYMENT)
+            assert [sender.answer()[0] for sender in senders] == [201] * 16
+
+
+def test_more_unfinished_bodies_than_places_push_out_the_oldest(running: Service) -> None:
+    with ExitStack() as open_:
+        oldest = open_.enter_context(unfinished(running, LOGIN))
+        time.sleep(0.2)
+        for _ in range(256):
+            open_.enter_context(unfinished(running, LOGIN))
+        began = time.monotonic()
+        assert running.post()[0] == 201
+        assert oldest.answer()[0] == 408
+        assert time.monotonic() - began < SECONDS / 2
+
+
+def chunked(*pieces: bytes) -> bytes:
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
+
+
+def test_a_body_in_chunks_is_taken_and_a_repetition_of_it_is_one(running: Service) -> None:
+    key = f"X-Correlation-ID: {uuid4()}"
+    with Sender(running) as sender:
+        sender.head(API, "Transfer-Encoding: chunked", key)
+        sender.send(chunked(PAYMENT[:10], PAYMENT[10:], b""))
+        status, _, content = sender.answer()
+        assert (status, json.loads(content)["status"]) == (201, "completed")
+        # The connection goes on.
+        sender.head(API, LENGTH).send(PAYMENT)
+        assert sender.answer()[0] == 201
+
+
+@pytest.mark.parametrize("path", [API, LOGIN])
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_body_that_is_too_large_is_refused_before_it_is_held(
+    running: Service, path: str, *, announced: bool
+) -> None:
+    with Sender(running) as sender:
+        if announced:
+            sender.head(path, "Content-Length: 1000000000").send(b"x")
+        else:
+            sender.head(path, "Transfer-Encoding: chunked")
+            try:
+                for _ in range(300):
+                    sender.send(chunked(b"x" * 1_000))
+            except OSError:
+                pass  # it was refused meanwhile
+        status, fields, _ = sender.answer()
+        assert (status, fields["connection"]) == (413, "close")
+
+
+@pytest.mark.parametrize(
+    "cut", [b"Content-Length: 100\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n5\r\na=1&b\r\n4\r"]
+)
+def test_a_body_that_is_cut_off_is_not_taken_for_a_whole_one(running: Service, cut: bytes) -> None:
+    """What was there of it reached the application, as if it were all."""
+    with Sender(running) as sender:
+        sender.send(
+            b"POST /admin/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\n" + cut
+        )
+        time.sleep(0.1)
+        sender.socket.shutdown(socket.SHUT_WR)
+        status, _, content = sender.answer()
+        assert (status, content) == (400, b"The body ended before its announced length.\n")
+    assert running.post()[0] == 201
+
+
+def test_what_the_application_is_told_of_a_request(running: Service) -> None:
+    """Paths and questions in other scripts, heads without a body, an empty body, no Host."""
+    assert running.get(f"{API}?status=%C3%A9")[0] == 400
+    assert running.get("/api/v1/customers/%E5%B1%B1%E7%94%B0/payments")[1]["payments"] == []
+    assert running.get(f"{API}/%ff")[0] == 404
+    with Sender(running) as sender:
+        sender.send(b"HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        status, fields, content = sender.answer(head=True)
+        assert (status, fields["content-length"], content) == (200, "3", b"")
+        sender.send(b"GET /api/docs/ HTTP/1.0\r\n\r\n")
+        assert sender.answer()[0] == 400
+        assert sender.is_closed()
+    with Sender(running) as sender:
+        sender.head(f"{API}/00000000-0000-4000-8000-000000000000/cancel", "Content-Length: 0")
+        assert sender.answer()[0] in {400, 404, 415}
+
+
+def test_static_files_are_streamed_whole(running: Service) -> None:
+    with Sender(running) as sender:
+        sender.send(b"GET /static/readmodels/backoffice.css HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        status, fields, content = sender.answer()
+    assert (status, len(content)) == (200, int(fields["content-length"]))
+    assert content.rstrip().endswith(b"}")
+
+
+def test_a_connection_that_sends_no_whole_head_is_closed(running: Service) -> None:
+    """The server's deadline for heads: idle connections would take all that it admits."""
+    with Sender(running) as silent, Sender(running) as half:
+        half.send(b"POST /admin/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Half")
+        began = time.monotonic()
+        assert half.socket.recv(1000) == b""
+        assert silent.socket.recv(1000) == b""
+        assert time.monotonic() - began > 5
+
+
+def test_a_request_that_is_being_served_is_answered_before_the_server_stops(
+    running: Service,
+) -> None:
+    with Sender(running).head(API, LENGTH) as sender:
+        time.sleep(0.2)
+        sender.send(PAYMENT)
+        running.stop()
+        assert sender.answer()[0] == 201
+    running.start_web()
+    wait_for(lambda: running.post()[0] == 201)
