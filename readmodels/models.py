@@ -96,6 +96,9 @@ class PaymentSummary(models.Model):
     updated_at = models.DateTimeField()
     version = models.IntegerField()
     position = models.BigIntegerField()
+    first_position = models.BigIntegerField(
+        default=0, db_default=0, help_text="Of its first event: the order of a list to follow."
+    )
 
     class Meta:
         default_permissions = ("view",)
@@ -108,6 +111,7 @@ class PaymentSummary(models.Model):
             models.Index(
                 fields=("client_id", "-initiated_at", "-payment_id"), name="payment_by_client"
             ),
+            models.Index(fields=("client_id", "first_position"), name="payment_by_position"),
             models.Index(
                 fields=("customer_id", "-initiated_at", "-payment_id"), name="payment_by_customer"
             ),

@@ -96,6 +96,7 @@ FIELD_CODES: Final[Mapping[str, str]] = {
     "wrong_type": "It is of another JSON type",
     "wrong_format": "It cannot be read",
     "not_with_method": "It does not go with the payment's method",
+    "not_with_ordering": "It does not go with this ordering",
     "unknown_choice": "It is none of the values that are possible",
     "out_of_range": "It is too small, too large or too far from another",
     "unknown_currency": "It is no ISO 4217 currency in use",

@@ -1,4 +1,4 @@
-"""Where a page of payments begins: after a time and an id, so that depth costs nothing."""
+"""Where a page of payments begins: after the last payment of the page before, so that depth costs nothing."""
 
 import base64
 import json
@@ -12,13 +12,17 @@ from msgspec import Struct
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_HIGHEST: Final = 2**63 - 1
+
+
+# The time and id of a payment, or the position of its first event.
+After = tuple[datetime, UUID] | int
 
 
 class Cursor(Struct, frozen=True):
-    """The last payment of a page, and which question the page answers."""
+    """The last payment of a page by what the list is in order of, and which question the page answers."""
 
-    at: datetime
-    payment_id: UUID
+    after: After
     question: str
 
 
@@ -29,8 +33,12 @@ def question(path: str, given: Mapping[str, object]) -> str:
 
 
 def encode(cursor: Cursor) -> str:
-    micros = (cursor.at - _EPOCH) // _MICROSECOND
-    told = json.dumps([micros, cursor.payment_id.hex, cursor.question])
+    match cursor.after:
+        case int(position):
+            parts: list[object] = [position]
+        case (at, payment_id):
+            parts = [(at - _EPOCH) // _MICROSECOND, payment_id.hex]
+    told = json.dumps([*parts, cursor.question])
     return base64.urlsafe_b64encode(told.encode()).decode().rstrip("=")
 
 
@@ -38,8 +46,11 @@ def decode(text: str) -> Cursor:
     """Raises ValueError."""
     try:
         padded = text + "=" * (-len(text) % 4)
-        micros, payment_id, asked = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
-        at = _EPOCH + micros * _MICROSECOND
-        return Cursor(at, UUID(payment_id), str(asked))
+        match json.loads(base64.urlsafe_b64decode(padded.encode("ascii"))):
+            case [int(position), str(asked)] if 0 <= position <= _HIGHEST:
+                return Cursor(position, asked)
+            case [int(micros), str(payment_id), str(asked)]:
+                return Cursor((_EPOCH + micros * _MICROSECOND, UUID(payment_id)), asked)
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise ValueError("This is no cursor of an earlier answer.") from None
+        pass
+    raise ValueError("This is not a cursor of an earlier answer.")

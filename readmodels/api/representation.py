@@ -52,7 +52,10 @@ class PaymentPage(Struct):
     payments: Annotated[list[PaymentView], Meta(description="At most `limit`.")]
     next: Annotated[
         str | None,
-        Meta(description="The `cursor` of the following page; null: this is the last one."),
+        Meta(
+            description="The `cursor` of the following page; null: this is the last one. Never null with"
+            " `ordering=position`: ask again with it for what comes later."
+        ),
     ]
 
 

@@ -50,7 +50,13 @@ _LIST: Final = [
     _StatusFilter,
     _query("from", "Initiated at or after this time or date (UTC).", OpenApiTypes.DATETIME),
     _query("to", "Initiated before this time or date (UTC).", OpenApiTypes.DATETIME),
-    _query("ordering", "Newest first, or oldest first.", enum=["-created_at", "created_at"]),
+    _query(
+        "ordering",
+        "Newest first, or oldest first. By `position`, in the order of the log, the list can be followed:"
+        " `next` is never null, and no payment ever appears before it. Each appears once, as it is at"
+        " that time, also if it changes later. `status` and `requires_review` do not go with it.",
+        enum=["-created_at", "created_at", "position"],
+    ),
     _query("cursor", "`next` of an earlier answer to the same question."),
     _query("limit", "Payments a page, 50 unless told.", schemas.integer(1, 100)),
 ]

@@ -1,5 +1,6 @@
 """The reads: payments, their events and states, a customer's payments, daily statistics, projections."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 from uuid import UUID
@@ -24,7 +25,7 @@ from payments.domain.payment import Payment, Status, replay
 from payments.events import store, timetravel
 from payments.events.store import RecordedEvent
 from readmodels import keyset, lag
-from readmodels.api import cursors, parameters, representation, schema, validators
+from readmodels.api import cursors, following, parameters, representation, schema, validators
 from readmodels.api.freshness import FreshReads
 from readmodels.bounded import TooBroad, bounded
 from readmodels.models import DailyStatistics, PaymentSummary
@@ -42,7 +43,7 @@ _LIST: Final = {
     "status": parameters.choice(*Status),
     "from": parameters.moment,
     "to": parameters.moment,
-    "ordering": parameters.choice(NEWEST_FIRST, OLDEST_FIRST),
+    "ordering": parameters.choice(NEWEST_FIRST, OLDEST_FIRST, following.ORDERING),
     "cursor": cursors.decode,
     "limit": parameters.whole(1, LONGEST_PAGE),
 }
@@ -93,12 +94,10 @@ class Payments(FreshReads, SubmitPayment):
         if given.keys() & {"amount_min", "amount_max"} and "currency" not in given:
             raise Problem.of_field("currency", "missing", "Amounts need a currency to be compared.")
         parameters.in_order(given, "amount_min", "amount_max")
-        client_id = key_of(request).client_id
-        rows = PaymentSummary.objects.filter(client_id=client_id)
+        customer_id = None
         if "customer_id" in given:
-            customer_id = pseudonyms.customer_id(client_id, given["customer_id"])
-            rows = rows.filter(customer_id=customer_id)
-        return _page(rows, given, request)
+            customer_id = pseudonyms.customer_id(key_of(request).client_id, given["customer_id"])
+        return _page(customer_id, given, request)
 
 
 class CustomerPayments(FreshReads, KeyView):
@@ -111,10 +110,8 @@ class CustomerPayments(FreshReads, KeyView):
     def get(self, request: Request, customer_id: str) -> HttpResponse:
         parameters.text_of("customer_id")(customer_id)
         given = parameters.read(request, _LIST, several={"status"})
-        client_id = key_of(request).client_id
-        pseudonym = pseudonyms.customer_id(client_id, customer_id)
-        rows = PaymentSummary.objects.filter(client_id=client_id, customer_id=pseudonym)
-        return _page(rows, given, request)
+        pseudonym = pseudonyms.customer_id(key_of(request).client_id, customer_id)
+        return _page(pseudonym, given, request)
 
 
 class OnePayment(FreshReads, KeyView):
@@ -244,34 +241,84 @@ class Nowhere(PublicView):
         raise Problem("not_found", "There is nothing at this address.")
 
 
-def _page(rows: QuerySet[PaymentSummary], given: dict[str, Any], request: Request) -> HttpResponse:
+def _page(customer_id: UUID | None, given: dict[str, Any], request: Request) -> HttpResponse:
     parameters.in_order(given, "from", "to")
+    if unfit := following.unfit_filters(given):
+        raise Problem.of_fields(unfit)
     headers = validators.headers(payment_summary.PROJECTION, request)
     if unchanged := not_modified(request, headers):
         return unchanged
+    client_id = key_of(request).client_id
+    rows = PaymentSummary.objects.filter(client_id=client_id)
+    if customer_id is not None:
+        rows = rows.filter(customer_id=customer_id)
     rows = rows.filter(**{_LOOKUPS[name]: given[name] for name in given.keys() & _LOOKUPS})
-    ascending = given.get("ordering") == OLDEST_FIRST
     question = cursors.question(request.path, given)
-    if "cursor" in given:
-        cursor: cursors.Cursor = given["cursor"]
-        if cursor.question != question:
-            raise Problem.of_field(
-                "cursor", "wrong_format", "It is of an answer to another question."
-            )
-        begin = (cursor.at, cursor.payment_id)
-        rows = rows.filter(keyset.beyond(_KEYSET, begin, ascending=ascending))
-    rows = rows.order_by(*keyset.order(_KEYSET, ascending=ascending))
-    try:
-        with bounded():
-            found, more = keyset.page(rows, given.get("limit", PAGE))
-    except TooBroad as error:
-        raise Problem("filter_too_broad", str(error)) from error
+    after = _after(given, question)
+    limit = given.get("limit", PAGE)
+    if given.get("ordering") == following.ORDERING:
+        page = _followed(rows, client_id, customer_id, after, question, limit)
+    else:
+        ascending = given.get("ordering") == OLDEST_FIRST
+        page = _by_time(rows, after, question, limit, ascending=ascending)
+    return json_response(page, headers)
+
+
+def _after(given: Mapping[str, Any], question: str) -> cursors.After | None:
+    """Where the page begins; None at the beginning of the list. Raises Problem."""
+    if "cursor" not in given:
+        return None
+    cursor: cursors.Cursor = given["cursor"]
+    by_position = given.get("ordering") == following.ORDERING
+    if cursor.question != question or isinstance(cursor.after, int) is not by_position:
+        raise Problem.of_field("cursor", "wrong_format", "It is of an answer to another question.")
+    return cursor.after
+
+
+def _by_time(
+    rows: QuerySet[PaymentSummary],
+    after: cursors.After | None,
+    question: str,
+    limit: int,
+    *,
+    ascending: bool,
+) -> representation.PaymentPage:
+    if isinstance(after, tuple):
+        rows = rows.filter(keyset.beyond(_KEYSET, after, ascending=ascending))
+    found, more = _read(rows.order_by(*keyset.order(_KEYSET, ascending=ascending)), limit)
     next_cursor = None
     if more:
-        last = found[-1]
-        next_cursor = cursors.encode(cursors.Cursor(last.initiated_at, last.payment_id, question))
-    page = representation.PaymentPage(representation.payments(found), next_cursor)
-    return json_response(page, headers)
+        last = (found[-1].initiated_at, found[-1].payment_id)
+        next_cursor = cursors.encode(cursors.Cursor(last, question))
+    return representation.PaymentPage(representation.payments(found), next_cursor)
+
+
+def _followed(
+    rows: QuerySet[PaymentSummary],
+    client_id: UUID,
+    customer_id: UUID | None,
+    after: cursors.After | None,
+    question: str,
+    limit: int,
+) -> representation.PaymentPage:
+    last = after if isinstance(after, int) else 0
+    list_ = following.Following(client_id, customer_id, after=last)
+    found, _ = _read(list_.rows(rows), limit)
+    if found:
+        last = found[-1].first_position
+    else:
+        list_.check_goes_on()
+    next_cursor = cursors.encode(cursors.Cursor(last, question))
+    return representation.PaymentPage(representation.payments(found), next_cursor)
+
+
+def _read(rows: QuerySet[PaymentSummary], limit: int) -> tuple[list[PaymentSummary], bool]:
+    """Raises Problem."""
+    try:
+        with bounded():
+            return keyset.page(rows, limit)
+    except TooBroad as error:
+        raise Problem("filter_too_broad", str(error)) from error
 
 
 def _from_log(payment_id: UUID, client_id: UUID) -> PaymentView | None:

@@ -67,6 +67,7 @@ class Row(Struct, frozen=True, kw_only=True, gc=False):
     updated_at: datetime
     version: int
     position: int
+    first_position: int
 
 
 def fold(row: Row | None, record: Record) -> Row:
@@ -127,7 +128,7 @@ def _changes(row: Row, event: AnyPaymentEvent) -> dict[str, Any]:
 
 PROJECTION: Final = Rows(
     name="payment_summary",
-    version=4,
+    version=5,
     model=PaymentSummary,
     row=Row,
     fold=fold,
@@ -147,6 +148,7 @@ def _begin(record: Record, event: PaymentEvent) -> Row:
         updated_at=event.at,
         version=record.version,
         position=record.position,
+        first_position=record.position,
     )
 
 
