@@ -1,11 +1,12 @@
 """Money: integer minor units of one currency, no floats, no sums across currencies."""
 
 import re
+import unicodedata
 from decimal import Decimal
 from typing import Final, Self
 
 from babel.core import Locale, get_global
-from babel.numbers import parse_pattern
+from babel.numbers import get_currency_symbol, parse_pattern
 from msgspec import Struct
 
 # ISO 8583 gives an amount twelve digits. It also keeps a sum of nine million payments inside a
@@ -57,6 +58,8 @@ _THREE_DECIMALS: Final = frozenset("BHD IQD JOD KWD LYD OMR TND".split())  # noq
 _PLAIN_DECIMAL: Final = re.compile(r"(-?)(?=[.0-9])([0-9]*)(?:\.([0-9]+))?")
 _GROUPS_OF_THOUSANDS: Final = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{3})+")
 _EXAMPLES: Final = {0: "1234", 2: "1234.56", 3: "1234.567"}
+
+_NO_BREAK_SPACE: Final = "\N{NO-BREAK SPACE}"
 
 
 def exponent(currency: str) -> int:
@@ -131,13 +134,12 @@ class Money(Struct, frozen=True, gc=False):
         return f"{self.currency} {self.decimal:,f}"
 
     def formatted(self, locale: str = "en_US") -> str:
-        """The amount as people of `locale` write it, such as "$1,999.00"."""
+        """Write the amount as people of `locale` do: "$1,999.00", and "CHF 5.00" with a no-break space."""
         pattern = parse_pattern(Locale.parse(locale).currency_formats["standard"].pattern)
         decimals = exponent(self.currency)
         pattern.frac_prec = (decimals, decimals)
-        return str(
-            pattern.apply(self.decimal, locale, currency=self.currency, currency_digits=False)
-        )
+        written = pattern.apply(self.decimal, locale, currency=self.currency, currency_digits=False)
+        return _spaced(str(written), get_currency_symbol(self.currency, locale))
 
     def __add__(self, other: "Money") -> "Money":
         return Money(self.minor + self._same(other), self.currency)
@@ -161,3 +163,20 @@ class Money(Struct, frozen=True, gc=False):
         if self.currency != other.currency:
             raise CurrencyMismatch(self.currency, other.currency)
         return other.minor
+
+
+def _spaced(written: str, symbol: str) -> str:
+    """Return the amount with a no-break space wherever a digit touches a letter of the symbol.
+
+    CLDR's currencySpacing asks for it, and Babel leaves it out. A sign such as "$" touches the digits.
+    """
+    before, _, after = written.partition(symbol)
+    if before[-1:].isdigit() and not _is_sign(symbol[0]):
+        before += _NO_BREAK_SPACE
+    if after[:1].isdigit() and not _is_sign(symbol[-1]):
+        after = _NO_BREAK_SPACE + after
+    return before + symbol + after
+
+
+def _is_sign(character: str) -> bool:
+    return unicodedata.category(character)[0] in "SZ"

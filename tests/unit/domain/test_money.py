@@ -281,10 +281,15 @@ def test_any_text_is_read_exactly_or_refused_with_a_code(text: str, currency: st
     [
         (Money(199_900, "USD"), "en_US", "$1,999.00"),
         (Money(1_999, "JPY"), "en_US", "¥1,999"),
-        (Money(1_500, "KWD"), "en_US", "KWD1.500"),
+        (Money(1_500, "KWD"), "en_US", "KWD\u00a01.500"),
         # CLDR would drop these decimals, and with them a part of the amount.
-        (Money(1_550, "RSD"), "en_US", "RSD15.50"),
+        (Money(1_550, "RSD"), "en_US", "RSD\u00a015.50"),
         (Money(199_950, "EUR"), "de_DE", "1.999,50\u00a0€"),
+        (Money(1_234_500, "CHF"), "en_US", "CHF\u00a012,345.00"),
+        (Money(100, "XCG"), "en_US", "Cg.\u00a01.00"),
+        # Signs touch the digits, also those that begin with a letter.
+        (Money(100, "CAD"), "en_US", "CA$1.00"),
+        (Money(100, "PLN"), "de_DE", "1,00\u00a0PLN"),
     ],
 )
 def test_money_is_written_with_all_its_decimals(money: Money, locale: str, written: str) -> None:
