@@ -54,7 +54,13 @@ class Customer(models.Model):
                 opclasses=("text_pattern_ops",),
                 condition=~models.Q(name=""),
             ),
-            models.Index(fields=("id",), name="customer_blocked", condition=models.Q(blocked=True)),
+            # The list of the back office, and the blocked ones in the same order.
+            models.Index(fields=("-created_at", "-id"), name="customer_by_time"),
+            models.Index(
+                fields=("-created_at", "-id"),
+                name="customer_blocked_by_time",
+                condition=models.Q(blocked=True),
+            ),
         )
 
     def __str__(self) -> str:

@@ -24,7 +24,10 @@ _DECISIONS = 20
 
 @admin.register(Customer)
 class CustomerAdmin(BrowsingAdmin):
-    list_display = ("called", "name", "email", "client", "state", "created_at")
+    """The newest customer first."""
+
+    keyset = ("created_at", "id")
+    list_display = ("called", "known_as", "reached_at", "of_client", "state", "created_at")
     list_select_related = ("client",)
     list_filter = ("blocked",)
     search_fields = ("name",)  # see find
@@ -32,7 +35,19 @@ class CustomerAdmin(BrowsingAdmin):
 
     @display(description="Reference")
     def called(self, row: Customer) -> str:
-        return row.reference or "erased"
+        return words.said(row.reference or "erased")
+
+    @display(description="Name")
+    def known_as(self, row: Customer) -> str:
+        return words.said(row.name) if row.name else "–"
+
+    @display(description="E-mail")
+    def reached_at(self, row: Customer) -> str:
+        return words.said(row.email) if row.email else "–"
+
+    @display(description="Client")
+    def of_client(self, row: Customer) -> str:
+        return words.said(row.client)
 
     @display(description="State", label={"blocked": "danger"})
     def state(self, row: Customer) -> str | None:
@@ -73,7 +88,7 @@ class CustomerAdmin(BrowsingAdmin):
             raise Http404(f"There is no customer {object_id}.")
         context = {
             **self.admin_site.each_context(request),
-            "title": str(customer),
+            "title": words.isolated(str(customer)),
             "opts": self.opts,
             "original": customer,
             "customer": customer,
