@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final, assert_never
+from unicodedata import bidirectional
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -52,6 +53,17 @@ _BRANDS: Final = {
 }
 
 
+# Unicode's classes of characters that are written from right to left.
+_RIGHT_TO_LEFT: Final = frozenset({"R", "AL", "AN"})
+
+
+def isolated(text: str) -> str:
+    """Return the text so that, read from right to left, it does not disorder what stands around it."""
+    if any(bidirectional(each) in _RIGHT_TO_LEFT for each in text):
+        return f"\N{FIRST STRONG ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}"
+    return text
+
+
 def amount(minor: int, currency: str) -> str:
     return Money(minor, currency).formatted()
 
@@ -76,7 +88,7 @@ def happened(event: AnyPaymentEvent) -> tuple[str, tuple[str, ...]]:
     """An event in words: what happened, and its details. Notes are kept elsewhere."""
     match event:
         case PaymentInitiated():
-            reference = f" as {event.reference}" if event.reference else ""
+            reference = f" as {isolated(event.reference)}" if event.reference else ""
             paid = paid_with(event.method, event.card)
             method = paid[0].lower() + paid[1:]
             return "Submitted", (f"{event.amount.formatted()} by {method}{reference}",)
@@ -138,9 +150,10 @@ def people(actors: Iterable[str]) -> dict[str, str]:
     if staff:
         users = get_user_model().objects.filter(pk__in=staff)
         names |= {
-            staff[str(user.pk)]: user.get_full_name() or user.get_username() for user in users
+            staff[str(user.pk)]: isolated(user.get_full_name() or user.get_username())
+            for user in users
         }
     if clients:
         found = dict(Client.objects.filter(pk__in=clients.values()).values_list("pk", "name"))
-        names |= {actor: found[pk] for actor, pk in clients.items() if pk in found}
+        names |= {actor: isolated(found[pk]) for actor, pk in clients.items() if pk in found}
     return names

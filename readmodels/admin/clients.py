@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -18,29 +19,27 @@ from unfold.decorators import display
 from payments import actors, permissions
 from payments.clients import keys
 from payments.clients.models import ApiKey, Client
+from readmodels.admin import words
 from readmodels.admin.browsing import BrowsingAdmin
 
 
 class KeyInline(TabularInline):
     model = ApiKey
-    fields = ("prefix", "scopes", "staff", "state", "last_used_at", "created_at")
+    fields = ("prefix", "scopes", "holder", "state", "last_used_at", "created_at")
     readonly_fields = (*fields, "end")
     extra = 0
     can_delete = False
     verbose_name_plural = "API keys"
     hide_title = True
 
-    @display(
-        description="State", label={"live": "success", "revoked": "danger", "expired": "warning"}
-    )
-    def state(self, row: ApiKey) -> tuple[str, str]:
-        if row.revoked_at is not None:
-            return "revoked", f"revoked {row.revoked_at:%Y-%m-%d}"
-        if row.expires_at is None:
-            return "live", "live"
-        if row.expires_at <= timezone.now():
-            return "expired", f"expired {row.expires_at:%Y-%m-%d}"
-        return "live", f"live until {row.expires_at:%Y-%m-%d}"
+    @display(description="Staff")
+    def holder(self, row: ApiKey) -> str:
+        return words.said(row.staff) if row.staff else "–"
+
+    # As markup: unfold's inlines show what a method returns, without the labels that its lists make of it.
+    @display(description="State")
+    def state(self, row: ApiKey) -> str:
+        return render_to_string("admin/badges.html", {"badges": [_state(row)]})
 
     @display(description="End it")
     def end(self, row: ApiKey) -> str:
@@ -62,12 +61,26 @@ class KeyInline(TabularInline):
         return False
 
 
+def _state(key: ApiKey) -> words.Badge:
+    if key.revoked_at is not None:
+        return words.Badge(f"revoked {key.revoked_at:%Y-%m-%d}", "danger")
+    if key.expires_at is None:
+        return words.Badge("live", "success")
+    if key.expires_at <= timezone.now():
+        return words.Badge(f"expired {key.expires_at:%Y-%m-%d}", "warning")
+    return words.Badge(f"live until {key.expires_at:%Y-%m-%d}", "success")
+
+
 @admin.register(Client)
 class ClientAdmin(BrowsingAdmin):
-    list_display = ("name", "id", "created_at")
+    list_display = ("called", "id", "created_at")
     fields = ("name", "id", "created_at")
     readonly_fields = fields
     inlines = (KeyInline,)
+
+    @display(description="Name")
+    def called(self, row: Client) -> str:
+        return words.said(row.name)
 
     def get_urls(self) -> list[URLPattern]:
         revoke = path(

@@ -29,7 +29,7 @@ from readmodels.admin import words
 
 
 class RenameForm(forms.Form):
-    name = forms.CharField(required=False, widget=UnfoldAdminTextInputWidget)
+    name = forms.CharField(required=False, widget=UnfoldAdminTextInputWidget(attrs={"dir": "auto"}))
     email = forms.CharField(required=False, label="E-mail", widget=UnfoldAdminTextInputWidget)
     phone = forms.CharField(
         required=False,
@@ -55,7 +55,7 @@ def _reasons(reasons: type[StrEnum]) -> forms.ChoiceField:
 class NoteForm(forms.Form):
     note = forms.CharField(
         max_length=blocking.LONGEST_NOTE,
-        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "dir": "auto"}),
         help_text="Staff who see the customer see the note. It can be erased. No card numbers.",
     )
 
@@ -119,7 +119,7 @@ class ChangeView(ABC, View):
     def _page(self, request: HttpRequest, form: forms.Form) -> HttpResponse:
         context = {
             **self.admin.admin_site.each_context(request),
-            "title": f"{self.command.capitalize()} {self.customer}?",
+            "title": f"{self.command.capitalize()} {words.isolated(str(self.customer))}?",
             "opts": self.admin.opts,
             "original": self.customer,
             "customer": self.customer,

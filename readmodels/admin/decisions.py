@@ -67,7 +67,7 @@ class ActionForm(forms.Form):
     note = forms.CharField(
         required=False,
         max_length=notes.LONGEST,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 4}),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 4, "dir": "auto"}),
         help_text="Kept apart from the event log, so that it can be erased. No card numbers.",
     )
     key = forms.UUIDField(widget=forms.HiddenInput)
@@ -209,7 +209,7 @@ class ActionView(View):
             "opts": self.admin.opts,
             "original": PaymentSummary(pk=payment.payment_id),
             "action": self.action,
-            "variant": "danger" if self.action in _FINAL else "primary",
+            "submit_variant": "danger" if self.action in _FINAL else "primary",
             "said": tuple(said_before(payment, timeline.of(payment, history))),
             "meaning": _meaning(self.action, payment),
             "note_needed": note_needed,

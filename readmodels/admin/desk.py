@@ -130,7 +130,9 @@ def said_before(payment: Payment, history: Sequence[Entry]) -> Iterator[Line]:
     ):
         found = [entry for entry in history if entry.event_type == event_type] if holds else []
         for entry in found[-1:]:
-            yield Line(entry.icon, f"{said} by {entry.by}: {'. '.join(entry.details)}")
+            yield Line(
+                entry.icon, f"{said} by {entry.by}: {'. '.join(map(words.isolated, entry.details))}"
+            )
 
 
 def _standing(

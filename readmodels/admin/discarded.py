@@ -33,11 +33,11 @@ class DiscardedAdmin(BrowsingAdmin):
 
     @display(description="Reason")
     def why(self, row: DiscardedEvent) -> str:
-        return row.reason or "The reason was erased."
+        return words.said(row.reason or "The reason was erased.")
 
     @display(description="By")
     def by(self, row: Any) -> str:
-        return str(row.by)
+        return words.said(row.by)
 
     @display(description="When (UTC)")
     def when(self, row: DiscardedEvent) -> str:

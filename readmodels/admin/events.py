@@ -92,7 +92,7 @@ class EventAdmin(BrowsingAdmin):
 
     @display(description="By")
     def actor_name(self, row: Any) -> str:
-        return str(row.actor_name)
+        return words.said(row.actor_name)
 
     def prepare(self, rows: Sequence[Any]) -> None:
         names = words.people(row.actor for row in rows)

@@ -41,7 +41,7 @@ class ParkedAdmin(BrowsingAdmin):
 
     @display(description="Why")
     def why(self, row: ParkedEvent) -> str:
-        return Truncator(row.error).chars(80) if row.error else WAITS
+        return words.said(Truncator(row.error).chars(80)) if row.error else WAITS
 
     @display(description="Since (UTC)")
     def since(self, row: ParkedEvent) -> str:

@@ -75,7 +75,7 @@ class PaymentAdmin(BrowsingAdmin):
         "customer",
         "client",
         "method",
-        "reference",
+        "called",
     )
     list_display_links = ("when",)
     list_filter: tuple[Any, ...] = (
@@ -107,11 +107,15 @@ class PaymentAdmin(BrowsingAdmin):
 
     @display(description="Customer")
     def customer(self, row: Any) -> str:
-        return str(row.customer) if row.customer else "unknown"
+        return words.said(row.customer) if row.customer else "unknown"
 
     @display(description="Client")
     def client(self, row: Any) -> str:
-        return str(row.client_name)
+        return words.said(row.client_name)
+
+    @display(description="Reference")
+    def called(self, row: PaymentSummary) -> str:
+        return words.said(row.reference) if row.reference else "–"
 
     def prepare(self, rows: Sequence[Any]) -> None:
         customers = Customer.objects.in_bulk({row.customer_id for row in rows})

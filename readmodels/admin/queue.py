@@ -100,7 +100,9 @@ class QueueAdmin(PaymentAdmin):
     @display(description="Customer")
     def customer(self, row: Any) -> str:
         return format_html(
-            '{}<span class="beneath">{}</span>', row.customer or "unknown", row.client_name
+            '{}<span class="beneath">{}</span>',
+            words.said(row.customer or "unknown"),
+            words.said(row.client_name),
         )
 
     @display(description="Claimed")
@@ -109,7 +111,9 @@ class QueueAdmin(PaymentAdmin):
             return format_html('<span class="beneath">{}</span>', "free")
         who = row.names.get(row.claimed_by, row.claimed_by)
         return format_html(
-            '{}<span class="beneath">until {} UTC</span>', who, f"{row.claimed_until:%H:%M}"
+            '{}<span class="beneath">until {} UTC</span>',
+            words.said(who),
+            f"{row.claimed_until:%H:%M}",
         )
 
     @display(description="Attention")
@@ -124,7 +128,9 @@ class QueueAdmin(PaymentAdmin):
         if not row.first_approver:
             return shown
         first = row.names.get(row.first_approver, row.first_approver)
-        return format_html('{}<span class="beneath">first approved by {}</span>', shown, first)
+        return format_html(
+            '{}<span class="beneath">first approved by {}</span>', shown, words.said(first)
+        )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PaymentSummary]:
         # Written into the query as it is, so that the partial index serves it.

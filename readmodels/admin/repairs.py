@@ -36,7 +36,7 @@ Work = Callable[[Rows | Counters], int]  # returns how many events stay parked
 class DiscardForm(forms.Form):
     reason = forms.CharField(
         max_length=parking.LONGEST_REASON,
-        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "dir": "auto"}),
         help_text="Kept for ever, and seen by everybody who sees the log. Nothing personal.",
     )
 

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from unfold.decorators import display
 
+from readmodels.admin import words
 from readmodels.admin.browsing import BrowsingAdmin
 from readmodels.admin.filters import TypedFilter
 
@@ -28,6 +29,14 @@ class _Recorded(BrowsingAdmin):
     def when(self, row: AccessLog | AccessFailureLog) -> str:
         return f"{row.attempt_time:%Y-%m-%d %H:%M:%S}"
 
+    @display(description="Username")
+    def who(self, row: AccessLog | AccessFailureLog) -> str:
+        return words.said(row.username)
+
+    @display(description="Browser")
+    def browser(self, row: AccessLog | AccessFailureLog) -> str:
+        return words.said(row.user_agent)
+
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -37,7 +46,7 @@ class _Recorded(BrowsingAdmin):
 @admin.register(AccessLog)
 class SignInAdmin(_Recorded):
     title = "Sign-ins"
-    list_display = ("when", "username", "ip_address", "signed_out", "user_agent")
+    list_display = ("when", "who", "ip_address", "signed_out", "browser")
 
     @display(description="Signed out (UTC)")
     def signed_out(self, row: AccessLog) -> str:
@@ -47,7 +56,7 @@ class SignInAdmin(_Recorded):
 @admin.register(AccessFailureLog)
 class FailedSignInAdmin(_Recorded):
     title = "Failed sign-ins"
-    list_display = ("when", "username", "ip_address", "state", "user_agent")
+    list_display = ("when", "who", "ip_address", "state", "browser")
 
     @display(description="State", label={"locked out": "danger"})
     def state(self, row: AccessFailureLog) -> str | None:

@@ -53,7 +53,7 @@ class DailyStatisticsAdmin(BrowsingAdmin):
 
     @display(description="Client")
     def client(self, row: Any) -> str:
-        return str(row.client_name)
+        return words.said(row.client_name)
 
     @display(description="Submitted")
     def total(self, row: DailyStatistics) -> str:

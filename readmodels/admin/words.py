@@ -10,10 +10,11 @@ from django.urls import reverse
 from django.utils.html import format_html
 from msgspec import Struct
 
+from payments.domain.money import Money
 from payments.domain.payment import Status
-from payments.domain.refusals import PaymentError
+from payments.domain.refusals import PaymentError, RefundTooLarge
 from payments.domain.risk import Band
-from readmodels.words import amount, happened, paid_with, people, plain
+from readmodels.words import amount, happened, isolated, paid_with, people, plain
 
 __all__ = [
     "BAND_COLOURS",
@@ -22,12 +23,14 @@ __all__ = [
     "Badge",
     "amount",
     "happened",
+    "isolated",
     "link",
     "paid_with",
     "people",
     "plain",
     "refused",
     "review_badges",
+    "said",
     "time_left",
 ]
 
@@ -95,10 +98,18 @@ def time_left(until: datetime, at: datetime) -> tuple[str, str]:
 
 def refused(error: PaymentError, payment_id: UUID) -> str:
     """What the domain says against a command, on the page of that payment: with names instead of ids."""
+    if isinstance(error, RefundTooLarge):
+        rest = Money(int(error.details["refundable"]), str(error.details["currency"]))
+        return f"No more than {rest.formatted()} of this payment can be refunded."
     said = str(error).replace(f"Payment {payment_id}", "This payment")
     said = said.replace(f"payment {payment_id}", "this payment")
     names = people(_ACTOR.findall(said))
     return _ACTOR.sub(lambda found: names.get(found[0], found[0]), said)
+
+
+def said(text: object) -> str:
+    """Return what people outside wrote as a list shows it: wrapped, cut, in its own direction."""
+    return format_html('<bdi class="said" title="{}">{}</bdi>', text, text)
 
 
 def link(page: str, key: object, text: str) -> str:

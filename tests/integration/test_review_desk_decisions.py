@@ -157,7 +157,7 @@ def test_a_double_click_gives_money_back_once() -> None:
         ("", "This field is required."),
         ("0", "at least one minor unit"),
         ("-5", "at least one minor unit"),
-        ("20.00", "no more than EUR 19.99 is left"),
+        ("20.00", "No more than €19.99 of this payment can be refunded"),
         ("1.999", "more than the 2 decimals of EUR"),
         ("1,50", "is not a decimal number"),
         ("1e1", "is not a decimal number"),

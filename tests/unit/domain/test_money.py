@@ -77,7 +77,7 @@ def test_a_retired_currency_is_read_and_refunded_but_not_paid() -> None:
     """Bulgaria pays in euro since 2026-01-01; payments of before are still there."""
     assert refused("1.00", "BGN") == "unknown_currency"
     assert str(Money(1_234_56, "BGN")) == "BGN 1,234.56"
-    assert Money(1_234_56, "BGN").formatted() == "BGN1,234.56"
+    assert Money(1_234_56, "BGN").formatted() == "BGN\u00a01,234.56"
     assert Money.checked(5_00, "BGN", refund=True) == Money.parse("5", "BGN", refund=True)
 
 

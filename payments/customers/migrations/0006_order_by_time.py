@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("clients", "0003_lineage_of_keys"),
-        ("customers", "0004_erasure"),
+        ("customers", "0005_block_notes"),
     ]
 
     operations = [

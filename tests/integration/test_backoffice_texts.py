@@ -1,0 +1,120 @@
+"""How the back office shows what others wrote, amounts, and the colours of its labels."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client as Browser
+from django.urls import reverse
+from django.utils import timezone
+
+from payments.clients.models import ApiKey
+from payments.customers.models import Customer
+from readmodels.admin.browsing import PAGE
+from tests.api import RISKY, ApiClient, body_of, project
+from tests.backoffice import browser
+from tests.reviewing import at, do, paid, payment_page, waiting
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+HEBREW = "שלום, עולם!"
+
+
+def labels(logged_in: Browser, path: str) -> set[tuple[str, str]]:
+    """The labels of the page's evidence: colour and text."""
+    html = logged_in.get(path).content.decode()
+    found = re.findall(
+        r'<span class="inline-block font-semibold([^"]*)"[^>]*>\s*([^<]+?)\s*<', html
+    )
+    return {
+        (re.search(r"bg-(\w+)-100", classes)[1], says)  # type: ignore[index]
+        for classes, says in found
+        if "bg-" in classes and "-100" in classes
+    }
+
+
+@pytest.mark.parametrize("action", ["approve", "reject", "escalate", "cancel"])
+def test_labels_have_the_colour_of_the_evidence_whatever_the_button(action: str) -> None:
+    [payment] = waiting(amount=1_000_00, currency="CHF", method="wallet")
+    logged_in = browser()
+    shown = labels(logged_in, payment_page(payment))
+    assert ("green", "low") in shown
+    assert ("orange", "Pending review") in shown
+    assert {("green", "low"), ("orange", "Pending review")} <= labels(
+        logged_in, at(payment, action)
+    )
+
+
+def test_the_state_of_an_api_key_is_a_label() -> None:
+    client = ApiClient()
+    now = timezone.now()
+    root = Browser()
+    root.force_login(get_user_model().objects.create_superuser("root"))
+    page = reverse("admin:clients_client_change", args=[client.client_id])
+    for changes, says, colour in (
+        ({}, "live", "green"),
+        ({"expires_at": now + timedelta(days=1)}, "live until", "green"),
+        ({"expires_at": now}, "expired", "orange"),
+        ({"revoked_at": now}, "revoked", "red"),
+    ):
+        ApiKey.objects.update(**changes)
+        html = root.get(page).content.decode()
+        assert "(&#x27;" not in html
+        assert [found for found, label in labels(root, page) if label.startswith(says)] == [colour]
+
+
+def test_customers_are_listed_from_the_newest_to_the_oldest() -> None:
+    client = ApiClient()
+    for number in range(PAGE + 3):
+        client.submit(customer_id=f"customer-{number}")
+    logged_in, seen, url = browser(), [], "?"
+    while url:
+        listing: Any = logged_in.get(reverse("admin:customers_customer_changelist") + url).context[
+            "cl"
+        ]
+        seen += [row.reference for row in listing.result_list]
+        url = listing.paginator.following
+    assert seen == [f"customer-{number}" for number in reversed(range(PAGE + 3))]
+
+
+def test_texts_of_others_keep_their_direction_and_that_of_what_stands_around_them() -> None:
+    client = ApiClient(name="العميل")
+    payment = body_of(client.submit(**RISKY | {"customer_id": HEBREW, "reference": "طلب-12/x"}))[
+        "id"
+    ]
+    Customer.objects.update(name="(א) b")
+    project()
+    reviewer = browser()
+    do(reviewer, payment, "escalate", note=HEBREW)
+    customer = reverse("admin:customers_customer_change", args=[Customer.objects.get().pk])
+    for path in (
+        reverse("review_queue"),
+        reverse("admin:readmodels_paymentsummary_changelist"),
+        reverse("admin:customers_customer_changelist"),
+        reverse("admin:clients_client_changelist"),
+        reverse("admin:index"),
+        payment_page(payment),
+        customer,
+    ):
+        html = reviewer.get(path).content.decode()
+        html = re.sub(r"<title>.*?</title>|<h1.*?</h1>", "", html, flags=re.DOTALL)
+        for written in ("العميل", "(א) b", HEBREW, "طلب-12/x"):
+            for found in re.finditer(re.escape(written), html):
+                around = html[found.start() - 60 : found.start()]
+                assert re.search(r'<bdi[^>]*>“?$|title="$|\u2068“?$|dir="auto">“$', around), (
+                    path,
+                    around,
+                )
+
+
+def test_an_error_writes_money_as_the_page_does() -> None:
+    said = do(browser(), paid(amount=1_999_00), "refund", amount="99999.00")
+    assert "No more than €1,999.00 of this payment can be refunded." in said
+    assert "EUR" not in said.partition("can be refunded")[0][-40:]
+
+
+def test_an_amount_with_a_code_has_a_no_break_space() -> None:
+    [payment] = waiting(amount=1_234_567_890, currency="KWD")
+    assert "KWD\u00a01,234,567.890" in browser().get(payment_page(payment)).content.decode()
