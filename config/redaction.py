@@ -4,7 +4,7 @@ from collections.abc import MutableMapping
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
-from payments.domain.text import holds_card_number
+from payments.domain.card_numbers import holds_card_number
 
 REDACTED: Final = "(left out: it looks as if it held a card number)"
 

@@ -14,7 +14,7 @@ from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 
-from payments.domain.text import holds_card_number
+from payments.domain.card_numbers import holds_card_number
 from payments.pseudonyms import keyed_digest
 
 _HASHED: Final = 12  # octets

@@ -8,7 +8,7 @@ import msgspec
 from django.http import HttpRequest, HttpResponse
 from msgspec import Meta, Struct
 
-from payments.domain.text import holds_card_number
+from payments.domain.card_numbers import holds_card_number
 
 # Where the codes are told one by one. A problem's `type` is the address of its own page.
 PATH: Final = "/api/problems"

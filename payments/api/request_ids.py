@@ -12,7 +12,7 @@ from uuid import uuid4
 from django.http import HttpRequest, HttpResponse
 
 from payments.dispatch import Request
-from payments.domain.text import holds_card_number
+from payments.domain.card_numbers import is_card_number
 
 # What is written to logs unquoted.
 _SANE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -51,6 +51,6 @@ def sane_or_new(given: str | None) -> str:
 
 def _sane(given: str | None) -> str | None:
     # It is stored with the events, for ever.
-    if given and _SANE.fullmatch(given) and not holds_card_number(given):
+    if given and _SANE.fullmatch(given) and not is_card_number(given):
         return given
     return None

@@ -42,16 +42,10 @@ def checked(field: str, value: str) -> str:
 
 
 def _phone(value: str) -> str:
-    """As E.164 has it, so that one number is always written alike.
-
-    Numbers of 13 digits are common, and cards of so few have not been issued for decades: only longer
-    ones are looked at for a card's.
-    """
+    """Return the number as E.164 has it, so that one number is always written alike."""
     number = _SEPARATORS.sub("", value)
     if _PHONE.fullmatch(number) is None:
         raise ContactError(
             "phone", "Write the number with its country's code, like +49 151 23456789."
         )
-    if len(number) > len("+") + 13:
-        checked_text(number, max_length=LENGTHS["phone"])
-    return number
+    return checked_text(number, max_length=LENGTHS["phone"])

@@ -10,7 +10,7 @@ from django.db.models import Q
 from payments import pseudonyms
 from payments.clients.models import Client
 from payments.customers.models import Customer
-from payments.domain.text import holds_card_number
+from payments.domain.card_numbers import holds_card_number
 from payments.events.database import execute
 from payments.events.store import Companion
 

@@ -9,6 +9,7 @@ from typing import Any, Final, assert_never
 
 import msgspec
 
+from payments.domain.card_numbers import holds_card_number
 from payments.domain.conditions import (
     AmountOver,
     AnyCondition,
@@ -24,7 +25,6 @@ from payments.domain.conditions import (
 )
 from payments.domain.money import KNOWN_CURRENCIES, MAX_MINOR
 from payments.domain.risk import NO_LIMIT, PolicyDocument, RiskPolicy, Rule
-from payments.domain.text import holds_card_number
 
 # Far more than a policy needs, and few enough for any score to fit where scores are kept.
 MAX_RULES: Final = 100

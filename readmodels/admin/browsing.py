@@ -16,7 +16,7 @@ from msgspec import Struct
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
-from payments.domain.text import holds_card_number
+from payments.domain.card_numbers import holds_card_number
 from readmodels import keyset
 from readmodels.bounded import TooBroad, bounded
 

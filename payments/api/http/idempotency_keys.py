@@ -6,7 +6,7 @@ from typing import Final
 from rest_framework.request import Request
 
 from payments.api.problems import FieldError, Problem
-from payments.domain.text import holds_card_number
+from payments.domain.card_numbers import is_card_number
 
 HEADER: Final = "Idempotency-Key"
 # Visible ASCII without what joins two header lines, begins a parameter, quotes or escapes. So the string
@@ -28,9 +28,9 @@ def idempotency_key(request: Request) -> str:
     found = _KEY.fullmatch(given.strip(" \t"))
     if found is None:
         raise _invalid("wrong_format", _fault(given))
-    if holds_card_number(found[2]):
+    if is_card_number(found[2]):
         # The payment's id follows from it: whoever has the one could find the other.
-        raise _invalid("card_number_refused", "It looks as if it held a card number.")
+        raise _invalid("card_number_refused", "It looks like a card number. Use a random UUID.")
     return found[2]
 
 

@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError
 from rich.markup import escape
 
+from payments.domain.card_numbers import holds_card_number
 from payments.domain.money import Money
-from payments.domain.text import holds_card_number
 from payments.progress import progress_bar
 from payments.traffic import importing, lines
 from payments.traffic.lines import Line

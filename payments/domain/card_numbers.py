@@ -1,0 +1,328 @@
+"""Recognise card numbers (PANs), which are never stored.
+
+Two rules, because texts and identifiers differ:
+
+* Free text (names, notes, reasons): any digits that follow each other, in any grouping, with the prefix,
+  the length and the check digit of a card. IBANs, telephone numbers, UUIDs and hex digests are not cards.
+  An IBAN counts by country, structure and mod 97, a telephone number by the metadata of `phonenumbers`.
+* Identifiers (customer ids, references, idempotency keys): only a value without letters, of 15 or 16
+  digits in all, that one of the big schemes could have issued. Of random ids of 16 digits, one in 43 is
+  still refused, and of 15 digits one in 500. Ids with letters and ids of other lengths are not cards.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+import phonenumbers
+from msgspec import Struct
+from stdnum import iban
+
+_SHORTEST, _LONGEST = 14, 19  # digits; Visa's numbers of 13 have not been issued for decades
+# The first digits and lengths matter: without them one number in ten would pass for a card.
+_VISA_16: Final = r"4\d{15}"
+_MASTERCARD: Final = r"(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}"
+_AMERICAN_EXPRESS: Final = r"3[47]\d{13}"
+_DISCOVER_16: Final = r"(?:6011|64[4-9]\d|65\d\d)\d{12}"
+_JCB_16: Final = r"35(?:2[89]|[3-8]\d)\d{12}"
+_UNIONPAY_16: Final = r"62\d{14}"
+_CARD_IN_TEXT: Final = re.compile(
+    "|".join(
+        (
+            _VISA_16 + r"(?:\d{3})?",
+            _MASTERCARD,
+            _AMERICAN_EXPRESS,
+            _JCB_16 + r"\d{0,3}",
+            r"3(?:0[0-5]\d|095|[689]\d\d)\d{10}(?:\d{2,5})?",  # Diners Club
+            r"220[0-4]\d{12,15}",  # Mir
+            r"(?:5[06-8]|6\d|81)\d{14,17}",  # Maestro, Discover, UnionPay, RuPay
+        )
+    ),
+    re.ASCII,
+)
+_CARD_AS_IDENTIFIER: Final = re.compile(
+    f"{_VISA_16}|{_MASTERCARD}|{_AMERICAN_EXPRESS}|{_DISCOVER_16}|{_JCB_16}|{_UNIONPAY_16}",
+    re.ASCII,
+)
+_NO_LETTERS: Final = re.compile(r"[\W\d_]{15,}")
+
+_MANY_DIGITS: Final = re.compile(r"\d(?:\D{0,12}\d){13}")
+# Digits in groups, as people write them: up to three separators between groups. A comma and a blank are
+# between numbers, not within one.
+_GROUPS: Final = re.compile(r"\d+(?:(?!, )[ .,:*|()+\-_/~'=\\\u00b7\u2010-\u2015\u2022]{1,3}\d+)*")
+_GROUP: Final = re.compile(r"\d+")
+_NOT_DIGITS: Final = re.compile(r"\D+")
+_BLANKS: Final = re.compile(r"[^\S\n]+")
+_LINE_END: Final = re.compile(r" ?[\n\u2028\u2029] ?")
+_NO_WIDTH: Final = "\0"
+_BETWEEN_DIGITS: Final = re.compile(r"(?<=\d)\0+(?=\d)")
+_HALF: Final = 8
+_PAIR, _SHORT, _LONG = 2, range(1, 4), range(13, 16)
+_PRINTED: Final = {(4, 6, 5), (4, 6, 4), (6, 13)}
+_DATE: Final = re.compile(
+    r"(?<![\d-])(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?![\d-])"
+    r"|(?<![\d./])(?:0?[1-9]|[12]\d|3[01])([./])(?:0?[1-9]|1[0-2])\1(?:19|20)\d\d(?![\d./])",
+    re.ASCII,
+)
+# By chance, one UUID in 1,700 and one SHA-256 in 970 holds the digits of a card. One without a letter is
+# still examined: chance makes none in millions, people might.
+_HEX_ID: Final = re.compile(
+    r"\b(?:[\da-f]{8}(?:-?[\da-f]{4}){3}-?[\da-f]{12}|[\da-f]{40}|[\da-f]{64}|[\da-f]{128})\b",
+    re.ASCII | re.IGNORECASE,
+)
+_IBAN_START: Final = re.compile(r"(?<![A-Za-z\d])[A-Z]{2}\d\d", re.ASCII | re.IGNORECASE)
+_IBAN_REST: Final = re.compile(r"[ .-]?[A-Z\d]+", re.ASCII | re.IGNORECASE)
+_LONGEST_IBAN: Final = 34
+_SHORTEST_PHONE, _LONGEST_PHONE = 7, 15  # digits, the longest by ITU-T E.164
+_IN_PHONE: Final = re.compile(r"[ ()./\-\u2010-\u2015]{1,3}")
+_CALLED: Final = re.compile(r"\+\(?$")
+# A number in national spelling is recognised by its trunk prefix 0, which no card begins with.
+_REGIONS: Final = (
+    "DE", "AT", "ID", "FR", "GB", "CH", "IT", "NL", "BE", "SE", "AU", "JP", "KR", "IN", "TR", "ZA",
+)  # fmt: skip
+_ANOTHER: Final = 4  # digits that may stand before or after a telephone number
+_UNMARKED: Final = 11  # digits together that may be an international number without its plus
+_MOST_PHONES: Final = 32  # examined in one text, so that no text takes long
+
+
+def holds_card_number(text: str) -> bool:
+    """Return whether free text holds a card number, however it is written."""
+    if not text.isascii():
+        text = _plain(text)
+    if len(text) < _SHORTEST or not _MANY_DIGITS.search(text):
+        return False
+    text = _HEX_ID.sub(_without_id, _LINE_END.sub("|", _BLANKS.sub(" ", text)))
+    if not any(_cards(text)) and not any(_cards(_unprefixed(text))):
+        return False
+    text = _DATE.sub(_blotted, _without_ibans(text))
+    return any(_unexplained(each) for each in (text, _unprefixed(text)))
+
+
+def is_card_number(identifier: str) -> bool:
+    """Return whether an identifier is nothing but a card number of one of the big schemes."""
+    if not _NO_LETTERS.fullmatch(identifier):
+        return False
+    digits = "".join(_GROUP.findall(_plain(identifier)))
+    return _CARD_AS_IDENTIFIER.fullmatch(digits) is not None and _has_check_digit(digits)
+
+
+class _Candidate(Struct, frozen=True):
+    """Groups of digits that may be a card's, by where each begins and ends."""
+
+    groups: tuple[tuple[int, int], ...]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(end - start for start, end in self.groups)
+
+    @property
+    def is_two_numbers(self) -> bool:
+        """Whether it is a long number next to a short one."""
+        sizes = self.sizes
+        return len(sizes) == _PAIR and min(sizes) in _SHORT and max(sizes) in _LONG
+
+    @property
+    def looks_like_card(self) -> bool:
+        """Whether the groups are alike, but for the last, or as printed on cards."""
+        sizes = self.sizes
+        alike = len(set(sizes[:-1])) <= 1 and sizes[-1] <= sizes[0] <= _HALF
+        return alike or len(sizes) == 1 or sizes in _PRINTED
+
+
+def _plain(text: str) -> str:
+    """Return the text with ASCII digits and spaces.
+
+    Characters without a width go, but between digits they separate like any other.
+    """
+    text = "".join(map(_plain_character, text))
+    return _BETWEEN_DIGITS.sub("|", text).replace(_NO_WIDTH, "")
+
+
+@lru_cache(maxsize=1024)
+def _plain_character(character: str) -> str:
+    category = unicodedata.category(character)
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    if category in {"Cf", "Mn", "Me", "Cn"}:
+        return _NO_WIDTH
+    if category == "Zs":
+        return " "
+    # A digit in a circle or above the line does not belong to the digits next to it.
+    meant = unicodedata.normalize("NFKC", character)
+    return f"{_NO_WIDTH}{meant}{_NO_WIDTH}" if meant != character else character
+
+
+def _without_id(found: re.Match[str]) -> str:
+    return found[0] if found[0].replace("-", "").isdigit() else _blotted(found)
+
+
+def _blotted(found: re.Match[str]) -> str:
+    return "x" * len(found[0])  # as long as it was: the positions of all others stay
+
+
+def _unprefixed(text: str) -> str:
+    """Return the text without what looks like the beginning of an IBAN: it must hide no card."""
+    return _IBAN_START.sub(_blotted, text)
+
+
+def _unexplained(text: str) -> bool:
+    phones = _Phones(text)
+    return not all(map(phones.explain, _cards(text)))
+
+
+def _cards(text: str) -> Iterator[_Candidate]:
+    for run in _GROUPS.finditer(text):
+        groups = [each.span() for each in _GROUP.finditer(text, *run.span())]
+        for first in range(len(groups)):
+            digits = ""
+            for last in range(first, len(groups)):
+                start, end = groups[last]
+                digits = (digits + text[start:end]).lstrip("0")
+                if len(digits) > _LONGEST:
+                    break
+                card = _Candidate(tuple(groups[first : last + 1]))
+                if _is_card(digits) and not card.is_two_numbers:
+                    yield card
+
+
+def _is_card(digits: str) -> bool:
+    return (
+        len(digits) >= _SHORTEST
+        and _CARD_IN_TEXT.fullmatch(digits) is not None
+        and _has_check_digit(digits)
+    )
+
+
+def _has_check_digit(digits: str) -> bool:
+    # The Luhn check of ISO/IEC 7812-1, annex B.
+    values = [int(digit) for digit in digits]
+    doubled = (sum(divmod(2 * value, 10)) for value in values[-2::-2])
+    return (sum(values[-1::-2]) + sum(doubled)) % 10 == 0
+
+
+def _without_ibans(text: str) -> str:
+    for start in _IBAN_START.finditer(text):
+        written, end = start[0], start.end()
+        while len(written) <= _LONGEST_IBAN and (part := _IBAN_REST.match(text, end)):
+            written, end = written + part[0].lstrip(" .-"), part.end()
+            if iban.is_valid(written, check_country=False):
+                # As long as it was: the positions of all others stay.
+                text = text[: start.start()] + "x" * (end - start.start()) + text[end:]
+                break
+    return text
+
+
+class _Phone(Struct, frozen=True):
+    """A valid telephone number, by where it begins and ends."""
+
+    begin: int
+    end: int
+    international: (
+        bool  # and written as such: its country's code stands alone, or all digits together
+    )
+
+
+class _Phones:
+    """The telephone numbers of a text, looked up where digits might be a card."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._runs = [
+            [each.span() for each in _GROUP.finditer(text, *run.span())]
+            for run in _GROUPS.finditer(text)
+        ]
+        self._known: dict[int, list[_Phone]] = {}
+
+    def explain(self, card: _Candidate) -> bool:
+        """Return whether the digits belong to telephone numbers.
+
+        Digits that are grouped like a card's have to be several numbers, visibly separated.
+        """
+        start, end = card.groups[0][0], card.groups[-1][1]
+        groups = next(run for run in self._runs if run[0][0] <= start <= run[-1][1])
+        phones = [
+            phone
+            for begin, _ in groups
+            if begin < end
+            for phone in self._from(begin, groups)
+            if phone.end > start
+        ]
+        if any(self._begins_anew(phone) for phone in phones if phone.begin > start):
+            return True
+        if not card.looks_like_card and any(
+            phone.international or self._overlap(phone, card) >= sum(card.sizes) - _ANOTHER
+            for phone in phones
+        ):
+            return True
+        return any(
+            self._reaches(phone, end, groups, alike=card.looks_like_card)
+            for phone in phones
+            if phone.begin <= start and phone.end < end
+        )
+
+    def _begins_anew(self, phone: _Phone) -> bool:
+        return phone.international and self._text.endswith((" +", "(+"), 0, phone.begin)
+
+    def _overlap(self, phone: _Phone, card: _Candidate) -> int:
+        return sum(
+            end - start for start, end in card.groups if phone.begin <= start and end <= phone.end
+        )
+
+    def _reaches(
+        self, phone: _Phone, end: int, groups: list[tuple[int, int]], *, alike: bool
+    ) -> bool:
+        """Whether this number and others directly after it reach to `end`."""
+        if phone.end >= end:
+            return True
+        following = next(start for start, _ in groups if start >= phone.end)
+        between = self._text[phone.end : following]
+        if alike and between in _NOT_DIGITS.findall(self._text, phone.begin, phone.end):
+            return False
+        return any(
+            self._reaches(each, end, groups, alike=alike) for each in self._from(following, groups)
+        )
+
+    def _from(self, begin: int, groups: list[tuple[int, int]]) -> list[_Phone]:
+        if begin not in self._known:
+            enough = len(self._known) >= _MOST_PHONES
+            self._known[begin] = [] if enough else list(self._read(begin, groups))
+        return self._known[begin]
+
+    def _read(self, begin: int, groups: list[tuple[int, int]]) -> Iterator[_Phone]:
+        """Yield the valid numbers that begin with the group at `begin`."""
+        text = self._text
+        groups = [each for each in groups if each[0] >= begin]
+        first_end = groups[0][1]
+        prefix = 0
+        if text[begin] == "0":
+            prefix = 2 if text.startswith("00", begin) else 1
+        elif not _CALLED.search(text, 0, begin):
+            if first_end - begin < _UNMARKED:
+                return
+            groups = groups[:1]
+        for (_, previous), (start, end) in zip([(0, begin), *groups], groups, strict=False):
+            if start != begin and not _IN_PHONE.fullmatch(text, previous, start):
+                return
+            written = text[begin:end]
+            digits = sum(map(str.isdigit, written)) - prefix
+            if digits > _LONGEST_PHONE:
+                return
+            if digits < _SHORTEST_PHONE:
+                continue
+            if prefix == 1:
+                if any(_country_code(written, region) for region in _REGIONS):
+                    yield _Phone(begin, end, international=False)
+            elif code := _country_code("+" + written[prefix:]):
+                alone = text[begin + prefix : first_end] in {code, ""}
+                yield _Phone(begin, end, international=alone or end == first_end)
+
+
+def _country_code(written: str, region: str | None = None) -> str | None:
+    """Return the country's code of a valid number."""
+    try:
+        number = phonenumbers.parse(written, region)
+    except phonenumbers.NumberParseException:
+        return None
+    return str(number.country_code) if phonenumbers.is_valid_number(number) else None
