@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import environ
 import structlog
 from django.core.exceptions import ImproperlyConfigured
-from psycopg import IsolationLevel
 
 from config import backoffice, redaction
+from config.postgresql import session
 
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
 
@@ -118,6 +118,7 @@ def _database(url: str) -> dict[str, Any]:
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         **_database(env.str("DATABASE_URL", default="postgres:///payments")),
+        "ENGINE": "config.postgresql",
         "CONN_MAX_AGE": None,
         "ATOMIC_REQUESTS": False,
     }
@@ -131,9 +132,7 @@ DATABASES["default"]["OPTIONS"] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,  # milliseconds
     **DATABASES["default"].get("OPTIONS", {}),
-    # Whatever the database's or the role's own default is: in a snapshot that is older than the log's safe
-    # horizon, a projection would not see what was committed between them, and pass it by.
-    "isolation_level": IsolationLevel.READ_COMMITTED,
+    "options": session.options(DATABASES["default"].get("OPTIONS", {}).get("options", "")),
     # What the service executes often it prepares itself. psycopg, if it prepared others, would deallocate all
     # of them after a rollback.
     "prepare_threshold": None,

@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from itertools import count
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final, cast
 
 import psycopg
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from msgspec import Struct
 from psycopg import errors, generators
 from psycopg.adapt import PyFormat, Transformer
@@ -35,6 +35,7 @@ def execute(statement: str, parameters: Mapping[str, object] = _NOTHING) -> list
     Errors come out as Django's, with psycopg's as their cause.
     """
     django = connections[DEFAULT_DB_ALIAS]  # once: `connection` looks for it each time
+    django.close_if_health_check_failed()
     django.ensure_connection()
     django.validate_no_broken_transaction()
     with django.wrap_database_errors:
@@ -56,6 +57,7 @@ def cursor() -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
     the thread.
     """
     django = connections[DEFAULT_DB_ALIAS]
+    django.close_if_health_check_failed()
     django.ensure_connection()
     with (
         django.wrap_database_errors,
@@ -67,10 +69,11 @@ def cursor() -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
 @contextmanager
 def separate_connection() -> Iterator[Connection]:
     """Another connection to the same database, for reading while Django's own writes."""
-    parameters = connection.get_connection_params()
+    another = connections[DEFAULT_DB_ALIAS].copy()
+    parameters = another.get_connection_params()
     for django_only in ("cursor_factory", "context"):
         parameters.pop(django_only, None)
-    with psycopg.connect(**parameters, autocommit=True) as separate:
+    with another.get_new_connection(parameters | {"autocommit": True}) as separate:
         yield separate
 
 
@@ -99,7 +102,7 @@ class _Session:
         self.connection = native
         self._adapter = Transformer(native)
         self._names: dict[bytes, bytes] = {}  # of what is prepared, by its text
-        self._numbers = count(1)
+        self._replans = 0
 
     def execute(
         self, statement: _Statement, parameters: Mapping[str, object]
@@ -108,11 +111,7 @@ class _Session:
         name = self._names.get(statement.text)
         known = name is not None
         if name is None:
-            # A new one each time: who is interrupted here cannot know whether the server has taken it.
-            name = f"execute_{next(self._numbers)}".encode()
-            pgconn.send_prepare(name, statement.text)
-            self._result()
-            self._names[statement.text] = name
+            name = self._prepare(statement)
         values = [parameters[parameter] for parameter in statement.parameters]
         pgconn.send_query_prepared(name, self._adapter.dump_sequence(values, statement.formats))
         try:
@@ -121,11 +120,31 @@ class _Session:
             # A migration has changed the type of a column, or something has deallocated all statements.
             # Nothing was executed: prepared anew it is, where no transaction has failed with it.
             del self._names[statement.text]
+            self._replans += 1
             if known and pgconn.transaction_status == TransactionStatus.IDLE:
                 return self.execute(statement, parameters)
             raise
         self._adapter.set_pgresult(result)
         return self._adapter.load_rows(0, result.ntuples, tuple)
+
+    def _prepare(self, statement: _Statement) -> bytes:
+        """Prepare it under a name made of its text.
+
+        Through a pooler that knows no prepared statements the next transaction may be on another connection,
+        where a number could name another statement, which would run with these parameters.
+        """
+        text = sha256(statement.text).hexdigest()[:32]
+        name = f"execute_{text}_{self._replans}".encode()
+        self.connection.pgconn.send_prepare(name, statement.text)
+        try:
+            self._result()
+        except errors.DuplicatePreparedStatement:
+            # An interrupted attempt, or another client of the pooler, has prepared the same text.
+            self._names[statement.text] = name
+            if self.connection.pgconn.transaction_status != TransactionStatus.IDLE:
+                raise
+        self._names[statement.text] = name
+        return name
 
     def _result(self) -> PGresult:
         """Wait for the answer, as a cursor does: so that signals are heard meanwhile."""

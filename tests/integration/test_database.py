@@ -14,7 +14,6 @@ from django.db import (
     DatabaseError,
     DataError,
     IntegrityError,
-    OperationalError,
     connection,
     transaction,
 )
@@ -114,15 +113,29 @@ def test_a_text_with_nul_is_refused_not_cut() -> None:
     assert execute(KEPT) == []
 
 
-def test_a_lost_connection_is_told_and_the_next_one_prepares_anew() -> None:
+def test_a_new_connection_prepares_anew() -> None:
     execute(KEPT)
     with session() as other:
         pid = connection.connection.info.backend_pid
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
-    with pytest.raises(OperationalError):
-        execute(KEPT)
-    connection.close_if_unusable_or_obsolete()
     assert execute(KEPT) == []
+
+
+def test_statements_of_two_clients_never_have_one_name() -> None:
+    """Through a pooler one client's number was another one's statement, run with its parameters."""
+    execute(KEPT)
+    ((name,),) = prepared("SELECT number%")
+    connection.connection.execute("DEALLOCATE ALL")
+    assert execute("SELECT 1") == [(1,)]
+    assert name not in {other for (other,) in prepared("%")}
+
+
+def test_a_statement_that_another_client_of_the_connection_prepared_is_used() -> None:
+    execute(KEPT)
+    native = connection.connection
+    del native._payments_session
+    assert execute(KEPT) == []
+    assert len(prepared("SELECT number%")) == 1
 
 
 @pytest.mark.parametrize("inside", [False, True])

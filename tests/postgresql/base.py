@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from django.core.management.color import Style
-from django.db.backends.postgresql import base, operations
+from django.db.backends.postgresql import operations
+
+from config.postgresql import base
 
 # Filled by migrations and never changed by a test: emptying them would cost more than all the rest.
 _PART_OF_THE_SCHEMA: Final = {

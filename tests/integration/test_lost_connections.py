@@ -1,0 +1,222 @@
+"""Connections that the server ended while nobody used them, and databases with defaults of their own."""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from django.contrib.auth.models import User
+from django.db import InternalError, OperationalError, connection, transaction
+from django.test import Client as Browser
+
+from config.postgresql.session import options
+from payments.events.database import cursor, execute, separate_connection
+from tests import servers
+from tests.api import PAYMENTS, ApiClient, body_of
+from tests.concurrency import dsn, session
+from tests.poolers import pooler
+from tests.roundtrips import round_trips
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def terminate(*, wait: bool = True) -> None:
+    """End this thread's connection, as an administrator, a restart or a limit for idle ones does."""
+    pid = connection.connection.info.backend_pid
+    with session() as other:
+        other.execute("SELECT pg_terminate_backend(%s, %s)", [pid, 5_000 if wait else 0])
+
+
+def with_execute() -> None:
+    assert execute("SELECT 1") == [(1,)]
+
+
+def with_cursor() -> None:
+    with cursor() as cur:
+        assert cur.execute("SELECT 1").fetchone() == (1,)
+
+
+def with_the_orm() -> None:
+    assert User.objects.count() == 0
+
+
+def in_a_transaction() -> None:
+    with transaction.atomic():
+        with_execute()
+
+
+@pytest.mark.parametrize("use", [with_execute, with_cursor, with_the_orm, in_a_transaction])
+def test_a_connection_that_was_ended_while_idle_is_made_anew(use: Callable[[], None]) -> None:
+    use()
+    terminate()
+    use()
+
+
+def test_looking_at_the_connection_costs_no_round_trip() -> None:
+    with_execute()
+    with round_trips() as counted:
+        with_execute()
+    assert counted.count == 1
+
+
+def test_what_the_server_sends_to_an_idle_connection_does_not_end_it() -> None:
+    """A changed setting is reported at once; so are notices."""
+    with_execute()
+    pid = connection.connection.info.backend_pid
+    with session() as other:
+        other.execute("ALTER SYSTEM SET default_transaction_read_only = off")
+        other.execute("SELECT pg_reload_conf()")
+        other.execute("ALTER SYSTEM RESET default_transaction_read_only")
+        other.execute("SELECT pg_reload_conf()")
+    with_execute()
+    assert connection.connection.info.backend_pid == pid
+
+
+def test_a_transaction_that_lost_its_connection_is_not_begun_anew() -> None:
+    """Its first half would be missing."""
+    with pytest.raises(OperationalError), transaction.atomic():
+        with_execute()
+        terminate()
+        with_execute()
+    with_execute()
+
+
+def test_a_statement_that_reached_the_server_is_not_repeated() -> None:
+    with session() as other:
+        other.execute("CREATE TABLE counted (number int)")
+    try:
+        ending = threading.Timer(0.5, terminate_sleepers)
+        ending.start()
+        with pytest.raises(OperationalError):
+            execute(
+                "WITH slept AS MATERIALIZED (SELECT pg_sleep(20))"
+                " INSERT INTO counted SELECT 1 FROM slept"
+            )
+        ending.join()
+        with_execute()
+        assert execute("SELECT count(*) FROM counted") == [(0,)]
+    finally:
+        connection.close()
+        with session() as other:
+            other.execute("DROP TABLE counted")
+
+
+def terminate_sleepers() -> None:
+    with session() as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+        )
+
+
+def test_no_request_fails_for_a_connection_that_was_ended() -> None:
+    client = ApiClient()
+    assert client.submit().status_code == 201
+    for _ in range(3):
+        terminate()
+        assert client.submit().status_code == 201
+        terminate()
+        assert client.get(PAYMENTS).status_code == 200
+        terminate()
+        assert Browser().get("/readyz").status_code == 200
+        terminate()
+        assert Browser().get("/admin/login/").status_code == 200
+
+
+HOSTILE = {
+    "datestyle": "German",
+    "intervalstyle": "iso_8601",
+    "timezone": "Pacific/Apia",
+    "bytea_output": "escape",
+    "standard_conforming_strings": "off",
+    "extra_float_digits": "-15",
+    "default_transaction_isolation": "serializable",
+    "default_transaction_deferrable": "on",
+    "search_path": "elsewhere, pg_catalog, public",
+    "client_encoding": "LATIN1",
+}
+
+
+@contextmanager
+def defaults(settings: dict[str, str]) -> Iterator[None]:
+    name = dsn()["dbname"]
+    with session() as other:
+        for setting, value in settings.items():
+            value_ = value if setting == "search_path" else f"'{value}'"
+            other.execute(f'ALTER DATABASE "{name}" SET {setting} = {value_}'.encode())
+        connection.close()
+        try:
+            yield
+        finally:
+            other.execute(f'ALTER DATABASE "{name}" RESET ALL'.encode())
+            connection.close()
+
+
+def shown(native: psycopg.Connection[tuple[object, ...]]) -> dict[str, object]:
+    return {
+        setting: native.execute(f"SHOW {setting}".encode()).fetchone()[0]  # type: ignore[index]
+        for setting in HOSTILE
+    }
+
+
+def test_sessions_do_not_depend_on_the_defaults_of_the_database() -> None:
+    """A German DateStyle failed most reads, and autocommit was serializable."""
+    with defaults(HOSTILE):
+        with_execute()
+        found = [shown(connection.connection)]
+        with separate_connection() as separate:
+            found.append(shown(separate))
+    for each in found:
+        assert str(each["datestyle"]).startswith("ISO")
+        assert each["timezone"] == "UTC"
+        assert each["intervalstyle"] == "postgres"
+        assert each["default_transaction_isolation"] == "read committed"
+        assert each["default_transaction_deferrable"] == "off"
+        assert each["search_path"] == "public"
+        assert (each["client_encoding"], each["bytea_output"]) == ("UTF8", "hex")
+        assert (each["standard_conforming_strings"], each["extra_float_digits"]) == ("on", "1")
+
+
+def test_the_api_answers_whatever_the_defaults_of_the_database_are() -> None:
+    with defaults(HOSTILE):
+        client = ApiClient()
+        paid = body_of(client.submit())["id"]
+        assert client.get(PAYMENTS).status_code == 200
+        assert client.get(f"{PAYMENTS}/{paid}/state?version=1").status_code == 200
+        assert Browser().get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+def test_a_pooler_that_takes_no_options_is_asked_for_what_it_keeps(*, refuses: bool) -> None:
+    """Older ones end the connection, others drop what they do not know."""
+    host = connection.settings_dict["HOST"]
+    folder = servers.own_folder()  # its path is short enough
+    with defaults({"datestyle": "German", "timezone": "Pacific/Apia"}):
+        with pooler(folder, str(servers.postgres().sockets), refuses=refuses):
+            connection.settings_dict["HOST"] = str(folder)
+            try:
+                assert execute("SELECT '2026-11-29 12:00+00'::timestamptz::text") == [
+                    ("2026-11-29 12:00:00+00",)
+                ]
+                with separate_connection() as separate:
+                    assert shown(separate)["timezone"] == "UTC"
+            finally:
+                connection.close()
+                connection.settings_dict["HOST"] = host
+    shutil.rmtree(folder)
+
+
+def test_an_option_of_the_url_prevails() -> None:
+    assert options("-c search_path=payments").endswith("search_path=public -c search_path=payments")
+
+
+def test_a_read_only_database_gets_a_new_connection_next_time() -> None:
+    """The server that was the primary may not be it any more, and the address lead to another."""
+    with_execute()
+    pid = connection.connection.info.backend_pid
+    connection.connection.execute("SET default_transaction_read_only = on")
+    with pytest.raises(InternalError):
+        execute("CREATE TABLE nowhere (number int)")
+    with_execute()
+    assert connection.connection.info.backend_pid != pid

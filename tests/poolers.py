@@ -1,0 +1,62 @@
+"""What stands in for a pooler between the service and the test's PostgreSQL."""
+
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+_PORT: Final = 5432
+_REFUSED: Final = "unsupported startup parameter: options"
+
+
+@contextmanager
+def pooler(folder: Path, server: str, *, refuses: bool) -> Iterator[Path]:
+    """Listen in `folder` for clients of `server` (a folder, too) without passing their options on.
+
+    `refuses`: as older poolers do; otherwise they are dropped, as poolers do that are set up to.
+    """
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / f".s.PGSQL.{_PORT}"))
+        listener.listen()
+        threading.Thread(target=_accept, args=(listener, server, refuses), daemon=True).start()
+        yield folder
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def _accept(listener: socket.socket, server: str, refuses: bool) -> None:  # noqa: FBT001
+    with suppress(OSError):
+        while True:
+            client, _ = listener.accept()
+            threading.Thread(target=_serve, args=(client, server, refuses), daemon=True).start()
+
+
+def _serve(client: socket.socket, server: str, refuses: bool) -> None:  # noqa: FBT001
+    with client, suppress(OSError):
+        (length,) = struct.unpack("!i", client.recv(4))
+        start = client.recv(length - 4)
+        words = start[4:].rstrip(b"\0").split(b"\0")
+        given = dict(zip(words[::2], words[1::2], strict=True))
+        if given.pop(b"options", None) is not None and refuses:
+            text = b"SFATAL\0VFATAL\0C08P01\0M" + _REFUSED.encode() + b"\0\0"
+            client.sendall(b"E" + struct.pack("!i", len(text) + 4) + text)
+            return
+        words = [word for pair in given.items() for word in pair]
+        start = start[:4] + b"".join(word + b"\0" for word in words) + b"\0"
+        with socket.socket(socket.AF_UNIX) as backend:
+            backend.connect(f"{server}/.s.PGSQL.{_PORT}")
+            backend.sendall(struct.pack("!i", len(start) + 4) + start)
+            back = threading.Thread(target=_copy, args=(backend, client), daemon=True)
+            back.start()
+            _copy(client, backend)
+            back.join()
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
