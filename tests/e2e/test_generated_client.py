@@ -1,36 +1,118 @@
-"""A client that was generated from the OpenAPI document can do what a merchant has to."""
+"""Clients that were generated from the OpenAPI document do what a merchant has to, in three languages."""
 
+import json
+import os
+import re
+import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
+from typing import Any, Final
 
+import openapi_generator_cli
 import pytest
-from django.test import Client as Browser
-from pytest_django.live_server_helper import LiveServer
 
-from tests.api import ApiClient, project
+from config.stack import place
+from config.stack.postgres import Postgres
+from config.stack.valkey import Valkey
+from payments.clients.models import Scope
+from tests import servers
+from tests.e2e.service import Service, service, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.slow
+
+CLIENTS: Final = place.PROJECT / "tests/e2e/clients"
+JAR: Final = Path(openapi_generator_cli.__file__).parent / "openapi-generator.jar"
 
 
-def test_a_client_made_from_the_document_submits_reads_pages_claims_and_decides(
-    live_server: LiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    generate(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    api, models = "made.api", import_module("made.models")
-    submit = import_module(f"{api}.payments.submit_payment").sync_detailed
-    read = import_module(f"{api}.payments.read_payment").sync_detailed
-    pages = import_module(f"{api}.payments.list_payments").sync
-    claim = import_module(f"{api}.review.claim_next_review").sync_detailed
-    decide = import_module(f"{api}.review.approve_payment").sync_detailed
-    days = import_module(f"{api}.statistics.read_daily_statistics").sync
+@pytest.fixture(scope="module")
+def running() -> Iterator[Service]:
+    """One service for all clients; each of them is a merchant of its own."""
+    folder = servers.own_folder()
+    with (
+        Postgres(folder, folder, durable=False) as postgres,
+        Valkey(folder, folder, durable=False) as valkey,
+        service(postgres, valkey, API_RATE_PER_MINUTE="1000000") as running,
+    ):
+        running.start_web()
+        running.start_worker()
+        running.start_beat()
+        for reviewer in ("ada", "bob"):
+            running.manage("create_staff", reviewer, "--role", "senior reviewer")
+        yield running
+    shutil.rmtree(folder)
 
-    with import_module("made.client").AuthenticatedClient(
-        live_server.url, ApiClient().token
-    ) as client:
+
+@pytest.fixture(scope="module")
+def document(running: Service, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with urllib.request.urlopen(f"{running.url}/api/schema/?format=json") as answer:
+        path = tmp_path_factory.mktemp("document") / "document.json"
+        path.write_bytes(answer.read())
+    return path
+
+
+def key_of(running: Service, merchant: str, reviewer: str = "ada") -> str:
+    scopes = [word for scope in Scope.values for word in ("--scope", scope)]
+    return running.manage("create_api_key", merchant, "--staff", reviewer, *scopes).strip()
+
+
+def need(*programs: str) -> None:
+    """Skip the test where a program is missing, but never in CI, which installs them."""
+    missing = [each for each in programs if shutil.which(each) is None]
+    if missing and os.environ.get("CI"):
+        pytest.fail(f"{', '.join(missing)} is not installed, see .ci/run")
+    if missing:
+        pytest.skip(f"{', '.join(missing)} is not installed")
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def made(document: Path) -> Iterator[None]:
+    """The package `made`, a Python client."""
+    (document.parent / "settings.json").write_text('{"post_hooks": []}')
+    run(
+        *(sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none"),
+        *("--path", document, "--config", "settings.json", "--output-path", "made"),
+        "--fail-on-warning",
+        cwd=document.parent,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(document.parent))
+        yield
+
+
+def python_client(running: Service, merchant: str) -> Any:
+    return import_module("made.client").AuthenticatedClient(running.url, key_of(running, merchant))
+
+
+def operation(name: str) -> Any:
+    return import_module(f"made.api.{name}")
+
+
+def test_a_python_client_submits_reads_claims_and_decides(running: Service, made: None) -> None:
+    models = import_module("made.models")
+    submit = operation("payments.submit_payment").sync_detailed
+    read = operation("payments.read_payment").sync_detailed
+    claim = operation("review.claim_next_review").sync_detailed
+    decide = operation("review.approve_payment").sync_detailed
+
+    with python_client(running, "Python that decides") as client:
         body = models.SubmitBody(1_500_000, "USD", models.Method.CREDIT_CARD, "customer-123")
         first = submit(client=client, body=body, idempotency_key="key-1")
         again = submit(client=client, body=body, idempotency_key="key-1")
@@ -55,55 +137,153 @@ def test_a_client_made_from_the_document_submits_reads_pages_claims_and_decides(
         why = models.ApproveBody(models.ApprovalReason.KNOWN_CUSTOMER, note="Called back.")
         late = decide(payment.id, client=client, body=why, idempotency_key="d-1", if_match='"1"')
         assert (late.status_code, late.parsed.code) == (412, "precondition_failed")
-        project()
-        claimed = claim(client=client, idempotency_key="c-1")
+        assert late.parsed.version == 2
+        claims: list[Any] = []
+
+        def claimed_one() -> bool:
+            # 204: the queue has not seen the payment yet.
+            claims.append(claim(client=client, idempotency_key=f"c-{len(claims)}"))
+            return bool(claims[-1].status_code == 200)
+
+        wait_for(claimed_one)
+        claimed = claims[-1]
         assert claimed.parsed.id == payment.id
         assert claimed.parsed.open_review.claimed_until > datetime.now(UTC)
-        assert claim(client=client, idempotency_key="c-2").status_code == 204
+        assert claim(client=client, idempotency_key="none").status_code == 204
         etag = claimed.headers["ETag"]
         done = decide(payment.id, client=client, body=why, idempotency_key="d-1", if_match=etag)
         assert (done.status_code, done.parsed.status) == (200, models.Status.COMPLETED)
 
-        others = [
+
+def test_a_python_client_pages_and_sums(running: Service, made: None) -> None:
+    models = import_module("made.models")
+    submit = operation("payments.submit_payment").sync_detailed
+    pages = operation("payments.list_payments").sync
+    days = operation("statistics.read_daily_statistics").sync
+
+    with python_client(running, "Python that reads") as client:
+        paid = [
             submit(
                 client=client,
-                body=models.SubmitBody(n, "EUR", models.Method.WALLET, "ann"),
+                body=models.SubmitBody(3_000_000_000 + n, "IDR", models.Method.WALLET, "ann"),
                 idempotency_key=f"o-{n}",
             )
             for n in range(1, 5)
         ]
-        position = int(others[-1].headers["X-Event-Position"])
-        project()
-        found, page = [], pages(client=client, limit=2, x_min_position=position)
+        position = int(paid[-1].headers["X-Event-Position"])
+        page = current(lambda: pages(client=client, limit=2, x_min_position=position))
+        found = []
         while page.next_ is not None:
             assert len(page.payments) == 2
             found += [each.id for each in page.payments]
             page = pages(client=client, limit=2, cursor=page.next_)
         found += [each.id for each in page.payments]
-        assert found == [each.parsed.id for each in reversed(others)] + [payment.id]
+        assert found == [each.parsed.id for each in reversed(paid)]
 
-        either = [models.Status(each) for each in ("failed", "completed")]
+        either = [models.Status(each) for each in ("pending_review", "completed")]
         assert [each.id for each in pages(client=client, status=either).payments] == found
 
         today = datetime.now(UTC).date()
-        sums = {day.currency: day.total_count for day in days(client=client, date=today).days}
-        assert sums == {"EUR": 4, "USD": 1}
+        sums = current(
+            lambda: days(
+                client=client,
+                from_=today - timedelta(days=1),
+                to=today,
+                x_min_position=position,
+            )
+        )
+        assert sum(day.total_volume for day in sums.days) == 12_000_000_010
+
+        later = models.PaymentView.from_dict(
+            paid[0].parsed.to_dict() | {"status": "disputed_by_bank"}
+        )
+        assert later.status == "disputed_by_bank"
 
 
-def generate(folder: Path) -> None:
-    """Make the package `made` from the document."""
-    (folder / "document.yaml").write_bytes(Browser().get("/api/schema/").content)
-    (folder / "settings.json").write_text('{"post_hooks": []}')
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none"),
-            *("--path", "document.yaml", "--config", "settings.json", "--output-path", "made"),
-            "--fail-on-warning",
-        ],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
+def current(ask: Callable[[], Any]) -> Any:
+    """The answer of a read model that has caught up."""
+    answers: list[Any] = []
+
+    def asked() -> bool:
+        answers.append(ask())
+        return getattr(answers[-1], "code", "") != "projection_behind"
+
+    wait_for(asked)
+    return answers[-1]
+
+
+def test_a_typescript_client_uses_every_operation(
+    running: Service, document: Path, tmp_path: Path
+) -> None:
+    need("node", "npm")
+    (tmp_path / "node_modules").symlink_to(node_modules())
+    for source in ("merchant.ts", "tsconfig.json", "package.json"):
+        shutil.copy(CLIENTS / "typescript" / source, tmp_path)
+    (tmp_path / "readme.ts").write_text(
+        'import type { components } from "./document.js";\n'
+        f'export const body: components["schemas"]["SubmitBody"] = {readme_body()};\n'
     )
-    assert done.returncode == 0, done.stdout
+    run(
+        *("node", "node_modules/openapi-typescript/bin/cli.js", document),
+        *("--output", "document.d.ts"),
+        cwd=tmp_path,
+    )
+    run("node", "node_modules/typescript/bin/tsc", cwd=tmp_path)
+
+    said = run(
+        *("node", "made/merchant.js", running.url, key_of(running, "TypeScript")), cwd=tmp_path
+    )
+
+    assert said.splitlines() == sorted(
+        f"{method} {path}"
+        for path, item in json.loads(document.read_text())["paths"].items()
+        for method in item
+    )
+
+
+def node_modules() -> Path:
+    """The packages of the lock file, installed once."""
+    folder = CLIENTS / "typescript"
+    installed = folder / "node_modules/.package-lock.json"
+    lock = folder / "package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+        run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
+    return folder / "node_modules"
+
+
+def readme_body() -> str:
+    found = re.search(r"^BODY='(\{.*\})'$", (place.PROJECT / "README.md").read_text(), re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+def test_a_java_client_counts_in_64_bits(running: Service, document: Path, tmp_path: Path) -> None:
+    need("java", "javac")
+    quick = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+    options = {
+        "library": "native",
+        "openApiNullable": "false",
+        "useSingleRequestParameter": "true",
+    }
+    run(
+        *("java", *quick, "-jar", JAR, "generate", "--generator-name", "java"),
+        *("--input-spec", document, "--output", "made", "--additional-properties"),
+        ",".join(f"{name}={value}" for name, value in options.items()),
+        *("--global-property", "apiDocs=false,apiTests=false,modelDocs=false,modelTests=false"),
+        cwd=tmp_path,
+    )
+    # The generator's jar holds the libraries that the generated code imports.
+    sources = [*(tmp_path / "made/src/main").rglob("*.java"), *(CLIENTS / "java").rglob("*.java")]
+    run(
+        "javac",
+        *(f"-J{option}" for option in quick),
+        *("-proc:none", "-nowarn", "-d", "classes", "-cp", str(JAR)),
+        *sources,
+        cwd=tmp_path,
+    )
+
+    run(
+        *("java", *quick, "-cp", f"{JAR}{os.pathsep}classes", "Merchant", running.url),
+        *(key_of(running, "Java", reviewer) for reviewer in ("ada", "bob")),
+        cwd=tmp_path,
+    )

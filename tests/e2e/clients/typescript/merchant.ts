@@ -1,0 +1,260 @@
+/** A merchant's back end on the generated types. It uses every operation and ends with an error if one differs. */
+
+import createClient, { type Middleware } from "openapi-fetch";
+import type { components, paths } from "./document.js";
+import { body } from "./readme.js";
+
+type Payment = components["schemas"]["PaymentView"];
+type Problem = components["schemas"]["ProblemDetails"];
+interface Answer<Data> {
+  data?: Data;
+  error?: Problem;
+  response: Response;
+}
+
+declare const process: { argv: string[] };
+const [, , baseUrl, key] = process.argv;
+if (baseUrl === undefined || key === undefined) {
+  throw new Error("usage: node merchant.js URL KEY");
+}
+
+const used = new Set<string>();
+const record: Middleware = {
+  onRequest({ request, schemaPath }) {
+    used.add(`${request.method.toLowerCase()} ${schemaPath}`);
+  },
+};
+const client = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${key}` } });
+client.use(record);
+
+function same<Value>(what: string, found: Value, expected: Value): void {
+  if (found !== expected) {
+    throw new Error(`${what}: found ${String(found)}, expected ${String(expected)}`);
+  }
+}
+
+function header(answer: { response: Response }, name: string): string {
+  const found = answer.response.headers.get(name);
+  if (found === null) {
+    throw new Error(`No ${name} in ${answer.response.status} ${answer.response.url}`);
+  }
+  return found;
+}
+
+/** The body of an answer that must not be a refusal. */
+function taken<Data>(answer: Answer<Data>): Data {
+  const { data, error, response } = answer;
+  if (data === undefined) {
+    // `errors` is absent unless single fields are wrong, and never null.
+    const fields = error?.errors === undefined ? [] : error.errors.map((each) => each.field);
+    throw new Error(`${response.status} ${error?.code} ${error?.detail} [${fields.join()}]`);
+  }
+  return data;
+}
+
+/** The code of a problem, and what it says in addition. */
+function refused<Data>(answer: Answer<Data>, status: number, code: string): Problem {
+  if (answer.error === undefined) {
+    throw new Error(`${answer.response.status} ${answer.response.url} is no refusal`);
+  }
+  same("status", answer.response.status, status);
+  same("code", answer.error.code, code);
+  return answer.error;
+}
+
+/** Ask again while the read model is behind. */
+async function seen<Data>(ask: () => Promise<Answer<Data>>): Promise<Data> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const answer = await ask();
+    if (answer.error?.code !== "projection_behind") {
+      return taken(answer);
+    }
+  }
+  throw new Error("The read model never caught up");
+}
+
+let keys = 0;
+function command(): { "Idempotency-Key": string } {
+  keys += 1;
+  return { "Idempotency-Key": `merchant-${keys}` };
+}
+
+async function submit(changes: Partial<components["schemas"]["SubmitBody"]>): Promise<Payment> {
+  const answer = await client.POST("/api/v1/payments", {
+    params: { header: command() },
+    body: { ...body, ...changes },
+  });
+  return taken(answer);
+}
+
+function of(payment: Payment): { payment_id: string } {
+  return { payment_id: payment.id };
+}
+
+function decision(payment: Payment): { "Idempotency-Key": string; "If-Match": string } {
+  return { ...command(), "If-Match": `"${payment.version}"` };
+}
+
+async function submitsOnce(): Promise<Payment> {
+  const params = { header: { "Idempotency-Key": "readme" } };
+  const first = await client.POST("/api/v1/payments", { params, body });
+  const again = await client.POST("/api/v1/payments", { params, body });
+  const payment = taken(first);
+  same("id", taken(again).id, payment.id);
+  same("replayed", header(again, "Idempotency-Replayed"), "true");
+  same("amount", payment.amount, body.amount);
+  same("status", payment.status, "pending_review");
+  same("band", payment.risk?.band, "high");
+  same("reference", payment.reference, body.reference ?? null);
+  return payment;
+}
+
+async function learnsWhatIsWrong(): Promise<void> {
+  const wrong = await client.POST("/api/v1/payments", {
+    params: { header: command() },
+    body: { ...body, reference: null, amount: 0 },
+  });
+  const problem = refused(wrong, 400, "invalid_request");
+  same("field", problem.errors?.[0]?.field, "amount");
+  const taken = await client.POST("/api/v1/payments", { params: { header: command() }, body });
+  const { payment_id, errors } = refused(taken, 409, "reference_taken");
+  if (payment_id === undefined || errors === undefined) {
+    throw new Error("reference_taken names neither the payment nor the field");
+  }
+}
+
+async function reads(payment: Payment): Promise<void> {
+  const headers = { "X-Min-Position": payment.position };
+  const one = await seen(() =>
+    client.GET("/api/v1/payments/{payment_id}", { params: { path: of(payment), header: headers } }),
+  );
+  same("read", one.id, payment.id);
+  const unchanged = await client.GET("/api/v1/payments/{payment_id}", {
+    params: { path: of(payment), header: { "If-None-Match": `"${payment.version}"` } },
+  });
+  same("unchanged", unchanged.response.status, 304);
+  same("body of a 304", unchanged.data, undefined);
+
+  const list = await seen(() =>
+    client.GET("/api/v1/payments", {
+      params: {
+        query: { status: ["pending_review", "completed"], method: "credit_card", limit: 1 },
+        header: headers,
+      },
+    }),
+  );
+  same("listed", list.payments[0]?.id, payment.id);
+  const customer = await client.GET("/api/v1/customers/{customer_id}/payments", {
+    params: { path: { customer_id: body.customer_id } },
+  });
+  same("of the customer", taken(customer).payments.length, 1);
+}
+
+async function reviews(payment: Payment): Promise<Payment> {
+  let claimed: Payment | undefined;
+  while (claimed === undefined) {
+    // 204: the queue has not seen the payment yet.
+    const answer = await client.POST("/api/v1/reviews/claim-next", {
+      params: { header: command() },
+    });
+    if (answer.response.status !== 204) {
+      claimed = taken(answer);
+    }
+  }
+  same("claimed", claimed.id, payment.id);
+  if (new Date(claimed.open_review?.claimed_until ?? 0) < new Date()) {
+    throw new Error("The claim has ended already");
+  }
+  const path = of(payment);
+  taken(
+    await client.POST("/api/v1/payments/{payment_id}/release", {
+      params: { path, header: command() },
+    }),
+  );
+  taken(
+    await client.POST("/api/v1/payments/{payment_id}/claim", {
+      params: { path, header: command() },
+    }),
+  );
+  const escalated = taken(
+    await client.POST("/api/v1/payments/{payment_id}/escalate", {
+      params: { path, header: command() },
+      body: { reason: "suspicious_pattern", note: "The third new card today." },
+    }),
+  );
+  const approve = { reason: "known_customer", note: "Called back." } as const;
+  const late = await client.POST("/api/v1/payments/{payment_id}/approve", {
+    params: { path, header: decision(payment) },
+    body: approve,
+  });
+  same("version", refused(late, 412, "precondition_failed").version, escalated.version);
+  const approved = await client.POST("/api/v1/payments/{payment_id}/approve", {
+    params: { path, header: decision(escalated) },
+    body: approve,
+  });
+  same("status", taken(approved).status, "completed");
+  return taken(approved);
+}
+
+async function refunds(payment: Payment): Promise<Payment> {
+  const path = of(payment);
+  const tooMuch = await client.POST("/api/v1/payments/{payment_id}/refunds", {
+    params: { path, header: command() },
+    body: { reason: "requested_by_customer", amount: payment.amount + 1, currency: "USD" },
+  });
+  same("refundable", refused(tooMuch, 422, "refund_too_large").refundable, payment.amount);
+  const some = await client.POST("/api/v1/payments/{payment_id}/refunds", {
+    params: { path, header: command() },
+    body: { reason: "requested_by_customer", amount: 500_000, currency: "USD" },
+  });
+  same("refunded", taken(some).refunded_amount, 500_000);
+  return taken(some);
+}
+
+async function rejectsAndCancels(): Promise<void> {
+  const suspect = await submit({ reference: "order-982", customer_id: "customer-2" });
+  const rejected = await client.POST("/api/v1/payments/{payment_id}/reject", {
+    params: { path: of(suspect), header: decision(suspect) },
+    body: { reason: "suspected_fraud" },
+  });
+  same("status", taken(rejected).status, "rejected");
+  const regretted = await submit({ reference: "order-983", customer_id: "customer-3" });
+  const cancelled = await client.POST("/api/v1/payments/{payment_id}/cancel", {
+    params: { path: of(regretted), header: command() },
+    body: { reason: "requested_by_customer" },
+  });
+  same("status", taken(cancelled).status, "cancelled");
+}
+
+async function looksBack(payment: Payment): Promise<void> {
+  const path = of(payment);
+  const events = taken(await client.GET("/api/v1/payments/{payment_id}/events", { params: { path } }));
+  same("events", events.events.length, payment.version);
+  same("first", events.events[0]?.data.amount, body.amount);
+  same("last", events.events.at(-1)?.data.refunded, 500_000);
+  const first = await client.GET("/api/v1/payments/{payment_id}/state", {
+    params: { path, query: { version: 2 } },
+  });
+  same("status at version 2", taken(first).status, "pending_review");
+
+  const today = payment.updated_at.slice(0, 10);
+  const header = { "X-Min-Position": payment.position };
+  const days = await seen(() =>
+    client.GET("/api/v1/statistics/daily", {
+      params: { query: { from: payment.created_at.slice(0, 10), to: today }, header },
+    }),
+  );
+  same("refunded today", days.days[0]?.refunded_volume, 500_000);
+  const projections = taken(await client.GET("/api/v1/projections"));
+  if (!projections.projections.some((each) => each.name === "payment_summary")) {
+    throw new Error("No payment_summary among the projections");
+  }
+}
+
+const payment = await submitsOnce();
+await learnsWhatIsWrong();
+await reads(payment);
+const refunded = await refunds(await reviews(payment));
+await rejectsAndCancels();
+await looksBack(refunded);
+console.log([...used].sort().join("\n"));
