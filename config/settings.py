@@ -78,6 +78,7 @@ MIDDLEWARE: list[str] = [
     "django.middleware.common.CommonMiddleware",
     "config.browsers.CsrfViewMiddleware",
     "config.browsers.AuthenticationMiddleware",
+    "readmodels.admin.kept.KeptTextMiddleware",
     "config.browsers.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.request_log.RequestMiddleware",
@@ -259,6 +260,7 @@ SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]
 SECURE_HSTS_SECONDS: int = env.int("HSTS_SECONDS", default=0)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SESSION_COOKIE_SECURE else None
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "readmodels.admin.kept.csrf_failure"
 
 # Logs: JSON for machines, columns for people
 

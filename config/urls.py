@@ -11,6 +11,7 @@ from config import health, metrics
 from payments.api import problem_pages
 from payments.api.base import PublicView
 from payments.api.document import Document
+from readmodels.admin import kept
 from readmodels.api.views import Nowhere
 
 _PUBLIC: Final = {
@@ -25,6 +26,7 @@ urlpatterns: Final[list[URLPattern | URLResolver]] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/policies/", include("readmodels.admin.policies")),
     path("admin/reviews/", include("readmodels.admin.queue")),
+    path("admin/login/", kept.sign_in),
     path("admin/", admin.site.urls),
     path("api/problems", problem_pages.Problems.as_view()),
     path("api/problems/<slug:code>", problem_pages.OneProblem.as_view()),

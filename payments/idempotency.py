@@ -15,6 +15,7 @@ from payments.domain.commands import (
     RefundPayment,
     RejectPayment,
     ReleaseReview,
+    TakeOverReview,
 )
 from payments.pseudonyms import keyed_digest
 
@@ -89,6 +90,8 @@ def _chosen_fields(command: PaymentCommand, note: str | None) -> dict[str, str |
                 "currency": None if amount is None else amount.currency,
                 "reason": command.reason,
             }
+        case TakeOverReview(holder=holder):
+            return {"holder": holder}
         case ClaimReview() | ReleaseReview() | ExpireReview():
             return {}
         case _:

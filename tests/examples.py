@@ -18,6 +18,7 @@ from payments.domain.commands import (
     RefundPayment,
     RejectPayment,
     ReleaseReview,
+    TakeOverReview,
 )
 from payments.domain.conditions import RiskFeatures
 from payments.domain.events import (
@@ -121,6 +122,10 @@ def claim(**changes: Any) -> ClaimReview:
 
 def release(**changes: Any) -> ReleaseReview:
     return ReleaseReview(**_review_command(changes))
+
+
+def take_over(**changes: Any) -> TakeOverReview:
+    return TakeOverReview(**_review_command({"holder": REVIEWER, **changes}))
 
 
 def escalate(**changes: Any) -> EscalateReview:

@@ -75,6 +75,14 @@ class ClaimNextReview(ClaimReview, frozen=True, kw_only=True):
     name: ClassVar[str] = "claim_next_review"
 
 
+class TakeOverReview(ClaimReview, frozen=True, kw_only=True):
+    """Claim the payment in place of `holder`, the actor who has claimed it: for senior reviewers."""
+
+    name: ClassVar[str] = "take_over_review"
+
+    holder: str
+
+
 class ReleaseReview(ReviewCommand, frozen=True, kw_only=True):
     """Give the payment back before the time is over; senior reviewers also take it from others."""
 

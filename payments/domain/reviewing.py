@@ -9,6 +9,8 @@ author of the policy that flagged it.
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
+from msgspec.structs import replace
+
 from payments.domain.commands import (
     AnyReviewCommand,
     ApprovePayment,
@@ -18,6 +20,7 @@ from payments.domain.commands import (
     ExpireReview,
     RejectPayment,
     ReleaseReview,
+    TakeOverReview,
 )
 from payments.domain.events import (
     AnyPaymentEvent,
@@ -53,6 +56,8 @@ def review(payment: Payment, command: AnyReviewCommand) -> tuple[AnyPaymentEvent
     match command:
         case ReleaseReview():
             return (_release(payment, command),)
+        case TakeOverReview():
+            return _take_over(payment, command)
         case ClaimReview():
             return (_claim(payment, command),)
         case EscalateReview():
@@ -88,6 +93,17 @@ def _claim(payment: Payment, command: ClaimReview) -> ReviewClaimed:
         _another_than(payment.first_approval.reviewer, payment, command)
     until = min(command.at + LEASE, _deadline(payment))
     return ReviewClaimed(reviewer=command.reviewer, until=until, **payment.terms(command.at))
+
+
+def _take_over(payment: Payment, command: TakeOverReview) -> tuple[AnyPaymentEvent, ...]:
+    """Release the holder's claim and claim the payment in one append: nobody comes between the two."""
+    lease = payment.lease_at(command.at)
+    if lease is None or lease.reviewer == command.reviewer:
+        return (_claim(payment, command),)
+    if not command.senior or lease.reviewer != command.holder:
+        raise _claimed(payment, lease)
+    released = ReviewReleased(reviewer=lease.reviewer, **payment.terms(command.at))
+    return (released, _claim(replace(payment, lease=None), command))
 
 
 def _release(payment: Payment, command: ReleaseReview) -> ReviewReleased:

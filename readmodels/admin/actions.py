@@ -24,6 +24,7 @@ from payments.domain.commands import (
     RejectPayment,
     ReleaseReview,
     ReviewCommand,
+    TakeOverReview,
 )
 from payments.domain.deciding import decide
 from payments.domain.events import (
@@ -89,6 +90,10 @@ class Action(Struct, frozen=True, kw_only=True):
     def takes_amount(self) -> bool:
         return "amount" in self.kind.__struct_fields__
 
+    @property
+    def takes_holder(self) -> bool:
+        return "holder" in self.kind.__struct_fields__
+
     def permitted(self, person: Person) -> bool:
         return person.reviews if issubclass(self.kind, ReviewCommand) else person.corrects
 
@@ -128,12 +133,13 @@ ESCALATE: Final = Action(
     reasons=EscalationReason,
 )
 CLAIM: Final = Action(name="claim", kind=ClaimReview, label="Claim", shortcut="c")
+TAKE_OVER: Final = Action(name="take_over", kind=TakeOverReview, label="Take over")
 RELEASE: Final = Action(name="release", kind=ReleaseReview, label="Release")
 REFUND: Final = Action(name="refund", kind=RefundPayment, label="Refund", reasons=RefundReason)
 CANCEL: Final = Action(
     name="cancel", kind=CancelPayment, label="Cancel payment", reasons=CancellationReason
 )
-ACTIONS: Final = (APPROVE, REJECT, ESCALATE, CLAIM, RELEASE, REFUND, CANCEL)
+ACTIONS: Final = (APPROVE, REJECT, ESCALATE, CLAIM, TAKE_OVER, RELEASE, REFUND, CANCEL)
 
 
 def refusal(
@@ -147,6 +153,9 @@ def refusal(
         given["note"] = _SOME_NOTE if note else None
     if action.takes_amount:
         given["amount"] = None
+    if action.takes_holder:
+        lease = payment.lease_at(at)
+        given["holder"] = lease.reviewer if lease else ""
     try:
         decide(payment, action.command(payment.payment_id, person, at, key=_NO_KEY, **given))
     except PaymentError as error:
@@ -159,12 +168,18 @@ def needs_note(action: Action, payment: Payment, person: Person, at: datetime) -
 
 
 def offered(payment: Payment, person: Person, at: datetime) -> tuple[Action, ...]:
-    """All that the person may do about the payment now."""
-    return tuple(
+    """Return all that the person may do about the payment now."""
+    lease = payment.lease_at(at)
+    found = [
         action
         for action in ACTIONS
         if action.permitted(person) and refusal(action, payment, person, at) is None
-    )
+    ]
+    if TAKE_OVER in found:
+        # A claim of nobody's, or one's own, is claimed; another's is taken over rather than released.
+        anothers = lease is not None and lease.reviewer != person.actor
+        found = [each for each in found if each is not (RELEASE if anothers else TAKE_OVER)]
+    return tuple(found)
 
 
 def carry_out(

@@ -25,7 +25,7 @@ from payments.customers.models import Customer
 from payments.customers.registry import CustomerError
 from payments.domain.customer import BlockReason, UnblockReason
 from payments.domain.text import TextError, checked_text
-from readmodels.admin import words
+from readmodels.admin import kept, words
 
 
 class RenameForm(forms.Form):
@@ -80,6 +80,7 @@ class ChangeView(ABC, View):
     """A page with a form, and the change that it asks for; `customer` is whom it is about."""
 
     admin: Any = None
+    keeps: ClassVar = ("name", "email", "phone", "reason", "note")
     command: ClassVar[str]
     permission: ClassVar[str]
     form: ClassVar[type[forms.Form]]
@@ -100,6 +101,9 @@ class ChangeView(ABC, View):
         return self._page(request, self.form(initial=shown))
 
     def post(self, request: HttpRequest, customer_id: UUID) -> HttpResponse:
+        if kept.is_restored(request):
+            messages.warning(request, kept.NOT_SENT)
+            return self._page(request, self.form(initial=request.POST.dict()))
         form = self.form(request.POST)
         if not form.is_valid():
             return self._page(request, form)

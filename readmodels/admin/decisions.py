@@ -3,7 +3,7 @@
 A view of its own, because Django's change form would hold a transaction open around the command.
 """
 
-from typing import Any
+from typing import Any, ClassVar, Final
 from uuid import UUID, uuid4
 
 from django import forms
@@ -23,6 +23,7 @@ from unfold.widgets import (
 from payments.api.request_ids import command_request
 from payments.customers import notes
 from payments.dispatch import NotAtVersion, Outcome
+from payments.domain.events import ReviewClaimed, ReviewReleased
 from payments.domain.money import Money, MoneyError
 from payments.domain.payment import Payment
 from payments.domain.refusals import (
@@ -30,16 +31,20 @@ from payments.domain.refusals import (
     PaymentError,
     RefundCurrencyDiffers,
     RefundTooLarge,
+    ReviewTaken,
 )
 from payments.domain.text import TextError, checked_text
+from payments.events import store
 from payments.events.store import RecordedEvent, StaleVersion
 from payments.idempotency import KeyReused
-from readmodels.admin import actions, evidence, timeline, words
+from readmodels.admin import actions, evidence, kept, timeline, words
 from readmodels.admin.actions import Action, Person
 from readmodels.admin.desk import said_before, why_not
 from readmodels.models import PaymentSummary
 
 _AMOUNT_LENGTH = 30
+# How often claims may come between a page and its decision: a few settle any real race.
+_ATTEMPTS: Final = 5
 # What gives nothing back and cannot be undone looks like it.
 _FINAL = (actions.REJECT, actions.CANCEL)
 
@@ -72,6 +77,7 @@ class ActionForm(forms.Form):
     )
     key = forms.UUIDField(widget=forms.HiddenInput)
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
+    holder = forms.CharField(widget=forms.HiddenInput, max_length=100)
 
     def __init__(self, action: Action, payment: Payment, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -85,6 +91,7 @@ class ActionForm(forms.Form):
             ("amount", action.takes_amount),
             ("reason", action.reasons is not None),
             ("note", action.takes_note),
+            ("holder", action.takes_holder),
         ):
             if not taken:
                 del self.fields[name]
@@ -110,6 +117,12 @@ class ActionForm(forms.Form):
         first = next(iter(self.errors), None) or self.visible_fields()[0].name
         self.fields[first].widget.attrs["autofocus"] = True
 
+    def freeze(self) -> None:
+        """Show what was typed, to read and to copy."""
+        for field in self.visible_fields():
+            name = "disabled" if field.name == "reason" else "readonly"
+            field.field.widget.attrs[name] = True
+
     def given(self) -> dict[str, Any]:
         """What the command takes of it, but for the note."""
         given: dict[str, Any] = {}
@@ -117,12 +130,18 @@ class ActionForm(forms.Form):
             given["amount"] = self.cleaned_data["amount"]
         if self._action.reasons is not None:
             given["reason"] = self._action.reasons(self.cleaned_data["reason"])
+        if self._action.takes_holder:
+            given["holder"] = self.cleaned_data["holder"]
         return given
 
 
 class ActionView(View):
-    """Gives the command of `action`, after asking for what it takes."""
+    """Gives the command of `action`, after asking for what it takes.
 
+    What was typed stands in the form again, whatever refuses it.
+    """
+
+    keeps: ClassVar = ("amount", "reason", "note")
     admin: Any = None
     action: Action = actions.APPROVE
     person: Person
@@ -149,6 +168,8 @@ class ActionView(View):
         return self._page(request, payment, history, form)
 
     def post(self, request: HttpRequest, payment_id: UUID) -> HttpResponse:
+        if kept.is_restored(request):
+            return self._again(request, payment_id, kept.NOT_SENT)
         payment, history = evidence.load(payment_id)
         form = ActionForm(self.action, payment, request.POST)
         if form.is_valid():
@@ -159,14 +180,15 @@ class ActionView(View):
             except (RefundTooLarge, RefundCurrencyDiffers) as error:
                 form.add_error("amount", words.refused(error, payment_id))
             except (PaymentError, StaleVersion, KeyReused) as error:
-                messages.error(request, self._refused(error, payment))
-                return _to_payment(payment_id)
+                refused = self._refused(error, payment)
+                return self._again(
+                    request, payment_id, refused, may_send=not isinstance(error, KeyReused)
+                )
             else:
                 messages.success(request, _done(self.action, outcome))
                 return _to_payment(payment_id)
-        if not self.action.has_page:
-            messages.error(request, "That button was not from this page. Look again.")
-            return _to_payment(payment_id)
+        if form.errors.keys() & {"key", "version", "holder"}:
+            return self._again(request, payment_id, "The form was not complete. Check it again.")
         return self._page(request, payment, history, form)
 
     def _carry_out(self, request: HttpRequest, payment_id: UUID, form: ActionForm) -> Outcome:
@@ -174,12 +196,41 @@ class ActionView(View):
         command = self.action.command(
             payment_id, self.person, timezone.now(), key=key, **form.given()
         )
-        return actions.carry_out(
-            command,
-            command_request(request, actor=self.person.actor, key=str(key)),
-            note=form.cleaned_data.get("note"),
-            expected_version=form.cleaned_data["version"],
+        version: int = form.cleaned_data["version"]
+        attempt = 1
+        while True:
+            try:
+                return actions.carry_out(
+                    command,
+                    command_request(request, actor=self.person.actor, key=str(key)),
+                    note=form.cleaned_data.get("note"),
+                    expected_version=version,
+                )
+            except NotAtVersion as error:
+                now = error.payment
+                if now is None or attempt == _ATTEMPTS or not _only_claims(now, since=version):
+                    raise
+                version = now.version
+                attempt += 1
+
+    def _again(
+        self, request: HttpRequest, payment_id: UUID, refused: str, *, may_send: bool = True
+    ) -> HttpResponse:
+        """Show the payment as it is now, and the form with what was typed under the refusal."""
+        if not self.action.has_page:
+            messages.error(request, refused)
+            return _to_payment(payment_id)
+        payment, history = evidence.load(payment_id)
+        typed = {name: request.POST.get(name, "") for name in self.keeps}
+        form = ActionForm(
+            self.action, payment, initial=typed | {"key": uuid4(), "version": payment.version}
         )
+        refusal = actions.refusal(self.action, payment, self.person, timezone.now())
+        # A claim ends soon; anything else stands in the way for good.
+        may_send = may_send and (refusal is None or isinstance(refusal, ReviewTaken))
+        answer = self._page(request, payment, history, form, refused=refused, may_send=may_send)
+        answer.status_code = 409
+        return answer
 
     def _refused(self, error: PaymentError | StaleVersion | KeyReused, payment: Payment) -> str:
         match error:
@@ -189,9 +240,9 @@ class ActionView(View):
                 return f"You have sent this page already, with another {' and '.join(fields)}."
             case NotAtVersion(payment=Payment() as now):
                 since = actions.refusal(self.action, now, self.person, timezone.now())
-                why = why_not(since, now, self.person) if since else "Look again."
-                return f"Somebody changed this payment since you opened it. {why}"
-        return "Somebody changed this payment since you opened it. Look again."
+                why = why_not(since, now, self.person) if since else "Check it and decide again."
+                return f"This payment changed while you had it open. {why}"
+        return "This payment changed while you had it open. Check it and decide again."
 
     def _page(
         self,
@@ -199,8 +250,14 @@ class ActionView(View):
         payment: Payment,
         history: list[RecordedEvent],
         form: ActionForm,
+        *,
+        refused: str = "",
+        may_send: bool = True,
     ) -> HttpResponse:
-        form.focus()
+        if not refused:
+            form.focus()
+        if not may_send:
+            form.freeze()
         note_needed = actions.needs_note(self.action, payment, self.person, timezone.now())
         context = {
             **self.admin.admin_site.each_context(request),
@@ -214,8 +271,23 @@ class ActionView(View):
             "meaning": _meaning(self.action, payment),
             "note_needed": note_needed,
             "form": form,
+            "refused": refused,
+            "may_send": may_send,
         }
         return TemplateResponse(request, "admin/decision.html", context)
+
+
+def _only_claims(payment: Payment, *, since: int) -> bool:
+    """Whether claims alone brought the payment from version `since` to its own.
+
+    A claim says who works on the payment; what a decision is about stays as it was seen.
+    """
+    history = store.history(payment.payment_id)
+    return all(
+        isinstance(record.event, ReviewClaimed | ReviewReleased)
+        for record in history
+        if since < record.version <= payment.version
+    )
 
 
 def _meaning(action: Action, payment: Payment) -> tuple[str, ...]:
@@ -261,6 +333,8 @@ def _done(action: Action, outcome: Outcome) -> str:
             return "Escalated. A senior reviewer takes it from here."
         case actions.CLAIM:
             return f"Yours until {payment.lease.until:%H:%M} UTC." if payment.lease else "Claimed."
+        case actions.TAKE_OVER:
+            return "Taken over. The payment is yours now."
         case actions.RELEASE:
             return "Released: anybody may claim it."
         case actions.CANCEL:

@@ -21,6 +21,7 @@ from readmodels.admin.actions import (
     CLAIM,
     REJECT,
     RELEASE,
+    TAKE_OVER,
     Action,
     Person,
     offered,
@@ -49,6 +50,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     badges: tuple[words.Badge, ...] = ()
     is_waiting: bool = False
     is_mine: bool = False
+    holder: str = ""  # the actor who has claimed it
     time_left: str = ""
     hurry: str = ""
 
@@ -81,6 +83,7 @@ def desk(
         offers=_offers(payment, person, at, names),
         is_waiting=True,
         is_mine=lease is not None and lease.reviewer == person.actor,
+        holder=lease.reviewer if lease else "",
         time_left=time_left,
         hurry=hurry,
     )
@@ -222,7 +225,11 @@ def _offers(
     if lease is not None and lease.reviewer == person.actor:
         labels[CLAIM.name] = "Keep for longer"
     elif lease is not None:
-        labels[RELEASE.name] = f"Take it from {_name(lease.reviewer, names)}"
+        holder = _name(lease.reviewer, names)
+        labels |= {
+            TAKE_OVER.name: f"Take over from {holder}",
+            RELEASE.name: f"Release the claim of {holder}",
+        }
     return tuple(
         (action, labels.get(action.name, action.label)) for action in offered(payment, person, at)
     )

@@ -5,7 +5,7 @@ They are read from the log itself, which holds few: who approves must not look a
 
 from collections.abc import Iterable
 from difflib import unified_diff
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -32,7 +32,7 @@ from payments.domain.policy import (
 from payments.domain.policy_text import InvalidPolicy
 from payments.domain.risk import DEFAULT_POLICY, PolicyDocument, RiskPolicy
 from payments.events.store import StaleVersion
-from readmodels.admin import words
+from readmodels.admin import kept, words
 
 _HOURS_OF_A_DAY: Final = 24
 SEE: Final = "events.view_event"
@@ -95,6 +95,8 @@ class ProposeView(View):
     It shows what would change before anything is proposed.
     """
 
+    keeps: ClassVar = ("document",)
+
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if not permissions.holds(request.user, policies.MANAGE):
             raise PermissionDenied
@@ -108,6 +110,9 @@ class ProposeView(View):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         text = request.POST.get("document", "")
+        if kept.is_restored(request):
+            messages.warning(request, kept.NOT_SENT)
+            return self._page(request, text)
         try:
             policy = policy_text.read(text)
         except InvalidPolicy as error:

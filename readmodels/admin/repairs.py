@@ -5,7 +5,7 @@ Views of their own, because Django's change form would hold a transaction open a
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from django import forms
 from django.contrib import messages
@@ -23,6 +23,7 @@ from payments import actors, permissions
 from payments.domain.text import TextError, checked_text
 from payments.events.horizon import UnreadableEvent
 from readmodels import parking
+from readmodels.admin import kept
 from readmodels.checkpoints import RebuildNeeded
 from readmodels.models import ParkedEvent
 from readmodels.projections import PROJECTIONS
@@ -106,12 +107,16 @@ class RetryView(RepairView):
 class DiscardView(RepairView):
     """Asks for a reason, and says what it means. Only what failed itself can be discarded."""
 
+    keeps: ClassVar = ("reason",)
     http_method_names = ["get", "post"]
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         return self._page(request, DiscardForm())
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if kept.is_restored(request):
+            messages.warning(request, kept.NOT_SENT)
+            return self._page(request, DiscardForm(initial=request.POST.dict()))
         form = DiscardForm(request.POST)
         if not self.row.error:
             messages.error(request, "It waits for an earlier event. Look at that one.")

@@ -119,7 +119,7 @@ def test_whoever_comes_too_late_is_told_who_was_faster(flagged: str) -> None:
     form = form_of(slow, flagged, "reject")
     fast.post(page(flagged, "approve"), form_of(fast, flagged))
     told = text(slow.post(page(flagged, "reject"), form, follow=True))
-    assert "Somebody changed this payment since you opened it." in told
+    assert "This payment changed while you had it open." in told
     assert "by fast" in told
     assert "was approved by fast at" in told
     again = text(slow.get(page(flagged, "reject"), follow=True))

@@ -7,8 +7,10 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client as Browser
 
+from payments import actors
 from payments.customers.models import Note
 from payments.events.models import Event
+from tests.api import FOUR_EYES, ApiClient, body_of
 from tests.backoffice import browser, text
 from tests.concurrency import at_once
 from tests.reviewing import NAMES, NEXT, QUEUE, at, buttons, do, form, payment_page, waiting
@@ -37,7 +39,7 @@ def test_screens_and_commands_agree_on_what_a_role_may_do(role: str, offered: li
     for action in set(NAMES) - set(offered):
         answer = logged_in.post(at(payment, action), forged)
         # What they may not do at all is forbidden, what makes no sense now is explained.
-        assert answer.status_code in {302, 403}
+        assert answer.status_code in {302, 403, 409}
     if not offered:
         assert logged_in.post(NEXT, {"key": str(uuid4())}).status_code == 403
     assert Event.objects.count() == before
@@ -60,7 +62,7 @@ def test_every_button_needs_the_token_of_its_page() -> None:
 def test_a_form_that_no_page_made_does_nothing(action: str, forged: dict[str, str]) -> None:
     (payment,) = waiting()
     answer = browser().post(at(payment, action), forged | {"reason": "other"})
-    assert answer.status_code in {200, 302}
+    assert answer.status_code in {200, 302, 409}
     assert Event.objects.count() == 2
 
 
@@ -95,10 +97,55 @@ def test_a_senior_reviewer_takes_a_claim_away() -> None:
     (payment,) = waiting()
     ann, grace = browser("analyst", "ann"), browser()
     do(ann, payment, "claim")
-    assert "Take it from ann" in text(grace.get(payment_page(payment)))
-    told = do(grace, payment, "release")
-    assert "Released" in told
+    assert "Take over from ann" in text(grace.get(payment_page(payment)))
+    assert "release" not in buttons(grace, payment)
+    told = do(grace, payment, "take_over", holder=_actor("ann"))
+    assert "Taken over." in told
     assert "Taken from ann" in told  # in the history
+    assert "You have claimed it until" in told
+    assert "release" in buttons(grace, payment)
+
+
+def test_taking_over_leaves_no_moment_for_anybody_else() -> None:
+    """The release and the claim are one append: no other claim can stand between them."""
+    (payment,) = waiting()
+    ann, grace = browser("analyst", "ann"), browser()
+    do(ann, payment, "claim")
+    do(grace, payment, "take_over", holder=_actor("ann"))
+    released, claimed = Event.objects.order_by("-position")[:2][::-1]
+    assert (released.event_type, claimed.event_type) == (
+        "payment.review_released",
+        "payment.review_claimed",
+    )
+    assert claimed.version == released.version + 1
+    assert released.metadata == claimed.metadata
+
+
+def test_a_claim_is_taken_over_from_the_person_whom_the_page_named_only() -> None:
+    (payment,) = waiting()
+    ann, ben, grace = browser("analyst", "ann"), browser("analyst", "ben"), browser()
+    do(ann, payment, "claim")
+    sent = form(grace, payment, "take_over", holder=_actor("ann"))
+    do(ann, payment, "release")
+    do(ben, payment, "claim")
+    told = text(grace.post(at(payment, "take_over"), sent, follow=True))
+    assert "ben has claimed this payment until" in told
+    assert "You have claimed it until" in text(ben.get(payment_page(payment)))
+
+
+def test_a_senior_reviewer_who_may_not_claim_releases_the_claim_of_another() -> None:
+    payment = str(body_of(ApiClient().submit(**FOUR_EYES))["id"])
+    grace, hal = browser(), browser(username="hal")
+    do(grace, payment, "approve")
+    do(hal, payment, "claim")
+    assert "Release the claim of hal" in text(grace.get(payment_page(payment)))
+    assert [name for name in buttons(grace, payment) if name in {"take_over", "release"}] == [
+        "release"
+    ]
+
+
+def _actor(username: str) -> str:
+    return actors.staff(get_user_model().objects.get(username=username).pk)
 
 
 def test_a_late_click_is_told_who_was_faster() -> None:

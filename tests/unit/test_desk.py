@@ -71,12 +71,12 @@ def after(*events: AnyPaymentEvent) -> Payment:
     ("events", "viewer", "analyst", "senior"),
     [
         (WAITING, "", f"{DECIDE} claim", f"{DECIDE} claim cancel"),
-        ((*WAITING, claimed()), "", "", "release cancel"),
+        ((*WAITING, claimed()), "", "", "take_over cancel"),
         (
             (*WAITING, claimed(reviewer=OTHER_REVIEWER)),
             "",
             f"{DECIDE} claim release",
-            "release cancel",
+            "take_over cancel",
         ),
         ((*WAITING, claimed(until=LATER)), "", f"{DECIDE} claim", f"{DECIDE} claim cancel"),
         ((*WAITING, escalated()), "", "", "approve reject claim cancel"),
@@ -191,7 +191,7 @@ def test_whose_claim_it_is_decides_what_its_buttons_say() -> None:
     labels = {action.name: label for action, label in _offers(mine)}
     assert (labels["claim"], labels["release"]) == ("Keep for longer", "Release")
     labels = {action.name: label for action, label in _offers(theirs)}
-    assert labels["release"] == "Take it from Ada Ng"
+    assert labels["take_over"] == "Take over from Ada Ng"
 
 
 def _offers(events: tuple[AnyPaymentEvent, ...]) -> tuple[tuple[actions.Action, str], ...]:

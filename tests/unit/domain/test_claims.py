@@ -49,6 +49,7 @@ from tests.examples import (
     rejected,
     release,
     released,
+    take_over,
 )
 from tests.scenario import given
 
@@ -116,6 +117,34 @@ def test_a_claim_is_given_back() -> None:
 
 def test_a_senior_reviewer_takes_a_claim_away_and_the_event_tells_from_whom() -> None:
     given(*CLAIMED).when(release(reviewer=SENIOR, senior=True)).then(released(reviewer=REVIEWER))
+
+
+def test_a_senior_reviewer_takes_a_claim_over_in_one_step() -> None:
+    payment = (
+        given(*CLAIMED)
+        .when(take_over(reviewer=SENIOR, senior=True))
+        .then(released(reviewer=REVIEWER), claimed(reviewer=SENIOR))
+    )
+    assert payment.lease == Lease(reviewer=SENIOR, until=LATER + LEASE)
+
+
+def test_a_claim_is_taken_over_from_its_holder_by_senior_reviewers_only() -> None:
+    given(*CLAIMED).when(take_over(reviewer=OTHER_REVIEWER)).then_refused(ReviewTaken, **HELD)
+    command = take_over(reviewer=SENIOR, senior=True, holder=OTHER_REVIEWER)
+    given(*CLAIMED).when(command).then_refused(ReviewTaken, **HELD)
+
+
+def test_a_claim_that_ended_meanwhile_is_claimed_instead() -> None:
+    command = take_over(reviewer=SENIOR, senior=True, at=LATER + LEASE)
+    given(*CLAIMED).when(command).then(
+        claimed(reviewer=SENIOR, at=LATER + LEASE, until=LATER + LEASE + LEASE)
+    )
+
+
+def test_who_may_not_claim_takes_nothing_over() -> None:
+    history = (*FIRST_APPROVED, claimed(reviewer=OTHER_REVIEWER))
+    command = take_over(reviewer=REVIEWER, senior=True, holder=OTHER_REVIEWER)
+    given(*history).when(command).then_refused(AnotherPersonNeeded)
 
 
 @pytest.mark.parametrize("history", [WAITING, (*CLAIMED, released())])

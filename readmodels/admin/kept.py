@@ -1,0 +1,127 @@
+"""What staff typed outlives the end of their session, and a form whose token is out of date.
+
+The answer to such a form carries its text on, signed, to the sign-in page and back into the form. No server
+stores it, and nothing of it is carried out: people see the form again and send it.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
+
+from django.conf import settings
+from django.contrib import admin
+from django.core import signing
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import Resolver404, resolve, reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import requires_csrf_token
+from django.views.decorators.debug import sensitive_post_parameters
+
+NOT_SENT: Final = "Nothing has been sent. This is what you wrote: check it and send it again."
+_SALT: Final = "kept"
+_FIELD: Final = "kept"
+_RESTORE: Final = "restore"
+_MAX_AGE_SECONDS: Final = 24 * 60 * 60
+
+
+def is_restored(request: HttpRequest) -> bool:
+    """Whether the request only brings back what was typed, for the form to show."""
+    return _RESTORE in request.POST
+
+
+class KeptTextMiddleware:
+    """Answers a form whose session has ended with the sign-in page, which keeps what was typed."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Any, _args: Any, _kwargs: Any
+    ) -> HttpResponse | None:
+        if request.method != "POST" or not _names(view):
+            return None
+        text = _typed(request)
+        if not text or admin.site.has_permission(request):
+            return None
+        return _sign_in_page(request, text, next_page=request.get_full_path())
+
+
+@never_cache
+@sensitive_post_parameters()
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Django's sign-in page. Whoever typed something before is led back to it."""
+    text = request.POST.get(_FIELD, "")
+    answer: HttpResponse = admin.site.login(request, extra_context={"kept": text})
+    back = _read(text)
+    if back is None or not isinstance(answer, HttpResponseRedirect):
+        return answer
+    context = {"back": back, "reason": "You are signed in, and what you wrote is still here."}
+    return render(request, "admin/kept.html", admin.site.each_context(request) | context)
+
+
+@requires_csrf_token
+def csrf_failure(request: HttpRequest, **_: str) -> HttpResponse:
+    """Say what to do about a form that was refused, and keep what was typed if it came from our own page."""
+    if request.path == reverse("admin:login"):
+        text = request.POST.get(_FIELD, "")
+        return _sign_in_page(request, text, next_page=request.GET.get("next", ""))
+    text = _typed(request) if _is_ours(request) else ""
+    context = {
+        "back": _read(text),
+        "reason": "This page was out of date, perhaps because you signed in again in another tab.",
+        "title": "Nothing was sent",
+    }
+    return render(
+        request, "admin/kept.html", admin.site.each_context(request) | context, status=403
+    )
+
+
+def _sign_in_page(request: HttpRequest, text: str, *, next_page: str) -> HttpResponse:
+    form = admin.site.login_form
+    assert form is not None, "unfold has its own"  # noqa: S101
+    query = urlencode({"next": next_page or reverse("admin:index")})
+    context = {
+        "title": "Log in",
+        "form": form(request),
+        "app_path": f"{reverse('admin:login')}?{query}",
+        "kept": text,
+        "kept_reason": "Your session has ended. Nothing was sent." if text else "",
+    }
+    return render(
+        request, "admin/login.html", admin.site.each_context(request) | context, status=403
+    )
+
+
+def _typed(request: HttpRequest) -> str:
+    """The fields that the view of the request's address keeps, signed; empty if nothing was typed."""
+    try:
+        names = _names(resolve(request.path_info).func)
+    except Resolver404:
+        return ""
+    fields = {name: request.POST[name] for name in names if request.POST.get(name, "").strip()}
+    if not fields:
+        return ""
+    # The address is ours: it has a view.
+    return signing.dumps({"path": request.path, "fields": fields}, salt=_SALT, compress=True)
+
+
+def _read(text: str) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = signing.loads(text, salt=_SALT, max_age=_MAX_AGE_SECONDS)
+    except signing.BadSignature:
+        return None
+    return found
+
+
+def _names(view: Any) -> tuple[str, ...]:
+    return getattr(getattr(view, "view_class", None), "keeps", ())
+
+
+def _is_ours(request: HttpRequest) -> bool:
+    """Whether a page of ours sent the form; what another site sends is not shown as if typed here."""
+    origin = request.headers.get("Origin") or request.headers.get("Referer") or ""
+    return urlsplit(origin).netloc == request.get_host() or origin in settings.CSRF_TRUSTED_ORIGINS

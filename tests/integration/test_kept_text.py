@@ -1,0 +1,219 @@
+"""What a reviewer typed is still there after a lost race, the end of a session and a token out of date."""
+
+import html
+import re
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.sessions.models import Session
+from django.test import Client as Browser
+from django.urls import reverse
+
+from payments.customers.models import Customer, Note
+from payments.events.models import Event
+from tests.api import FOUR_EYES
+from tests.backoffice import browser, text
+from tests.reviewing import at, do, form, paid, waiting
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+NOTE = 'Called back at 15:00.\n"All <fine>", she said: שלום.'
+PASSWORD = "correct horse battery staple"
+
+
+def fields(answer: Any) -> dict[str, str]:
+    """What the form of the page would send, hidden fields and texts."""
+    page = answer.content.decode()
+    found = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
+    found |= dict(
+        re.findall(r'<textarea[^>]* name="(\w+)"[^>]*>\r?\n?(.*?)</textarea>', page, re.DOTALL)
+    )
+    chosen = re.findall(r'<input type="radio" name="reason" value="(\w+)"[^>]*\schecked[\s>]', page)
+    found |= {"reason": chosen[0]} if chosen else {}
+    return {name: html.unescape(value) for name, value in found.items()}
+
+
+def test_extending_ones_own_claim_does_not_make_ones_own_form_stale() -> None:
+    (payment,) = waiting()
+    ben = browser("analyst", "ben")
+    do(ben, payment, "claim")
+    sent = form(ben, payment, "approve", note=NOTE)
+    do(ben, payment, "claim")  # in a second tab
+    assert "Approved." in text(ben.post(at(payment, "approve"), sent, follow=True))
+    assert Note.objects.get().text == NOTE
+
+
+@pytest.mark.parametrize("between", [("claim",), ("claim", "release"), ("claim", "claim")])
+def test_claims_change_nothing_of_what_a_decision_is_about(between: tuple[str, ...]) -> None:
+    (payment,) = waiting()
+    ben = browser("analyst", "ben")
+    sent = form(ben, payment, "reject", note=NOTE)
+    for action in between:
+        do(ben, payment, action)
+    assert "Rejected." in text(ben.post(at(payment, "reject"), sent, follow=True))
+
+
+def test_a_change_of_the_payment_itself_still_makes_a_form_stale() -> None:
+    (payment,) = waiting()
+    hal, grace = browser(username="hal"), browser()
+    sent = form(grace, payment, "approve", note=NOTE)
+    do(hal, payment, "escalate", note="Odd.")
+    answer: Any = grace.post(at(payment, "approve"), sent)
+    assert answer.status_code == 409
+    assert "This payment changed while you had it open. Check it and decide again." in text(answer)
+    assert "Escalated by hal: Other. “Odd.”" in text(answer)
+    again = fields(answer)
+    assert (again["note"], again["reason"]) == (NOTE, "other")
+    assert "Approved." in text(grace.post(at(payment, "approve"), again, follow=True))
+
+
+def test_a_note_stands_below_the_refusal_of_a_decision_that_came_too_late() -> None:
+    (payment,) = waiting()
+    hal, grace = browser(username="hal"), browser()
+    sent = form(grace, payment, "approve", note=NOTE)
+    do(hal, payment, "reject")
+    answer = grace.post(at(payment, "approve"), sent)
+    assert answer.status_code == 409
+    assert "This payment was rejected by hal" in text(answer)
+    assert fields(answer)["note"] == NOTE
+    shown = answer.content.decode().partition("<textarea")[2].partition("</form>")[0]
+    assert 'type="submit"' not in shown
+    assert (Event.objects.count(), Note.objects.count()) == (3, 0)
+
+
+def test_a_note_waits_for_the_end_of_somebody_elses_claim() -> None:
+    (payment,) = waiting()
+    ann, ben = browser("analyst", "ann"), browser("analyst", "ben")
+    sent = form(ben, payment, "approve", note=NOTE)
+    do(ann, payment, "claim")
+    answer = ben.post(at(payment, "approve"), sent)
+    assert "ann has claimed this payment until" in text(answer)
+    do(ann, payment, "release")
+    assert "Approved." in text(ben.post(at(payment, "approve"), fields(answer), follow=True))
+    assert Note.objects.get().text == NOTE
+
+
+def test_a_page_that_was_sent_before_offers_no_second_decision() -> None:
+    payment = paid()
+    grace = browser()
+    sent = form(grace, payment, "refund", amount="5.00")
+    grace.post(at(payment, "refund"), sent)
+    answer = grace.post(at(payment, "refund"), sent | {"amount": "6.00"})
+    assert "You have sent this page already, with another amount." in text(answer)
+    shown = answer.content.decode().partition('name="amount"')[2].partition("</form>")[0]
+    assert 'type="submit"' not in shown
+
+
+@pytest.fixture
+def grace() -> Browser:
+    """A senior reviewer and risk manager who signed in with a password, as strict as in earnest."""
+    get_user_model().objects.create_superuser("grace", password=PASSWORD)
+    logged_in = Browser(enforce_csrf_checks=True)
+    sign_in(logged_in)
+    return logged_in
+
+
+def token(logged_in: Browser) -> dict[str, str]:
+    return {"csrfmiddlewaretoken": logged_in.cookies["csrftoken"].value}
+
+
+def sign_in(logged_in: Browser, **more: str) -> Any:
+    login = reverse("admin:login")
+    logged_in.get(login)
+    given = {"username": "grace", "password": PASSWORD, **token(logged_in), **more}
+    return logged_in.post(login + "?next=/admin/", given)
+
+
+def typed_forms() -> list[tuple[str, dict[str, str]]]:
+    """The forms that people type into: their address and what they typed."""
+    (payment,) = waiting(**FOUR_EYES)
+    customer = Customer.objects.get().pk
+    return [
+        (at(payment, "approve"), {"note": NOTE, "reason": "other"}),
+        (at(payment, "escalate"), {"note": NOTE, "reason": "other"}),
+        (reverse("admin:customer_rename", args=[customer]), {"name": "שלום <b>"}),
+        (reverse("admin:customer_block", args=[customer]), {"note": "Because <b>", "reason": ""}),
+        (reverse("policy_propose"), {"document": '{"rules":\n [1, "<b>"]}', "propose": ""}),
+    ]
+
+
+def test_a_text_survives_the_end_of_the_session(grace: Browser) -> None:
+    for path, typed in typed_forms():
+        before = Event.objects.count()
+        page = grace.get(path)
+        Session.objects.all().delete()
+        answer = grace.post(path, fields(page) | typed | token(grace))
+        assert "Your session has ended. Nothing was sent." in text(answer), path
+        kept = re.search(r'name="kept" value="([^"]+)"', answer.content.decode())
+        assert kept
+        wrong = sign_in(grace, kept=kept[1], password="wrong")
+        assert kept[1] in wrong.content.decode(), "one more attempt keeps it, too"
+        restored = back(grace, sign_in(grace, kept=kept[1]))
+        shown = fields(restored) | input_values(restored)
+        for name, value in typed.items():
+            assert shown.get(name, "") == value or name == "propose", (path, name)
+        assert Event.objects.count() == before
+        assert Note.objects.count() == 0
+        assert Customer.objects.get().name == ""
+
+
+def test_a_text_survives_a_token_that_another_tab_has_changed(grace: Browser) -> None:
+    for path, typed in typed_forms():
+        before = Event.objects.count()
+        sent = fields(grace.get(path)) | typed | token(grace)
+        sign_in(grace)  # changes the token
+        answer = grace.post(path, sent, headers={"Origin": "http://testserver"})
+        assert answer.status_code == 403
+        restored = back(grace, answer)
+        shown = fields(restored) | input_values(restored)
+        for name, value in typed.items():
+            assert shown.get(name, "") == value or name == "propose", (path, name)
+        assert Event.objects.count() == before
+
+
+def test_a_restored_decision_is_sent_like_any_other(grace: Browser) -> None:
+    (payment,) = waiting()
+    sent = form(grace, payment, "approve", note=NOTE) | token(grace)
+    Session.objects.all().delete()
+    answer = grace.post(at(payment, "approve"), sent)
+    kept = re.search(r'name="kept" value="([^"]+)"', answer.content.decode())
+    assert kept
+    restored = back(grace, sign_in(grace, kept=kept[1]))
+    grace.post(at(payment, "approve"), fields(restored) | token(grace))
+    assert Note.objects.get().text == NOTE
+    assert Event.objects.count() == 4
+
+
+def test_what_another_site_sends_is_not_shown_as_if_it_was_typed_here(grace: Browser) -> None:
+    (payment,) = waiting()
+    for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {}):
+        answer = grace.post(at(payment, "approve"), {"note": NOTE}, headers=headers)
+        assert answer.status_code == 403
+        assert "Called back" not in answer.content.decode()
+        assert "Nothing was sent" in text(answer)
+
+
+def test_a_forged_text_is_not_restored(grace: Browser) -> None:
+    answer = sign_in(Browser(enforce_csrf_checks=True), kept="forged")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/")
+
+
+def test_a_button_without_a_text_leads_to_the_sign_in_page_as_ever() -> None:
+    (payment,) = waiting()
+    answer = Browser().post(at(payment, "claim"), {"key": str(uuid4()), "version": "2"})
+    assert answer.status_code == 302
+    assert "/admin/login/" in answer.headers["Location"]
+
+
+def back(logged_in: Browser, answer: Any) -> Any:
+    """Press "Back to what you wrote"."""
+    assert "Back to what you wrote" in text(answer)
+    action = re.findall(r'<form method="post" action="([^"]+)"', answer.content.decode())[-1]
+    return logged_in.post(action, fields(answer) | token(logged_in))
+
+
+def input_values(answer: Any) -> dict[str, str]:
+    found = re.findall(r'<input type="text" name="(\w+)" value="([^"]*)"', answer.content.decode())
+    return {name: html.unescape(value) for name, value in found}
