@@ -19,6 +19,8 @@ def utf_8(application: Application) -> Application:
     """The WSGI application, which is not told of any other charset."""
 
     def serve(environ: Environment, start_response: Any) -> Iterable[bytes]:
+        if not environ["PATH_INFO"].isascii():
+            environ["PATH_INFO"] = _with_replacements(environ["PATH_INFO"])
         given = environ.get("CONTENT_TYPE", "")
         # With a star, a parameter has a charset of its own, which Django refuses by an exception.
         if "charset" in given.lower() or "*" in given:
@@ -27,6 +29,11 @@ def utf_8(application: Application) -> Application:
         return application(environ, start_response)
 
     return serve
+
+
+def _with_replacements(path: str) -> str:
+    """Bytes that are not UTF-8 become U+FFFD, as granian has it: Django would make other text of them."""
+    return path.encode("latin-1").decode(errors="replace").encode().decode("latin-1")
 
 
 def _without_charset(given: str) -> str:

@@ -85,7 +85,6 @@ _BODY: Final = (
     "idempotency_key_invalid",
     "idempotency_key_reused",
     "body_too_slow",
-    "length_required",
     "body_too_large",
     "unsupported_media_type",
 )

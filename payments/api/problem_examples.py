@@ -52,7 +52,6 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
             "body_too_slow",
             "The body did not arrive in time. Try again with the same Idempotency-Key.",
         ),
-        Problem("length_required", "Send the header Content-Length, not chunks."),
         Problem("body_too_large", "A body has at most 65536 bytes."),
         Problem(
             "unsupported_media_type", "Send the header Content-Type: application/json, in UTF-8."

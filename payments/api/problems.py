@@ -32,7 +32,6 @@ KINDS: Final[Mapping[str, Kind]] = {
     "idempotency_key_reused": Kind(
         HTTPStatus.UNPROCESSABLE_ENTITY, "The Idempotency-Key was used for another request"
     ),
-    "length_required": Kind(HTTPStatus.LENGTH_REQUIRED, "The Content-Length is missing"),
     "body_too_large": Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large"),
     "body_too_slow": Kind(HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive in time"),
     "unsupported_media_type": Kind(

@@ -7,7 +7,6 @@ from uuid import UUID
 from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from msgspec import Struct
 from msgspec.structs import asdict
 from rest_framework.request import Request
 
@@ -15,6 +14,7 @@ from payments import actors, review
 from payments.api import bodies, operations, preconditions
 from payments.api.authentication import key_of
 from payments.api.base import KeyView, without_body
+from payments.api.faults import Body
 from payments.api.http.idempotency_keys import idempotency_key
 from payments.api.problems import Problem
 from payments.api.request_ids import command_request
@@ -74,7 +74,7 @@ class RejectPayment(ReviewView):
 
 
 def _decide(
-    request: Request, payment_id: UUID, kind: type[AnyReviewCommand], body: type[Struct]
+    request: Request, payment_id: UUID, kind: type[AnyReviewCommand], body: type[Body]
 ) -> HttpResponse:
     """A decision is about what somebody has looked at."""
     return _carry_out(request, payment_id, kind, body, version=preconditions.required_version)
@@ -84,7 +84,7 @@ def _carry_out(
     request: Request,
     payment_id: UUID,
     kind: type[AnyReviewCommand],
-    body: type[Struct],
+    body: type[Body],
     *,
     version: Callable[[Request, UUID], int | None] = preconditions.expected_version,
 ) -> HttpResponse:

@@ -1,42 +1,97 @@
 """Query parameters, read strictly: an unknown or impossible one is a problem, not a guess."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final
+from urllib.parse import unquote_plus, unquote_to_bytes
 
 from rest_framework.request import Request
 
-from payments.api.bodies import check_text
-from payments.api.problems import Problem, told_name
+from payments.api.faults import wrong_text
+from payments.api.problems import FieldError, Problem, told_name
+from payments.domain.money import MoneyError, exponent
+
+_NOT_UTF_8: Final = "It is not UTF-8."
+_MOST_TOLD: Final = 20
+
+
+class WrongValue(ValueError):
+    """A value that is wrong in a way that bodies know too, under the same `code`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def read(
-    request: Request, readers: Mapping[str, Callable[[str], Any]], *, several: Collection[str] = ()
+    request: Request,
+    readers: Mapping[str, Callable[[str], Any]],
+    *,
+    several: Collection[str] = (),
+    together: Callable[[Mapping[str, Any]], Iterable[FieldError]] = lambda _: (),
 ) -> dict[str, Any]:
-    """The parameters that were given, by name. Raises Problem.
+    """The parameters that were given, by name. Raises Problem, which names all that is wrong.
 
-    Those that `several` names may be repeated; theirs are the different values in order.
+    Those that `several` names may be repeated; theirs are the different values in order. `together` looks
+    at all of them; of one that is wrong by itself, the value is None.
     """
+    wrong = _not_utf_8(request)
+    broken = {error.field for error in wrong}
     values: dict[str, Any] = {}
     for name in request.query_params:
+        if name in readers:
+            values[name] = None
+        if name in broken:
+            continue
         if name not in readers:
             known = ", ".join(readers)
-            raise Problem.of_field(told_name(name), "unknown_parameter", f"Known are {known}.")
+            wrong.append(FieldError(told_name(name), "unknown_parameter", f"Known are {known}."))
+            continue
         given = request.query_params.getlist(name)
         if len(given) > 1 and name not in several:
-            raise Problem.of_field(name, "given_twice", "Give it once.")
+            wrong.append(FieldError(name, "given_twice", "Give it once."))
+            continue
         try:
             found = [readers[name](text) for text in given]
         except ValueError as error:
-            raise Problem.of_field(name, "wrong_format", str(error)) from None
+            wrong.append(FieldError(name, getattr(error, "code", "wrong_format"), str(error)))
+            continue
         values[name] = sorted(set(found)) if name in several else found[0]
+    wrong += together(values)
+    if wrong:
+        raise Problem.of_fields(wrong[:_MOST_TOLD])
     return values
 
 
-def in_order(given: Mapping[str, Any], least: str, most: str) -> None:
-    """Nothing can be in a range that ends before it begins. Raises Problem."""
-    if least in given and most in given and given[least] > given[most]:
-        raise Problem.of_field(most, "out_of_range", f"It must not be less than {least}.")
+def _not_utf_8(request: Request) -> list[FieldError]:
+    """The parameters that hold other bytes, which Django replaces by U+FFFD."""
+    query = request.META.get("QUERY_STRING", "")
+    if "%" not in query and query.isascii():
+        return []
+    wrong = []
+    for pair in query.split("&"):
+        name = pair.partition("=")[0]
+        try:
+            unquote_to_bytes(pair.encode("latin-1", "replace")).decode()
+        except UnicodeDecodeError:
+            wrong.append(FieldError(told_name(unquote_plus(name)), "wrong_format", _NOT_UTF_8))
+    return wrong
+
+
+def in_path(name: str, value: str) -> list[FieldError]:
+    """What is wrong with a text within the address."""
+    # What the server puts in the place of bytes that are not UTF-8.
+    if "\ufffd" in value:
+        return [FieldError(name, "wrong_format", _NOT_UTF_8)]
+    wrong = wrong_text(name, value)
+    return [wrong] if wrong else []
+
+
+def in_order(given: Mapping[str, Any], least: str, most: str) -> Iterator[FieldError]:
+    """Nothing can be in a range that ends before it begins."""
+    low, high = given.get(least), given.get(most)
+    if low is not None and high is not None and low > high:
+        yield FieldError(most, "out_of_range", f"It must not be less than {least}.")
 
 
 def moment(text: str) -> datetime:
@@ -67,11 +122,12 @@ def _check_date(text: str, found: date) -> None:
 
 def whole(least: int, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and len(text) <= len(str(most))):
+        if not (text.isascii() and text.isdigit()):
             raise ValueError(f"A number from {least} to {most} is needed.")
-        if not least <= int(text) <= most:
-            raise ValueError(f"It must be from {least} to {most}.")
-        return int(text)
+        digits = text.lstrip("0") or "0"
+        if len(digits) > len(str(most)) or not least <= int(digits) <= most:
+            raise WrongValue("out_of_range", f"It must be from {least} to {most}.")
+        return int(digits)
 
     return read
 
@@ -79,7 +135,7 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 def choice(*choices: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in choices:
-            raise ValueError(f"It must be one of {', '.join(choices)}.")
+            raise WrongValue("unknown_choice", f"It must be one of {', '.join(choices)}.")
         return text
 
     return read
@@ -89,9 +145,16 @@ def flag(text: str) -> bool:
     return choice("true", "false")(text) == "true"
 
 
-def text_of(name: str) -> Callable[[str], str]:
-    def read(value: str) -> str:
-        check_text(name, value)
-        return value
+def text(value: str) -> str:
+    if wrong := wrong_text("", value):
+        raise WrongValue(wrong.code, wrong.detail)
+    return value
 
-    return read
+
+def currency(value: str) -> str:
+    try:
+        exponent(value)
+    except MoneyError:
+        # Without repeating it: it may be what should never be written down.
+        raise WrongValue("unknown_currency", "It is not an ISO 4217 currency in use.") from None
+    return value

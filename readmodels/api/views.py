@@ -1,6 +1,6 @@
 """The reads: payments, their events and states, a customer's payments, daily statistics, projections."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 from uuid import UUID
@@ -14,13 +14,13 @@ from payments import loading, pseudonyms
 from payments.api.authentication import key_of
 from payments.api.base import KeyView, PublicView
 from payments.api.preconditions import etag, not_modified
-from payments.api.problems import Problem
+from payments.api.problems import FieldError, Problem
 from payments.api.representation import PaymentView, json_response, payment_headers
 from payments.api.views import SubmitPayment
 from payments.clients.models import Scope
 from payments.customers.models import Customer
 from payments.domain.methods import Method
-from payments.domain.money import MAX_MINOR, MoneyError, exponent
+from payments.domain.money import MAX_MINOR
 from payments.domain.payment import Payment, Status, replay
 from payments.events import store, timetravel
 from payments.events.store import RecordedEvent
@@ -60,15 +60,6 @@ _LOOKUPS: Final = {
 }
 
 
-def _currency(text: str) -> str:
-    try:
-        exponent(text)
-    except MoneyError:
-        # Without repeating it: it may be what should never be written down.
-        raise ValueError("It is not an ISO 4217 currency in use.") from None
-    return text
-
-
 class Payments(FreshReads, SubmitPayment):
     """The client's payments, a page at a time."""
 
@@ -81,19 +72,17 @@ class Payments(FreshReads, SubmitPayment):
             request,
             {
                 "method": parameters.choice(*Method),
-                "currency": _currency,
-                "customer_id": parameters.text_of("customer_id"),
-                "reference": parameters.text_of("reference"),
+                "currency": parameters.currency,
+                "customer_id": parameters.text,
+                "reference": parameters.text,
                 "requires_review": parameters.flag,
                 "amount_min": parameters.whole(0, MAX_MINOR),
                 "amount_max": parameters.whole(0, MAX_MINOR),
                 **_LIST,
             },
             several={"status"},
+            together=_wrong_filters,
         )
-        if given.keys() & {"amount_min", "amount_max"} and "currency" not in given:
-            raise Problem.of_field("currency", "missing", "Amounts need a currency to be compared.")
-        parameters.in_order(given, "amount_min", "amount_max")
         customer_id = None
         if "customer_id" in given:
             customer_id = pseudonyms.customer_id(key_of(request).client_id, given["customer_id"])
@@ -108,8 +97,13 @@ class CustomerPayments(FreshReads, KeyView):
 
     @extend_schema(**schema.CUSTOMER)
     def get(self, request: Request, customer_id: str) -> HttpResponse:
-        parameters.text_of("customer_id")(customer_id)
-        given = parameters.read(request, _LIST, several={"status"})
+        in_path = parameters.in_path("customer_id", customer_id)
+        given = parameters.read(
+            request,
+            _LIST,
+            several={"status"},
+            together=lambda values: [*in_path, *_wrong_filters(values)],
+        )
         pseudonym = pseudonyms.customer_id(key_of(request).client_id, customer_id)
         return _page(pseudonym, given, request)
 
@@ -197,19 +191,11 @@ class Daily(FreshReads, KeyView):
     @extend_schema(**schema.DAILY)
     def get(self, request: Request) -> HttpResponse:
         days = dict.fromkeys(("date", "from", "to"), parameters.day)
-        given = parameters.read(request, {**days, "currency": _currency})
-        if "date" in given:
-            first = last = given["date"]
-            if given.keys() & {"from", "to"}:
-                raise Problem.of_field("date", "given_twice", "Give a date or a range, not both.")
-        elif {"from", "to"} <= given.keys():
-            first, last = given["from"], given["to"]
-        else:
-            raise Problem.of_field("date", "missing", "Give a date, or both from and to.")
-        if not timedelta() <= last - first <= LONGEST_RANGE:
-            raise Problem.of_field(
-                "to", "out_of_range", "It must be from 0 to 366 days after from."
-            )
+        given = parameters.read(
+            request, {**days, "currency": parameters.currency}, together=_wrong_days
+        )
+        first = given.get("date") or given["from"]
+        last = given.get("date") or given["to"]
         headers = validators.headers(self.projection, request)
         if unchanged := not_modified(request, headers):
             return unchanged
@@ -241,10 +227,27 @@ class Nowhere(PublicView):
         raise Problem("not_found", "There is nothing at this address.")
 
 
+def _wrong_days(given: Mapping[str, Any]) -> Iterator[FieldError]:
+    if "date" in given:
+        if given.keys() & {"from", "to"}:
+            yield FieldError("date", "given_twice", "Give a date or a range, not both.")
+    elif not {"from", "to"} <= given.keys():
+        yield FieldError("date", "missing", "Give a date, or both from and to.")
+    elif None not in {given["from"], given["to"]} and not (
+        timedelta() <= given["to"] - given["from"] <= LONGEST_RANGE
+    ):
+        yield FieldError("to", "out_of_range", "It must be from 0 to 366 days after from.")
+
+
+def _wrong_filters(given: Mapping[str, Any]) -> Iterator[FieldError]:
+    if given.keys() & {"amount_min", "amount_max"} and "currency" not in given:
+        yield FieldError("currency", "missing", "Amounts need a currency to be compared.")
+    yield from parameters.in_order(given, "amount_min", "amount_max")
+    yield from parameters.in_order(given, "from", "to")
+    yield from following.unfit_filters(given)
+
+
 def _page(customer_id: UUID | None, given: dict[str, Any], request: Request) -> HttpResponse:
-    parameters.in_order(given, "from", "to")
-    if unfit := following.unfit_filters(given):
-        raise Problem.of_fields(unfit)
     headers = validators.headers(payment_summary.PROJECTION, request)
     if unchanged := not_modified(request, headers):
         return unchanged

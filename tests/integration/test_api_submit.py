@@ -307,14 +307,6 @@ def test_choices_are_told_and_what_was_given_is_not_repeated(acme: ApiClient) ->
     assert CARD not in json.dumps(problem)
 
 
-def test_a_body_of_unknown_length_is_refused(acme: ApiClient) -> None:
-    for length in ("", "many"):
-        headers = {"Idempotency-Key": "key-1", "Content-Length": length}
-        answer = acme.send("POST", PAYMENTS, json.dumps(BODY).encode(), **headers)
-        assert_problem(answer, 411, "length_required")
-    assert stored() == (0, 0, 0)
-
-
 def test_a_megabyte_is_refused_unread(acme: ApiClient) -> None:
     answer = acme.submit(reference="x" * 1_000_000)
     assert_problem(answer, 413, "body_too_large")
