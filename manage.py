@@ -1,19 +1,64 @@
-#!/usr/bin/env python
-"""Django's command line: `python manage.py help` lists what the service offers."""
+#!/usr/bin/env python3
+"""Django's command line: `./manage.py help` lists what the service offers.
+
+Any Python will do: without Django it continues with the one of .venv, which `make install` makes.
+"""
 
 import os
+import shutil
 import sys
+from pathlib import Path
+
+_ENVIRONMENT = Path(__file__).resolve().parent / ".venv"
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    try:
+        import django  # noqa: F401 - asks whether it is there
+    except ImportError:
+        _continue_in_environment()
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db import OperationalError
 
+    _prepare(sys.argv[1:])
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        sys.exit(str(error))
+        sys.exit(f"error: {error}")
+    except OperationalError as error:
+        if (reason := _unreachable(error)) is None:
+            raise
+        sys.exit(f"error: {reason}")
+
+
+def _continue_in_environment() -> None:
+    python = _ENVIRONMENT / "bin" / "python"
+    if Path(sys.prefix).resolve() == _ENVIRONMENT.resolve() or not python.exists():
+        sys.exit("error: Django is not installed here. Run: make install")
+    os.execv(python, [str(python), *sys.argv])  # noqa: S606 - no shell is wanted
+
+
+def _prepare(arguments: list[str]) -> None:
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    if not own or {"help", "--help", "-h"} & set(own):
+        # A help text needs no keys and no servers.
+        os.environ["DEBUG"] = os.environ.get("DEBUG") or "1"
+    if own[:1] == ["dbshell"] and shutil.which("psql") is None:
+        from config.stack import postgres
+
+        os.environ["PATH"] += os.pathsep + str(postgres.binaries())
+
+
+def _unreachable(error: Exception) -> str | None:
+    """Return what to say of a database that did not answer, or None if it has answered with an error."""
+    from config import connections, variables
+
+    if getattr(error.__cause__, "sqlstate", None) is not None:
+        return None
+    hint = "" if variables.given("DATABASE_URL") else " Start `make run`, or set DATABASE_URL."
+    return f"The database cannot be reached: {connections.one_line(error)}.{hint}"
 
 
 if __name__ == "__main__":

@@ -6,44 +6,30 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import environ
 import structlog
-from django.core.exceptions import ImproperlyConfigured
 
-from config import backoffice, redaction
+from config import backoffice, redaction, variables
 from config.postgresql import session
 
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
 
-env: Final = environ.Env()
-# Where `make run` tells commands that are typed beside it which servers it has started.
-env.read_env(BASE_DIR / ".local" / "environment")
+# What `make run` has started, and with which keys, for commands that are typed while it is at work.
+variables.load(BASE_DIR / ".local" / "environment")
 
-DEBUG: bool = env.bool("DEBUG", default=False)
-
-_DEVELOPMENT_KEY: Final = "only-for-development-never-for-money"
-
-
-def _secret(name: str) -> str:
-    value: str = env.str(name, default=_DEVELOPMENT_KEY if DEBUG else "")
-    if not value or (value == _DEVELOPMENT_KEY and not DEBUG):
-        raise ImproperlyConfigured(
-            f"Set {name} to a long random string (or DEBUG=1 on your own machine)."
-        )
-    return value
-
+DEBUG: bool = variables.flag("DEBUG", default=False)
+_DATABASE: Final = variables.database("DATABASE_URL", debug=DEBUG)
 
 # Signs sessions. May be rotated.
-SECRET_KEY: str = _secret("SECRET_KEY")
+SECRET_KEY: str = variables.secret("SECRET_KEY", debug=DEBUG)
 # Makes the hashes that stand for customers and requests in the log. Never rotated, see payments.pseudonyms.
-PSEUDONYM_KEY: str = _secret("PSEUDONYM_KEY")
+PSEUDONYM_KEY: str = variables.secret("PSEUDONYM_KEY", debug=DEBUG)
 # Signs the seals of the log. Only the workers need it, so the web server runs without; may be
 # rotated if SEAL_PUBLIC_KEYS names the public keys of the old ones. See payments.events.seals.keys.
-SEAL_KEY: str = env.str("SEAL_KEY", default="")
-SEAL_PUBLIC_KEYS: list[str] = env.list("SEAL_PUBLIC_KEYS", default=[])
+SEAL_KEY: str = variables.seal_key("SEAL_KEY", debug=DEBUG)
+SEAL_PUBLIC_KEYS: list[str] = variables.public_keys("SEAL_PUBLIC_KEYS")
 
-ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+ALLOWED_HOSTS: list[str] = variables.texts("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
+CSRF_TRUSTED_ORIGINS: list[str] = variables.origins("CSRF_TRUSTED_ORIGINS")
 
 # Applications
 
@@ -85,6 +71,9 @@ MIDDLEWARE: list[str] = [
     "axes.middleware.AxesMiddleware",  # asks for the last place
 ]
 
+# Our CSRF middleware is a subclass, which `check --deploy` does not recognize.
+SILENCED_SYSTEM_CHECKS = ["security.W003"]
+
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 
@@ -105,20 +94,11 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # Database
 
-
-def _database(url: str) -> dict[str, Any]:
-    if not url.startswith(("postgres://", "postgresql://")):
-        raise ImproperlyConfigured(
-            "DATABASE_URL must be like postgres://user:password@host:5432/database."
-        )
-    return dict(env.db_url_config(url))
-
-
 # One connection a thread, kept: opening one costs more than a payment. No pool, which Celery would close
 # around every task. ATOMIC_REQUESTS stays off: a command is one statement and needs no transaction.
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
-        **_database(env.str("DATABASE_URL", default="postgres:///payments")),
+        **_DATABASE,
         "ENGINE": "config.postgresql",
         "CONN_MAX_AGE": None,
         "ATOMIC_REQUESTS": False,
@@ -142,7 +122,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Valkey or Redis: wake-ups, the broker, rate limits
 
-REDIS_URL: str = env.str("REDIS_URL", default="redis://localhost:6379/0")
+REDIS_URL: str = variables.redis("REDIS_URL")
 
 
 def _broker_url(url: str) -> str:
@@ -228,7 +208,10 @@ AXES_ACCESS_FAILURE_LOG_PER_USER_LIMIT = 1_000_000  # of more, axes would drop t
 AXES_HANDLER = "config.signing_in.Handler"
 AXES_ENABLE_ADMIN = False  # readmodels.admin.sign_ins has the lists
 AXES_VERBOSE = False
-PROXIES: int = env.int("PROXIES", default=0)
+PROXIES: int = variables.number("PROXIES", 0, most=100)
+
+# The password of the demo's staff, handed to `seed_demo` by `make run`.
+DEMO_PASSWORD: str = variables.text("DEMO_PASSWORD")
 
 # How the back office looks
 
@@ -246,18 +229,18 @@ FORMAT_MODULE_PATH = ["config.formats"]
 
 STATIC_URL = "static/"
 # Without it the apps' own files are served: there is nothing to collect on a developer's machine.
-STATIC_ROOT: str | None = env.str("STATIC_ROOT", default=None)
+STATIC_ROOT: str | None = variables.given("STATIC_ROOT")
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = False
 
 # HTTP
 
-SESSION_COOKIE_SECURE: bool = env.bool("HTTPS", default=False)
+SESSION_COOKIE_SECURE: bool = variables.flag("HTTPS", default=False)
 CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE
 # Load balancers and Prometheus ask behind the encryption.
 SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]
-SECURE_HSTS_SECONDS: int = env.int("HSTS_SECONDS", default=0)
+SECURE_HSTS_SECONDS: int = variables.number("HSTS_SECONDS", 0)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SESSION_COOKIE_SECURE else None
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "readmodels.admin.kept.csrf_failure"
@@ -277,6 +260,7 @@ _SHARED: Final[list[Any]] = [
     structlog.processors.format_exc_info,
     redaction.card_numbers,
 ]
+_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -288,16 +272,16 @@ LOGGING: dict[str, Any] = {
         }
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["stderr"], "level": variables.choice("LOG_LEVEL", "INFO", _LEVELS)},
     "loggers": {
         # Without Django's own handler, which writes plain lines when DEBUG is set.
         "django": {"level": "INFO"},
         # Its warnings repeat the line that django-structlog writes with the request's id.
         "django.request": {"level": "ERROR"},
         # A line for each request costs a tenth of it; failures are logged at WARNING and above.
-        "django_structlog": {"level": env.str("REQUEST_LOG_LEVEL", default="WARNING")},
+        "django_structlog": {"level": variables.choice("REQUEST_LOG_LEVEL", "WARNING", _LEVELS)},
         # Several lines for each batch of each projection.
-        "celery": {"level": env.str("CELERY_LOG_LEVEL", default="WARNING")},
+        "celery": {"level": variables.choice("CELERY_LOG_LEVEL", "WARNING", _LEVELS)},
         # Several lines for each attempt to sign in, of which failures and locks are warnings.
         "axes": {"level": "WARNING"},
     },
@@ -321,18 +305,18 @@ DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # personal
 # Metrics
 
 # Whoever sends it as a bearer token may read /metrics. Empty: whoever asks from this machine may.
-METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
+METRICS_TOKEN: str = variables.text("METRICS_TOKEN")
 
 # API
 
 # Threads of each web process, as the web server is told; reads that wait take at most a quarter.
-WEB_THREADS: int = env.int("WEB_THREADS", default=4)
+WEB_THREADS: int = variables.number("WEB_THREADS", 4, least=1, most=1_000)
 # Within how many seconds a body has to arrive, how many may be unfinished in a process at once, and how
 # large one may be. The API admits less.
-BODY_SECONDS: float = env.float("BODY_SECONDS", default=10.0)
+BODY_SECONDS: float = variables.seconds("BODY_SECONDS", 10.0)
 UNFINISHED_BODIES = 256
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
-API_RATE_PER_MINUTE: int = env.int("API_RATE_PER_MINUTE", default=6_000)  # for each key
+API_RATE_PER_MINUTE: int = variables.number("API_RATE_PER_MINUTE", 6_000, least=1)  # for each key
 
 # How often a process writes when its keys were last used; 0: never.
 API_KEY_USES_SECONDS = 30.0

@@ -10,6 +10,11 @@ from config.stack import processes
 from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
 
+SECRETS: Final = {
+    "SECRET_KEY": "only-for-tests-9a1c5be07d42f836c0",
+    "PSEUDONYM_KEY": "only-for-tests-too-3f60d9e7a28b4c15",
+    "SEAL_KEY": "5e" * 32,
+}
 # Tells the worker processes of a run where its servers are.
 _FOLDER: Final = "PAYMENTS_TEST_FOLDER"
 
@@ -19,9 +24,7 @@ def environment() -> dict[str, str]:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     return {
         "DEBUG": "0",
-        "SECRET_KEY": "only-for-tests",
-        "PSEUDONYM_KEY": "only-for-tests-too",
-        "SEAL_KEY": "5e" * 32,
+        **SECRETS,
         # A process that a test starts works on the test's database.
         "DATABASE_URL": postgres().url(os.environ.get("TEST_DATABASE_NAME", "payments")),
         "REDIS_URL": valkey().url(int(worker) + 1),

@@ -1,7 +1,6 @@
 """Where the embedded servers keep their data and their sockets, and that only one launcher uses it."""
 
 import fcntl
-import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -9,22 +8,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from config.stack import processes
+from config import variables
+from config.stack import checkout, processes
 from config.stack.errors import StackError
 
-PROJECT: Final = Path(__file__).resolve().parent.parent.parent
+PROJECT: Final = checkout.PROJECT
+_ENVIRONMENT: Final = checkout.LOCAL / "environment"
 
 
 def data_folder() -> Path:
-    """The folder of all that lasts: .local, or for root one that the servers' account can reach."""
-    if not processes.account():
-        return _made(PROJECT / ".local")
-    return _made(Path(f"/var/tmp/payments-{_name()}"))  # noqa: S108 - checked to be ours
+    """Return the folder of all that lasts, made if it is not there."""
+    return _made(checkout.data_folder())
 
 
 def socket_folder() -> Path:
-    """A folder with a path of few letters: a socket's may have no more than 107."""
-    return _made(Path(f"/tmp/payments-{os.geteuid()}-{_name()}"))  # noqa: S108 - checked to be ours
+    """Return the folder of the sockets, made if it is not there."""
+    return _made(checkout.socket_folder())
 
 
 @contextmanager
@@ -41,36 +40,35 @@ def held(folder: Path) -> Iterator[None]:
         yield
 
 
+def forget_environment() -> None:
+    """Remove what a launcher that was killed has left for commands."""
+    _ENVIRONMENT.unlink(missing_ok=True)
+
+
 @contextmanager
-def told_to_commands(*names: str) -> Iterator[None]:
-    """Write these variables to where the settings of `manage.py` find them, while the block lasts."""
-    path = PROJECT / ".local" / "environment"
-    path.parent.mkdir(exist_ok=True)
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    path.write_text("".join(f"{name}={os.environ[name]}\n" for name in names))
+def shared_environment() -> Iterator[None]:
+    """Let `manage.py` use the servers and the keys of this launcher while the block lasts."""
+    _ENVIRONMENT.parent.mkdir(exist_ok=True)
+    variables.save(_ENVIRONMENT)
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        _ENVIRONMENT.unlink(missing_ok=True)
 
 
-def kept_secret(path: Path) -> str:
-    """The secret in the file, which is made at the first call and readable by its owner only."""
-    if not path.exists():
+def kept_secret(path: Path) -> tuple[str, bool]:
+    """Return the secret in the file, which only its owner can read, and whether it was made now."""
+    made = not path.exists()
+    if made:
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(12))
-    return path.read_text()
+    return path.read_text(), made
 
 
 def _made(folder: Path) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     owner = folder.stat().st_uid
     if owner not in {os.geteuid(), processes.account().get("user")}:
-        raise StackError(f"{folder} belongs to somebody else (uid {owner}). Remove it.")
+        raise StackError(f"{folder} belongs to another user (uid {owner}). Remove it.")
     processes.give(folder)
     return folder
-
-
-def _name() -> str:
-    return hashlib.sha256(str(PROJECT).encode()).hexdigest()[:8]

@@ -1,6 +1,5 @@
 """PostgreSQL from a wheel, or another one's programs, with its data in a folder of ours."""
 
-import hashlib
 import importlib.util
 import os
 import re
@@ -9,6 +8,7 @@ import signal
 import subprocess
 from contextlib import suppress
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -16,7 +16,7 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
-from config.stack import processes
+from config.stack import place, processes
 from config.stack.errors import StackError
 from config.stack.servers import Server
 
@@ -83,6 +83,15 @@ class Postgres(Server):
             return True
         return False
 
+    def _works_here(self, process: psutil.Process) -> bool:
+        with suppress(psutil.Error):
+            return (
+                process.name().startswith("postgres")
+                and process.cwd() == str(self.data)
+                and processes.is_local(process)
+            )
+        return False
+
     def _initialise(self) -> None:
         # Under another name until it is complete, so that being killed leaves nothing half made.
         unfinished = self.data.with_suffix(".unfinished")
@@ -95,21 +104,30 @@ class Postgres(Server):
         ]
         child = processes.spawn(arguments, log=self.log, unprivileged=True)
         if child.wait() != 0:
-            raise StackError(f"initdb failed. The end of {self.log}:\n{self._tail()}")
+            raise StackError(f"initdb failed. {self.tail()}")
         unfinished.rename(self.data)
 
     def _clear_stale_locks(self) -> None:
-        """Remove the lock files of a server that was killed: their pid may be another process by now."""
+        """Remove the lock files of a killed server: their pid may be another process by now.
+
+        Its backends are ended first. Those in a long statement have not seen yet that it is gone, and
+        hold the shared memory without which the next server does not start.
+        """
         lock = self.data / "postmaster.pid"
         if not lock.exists():
             return
         with suppress(psutil.Error, ValueError, IndexError):
             process = psutil.Process(int(lock.read_text().split()[0]))
-            if process.name().startswith("postgres") and process.cwd() == str(self.data):
+            if self._works_here(process):
                 raise StackError(
                     f"A PostgreSQL that was not started here uses {self.data}."
                     f" Stop it first: kill -INT {process.pid}"
                 )
+        backends = [process for process in psutil.process_iter() if self._works_here(process)]
+        for backend in backends:
+            with suppress(psutil.NoSuchProcess):
+                backend.kill()
+        psutil.wait_procs(backends)
         lock.unlink()
         (self.sockets / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
 
@@ -161,16 +179,7 @@ def _runs(folder: Path) -> bool:
 
 
 def _copy(package: Path) -> Path:
-    """Copy the installation with the libraries that it finds by their place beside it."""
-    name = hashlib.sha256(str(package).encode()).hexdigest()[:8]
-    home = Path(f"/var/tmp/payments-postgres-{name}")  # noqa: S108 - checked to be root's
-    if not home.exists():
-        unfinished = home.with_suffix(".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        for part in (Path(_WHEEL) / _INSTALLATION, Path(f"{_WHEEL}.libs")):
-            shutil.copytree(package.parent / part, unfinished / part, symlinks=True)
-        unfinished.chmod(0o755)
-        unfinished.rename(home)
-    if home.stat().st_uid != os.geteuid():
-        raise StackError(f"{home} is not yours. Remove it.")
-    return home / _WHEEL / _INSTALLATION
+    """Copy the installation with the libraries that it expects next to it; a new version anew."""
+    home = place.data_folder() / f"{_WHEEL}-{metadata.version(_WHEEL)}"
+    processes.copy_for_servers(package.parent / f"{_WHEEL}.libs", home / f"{_WHEEL}.libs")
+    return processes.copy_for_servers(package / _INSTALLATION, home / _WHEEL / _INSTALLATION)

@@ -1,19 +1,20 @@
-"""Brings the database up to date before anybody serves it: migrations, and demo data where it is wanted."""
+"""Brings the database up to date before it is served: migrations, and demo data where it is wanted."""
 
 import os
-import sys
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from config import variables
+from config.connections import one_line
 from config.stack.errors import StackError
 from config.stack.place import kept_secret
 
 _CONNECT_SECONDS: Final = 5
 
 
-def prepare(folder: Path) -> list[str]:
-    """Migrate if there is a new migration, seed if DEMO is set; return the logins to tell.
+def prepare(folder: Path, *, demo: bool) -> list[str]:
+    """Migrate if there is a new migration, add demo data if wanted; return the lines of its logins.
 
     Raises StackError.
     """
@@ -29,11 +30,27 @@ def prepare(folder: Path) -> list[str]:
     _check_broker()
     try:
         _migrate()
-        return _seed(folder) if os.environ["DEMO"] == "1" else []
+        return _seed(folder) if demo else []
     finally:
         from django.db import connections
 
         connections.close_all()
+
+
+def notes(*, embedded: bool) -> list[str]:
+    """Return what an operator should know about the keys in use."""
+    from django.conf import settings
+
+    if settings.DEBUG and not embedded:
+        names = ("SECRET_KEY", "PSEUDONYM_KEY", "SEAL_KEY")
+        if unset := [name for name in names if variables.given(name) is None]:
+            return [
+                f"DEBUG=1 on your own database: {', '.join(unset)} not set."
+                " Keys that everybody knows are used instead."
+            ]
+    if not settings.DEBUG and not settings.SEAL_KEY:
+        return ["SEAL_KEY is not set, so nothing is sealed (`openssl rand -hex 32` prints one)."]
+    return []
 
 
 def _check_database() -> None:
@@ -46,33 +63,44 @@ def _check_database() -> None:
     try:
         psycopg.connect(**parameters).close()
     except psycopg.OperationalError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise StackError(f"DATABASE_URL cannot be reached: {reason}") from error
+        raise StackError(f"DATABASE_URL cannot be reached: {one_line(error)}") from error
 
 
 def _check_broker() -> None:
     import redis
     from django.conf import settings
 
+    # Without the user and the password that the URL may hold.
+    parts = urlsplit(settings.REDIS_URL)
+    where = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
     try:
         redis.Redis.from_url(settings.REDIS_URL, socket_timeout=_CONNECT_SECONDS).ping()
-    except (redis.RedisError, ValueError) as error:
-        # Without the user and the password that the URL may hold.
-        where = urlsplit(settings.REDIS_URL)
+    except redis.AuthenticationError as error:
+        problem = "refuses the password" if parts.password else "asks for a password"
         raise StackError(
-            f"REDIS_URL cannot be reached ({where.hostname or where.path}): {error}"
+            f"REDIS_URL cannot be used: {where} {problem}. Put it into the URL, like redis://:PASSWORD@host:6379/0."
         ) from error
+    except (redis.RedisError, ValueError) as error:
+        raise StackError(f"REDIS_URL cannot be reached ({where}): {error}") from error
 
 
 def _migrate() -> None:
-    """Migrate, unless there is nothing to do: looking costs a tenth of the command."""
+    """Migrate, unless there is nothing to do: the command takes ten times as long to find that out."""
     from django.core.management import call_command
-    from django.db import connection
+    from django.db import ProgrammingError, connection
     from django.db.migrations.executor import MigrationExecutor
 
     executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        call_command("migrate", interactive=False, stdout=sys.stdout)
+    if plan := executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        print(f"Applying {len(plan)} migration{'s' if len(plan) > 1 else ''}", flush=True)
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+        except ProgrammingError as error:
+            # A role that may not change the schema, as the service's own should not.
+            raise StackError(
+                f"The migrations failed: {one_line(error)}."
+                " Run `manage.py migrate` as the owner of the tables."
+            ) from error
 
 
 def _seed(folder: Path) -> list[str]:
@@ -81,8 +109,10 @@ def _seed(folder: Path) -> list[str]:
     from readmodels.projections import PROJECTIONS
     from readmodels.runner import catch_up
 
-    password = kept_secret(folder / "demo-password")
-    if demo.seed(password):
+    password, made = kept_secret(folder / "demo-password")
+    # For `seed_demo`, through the file of the environment.
+    os.environ["DEMO_PASSWORD"] = password
+    if demo.seed(password, reset=made):
         for projection in PROJECTIONS.values():
             catch_up(projection)
-    return [f"log in as {username} / {password}" for username in demo.STAFF]
+    return demo.logins(password)

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -12,9 +13,10 @@ from typing import Any, Final
 
 import psutil
 
+from config.stack import checkout
+
 # Every child carries in its environment which checkout started it, and which process did.
 _MARK: Final = "PAYMENTS_LAUNCHER"
-_PROJECT: Final = Path(__file__).resolve().parent.parent.parent
 _PROC: Final = Path("/proc")
 _MARK_FIELDS: Final = 4
 _START_TIME: Final = 19  # proc(5) counts it as field 22, two of which stand before the bracket
@@ -58,6 +60,34 @@ def give(path: Path) -> None:
     """Make `path` the property of the servers' account."""
     if owner := account():
         os.chown(path, owner["user"], owner["group"])
+
+
+def copy_for_servers(source: Path, target: Path) -> Path:
+    """Copy a program, or a folder of them, to where the servers' account can read and run it.
+
+    Modes are set, not copied: under a umask like 077 pip installs files that only their owner can read. An
+    existing `target` is complete and kept.
+    """
+    if target.exists():
+        return target
+    target.parent.mkdir(exist_ok=True)
+    target.parent.chmod(0o755)
+    unfinished = target.with_name(f"{target.name}.{os.getpid()}.unfinished")
+    if source.is_dir():
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.copytree(source, unfinished, symlinks=True)
+    else:
+        shutil.copy2(source, unfinished)
+    for path in (unfinished, *unfinished.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+    try:
+        unfinished.rename(target)
+    except OSError:
+        if not target.exists():
+            raise
+        shutil.rmtree(unfinished)  # another process was first
+    return target
 
 
 def end(process: psutil.Process | subprocess.Popen[bytes], how: int = signal.SIGTERM) -> None:
@@ -109,7 +139,7 @@ def is_local(process: psutil.Process) -> bool:
     return same and owner in {os.geteuid(), account().get("user")}
 
 
-def mark(launcher: int, project: Path = _PROJECT) -> str:
+def mark(launcher: int, project: Path = checkout.PROJECT) -> str:
     """Return the mark of children that process `launcher` starts for the checkout in `project`.
 
     The start time is in clock ticks since the boot: a step of the clock does not move it.

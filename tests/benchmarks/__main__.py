@@ -38,9 +38,7 @@ def _run(names: list[str], postgres: Postgres, valkey: Valkey) -> None:
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "DEBUG": "0",
-        "SECRET_KEY": "only-for-benchmarks",
-        "PSEUDONYM_KEY": "only-for-benchmarks-too",
-        "SEAL_KEY": "be" * 32,
+        **servers.SECRETS,
         "DATABASE_URL": postgres.url("payments"),
         "REDIS_URL": valkey.url(),
         "POSTGRES_BIN": str(postgres.binaries),

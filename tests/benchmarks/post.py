@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from django.test import Client
 
-from config.stack import processes, web
+from config.stack import commands, processes
 from tests.benchmarks.harness import Figure, in_turns
 from tests.roundtrips import round_trips
 
@@ -63,7 +63,7 @@ def _server() -> Iterator[tuple[int, dict[str, dict[str, str]]]]:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     child = processes.spawn(
-        web.command(port, workers="2", log_level="error"),
+        commands.with_python(commands.web(port, workers=2, log_level="error")),
         environment={"DJANGO_SETTINGS_MODULE": _SETTINGS},
     )
     try:

@@ -4,7 +4,6 @@ import multiprocessing
 import signal
 import statistics
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from uuid import uuid4
 
 from django.db import connection, connections
 
-from config.stack import processes
+from config.stack import commands, processes
 from payments.dispatch import Request, dispatch
 from payments.domain.commands import ProcessPayment
 from payments.domain.methods import Method
@@ -112,9 +111,8 @@ def _visible_after(*, seconds: float) -> list[float]:
 
 @contextmanager
 def _worker() -> Iterator[None]:
-    options = ("--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat")
     child = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "celery", "-A", "config", "worker", *options],
+        commands.with_python(commands.WORKER),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -19,9 +19,10 @@ from uuid import uuid4
 import psutil
 import psycopg
 
-from config.stack import place, processes, web
+from config.stack import commands, place, processes
 from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
+from tests import servers
 
 BODY: Final = {"amount": 1999, "currency": "EUR", "method": "wallet", "customer_id": "c1"}
 PATIENCE: Final = 30.0
@@ -43,9 +44,7 @@ class Service:
             "DATABASE_URL": postgres.url("payments", user=ROLE),
             "REDIS_URL": valkey.url(),
             "DEBUG": "0",
-            "SECRET_KEY": "only-for-tests",
-            "PSEUDONYM_KEY": "only-for-tests-too",
-            "SEAL_KEY": "5e" * 32,
+            **servers.SECRETS,
             **environment,
         }
         self._children: list[subprocess.Popen[bytes]] = []
@@ -86,22 +85,19 @@ class Service:
             stdout=subprocess.PIPE,
         ).stdout
 
-    def start_web(self, *, threads: int = 4) -> None:
-        port = _free_port()
+    def start_web(self, *, threads: int = 4, workers: int = 1) -> subprocess.Popen[bytes]:
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self._environment["WEB_THREADS"] = str(threads)
-        self._spawn(web.command(port, log_level="error"), log="granian")
+        child = self._start(commands.web(port, workers=workers, log_level="error"))
         wait_for(lambda: self.get("/healthz")[0] == 200)
+        return child
 
     def start_worker(self) -> subprocess.Popen[bytes]:
-        options = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-        return self._start(
-            *("celery", "--quiet", "-A", "config", "worker", "--concurrency", "2", *options)
-        )
+        return self._start(commands.WORKER)
 
     def start_beat(self) -> None:
-        scheduler = ("--scheduler", "celery.beat:Scheduler")
-        self._start("celery", "--quiet", "-A", "config", "beat", *scheduler)
+        self._start(commands.BEAT)
 
     def post(
         self, headers: Mapping[str, str] | None = None, **changes: Any
@@ -138,12 +134,11 @@ class Service:
         for child in self._children:
             processes.end(child, signal.SIGTERM)
 
-    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        return self._spawn([sys.executable, "-W", "ignore", "-m", *arguments], log=arguments[0])
-
-    def _spawn(self, arguments: Sequence[str], *, log: str) -> subprocess.Popen[bytes]:
+    def _start(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
         child = processes.spawn(
-            arguments, environment=self._environment, log=self.postgres.folder / f"{log}.log"
+            commands.with_python(arguments),
+            environment=self._environment,
+            log=self.postgres.folder / f"{arguments[0]}.log",
         )
         self._children.append(child)
         return child
@@ -203,7 +198,7 @@ def _body(content: bytes) -> dict[str, Any]:
         return {}
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

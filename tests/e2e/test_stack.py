@@ -1,6 +1,8 @@
 """`make run` as people use it: started, interrupted, killed, started again, and given what cannot work."""
 
+import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -9,105 +11,23 @@ import sys
 import sysconfig
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import psutil
 import psycopg
 import pytest
+import redis
 
 from config.stack import place
 from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
-from tests import servers
+from tests.e2e.launcher import PATIENCE, Launcher
+from tests.e2e.service import BODY, free_port
 
 pytestmark = pytest.mark.slow
 
-PATIENCE: Final = 60.0
 NOBODY: Final = 65534
 PYTHON: Final = f"python3.{sys.version_info.minor}"
-
-
-class Launcher:
-    """`python -m config.stack` in a copy of the project, so that it has data of its own."""
-
-    def __init__(self, project: Path, port: int) -> None:
-        self.project = project
-        self.port = port
-        self.url = f"http://127.0.0.1:{port}/admin/login/"
-        self.output = project / "output"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(
-        self,
-        environment: dict[str, str] | None = None,
-        *,
-        python: str = sys.executable,
-        account: dict[str, Any] | None = None,
-    ) -> subprocess.Popen[bytes]:
-        with self.output.open("wb") as output:
-            self._process = subprocess.Popen(
-                [python, "-m", "config.stack"],
-                cwd=self.project,
-                env=_clean_environment() | {"PORT": str(self.port)} | (environment or {}),
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                **(account or {}),
-            )
-        return self._process
-
-    def refused(self, environment: dict[str, str] | None = None) -> str:
-        """What it says when it cannot start, without a traceback."""
-        assert self.start(environment).wait(PATIENCE) == 1, self.said()
-        assert "Traceback" not in self.said()
-        return self.said()
-
-    def await_welcome(self) -> float:
-        """Wait for the URL and the login; return how many seconds it took."""
-        began = time.monotonic()
-        while "Ctrl-C stops everything" not in self.said():
-            assert self._process is not None
-            assert self._process.poll() is None, self.said()
-            assert time.monotonic() - began < PATIENCE, self.said()
-            time.sleep(0.05)
-        return time.monotonic() - began
-
-    def said(self) -> str:
-        return self.output.read_text()
-
-    def processes(self) -> list[psutil.Process]:
-        """Everything that it started and that still runs, whoever its parent is by now."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                environment = process.environ()
-            except (psutil.Error, OSError):
-                continue
-            if environment.get("PORT") == str(self.port) and "PAYMENTS_LAUNCHER" in environment:
-                found.append(process)
-        return found
-
-    def end(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            self._process.wait(PATIENCE)
-        for process in self.processes():
-            process.kill()
-
-
-@pytest.fixture
-def launcher() -> Iterator[Launcher]:
-    home = servers.own_folder()
-    project = home / "project"
-    without = shutil.ignore_patterns(".git", ".venv", ".local", "__pycache__", ".*_cache", "tests")
-    shutil.copytree(place.PROJECT, project, ignore=without)
-    launcher = Launcher(project, _free_port())
-    yield launcher
-    launcher.end()
-    for folder in (home, *_folders(project)):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_a_signal_stops_everything_and_leaves_no_process(launcher: Launcher) -> None:
@@ -126,6 +46,8 @@ def test_the_second_start_takes_less_than_five_seconds(launcher: Launcher) -> No
     """Or what five processes take to import the project, where a machine is slow or busy."""
     launcher.start()
     launcher.await_welcome()
+    (line,) = (line for line in launcher.said().splitlines() if "Applying" in line)
+    assert re.fullmatch("Applying [0-9]+ migrations", line)
     launcher.end()
     importing = _seconds_to_import()
     launcher.start()
@@ -172,20 +94,10 @@ def test_launchers_that_were_killed_while_starting_do_not_block_the_next(
 def test_a_second_launcher_is_told_of_the_first(launcher: Launcher) -> None:
     launcher.start()
     launcher.await_welcome()
-    second = Launcher(launcher.project, _free_port())
+    second = Launcher(launcher.project, free_port())
     second.output = launcher.project / "second"
     assert "already at work" in second.refused()
     assert urllib.request.urlopen(launcher.url).status == 200
-
-
-def test_one_process_that_ends_ends_all(launcher: Launcher) -> None:
-    process = launcher.start()
-    launcher.await_welcome()
-    beat = next(each for each in launcher.processes() if "beat" in each.cmdline())
-    beat.kill()
-    assert process.wait(PATIENCE) == 1
-    assert "The beat process has ended" in launcher.said()
-    assert launcher.processes() == []
 
 
 def test_a_busy_port_is_named(launcher: Launcher) -> None:
@@ -198,11 +110,19 @@ def test_a_busy_port_is_named(launcher: Launcher) -> None:
 @pytest.mark.parametrize(
     ("environment", "complaint"),
     [
-        ({"PORT": "http"}, "PORT is 'http', not a number from 1 to 65535."),
-        ({"DATABASE_URL": "postgres://me:secret@127.0.0.1:1/x"}, "DATABASE_URL cannot be reached"),
-        ({"DATABASE_URL": "nonsense"}, "DATABASE_URL"),
-        ({"REDIS_URL": "redis://:secret@127.0.0.1:1/0"}, "REDIS_URL cannot be reached (127.0.0.1)"),
-        ({"REDIS_URL": "nonsense"}, "REDIS_URL cannot be reached"),
+        ({"PORT": "http"}, "PORT is 'http'. Accepted: a whole number from 1 to 65535."),
+        ({"WEB_CONCURRENCY": "many"}, "WEB_CONCURRENCY is 'many'. Accepted: a whole number"),
+        ({"DEMO": "perhaps"}, "DEMO is 'perhaps'. Accepted: 1 or 0"),
+        ({"API_RATE_PER_MINUTE": "x"}, "API_RATE_PER_MINUTE is 'x'. Accepted: a whole number"),
+        ({"SEAL_KEY": "abc"}, "SEAL_KEY must be 64 hexadecimal digits"),
+        (
+            {"DATABASE_URL": "postgres://me:secret@127.0.0.1:1/x", "DEBUG": "1"},
+            'connection to server at "127.0.0.1", port 1 failed: Connection refused',
+        ),
+        ({"DATABASE_URL": "postgres://me:secret@127.0.0.1:1/x"}, "Set SECRET_KEY to a long random"),
+        ({"DATABASE_URL": "nonsense"}, "DATABASE_URL must be like postgres://"),
+        ({"REDIS_URL": "redis://:secret@127.0.0.1:1/0"}, "cannot be reached (127.0.0.1:1)"),
+        ({"REDIS_URL": "nonsense"}, "REDIS_URL must be like redis://"),
         ({"POSTGRES_BIN": "/nowhere"}, "POSTGRES_BIN is /nowhere"),
         ({"DEBUG": "0"}, "Set SECRET_KEY"),
         ({"DEBUG": "0", "SECRET_KEY": "only-for-development-never-for-money"}, "Set SECRET_KEY"),
@@ -218,12 +138,48 @@ def test_what_cannot_work_is_told_in_one_line(
     assert launcher.processes() == []
 
 
+def test_a_server_that_asks_for_a_password_is_named(launcher: Launcher, own_valkey: Valkey) -> None:
+    with redis.Redis.from_url(own_valkey.url()) as client:
+        client.config_set("requirepass", "of-the-server")
+    message = launcher.refused({"REDIS_URL": own_valkey.url()})
+    assert f"REDIS_URL cannot be used: {own_valkey.socket} asks for a password." in message
+    with redis.Redis.from_url(own_valkey.url(), password="of-the-server") as client:
+        client.config_set("requirepass", "")
+
+
+def test_commands_use_the_keys_of_the_launcher(launcher: Launcher) -> None:
+    """With another PSEUDONYM_KEY a command would not find the customer, or make a second one."""
+    launcher.start({"PSEUDONYM_KEY": "a-secret-of-my-own '$x' #1"})
+    launcher.await_welcome()
+    environment = launcher.project / ".local" / "environment"
+    assert environment.stat().st_mode & 0o777 == 0o600
+    key = launcher.manage("create_api_key", "Acme").strip()
+    request = urllib.request.Request(
+        launcher.url.replace("/admin/login/", "/api/v1/payments"),
+        json.dumps(BODY | {"customer_id": "customer-zz"}).encode(),
+        {
+            "Authorization": f"Bearer {key}",
+            "Content-Type": "application/json",
+            "Idempotency-Key": "first",
+        },
+    )
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 201
+    assert "customer-zz" in launcher.manage("customer", "show", "Acme", "customer-zz")
+    launcher.end()
+    assert not environment.exists()
+
+
 def test_servers_of_ones_own_get_no_demo_data(
     launcher: Launcher, own_postgres: Postgres, own_valkey: Valkey
 ) -> None:
     own_postgres.create_database("mine")
-    launcher.start({"DATABASE_URL": own_postgres.url("mine"), "REDIS_URL": own_valkey.url()})
+    own = {"DATABASE_URL": own_postgres.url("mine"), "REDIS_URL": own_valkey.url()}
+    launcher.start(own | {"DEBUG": "1"})
     launcher.await_welcome()
+    assert "Note: DEBUG=1 on your own database: SECRET_KEY, PSEUDONYM_KEY, SEAL_KEY not set." in (
+        launcher.said()
+    )
     names = {running.name() for running in launcher.processes()}
     assert not names & {"postgres", "valkey-server"}
     with psycopg.connect(own_postgres.url("mine")) as connection:
@@ -266,24 +222,3 @@ def _link(source: Path, target: Path) -> None:
         shutil.copytree(source, target, copy_function=os.link, symlinks=True)
     else:
         os.link(source, target)
-
-
-def _clean_environment() -> dict[str, str]:
-    theirs = ("DATABASE_URL", "REDIS_URL", "DEBUG", "SECRET_KEY", "PSEUDONYM_KEY", "DEMO")
-    kept = {name: value for name, value in os.environ.items() if name not in theirs}
-    del kept["DJANGO_SETTINGS_MODULE"]
-    return kept
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _folders(project: Path) -> list[Path]:
-    """Where a launcher in `project` keeps what lasts, see config.stack.place."""
-    import hashlib
-
-    name = hashlib.sha256(str(project).encode()).hexdigest()[:8]
-    return [Path(f"/var/tmp/payments-{name}"), *Path("/tmp").glob(f"payments-*-{name}")]

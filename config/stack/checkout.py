@@ -1,0 +1,199 @@
+"""What `make install`, `make reset` and `make clean` do: the environment and the data of this checkout.
+
+It runs as a script before anything is installed, so it imports nothing but the standard library.
+"""
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - the message is for those that are older
+    sys.exit(
+        "error: Python 3.11 or newer is needed, {} is {}. Choose another: make PYTHON=python3.12 ...".format(  # noqa: UP032
+            sys.executable, sys.version.split()[0]
+        )
+    )
+
+import fcntl
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+PROJECT: Final = Path(__file__).resolve().parent.parent.parent
+LOCAL: Final = PROJECT / ".local"
+_ENVIRONMENT: Final = PROJECT / ".venv"
+_MARKER: Final = _ENVIRONMENT / ".installed"
+_PYTHON: Final = _ENVIRONMENT / "bin" / "python"
+_LOCK: Final = PROJECT / "requirements.lock"
+_NEEDED_BYTES: Final = 1_200_000_000
+
+
+def name() -> str:
+    """Return what names this checkout in folders that are shared by all."""
+    return hashlib.sha256(str(PROJECT).encode()).hexdigest()[:8]
+
+
+def data_folder() -> Path:
+    """Return the folder of what lasts: .local, or for root one that the servers' account can reach."""
+    return Path(f"/var/tmp/payments-{name()}") if os.geteuid() == 0 else LOCAL  # noqa: S108 - checked to be ours
+
+
+def socket_folder() -> Path:
+    """Return a folder with a short path: a socket's may have no more than 107 characters."""
+    return Path(f"/tmp/payments-{os.geteuid()}-{name()}")  # noqa: S108 - checked to be ours
+
+
+def install(*, chosen: bool) -> int:
+    """Make the environment complete. `chosen`: this interpreter was asked for, not found by default."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    installed = _installed_version() if chosen else version
+    fresh = _MARKER.exists() and _MARKER.stat().st_mtime >= _LOCK.stat().st_mtime
+    if fresh and installed == version:
+        return 0
+    # What an interrupted installation has left is not worth a look: no marker, and all begins anew.
+    if not _MARKER.exists() or installed != version or _installed_version() is None:
+        if _ENVIRONMENT.is_symlink():
+            return _refuse(
+                f"{_ENVIRONMENT} is a link. It is not replaced; remove it or mend its target."
+            )
+        free = shutil.disk_usage(PROJECT).free
+        if free < _NEEDED_BYTES:
+            return _refuse(
+                f"about {_NEEDED_BYTES // 10**6:,} MB are needed and {free // 10**6:,} MB are free"
+                f" in {PROJECT}."
+            )
+        if _MARKER.exists():
+            print(f"Replacing .venv, which is of Python {installed or 'that is gone'}", flush=True)
+            _MARKER.unlink()
+        made = _run([sys.executable, "-m", "venv", "--clear", str(_ENVIRONMENT)], "Making .venv")
+        if made != 0:
+            return _refuse(
+                f"{sys.executable} could not make an environment; its output is above."
+                f" On Debian and Ubuntu: apt-get install python3-venv python{version}-venv"
+            )
+    done = _run(
+        [
+            *(str(_PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+            *("--require-hashes", "--requirement", str(_LOCK)),
+        ],
+        "Installing into .venv (once)",
+    )
+    if done != 0:
+        return _refuse("the installation failed; pip's output is above. Repeat it: make install")
+    _MARKER.touch()
+    return 0
+
+
+def reset() -> int:
+    """Remove the data of `make run`: the next start makes demo data and a password anew."""
+    running = _running()
+    if running:
+        return _refuse(running)
+    for folder in (data_folder(), socket_folder(), LOCAL):
+        _remove(folder)
+    return 0
+
+
+def clean() -> int:
+    """Remove the data and the environment."""
+    refused = reset()
+    if refused:
+        return refused
+    if _ENVIRONMENT.is_symlink():
+        _ENVIRONMENT.unlink()
+    else:
+        _remove(_ENVIRONMENT)
+    return 0
+
+
+def _installed_version() -> str | None:
+    """Return the version of the environment's Python, or None if it or its pip does not work."""
+    code = "import pip, sys; print('%d.%d' % sys.version_info[:2])"
+    with suppress(OSError):
+        done = subprocess.run([_PYTHON, "-c", code], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return done.stdout.strip()
+    return None
+
+
+def _run(arguments: Sequence[str], title: str) -> int:
+    """Run a program, and show in a terminal how long it has been at work."""
+    done = threading.Event()
+    clock = threading.Thread(target=_show_time, args=(title, done))
+    clock.start()
+    try:
+        return subprocess.run(arguments, check=False).returncode
+    finally:
+        done.set()
+        clock.join()
+
+
+def _show_time(title: str, done: threading.Event) -> None:
+    began = time.monotonic()
+    if not sys.stdout.isatty():
+        print(title, flush=True)
+        return
+    while not done.wait(1):
+        print(f"\r{title}: {time.monotonic() - began:.0f} s", end="", flush=True)
+    print(f"\r{title}: {time.monotonic() - began:.0f} s")
+
+
+def _running() -> str | None:
+    """Return what uses the data, if anything does."""
+    folder = data_folder()
+    with suppress(FileNotFoundError), (folder / "lock").open("r+") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return f"`make run` is at work with the data in {folder}. Stop it first (Ctrl-C there)."
+    for server in (".s.PGSQL.5432", "valkey"):
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(str(socket_folder() / server))
+            return (
+                f"A `make run` that was killed has left servers at work with the data in {folder}."
+                " `make run` takes them over; stop it then with Ctrl-C."
+            )
+    return None
+
+
+def _remove(folder: Path) -> None:
+    if not folder.is_dir():
+        return
+    if folder.stat().st_uid not in {os.geteuid(), _nobody()}:
+        sys.exit(f"error: {folder} belongs to another user. Remove it yourself.")
+    print(f"Removing {folder}")
+    shutil.rmtree(folder)
+
+
+def _nobody() -> int | None:
+    """Return the owner of root's servers and their data."""
+    import pwd
+
+    return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
+
+
+def _refuse(reason: str) -> int:
+    print(f"error: {reason}", file=sys.stderr)
+    return 1
+
+
+def main(arguments: Sequence[str]) -> int:
+    actions: dict[str, Callable[[], int]] = {
+        "install": lambda: install(chosen="--chosen" in arguments),
+        "reset": reset,
+        "clean": clean,
+    }
+    try:
+        return actions[arguments[0]]()
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,36 @@
+"""The command lines of the service's processes: of `make run`, of the tests and of the README."""
+
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+HOST: Final = "127.0.0.1"
+# Celery warns each time that it runs as root, which a container often does.
+_WARNINGS: Final = ("-W", "ignore:You're running the worker")
+_CELERY: Final = ("celery", "--quiet", "-A", "config")
+
+WORKER: Final = (
+    *(*_CELERY, "worker", "--concurrency", "2"),
+    *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+)
+# In memory: a schedule on disk would be one more file to keep, and no entry is rarer than a minute.
+BEAT: Final = (*_CELERY, "beat", "--scheduler", "celery.beat:Scheduler")
+
+
+def web(port: int = 8000, *, workers: int = 1, log_level: str = "warning") -> Sequence[str]:
+    """Granian, which replaces a worker that ended; without the option it ends with the first one.
+
+    The settings read the number of threads from WEB_THREADS.
+    """
+    return (
+        *("granian", "--interface", "rsgi"),
+        # Deadlines for heads hold for HTTP/1 only; a connection that sends nothing would be kept.
+        *("--http", "1", "--http1-header-read-timeout", "10000", "--no-ws"),
+        *("--host", HOST, "--port", str(port), "--workers", str(workers)),
+        *("--respawn-failed-workers", "--log-level", log_level, "config.rsgi:server"),
+    )
+
+
+def with_python(command: Sequence[str]) -> list[str]:
+    """Return the command as this interpreter runs it: PATH need not name its environment."""
+    return [sys.executable, *_WARNINGS, "-m", *command]

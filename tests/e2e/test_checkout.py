@@ -1,0 +1,155 @@
+"""`make install`, `make reset` and `make clean` in a folder of their own, with nothing to install."""
+
+import fcntl
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from config.stack import place
+from tests import servers
+
+pytestmark = pytest.mark.slow
+
+CODE: Final = "from config.stack import checkout as c; print(c.data_folder(), c.socket_folder())"
+
+
+class Checkout:
+    """As much of the project as `make install` needs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = folder / ".venv"
+        for name in ("Makefile", "config/stack/checkout.py"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(place.PROJECT / name, folder / name)
+        (folder / "requirements.lock").touch()
+        (folder / "config/__init__.py").touch()
+        self.data, self.sockets = map(Path, self._run(sys.executable, "-c", CODE).stdout.split())
+
+    def make(self, *arguments: str) -> str:
+        """Return what make prints; fail if it fails."""
+        done = self._run("make", *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def refused(self, *arguments: str) -> str:
+        """Return the first line of what make complains of."""
+        done = self._run("make", *arguments)
+        assert done.returncode == 2
+        return done.stderr.splitlines()[0]
+
+    def fake_environment(self, says: str, *, complete: bool) -> None:
+        """An environment whose Python answers every question with `says`."""
+        python = self.environment / "bin" / "python"
+        python.parent.mkdir(parents=True, exist_ok=True)
+        python.write_text(f"#!/bin/sh\necho '{says}'\n")
+        python.chmod(0o755)
+        if complete:
+            (self.environment / ".installed").touch()
+
+    def version(self) -> str:
+        python = self.environment / "bin" / "python"
+        return self._run(str(python), "-c", "import pip, sys; print(sys.version_info[:2])").stdout
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        return subprocess.run(
+            arguments,
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture
+def checkout() -> Iterator[Checkout]:
+    folder = servers.own_folder()
+    made = Checkout(folder)
+    yield made
+    for each in (folder, made.data, made.sockets):
+        shutil.rmtree(each, ignore_errors=True)
+
+
+def test_an_interrupted_installation_is_made_anew(checkout: Checkout) -> None:
+    """Ctrl-C while ensurepip runs leaves a Python without pip."""
+    bin_folder = checkout.environment / "bin"
+    bin_folder.mkdir(parents=True)
+    (bin_folder / "python").symlink_to(sys.executable)
+    (checkout.environment / "left").touch()
+    checkout.make("install", f"PYTHON={sys.executable}")
+    assert checkout.version() == f"{sys.version_info[:2]}\n"
+    assert not (checkout.environment / "left").exists()
+    before = (checkout.environment / ".installed").stat().st_mtime_ns
+    assert checkout.make("install") == ""
+    assert (checkout.environment / ".installed").stat().st_mtime_ns == before
+
+
+def test_another_python_that_is_asked_for_replaces_the_environment(checkout: Checkout) -> None:
+    checkout.fake_environment("3.9", complete=True)
+    assert checkout.make("install") == ""  # the default replaces nothing
+    said = checkout.make("install", f"PYTHON={sys.executable}")
+    assert "Replacing .venv, which is of Python 3.9" in said
+    assert checkout.version() == f"{sys.version_info[:2]}\n"
+
+
+def test_an_environment_of_another_checkout_is_not_replaced(checkout: Checkout) -> None:
+    other = checkout.folder / "other"
+    other.mkdir()
+    checkout.environment.symlink_to(other)
+    checkout.fake_environment("3.9", complete=True)
+    assert "is a link. It is not replaced" in checkout.refused(
+        "install", f"PYTHON={sys.executable}"
+    )
+    assert (other / "bin" / "python").exists()
+    checkout.make("clean")
+    assert (other / "bin" / "python").exists()
+    assert not checkout.environment.is_symlink()
+
+
+def test_a_python_that_is_too_old_is_named(checkout: Checkout) -> None:
+    old = next(Path.home().glob(".pyenv/versions/3.[6-9].*/bin/python3"), None)
+    if old is None:
+        pytest.skip("this machine has no older Python to try")
+    assert "Python 3.11 or newer is needed" in checkout.refused("install", f"PYTHON={old}")
+
+
+def test_reset_removes_the_data_and_clean_the_environment_too(checkout: Checkout) -> None:
+    checkout.fake_environment("3.11", complete=True)
+    for folder in (checkout.data, checkout.sockets, checkout.folder / ".local"):
+        folder.mkdir(exist_ok=True)
+        (folder / "content").touch()
+    checkout.make("reset")
+    assert not checkout.data.exists()
+    assert not checkout.sockets.exists()
+    assert not (checkout.folder / ".local").exists()
+    assert checkout.environment.exists()
+    checkout.data.mkdir()
+    checkout.make("clean")
+    assert not checkout.data.exists()
+    assert not checkout.environment.exists()
+    assert checkout.make("clean") == ""
+
+
+@pytest.mark.parametrize("target", ["reset", "clean"])
+def test_data_in_use_are_not_removed(checkout: Checkout, target: str) -> None:
+    for folder in (checkout.data, checkout.sockets):
+        folder.mkdir(exist_ok=True)
+    with (checkout.data / "lock").open("w") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        assert "`make run` is at work" in checkout.refused(target)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(checkout.sockets / ".s.PGSQL.5432"))
+        server.listen()
+        assert "has left servers at work" in checkout.refused(target)
+    assert checkout.data.exists()
+    checkout.make(target)
+    assert not checkout.data.exists()

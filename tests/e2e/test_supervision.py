@@ -1,0 +1,254 @@
+"""Each process of the service is killed under traffic, and the service is back without help."""
+
+import json
+import re
+import shlex
+import signal
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from uuid import uuid4
+
+import psutil
+import pytest
+
+from config.stack import commands, place
+from config.stack.postgres import Postgres
+from config.stack.valkey import Valkey
+from tests import servers
+from tests.e2e.launcher import PATIENCE, Launcher
+from tests.e2e.service import BODY, service, wait_for
+
+pytestmark = pytest.mark.slow
+
+
+class Traffic:
+    """Payments, one after the other, and those among them that were accepted."""
+
+    def __init__(self, launcher: Launcher) -> None:
+        self._url = launcher.url.removesuffix("/admin/login/") + "/api/v1/payments"
+        self._key = launcher.manage("create_api_key", "Acme").strip()
+        self.accepted: list[str] = []
+
+    def post(self) -> None:
+        body = self._ask(self._url, json.dumps(BODY).encode())
+        if body is not None:
+            self.accepted.append(str(body["id"]))
+
+    def is_listed(self, payment_id: str) -> bool:
+        """Whether the read models show the payment: the projections work."""
+        listed = self._ask(self._url, None)
+        return bool(listed and any(each["id"] == payment_id for each in listed["payments"]))
+
+    def await_recovery(self) -> None:
+        """Wait for a payment that is accepted from now on, and then for the lists to show it."""
+        before = len(self.accepted)
+        wait_for(lambda: len(self.accepted) > before, seconds=PATIENCE)
+        wait_for(lambda: self.is_listed(self.accepted[-1]), seconds=PATIENCE)
+
+    @contextmanager
+    def flowing(self) -> Iterator[None]:
+        done = threading.Event()
+
+        def submit() -> None:
+            while not done.wait(0.05):
+                self.post()
+
+        thread = threading.Thread(target=submit)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def _ask(self, url: str, data: bytes | None) -> dict[str, list[dict[str, str]]] | None:
+        headers = {
+            "Authorization": f"Bearer {self._key}",
+            "Content-Type": "application/json",
+            "Idempotency-Key": str(uuid4()),
+        }
+        try:
+            with urllib.request.urlopen(
+                urllib.request.Request(url, data, headers), timeout=5
+            ) as answer:
+                return dict(json.loads(answer.read()))
+        except urllib.error.HTTPError as error:
+            error.close()
+        except (OSError, ValueError):
+            pass
+        return None
+
+
+def processes_of(launcher: Launcher) -> dict[str, psutil.Process]:
+    """The newest process of each kind, by a name."""
+    found: dict[str, psutil.Process] = {}
+    for process in launcher.processes():
+        try:
+            line = process.cmdline()
+            parent = psutil.Process(process.ppid()).cmdline()
+        except psutil.Error:
+            continue
+        if "beat" in line:
+            found["beat"] = process
+        elif "worker" in line:
+            found["worker's child" if "worker" in parent else "worker"] = process
+        elif "granian" in line:
+            found["web's worker" if "granian" in parent else "web's main process"] = process
+        elif process.name() == "postgres":
+            found.setdefault("postgres", process)
+        elif process.name() == "valkey-server":
+            found["valkey"] = process
+    return found
+
+
+KINDS = [
+    *("web's main process", "web's worker", "worker", "worker's child", "beat"),
+    *("postgres", "valkey"),
+]
+
+
+def await_all(launcher: Launcher, *, without: psutil.Process, kinds: set[str]) -> None:
+    def complete() -> bool:
+        running = processes_of(launcher)
+        return kinds <= set(running) and without not in running.values()
+
+    wait_for(complete, seconds=PATIENCE)
+
+
+def test_each_process_of_make_run_that_is_killed_comes_back(launcher: Launcher) -> None:
+    process = launcher.start({"WEB_CONCURRENCY": "2"})
+    launcher.await_welcome()
+    traffic = Traffic(launcher)
+    with traffic.flowing():
+        for kind in KINDS:
+            traffic.await_recovery()
+            victim = processes_of(launcher)[kind]
+            victim.kill()
+            await_all(launcher, without=victim, kinds=set(KINDS))
+            traffic.await_recovery()
+    assert process.poll() is None
+    shown = launcher.said()
+    for name in ("web", "worker", "beat", "postgres", "valkey"):
+        assert f"{name} has ended (SIGKILL). It is started again" in shown
+    for payment_id in traffic.accepted:
+        assert payment_id in launcher.manage("payment", payment_id)
+        break
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE) == 143
+    assert launcher.processes() == []
+
+
+def test_the_production_launcher_brings_back_each_process(
+    launcher: Launcher, own_postgres: Postgres, own_valkey: Valkey
+) -> None:
+    """On servers of one's own, which it neither starts nor stops."""
+    own_postgres.create_database("payments")
+    environment = {
+        "DATABASE_URL": own_postgres.url("payments"),
+        "REDIS_URL": own_valkey.url(),
+        **servers.SECRETS,
+        "WEB_CONCURRENCY": "2",
+    }
+    process = launcher.start(environment)
+    launcher.await_welcome()
+    traffic = Traffic(launcher)
+    kinds = set(KINDS) - {"postgres", "valkey"}
+    with traffic.flowing():
+        for kind in sorted(kinds):
+            traffic.await_recovery()
+            victim = processes_of(launcher)[kind]
+            victim.kill()
+            await_all(launcher, without=victim, kinds=kinds)
+            traffic.await_recovery()
+    assert process.poll() is None
+
+
+def test_the_service_survives_its_launcher_and_the_next_one_takes_over(launcher: Launcher) -> None:
+    process = launcher.start()
+    launcher.await_welcome()
+    traffic = Traffic(launcher)
+    process.kill()
+    process.wait()
+    left = launcher.processes()
+    with traffic.flowing():
+        traffic.await_recovery()
+    launcher.start()
+    launcher.await_welcome()
+    assert not any(orphan.is_running() for orphan in left)
+    with traffic.flowing():
+        traffic.await_recovery()
+
+
+def test_a_process_that_never_runs_ends_the_stack_with_its_output(launcher: Launcher) -> None:
+    """As with a wrong configuration. Tasks that cannot be imported stand in for one."""
+    (launcher.project / "readmodels" / "tasks.py").write_text('raise SystemExit("no tasks here")\n')
+    process = launcher.start()
+    assert process.wait(2 * PATIENCE) == 1, launcher.said()
+    shown = launcher.said()
+    assert re.search(r"error: \w+ ended 5 times at its start \(exit status 1\)", shown)
+    assert "no tasks here" in shown
+    assert launcher.processes() == []
+
+
+def test_pauses_between_starts_grow(launcher: Launcher) -> None:
+    process = launcher.start()
+    launcher.await_welcome()
+    for pause in ("in 1 s", "in 2 s"):
+        wait_for(lambda: "beat" in processes_of(launcher), seconds=PATIENCE)
+        processes_of(launcher)["beat"].kill()
+        line = f"beat has ended (SIGKILL). It is started again {pause}."
+        wait_for(lambda line=line: line in launcher.said(), seconds=PATIENCE)  # type: ignore[misc]
+        time.sleep(0.1)
+    assert process.poll() is None
+
+
+def test_the_readme_quotes_the_commands() -> None:
+    readme = (place.PROJECT / "README.md").read_text()
+    quoted = re.findall("ExecStart=/opt/payments/.venv/bin/(.*)", readme)
+    used = (commands.web(workers=2), commands.WORKER, commands.BEAT)
+    assert quoted == [shlex.join(command) for command in used]
+
+
+def test_granian_and_celery_replace_their_own_workers(
+    own_postgres: Postgres, own_valkey: Valkey
+) -> None:
+    """Without --respawn-failed-workers granian ended with its first worker."""
+    with service(own_postgres, own_valkey) as running:
+        web = running.start_web(workers=2)
+        worker = running.start_worker()
+        running.start_beat()
+        for main in (web, worker):
+            wait_for(lambda main=main: len(workers_of(main)) == 2)  # type: ignore[misc]
+            for victim in workers_of(main):
+                victim.kill()
+                wait_for(
+                    lambda main=main, victim=victim: (  # type: ignore[misc]
+                        len(workers_of(main)) == 2 and victim not in workers_of(main)
+                    ),
+                    seconds=PATIENCE,
+                )
+                # A worker that ends as soon as it was replaced counts as a crash loop.
+                time.sleep(6)
+            wait_for(lambda: running.post()[0] == 201, seconds=PATIENCE)
+            wait_for(
+                lambda: (
+                    running.query("SELECT count(*) FROM events_event")
+                    == 2 * running.query("SELECT count(*) FROM readmodels_paymentsummary")
+                ),
+                seconds=PATIENCE,
+            )
+        assert (web.poll(), worker.poll()) == (None, None)
+
+
+def workers_of(main: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    found = []
+    for child in psutil.Process(main.pid).children():
+        with suppress(psutil.NoSuchProcess):
+            if child.status() != psutil.STATUS_ZOMBIE and "tracker" not in str(child.cmdline()):
+                found.append(child)
+    return found

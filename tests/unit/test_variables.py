@@ -1,0 +1,163 @@
+"""Variables of the environment: each wrong one is named in one line with what is accepted."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from config import variables
+from config.stack import place
+from tests import servers
+
+GOOD: Final = {"DATABASE_URL": "postgres://me@127.0.0.1:1/payments", **servers.SECRETS}
+
+
+# Reads the settings with each of many environments, and writes what became of it.
+PROGRAM: Final = """
+import json, os, runpy, sys
+found = []
+for environment in json.load(sys.stdin):
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        settings = runpy.run_module("config.settings")
+        found.append([settings["DEBUG"], settings["PROXIES"]])
+    except Exception as error:
+        found.append(f"{type(error).__name__}: {error}")
+json.dump(found, sys.stdout)
+"""
+
+
+def read_settings(*environments: dict[str, str]) -> list[Any]:
+    """Read the settings with no other variables of ours; one process reads all, for the time it takes."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=place.PROJECT,
+        input=json.dumps(environments),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return list(json.loads(done.stdout))
+
+
+WRONG: Final = [
+    ("DEBUG", "maybe", "DEBUG is 'maybe'. Accepted: 1 or 0"),
+    ("HTTPS", "2", "HTTPS is '2'. Accepted: 1 or 0"),
+    ("API_RATE_PER_MINUTE", "x", "API_RATE_PER_MINUTE is 'x'. Accepted: a whole number from 1"),
+    ("API_RATE_PER_MINUTE", "0", "API_RATE_PER_MINUTE is '0'. Accepted: a whole number from 1"),
+    ("API_RATE_PER_MINUTE", "1e3", "API_RATE_PER_MINUTE is '1e3'."),
+    ("API_RATE_PER_MINUTE", "١٢", "API_RATE_PER_MINUTE is '١٢'."),
+    ("WEB_THREADS", "-1", "WEB_THREADS is '-1'. Accepted: a whole number from 1 to 1000."),
+    ("BODY_SECONDS", "0", "BODY_SECONDS is '0'. Accepted: a number of seconds above 0"),
+    ("BODY_SECONDS", "nan", "BODY_SECONDS is 'nan'."),
+    ("PROXIES", "one", "PROXIES is 'one'. Accepted: a whole number from 0"),
+    ("HSTS_SECONDS", "1.5", "HSTS_SECONDS is '1.5'."),
+    ("LOG_LEVEL", "LOUD", "LOG_LEVEL is 'LOUD'. Accepted: DEBUG, INFO, WARNING"),
+    ("CSRF_TRUSTED_ORIGINS", "pay.example.com", "CSRF_TRUSTED_ORIGINS is 'pay.example.com'."),
+    ("DATABASE_URL", "mysql://me@host/x", "DATABASE_URL must be like postgres://"),
+    ("DATABASE_URL", "postgres://me@host:port/x", "DATABASE_URL must be like postgres://"),
+    ("DATABASE_URL", "postgres://me@host", "It names no database."),
+    ("REDIS_URL", "nonsense", "REDIS_URL must be like redis://"),
+    ("REDIS_URL", "redis://host:port/0", "REDIS_URL must be like redis://"),
+    ("REDIS_URL", "redis://host/first", "REDIS_URL must be like redis://"),
+    ("SEAL_KEY", "abc", "SEAL_KEY must be 64 hexadecimal digits"),
+    ("SEAL_KEY", "de" * 32, "SEAL_KEY is the published development key"),
+    ("SEAL_PUBLIC_KEYS", "5e" * 32 + ",abc", "SEAL_PUBLIC_KEYS must be 64 hexadecimal digits"),
+    ("SECRET_KEY", "", "Set SECRET_KEY to a long random string"),
+    ("SECRET_KEY", "x", "SECRET_KEY is too weak: use at least 32 random characters"),
+    ("SECRET_KEY", "0123456789abcdef" * 4, "SECRET_KEY is too weak"),
+    ("SECRET_KEY", "aabbccdd" + "a" * 32, "SECRET_KEY is too weak"),
+    ("PSEUDONYM_KEY", "only-for-development-never-for-money", "Set PSEUDONYM_KEY"),
+    ("PSEUDONYM_KEY", "short", "PSEUDONYM_KEY is too weak"),
+    ("METRICS_TOKEN", "a\nb", "METRICS_TOKEN holds a line break."),
+]
+
+
+def test_a_wrong_variable_is_named_with_what_is_accepted() -> None:
+    messages = read_settings(*(GOOD | {name: value} for name, value, _ in WRONG))
+    for (name, _, complaint), message in zip(WRONG, messages, strict=True):
+        assert str(message).startswith("ImproperlyConfigured: ")
+        assert name in message
+        assert complaint in message
+        assert "\n" not in message
+
+
+def test_good_and_empty_variables_are_taken() -> None:
+    names = ("DEBUG", "API_RATE_PER_MINUTE", "REDIS_URL", "SEAL_KEY", "STATIC_ROOT")
+    good, *empty = read_settings(
+        GOOD | {"DEBUG": "off", "PROXIES": " 2 "}, *(GOOD | {name: " "} for name in names)
+    )
+    assert good == [False, 2]
+    assert empty == [[False, 0]] * len(names)
+
+
+def test_without_any_variable_the_missing_server_is_named() -> None:
+    for message in read_settings({}, GOOD | {"DATABASE_URL": ""}):
+        assert "No server is known: start `make run`, or set DATABASE_URL" in message
+
+
+def test_weak_secrets_are_accepted_while_debugging() -> None:
+    weak = {"DEBUG": "1", "SECRET_KEY": "x", "PSEUDONYM_KEY": "short"}
+    assert read_settings(weak) == [[True, 0]]
+
+
+def test_the_value_of_a_wrong_secret_is_not_shown() -> None:
+    names = ("SEAL_KEY", "SECRET_KEY", "PSEUDONYM_KEY", "SEAL_PUBLIC_KEYS")
+    for message in read_settings(*(GOOD | {name: "tops3cret"} for name in names)):
+        assert message.startswith("ImproperlyConfigured")
+        assert "tops3cret" not in message
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of variables as a launcher has written it."""
+    monkeypatch.setattr(variables, "_asked", set())
+    for name in ("DATABASE_URL", "PSEUDONYM_KEY", "REDIS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DATABASE_URL", "postgres:///launched")
+    monkeypatch.setenv("PSEUDONYM_KEY", ODD)
+    for name in ("DATABASE_URL", "PSEUDONYM_KEY", "REDIS_URL"):
+        variables.given(name)
+    variables.save(tmp_path / "environment")
+    monkeypatch.delenv("DATABASE_URL")
+    monkeypatch.delenv("PSEUDONYM_KEY")
+    return tmp_path / "environment"
+
+
+ODD: str = os.fsdecode(b"'quoted' \"twice\" $HOME #no=comment \\n \xff \xe2\x82\xac")
+
+
+def test_a_file_of_variables_is_read_as_it_was_written(file: Path) -> None:
+    assert file.stat().st_mode & 0o777 == 0o600
+    variables.load(file)
+    assert os.environ["PSEUDONYM_KEY"] == ODD
+    assert os.environ["DATABASE_URL"] == "postgres:///launched"
+    assert "REDIS_URL" not in os.environ
+
+
+def test_the_environment_takes_precedence_over_the_file(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PSEUDONYM_KEY", "mine")
+    variables.load(file)
+    assert variables.given("PSEUDONYM_KEY") == "mine"
+
+
+def test_keys_of_the_file_are_not_used_with_another_database(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres:///another")
+    variables.load(file)
+    assert variables.given("PSEUDONYM_KEY") is None
+
+
+def test_a_number_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_THREADS", "9" * 30)
+    with pytest.raises(ImproperlyConfigured, match="WEB_THREADS"):
+        variables.number("WEB_THREADS", 4)
