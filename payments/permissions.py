@@ -3,7 +3,12 @@
 from typing import Final
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
+from django.contrib.auth.models import (
+    AbstractBaseUser,
+    AnonymousUser,
+    Group,
+    PermissionsMixin,
+)
 from django.core.exceptions import PermissionDenied
 
 from payments import actors
@@ -31,7 +36,10 @@ def person(actor: str, permission: str) -> AbstractBaseUser:
     staff_pk = actors.staff_pk(actor)
     user = None if staff_pk is None else get_user_model().objects.filter(pk=staff_pk).first()
     if user is None or not holds(user, permission):
-        raise NotPermitted(f"{actor} does not hold the permission {permission}.")
+        name = f"{user.get_username()} ({actor})" if user else actor
+        raise NotPermitted(
+            f"{name} does not hold the permission {permission}{_holders(permission)}."
+        )
     return user
 
 
@@ -43,3 +51,13 @@ def holds(user: AbstractBaseUser | AnonymousUser, permission: str) -> bool:
         and bool(getattr(user, "is_staff", False))
         and user.has_perm(permission)
     )
+
+
+def _holders(permission: str) -> str:
+    """Name the roles that hold the permission."""
+    app, _, codename = permission.partition(".")
+    roles = Group.objects.filter(
+        permissions__content_type__app_label=app, permissions__codename=codename
+    )
+    names = ", ".join(roles.order_by("name").values_list("name", flat=True))
+    return f"; these roles do: {names}" if names else ""

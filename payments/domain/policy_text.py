@@ -51,8 +51,10 @@ def read(text: bytes | str) -> RiskPolicy:
     """Return the policy that `text` is. Raises InvalidPolicy."""
     try:
         written = json.loads(text, object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InvalidPolicy(f"It is not JSON: {error}.") from error
+    except RecursionError as error:
+        raise InvalidPolicy("It is not JSON that can be read: it is nested too deeply.") from error
     try:
         document = msgspec.convert(written, PolicyDocument)
     except msgspec.ValidationError as error:

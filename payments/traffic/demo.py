@@ -4,8 +4,7 @@ import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractUser, Group
+from django.contrib.auth.models import Group, User
 
 from payments import actors, intake, review
 from payments.clients.models import Client
@@ -17,13 +16,18 @@ from payments.domain.payment import Payment, Status
 from payments.traffic import simulation
 
 SHOP: Final = "Demo shop"
+# First name, last name, role, and what to try with it.
 STAFF: Final = {
-    "ada": ("Ada", "Ng", "senior reviewer"),
-    "ben": ("Ben", "Okoye", "senior reviewer"),
-    "cleo": ("Cleo", "Martin", "analyst"),
-    "dora": ("Dora", "Silva", "risk manager"),
+    "ada": ("Ada", "Ng", "senior reviewer", "press Claim next in the review queue, and decide"),
+    "ben": ("Ben", "Okoye", "senior reviewer", "approve as the second what ada has approved"),
+    "cleo": ("Cleo", "Martin", "analyst", "decide on payments, escalate one to ada or ben"),
+    "dora": ("Dora", "Silva", "risk manager", "propose a risk policy"),
+    "emil": ("Emil", "Berg", "risk manager", "approve the policy that dora proposed"),
+    "fay": ("Fay", "Adeyemi", "viewer", "look at payments, customers and statistics"),
+    "gus": ("Gus", "Moreau", "auditor", "look at everything, sign-ins and events too"),
 }
 
+_LOGIN_WIDTH: Final = 23
 _PAYMENTS: Final = 400
 # Flags nine: some to wait, some decided, of both some so large that it takes two.
 _SEED: Final = 27626
@@ -44,12 +48,12 @@ _NAMES: Final = (
 )
 
 
-def seed(password: str) -> bool:
+def seed(password: str, *, reset: bool = False) -> bool:
     """Fill an empty service; return whether it was filled now.
 
-    The staff's password is `password`, whatever it was before.
+    New members of staff get `password`. With `reset` those who are there already get it too.
     """
-    staff = [_member(name, password) for name in STAFF]
+    staff = [_member(name, password, reset=reset) for name in STAFF]
     shop, _ = Client.objects.get_or_create(name=SHOP)
     customers = Customer.objects.filter(client=shop)
     # Names come last. All before them has keys, so a seeding that was killed is taken up again.
@@ -63,19 +67,29 @@ def seed(password: str) -> bool:
     return True
 
 
-def _member(username: str, password: str) -> AbstractUser:
-    first, last, role = STAFF[username]
-    user, _ = get_user_model().objects.get_or_create(
-        username=username, defaults={"first_name": first, "last_name": last, "is_staff": True}
-    )
-    if not user.check_password(password):
+def logins(password: str) -> list[str]:
+    """Return a line for each member of staff: the login, the role and what to try."""
+    return [
+        f"log in as {f'{name} / {password}':<{_LOGIN_WIDTH}}  {role}: {what}"
+        for name, (_, _, role, what) in STAFF.items()
+    ]
+
+
+def _member(username: str, password: str, *, reset: bool) -> User:
+    first, last, role, _ = STAFF[username]
+    user = User.objects.filter(username=username).first()
+    if user is None:
+        user = User.objects.create_user(
+            username, password=password, first_name=first, last_name=last, is_staff=True
+        )
+    elif reset:
         user.set_password(password)
         user.save(update_fields=["password"])
     user.groups.add(Group.objects.get(name=role))
     return user
 
 
-def _submit(shop: Client, staff: list[AbstractUser]) -> None:
+def _submit(shop: Client, staff: list[User]) -> None:
     now = datetime.now(UTC)
     moments = sorted(itertools.islice(simulation.moments(_SEED, until=now, over=_OVER), _PAYMENTS))
     flagged = {}
@@ -93,7 +107,7 @@ def _submit(shop: Client, staff: list[AbstractUser]) -> None:
         )
         if outcome.payment.status is Status.PENDING_REVIEW:
             flagged[outcome.payment.payment_id] = outcome.payment
-    ada, ben, cleo, _ = (actors.staff(member.pk) for member in staff)
+    ada, ben, cleo = (actors.staff(member.pk) for member in staff[:3])
     found = list(flagged.values())
     for number, payment in enumerate(found[:-_WAITING]):
         first, second = (ada, ben) if number % 2 else (ben, ada)

@@ -21,6 +21,7 @@ from payments.customers.models import Customer
 from payments.domain.methods import Method
 from payments.events.models import Event
 from payments.traffic import demo, senders, simulation
+from readmodels.management.commands import create_staff
 from readmodels.models import PaymentSummary
 from tests.api import ApiClient, project
 from tests.concurrency import session
@@ -119,7 +120,7 @@ def test_a_history_is_written_in_the_past() -> None:
 def test_demo_data_is_made_once_and_its_reviewers_may_review(settings: Settings) -> None:
     settings.DEBUG = True
     said = run("seed_demo")
-    password = said.split()[-1]
+    password = said.split("log in as ada / ")[1].split()[0]
     events = Event.objects.count()
     assert events > 500
     project()
@@ -131,10 +132,18 @@ def test_demo_data_is_made_once_and_its_reviewers_may_review(settings: Settings)
     assert waiting.exclude(unusual).count() == 4
     assert PaymentSummary.objects.filter(status="rejected").exists()
     assert Customer.objects.exclude(name="").count() == 8
-    for name in demo.STAFF:
+    for name, (_, _, role, _) in demo.STAFF.items():
         user = get_user_model().objects.get(username=name)
         assert user.check_password(password)
-        assert permissions.holds(user, permissions.REVIEW)
+        reviews = role not in {"viewer", "auditor"}
+        assert permissions.holds(user, permissions.REVIEW) is reviews
+        assert f"{role}: " in said
+    assert {role for *_, role, _ in demo.STAFF.values()} == set(create_staff.ROLES)
+    settings.DEMO_PASSWORD = "of the launcher"
+    assert "log in as ada / of the launcher" in run("seed_demo")
+    settings.DEMO_PASSWORD = ""
+    assert "ada keeps the password of before" in run("seed_demo")
+    assert get_user_model().objects.get(username="ada").check_password(password)
     assert "Filled already" in run("seed_demo")
     assert Event.objects.count() == events
 
@@ -163,7 +172,7 @@ def test_demo_data_that_was_interrupted_is_completed(
 
 
 def test_demo_data_is_refused_where_it_may_be_in_earnest() -> None:
-    with pytest.raises(CommandError, match="This is no debug server"):
+    with pytest.raises(CommandError, match="DEBUG is off"):
         run("seed_demo")
     assert get_user_model().objects.count() == 0
 

@@ -38,7 +38,7 @@ def test_the_layout_of_the_text_is_no_part_of_the_policy() -> None:
     ("text", "problem"),
     [
         ("", "It is not JSON: Expecting value: line 1 column 1 (char 0)."),
-        ("[" * 100_000, "It is not JSON: maximum recursion depth exceeded"),
+        ("[" * 100_000, "It is not JSON that can be read: it is nested too deeply."),
         (b"\xff", "It is not JSON: 'utf-8'"),
         ("[]", "The policy: Expected `object`, got `array`."),
         ("{}", "The policy: Object missing required field `rules`."),

@@ -5,26 +5,32 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
 from payments.traffic import demo
 
 
 class Command(BaseCommand):
-    help = "Make a demo shop, four members of staff and two weeks of payments. A second run adds nothing."
+    help = (
+        "Make a demo shop, staff of each role and two weeks of payments. A second run adds nothing"
+        " and changes no password."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
             "Examples:\n  manage.py seed_demo\n  manage.py seed_demo --force     outside DEBUG too"
         )
-        parser.add_argument("--force", action="store_true", help="although this is no debug server")
+        parser.add_argument("--force", action="store_true", help="outside DEBUG too")
 
     def handle(self, *_: Any, **options: Any) -> None:
         if not settings.DEBUG and not options["force"]:
-            raise CommandError("This is no debug server. Add --force if you mean it.")
-        password = secrets.token_urlsafe(12)
+            raise CommandError("DEBUG is off. Add --force to add demo data nevertheless.")
+        password = settings.DEMO_PASSWORD or secrets.token_urlsafe(12)
+        known = set(User.objects.filter(username__in=demo.STAFF).values_list("username", flat=True))
         filled = demo.seed(password)
-        self.stdout.write("Filled." if filled else "Filled already; the password is new.")
-        for username in demo.STAFF:
-            self.stdout.write(f"log in as {username} / {password}")
+        self.stdout.write("Filled." if filled else "Filled already.")
+        for username, line in zip(demo.STAFF, demo.logins(password), strict=True):
+            keeps = username in known and not settings.DEMO_PASSWORD
+            self.stdout.write(f"{username} keeps the password of before" if keeps else line)
