@@ -30,11 +30,20 @@ _LIVE: Final = """
 SELECT nspname FROM pg_class JOIN pg_namespace AS schema ON schema.oid = relnamespace
  WHERE pg_class.oid = 'readmodels_checkpoint'::regclass
 """
-# For this transaction only: a plain SET would stay on the connection for whoever has it next. Folding takes
-# its time, in which the transaction is idle and must not be ended.
+# For this transaction only: a plain SET would stay on the connection for its next user. Folding takes
+# its time, in which the transaction is idle and must not be ended. The server process of a killed rebuild
+# ends within a second: it would finish its statement first, and an index takes minutes.
 _INSIDE: Final = """
 SELECT set_config('search_path', quote_ident(%s) || ', ' || current_setting('search_path'), true),
-       set_config('idle_in_transaction_session_timeout', '0', true)
+       set_config('idle_in_transaction_session_timeout', '0', true),
+       set_config('client_connection_check_interval', '1s', true)
+"""
+_LEFT: Final = """
+SELECT nspname FROM pg_namespace WHERE nspname = ANY (%s) AND NOT EXISTS (
+  SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database
+   WHERE locktype = 'advisory' AND granted AND datname = current_database() AND objsubid = 1
+     AND (classid::bigint << 32 | objid::bigint) = hashtextextended('readmodels.rebuild', 0)
+) ORDER BY 1
 """
 
 
@@ -44,6 +53,13 @@ def live() -> str:
         row = cur.execute(_LIVE).fetchone()
     assert row is not None, "regclass raises when there is no table"  # noqa: S101
     return str(row[0])
+
+
+def left_behind() -> list[str]:
+    """Return the schemas of rebuilds that were killed, and the one that `--as-of` keeps."""
+    with cursor() as cur:
+        rows = cur.execute(_LEFT, ([BUILD, RETIRED, AS_OF],)).fetchall()
+    return [str(name) for (name,) in rows]
 
 
 @contextmanager

@@ -129,3 +129,26 @@ def test_what_the_database_begins_with_is_told_or_does_not_matter(
             owner.execute("DROP SCHEMA other CASCADE")
             connection.close()
     assert contents() == before
+
+
+def test_schemas_of_killed_rebuilds_are_shown_with_what_removes_them(reviewed: None) -> None:
+    def shown() -> str:
+        out = StringIO()
+        call_command("projections", stdout=out)
+        return out.getvalue()
+
+    project()
+    assert "The schema" not in shown()
+    schemas.create(schemas.BUILD)
+    schemas.create(schemas.AS_OF)
+    try:
+        assert f"The schema {schemas.BUILD} was left by a rebuild that was killed" in shown()
+        assert f"DROP SCHEMA {schemas.AS_OF} CASCADE" in shown()
+        with session() as rebuilding:
+            rebuilding.execute("SELECT pg_advisory_lock(hashtextextended('readmodels.rebuild', 0))")
+            assert "was left" not in shown()
+        call_command("rebuild_projections", "--dry-run", "--workers", "1", stdout=StringIO())
+        assert schemas.BUILD not in shown()
+    finally:
+        schemas.drop(schemas.AS_OF)
+    assert schemas_left() == []

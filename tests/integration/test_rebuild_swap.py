@@ -127,6 +127,23 @@ def test_a_rebuild_that_is_killed_changes_nothing(filled: int, phase: str) -> No
     assert schemas_left() == []
 
 
+def test_the_statement_of_a_killed_rebuild_ends_on_the_server(db: None) -> None:
+    """Before, an index was built to its end, and kept the next rebuild from clearing up."""
+    sleeping = (
+        "EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'"
+        " AND state = 'active' AND datname = current_database())"
+    )
+    code = (
+        "from django.db import connection; from readmodels.rebuild import schemas\n"
+        "with schemas.inside('public'):\n"
+        "    connection.cursor().execute('SELECT pg_sleep(600)')"
+    )
+    with command("shell", "--no-imports", "-c", code) as child:
+        wait_until(sleeping)
+        child.kill()
+    wait_until(f"NOT {sleeping}")
+
+
 def test_a_second_rebuild_is_refused(reviewed: None) -> None:
     with session() as other:
         other.execute("SELECT pg_advisory_lock(hashtextextended('readmodels.rebuild', 0))")

@@ -17,6 +17,7 @@ from readmodels import checking, lag, rebuild
 from readmodels.management import comparisons
 from readmodels.projections import PROJECTIONS
 from readmodels.projections.forms import Rows
+from readmodels.rebuild import schemas
 from readmodels.rebuild.compare import SAMPLE
 
 _WIDE: Final = 200
@@ -72,6 +73,8 @@ class Command(BaseCommand):
             console.print(_table(lags))
             for append in held:
                 self.stdout.write(str(append))
+            for schema in schemas.left_behind():
+                self.stdout.write(_left(schema))
         if held or any(each.error or each.needs_rebuild or each.parked for each in lags):
             raise SystemExit(1)
 
@@ -101,6 +104,18 @@ class Command(BaseCommand):
             for difference in checked.drifted[:SAMPLE]:
                 self.stdout.write(f"  {comparisons.told(difference)}")
         return same
+
+
+def _left(schema: str) -> str:
+    if schema == schemas.AS_OF:
+        return (
+            f"The schema {schema} holds the tables of a rebuild with --as-of."
+            f" Remove them with: DROP SCHEMA {schema} CASCADE"
+        )
+    return (
+        f"The schema {schema} was left by a rebuild that was killed."
+        " The next one removes it: manage.py rebuild_projections --dry-run"
+    )
 
 
 def _table(lags: list[lag.Lag]) -> Table:
