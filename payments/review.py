@@ -76,6 +76,7 @@ def carry_out(
         written = notes.write(command.payment_id, note, author=request.actor, at=command.at)
         command = replace(command, note=NoteRef(written.pk, written.digest))
         alongside = written.save
+        note = written.text  # a repetition may spell it in other code points
     return dispatch(
         command, request, expected_version=expected_version, note=note, alongside=alongside
     )

@@ -136,7 +136,7 @@ def discard(
     `by` is an actor id. Raises TextError for the reason, and as `retry` does.
     """
     permissions.require(by, REPAIR, operators=True)
-    checked_text(reason, max_length=LONGEST_REASON)
+    reason = checked_text(reason, max_length=LONGEST_REASON)
     parameters: dict[str, object] = {"projection": projection.name, "position": position}
     with transaction.atomic():
         checkpoints.lock(projection)

@@ -5,14 +5,16 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
-from typing import Any, Final, get_args, get_type_hints
+from typing import Any, Final, TypeVar, get_args, get_type_hints
 
 import msgspec
 from msgspec import Raw, Struct, structs
 
 from payments.api.problems import FieldError, Problem, told_name
 from payments.customers import notes
-from payments.domain.text import TextError, checked_text
+from payments.domain.text import TextError, checked_identifier, checked_text
+
+_Struct = TypeVar("_Struct", bound=Struct)
 
 REFERENCE_LENGTH: Final = 255
 NOTE_LENGTH: Final = notes.LONGEST
@@ -54,21 +56,31 @@ def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
 _names_once: Final = json.JSONDecoder(object_pairs_hook=_refuse_repeated)
 
 
-def wrong_texts(said: Struct) -> Iterator[FieldError]:
+def with_stored_texts(said: _Struct) -> _Struct:
+    """Return the body with its texts as they are stored. Raises TextError."""
+    changed: dict[str, Any] = {}
     for name in said.__struct_fields__:
         value = getattr(said, name)
+        stored: Any = value
         if type(value) is str:
-            if wrong := wrong_text(name, value):
-                yield wrong
+            stored = stored_text(name, value)
         elif isinstance(value, Struct):
-            yield from wrong_texts(value)
+            stored = with_stored_texts(value)
+        if stored is not value:
+            changed[name] = stored
+    return structs.replace(said, **changed) if changed else said
+
+
+def stored_text(field: str, value: str) -> str:
+    """Return the value of a field or parameter as it is stored. Raises TextError."""
+    if field == "note":
+        return checked_text(value, max_length=NOTE_LENGTH, multiline=True)
+    return checked_identifier(value, max_length=REFERENCE_LENGTH, token=field == "token")
 
 
 def wrong_text(field: str, value: str) -> FieldError | None:
     try:
-        multiline = field == "note"
-        length = NOTE_LENGTH if multiline else REFERENCE_LENGTH
-        checked_text(value, max_length=length, multiline=multiline)
+        stored_text(field, value)
     except TextError as error:
         return FieldError(field, error.code, str(error))
     return None

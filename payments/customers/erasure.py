@@ -76,7 +76,7 @@ def erase(
     """
     permissions.require(by, ERASE, operators=True)
     words = words_of(customer, reference)
-    check_reason(reason, words)
+    reason = check_reason(reason, words)
     mentioned = _mentioned_in_texts(words)
     yield Step("sessions", _end_sessions(mentioned))
     yield Step("admin log entries", _clear_admin_log(customer.pk))
@@ -129,11 +129,12 @@ def erase_file(
     return Step(f"cells of {path}", files.erase(path, mentioned, progress=progress))
 
 
-def check_reason(reason: str, words: set[str]) -> None:
-    """Raises TextError, ReasonTells."""
-    checked_text(reason, max_length=LONGEST_REASON)
+def check_reason(reason: str, words: set[str]) -> str:
+    """Return the reason as it is stored. Raises TextError, ReasonTells."""
+    reason = checked_text(reason, max_length=LONGEST_REASON)
     if _mentioned_in_texts(words)(reason):
         raise ReasonTells("It names the customer, and it is kept. Write the number of a case.")
+    return reason
 
 
 def _words(customer: Customer, reference: str) -> dict[str, str]:

@@ -14,11 +14,11 @@ LONGEST: Final = 2_000
 def write(
     payment_id: UUID | None, text: str, *, author: str, at: datetime, longest: int = LONGEST
 ) -> Note:
-    """Return an unsaved note with a fresh id and salt. Raises TextError.
+    """Return an unsaved note with a fresh id and salt, its text as it is stored. Raises TextError.
 
     `payment_id` is None for a note about a customer.
     """
-    checked_text(text, max_length=longest, multiline=True)
+    text = checked_text(text, max_length=longest, multiline=True)
     return Note(
         id=uuid4(),
         payment_id=payment_id,

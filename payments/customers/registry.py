@@ -11,6 +11,7 @@ from payments import pseudonyms
 from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.domain.card_numbers import holds_card_number
+from payments.domain.text import searched
 from payments.events.database import execute
 from payments.events.store import Companion
 
@@ -53,6 +54,7 @@ def register_all(customers: Mapping[UUID, tuple[UUID, str]]) -> None:
 
 def find(client: str, reference: str) -> Customer:
     """The customer that a client, given by its name or id, calls `reference`. Raises CustomerError."""
+    client = searched(client)
     named = Q(name=client)
     with suppress(ValueError):
         named |= Q(pk=UUID(client))
@@ -60,7 +62,7 @@ def find(client: str, reference: str) -> Customer:
     if owner is None:
         named_it = "" if holds_card_number(client) else f" {client!r}"
         raise CustomerError(f"There is no client{named_it}.")
-    customer_id = pseudonyms.customer_id(owner.pk, reference)
+    customer_id = pseudonyms.customer_id(owner.pk, searched(reference))
     customer = Customer.objects.select_related("client").filter(pk=customer_id).first()
     if customer is None:
         # Not the reference, which may be a person's and would stand in somebody's log.

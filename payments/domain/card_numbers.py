@@ -5,9 +5,10 @@ Two rules, because texts and identifiers differ:
 * Free text (names, notes, reasons): any digits that follow each other, in any grouping, with the prefix,
   the length and the check digit of a card. IBANs, telephone numbers, UUIDs and hex digests are not cards.
   An IBAN counts by country, structure and mod 97, a telephone number by the metadata of `phonenumbers`.
-* Identifiers (customer ids, references, idempotency keys): only a value without letters, of 15 or 16
-  digits in all, that one of the big schemes could have issued. Of random ids of 16 digits, one in 43 is
+* Identifiers (customer ids, references, idempotency keys): only 15 or 16 digits in all, alone or next to
+  separate words, that one of the big schemes could have issued. Of random ids of 16 digits, one in 43 is
   still refused, and of 15 digits one in 500. Ids with letters and ids of other lengths are not cards.
+  In a card's token, letters directly before and after the digits do not matter.
 """
 
 import re
@@ -46,7 +47,9 @@ _CARD_AS_IDENTIFIER: Final = re.compile(
     f"{_VISA_16}|{_MASTERCARD}|{_AMERICAN_EXPRESS}|{_DISCOVER_16}|{_JCB_16}|{_UNIONPAY_16}",
     re.ASCII,
 )
-_NO_LETTERS: Final = re.compile(r"[\W\d_]{15,}")
+_LETTERS: Final = re.compile(r"[^\W\d_]+")
+_WORDS: Final = re.compile(r"\b[^\W\d_]+[\s:=#()]+|[\s:=#()]+[^\W\d_]+\b")
+_SHORTEST_AS_IDENTIFIER: Final = 15
 
 _MANY_DIGITS: Final = re.compile(r"\d(?:\D{0,12}\d){13}")
 # Digits in groups, as people write them: up to three separators between groups. A comma and a blank are
@@ -101,10 +104,21 @@ def holds_card_number(text: str) -> bool:
 
 
 def is_card_number(identifier: str) -> bool:
-    """Return whether an identifier is nothing but a card number of one of the big schemes."""
-    if not _NO_LETTERS.fullmatch(identifier):
+    """Return whether an identifier is a card number of one of the big schemes, maybe with words."""
+    if len(identifier) < _SHORTEST_AS_IDENTIFIER:
         return False
-    digits = "".join(_GROUP.findall(_plain(identifier)))
+    return any(map(_is_bare_card, _WORDS.split(identifier)))
+
+
+def token_holds_card_number(token: str) -> bool:
+    """Return whether a token is made of a card number of one of the big schemes."""
+    return any(map(_is_bare_card, _LETTERS.split(token)))
+
+
+def _is_bare_card(text: str) -> bool:
+    if len(text) < _SHORTEST_AS_IDENTIFIER or _LETTERS.search(text):
+        return False
+    digits = "".join(_GROUP.findall(text if text.isascii() else _plain(text)))
     return _CARD_AS_IDENTIFIER.fullmatch(digits) is not None and _has_check_digit(digits)
 
 

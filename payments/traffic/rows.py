@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from payments.domain.methods import Method
 from payments.domain.money import Money, MoneyError
-from payments.domain.text import TextError, checked_text
+from payments.domain.text import TextError, checked_identifier, checked_text
 from payments.traffic.lines import MAX_BYTES, Line
 
 REQUIRED: Final = ("client", "customer_id", "amount", "currency", "method", "date")
@@ -136,7 +136,9 @@ def _split(text: str, delimiter: str | None) -> Sequence[str]:
 
 def _text(field: str, value: str, max_length: int) -> str:
     try:
-        return checked_text(value.strip(), max_length=max_length)
+        if field == "client":
+            return checked_text(value, max_length=max_length)
+        return checked_identifier(value, max_length=max_length, pasted=True)
     except TextError as error:
         raise RowError(error.code, f"{field}: {error}") from error
 

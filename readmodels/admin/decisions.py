@@ -103,9 +103,8 @@ class ActionForm(forms.Form):
             raise forms.ValidationError(str(error)) from error
 
     def clean_note(self) -> str | None:
-        # Browsers send line ends as two characters.
-        note: str = self.cleaned_data["note"].replace("\r\n", "\n").strip()
-        if not note:
+        note: str = self.cleaned_data["note"]
+        if not note.strip():
             return None
         try:
             return checked_text(note, max_length=notes.LONGEST, multiline=True)

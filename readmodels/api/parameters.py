@@ -7,9 +7,10 @@ from urllib.parse import unquote_plus, unquote_to_bytes
 
 from rest_framework.request import Request
 
-from payments.api.faults import wrong_text
+from payments.api.faults import stored_text, wrong_text
 from payments.api.problems import FieldError, Problem, told_name
 from payments.domain.money import MoneyError, exponent
+from payments.domain.text import TextError
 
 _NOT_UTF_8: Final = "It is not UTF-8."
 _MOST_TOLD: Final = 20
@@ -146,9 +147,11 @@ def flag(text: str) -> bool:
 
 
 def text(value: str) -> str:
-    if wrong := wrong_text("", value):
-        raise WrongValue(wrong.code, wrong.detail)
-    return value
+    """Return an identifier as it is stored."""
+    try:
+        return stored_text("", value)
+    except TextError as error:
+        raise WrongValue(error.code, str(error)) from None
 
 
 def currency(value: str) -> str:

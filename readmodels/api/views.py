@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from payments import loading, pseudonyms
 from payments.api.authentication import key_of
 from payments.api.base import KeyView, PublicView
+from payments.api.faults import stored_text
 from payments.api.preconditions import etag, not_modified
 from payments.api.problems import FieldError, Problem
 from payments.api.representation import PaymentView, json_response, payment_headers
@@ -104,7 +105,8 @@ class CustomerPayments(FreshReads, KeyView):
             several={"status"},
             together=lambda values: [*in_path, *_wrong_filters(values)],
         )
-        pseudonym = pseudonyms.customer_id(key_of(request).client_id, customer_id)
+        reference = stored_text("customer_id", customer_id)
+        pseudonym = pseudonyms.customer_id(key_of(request).client_id, reference)
         return _page(pseudonym, given, request)
 
 

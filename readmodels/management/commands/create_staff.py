@@ -45,10 +45,10 @@ class Command(BaseCommand):
         if options["password_stdin"]:
             password = sys.stdin.readline().rstrip("\r\n")
         model = get_user_model()
-        user = model(username=username, is_staff=True)
         try:
+            username = model.normalize_username(checked_text(username, max_length=150))
+            user = model(username=username, is_staff=True)
             user.clean_fields(exclude={"password"})
-            checked_text(username, max_length=150)
             validate_password(password, user)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error

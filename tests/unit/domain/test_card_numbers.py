@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from hypothesis import example, given, strategies as st
 
-from payments.domain.card_numbers import holds_card_number, is_card_number
+from payments.domain.card_numbers import holds_card_number, is_card_number, token_holds_card_number
 from tests.unit.domain import numbers
 from tests.unit.domain.numbers import as_printed, digits, in_fours
 
@@ -258,6 +258,9 @@ def test_ids_that_shops_make_are_seldom_refused(
         "4111 1111 1111 1111",
         "4111-1111-1111-1111",
         "#4111111111111111",
+        "card 4111111111111111",
+        "card:4111-1111-1111-1111",
+        "5555555555554444 (visa)",
         "5555555555554444",
         "378282246310005",
         "3530111333300000",
@@ -275,3 +278,15 @@ def test_no_text_takes_long_because_of_its_telephone_numbers() -> None:
     random = Random(SEED)
     text = " ".join(numbers.indonesian_mobile(random) for _ in range(5_000))
     assert holds_card_number(f"{text} 4111111111111111")
+
+
+@pytest.mark.parametrize(
+    "token", ["tok_4111111111111111", "4111-1111-1111-1111", "x378282246310005x"]
+)
+def test_a_token_that_is_made_of_a_card_number_is_found(token: str) -> None:
+    assert token_holds_card_number(token)
+
+
+@pytest.mark.parametrize("token", ["tok_1PqZ8k", "tok_4111111111111112", "1866213418742784004"])
+def test_other_tokens_are_left_alone(token: str) -> None:
+    assert not token_holds_card_number(token)
