@@ -17,6 +17,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from payments import actors, permissions
+from payments.api.http.paths import uuid
 from payments.clients import keys
 from payments.clients.models import ApiKey, Client
 from readmodels.admin import words
@@ -84,7 +85,7 @@ class ClientAdmin(BrowsingAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         revoke = path(
-            "key/<uuid:key_id>/revoke/",
+            f"key/{uuid('key_id')}/revoke/",
             self.admin_site.admin_view(RevokeView.as_view(admin=self)),
             name="key_revoke",
         )

@@ -11,6 +11,7 @@ from django.urls import URLPattern, path
 from unfold.decorators import display
 
 from payments import permissions, pseudonyms
+from payments.api.http.paths import uuid
 from payments.clients.models import Client
 from payments.customers import blocking, changes
 from payments.customers.models import Blocking, Customer, Note
@@ -65,7 +66,7 @@ class CustomerAdmin(BrowsingAdmin):
     def get_urls(self) -> list[URLPattern]:
         buttons = [
             path(
-                f"<uuid:customer_id>/{view.command}/",
+                f"{uuid('customer_id')}/{view.command}/",
                 self.admin_site.admin_view(view.as_view(admin=self)),
                 name=f"customer_{view.command}",
             )

@@ -16,6 +16,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter,
 from unfold.decorators import display
 
 from payments import pseudonyms
+from payments.api.http.paths import uuid
 from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.domain.money import KNOWN_CURRENCIES
@@ -142,7 +143,7 @@ class PaymentAdmin(BrowsingAdmin):
     def get_urls(self) -> list[URLPattern]:
         decisions = [
             path(
-                f"<uuid:payment_id>/{action.name}/",
+                f"{uuid('payment_id')}/{action.name}/",
                 self.admin_site.admin_view(ActionView.as_view(admin=self, action=action)),
                 name=f"payment_{action.name}",
             )

@@ -6,6 +6,7 @@ from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 
 from payments.api import reviews
+from payments.api.http.paths import uuid
 from payments.api.views import CancelPayment, RefundPayment
 from readmodels.api import views
 
@@ -18,13 +19,15 @@ class _AnyText(StringConverter):
 
 register_converter(_AnyText, "any_text")
 
+_PAYMENT: Final = f"payments/{uuid('payment_id')}"
+
 urlpatterns: Final[list[URLPattern]] = [
     path("payments", views.Payments.as_view(), name="payments"),
-    path("payments/<uuid:payment_id>", views.OnePayment.as_view(), name="payment"),
-    path("payments/<uuid:payment_id>/events", views.PaymentEvents.as_view(), name="payment-events"),
-    path("payments/<uuid:payment_id>/state", views.PaymentState.as_view(), name="payment-state"),
+    path(_PAYMENT, views.OnePayment.as_view(), name="payment"),
+    path(f"{_PAYMENT}/events", views.PaymentEvents.as_view(), name="payment-events"),
+    path(f"{_PAYMENT}/state", views.PaymentState.as_view(), name="payment-state"),
     *(
-        path(f"payments/<uuid:payment_id>/{command}", view.as_view(), name=f"payment-{command}")
+        path(f"{_PAYMENT}/{command}", view.as_view(), name=f"payment-{command}")
         for command, view in {
             "claim": reviews.ClaimReview,
             "release": reviews.ReleaseReview,
@@ -34,8 +37,8 @@ urlpatterns: Final[list[URLPattern]] = [
         }.items()
     ),
     path("reviews/claim-next", reviews.ClaimNext.as_view(), name="claim-next"),
-    path("payments/<uuid:payment_id>/cancel", CancelPayment.as_view(), name="payment-cancel"),
-    path("payments/<uuid:payment_id>/refunds", RefundPayment.as_view(), name="payment-refunds"),
+    path(f"{_PAYMENT}/cancel", CancelPayment.as_view(), name="payment-cancel"),
+    path(f"{_PAYMENT}/refunds", RefundPayment.as_view(), name="payment-refunds"),
     path(
         "customers/<any_text:customer_id>/payments",
         views.CustomerPayments.as_view(),
