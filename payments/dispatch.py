@@ -41,12 +41,14 @@ class Request(Struct, frozen=True, kw_only=True):
 
     `key` is the caller's idempotency key, `correlation_id` what binds all that was done for one
     purpose, `causation_id` the request or message that led directly to this command.
+    `seen_position` is the lowest checkpoint of the read models on the page that the person decided on.
     """
 
     actor: str
     key: str | None = None
     correlation_id: str | None = None
     causation_id: str | None = None
+    seen_position: int | None = None
 
 
 def dispatch(
@@ -172,5 +174,6 @@ def _metadata(command: PaymentCommand, request: Request, note: str | None) -> Me
         command=command.name,
         correlation_id=correlation_id,
         causation_id=None if request.causation_id == correlation_id else request.causation_id,
+        seen_position=request.seen_position,
         **key,
     )
