@@ -3,11 +3,13 @@
 import itertools
 import re
 from typing import Any, Final
+from uuid import UUID
 
 from django.test import Client as Browser
 from django.urls import reverse
 
-from readmodels.admin import actions
+from payments import actors
+from readmodels.admin import actions, seen
 from tests.api import RISKY, ApiClient, body_of, project
 from tests.backoffice import text
 
@@ -57,8 +59,14 @@ def form(logged_in: Browser, payment: str, action: str, **given: str) -> dict[st
     version = re.search(r'name="version" value="([^"]+)"', html)
     assert key, "there is no such page"
     assert version, "there is no such page"
-    reason = {"reason": "other"} if has_page else {}
-    return {"key": key[1], "version": version[1], **reason, **given}
+    page = {"reason": "other", "seen": seen_by(logged_in, payment)} if has_page else {}
+    return {"key": key[1], "version": version[1], **page, **given}
+
+
+def seen_by(logged_in: Browser, payment: str) -> str:
+    """Return what a page of the payment, opened now, carries about what it shows."""
+    actor = actors.staff(int(logged_in.session["_auth_user_id"]))
+    return seen.signed(UUID(payment), actor)
 
 
 def do(logged_in: Browser, payment: str, action: str, **given: str) -> str:

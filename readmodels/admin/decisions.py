@@ -9,11 +9,13 @@ from uuid import UUID, uuid4
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.core.signing import BadSignature
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.views import View
+from msgspec.structs import replace
 from unfold.widgets import (
     UnfoldAdminRadioSelectWidget,
     UnfoldAdminTextareaWidget,
@@ -37,7 +39,7 @@ from payments.domain.text import TextError, checked_text
 from payments.events import store
 from payments.events.store import RecordedEvent, StaleVersion
 from payments.idempotency import KeyReused
-from readmodels.admin import actions, evidence, kept, timeline, words
+from readmodels.admin import actions, evidence, kept, seen, timeline, words
 from readmodels.admin.actions import Action, Person
 from readmodels.admin.desk import said_before, why_not
 from readmodels.models import PaymentSummary
@@ -61,7 +63,7 @@ class _Reasons(UnfoldAdminRadioSelectWidget):
 class ActionForm(forms.Form):
     """Asks what the action's command takes.
 
-    `key` and `version` come with the page: a double click is one command, about what was seen.
+    `key`, `version` and `seen` come with the page: a double click is one command, about what was seen.
     """
 
     amount = forms.CharField(
@@ -78,10 +80,14 @@ class ActionForm(forms.Form):
     key = forms.UUIDField(widget=forms.HiddenInput)
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
     holder = forms.CharField(widget=forms.HiddenInput, max_length=100)
+    seen = forms.CharField(widget=forms.HiddenInput, max_length=300)
 
-    def __init__(self, action: Action, payment: Payment, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, action: Action, payment: Payment, person: Person, *args: Any, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._action, self._currency = action, payment.amount.currency
+        self._payment_id, self._person = payment.payment_id, person
         reason = self.fields["reason"]
         assert isinstance(reason, forms.ChoiceField)  # noqa: S101 - as declared above
         reason.choices = [(each.value, words.plain(each)) for each in action.reasons or ()]
@@ -92,6 +98,7 @@ class ActionForm(forms.Form):
             ("reason", action.reasons is not None),
             ("note", action.takes_note),
             ("holder", action.takes_holder),
+            ("seen", action.has_page),
         ):
             if not taken:
                 del self.fields[name]
@@ -110,6 +117,12 @@ class ActionForm(forms.Form):
             return checked_text(note, max_length=notes.LONGEST, multiline=True)
         except TextError as error:
             raise forms.ValidationError(str(error)) from error
+
+    def clean_seen(self) -> int:
+        try:
+            return seen.read(self.cleaned_data["seen"], self._payment_id, self._person.actor)
+        except BadSignature as error:
+            raise forms.ValidationError("Open the page again.") from error
 
     def focus(self) -> None:
         """Have the browser begin where there is something to put right, or to say."""
@@ -152,6 +165,7 @@ class ActionView(View):
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest, payment_id: UUID) -> HttpResponse:
+        shown = seen.signed(payment_id, self.person.actor)
         payment, history = evidence.load(payment_id)
         refusal = actions.refusal(self.action, payment, self.person, timezone.now())
         if refusal is not None:
@@ -162,15 +176,16 @@ class ActionView(View):
             "amount": payment.refundable.decimal,
             "key": uuid4(),
             "version": payment.version,
+            "seen": shown,
         }
-        form = ActionForm(self.action, payment, initial=initial)
+        form = ActionForm(self.action, payment, self.person, initial=initial)
         return self._page(request, payment, history, form)
 
     def post(self, request: HttpRequest, payment_id: UUID) -> HttpResponse:
         if kept.is_restored(request):
             return self._again(request, payment_id, kept.NOT_SENT)
         payment, history = evidence.load(payment_id)
-        form = ActionForm(self.action, payment, request.POST)
+        form = ActionForm(self.action, payment, self.person, request.POST)
         if form.is_valid():
             try:
                 outcome = self._carry_out(request, payment_id, form)
@@ -186,7 +201,7 @@ class ActionView(View):
             else:
                 messages.success(request, _done(self.action, outcome))
                 return _to_payment(payment_id)
-        if form.errors.keys() & {"key", "version", "holder"}:
+        if form.errors.keys() & {"key", "version", "holder", "seen"}:
             return self._again(request, payment_id, "The form was not complete. Check it again.")
         return self._page(request, payment, history, form)
 
@@ -195,13 +210,14 @@ class ActionView(View):
         command = self.action.command(
             payment_id, self.person, timezone.now(), key=key, **form.given()
         )
+        asked = command_request(request, actor=self.person.actor, key=str(key))
         version: int = form.cleaned_data["version"]
         attempt = 1
         while True:
             try:
                 return actions.carry_out(
                     command,
-                    command_request(request, actor=self.person.actor, key=str(key)),
+                    replace(asked, seen_position=form.cleaned_data.get("seen")),
                     note=form.cleaned_data.get("note"),
                     expected_version=version,
                 )
@@ -219,11 +235,11 @@ class ActionView(View):
         if not self.action.has_page:
             messages.error(request, refused)
             return _to_payment(payment_id)
+        shown = seen.signed(payment_id, self.person.actor)
         payment, history = evidence.load(payment_id)
         typed = {name: request.POST.get(name, "") for name in self.keeps}
-        form = ActionForm(
-            self.action, payment, initial=typed | {"key": uuid4(), "version": payment.version}
-        )
+        fresh = {"key": uuid4(), "version": payment.version, "seen": shown}
+        form = ActionForm(self.action, payment, self.person, initial=typed | fresh)
         refusal = actions.refusal(self.action, payment, self.person, timezone.now())
         # A claim ends soon; anything else stands in the way for good.
         may_send = may_send and (refusal is None or isinstance(refusal, ReviewTaken))

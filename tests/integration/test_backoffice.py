@@ -17,6 +17,7 @@ from readmodels.admin import timeline
 from tests.api import PAYMENTS, ApiClient, body_of, project
 from tests.backoffice import browser, text
 from tests.concurrency import at_once
+from tests.reviewing import seen_by
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -29,8 +30,10 @@ def form_of(logged_in: Browser, payment: str, command: str = "approve") -> dict[
     """What the page's form would send, with a reason."""
     answer = logged_in.get(page(payment, command))
     html = answer.content.decode()
-    hidden = dict(re.findall(r'<input type="hidden" name="(key|version)" value="([^"]+)"', html))
-    assert hidden.keys() == {"key", "version"}
+    hidden = dict(
+        re.findall(r'<input type="hidden" name="(key|version|seen)" value="([^"]+)"', html)
+    )
+    assert hidden.keys() == {"key", "version", "seen"}
     return hidden | {"reason": "other", "note": ""}
 
 
@@ -85,6 +88,7 @@ def test_only_reviewers_decide(flagged: str, role: str, allowed: int, command: s
     assert (page(flagged, command) in logged_in.get(url).content.decode()) == bool(allowed)
     assert logged_in.get(page(flagged, command)).status_code == (200 if allowed else 403)
     forged = {"reason": "other", "key": str(uuid4()), "version": "2", "note": ""}
+    forged["seen"] = seen_by(logged_in, flagged)
     answer = logged_in.post(page(flagged, command), forged)
     assert answer.status_code == (302 if allowed else 403)
     assert Event.objects.count() == (2 if not allowed else 4 if command == "approve" else 3)

@@ -13,7 +13,18 @@ from payments.events.models import Event
 from tests.api import FOUR_EYES, ApiClient, body_of
 from tests.backoffice import browser, text
 from tests.concurrency import at_once
-from tests.reviewing import NAMES, NEXT, QUEUE, at, buttons, do, form, payment_page, waiting
+from tests.reviewing import (
+    NAMES,
+    NEXT,
+    QUEUE,
+    at,
+    buttons,
+    do,
+    form,
+    payment_page,
+    seen_by,
+    waiting,
+)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -36,6 +47,7 @@ def test_screens_and_commands_agree_on_what_a_role_may_do(role: str, offered: li
     assert ("Claim next" in text(logged_in.get("/admin/"))) == bool(offered)
     before = Event.objects.count()
     forged = {"reason": "other", "note": "x", "key": str(uuid4()), "version": "2", "amount": "1"}
+    forged["seen"] = seen_by(logged_in, payment)
     for action in set(NAMES) - set(offered):
         answer = logged_in.post(at(payment, action), forged)
         # What they may not do at all is forbidden, what makes no sense now is explained.

@@ -15,7 +15,7 @@ from payments.events.models import Event
 from tests.api import FOUR_EYES, ApiClient, project
 from tests.backoffice import browser, text
 from tests.examples import HUGE, LARGE, PAYMENT, UNKNOWN, process
-from tests.reviewing import QUEUE, at, buttons, do, form, paid, payment_page, waiting
+from tests.reviewing import QUEUE, at, buttons, do, form, paid, payment_page, seen_by, waiting
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -65,6 +65,7 @@ def test_whoever_proposed_the_policy_does_not_approve_what_it_flagged() -> None:
     assert why in text(maud.get(payment_page(payment)))
     assert why in text(maud.get(at(payment, "approve"), follow=True))
     forged = {"reason": "other", "key": str(uuid4()), "version": "2"}
+    forged["seen"] = seen_by(maud, payment)
     assert why in text(maud.post(at(payment, "approve"), forged, follow=True))
     told = text(browser().get(payment_page(payment)))
     assert "maud, who proposed the policy, cannot be one of them." in told

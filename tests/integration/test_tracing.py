@@ -11,6 +11,7 @@ from django.urls import reverse
 from payments.events.models import Event
 from tests.api import BODY, PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.backoffice import browser
+from tests.reviewing import seen_by
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -47,8 +48,10 @@ def test_a_decision_in_the_back_office_has_its_request() -> None:
     payment = body_of(ApiClient().submit(**RISKY))["id"]
     project()
     form = {"reason": "other", "key": payment, "version": "2", "note": ""}
+    logged_in = browser()
+    form["seen"] = seen_by(logged_in, payment)
     headers = {"X-Request-ID": "desk-1"}
-    answer = browser().post(reverse("admin:payment_approve", args=[payment]), form, headers=headers)
+    answer = logged_in.post(reverse("admin:payment_approve", args=[payment]), form, headers=headers)
     assert answer.status_code == 302
     assert metadata()["correlation_id"] == "desk-1"
     assert metadata()["actor"].startswith("staff:")
