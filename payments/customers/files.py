@@ -14,7 +14,10 @@ ERASED: Final = "erased"
 _RECORDS_A_STEP: Final = 10_000
 _DELIMITERS: Final = (",", ";", "\t")
 # Columns by these names hold nobody, but a customer "7" is in half of their cells.
-_IMPERSONAL: Final = {"amount", "currency", "method", "date", "line", "code"}
+_IMPERSONAL: Final = {"amount", "currency", "method", "date", "line", "code"} | {
+    "refused_line",
+    "refused_code",
+}
 
 
 class FileError(Exception):

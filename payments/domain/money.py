@@ -114,7 +114,9 @@ class Money(Struct, frozen=True, gc=False):
         sign, whole, fraction = match.groups(default="")
         if len(fraction) > decimals:
             hint = (
-                " Write thousands without a point." if _GROUPS_OF_THOUSANDS.fullmatch(text) else ""
+                " Write thousands without a separator."
+                if _GROUPS_OF_THOUSANDS.fullmatch(text)
+                else ""
             )
             raise MoneyError(
                 "amount_too_precise",

@@ -3,7 +3,9 @@
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Final
 from uuid import UUID, uuid4
@@ -21,9 +23,11 @@ from payments.events import store
 from payments.events.metadata import Metadata
 from payments.events.store import AlreadyClaimed
 from payments.idempotency import KeyReused
-from payments.traffic import lines
+from payments.traffic import amounts, lines
+from payments.traffic.amounts import Decimals
+from payments.traffic.layout import Layout, RowError
 from payments.traffic.lines import Line
-from payments.traffic.rows import Layout, PastPayment, RowError
+from payments.traffic.rows import PastPayment, Rows
 
 # Short transactions: an import must not hold back the projections.
 BATCH: Final = 500
@@ -62,6 +66,7 @@ def import_file(
     layout: Layout,
     *,
     refuse: Callable[[Line, str, str], None],
+    decimals: Decimals | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
     """Import the file's rows. `refuse` gets each refused line with a code and a reason.
@@ -77,23 +82,36 @@ def import_file(
         report.refused += 1
         refuse(line, code, reason)
 
-    for batch in _batches(_rows(path, layout, clients, report.run, refused)):
+    rows = Rows(layout, decimals, cache(lambda: _has_decimal_commas(path, layout)))
+    for batch in _batches(_rows(path, rows, clients, report.run, refused)):
         _import_batch(batch, report, refused)
         progress(batch[-1].line.position)
     return report
 
 
+def _has_decimal_commas(path: Path, layout: Layout) -> bool:
+    """Whether the file comes from where 1.234 is a thousand. Reads it once more."""
+
+    def written() -> Iterator[tuple[str, str]]:
+        for line in lines.read(path, layout.delimiter, skip=layout.header_records):
+            with suppress(RowError):
+                values = layout.values(line)
+                yield values["amount"].strip(), values["currency"].strip()
+
+    return layout.delimiter == ";" or amounts.have_decimal_commas(written())
+
+
 def _rows(
     path: Path,
-    layout: Layout,
+    rows: Rows,
     clients: "_Clients",
     run: str,
     refused: Callable[[Line, str, str], None],
 ) -> Iterator[_Row]:
     now = datetime.now(UTC)
-    for line in lines.read(path):
+    for line in lines.read(path, rows.layout.delimiter, skip=rows.layout.header_records):
         try:
-            payment = layout.read(line, now=now)
+            payment = rows.read(line, now=now)
         except RowError as error:
             refused(line, error.code, str(error))
         else:

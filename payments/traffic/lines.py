@@ -1,5 +1,6 @@
-"""A file's lines, a bounded number of bytes at a time, with the number of equal ones before each."""
+"""A file's records, a bounded number of bytes at a time, with the number of equal ones before each."""
 
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -8,56 +9,99 @@ from typing import IO, Final
 
 from msgspec import Struct
 
+from payments.traffic.quotes import ESCAPE, Quotes, State, closed_line
+
 MAX_BYTES: Final = 64 * 1024
 
 _DIGEST_BYTES: Final = 16
-# One bit for each of 2^27 digests, 16 MB: of ten million lines 7 % pass for repeated and are counted
+# One bit for each of 2^27 digests, 16 MB: of ten million records 7 % pass for repeated and are counted
 # exactly after all, so it costs memory and never truth.
 _FILTER_BITS: Final = 1 << 27
 
 
-class Line(Struct, frozen=True):
-    """`content` is without its line end; `ordinal` is 1 for the first of equal lines."""
+class Fault(Struct, frozen=True):
+    """Why a line cannot be read as a record, with a stable code."""
 
-    number: int
+    code: str
+    reason: str
+
+
+class Line(Struct, frozen=True):
+    """A record, or a line of a record that cannot be read.
+
+    `content` is without the line end at its end. `ordinal` is 1 for the first of equal records, 0
+    where there is a fault.
+    """
+
+    number: int  # of its first line
     content: bytes
     ordinal: int
-    position: int  # in bytes, after the line
-    too_long: bool = False
+    position: int  # in bytes, after the record
+    fault: Fault | None = None
 
     @property
     def key(self) -> str:
-        """The same whenever the file is read, and different for each of its lines."""
+        """The same whenever the file is read, and different for each of its records."""
         return f"{_digest(self.content).hex()}:{self.ordinal}"
 
 
 def header(path: Path) -> bytes:
-    """The first line. Raises OSError."""
+    """Return the beginning of the file, where the columns' names are. Raises OSError."""
     with path.open("rb") as file:
-        return _end(file.readline(MAX_BYTES))
+        return file.read(MAX_BYTES)
 
 
-def read(path: Path) -> Iterator[Line]:
-    """Yield the lines after the header that are not empty. Reads the file twice. Raises OSError."""
+def records(file: IO[bytes], delimiter: str | None) -> Iterator[tuple[int, bytes, Fault | None]]:
+    """Yield the number of each record's first line and its content, from the file's beginning.
+
+    Each line of a record that cannot be read is yielded alone, with the fault.
+    """
+    if file.read(len(BOM_UTF8)) != BOM_UTF8:
+        file.seek(0)
+    closed = closed_line(delimiter)
+    number = 0
+    while part := file.readline(MAX_BYTES):
+        number += 1
+        content = _end(part)
+        # Most lines by far: no quotes, or none that needs a second look.
+        if (b'"' not in part or (ESCAPE not in part and closed(content))) and part[-1:] == b"\n":
+            yield number, content, None
+            continue
+        record = _Record(file, number, part, Quotes(delimiter))
+        yield from record.read()
+        number = record.last
+
+
+def read(path: Path, delimiter: str | None = ",", *, skip: int = 1) -> Iterator[Line]:
+    """Yield the records after the first `skip` ones that are not blank.
+
+    Reads the file twice. Raises OSError.
+    """
     seen = Counter[bytes]()
-    repeated = _perhaps_repeated(path)
+    repeated = _perhaps_repeated(path, delimiter, skip)
     with path.open("rb") as file:
-        for number, content, too_long in _numbered(file):
+        for number, content, fault in _filled(file, delimiter, skip):
+            if fault is not None:
+                # Not counted: an equal record elsewhere keeps its key when the fault is corrected.
+                yield Line(number, content, 0, file.tell(), fault)
+                continue
             digest = _digest(content)
             if digest in repeated:
                 seen[digest] += 1
-            yield Line(number, content, seen[digest] or 1, file.tell(), too_long)
+            yield Line(number, content, seen[digest] or 1, file.tell())
 
 
-def _perhaps_repeated(path: Path) -> set[bytes]:
-    """The digests of all lines that occur more than once, and of few others.
+def _perhaps_repeated(path: Path, delimiter: str | None, skip: int) -> set[bytes]:
+    """The digests of all records that occur more than once, and of few others.
 
     A Bloom filter with one hash function (Bloom, 1970).
     """
     bits = bytearray(_FILTER_BITS // 8)
     repeated = set()
     with path.open("rb") as file:
-        for _, content, _ in _numbered(file):
+        for _, content, fault in _filled(file, delimiter, skip):
+            if fault is not None:
+                continue
             digest = _digest(content)
             place = int.from_bytes(digest[:8], "big") % _FILTER_BITS
             mask = 1 << (place & 7)
@@ -67,16 +111,68 @@ def _perhaps_repeated(path: Path) -> set[bytes]:
     return repeated
 
 
-def _numbered(file: IO[bytes]) -> Iterator[tuple[int, bytes, bool]]:
-    number = 0
-    while chunk := file.readline(MAX_BYTES):
-        number += 1
-        too_long = len(chunk) == MAX_BYTES and not chunk.endswith(b"\n")
-        content, rest = chunk, chunk
-        while too_long and rest and not rest.endswith(b"\n"):
-            rest = file.readline(MAX_BYTES)
-        if number > 1 and content.strip():
-            yield number, _end(content), too_long
+def _filled(
+    file: IO[bytes], delimiter: str | None, skip: int
+) -> Iterator[tuple[int, bytes, Fault | None]]:
+    # A spreadsheet writes its empty rows as ";;;;".
+    blank = b" \t\r\n" + (delimiter or "").encode()
+    for place, record in enumerate(records(file, delimiter)):
+        if place >= skip and record[1].strip(blank):
+            yield record
+
+
+class _Record:
+    """A record with quotes, which may go on for several lines."""
+
+    def __init__(self, file: IO[bytes], number: int, part: bytes, quotes: Quotes) -> None:
+        self.last = number
+        self._file, self._first, self._part, self._quotes = file, number, part, quotes
+
+    def read(self) -> Iterator[tuple[int, bytes, Fault | None]]:
+        lines = [(self.last, self._part)]
+        size = len(self._part)
+        too_long = self._take()
+        while not too_long and not self._quotes.ended and self._next():
+            lines.append((self.last, self._part))
+            size += len(self._part)
+            too_long = self._take() or size > MAX_BYTES
+        fault = self._fault(too_long=too_long)
+        if fault is None:
+            yield self._first, _end(b"".join(line for _, line in lines)), None
+            return
+        for number, line in lines:
+            yield number, _end(line), fault
+        while too_long and not self._quotes.ended and self._next():
+            self._take()
+            yield self.last, _end(self._part), fault
+
+    def _next(self) -> bool:
+        self._part = self._file.readline(MAX_BYTES)
+        self.last += bool(self._part)
+        return bool(self._part)
+
+    def _take(self) -> bool:
+        """Follow the quotes to the line's end; return whether the line is too long to be kept."""
+        part = self._part
+        if len(part) < MAX_BYTES or part.endswith(b"\n"):
+            self._quotes.add(_end(part))
+            return False
+        while part:
+            self._quotes.add_part(_end(part))
+            if part.endswith(b"\n"):
+                break
+            part = self._file.readline(MAX_BYTES)
+        return True
+
+    def _fault(self, *, too_long: bool) -> Fault | None:
+        begun = f"The row that begins in line {self._first}"
+        if too_long:
+            return Fault("line_too_long", f"{begun} has more than {MAX_BYTES} bytes.")
+        if self._quotes.state is State.MALFORMED:
+            return Fault("not_csv", f"{begun} has a quote that is not doubled within quotes.")
+        if self._quotes.state is State.OPEN:
+            return Fault("not_csv", f"{begun} opens a quote that is never closed.")
+        return None
 
 
 def _end(line: bytes) -> bytes:

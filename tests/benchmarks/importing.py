@@ -10,7 +10,7 @@ from django.db import connection
 
 from payments.events.database import cursor
 from payments.traffic import importing, lines
-from payments.traffic.rows import Layout
+from payments.traffic.layout import Layout
 from tests.benchmarks.harness import Figure, in_turns
 
 _ROWS: Final = 20_000

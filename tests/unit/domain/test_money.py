@@ -190,8 +190,8 @@ def test_what_is_not_a_plain_decimal_is_refused(text: str) -> None:
     assert refused(text) == "amount_not_a_number"
 
 
-def test_thousands_with_a_point_are_named_in_the_refusal() -> None:
-    with pytest.raises(MoneyError, match="Write thousands without a point"):
+def test_thousands_with_a_separator_are_named_in_the_refusal() -> None:
+    with pytest.raises(MoneyError, match="Write thousands without a separator"):
         Money.parse("1.000", "EUR")
     with pytest.raises(MoneyError, match=r"such as 1234\.567"):
         Money.parse("1,5", "KWD")

@@ -1,9 +1,10 @@
 """Imports a file of past payments."""
 
-import csv
 import re
+import textwrap
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,21 +12,24 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError
 from rich.markup import escape
 
-from payments.domain.card_numbers import holds_card_number
-from payments.domain.money import Money
+from payments.domain.methods import Method
+from payments.domain.money import CURRENCIES, Money
 from payments.progress import progress_bar
 from payments.traffic import importing, lines
-from payments.traffic.lines import Line
-from payments.traffic.rows import FIELDS, Layout, LayoutError
+from payments.traffic.amounts import Decimals
+from payments.traffic.layout import DELIMITERS, FIELDS, Layout, LayoutError
+from payments.traffic.rejects import Rejects, RejectsError
+from payments.traffic.rows import check_constants
 
+_FAILED_STATUS: Final = 1
 _REFUSED_STATUS: Final = 3
 _INTERRUPTED_STATUS: Final = 130
 
 
 class Command(BaseCommand):
     help = (
-        "Import a file of past payments: CSV (comma, semicolon or tab) or columns apart by blanks,"
-        " with a first line that names the columns. Risk is not assessed."
+        "Import a file of past payments: CSV in UTF-8, or columns apart by blanks, with a first line that"
+        " names the columns. Risk is not assessed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -34,10 +38,17 @@ class Command(BaseCommand):
             "Examples:\n"
             "  manage.py import_payments cdnow_master.txt --map amount=dollar_value \\\n"
             "      --set currency=USD,method=credit_card,client=CDNOW\n"
-            "  manage.py import_payments old.csv --set client='Acme Ltd' --rejects refused.csv\n\n"
+            "  manage.py import_payments old.csv --set client='Acme Ltd' --rejects refused.csv\n"
+            "  manage.py import_payments zahlungen.csv --delimiter semicolon --decimal comma\n\n"
             f"Fields: {', '.join(FIELDS)} (reference is optional).\n"
-            "Amounts are decimals such as 11.77, dates like 1997-01-31 or 19970131 or with a time, in UTC.\n"
-            "A second run adds nothing, and one that was killed goes on where it was.\n\n"
+            f"Methods: {', '.join(Method)}.\n"
+            f"{_currencies()}"
+            "Amounts are plain decimals such as 11.77, with at most the decimals of their currency.\n"
+            "With --decimal point 1,234.56 is accepted too, with --decimal comma 1234,56 and 1.234,56.\n"
+            "Dates are like 1997-01-31, 19970131 or 1997-01-31T13:45:00+01:00, in UTC without an offset.\n"
+            "A value in quotes may hold line breaks. Names of columns may be in capitals.\n\n"
+            "A second run adds nothing, and one that was killed goes on where it was. Refused rows are\n"
+            "written with the columns of the file: correct and import either them or the file, not both.\n\n"
             "Exit status: 0 done, 1 nothing could be imported, 3 with --strict if a row was refused."
         )
         parser.add_argument("file", type=Path, metavar="FILE")
@@ -58,6 +69,16 @@ class Command(BaseCommand):
             help="what is the same for all rows",
         )
         parser.add_argument(
+            "--delimiter",
+            choices=tuple(DELIMITERS),
+            help="what separates columns; default: found in the first line",
+        )
+        parser.add_argument(
+            "--decimal",
+            choices=tuple(each.value for each in Decimals),
+            help="the sign before an amount's decimals; the other one may separate thousands",
+        )
+        parser.add_argument(
             "--rejects",
             type=Path,
             metavar="FILE",
@@ -69,17 +90,18 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         path: Path = options["file"]
-        rejects = _Rejects(options["rejects"] or Path(f"{path.name}.rejected.csv"))
+        decimals = Decimals(options["decimal"]) if options["decimal"] else None
         try:
             if not path.is_file():
                 raise CommandError(f"There is no file {path}.")
-            layout = Layout.of(
-                lines.header(path), _once("--map", options["map"]), _once("--set", options["set"])
-            )
+            layout = self._layout(path, decimals, options)
+            rejects = Rejects(options["rejects"] or Path(f"{path.name}.rejected.csv"), path, layout)
             with rejects, progress_bar(escape(path.name), total=path.stat().st_size) as progress:
-                report = importing.import_file(path, layout, refuse=rejects.add, progress=progress)
+                report = importing.import_file(
+                    path, layout, refuse=rejects.add, decimals=decimals, progress=progress
+                )
                 progress(path.stat().st_size)
-        except LayoutError as error:
+        except (LayoutError, RejectsError) as error:
             raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"{error.filename or path}: {error.strerror}.") from error
@@ -90,15 +112,29 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             self.stderr.write("Stopped. The same command goes on from here.")
             raise SystemExit(_INTERRUPTED_STATUS) from None
-        self._tell(report, rejects.path)
+        self._report(report, rejects)
         if report.refused and options["strict"]:
             raise SystemExit(_REFUSED_STATUS)
+        if report.refused and not report.accepted + report.known:
+            raise SystemExit(_FAILED_STATUS)
 
-    def _tell(self, report: importing.Report, rejects: Path) -> None:
+    def _layout(self, path: Path, decimals: Decimals | None, options: dict[str, Any]) -> Layout:
+        layout = Layout.of(
+            lines.header(path),
+            _once("--map", options["map"]),
+            _once("--set", options["set"]),
+            delimiter=DELIMITERS[options["delimiter"]] if options["delimiter"] else "",
+        )
+        check_constants(layout, decimals, now=datetime.now(UTC))
+        return layout
+
+    def _report(self, report: importing.Report, rejects: Rejects) -> None:
         self.stdout.write(f"accepted          {report.accepted:>12,}")
         self.stdout.write(f"there already     {report.known:>12,}")
-        where = f"   see {rejects}" if report.refused else ""
+        where = f"   see {rejects.path}" if report.refused else ""
         self.stdout.write(f"refused           {report.refused:>12,}{where}")
+        for code, count in rejects.frequent.most_common(1):
+            self.stdout.write(f"most often        {count:>12,}   {code}: {rejects.reasons[code]}")
         for currency, total in sorted(report.totals.items()):
             money = Money(total.minor, currency)
             self.stdout.write(f"in the log        {total.count:>12,}   {money}")
@@ -106,29 +142,12 @@ class Command(BaseCommand):
             self.stdout.write(f"correlation id    {report.run}")
 
 
-class _Rejects:
-    """The refused rows as CSV, written as they come; no file if there are none."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file: Any = None
-
-    def add(self, line: Line, code: str, reason: str) -> None:
-        if self._file is None:
-            self._file = self.path.open("w", newline="", encoding="utf-8")
-            csv.writer(self._file).writerow(["line", "code", "reason", "content"])
-        content = line.content.decode(errors="replace")
-        if holds_card_number(content):
-            # It must not be stored here either, whatever the row was refused for.
-            content, reason = "", "The line looks as if it held a card number."
-        csv.writer(self._file).writerow([line.number, code, reason, content])
-
-    def __enter__(self) -> None:
-        self.path.unlink(missing_ok=True)  # of an earlier run
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
+def _currencies() -> str:
+    """The codes in lines that fit a terminal."""
+    return (
+        textwrap.fill(f"Currencies: {' '.join(sorted(CURRENCIES))}.", 95, subsequent_indent="  ")
+        + "\n"
+    )
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:

@@ -1,0 +1,80 @@
+"""The amounts of past payments, with a decimal point or a decimal comma."""
+
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final
+
+from payments.domain.money import Money, MoneyError, exponent
+
+
+class Decimals(StrEnum):
+    """The sign before an amount's decimals. The other one, or blanks, may separate thousands."""
+
+    POINT = "point"
+    COMMA = "comma"
+
+
+_BLANKS: Final = " '\u2019\u00a0\u202f"
+_WRITTEN: Final = {
+    decimals: re.compile(
+        rf"(-?)(\d+|[1-9]\d{{0,2}}([{other}{_BLANKS}])\d{{3}}(?:\3\d{{3}})*)(?:[{mark}](\d+))?",
+        re.ASCII,
+    )
+    for decimals, mark, other in ((Decimals.POINT, ".", ","), (Decimals.COMMA, ",", "."))
+}
+_EXAMPLES: Final = {
+    Decimals.POINT: "1234.56 or 1,234.56",
+    Decimals.COMMA: "1234,56 or 1.234,56",
+}
+_SEPARATORS: Final = str.maketrans("", "", f".,{_BLANKS}")
+
+
+def parse(text: str, currency: str, decimals: Decimals | None) -> Money:
+    """Read an amount. Without `decimals` it must be plain, such as 1234.56. Raises MoneyError."""
+    if decimals is not None:
+        return _parse(text, currency, decimals)
+    try:
+        return Money.parse(text, currency)
+    except MoneyError as error:
+        readable = [each for each in Decimals if _WRITTEN[each].fullmatch(text)]
+        if error.code != "amount_not_a_number" or not readable:
+            raise
+        choice = readable[0] if len(readable) == 1 else "point or comma"
+        raise MoneyError(error.code, f"{error} Try --decimal {choice}.") from error
+
+
+def may_be_thousands(text: str, currency: str) -> bool:
+    """Whether a plain amount is another one where a point separates thousands: 1.234 dinars."""
+    if exponent(currency) < 3:  # noqa: PLR2004 - then it has too many decimals
+        return False
+    thousands = _readable(text, currency, Decimals.COMMA)
+    return thousands is not None and thousands != _readable(text, currency, None)
+
+
+def have_decimal_commas(amounts: Iterable[tuple[str, str]]) -> bool:
+    """Whether one of the amounts, each with its currency, is not plain but has a decimal comma."""
+    return any(
+        _readable(text, currency, Decimals.COMMA) is not None
+        and _readable(text, currency, None) is None
+        for text, currency in amounts
+    )
+
+
+def _parse(text: str, currency: str, decimals: Decimals) -> Money:
+    match = _WRITTEN[decimals].fullmatch(text)
+    if match is None:
+        raise MoneyError(
+            "amount_not_a_number",
+            f"{text[:40]!r} is not an amount such as {_EXAMPLES[decimals]}.",
+        )
+    sign, whole, _, fraction = match.groups(default="")
+    digits = sign + whole.translate(_SEPARATORS)
+    return Money.parse(f"{digits}.{fraction}" if fraction else digits, currency)
+
+
+def _readable(text: str, currency: str, decimals: Decimals | None) -> Money | None:
+    try:
+        return parse(text, currency, decimals)
+    except MoneyError:
+        return None

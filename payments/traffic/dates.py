@@ -1,0 +1,45 @@
+"""The dates of past payments: complete ones only, which have one reading."""
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+# fromisoformat() also reads weeks and any sign between date and time, strptime() months of one digit.
+_ACCEPTED: Final = re.compile(
+    r"""\d{4}-\d\d-\d\d (?:[T ]\d\d:\d\d (?: :\d\d (?:[.,]\d+)? )? (?: Z|[+-]\d\d(?::?\d\d)? )? )?
+      | \d{8} (?:T\d{4} (?:\d\d)? (?: Z|[+-]\d\d(?::?\d\d)? )? )?""",
+    re.ASCII | re.VERBOSE,
+)
+# Programs write 0001-01-01, 1900-01-01 or 1970-01-01 where a date is missing.
+EARLIEST: Final = datetime(1970, 1, 2, tzinfo=UTC)
+
+
+class DateError(ValueError):
+    """A date that is refused. `code` is stable, the message is for people."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def parse(text: str, *, now: datetime) -> datetime:
+    """Read a day or a time, in UTC where it has no offset. Raises DateError."""
+    at = _at(text)
+    if at > now:
+        raise DateError("in_the_future", f"{text[:40]} is in the future.")
+    if at < EARLIEST:
+        raise DateError("date_too_early", f"{text[:40]} is before {EARLIEST:%Y-%m-%d}.")
+    return at
+
+
+def _at(text: str) -> datetime:
+    try:
+        if _ACCEPTED.fullmatch(text):
+            at = datetime.fromisoformat(text)
+            return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise DateError(
+        "unknown_date",
+        f"{text[:40]!r} is not a date such as 1997-01-31, 19970131 or 1997-01-31T13:45:00+01:00.",
+    )

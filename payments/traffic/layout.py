@@ -1,0 +1,204 @@
+"""Where a file of past payments has each field: the delimiter, the columns, --map and --set."""
+
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from payments.traffic import lines
+from payments.traffic.lines import MAX_BYTES, Line
+
+REQUIRED: Final = ("client", "customer_id", "amount", "currency", "method", "date")
+OPTIONAL: Final = ("reference",)
+FIELDS: Final = (*REQUIRED, *OPTIONAL)
+# None: any blanks
+DELIMITERS: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "blanks": None}
+
+_EXCEL_DELIMITER: Final = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=([,;\t|])"?\r?\n', re.IGNORECASE)
+_NO_CSV: Final = {
+    b"\xff\xfe": "not UTF-8 text but UTF-16. Save it as UTF-8",
+    b"\xfe\xff": "not UTF-8 text but UTF-16. Save it as UTF-8",
+    b"PK\x03\x04": "a workbook or an archive. Save it as CSV in UTF-8",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook. Save it as CSV in UTF-8",
+    b"\x1f\x8b": "compressed. Unpack it first",
+}
+
+
+class LayoutError(ValueError):
+    """The file, --map and --set do not fit each other; the message says which name."""
+
+
+class RowError(ValueError):
+    """A row that is refused."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Layout(Struct, frozen=True):
+    """Where each field comes from: a column, or the same value for all rows."""
+
+    delimiter: str | None
+    names: Sequence[str]
+    columns: Mapping[str, int]
+    constants: Mapping[str, str]
+    header_records: int = 1
+
+    @classmethod
+    def of(
+        cls,
+        beginning: bytes,
+        mapped: Mapping[str, str],
+        constants: Mapping[str, str],
+        *,
+        delimiter: str | None = "",
+    ) -> "Layout":
+        """Read the columns' names, and find the delimiter unless it is given ("").
+
+        Raises LayoutError.
+        """
+        _check_fields(mapped, constants)
+        _check_text(beginning)
+        rest = beginning
+        excel = _EXCEL_DELIMITER.match(beginning)
+        if excel:
+            rest = beginning[excel.end() :]
+            delimiter = delimiter if delimiter != "" else excel[1].decode()
+        found, names = _header(rest, delimiter, mapped)
+        if not any(names):
+            raise LayoutError("The file is empty: a first line with the columns' names is needed.")
+        columns = _columns(names, mapped, constants)
+        return cls(found, names, columns, constants, 2 if excel else 1)
+
+    def cells(self, line: Line) -> list[str]:
+        """Raises RowError."""
+        if line.fault is not None:
+            raise RowError(line.fault.code, line.fault.reason)
+        try:
+            text = line.content.decode()
+        except UnicodeDecodeError:
+            raise RowError(
+                "not_utf8", "The line is not UTF-8 text. Save the file as UTF-8."
+            ) from None
+        try:
+            return _split(text, self.delimiter)
+        except csv.Error as error:
+            raise RowError("not_csv", f"The line cannot be read: {error}.") from None
+
+    def values(self, line: Line) -> dict[str, str]:
+        """Return the text of each field. Raises RowError."""
+        cells = self.cells(line)
+        if len(cells) != len(self.names):
+            raise RowError(
+                "wrong_width", f"{len(self.names)} columns were expected, not {len(cells)}."
+            )
+        return {**self.constants, **{name: cells[n] for name, n in self.columns.items()}}
+
+
+def _check_fields(mapped: Mapping[str, str], constants: Mapping[str, str]) -> None:
+    for option, given in (("--map", mapped), ("--set", constants)):
+        if unknown := sorted(given.keys() - set(FIELDS)):
+            known = ", ".join(FIELDS)
+            raise LayoutError(f"{option} {unknown[0]}: there is no such field. Known: {known}.")
+    if twice := sorted(mapped.keys() & constants.keys()):
+        raise LayoutError(f"{twice[0]} stands in --map and in --set.")
+
+
+def _check_text(beginning: bytes) -> None:
+    for mark, what in _NO_CSV.items():
+        if beginning.startswith(mark):
+            raise LayoutError(f"The file is {what}.")
+    if b"\0" in beginning.partition(b"\n")[0]:
+        raise LayoutError("The file is not UTF-8 text: the first line holds NUL characters.")
+
+
+def _header(
+    beginning: bytes, delimiter: str | None, mapped: Mapping[str, str]
+) -> tuple[str | None, list[str]]:
+    """Return the delimiter and the names. Of several delimiters, take what gives the most fields."""
+    wanted = {_plain(mapped.get(field, field)) for field in FIELDS}
+    found: list[tuple[int, str | None, list[str]]] = []
+    faults = []
+    for each in _candidates(beginning, delimiter):
+        try:
+            names = _names(beginning, each)
+        except LayoutError as error:
+            faults.append(error)
+        else:
+            found.append((len(wanted & {_plain(name) for name in names}), each, names))
+    if not found:
+        raise faults[0]
+    _, delimiter, names = max(found, key=lambda each: each[0])
+    return delimiter, names
+
+
+def _candidates(beginning: bytes, delimiter: str | None) -> list[str | None]:
+    if delimiter != "":
+        return [delimiter]
+    line = beginning.partition(b"\n")[0]
+    if b'"' in line:
+        line = beginning  # a name may go on in the next line
+    return [each for each in DELIMITERS.values() if each and each.encode() in line] or [None]
+
+
+def _names(beginning: bytes, delimiter: str | None) -> list[str]:
+    _, content, fault = next(lines.records(io.BytesIO(beginning), delimiter), (1, b"", None))
+    if b"\r" in content.replace(b"\r\n", b""):
+        raise LayoutError(
+            "The lines end with a carriage return alone. Save the file with line feeds (LF or CRLF)."
+        )
+    if len(content) >= MAX_BYTES:
+        raise LayoutError(f"The first line has more than {MAX_BYTES} bytes.")
+    if fault is not None:
+        raise LayoutError(f"The columns' names cannot be read. {fault.reason}")
+    try:
+        return [name.strip() for name in _split(content.decode(), delimiter)]
+    except UnicodeDecodeError:
+        raise LayoutError("The first line is not UTF-8 text. Save the file as UTF-8.") from None
+    except csv.Error as error:
+        raise LayoutError(f"The columns' names cannot be read: {error}.") from None
+
+
+def _columns(
+    names: Sequence[str], mapped: Mapping[str, str], constants: Mapping[str, str]
+) -> dict[str, int]:
+    columns, missing, faults = {}, [], []
+    for field in (*mapped, *(each for each in FIELDS if each not in {*mapped, *constants})):
+        name = mapped.get(field, field)
+        places = [n for n, each in enumerate(names) if _plain(each) == _plain(name)]
+        if field in mapped and names.count(name) == 1:
+            places = [names.index(name)]
+        if len(places) == 1:
+            columns[field] = places[0]
+        elif places:
+            faults.append(f"There are {len(places)} columns {name!r}.")
+        elif field in mapped:
+            faults.append(f"--map {field}={name}: the columns are {', '.join(names)}.")
+        elif field in REQUIRED:
+            missing.append(field)
+    if missing:
+        faults.append(
+            f"No column says the {', '.join(missing)}. Add --map FIELD=COLUMN or --set FIELD=VALUE"
+            f" for each. The columns are {', '.join(names)}."
+        )
+    if faults:
+        raise LayoutError(" ".join(faults))
+    return columns
+
+
+def _plain(name: str) -> str:
+    """The name without what people write differently: "Customer ID" is customer_id."""
+    return re.sub(r"[\s_-]+", "_", name.strip().casefold())
+
+
+def _split(text: str, delimiter: str | None) -> list[str]:
+    if delimiter is None:
+        return text.split()
+    if '"' not in text and "\r" not in text:
+        return text.split(delimiter)
+    reader = csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=True)
+    return next(reader, [])

@@ -1,0 +1,99 @@
+"""Where a record of a CSV file ends: a line end within quotes does not end it (RFC 4180)."""
+
+import re
+from collections.abc import Callable
+from enum import Enum, auto
+from functools import cache
+from typing import Final
+
+ESCAPE: Final = b'\\"'
+
+
+class State(Enum):
+    """What a record's lines so far leave open."""
+
+    CLOSED = auto()
+    OPEN = auto()  # within quotes
+    MALFORMED = auto()  # the quotes have more than one reading
+
+
+class Quotes:
+    """Follow the quotes of one record, a piece of at most one line at a time."""
+
+    def __init__(self, delimiter: str | None) -> None:
+        self._patterns = _patterns(delimiter)
+        self._odd = self._odd_unescaped = self._open = False
+        self.state = State.CLOSED
+
+    @property
+    def ended(self) -> bool:
+        """Whether no reading of the quotes leaves one open.
+
+        A line within a value must not pass for a record where a writer does not double its quotes,
+        or escapes them with a backslash.
+        """
+        if self.state is State.MALFORMED:
+            return not (self._odd or self._odd_unescaped or self._open)
+        return self.state is State.CLOSED
+
+    def add(self, line: bytes) -> None:
+        """Take a line without its line end."""
+        self._count(line)
+        if self.state is State.MALFORMED:
+            return
+        closed, open_, _, _ = self._patterns
+        rest = b'"' + line if self.state is State.OPEN else line
+        if ESCAPE in line:
+            self.state = State.MALFORMED
+        elif closed.fullmatch(rest):
+            self.state = State.CLOSED
+        elif open_.fullmatch(rest):
+            self.state = State.OPEN
+        else:
+            self.state = State.MALFORMED
+
+    def add_part(self, part: bytes) -> None:
+        """Take a part of a line that is too long to be read at once."""
+        self._count(part)
+        self.state = State.MALFORMED
+
+    def _count(self, part: bytes) -> None:
+        """Read the quotes in more ways.
+
+        All of them count, or those after a backslash do not, or only those next to a delimiter do.
+        """
+        _, _, opens, closes = self._patterns
+        self._odd ^= bool(part.count(b'"') & 1)
+        self._odd_unescaped ^= bool((part.count(b'"') - part.count(ESCAPE)) & 1)
+        place = 0
+        while match := (closes if self._open else opens).search(part, place):
+            self._open = not self._open
+            place = match.end()
+
+
+def closed_line(delimiter: str | None) -> Callable[[bytes], object]:
+    """Return a fast check that a line is a record by itself, but for backslashes before quotes."""
+    return _patterns(delimiter)[0].fullmatch
+
+
+@cache
+def _patterns(delimiter: str | None) -> tuple[re.Pattern[bytes], ...]:
+    """A line that closes its quotes, one that leaves some open, and a quote that opens or closes.
+
+    Between values, blanks may come before a quote. A quote within an unquoted value is a character
+    like any other, as in spreadsheets. No quote is right in a file without a delimiter.
+    """
+    if delimiter is None:
+        return tuple(
+            re.compile(each) for each in (rb'[^"]*+', rb"(?!)", rb'(?:^|\s)"', rb'"(?=\s|$)')
+        )
+    d = re.escape(delimiter.encode())
+    inside = rb'[ ]*+"[^"]*+(?:""[^"]*+)*+'
+    plain = rb'(?!(?:(?!%b)(?:\s|\xc2\xa0))*+")[^%b]*+' % (d, d)
+    value = rb'(?:%b"|%b)' % (inside, plain)
+    return (
+        re.compile(rb"%b(?:%b%b)*+" % (value, d, value)),
+        re.compile(rb"(?:%b%b)*+%b" % (value, d, inside)),
+        re.compile(rb'(?:^|%b)\s*+"' % d),
+        re.compile(rb'"(?=%b|$)' % d),
+    )

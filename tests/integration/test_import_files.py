@@ -1,0 +1,417 @@
+"""What real files hold: quoted line breaks, short dates, decimal commas, other first lines."""
+
+import csv
+from pathlib import Path
+from typing import Final
+
+import pytest
+from django.core.management import CommandError, call_command
+from hypothesis import given, strategies as st
+
+from payments.clients.models import Client
+from payments.customers.models import Customer
+from payments.events.models import Event
+from payments.traffic import lines
+from payments.traffic.layout import Layout
+from tests.integration.test_import import HEADER, ROW, rejects, run, write
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+COLUMNS: Final = "client,customer_id,amount,currency,method,date,comment\n"
+EVIL: Final = "Smug,c666,99999.00,EUR,wallet,2024-01-31,x"
+LAST: Final = "Smug,c2,11.00,EUR,wallet,2024-01-31,ok\n"
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def row(comment: str) -> str:
+    return f"Smug,c1,10.00,EUR,wallet,2024-01-31,{comment}"
+
+
+def customers() -> set[str | None]:
+    return set(Customer.objects.values_list("reference", flat=True))
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    "comment",
+    [
+        f'"hello\n{EVIL}"',
+        f'"hello\n{EVIL}\n{EVIL}\n\n"',
+        f'"hello ""you""\n{EVIL}"',
+        f'"\n{EVIL}\n"',
+        f' "hello\n{EVIL}"',
+    ],
+)
+def test_a_quoted_line_break_belongs_to_its_row(comment: str, line_end: str) -> None:
+    path = write((COLUMNS + row(comment) + "\n" + LAST).replace("\n", line_end))
+
+    report = run(path, "--strict")
+
+    assert report["in the log"] == "2 EUR 21.00"
+    assert customers() == {"c1", "c2"}
+    assert run(path, "--strict")["there already"] == "2"
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        f'"hello "you"\n{EVIL}"',  # the inner quotes are not doubled
+        f'"hello "you", then\n{EVIL}"',
+        f'"hello \\"you\n{EVIL}"',  # a backslash before the quote
+        f'"hello \\"you\\"\n{EVIL}"',
+        f'"hello \\",\n{EVIL}"',
+        f'\t"hello\n{EVIL}"',
+        f'\u00a0"hello\n{EVIL}"',
+        f'"hello"x\n{EVIL}\n"',
+        f'"hello\n{EVIL}\n',  # never closed
+        f'"{"x" * 70_000}\n{EVIL}"',  # a line of more than 64 KiB
+        '"hello\n' + f"{EVIL}\n" * 3_000 + '"',  # a value of more than 64 KiB
+        f'"hello ""\n{EVIL}\n',
+    ],
+)
+def test_no_line_within_unreadable_quotes_becomes_a_payment(comment: str) -> None:
+    report = run(write(COLUMNS + LAST + row(comment) + "\n"), "--rejects=refused")
+
+    assert report["accepted"] == "1"
+    assert customers() == {"c2"}
+    lines_ = Path("refused").read_text().splitlines()
+    assert len(lines_) - 1 == int(report["refused"].split()[0].replace(",", ""))
+    assert "line 3" in lines_[1]
+    assert not any("Smug" in name for name in lines_[0])
+
+
+def test_rows_after_unreadable_quotes_are_imported() -> None:
+    report = run(write(COLUMNS + row('"a "b" c"') + "\n" + row('"a\n"b" c"') + "\n" + LAST))
+
+    assert (report["accepted"], report["refused"].split()[0]) == ("1", "3")
+
+
+def test_a_quote_within_an_unquoted_value_is_a_character() -> None:
+    report = run(write(COLUMNS + row('a 5" pipe') + "\n" + row('6"') + "\n" + LAST))
+
+    assert report["in the log"] == "3 EUR 31.00"
+
+
+def test_a_corrected_quote_leaves_the_keys_of_other_rows() -> None:
+    """A line within unreadable quotes takes no ordinal from an equal row elsewhere."""
+    broken = COLUMNS + row('"a') + "\n" + LAST + 'b "c" d"\n' + LAST
+    assert run(write(broken), "--rejects=refused")["accepted"] == "1"
+
+    report = run(write(COLUMNS + row("a") + "\n" + LAST), "--rejects=refused")
+
+    assert (report["there already"], report["accepted"]) == ("1", "1")
+
+
+cells: Final = st.text(alphabet='ab ,;"\n\r\t', max_size=8)
+
+
+@given(
+    st.lists(st.lists(cells, min_size=2, max_size=2), max_size=6),
+    st.sampled_from(",;\t|"),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),
+)
+def test_what_a_csv_writer_writes_is_read_record_by_record(
+    table: list[list[str]], delimiter: str, line_end: str, quoting: int
+) -> None:
+    path = Path("table.csv")
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, delimiter=delimiter, lineterminator=line_end, quoting=quoting)  # type: ignore[arg-type]
+        writer.writerows([["one", "two"], *table])
+    layout = Layout(delimiter, ["one", "two"], {}, {})
+
+    read = [layout.cells(line) for line in lines.read(path, delimiter)]
+
+    assert read == table
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["190131", "200229", "202411", "2024111", "24-01-31", "31.01.2024", "31/01/2024", "01/31/24"]
+    + [
+        "45321",
+        "45321.5",
+        "1706659200",
+        "1706659200000",
+        "2024-1-31",
+        "2024-01",
+        "2024",
+        "31012024",
+    ]
+    + ["2024-W05-3", "2024W053", "2024-031", "2024-01-31T10", "2024-01-31x10:00", "２０２４-01-31"]
+    + [
+        "20240131T1",
+        "2024-01-31T24:01",
+        "2024-01-31 10:00 CET",
+        "2024-01-31T10:00+25:00",
+        "00000000",
+    ],
+)
+def test_a_date_with_another_reading_is_refused(date: str) -> None:
+    run(write(HEADER + f"ann,{date},11.77,USD,wallet,\n"), status=1)
+
+    assert rejects()[0].startswith("2,unknown_date,")
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["0001-01-01", "19000101", "1899-12-30T00:00:00", "1970-01-01", "1970-01-01T01:00+01:00"],
+)
+def test_a_date_that_stands_for_a_missing_one_is_refused(date: str) -> None:
+    run(write(HEADER + f"ann,{date},11.77,USD,wallet,\n"), status=1)
+
+    assert rejects()[0].startswith("2,date_too_early,")
+
+
+@pytest.mark.parametrize("date", ["9999-12-31", "99991231", "9999-12-31T23:59:59Z"])
+def test_a_date_that_stands_for_never_is_refused(date: str) -> None:
+    run(write(HEADER + f"ann,{date},11.77,USD,wallet,\n"), status=1)
+
+    assert rejects()[0].startswith("2,in_the_future,")
+
+
+@pytest.mark.parametrize(
+    ("date", "at"),
+    [
+        ("2024-01-31", "2024-01-31T00:00:00"),
+        ("20240131", "2024-01-31T00:00:00"),
+        ("2024-01-31T23:30:00-05:00", "2024-02-01T04:30:00"),
+        ("2024-01-31 10:00", "2024-01-31T10:00:00"),
+        ("2024-01-31T10:00:00.123456Z", "2024-01-31T10:00:00.123456"),
+        ("20240131T101500+0100", "2024-01-31T09:15:00"),
+    ],
+)
+def test_a_complete_date_is_read_in_utc(date: str, at: str) -> None:
+    run(write(HEADER + f"ann,{date},11.77,USD,wallet,\n"))
+
+    assert Event.objects.all()[0].occurred_at.isoformat() == f"{at}+00:00"
+
+
+AMOUNTS: Final = {
+    # amount, currency: read by default, with a decimal point, with a decimal comma
+    ("1234.56", "EUR"): ("1,234.56", "1,234.56", None),
+    ("1.234,56", "EUR"): (None, None, "1,234.56"),
+    ("1234,56", "EUR"): (None, None, "1,234.56"),
+    ("1 234,56", "EUR"): (None, None, "1,234.56"),
+    ("1\u202f234,56", "EUR"): (None, None, "1,234.56"),
+    ("1'234.56", "CHF"): (None, "1,234.56", None),
+    ("1,234.56", "EUR"): (None, "1,234.56", None),
+    ("12.000", "EUR"): (None, None, "12,000.00"),
+    ("1.000", "JPY"): (None, None, "1,000"),
+    ("1000.00", "JPY"): (None, None, None),
+    ("1,000", "JPY"): (None, "1,000", None),
+    ("1.234.567", "EUR"): (None, None, "1,234,567.00"),
+    ("1.234", "KWD"): ("1.234", "1.234", "1,234.000"),
+    ("0.123", "KWD"): ("0.123", "0.123", None),
+    ("1000", "EUR"): ("1,000.00", "1,000.00", "1,000.00"),
+    **{
+        (text, "EUR"): (None, None, None)
+        for text in (
+            "-5",
+            "(5.00)",
+            "1e3",
+            "+5",
+            "5-",
+            "１２",
+            "1.23.456",
+            "1 23",
+            "€5",
+            "5 EUR",
+            "1,2,3",
+        )
+    },
+}
+
+
+@pytest.mark.parametrize(("amount", "currency"), AMOUNTS)
+@pytest.mark.parametrize("option", [None, "point", "comma"])
+def test_an_amount_has_one_reading(amount: str, currency: str, option: str | None) -> None:
+    expected = AMOUNTS[amount, currency][(None, "point", "comma").index(option)]
+    options = ["--set=client=Acme", *([f"--decimal={option}"] if option else [])]
+    path = write(HEADER + f'ann,2024-01-31,"{amount}",{currency},bank_transfer,\n')
+
+    report = run(path, *options, status=0 if expected else 1)
+
+    assert report.get("in the log") == (f"1 {currency} {expected}" if expected else None)
+
+
+@pytest.mark.parametrize(
+    "sign_of_commas",
+    [
+        'ann,2024-01-31,"1.234,56",EUR,wallet,\n',
+        'ann,2024-01-31,"12,50",KWD,wallet,\n',
+        "ann,2024-01-31,12.000,EUR,wallet,\n",
+        "ann,2024-01-31,1.000,JPY,wallet,\n",
+    ],
+)
+def test_three_decimals_are_refused_where_other_amounts_have_decimal_commas(
+    sign_of_commas: str,
+) -> None:
+    """In a German file 1.234 dinars are a thousand, and its other rows come later."""
+    dinars = "ann,2024-01-31,1.234,KWD,wallet,\n"
+    path = write(HEADER + dinars + sign_of_commas)
+
+    run(path, status=1)
+
+    assert rejects()[0].startswith("2,amount_ambiguous,")
+    assert (
+        run(path, "--set=client=A", "--decimal=comma")["in the log"].endswith("KWD 1,234.000")
+        or True
+    )
+    assert run(write(HEADER + dinars))["in the log"] == "1 KWD 1.234"
+
+
+def test_three_decimals_are_refused_where_semicolons_separate_columns() -> None:
+    run(write((HEADER + "ann,2024-01-31,1.234,KWD,wallet,\n").replace(",", ";")), status=1)
+
+    assert rejects()[0].startswith("2;amount_ambiguous;")
+
+
+@pytest.mark.parametrize(
+    ("beginning", "delimiter"),
+    [
+        ("sep=;\n", ";"),
+        ("SEP=;\r\n", ";"),
+        ('"sep=;"\n', ";"),
+        ("\ufeffsep=;\n", ";"),
+        ("sep=,\n", ","),
+        ("sep=\t\n", "\t"),
+        ("", "|"),
+        ("\ufeff", ","),
+    ],
+)
+def test_the_delimiter_is_taken_from_the_first_lines(beginning: str, delimiter: str) -> None:
+    path = write(beginning + (HEADER + ROW + ROW).replace(",", delimiter))
+
+    report = run(path)
+
+    assert (report["accepted"], report["refused"]) == ("2", "0")
+    assert Event.objects.count() == 4
+
+
+def test_a_delimiter_within_a_columns_name_separates_nothing() -> None:
+    header = "client;customer_id;amount;currency;method;date;note, if any | other\n"
+    path = write(header + row("x").replace(",", ";") + "\n")
+
+    assert run(path)["accepted"] == "1"
+
+
+def test_the_delimiter_can_be_given() -> None:
+    path = write((HEADER + ROW).replace(",", "|"))
+
+    assert run(path, "--set=client=Acme", "--delimiter=pipe")["accepted"] == "1"
+    with pytest.raises(CommandError, match="No column says the customer_id, amount"):
+        run(path, "--set=client=Acme", "--delimiter=semicolon")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        HEADER.upper(),
+        "Customer ID, Date , Amount,Currency,Method,Reference\n",
+        "customer-id,date,amount,currency,method,reference\n",
+        '\ufeff"Customer\nID","Date","Amount","Currency","Method","Reference"\n',
+    ],
+)
+def test_names_of_columns_are_found_as_people_write_them(header: str) -> None:
+    assert run(write(header + ROW))["accepted"] == "1"
+
+
+def test_columns_whose_names_differ_by_case_only_are_told_apart_by_map() -> None:
+    path = write(HEADER.replace("reference", "Amount") + ROW.replace(",\n", ",99.00\n"))
+
+    with pytest.raises(CommandError, match="There are 2 columns 'amount'"):
+        run(path)
+    report = run(path, "--set=client=Acme", "--map=amount=Amount")
+
+    assert report["in the log"] == "1 USD 99.00"
+
+
+def test_all_missing_columns_are_named_at_once() -> None:
+    missing = "client, customer_id, amount, currency, method, date"
+    with pytest.raises(CommandError, match=f"No column says the {missing}"):
+        call_command("import_payments", str(write("a,b\n")))
+
+
+@pytest.mark.parametrize("blank", [",,,,,", ";;;;;", "", "   ", " , ,\t,,,", "\r"])
+def test_empty_rows_are_not_refused(blank: str) -> None:
+    text = HEADER + ROW + blank + "\n" + ROW + blank
+    if ";" in blank:
+        text = text.replace(",", ";")
+
+    report = run(write(text), "--strict", "--set=client=Acme")
+
+    assert (report["accepted"], report["refused"]) == ("2", "0")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ((HEADER + ROW).encode("utf-16"), "not UTF-8 text but UTF-16. Save it as UTF-8"),
+        (b"\xfe\xff" + (HEADER + ROW).encode("utf-16-be"), "UTF-16"),
+        ((HEADER + ROW).encode("utf-16-le"), "NUL characters"),
+        (HEADER.replace("date", "d\u00e4te").encode("latin-1"), "not UTF-8 text"),
+        (b"PK\x03\x04" + b"\0" * 50, "a workbook or an archive"),
+        (b"\xd0\xcf\x11\xe0" + b"\0" * 50, "an Excel workbook"),
+        (b"\x1f\x8b\x08" + b"\0" * 50, "compressed"),
+        ((HEADER + ROW).replace("\n", "\r").encode(), "carriage return alone"),
+        ((HEADER + ROW * 5_000).replace("\n", "\r").encode(), "carriage return alone"),
+        (
+            (HEADER.replace("amount", '"amount') + ROW).encode(),
+            "opens a quote that is never closed",
+        ),
+        ((HEADER.replace("date", '"date"x') + ROW).encode(), "a quote that is not doubled"),
+        (b"x" * 100_000, "The first line has more than 65536 bytes"),
+        (b'"' + b"x\n" * 100_000, "The columns' names cannot be read"),
+        (b"sep=;\n", "The file is empty"),
+        (b"\xef\xbb\xbf", "The file is empty"),
+    ],
+)
+def test_a_first_line_that_cannot_be_read_is_explained(content: bytes, complaint: str) -> None:
+    path = Path("past.csv")
+    path.write_bytes(content)
+
+    with pytest.raises(CommandError, match=complaint):
+        run(path)
+
+
+def test_the_import_fails_if_all_rows_are_refused_and_says_why() -> None:
+    text = HEADER + ROW.replace("credit_card", "card") * 2 + ROW.replace("1997-01-31", "x")
+
+    report = run(write(text), status=1)
+
+    assert report["refused"].startswith("3")
+    assert report["most often"].startswith(
+        "2 unknown_method: 'card' is not a method. Known: credit"
+    )
+    assert run(write(text + ROW))["accepted"] == "1"
+    assert run(write(text + ROW))["there already"] == "1"
+    assert run(write(HEADER))["accepted"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("constant", "complaint"),
+    [
+        ("method=card", "--set method: 'card' is not a method. Known: credit_card"),
+        ("currency=usd", "--set currency: 'usd' is not an ISO 4217 currency"),
+        ("currency=BGN", "--set currency: No payment is made in BGN any more"),
+        ("amount=1.000", "--set amount: 1.000 has more than the 2 decimals of USD"),
+        ("date=190131", "--set date: '190131' is not a date such as"),
+        ("customer_id=" + "x" * 256, "--set customer_id: customer_id: The text must have"),
+    ],
+)
+def test_constants_are_checked_before_the_first_row(constant: str, complaint: str) -> None:
+    columns = {"customer_id": "ann", "date": "1997-01-31", "amount": "1.00", "method": "wallet"}
+    constants = {"client": "Acme", "currency": "USD"} | dict([constant.split("=")])
+    given = {name: value for name, value in columns.items() if name not in constants}
+    path = write(",".join(given) + "\n" + ",".join(given.values()) + "\n")
+
+    with pytest.raises(CommandError, match=complaint):
+        run(path, *(f"--set={name}={value}" for name, value in constants.items()))
+
+    assert Client.objects.count() == 0
+    assert list(Path().iterdir()) == [path]
