@@ -16,7 +16,8 @@ from msgspec import Struct
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
-from payments.domain.card_numbers import holds_card_number
+from payments.domain.card_numbers import is_card_number
+from payments.domain.text import searched
 from readmodels import keyset
 from readmodels.bounded import TooBroad, bounded
 
@@ -123,18 +124,18 @@ class BrowsingAdmin(ModelAdmin):
         """Give the rows of one page what they do not have themselves, in a query for all of them."""
 
     def find(self, term: str) -> list[Q]:
-        """Where `term`, printable and not empty, may be found: each place must have its index."""
+        """Where `term`, spelled as stored text is, may be found: each place must have its index."""
         return []
 
     def places(self, request: HttpRequest, given: str) -> list[Q] | None:
         """Where to look for what was given; None if nothing was."""
-        term = given.strip()
-        if not term:
+        term = searched(given)
+        if not given.strip():
             return None
-        if holds_card_number(term) and as_uuid(term) is None:
+        if is_card_number(term):
             messages.error(request, "Not searched for: it looks as if it held a card number.")
             return []
-        return self.find(term) if term.isprintable() else []
+        return self.find(term) if term else []
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

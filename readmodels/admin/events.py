@@ -21,6 +21,7 @@ from payments import actors
 from payments.clients.models import Client
 from payments.domain.customer import CUSTOMER_EVENT_CLASSES
 from payments.domain.policy import REGISTER
+from payments.domain.text import searched
 from payments.events.models import Event
 from readmodels.admin import words
 from readmodels.admin.browsing import BrowsingAdmin, as_uuid
@@ -41,15 +42,16 @@ class ActorFilter(TextFilter):
     parameter_name = "actor"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        name = (self.value() or "").strip()
-        if not name:
-            return queryset
-        return queryset.filter(actor=_actor(name)) if name.isprintable() else queryset.none()
+        name = searched(self.value() or "")
+        return queryset.filter(actor=_actor(name)) if name else queryset
 
 
 class CorrelationFilter(TypedFilter):
     title = "correlation id"
     parameter_name = "correlation_id"
+
+    def spelled(self, typed: str) -> str:
+        return str(as_uuid(typed) or typed)  # ids that we made have small letters
 
 
 class PaymentFilter(TextFilter):
@@ -57,7 +59,7 @@ class PaymentFilter(TextFilter):
     parameter_name = "payment"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        given = (self.value() or "").strip()
+        given = searched(self.value() or "")
         if not given:
             return queryset
         payment_id = as_uuid(given)

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import DropdownFilter, RangeDateTimeFilter, TextFilter
 
+from payments.domain.text import searched
 from readmodels.models import EVENT_TYPES
 from readmodels.projections import PROJECTIONS
 
@@ -32,12 +33,14 @@ class TypedFilter(TextFilter):
     """Rows whose column `parameter_name` is exactly what was typed."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        typed = (self.value() or "").strip()
+        typed = searched(self.value() or "")
         if not typed:
             return queryset
-        if not typed.isprintable():
-            return queryset.none()
-        return queryset.filter(**{str(self.parameter_name): typed})
+        return queryset.filter(**{f"{self.parameter_name}__in": {typed, self.spelled(typed)}})
+
+    def spelled(self, typed: str) -> str:
+        """Return another spelling of what was typed that may be stored."""
+        return typed
 
 
 class ProjectionFilter(OneOf):

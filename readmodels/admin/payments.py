@@ -21,6 +21,7 @@ from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.domain.money import KNOWN_CURRENCIES
 from payments.domain.payment import Status
+from payments.domain.text import searched
 from readmodels.admin import evidence, timeline, words
 from readmodels.admin.actions import ACTIONS, Person, next_key
 from readmodels.admin.browsing import BrowsingAdmin, as_uuid
@@ -59,7 +60,7 @@ class CurrencyFilter(TextFilter):
     parameter_name = "currency"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        code = (self.value() or "").strip().upper()
+        code = searched(self.value() or "").upper()
         if not code:
             return queryset
         return queryset.filter(currency=code) if code in KNOWN_CURRENCIES else queryset.none()

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from payments.clients.models import ApiKey, Client
+from payments.domain.text import searched
 
 
 class Command(BaseCommand):
@@ -27,9 +28,10 @@ class Command(BaseCommand):
             "client__name", "-created_at"
         )
         if options["client"] is not None:
-            if not Client.objects.filter(name=options["client"]).exists():
-                raise CommandError(f"There is no client {options['client']!r}.")
-            keys = keys.filter(client__name=options["client"])
+            client = searched(options["client"])
+            if not Client.objects.filter(name=client).exists():
+                raise CommandError(f"There is no client {client!r}.")
+            keys = keys.filter(client__name=client)
         table = Table(box=SIMPLE_HEAD)
         for column in ("key", "client", "scopes", "staff", "last used", "state"):
             table.add_column(column, no_wrap=column == "key")
