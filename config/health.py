@@ -1,7 +1,8 @@
 """For load balancers: whether the process lives, and whether it can do its work."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from typing import Final
 
 import redis
 from django.conf import settings
@@ -17,6 +18,21 @@ from readmodels.lag import Lag
 
 class MigrationsMissing(Exception):
     """The tables are older than the code."""
+
+
+class ProbeMiddleware:
+    """Answers probes before anything else: they name no host, or the address of a pod, and come unencrypted.
+
+    `/metrics` is left to the usual way. Its token may be empty, and then the Host is what keeps a web page
+    that someone on this machine looks at from reading it.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        probe = _PROBES.get(request.path_info)
+        return self._get_response(request) if probe is None else probe(request)
 
 
 def healthz(_: HttpRequest) -> HttpResponse:
@@ -73,3 +89,9 @@ def _broker_answers() -> bool:
             return bool(client.ping())
     except redis.RedisError:
         return False
+
+
+_PROBES: Final[Mapping[str, Callable[[HttpRequest], HttpResponse]]] = {
+    "/healthz": healthz,
+    "/readyz": readyz,
+}

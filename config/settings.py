@@ -57,6 +57,7 @@ INSTALLED_APPS: list[str] = [
 
 MIDDLEWARE: list[str] = [
     "payments.api.request_ids.RequestIdMiddleware",
+    "config.health.ProbeMiddleware",
     "payments.api.last_resort.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -238,8 +239,8 @@ WHITENOISE_AUTOREFRESH = False
 SESSION_COOKIE_SECURE: bool = variables.flag("HTTPS", default=False)
 CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE
-# Load balancers and Prometheus ask behind the encryption.
-SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]
+# Prometheus asks behind the encryption, as load balancers do: see config.health.
+SECURE_REDIRECT_EXEMPT = ["^metrics$"]
 SECURE_HSTS_SECONDS: int = variables.number("HSTS_SECONDS", 0)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SESSION_COOKIE_SECURE else None
 X_FRAME_OPTIONS = "DENY"

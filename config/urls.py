@@ -1,13 +1,13 @@
-"""The HTTP table of contents."""
+"""The HTTP table of contents, but for the probes of `config.health`."""
 
-from typing import Final
+from typing import Any, Final
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerView
 
-from config import health, metrics
+from config import metrics
 from payments.api import problem_pages
 from payments.api.base import PublicView
 from payments.api.document import Document
@@ -21,6 +21,11 @@ _PUBLIC: Final = {
     "http_method_names": PublicView.http_method_names,
 }
 
+
+def _with_or_without_slash(route: str, view: Any, name: str | None = None) -> list[URLPattern]:
+    return [path(f"{route}/", view, name=name), path(route, view)]
+
+
 urlpatterns: Final[list[URLPattern | URLResolver]] = [
     path("api/v1/", include("readmodels.api.urls")),
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -28,12 +33,13 @@ urlpatterns: Final[list[URLPattern | URLResolver]] = [
     path("admin/reviews/", include("readmodels.admin.queue")),
     path("admin/login/", kept.sign_in),
     path("admin/", admin.site.urls),
-    path("api/problems", problem_pages.Problems.as_view()),
-    path("api/problems/<slug:code>", problem_pages.OneProblem.as_view()),
-    path("api/schema/", Document.as_view(**_PUBLIC), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema", **_PUBLIC), name="docs"),
-    re_path(r"^api(/|$)", Nowhere.as_view()),
-    path("healthz", health.healthz),
-    path("readyz", health.readyz),
+    *_with_or_without_slash("api/problems", problem_pages.Problems.as_view()),
+    *_with_or_without_slash("api/problems/<slug:code>", problem_pages.OneProblem.as_view()),
+    *_with_or_without_slash("api/schema", Document.as_view(**_PUBLIC), name="schema"),
+    *_with_or_without_slash(
+        "api/docs", SpectacularSwaggerView.as_view(url_name="schema", **_PUBLIC), name="docs"
+    ),
+    # With several slashes before it, too: a base URL that ends in one is the usual slip.
+    re_path(r"^/*api(/|$)", Nowhere.as_view()),
     path("metrics", metrics.metrics),
 ]

@@ -56,6 +56,11 @@ class KeyView(_View):
     schema = ApiSchema()
     content_negotiation_class = _Negotiation
 
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """Answers are for one key's client, and may be kept if they are asked for again with the ETag."""
+        return {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         # Before all that can refuse: what is refused is counted too, and its answer tells what is left.
         super().check_throttles(request)

@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
@@ -12,6 +13,7 @@ from django.utils import timezone
 from rest_framework import exceptions
 
 from payments.api import preconditions
+from payments.api.moments import rfc3339
 from payments.api.problems import FieldError, Problem, response
 from payments.dispatch import NotAtVersion
 from payments.domain.refusals import NoteNeeded, PaymentError
@@ -99,9 +101,14 @@ def problem_of(error: Exception) -> Problem:
             return _framework_problem(error)
 
 
-def _members(details: Mapping[str, str | int]) -> dict[str, str | int]:
+def _members(details: Mapping[str, str | int | datetime]) -> dict[str, str | int]:
     """A payment's status is not the problem's, which is HTTP's and must not be overwritten."""
-    return {"payment_status" if name == "status" else name: each for name, each in details.items()}
+    return {
+        "payment_status" if name == "status" else name: (
+            rfc3339(each) if isinstance(each, datetime) else each
+        )
+        for name, each in details.items()
+    }
 
 
 def _not_at_version(error: NotAtVersion) -> Problem:
@@ -119,7 +126,7 @@ def _not_at_version(error: NotAtVersion) -> Problem:
         who = f", decided by {payment.review.reviewer}"
     elif (lease := payment.lease_at(timezone.now())) is not None:
         members["claimed_by"] = lease.reviewer
-        members["claimed_until"] = lease.until.isoformat()
+        members["claimed_until"] = rfc3339(lease.until)
         who = f", claimed by {lease.reviewer}"
     return Problem(
         "precondition_failed",

@@ -20,7 +20,10 @@ class ProblemMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
-        if not request.path_info.startswith("/api/") or response.status_code < _BAD_REQUEST:
+        if (
+            not request.path_info.lstrip("/").startswith("api/")
+            or response.status_code < _BAD_REQUEST
+        ):
             return response
         if not response.headers.get("Content-Type", "").startswith(("text/html", "text/plain")):
             return response

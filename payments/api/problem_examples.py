@@ -9,7 +9,7 @@ from payments.api.problems import FieldError, Problem, details
 
 PAYMENT_ID: Final = "72fe5f01-cc2e-5f54-be3b-02927c1e954b"
 _PAYMENT: Final = f"Payment {PAYMENT_ID}"
-_DEADLINE: Final = "2026-11-30T12:00:00+00:00"
+_DEADLINE: Final = "2026-11-30T12:00:00.000000Z"
 
 
 def example(code: str) -> dict[str, Any]:
@@ -102,7 +102,7 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
         Problem(
             "review_claimed",
             f"staff:8 has claimed payment {PAYMENT_ID} until 2026-11-23 12:45:00 UTC.",
-            members={"claimed_by": "staff:8", "claimed_until": "2026-11-23T12:45:00+00:00"},
+            members={"claimed_by": "staff:8", "claimed_until": "2026-11-23T12:45:00.000000Z"},
         ),
         Problem("review_not_claimed", f"Nobody has claimed payment {PAYMENT_ID}."),
         Problem("review_escalated", f"{_PAYMENT} is with the senior reviewers already."),

@@ -1,7 +1,6 @@
 """A payment as clients see it."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Final, Protocol, Self
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from django.http import HttpResponse
 from msgspec import Meta, Struct
 
 from payments.api import preconditions
+from payments.api.moments import Moment, rfc3339
 from payments.dispatch import Outcome
 from payments.domain.cards import Brand
 from payments.domain.events import FailureReason
@@ -18,8 +18,6 @@ from payments.domain.money import MAX_MINOR
 from payments.domain.payment import Payment, Review, Status
 from payments.domain.risk import Band
 
-# Told in UTC, as RFC 3339 writes times: 2026-11-23T12:00:00.000000Z.
-Moment = Annotated[datetime, Meta(tz=True)]
 FROM_ONE: Final = {"minimum": 1}
 
 
@@ -54,7 +52,7 @@ class Decision(Struct, frozen=True):
     @classmethod
     def of(cls, review: Review) -> Self:
         decision = "approved" if review.approved else "rejected"
-        return cls(decision, review.reviewer, review.reason, review.at)
+        return cls(decision, review.reviewer, review.reason, rfc3339(review.at))
 
 
 class OpenReview(Struct, frozen=True, kw_only=True):
@@ -87,7 +85,7 @@ class OpenReview(Struct, frozen=True, kw_only=True):
         lease, first, risk = payment.lease, payment.first_approval, payment.risk
         return cls(
             claimed_by=None if lease is None else lease.reviewer,
-            claimed_until=None if lease is None else lease.until,
+            claimed_until=None if lease is None else rfc3339(lease.until),
             escalated=payment.escalated,
             four_eyes=risk is not None and risk.four_eyes,
             first_approver=None if first is None else first.reviewer,
@@ -171,11 +169,11 @@ class PaymentView(Struct, frozen=True, kw_only=True):
                 OpenReview.of(payment) if payment.status is Status.PENDING_REVIEW else None
             ),
             review=None if review is None else Decision.of(review),
-            review_deadline=payment.review_deadline,
+            review_deadline=rfc3339(payment.review_deadline),
             version=payment.version,
             position=position,
-            created_at=payment.initiated_at,
-            updated_at=payment.updated_at,
+            created_at=rfc3339(payment.initiated_at),
+            updated_at=rfc3339(payment.updated_at),
         )
 
 

@@ -1,6 +1,5 @@
 """What the OpenAPI document is made of: the structs that read and answer, headers, problems, examples."""
 
-from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -11,11 +10,10 @@ from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter, O
 from msgspec import UNSET, UnsetType
 
 from payments.api import problem_examples, problems
+from payments.api.moments import Moment
 from payments.api.openapi import schemas
 from payments.clients.models import Scope
 from payments.domain.payment import Status
-
-_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 def _described(description: str, **json_schema: Any) -> msgspec.Meta:
@@ -68,9 +66,9 @@ class ProblemDetails(msgspec.Struct):
     claimed_by: Annotated[
         str | UnsetType, _described("Who reviews the payment: an id, never a name.")
     ] = UNSET
-    claimed_until: Annotated[_Moment | UnsetType, _described("When that claim ends (UTC).")] = UNSET
+    claimed_until: Annotated[Moment | UnsetType, _described("When that claim ends (UTC).")] = UNSET
     deadline: Annotated[
-        _Moment | UnsetType, _described("Until when the payment can be decided (UTC).")
+        Moment | UnsetType, _described("Until when the payment can be decided (UTC).")
     ] = UNSET
     refundable: Annotated[
         int | UnsetType,
@@ -220,6 +218,11 @@ _WITH_KEY: Final = {200, 201, 204, 304} | {
 } - {401}
 COMMON_HEADERS: Final = [
     *headers(429, 503, Retry_After="After how many seconds to try again."),
+    *headers(
+        *sorted({*_WITH_KEY, 401}),
+        Cache_Control="`private, no-cache`: keep it for this client, and ask again with `If-None-Match`.",
+        Vary="`Authorization`: another key may get another answer.",
+    ),
     *headers(401, WWW_Authenticate="How to authenticate."),
     *headers(
         *sorted(_WITH_KEY),

@@ -1,5 +1,6 @@
 """Why a command is refused: each refusal has a code that clients know, and says what the payment is."""
 
+from datetime import datetime
 from typing import ClassVar
 
 
@@ -11,7 +12,7 @@ class PaymentError(Exception):
 
     code: ClassVar[str]
 
-    def __init__(self, message: str, **details: str | int) -> None:
+    def __init__(self, message: str, **details: str | int | datetime) -> None:
         super().__init__(message)
         self.details = details
 

@@ -79,7 +79,7 @@ def expire(payment: Payment, command: ExpireReview) -> PaymentExpired:
     if command.at < deadline:
         raise ReviewNotDue(
             f"Payment {payment.payment_id} may be decided until {_second(deadline)}.",
-            deadline=deadline.isoformat(),
+            deadline=deadline,
         )
     return PaymentExpired(deadline=deadline, **payment.terms(command.at))
 
@@ -157,7 +157,7 @@ def _may_decide(payment: Payment, command: AnyReviewCommand) -> None:
     if command.at >= deadline:
         raise ReviewExpired(
             f"Payment {payment.payment_id} had to be decided by {_second(deadline)}.",
-            deadline=deadline.isoformat(),
+            deadline=deadline,
         )
     lease = payment.lease_at(command.at)
     if lease is not None and lease.reviewer != command.reviewer:
@@ -198,7 +198,7 @@ def _claimed(payment: Payment, lease: Lease) -> ReviewTaken:
     return ReviewTaken(
         f"{lease.reviewer} has claimed payment {payment.payment_id} until {_second(lease.until)}.",
         claimed_by=lease.reviewer,
-        claimed_until=lease.until.isoformat(),
+        claimed_until=lease.until,
     )
 
 

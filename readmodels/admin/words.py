@@ -99,7 +99,7 @@ def time_left(until: datetime, at: datetime) -> tuple[str, str]:
 def refused(error: PaymentError, payment_id: UUID) -> str:
     """What the domain says against a command, on the page of that payment: with names instead of ids."""
     if isinstance(error, RefundTooLarge):
-        rest = Money(int(error.details["refundable"]), str(error.details["currency"]))
+        rest = Money(int(str(error.details["refundable"])), str(error.details["currency"]))
         return f"No more than {rest.formatted()} of this payment can be refunded."
     said = str(error).replace(f"Payment {payment_id}", "This payment")
     said = said.replace(f"payment {payment_id}", "this payment")

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from payments.api.moments import Moment, rfc3339
 from payments.api.representation import (
     FROM_ONE,
     CardView,
     Decision,
-    Moment,
     OpenReview,
     PaymentView,
     Risk,
@@ -118,6 +118,10 @@ class EventView(Struct):
         ),
     ]
     at: Annotated[Moment, Meta(description="When it happened (UTC).")]
+    recorded_at: Annotated[
+        Moment,
+        Meta(description="When the log recorded it (UTC): `state?at=` compares with this."),
+    ]
     data: Annotated[EventData, Meta(description="What the event says.")]
 
 
@@ -232,7 +236,7 @@ def _payment(row: PaymentSummary, customer_reference: str | None) -> PaymentView
     review = None
     if row.reviewed_at is not None:
         decision = "rejected" if row.status == Status.REJECTED else "approved"
-        review = Decision(decision, row.reviewer, row.review_reason, row.reviewed_at)
+        review = Decision(decision, row.reviewer, row.review_reason, rfc3339(row.reviewed_at))
     return PaymentView(
         id=row.payment_id,
         status=Status(row.status),
@@ -247,18 +251,18 @@ def _payment(row: PaymentSummary, customer_reference: str | None) -> PaymentView
         risk=risk,
         open_review=_open_review(row) if row.status == Status.PENDING_REVIEW else None,
         review=review,
-        review_deadline=row.review_deadline,
+        review_deadline=rfc3339(row.review_deadline),
         version=row.version,
         position=row.position,
-        created_at=row.initiated_at,
-        updated_at=row.updated_at,
+        created_at=rfc3339(row.initiated_at),
+        updated_at=rfc3339(row.updated_at),
     )
 
 
 def _open_review(row: PaymentSummary) -> OpenReview:
     return OpenReview(
         claimed_by=row.claimed_by or None,
-        claimed_until=row.claimed_until,
+        claimed_until=rfc3339(row.claimed_until),
         escalated=row.escalated,
         four_eyes=row.four_eyes,
         first_approver=row.first_approver or None,
@@ -271,7 +275,8 @@ def event(recorded: RecordedEvent) -> EventView:
         version=recorded.version,
         position=recorded.position,
         type=recorded.event.event_type,
-        at=recorded.event.at,
+        at=rfc3339(recorded.event.at),
+        recorded_at=rfc3339(recorded.recorded_at),
         data=_data(recorded.event),
     )
 
@@ -299,13 +304,13 @@ def _data(event: AnyPaymentEvent) -> EventData:
                 reasons=event.risk.reasons,
             )
         case ReviewClaimed():
-            return EventData(reviewer=event.reviewer, until=event.until)
+            return EventData(reviewer=event.reviewer, until=rfc3339(event.until))
         case ReviewReleased():
             return EventData(reviewer=event.reviewer)
         case ReviewEscalated() | PaymentFirstApproved() | PaymentApproved() | PaymentRejected():
             return EventData(reviewer=event.reviewer, reason=event.reason)
         case PaymentExpired():
-            return EventData(deadline=event.deadline)
+            return EventData(deadline=rfc3339(event.deadline))
         case PaymentCancelled():
             return EventData(reason=event.reason)
         case PaymentRefunded():

@@ -123,6 +123,7 @@ _EVENTS: Final = {
             "position": 4710,
             "type": "payment.initiated",
             "at": PENDING["created_at"],
+            "recorded_at": "2026-11-23T12:00:00.004711Z",
             "data": {
                 "amount": 1_500_000,
                 "currency": "USD",
@@ -135,6 +136,7 @@ _EVENTS: Final = {
             "position": 4711,
             "type": "payment.flagged_for_review",
             "at": PENDING["created_at"],
+            "recorded_at": "2026-11-23T12:00:00.004711Z",
             "data": PENDING["risk"],
         },
     ]

@@ -226,7 +226,16 @@ class Nowhere(PublicView):
     """Every other address under /api/: the answer is a problem like any other."""
 
     def initial(self, request: Request, *_: Any, **__: Any) -> None:
-        raise Problem("not_found", "There is nothing at this address.")
+        raise Problem("not_found", f"There is nothing at this address.{_slip(request.path)}")
+
+
+def _slip(path: str) -> str:
+    """What is usually wrong with such an address."""
+    if "//" in path:
+        return " It has two slashes in a row. Does the base URL end in one?"
+    if {".", ".."} & set(path.split("/")):
+        return " It has a dot for a segment, which is not resolved here."
+    return " Leave out the slash at its end." if path.endswith("/") else ""
 
 
 def _wrong_days(given: Mapping[str, Any]) -> Iterator[FieldError]:

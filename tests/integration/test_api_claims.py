@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from payments import review
+from payments.api.moments import rfc3339
 from payments.customers.models import Note
 from payments.dispatch import Request, dispatch
 from payments.domain.commands import ClaimReview
@@ -90,7 +91,7 @@ def test_a_claim_that_has_ended_is_not_told_as_if_it_held(ada: ApiClient, ben: A
     )
     review.carry_out(claim, Request(actor=actor(ada)))
     late = body_of(command(ben, payment, "reject", {"reason": "other"}, **{"If-Match": '"2"'}))
-    assert (late["code"], late["version"]) == ("precondition_failed", "3")
+    assert (late["code"], late["version"]) == ("precondition_failed", 3)
     assert "claimed" not in "".join(late) + late["detail"]
     assert "Claimed" not in shown(payment)
     assert "Claimed" in shown(payment, "--version", "3")
@@ -376,7 +377,7 @@ def test_after_the_deadline_nothing_is_decided_and_the_deadline_told(
     answer = command(ada, str(command_.payment_id), name, body)
     problem = body_of(answer)
     assert (answer.status_code, problem["code"]) == (409, "review_expired")
-    assert problem["deadline"] == (late + REVIEW_PERIOD).isoformat()
+    assert problem["deadline"] == rfc3339(late + REVIEW_PERIOD)
 
 
 def test_a_reviewer_who_may_not_decide_claims_nothing(ada: ApiClient) -> None:

@@ -140,7 +140,7 @@ def test_a_decision_on_anything_else_is_refused(acme: ApiClient, flagged: str, s
     assert outcome(answer) == (412, "precondition_failed")
     assert answer["ETag"] == '"2"'
     problem = body_of(answer)
-    assert (problem["version"], problem["payment_status"]) == ("2", "pending_review")
+    assert (problem["version"], problem["payment_status"]) == (2, "pending_review")
     assert (Event.objects.count(), Note.objects.count()) == (2, 0)
 
 

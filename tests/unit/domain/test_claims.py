@@ -60,7 +60,7 @@ FOUR_EYES: Final = (initiated(amount=HUGE), flagged(amount=HUGE, risk=HUGE_FIRST
 FIRST_APPROVED: Final = (*FOUR_EYES, first_approved())
 HELD: Final = {
     "claimed_by": REVIEWER,
-    "claimed_until": (LATER + LEASE).isoformat(),
+    "claimed_until": LATER + LEASE,
 }
 Build = Callable[..., AnyReviewCommand]
 
@@ -175,9 +175,7 @@ def test_whoever_escalates_says_why() -> None:
 
 @pytest.mark.parametrize("build", [claim, escalate, approve, reject])
 def test_after_the_deadline_nobody_decides(build: Build) -> None:
-    given(*WAITING).when(build(at=DEADLINE)).then_refused(
-        ReviewExpired, deadline=DEADLINE.isoformat()
-    )
+    given(*WAITING).when(build(at=DEADLINE)).then_refused(ReviewExpired, deadline=DEADLINE)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +259,7 @@ def test_the_flag_tells_who_wrote_the_policy_and_its_deadline() -> None:
     assert payment.policy_author == OTHER_REVIEWER
     given(initiated(amount=LARGE), flagged(deadline=NOON + timedelta(hours=3))).when(
         approve(at=LATER)
-    ).then_refused(ReviewExpired, deadline=LATER.isoformat())
+    ).then_refused(ReviewExpired, deadline=LATER)
 
 
 def test_whoever_approves_what_the_policy_advises_to_reject_says_why() -> None:

@@ -91,13 +91,11 @@ def test_whoever_cancels_a_completed_payment_is_told_of_refunds() -> None:
 def test_nobody_decides_after_the_deadline(decide: object) -> None:
     assert callable(decide)
     assert len(WAITING.when(decide(at=DEADLINE - MOMENT)).names()) > 0
-    WAITING.when(decide(at=DEADLINE)).then_refused(ReviewExpired, deadline=DEADLINE.isoformat())
+    WAITING.when(decide(at=DEADLINE)).then_refused(ReviewExpired, deadline=DEADLINE)
 
 
 def test_a_review_expires_at_its_deadline_and_not_before() -> None:
-    WAITING.when(expire(at=DEADLINE - MOMENT)).then_refused(
-        ReviewNotDue, deadline=DEADLINE.isoformat()
-    )
+    WAITING.when(expire(at=DEADLINE - MOMENT)).then_refused(ReviewNotDue, deadline=DEADLINE)
     WAITING.when(expire(at=DEADLINE)).then(expired())
 
 

@@ -1,0 +1,19 @@
+"""Times as answers have them: in UTC, as RFC 3339 writes them, always with microseconds."""
+
+from datetime import UTC, datetime
+from typing import Annotated, overload
+
+from msgspec import Meta
+
+# Text, since msgspec leaves out a fraction of zero: 2026-11-23T12:00:00.000000Z.
+Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+
+
+@overload
+def rfc3339(at: datetime) -> str: ...
+@overload
+def rfc3339(at: None) -> None: ...
+def rfc3339(at: datetime | None) -> str | None:
+    if at is None:
+        return None
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
