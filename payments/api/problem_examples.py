@@ -65,7 +65,7 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
         Problem("payment_not_found", f"There is no payment {PAYMENT_ID}."),
         Problem(
             "reference_taken",
-            f"{_PAYMENT} has the reference 'order-981'.",
+            f"{_PAYMENT} has the reference 'order-1042'.",
             errors=[FieldError("reference", "reference_taken", "References are never used twice.")],
             members={"payment_id": PAYMENT_ID},
         ),

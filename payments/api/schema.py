@@ -1,5 +1,6 @@
 """What the OpenAPI document is made of: the structs that read and answer, headers, problems, examples."""
 
+from collections.abc import Set as AbstractSet
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -79,11 +80,6 @@ class ProblemDetails(msgspec.Struct):
     ] = UNSET
 
 
-def needed_scope(operation: AutoSchema) -> str:
-    view: Any = operation.view
-    return str(view.scopes[operation.method].value)
-
-
 class ApiSchema(AutoSchema):
     """Describes an operation with the scope that it needs and with examples that all operations share."""
 
@@ -93,18 +89,27 @@ class ApiSchema(AutoSchema):
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation: Any = super().get_operation(*args, **kwargs)
-        scope = needed_scope(self)
+        view: Any = self.view
+        scope = str(view.scopes[self.method].value)
         operation["description"] += f"\n\nNeeds a key with the scope `{scope}`."
+        # Not in `security`: OpenAPI 3.1 allows it, but linters take it for a scope that OAuth lacks.
+        operation["x-required-scopes"] = [scope]
         for answer in operation["responses"].values():
             content = answer.get("content", {}).get(problems.CONTENT_TYPE, {})
-            shown = content.get("examples", {})
-            for name, example in shown.items():
-                component = ResolvedComponent(  # type: ignore[no-untyped-call]
-                    name=name, type=ResolvedComponent.EXAMPLE, schema=example, object=name
-                )
-                self.registry.register_on_missing(component)
-                shown[name] = component.ref
+            self._share(ResolvedComponent.EXAMPLE, content.get("examples", {}))
+            self._share(ResolvedComponent.HEADER, answer["headers"], only=_COMMON_NAMES)
         return operation
+
+    def _share(
+        self, kind: str, found: dict[str, Any], only: AbstractSet[str] | None = None
+    ) -> None:
+        """Make components of what stands in many answers, and refer to them."""
+        for name in found.keys() & (found.keys() if only is None else only):
+            component = ResolvedComponent(  # type: ignore[no-untyped-call]
+                name=name, type=kind, schema=found[name], object=name
+            )
+            self.registry.register_on_missing(component)
+            found[name] = component.ref
 
 
 class StructExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
@@ -138,9 +143,6 @@ class StructExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-ca
 class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "payments.api.authentication.BearerAuthentication"
     name = "apiKey"
-
-    def get_security_requirement(self, auto_schema: AutoSchema) -> dict[str, list[str]]:
-        return {self.name: [needed_scope(auto_schema)]}
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
         scopes = ", ".join(f"`{scope}`" for scope in Scope.values)
@@ -231,6 +233,7 @@ COMMON_HEADERS: Final = [
     ),
     *headers(401, *sorted(_WITH_KEY), X_Request_ID="The id of this request in logs and events."),
 ]
+_COMMON_NAMES: Final = {parameter.name for parameter in COMMON_HEADERS}
 
 
 def body_example(name: str, body: dict[str, Any]) -> OpenApiExample:

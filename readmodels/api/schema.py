@@ -128,7 +128,7 @@ _EVENTS: Final = {
                 "amount": 1_500_000,
                 "currency": "USD",
                 "method": "credit_card",
-                "reference": "order-981",
+                "reference": "order-1042",
             },
         },
         {

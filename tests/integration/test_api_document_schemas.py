@@ -49,7 +49,9 @@ def every_schema() -> Iterator[tuple[str, Any]]:
             yield from walk(each["schema"], f"{name} {each['name']}")
         for status, answer in operation["responses"].items():
             for header, described in answer["headers"].items():
-                yield from walk(described["schema"], f"{name} {status} {header}")
+                shared = document()["components"]["headers"].get(header)
+                schema = (shared if "$ref" in described else described)["schema"]
+                yield from walk(schema, f"{name} {status} {header}")
 
 
 def types_of(schema: Any) -> set[str]:
@@ -224,7 +226,7 @@ def test_every_operation_has_a_description_of_its_own_and_no_docstring() -> None
 def test_every_operation_names_the_scope_that_it_needs() -> None:
     named = {}
     for name, operation in operations():
-        ((scope,),) = (each["apiKey"] for each in operation["security"])
+        (scope,) = operation["x-required-scopes"]
         assert f"scope `{scope}`" in operation["description"], name
         named[operation["operationId"]] = scope
     assert set(named.values()) == set(Scope.values)
@@ -274,6 +276,18 @@ def test_an_event_is_typed_and_admits_what_comes_later(name: str) -> None:
     assert {"amount", "currency", "reason", "reviewer", "until", "refund_id"} <= set(
         data["properties"]
     )
+
+
+def test_headers_of_all_answers_are_described_once() -> None:
+    shared = document()["components"]["headers"]
+    assert set(shared) == {
+        *("RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-ID")
+    }
+    for name, operation in operations():
+        for status, answer in operation["responses"].items():
+            for header in answer["headers"].keys() & shared.keys():
+                reference = {"$ref": f"#/components/headers/{header}"}
+                assert answer["headers"][header] == reference, (name, status)
 
 
 def test_no_text_keeps_the_indentation_of_the_source() -> None:
