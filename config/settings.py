@@ -19,6 +19,9 @@ variables.load(BASE_DIR / ".local" / "environment")
 DEBUG: bool = variables.flag("DEBUG", default=False)
 _DATABASE: Final = variables.database("DATABASE_URL", debug=DEBUG)
 
+# Whether `make run` has started the database. Its data are there to try the service.
+EMBEDDED: bool = variables.flag("EMBEDDED", default=False)
+
 # Signs sessions. May be rotated.
 SECRET_KEY: str = variables.secret("SECRET_KEY", debug=DEBUG)
 # Makes the hashes that stand for customers and requests in the log. Never rotated, see payments.pseudonyms.

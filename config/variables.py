@@ -165,6 +165,10 @@ def database(name: str, *, debug: bool) -> dict[str, Any]:
         found = dict(environ.Env.db_url_config(value))
     except (ValueError, ImproperlyConfigured):
         raise ImproperlyConfigured(accepted) from None
+    # Where `dbshell` looks for them.
+    for option in ("host", "port"):
+        if option in found.get("OPTIONS", {}):
+            found[option.upper()] = found["OPTIONS"].pop(option)
     if not found["NAME"] and "service" not in found.get("OPTIONS", {}):
         raise ImproperlyConfigured(f"{accepted} It names no database.")
     return found

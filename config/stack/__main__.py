@@ -49,6 +49,7 @@ def _run(supervisor: Supervisor) -> int:
         port,
         workers=variables.number("WEB_CONCURRENCY", 1, least=1, most=1_000),
     )
+    os.environ["EMBEDDED"] = str(int(embedded))
     if embedded and variables.given("DEBUG") is None:
         os.environ["DEBUG"] = "1"
     folder = place.data_folder()

@@ -1,5 +1,6 @@
 """API keys are made, shown once, listed, rotated and revoked."""
 
+import json
 from datetime import timedelta
 from uuid import uuid4
 
@@ -155,6 +156,13 @@ def test_the_list_shows_no_secrets() -> None:
     assert "revoked" in run("list_api_keys", "--client", "Acme")[0]
     with pytest.raises(CommandError, match="There is no client 'Acne'"):
         run("list_api_keys", "--client", "Acne")
+    # Whole scopes, although the state of a revoked key takes more room.
+    (listed,) = json.loads(run("list_api_keys", "--json")[0])
+    assert listed["scopes"] == client.key.scopes
+    assert " ".join(client.key.scopes) in run("list_api_keys")[0]
+    assert (listed["prefix"], listed["client"]) == (client.key.prefix, "Acme")
+    assert listed["state"].startswith("revoked")
+    assert client.token not in str(listed)
     with pytest.raises(CommandError, match="was revoked"):
         run("revoke_api_key", client.key.prefix)
     with pytest.raises(CommandError, match="was revoked"):

@@ -71,6 +71,12 @@ def test_the_development_key_is_for_development(
     settings.SEAL_KEY, settings.DEBUG = keys.DEVELOPMENT_KEY, debug
     keys._warn_once.cache_clear()
     if debug:
+        settings.EMBEDDED = True
+        keys.signing_key()
+        assert caplog.text == ""
+        settings.EMBEDDED = False
+        keys.trusted()
+        assert caplog.text == ""
         keys.signing_key()
         assert "which everybody knows" in caplog.text
     else:

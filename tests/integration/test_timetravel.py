@@ -42,6 +42,30 @@ def told(*arguments: object) -> str:
     return " ".join(out.getvalue().split())
 
 
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100])
+def test_no_id_and_no_time_is_broken_in_a_terminal(
+    approved: str, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    terminal, piped = Terminal(), StringIO()
+    for out in (terminal, piped):
+        call_command("payment", approved[-36:], stdout=out)
+    lines = terminal.getvalue().splitlines()
+    assert max(map(len, lines)) <= columns
+    # Every word of the piped output is there in one piece, in the same order.
+    assert terminal.getvalue().split() == piped.getvalue().split()
+    times = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}"
+    for pattern in (times, r"recorded [^ ]+, position [0-9]+", approved[-36:]):
+        found = re.findall(pattern, terminal.getvalue())
+        assert found
+        assert len(found) == len(re.findall(pattern, piped.getvalue()))
+
+
 def recorded(version: int) -> datetime:
     return Event.objects.get(version=version).recorded_at
 

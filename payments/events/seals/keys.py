@@ -23,13 +23,20 @@ class SealKeyError(Exception):
 
 
 def signing_key() -> Ed25519PrivateKey:
-    """The key of SEAL_KEY; with DEBUG and without one, a key that everybody knows.
+    """Return the key of SEAL_KEY; with DEBUG and without one, a key that everybody knows.
 
     Raises SealKeyError.
     """
+    private = _private_key()
+    # The data of embedded servers are there to try the service.
+    if settings.DEBUG and not settings.EMBEDDED and settings.SEAL_KEY in {"", DEVELOPMENT_KEY}:
+        _warn_once()
+    return private
+
+
+def _private_key() -> Ed25519PrivateKey:
     key: str = settings.SEAL_KEY
     if settings.DEBUG and key in {"", DEVELOPMENT_KEY}:
-        _warn_once()
         key = DEVELOPMENT_KEY
     elif key in {"", DEVELOPMENT_KEY}:
         raise SealKeyError(
@@ -52,7 +59,7 @@ def trusted(given: Iterable[str] = ()) -> frozenset[str]:
     keys = {_bytes("--public-key", key).hex() for key in given}
     keys |= {_bytes("SEAL_PUBLIC_KEYS", key).hex() for key in settings.SEAL_PUBLIC_KEYS}
     if settings.SEAL_KEY or settings.DEBUG:
-        keys.add(public_key(signing_key()))
+        keys.add(public_key(_private_key()))
     if not keys:
         raise SealKeyError(
             "Whose seals are to be believed? Set SEAL_PUBLIC_KEYS or give --public-key;"

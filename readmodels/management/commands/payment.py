@@ -1,17 +1,17 @@
 """Shows what happened to a payment, and what it was at any version or time."""
 
+import re
+import textwrap
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final, TextIO, cast
+from shutil import get_terminal_size
+from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from msgspec import ValidationError
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
 from payments import actors
 from payments.domain.payment import Payment, Review, replay
@@ -20,8 +20,6 @@ from payments.events.codec import UnknownEventType
 from payments.events.store import RecordedEvent
 from readmodels import words
 from readmodels.api import parameters
-
-_WIDE: Final = 400
 
 
 class Command(BaseCommand):
@@ -67,21 +65,18 @@ class Command(BaseCommand):
             raise CommandError(
                 f"There was no payment {payment_id} yet: it was recorded at"
                 f" {_exactly(history[0].recorded_at)} and occurred at"
-                f" {_exactly(history[0].event.at)}, both UTC."
+                f" {_exactly(history[0].event.at)}."
             )
         names = words.people(
             [record.metadata.actor for record in past] + [actors.client(payment.client_id)]
         )
-        # What a client wrote is no markup.
-        console = Console(file=cast("TextIO", self.stdout), markup=False, highlight=False)
-        if not console.is_terminal:
-            console.width = _WIDE  # whatever reads it wants whole lines
-        console.print(_timeline(past, names))
         asked = options["recorded"] or options["occurred"]
         at = payment.updated_at if options["at_version"] else asked or timezone.now()
-        console.print(_state(payment, names, at))
+        width = get_terminal_size().columns if self.stdout.isatty() else None
+        for line in (*_timeline(past, names, width), "", *_state(payment, names, at, width), ""):
+            self.stdout.write(line)
         if later := len(history) - len(past):
-            console.print(f"{later} later event{'s are' if later > 1 else ' is'} left out.")
+            self.stdout.write(f"{later} later event{'s are' if later > 1 else ' is'} left out.")
 
 
 def _past(
@@ -104,31 +99,28 @@ def _past(
     return history
 
 
-def _timeline(past: Sequence[RecordedEvent], names: dict[str, str]) -> Table:
-    table = Table(box=SIMPLE_HEAD)
-    for column in ("version", "position"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for column in ("recorded (UTC)", "occurred (UTC)", "what happened", "by", "correlation"):
-        table.add_column(column, overflow="fold")
-    table.add_column("caused by", overflow="fold")
+def _timeline(
+    past: Sequence[RecordedEvent], names: dict[str, str], width: int | None
+) -> Iterator[str]:
     for record in past:
         title, details = words.happened(record.event)
         metadata = record.metadata
-        table.add_row(
-            str(record.version),
-            str(record.position),
-            _exactly(record.recorded_at),
-            _exactly(record.event.at),
-            f"{title}: {'; '.join(details)}" if details else title,
-            names.get(metadata.actor, metadata.actor),
-            metadata.correlation_id or "",
-            metadata.cause or "",
-        )
-    return table
+        by = names.get(metadata.actor, metadata.actor)
+        event = f"{title}: {'; '.join(details)}" if details else title
+        yield from _wrapped(f"{record.version:>4}  ", event, width)
+        for fact in (
+            f"recorded {_exactly(record.recorded_at)}, position {record.position}, by {by}",
+            f"occurred {_exactly(record.event.at)}",
+            metadata.correlation_id and f"correlation {metadata.correlation_id}",
+            metadata.cause and f"caused by {metadata.cause}",
+        ):
+            if fact:
+                yield from _wrapped(" " * 8, fact, width)
 
 
-def _state(payment: Payment, names: dict[str, str], at: datetime) -> Table:
-    table = Table.grid(padding=(0, 2))
+def _state(
+    payment: Payment, names: dict[str, str], at: datetime, width: int | None
+) -> Iterator[str]:
     risk, lease = payment.risk, payment.lease_at(at)
     first, review = payment.first_approval, payment.review
     for name, value in (
@@ -142,22 +134,36 @@ def _state(payment: Payment, names: dict[str, str], at: datetime) -> Table:
         ("Failure", payment.failure and words.plain(payment.failure)),
         ("Risk", risk and f"{risk.score}, {risk.band}"),
         ("Escalated", payment.escalated and "to senior reviewers"),
-        (
-            "Claimed",
-            lease and f"by {_who(lease.reviewer, names)} until {_exactly(lease.until)} UTC",
-        ),
+        ("Claimed", lease and f"by {_who(lease.reviewer, names)} until {_exactly(lease.until)}"),
         ("First of two", first and _review(first, names)),
         ("Review", review and _review(review, names)),
     ):
         if value:
-            table.add_row(f" {name}", value)
-    return table
+            yield from _wrapped(f" {name:<13}", value, width)
+
+
+def _wrapped(beginning: str, text: str, width: int | None) -> list[str]:
+    """Break the text between words, never in an id or a time. Without a width it is one line."""
+    if width is None:
+        return [beginning + text]
+    whole_times = re.sub(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d)", "\\1\N{NO-BREAK SPACE}\\2", text)
+    return [
+        line.replace("\N{NO-BREAK SPACE}", " ")
+        for line in textwrap.wrap(
+            whole_times,
+            width,
+            initial_indent=beginning,
+            subsequent_indent=" " * len(beginning),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    ]
 
 
 def _review(review: Review, names: dict[str, str]) -> str:
     decision = "Approved" if review.approved else "Rejected"
     who = _who(review.reviewer, names)
-    return f"{decision}: {words.plain(review.reason)}, by {who} at {_exactly(review.at)} UTC"
+    return f"{decision}: {words.plain(review.reason)}, by {who} at {_exactly(review.at)}"
 
 
 def _who(actor: str, names: dict[str, str]) -> str:
@@ -165,7 +171,7 @@ def _who(actor: str, names: dict[str, str]) -> str:
 
 
 def _exactly(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S.%f}"
+    return f"{at:%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
 def payment_id_argument(text: str) -> UUID:

@@ -1,16 +1,20 @@
 """Lists API keys, never their secrets."""
 
+import json
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from typing import Any, TextIO, cast
+from typing import Any, Final, TextIO, cast
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from payments.clients.models import ApiKey, Client
 from payments.domain.text import searched
+
+_WIDE: Final = 400
 
 
 class Command(BaseCommand):
@@ -19,9 +23,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
-            "Examples:\n  manage.py list_api_keys\n  manage.py list_api_keys --client 'Acme Ltd'"
+            "Examples:\n  manage.py list_api_keys\n  manage.py list_api_keys --client 'Acme Ltd'\n"
+            "  manage.py list_api_keys --json | jq -r '.[] | .scopes[]'"
         )
         parser.add_argument("--client", metavar="NAME", help="only this client's")
+        parser.add_argument("--json", action="store_true", help="for programs")
 
     def handle(self, *_: Any, **options: Any) -> None:
         keys = ApiKey.objects.select_related("client", "staff").order_by(
@@ -32,19 +38,37 @@ class Command(BaseCommand):
             if not Client.objects.filter(name=client).exists():
                 raise CommandError(f"There is no client {client!r}.")
             keys = keys.filter(client__name=client)
+        if options["json"]:
+            self.stdout.write(json.dumps([_facts(key) for key in keys], indent=2))
+            return
         table = Table(box=SIMPLE_HEAD)
         for column in ("key", "client", "scopes", "staff", "last used", "state"):
-            table.add_column(column, no_wrap=column == "key")
+            table.add_column(column, no_wrap=column == "key", overflow="fold")
         for key in keys.iterator():
             table.add_row(
                 f"{key.prefix}_…",
-                key.client.name,
+                escape(key.client.name),
                 " ".join(key.scopes),
                 key.staff.get_username() if key.staff else "",
                 f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never",
                 _state(key),
             )
-        Console(file=cast("TextIO", self.stdout)).print(table)
+        console = Console(file=cast("TextIO", self.stdout))
+        if not console.is_terminal:
+            console.width = _WIDE  # a program reads whole lines
+        console.print(table)
+
+
+def _facts(key: ApiKey) -> dict[str, Any]:
+    times = ("created_at", "last_used_at", "expires_at", "revoked_at")
+    return {
+        "prefix": key.prefix,
+        "client": key.client.name,
+        "scopes": list(key.scopes),
+        "staff": key.staff.get_username() if key.staff else None,
+        **{name: at.isoformat() if (at := getattr(key, name)) else None for name in times},
+        "state": _state(key),
+    }
 
 
 def _state(key: ApiKey) -> str:
