@@ -53,7 +53,7 @@ PAGES: Final = {
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on the PATH"),
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH"),
 ]
 
 

@@ -17,7 +17,9 @@ from tests.e2e.service import Service, service
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("curl") is None, reason="the README's lines are curl's"),
+    pytest.mark.skipif(
+        shutil.which("curl") is None, reason="curl is not installed, which the README uses"
+    ),
 ]
 
 

@@ -188,7 +188,7 @@ def test_servers_of_ones_own_get_no_demo_data(
             assert counted == (0,)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="all other tests here have shown that already")
+@pytest.mark.skipif(os.geteuid() != 0, reason="without root all tests here run as an ordinary user")
 def test_an_ordinary_user_can_run_it_too(launcher: Launcher) -> None:
     """As root the servers run as nobody; here everything does."""
     home = launcher.project.parent

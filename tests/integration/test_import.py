@@ -73,7 +73,7 @@ def summaries() -> list[Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not CDNOW.exists(), reason="the purchases are not beside the project")
+@pytest.mark.skipif(not CDNOW.exists(), reason="there is no cdnow_master.txt next to the project")
 def test_real_purchases_are_imported_to_the_cent(*, long: bool) -> None:
     report = run(CDNOW, *CDNOW_OPTIONS)
     assert report["accepted"] == "69,579"

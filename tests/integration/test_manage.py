@@ -1,0 +1,131 @@
+"""`manage.py` as it is typed: with any Python, without servers, and with a database that is away."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from config.stack import place, processes
+from tests import servers
+
+MANAGE: Final = place.PROJECT / "manage.py"
+AWAY: Final = "postgres://me:tops3cret@127.0.0.1:1/payments"
+
+
+def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with no variables but the given ones."""
+    return subprocess.run(
+        [str(part) for part in command],
+        env={"PATH": os.defpath} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_help_needs_no_server_and_no_key() -> None:
+    for arguments in (["help"], ["verify_events", "--help"], ["-h"], []):
+        done = run(sys.executable, MANAGE, *arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_without_a_server_one_is_named_in_one_line() -> None:
+    for environment in ({}, {"DATABASE_URL": " "}, {"DEBUG": "1"}):
+        done = run(sys.executable, MANAGE, "projections", **environment)
+        assert done.returncode == 1
+        assert "tart `make run`, or set DATABASE_URL" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_database_that_is_away_is_named_with_the_cause() -> None:
+    done = run(sys.executable, MANAGE, "projections", DATABASE_URL=AWAY, **servers.SECRETS)
+    assert done.returncode == 1
+    assert '"127.0.0.1", port 1 failed: Connection refused' in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "tops3cret" not in done.stderr
+
+
+def test_another_error_of_the_database_keeps_its_traceback() -> None:
+    code = (
+        "from django.db import connection\n"
+        "connection.cursor().execute('SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(5)')"
+    )
+    done = run(
+        *(sys.executable, MANAGE, "shell", "--no-imports", "-c", code),
+        **servers.SECRETS,
+        DATABASE_URL=servers.postgres().url("postgres"),
+    )
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "QueryCanceled" in done.stderr
+
+
+def test_a_python_without_django_continues_with_the_environment(tmp_path: Path) -> None:
+    shutil.copy(MANAGE, tmp_path)
+    python = [sys.executable, "-I", "-S"]  # without the packages of this one
+    done = run(*python, tmp_path / "manage.py", "help")
+    assert done.returncode == 1
+    assert done.stderr == "error: Django is not installed here. Run: make install\n"
+    environment = tmp_path / ".venv" / "bin"
+    environment.mkdir(parents=True)
+    (environment / "python").write_text('#!/bin/sh\necho continued "$@"\n')
+    (environment / "python").chmod(0o755)
+    done = run(*python, tmp_path / "manage.py", "payment", "an id")
+    assert done.stdout == f"continued {tmp_path}/manage.py payment an id\n"
+
+
+def test_dbshell_finds_the_psql_of_the_embedded_server(tmp_path: Path) -> None:
+    """The socket's folder is in the URL's query, where dbshell would not look."""
+    done = subprocess.run(
+        [sys.executable, MANAGE, "dbshell"],
+        input="SELECT 'answer is ' || 6 * 7;",
+        env={
+            "PATH": str(tmp_path),
+            "DATABASE_URL": servers.postgres().url("postgres"),
+            **servers.SECRETS,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "answer is 42" in done.stdout, done.stderr
+
+
+def test_deployment_checks_do_not_complain_of_our_csrf_middleware() -> None:
+    environment = {"DATABASE_URL": AWAY} | servers.SECRETS
+    done = run(sys.executable, MANAGE, "check", "--deploy", **environment)
+    assert done.returncode == 0
+    assert "W003" not in done.stderr
+    assert "W004" in done.stderr  # the others are given
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o027, 0o022])
+def test_copies_for_the_servers_account_are_readable(tmp_path: Path, umask: int) -> None:
+    """Files that pip installed under a umask of 077 are for their owner only, and so were copies."""
+    source = tmp_path / "wheel"
+    before = os.umask(umask)
+    try:
+        (source / "bin").mkdir(parents=True)
+        (source / "bin" / "program").touch(mode=0o700)
+        (source / "data").touch(mode=0o600)
+        (source / "link").symlink_to("data")
+        copy = processes.copy_for_servers(source, tmp_path / "home" / "copy")
+        program = processes.copy_for_servers(
+            source / "bin" / "program", tmp_path / "one" / "program"
+        )
+    finally:
+        os.umask(before)
+    modes = {
+        path.name: path.stat().st_mode & 0o777 for path in (*copy.rglob("*"), copy, copy.parent)
+    }
+    assert modes == {
+        **dict.fromkeys(("home", "copy", "bin", "program"), 0o755),
+        **dict.fromkeys(("data", "link"), 0o644),
+    }
+    assert program.stat().st_mode & 0o777 == 0o755
+    assert (copy / "link").is_symlink()
+    assert not list(tmp_path.rglob("*.unfinished"))
