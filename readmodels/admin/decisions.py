@@ -39,7 +39,7 @@ from payments.domain.text import TextError, checked_text
 from payments.events import store
 from payments.events.store import RecordedEvent, StaleVersion
 from payments.idempotency import KeyReused
-from readmodels.admin import actions, evidence, kept, seen, timeline, words
+from readmodels.admin import actions, evidence, kept, refunds, seen, timeline, words
 from readmodels.admin.actions import Action, Person
 from readmodels.admin.desk import said_before, why_not
 from readmodels.models import PaymentSummary
@@ -66,9 +66,10 @@ class ActionForm(forms.Form):
     `key`, `version` and `seen` come with the page: a double click is one command, about what was seen.
     """
 
+    # Without inputmode=decimal: phones of countries with a decimal comma would show no point.
     amount = forms.CharField(
         max_length=_AMOUNT_LENGTH,
-        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "inputmode": "decimal"}),
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
     )
     reason = forms.ChoiceField(widget=_Reasons)
     note = forms.CharField(
@@ -92,7 +93,8 @@ class ActionForm(forms.Form):
         assert isinstance(reason, forms.ChoiceField)  # noqa: S101 - as declared above
         reason.choices = [(each.value, words.plain(each)) for each in action.reasons or ()]
         self.fields["amount"].label = f"Amount in {self._currency}"
-        self.fields["amount"].help_text = f"Up to {payment.refundable.formatted()}."
+        limit, accepted = payment.refundable.formatted(), refunds.accepted(self._currency)
+        self.fields["amount"].help_text = f"Up to {limit}. Write it like {accepted}."
         for name, taken in (
             ("amount", action.takes_amount),
             ("reason", action.reasons is not None),
@@ -105,7 +107,7 @@ class ActionForm(forms.Form):
 
     def clean_amount(self) -> Money:
         try:
-            return Money.parse(self.cleaned_data["amount"], self._currency)
+            return refunds.parse(self.cleaned_data["amount"], self._currency)
         except MoneyError as error:
             raise forms.ValidationError(str(error)) from error
 
@@ -173,7 +175,7 @@ class ActionView(View):
         if refusal is not None or not self.action.has_page:
             return _to_payment(payment_id)
         initial = {
-            "amount": payment.refundable.decimal,
+            "amount": refunds.expected(payment),
             "key": uuid4(),
             "version": payment.version,
             "seen": shown,
@@ -273,6 +275,9 @@ class ActionView(View):
             form.focus()
         if not may_send:
             form.freeze()
+        meaning = _meaning(self.action, payment)
+        if self.action is actions.REFUND:
+            meaning = tuple(refunds.said(payment, history, self.person.actor, timezone.now()))
         note_needed = actions.needs_note(self.action, payment, self.person, timezone.now())
         context = {
             **self.admin.admin_site.each_context(request),
@@ -283,7 +288,7 @@ class ActionView(View):
             "action": self.action,
             "submit_variant": "danger" if self.action in _FINAL else "primary",
             "said": tuple(said_before(payment, timeline.of(payment, history))),
-            "meaning": _meaning(self.action, payment),
+            "meaning": meaning,
             "note_needed": note_needed,
             "form": form,
             "refused": refused,
@@ -316,8 +321,6 @@ def _meaning(action: Action, payment: Payment) -> tuple[str, ...]:
             return ("A senior reviewer takes it from here. Say what they should look at.",)
         case actions.CANCEL:
             return ("The payment ends here, and nobody can take that back.",)
-        case actions.REFUND if payment.refunded is not None:
-            return (f"{payment.refunded.formatted()} was given back before.",)
     return ()
 
 

@@ -16,6 +16,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from payments.customers.models import Customer
 from payments.domain.risk import DEFAULT_POLICY
+from payments.events.models import Event
 from readmodels.models import EventIndex, ParkedEvent
 from tests.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project
 
@@ -226,6 +227,22 @@ def test_a_decision_without_a_reason_is_explained(desk: Desk) -> None:
     desk.open(f"/admin/readmodels/paymentsummary/{desk.payment}/reject/")
     desk.page.get_by_role("button", name="Reject").click()
     expect(desk.page.get_by_role("alert")).to_have_text("This field is required.")
+
+
+def test_back_after_a_partial_refund_refunds_nothing_more(desk: Desk) -> None:
+    paid = body_of(desk.client.submit(amount=450_000))["id"]
+    desk.log_in()
+    desk.open(f"/admin/readmodels/paymentsummary/{paid}/refund/")
+    desk.page.get_by_label("Amount in").fill("5.00")
+    desk.page.get_by_label("Requested by customer").check()
+    desk.page.get_by_role("button", name="Refund").click()
+    expect(desk.page.get_by_text("Refunded: ")).to_be_visible()
+    desk.page.go_back()
+    expect(desk.page.get_by_text("You refunded")).to_be_visible()
+    desk.page.get_by_label("Requested by customer").check()  # the browser may remember it
+    desk.page.get_by_role("button", name="Refund").click()
+    expect(desk.page.get_by_role("alert")).to_have_text("This field is required.")
+    assert Event.objects.filter(event_type="payment.refunded").count() == 1
 
 
 def test_a_payment_is_claimed_and_rejected_without_scripts(

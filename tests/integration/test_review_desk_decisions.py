@@ -1,5 +1,6 @@
 """What comes of approving, rejecting, escalating, cancelling and refunding at the review desk."""
 
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -10,8 +11,10 @@ from msgspec.structs import replace
 
 from payments import actors
 from payments.dispatch import Request, dispatch
+from payments.domain.money import Money, MoneyError
 from payments.domain.risk import DEFAULT_POLICY, RiskPolicy
 from payments.events.models import Event
+from readmodels.admin import refunds
 from tests.api import FOUR_EYES, ApiClient, project
 from tests.backoffice import browser, text
 from tests.examples import HUGE, LARGE, PAYMENT, UNKNOWN, process
@@ -136,11 +139,110 @@ def test_refunds_are_partial_until_nothing_is_left() -> None:
     told = do(grace, payment, "refund", amount="5", reason="requested_by_customer")
     assert "Refunded: €14.99 is left." in told
     assert "€5.00 of €19.99 was given back, €14.99 is left." in told
-    assert 'value="14.99"' in grace.get(at(payment, "refund")).content.decode()
+    page = text(grace.get(at(payment, "refund")))
+    assert "You refunded €5.00 a moment ago" in page
+    assert "€5.00 of €19.99 has been refunded. €14.99 remains." in page
     told = do(grace, payment, "refund", amount="14.99")
     assert "Refunded: nothing is left." in told
     assert buttons(grace, payment) == []
     assert "there is nothing to give back" in text(grace.get(at(payment, "refund"), follow=True))
+
+
+def amount_shown(answer: Any) -> str | None:
+    """What the browser sends if nobody types an amount."""
+    (field,) = re.findall(r'<input[^>]*name="amount"[^>]*>', answer.content.decode())
+    assert "inputmode" not in field  # a phone would offer its country's separator only
+    value = re.search(r'value="([^"]*)"', field)
+    return value[1] if value else None
+
+
+def test_the_amount_must_be_typed_after_a_first_refund() -> None:
+    """After the browser's Back, one click refunded the rest."""
+    payment, grace = paid(), browser()
+    assert amount_shown(grace.get(at(payment, "refund"))) == "19.99"
+    do(grace, payment, "refund", amount="5")
+
+    page = grace.get(at(payment, "refund"))
+
+    assert amount_shown(page) is None
+    assert "This field is required." in do(grace, payment, "refund", amount="")
+    assert Event.objects.filter(event_type="payment.refunded").count() == 1
+
+
+def test_a_refund_says_who_refunded_before_and_when() -> None:
+    payment = paid()
+    do(browser(), payment, "refund", amount="5")
+
+    page = text(browser("senior reviewer", "heidi").get(at(payment, "refund")))
+
+    assert re.search(
+        r"grace\S* refunded €5.00 a moment ago \(20\d\d-\d\d-\d\d \d\d:\d\d UTC\)", page
+    )
+
+
+def test_the_amount_must_be_typed_if_two_people_had_to_approve() -> None:
+    (payment,) = waiting(amount=FOUR_EYES["amount"])
+    for name in ("grace", "heidi"):
+        senior = browser("senior reviewer", name)
+        do(senior, payment, "approve")
+
+    page = senior.get(at(payment, "refund"))
+
+    assert page.status_code == 200
+    assert amount_shown(page) is None
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "minor"),
+    [
+        ("1000", "USD", 100_000),
+        ("1000.00", "USD", 100_000),
+        ("$1,000.00", "USD", 100_000),
+        ("$ 1,000.00", "USD", 100_000),
+        ("1,000.00", "USD", 100_000),
+        ("USD 1,000.00", "USD", 100_000),
+        ("1,000.00 USD", "USD", 100_000),
+        (" $1000 ", "USD", 100_000),
+        ("¥1,000", "JPY", 1_000),
+        ("1,000", "JPY", 1_000),
+        ("KWD\u00a01,000.000", "KWD", 1_000_000),
+        ("1000.5", "KWD", 1_000_500),
+        ("1000", "BGN", 100_000),
+    ],
+)
+def test_an_amount_is_refunded_as_the_page_writes_it(
+    amount: str, currency: str, minor: int
+) -> None:
+    assert refunds.parse(amount, currency) == Money(minor, currency)
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "accepted"),
+    [
+        ("1.000", "USD", "1234.56 or $1,234.56"),
+        ("1.000", "JPY", "1234 or ¥1,234"),
+        ("1,000", "USD", "1234.56 or $1,234.56"),
+        ("1,000", "KWD", "1234.567 or KWD\u00a01,234.567"),
+        ("1,000.00", "KWD", "1234.567 or KWD\u00a01,234.567"),
+        ("1000,50", "USD", "1234.56 or $1,234.56"),
+        ("1000.", "USD", "1234.56 or $1,234.56"),
+        ("1.000,00", "USD", "1234.56 or $1,234.56"),
+        ("10,00.00", "USD", "1234.56 or $1,234.56"),
+        (",5", "USD", "1234.56 or $1,234.56"),
+        ("$5", "CAD", "1234.56 or CA$1,234.56"),
+        ("€5.00", "USD", "1234.56 or $1,234.56"),
+        ("1 000.00", "USD", "1234.56 or $1,234.56"),
+        ("(5.00)", "USD", "1234.56 or $1,234.56"),
+        ("１２", "USD", "1234.56 or $1,234.56"),
+        ("$$5", "USD", "1234.56 or $1,234.56"),
+    ],
+)
+def test_another_amount_is_refused_with_the_accepted_forms(
+    amount: str, currency: str, accepted: str
+) -> None:
+    with pytest.raises(MoneyError) as caught:
+        refunds.parse(amount, currency)
+    assert str(caught.value).endswith(f"Write {accepted}.")
 
 
 def test_a_double_click_gives_money_back_once() -> None:

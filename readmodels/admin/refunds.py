@@ -1,0 +1,92 @@
+"""The refund form: how its amount is read, what it begins with, and what was refunded before."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from babel.numbers import get_currency_symbol
+from django.contrib.humanize.templatetags.humanize import naturaltime
+
+from payments.domain.events import PaymentRefunded
+from payments.domain.money import Money, MoneyError, exponent
+from payments.domain.payment import Payment
+from payments.events.store import RecordedEvent
+from readmodels.admin import words
+
+_SHOWN: Final = 5
+_MOMENT: Final = timedelta(minutes=1)
+_EXAMPLES: Final = {0: "1234", 2: "1234.56", 3: "1234.567"}
+
+
+def accepted(currency: str) -> str:
+    """Return how an amount may be typed: a plain decimal, or as pages show it."""
+    plain = _EXAMPLES[exponent(currency)]
+    return f"{plain} or {Money.parse(plain, currency, refund=True).formatted()}"
+
+
+def expected(payment: Payment) -> Decimal | None:
+    """Return the amount that the form begins with, None where a person must type it.
+
+    After a first refund, the browser's Back and one click would refund the rest. What needed two
+    people to approve is not refunded as a whole by one click either.
+    """
+    four_eyes = payment.risk is not None and payment.risk.four_eyes
+    return None if payment.refunded is not None or four_eyes else payment.refundable.decimal
+
+
+def said(
+    payment: Payment, history: Sequence[RecordedEvent], person: str, now: datetime
+) -> Iterator[str]:
+    """Say who refunded how much of the payment, and when; `person` is the actor who reads it."""
+    if payment.refunded is None:
+        return
+    refunds = [
+        (record.metadata.actor, record.event)
+        for record in history
+        if isinstance(record.event, PaymentRefunded)
+    ][-_SHOWN:]
+    names = words.people(actor for actor, _ in refunds)
+    for actor, event in refunds:
+        who = "You" if actor == person else names.get(actor, actor)
+        ago = "a moment ago" if now - event.at < _MOMENT else naturaltime(event.at)
+        amount = event.refund.formatted()
+        yield f"{who} refunded {amount} {ago} ({event.at:%Y-%m-%d %H:%M} UTC)."
+    yield (
+        f"{payment.refunded.formatted()} of {payment.amount.formatted()} has been refunded."
+        f" {payment.refundable.formatted()} remains."
+    )
+
+
+def parse(text: str, currency: str) -> Money:
+    """Read a plain decimal, or the amount just as pages show it, with or without its currency.
+
+    "1,000" is accepted only for a currency without decimals: elsewhere it may be one. Raises
+    MoneyError, which names the accepted forms.
+    """
+    number = _without_currency(text.strip(), currency)
+    try:
+        money = Money.parse(number.replace(",", ""), currency, refund=True)
+    except MoneyError as error:
+        if error.code == "amount_not_a_number":
+            raise _not_a_number(text, currency) from error
+        if error.code == "amount_too_precise":
+            raise MoneyError(error.code, f"{error} Write {accepted(currency)}.") from error
+        raise
+    if "," in number and number != f"{money.decimal:,f}":
+        raise _not_a_number(text, currency)
+    return money
+
+
+def _without_currency(text: str, currency: str) -> str:
+    for sign in (get_currency_symbol(currency, "en_US"), currency):
+        if text.startswith(sign):
+            return text.removeprefix(sign).lstrip()
+    return text.removesuffix(currency).rstrip()
+
+
+def _not_a_number(text: str, currency: str) -> MoneyError:
+    return MoneyError(
+        "amount_not_a_number",
+        f"{text[:40]!r} is not a decimal number in {currency}. Write {accepted(currency)}.",
+    )
