@@ -31,6 +31,13 @@ def main() -> None:
         if (reason := _unreachable(error)) is None:
             raise
         sys.exit(f"error: {reason}")
+    except Exception as error:
+        # Imported late: without Django's settings nothing of ours can be.
+        from payments.events.contradictions import LogContradicted
+
+        if isinstance(error, LogContradicted):
+            sys.exit(f"error: Nothing was stored: the event log needs a repair. {error}")
+        raise
 
 
 def _continue_in_environment() -> None:

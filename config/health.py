@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from payments.events import contradictions
+from payments.events.contradictions import Contradiction
 from readmodels import lag
 from readmodels.lag import Lag
 
@@ -41,20 +43,27 @@ def healthz(_: HttpRequest) -> HttpResponse:
 
 
 def readyz(_: HttpRequest) -> HttpResponse:
-    """503 without the database or its tables.
+    """503 without the database or its tables, or while something contradicts the log.
 
     What only delays (broker, projections) is told and turns nobody away.
     """
     try:
         _check_migrations()
-        return _told(ready=True, database="ok", lags=lag.measure())
+        found = contradictions.find()
+        return _told(ready=not found, database="ok", found=found, lags=lag.measure())
     except MigrationsMissing:
         return _told(ready=False, database="migrations missing")
     except (OperationalError, InterfaceError):
         return _told(ready=False, database="away")
 
 
-def _told(*, ready: bool, database: str, lags: Sequence[Lag] = ()) -> HttpResponse:
+def _told(
+    *,
+    ready: bool,
+    database: str,
+    found: Sequence[Contradiction] = (),
+    lags: Sequence[Lag] = (),
+) -> HttpResponse:
     broker = _broker_answers()
     held_up = any(each.state in {"stopped", "needs_rebuild"} or each.parked for each in lags)
     return JsonResponse(
@@ -62,6 +71,7 @@ def _told(*, ready: bool, database: str, lags: Sequence[Lag] = ()) -> HttpRespon
             "ready": ready,
             "degraded": ready and (held_up or not broker),
             "database": database,
+            "log": sorted({each.code for each in found}) or "ok",
             "broker": "ok" if broker else "away",
             "projections": {each.name: each.state for each in lags},
         },

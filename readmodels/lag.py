@@ -20,14 +20,17 @@ SELECT checkpoint.version, checkpoint.position, checkpoint.error,
                    FROM events_event WHERE position > covered.position ORDER BY position LIMIT 1),
                    0),
        (SELECT count(*) FROM (SELECT FROM readmodels_parkedevent
-                               WHERE projection = %(name)s LIMIT %(counted_to)s) AS parked)
+                               WHERE projection = %(name)s LIMIT %(counted_to)s) AS parked),
+       covered.position > (SELECT last_value - (NOT is_called)::int FROM events_event_position_seq)
+       OR covered.position > 0
+          AND NOT EXISTS (SELECT FROM events_event WHERE position = covered.position)
   FROM (SELECT %(name)s::text AS name) AS asked
   LEFT JOIN readmodels_checkpoint AS checkpoint USING (name)
  CROSS JOIN LATERAL (SELECT coalesce(checkpoint.position, 0) AS position) AS covered
 """
 
 
-State = Literal["current", "behind", "parked", "stopped", "needs_rebuild"]
+State = Literal["current", "behind", "parked", "stopped", "needs_rebuild", "ahead_of_log"]
 
 
 class Lag(Struct, frozen=True, kw_only=True):
@@ -41,6 +44,7 @@ class Lag(Struct, frozen=True, kw_only=True):
     seconds: float  # how long the oldest missing event has been waiting
     error: str  # why it stands still; empty if it does not
     parked: int = 0  # events set aside, counted up to COUNTED_TO
+    ahead_of_log: bool = False  # it has read what the log, or its sequence, does not have any more
 
     @property
     def needs_rebuild(self) -> bool:
@@ -52,6 +56,8 @@ class Lag(Struct, frozen=True, kw_only=True):
 
         "parked" has read the whole log and yet misses something; "behind" may have parked events too.
         """
+        if self.ahead_of_log:
+            return "ahead_of_log"
         if self.needs_rebuild:
             return "needs_rebuild"
         if self.error:
@@ -68,7 +74,8 @@ def measure() -> list[Lag]:
         for projection in PROJECTIONS.values():
             parameters = {"name": projection.name, "counted_to": COUNTED_TO}
             # A left join of one row returns one.
-            ((version, position, error, events, seconds, parked),) = execute(_LAG, parameters)
+            ((version, position, error, *counts, ahead),) = execute(_LAG, parameters)
+            events, seconds, parked = counts
             lags.append(
                 Lag(
                     name=projection.name,
@@ -79,6 +86,7 @@ def measure() -> list[Lag]:
                     seconds=max(seconds, 0.0),
                     error=error or "",
                     parked=parked,
+                    ahead_of_log=ahead,
                 )
             )
     return lags

@@ -15,7 +15,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from payments.events import holders, horizon
+from payments.events import contradictions, holders, horizon
 from payments.events.database import cursor
 from payments.events.seals import sealing
 from readmodels import lag, metering
@@ -44,6 +44,11 @@ def _of_log() -> Iterator[Metric]:
         "payments_log_position",
         "The highest position of the log that was given out.",
         value=horizon.last_position(),
+    )
+    yield GaugeMetricFamily(
+        "payments_log_contradictions",
+        "What contradicts the log, as `manage.py projections` explains; above 0 appends are refused.",
+        value=len(contradictions.find()),
     )
     yield GaugeMetricFamily(
         "payments_log_oldest_append_seconds",
@@ -80,6 +85,11 @@ def _of_lags(lags: list[Lag]) -> Iterator[Metric]:
             "needs_rebuild",
             "1 if its table was filled by other code.",
             [each.needs_rebuild for each in lags],
+        ),
+        (
+            "ahead_of_log",
+            "1 if it has read events that the log does not have any more.",
+            [each.ahead_of_log for each in lags],
         ),
     ):
         gauge = GaugeMetricFamily(

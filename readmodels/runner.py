@@ -10,7 +10,8 @@ from typing import Final
 from django.db import InterfaceError, OperationalError, transaction
 from msgspec import Struct
 
-from payments.events import horizon
+from payments.events import contradictions, horizon
+from payments.events.contradictions import LogContradicted
 from payments.events.horizon import HorizonHeld
 from readmodels import checkpoints, metering, parking, tables
 from readmodels.projections.forms import Entries, Projection
@@ -32,7 +33,7 @@ def run_batch(
 
     `on_lock` is called while the checkpoint is locked and before the log is read. An error of the
     projection itself is written to its checkpoint, where status pages show it, and raised. Raises
-    HorizonHeld, and OperationalError when the database is away.
+    HorizonHeld, LogContradicted, and OperationalError when the database is away.
     """
     try:
         with transaction.atomic():
@@ -43,7 +44,7 @@ def run_batch(
                 on_lock()
             checkpoints.check_version(projection, locked)
             return _apply_next(projection, locked, upto=horizon.safe_position(), limit=limit)
-    except (HorizonHeld, OperationalError, InterfaceError):
+    except (HorizonHeld, LogContradicted, OperationalError, InterfaceError):
         raise  # nothing is wrong with the projection: the next try may succeed
     except checkpoints.RebuildNeeded:
         raise  # the versions tell it; workers of the table's own version go on
@@ -84,9 +85,18 @@ def _apply_next(
 def _apply(projection: Projection, *, after: int, upto: int, limit: int) -> tuple[int, int]:
     """Return how many events were read, and the last one's position."""
     if isinstance(projection, Entries):
-        events, last = tables.insert_entries(projection, after=after, upto=upto, limit=limit)
+        inserted = tables.insert_entries(projection, after=after, upto=upto, limit=limit)
+        events, last, follows = inserted
+        _check(follows=follows)
         return events, last or after
     read = horizon.read_next(after=after, upto=upto, limit=limit)
+    _check(follows=read.follows)
     if read.records:
         parking.apply_or_park(metering.timed(projection), read.records)
     return read.events, read.last
+
+
+def _check(*, follows: bool) -> None:
+    """Raise LogContradicted if the log lost the event that the checkpoint is at."""
+    if not follows and (found := contradictions.find()):
+        raise LogContradicted.by(found)

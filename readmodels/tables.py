@@ -41,7 +41,8 @@ WITH batch AS MATERIALIZED (
         WHERE position > %(after)s AND position <= %(upto)s ORDER BY position LIMIT %(limit)s),
      stored AS (
        INSERT INTO {table} ({columns}) SELECT {select} FROM batch AS event ORDER BY event.position)
-SELECT count(*), max(position) FROM batch
+SELECT count(*), max(position),
+       %(after)s = 0 OR EXISTS (SELECT FROM events_event WHERE position = %(after)s) FROM batch
 """
 
 
@@ -144,11 +145,14 @@ def insert_all_entries(projection: Entries, *, upto: int, until: datetime | None
 
 def insert_entries(
     projection: Entries, *, after: int, upto: int, limit: int
-) -> tuple[int, int | None]:
-    """Insert the entries of at most `limit` events; return how many, and the last one's position."""
+) -> tuple[int, int | None, bool]:
+    """Insert the entries of at most `limit` events; return how many, and the last one's position.
+
+    The third value is False if the log does not hold the event that they are to follow.
+    """
     parameters = {"after": after, "upto": upto, "limit": limit}
-    ((count, last),) = execute(_select_entries(projection), parameters)
-    return count, last
+    ((count, last, follows),) = execute(_select_entries(projection), parameters)
+    return count, last, follows
 
 
 def _save(projection: Projection, rows: list[Any]) -> None:

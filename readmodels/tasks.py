@@ -12,6 +12,7 @@ from typing import Final
 from celery import shared_task
 
 from payments.events import holders
+from payments.events.contradictions import LogContradicted
 from payments.events.horizon import HorizonHeld
 from readmodels import checkpoints, runner, waking
 from readmodels.projections import PROJECTIONS
@@ -75,6 +76,9 @@ def _alone(projection: Projection) -> Iterator[None]:
         yield
     except checkpoints.RebuildNeeded as error:
         logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
+    except LogContradicted as error:
+        if waking.is_first(f"contradicted:{projection.name}", seconds=_NAMED_SECONDS):
+            logger.error("%s is stalled. %s", projection.name, error)  # noqa: TRY400
     except Exception:
         logger.exception("%s could not go on.", projection.name)
 

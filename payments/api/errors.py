@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
@@ -18,6 +19,7 @@ from payments.api.problems import FieldError, Problem, response
 from payments.dispatch import NotAtVersion
 from payments.domain.refusals import NoteNeeded, PaymentError
 from payments.domain.text import TextError
+from payments.events.contradictions import LogContradicted
 from payments.events.store import AlreadyClaimed, StaleVersion
 from payments.idempotency import KeyReused
 from payments.review import QueueLags
@@ -82,6 +84,13 @@ def problem_of(error: Exception) -> Problem:
             return _not_at_version(error)
         case StaleVersion():
             return Problem("stale_version", "Somebody else was faster. Look again and decide.")
+        case LogContradicted():
+            _log_once(str(error))
+            return Problem(
+                "log_contradicted",
+                "An operator has to repair the event log. Try again later with the same Idempotency-Key.",
+                headers={"Retry-After": "60"},
+            )
         case OperationalError() | InterfaceError():
             logger.warning("The database is away.", exc_info=error)
             return Problem(
@@ -99,6 +108,12 @@ def problem_of(error: Exception) -> Problem:
             )
         case _:
             return _framework_problem(error)
+
+
+@lru_cache(maxsize=1)
+def _log_once(problem: str) -> None:
+    """Log a problem that every request meets until an operator has repaired it."""
+    logger.error("%s", problem)
 
 
 def _members(details: Mapping[str, str | int | datetime]) -> dict[str, str | int]:

@@ -107,7 +107,7 @@ def _command(
         "responses": {
             status: OpenApiResponse(PaymentView, description="The payment as the command left it."),
             **({} if nothing is None else {204: OpenApiResponse(description=nothing)}),
-            **refusals(*_BODY, *refused),
+            **refusals("log_contradicted", *_BODY, *refused),
         },
         "parameters": [
             _IDEMPOTENCY_KEY,

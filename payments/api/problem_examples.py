@@ -160,6 +160,10 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
             " X-Min-Position the answer comes without it.",
         ),
         Problem(
+            "log_contradicted",
+            "An operator has to repair the event log. Try again later with the same Idempotency-Key.",
+        ),
+        Problem(
             "temporarily_unavailable",
             "The database cannot be reached. Try again with the same Idempotency-Key.",
         ),

@@ -82,6 +82,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     "projection_parked": Kind(
         HTTPStatus.SERVICE_UNAVAILABLE, "The read model misses an event until it is repaired"
     ),
+    "log_contradicted": Kind(
+        HTTPStatus.SERVICE_UNAVAILABLE, "No command is accepted until the event log is repaired"
+    ),
     "temporarily_unavailable": Kind(HTTPStatus.SERVICE_UNAVAILABLE, "Try again in a moment"),
 }
 

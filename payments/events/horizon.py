@@ -31,11 +31,15 @@ class Record(Struct, frozen=True, gc=False):
 
 
 class Read(Struct, frozen=True):
-    """The events of payments, how many events were read in all, and the last one's position."""
+    """The events of payments, how many events were read in all, and the last one's position.
+
+    `follows` is False if the log does not hold the event that they are to follow.
+    """
 
     records: list[Record]
     events: int
     last: int
+    follows: bool
 
 
 class UnreadableEvent(Exception):
@@ -73,9 +77,7 @@ class HorizonHeld(Exception):
 
 
 # A sequence that was never used has last_value 1 and is_called false: event 1 is still to come.
-_LAST_POSITION: Final = (
-    "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM events_event_position_seq"
-)
+_LAST_POSITION: Final = "SELECT last_value - (NOT is_called)::int FROM events_event_position_seq"
 
 # Databases cloned from one template share the table's oid, hence the database; prepared
 # transactions have no pid. ROW EXCLUSIVE is what INSERT takes, the rest is what LOCK TABLE could
@@ -97,11 +99,12 @@ SELECT held.virtualtransaction, prepared.gid
  WHERE held.locktype = 'transactionid' AND held.granted AND held.pid IS NULL
 """
 
-# Streams of other aggregates are passed by undecoded: nothing that is read in order is about them.
+# From the event that the reader read last: it is looked at for whether it is still there. Streams of other
+# aggregates are passed by undecoded: nothing that is read in order is about them.
 _READ: Final = """
 SELECT position, aggregate_id, version, event_type, schema_version,
        CASE WHEN aggregate_type = 'payment' THEN data::text END
-  FROM events_event WHERE position > %(after)s AND position <= %(upto)s ORDER BY position LIMIT
+  FROM events_event WHERE position >= %(after)s AND position <= %(upto)s ORDER BY position LIMIT
   %(limit)s
 """
 
@@ -120,6 +123,12 @@ _LONGEST_WAIT: Final = 0.02
 def last_position() -> int:
     """The highest position given out, committed or not; 0 for an empty log."""
     ((last,),) = execute(_LAST_POSITION)
+    return int(last)
+
+
+def last_event() -> int:
+    """The position of the last event that is committed; 0 for an empty log."""
+    ((last,),) = execute("SELECT coalesce(max(position), 0) FROM events_event")
     return int(last)
 
 
@@ -155,9 +164,12 @@ def read_next(*, after: int, upto: int, limit: int) -> Read:
 
     Raises UnreadableEvent.
     """
-    rows = execute(_READ, {"after": after, "upto": upto, "limit": limit})
+    rows = execute(_READ, {"after": after, "upto": upto, "limit": limit + 1})
+    follows = bool(rows) and rows[0][0] == after
+    rows = rows[1:] if follows else rows[:limit]
     last = rows[-1][0] if rows else after
-    return Read([record(*row) for row in rows if row[-1] is not None], len(rows), last)
+    records = [record(*row) for row in rows if row[-1] is not None]
+    return Read(records, len(rows), last, follows or after == 0)
 
 
 def read_stream(aggregate_id: UUID, *, after: int, upto: int) -> list[Record]:

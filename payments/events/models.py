@@ -5,6 +5,7 @@ from typing import Final
 from django.db import models
 
 VERSION_CONSTRAINT: Final = "events_event_aggregate_version"
+POSITION_CONSTRAINT: Final = "events_event_pkey"
 CLAIM_CONSTRAINT: Final = "events_claim_pkey"
 
 
@@ -76,6 +77,29 @@ class Snapshot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.aggregate_id} v{self.version}"
+
+
+class Log(models.Model):
+    """The log as a whole: one row, made with the first seal.
+
+    `identity` is in every seal. The last seal is remembered here, so that its absence shows.
+    """
+
+    id = models.SmallIntegerField(primary_key=True, db_default=1)
+    identity = models.UUIDField(
+        db_default=models.Func(function="gen_random_uuid", output_field=models.UUIDField())
+    )
+    sealed_number = models.BigIntegerField(db_default=0)
+    sealed_position = models.BigIntegerField(db_default=0)
+
+    class Meta:
+        default_permissions = ()
+        constraints = (
+            models.CheckConstraint(condition=models.Q(id=1), name="events_log_only_one"),
+        )
+
+    def __str__(self) -> str:
+        return str(self.identity)
 
 
 class Seal(models.Model):

@@ -6,17 +6,23 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    OperationalError,
+    connection,
+    transaction,
+)
 from msgspec import Struct
 from psycopg import errors
 
 from payments.domain.customer import CustomerEvent
 from payments.domain.events import AnyPaymentEvent, PaymentEvent
 from payments.domain.policy import AnyPolicyEvent, PolicyEvent
-from payments.events import codec, metadata
+from payments.events import codec, contradictions, metadata
 from payments.events.database import execute
 from payments.events.metadata import Metadata
-from payments.events.models import CLAIM_CONSTRAINT, VERSION_CONSTRAINT
+from payments.events.models import CLAIM_CONSTRAINT, POSITION_CONSTRAINT, VERSION_CONSTRAINT
 
 
 class StaleVersion(Exception):
@@ -297,7 +303,7 @@ def append(
     Returns the last position. Claims and companion are part of the same statement.
 
     Inside a transaction a savepoint keeps the transaction usable when the append fails.
-    Raises StaleVersion, AlreadyClaimed.
+    Raises StaleVersion, AlreadyClaimed, LogContradicted.
     """
     parameters: dict[str, object] = {
         "aggregate_type": events[0].aggregate_type,
@@ -340,7 +346,7 @@ def append(
 def append_streams(streams: Sequence[Append]) -> int:
     """Begin many new streams in one statement, all or none; return the last position.
 
-    Raises StaleVersion.
+    Raises StaleVersion, LogContradicted.
     """
     events = codec.encode_rows(
         {
@@ -375,11 +381,18 @@ def _insert(statement: str, parameters: dict[str, object]) -> list[int]:
             if not deadlock or connection.in_atomic_block or attempt == _DEADLOCK_ATTEMPTS:
                 raise
             attempt += 1
+        except IntegrityError as error:
+            if _violated(error) == POSITION_CONSTRAINT:
+                raise contradictions.of_taken_position() from error
+            raise
+        except DatabaseError as error:
+            if (refused := contradictions.refused_append(error)) is not None:
+                raise refused from error
+            raise
 
 
 def _violated(error: IntegrityError) -> str | None:
-    # Only the named constraints mean a conflict: a sequence that is behind its table after a
-    # restore violates the primary key, and retrying that as if it were a race would never end.
+    # Only the named constraints mean a conflict: any other one would be retried as a race without end.
     cause = error.__cause__
     return cause.diag.constraint_name if isinstance(cause, errors.UniqueViolation) else None
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from celery import shared_task
 
+from payments.events.contradictions import LogContradicted
 from payments.events.horizon import HorizonHeld
 from payments.events.seals import sealing
 from payments.events.seals.keys import SealKeyError
@@ -26,5 +27,5 @@ def seal() -> None:
                 return
     except HorizonHeld as held:
         logger.warning("Sealing waits: %s", held)
-    except (SealKeyError, sealing.DamagedSeal) as error:
+    except (SealKeyError, sealing.DamagedSeal, LogContradicted) as error:
         logger.error("%s", error)  # noqa: TRY400 - the sentence says it all

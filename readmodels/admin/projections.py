@@ -60,6 +60,8 @@ class ProjectionAdmin(BrowsingAdmin):
     def advice(self, row: Any) -> str:
         if row.lag is None:
             return "No code projects this any more."
+        if row.lag.ahead_of_log:
+            return "manage.py projections shows the repair"
         if row.lag.needs_rebuild:
             return f"manage.py rebuild_projections {row.name}"
         if row.lag.error:

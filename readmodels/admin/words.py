@@ -52,6 +52,7 @@ STATE_COLOURS: Final = {  # of projections
     "parked": "warning",
     "stopped": "danger",
     "needs_rebuild": "danger",
+    "ahead_of_log": "danger",
 }
 BAND_COLOURS: Final = {Band.LOW: "success", Band.MEDIUM: "warning", Band.HIGH: "danger"}
 

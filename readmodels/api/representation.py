@@ -192,7 +192,8 @@ class ProjectionView(Struct):
         State,
         Meta(
             description="`behind` catches up by itself. `parked` has read the whole log and misses"
-            " events until they are repaired; `stopped` and `needs_rebuild` wait for an operator."
+            " events until they are repaired; `stopped`, `needs_rebuild` and `ahead_of_log` wait for an"
+            " operator."
         ),
     ]
     position: Annotated[int, Meta(description="Of the last event that it has read; 0: none yet.")]

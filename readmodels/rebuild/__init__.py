@@ -16,7 +16,8 @@ from django.db import DatabaseError, InterfaceError
 from msgspec import Struct
 from psycopg.errors import LockNotAvailable
 
-from payments.events import horizon
+from payments.events import contradictions, horizon
+from payments.events.contradictions import LogContradicted
 from payments.events.database import separate_connection
 from payments.events.horizon import HorizonHeld, UnreadableEvent
 from readmodels import parking
@@ -48,6 +49,7 @@ FAILURES: Final = (
     CatalogueChanged,
     SwapBlocked,
     HorizonHeld,
+    LogContradicted,
     UnreadableEvent,
     DatabaseError,
     InterfaceError,
@@ -72,8 +74,12 @@ def rebuild(
 ) -> Rebuilt:
     """Build the projections' tables anew, compare them, and put them in place unless `dry_run`.
 
-    `progress` gets the number of events read so far. Raises one of FAILURES; then nothing was changed.
+    `progress` gets the number of events read so far. Tables that are ahead of the log are put back to it.
+    Raises one of FAILURES; then nothing was changed.
     """
+    found = [each for each in contradictions.find() if each.code in contradictions.OF_THE_SEQUENCE]
+    if found:
+        raise LogContradicted.by(found)
     with _alone():
         try:
             schemas.create(schemas.RETIRED)
@@ -100,9 +106,11 @@ def rebuild_as_of(
 ) -> int:
     """Fill the schema AS_OF with the tables as of what was recorded by `until`; return the events read.
 
-    They stay for looking at, until the next time. Raises as `rebuild` does; then there are none, since
-    a part of the past would be taken for all of it.
+    They stay for looking at, until the next time. Raises as `rebuild` does, and for any contradiction;
+    then there are none, since a part of the past would be taken for all of it.
     """
+    if found := contradictions.find():
+        raise LogContradicted.by(found)
     with _alone():
         plan = _plan(projections, schemas.AS_OF, until=until)
         try:

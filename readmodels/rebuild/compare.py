@@ -10,6 +10,7 @@ from django.db import transaction
 from msgspec import Struct
 from psycopg import sql
 
+from payments.events.contradictions import LogContradicted
 from payments.events.database import cursor, separate_connection
 from readmodels import runner, tables
 from readmodels.checkpoints import RebuildNeeded
@@ -91,7 +92,8 @@ def with_live(plan: Plan) -> list[Comparison]:
     Catches the live tables up first, as a worker would. Raises HorizonHeld, UnreadableEvent.
     """
     for projection in plan.projections:
-        with suppress(RebuildNeeded):  # then the live table is compared as it stands
+        # A table of older code, or one that is ahead of the log, is compared as it is.
+        with suppress(RebuildNeeded, LogContradicted):
             runner.catch_up(projection)
     with ExitStack() as held:
         live = held.enter_context(_hold(plan))

@@ -99,7 +99,8 @@ def _swap(plan: Plan, definitions: Mapping[str, Definition]) -> None:
     _run(plan, schemas.LOCK_TIMEOUT)
     if parking.discarded(plan.names) != plan.discarded:
         raise CatalogueChanged("An event was discarded while this was built. Run it again.")
-    # No live batch can overtake any more: what is built is as new as what it replaces.
+    # No live batch can overtake any more: what is built is as new as what it replaces, or as the log, if
+    # that was restored to an older state.
     upto = horizon.safe_position()
     for projection in plan.projections:
         while runner.advance(projection, upto=upto).full:

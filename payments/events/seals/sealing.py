@@ -11,8 +11,10 @@ from typing import Final
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.utils import timezone
+from msgspec import Struct
 
-from payments.events import horizon
+from payments.events import contradictions, horizon
+from payments.events.contradictions import LogContradicted
 from payments.events.database import cursor, execute
 from payments.events.seals import keys, seal, table
 from payments.events.seals.seal import Seal, Statement
@@ -37,9 +39,11 @@ class DamagedSeal(Exception):
 def seal_all(*, patience: float = 1.0) -> Iterator[Statement]:
     """Seal up to the safe horizon; yield each statement when its seal is stored.
 
-    Must not run inside a transaction. Raises SealKeyError, HorizonHeld, DamagedSeal.
+    Must not run inside a transaction. Raises SealKeyError, HorizonHeld, DamagedSeal, LogContradicted.
     """
     key = keys.signing_key()
+    if found := contradictions.find():
+        raise LogContradicted.by(found)
     upto = horizon.safe_position(patience=patience)
     while (made := _next(upto, key)) is not None:
         statement, new = made
@@ -59,6 +63,18 @@ def last() -> Statement | None:
     if statement.number != number:
         raise DamagedSeal(number)
     return statement
+
+
+class Remembered(Struct, frozen=True):
+    """The last seal that the database remembers, which is there or missing."""
+
+    number: int
+    position: int
+
+
+def remembered() -> Remembered:
+    rows = execute("SELECT sealed_number, sealed_position FROM events_log")
+    return Remembered(*rows[0]) if rows else Remembered(0, 0)
 
 
 def unsealed_seconds() -> float:

@@ -11,7 +11,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from payments.events import holders, horizon
+from payments.events import contradictions, holders, horizon
+from payments.events.seals import sealing
 from payments.progress import progress_bar
 from readmodels import checking, lag, rebuild
 from readmodels.management import comparisons
@@ -35,9 +36,9 @@ class Command(BaseCommand):
             "  manage.py projections --json | jq '.[].seconds'\n"
             "  manage.py projections --check                compare every row with the log\n"
             "  manage.py projections --check --sample 1000  those of a thousand payments\n\n"
-            "Exit codes: 0 all projections run; 1 one stands still, asks for a rebuild or has parked\n"
-            "events, or all of them wait for a transaction; 2 --check found rows that are not what the\n"
-            "log says."
+            "Exit codes: 0 all projections run; 1 one is stalled, asks for a rebuild or has parked events,\n"
+            "all of them wait for a transaction, or something contradicts the log, with the statement that\n"
+            "repairs it; 2 --check found rows that are not what the log says."
         )
         modes = parser.add_mutually_exclusive_group()
         modes.add_argument("--json", action="store_true", help="for programs")
@@ -53,7 +54,10 @@ class Command(BaseCommand):
     def handle(self, *_: Any, check: bool, sample: int | None, **options: Any) -> None:
         if sample is not None and (sample < 1 or not check):
             raise CommandError("--sample is a number above 0, and goes with --check.")
+        found = contradictions.find()
         if check:
+            for each in found:
+                self.stderr.write(str(each))
             try:
                 same = self._check_all() if sample is None else self._check_sample(sample)
             except rebuild.FAILURES as error:
@@ -61,6 +65,8 @@ class Command(BaseCommand):
             if not same:
                 self.stdout.write("Put it right with: manage.py rebuild_projections")
                 raise SystemExit(_DRIFTED)
+            if found:
+                raise SystemExit(1)
             return
         lags = lag.measure()
         held = holders.open_appends(longer_than=holders.LONG_SECONDS)
@@ -71,11 +77,14 @@ class Command(BaseCommand):
             if not console.is_terminal:
                 console.width = _WIDE  # whatever reads it wants whole lines
             console.print(_table(lags))
+            self.stdout.write(_ends(lags))
             for append in held:
                 self.stdout.write(str(append))
             for schema in schemas.left_behind():
                 self.stdout.write(_left(schema))
-        if held or any(each.error or each.needs_rebuild or each.parked for each in lags):
+        for each in found:
+            self.stderr.write(str(each))
+        if held or found or any(each.state not in {"current", "behind"} for each in lags):
             raise SystemExit(1)
 
     def _check_all(self) -> bool:
@@ -137,7 +146,19 @@ def _table(lags: list[lag.Lag]) -> Table:
     return table
 
 
+def _ends(lags: list[lag.Lag]) -> str:
+    """Where sequence, log, seals and projections are, in a line: none may be behind a later one."""
+    seal = sealing.remembered()
+    checkpoints = ", ".join(f"{each.name} {each.position:,}" for each in lags)
+    return (
+        f"Last position given out {horizon.last_position():,}, last event {horizon.last_event():,},"
+        f" last seal {seal.number:,} up to {seal.position:,}; checkpoints: {checkpoints}."
+    )
+
+
 def _status(each: lag.Lag) -> str:
+    if each.ahead_of_log:
+        return "ahead of the log: see below"
     if each.needs_rebuild:
         return f"rebuild: manage.py rebuild_projections {each.name}"
     if each.error:

@@ -8,10 +8,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import psycopg
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
+from payments.events import contradictions
+from payments.events.contradictions import Contradiction
 from payments.events.seals import heads, keys, verifying
 from payments.events.seals.findings import Finding, Kind
 from payments.events.seals.verifying import Report
@@ -55,6 +58,7 @@ class Command(BaseCommand):
         began = time.monotonic()
         try:
             report = self._verify(options["public_key"], options["against"], options["jobs"])
+            contradicting = contradictions.find()
             if options["export"] and not report.findings.total:
                 self._export(report, options["export"])
         except (keys.SealKeyError, heads.NotAHead) as error:
@@ -65,10 +69,12 @@ class Command(BaseCommand):
                 f"The log cannot be read: {reason}", returncode=_CANNOT_RUN
             ) from error
         if options["json"]:
-            self.stdout.write(json.dumps(_document(report), indent=2))
+            self.stdout.write(json.dumps(_document(report, contradicting), indent=2))
         else:
             self._tell(report, time.monotonic() - began)
-        if report.findings.total:
+            for each in contradicting:
+                self.stdout.write(str(each))
+        if report.findings.total or contradicting:
             raise SystemExit(1)
 
     def _verify(self, given: list[str], against: Path | None, jobs: int) -> Report:
@@ -156,8 +162,9 @@ _WORDS: Final = {
 }
 
 
-def _document(report: Report) -> dict[str, Any]:
+def _document(report: Report, contradicting: list[Contradiction]) -> dict[str, Any]:
     return {
+        "contradictions": msgspec.to_builtins(contradicting),
         "seals": report.seals,
         "events": report.events,
         "last_position": report.head.seal.last if report.head else 0,

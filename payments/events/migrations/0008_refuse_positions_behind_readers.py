@@ -1,0 +1,175 @@
+"""Refuse an append at a position that a reader of the log has passed, which nobody would ever read."""
+
+from typing import ClassVar
+
+from django.db import migrations, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import StateApps
+
+# Functions run as their owner, so the role of the service needs no further grants; their search path is that
+# of the tables. An app that reads the log replaces the view with one that has its readers too: `repair` is
+# the command that follows when the log does not hold the event at `position` any more.
+FORWARDS = """
+CREATE VIEW {schema}.events_reader AS
+SELECT 'the last seal'::text AS name, sealed_position AS position, NULL::text AS repair
+  FROM {schema}.events_log;
+
+CREATE FUNCTION {schema}.events_log_identity() RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+BEGIN
+  INSERT INTO events_log DEFAULT VALUES ON CONFLICT DO NOTHING;
+  RETURN (SELECT identity FROM events_log);
+END
+$$;
+
+CREATE FUNCTION {schema}.events_seal_remember() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+BEGIN
+  INSERT INTO events_log AS log (sealed_number, sealed_position)
+  VALUES (NEW.number, (NEW.statement::json ->> 'last')::bigint)
+      ON CONFLICT (id) DO UPDATE
+     SET sealed_number = greatest(log.sealed_number, excluded.sealed_number),
+         sealed_position = greatest(log.sealed_position, excluded.sealed_position);
+  RETURN NULL;
+END
+$$;
+CREATE TRIGGER events_seal_remember AFTER INSERT ON {schema}.events_seal
+FOR EACH ROW EXECUTE FUNCTION {schema}.events_seal_remember();
+
+CREATE FUNCTION {schema}.events_log_problems()
+RETURNS TABLE (code text, problem text, repair text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+DECLARE
+  given bigint := (SELECT last_value - (NOT is_called)::int FROM events_event_position_seq);
+  reached bigint := greatest((SELECT max(position) FROM events_event),
+                             (SELECT max(reader.position) FROM events_reader AS reader), 0);
+BEGIN
+  IF EXISTS (SELECT FROM pg_sequence WHERE seqrelid = 'events_event_position_seq'::regclass
+                AND (seqincrement <> 1 OR seqcache <> 1 OR seqcycle)) THEN
+    RETURN QUERY SELECT 'sequence_altered',
+      'The sequence of the positions does not count up one by one.',
+      'ALTER SEQUENCE events_event_position_seq INCREMENT BY 1 CACHE 1 NO CYCLE;';
+  END IF;
+  IF given < reached THEN
+    RETURN QUERY SELECT 'sequence_behind',
+      format('The log, its seals or its readers have reached position %s, which their sequence is'
+             ' behind.', reached),
+      format('SELECT setval(''events_event_position_seq'', %s);', reached);
+  END IF;
+  RETURN QUERY
+    SELECT 'log_behind',
+           format('The log holds no event at position %s, up to which %s has read it: it was'
+                  ' restored to an older state than its reader.', reader.position, reader.name),
+           reader.repair
+      FROM events_reader AS reader
+     WHERE reader.repair IS NOT NULL AND reader.position > 0
+       AND NOT EXISTS (SELECT FROM events_event AS event WHERE event.position = reader.position)
+     ORDER BY reader.name;
+  RETURN QUERY
+    SELECT 'seals_missing',
+           format('The log was sealed up to seal %s, which is missing.', sealed_number),
+           'Restore the table events_seal from a backup. Only if its seals are lost: UPDATE events_log'
+           ' SET sealed_number = (SELECT coalesce(max(number), 0) FROM events_seal);'
+      FROM events_log
+     WHERE sealed_number > 0
+       AND NOT EXISTS (SELECT FROM events_seal AS seal WHERE seal.number = sealed_number);
+END
+$$;
+
+CREATE FUNCTION {schema}.events_event_refuse_behind() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+DECLARE
+  found record;
+BEGIN
+  IF EXISTS (
+    SELECT FROM (SELECT max(position) AS position, max(position) FILTER (WHERE repair IS NOT NULL) AS needed
+                   FROM events_reader) AS furthest
+     WHERE furthest.position >= (SELECT min(appended.position) FROM appended)
+        OR furthest.needed > 0
+           AND NOT EXISTS (SELECT FROM events_event AS event WHERE event.position = furthest.needed)
+  ) OR EXISTS (
+    SELECT FROM events_log
+     WHERE sealed_number > 0
+       AND NOT EXISTS (SELECT FROM events_seal AS seal WHERE seal.number = sealed_number)
+  ) THEN
+    SELECT coalesce(string_agg(problem, ' '), 'A position was given out that readers have passed.') AS problems,
+           coalesce(string_agg(repair, E'\\n'), 'Append again.') AS repairs
+      INTO found FROM events_log_problems();
+    RAISE EXCEPTION USING ERRCODE = 'LG001', MESSAGE = found.problems, HINT = found.repairs;
+  END IF;
+  RETURN NULL;
+END
+$$;
+-- One look for a statement, however many rows it has, at the positions that they have really got.
+CREATE TRIGGER events_event_refuse_behind AFTER INSERT ON {schema}.events_event
+REFERENCING NEW TABLE AS appended
+FOR EACH STATEMENT EXECUTE FUNCTION {schema}.events_event_refuse_behind();
+"""
+
+BACKWARDS = """
+DROP TRIGGER events_event_refuse_behind ON {schema}.events_event;
+DROP FUNCTION {schema}.events_event_refuse_behind();
+DROP FUNCTION {schema}.events_log_problems();
+DROP TRIGGER events_seal_remember ON {schema}.events_seal;
+DROP FUNCTION {schema}.events_seal_remember();
+DROP FUNCTION {schema}.events_log_identity();
+DROP VIEW {schema}.events_reader;
+"""
+
+# A log that was sealed before.
+REMEMBER = """
+INSERT INTO {schema}.events_log (sealed_number, sealed_position)
+SELECT number, (statement::json ->> 'last')::bigint FROM {schema}.events_seal
+ ORDER BY number DESC LIMIT 1
+"""
+
+
+def _forwards(_: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    _execute(schema_editor, FORWARDS)
+    _execute(schema_editor, REMEMBER)
+
+
+def _backwards(_: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    _execute(schema_editor, BACKWARDS)
+
+
+def _execute(schema_editor: BaseDatabaseSchemaEditor, statements: str) -> None:
+    with schema_editor.connection.cursor() as cursor:
+        cursor.execute("SELECT quote_ident(current_schema())")
+        cursor.execute(statements.replace("{schema}", cursor.fetchone()[0]))
+
+
+class Migration(migrations.Migration):
+    dependencies: ClassVar[list[tuple[str, str]]] = [("events", "0007_senior_reviewers")]
+
+    operations: ClassVar[list[Operation]] = [
+        migrations.CreateModel(
+            name="Log",
+            fields=[
+                (
+                    "id",
+                    models.SmallIntegerField(primary_key=True, db_default=1, serialize=False),
+                ),
+                (
+                    "identity",
+                    models.UUIDField(
+                        db_default=models.Func(
+                            function="gen_random_uuid", output_field=models.UUIDField()
+                        )
+                    ),
+                ),
+                ("sealed_number", models.BigIntegerField(db_default=0)),
+                ("sealed_position", models.BigIntegerField(db_default=0)),
+            ],
+            options={
+                "default_permissions": (),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("id", 1)), name="events_log_only_one"
+                    )
+                ],
+            },
+        ),
+        migrations.RunPython(_forwards, _backwards),
+    ]

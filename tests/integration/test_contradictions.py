@@ -1,0 +1,384 @@
+"""A sequence, a log, read models or seals that were restored apart are refused, reported and repaired.
+
+That a test can fail was seen by taking away what it is about: the trigger, a condition of it or of
+`events_log_problems`, the check of a batch's checkpoint.
+"""
+
+import json
+import threading
+from collections.abc import Callable
+from io import StringIO
+from typing import Any, Final
+from uuid import uuid4
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import transaction
+from django.test import Client as Browser
+from django.urls import reverse
+from psycopg import Error
+
+from payments.clients.models import Client
+from payments.events import horizon, store, tasks as sealing_tasks
+from payments.events.contradictions import LogContradicted, find
+from payments.events.metadata import Metadata
+from payments.events.models import Event
+from payments.events.seals import sealing
+from payments.traffic import history
+from readmodels import lag, runner, tasks
+from readmodels.models import Checkpoint, PaymentSummary
+from readmodels.projections import PROJECTIONS
+from tests import tampering
+from tests.api import RISKY, ApiClient, body_of, project
+from tests.backoffice import browser, text
+from tests.concurrency import session
+from tests.examples import initiated
+from tests.oracle import check_read_models
+from tests.raw_appends import Session, insert
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+BY_TEST: Final = Metadata(actor="system:test", command="process_payment")
+
+
+@pytest.fixture
+def top(writer: Session) -> int:
+    """Return the last position of a log that is projected and sealed; there is a gap before it."""
+    history.write(Client.objects.create(name="Old").pk, events=60, seed=1)
+    with writer.transaction(force_rollback=True):
+        for _ in range(3):
+            insert(writer)
+    insert(writer)
+    project()
+    list(sealing.seal_all())
+    return horizon.last_event()
+
+
+def set_sequence(value: int, *, called: bool = True) -> None:
+    with session() as other:
+        other.execute("SELECT setval('events_event_position_seq', %s, %s)", [value, called])
+
+
+def cut(superuser: Session, position: int) -> None:
+    superuser.execute("DELETE FROM events_event WHERE position > %s", [position])
+
+
+def appended() -> int:
+    return store.append(uuid4(), [initiated()], expected=0, metadata_=BY_TEST)
+
+
+def refusal(append: Callable[[], object] = appended) -> str:
+    before = Event.objects.count()
+    with pytest.raises(LogContradicted) as refused:
+        append()
+    assert Event.objects.count() == before
+    return str(refused.value)
+
+
+def check_reported_everywhere(
+    code: str, repair: str, *, before_append: Callable[[], object] = lambda: None
+) -> None:
+    ready = Browser().get("/readyz")
+    assert (ready.status_code, ready.json()["ready"]) == (503, False)
+    assert code in ready.json()["log"]
+    output, errors, status = command("projections")
+    assert status == 1
+    assert repair in errors
+    assert "Last position given out" in output
+    output, _, status = command("verify_events")
+    assert status == 1
+    assert repair in output
+    _, _, status = command("verify_events", "--json")
+    assert status == 1
+    before_append()
+    assert repair in refusal()
+    before_append()
+    assert "payments_log_contradictions 0" not in Browser().get("/metrics").content.decode()
+    answer = ApiClient().submit()
+    assert (answer.status_code, body_of(answer)["code"]) == (503, "log_contradicted")
+    assert answer["Retry-After"] == "60"
+
+
+def command(*arguments: str) -> tuple[str, str, int]:
+    out, err = StringIO(), StringIO()
+    try:
+        call_command(*arguments, stdout=out, stderr=err)
+    except SystemExit as ended:
+        return out.getvalue(), err.getvalue(), int(ended.code or 0)
+    except CommandError as error:
+        return out.getvalue(), str(error), 1
+    return out.getvalue(), err.getvalue(), 0
+
+
+def check_sound() -> None:
+    assert find() == []
+    position = appended()
+    assert position > max(Checkpoint.objects.values_list("position", flat=True), default=0)
+    project()
+    check_read_models()
+    assert {each.state for each in lag.measure()} == {"current"}
+    assert Browser().get("/readyz").status_code == 200
+    assert command("projections")[2] == 0
+    answer = ApiClient().submit()
+    assert answer.status_code == 201
+
+
+def repairs(code: str) -> str:
+    (repair,) = [each.repair for each in find() if each.code == code]
+    return repair
+
+
+@pytest.mark.parametrize("behind", [3, 40], ids=["in the gap", "far"])
+def test_a_sequence_that_was_set_back_is_refused_and_repaired(
+    top: int, writer: Session, behind: int
+) -> None:
+    def set_back() -> None:  # each refused append takes a position
+        set_sequence(top - behind)
+
+    set_back()
+    repair = f"setval('events_event_position_seq', {top})"
+    check_reported_everywhere("sequence_behind", repair, before_append=set_back)
+    set_sequence(top - 3)
+    with pytest.raises(Error, match="which their sequence is behind"):
+        insert(writer)  # by hand, too
+    assert {each.state for each in lag.measure()} == {"ahead_of_log"}
+    writer.execute(repairs("sequence_behind"))
+    check_sound()
+
+
+def test_a_sequence_that_was_not_replicated_is_refused(top: int, writer: Session) -> None:
+    """Logical replication copies no sequences: on its subscriber they have never been called."""
+    set_sequence(1, called=False)
+    check_reported_everywhere("sequence_behind", f"setval('events_event_position_seq', {top})")
+    writer.execute(repairs("sequence_behind"))
+    check_sound()
+
+
+def test_a_sequence_behind_events_that_nobody_has_read_is_reported(
+    top: int, writer: Session
+) -> None:
+    Checkpoint.objects.all().delete()
+    with session() as other:
+        other.execute("UPDATE events_log SET sealed_number = 0, sealed_position = 0")
+    set_sequence(top - 20)
+    assert Browser().get("/readyz").json()["log"] == ["sequence_behind"]
+    assert f"setval('events_event_position_seq', {top})" in refusal()
+
+
+def test_a_position_that_is_taken_is_refused_once(top: int) -> None:
+    """The refused append takes the position, and so the sequence has caught up."""
+    set_sequence(top - 1)
+    assert "was behind the log" in refusal()
+    check_sound()
+
+
+def test_a_sequence_that_is_set_to_be_called_is_no_contradiction(top: int) -> None:
+    set_sequence(top + 1, called=False)
+    check_sound()
+
+
+@pytest.mark.parametrize("sequence_too", [True, False], ids=["sequence older", "sequence newer"])
+def test_a_log_that_was_restored_below_its_checkpoints_is_refused_and_repaired(
+    top: int, superuser: Session, *, sequence_too: bool
+) -> None:
+    kept = top - 20
+    cut(superuser, kept)
+    if sequence_too:
+        set_sequence(kept)
+    check_reported_everywhere("log_behind", "manage.py rebuild_projections payment_summary")
+    assert {each.state for each in lag.measure()} == {"ahead_of_log"}
+    for projection in PROJECTIONS.values():
+        with pytest.raises(LogContradicted):
+            runner.run_batch(projection)
+    if sequence_too:
+        refused = command("rebuild_projections")
+        assert refused[2] == 1
+        assert "setval" in refused[1]
+        with session() as other:
+            other.execute(repairs("sequence_behind"))
+        # Behind no checkpoint any more, and still nothing is appended to a log that has lost events.
+        assert "rebuild_projections" in refusal()
+    assert command("projections", "--check")[2] == 2
+    assert command("projections", "--check", "--sample", "10")[2] != 0
+    assert command("rebuild_projections", "--as-of", "2026-01-01")[2] == 1
+    assert command("rebuild_projections")[2] == 0
+    assert set(Checkpoint.objects.values_list("position", flat=True)) == {horizon.last_event()}
+    check_read_models()
+    check_sound()
+    assert Event.objects.latest("position").position > top
+
+
+def test_a_rebuild_of_one_projection_leaves_the_others_ahead(top: int, superuser: Session) -> None:
+    cut(superuser, top - 20)
+    assert command("rebuild_projections", "payment_summary")[2] == 0
+    states = {each.name: each.state for each in lag.measure()}
+    assert states.pop("payment_summary") == "current"
+    assert set(states.values()) == {"ahead_of_log"}
+    assert "rebuild_projections event_index" in refusal()
+
+
+def test_read_models_that_are_older_than_the_log_catch_up(top: int) -> None:
+    """Emptied as a whole, or restored from an older backup."""
+    with session() as other:
+        for table in ("checkpoint", "paymentsummary", "dailystatistics", "customeractivity"):
+            other.execute(f"TRUNCATE readmodels_{table}")
+        other.execute("TRUNCATE readmodels_eventindex")
+    assert find() == []
+    check_sound()
+    assert PaymentSummary.objects.count() > 20
+
+
+def test_a_sequence_behind_the_seals_alone_is_refused(top: int, superuser: Session) -> None:
+    Checkpoint.objects.all().delete()
+    cut(superuser, top - 20)
+    set_sequence(top - 20)
+    assert f"setval('events_event_position_seq', {top})" in refusal()
+    superuser.execute(repairs("sequence_behind"))
+    assert appended() == top + 1
+    assert ("deleted", top) in tampering.found()
+
+
+def test_deleted_seals_are_reported_and_nothing_is_appended_or_sealed(
+    top: int, superuser: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = superuser.execute("SELECT * FROM events_seal").fetchall()
+    superuser.execute("DELETE FROM events_seal")
+    check_reported_everywhere("seals_missing", "Restore the table events_seal")
+    sealing_tasks.seal()
+    assert "which is missing" in caplog.text
+    assert superuser.execute("SELECT count(*) FROM events_seal").fetchone() == (0,)
+    for row in kept:
+        superuser.execute("INSERT INTO events_seal VALUES (%s, %s, %s, %s, %s)", row)
+    check_sound()
+
+
+def test_lost_seals_are_given_up_by_a_statement(top: int, superuser: Session) -> None:
+    superuser.execute("DELETE FROM events_seal")
+    superuser.execute(repairs("seals_missing").partition("lost: ")[2])
+    check_sound()
+
+
+@pytest.mark.parametrize("change", ["INCREMENT BY -1", "INCREMENT BY 7", "CYCLE", "CACHE 20"])
+def test_an_altered_sequence_is_reported_and_repaired(
+    top: int, writer: Session, change: str
+) -> None:
+    sequence = "ALTER SEQUENCE events_event_position_seq"
+    writer.execute(f"{sequence} {change}")
+    try:
+        assert Browser().get("/readyz").json()["log"] == ["sequence_altered"]
+        _, errors, status = command("projections")
+        assert status == 1
+        assert "INCREMENT BY 1" in errors
+    finally:
+        writer.execute(repairs("sequence_altered"))
+    check_sound()
+
+
+def test_a_sequence_that_counts_down_never_gives_a_position_of_the_past(
+    top: int, writer: Session
+) -> None:
+    writer.execute("ALTER SEQUENCE events_event_position_seq INCREMENT BY -1")
+    try:
+        for _ in range(6):  # over taken positions and over those of the gap
+            refusal()
+    finally:
+        writer.execute("ALTER SEQUENCE events_event_position_seq INCREMENT BY 1")
+        writer.execute("SELECT setval('events_event_position_seq', %s)", [top])
+    check_sound()
+
+
+def test_no_event_lands_behind_a_checkpoint_while_the_sequence_is_set_back(
+    top: int, writer: Session
+) -> None:
+    """Under writers, with projections that read on, at any moment of either."""
+    done = threading.Event()
+    landed: list[tuple[int, int]] = []
+
+    def append() -> None:
+        with session() as mine:
+            while not done.is_set():
+                try:
+                    position = insert(mine)
+                except Error:  # refused
+                    continue
+                landed.append((position, threading.get_ident()))
+
+    writers = [threading.Thread(target=append) for _ in range(3)]
+    for each in writers:
+        each.start()
+    for _ in range(30):
+        projections = [PROJECTIONS["event_index"]]
+        for projection in projections:
+            try:
+                runner.run_batch(projection)
+            except LogContradicted:
+                set_sequence(horizon.last_event() + 100)
+        writer.execute(
+            "SELECT setval('events_event_position_seq', greatest(1, last_value - 4))"
+            " FROM events_event_position_seq"
+        )
+    done.set()
+    for each in writers:
+        each.join()
+    set_sequence(horizon.last_event() + 100)
+    runner.catch_up(PROJECTIONS["event_index"])
+    check_read_models([PROJECTIONS["event_index"]])
+
+
+def test_an_import_is_refused_as_a_whole(top: int) -> None:
+    set_sequence(top - 20)
+    streams = [store.Append(uuid4(), (initiated(),), BY_TEST) for _ in range(3)]
+    assert "setval" in refusal(lambda: store.append_streams(streams))
+
+
+def test_the_workers_log_it_once(top: int, caplog: pytest.LogCaptureFixture) -> None:
+    set_sequence(top - 3)
+    for _ in range(3):
+        tasks.project_all()
+    stalled = [each for each in caplog.messages if "payment_summary is stalled" in each]
+    assert len(stalled) == 1
+    assert f"setval('events_event_position_seq', {top})" in stalled[0]
+    assert set(Checkpoint.objects.values_list("error", flat=True)) == {""}
+    set_sequence(top)
+
+
+def test_requests_that_are_refused_are_logged_once(
+    top: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    set_sequence(top - 20)
+    acme = ApiClient()
+    for _ in range(3):
+        assert acme.submit().status_code == 503
+    logged = [each for each in caplog.records if "setval" in each.getMessage()]
+    assert len(logged) == 1
+    assert (logged[0].levelname, logged[0].exc_info) == ("ERROR", None)
+    set_sequence(top)
+
+
+def test_an_append_that_is_refused_keeps_the_transaction_usable(top: int) -> None:
+    set_sequence(top - 3)
+    with transaction.atomic():
+        refusal()
+        assert Client.objects.filter(name="Old").exists()
+    set_sequence(top)
+
+
+def test_the_report_for_programs_names_the_contradiction(top: int) -> None:
+    set_sequence(top - 3)
+    out = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("verify_events", "--json", stdout=out)
+    found: list[dict[str, Any]] = json.loads(out.getvalue())["contradictions"]
+    assert [each["code"] for each in found] == ["sequence_behind"]
+    set_sequence(top)
+
+
+def test_a_page_that_can_store_nothing_says_so(top: int) -> None:
+    assert ApiClient().submit(**RISKY).status_code == 201
+    project()
+    last = horizon.last_event()
+    set_sequence(last - 3)
+    answer = browser().post(reverse("claim_next"), {"key": str(uuid4())})
+    assert answer.status_code == 503
+    assert "Nothing was stored" in text(answer)
+    set_sequence(last)
