@@ -14,6 +14,7 @@ from redis.retry import Retry
 
 from payments.events import contradictions
 from payments.events.contradictions import Contradiction
+from payments.events.seals import sealing
 from readmodels import lag
 from readmodels.lag import Lag
 
@@ -50,7 +51,13 @@ def readyz(_: HttpRequest) -> HttpResponse:
     try:
         _check_migrations()
         found = contradictions.find()
-        return _told(ready=not found, database="ok", found=found, lags=lag.measure())
+        return _told(
+            ready=not found,
+            database="ok",
+            found=found,
+            seals=sealing.state(),
+            lags=lag.measure(),
+        )
     except MigrationsMissing:
         return _told(ready=False, database="migrations missing")
     except (OperationalError, InterfaceError):
@@ -62,6 +69,7 @@ def _told(
     ready: bool,
     database: str,
     found: Sequence[Contradiction] = (),
+    seals: str = "ok",
     lags: Sequence[Lag] = (),
 ) -> HttpResponse:
     broker = _broker_answers()
@@ -69,8 +77,9 @@ def _told(
     return JsonResponse(
         {
             "ready": ready,
-            "degraded": ready and (held_up or not broker),
+            "degraded": ready and (held_up or not broker or seals != "ok"),
             "database": database,
+            "seals": seals,
             "log": sorted({each.code for each in found}) or "ok",
             "broker": "ok" if broker else "away",
             "projections": {each.name: each.state for each in lags},

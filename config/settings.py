@@ -31,6 +31,10 @@ PSEUDONYM_KEY: str = variables.secret("PSEUDONYM_KEY", debug=DEBUG)
 SEAL_KEY: str = variables.seal_key("SEAL_KEY", debug=DEBUG)
 SEAL_PUBLIC_KEYS: list[str] = variables.public_keys("SEAL_PUBLIC_KEYS")
 
+# Where this host remembers the last seal that it has seen, outside the database: see
+# payments.events.seals.memory. Empty: nowhere.
+SEAL_HEAD_FILE: str = variables.text("SEAL_HEAD_FILE")
+
 ALLOWED_HOSTS: list[str] = variables.texts("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
 CSRF_TRUSTED_ORIGINS: list[str] = variables.origins("CSRF_TRUSTED_ORIGINS")
 

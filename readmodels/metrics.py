@@ -51,6 +51,11 @@ def _of_log() -> Iterator[Metric]:
         value=len(contradictions.find()),
     )
     yield GaugeMetricFamily(
+        "payments_log_head_contradicted",
+        "1 if the log does not have the seal that this host remembers (SEAL_HEAD_FILE).",
+        value=sealing.is_contradicted(),
+    )
+    yield GaugeMetricFamily(
         "payments_log_oldest_append_seconds",
         "How long the oldest transaction that appends has been open; 0 if there is none.",
         value=max((each.seconds for each in holders.open_appends()), default=0.0),

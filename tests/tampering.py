@@ -37,6 +37,15 @@ def change_event(superuser: Session, position: int, change: str) -> None:
     assert done.rowcount == 1
 
 
+def delete_seals(superuser: Session, condition: str) -> None:
+    """As one does who covers the traces: the database does not remember the seals, either."""
+    superuser.execute(f"DELETE FROM events_seal WHERE {condition}")
+    superuser.execute(
+        "UPDATE events_log SET sealed_number = (SELECT coalesce(max(number), 0) FROM events_seal),"
+        " sealed_position = 0"
+    )
+
+
 def add_event(superuser: Session, position: int) -> None:
     superuser.execute(
         "INSERT INTO events_event OVERRIDING SYSTEM VALUE SELECT %s, aggregate_type,"

@@ -8,7 +8,7 @@ from celery import shared_task
 
 from payments.events.contradictions import LogContradicted
 from payments.events.horizon import HorizonHeld
-from payments.events.seals import sealing
+from payments.events.seals import heads, memory, sealing
 from payments.events.seals.keys import SealKeyError
 
 logger = logging.getLogger(__name__)
@@ -27,5 +27,11 @@ def seal() -> None:
                 return
     except HorizonHeld as held:
         logger.warning("Sealing waits: %s", held)
-    except (SealKeyError, sealing.DamagedSeal, LogContradicted) as error:
+    except (
+        SealKeyError,
+        sealing.DamagedSeal,
+        LogContradicted,
+        memory.HeadContradicted,
+        heads.NotAHead,
+    ) as error:
         logger.error("%s", error)  # noqa: TRY400 - the sentence says it all

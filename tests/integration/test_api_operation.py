@@ -91,6 +91,8 @@ def test_it_is_ready_while_projections_run() -> None:
         "ready": True,
         "degraded": False,
         "database": "ok",
+        "log": "ok",
+        "seals": "ok",
         "broker": "ok",
         "projections": dict.fromkeys(PROJECTIONS, "current"),
     }

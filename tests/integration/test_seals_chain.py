@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection, transaction
 
 from payments.events.seals import sealing
 from tests.raw_appends import Session, insert
-from tests.tampering import change_event, found, verify
+from tests.tampering import change_event, delete_seals, found, verify
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -65,7 +65,7 @@ def test_a_seal_is_deleted(sealed: list[int], superuser: Session, number: int) -
 def test_a_seal_of_a_branch_is_put_back(sealed: list[int], superuser: Session) -> None:
     """Both were signed, but the one does not continue the other."""
     old = superuser.execute("SELECT * FROM events_seal WHERE number = 3").fetchone()
-    superuser.execute("DELETE FROM events_seal WHERE number > 1")
+    delete_seals(superuser, "number > 1")
     change_event(superuser, sealed[4], "schema_version = 7")
     assert len(list(sealing.seal_all())) == 2
     assert found() == []

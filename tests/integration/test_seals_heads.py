@@ -1,13 +1,19 @@
 """A log that was cut, or cut and sealed anew, shows against a head that was kept elsewhere."""
 
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
+from django.test import Client as Browser
 
-from payments.events.seals import heads, keys, sealing
+from payments.events import tasks
+from payments.events.models import Seal
+from payments.events.seals import heads, keys, memory, seal, sealing, verifying
+from payments.events.seals.findings import Kind
 from tests.raw_appends import Session, insert
-from tests.tampering import change_event, found, verify
+from tests.tampering import change_event, delete_seals, found, verify
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -22,7 +28,7 @@ def test_a_cut_tail_shows_against_a_head_only(
     head = str(tmp_path / "head.json")
     assert verify("--export", head)[0] == 0
     assert verify("--against", head)[0] == 0
-    superuser.execute("DELETE FROM events_seal WHERE number = 3")
+    delete_seals(superuser, "number = 3")
     superuser.execute("DELETE FROM events_event WHERE position > %s", [sealed[7]])
     assert verify()[0] == 0
     code, output = verify("--against", head)
@@ -30,12 +36,16 @@ def test_a_cut_tail_shows_against_a_head_only(
     assert f"position {sealed[7] + 1} and all that followed cut off" in output
 
 
-def test_all_seals_cut_off_show_against_a_head_only(
+def test_all_seals_cut_off_show_at_once_or_against_a_head(
     sealed: list[int], superuser: Session, tmp_path: Path
 ) -> None:
     head = tmp_path / "head.json"
     verify("--export", str(head))
     superuser.execute("DELETE FROM events_seal")
+    code, output = verify()
+    assert code == 1
+    assert "The log was sealed up to seal 3, which is missing." in output
+    delete_seals(superuser, "true")
     code, output = verify()
     assert code == 0
     assert "No seal covers anything: nothing is known of this log." in output
@@ -48,7 +58,7 @@ def test_a_log_that_was_cut_and_sealed_anew_shows_against_a_head(
     """Even by who has the key."""
     head = tmp_path / "head.json"
     verify("--export", str(head))
-    superuser.execute("DELETE FROM events_seal WHERE number > 1")
+    delete_seals(superuser, "number > 1")
     change_event(superuser, sealed[4], "schema_version = 7")
     assert len(list(sealing.seal_all())) == 2
     assert found() == []
@@ -100,3 +110,150 @@ def test_what_is_no_head_is_refused(
     with pytest.raises(CommandError, match=reason) as refused:
         verify("--against", str(path))
     assert refused.value.returncode == 2
+
+
+@pytest.fixture
+def head_file(tmp_path: Path, settings: Any) -> Path:
+    """What a worker remembers outside the database."""
+    path = tmp_path / "head" / "seal.json"
+    path.parent.mkdir()
+    settings.SEAL_HEAD_FILE = str(path)
+    return path
+
+
+def remembered(path: Path) -> int:
+    return heads.read(path, keys.trusted()).seal.number
+
+
+def test_a_sealer_remembers_the_last_seal(
+    head_file: Path, sealed: list[int], writer: Session
+) -> None:
+    assert remembered(head_file) == 3
+    insert(writer)
+    tasks.seal()
+    assert remembered(head_file) == 4
+    assert verify()[0] == 0
+
+
+def test_a_sealer_does_not_seal_a_forged_log_anew(
+    head_file: Path, sealed: list[int], superuser: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without any key: triggers off, an amount changed, the seals deleted, the traces covered."""
+    change_event(superuser, sealed[4], "data = jsonb_set(data, '{amount,minor}', '10001')")
+    delete_seals(superuser, "number > 1")
+    tasks.seal()
+    assert Seal.objects.count() == 1
+    assert "does not have seal 3" in caplog.text
+    assert remembered(head_file) == 3
+    code, output = verify()
+    assert code == 1
+    assert f"position {sealed[3] + 1} and all that followed cut off" in output
+    with pytest.raises(CommandError, match="does not have seal 3"):
+        call_command("seal_events", stdout=StringIO())
+    ready = Browser().get("/readyz").json()
+    assert (ready["degraded"], ready["seals"]) == (True, "contradicted")
+    head_file.unlink()  # as after a restore that was meant
+    tasks.seal()
+    assert Seal.objects.count() == 3
+
+
+def test_a_sealer_remembers_what_another_host_sealed(
+    head_file: Path, sealed: list[int], writer: Session, settings: Any
+) -> None:
+    settings.SEAL_HEAD_FILE = ""  # the other host's
+    insert(writer)
+    tasks.seal()
+    settings.SEAL_HEAD_FILE = str(head_file)
+    assert remembered(head_file) == 3
+    tasks.seal()
+    assert remembered(head_file) == 4
+
+
+def test_a_lower_head_does_not_replace_a_higher_one(head_file: Path, sealed: list[int]) -> None:
+    first = Seal.objects.get(number=1)
+    memory.remember(heads.of(seal.decode(first.statement), bytes(first.signature)))
+    assert remembered(head_file) == 3
+
+
+def test_the_head_of_another_log_is_no_head_of_this_one(
+    head_file: Path, sealed: list[int], superuser: Session, writer: Session
+) -> None:
+    """Another installation's, with the same key and the same number of seals."""
+    delete_seals(superuser, "true")
+    superuser.execute("UPDATE events_log SET identity = gen_random_uuid()")
+    head_file.rename(head_file.with_suffix(".other"))
+    list(sealing.seal_all())
+    other = head_file.with_suffix(".other")
+    assert found(against=heads.read(other, keys.trusted())) == [("rewritten", sealed[7] + 1)]
+
+
+def test_seals_of_another_log_are_broken_and_not_continued(
+    sealed: list[int], superuser: Session, writer: Session
+) -> None:
+    superuser.execute("UPDATE events_log SET identity = gen_random_uuid()")
+    report = verifying.verify(keys.trusted())
+    assert {each.kind for each in report.findings.first} == {Kind.SEAL_BROKEN}
+    assert "not of this log" in report.findings.first[0].detail
+    insert(writer)
+    with pytest.raises(sealing.DamagedSeal):
+        list(sealing.seal_all())
+
+
+def test_a_head_that_cannot_be_read_stops_the_sealer(
+    head_file: Path, writer: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    head_file.write_text("{}")
+    insert(writer)
+    tasks.seal()
+    assert "is not the head of a log" in caplog.text
+    assert not Seal.objects.exists()
+
+
+def test_a_head_that_cannot_be_written_is_a_warning(
+    writer: Session, settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.SEAL_HEAD_FILE = str(tmp_path / "no" / "head.json")
+    insert(writer)
+    tasks.seal()
+    assert Seal.objects.count() == 1
+    assert "cannot be written" in caplog.text
+
+
+def test_an_old_log_without_a_seal_is_a_finding(writer: Session, superuser: Session) -> None:
+    position = insert(writer)
+    assert verify()[0] == 0
+    change_event(superuser, position, "recorded_at = recorded_at - interval '6 minutes'")
+    code, output = verify()
+    assert code == 1
+    assert "recorded 6 minutes ago" in output
+    assert found() == [("unsealed", position)]
+    assert Browser().get("/readyz").json()["seals"] == "late"
+    list(sealing.seal_all())
+    assert verify()[0] == 0
+
+
+def test_events_that_were_sealed_late_are_a_finding_until_a_head_vouches_for_them(
+    writer: Session, superuser: Session, tmp_path: Path
+) -> None:
+    """As when seals were deleted and made anew."""
+    position = insert(writer)
+    change_event(superuser, position, "recorded_at = recorded_at - interval '3 hours'")
+    insert(writer)
+    list(sealing.seal_all())
+    assert [kind for kind, _ in found()] == ["late"]
+    head = tmp_path / "head.json"
+    code, output = verify("--export", str(head))
+    assert code == 1
+    assert "3.0 hours before it was made" in output
+    assert verify("--against", str(head))[0] == 0
+
+
+def test_a_log_that_was_sealed_anew_by_fewer_seals_is_not_called_cut(
+    sealed: list[int], superuser: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = tmp_path / "head.json"
+    verify("--export", str(head))
+    delete_seals(superuser, "true")
+    monkeypatch.setattr(seal, "MOST_EVENTS", 100)
+    list(sealing.seal_all())
+    assert ("rewritten", sealed[7] + 1) in found(against=heads.read(head, keys.trusted()))

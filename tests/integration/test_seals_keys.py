@@ -11,7 +11,7 @@ from payments.events.models import Seal
 from payments.events.seals import keys, sealing, verifying
 from payments.events.seals.findings import Kind
 from tests.raw_appends import Session, insert
-from tests.tampering import change_event, found, verify
+from tests.tampering import change_event, delete_seals, found, verify
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -27,7 +27,7 @@ def test_a_change_is_sealed_anew_with_another_key(
 ) -> None:
     """Who can write everything but has not the key."""
     change_event(superuser, sealed[9], "schema_version = 7")
-    superuser.execute("DELETE FROM events_seal WHERE number = 3")
+    delete_seals(superuser, "number = 3")
     trusted = keys.trusted()
     settings.SEAL_KEY = OLD_KEY
     assert len(list(sealing.seal_all())) == 1

@@ -11,7 +11,10 @@ _MOST: Final = 1_000
 
 
 class Kind(StrEnum):
-    """`cut` and `rewritten` show only against a head that was kept elsewhere."""
+    """`cut` and `rewritten` show only against a head that was kept elsewhere.
+
+    Events that are `unsealed` for long, or were sealed `late`, may have been changed before.
+    """
 
     CHANGED = "changed"
     DELETED = "deleted"
@@ -21,6 +24,8 @@ class Kind(StrEnum):
     SEAL_BROKEN = "seal broken"
     CUT = "cut"
     REWRITTEN = "rewritten"
+    UNSEALED = "unsealed"
+    LATE = "late"
 
 
 class Finding(Struct, frozen=True, kw_only=True):

@@ -34,17 +34,28 @@ def write(path: Path, head: Head) -> None:
         file.write(msgspec.json.format(msgspec.json.encode(head)) + b"\n")
 
 
-def read(path: Path, trusted: frozenset[str]) -> Head:
-    """Raises NotAHead."""
+def of(statement: Statement, signature: bytes) -> Head:
+    return Head(statement, signature.hex())
+
+
+def parse(path: Path) -> Head:
+    """Read a head without believing it. Raises NotAHead."""
     try:
         head = msgspec.json.decode(path.read_bytes(), type=Head)
-        signature = bytes.fromhex(head.signature)
+        bytes.fromhex(head.signature)
     except OSError as error:
         raise NotAHead(path, f"{error.strerror}.") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NotAHead(path, str(error)) from error
     except ValueError as error:
         raise NotAHead(path, "its signature is not hexadecimal.") from error
+    return head
+
+
+def read(path: Path, trusted: frozenset[str]) -> Head:
+    """Raises NotAHead."""
+    head = parse(path)
+    signature = bytes.fromhex(head.signature)
     if head.seal.key not in trusted:
         raise NotAHead(path, f"it is signed with key {head.seal.key}, which is not trusted.")
     if not keys.is_signed(seal.encode(head.seal).encode(), signature, head.seal.key):

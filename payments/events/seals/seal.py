@@ -17,9 +17,10 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Final, Literal
+from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 COLUMNS: Final = (
     "aggregate_type",
@@ -51,9 +52,13 @@ _Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class Statement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is signed. `first` follows the last position of the seal before; hashes are hex."""
+    """What is signed. `first` follows the last position of the seal before; hashes are hex.
 
-    format: Literal["payments-seal/1"] = "payments-seal/1"
+    `log` is the log's identity, by which another installation's log shows. Seals of format 1 have none.
+    """
+
+    format: Literal["payments-seal/1", "payments-seal/2"] = "payments-seal/2"
+    log: UUID | UnsetType = UNSET
     number: _Positive
     first: _Positive
     last: _Positive
@@ -86,7 +91,10 @@ def encode(statement: Statement) -> str:
 
 def decode(text: str) -> Statement:
     """Raises msgspec.DecodeError."""
-    return _decoder.decode(text)
+    statement = _decoder.decode(text)
+    if (statement.log is UNSET) != (statement.format == "payments-seal/1"):
+        raise msgspec.DecodeError("Seals have a log since format 2, and only since then")
+    return statement
 
 
 def chain(previous: str, leaves: Iterable[tuple[int, bytes]]) -> str:

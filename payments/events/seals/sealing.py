@@ -4,20 +4,28 @@ A seal is one INSERT. Its number is that of the seal before plus one and the pri
 sealers at once one fails there, harmlessly, and goes on after the other.
 """
 
+import logging
 import math
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Literal
+from uuid import UUID
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.utils import timezone
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from payments.events import contradictions, horizon
 from payments.events.contradictions import LogContradicted
 from payments.events.database import cursor, execute
-from payments.events.seals import keys, seal, table
+from payments.events.seals import heads, keys, memory, seal, table
+from payments.events.seals.heads import Head
 from payments.events.seals.seal import Seal, Statement
+
+# Workers seal every minute.
+LONGEST_UNSEALED_SECONDS: Final = 300
+
+logger = logging.getLogger(__name__)
 
 _LEAVES: Final = f"""
 SELECT position, {seal.LEAF} FROM events_event
@@ -39,15 +47,21 @@ class DamagedSeal(Exception):
 def seal_all(*, patience: float = 1.0) -> Iterator[Statement]:
     """Seal up to the safe horizon; yield each statement when its seal is stored.
 
-    Must not run inside a transaction. Raises SealKeyError, HorizonHeld, DamagedSeal, LogContradicted.
+    Must not run inside a transaction. Raises SealKeyError, HorizonHeld, DamagedSeal, LogContradicted,
+    HeadContradicted, NotAHead.
     """
     key = keys.signing_key()
     if found := contradictions.find():
         raise LogContradicted.by(found)
+    if (head := memory.recall(keys.trusted())) is not None:
+        memory.check(head)
+    _remember_last(head)
+    log = table.identity()
     upto = horizon.safe_position(patience=patience)
-    while (made := _next(upto, key)) is not None:
+    while (made := _next(upto, key, log)) is not None:
         statement, new = made
         if table.append(new):
+            _remember(heads.of(statement, new.signature))
             yield statement
 
 
@@ -55,7 +69,7 @@ def last() -> Statement | None:
     """The statement of the last seal. Raises DamagedSeal."""
     if (row := table.last()) is None:
         return None
-    number, text = row
+    number, text, _ = row
     try:
         statement = seal.decode(text)
     except msgspec.DecodeError as error:
@@ -87,9 +101,45 @@ def unsealed_seconds() -> float:
     return max(oldest[0][0], 0.0) if oldest else 0.0
 
 
-def _next(upto: int, key: Ed25519PrivateKey) -> tuple[Statement, Seal] | None:
+def is_contradicted() -> bool:
+    """Whether the log lacks the seal that this host remembers. No query without such a memory."""
+    try:
+        if (head := memory.recall()) is not None:
+            memory.check(head)
+    except (memory.HeadContradicted, heads.NotAHead):
+        return True
+    return False
+
+
+def state() -> Literal["ok", "late", "contradicted"]:
+    """Whether the log is sealed in time, and as this host remembers it."""
+    if is_contradicted():
+        return "contradicted"
+    return "late" if unsealed_seconds() > LONGEST_UNSEALED_SECONDS else "ok"
+
+
+def _remember_last(known: Head | None) -> None:
+    """Remember the last seal, which another host may have made."""
+    row = table.last()
+    statement = last()
+    if row is None or statement is None or (known and known.seal.number >= statement.number):
+        return
+    if statement.key in keys.trusted() and keys.is_signed(row[1].encode(), row[2], statement.key):
+        _remember(heads.of(statement, row[2]))
+
+
+def _remember(head: Head) -> None:
+    try:
+        memory.remember(head)
+    except OSError as error:
+        logger.warning("%s (SEAL_HEAD_FILE) cannot be written: %s", error.filename, error.strerror)
+
+
+def _next(upto: int, key: Ed25519PrivateKey, log: UUID) -> tuple[Statement, Seal] | None:
     """The seal of the next events, not stored yet; None if there are none up to `upto`."""
     before = last()
+    if before and before.log not in {UNSET, log}:
+        raise DamagedSeal(before.number)
     after = before.last if before else 0
     with cursor() as cur:
         # Binary, for the sake of the hashes.
@@ -101,6 +151,7 @@ def _next(upto: int, key: Ed25519PrivateKey) -> tuple[Statement, Seal] | None:
     digests = b"".join(leaf[: seal.DIGEST_BYTES] for _, leaf in leaves)
     previous = before.chain if before else seal.BEFORE_THE_FIRST
     statement = Statement(
+        log=log,
         number=before.number + 1 if before else 1,
         first=after + 1,
         # The last event that was read, never the horizon: after a crash a sequence can give again

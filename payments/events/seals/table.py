@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Final
+from uuid import UUID
 
 from payments.events.database import cursor
 from payments.events.seals.seal import Seal
@@ -10,7 +11,9 @@ _APPEND: Final = """
 INSERT INTO events_seal (number, statement, positions, digests, signature)
 VALUES (%s, %s, %s, %s, %s) ON CONFLICT (number) DO NOTHING RETURNING number
 """
-_LAST: Final = "SELECT number, statement FROM events_seal ORDER BY number DESC LIMIT 1"
+_LAST: Final = """
+SELECT number, statement, signature FROM events_seal ORDER BY number DESC LIMIT 1
+"""
 _READ: Final = """
 SELECT number, statement, positions, digests, signature FROM events_seal
  WHERE number > %(after)s ORDER BY number LIMIT %(limit)s
@@ -26,11 +29,38 @@ def append(new: Seal) -> bool:
         return cur.execute(_APPEND, row).fetchone() is not None
 
 
-def last() -> tuple[int, str] | None:
-    """Number and statement of the last seal."""
+def last() -> tuple[int, str, bytes] | None:
+    """Number, statement and signature of the last seal."""
     with cursor() as cur:
-        row = cur.execute(_LAST).fetchone()
-    return None if row is None else (row[0], row[1])
+        row = cur.execute(_LAST, binary=True).fetchone()
+    return None if row is None else (row[0], row[1], row[2])
+
+
+def statement(number: int) -> str | None:
+    """The statement of a seal, as it is stored."""
+    with cursor() as cur:
+        row = cur.execute(
+            "SELECT statement FROM events_seal WHERE number = %s", (number,)
+        ).fetchone()
+    return None if row is None else row[0]
+
+
+def identity() -> UUID:
+    """Which log this is; it is made with the first seal."""
+    with cursor() as cur:
+        row = cur.execute("SELECT events_log_identity()").fetchone()
+    assert row is not None, "a function returns a row"  # noqa: S101
+    return UUID(str(row[0]))
+
+
+def known_identity() -> UUID | None:
+    """Which log this is; None if it was never sealed, or the role may not read it."""
+    with cursor() as cur:
+        row = cur.execute("SELECT has_table_privilege('events_log', 'SELECT')").fetchone()
+        if row is None or not row[0]:
+            return None
+        row = cur.execute("SELECT identity FROM events_log").fetchone()
+    return None if row is None else row[0]
 
 
 def read(*, after: int) -> Iterator[Seal]:

@@ -6,20 +6,21 @@ chain comes back. Only where it differs are the digests fetched event by event.
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from itertools import groupby
+from itertools import groupby, zip_longest
 from operator import itemgetter
 from queue import SimpleQueue
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 import psycopg
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from payments.events.database import cursor, separate_connection
-from payments.events.seals import keys, seal, table
+from payments.events.seals import keys, memory, seal, sealing, table
 from payments.events.seals.findings import Finding, Findings, Kind
 from payments.events.seals.heads import Head
 from payments.events.seals.seal import Seal, Statement
@@ -33,8 +34,10 @@ _LOWEST: Final = -(2**63)
 # One event more than was sealed is enough for another chain.
 _CHAIN: Final = f"""
 SELECT pg_catalog.sha256(%(previous)s::bytea || pg_catalog.string_agg(
-         pg_catalog.int8send(position) || leaf, ''::bytea ORDER BY position))
-  FROM (SELECT position, {seal.LEAF} AS leaf FROM events_event
+         pg_catalog.int8send(position) || leaf, ''::bytea ORDER BY position)),
+       pg_catalog.trunc(extract(epoch FROM %(sealed_at)s::timestamptz - pg_catalog.min(recorded_at)
+         FILTER (WHERE pg_catalog.isfinite(recorded_at))))
+  FROM (SELECT position, recorded_at, {seal.LEAF} AS leaf FROM events_event
          WHERE position BETWEEN %(first)s AND %(last)s ORDER BY position LIMIT %(events)s::int + 1
        ) AS found
 """  # noqa: S608 - constants of ours
@@ -43,7 +46,17 @@ COPY (SELECT position, pg_catalog.substr({seal.LEAF}, 1, {seal.DIGEST_BYTES}) FR
        WHERE position BETWEEN {{first}} AND {{last}} ORDER BY position) TO STDOUT (FORMAT BINARY)
 """  # noqa: S608 - constants of ours
 _UNSEALED: Final = """
-SELECT count(*) FROM (SELECT FROM events_event WHERE position > %s LIMIT %s) AS later
+SELECT pg_catalog.count(*), pg_catalog.min(position),
+       coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.min(recorded_at)
+         FILTER (WHERE pg_catalog.isfinite(recorded_at))), 0)::float8
+  FROM (SELECT position, recorded_at FROM events_event WHERE position > %s ORDER BY position LIMIT %s)
+    AS later
+"""
+_LATE_SECONDS: Final = 3_600
+# Nobody's functions, operators or tables come before PostgreSQL's and the service's own.
+_OWN_PATH: Final = """
+SELECT pg_catalog.set_config(
+  'search_path', 'pg_catalog, ' || pg_catalog.quote_ident(pg_catalog.current_schema()) || ', pg_temp', false)
 """
 
 _Session = psycopg.Connection[tuple[Any, ...]]
@@ -87,15 +100,16 @@ def verify(
     jobs: int = 2,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
-    """Compare each sealed event with its seal, each seal with the one before, all with `against`.
+    """Compare each sealed event with its seal, each seal with the one before, all with the heads.
 
-    `trusted` are public keys. `progress` gets the last position done. Raises database errors,
-    Django's and psycopg's.
+    Those are `against` and what this host remembers. `trusted` are public keys. `progress` gets the last
+    position done. Raises NotAHead, and database errors, Django's and psycopg's.
     """
     findings = Findings()
+    known = [head for head in (against, memory.recall(trusted)) if head is not None]
     seals = events = 0
     head: Head | None = None
-    for link in _checked(_links(trusted, against), jobs):
+    for link in _checked(_links(trusted, known), jobs, known):
         findings.extend(link.findings)
         if link.seal is not None and link.statement is not None:
             seals += 1
@@ -106,12 +120,19 @@ def verify(
     with cursor() as cur:
         row = cur.execute(_UNSEALED, (head.seal.last if head else 0, COUNTED_TO)).fetchone()
     assert row is not None, "count returns a row"  # noqa: S101
-    return Report(seals=seals, events=events, head=head, unsealed=row[0], findings=findings)
+    unsealed, first, seconds = row
+    if seconds > sealing.LONGEST_UNSEALED_SECONDS:
+        detail = f"the oldest event without a seal was recorded {seconds / 60:,.0f} minutes ago"
+        number = head.seal.number + 1 if head else 1
+        findings.add(_finding(Kind.UNSEALED, number, first, detail))
+    return Report(seals=seals, events=events, head=head, unsealed=unsealed, findings=findings)
 
 
-def _links(trusted: frozenset[str], against: Head | None) -> Iterator[_Link]:
-    """The chain, each seal compared with the one before it and with the head."""
+def _links(trusted: frozenset[str], known: Sequence[Head]) -> Iterator[_Link]:
+    """The chain, each seal compared with the one before it and with the known heads."""
     number = covered = 0
+    log = table.known_identity()
+    named = False
     previous: str | None = seal.BEFORE_THE_FIRST  # None: not known
     for stored in table.read(after=_LOWEST):
         findings = Findings()
@@ -121,27 +142,42 @@ def _links(trusted: frozenset[str], against: Head | None) -> Iterator[_Link]:
             previous = None
         number = stored.number
         try:
-            statement = _believed(stored, trusted, covered=covered, previous=previous)
+            statement = _believed(
+                stored, trusted, covered=covered, previous=previous, log=log, named=named
+            )
         except _Broken as broken:
             detail = f"{broken}; its events cannot be verified"
             findings.add(_finding(Kind.SEAL_BROKEN, number, covered + 1, detail))
             previous = None
             yield _Link(findings)
             continue
-        if against and number == against.seal.number and statement != against.seal:
+        if any(head.seal.number == number and head.seal != statement for head in known):
             detail = "the head knows another seal of this number"
             findings.add(_finding(Kind.REWRITTEN, number, statement.first, detail))
         covered, previous = statement.last, statement.chain
+        if statement.log is not UNSET:
+            log, named = statement.log, True
         yield _Link(findings, stored, statement)
-    if against and number < against.seal.number:
+    beyond = [head.seal for head in known if head.seal.number > number]
+    if beyond:
+        last = max(beyond, key=lambda each: each.number)
         findings = Findings()
-        detail = f"the head knows seals up to {against.seal.number}, position {against.seal.last}"
-        findings.add(_finding(Kind.CUT, number + 1, covered + 1, detail))
+        detail = f"the head knows seals up to {last.number}, position {last.last}"
+        if covered < last.last:
+            findings.add(_finding(Kind.CUT, number + 1, covered + 1, detail))
+        else:  # by fewer seals
+            findings.add(_finding(Kind.REWRITTEN, last.number, last.first, detail))
         yield _Link(findings)
 
 
 def _believed(
-    stored: Seal, trusted: frozenset[str], *, covered: int, previous: str | None
+    stored: Seal,
+    trusted: frozenset[str],
+    *,
+    covered: int,
+    previous: str | None,
+    log: UUID | None,
+    named: bool,
 ) -> Statement:
     """The seal's statement if it is what was signed, and in its place. Raises _Broken."""
     try:
@@ -154,6 +190,8 @@ def _believed(
         raise _Broken("it is not what was signed")
     if stored.number != statement.number:
         raise _Broken(f"it is seal {statement.number} in another's place")
+    if named if statement.log is UNSET else log not in {None, statement.log}:
+        raise _Broken(f"it is not of this log, {log}")
     if seal.index(stored.positions, stored.digests) != statement.index:
         raise _Broken("its positions or digests are not those that were signed")
     if previous not in {None, statement.previous} or statement.first <= covered:
@@ -161,23 +199,27 @@ def _believed(
     return statement
 
 
-def _checked(links: Iterator[_Link], jobs: int) -> Iterator[_Link]:
+def _checked(links: Iterator[_Link], jobs: int, known: Sequence[Head]) -> Iterator[_Link]:
     """The same links with what their events show, by `jobs` connections at once, in order."""
     with ExitStack() as opened:
         idle: SimpleQueue[_Session] = SimpleQueue()
         for _ in range(jobs):
-            idle.put(opened.enter_context(separate_connection()))
+            session = opened.enter_context(separate_connection())
+            session.execute(_OWN_PATH)
+            idle.put(session)
         pool = opened.enter_context(ThreadPoolExecutor(jobs))
+        # What a head knows was sealed when it was written.
+        vouched = max((head.seal.number for head in known), default=0)
         under_way: deque[Future[_Link]] = deque()
         for link in links:
-            under_way.append(pool.submit(_check, idle, link))
+            under_way.append(pool.submit(_check, idle, link, vouched))
             if len(under_way) > 2 * jobs:
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
 
 
-def _check(idle: "SimpleQueue[_Session]", link: _Link) -> _Link:
+def _check(idle: "SimpleQueue[_Session]", link: _Link, vouched: int) -> _Link:
     """Add to the link's findings what its events show."""
     if link.seal is None or link.statement is None:
         return link
@@ -190,11 +232,15 @@ def _check(idle: "SimpleQueue[_Session]", link: _Link) -> _Link:
             "first": first,
             "last": statement.last,
             "events": statement.events,
+            "sealed_at": statement.sealed_at,
         }
         row = session.execute(_CHAIN, parameters, binary=True).fetchone()
         assert row is not None, "an aggregate returns a row"  # noqa: S101
         if row[0] is None or row[0].hex() != statement.chain:
             _compare(session, link.seal, first, statement.last, link.findings)
+        if row[1] is not None and row[1] > _LATE_SECONDS and statement.number > vouched:
+            detail = f"its oldest event was recorded {row[1] / 3600:,.1f} hours before it was made"
+            link.findings.add(_finding(Kind.LATE, statement.number, statement.first, detail))
     finally:
         idle.put(session)
     return link
@@ -213,17 +259,26 @@ def _compare(session: _Session, stored: Seal, first: int, last: int, findings: F
             key=itemgetter(0),
         )
         for position, found in groupby(both, key=itemgetter(0)):
-            digests = {source: digest for _, source, digest in found}
-            match digests.get("sealed"), digests.get("stored"):
-                case None, _:
-                    kind = Kind.ADDED
-                case _, None:
-                    kind = Kind.DELETED
-                case sealed_digest, stored_digest if sealed_digest != stored_digest:
-                    kind = Kind.CHANGED
-                case _:
-                    continue
-            findings.add(Finding(kind=kind, position=position, seal=stored.number, **digests))
+            each = [(source, digest) for _, source, digest in found]
+            was = next((digest for source, digest in each if source == "sealed"), None)
+            now = [digest for source, digest in each if source == "stored"]
+            if was is not None and was in now:
+                now.remove(was)
+                kinds = [Kind.ADDED] * len(now)  # at a position that is taken
+                was = None
+            elif was is None:
+                kinds = [Kind.ADDED] * len(now)
+            elif not now:
+                kinds = [Kind.DELETED]
+            else:
+                kinds = [Kind.CHANGED, *[Kind.ADDED] * (len(now) - 1)]
+            for kind, digest in zip_longest(kinds, now):
+                findings.add(
+                    Finding(
+                        kind=kind, position=position, seal=stored.number, sealed=was, stored=digest
+                    )
+                )
+                was = None
     if findings.total == none_yet:
         # A change that keeps the short digest takes years to find, but not for ever.
         detail = f"or an event up to {last}; its short digest was made to stay the same"

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from payments.events import horizon
 from payments.events.contradictions import LogContradicted
 from payments.events.horizon import HorizonHeld
-from payments.events.seals import keys, sealing
+from payments.events.seals import heads, keys, memory, sealing
 from payments.progress import progress_bar
 
 
@@ -36,7 +36,14 @@ class Command(BaseCommand):
                 self.stdout.write(keys.public_key(keys.signing_key()))
             else:
                 self._seal()
-        except (keys.SealKeyError, HorizonHeld, sealing.DamagedSeal, LogContradicted) as error:
+        except (
+            keys.SealKeyError,
+            HorizonHeld,
+            sealing.DamagedSeal,
+            LogContradicted,
+            memory.HeadContradicted,
+            heads.NotAHead,
+        ) as error:
             raise CommandError(str(error)) from error
 
     def _seal(self) -> None:

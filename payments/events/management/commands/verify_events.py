@@ -36,7 +36,10 @@ class Command(BaseCommand):
             "  manage.py verify_events --against head.json     was the end cut off, or sealed anew?\n"
             "  manage.py verify_events --public-key 3d40...    trust this key too\n"
             "  DATABASE_URL=postgres://auditor@... manage.py verify_events    reads two tables only\n\n"
-            "Exit codes: 0 all is as it was sealed, 1 something is not, 2 it cannot be told."
+            "Exit codes: 0 all is as it was sealed; 1 something is not, contradicts the log, was sealed\n"
+            "an hour after it was recorded or later, or is not sealed for five minutes; 2 it cannot be\n"
+            "verified. A head that is compared vouches for the seals up to it, however late they were:\n"
+            "export one after an outage of the workers, once you have found its cause."
         )
         parser.add_argument(
             "--public-key",
@@ -59,7 +62,7 @@ class Command(BaseCommand):
         try:
             report = self._verify(options["public_key"], options["against"], options["jobs"])
             contradicting = contradictions.find()
-            if options["export"] and not report.findings.total:
+            if options["export"] and set(report.findings.counts) <= {Kind.LATE, Kind.UNSEALED}:
                 self._export(report, options["export"])
         except (keys.SealKeyError, heads.NotAHead) as error:
             raise CommandError(str(error), returncode=_CANNOT_RUN) from error
@@ -110,7 +113,10 @@ class Command(BaseCommand):
         )
         if total:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in report.findings.counts.items())
-            self.stdout.write(f"The log is NOT as it was sealed: {kinds}.")
+            if set(report.findings.counts) <= {Kind.LATE, Kind.UNSEALED}:
+                self.stdout.write(f"Sealing came too late to prove the whole log: {kinds}.")
+            else:
+                self.stdout.write(f"The log is NOT as it was sealed: {kinds}.")
         elif report.head is None:
             self.stdout.write("No seal covers anything: nothing is known of this log.")
         else:
@@ -142,7 +148,7 @@ def _runs(findings: list[Finding]) -> Iterator[list[Finding]]:
 def _sentence(run: list[Finding]) -> str:
     finding, last = run[0], run[-1].position
     detail = f": {finding.detail}" if finding.detail else ""
-    if finding.kind in {Kind.SEAL_MISSING, Kind.SEAL_BROKEN}:
+    if finding.kind in {Kind.SEAL_MISSING, Kind.SEAL_BROKEN, Kind.LATE}:
         return (
             f"seal {finding.seal} (from position {finding.position}) {_WORDS[finding.kind]}{detail}"
         )
@@ -159,6 +165,8 @@ _WORDS: Final = {
     Kind.SEAL_BROKEN: "broken",
     Kind.CUT: "and all that followed cut off",
     Kind.REWRITTEN: "and what follows sealed anew",
+    Kind.UNSEALED: "and what follows not sealed for too long",
+    Kind.LATE: "sealed too late to prove what it was before",
 }
 
 
