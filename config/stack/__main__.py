@@ -77,6 +77,8 @@ def _servers(folder: Path, supervisor: Supervisor) -> Iterator[None]:
             supervisor.start_server(postgres)
             postgres.create_database("payments")
             os.environ["DATABASE_URL"] = postgres.url("payments")
+            # It belongs to this database: one of your own has its workers' memory elsewhere.
+            os.environ.setdefault("SEAL_HEAD_FILE", str(postgres.data.with_suffix(".head.json")))
         if variables.given("REDIS_URL") is None:
             valkey = Valkey(folder, place.socket_folder())
             running.callback(valkey.stop)
