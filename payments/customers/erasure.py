@@ -42,10 +42,10 @@ class ReasonTells(ValueError):
 
 
 class Step(Struct, frozen=True):
-    """What was looked at, and how much of it was erased."""
+    """What was looked at, and how much of it was erased. None: it could not be searched."""
 
     place: str
-    erased: int
+    erased: int | None
 
 
 class Watch(Protocol):
@@ -77,14 +77,18 @@ def erase(
     permissions.require(by, ERASE, operators=True)
     words = words_of(customer, reference)
     reason = check_reason(reason, words)
+    searchable = bool(sought(customer, reference))
     mentioned = _mentioned_in_texts(words)
-    yield Step("sessions", _end_sessions(mentioned))
+    yield Step("sessions", _end_sessions(mentioned) if searchable else None)
     yield Step("admin log entries", _clear_admin_log(customer.pk))
     blockings = Blocking.objects.filter(customer=customer)
     about_blocks = Note.objects.filter(pk__in=blockings.values("note_id"))
     yield Step("notes about blocks", about_blocks.delete()[0])
     yield Step("review notes", _delete_notes(customer.pk))
     for place in texts.places():
+        if not searchable:
+            yield Step(f"{place.name} that mention the customer", None)
+            continue
         with watch(place.name, total=place.texts().count()) as progress:
             erased = texts.erase(place, mentioned, progress=progress)
         yield Step(f"{place.name} that mention the customer", erased)
@@ -106,10 +110,16 @@ def words_of(customer: Customer, reference: str) -> set[str]:
     return set(_words(customer, reference).values())
 
 
-def not_sought(customer: Customer, reference: str) -> list[str]:
-    """What is looked for in cells of files only: in a text it could mean anything."""
+def sought(customer: Customer, reference: str) -> list[str]:
+    """Return the fields by which the customer is looked for in texts."""
     words = _words(customer, reference)
-    return [field for field, word in words.items() if not mentions.is_telling(word)]
+    return [field for field, word in words.items() if mentions.is_telling(word)]
+
+
+def not_sought(customer: Customer, reference: str) -> list[str]:
+    """Return the fields that are looked for in cells of files only: in a text they could mean anything."""
+    known = sought(customer, reference)
+    return [field for field in _words(customer, reference) if field not in known]
 
 
 def erase_file(

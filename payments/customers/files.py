@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,6 +13,8 @@ from payments.customers.mentions import Mentions
 
 ERASED: Final = "erased"
 _RECORDS_A_STEP: Final = 10_000
+_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+_UNDECODED: Final = re.compile("[\udc80-\udcff]")
 _DELIMITERS: Final = (",", ";", "\t")
 # Columns by these names hold nobody, but a customer "7" is in half of their cells.
 _IMPERSONAL: Final = {"amount", "currency", "method", "date", "line", "code"} | {
@@ -31,8 +34,11 @@ def check(path: Path) -> None:
     if not os.access(path, os.R_OK) or not os.access(path.resolve().parent, os.W_OK):
         raise FileError(f"{path} cannot be read and replaced by this user.")
     with path.open("rb") as file:
-        if file.read(1) == b"{":
-            raise FileError(f"{path} is no CSV file. An export of events holds nothing personal.")
+        beginning = file.read(1024)
+    if beginning.startswith(b"{"):
+        raise FileError(f"{path} is no CSV file. An export of events holds nothing personal.")
+    if beginning.startswith(_UTF_16) or b"\0" in beginning:
+        raise FileError(f"{path} cannot be searched: it is not UTF-8. Save it as UTF-8 first.")
 
 
 def erase(
@@ -79,9 +85,12 @@ def _copy(old: IO[str], new: IO[str], mentions: Mentions, progress: Callable[[in
         if number % _RECORDS_A_STEP == 0:
             progress(done)
         if number == 0:
-            impersonal = {place for place, name in enumerate(cells) if name in _IMPERSONAL}
+            names = [name.strip("\ufeff \t").lower() for name in cells]
+            impersonal = {place for place, name in enumerate(names) if name in _IMPERSONAL}
         found = [
-            place for place, cell in enumerate(cells) if place not in impersonal and mentions(cell)
+            place
+            for place, cell in enumerate(cells)
+            if place not in impersonal and any(map(mentions, _readings(cell)))
         ]
         if not found:
             new.write(text)
@@ -89,6 +98,13 @@ def _copy(old: IO[str], new: IO[str], mentions: Mentions, progress: Callable[[in
         erased += len(found)
         writer.writerow(ERASED if place in found else cell for place, cell in enumerate(cells))
     return erased
+
+
+def _readings(cell: str) -> Iterator[str]:
+    """Yield the cell as UTF-8, and as Windows writes it where that is what its bytes are not."""
+    yield cell
+    if not cell.isascii() and _UNDECODED.search(cell):
+        yield cell.encode(errors="surrogateescape").decode("cp1252", errors="replace")
 
 
 def _records(file: IO[str], delimiter: str) -> Iterator[tuple[str, list[str]]]:

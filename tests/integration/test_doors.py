@@ -212,7 +212,7 @@ DOORS: Final[dict[str, Callable[[Place], str]]] = {
     "customer show, client": command("customer", "show", CARD, "x"),
     "customer show, reference": command("customer", "show", "Acme", CARD),
     "customer rename": command("customer", "rename", *WHO, "--name", CARD),
-    "customer block": command("customer", "block", *WHO, "--reason", CARD),
+    "customer block": command("customer", "block", *WHO, "--reason=other", "--note", CARD),
     "erase_customer": command("erase_customer", *WHO, "--yes", "--reason", CARD),
     "parked discard": command(
         "parked", "discard", "daily_statistics", "{position}", "--reason", CARD

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from payments.customers import files, mentions, notes
 from payments.customers.models import Note
 from tests.api import ApiClient
-from tests.erasing import NAME, REFERENCE, run
+from tests.erasing import NAME, REFERENCE, found, run
 from tests.examples import NOON, OPERATOR
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -71,6 +71,9 @@ def test_a_short_reference_is_not_looked_for_in_amounts_and_other_peoples_texts(
     out = StringIO()
     call_command("erase_customer", *arguments, stdout=out)
     assert "Not looked for in texts, being so short: reference.\n" in out.getvalue()
+    assert "      - other review notes that mention the customer: not searched\n" in out.getvalue()
+    assert "      - sessions: not searched\n" in out.getvalue()
+    assert "Looked for in texts" not in out.getvalue()
     assert Note.objects.count() == 1
     assert path.read_text() == "customer_id,amount,line\nerased,7,7\n17,7,7\n"
     assert Session.objects.count() == 1
@@ -95,3 +98,21 @@ def test_a_file_that_is_no_csv_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(files.FileError, match="cannot be read as CSV"):
         files.erase(path, mentions.finder({"xyz"}))
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+def test_a_name_is_found_in_the_encodings_of_spreadsheets(tmp_path: Path, encoding: str) -> None:
+    path = make("list.csv", "name;note\nJürgen Groß;1\nJürgen Grossmann;ü\n".encode(encoding))(
+        tmp_path
+    )
+    assert files.erase(path, mentions.finder({"JÜRGEN GROSS"})) == 1
+    assert path.read_text(encoding=encoding) == "name;note\nerased;1\nJürgen Grossmann;ü\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-le"])
+def test_a_file_that_cannot_be_searched_is_refused_before_anything_is_erased(
+    payment: str, tmp_path: Path, encoding: str
+) -> None:
+    path = make("list.csv", f"name;note\n{NAME};1\n".encode(encoding))(tmp_path)
+    assert "it is not UTF-8" in run("--files", str(path), status=2)
+    assert found()

@@ -141,3 +141,26 @@ def test_only_whom_it_is_about_is_erased(payment: str, acme: ApiClient) -> None:
     assert Customer.objects.filter(reference=None).count() == 2
     assert Customer.objects.count() == 5
     assert Session.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("佐々木健太郎", "佐々木健太郎様に電話で確認済み。"),
+        ("김민수", "김민수님과 통화함"),
+        ("Mary O'Hara", "Spoke to Mary O’Hara."),
+        ("Jürgen Groß", "JÜRGEN GROSS hat angerufen"),
+        ("Tom Porter", "see Tom_Porter.pdf"),
+    ],
+)
+def test_a_name_is_found_in_notes_about_others_as_people_write_it(
+    payment: str, name: str, text: str
+) -> None:
+    Customer.objects.filter(pk=ada().pk).update(name=name)
+    note = notes.write(uuid4(), text, author=OPERATOR, at=NOON)
+    note.save()
+
+    said = run()
+
+    assert "Looked for in texts: reference, name, email, phone.\n" in said
+    assert not Note.objects.filter(pk=note.pk).exists()

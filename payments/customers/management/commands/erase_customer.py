@@ -14,7 +14,7 @@ from payments.customers import erasure, files, registry
 from payments.customers.erasure import Step
 from payments.customers.models import Customer
 from payments.customers.registry import CustomerError
-from payments.domain.text import TextError
+from payments.domain.text import TextError, searched
 from payments.progress import progress_bar
 
 
@@ -37,9 +37,11 @@ class Command(BaseCommand):
             "become 'erased'. Name them at the first run: later ones know the reference only.\n\n"
             "A note or a reason about somebody else that mentions the customer, by its reference, whole\n"
             "name, e-mail address or telephone number, is erased as a whole: what stands around a name\n"
-            "tells as much. So is one that means somebody else of that name. Words of fewer than four\n"
-            "characters and numbers of fewer than six digits are not looked for in texts, which is said;\n"
-            "parts of a name and other spellings are not found.\n\n"
+            "tells as much. So is one that means somebody else of that name. Case, width, apostrophes,\n"
+            "hyphens, underscores and invisible characters make no difference; in scripts without spaces\n"
+            "a name may touch other letters. Words of fewer than four characters (two in Han, Kana and\n"
+            "Hangul) and numbers of fewer than six digits are not looked for in texts: the output names\n"
+            "them. Parts of a name, other accents, inflected names and transliterations are not found.\n\n"
             "Killed anywhere, the same command does the rest; a second run erases what was written since.\n"
             "A later payment under the same reference is taken, belongs to the same id, and stores nothing\n"
             "personal again. A block stays. When, why and by whom stays too.\n"
@@ -57,6 +59,7 @@ class Command(BaseCommand):
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
     def handle(self, *_: Any, client: str, reference: str, **options: Any) -> None:
+        reference = searched(reference)
         try:
             customer = registry.find(client, reference)
             # Before anything is erased.
@@ -91,6 +94,8 @@ class Command(BaseCommand):
 
     def _erase(self, customer: Customer, reference: str, reason: str, paths: list[Path]) -> None:
         by = actors.operator()
+        if fields := erasure.sought(customer, reference):
+            self.stdout.write(f"Looked for in texts: {', '.join(fields)}.")
         for path in paths:
             with progress_bar(escape(path.name), total=path.stat().st_size) as progress:
                 step = erasure.erase_file(
@@ -118,4 +123,7 @@ class Command(BaseCommand):
         )
 
     def _tell(self, step: Step) -> None:
-        self.stdout.write(f"{step.erased:>7,} {step.place}")
+        if step.erased is None:
+            self.stdout.write(f"{'-':>7} {step.place}: not searched")
+        else:
+            self.stdout.write(f"{step.erased:>7,} {step.place}")
