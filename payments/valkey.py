@@ -49,7 +49,14 @@ class Connection(threading.local):
     def _ask(self, *command: str | float) -> Any:
         # Connects if need be. A failure disconnects: no answer is ever taken for another command's.
         self._connection.send_packed_command(self._connection.pack_command(*command))
-        return self._connection.read_response()
+        try:
+            return self._connection.read_response()
+        except NoScriptError:
+            raise
+        except redis.ResponseError:
+            # It is full, starting or no primary any more: the next connection may find another server.
+            self._connection.disconnect()
+            raise
 
     def _connect(self) -> None:
         # The library does not say its type.

@@ -45,7 +45,7 @@ return new
 """)
 _IDS: Final = ("request_id", "correlation_id")
 _ALL: Final = tuple(PROJECTIONS)
-_BROKER_ERRORS: Final = (redis.RedisError, OperationalError)
+BROKER_ERRORS: Final = (redis.RedisError, OperationalError)
 
 
 def wake_all() -> None:
@@ -78,17 +78,17 @@ def clear(name: str) -> None:
     """Take note of all wake-ups so far. Call it while holding the checkpoint."""
     try:
         _valkey.ask("DEL", _key(name))
-    except redis.RedisError:
+    except redis.RedisError as error:
         # The key expires by itself and beat does not look at it.
-        logger.warning("The wake key of %s was not cleared.", name, exc_info=True)
+        logger.warning("The wake key of %s was not cleared: %s", name, error)
 
 
 def is_woken(name: str) -> bool:
     """Whether somebody appended since `clear`."""
     try:
         return bool(_valkey.ask("EXISTS", _key(name)))
-    except redis.RedisError:
-        logger.warning("The wake key of %s was not read, beat will look.", name, exc_info=True)
+    except redis.RedisError as error:
+        logger.warning("The wake key of %s was not read, beat will look: %s", name, error)
         return False
 
 
@@ -125,7 +125,7 @@ class Announcer:
                 if new:
                     context.run(_publish_with_ids, new)
                 time.sleep(_PAUSE_SECONDS)
-            except _BROKER_ERRORS as error:
+            except BROKER_ERRORS as error:
                 logger.warning("The broker does not answer, beat will project: %s", error)
                 time.sleep(_BREAK_SECONDS)
             except Exception:

@@ -13,8 +13,7 @@ WORKER: Final = (
     *(*_CELERY, "worker", "--concurrency", "2"),
     *("--without-gossip", "--without-mingle", "--without-heartbeat"),
 )
-# In memory: a schedule on disk would be one more file to keep, and no entry is rarer than a minute.
-BEAT: Final = (*_CELERY, "beat", "--scheduler", "celery.beat:Scheduler")
+BEAT: Final = (*_CELERY, "beat")
 
 
 def web(port: int = 8000, *, workers: int = 1, log_level: str = "warning") -> Sequence[str]:

@@ -130,6 +130,10 @@ class Service:
         lines = (self.postgres.folder / f"{program}.log").read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
+    def ended(self) -> list[int | None]:
+        """The exit statuses of processes that have ended by themselves."""
+        return [child.poll() for child in self._children if child.poll() is not None]
+
     def stop(self) -> None:
         for child in self._children:
             processes.end(child, signal.SIGTERM)
