@@ -5,10 +5,13 @@ from collections.abc import Awaitable
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
-from django.http import HttpRequest
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware import csrf
 from django.utils.deprecation import MiddlewareMixin
+
+from config.http import outages
 
 
 class _PassedByTheApi(MiddlewareMixin):
@@ -18,7 +21,17 @@ class _PassedByTheApi(MiddlewareMixin):
         return super().__call__(request)
 
 
-class SessionMiddleware(_PassedByTheApi, sessions.SessionMiddleware): ...
+class SessionMiddleware(_PassedByTheApi, sessions.SessionMiddleware):
+    """Django's. A session that cannot be stored is an outage like any other."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        try:
+            return super().process_response(request, response)
+        except DatabaseError as error:
+            answer = outages.page(error)
+            if answer is None:
+                raise
+            return answer
 
 
 class CsrfViewMiddleware(_PassedByTheApi, csrf.CsrfViewMiddleware): ...

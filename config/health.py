@@ -6,17 +6,22 @@ from typing import Final
 
 import redis
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from payments import outages
 from payments.events import contradictions
 from payments.events.contradictions import Contradiction
+from payments.events.database import execute
 from payments.events.seals import sealing
 from readmodels import lag
 from readmodels.lag import Lag
+
+# On, too, on a standby.
+_READ_ONLY: Final = "SELECT current_setting('transaction_read_only')::boolean"
 
 
 class MigrationsMissing(Exception):
@@ -44,24 +49,33 @@ def healthz(_: HttpRequest) -> HttpResponse:
 
 
 def readyz(_: HttpRequest) -> HttpResponse:
-    """503 without the database or its tables, or while something contradicts the log.
+    """503 without the database or its tables, when it takes no writes, or while the log is contradicted.
+
+    A full disk shows only when something is written: for a moment after this process met it.
 
     What only delays (broker, projections) is told and turns nobody away.
     """
     try:
         _check_migrations()
         found = contradictions.find()
-        return _told(
-            ready=not found,
-            database="ok",
-            found=found,
-            seals=sealing.state(),
-            lags=lag.measure(),
-        )
+        seals = sealing.state()
+        lags = lag.measure()
+        ((read_only,),) = execute(_READ_ONLY)
     except MigrationsMissing:
         return _told(ready=False, database="migrations missing")
-    except (OperationalError, InterfaceError):
-        return _told(ready=False, database="away")
+    except (DatabaseError, InterfaceError) as error:
+        outage = outages.of(error)
+        if outage is None:
+            raise
+        return _told(ready=False, database=outage.code)
+    unwritable = outages.READ_ONLY if read_only else outages.unwritable()
+    return _told(
+        ready=not found and unwritable is None,
+        database="ok" if unwritable is None else unwritable.code,
+        found=found,
+        seals=seals,
+        lags=lags,
+    )
 
 
 def _told(
@@ -105,7 +119,8 @@ def _broker_answers() -> bool:
             socket_connect_timeout=0.2,
             retry=Retry(NoBackoff(), 0),
         ) as client:
-            return bool(client.ping())
+            # A server that is full or a replica answers a PING.
+            return bool(client.set("readyz", 1, px=1_000))
     except redis.RedisError:
         return False
 

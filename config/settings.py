@@ -2,6 +2,7 @@
 
 import sys
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -76,6 +77,7 @@ MIDDLEWARE: list[str] = [
     "config.browsers.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.request_log.RequestMiddleware",
+    "config.http.outages.OutageMiddleware",
     "axes.middleware.AxesMiddleware",  # asks for the last place
 ]
 
@@ -151,6 +153,9 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES: int | None = None  # a broker may be away for hours
+CELERY_WORKER_CONSUMER = "config.broker:Consumer"
+CELERY_BEAT_SCHEDULER = "config.broker:Scheduler"
 # A worker's own connections to the database, kept for as many tasks.
 CELERY_DB_REUSE_MAX = 500
 # A publisher gives up at once: whoever publishes has a better way to be heard, see readmodels.waking.
@@ -279,13 +284,29 @@ LOGGING: dict[str, Any] = {
             "foreign_pre_chain": _SHARED,
         }
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+    "filters": {
+        # Of those 503 the outage is logged, and the request's own line.
+        "unforeseen": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": lambda record: (
+                getattr(record, "status_code", None) != HTTPStatus.SERVICE_UNAVAILABLE
+            ),
+        },
+        "one_line": {"()": "config.broker.OneLine"},
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "structured",
+            "filters": ["one_line"],
+        }
+    },
     "root": {"handlers": ["stderr"], "level": variables.choice("LOG_LEVEL", "INFO", _LEVELS)},
     "loggers": {
         # Without Django's own handler, which writes plain lines when DEBUG is set.
         "django": {"level": "INFO"},
         # Its warnings repeat the line that django-structlog writes with the request's id.
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["unforeseen"]},
         # A line for each request costs a tenth of it; failures are logged at WARNING and above.
         "django_structlog": {"level": variables.choice("REQUEST_LOG_LEVEL", "WARNING", _LEVELS)},
         # Several lines for each batch of each projection.

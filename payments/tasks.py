@@ -6,7 +6,7 @@ from typing import Final
 from celery import shared_task
 from django.utils import timezone
 
-from payments import expiry
+from payments import expiry, outages
 
 # A task ends well before the broker would take it for lost and deliver it again.
 _LONGEST_RUN_SECONDS: Final = 30.0
@@ -16,6 +16,7 @@ _LONGEST_RUN_SECONDS: Final = 30.0
 def expire_reviews() -> None:
     """End the reviews whose deadline has passed, as beat asks for every minute."""
     deadline = time.monotonic() + _LONGEST_RUN_SECONDS
-    for _ in expiry.expire_due(timezone.now()):
-        if time.monotonic() > deadline:
-            return
+    with outages.reported():
+        for _ in expiry.expire_due(timezone.now()):
+            if time.monotonic() > deadline:
+                return

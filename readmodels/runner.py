@@ -10,6 +10,7 @@ from typing import Final
 from django.db import InterfaceError, OperationalError, transaction
 from msgspec import Struct
 
+from payments import outages
 from payments.events import contradictions, horizon
 from payments.events.contradictions import LogContradicted
 from payments.events.horizon import HorizonHeld
@@ -49,7 +50,8 @@ def run_batch(
     except checkpoints.RebuildNeeded:
         raise  # the versions tell it; workers of the table's own version go on
     except Exception as error:
-        checkpoints.stop(projection, error)
+        if outages.of(error) is None:
+            checkpoints.stop(projection, error)
         raise
 
 

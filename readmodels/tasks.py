@@ -11,6 +11,7 @@ from typing import Final
 
 from celery import shared_task
 
+from payments import outages
 from payments.events import holders
 from payments.events.contradictions import LogContradicted
 from payments.events.horizon import HorizonHeld
@@ -79,8 +80,15 @@ def _alone(projection: Projection) -> Iterator[None]:
     except LogContradicted as error:
         if waking.is_first(f"contradicted:{projection.name}", seconds=_NAMED_SECONDS):
             logger.error("%s is stalled. %s", projection.name, error)  # noqa: TRY400
-    except Exception:
-        logger.exception("%s could not go on.", projection.name)
+    except waking.BROKER_ERRORS as error:
+        logger.warning(
+            "The broker does not answer, beat will go on with %s: %s", projection.name, error
+        )
+    except Exception as error:
+        if (outage := outages.of(error)) is None:
+            logger.exception("%s could not go on.", projection.name)
+        else:
+            outages.report(error, outage)
 
 
 def _name(held: HorizonHeld) -> None:

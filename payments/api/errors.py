@@ -8,11 +8,12 @@ from functools import lru_cache
 from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.utils import timezone
 from rest_framework import exceptions
 
+from payments import outages
 from payments.api import preconditions
 from payments.api.moments import rfc3339
 from payments.api.problems import FieldError, Problem, response
@@ -91,14 +92,8 @@ def problem_of(error: Exception) -> Problem:
                 "An operator has to repair the event log. Try again later with the same Idempotency-Key.",
                 headers={"Retry-After": "60"},
             )
-        case OperationalError() | InterfaceError():
-            logger.warning("The database is away.", exc_info=error)
-            return Problem(
-                "temporarily_unavailable",
-                # Whether a commit was heard of in time is not known: the key makes that harmless.
-                "The database cannot be reached. Try again with the same Idempotency-Key.",
-                headers={"Retry-After": "1"},
-            )
+        case DatabaseError() | InterfaceError():
+            return _database_problem(error)
         case exceptions.Throttled():
             seconds = math.ceil(getattr(error, "wait", None) or 1)
             return Problem(
@@ -114,6 +109,19 @@ def problem_of(error: Exception) -> Problem:
 def _log_once(problem: str) -> None:
     """Log a problem that every request meets until an operator has repaired it."""
     logger.error("%s", problem)
+
+
+def _database_problem(error: Exception) -> Problem:
+    outage = outages.of(error)
+    if outage is None:
+        return _framework_problem(error)
+    outages.report(error, outage)
+    return Problem(
+        "temporarily_unavailable",
+        # Whether a commit was heard of in time is not known: the key makes that harmless.
+        f"{outage.sentence} Try again with the same Idempotency-Key.",
+        headers={"Retry-After": str(outage.retry_after)},
+    )
 
 
 def _members(details: Mapping[str, str | int | datetime]) -> dict[str, str | int]:

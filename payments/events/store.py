@@ -208,8 +208,10 @@ SELECT aggregate_id FROM events_claim WHERE namespace = %(namespace)s AND value 
 """
 _RESERVE: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%(claim)s, 0))"
 
-# A deadlock is nobody's fault and goes away when one of the two tries again.
-_DEADLOCK_ATTEMPTS: Final = 3
+# Nothing was stored, and the conflict goes away when one of the two tries again. Through a pooler the
+# database's default may be serializable.
+_RIVALRY: Final = (errors.DeadlockDetected, errors.SerializationFailure)
+_RIVALRY_ATTEMPTS: Final = 3
 
 
 def load(aggregate_id: UUID, *, key: str | None = None, fold: str | None = None) -> Stream:
@@ -377,8 +379,8 @@ def _insert(statement: str, parameters: dict[str, object]) -> list[int]:
             with transaction.atomic() if connection.in_atomic_block else nullcontext():
                 return [position for (position,) in execute(statement, parameters)]
         except OperationalError as error:
-            deadlock = isinstance(error.__cause__, errors.DeadlockDetected)
-            if not deadlock or connection.in_atomic_block or attempt == _DEADLOCK_ATTEMPTS:
+            rivalry = isinstance(error.__cause__, _RIVALRY)
+            if not rivalry or connection.in_atomic_block or attempt == _RIVALRY_ATTEMPTS:
                 raise
             attempt += 1
         except IntegrityError as error:

@@ -6,6 +6,7 @@ from typing import Final
 
 from celery import shared_task
 
+from payments import outages
 from payments.events.contradictions import LogContradicted
 from payments.events.horizon import HorizonHeld
 from payments.events.seals import heads, memory, sealing
@@ -22,9 +23,10 @@ def seal() -> None:
     """Seal what is safe to read, as beat asks for every minute."""
     deadline = time.monotonic() + _LONGEST_RUN_SECONDS
     try:
-        for _ in sealing.seal_all():
-            if time.monotonic() > deadline:
-                return
+        with outages.reported():
+            for _ in sealing.seal_all():
+                if time.monotonic() > deadline:
+                    return
     except HorizonHeld as held:
         logger.warning("Sealing waits: %s", held)
     except (
