@@ -17,7 +17,7 @@ _SCHEME: Final = "bearer"
 
 
 class BearerAuthentication(BaseAuthentication):
-    """`Authorization: Bearer pk_...`. The live key becomes `request.auth`."""
+    """`Authorization: Bearer sk_...`. The live key becomes `request.auth`."""
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, LiveKey] | None:
         scheme, _, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")

@@ -13,6 +13,8 @@ from payments.clients.models import ApiKey, Client
 
 MANAGE: Final = "clients.manage_apikey"
 
+# Keys begin with "sk" for secret key, as publishable ones do with "pk" elsewhere. Not with "sk_live", which
+# scanners report to another company. Older keys begin with "pk" and are found by their digest like all others.
 _PREFIX_BYTES: Final = 4
 _SECRET_BYTES: Final = 32
 
@@ -108,7 +110,7 @@ def _make(
     expires_at: datetime | None,
     rotated_from: ApiKey | None = None,
 ) -> tuple[ApiKey, str]:
-    prefix = f"pk_{secrets.token_hex(_PREFIX_BYTES)}"
+    prefix = f"sk_{secrets.token_hex(_PREFIX_BYTES)}"
     text = f"{prefix}_{secrets.token_urlsafe(_SECRET_BYTES)}"
     key = ApiKey.objects.create(
         client=client,

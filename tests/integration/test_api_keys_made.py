@@ -1,6 +1,7 @@
 """API keys are made, shown once, listed, rotated and revoked."""
 
 import json
+import re
 from datetime import timedelta
 from uuid import uuid4
 
@@ -31,6 +32,21 @@ def test_a_made_key_works() -> None:
     assert key is not None
     assert key.scopes == {Scope.PAYMENTS_WRITE, Scope.PAYMENTS_READ, Scope.STATISTICS_READ}
     assert Client.objects.get().name == "Acme Ltd"
+
+
+def test_a_key_begins_as_a_secret_one_and_not_as_another_companys() -> None:
+    acme = ApiClient()
+    assert re.fullmatch(r"sk_[0-9a-f]{8}_[A-Za-z0-9_-]{43}", acme.token)
+    assert acme.token.startswith(f"{acme.key.prefix}_")
+
+
+def test_a_key_of_before_with_another_prefix_works() -> None:
+    acme = ApiClient()
+    acme.key.prefix, acme.token = "pk_1a2b3c4d", "pk_1a2b3c4d_secret"
+    acme.key.digest = keys.digest(acme.token)
+    acme.key.save()
+    keyring.forget()
+    assert acme.get(PAYMENTS).status_code == 200
 
 
 def test_a_key_is_stored_as_its_digest_only() -> None:

@@ -29,7 +29,7 @@ class Command(BaseCommand):
         parser.epilog = (
             "Examples:\n"
             "  manage.py simulate_payments --rate 20 --for 60\n"
-            "  API_KEY=pk_... manage.py simulate_payments --rate 50 --for 30 --http http://127.0.0.1:8000\n"
+            "  API_KEY=sk_... manage.py simulate_payments --rate 50 --for 30 --http http://127.0.0.1:8000\n"
             "  manage.py simulate_payments --history 1000000      a large log, fast\n\n"
             "Ctrl-C ends it with the summary of what was sent.\n"
             "Exit status: 0 done, 1 if something was not answered with a payment."
