@@ -1,5 +1,7 @@
 """The one way to change a payment: load, fold, decide, append, announce."""
 
+import random
+import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from typing import Any, Final
@@ -15,8 +17,11 @@ from payments.domain.payment import Payment, replay
 from payments.events import signals, store
 from payments.events.metadata import Metadata
 
-# A stale version means that somebody else got something done: a few attempts settle any real race.
-_ATTEMPTS: Final = 5
+# A stale version means that another command got something done: some attempts settle any real race. After the
+# first ones each pauses for a random time, or many rivals would meet again and again.
+_ATTEMPTS: Final = 20
+_AT_ONCE: Final = 3
+_LONGEST_PAUSE: Final = 0.02
 _NOTHING: Final = store.Stream((), ())
 
 
@@ -94,6 +99,8 @@ def dispatch(
             if (connection.in_atomic_block and stream is not _NOTHING) or attempt == _ATTEMPTS:
                 raise
             stream = None
+            if attempt > _AT_ONCE:
+                time.sleep(random.uniform(0, _LONGEST_PAUSE))  # noqa: S311 - no secret
             attempt += 1
 
 

@@ -109,3 +109,16 @@ def test_a_completed_payment_is_not_called_off(acme: ApiClient, paid: str) -> No
 def test_another_client_finds_nothing(paid: str, command: str) -> None:
     answer = ApiClient("Bolt").post(f"{PAYMENTS}/{paid}/{command}", REASON)
     assert (answer.status_code, body_of(answer)["code"]) == (404, "payment_not_found")
+
+
+def test_rival_refunds_that_the_payment_can_take_all_succeed(acme: ApiClient, paid: str) -> None:
+    """With five attempts and no pause, one in six gave up as `stale_version`."""
+    part = {"reason": "other", "amount": 1, "currency": "EUR"}
+
+    def refund(_: int) -> list[int]:
+        return [acme.post(f"{PAYMENTS}/{paid}/refunds", part).status_code for _ in range(10)]
+
+    answers = [status for statuses in at_once(12, refund) for status in statuses]
+
+    assert answers == [200] * 120
+    assert body_of(acme.get(f"{PAYMENTS}/{paid}/state?version=122"))["refunded_amount"] == 120
