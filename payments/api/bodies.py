@@ -46,12 +46,13 @@ _IDENTIFIER: Final = (
 )
 _CUSTOMER: Final = Meta(
     description="Your own id of the customer." + _IDENTIFIER,
-    examples=["customer-123"],
+    examples=["customer-456"],
     extra_json_schema={"minLength": 1, "maxLength": REFERENCE_LENGTH},
 )
 _REFERENCE: Final = Meta(
     description="Your own id of the payment, permanently unique." + _IDENTIFIER,
     examples=["order-1042"],
+    examples=["order-7001"],
     extra_json_schema={"minLength": 1, "maxLength": REFERENCE_LENGTH},
 )
 _REASON: Final = Meta(description="Why, in a word that can be counted.")

@@ -49,7 +49,7 @@ _IDEMPOTENCY_KEY: Final = OpenApiParameter(
     required=True,
     description="New and random for each command, the same one when it is tried again."
     " A repetition is answered like the first, with `Idempotency-Replayed: true`."
-    " With or without quotes it is the same key.",
+    " With or without quotes it is the same key. A refusal is not remembered: the command is decided again.",
     pattern=idempotency_keys.PATTERN,
     examples=[OpenApiExample("a UUID", "6c1f0f6e-3b0d-4a53-8d5e-2d8f4a7c9b10")],
 )
@@ -149,6 +149,8 @@ PENDING: Final = {
     "card": {"brand": "visa", "last4": "4242"},
     "customer_id": "customer-123",
     "reference": "order-1042",
+    "customer_id": "customer-456",
+    "reference": "order-7001",
     "failure_reason": None,
     "risk": {"score": 80, "band": "high", "reasons": ["first_card_payment_large"]},
     "open_review": _OPEN_REVIEW,
@@ -184,6 +186,8 @@ SUBMIT: Final = _command(
                 "method": "credit_card",
                 "customer_id": "customer-123",
                 "reference": "order-1042",
+                "customer_id": "customer-456",
+                "reference": "order-7001",
                 "card": {"token": "tok_1PqZ8k", "brand": "visa", "last4": "4242"},
             },
         ),

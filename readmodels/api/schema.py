@@ -129,6 +129,7 @@ _EVENTS: Final = {
                 "currency": "USD",
                 "method": "credit_card",
                 "reference": "order-1042",
+                "reference": "order-7001",
             },
         },
         {
@@ -216,7 +217,7 @@ CUSTOMER: Final = _read(
             _REFERENCE,
             OpenApiParameter.PATH,
             description="Your own id of the customer (`customer_id` of the payments), percent-encoded.",
-            examples=[OpenApiExample("a customer", "customer-123")],
+            examples=[OpenApiExample("a customer", "customer-456")],
         ),
         *_LIST,
     ],

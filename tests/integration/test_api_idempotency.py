@@ -179,6 +179,22 @@ def test_what_was_refused_is_not_remembered(acme: ApiClient) -> None:
     assert acme.submit(key).status_code == 201
 
 
+def test_a_refused_decision_is_decided_again_under_its_key(acme: ApiClient) -> None:
+    """The refusal appended nothing; the first answer that is repeated is that of the success."""
+    colleague = ApiClient("Acme", staff="grace")
+    payment = acme.submit(**RISKY)["Location"]
+    colleague.post(f"{payment}/claim", {})
+    decision = (f"{payment}/approve", {"reason": "other"}, "key-1")
+
+    refused = acme.post(*decision)
+    colleague.post(f"{payment}/release", {})
+    decided, repeated = acme.post(*decision), acme.post(*decision)
+
+    assert (refused.status_code, body_of(refused)["code"]) == (409, "review_claimed")
+    assert (decided.status_code, "Idempotency-Replayed" in decided) == (200, False)
+    assert (repeated.content, repeated["Idempotency-Replayed"]) == (decided.content, "true")
+
+
 def test_a_taken_reference_names_the_payment_also_when_they_come_at_once(acme: ApiClient) -> None:
     answers = at_once(8, lambda _: acme.submit(reference="order-1"))
     assert sorted(answer.status_code for answer in answers) == [201, *[409] * 7]
