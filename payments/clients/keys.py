@@ -13,8 +13,8 @@ from payments.clients.models import ApiKey, Client
 
 MANAGE: Final = "clients.manage_apikey"
 
-# Keys begin with "sk" for secret key, as publishable ones do with "pk" elsewhere. Not with "sk_live", which
-# scanners report to another company. Older keys begin with "pk" and are found by their digest like all others.
+# "sk" is for secret key; elsewhere "pk" begins publishable ones. Not "sk_live", which scanners report to
+# another company. Older keys begin with "pk", and are found by their digest like all others.
 _PREFIX_BYTES: Final = 4
 _SECRET_BYTES: Final = 32
 
