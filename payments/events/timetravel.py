@@ -7,8 +7,18 @@ Never a selection of its events: one that was recorded late may have occurred be
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import takewhile
+from typing import Final
 
+from payments.events import horizon
+from payments.events.database import execute
+from payments.events.horizon import HorizonHeld
 from payments.events.store import RecordedEvent
+
+_NOW: Final = "SELECT clock_timestamp()"
+# Prepared transactions, and those of other roles, do not show when they began.
+_BEGUN: Final = """
+SELECT min(xact_start), count(xact_start) FROM pg_stat_activity WHERE pid = ANY(%(pids)s)
+"""
 
 
 class NoSuchVersion(Exception):
@@ -17,6 +27,24 @@ class NoSuchVersion(Exception):
     def __init__(self, version: int, versions: int) -> None:
         super().__init__(f"There is no version {version}: the newest one is {versions}.")
         self.versions = versions
+
+
+def await_final(at: datetime, *, patience: float) -> datetime:
+    """Return the time up to which the log is final: no event will be recorded before it any more.
+
+    `patience` is in seconds. After it, raises HorizonHeld if an open transaction may still record an event
+    by `at`. The events are to be read afterwards.
+    """
+    ((now,),) = execute(_NOW)
+    try:
+        horizon.safe_position(patience=patience)
+    except HorizonHeld as held:
+        pids = [holder.pid for holder in held.holders if holder.pid is not None]
+        ((begun, known),) = execute(_BEGUN, {"pids": pids})
+        if known < len(held.holders) or at >= begun:
+            raise
+        return min(now, begun)  # type: ignore[no-any-return]
+    return now  # type: ignore[no-any-return]
 
 
 def at_version(history: Sequence[RecordedEvent], version: int) -> list[RecordedEvent]:

@@ -266,7 +266,12 @@ STATE: Final = _read(
             "After this many events. Give either this or a time.",
             schemas.integer(1, MAX_VERSION) | {"format": "int64"},
         ),
-        _query("at", "As it was known at this time (UTC).", OpenApiTypes.DATETIME),
+        _query(
+            "at",
+            "As it was known at this time (UTC), by the `recorded_at` of its events. The answer is final:"
+            " a time to come is refused.",
+            OpenApiTypes.DATETIME,
+        ),
     ],
 )
 DAILY: Final = _read(

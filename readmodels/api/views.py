@@ -1,7 +1,7 @@
 """The reads: payments, their events and states, a customer's payments, daily statistics, projections."""
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from payments import loading, pseudonyms
 from payments.api.authentication import key_of
 from payments.api.base import KeyView, PublicView
 from payments.api.faults import stored_text
+from payments.api.moments import rfc3339
 from payments.api.preconditions import etag, not_modified
 from payments.api.problems import FieldError, Problem
 from payments.api.representation import PaymentView, json_response, payment_headers
@@ -24,6 +25,7 @@ from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR
 from payments.domain.payment import Payment, Status, replay
 from payments.events import store, timetravel
+from payments.events.horizon import HorizonHeld
 from payments.events.store import RecordedEvent
 from readmodels import keyset, lag
 from readmodels.api import cursors, following, parameters, representation, schema, validators
@@ -37,6 +39,7 @@ LONGEST_PAGE: Final = 100
 NEWEST_FIRST: Final = "-created_at"
 OLDEST_FIRST: Final = "created_at"
 LONGEST_RANGE: Final = timedelta(days=366)
+_LONGEST_WAIT: Final = 0.3  # seconds, for open appends
 
 _KEYSET: Final = ("initiated_at", "payment_id")
 # What every list of payments can be asked for.
@@ -165,23 +168,39 @@ class PaymentState(KeyView):
             raise Problem.of_field("version", "missing", "Give a version or a time (at).")
         if len(given) > 1:
             raise Problem.of_field("at", "given_twice", "Give a version or a time, not both.")
+        until = _await_final(given["at"]) if "at" in given else None
         history = _history(payment_id, key_of(request).client_id)
-        if "version" in given:
+        if until is None:
             try:
                 past = timetravel.at_version(history, given["version"])
             except timetravel.NoSuchVersion as error:
                 raise Problem.of_field("version", "out_of_range", str(error)) from None
+        elif given["at"] > until:
+            detail = f"The log is final up to {rfc3339(until)}. Ask for that time, or later."
+            raise Problem.of_field("at", "out_of_range", detail)
         else:
             past = timetravel.recorded_by(history, given["at"])
         payment = replay(payment_id, (recorded.event for recorded in past))
         if payment is None:
             raise Problem(
                 "payment_not_found",
-                f"There was no payment {payment_id} before {history[0].recorded_at.isoformat()}.",
+                f"There was no payment {payment_id} before {rfc3339(history[0].recorded_at)}.",
             )
         view = _view(payment, past[-1].position)
         headers = payment_headers(view)
         return not_modified(request, headers) or json_response(view, headers)
+
+
+def _await_final(at: datetime) -> datetime:
+    """Raises Problem."""
+    try:
+        return timetravel.await_final(at, patience=_LONGEST_WAIT)
+    except HorizonHeld as held:
+        raise Problem(
+            "temporarily_unavailable",
+            "A transaction that may still change the state at this time is open. Try again.",
+            headers={"Retry-After": "1"},
+        ) from held
 
 
 class Daily(FreshReads, KeyView):

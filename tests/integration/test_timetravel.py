@@ -18,7 +18,9 @@ from payments.events.metadata import Metadata
 from payments.events.models import Event
 from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.backoffice import browser, text
-from tests.examples import CLIENT, LATER, NOON, flagged, initiated, rejected
+from tests.concurrency import session
+from tests.examples import CLIENT, LATER, NOON, encoded, flagged, initiated, refunded, rejected
+from tests.raw_appends import INSERT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -117,6 +119,7 @@ def test_the_state_at_a_time(acme: ApiClient, approved: str) -> None:
         ("version=5", "version", "out_of_range"),
         ("at=yesterday", "at", "wrong_format"),
         ("at=", "at", "wrong_format"),
+        ("at=2100-01-01", "at", "out_of_range"),
         ("occurred=2026-01-01", "occurred", "unknown_parameter"),
     ],
 )
@@ -136,6 +139,48 @@ def test_another_clients_payment_has_no_past(approved: str, query: str) -> None:
     for path in (approved, f"{PAYMENTS}/{uuid4()}"):
         answer = bolt.get(f"{path}/state?{query}")
         assert (answer.status_code, body_of(answer)["code"]) == (404, "payment_not_found")
+
+
+APPEND = INSERT.replace("payment.initiated", "payment.refunded").replace(
+    "'{}'", """'{"actor": "system:test", "command": "refund_payment"}'"""
+)
+
+
+def at(client: ApiClient, payment: str, moment: datetime) -> Any:
+    return client.get(f"{payment}/state?at={moment.isoformat().replace('+', '%2B')}")
+
+
+def test_the_state_at_a_time_is_answered_when_it_is_final(acme: ApiClient) -> None:
+    """While an append was open it was one state, and after its commit another, for the same time."""
+    payment = str(acme.submit()["Location"])
+    event = refunded(client_id=acme.client_id)
+    with session() as writer:
+        with writer.transaction():
+            writer.execute(
+                APPEND,
+                {"stream": payment[-36:], "data": encoded(event)},
+            )
+            recorded_meanwhile = timezone.now()
+            while_open = at(acme, payment, recorded_meanwhile)
+            before = at(acme, payment, recorded(2))
+        after = at(acme, payment, recorded_meanwhile)
+
+    assert (while_open.status_code, while_open["Retry-After"]) == (503, "1")
+    assert body_of(while_open)["code"] == "temporarily_unavailable"
+    # What was recorded before the transaction began is final all the same.
+    assert (before.status_code, body_of(before)["version"]) == (200, 2)
+    assert (after.status_code, body_of(after)["version"]) == (200, 3)
+
+
+def test_the_events_tell_the_times_that_their_states_are_found_by(
+    acme: ApiClient, approved: str
+) -> None:
+    """An event's own time is a moment before, when it was not known yet."""
+    for event in body_of(acme.get(f"{approved}/events"))["events"]:
+        state = body_of(acme.get(f"{approved}/state?at={event['recorded_at']}"))
+        assert state["version"] >= event["version"]
+    last = body_of(acme.get(f"{approved}/events"))["events"][-1]
+    assert state["version"] == last["version"]
 
 
 def test_the_command_tells_who_did_what(acme: ApiClient, approved: str) -> None:
