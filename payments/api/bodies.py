@@ -52,7 +52,6 @@ _CUSTOMER: Final = Meta(
 _REFERENCE: Final = Meta(
     description="Your own id of the payment, permanently unique." + _IDENTIFIER,
     examples=["order-1042"],
-    examples=["order-7001"],
     extra_json_schema={"minLength": 1, "maxLength": REFERENCE_LENGTH},
 )
 _REASON: Final = Meta(description="Why, in a word that can be counted.")

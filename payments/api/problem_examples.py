@@ -66,7 +66,6 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
         Problem(
             "reference_taken",
             f"{_PAYMENT} has the reference 'order-1042'.",
-            f"{_PAYMENT} has the reference 'order-7001'.",
             errors=[FieldError("reference", "reference_taken", "References are never used twice.")],
             members={"payment_id": PAYMENT_ID},
         ),

@@ -129,7 +129,6 @@ _EVENTS: Final = {
                 "currency": "USD",
                 "method": "credit_card",
                 "reference": "order-1042",
-                "reference": "order-7001",
             },
         },
         {
