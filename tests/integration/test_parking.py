@@ -203,4 +203,5 @@ def test_the_command_shows_retries_and_discards(broken: Rows | Counters) -> None
     said = run("discard", "daily_statistics", str(position), "--reason", "Never happened")
     assert "will never apply" in said
     assert "All of them are applied" in said
+    assert run("retry") == "Nothing to retry.\n"
     assert DiscardedEvent.objects.get().discarded_by.startswith("system:manage.py:")

@@ -46,7 +46,88 @@ def test_a_part_is_exported(sealed: list[int], tmp_path: Path) -> None:
     code, output = _verify_export(_export(tmp_path, "--after", "2"))
     assert code == 0
     assert output.startswith("2 events, seals 3 to 3")
-    assert "holds no events" in _run("export_events", str(tmp_path / "none"), "--after", "3")
+    assert "was not written" in _run("export_events", str(tmp_path / "none"), "--after", "3")
+    assert not (tmp_path / "none").exists()
+    code, output = _verify_export(_export(tmp_path))
+    assert output.startswith("10 events, seals 1 to 3")
+
+
+def test_an_export_is_replaced_by_a_longer_one(sealed: list[int], tmp_path: Path) -> None:
+    path = _export(tmp_path, "--after", "2")
+    assert "1 seal," in _run("export_events", str(path), "--after", "2")
+    lines = path.read_bytes().splitlines(keepends=True)
+    for shorter in ([], lines[:1], lines[:-1], [*lines[:-1], lines[-1][:50]]):
+        path.write_bytes(b"".join(shorter))
+        _export(tmp_path)
+        assert _verify_export(path)[1].startswith("10 events, seals 1 to 3")
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--after", "99"], "--after 99: the last seal is 3"),
+        (["--after", "-1"], "--after -1: the last seal is 3"),
+        (["--after", "1"], "covers seals 1 to 3, the new export 2 to 3"),
+    ],
+)
+def test_an_export_is_not_replaced_by_a_shorter_one(
+    sealed: list[int], tmp_path: Path, options: list[str], complaint: str
+) -> None:
+    path = _export(tmp_path)
+    before = path.read_bytes()
+
+    with pytest.raises(CommandError, match=complaint):
+        _run("export_events", str(path), *options)
+    assert "was not written" in _run("export_events", str(path), "--after", "3")
+
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+    _run("export_events", str(path), "--after", "1", "--force")
+    assert _verify_export(path)[1].startswith("6 events, seals 2 to 3")
+
+
+def test_an_export_of_a_log_that_was_cut_does_not_replace_the_longer_one(
+    sealed: list[int], superuser: Session, tmp_path: Path
+) -> None:
+    path = _export(tmp_path)
+    superuser.execute("DELETE FROM events_seal WHERE number = 3")
+
+    with pytest.raises(CommandError, match="covers seals 1 to 3, the new export 1 to 2"):
+        _run("export_events", str(path))
+
+    superuser.execute("DELETE FROM events_seal")
+    assert "was not written" in _run("export_events", str(path))
+    assert _verify_export(path)[1].startswith("10 events, seals 1 to 3")
+
+
+def test_an_export_of_another_history_does_not_replace_the_first_one(
+    sealed: list[int], superuser: Session, tmp_path: Path
+) -> None:
+    path = _export(tmp_path)
+    superuser.execute("DELETE FROM events_seal")
+    superuser.execute("UPDATE events_log SET sealed_number = 0")
+    change_event(superuser, sealed[1], "schema_version = 7")
+    list(sealing.seal_all())
+
+    with pytest.raises(CommandError, match="of another history: seal 3 has another chain"):
+        _run("export_events", str(path))
+
+
+def test_an_export_replaces_no_other_file(sealed: list[int], tmp_path: Path) -> None:
+    other, link, pipe = tmp_path / "letter", tmp_path / "link", tmp_path / "pipe"
+    other.write_text("Dear all")
+    link.symlink_to(other)
+    os.mkfifo(pipe)
+
+    with pytest.raises(CommandError, match="exists and is not an export"):
+        _run("export_events", str(other))
+    for path in (link, pipe, tmp_path):
+        with pytest.raises(CommandError, match="is a link, a folder or a device"):
+            _run("export_events", str(path), "--force")
+
+    assert other.read_text() == "Dear all"
+    assert link.is_symlink()
+    assert pipe.is_fifo()
 
 
 def test_backslashes_quotes_and_other_scripts_survive_an_export(

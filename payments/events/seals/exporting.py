@@ -4,6 +4,7 @@ The first line names the columns of the events. The events of a seal come before
 very text that is hashed. `verify_export.py` beside this module shows all that a verifier has to do.
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from payments.events.database import execute
-from payments.events.seals import seal, table
+from payments.events.seals import exports, seal, table
 from payments.events.seals.files import replacing
 from payments.events.seals.seal import Seal, Statement
 
@@ -26,7 +27,7 @@ _encoder: Final = msgspec.json.Encoder()
 
 
 class Exported(Struct, frozen=True, kw_only=True):
-    """What a file holds; `last` is the statement of its last seal, None for an empty log."""
+    """What a file holds; `last` is the statement of its last seal, None if no file was written."""
 
     seals: int
     events: int
@@ -34,20 +35,30 @@ class Exported(Struct, frozen=True, kw_only=True):
 
 
 def export(
-    path: Path, *, after: int = 0, progress: Callable[[int], None] = lambda _: None
+    path: Path,
+    *,
+    after: int = 0,
+    force: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Exported:
     """Write what the seals after seal `after` cover. `progress` gets the last position done.
 
-    Nothing is verified here: an export of a log that was tampered with shows just that. Raises
-    OSError, msgspec.DecodeError if a seal cannot be read.
+    The file replaces an export only if it holds all of it, unless `force` is set. Without a seal
+    nothing is written. Nothing is verified here: an export of a log that was tampered with shows
+    just that. Raises OSError, KeptExport, msgspec.DecodeError if a seal cannot be read.
     """
+    exports.check_is_file(path)
+    old = None if force else exports.coverage(path)
+    found = table.read(after=after)
+    begun = next(found, None)
+    if begun is None:
+        return Exported(seals=0, events=0, last=None)
+    first = last = seal.decode(begun.statement)
     seals = events = 0
-    last: Statement | None = None
+    chain = None
     with replacing(path) as file:
-        file.write(
-            _encoder.encode({"format": "payments-export/1", "columns": seal.COLUMNS}) + b"\n"
-        )
-        for stored in table.read(after=after):
+        file.write(_encoder.encode({"format": exports.FORMAT, "columns": seal.COLUMNS}) + b"\n")
+        for stored in itertools.chain([begun], found):
             last = seal.decode(stored.statement)
             for line in _events(last):
                 file.write(line)
@@ -55,6 +66,10 @@ def export(
             file.write(_line(stored))
             seals += 1
             progress(last.last)
+            if old is not None and last.number == old.last.number:
+                chain = last.chain
+        if old is not None:
+            exports.check_replaces(path, old, first.number, last.number, chain)
     return Exported(seals=seals, events=events, last=last)
 
 

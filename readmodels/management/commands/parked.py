@@ -111,6 +111,9 @@ class Command(BaseCommand):
             for projection in ([_PARKING[name]] if name else _PARKING.values())
             for found in parking.aggregates(projection)
         ]
+        if not todo:
+            self.stdout.write("Nothing to retry.")
+            return
         left = 0
         with progress_bar("Retrying", total=len(todo)) as progress:
             for done, (projection, found) in enumerate(todo, start=1):

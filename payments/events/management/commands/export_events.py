@@ -8,7 +8,8 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from payments.events.seals import exporting, verifying
+from payments.counting import counted
+from payments.events.seals import exporting, exports, table, verifying
 from payments.progress import progress_bar
 
 
@@ -23,17 +24,28 @@ class Command(BaseCommand):
             "  manage.py export_events july.ndjson --after 4711     only what came later\n"
             "  python payments/events/seals/verify_export.py log.ndjson PUBLIC_KEY\n\n"
             "The last one is what an auditor runs: the file stands alone and needs only the package\n"
-            "cryptography. Exit codes: 0 the file is complete, 1 it was not written."
+            "cryptography. An export is replaced only by one that holds all of it.\n"
+            "Exit codes: 0 the file is complete or there is nothing to export, 1 it was not written."
         )
         parser.add_argument("file", type=Path, metavar="FILE", help="replaced when complete")
         parser.add_argument(
             "--after", type=int, default=0, metavar="SEAL", help="begin after this seal; default 0"
         )
 
-    def handle(self, *_: Any, file: Path, after: int, **__: Any) -> None:
+        parser.add_argument(
+            "--force", action="store_true", help="replace any file, also a longer export"
+        )
+
+    def handle(self, *_: Any, file: Path, after: int, force: bool, **__: Any) -> None:
         try:
+            last = table.last()
+            newest = 0 if last is None else last[0]
+            if not 0 <= after <= newest:
+                raise CommandError(f"--after {after}: the last seal is {newest}.")
             with progress_bar("Exporting", total=verifying.last_position()) as progress:
-                done = exporting.export(file, after=after, progress=progress)
+                done = exporting.export(file, after=after, force=force, progress=progress)
+        except exports.KeptExport as error:
+            raise CommandError(f"{error} Nothing was written.") from error
         except DatabaseError as error:
             reason = str(error).strip().splitlines()[0]
             raise CommandError(f"The log cannot be read: {reason}") from error
@@ -44,9 +56,11 @@ class Command(BaseCommand):
                 "A seal cannot be read, see `manage.py verify_events`. Nothing was written."
             ) from error
         if done.last is None:
-            self.stdout.write(f"No seal comes after {after}: {file} holds no events.")
+            self.stdout.write(
+                f"No seal comes after {after}. {file} was not written: it holds no events."
+            )
             return
         self.stdout.write(
-            f"{file}: {done.events:,} events and {done.seals:,} seals, up to position"
+            f"{file}: {counted(done.events, 'event')} and {counted(done.seals, 'seal')}, up to position"
             f" {done.last.last:,}. Chain of the last seal: {done.last.chain}"
         )

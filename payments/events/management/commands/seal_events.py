@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from payments.counting import counted
 from payments.events import horizon
 from payments.events.contradictions import LogContradicted
 from payments.events.horizon import HorizonHeld
@@ -57,4 +58,6 @@ class Command(BaseCommand):
                 events += statement.events
                 progress(statement.last)
         where = f"up to position {statement.last:,}" if statement else "and the log is empty"
-        self.stdout.write(f"Sealed {events:,} events in {seals:,} seals, {where}.")
+        self.stdout.write(
+            f"Sealed {counted(events, 'event')} in {counted(seals, 'seal')}, {where}."
+        )

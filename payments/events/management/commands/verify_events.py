@@ -13,6 +13,7 @@ import psycopg
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
+from payments.counting import counted
 from payments.events import contradictions
 from payments.events.contradictions import Contradiction
 from payments.events.seals import heads, keys, verifying
@@ -108,7 +109,7 @@ class Command(BaseCommand):
             self.stdout.write(f"... and {hidden:,} more.")
         rate = report.events / max(seconds, 0.001)
         self.stdout.write(
-            f"Verified {report.events:,} events in {report.seals:,} seals"
+            f"Verified {counted(report.events, 'event')} in {counted(report.seals, 'seal')}"
             f" in {seconds:.1f} s ({rate:,.0f}/s)."
         )
         if total:

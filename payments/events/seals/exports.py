@@ -1,0 +1,74 @@
+"""What an export that exists already covers, so that a shorter one does not replace it."""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from payments.events.seals.seal import Statement
+
+FORMAT: Final = "payments-export/1"
+_FORCE: Final = "--force replaces it."
+_BEGINNING: Final = f'{{"format":"{FORMAT}"'.encode()
+
+
+class KeptExport(Exception):
+    """The file stays as it is; the message says what it holds that the new export does not."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path} {why}")
+
+
+class Coverage(Struct, frozen=True):
+    """The first and the last seal of an export."""
+
+    first: Statement
+    last: Statement
+
+
+class _SealLine(Struct):
+    seal: Statement
+
+
+def check_is_file(path: Path) -> None:
+    """Raise KeptExport for what must never be replaced by a file."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise KeptExport(path, "is a link, a folder or a device. Name a file.")
+
+
+def coverage(path: Path) -> Coverage | None:
+    """Return what the export covers, None if it has no seal yet or is not there.
+
+    Raises OSError, KeptExport for a file that is not an export.
+    """
+    if not path.exists():
+        return None
+    seals: list[bytes] = []
+    with path.open("rb") as file:
+        beginning = file.readline()
+        if beginning and not beginning.startswith(_BEGINNING):
+            raise KeptExport(path, f"exists and is not an export. {_FORCE}")
+        for line in file:
+            if line.startswith(b'{"seal":') and line.endswith(b"\n"):
+                seals[1:] = [line]
+    try:
+        found = [msgspec.json.decode(line, type=_SealLine).seal for line in seals]
+    except msgspec.DecodeError as error:
+        raise KeptExport(path, f"has a seal that cannot be read. {_FORCE}") from error
+    return Coverage(found[0], found[-1]) if found else None
+
+
+def check_replaces(path: Path, old: Coverage, first: int, last: int, chain: str | None) -> None:
+    """Raise KeptExport unless seals `first` to `last` hold all of the old export.
+
+    `chain` is that of the seal that is the last one of the old export.
+    """
+    covered = f"covers seals {old.first.number} to {old.last.number}"
+    if first > old.first.number or last < old.last.number:
+        raise KeptExport(path, f"{covered}, the new export {first} to {last}. {_FORCE}")
+    if chain != old.last.chain:
+        raise KeptExport(
+            path,
+            f"{covered} of another history: seal {old.last.number} has another chain now. {_FORCE}",
+        )
