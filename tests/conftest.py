@@ -12,6 +12,8 @@ from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
 from tests import servers
 
+# A service that `make run` has started in this checkout is none of the tests' business.
+processes.mark_as("tests")
 # Playwright runs an event loop beside the tests, which Django takes for asynchronous code.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 

@@ -57,6 +57,7 @@ def _run(supervisor: Supervisor) -> int:
         processes.end_orphans()
         place.forget_environment()
         _check_free(port)
+        place.check_room(folder)
         cleanup.enter_context(_servers(folder, supervisor))
         logins = preparation.prepare(folder, demo=demo)
         cleanup.enter_context(place.shared_environment())

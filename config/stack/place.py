@@ -3,6 +3,7 @@
 import fcntl
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from config.stack import checkout, processes
 from config.stack.errors import StackError
 
 PROJECT: Final = checkout.PROJECT
+_NEEDED_MB: Final = 200
 _ENVIRONMENT: Final = checkout.LOCAL / "environment"
 
 
@@ -24,6 +26,18 @@ def data_folder() -> Path:
 def socket_folder() -> Path:
     """Return the folder of the sockets, made if it is not there."""
     return _made(checkout.socket_folder())
+
+
+def check_room(folder: Path) -> None:
+    """Raises StackError if the servers would soon find the disk full."""
+    if note := shortage(folder):
+        raise StackError(f"{note} The servers need {_NEEDED_MB} MB.")
+
+
+def shortage(folder: Path) -> str:
+    """Return a sentence on how little is free in the folder, or "" if it is enough."""
+    free = shutil.disk_usage(folder).free // 10**6
+    return f"Only {free} MB are free in {folder}." if free < _NEEDED_MB else ""
 
 
 @contextmanager

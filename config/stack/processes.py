@@ -15,8 +15,9 @@ import psutil
 
 from config.stack import checkout
 
-# Every child carries in its environment which checkout started it, and which process did.
+# Every child carries in its environment which checkout started it, for what, and which process did.
 _MARK: Final = "PAYMENTS_LAUNCHER"
+_purpose = "run"
 _PROC: Final = Path("/proc")
 _MARK_FIELDS: Final = 4
 _START_TIME: Final = 19  # proc(5) counts it as field 22, two of which stand before the bracket
@@ -139,6 +140,12 @@ def is_local(process: psutil.Process) -> bool:
     return same and owner in {os.geteuid(), account().get("user")}
 
 
+def mark_as(purpose: str) -> None:
+    """Mark the children of this process as started for `purpose`; orphans of another one are left alone."""
+    global _purpose  # noqa: PLW0603 - one process has one
+    _purpose = purpose
+
+
 def mark(launcher: int, project: Path = checkout.PROJECT) -> str:
     """Return the mark of children that process `launcher` starts for the checkout in `project`.
 
@@ -146,7 +153,7 @@ def mark(launcher: int, project: Path = checkout.PROJECT) -> str:
     """
     folder = project.stat()
     started = _start_ticks(launcher)
-    return f"{folder.st_dev}:{folder.st_ino} {_boot()} {launcher} {started}"
+    return f"{_purpose}:{folder.st_dev}:{folder.st_ino} {_boot()} {launcher} {started}"
 
 
 def _end_all(processes: Sequence[psutil.Process], *, patience: float = _PATIENCE_SECONDS) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Final, NoReturn
 
-from config.stack import processes
+from config.stack import place, processes
 from config.stack.errors import StackError
 from config.stack.servers import Server
 
@@ -146,7 +146,10 @@ class Supervisor:
         child.short_lives += short
         child.due = time.monotonic() + delay
         when = f"in {delay:.0f} s" if delay else "now"
-        _say(f"{child.name} has ended ({how}). It is started again {when}.")
+        line = f"{child.name} has ended ({how}). It is started again {when}."
+        # A full disk ends servers, and only their logs say so.
+        note = place.shortage(child.server.folder) if child.server else ""
+        _say(f"{line} {note}".rstrip())
 
     def _remember(self, number: int, _: FrameType | None) -> None:
         self._signal = number

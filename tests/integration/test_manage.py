@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 
 from config.stack import place, processes
+from config.stack.errors import StackError
 from tests import servers
 
 MANAGE: Final = place.PROJECT / "manage.py"
@@ -129,3 +130,13 @@ def test_copies_for_the_servers_account_are_readable(tmp_path: Path, umask: int)
     assert program.stat().st_mode & 0o777 == 0o755
     assert (copy / "link").is_symlink()
     assert not list(tmp_path.rglob("*.unfinished"))
+
+
+def test_a_disk_that_is_nearly_full_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.check_room(tmp_path)
+    full = shutil.disk_usage(tmp_path)._replace(free=12_300_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    with pytest.raises(StackError, match=f"Only 12 MB are free in {tmp_path}."):
+        place.check_room(tmp_path)

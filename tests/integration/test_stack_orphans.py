@@ -81,6 +81,11 @@ def test_orphans_of_another_checkout_or_boot_are_left_alone(
         assert not ends(start(" ".join(fields)))
 
 
+def test_orphans_of_make_run_are_left_alone_by_tests(start: Start, ended_launcher: str) -> None:
+    assert ended_launcher.startswith("tests:")
+    assert not ends(start("run" + ended_launcher.removeprefix("tests")))
+
+
 def test_marks_of_older_versions_and_other_forms_are_left_alone(
     start: Start, ended_launcher: str
 ) -> None:
