@@ -60,9 +60,12 @@ def _prepare(arguments: list[str]) -> None:
 
 def _unreachable(error: Exception) -> str | None:
     """Return what to say of a database that did not answer, or None if it has answered with an error."""
+    import psycopg
+
     from config import connections, variables
 
-    if getattr(error.__cause__, "sqlstate", None) is not None:
+    cause = error.__cause__
+    if not isinstance(cause, psycopg.OperationalError) or cause.sqlstate is not None:
         return None
     hint = "" if variables.given("DATABASE_URL") else " Start `make run`, or set DATABASE_URL."
     return f"The database cannot be reached: {connections.one_line(error)}.{hint}"
