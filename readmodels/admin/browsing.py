@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
-from django.contrib.admin.views.main import PAGE_VAR
+from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
 from django.core.exceptions import ValidationError
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -57,7 +57,8 @@ class KeysetChangeList(ChangeList):
         rows = self.queryset.order_by(*keyset.order(fields, ascending=ascending))
         if begin is not None:
             rows = rows.filter(keyset.beyond(fields, begin, ascending=ascending))
-        places = self.model_admin.places(request, self.query)
+        # As it was sent: Django leaves out what its form refuses, and would show the whole list.
+        places = self.model_admin.places(request, request.GET.get(SEARCH_VAR, ""))
         found, more = keyset.page(rows if places is None else _found(rows, places), PAGE)
         if backwards:
             found.reverse()
@@ -168,6 +169,12 @@ class BrowsingAdmin(ModelAdmin):
         self, request: HttpRequest, list_display: Sequence[Any]
     ) -> Sequence[Any] | None:
         return super().get_list_display_links(request, list_display) if self.has_pages else None
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any | None:
+        """The row of the page; none for what no key holds, which PostgreSQL would not even take."""
+        return super().get_object(request, object_id, from_field) if "\0" not in object_id else None
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return (obj is None or self.has_pages) and super().has_view_permission(request, obj)

@@ -18,6 +18,7 @@ from payments.customers.models import Blocking, Customer, Note
 from readmodels.admin import evidence, words
 from readmodels.admin.browsing import BrowsingAdmin
 from readmodels.admin.customer_changes import BlockView, RenameView, UnblockView
+from readmodels.admin.filters import YesNoFilter
 
 # Of the decisions about a customer, as many as anybody reads.
 _DECISIONS = 20
@@ -30,7 +31,7 @@ class CustomerAdmin(BrowsingAdmin):
     keyset = ("created_at", "id")
     list_display = ("called", "known_as", "reached_at", "of_client", "state", "created_at")
     list_select_related = ("client",)
-    list_filter = ("blocked",)
+    list_filter = (("blocked", YesNoFilter),)
     search_fields = ("name",)  # see find
     search_help_text = "Reference, beginning of a name"
 

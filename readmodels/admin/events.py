@@ -14,14 +14,12 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from unfold.contrib.filters.admin import TextFilter
 from unfold.decorators import display
 
 from payments import actors
 from payments.clients.models import Client
 from payments.domain.customer import CUSTOMER_EVENT_CLASSES
 from payments.domain.policy import REGISTER
-from payments.domain.text import searched
 from payments.events.models import Event
 from readmodels.admin import words
 from readmodels.admin.browsing import BrowsingAdmin, as_uuid
@@ -32,7 +30,7 @@ _DIGITS_OF_A_POSITION: Final = 18
 _OF_CUSTOMERS: Final = {event.event_type for event in CUSTOMER_EVENT_CLASSES}
 
 
-class ActorFilter(TextFilter):
+class ActorFilter(TypedFilter):
     """By what the log stores (staff:7), a user name or the name of a client.
 
     One actor at a time: the rows of several would have to be sorted.
@@ -41,9 +39,8 @@ class ActorFilter(TextFilter):
     title = "actor"
     parameter_name = "actor"
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        name = searched(self.value() or "")
-        return queryset.filter(actor=_actor(name)) if name else queryset
+    def matching(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
+        return queryset.filter(actor=_actor(typed))
 
 
 class CorrelationFilter(TypedFilter):
@@ -54,16 +51,15 @@ class CorrelationFilter(TypedFilter):
         return str(as_uuid(typed) or typed)  # ids that we made have small letters
 
 
-class PaymentFilter(TextFilter):
+class PaymentFilter(TypedFilter):
     title = "payment id"
     parameter_name = "payment"
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        given = searched(self.value() or "")
-        if not given:
-            return queryset
-        payment_id = as_uuid(given)
-        return queryset.filter(aggregate_id=payment_id) if payment_id else queryset.none()
+    def problem(self, typed: str) -> str | None:
+        return None if as_uuid(typed) else "This is not a payment id. Copy it from its page."
+
+    def matching(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
+        return queryset.filter(aggregate_id=as_uuid(typed))
 
 
 @admin.register(EventIndex)

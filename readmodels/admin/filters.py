@@ -1,18 +1,64 @@
-"""Filters of the back office's lists that Django and unfold do not have."""
+"""Filters of the back office's lists, which say what is wrong with a value instead of ignoring it."""
 
-from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
 
+from django import forms
+from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import DropdownFilter, RangeDateTimeFilter, TextFilter
+from unfold.contrib.filters.admin import (
+    BooleanRadioFilter,
+    ChoicesDropdownFilter,
+    DropdownFilter,
+    RangeDateFilter,
+    RangeDateTimeFilter,
+    TextFilter,
+)
+from unfold.contrib.filters.forms import RangeDateForm, RangeDateTimeForm
 
+from payments.clients.models import Client
+from payments.domain.money import KNOWN_CURRENCIES
 from payments.domain.text import searched
+from readmodels.admin.dates import read_day, read_time
 from readmodels.models import EVENT_TYPES
 from readmodels.projections import PROJECTIONS
 
+_NOT_ONE: Final = "This is not one of the choices. Choose one, or All."
+_BACKWARDS: Final = "The range ends before it begins."
+_MOST_CLIENTS: Final = 200
 
-class OneOf(DropdownFilter):
+
+class Checked:
+    """A filter that finds nothing for a value it cannot read, and says so at its field and above the list."""
+
+    title: Any
+
+    def problems(self) -> dict[str, str]:
+        """What is wrong, by the names of the form's fields."""
+        raise NotImplementedError
+
+    def narrowed(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        return super().queryset(request, queryset)  # type: ignore[misc,no-any-return]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        problems = self.problems()
+        for problem in problems.values():
+            messages.error(request, f"Filter by {self.title}: {problem}")
+        return queryset.none() if problems else self.narrowed(request, queryset)
+
+    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+        for choice in super().choices(changelist):  # type: ignore[misc]
+            form: forms.Form = choice["form"]
+            form.is_valid()
+            for name, problem in self.problems().items():
+                form.errors.pop(name, None)  # what Django makes of it
+                form.add_error(name, problem)
+            yield choice
+
+
+class OneOf(Checked, DropdownFilter):
     """Rows whose column `parameter_name` is exactly what was chosen."""
 
     values: tuple[str, ...]
@@ -20,27 +66,91 @@ class OneOf(DropdownFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(value, value) for value in self.values]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def problems(self) -> dict[str, str]:
+        known = {value for value, _ in self.lookup_choices}
+        value = self.value()
+        return {str(self.parameter_name): _NOT_ONE} if value and value not in known else {}
+
+    def narrowed(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.value()
-        if not chosen:
-            return queryset
-        if chosen not in self.values:
-            return queryset.none()
-        return queryset.filter(**{str(self.parameter_name): chosen})
+        return queryset.filter(**{str(self.parameter_name): chosen}) if chosen else queryset
 
 
-class TypedFilter(TextFilter):
+class TypedFilter(Checked, TextFilter):
     """Rows whose column `parameter_name` is exactly what was typed."""
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        typed = searched(self.value() or "")
-        if not typed:
-            return queryset
+    @property
+    def typed(self) -> str:
+        return searched(self.value() or "")
+
+    def problem(self, typed: str) -> str | None:
+        return None if typed else "There is nothing in this to look for."
+
+    def problems(self) -> dict[str, str]:
+        given = (self.value() or "").strip(" ")
+        problem = self.problem(self.typed) if given else None
+        return {str(self.parameter_name): problem} if problem else {}
+
+    def narrowed(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return self.matching(queryset, self.typed) if self.typed else queryset
+
+    def matching(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
         return queryset.filter(**{f"{self.parameter_name}__in": {typed, self.spelled(typed)}})
 
     def spelled(self, typed: str) -> str:
         """Return another spelling of what was typed that may be stored."""
         return typed
+
+
+class ChoiceFilter(Checked, ChoicesDropdownFilter):
+    """Rows whose field is one of its choices."""
+
+    def problems(self) -> dict[str, str]:
+        known = {str(value) for value, _ in self.field.flatchoices}
+        given = self.lookup_val or []
+        values = given if isinstance(given, list) else [given]
+        wrong = [value for value in values if value and value not in known]
+        return {str(self.lookup_kwarg): _NOT_ONE} if wrong else {}
+
+
+class YesNoFilter(Checked, BooleanRadioFilter):
+    def problems(self) -> dict[str, str]:
+        given = self.lookup_val or []
+        values = given if isinstance(given, list) else [given]
+        wrong = [value for value in values if value not in {"", "0", "1"}]
+        return {str(self.lookup_kwarg): _NOT_ONE} if wrong else {}
+
+    def narrowed(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        return super().narrowed(request, queryset) if self.value() else queryset
+
+
+class CurrencyFilter(TypedFilter):
+    """By code: a list of all currencies would be longer than the page."""
+
+    title = "currency"
+    parameter_name = "currency"
+
+    def problem(self, typed: str) -> str | None:
+        if typed.upper() in KNOWN_CURRENCIES:
+            return None
+        return "This is not the code of a currency. Write it like EUR."
+
+    def matching(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
+        return queryset.filter(currency=typed.upper())
+
+
+class ClientFilter(OneOf):
+    """The clients by name; there are few of them."""
+
+    title = "client"
+    parameter_name = "client"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        clients = Client.objects.order_by("name").values_list("pk", "name")[:_MOST_CLIENTS]
+        return [(str(pk), name) for pk, name in clients]
+
+    def narrowed(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(client_id=self.value()) if self.value() else queryset
 
 
 class ProjectionFilter(OneOf):
@@ -55,30 +165,105 @@ class EventTypeFilter(OneOf):
     values = EVENT_TYPES
 
 
-class MomentsFilter(RangeDateTimeFilter):
-    """From a moment until before another, in UTC; a day without a time is a whole day.
+class _DaysForm(RangeDateForm):
+    """Shows what was typed; the filter reads it."""
 
-    unfold's own ignores what has no time, and ends a day as it begins.
-    """
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in list(self.fields.items()):
+            self.fields[name] = forms.Field(label="", required=False, widget=field.widget)
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        first, _ = self._moment("from")
-        last, is_day = self._moment("to")
+
+class _MomentsForm(RangeDateTimeForm):
+    """Shows what was typed; the filter reads it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in list(self.fields.items()):
+            self.fields[name] = forms.Field(label="", required=False, widget=field.widget)
+
+
+class DaysFilter(Checked, RangeDateFilter):
+    """Whole UTC days, the last one included; unfold's own would end a time as its day begins."""
+
+    form_class = _DaysForm
+
+    def problems(self) -> dict[str, str]:
+        return self._read()[1]
+
+    def narrowed(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        (first, last), _ = self._read()
+        if first is not None:
+            queryset = queryset.filter(**{f"{self.field_path}__gte": self.begin(first)})
+        if last is not None:
+            after = self.begin(last + timedelta(days=1))
+            queryset = queryset.filter(**{f"{self.field_path}__lt": after})
+        return queryset
+
+    def begin(self, day: date) -> date:
+        """Where the day begins, as the field has it."""
+        return day
+
+    def _read(self) -> tuple[list[date | None], dict[str, str]]:
+        days: list[date | None] = []
+        problems = {}
+        for end in ("from", "to"):
+            name = f"{self.parameter_name}_{end}"
+            given = str(self.used_parameters.get(name) or "")
+            days.append(None)
+            try:
+                days[-1] = read_day(given) if given.strip(" ") else None
+            except ValueError as error:
+                problems[name] = str(error)
+        if days[0] and days[1] and days[1] < days[0]:
+            problems[f"{self.parameter_name}_to"] = _BACKWARDS
+        return days, problems
+
+
+class DaysOfTimesFilter(DaysFilter):
+    """Whole UTC days of a column that holds times."""
+
+    def begin(self, day: date) -> date:
+        return datetime.combine(day, time(), UTC)
+
+
+class MomentsFilter(Checked, RangeDateTimeFilter):
+    """From a moment until before another, in UTC; a day without a time is a whole day."""
+
+    form_class = _MomentsForm
+
+    def problems(self) -> dict[str, str]:
+        return self._read()[1]
+
+    def narrowed(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        (first, last), _ = self._read()
         if first is not None:
             queryset = queryset.filter(**{f"{self.field_path}__gte": first})
         if last is not None:
-            end = last + timedelta(days=1) if is_day else last
-            queryset = queryset.filter(**{f"{self.field_path}__lt": end})
+            queryset = queryset.filter(**{f"{self.field_path}__lt": last})
         return queryset
 
-    def _moment(self, end: str) -> tuple[datetime | None, bool]:
-        """The moment, and whether it stands for a day; none when none was given, or none that exists."""
-        day, time = (
-            str(self.used_parameters.get(f"{self.field_path}_{end}_{part}") or "")
-            for part in (0, 1)
-        )
-        try:
-            moment = datetime.fromisoformat(f"{day}T{time}" if time else day).replace(tzinfo=UTC)
-        except ValueError:
-            return None, False
-        return (moment if MINYEAR < moment.year < MAXYEAR else None), not time
+    def _read(self) -> tuple[list[datetime | None], dict[str, str]]:
+        """The first moment and the one after the last, and what is wrong with them."""
+        moments: list[datetime | None] = []
+        problems = {}
+        for end in ("from", "to"):
+            name = f"{self.field_path}_{end}"
+            day, at = (str(self.used_parameters.get(f"{name}_{part}") or "") for part in (0, 1))
+            moments.append(None)
+            try:
+                moments[-1] = _moment(day.strip(" "), at.strip(" "), ends=end == "to")
+            except ValueError as error:
+                problems[name] = str(error)
+        if moments[0] and moments[1] and moments[1] < moments[0]:
+            problems[f"{self.field_path}_to"] = _BACKWARDS
+        return moments, problems
+
+
+def _moment(day: str, at: str, *, ends: bool) -> datetime | None:
+    if not day:
+        if at:
+            raise ValueError("A time needs a date.")
+        return None
+    moment = datetime.combine(read_day(day), read_time(at) if at else time(), UTC)
+    return moment + timedelta(days=1) if ends and not at else moment

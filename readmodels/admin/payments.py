@@ -1,69 +1,33 @@
 """The list of payments, the queue of those that wait for review, and one payment's page."""
 
 from collections.abc import Sequence
-from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter, TextFilter
 from unfold.decorators import display
 
 from payments import pseudonyms
 from payments.api.http.paths import uuid
 from payments.clients.models import Client
 from payments.customers.models import Customer
-from payments.domain.money import KNOWN_CURRENCIES
 from payments.domain.payment import Status
-from payments.domain.text import searched
 from readmodels.admin import evidence, timeline, words
 from readmodels.admin.actions import ACTIONS, Person, next_key
 from readmodels.admin.browsing import BrowsingAdmin, as_uuid
 from readmodels.admin.decisions import ActionView
 from readmodels.admin.desk import desk, people_of
+from readmodels.admin.filters import ChoiceFilter, CurrencyFilter, DaysOfTimesFilter, YesNoFilter
 from readmodels.models import PaymentSummary
 
 # More customers of one name than anybody reads through.
 _NAMESAKES: Final = 50
-
-
-class SubmittedFilter(RangeDateFilter):
-    """Whole UTC days, the last one included; unfold's own would end as it begins."""
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        first, last = (self._day(end) for end in ("from", "to"))
-        if first is not None:
-            queryset = queryset.filter(initiated_at__gte=first)
-        if last is not None:
-            queryset = queryset.filter(initiated_at__lt=last + timedelta(days=1))
-        return queryset
-
-    def _day(self, end: str) -> datetime | None:
-        given = self.used_parameters.get(f"{self.parameter_name}_{end}")
-        try:
-            day = datetime.fromisoformat(str(given)).replace(tzinfo=UTC)
-        except ValueError:
-            return None  # no day was given, or none that exists: the list is not narrowed
-        return day if MINYEAR < day.year < MAXYEAR else None
-
-
-class CurrencyFilter(TextFilter):
-    """By code: a list of all currencies would be longer than the page."""
-
-    title = "currency"
-    parameter_name = "currency"
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        code = searched(self.value() or "").upper()
-        if not code:
-            return queryset
-        return queryset.filter(currency=code) if code in KNOWN_CURRENCIES else queryset.none()
 
 
 @admin.register(PaymentSummary)
@@ -81,12 +45,12 @@ class PaymentAdmin(BrowsingAdmin):
     )
     list_display_links = ("when",)
     list_filter: tuple[Any, ...] = (
-        ("status", ChoicesDropdownFilter),
-        ("method", ChoicesDropdownFilter),
-        ("risk_band", ChoicesDropdownFilter),
+        ("status", ChoiceFilter),
+        ("method", ChoiceFilter),
+        ("risk_band", ChoiceFilter),
         CurrencyFilter,
-        "requires_review",
-        ("initiated_at", SubmittedFilter),
+        ("requires_review", YesNoFilter),
+        ("initiated_at", DaysOfTimesFilter),
     )
     search_fields = ("payment_id",)  # see find
     search_help_text = "Payment id, reference, customer"

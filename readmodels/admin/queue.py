@@ -14,7 +14,6 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
 
 from payments import review
@@ -26,7 +25,8 @@ from payments.review import QueueLags
 from readmodels.admin import words
 from readmodels.admin.actions import Person, next_key
 from readmodels.admin.browsing import as_uuid
-from readmodels.admin.payments import CurrencyFilter, PaymentAdmin
+from readmodels.admin.filters import ChoiceFilter, CurrencyFilter, OneOf, YesNoFilter
+from readmodels.admin.payments import PaymentAdmin
 from readmodels.models import PaymentSummary
 
 STANDINGS: Final = (
@@ -37,20 +37,18 @@ STANDINGS: Final = (
 )
 
 
-class StandingFilter(DropdownFilter):
+class StandingFilter(OneOf):
     """Also the links above the list."""
 
     title = "standing"
     parameter_name = "standing"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
-        return STANDINGS
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(STANDINGS)
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def narrowed(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         now = timezone.now()
         match self.value():
-            case None | "":
-                return queryset
             case "free":
                 return queryset.filter(Q(claimed_until=None) | Q(claimed_until__lte=now))
             case "mine":
@@ -60,8 +58,7 @@ class StandingFilter(DropdownFilter):
                 return queryset.filter(escalated=True)
             case "second":
                 return queryset.exclude(first_approver="")
-            case _:
-                return queryset.none()
+        return queryset
 
 
 class QueueAdmin(PaymentAdmin):
@@ -75,10 +72,10 @@ class QueueAdmin(PaymentAdmin):
     list_display_links = ("money",)
     list_filter = (
         StandingFilter,
-        ("risk_band", ChoicesDropdownFilter),
+        ("risk_band", ChoiceFilter),
         CurrencyFilter,
-        "four_eyes",
-        "reject_advised",
+        ("four_eyes", YesNoFilter),
+        ("reject_advised", YesNoFilter),
     )
 
     @display(description="To decide")

@@ -4,33 +4,13 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
-from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
 from payments.clients.models import Client
 from readmodels.admin import words
 from readmodels.admin.browsing import BrowsingAdmin
-from readmodels.admin.payments import CurrencyFilter
+from readmodels.admin.filters import ClientFilter, CurrencyFilter, DaysFilter
 from readmodels.models import DailyStatistics
-
-
-class ClientFilter(admin.SimpleListFilter):
-    """The clients by name; there are few of them."""
-
-    title = "client"
-    parameter_name = "client"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        clients = Client.objects.order_by("name").values_list("pk", "name")[:200]
-        return [(str(pk), name) for pk, name in clients]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        known = {value for value, _ in self.lookup_choices}
-        if self.value() not in known:
-            return queryset
-        return queryset.filter(client_id=self.value())
 
 
 @admin.register(DailyStatistics)
@@ -49,7 +29,7 @@ class DailyStatisticsAdmin(BrowsingAdmin):
         "reviews",
     )
     has_pages = False
-    list_filter = (("day", RangeDateFilter), CurrencyFilter, ClientFilter)
+    list_filter = (("day", DaysFilter), CurrencyFilter, ClientFilter)
 
     @display(description="Client")
     def client(self, row: Any) -> str:
