@@ -187,6 +187,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 RISK_FEATURE_SOURCE = "readmodels.features.of_customer"
 DUE_REVIEW_SOURCE = "readmodels.reviews.due"
 REVIEW_QUEUE_SOURCE = "readmodels.reviews.claimable"
+HELD_REVIEW_SOURCE = "readmodels.reviews.held"
+
+# How many undecided payments "Claim next" gives one person at a time.
+REVIEWS_HELD: int = variables.number("REVIEWS_HELD", 1, least=1, most=1_000)
 
 # People
 

@@ -5,7 +5,7 @@ say.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import cache
 from itertools import islice
@@ -18,7 +18,7 @@ from django.utils.module_loading import import_string
 from msgspec import ValidationError
 from msgspec.structs import replace
 
-from payments import idempotency, permissions
+from payments import idempotency, loading, permissions
 from payments.customers import notes
 from payments.dispatch import Outcome, Request, dispatch, next_review
 from payments.domain.commands import (
@@ -32,7 +32,7 @@ from payments.domain.events import NoteRef
 from payments.domain.refusals import PaymentError
 from payments.events import store
 from payments.events.codec import UnknownEventType
-from payments.events.store import StaleVersion
+from payments.events.store import Claim, StaleVersion
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +50,20 @@ class ReviewQueue(Protocol):
     def __call__(
         self, *, reviewer: str, senior: bool, client_id: UUID | None, at: datetime
     ) -> Iterator[UUID]: ...
+
+
+class HeldReviews(Protocol):
+    """Yields at least the payments that the reviewer has claimed; the log has the last word."""
+
+    def __call__(
+        self, *, reviewer: str, client_id: UUID | None, at: datetime
+    ) -> Iterable[UUID]: ...
+
+
+@cache
+def held_reviews() -> HeldReviews:
+    """The function that `settings.HELD_REVIEW_SOURCE` names."""
+    return cast("HeldReviews", import_string(settings.HELD_REVIEW_SOURCE))
 
 
 @cache
@@ -85,8 +99,9 @@ def carry_out(
 def claim_next(*, client_id: UUID | None, at: datetime, request: Request) -> Outcome | None:
     """Claim what is most urgent of what the reviewer may decide on; None if nothing is.
 
-    With the same key in `request` the same payment is found again. The queue locks what it offers
-    against others who ask it, and the log, which does not lag, has the last word.
+    Whoever holds `settings.REVIEWS_HELD` of the client's payments already gets the most urgent of those
+    again. With the same key in `request` the same payment is found again. The queue locks what it
+    offers against others who ask it, and the log, which does not lag, has the last word.
     Raises NotPermitted, QueueLags.
     """
     reviewer, senior = request.actor, _require_reviewer(request.actor)
@@ -98,10 +113,15 @@ def claim_next(*, client_id: UUID | None, at: datetime, request: Request) -> Out
         return dispatch(command, request)
 
     with transaction.atomic():
+        # One at a time: two requests at once would both find that the reviewer holds nothing.
+        store.reserve(Claim("review.claims_of", reviewer))
         if request.key is not None:
             key = idempotency.command_key(ClaimNextReview.name, actor=reviewer, key=request.key)
             if claimed := store.reserve(next_review(client_id, key)):
                 return claim(claimed)
+        held = _held(reviewer, client_id, at)
+        if len(held) >= settings.REVIEWS_HELD:
+            return held[0]
         offers = queue()(reviewer=reviewer, senior=senior, client_id=client_id, at=at)
         for payment_id in islice(offers, _MOST_TAKEN):
             try:
@@ -114,6 +134,20 @@ def claim_next(*, client_id: UUID | None, at: datetime, request: Request) -> Out
         if next(offers, None) is not None:
             raise QueueLags
     return None
+
+
+def _held(reviewer: str, client_id: UUID | None, at: datetime) -> list[Outcome]:
+    """Return the payments that the reviewer has claimed and not decided on, the most urgent first."""
+    found = []
+    for payment_id in held_reviews()(reviewer=reviewer, client_id=client_id, at=at):
+        try:
+            payment, stream = loading.load(payment_id)
+        except (UnknownEventType, ValidationError):
+            continue  # nobody can decide on it
+        lease = None if payment is None else payment.lease_at(at)
+        if payment is not None and lease is not None and lease.reviewer == reviewer:
+            found.append(Outcome(payment, stream.position(stream.version), replayed=False))
+    return sorted(found, key=lambda each: each.payment.review_deadline or at)
 
 
 def _require_reviewer(actor: str) -> bool:

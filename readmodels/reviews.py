@@ -27,6 +27,18 @@ SELECT review_deadline, payment_id FROM readmodels_paymentsummary
    AND first_approver <> %(reviewer)s
  ORDER BY review_deadline, payment_id LIMIT 1 FOR UPDATE SKIP LOCKED
 """
+# What the read model shows, and claims that it has not read yet.
+_HELD: Final = """
+SELECT payment_id FROM readmodels_paymentsummary
+ WHERE status = 'pending_review' AND claimed_by = %(reviewer)s AND claimed_until > %(at)s
+   AND (client_id = %(client_id)s OR %(client_id)s::uuid IS NULL)
+UNION
+SELECT aggregate_id FROM events_event
+ WHERE position > coalesce(
+         (SELECT position FROM readmodels_checkpoint WHERE name = 'payment_summary'), 0)
+   AND event_type = 'payment.review_claimed' AND data ->> 'reviewer' = %(reviewer)s
+   AND (data ->> 'client_id' = %(client_id)s::text OR %(client_id)s::uuid IS NULL)
+"""
 _BEGINNING: Final = (datetime(1, 1, 1, tzinfo=UTC), UUID(int=0))
 
 
@@ -45,6 +57,12 @@ def due(*, at: datetime) -> Iterator[UUID]:
             yield payment_id
         if len(page) < PAGE:
             return
+
+
+def held(*, reviewer: str, client_id: UUID | None, at: datetime) -> list[UUID]:
+    """Return the payments that the reviewer has claimed, and some that they have let go since."""
+    parameters = {"reviewer": reviewer, "client_id": client_id, "at": at}
+    return [payment_id for (payment_id,) in execute(_HELD, parameters)]
 
 
 def claimable(

@@ -165,10 +165,11 @@ def claim_next(request: HttpRequest) -> HttpResponse:
     if key is None:
         messages.error(request, "That button was not from this page. Look again.")
         return to_queue
+    now = timezone.now()
     try:
         outcome = review.claim_next(
             client_id=None,
-            at=timezone.now(),
+            at=now,
             request=command_request(request, actor=person.actor, key=str(key)),
         )
     except (QueueLags, PaymentError, StaleVersion):
@@ -180,7 +181,12 @@ def claim_next(request: HttpRequest) -> HttpResponse:
         )
         return to_queue
     lease = outcome.payment.lease
-    if lease is not None:
+    if lease is not None and outcome.payment.updated_at < now:
+        messages.info(
+            request,
+            f"You still have this one, until {lease.until:%H:%M} UTC. Decide on it or release it first.",
+        )
+    elif lease is not None:
         messages.success(request, f"Yours until {lease.until:%H:%M} UTC.")
     return HttpResponseRedirect(
         reverse("admin:readmodels_paymentsummary_change", args=[outcome.payment.payment_id])

@@ -32,12 +32,70 @@ def test_the_next_one_is_the_most_urgent_and_a_double_click_claims_one() -> None
         answer = grace.post(NEXT, sent)
         assert answer.headers["Location"] == payment_page(payments[0])
     project()
+    do(grace, payments[0], "approve")
+    project()
     answer = grace.post(NEXT, next_key(grace, payment_page(payments[1])), follow=True)
     assert answer.redirect_chain[-1][0] == payment_page(payments[1])
     assert "Yours until" in text(answer)
     assert Event.objects.filter(event_type="payment.review_claimed").count() == 2
     # On the page of one's own there is something else to do first.
     assert "Claim next" not in text(grace.get(payment_page(payments[1])))
+
+
+@pytest.mark.parametrize("times_projected", [0, 1])
+def test_claim_next_gives_back_the_payment_that_the_person_has_not_decided(
+    times_projected: int,
+) -> None:
+    payments = waiting(3)
+    grace = browser()
+    grace.post(NEXT, next_key(grace))
+    for _each in range(3):
+        for _ in range(times_projected):
+            project()
+        answer = grace.post(NEXT, next_key(grace), follow=True)
+        assert answer.redirect_chain[-1][0] == payment_page(payments[0])
+        assert "You still have this one, until" in text(answer)
+    assert Event.objects.filter(event_type="payment.review_claimed").count() == 1
+    do(grace, payments[0], "release")
+    answer = grace.post(NEXT, next_key(grace), follow=True)
+    assert "Yours until" in text(answer)
+
+
+def test_claim_next_pressed_at_once_in_many_tabs_claims_one_payment() -> None:
+    waiting(4)
+    grace = browser()
+    sent = [next_key(grace) for _ in range(4)]
+    session = grace.cookies["sessionid"].value
+
+    def press(number: int) -> str:
+        tab = Browser()
+        tab.cookies["sessionid"] = session
+        return str(tab.post(NEXT, sent[number]).headers["Location"])
+
+    assert len(set(at_once(4, press))) == 1
+    assert Event.objects.filter(event_type="payment.review_claimed").count() == 1
+
+
+def test_a_setting_says_how_many_payments_one_person_holds(settings: Any) -> None:
+    settings.REVIEWS_HELD = 2
+    payments = waiting(3)
+    grace = browser()
+    shown = [grace.post(NEXT, next_key(grace)).headers["Location"] for _ in range(3)]
+    assert shown == [
+        payment_page(payments[0]),
+        payment_page(payments[1]),
+        payment_page(payments[0]),
+    ]
+
+
+def test_a_payment_that_somebody_has_chosen_is_claimed_besides_the_next_one() -> None:
+    payments = waiting(3)
+    grace = browser()
+    grace.post(NEXT, next_key(grace))
+    assert "Yours until" in do(grace, payments[2], "claim")
+    project()
+    answer = grace.post(NEXT, next_key(grace))
+    assert answer.headers["Location"] == payment_page(payments[0])
 
 
 def test_two_people_who_ask_at_once_get_two_payments() -> None:
