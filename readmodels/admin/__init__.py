@@ -9,6 +9,7 @@ from readmodels.admin import (
     payments,
     projections,
     sign_ins,
+    staff,
     statistics,
 )
 
@@ -21,5 +22,6 @@ __all__ = (
     "payments",
     "projections",
     "sign_ins",
+    "staff",
     "statistics",
 )

@@ -40,9 +40,8 @@ def approved() -> str:
 
 def found(query: str) -> list[str]:
     """The events of the list, oldest first."""
-    user = get_user_model().objects.filter(username="grace").delete()
-    assert user
-    listing: Any = browser("auditor").get(f"{reverse(LIST)}?{query}").context["cl"]
+    auditor = browser("auditor", str(uuid4()))
+    listing: Any = auditor.get(f"{reverse(LIST)}?{query}").context["cl"]
     return [row.event_type.removeprefix("payment.") for row in listing.result_list][::-1]
 
 

@@ -21,7 +21,7 @@ from payments.customers.models import Customer
 from payments.domain.methods import Method
 from payments.events.models import Event
 from payments.traffic import demo, senders, simulation
-from readmodels.management.commands import create_staff
+from readmodels import roles
 from readmodels.models import PaymentSummary
 from tests.api import ApiClient, project
 from tests.concurrency import session
@@ -138,7 +138,7 @@ def test_demo_data_is_made_once_and_its_reviewers_may_review(settings: Settings)
         reviews = role not in {"viewer", "auditor"}
         assert permissions.holds(user, permissions.REVIEW) is reviews
         assert f"{role}: " in said
-    assert {role for *_, role, _ in demo.STAFF.values()} == set(create_staff.ROLES)
+    assert {role for *_, role, _ in demo.STAFF.values()} == set(roles.ROLES)
     settings.DEMO_PASSWORD = "of the launcher"
     assert "log in as ada / of the launcher" in run("seed_demo")
     settings.DEMO_PASSWORD = ""

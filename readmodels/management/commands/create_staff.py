@@ -3,7 +3,7 @@
 import secrets
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from typing import Any, Final
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
@@ -13,8 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError, transaction
 
 from payments.domain.text import TextError, checked_text
-
-ROLES: Final = ("viewer", "analyst", "senior reviewer", "risk manager", "auditor")
+from readmodels.roles import ROLES, described
 
 
 class Command(BaseCommand):
@@ -26,18 +25,12 @@ class Command(BaseCommand):
             "Examples:\n"
             "  manage.py create_staff ada --role 'senior reviewer'\n"
             "  pass show ada | manage.py create_staff ada --role analyst --password-stdin\n\n"
-            "Roles, of which each but the auditor may do what those before it may:\n"
-            "  viewer           sees payments, customers and statistics\n"
-            "  analyst          claims, approves, rejects and escalates payments\n"
-            "  senior reviewer  decides on escalated ones, approves as the second, cancels, refunds,\n"
-            "                   blocks customers\n"
-            "  risk manager     proposes and approves risk policies, renames customers, repairs\n"
-            "                   projections, revokes API keys, sees who signed in\n"
-            "  auditor          sees all that the others see, and changes nothing\n"
-            "manage.py createsuperuser makes somebody who may do everything."
+            "Roles:\n" + "\n".join(described()) + "\n\n"
+            "manage.py createsuperuser makes an account that may do everything, erasures and\n"
+            "staff accounts included."
         )
         parser.add_argument("username")
-        parser.add_argument("--role", required=True, choices=ROLES, metavar="ROLE")
+        parser.add_argument("--role", required=True, choices=tuple(ROLES), metavar="ROLE")
         parser.add_argument("--password-stdin", action="store_true", help="the first line read")
 
     def handle(self, *_: Any, username: str, role: str, **options: Any) -> None:
