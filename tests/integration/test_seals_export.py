@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import pytest
@@ -143,6 +143,13 @@ def test_backslashes_quotes_and_other_scripts_survive_an_export(
     assert _verify_export(_export(tmp_path))[0] == 0
 
 
+def _change_seal(lines: list[str], **changes: Any) -> None:
+    """Change members of the first seal's line; None leaves one out."""
+    seal = {**json.loads(lines[5]), **changes}
+    kept = {name: value for name, value in seal.items() if value is not None}
+    lines[5] = json.dumps(kept, separators=(",", ":")) + "\n"
+
+
 TAMPERED: Final[dict[str, Callable[[list[str]], object]]] = {
     "an event changed": lambda lines: lines.__setitem__(2, lines[2].replace("100", "900", 1)),
     "an event left out": lambda lines: lines.pop(2),
@@ -170,6 +177,26 @@ TAMPERED: Final[dict[str, Callable[[list[str]], object]]] = {
         5, lines[5].replace('{"seal":', '{"seal":{"number":7},"seal":', 1)
     ),
     "a seal without end": lambda lines: lines.__setitem__(5, '{"seal":' + "[" * 100_000 + "\n"),
+    "positions changed": lambda lines: _change_seal(lines, positions="1-3"),
+    "positions emptied": lambda lines: _change_seal(lines, positions=""),
+    "positions left out": lambda lines: _change_seal(lines, positions=None),
+    "digests changed": lambda lines: _change_seal(lines, digests="00" * 32),
+    "digests emptied": lambda lines: _change_seal(lines, digests=""),
+    "digests in capitals": lambda lines: _change_seal(
+        lines, digests=json.loads(lines[5])["digests"].upper()
+    ),
+    "digests left out": lambda lines: _change_seal(lines, digests=None),
+    "the signature left out": lambda lines: _change_seal(lines, signature=None),
+    "another member": lambda lines: _change_seal(lines, verified=True),
+    "no header": lambda lines: lines.pop(0),
+    "two headers": lambda lines: lines.insert(0, lines[0]),
+    "the header after an event": lambda lines: lines.insert(1, lines.pop(0)),
+    "the header at the end": lambda lines: lines.append(lines.pop(0)),
+    "a second header within": lambda lines: lines.insert(7, lines[0]),
+    "another member in the header": lambda lines: lines.__setitem__(
+        0, lines[0].replace("}", ',"seals":3}')
+    ),
+    "an empty line": lambda lines: lines.insert(3, "\n"),
     "all cut": lambda lines: lines.clear(),
     "not JSON": lambda lines: lines.__setitem__(5, '{"seal": 1'),
 }

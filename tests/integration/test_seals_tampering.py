@@ -8,6 +8,7 @@ import json
 from typing import Final
 
 import pytest
+from django.db import connection
 
 from payments.events.models import Event, Seal
 from payments.events.seals import keys, seal, sealing, verifying
@@ -219,3 +220,51 @@ def test_thousands_of_findings_are_counted_and_the_first_are_kept(
     output = verify()[1]
     assert f"positions {positions[0]} to {positions[699]} changed (seal 1)" in output
     assert "... and 1,100 more." in output
+
+
+@pytest.mark.parametrize("changed", [False, True], ids=["one more", "and the sealed one changed"])
+def test_two_events_at_one_position_are_reported_there(
+    sealed: list[int], superuser: Session, *, changed: bool
+) -> None:
+    """After the primary key was dropped."""
+    superuser.execute("ALTER TABLE events_event DROP CONSTRAINT events_event_pkey")
+    try:
+        add_event(superuser, sealed[2])
+        if changed:
+            change_event_of_version(superuser, sealed[2])
+            assert found() == [("changed", sealed[2]), ("added", sealed[2])]
+        else:
+            assert found() == [("added", sealed[2])]
+    finally:
+        superuser.execute("DELETE FROM events_event")
+        superuser.execute(
+            "ALTER TABLE events_event ADD CONSTRAINT events_event_pkey PRIMARY KEY (position)"
+        )
+
+
+def change_event_of_version(superuser: Session, position: int) -> None:
+    superuser.execute(
+        f"UPDATE events_event SET schema_version = 7 + version WHERE position = {position}"
+    )
+
+
+def test_nobody_hides_a_change_with_functions_or_tables_of_their_own(
+    sealed: list[int], superuser: Session
+) -> None:
+    """A superuser's schema stands before all others for every session of the database."""
+    name = superuser.info.dbname
+    superuser.execute("CREATE SCHEMA hiding")
+    try:
+        superuser.execute("CREATE TABLE hiding.events_event AS TABLE events_event")
+        superuser.execute(
+            "CREATE FUNCTION hiding.sha256(bytea) RETURNS bytea IMMUTABLE LANGUAGE sql"
+            " AS $$ SELECT pg_catalog.sha256('') $$"
+        )
+        superuser.execute(f'ALTER DATABASE "{name}" SET search_path TO hiding, pg_catalog, public')
+        change_event(superuser, sealed[4], "schema_version = 7")
+        assert found() == [("changed", sealed[4])]
+        connection.close()
+        assert found() == [("changed", sealed[4])]
+    finally:
+        superuser.execute(f'ALTER DATABASE "{name}" RESET ALL')
+        superuser.execute("DROP SCHEMA hiding CASCADE")

@@ -2,13 +2,16 @@
 
     python verify_export.py EXPORT PUBLIC_KEY [PUBLIC_KEY...]
 
-The first line names the columns. A line with "event" holds an event: its leaf is the SHA-256 of the
-bytes of that array. A line with "seal" comes after the events that it covers, and this must hold:
+The first line, and no other, names the columns. A line with "event" holds an event: its leaf is the
+SHA-256 of the bytes of that array. A line with "seal" comes after the events that it covers. It has
+"seal", "positions", "digests" and "signature", and this must hold:
 
 - its key is one of those given, and its signature is that key's (Ed25519) of "seal" as compact JSON
 - its chain is the SHA-256 of the chain before it ("previous"), followed by the position (8 bytes,
-  big-endian) and the leaf of each event
-- its number and "previous" continue the seal before it
+  big-endian) and the leaf of each event; "events" is their number, "last" the last one's position
+- "positions" has their positions, such as "1-4711 4713", and "digests" the first 8 bytes of each leaf
+- its index is the SHA-256 of "positions", a newline and "digests"
+- its number, "first", "previous" and "log" continue the seal before it
 
 Exit status: 0 everything is as it was sealed, 1 it is not.
 """
@@ -29,6 +32,8 @@ COLUMNS = (
 )  # times are microseconds since 1970
 HEADER = b'{"format":"payments-export/1","columns":' + COLUMNS + b"}\n"
 
+BEFORE_THE_FIRST = "00" * 32  # the chain before the first seal
+
 Leaves = list[tuple[int, bytes]]
 
 
@@ -38,6 +43,9 @@ def verify(lines: Iterable[bytes], keys: list[str]) -> str:
     leaves: Leaves = []
     seal: dict[str, Any] | None = None
     began = None
+    lines = iter(lines)
+    if next(lines, None) != HEADER:
+        raise ValueError("The first line does not name the columns of an export.")
     for line in lines:
         head, is_event, event = line.partition(b', "event": ')
         if is_event:
@@ -54,7 +62,7 @@ def verify(lines: Iterable[bytes], keys: list[str]) -> str:
             began = began or seal
             events += len(leaves)
             leaves = []
-        elif line != HEADER:  # nothing that other readers might take for an event
+        else:  # nothing that other readers might take for an event, and no second header
             raise ValueError("There is a line which is neither an event nor a seal.")
     if leaves or seal is None or began is None:
         raise ValueError("The file does not end with a seal: something was cut off.")
@@ -69,6 +77,8 @@ def verify_seal(
 ) -> dict[str, Any]:
     seal: dict[str, Any] = line["seal"]
     name = f"Seal {seal['number']}"
+    if list(line) != ["seal", "positions", "digests", "signature"]:
+        raise ValueError(f"{name} has other members than an export writes.")
     if seal["key"] not in keys:
         raise ValueError(f"{name} is signed with the unknown key {seal['key']}.")
     try:
@@ -77,8 +87,13 @@ def verify_seal(
         )
     except InvalidSignature:
         raise ValueError(f"{name} is not what was signed.") from None
-    if before and (before["number"] + 1, before["chain"]) != (seal["number"], seal["previous"]):
+    follows = (seal["number"], seal["first"], seal["previous"])
+    if before and follows != (before["number"] + 1, before["last"] + 1, before["chain"]):
         raise ValueError(f"{name} does not continue seal {before['number']}.")
+    if before and before.get("log", seal.get("log")) != seal.get("log"):
+        raise ValueError(f"{name} is of another log than seal {before['number']}.")
+    if not before and seal["number"] == 1 and follows != (1, 1, BEFORE_THE_FIRST):
+        raise ValueError(f"{name} is not the first one.")
     chain = hashlib.sha256(bytes.fromhex(seal["previous"]))
     for position, leaf in leaves:
         chain.update(position.to_bytes(8, "big", signed=True) + leaf)
@@ -92,7 +107,25 @@ def verify_seal(
         raise ValueError(
             f"{name}: other events were sealed from {seal['first']} to {seal['last']}."
         )
+    if not leaves or (seal["events"], seal["last"]) != (len(leaves), leaves[-1][0]):
+        raise ValueError(f"{name} says otherwise how many events it covers.")
+    listed = line["positions"].encode() + b"\n" + bytes.fromhex(line["digests"])
+    if hashlib.sha256(listed).hexdigest() != seal["index"]:
+        raise ValueError(f"{name}: its positions or digests are not those that were signed.")
+    written = b"".join(leaf[:8] for _, leaf in leaves).hex()
+    if (line["positions"], line["digests"]) != (ranges(leaves), written):
+        raise ValueError(f"{name}: its positions or digests are not those of its events.")
     return seal
+
+
+def ranges(leaves: Leaves) -> str:
+    found: list[list[int]] = []
+    for position, _ in leaves:
+        if found and position == found[-1][1] + 1:
+            found[-1][1] = position
+        else:
+            found.append([position, position])
+    return " ".join(f"{first}-{last}" if first < last else str(first) for first, last in found)
 
 
 if __name__ == "__main__":
