@@ -1,10 +1,11 @@
 """The Celery application: it runs the projections, seals the log and ends reviews."""
 
 import os
+import sys
 from typing import Final
 
 from celery import Celery
-from celery.signals import setup_logging, task_postrun
+from celery.signals import beat_init, setup_logging, task_postrun, worker_init
 from django.db import close_old_connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
@@ -31,3 +32,15 @@ def _let_lost_connections_go(**_: object) -> None:
 @setup_logging.connect
 def _keep_django_logging(**_: object) -> None:
     """Celery would replace the root logger's handlers; Django has configured them already."""
+
+
+@beat_init.connect
+@worker_init.connect
+def _require_pseudonym_key(**_: object) -> None:
+    """Refuse to start with another PSEUDONYM_KEY than the database's."""
+    from payments import pseudonyms
+
+    try:
+        pseudonyms.require_key_at_start()
+    except pseudonyms.WrongPseudonymKey as error:
+        sys.exit(f"error: {error}")

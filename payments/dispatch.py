@@ -171,6 +171,7 @@ def _metadata(command: PaymentCommand, request: Request, note: str | None) -> Me
     correlation_id = request.correlation_id or request.causation_id
     key: dict[str, Any] = {}
     if request.key is not None:
+        pseudonyms.require_key()
         key = {
             "key": idempotency.command_key(command.name, actor=request.actor, key=request.key),
             "key_id": pseudonyms.KEY_ID,

@@ -35,6 +35,7 @@ def submit(
 
     All arguments are checked already. Raises KeyReused, AlreadyClaimed.
     """
+    pseudonyms.require_key()
     customer_id = pseudonyms.customer_id(client_id, customer_reference)
     known = features.source()(customer_id, currency=amount.currency, at=at)
     in_force = policies.in_force(known.policy_id, as_of=known.register_position)

@@ -1,21 +1,49 @@
 """Keyed hashes that stand, in the log, for what the log must not hold.
 
-The key is `settings.PSEUDONYM_KEY`. With another key every customer becomes somebody else and no
-repeated request is recognised, so it is set once and never rotated; KEY_ID is stored beside what
-depends on it.
+The key is `settings.PSEUDONYM_KEY`. With another key every customer becomes another one and no
+repeated request is recognised, so it is set once and cannot be rotated. The database holds a keyed hash
+of a constant, by which a process with another key is refused. KEY_ID is stored with what depends on it.
 """
 
 import hmac
+import json
 from functools import cache
 from typing import Final
 from uuid import UUID
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import InterfaceError, OperationalError, ProgrammingError, connection
 
 from payments.domain.cards import Card, PresentedCard
 from payments.domain.signals import PresentedSignals, Signals
+from payments.events.database import execute
 
 KEY_ID: Final = 1
+
+# The check value; where there is none yet, a customer whose id follows from the key.
+_KNOWN: Final = """
+SELECT (SELECT check_value FROM customers_pseudonymkey WHERE key_id = %(key_id)s::smallint),
+       (SELECT json_build_array(client_id, reference, id)::text FROM customers_customer
+         WHERE reference IS NOT NULL LIMIT 1)
+"""
+_KEEP: Final = """
+INSERT INTO customers_pseudonymkey (key_id, check_value)
+VALUES (%(key_id)s::smallint, %(check_value)s) ON CONFLICT DO NOTHING
+"""
+
+_right: Final[set[str]] = set()  # keys of which this process knows that they are the database's
+
+
+class WrongPseudonymKey(ImproperlyConfigured):
+    """This process has another key than those that filled the database."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "PSEUDONYM_KEY is not the key that this database was filled with: every customer would become"
+            " another one. Set it to what the other processes have. It cannot be rotated."
+        )
+
 
 _SEPARATOR: Final = "\x1f"  # cannot occur in the parts: text is checked to be printable
 
@@ -65,3 +93,35 @@ def known_signals(client_id: UUID, presented: PresentedSignals) -> Signals:
 
 def _fingerprint(kind: str, client_id: UUID, value: str) -> str:
     return keyed_digest(kind, str(client_id), value)[:16].hex()
+
+
+def require_key() -> None:
+    """Raise WrongPseudonymKey unless the key is the database's. Asks once in each process.
+
+    The first process of all, which is the one that migrates, decides which key that is.
+    """
+    key: str = settings.PSEUDONYM_KEY
+    if key in _right:
+        return
+    check_value = keyed_digest("check").hex()
+    ((known, customer),) = execute(_KNOWN, {"key_id": KEY_ID})
+    if known is None:
+        if customer is not None:
+            client_id, reference, found = json.loads(customer)
+            if str(customer_id(UUID(client_id), reference)) != found:
+                raise WrongPseudonymKey
+        execute(_KEEP, {"key_id": KEY_ID, "check_value": check_value})
+        ((known, _),) = execute(_KNOWN, {"key_id": KEY_ID})
+    if known != check_value:
+        raise WrongPseudonymKey
+    _right.add(key)
+
+
+def require_key_at_start() -> None:
+    """As `require_key`; a database that is away, or not migrated yet, is asked at the first use."""
+    try:
+        require_key()
+    except (OperationalError, InterfaceError, ProgrammingError):
+        return
+    finally:
+        connection.close()

@@ -23,6 +23,7 @@ from payments.domain.text import TextError
 from payments.events.contradictions import LogContradicted
 from payments.events.store import AlreadyClaimed, StaleVersion
 from payments.idempotency import KeyReused
+from payments.pseudonyms import WrongPseudonymKey
 from payments.review import QueueLags
 
 logger: Final = logging.getLogger(__name__)
@@ -85,6 +86,13 @@ def problem_of(error: Exception) -> Problem:
             return _not_at_version(error)
         case StaleVersion():
             return Problem("stale_version", "Somebody else was faster. Look again and decide.")
+        case WrongPseudonymKey():
+            _log_once(str(error))
+            return Problem(
+                "temporarily_unavailable",
+                "The service is not configured correctly. Try again later with the same Idempotency-Key.",
+                headers={"Retry-After": "60"},
+            )
         case LogContradicted():
             _log_once(str(error))
             return Problem(

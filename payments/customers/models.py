@@ -112,3 +112,16 @@ class Note(models.Model):
     def digest(self) -> str:
         """Hex SHA-256 of salt and text: proves what was written without telling it."""
         return sha256(bytes(self.salt) + self.text.encode()).hexdigest()
+
+
+class PseudonymKey(models.Model):
+    """By which a process with another PSEUDONYM_KEY is refused, see payments.pseudonyms."""
+
+    key_id = models.SmallIntegerField(primary_key=True)
+    check_value = models.CharField(max_length=64)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.key_id)

@@ -62,6 +62,7 @@ def find(client: str, reference: str) -> Customer:
     if owner is None:
         named_it = "" if holds_card_number(client) else f" {client!r}"
         raise CustomerError(f"There is no client{named_it}.")
+    pseudonyms.require_key()
     customer_id = pseudonyms.customer_id(owner.pk, searched(reference))
     customer = Customer.objects.select_related("client").filter(pk=customer_id).first()
     if customer is None:

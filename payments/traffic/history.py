@@ -19,6 +19,7 @@ def write(
     client_id: UUID, *, events: int, seed: int, progress: Callable[[int], None] = lambda _: None
 ) -> int:
     """Append at least `events` events, two a payment; return how many. Risk is not assessed."""
+    pseudonyms.require_key()
     attempts = simulation.attempts(seed)
     moments = simulation.moments(seed, until=datetime.now(UTC), over=_YEARS)
     written = 0

@@ -108,6 +108,7 @@ def _rows(
     run: str,
     refused: Callable[[Line, str, str], None],
 ) -> Iterator[_Row]:
+    pseudonyms.require_key()
     now = datetime.now(UTC)
     for line in lines.read(path, rows.layout.delimiter, skip=rows.layout.header_records):
         try:

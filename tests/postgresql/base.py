@@ -14,6 +14,7 @@ _PART_OF_THE_SCHEMA: Final = {
     "auth_group_permissions",
     "auth_permission",
     "django_content_type",
+    "customers_pseudonymkey",
 }
 
 

@@ -140,6 +140,13 @@ def _next(upto: int, key: Ed25519PrivateKey, log: UUID) -> tuple[Statement, Seal
     before = last()
     if before and before.log not in {UNSET, log}:
         raise DamagedSeal(before.number)
+    if before and before.key not in keys.trusted():
+        logger.error(
+            "Seal %s is signed with the key %s, which is neither SEAL_KEY's nor among SEAL_PUBLIC_KEYS. Set"
+            " SEAL_KEY to what the other workers have, or add that key there if SEAL_KEY was rotated.",
+            before.number,
+            before.key,
+        )
     after = before.last if before else 0
     with cursor() as cur:
         # Binary, for the sake of the hashes.

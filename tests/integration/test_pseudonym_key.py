@@ -1,0 +1,160 @@
+"""A process with another PSEUDONYM_KEY would split every customer: it is refused.
+
+That a test can fail was seen by taking away the comparison, or `require_key` from where it is called.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from config.stack import place
+from payments import pseudonyms
+from payments.clients.models import Client
+from payments.customers import registry
+from payments.customers.models import Customer, PseudonymKey
+from payments.events.models import Event
+from payments.pseudonyms import WrongPseudonymKey
+from payments.traffic import history
+from tests import servers
+from tests.api import ApiClient, body_of
+from tests.concurrency import at_once
+from tests.roundtrips import round_trips
+from tests.tampering import manage
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+OTHER: Final = "another-key-for-tests-8d3b07f1c2a94e65"
+REFUSAL: Final = "PSEUDONYM_KEY is not the key that this database was filled with"
+
+
+@pytest.fixture(autouse=True)
+def _asked_anew() -> Iterator[None]:
+    """As in a new process, on a database that was migrated."""
+    pseudonyms._right.clear()
+    pseudonyms.require_key()
+    yield
+    pseudonyms._right.clear()
+    PseudonymKey.objects.all().delete()
+    Customer.objects.all().delete()
+
+
+@pytest.fixture
+def another_key(settings: Any) -> None:
+    settings.PSEUDONYM_KEY = OTHER
+
+
+def test_the_check_value_is_made_once(settings: Any) -> None:
+    stored = PseudonymKey.objects.get()
+    assert settings.PSEUDONYM_KEY not in stored.check_value
+    pseudonyms._right.clear()
+    pseudonyms.require_key()
+    assert PseudonymKey.objects.get().check_value == stored.check_value
+
+
+def test_several_first_processes_agree() -> None:
+    PseudonymKey.objects.all().delete()
+    pseudonyms._right.clear()
+    at_once(4, lambda _: pseudonyms.require_key())
+    assert PseudonymKey.objects.count() == 1
+
+
+def test_it_is_asked_once_in_a_process() -> None:
+    with round_trips() as counted:
+        for _ in range(3):
+            pseudonyms.require_key()
+    assert counted.count == 0
+
+
+@pytest.mark.usefixtures("another_key")
+def test_a_payment_is_refused_and_nothing_is_stored(caplog: pytest.LogCaptureFixture) -> None:
+    answer = ApiClient().submit()
+    assert (answer.status_code, body_of(answer)["code"]) == (503, "temporarily_unavailable")
+    assert "PSEUDONYM_KEY" not in body_of(answer)["detail"]
+    assert REFUSAL in caplog.text
+    assert not Event.objects.exists()
+    assert not Customer.objects.exists()
+
+
+@pytest.mark.usefixtures("another_key")
+def test_commands_are_refused_and_store_nothing(tmp_path: Path) -> None:
+    acme = Client.objects.create(name="Acme")
+    rows = tmp_path / "rows.csv"
+    rows.write_text("amount,customer,date\n10.00,customer-1,2026-01-01T10:00:00Z\n")
+    with pytest.raises(WrongPseudonymKey):
+        call_command(
+            "import_payments",
+            str(rows),
+            *("--map", "amount=amount", "--map", "customer_id=customer", "--map", "date=date"),
+            *("--set", "client=Acme", "--set", "currency=USD", "--set", "method=credit_card"),
+            stdout=StringIO(),
+        )
+    with pytest.raises(WrongPseudonymKey):
+        history.write(acme.pk, events=10, seed=1)
+    with pytest.raises(WrongPseudonymKey):
+        registry.find("Acme", "customer-1")
+    assert not Event.objects.exists()
+    assert not Customer.objects.exists()
+
+
+def test_without_a_check_value_a_customer_shows_the_key(settings: Any) -> None:
+    """Of a database that was filled before there was one."""
+    assert ApiClient().submit().status_code == 201
+    PseudonymKey.objects.all().delete()
+    settings.PSEUDONYM_KEY = OTHER
+    assert ApiClient().submit().status_code == 503
+    assert not PseudonymKey.objects.exists()
+
+
+def test_programs_do_not_start_with_another_key() -> None:
+    """Web, worker, beat, and a command: the message names the variable."""
+    environment = {"PSEUDONYM_KEY": OTHER}
+    process = manage("migrate", environment=environment)
+    _, errors = process.communicate(timeout=120)
+    assert (process.returncode, REFUSAL in errors) == (1, True), errors
+    assert "Traceback" not in errors
+    for program in (
+        ["-c", "import config.wsgi"],
+        ["-m", "celery", "-A", "config", "worker", "--concurrency", "1"],
+        ["-m", "celery", "-A", "config", "beat", "--schedule", "/tmp/no-schedule"],
+    ):
+        done = subprocess.run(
+            [sys.executable, *program],
+            cwd=place.PROJECT,
+            env={
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": "config.settings",
+                "DATABASE_URL": servers.postgres().url(connection.settings_dict["NAME"]),
+                **environment,
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 1, (program, done.stderr)
+        assert REFUSAL in done.stderr, (program, done.stderr)
+
+
+def test_a_web_process_starts_while_the_database_is_away() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import config.wsgi"],
+        cwd=place.PROJECT,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "DATABASE_URL": "postgres:///payments?host=/nowhere",
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
