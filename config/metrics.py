@@ -14,7 +14,12 @@ from readmodels.bounded import TooBroad, bounded
 from readmodels.metrics import registry
 
 # Whoever asks through a proxy on this machine seems to be on it.
-_FORWARDED: Final = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+_FORWARDED: Final = (
+    *("Forwarded", "Via", "X-Real-IP", "X-Client-IP", "X-Cluster-Client-IP", "True-Client-IP"),
+    *("CF-Connecting-IP", "CF-Ray", "Fastly-Client-IP", "Fly-Client-IP", "X-Azure-ClientIP"),
+    *("X-Original-Forwarded-For", "X-Envoy-External-Address", "X-Amzn-Trace-Id", "X-Scheme"),
+)
+_FORWARDED_PREFIX: Final = "X-Forwarded-"
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
@@ -41,7 +46,10 @@ def _has_token(request: HttpRequest) -> bool:
 
 
 def _is_local(request: HttpRequest) -> bool:
-    if any(name in request.headers for name in _FORWARDED):
+    headers = request.headers
+    if any(name in headers for name in _FORWARDED):
+        return False
+    if any(name.title().startswith(_FORWARDED_PREFIX) for name in headers):
         return False
     try:
         return ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback

@@ -142,6 +142,13 @@ def test_without_a_token_only_this_machine_is_told() -> None:
         ("127.0.0.1", {"X-Forwarded-For": "10.0.0.7"}, 403),
         ("127.0.0.1", {"Forwarded": "for=10.0.0.7"}, 403),
         ("127.0.0.1", {"Via": "1.1 proxy"}, 403),
+        ("127.0.0.1", {"X-Forwarded-Proto": "https"}, 403),
+        ("127.0.0.1", {"X-Forwarded-Port": "443"}, 403),
+        ("127.0.0.1", {"X-Forwarded-Anything": "x"}, 403),
+        ("127.0.0.1", {"X-Client-IP": "10.0.0.7"}, 403),
+        ("127.0.0.1", {"CF-Connecting-IP": "10.0.0.7"}, 403),
+        ("127.0.0.1", {"X-Real-IP": "10.0.0.7"}, 403),
+        ("127.0.0.1", {"True-Client-IP": "10.0.0.7"}, 403),
         ("10.0.0.7", {"Authorization": "Bearer "}, 403),
     ):
         answer = Browser(REMOTE_ADDR=address).get("/metrics", headers=headers)

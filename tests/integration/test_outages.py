@@ -1,14 +1,12 @@
 """A database that is read-only, full, starting or overloaded: what clients, staff and probes see."""
 
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 from django.db import DatabaseError, IntegrityError, OperationalError, connection
 from django.test import Client as Browser
-from django.urls import reverse
 from psycopg import errors
 from pytest_django import Settings
 
@@ -16,6 +14,7 @@ from payments import outages, tasks
 from payments.events import store, tasks as sealing
 from readmodels.models import Checkpoint
 from readmodels.tasks import project
+from tests import reviewing
 from tests.api import RISKY, ApiClient, body_of, project as catch_up
 from tests.backoffice import browser, text
 from tests.concurrency import dsn, session
@@ -73,15 +72,17 @@ def test_screens_of_a_read_only_database_are_finished_pages(settings: Settings) 
     staff = browser("senior reviewer", "ada")
     payment = body_of(ApiClient().submit(**RISKY))["id"]
     catch_up()
-    approve = reverse("admin:payment_approve", args=[payment])
-    html = staff.get(approve).content.decode()
-    form = {"reason": "other", **dict(re.findall(r'name="(key|version)" value="([^"]+)"', html))}
+    form = reviewing.form(staff, payment, "approve")
     sign_in = {"username": "ada", "password": "wrong"}
     with read_only():
         for debug in (False, True):
             settings.DEBUG = debug
-            for page in (staff.post(approve, form), Browser().post("/admin/login/", sign_in)):
-                assert (page.status_code, page["Retry-After"]) == (503, "5")
+            for page in (
+                staff.post(reviewing.at(payment, "approve"), form),
+                Browser().post("/admin/login/", sign_in),
+            ):
+                assert page.status_code == 503, text(page)
+                assert page["Retry-After"] == "5"
                 assert "read-only" in text(page)
     assert staff.get("/admin/").status_code == 200
 
