@@ -3,12 +3,15 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Final
 
 from msgspec import Struct, field
 
 from payments.traffic.senders import Send
 from payments.traffic.simulation import Attempt
+
+_PROGRESS_SECONDS: Final = 0.2
 
 
 class Run(Struct):
@@ -36,8 +39,14 @@ class Pacer:
         self._next = 0.0
         self.run = Run()
 
-    def go(self, *, seconds: float, threads: int) -> Run:
-        """Send for `seconds`, or until `stop` is called."""
+    def go(
+        self,
+        *,
+        seconds: float,
+        threads: int,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> Run:
+        """Send for `seconds`, or until `stop` is called. `progress` gets the seconds that have passed."""
         began = self._next = time.monotonic()
         workers = [
             threading.Thread(target=self._work, args=(began + seconds,)) for _ in range(threads)
@@ -46,7 +55,10 @@ class Pacer:
             worker.start()
         try:
             for worker in workers:
-                worker.join()
+                while worker.is_alive():
+                    worker.join(_PROGRESS_SECONDS)
+                    progress(min(int(time.monotonic() - began), int(seconds)))
+            progress(int(seconds))
         except KeyboardInterrupt:
             self.stop()
             for worker in workers:

@@ -15,6 +15,7 @@ from payments.traffic.pace import Pacer, Run
 
 _CLIENT: Final = "Simulated shop"
 _MOST_PER_SECOND: Final = 10_000
+_MOST_SECONDS: Final = 1_000_000
 _MOST_EVENTS: Final = 100_000_000
 
 
@@ -35,9 +36,16 @@ class Command(BaseCommand):
             "Exit status: 0 done, 1 if something was not answered with a payment."
         )
         parser.add_argument(
-            "--rate", type=float, default=10, metavar="N", help="a second; default 10"
+            "--rate", type=float, default=10, metavar="N", help="payments a second; default 10"
         )
-        parser.add_argument("--for", dest="seconds", type=float, default=60, metavar="S")
+        parser.add_argument(
+            "--for",
+            dest="seconds",
+            type=float,
+            default=60,
+            metavar="S",
+            help="for how many seconds; default 60",
+        )
         parser.add_argument("--threads", type=int, default=4, metavar="N", help="default 4")
         parser.add_argument(
             "--http", metavar="URL", help="through the API, with the key in the variable API_KEY"
@@ -54,12 +62,17 @@ class Command(BaseCommand):
             return
         if not 0 < options["rate"] <= _MOST_PER_SECOND:
             raise CommandError(f"--rate must be over 0 and at most {_MOST_PER_SECOND}.")
-        if options["seconds"] <= 0 or not 0 < options["threads"] <= 64:  # noqa: PLR2004
-            raise CommandError("--for must be over 0, --threads from 1 to 64.")
+        if not 0 < options["seconds"] <= _MOST_SECONDS:
+            raise CommandError(f"--for must be over 0 and at most {_MOST_SECONDS} seconds.")
+        if not 0 < options["threads"] <= 64:  # noqa: PLR2004
+            raise CommandError("Give --threads from 1 to 64.")
         pacer = Pacer(
             simulation.attempts(seed), self._sender(options["http"]), rate=options["rate"]
         )
-        run = pacer.go(seconds=options["seconds"], threads=options["threads"])
+        with progress_bar("Seconds", total=max(int(options["seconds"]), 1)) as progress:
+            run = pacer.go(
+                seconds=options["seconds"], threads=options["threads"], progress=progress
+            )
         self._tell(run, seed)
 
     def _sender(self, url: str | None) -> senders.Send:
