@@ -1,30 +1,59 @@
-"""What each problem code means, at the address that a problem's `type` names."""
+"""What each problem code means, at the address that a problem's `type` names: for programs and for people."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from django.http import HttpResponse
+from django.template.loader import render_to_string
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from payments.api.base import PublicView
-from payments.api.problems import FIELD_CODES, KINDS, PATH, Problem
+from payments.api.catalogue import KINDS
+from payments.api.problems import FIELD_CODES, PATH, Problem
 from payments.api.representation import json_response
 
+_JSON: Final = "application/json"
+_HTML: Final = "text/html"
 
-class Problems(PublicView):
+
+class _Whichever(BaseContentNegotiation):
+    """No page is refused for its media type: JSON, unless HTML is preferred."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return next(iter(renderers)), _JSON
+
+
+class _Page(PublicView):
+    content_negotiation_class = _Whichever
+
+    def answer(self, request: Request, title: str, found: dict[str, Any]) -> HttpResponse:
+        headers = {"Vary": "Accept"}
+        if request.get_preferred_type([_JSON, _HTML]) != _HTML:
+            return json_response(found, headers)
+        shown = {"problems": [found], **found, "title": title, "path": PATH}
+        return HttpResponse(render_to_string("api/problems.html", shown), headers=headers)
+
+
+class Problems(_Page):
     """All of them, and the codes of what can be wrong with a field."""
 
     def get(self, request: Request) -> HttpResponse:
         fields = [{"code": code, "title": title} for code, title in FIELD_CODES.items()]
-        return json_response({"problems": list(_PAGES.values()), "fields": fields})
+        found = {"problems": list(_PAGES.values()), "fields": fields}
+        return self.answer(request, "Problems of the payments API", found)
 
 
-class OneProblem(PublicView):
+class OneProblem(_Page):
     """One of them."""
 
     def get(self, request: Request, code: str) -> HttpResponse:
         if code not in _PAGES:
             raise Problem("not_found", f"There is no problem code {code}.")
-        return json_response(_PAGES[code])
+        return self.answer(request, code, _PAGES[code])
 
 
 _PAGES: Final[dict[str, dict[str, Any]]] = {
@@ -33,6 +62,10 @@ _PAGES: Final[dict[str, dict[str, Any]]] = {
         "code": code,
         "status": kind.status.value,
         "title": kind.title,
+        "cause": kind.cause,
+        "remedy": kind.remedy,
+        "repeat": kind.repeat.value,
+        "repetition": kind.repeat.sentence,
     }
     for code, kind in KINDS.items()
 }

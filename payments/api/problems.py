@@ -1,92 +1,20 @@
-"""What can go wrong, as RFC 9457 problem details: every code that clients may meet stands here."""
+"""Problem details as RFC 9457 has them. The codes are in `payments.api.catalogue`."""
 
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
+from contextlib import suppress
 from typing import Annotated, Any, Final
 
 import msgspec
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from msgspec import Meta, Struct
 
+from payments.api.catalogue import KINDS
 from payments.domain.card_numbers import holds_card_number
 
-# Where the codes are told one by one. A problem's `type` is the address of its own page.
+# Where each code has a page, whose address is the `type` of its problems.
 PATH: Final = "/api/problems"
 CONTENT_TYPE: Final = "application/problem+json"
-
-
-class Kind(Struct, frozen=True):
-    """A problem's HTTP status and what it is in general."""
-
-    status: HTTPStatus
-    title: str
-
-
-KINDS: Final[Mapping[str, Kind]] = {
-    # The request itself
-    "invalid_json": Kind(HTTPStatus.BAD_REQUEST, "The body is not JSON"),
-    "invalid_request": Kind(HTTPStatus.BAD_REQUEST, "The request says something impossible"),
-    "filter_too_broad": Kind(HTTPStatus.BAD_REQUEST, "The filter finds too much"),
-    "idempotency_key_missing": Kind(HTTPStatus.BAD_REQUEST, "The Idempotency-Key is missing"),
-    "idempotency_key_invalid": Kind(HTTPStatus.BAD_REQUEST, "The Idempotency-Key cannot be used"),
-    "idempotency_key_reused": Kind(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "The Idempotency-Key was used for another request"
-    ),
-    "body_too_large": Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large"),
-    "body_too_slow": Kind(HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive in time"),
-    "unsupported_media_type": Kind(
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be application/json"
-    ),
-    "method_not_allowed": Kind(HTTPStatus.METHOD_NOT_ALLOWED, "The method is not allowed here"),
-    "not_acceptable": Kind(HTTPStatus.NOT_ACCEPTABLE, "Only JSON is spoken here"),
-    # Who asks
-    "not_authenticated": Kind(HTTPStatus.UNAUTHORIZED, "A valid API key is needed"),
-    "permission_denied": Kind(HTTPStatus.FORBIDDEN, "The API key may not do this"),
-    "throttled": Kind(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests"),
-    # What it is about
-    "not_found": Kind(HTTPStatus.NOT_FOUND, "There is nothing here"),
-    "payment_not_found": Kind(HTTPStatus.NOT_FOUND, "There is no such payment"),
-    "reference_taken": Kind(HTTPStatus.CONFLICT, "Another payment has this reference"),
-    "payment_already_finished": Kind(HTTPStatus.CONFLICT, "The payment is finished"),
-    "payment_under_review": Kind(HTTPStatus.CONFLICT, "The payment waits for review"),
-    "payment_differs": Kind(HTTPStatus.CONFLICT, "The payment was initiated on other terms"),
-    "not_under_review": Kind(HTTPStatus.CONFLICT, "The payment does not wait for a decision"),
-    "review_expired": Kind(HTTPStatus.CONFLICT, "The time to decide is over"),
-    "review_not_due": Kind(HTTPStatus.CONFLICT, "There is still time to decide"),
-    "review_claimed": Kind(HTTPStatus.CONFLICT, "Somebody else has claimed the payment"),
-    "review_not_claimed": Kind(HTTPStatus.CONFLICT, "Nobody has claimed the payment"),
-    "review_escalated": Kind(HTTPStatus.CONFLICT, "The payment is with the senior reviewers"),
-    "senior_reviewer_needed": Kind(HTTPStatus.FORBIDDEN, "A senior reviewer has to decide"),
-    "another_person_needed": Kind(HTTPStatus.FORBIDDEN, "Somebody else has to approve"),
-    "note_needed": Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "The command needs a note"),
-    "not_refundable": Kind(HTTPStatus.CONFLICT, "Only a completed payment can be given back"),
-    "refund_too_large": Kind(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "Refunds never add up to more than the payment"
-    ),
-    "refund_currency_differs": Kind(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "A payment is given back in its own currency"
-    ),
-    "stale_version": Kind(HTTPStatus.CONFLICT, "Somebody else changed the payment"),
-    "precondition_failed": Kind(
-        HTTPStatus.PRECONDITION_FAILED, "The payment is not at the version of If-Match"
-    ),
-    "precondition_required": Kind(
-        HTTPStatus.PRECONDITION_REQUIRED, "A decision needs the version that it is about"
-    ),
-    # Our side
-    "internal_error": Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "Something failed here"),
-    "queue_behind": Kind(HTTPStatus.SERVICE_UNAVAILABLE, "The queue has not come so far yet"),
-    "projection_behind": Kind(
-        HTTPStatus.SERVICE_UNAVAILABLE, "The read model has not come so far yet"
-    ),
-    "projection_parked": Kind(
-        HTTPStatus.SERVICE_UNAVAILABLE, "The read model misses an event until it is repaired"
-    ),
-    "log_contradicted": Kind(
-        HTTPStatus.SERVICE_UNAVAILABLE, "No command is accepted until the event log is repaired"
-    ),
-    "temporarily_unavailable": Kind(HTTPStatus.SERVICE_UNAVAILABLE, "Try again in a moment"),
-}
 
 
 # What can be wrong with one field, parameter or header.
@@ -175,10 +103,12 @@ def told_name(name: str) -> str:
     return _LEFT_OUT if holds_card_number(name[: 2 * _LONGEST_NAME]) else name[:_LONGEST_NAME]
 
 
-def details(problem: Problem, *, instance: str, request_id: str) -> dict[str, Any]:
+def details(
+    problem: Problem, *, instance: str, request_id: str, origin: str = ""
+) -> dict[str, Any]:
     """The problem's members, in JSON's terms but for the errors."""
     return {
-        "type": f"{PATH}/{problem.code}",
+        "type": f"{origin}{PATH}/{problem.code}",
         "title": problem.kind.title,
         "status": problem.kind.status.value,
         "code": problem.code,
@@ -195,10 +125,20 @@ def instance(path: str) -> str:
     return "/(left-out)" if holds_card_number(path) else path
 
 
+def _origin(request: HttpRequest) -> str:
+    """Scheme and host, for an absolute address; nothing where the host is not ours."""
+    with suppress(DisallowedHost):
+        return f"{request.scheme}://{request.get_host()}"
+    return ""
+
+
 def response(problem: Problem, request: HttpRequest) -> HttpResponse:
     """The problem as the answer to `request`."""
     told = details(
-        problem, instance=instance(request.path), request_id=request.META["HTTP_X_REQUEST_ID"]
+        problem,
+        instance=instance(request.path),
+        request_id=request.META["HTTP_X_REQUEST_ID"],
+        origin=_origin(request),
     )
     return HttpResponse(
         msgspec.json.encode(told),

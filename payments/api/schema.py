@@ -11,6 +11,7 @@ from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter, O
 from msgspec import UNSET, UnsetType
 
 from payments.api import problem_examples, problems
+from payments.api.catalogue import KINDS
 from payments.api.moments import Moment
 from payments.api.openapi import schemas
 from payments.clients.models import Scope
@@ -37,7 +38,7 @@ class ProblemDetails(msgspec.Struct):
         str,
         _described(
             "What to decide by. Codes are never renamed.",
-            enum=sorted(problems.KINDS),
+            enum=sorted(KINDS),
         ),
     ]
     detail: Annotated[str, _described("What is wrong with this request, for people to read.")]
@@ -167,12 +168,12 @@ _EVERYWHERE: Final = (
 def refusals(*codes: str) -> dict[Any, OpenApiResponse]:
     """Responses for these problem codes and for those that every endpoint may answer."""
     by_status: dict[int, list[str]] = {}
-    for code in sorted({*codes, *_EVERYWHERE}, key=lambda code: problems.KINDS[code].status):
-        by_status.setdefault(problems.KINDS[code].status.value, []).append(code)
+    for code in sorted({*codes, *_EVERYWHERE}, key=lambda code: KINDS[code].status):
+        by_status.setdefault(KINDS[code].status.value, []).append(code)
     return {
         (status, problems.CONTENT_TYPE): OpenApiResponse(
             ProblemDetails,
-            description="; ".join(f"`{code}`: {problems.KINDS[code].title}" for code in found),
+            description="; ".join(f"`{code}`: {KINDS[code].title}" for code in found),
             examples=[_problem(code) for code in found],
         )
         for status, found in by_status.items()
@@ -183,10 +184,10 @@ def _problem(code: str) -> OpenApiExample:
     return OpenApiExample(
         code,
         problem_examples.example(code),
-        summary=problems.KINDS[code].title,
+        summary=KINDS[code].title,
         response_only=True,
         media_type=problems.CONTENT_TYPE,
-        status_codes=[str(problems.KINDS[code].status.value)],
+        status_codes=[str(KINDS[code].status.value)],
     )
 
 
@@ -215,9 +216,7 @@ PAYMENT_HEADERS: Final = {
     "X_Event_Position": "The position of the payment's last event in the log.",
 }
 # Whatever an operation answers but 401: whose rate it would be is not known then.
-_WITH_KEY: Final = {200, 201, 204, 304} | {
-    kind.status.value for kind in problems.KINDS.values()
-} - {401}
+_WITH_KEY: Final = {200, 201, 204, 304} | {kind.status.value for kind in KINDS.values()} - {401}
 COMMON_HEADERS: Final = [
     *headers(429, 503, Retry_After="After how many seconds to try again."),
     *headers(

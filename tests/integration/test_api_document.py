@@ -11,7 +11,7 @@ import pytest
 
 from payments.api import bodies, problem_examples
 from payments.api.bodies import SubmitBody
-from payments.api.problems import KINDS
+from payments.api.catalogue import KINDS
 from payments.api.representation import PaymentView
 from payments.api.schema import ProblemDetails
 from payments.clients.models import Scope

@@ -10,11 +10,13 @@ import pytest
 from django.conf import settings
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client as Browser
+from django.utils.html import escape
 
 from config.health import _check_migrations
 from config.redaction import REDACTED
+from payments.api.catalogue import KINDS, Repeat
 from payments.api.errors import problem_of
-from payments.api.problems import FIELD_CODES, KINDS
+from payments.api.problems import FIELD_CODES
 from payments.domain.refusals import PaymentError
 from payments.domain.text import TextError
 from readmodels.models import Checkpoint
@@ -36,9 +38,48 @@ def test_every_address_of_the_api_speaks_in_problems(path: str) -> None:
 def test_a_problem_says_where_it_is_explained() -> None:
     problem = body_of(ApiClient().get(f"{PAYMENTS}?limit=0"))
     page = body_of(Browser().get(problem["type"]))
-    assert page == {name: problem[name] for name in ("type", "code", "status", "title")}
+    assert problem["type"] == f"http://testserver{page['type']}"
+    for name in ("code", "status", "title"):
+        assert page[name] == problem[name]
     unknown = Browser().get("/api/problems/nonsense")
     assert (unknown.status_code, body_of(unknown)["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("code", KINDS)
+def test_a_problems_page_says_cause_and_remedy_to_programs_and_people(code: str) -> None:
+    kind = KINDS[code]
+    assert kind.cause.endswith(".")
+    assert kind.remedy.endswith(".")
+    assert len({kind.title, kind.cause, kind.remedy}) == 3
+    # What goes by itself is tried again, and what the client has to change is not.
+    server_side = kind.status >= 500 or kind.status in {408, 429}
+    assert (kind.repeat is Repeat.LATER) >= server_side
+
+    as_json = Browser().get(f"/api/problems/{code}")
+    as_html = Browser().get(f"/api/problems/{code}", headers={"Accept": "text/html,*/*;q=0.8"})
+
+    page = body_of(as_json)
+    assert (page["cause"], page["remedy"], page["repeat"]) == (
+        kind.cause,
+        kind.remedy,
+        kind.repeat.value,
+    )
+    assert as_html["Content-Type"] == "text/html; charset=utf-8"
+    for text in (code, kind.title, kind.cause, kind.remedy, kind.repeat.sentence):
+        assert escape(text) in as_html.content.decode()
+    for answer in (as_json, as_html):
+        assert "Accept" in answer["Vary"]
+
+
+def test_the_list_of_problems_is_a_page_for_people_too() -> None:
+    answer = Browser().get("/api/problems", headers={"Accept": "text/html"})
+    for code in (*KINDS, *FIELD_CODES):
+        assert f"<code>{code}</code>" in answer.content.decode()
+
+
+def test_a_problem_under_an_unknown_host_has_a_relative_type() -> None:
+    problem = body_of(ApiClient().get(PAYMENTS, Host="evil.example"))
+    assert problem["type"] == "/api/problems/invalid_request"
 
 
 def test_all_problems_are_listed() -> None:

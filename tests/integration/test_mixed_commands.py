@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from payments import loading
-from payments.api import problems
+from payments.api import catalogue
 from payments.dispatch import Outcome, Request, dispatch
 from payments.domain.commands import ApprovePayment, PaymentCommand
 from payments.domain.events import (
@@ -179,7 +179,7 @@ def test_a_thousand_requests_on_fifty_payments() -> None:
             approved = said["review"] is not None and said["review"]["decision"] == "approved"
             appended += 2 if approved and said["status"] == "completed" else 1
         else:
-            assert answer.status_code == problems.KINDS[said["code"]].status, said
+            assert answer.status_code == catalogue.KINDS[said["code"]].status, said
             assert said["code"] not in {"internal_error", "temporarily_unavailable"}, said
             assert len(said["detail"]) > 20
     assert Event.objects.count() == before + appended > before + 2 * PAYMENTS
