@@ -61,7 +61,7 @@ _NOTE: Final = Meta(
     extra_json_schema={"minLength": 1, "maxLength": NOTE_LENGTH},
 )
 _TOKEN: Final = Meta(
-    description="What your vault calls the card; the same for the same card.",
+    description="What your vault calls the card; the same for the same card. A card number is refused.",
     examples=["tok_1PqZ8k"],
     extra_json_schema={"minLength": 1, "maxLength": REFERENCE_LENGTH},
 )
@@ -83,7 +83,7 @@ _IP_ADDRESS: Final = Meta(
     extra_json_schema={"minLength": 2, "maxLength": 45},
 )
 _DEVICE: Final = Meta(
-    description="Your own id of the customer's device. Only a keyed hash is stored.",
+    description="Your own id of the customer's device, without outer blanks. Only a keyed hash is stored.",
     examples=["device-7f3a"],
     extra_json_schema={"minLength": 1, "maxLength": REFERENCE_LENGTH},
 )

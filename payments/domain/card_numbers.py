@@ -189,16 +189,19 @@ def _unexplained(text: str) -> bool:
 def _cards(text: str) -> Iterator[_Candidate]:
     for run in _GROUPS.finditer(text):
         groups = [each.span() for each in _GROUP.finditer(text, *run.span())]
-        for first in range(len(groups)):
+        for first, (beginning, after) in enumerate(groups):
+            if not text[beginning:after].strip("0"):
+                continue  # the card begins later, and zeros could be many
             digits = ""
             for last in range(first, len(groups)):
                 start, end = groups[last]
                 digits = (digits + text[start:end]).lstrip("0")
                 if len(digits) > _LONGEST:
                     break
-                card = _Candidate(tuple(groups[first : last + 1]))
-                if _is_card(digits) and not card.is_two_numbers:
-                    yield card
+                if _is_card(digits):
+                    card = _Candidate(tuple(groups[first : last + 1]))
+                    if not card.is_two_numbers:
+                        yield card
 
 
 def _is_card(digits: str) -> bool:

@@ -44,7 +44,8 @@ _PLANES: Final = range(0, 0x110000, 0x10000)
 _NONCHARACTER: Final = re.compile(
     f"[\ufdd0-\ufdef{''.join(chr(plane + last) for plane in _PLANES for last in (0xFFFE, 0xFFFF))}]"
 )
-_LONGEST_SPELLING: Final = 10  # code points that may become one character
+_LONGEST_SPELLING: Final = 4  # code points that may become one character
+_LONGEST_SEARCH: Final = 1_000  # characters: far more than any stored identifier or name has
 # Letters and symbols without ink.
 _INKLESS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
@@ -102,6 +103,7 @@ def checked_text(value: str, *, max_length: int, multiline: bool = False) -> str
 
 def searched(value: str) -> str:
     """Return what was pasted or typed as stored identifiers and names spell it."""
+    value = value[:_LONGEST_SEARCH]
     if not (value.isascii() and value.isprintable()):
         refused = {character for _, character in _refused(value, multiline=True)}
         value = _normal("".join(each for each in value if each not in refused), _ONE_LINE)

@@ -190,8 +190,16 @@ LIST: Final = _read(
         *_FRESH,
         _MethodFilter,
         _CURRENCY,
-        _query("customer_id", "Your own id of the customer.", _REFERENCE),
-        _query("reference", "Your own id of the payment.", _REFERENCE),
+        _query(
+            "customer_id",
+            "Your own id of the customer, in any Unicode normalization form.",
+            _REFERENCE,
+        ),
+        _query(
+            "reference",
+            "Your own id of the payment, in any Unicode normalization form.",
+            _REFERENCE,
+        ),
         _query("requires_review", "Whether a person had, or has, to decide.", bool),
         _query("amount_min", "In minor units; needs a currency.", schemas.integer(0, MAX_MINOR)),
         _query("amount_max", "In minor units; needs a currency.", schemas.integer(0, MAX_MINOR)),
