@@ -9,6 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
+_BROKEN_PIPE = 141  # as if SIGPIPE had ended it
 _ENVIRONMENT = Path(__file__).resolve().parent / ".venv"
 
 
@@ -27,6 +28,10 @@ def main() -> None:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"error: {error}")
+    except BrokenPipeError:
+        # The reader, like `head`, has seen enough. Python would complain again when it closes the output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_BROKEN_PIPE)
     except OperationalError as error:
         if (reason := _unreachable(error)) is None:
             raise

@@ -65,6 +65,22 @@ def test_another_error_of_the_database_keeps_its_traceback() -> None:
     assert "QueryCanceled" in done.stderr
 
 
+def test_a_reader_that_has_seen_enough_is_not_an_error() -> None:
+    code = "for n in range(10**6): print(n)"
+    with subprocess.Popen(
+        [sys.executable, MANAGE, "shell", "--no-imports", "-c", code],
+        env={"PATH": os.defpath, "DATABASE_URL": AWAY, **servers.SECRETS},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as done:
+        assert done.stdout
+        assert done.stderr
+        assert done.stdout.readline() == b"0\n"
+        done.stdout.close()
+        assert done.stderr.read() == b""
+    assert done.returncode == 141
+
+
 def test_a_python_without_django_continues_with_the_environment(tmp_path: Path) -> None:
     shutil.copy(MANAGE, tmp_path)
     python = [sys.executable, "-I", "-S"]  # without the packages of this one
