@@ -7,6 +7,7 @@ from functools import cache
 from typing import Final
 
 ESCAPE: Final = b'\\"'
+_UNESCAPED: Final = re.compile(rb'(?<!\\)(?:\\\\)*"')
 
 
 class State(Enum):
@@ -22,7 +23,8 @@ class Quotes:
 
     def __init__(self, delimiter: str | None) -> None:
         self._patterns = _patterns(delimiter)
-        self._odd = self._odd_unescaped = self._open = False
+        self._odd: tuple[bool, ...] = (False, False, False)
+        self._open = False
         self.state = State.CLOSED
 
     @property
@@ -33,7 +35,7 @@ class Quotes:
         or escapes them with a backslash.
         """
         if self.state is State.MALFORMED:
-            return not (self._odd or self._odd_unescaped or self._open)
+            return not (any(self._odd) or self._open)
         return self.state is State.CLOSED
 
     def add(self, line: bytes) -> None:
@@ -60,11 +62,15 @@ class Quotes:
     def _count(self, part: bytes) -> None:
         """Read the quotes in more ways.
 
-        All of them count, or those after a backslash do not, or only those next to a delimiter do.
+        All of them count, or those after a backslash do not, or a backslash may itself be escaped,
+        or only those next to a delimiter count.
         """
+        quotes = part.count(b'"')
+        counts = (quotes, quotes - part.count(ESCAPE), len(_UNESCAPED.findall(part)))
+        self._odd = tuple(
+            odd ^ bool(count & 1) for odd, count in zip(self._odd, counts, strict=True)
+        )
         _, _, opens, closes = self._patterns
-        self._odd ^= bool(part.count(b'"') & 1)
-        self._odd_unescaped ^= bool((part.count(b'"') - part.count(ESCAPE)) & 1)
         place = 0
         while match := (closes if self._open else opens).search(part, place):
             self._open = not self._open

@@ -148,6 +148,7 @@ def test_a_customers_first_payments_at_once_register_one_customer(acme: ApiClien
         ({"amount": 10**400}, "amount", "amount_too_large"),
         ({"currency": "XXX"}, "currency", "unknown_currency"),
         ({"currency": "eur"}, "currency", "unknown_currency"),
+        ({"currency": "BGN"}, "currency", "unknown_currency"),
         ({"currency": ""}, "currency", "text_empty"),
         ({"currency": 978}, "currency", "wrong_type"),
         ({"method": "cheque"}, "method", "unknown_choice"),

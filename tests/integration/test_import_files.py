@@ -1,6 +1,7 @@
 """What real files hold: quoted line breaks, short dates, decimal commas, other first lines."""
 
 import csv
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,7 @@ from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.events.models import Event
 from payments.traffic import lines
-from payments.traffic.layout import Layout
+from payments.traffic.layout import Layout, RowError
 from tests.integration.test_import import HEADER, ROW, rejects, run, write
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -127,6 +128,33 @@ def test_what_a_csv_writer_writes_is_read_record_by_record(
     read = [layout.cells(line) for line in lines.read(path, delimiter)]
 
     assert read == table
+
+
+comments: Final = st.lists(
+    st.sampled_from(['"', "\n", "\r\n", "\\", ",", " ", "a", f"\n{EVIL}\n"]), max_size=8
+).map("".join)
+
+
+@given(written=st.lists(comments, max_size=3), doubled=st.booleans())
+def test_no_line_of_a_value_is_a_record_however_the_writer_escapes(
+    written: list[str], *, doubled: bool
+) -> None:
+    path = Path("table.csv")
+    with path.open("w", newline="") as file:
+        writer = csv.writer(
+            file,
+            lineterminator="\n",
+            quoting=csv.QUOTE_ALL,
+            doublequote=doubled,
+            escapechar=None if doubled else "\\",
+        )
+        writer.writerow(COLUMNS.strip().split(","))
+        writer.writerows(row(comment).split(",", 6) for comment in written)
+    layout = Layout(",", COLUMNS.strip().split(","), {"customer_id": 1}, {})
+
+    for line in lines.read(path):
+        with suppress(RowError):
+            assert layout.values(line)["customer_id"] == "c1"
 
 
 @pytest.mark.parametrize(
