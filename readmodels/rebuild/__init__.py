@@ -50,6 +50,7 @@ FAILURES: Final = (
     SwapBlocked,
     HorizonHeld,
     LogContradicted,
+    schemas.Published,
     UnreadableEvent,
     DatabaseError,
     InterfaceError,

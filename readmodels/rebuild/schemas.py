@@ -5,7 +5,7 @@ anywhere: the search path says where.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, LiteralString
 
@@ -26,6 +26,10 @@ LOCK_TIMEOUT: Final[LiteralString] = "SET LOCAL lock_timeout = '50ms'"
 _PATIENCE: Final = 60.0
 _PAUSE: Final = 0.05
 
+# Of a schema there is none: it loses its tables and its place in publications when it is dropped.
+_OF_ALL_TABLES: Final = (
+    "SELECT quote_ident(pubname) FROM pg_publication WHERE puballtables ORDER BY 1"
+)
 _LIVE: Final = """
 SELECT nspname FROM pg_class JOIN pg_namespace AS schema ON schema.oid = relnamespace
  WHERE pg_class.oid = 'readmodels_checkpoint'::regclass
@@ -71,8 +75,25 @@ def inside(schema: str) -> Iterator[None]:
         yield
 
 
+class Published(Exception):
+    """A publication would have the tables of a rebuild replicated, to where there are none."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(
+            f"The publication {', '.join(names)} is FOR ALL TABLES, those too that a rebuild fills, so its"
+            " subscribers would stop at their first row and apply nothing any more. Publish FOR TABLES IN"
+            " SCHEMA public instead, or the tables that you need."
+        )
+
+
 def create(schema: str) -> None:
-    """Make an empty schema, in the place of one that an earlier rebuild may have left."""
+    """Make an empty schema, in the place of one that an earlier rebuild may have left.
+
+    Raises Published.
+    """
+    with cursor() as cur:
+        if names := cur.execute(_OF_ALL_TABLES).fetchall():
+            raise Published([name for (name,) in names])
     drop(schema)
     with cursor() as cur:
         cur.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
