@@ -11,7 +11,7 @@ from config import metrics
 from payments.api import problem_pages
 from payments.api.base import PublicView
 from payments.api.document import Document
-from readmodels.admin import kept
+from readmodels.admin import failures, kept
 from readmodels.api.views import Nowhere
 
 _PUBLIC: Final = {
@@ -43,3 +43,8 @@ urlpatterns: Final[list[URLPattern | URLResolver]] = [
     re_path(r"^/*api(/|$)", Nowhere.as_view()),
     path("metrics", metrics.metrics),
 ]
+
+handler400 = failures.bad_request
+handler403 = failures.permission_denied
+handler404 = failures.page_not_found
+handler500 = failures.server_error

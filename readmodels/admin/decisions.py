@@ -47,6 +47,14 @@ from readmodels.models import PaymentSummary
 _AMOUNT_LENGTH = 30
 # How often claims may come between a page and its decision: a few settle any real race.
 _ATTEMPTS: Final = 5
+# The page's heading says what is decided about which payment.
+_ASKED: Final = {
+    "approve": "Approve",
+    "reject": "Reject",
+    "escalate": "Escalate",
+    "cancel": "Cancel",
+    "refund": "Refund",
+}
 # What gives nothing back and cannot be undone looks like it.
 _FINAL = (actions.REJECT, actions.CANCEL)
 
@@ -57,6 +65,7 @@ class _Reasons(UnfoldAdminRadioSelectWidget):
         option = super().create_option(*args, **kwargs)
         if option["index"] != "0":
             option["attrs"].pop("autofocus", None)
+            option["attrs"].pop("data-focus", None)
         return option
 
 
@@ -129,7 +138,9 @@ class ActionForm(forms.Form):
     def focus(self) -> None:
         """Have the browser begin where there is something to put right, or to say."""
         first = next(iter(self.errors), None) or self.visible_fields()[0].name
-        self.fields[first].widget.attrs["autofocus"] = True
+        # On a fresh page the focus must not scroll the evidence away: see shortcuts.js.
+        attribute = "autofocus" if self.errors else "data-focus"
+        self.fields[first].widget.attrs[attribute] = True
 
     def freeze(self) -> None:
         """Show what was typed, to read and to copy."""
@@ -279,10 +290,15 @@ class ActionView(View):
         if self.action is actions.REFUND:
             meaning = tuple(refunds.said(payment, history, self.person.actor, timezone.now()))
         note_needed = actions.needs_note(self.action, payment, self.person, timezone.now())
+        gathered = evidence.gather(payment)
+        customer = gathered["customer"]
+        about = f"{payment.amount.formatted()} of {words.isolated(str(customer or 'unknown'))}"
         context = {
             **self.admin.admin_site.each_context(request),
-            **evidence.gather(payment),
+            **gathered,
             "title": f"{self.action.label} {payment.amount.formatted()}?",
+            "heading": f"{_ASKED[self.action.name]} {about}",
+            "is_blocked": customer is not None and customer.blocked,
             "opts": self.admin.opts,
             "original": PaymentSummary(pk=payment.payment_id),
             "action": self.action,

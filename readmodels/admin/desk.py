@@ -38,6 +38,11 @@ class Line(Struct, frozen=True):
     text: str
 
 
+_BLOCKED: Final = (
+    Line("block", "The customer is blocked: the built-in policy refuses their new payments."),
+)
+
+
 class Desk(Struct, frozen=True, kw_only=True):
     """`lines` tell what to know, `offers` are actions with what their buttons say.
 
@@ -62,12 +67,13 @@ def desk(
     *,
     names: Mapping[str, str],
     history: Sequence[Entry] = (),
+    is_blocked: bool = False,
 ) -> Desk:
     """`names` are those of `people_of`, `history` is the payment's in words."""
     lease = payment.lease_at(at)
     if payment.status is not Status.PENDING_REVIEW or payment.review_deadline is None:
         return Desk(
-            headline=_outcome(payment, names),
+            headline=_outcome(payment, names, history),
             lines=tuple(_corrections(payment)),
             offers=_offers(payment, person, at, names),
         )
@@ -76,6 +82,7 @@ def desk(
         headline=_standing(payment, person, lease, at, names),
         badges=badges(payment),
         lines=(
+            *(_BLOCKED if is_blocked else ()),
             *said_before(payment, history),
             *_rules(payment, names),
             *_obstacles(payment, person, at),
@@ -148,6 +155,9 @@ def _standing(
     assert payment.review_deadline is not None, "it waits"  # noqa: S101
     if at >= payment.review_deadline:
         return "Too late to decide. The payment expires in a moment."
+    first = payment.first_approval
+    if lease is None and first is not None and first.reviewer == person.actor:
+        return "You gave the first approval. A senior reviewer must give the second."
     if lease is None:
         return "Free: nobody has claimed this payment."
     left, _ = words.time_left(lease.until, at)
@@ -155,10 +165,13 @@ def _standing(
     return f"{who} claimed it until {lease.until:%H:%M} UTC, {left}."
 
 
-def _outcome(payment: Payment, names: Mapping[str, str]) -> str:
+def _outcome(payment: Payment, names: Mapping[str, str], history: Sequence[Entry]) -> str:
     if payment.status is Status.INITIATED:
         return "Nothing was decided on this payment yet."
     status = words.plain(payment.status)
+    if payment.status is Status.CANCELLED and history:
+        last = history[-1]
+        return f"Cancelled by {last.by}: {', '.join(last.details).lower()}."
     if payment.review is None:
         return f"{status}."
     people = [_name(payment.review.reviewer, names)]

@@ -133,14 +133,23 @@ class PaymentAdmin(BrowsingAdmin):
         newest = payment.version == len(history)
         person = Person.of(request.user)
         entries = timeline.of(payment, history)
+        gathered = evidence.gather(payment)
+        customer = gathered["customer"]
         context = {
             **self.admin_site.each_context(request),
-            **evidence.gather(payment),
+            **gathered,
             "title": f"Payment of {payment.amount.formatted()}",
             "opts": self.opts,
             "original": PaymentSummary(pk=payment.payment_id),
             "newest": newest,
-            "desk": desk(payment, person, timezone.now(), names=people_of(payment), history=entries)
+            "desk": desk(
+                payment,
+                person,
+                timezone.now(),
+                names=people_of(payment),
+                history=entries,
+                is_blocked=customer is not None and customer.blocked,
+            )
             if newest
             else None,
             "key": uuid4(),

@@ -149,13 +149,13 @@ def test_a_note_is_needed_where_the_domain_needs_one() -> None:
         (
             (*FOUR_EYES, first_approved(reviewer=SENIOR)),
             GRACE,
-            "Free",
+            "You gave the first approval.",
             "You have approved it already: somebody else has to agree.",
         ),
         (
             (*FOUR_EYES, first_approved(reviewer=OTHER_REVIEWER)),
             ANALYST,
-            "Free",
+            "You gave the first approval.",
             "You have approved it already: a senior reviewer has to agree.",
         ),
         (

@@ -84,7 +84,11 @@
   }
 
   // The page is hidden while it is built, so the browser itself finds nothing to focus.
-  window.addEventListener("load", () => document.querySelector("[autofocus]")?.focus());
+  window.addEventListener("load", () => {
+    const first = document.querySelector("[autofocus]");
+    if (first) first.focus();
+    else document.querySelector("[data-focus]")?.focus({ preventScroll: true });
+  });
 
   document.addEventListener("DOMContentLoaded", () => {
     if (!keys().length) return;

@@ -1,0 +1,73 @@
+"""A request that failed gets a page with what to do next and its id, and learns nothing of the inside."""
+
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from payments.customers.models import Customer
+from readmodels.admin.payments import PaymentAdmin
+from tests.backoffice import browser, text
+from tests.reviewing import at, do, payment_page, waiting
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+PAYMENTS = "/admin/readmodels/paymentsummary/"
+
+
+def _fails(*_: Any, **__: Any) -> None:
+    raise RuntimeError("secret of the inside")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "says"),
+    [
+        (PAYMENTS + "?nonsense=1", 400, "Open it without filters"),
+        ("/admin/auth/user/", 403, "Your role does not include this"),
+        (PAYMENTS + "00000000-0000-0000-0000-000000000000/change/", 404, "Nothing here"),
+        ("/nowhere", 404, "Nothing here"),
+        (PAYMENTS, 500, "It was recorded."),
+    ],
+)
+def test_a_failure_has_a_page_with_its_id_and_a_way_back(
+    path: str, status: int, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if status == 500:
+        monkeypatch.setattr(PaymentAdmin, "prepare", _fails)
+    viewer = browser("viewer")
+    viewer.raise_request_exception = False
+    answer: Any = viewer.get(path)
+    assert answer.status_code == status
+    shown = text(answer)
+    assert says in shown
+    assert f"Request id {answer.headers['X-Request-ID']}" in shown
+    assert 'href="/admin/"' in answer.content.decode()
+    for inside in ("secret", "RuntimeError", "Traceback", "nonsense"):
+        assert inside not in shown
+
+
+def test_the_page_of_a_decision_says_what_is_decided_and_that_the_customer_is_blocked() -> None:
+    (payment,) = waiting()
+    Customer.objects.update(name="Ada Ng")
+    grace = browser()
+    shown = grace.get(at(payment, "approve")).content.decode()
+    assert shown.count("Approve $15,000.00 of Ada Ng") == 2
+    assert "data-focus" in shown
+    assert " autofocus" not in shown.partition("<form")[2].partition("</form>")[0]
+    assert "is blocked" not in text(grace.get(payment_page(payment)))
+    Customer.objects.update(blocked=True)
+    for page in (at(payment, "approve"), payment_page(payment)):
+        assert "The customer is blocked" in text(grace.get(page))
+
+
+def test_a_cancelled_payment_says_by_whom_and_why() -> None:
+    (payment,) = waiting()
+    grace = browser()
+    do(grace, payment, "cancel")
+    assert "Cancelled by grace: other." in text(grace.get(payment_page(payment)))
+
+
+def test_nothing_that_waits_shouts_no_nought() -> None:
+    page = browser().get(reverse("admin:index"))
+    assert "Failed today 0 · Rejected today 0" in text(page)
+    assert "bg-red-100 text-red-700" not in page.content.decode()
