@@ -6,12 +6,12 @@ from typing import Final
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from payments.domain.text import TextError, checked_text
+from payments.domain.text import TextError, checked_text, searched
 
 LENGTHS: Final = {"name": 200, "email": 254, "phone": 20}
 
 # The separators that people write, and ITU-T E.164: a plus, the country's code, fifteen digits at most.
-_SEPARATORS: Final = re.compile(r"[ ()./\-]")
+_SEPARATORS: Final = re.compile(r"\(0\)|[ ()./\-\u2010-\u2015\u2212]")
 _PHONE: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
@@ -43,7 +43,7 @@ def checked(field: str, value: str) -> str:
 
 def _phone(value: str) -> str:
     """Return the number as E.164 has it, so that one number is always written alike."""
-    number = _SEPARATORS.sub("", value)
+    number = _SEPARATORS.sub("", searched(value))
     if _PHONE.fullmatch(number) is None:
         raise ContactError(
             "phone", "Write the number with its country's code, like +49 151 23456789."

@@ -54,7 +54,9 @@ _SHORTEST_AS_IDENTIFIER: Final = 15
 _MANY_DIGITS: Final = re.compile(r"\d(?:\D{0,12}\d){13}")
 # Digits in groups, as people write them: up to three separators between groups. A comma and a blank are
 # between numbers, not within one.
-_GROUPS: Final = re.compile(r"\d+(?:(?!, )[ .,:*|()+\-_/~'=\\\u00b7\u2010-\u2015\u2022]{1,3}\d+)*")
+_GROUPS: Final = re.compile(
+    r"\d+(?:(?!, )[ .,:*|()+\-_/~'=\\\u00b7\u066b\u066c\u2010-\u2015\u2022\u2044\u2212]{1,3}\d+)*"
+)
 _GROUP: Final = re.compile(r"\d+")
 _NOT_DIGITS: Final = re.compile(r"\D+")
 _BLANKS: Final = re.compile(r"[^\S\n]+")

@@ -206,3 +206,18 @@ def test_what_staff_search_customers_by_has_an_index(query: dict[str, str], inde
         cursor.execute("EXPLAIN " + listing)
         plan: Any = "\n".join(row[0] for row in cursor.fetchall())
     assert index in plan, plan
+
+
+@pytest.mark.parametrize(
+    ("field", "pasted", "stored"),
+    [
+        ("phone", "\u202a+49\u00a0(0)151\u2011234\u202f56\u2013789\u202c", "+4915123456789"),
+        ("phone", "+62 812-3456-7890\u200e", "+6281234567890"),
+        ("name", "山田\u3000太郎", "山田 太郎"),
+        ("name", "علی\u200cرضا رضایی", "علی\u200cرضا رضایی"),
+        ("name", "\ufeffJose\u0301\u00a0Nun\u0303ez ", "José Nuñez"),
+        ("email", "\u200bada@example.com\u00a0", "ada@example.com"),
+    ],
+)
+def test_contacts_are_taken_as_people_paste_them(field: str, pasted: str, stored: str) -> None:
+    assert contacts.checked(field, pasted) == stored
