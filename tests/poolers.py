@@ -60,3 +60,62 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
             target.sendall(data)
     with suppress(OSError):
         target.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def transaction_pooler(folder: Path, server: str, **start: str) -> Iterator[Path]:
+    """Listen in `folder` for clients that share one connection to `server`, a transaction each."""
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as backend:
+        backend.connect(f"{server}/.s.PGSQL.{_PORT}")
+        words = b"".join(word.encode() + b"\0" for pair in start.items() for word in pair) + b"\0"
+        backend.sendall(struct.pack("!ii", len(words) + 8, 3 << 16) + words)
+        shared = _Shared(backend)
+        listener.bind(str(folder / f".s.PGSQL.{_PORT}"))
+        listener.listen()
+        threading.Thread(target=shared.accept, args=(listener,), daemon=True).start()
+        yield folder
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+class _Shared:
+    """One connection to the server, held by a client from the begin to the end of a transaction."""
+
+    def __init__(self, backend: socket.socket) -> None:
+        self._backend = backend
+        self._answers = backend.makefile("rb")
+        self._free = threading.Lock()
+        self._greeting = self._until_ready()[0]
+
+    def accept(self, listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, client.makefile("rb") as said, suppress(OSError, struct.error):
+            said.read(struct.unpack("!i", said.read(4))[0] - 4)
+            client.sendall(self._greeting)
+            held = False
+            while (kind := said.read(1)) and kind != b"X":
+                length = said.read(4)
+                body = said.read(struct.unpack("!i", length)[0] - 4)
+                if not held:
+                    self._free.acquire()
+                    held = True
+                self._backend.sendall(kind + length + body)
+                if kind in {b"Q", b"S"}:
+                    answer, status = self._until_ready()
+                    client.sendall(answer)
+                    if status == b"I":
+                        held = False
+                        self._free.release()
+
+    def _until_ready(self) -> tuple[bytes, bytes]:
+        answer = b""
+        while True:
+            head = self._answers.read(5)
+            body = self._answers.read(struct.unpack("!i", head[1:])[0] - 4)
+            answer += head + body
+            if head[:1] == b"Z":
+                return answer, body

@@ -18,7 +18,7 @@ from psycopg.errors import LockNotAvailable
 
 from payments.events import contradictions, horizon
 from payments.events.contradictions import LogContradicted
-from payments.events.database import separate_connection
+from payments.events.database import Connection, separate_connection
 from payments.events.horizon import HorizonHeld, UnreadableEvent
 from readmodels import parking
 from readmodels.projections.forms import Projection
@@ -43,9 +43,20 @@ class AlreadyRebuilding(Exception):
         super().__init__("Another rebuild is at work on this database. Wait until it has ended.")
 
 
+class SharedSession(Exception):
+    """A pooler gives each transaction another connection, on which the lock of a rebuild would stay."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A rebuild needs a session of its own, and a pooler in transaction mode has none."
+            " Set DATABASE_URL to the server itself for this command."
+        )
+
+
 # What ends a rebuild without having changed anything, and is told in a line.
 FAILURES: Final = (
     AlreadyRebuilding,
+    SharedSession,
     CatalogueChanged,
     SwapBlocked,
     HorizonHeld,
@@ -138,11 +149,24 @@ def _clear_up(schema: str) -> None:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Raises AlreadyRebuilding. The lock ends with its session, however that ends."""
+    """Raises AlreadyRebuilding, SharedSession. The lock ends with its session, however that ends."""
     with separate_connection() as session:
+        _check_own(session)
         session.execute(_PATIENCE)
         try:
             session.execute(_LOCK)
         except LockNotAvailable:
             raise AlreadyRebuilding from None
         yield
+
+
+def _check_own(session: Connection) -> None:
+    """Raises SharedSession if another client gets this one's backend while it is connected."""
+    mine = _backend(session)
+    with separate_connection() as other, other.transaction():
+        if _backend(other) == mine or _backend(session) != mine:
+            raise SharedSession
+
+
+def _backend(session: Connection) -> object:
+    return session.execute("SELECT pg_backend_pid()").fetchone()

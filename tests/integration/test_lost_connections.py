@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.db import InternalError, OperationalError, connection, transaction
 from django.test import Client as Browser
 
@@ -16,7 +17,7 @@ from payments.events.database import cursor, execute, separate_connection
 from tests import servers
 from tests.api import PAYMENTS, ApiClient, body_of
 from tests.concurrency import dsn, session
-from tests.poolers import pooler
+from tests.poolers import pooler, transaction_pooler
 from tests.roundtrips import round_trips
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -205,6 +206,26 @@ def test_a_pooler_that_takes_no_options_is_asked_for_what_it_keeps(*, refuses: b
                 connection.close()
                 connection.settings_dict["HOST"] = host
     shutil.rmtree(folder)
+
+
+def test_a_rebuild_through_a_transaction_pooler_is_refused_in_words() -> None:
+    """Its lock stayed on the pooled connection, and every later rebuild found another one at work."""
+    parameters = dsn()
+    folder = servers.own_folder()
+    who = {"user": parameters["user"], "database": parameters["dbname"]}
+    host = connection.settings_dict["HOST"]
+    connection.close()
+    with transaction_pooler(folder, str(servers.postgres().sockets), **who):
+        connection.settings_dict["HOST"] = str(folder)
+        try:
+            for _ in range(2):
+                with pytest.raises(CommandError, match="pooler in transaction mode"):
+                    call_command("rebuild_projections", "payment_summary")
+        finally:
+            connection.close()
+            connection.settings_dict["HOST"] = host
+    shutil.rmtree(folder)
+    call_command("rebuild_projections", "payment_summary")
 
 
 def test_an_option_of_the_url_prevails() -> None:
