@@ -1,16 +1,19 @@
 """Each process of the service is killed under traffic, and the service is back without help."""
 
 import json
+import os
 import re
 import shlex
 import signal
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from uuid import uuid4
 
 import psutil
@@ -21,7 +24,7 @@ from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
 from tests import servers
 from tests.e2e.launcher import PATIENCE, Launcher
-from tests.e2e.service import BODY, service, wait_for
+from tests.e2e.service import BODY, free_port, service, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -208,10 +211,80 @@ def test_pauses_between_starts_grow(launcher: Launcher) -> None:
 
 
 def test_the_readme_quotes_the_commands() -> None:
-    readme = (place.PROJECT / "README.md").read_text()
-    quoted = re.findall("ExecStart=/opt/payments/.venv/bin/(.*)", readme)
     used = (commands.web(workers=2), commands.WORKER, commands.BEAT)
-    assert quoted == [shlex.join(command) for command in used]
+    assert quoted_commands() == [shlex.join(command) for command in used]
+
+
+def quoted_commands() -> list[str]:
+    readme = (place.PROJECT / "README.md").read_text()
+    return re.findall("ExecStart=/opt/payments/.venv/bin/(.*)", readme)
+
+
+class Unit:
+    """A command as systemd runs it with Restart=always, RestartSec=1 and KillMode=mixed."""
+
+    def __init__(self, command: str, environment: Mapping[str, str], log: Path) -> None:
+        program, *options = shlex.split(command)
+        self._arguments = [str(Path(sys.executable).parent / program), *options]
+        self._environment = os.environ | environment
+        self._log = log
+        self._stopping = threading.Event()
+        self.main = self._start()
+        self._thread = threading.Thread(target=self._keep)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        while self._thread.is_alive():  # it may just be starting the next one
+            self.main.terminate()
+            self._thread.join(1)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                self._arguments,
+                cwd=place.PROJECT,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _keep(self) -> None:
+        while True:
+            self.main.wait()
+            with suppress(ProcessLookupError):
+                os.killpg(self.main.pid, signal.SIGKILL)
+            if self._stopping.wait(1):
+                return
+            self.main = self._start()
+
+
+def test_the_units_of_the_readme_bring_back_each_process(
+    own_postgres: Postgres, own_valkey: Valkey
+) -> None:
+    def works() -> bool:
+        """Whether a payment is accepted, and all that were accepted are projected."""
+        return running.post()[0] == 201 and bool(
+            running.query("SELECT count(*) FROM events_event")
+            == 2 * running.query("SELECT count(*) FROM readmodels_paymentsummary")
+        )
+
+    with service(own_postgres, own_valkey) as running, ExitStack() as units:
+        port = free_port()
+        running.url = f"http://127.0.0.1:{port}"
+        started = []
+        for command in quoted_commands():
+            local = command.replace("--port 8000", f"--port {port}")
+            unit = Unit(local, running._environment, own_postgres.folder / "units.log")
+            units.callback(unit.stop)
+            started.append(unit)
+        wait_for(works, seconds=PATIENCE)
+        for unit in started:
+            killed = unit.main
+            killed.kill()
+            wait_for(lambda unit=unit, killed=killed: unit.main is not killed)  # type: ignore[misc]
+            wait_for(works, seconds=PATIENCE)
 
 
 def test_granian_and_celery_replace_their_own_workers(
