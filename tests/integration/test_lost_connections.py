@@ -15,7 +15,7 @@ from django.test import Client as Browser
 from config.postgresql.session import options
 from payments.events.database import cursor, execute, separate_connection
 from tests import servers
-from tests.api import PAYMENTS, ApiClient, body_of
+from tests.api import PAYMENTS, ApiClient, body_of, project
 from tests.concurrency import dsn, session
 from tests.poolers import pooler, transaction_pooler
 from tests.roundtrips import round_trips
@@ -186,6 +186,23 @@ def test_the_api_answers_whatever_the_defaults_of_the_database_are() -> None:
         assert client.get(PAYMENTS).status_code == 200
         assert client.get(f"{PAYMENTS}/{paid}/state?version=1").status_code == 200
         assert Browser().get("/readyz").status_code == 200
+
+
+def test_commands_and_rebuilds_work_whatever_the_defaults_of_the_database_are() -> None:
+    """`projections --check`, `payment` and a rebuild could not read a time."""
+    with defaults(HOSTILE):
+        paid = body_of(ApiClient().submit())["id"]
+        project()
+        call_command("seal_events")
+        for arguments in (
+            ("projections", "--check"),
+            ("rebuild_projections", "payment_summary", "--workers", "2"),
+            ("verify_events",),
+            ("payment", paid),
+            ("explain", paid),
+            ("list_api_keys",),
+        ):
+            call_command(*arguments)
 
 
 @pytest.mark.parametrize("refuses", [True, False])
