@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -11,7 +11,8 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from payments import review
+from payments import actors, review
+from payments.dispatch import Request
 from payments.events.models import Event
 from payments.review import QueueLags
 from readmodels.admin.browsing import PAGE
@@ -61,18 +62,17 @@ def test_claim_next_gives_back_the_payment_that_the_person_has_not_decided(
     assert "Yours until" in text(answer)
 
 
-def test_claim_next_pressed_at_once_in_many_tabs_claims_one_payment() -> None:
-    waiting(4)
-    grace = browser()
-    sent = [next_key(grace) for _ in range(4)]
-    session = grace.cookies["sessionid"].value
+def test_claim_next_asked_for_many_times_at_once_claims_one_payment() -> None:
+    waiting(8)
+    browser()
+    grace = actors.staff(get_user_model().objects.get(username="grace").pk)
 
-    def press(number: int) -> str:
-        tab = Browser()
-        tab.cookies["sessionid"] = session
-        return str(tab.post(NEXT, sent[number]).headers["Location"])
+    def ask(number: int) -> UUID | None:
+        request = Request(actor=grace, key=f"tab-{number}")
+        outcome = review.claim_next(client_id=None, at=timezone.now(), request=request)
+        return None if outcome is None else outcome.payment.payment_id
 
-    assert len(set(at_once(4, press))) == 1
+    assert len(set(at_once(8, ask))) == 1
     assert Event.objects.filter(event_type="payment.review_claimed").count() == 1
 
 
