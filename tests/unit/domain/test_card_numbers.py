@@ -170,6 +170,8 @@ def test_looking_for_card_numbers_takes_linear_time() -> None:
         "0151 4111 1111 1111 1111",
         "01/27 4111 1111 1111 1111",
         "004111111111111111",
+        "0 3537 3437 0134 9755",  # two numbers by their digits, but not separated
+        "+49 6297 9140 0536 6894",
         "DE164111111111111111",
         "DE16 4111 1111 1111 1111",
         "IBAN DE16 4111 1111 1111 1111 37",  # fails mod 97
