@@ -71,6 +71,7 @@ def test_the_command_shows_renames_and_blocks(customer: Customer) -> None:
         (("rename", *WHO, "--phone", "0151 23456789"), "--phone: Write the number with", 2),
         (("rename", *WHO, "--phone", "+4111111111111111"), "--phone: Write the number", 2),
         (("rename", *WHO, "--phone", "+378282246310005"), "--phone: .* card number", 2),
+        (("block", *WHO, "--reason=x", "--note=x"), "--reason: Choose one of suspected_fraud", 2),
         (("block", *WHO, *FRAUD, "--note", " "), "--note: The text must not be empty", 2),
         (("block", *WHO, *FRAUD, "--note", "5555555555554444"), "--note: .* card number", 2),
         (("unblock", *WHO, "--reason", "cleared", "--note", "x"), "The customer is not blocked", 1),

@@ -212,7 +212,8 @@ DOORS: Final[dict[str, Callable[[Place], str]]] = {
     "customer show, client": command("customer", "show", CARD, "x"),
     "customer show, reference": command("customer", "show", "Acme", CARD),
     "customer rename": command("customer", "rename", *WHO, "--name", CARD),
-    "customer block": command("customer", "block", *WHO, "--reason=other", "--note", CARD),
+    "customer block, reason": command("customer", "block", *WHO, "--reason", CARD, "--note=x"),
+    "customer block, note": command("customer", "block", *WHO, "--reason=other", "--note", CARD),
     "erase_customer": command("erase_customer", *WHO, "--yes", "--reason", CARD),
     "parked discard": command(
         "parked", "discard", "daily_statistics", "{position}", "--reason", CARD
@@ -246,6 +247,7 @@ DOORS: Final[dict[str, Callable[[Place], str]]] = {
 # Refused as what it is not instead.
 OTHERWISE: Final = {
     "customer show, client": "There is no client",
+    "customer block, reason": "Choose one of",
     "customer show, reference": "no customer with this reference",
     "submit, country": "country",
     "submit, unknown field": "no such field",

@@ -1,7 +1,6 @@
 """Shows, renames, blocks or unblocks a customer."""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from enum import StrEnum
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -47,10 +46,8 @@ class Command(BaseCommand):
                 for field in LENGTHS:
                     action.add_argument(f"--{field}", help="an empty one takes it away")
             elif name != "show":
-                reasons: type[StrEnum] = BlockReason if name == "block" else UnblockReason
-                action.add_argument(
-                    "--reason", required=True, choices=[each.value for each in reasons]
-                )
+                accepted = ", ".join(BlockReason if name == "block" else UnblockReason)
+                action.add_argument("--reason", required=True, metavar="CODE", help=accepted)
                 action.add_argument(
                     "--note", required=True, help="shown to staff; can be erased, no card numbers"
                 )
@@ -62,10 +59,9 @@ class Command(BaseCommand):
                 case "rename":
                     self._rename(customer, options)
                 case "block" | "unblock":
-                    reasons = BlockReason if action == "block" else UnblockReason
                     blocking.change(
                         customer.pk,
-                        reason=reasons(options["reason"]),
+                        reason=_reason(action, options["reason"]),
                         note=options["note"],
                         by=actors.operator(),
                         at=timezone.now(),
@@ -110,3 +106,13 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{each.at:%Y-%m-%d %H:%M:%S} UTC {each} by {each.actor}: {each.reason}, {note}"
             )
+
+
+def _reason(action: str, code: str) -> BlockReason | UnblockReason:
+    """Raises CommandError, which does not repeat what was typed: it might be a card number."""
+    reasons = BlockReason if action == "block" else UnblockReason
+    try:
+        return reasons(code)
+    except ValueError:
+        accepted = ", ".join(reasons)
+        raise CommandError(f"--reason: Choose one of {accepted}.", returncode=2) from None
