@@ -18,7 +18,7 @@ run: install  ## run the whole service on this machine, with demo data
 test: install  ## run the whole suite on real servers of its own (about ten minutes)
 	@exec $(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
 
-test-fast: install  ## run the tests that need no browser and no patience (under a minute)
+test-fast: install  ## run the quick tests, which need no browser (under a minute)
 	@exec $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" tests/unit tests/integration
 
 bench: install  ## measure; prints ratios against baselines taken in the same run

@@ -29,7 +29,7 @@ def main() -> None:
     except ImproperlyConfigured as error:
         sys.exit(f"error: {error}")
     except BrokenPipeError:
-        # The reader, like `head`, has seen enough. Python would complain again when it closes the output.
+        # The reader, such as `head`, has ended. Python would raise again when it closes the output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(_BROKEN_PIPE)
     except OperationalError as error:
@@ -37,7 +37,7 @@ def main() -> None:
             raise
         sys.exit(f"error: {reason}")
     except Exception as error:
-        # Imported late: without Django's settings nothing of ours can be.
+        # Imported late: it needs Django's settings.
         from payments.events.contradictions import LogContradicted
 
         if isinstance(error, LogContradicted):
@@ -64,16 +64,17 @@ def _prepare(arguments: list[str]) -> None:
 
 
 def _unreachable(error: Exception) -> str | None:
-    """Return what to say of a database that did not answer, or None if it has answered with an error."""
+    """Return a message for a database that did not answer, or None if it answered with an error."""
     import psycopg
 
-    from config import connections, variables
+    from config import variables
+    from config.postgresql import messages
 
     cause = error.__cause__
     if not isinstance(cause, psycopg.OperationalError) or cause.sqlstate is not None:
         return None
     hint = "" if variables.given("DATABASE_URL") else " Start `make run`, or set DATABASE_URL."
-    return f"The database cannot be reached: {connections.one_line(error)}.{hint}"
+    return f"The database cannot be reached: {messages.one_line(error)}.{hint}"
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ UNFOLD: Final[dict[str, Any]] = {
                         "link": reverse_lazy("review_queue"),
                         "permission": _may_view("readmodels.view_paymentsummary"),
                         "badge": "readmodels.admin.dashboard.waiting_badge",
-                        "badge_variant": "info",  # a red nought would shout about nothing
+                        "badge_variant": "info",  # red would alarm people about a zero
                     },
                     _item(
                         "All payments",

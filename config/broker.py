@@ -1,7 +1,7 @@
 """Celery's worker and beat while the broker is away, or answers every command with an error.
 
-An error (OOM, READONLY, LOADING, ...) is how a server that fails over, is full or has just started says that
-it cannot serve. It is treated as a lost connection: tried again with growing pauses, logged in one line.
+A server that fails over, is full or has just started answers with an error (OOM, READONLY, LOADING, ...).
+Such an error is treated as a lost connection: tried again with growing pauses, and logged in one line.
 """
 
 import logging
@@ -23,26 +23,26 @@ logger: Final = logging.getLogger(__name__)
 
 ERRORS: Final = (redis.RedisError, OperationalError)
 
-# How Celery begins what it says of a connection that was lost.
-_SAID: Final = "consumer: Connection to broker lost."
+# The beginning of Celery's own message about a lost connection.
+_CONNECTION_LOST: Final = "consumer: Connection to broker lost."
 _LONGEST_PAUSE: Final = 5.0
 _FIRST_PAUSE: Final = 0.5
-# A worker that has gone on for so long begins with the first pause again.
+# After so long without a failure the first pause is used again.
 _CALM_SECONDS: Final = 15.0
 
 
 class QoS(transport.QoS):
-    """Logs at shutdown how many messages go back to the queue; kombu prints it, though nothing is wrong."""
+    """Restore messages at shutdown without the lines that kombu prints about it: nothing is wrong."""
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
         super().restore_unacked_once()
 
 
 class Channel(transport.Channel):
-    """Says of a connection that was lost that it is, where kombu 5.7 fails to find its host.
+    """Raise a connection error for a lost connection, where kombu 5.7 raises an AttributeError.
 
-    Celery survives the one: a worker that met the other, with a task that it had not acknowledged yet when
-    the broker died, ended.
+    Celery survives only the first. The second ended a worker that had not acknowledged a task yet when the
+    broker died.
     """
 
     QoS = QoS
@@ -54,19 +54,19 @@ class Channel(transport.Channel):
         return parameters
 
     def basic_ack(self, delivery_tag: Any, multiple: bool = False) -> None:  # noqa: FBT001, FBT002
-        with self._failing_as_a_whole():
+        with self._reconnecting_on_failure():
             super().basic_ack(delivery_tag, multiple)
 
     def basic_reject(self, delivery_tag: Any, requeue: bool = False) -> None:  # noqa: FBT001, FBT002
-        with self._failing_as_a_whole():
+        with self._reconnecting_on_failure():
             super().basic_reject(delivery_tag, requeue)
 
     @contextmanager
-    def _failing_as_a_whole(self) -> Iterator[None]:
-        """Begin anew where a task is not acknowledged.
+    def _reconnecting_on_failure(self) -> Iterator[None]:
+        """Reconnect if a task cannot be acknowledged.
 
-        Celery only logs it, and the task's place among those that a worker may have is never free again:
-        after two of them the worker asked for nothing more.
+        Celery would only log the error and never free the task's place among those that a worker may hold.
+        After two such errors the worker asked for no more tasks.
         """
         try:
             yield
@@ -81,17 +81,20 @@ def _fail(error: Exception) -> NoReturn:
 
 
 def install() -> None:
-    """Have kombu's transport use what is here. Celery ends at errors that are not of the connection."""
+    """Make kombu use this channel, and count every error of Redis as a connection error.
+
+    Celery ends at any other error.
+    """
     transport.Transport.Channel = Channel
     transport.Transport.connection_errors = (
         *transport.Transport.connection_errors,
         redis.RedisError,
     )
-    # Celery announces with each lost connection that a default may change.
+    # Celery warns at each lost connection that a default may change.
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
 
-def _connected(connection: Any, callback: Callable[[], None] | None = None) -> Any:
+def _connect(connection: Any, callback: Callable[[], None] | None = None) -> Any:
     """Connect, however long it takes; `callback` is called every second, and may raise to give up."""
 
     def log_failure(error: Exception, pause: float) -> None:
@@ -108,7 +111,7 @@ def _connected(connection: Any, callback: Callable[[], None] | None = None) -> A
 
 
 class Consumer(consumer.Consumer):
-    """A worker's connection to the broker, tried again for as long as it takes."""
+    """A worker's consumer that reconnects to the broker without a limit."""
 
     _pause = 0.0
     _failed_at = 0.0
@@ -119,20 +122,20 @@ class Consumer(consumer.Consumer):
         self._pause = _FIRST_PAUSE if calm else min(2 * self._pause, _LONGEST_PAUSE)
         logger.warning("The broker failed, trying again in %.1f s: %s", self._pause, exc)
         super().on_connection_error_after_connected(exc)
-        # Connecting succeeds with a server that answers everything with an error.
+        # A server that answers every command with an error still accepts connections.
         while (left := now + self._pause - time.monotonic()) > 0:
             state.maybe_shutdown()
             time.sleep(min(left, 0.2))
         self._failed_at = time.monotonic()
 
     def ensure_connected(self, conn: Any) -> Any:
-        connected = _connected(conn, state.maybe_shutdown)
+        connected = _connect(conn, state.maybe_shutdown)
         self.first_connection_attempt = False
         return connected
 
 
 class Scheduler(beat.Scheduler):
-    """Beat's schedule, in memory: a file would be one more to keep, and no entry is rarer than a minute."""
+    """Beat's schedule in memory. It needs no file: every entry runs at least once a minute."""
 
     def apply_entry(self, entry: Any, producer: Any = None) -> None:
         try:
@@ -141,15 +144,15 @@ class Scheduler(beat.Scheduler):
             logger.warning("%s was not sent to the broker: %s", entry.name, error)
 
     def _ensure_connected(self) -> Any:
-        return _connected(self.connection)
+        return _connect(self.connection)
 
 
 class OneLine(logging.Filter):
-    """Leaves tracebacks out of what is logged about the broker: where it failed says nothing, and often."""
+    """Log errors of the broker without tracebacks, which would be long, frequent and of no use."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
         if isinstance(error, ERRORS):
             record.msg, record.args, record.exc_info = f"{record.getMessage()}: {error}", (), None
-        # The consumer has said why, and when it tries again.
-        return not record.getMessage().startswith(_SAID)
+        # `Consumer` has logged the cause and the next attempt.
+        return not record.getMessage().startswith(_CONNECTION_LOST)

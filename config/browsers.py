@@ -22,7 +22,7 @@ class _PassedByTheApi(MiddlewareMixin):
 
 
 class SessionMiddleware(_PassedByTheApi, sessions.SessionMiddleware):
-    """Django's. A session that cannot be stored is an outage like any other."""
+    """Django's middleware. A session that cannot be stored is answered like any other outage."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         try:

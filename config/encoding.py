@@ -16,13 +16,13 @@ Application = Callable[[Environment, Any], Iterable[bytes]]
 
 
 def utf_8(application: Application) -> Application:
-    """The WSGI application, which is not told of any other charset."""
+    """Return the WSGI application without the charsets that requests declare."""
 
     def serve(environ: Environment, start_response: Any) -> Iterable[bytes]:
         if not environ["PATH_INFO"].isascii():
             environ["PATH_INFO"] = _with_replacements(environ["PATH_INFO"])
         given = environ.get("CONTENT_TYPE", "")
-        # With a star, a parameter has a charset of its own, which Django refuses by an exception.
+        # A parameter with a star has a charset of its own, for which Django raises an exception.
         if "charset" in given.lower() or "*" in given:
             environ[SENT_CONTENT_TYPE] = given
             environ["CONTENT_TYPE"] = _without_charset(given)
@@ -32,7 +32,7 @@ def utf_8(application: Application) -> Application:
 
 
 def _with_replacements(path: str) -> str:
-    """Bytes that are not UTF-8 become U+FFFD, as granian has it: Django would make other text of them."""
+    """Replace bytes that are not UTF-8 by U+FFFD, as granian does. Django would decode them otherwise."""
     return path.encode("latin-1").decode(errors="replace").encode().decode("latin-1")
 
 

@@ -20,7 +20,7 @@ from payments.events.seals import sealing
 from readmodels import lag
 from readmodels.lag import Lag
 
-# On, too, on a standby.
+# It is also on while the server is a standby.
 _READ_ONLY: Final = "SELECT current_setting('transaction_read_only')::boolean"
 
 
@@ -29,10 +29,10 @@ class MigrationsMissing(Exception):
 
 
 class ProbeMiddleware:
-    """Answers probes before anything else: they name no host, or the address of a pod, and come unencrypted.
+    """Answer probes before all other middleware: they name no host, or a pod's address, and are unencrypted.
 
-    `/metrics` is left to the usual way. Its token may be empty, and then the Host is what keeps a web page
-    that someone on this machine looks at from reading it.
+    `/metrics` takes the usual way. Without a token only the check of the Host keeps web pages in a local
+    browser from reading it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -49,11 +49,11 @@ def healthz(_: HttpRequest) -> HttpResponse:
 
 
 def readyz(_: HttpRequest) -> HttpResponse:
-    """503 without the database or its tables, when it takes no writes, or while the log is contradicted.
+    """Return 503 if the database is away, misses tables or takes no writes, or if the log is contradicted.
 
-    A full disk shows only when something is written: for a moment after this process met it.
+    A full disk shows only in a failed write, so it counts for a moment after a write of this process.
 
-    What only delays (broker, projections) is told and turns nobody away.
+    A broker or a projection that is behind only delays work. It is reported and does not cause a 503.
     """
     try:
         _check_migrations()
@@ -62,14 +62,14 @@ def readyz(_: HttpRequest) -> HttpResponse:
         lags = lag.measure()
         ((read_only,),) = execute(_READ_ONLY)
     except MigrationsMissing:
-        return _told(ready=False, database="migrations missing")
+        return _report(ready=False, database="migrations missing")
     except (DatabaseError, InterfaceError) as error:
         outage = outages.of(error)
         if outage is None:
             raise
-        return _told(ready=False, database=outage.code)
+        return _report(ready=False, database=outage.code)
     unwritable = outages.READ_ONLY if read_only else outages.unwritable()
-    return _told(
+    return _report(
         ready=not found and unwritable is None,
         database="ok" if unwritable is None else unwritable.code,
         found=found,
@@ -78,7 +78,7 @@ def readyz(_: HttpRequest) -> HttpResponse:
     )
 
 
-def _told(
+def _report(
     *,
     ready: bool,
     database: str,
@@ -119,7 +119,7 @@ def _broker_answers() -> bool:
             socket_connect_timeout=0.2,
             retry=Retry(NoBackoff(), 0),
         ) as client:
-            # A server that is full or a replica answers a PING.
+            # A full server or a replica still answers PING.
             return bool(client.set("readyz", 1, px=1_000))
     except redis.RedisError:
         return False

@@ -13,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from readmodels.bounded import TooBroad, bounded
 from readmodels.metrics import registry
 
-# Whoever asks through a proxy on this machine seems to be on it.
+# A request through a proxy on this machine seems to come from it.
 _FORWARDED: Final = (
     *("Forwarded", "Via", "X-Real-IP", "X-Client-IP", "X-Cluster-Client-IP", "True-Client-IP"),
     *("CF-Connecting-IP", "CF-Ray", "Fastly-Client-IP", "Fly-Client-IP", "X-Azure-ClientIP"),

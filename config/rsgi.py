@@ -1,4 +1,4 @@
-"""What the web server serves: `granian --interface rsgi config.rsgi:server`."""
+"""The application that the web server serves: `granian --interface rsgi config.rsgi:server`."""
 
 from typing import Final
 

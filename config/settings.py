@@ -9,18 +9,18 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from config import backoffice, redaction, variables
+from config import backoffice, openapi, redaction, variables
 from config.postgresql import session
 
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
 
-# What `make run` has started, and with which keys, for commands that are typed while it is at work.
+# The servers and keys of a running `make run`, for commands.
 variables.load(BASE_DIR / ".local" / "environment")
 
 DEBUG: bool = variables.flag("DEBUG", default=False)
 _DATABASE: Final = variables.database("DATABASE_URL", debug=DEBUG)
 
-# Whether `make run` has started the database. Its data are there to try the service.
+# Whether `make run` has started the database, which then holds demo data only.
 EMBEDDED: bool = variables.flag("EMBEDDED", default=False)
 
 # Signs sessions. May be rotated.
@@ -81,8 +81,8 @@ MIDDLEWARE: list[str] = [
     "axes.middleware.AxesMiddleware",  # asks for the last place
 ]
 
-# Our CSRF middleware is a subclass, which `check --deploy` does not recognize. One pattern begins with a
-# slash on purpose: it takes addresses like //api/v1.
+# `check --deploy` does not recognize our subclass of the CSRF middleware. One pattern begins with a slash on
+# purpose, to match addresses like //api/v1.
 SILENCED_SYSTEM_CHECKS = ["security.W003", "urls.W002"]
 
 ROOT_URLCONF = "config.urls"
@@ -256,7 +256,7 @@ WHITENOISE_AUTOREFRESH = False
 SESSION_COOKIE_SECURE: bool = variables.flag("HTTPS", default=False)
 CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE
-# Prometheus asks behind the encryption, as load balancers do: see config.health.
+# Prometheus asks without TLS. So do load balancers: see config.health.
 SECURE_REDIRECT_EXEMPT = ["^metrics$"]
 SECURE_HSTS_SECONDS: int = variables.number("HSTS_SECONDS", 0)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SESSION_COOKIE_SECURE else None
@@ -290,7 +290,7 @@ LOGGING: dict[str, Any] = {
         }
     },
     "filters": {
-        # Of those 503 the outage is logged, and the request's own line.
+        # A 503 is logged as an outage and in the line of the request.
         "unforeseen": {
             "()": "django.utils.log.CallbackFilter",
             "callback": lambda record: (
@@ -338,15 +338,14 @@ DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # personal
 
 # Metrics
 
-# Whoever sends it as a bearer token may read /metrics. Empty: whoever asks from this machine may.
+# Allows to read /metrics as a bearer token. Empty: requests from this machine are allowed.
 METRICS_TOKEN: str = variables.text("METRICS_TOKEN")
 
 # API
 
-# Threads of each web process, as the web server is told; reads that wait take at most a quarter.
+# Threads of each web process. Reads that wait take at most a quarter of them.
 WEB_THREADS: int = variables.number("WEB_THREADS", 4, least=1, most=1_000)
-# Within how many seconds a body has to arrive, how many may be unfinished in a process at once, and how
-# large one may be. The API admits less.
+# Limits for bodies: seconds to arrive, unfinished ones in a process, and bytes. The API admits fewer bytes.
 BODY_SECONDS: float = variables.seconds("BODY_SECONDS", 10.0)
 UNFINISHED_BODIES = 256
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
@@ -367,38 +366,4 @@ REST_FRAMEWORK: dict[str, Any] = {
     "EXCEPTION_HANDLER": "payments.api.errors.handle",
     "UNAUTHENTICATED_USER": None,
 }
-SPECTACULAR_SETTINGS: dict[str, Any] = {
-    "TITLE": "Payments",
-    "DESCRIPTION": (
-        "Submit payments, follow them, and decide on those that wait for review.\n\n"
-        "Times are UTC, as RFC 3339 writes them; amounts are integers in minor units of their currency."
-        " An address serves the methods that stand here, and HEAD wherever GET. Any other is a 405"
-        " (`method_not_allowed`), whose `Allow` names them."
-    ),
-    "SERVERS": [{"url": "/", "description": "Where this document comes from."}],
-    # The path has the major version. The minor one grows with each addition.
-    "VERSION": "1.1.0",
-    "CONTACT": {"name": "The operator of this service"},
-    "LICENSE": {"name": "MIT", "identifier": "MIT"},
-    "TAGS": [
-        {"name": "payments", "description": "Submit, read, cancel and refund payments."},
-        {
-            "name": "review",
-            "description": "Claim payments that wait for review, and decide on them.",
-        },
-        {"name": "statistics", "description": "Counts and volumes by day and currency."},
-        {"name": "operation", "description": "How current the read models are."},
-    ],
-    # Generated functions take their arguments in this order: what is addressed, then what is required.
-    "SORT_OPERATION_PARAMETERS": lambda each: (
-        each["in"] != "path",
-        not each.get("required", False),
-        each["in"] == "header",
-    ),
-    "OAS_VERSION": "3.1.1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": False,
-    "POSTPROCESSING_HOOKS": [],  # theirs rename enums, and ours have names
-}
+SPECTACULAR_SETTINGS: dict[str, Any] = openapi.SETTINGS

@@ -1,4 +1,4 @@
-"""The HTTP table of contents, but for the probes of `config.health`."""
+"""All addresses except the probes, which `config.health` answers."""
 
 from typing import Any, Final
 
@@ -39,7 +39,7 @@ urlpatterns: Final[list[URLPattern | URLResolver]] = [
     *_with_or_without_slash(
         "api/docs", SpectacularSwaggerView.as_view(url_name="schema", **_PUBLIC), name="docs"
     ),
-    # With several slashes before it, too: a base URL that ends in one is the usual slip.
+    # Also after several slashes: many base URLs end in one by mistake.
     re_path(r"^/*api(/|$)", Nowhere.as_view()),
     path("metrics", metrics.metrics),
 ]

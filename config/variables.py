@@ -1,6 +1,6 @@
-"""Reads the variables of the environment. A value of another form than the accepted one is refused by name.
+"""Read and check the variables of the environment. An error names the variable and the accepted form.
 
-An empty variable counts as one that is not set, as in files of variables.
+An empty variable counts as not set.
 """
 
 import os
@@ -28,7 +28,7 @@ _asked: Final[set[str]] = set()
 def load(path: Path) -> None:
     """Take the variables of the running `make run` from its file, unless the environment names a database.
 
-    All of them belong to one installation. Its keys must not be used with another database.
+    They belong to one installation, whose keys must not be used with another database.
     """
     try:
         lines = path.read_text(errors="surrogateescape").split("\n")
@@ -44,7 +44,7 @@ def load(path: Path) -> None:
 
 
 def save(path: Path) -> None:
-    """Write every variable that the settings have read to a file for `load`, for its owner only."""
+    """Write the variables that were read to a file for `load`, which only its owner can read."""
     path.unlink(missing_ok=True)
     path.touch(mode=0o600)
     lines = [f"{name}={value}\n" for name in sorted(_asked) if (value := given(name)) is not None]
@@ -115,7 +115,7 @@ def origins(name: str) -> list[str]:
 
 
 def secret(name: str, *, debug: bool) -> str:
-    """Return a secret that nobody can guess; while debugging, any, or one that everybody knows."""
+    """Return a strong secret; while debugging, any secret or a publicly known one."""
     value = given(name)
     if debug:
         return value or DEVELOPMENT_KEY
@@ -165,7 +165,7 @@ def database(name: str, *, debug: bool) -> dict[str, Any]:
         found = dict(environ.Env.db_url_config(value))
     except (ValueError, ImproperlyConfigured):
         raise ImproperlyConfigured(accepted) from None
-    # Where `dbshell` looks for them.
+    # `dbshell` reads them there.
     for option in ("host", "port"):
         if option in found.get("OPTIONS", {}):
             found[option.upper()] = found["OPTIONS"].pop(option)

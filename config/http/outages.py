@@ -1,4 +1,4 @@
-"""A finished page where a screen meets a database that cannot serve it at the moment."""
+"""The page that screens answer with while the database cannot serve them."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from payments import outages
 
 
 class OutageMiddleware:
-    """For what views raise; the API answers for itself. Sessions are in config.browsers."""
+    """Answer outages that views raise. The API has its own answer; for sessions see config.browsers."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -23,7 +23,7 @@ class OutageMiddleware:
 
 
 def page(error: Exception) -> HttpResponse | None:
-    """Return the page for an outage, which asks the database nothing; None for any other error."""
+    """Return the page for an outage, made without the database; None for any other error."""
     outage = outages.of(error)
     if outage is None:
         return None

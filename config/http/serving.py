@@ -1,14 +1,13 @@
-"""Serves a WSGI application behind granian's RSGI interface: first the body, then a thread.
+"""Serve a WSGI application behind granian's RSGI interface: receive the body first, then take a thread.
 
-Behind granian's own WSGI interface a request has a thread from its head on, so that a few senders of
-unfinished bodies hold all threads, with no time limit.
+With granian's own WSGI interface a request takes a thread as soon as its head has arrived. A few senders of
+unfinished bodies could then hold all threads without a time limit.
 """
 
 import asyncio
 import io
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -16,13 +15,11 @@ from typing import Any, Final
 import msgspec
 from granian.rsgi import Scope
 
+from config.encoding import Application, Environment
 from config.http import slow_bodies
 from config.http.threads import Threads
 from payments.api import problems, request_ids
 from payments.api.problems import Problem
-
-Environment = dict[str, Any]
-Application = Callable[[Environment, Any], Iterable[bytes]]
 
 _TICK_SECONDS: Final = 0.25
 _CONSTANT: Final[Environment] = {
@@ -38,7 +35,7 @@ _CONSTANT: Final[Environment] = {
 
 
 class Server:
-    """What granian calls: `granian --interface rsgi`."""
+    """The application that `granian --interface rsgi` calls."""
 
     def __init__(
         self, application: Application, *, threads: int, bodies: slow_bodies.Receiver
@@ -82,7 +79,7 @@ class Server:
         protocol: Any,
         done: "asyncio.Future[None]",
     ) -> None:
-        """Have the application answer, in a thread."""
+        """Answer the request in a thread."""
         try:
             answer(self._application, environment(scope, headers, body), protocol)
         finally:
@@ -91,8 +88,8 @@ class Server:
     def _end_answered(self) -> None:
         """End the coroutines of requests that have been answered.
 
-        The next request does it, or the next tick: a thread that wakes the loop for each costs a tenth of a
-        POST.
+        The next request or the next tick does it. Waking the loop from a thread after each request would cost
+        a tenth of a POST.
         """
         while self._answered:
             self._answered.popleft().set_result(None)
@@ -114,19 +111,19 @@ def answer(application: Application, environ: Environment, protocol: Any) -> Non
         if getattr(content, "streaming", False):
             stream = protocol.response_stream(*started)
             for chunk in content:
-                # It is sent by the call; there is nothing to wait for.
+                # The call sends the bytes; nothing has to be awaited.
                 stream.send_bytes(chunk)
         else:
             whole = b"".join(content)
             protocol.response_bytes(*started, whole)
     finally:
-        # Where Django's request ends, and its connections are looked after.
+        # Django ends the request here, and checks its connections.
         if close := getattr(content, "close", None):
             close()
 
 
 def environment(scope: Scope, headers: Any, body: bytes | None) -> Environment:
-    """Return the request as PEP 3333 has it; headers that come several times are joined."""
+    """Return the WSGI environment of the request (PEP 3333). Headers sent several times are joined."""
     server, server_port = _address(scope.server)
     environ = _CONSTANT | {
         "REQUEST_METHOD": scope.method,
@@ -157,9 +154,9 @@ def environment(scope: Scope, headers: Any, body: bytes | None) -> Environment:
 
 @lru_cache(maxsize=1_000)
 def _key(name: str) -> str | None:
-    """The environment's name of a header, None if it has none.
+    """Return the name of a header in the environment, None if it is left out.
 
-    One with an underscore would have the name of another one, which proxies check and set.
+    A header with an underscore would get the name of another header, which proxies check and set.
     """
     if "_" in name or name in {"content-length", "transfer-encoding"}:
         return None
@@ -169,7 +166,7 @@ def _key(name: str) -> str | None:
 
 @lru_cache(maxsize=100)
 def _address(text: str) -> tuple[str, str]:
-    """Host and port; a unix socket has a path and no port."""
+    """Return host and port; a unix socket has a path and no port."""
     if ":" not in text or text.startswith("/"):
         return text, "0"
     host, _, port = text.rpartition(":")
@@ -177,12 +174,12 @@ def _address(text: str) -> tuple[str, str]:
 
 
 def _as_latin_1(text: str) -> str:
-    """Bytes, as WSGI has them in text."""
+    """Return the text as WSGI passes bytes: one character of Latin-1 for each."""
     return text if text.isascii() else text.encode().decode("latin-1")
 
 
 def _refuse(error: slow_bodies.BodyError, scope: Scope, protocol: Any) -> None:
-    """Answer a request whose body is not there, and have its connection closed."""
+    """Answer a request whose body did not arrive, and close its connection."""
     match error:
         case slow_bodies.TooSlow():
             problem = Problem(
@@ -197,11 +194,11 @@ def _refuse(error: slow_bodies.BodyError, scope: Scope, protocol: Any) -> None:
     headers = [("connection", "close"), ("x-request-id", request_id)]
     status = problem.kind.status
     if scope.path.startswith("/api/"):
-        told = problems.details(
+        details = problems.details(
             problem, instance=problems.instance(scope.path), request_id=request_id
         )
         headers.append(("content-type", problems.CONTENT_TYPE))
-        protocol.response_bytes(status, headers, msgspec.json.encode(told))
+        protocol.response_bytes(status, headers, msgspec.json.encode(details))
     else:
         headers.append(("content-type", "text/plain"))
         protocol.response_bytes(status, headers, f"{problem.detail}\n".encode())

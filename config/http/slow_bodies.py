@@ -1,8 +1,7 @@
-"""Receives a request's body completely before a thread is taken, within a deadline and a size.
+"""Receive a request's body completely before it takes a thread, within a deadline and a size.
 
-A sender that stops in the middle therefore holds no thread. Where more bodies are unfinished than this
-process admits, the oldest is given up: others arrive within milliseconds, so the place that is freed is the
-slow sender's, not the next caller's.
+A sender that stops in the middle therefore holds no thread. If a process has more unfinished bodies than it
+admits, it gives up the oldest one. Usual bodies arrive within milliseconds, so that one is a slow sender's.
 """
 
 import asyncio
@@ -14,35 +13,35 @@ from granian.rsgi import (  # type: ignore[attr-defined]  # not listed as its ow
     ProtocolError,
 )
 
-# How often deadlines are looked at.
+# How often deadlines are checked.
 _SWEEP_SECONDS: Final = 0.25
 _MOST_DIGITS: Final = 18
 
 
 class BodyError(Exception):
-    """The body is not there, so the application is not asked."""
+    """The body did not arrive, so the application is not called."""
 
 
 class TooSlow(BodyError):
-    """It did not arrive in time, or the place was needed."""
+    """The body did not arrive in time, or its place was needed."""
 
 
 class TooLarge(BodyError):
-    """It is, or would be, larger than any request needs."""
+    """The body is, or was announced to be, larger than any request needs."""
 
 
 class Broken(BodyError):
-    """The sender hung up in the middle, or what was sent is not what was announced."""
+    """The sender hung up in the middle, or sent another length than it announced."""
 
 
 class Headers(Protocol):
-    """What is asked of granian's headers."""
+    """The part of granian's headers that is used here."""
 
     def get(self, key: str, default: Any = None) -> Any: ...
 
 
 class Receiver:
-    """The bodies that are arriving at one process. Belongs to the thread of its event loop."""
+    """The bodies that are arriving at one process. Use it in the thread of the event loop only."""
 
     def __init__(self, *, seconds: float, most_bytes: int, most_unfinished: int) -> None:
         self._seconds = seconds
@@ -52,7 +51,7 @@ class Receiver:
         self._unfinished: dict[asyncio.Future[bytes], float] = {}
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Keep the deadlines for as long as the loop runs."""
+        """Check the deadlines for as long as the loop runs."""
         self._loop = loop
         loop.call_later(_SWEEP_SECONDS, self._sweep)
 

@@ -12,7 +12,7 @@ _STOP_SECONDS: Final = 10.0
 
 
 class Threads:
-    """Cheaper than concurrent.futures, which makes a future and takes two locks for each task."""
+    """A pool without the future and the two locks that concurrent.futures has for each task."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -20,7 +20,7 @@ class Threads:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Start them. Call it in the process that serves: threads do not survive a fork."""
+        """Start the threads. Call it in the process that serves: threads do not survive a fork."""
         self._threads = [
             threading.Thread(target=self._run, name=f"request {number + 1}", daemon=True)
             for number in range(self._count)
@@ -29,14 +29,14 @@ class Threads:
             thread.start()
 
     def stop(self) -> None:
-        """Return when everything that was put in is done, or after ten seconds."""
+        """Finish the work that was put in, for at most ten seconds."""
         for _ in self._threads:
             self._waiting.put(None)
         for thread in self._threads:
             thread.join(_STOP_SECONDS)
 
     def put(self, work: Callable[[], None]) -> None:
-        """Have a thread do `work` next."""
+        """Queue `work` for the next free thread."""
         self._waiting.put(work)
 
     def _run(self) -> None:
@@ -44,6 +44,6 @@ class Threads:
             try:
                 work()
             except Exception:
-                # The thread must live on: no other takes its place.
+                # The thread must go on: no other replaces it.
                 logger.exception("A request failed outside the application.")
-            del work  # or the last request stays in memory until the next one
+            del work  # else a request stays in memory until the next one

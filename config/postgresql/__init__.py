@@ -1,1 +1,1 @@
-"""Django's PostgreSQL backend, on connections that do not depend on the database's own defaults."""
+"""Django's PostgreSQL backend, with connections that do not depend on the defaults of the database."""

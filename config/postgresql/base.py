@@ -1,4 +1,4 @@
-"""Connections that notice before a statement that the server has ended them, and are then made anew."""
+"""Connections that are checked before each statement and made anew if the server has ended them."""
 
 from types import TracebackType
 from typing import Any, Final
@@ -12,8 +12,8 @@ from psycopg.pq import ConnStatus, TransactionStatus
 from config.postgresql import session
 
 _ENDING: Final = ("FATAL", "PANIC")
-# After these the next connection may find another server, or this one in another state.
-_NOT_HERE: Final = (
+# After these errors a new connection may reach another server, or this one in another state.
+_OTHER_SERVER_NEEDED: Final = (
     psycopg.errors.ReadOnlySqlTransaction,
     psycopg.errors.ObjectNotInPrerequisiteState,
 )
@@ -28,13 +28,13 @@ class _DatabaseErrorWrapper(utils.DatabaseErrorWrapper):
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if isinstance(exc_value, _NOT_HERE):
+        if isinstance(exc_value, _OTHER_SERVER_NEEDED):
             self.wrapper.is_abandoned = True
         super().__exit__(exc_type, exc_value, traceback)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Of a thread. A statement that may have reached the server is never sent again."""
+    """A thread's connection. It never repeats a statement that may have reached the server."""
 
     is_abandoned = False
 
@@ -47,14 +47,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return connection
 
     def close_if_health_check_failed(self) -> None:
-        """Close a connection that is of no use, outside a transaction.
+        """Close an unusable connection, outside a transaction.
 
         Django calls this before each statement and each transaction. It costs two microseconds and no round
-        trip: what the server has sent is looked at, be it its farewell or the end of the stream.
+        trip: it only reads what the server has already sent, such as an error or the end of the stream.
         """
         if self.connection is None or self.in_atomic_block:
             return
-        if self.is_abandoned or not self.is_usable():
+        if not self.is_usable():
             self.close()
 
     def is_usable(self) -> bool:
@@ -67,7 +67,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return True
         try:
             pgconn.consume_input()
-            pgconn.is_busy()  # has libpq read it
+            pgconn.is_busy()  # makes libpq read it
         except psycopg.OperationalError:
             return False
         lives: bool = pgconn.status == ConnStatus.OK

@@ -1,6 +1,6 @@
-"""What each session sets for itself, whatever the defaults of the database, the role or the server are.
+"""The settings of each session, which do not depend on the defaults of database, role and server.
 
-It travels in the startup packet and costs no round trip. Not set: what an administrator means
+They travel in the startup packet and cost no round trip. Settings that administrators choose are left alone
 (default_transaction_read_only, timeouts, synchronous_commit).
 """
 
@@ -22,24 +22,24 @@ _SETTINGS: Final = {
     # pg_catalog comes first unless it is named: no schema can hide PostgreSQL's functions.
     "search_path": "public",
 }
-# Those of which the server reports the value, and a pooler keeps it for a client that sets it.
+# The server reports these values, and a pooler keeps them for a client that sets them.
 _REPORTED: Final = {"DateStyle": "ISO", "IntervalStyle": "postgres", "TimeZone": "UTC"}
 _SET_REPORTED: Final = "SET datestyle = ISO; SET intervalstyle = postgres; SET timezone = 'UTC'"
 _SPACE: Final = "\\ "
-# What poolers say that know no options.
+# Parts of the messages of poolers that take no options.
 _REFUSALS: Final = ("startup parameter", "command-line options")
 
 
 def options(given: str = "") -> str:
-    """Return libpq's `options`; those that DATABASE_URL has come last, and prevail."""
+    """Return libpq's `options`. Those of DATABASE_URL come last and take precedence."""
     ours = (f"-c {name}={value.replace(' ', _SPACE)}" for name, value in _SETTINGS.items())
     return " ".join([*ours, given]).strip()
 
 
 def connect(parameters: dict[str, Any]) -> psycopg.Connection[Any]:
-    """Connect; through a pooler that takes no options, set what it keeps for its clients.
+    """Connect. Through a pooler that takes no options, set the values that it keeps for its clients.
 
-    The isolation level is not among it: there the role needs it as its own default.
+    The isolation level is not one of them: there the role needs it as its default.
     """
     try:
         connection = psycopg.connect(**parameters)

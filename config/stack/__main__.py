@@ -37,7 +37,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except Stop as stop:
-        # Make would call Ctrl-C an error.
+        # Make would report Ctrl-C as an error.
         return 0 if stop.code == _CTRL_C and _ASKED_BY_MAKE in sys.argv else stop.code
 
 
@@ -78,7 +78,7 @@ def _servers(folder: Path, supervisor: Supervisor) -> Iterator[None]:
             supervisor.start_server(postgres)
             postgres.create_database("payments")
             os.environ["DATABASE_URL"] = postgres.url("payments")
-            # It belongs to this database: one of your own has its workers' memory elsewhere.
+            # The file belongs to the embedded database only.
             os.environ.setdefault("SEAL_HEAD_FILE", str(postgres.data.with_suffix(".head.json")))
         if variables.given("REDIS_URL") is None:
             valkey = Valkey(folder, place.socket_folder())
@@ -90,7 +90,7 @@ def _servers(folder: Path, supervisor: Supervisor) -> Iterator[None]:
 
 
 def _serve(supervisor: Supervisor, web: Sequence[str], port: int) -> None:
-    """Start the web server and, when it answers, the others: they would take its processor time."""
+    """Start the web server, then the others, which would slow down its start."""
     supervisor.start("web", commands.with_python(web))
     _await_answer(supervisor, f"http://{commands.HOST}:{port}/admin/login/")
     supervisor.start("worker", commands.with_python(commands.WORKER))

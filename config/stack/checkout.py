@@ -1,6 +1,6 @@
-"""What `make install`, `make reset` and `make clean` do: the environment and the data of this checkout.
+"""Install, reset and clean this checkout: the actions of `make install`, `make reset` and `make clean`.
 
-It runs as a script before anything is installed, so it imports nothing but the standard library.
+It runs as a script before anything is installed, so it imports only the standard library.
 """
 
 import sys
@@ -35,12 +35,12 @@ _NEEDED_BYTES: Final = 1_200_000_000
 
 
 def name() -> str:
-    """Return what names this checkout in folders that are shared by all."""
+    """Return a name for this checkout in folders that all users share."""
     return hashlib.sha256(str(PROJECT).encode()).hexdigest()[:8]
 
 
 def data_folder() -> Path:
-    """Return the folder of what lasts: .local, or for root one that the servers' account can reach."""
+    """Return the folder of the data: .local, or for root one that the servers' account can reach."""
     return Path(f"/var/tmp/payments-{name()}") if os.geteuid() == 0 else LOCAL  # noqa: S108 - checked to be ours
 
 
@@ -56,11 +56,11 @@ def install(*, chosen: bool) -> int:
     fresh = _MARKER.exists() and _MARKER.stat().st_mtime >= _LOCK.stat().st_mtime
     if fresh and installed == version:
         return 0
-    # What an interrupted installation has left is not worth a look: no marker, and all begins anew.
+    # Without the marker an installation was interrupted, and the environment is made again.
     if not _MARKER.exists() or installed != version or _installed_version() is None:
         if _ENVIRONMENT.is_symlink():
             return _refuse(
-                f"{_ENVIRONMENT} is a link. It is not replaced; remove it or mend its target."
+                f"{_ENVIRONMENT} is a link. It is not replaced; remove it or repair its target."
             )
         free = shutil.disk_usage(PROJECT).free
         if free < _NEEDED_BYTES:
@@ -69,7 +69,7 @@ def install(*, chosen: bool) -> int:
                 f" in {PROJECT}."
             )
         if _MARKER.exists():
-            print(f"Replacing .venv, which is of Python {installed or 'that is gone'}", flush=True)
+            print(f"Replacing .venv, whose Python is {installed or 'gone'}", flush=True)
             _MARKER.unlink()
         made = _run([sys.executable, "-m", "venv", "--clear", str(_ENVIRONMENT)], "Making .venv")
         if made != 0:
@@ -123,7 +123,7 @@ def _installed_version() -> str | None:
 
 
 def _run(arguments: Sequence[str], title: str) -> int:
-    """Run a program, and show in a terminal how long it has been at work."""
+    """Run a program and show its running time in a terminal."""
     done = threading.Event()
     clock = threading.Thread(target=_show_time, args=(title, done))
     clock.start()
@@ -145,7 +145,7 @@ def _show_time(title: str, done: threading.Event) -> None:
 
 
 def _running() -> str | None:
-    """Return what uses the data, if anything does."""
+    """Return a sentence about a launcher or server that uses the data, None if there is none."""
     folder = data_folder()
     with suppress(FileNotFoundError), (folder / "lock").open("r+") as file:
         try:

@@ -1,4 +1,4 @@
-"""The command lines of the service's processes: of `make run`, of the tests and of the README."""
+"""The command lines of the service's processes, used by `make run`, the tests and the README."""
 
 import sys
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ BEAT: Final = (*_CELERY, "beat")
 
 
 def web(port: int = 8000, *, workers: int = 1, log_level: str = "warning") -> Sequence[str]:
-    """Granian, which replaces a worker that ended; without the option it ends with the first one.
+    """Return the command of the web server, with the option to replace workers that ended.
 
-    The settings read the number of threads from WEB_THREADS.
+    The number of threads is a setting: WEB_THREADS.
     """
     return (
         *("granian", "--interface", "rsgi"),
@@ -31,5 +31,5 @@ def web(port: int = 8000, *, workers: int = 1, log_level: str = "warning") -> Se
 
 
 def with_python(command: Sequence[str]) -> list[str]:
-    """Return the command as this interpreter runs it: PATH need not name its environment."""
+    """Return the command for this interpreter, so that PATH does not need its environment."""
     return [sys.executable, *_WARNINGS, "-m", *command]

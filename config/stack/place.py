@@ -19,23 +19,23 @@ _ENVIRONMENT: Final = checkout.LOCAL / "environment"
 
 
 def data_folder() -> Path:
-    """Return the folder of all that lasts, made if it is not there."""
+    """Return the folder of the data, made if it is missing."""
     return _made(checkout.data_folder())
 
 
 def socket_folder() -> Path:
-    """Return the folder of the sockets, made if it is not there."""
+    """Return the folder of the sockets, made if it is missing."""
     return _made(checkout.socket_folder())
 
 
 def check_room(folder: Path) -> None:
-    """Raises StackError if the servers would soon find the disk full."""
+    """Raise StackError if the disk is nearly full."""
     if note := shortage(folder):
         raise StackError(f"{note} The servers need {_NEEDED_MB} MB.")
 
 
 def shortage(folder: Path) -> str:
-    """Return a sentence on how little is free in the folder, or "" if it is enough."""
+    """Return a sentence about the free space in the folder, or "" if it is enough."""
     free = shutil.disk_usage(folder).free // 10**6
     return f"Only {free} MB are free in {folder}." if free < _NEEDED_MB else ""
 
@@ -55,7 +55,7 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def forget_environment() -> None:
-    """Remove what a launcher that was killed has left for commands."""
+    """Remove the variables that a killed launcher has left for commands."""
     _ENVIRONMENT.unlink(missing_ok=True)
 
 

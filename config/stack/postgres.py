@@ -112,8 +112,8 @@ class Postgres(Server):
     def _clear_stale_locks(self) -> None:
         """Remove the lock files of a killed server: their pid may be another process by now.
 
-        Its backends are ended first. Those in a long statement have not seen yet that it is gone, and
-        hold the shared memory without which the next server does not start.
+        Its backends are ended first. Those in a long statement do not notice yet that it is gone. They
+        hold the shared memory that the next server needs.
         """
         lock = self.data / "postmaster.pid"
         if not lock.exists():
@@ -181,7 +181,7 @@ def _runs(folder: Path) -> bool:
 
 
 def _copy(package: Path) -> Path:
-    """Copy the installation with the libraries that it expects next to it; a new version anew."""
+    """Copy the installation with the libraries that it expects next to it, once for each version."""
     home = place.data_folder() / f"{_WHEEL}-{metadata.version(_WHEEL)}"
     processes.copy_for_servers(package.parent / f"{_WHEEL}.libs", home / f"{_WHEEL}.libs")
     return processes.copy_for_servers(package / _INSTALLATION, home / _WHEEL / _INSTALLATION)

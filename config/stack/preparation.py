@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from config import variables
-from config.connections import one_line
+from config.postgresql.messages import one_line
 from config.stack.errors import StackError
 from config.stack.place import kept_secret
 
@@ -38,7 +38,7 @@ def prepare(folder: Path, *, demo: bool) -> list[str]:
 
 
 def notes(*, embedded: bool) -> list[str]:
-    """Return what an operator should know about the keys in use."""
+    """Return notes for the operator about the keys in use."""
     from django.conf import settings
 
     if settings.DEBUG and not embedded:

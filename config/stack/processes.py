@@ -15,12 +15,12 @@ import psutil
 
 from config.stack import checkout
 
-# Every child carries in its environment which checkout started it, for what, and which process did.
+# Every child has in its environment its checkout, its purpose and its launcher.
 _MARK: Final = "PAYMENTS_LAUNCHER"
 _purpose = "run"
 _PROC: Final = Path("/proc")
 _MARK_FIELDS: Final = 4
-_START_TIME: Final = 19  # proc(5) counts it as field 22, two of which stand before the bracket
+_START_TIME: Final = 19  # field 22 of proc(5), less the two before the bracket and counted from 0
 _PATIENCE_SECONDS: Final = 10.0
 _RESTART_SECONDS: Final = 2.0
 
@@ -103,7 +103,7 @@ def end(process: psutil.Process | subprocess.Popen[bytes], how: int = signal.SIG
 
 
 def end_orphans() -> int:
-    """End what killed launchers of this checkout left behind; return the number of processes."""
+    """End the processes that killed launchers of this checkout left behind; return their number."""
     orphans = [process for process in psutil.process_iter() if _is_orphan(process)]
     _end_all(orphans)
     return len(orphans)
@@ -125,7 +125,7 @@ def end_descendants(leader: int) -> int:
 
 
 def is_local(process: psutil.Process) -> bool:
-    """Whether the process is of this user, or of the servers' account, and of these namespaces.
+    """Return whether the process is of this user or the servers' account, and in the same namespaces.
 
     Another PID namespace counts other pids, another time namespace other start times.
     """
@@ -171,14 +171,14 @@ def _end_all(processes: Sequence[psutil.Process], *, patience: float = _PATIENCE
 
 
 def _is_orphan(process: psutil.Process) -> bool:
-    """Whether a launcher of this checkout started the process, in this boot, and has ended."""
+    """Return whether a launcher of this checkout started the process in this boot and has ended."""
     if not is_local(process) or (found := _mark_of(process)) is None:
         return False
     fields = found.split()
     if len(fields) != _MARK_FIELDS or not fields[2].isdigit():
         return False
     launcher = int(fields[2])
-    # The mark of a launcher that has ended, if its pid is free or belongs to a younger process.
+    # The launcher has ended if its pid is free or belongs to a younger process.
     checkout, boot = mark(os.getpid()).split()[:2]
     return fields[:2] == [checkout, boot] and _start_ticks(launcher) != fields[3]
 

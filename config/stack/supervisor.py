@@ -1,4 +1,4 @@
-"""Runs the service's processes, and starts those again that end, until a signal asks to stop."""
+"""Run the service's processes and restart those that end, until a signal asks to stop."""
 
 import signal
 import subprocess
@@ -19,7 +19,7 @@ _LOOK_SECONDS: Final = 0.1
 _STEADY_SECONDS: Final = 10.0
 _ATTEMPTS: Final = 5
 _LONGEST_DELAY: Final = 30.0
-# Sent by a person or by the kernel: they say nothing about the configuration.
+# A person or the kernel sends these, so they do not show a wrong configuration.
 _FROM_OUTSIDE: Final = frozenset({-signal.SIGKILL, -signal.SIGTERM})
 
 
@@ -33,7 +33,7 @@ class Stop(Exception):
 
 @dataclass
 class _Child:
-    """A process to keep running, and how it fared."""
+    """A process to keep running, and its record so far."""
 
     name: str
     launch: Callable[[], subprocess.Popen[bytes]]
@@ -47,9 +47,9 @@ class _Child:
 
 
 class Supervisor:
-    """Takes SIGINT, SIGTERM and SIGHUP as a wish to stop, which `check` raises where that is safe.
+    """Keep processes running until SIGINT, SIGTERM or SIGHUP, which `check` raises where that is safe.
 
-    A signal handler that raised could do so between the start of a child and its registration.
+    A signal handler that raises could interrupt between the start of a child and its registration.
     """
 
     def __init__(self) -> None:
@@ -87,9 +87,9 @@ class Supervisor:
         )
 
     def supervise(self) -> NoReturn:
-        """Start again what ends, after pauses that grow.
+        """Restart processes that end, after growing pauses.
 
-        Raises Stop, and StackError if a process exits again and again without ever having run.
+        Raises Stop, and StackError if a process exits again and again at its start.
         """
         while True:
             self.check()
@@ -136,7 +136,7 @@ class Supervisor:
             self._plan(child, str(error), short=True)
 
     def _plan(self, child: _Child, how: str, *, short: bool) -> None:
-        """Say that the child has ended, and when it is started again."""
+        """Report that the child has ended, and plan its restart."""
         if not child.steady and child.exits >= _ATTEMPTS:
             output = child.server.tail() if child.server else "Its output is above."
             raise StackError(

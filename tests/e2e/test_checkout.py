@@ -97,7 +97,7 @@ def test_another_python_that_is_asked_for_replaces_the_environment(checkout: Che
     checkout.fake_environment("3.9", complete=True)
     assert checkout.make("install") == ""  # the default replaces nothing
     said = checkout.make("install", f"PYTHON={sys.executable}")
-    assert "Replacing .venv, which is of Python 3.9" in said
+    assert "Replacing .venv, whose Python is 3.9" in said
     assert checkout.version() == f"{sys.version_info[:2]}\n"
 
 

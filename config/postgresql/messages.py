@@ -1,4 +1,4 @@
-"""What a database that cannot be reached says, in one line."""
+"""The messages of connection errors, in one line."""
 
 
 def one_line(error: Exception) -> str:
