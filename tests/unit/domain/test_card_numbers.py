@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from payments.domain.card_numbers import holds_card_number, is_card_number, token_holds_card_number
-from tests.unit.domain import numbers
-from tests.unit.domain.numbers import as_printed, digits, in_fours
+from tests.unit.domain import written_numbers
+from tests.unit.domain.written_numbers import as_printed, digits, in_fours
 
 SEED: Final = 20261129
 
@@ -186,13 +186,13 @@ def test_no_telephone_number_iban_or_date_hides_a_card_number(text: str) -> None
 @pytest.mark.parametrize(
     ("number", "context"),
     [
-        (numbers.german_mobile, "Called back {}, confirmed."),
-        (numbers.austrian_mobile, "Tel. {} (mobile), 2026-11-29"),
-        (numbers.indonesian_mobile, "{}"),
-        (numbers.german_mobile, "{} 12:30"),
-        (numbers.indonesian_mobile, "{} or\n{}"),
-        (numbers.european_iban, "Refund to {}"),
-        (numbers.european_iban, "{} / {}"),
+        (written_numbers.german_mobile, "Called back {}, confirmed."),
+        (written_numbers.austrian_mobile, "Tel. {} (mobile), 2026-11-29"),
+        (written_numbers.indonesian_mobile, "{}"),
+        (written_numbers.german_mobile, "{} 12:30"),
+        (written_numbers.indonesian_mobile, "{} or\n{}"),
+        (written_numbers.european_iban, "Refund to {}"),
+        (written_numbers.european_iban, "{} / {}"),
     ],
 )
 def test_telephone_numbers_and_ibans_are_left_alone(
@@ -221,7 +221,7 @@ def test_telephone_numbers_and_ibans_are_left_alone(
         ),
         lambda card, random: random.choice(("card:", "card ", "PAN=", "+", "no.")) + card,
         lambda card, _: f"{as_printed(card)} 12/27 123",
-        lambda card, random: f"{numbers.german_mobile(random)}, {as_printed(card)}",
+        lambda card, random: f"{written_numbers.german_mobile(random)}, {as_printed(card)}",
     ],
 )
 def test_card_numbers_of_all_schemes_are_found_in_free_text(
@@ -229,7 +229,7 @@ def test_card_numbers_of_all_schemes_are_found_in_free_text(
 ) -> None:
     """Of any 1,000, at most one passes."""
     random = Random(SEED)
-    texts = [written(numbers.card(random), random) for _ in range(1_000)]
+    texts = [written(written_numbers.card(random), random) for _ in range(1_000)]
     passed = [text for text in texts if not holds_card_number(text)]
     assert len(passed) <= len(texts) / 1_000, passed[:5]
 
@@ -280,7 +280,7 @@ def test_an_identifier_that_is_a_card_number_is_found(identifier: str) -> None:
 
 def test_no_text_takes_long_because_of_its_telephone_numbers() -> None:
     random = Random(SEED)
-    text = " ".join(numbers.indonesian_mobile(random) for _ in range(5_000))
+    text = " ".join(written_numbers.indonesian_mobile(random) for _ in range(5_000))
     assert holds_card_number(f"{text} 4111111111111111")
 
 
