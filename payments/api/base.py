@@ -58,7 +58,7 @@ class KeyView(_View):
 
     @property
     def default_response_headers(self) -> dict[str, str]:
-        """Answers are for one key's client, and may be kept if they are asked for again with the ETag."""
+        """Let only the key's client keep answers, and only to revalidate them with the ETag."""
         return {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

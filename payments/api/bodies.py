@@ -21,7 +21,12 @@ from payments.domain.events import (
 )
 from payments.domain.methods import CARDS, Method
 from payments.domain.money import MAX_MINOR, Money, MoneyError
-from payments.domain.signals import PresentedSignals, canonical_email, canonical_ip
+from payments.domain.signals import (
+    LONGEST_EMAIL,
+    PresentedSignals,
+    canonical_email,
+    canonical_ip,
+)
 from payments.domain.text import TextError
 
 MAX_BYTES: Final = 64 * 1024
@@ -56,8 +61,8 @@ _REFERENCE: Final = Meta(
 )
 _REASON: Final = Meta(description="Why, in a word that can be counted.")
 _NOTE: Final = Meta(
-    description="Why, in your own words. Lines are taken; card numbers, control characters and characters"
-    " that reverse text are refused. Stored in Unicode form NFC, without outer blanks.",
+    description="Why, in your own words. Line breaks are accepted; card numbers, control characters and"
+    " characters that reverse text are refused. Stored in Unicode form NFC, without outer blanks.",
     extra_json_schema={"minLength": 1, "maxLength": NOTE_LENGTH},
 )
 _TOKEN: Final = Meta(
@@ -90,7 +95,7 @@ _DEVICE: Final = Meta(
 _EMAIL: Final = Meta(
     description="The customer's e-mail address. Only a keyed hash is stored; case is ignored.",
     examples=["ada@example.com"],
-    extra_json_schema={"format": "email", "minLength": 3, "maxLength": 254},
+    extra_json_schema={"format": "email", "minLength": 3, "maxLength": LONGEST_EMAIL},
 )
 
 
@@ -140,7 +145,7 @@ class SubmitBody(Body, frozen=True, forbid_unknown_fields=True):
         return PresentedCard(token=card.token, brand=card.brand, last4=card.last4)
 
     def presented_signals(self) -> PresentedSignals | None:
-        """Return the values to hash, None without any. Raises Problem."""
+        """Return the values to hash, None without values. Raises Problem."""
         if self.ip_address is self.device_id is self.email is None:
             return None
         ip_address = self.ip_address and _canonical(canonical_ip, self.ip_address)
@@ -217,7 +222,7 @@ class RefundBody(Body, frozen=True, forbid_unknown_fields=True):
 
 
 def _wrong_money(values: Mapping[str, Any], *, refund: bool = False) -> Iterator[FieldError]:
-    """Each of both with one that is right, since neither is looked at if the other is wrong."""
+    """Yield errors of amount and currency, each checked with a valid value for the other."""
     amount, currency = values.get("amount"), values.get("currency")
     for name, minor, code in (
         ("amount", 1 if amount is None else amount, "EUR"),
@@ -241,7 +246,7 @@ def read(request: Request, body: type[_Body]) -> _Body:
     if body is NoBody and request.META.get("CONTENT_LENGTH") in {None, "", "0"}:
         return body()
     require_json(request)
-    # Before it is read: a megabyte that nobody needs is not held in memory. The server has counted chunks.
+    # Checked before the body is read, to keep a large one out of memory. The server has counted chunks.
     length = request.META.get("CONTENT_LENGTH") or "0"
     if length.isdecimal() and int(length) > MAX_BYTES:
         raise Problem("body_too_large", f"A body has at most {MAX_BYTES} bytes.")

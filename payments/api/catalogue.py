@@ -135,7 +135,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         HTTPStatus.FORBIDDEN,
         "The API key may not do this",
         Repeat.CORRECTED,
-        "The key lacks the scope that the operation needs, or belongs to nobody who may decide.",
+        "The key lacks the scope that the operation needs, or its owner may not decide.",
         "Use a key with the scope that `detail` names.",
     ),
     "throttled": Kind(
@@ -211,9 +211,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "review_claimed": Kind(
         HTTPStatus.CONFLICT,
-        "Somebody else has claimed the payment",
+        "Another reviewer has claimed the payment",
         Repeat.LATER,
-        "Another reviewer, `claimed_by`, works on it until `claimed_until`.",
+        "Another reviewer, `claimed_by`, has claimed it until `claimed_until`.",
         "Claim the next payment, or wait for the end of the claim.",
     ),
     "review_not_claimed": Kind(
@@ -239,7 +239,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "another_person_needed": Kind(
         HTTPStatus.FORBIDDEN,
-        "Somebody else has to approve",
+        "Another person has to approve",
         Repeat.CORRECTED,
         "Two people have to approve, and this one was the first or wrote the policy that flagged it.",
         "Leave the second approval to another senior reviewer.",
@@ -274,9 +274,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "stale_version": Kind(
         HTTPStatus.CONFLICT,
-        "Somebody else changed the payment",
+        "The payment changed meanwhile",
         Repeat.LATER,
-        "Many commands on one payment came at once, and this one was overtaken each time.",
+        "Many commands on one payment came at once, and others succeeded before this one each time.",
         "Try again after a moment. Nothing was carried out.",
     ),
     "precondition_failed": Kind(
@@ -303,14 +303,14 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "queue_behind": Kind(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        "The queue has not come so far yet",
+        "The queue is behind",
         Repeat.LATER,
         "All payments that the queue offers were claimed a moment ago.",
         "Ask again after a second.",
     ),
     "projection_behind": Kind(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        "The read model has not come so far yet",
+        "The read model is behind",
         Repeat.LATER,
         "The read model has not read the event of X-Min-Position, is stopped, or has to be rebuilt.",
         "Ask again. Without X-Min-Position a list answers with what it has.",
@@ -333,7 +333,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         HTTPStatus.SERVICE_UNAVAILABLE,
         "Try again in a moment",
         Repeat.LATER,
-        "The database cannot be reached or written, or an append is still open.",
+        "The database cannot be reached or written, or a transaction is still open.",
         "Try again. Whether a command was carried out is not known: its Idempotency-Key makes that harmless.",
     ),
 }

@@ -126,14 +126,14 @@ def _database_problem(error: Exception) -> Problem:
     outages.report(error, outage)
     return Problem(
         "temporarily_unavailable",
-        # Whether a commit was heard of in time is not known: the key makes that harmless.
+        # Whether a commit succeeded may be unknown: the key makes that harmless.
         f"{outage.sentence} Try again with the same Idempotency-Key.",
         headers={"Retry-After": str(outage.retry_after)},
     )
 
 
 def _members(details: Mapping[str, str | int | datetime]) -> dict[str, str | int]:
-    """A payment's status is not the problem's, which is HTTP's and must not be overwritten."""
+    """Return the members of a problem. The payment's status is renamed: `status` is HTTP's."""
     return {
         "payment_status" if name == "status" else name: (
             rfc3339(each) if isinstance(each, datetime) else each

@@ -1,4 +1,4 @@
-"""All that is wrong with a body, field by field: looked for when something is, so the others pay nothing."""
+"""Find everything that is wrong with a body, field by field. Valid bodies do not pay for the search."""
 
 import json
 import re
@@ -27,11 +27,11 @@ class Body(Struct, frozen=True, forbid_unknown_fields=True):
 
     @classmethod
     def wrong_values(cls, values: Mapping[str, Any]) -> Iterator[FieldError]:  # noqa: ARG003 - for others
-        """The values that are wrong though their form is right; of one whose form is not, None."""
+        """Yield values that are wrong although their form is right. `values` has None for a wrong form."""
         return iter(())
 
     def refused(self) -> Problem:
-        """The problem with all values that are wrong."""
+        """Return the problem that names all wrong values."""
         sent = {name: value for name, value in structs.asdict(self).items() if value is not None}
         return Problem.of_fields(list(self.wrong_values(sent)))
 
@@ -41,7 +41,7 @@ class GivenTwice(ValueError):
 
 
 def refuse_repeated_names(data: bytes) -> None:
-    """Raise GivenTwice: msgspec takes the last value, and a gateway before us may have taken the first."""
+    """Raise GivenTwice for a repeated name: msgspec takes the last value, a proxy may check the first."""
     _names_once.decode(data.decode())
 
 
@@ -79,6 +79,7 @@ def stored_text(field: str, value: str) -> str:
 
 
 def wrong_text(field: str, value: str) -> FieldError | None:
+    """Return the error of a text, None if it can be stored."""
     try:
         stored_text(field, value)
     except TextError as error:
@@ -87,7 +88,7 @@ def wrong_text(field: str, value: str) -> FieldError | None:
 
 
 def refusal(data: bytes, body: type[Struct], error: Exception | None) -> Problem:
-    """Everything that is wrong, whatever `error` msgspec has stopped at."""
+    """Return the problem that names everything wrong. `error` is the first one, where msgspec stopped."""
     wrong = []
     try:
         wrong = list(islice(_wrong_fields(data, body), _MOST_TOLD))
@@ -141,9 +142,9 @@ def _wrong_fields(data: bytes | Raw, body: type[Struct], within: str = "") -> It
 
 
 def _wrong_value(field: str, fault: str, of: Any) -> FieldError:
-    """Msgspec tells in words what is wrong."""
+    """Return the error behind a message of msgspec."""
     if fault.startswith("Invalid enum"):
-        # Not in its words, which repeat the value: it may be what should never be written down.
+        # Without its text, which repeats the value: that may be a card number.
         return FieldError(field, "unknown_choice", f"It must be one of {', '.join(of)}.")
     code = "wrong_type"
     if fault.startswith("Integer value out of range"):
@@ -154,7 +155,7 @@ def _wrong_value(field: str, fault: str, of: Any) -> FieldError:
 
 
 def _unreadable(data: bytes, error: Exception | None) -> Problem:
-    """A lone surrogate is no JSON to msgspec, which does not say where it is. Python reads it."""
+    """Return the problem of a body that msgspec cannot read. Python finds the field of a lone surrogate."""
     with suppress(ValueError, RecursionError):
         read = json.loads(data)
         for name, value in read.items() if isinstance(read, dict) else ():
@@ -166,5 +167,5 @@ def _unreadable(data: bytes, error: Exception | None) -> Problem:
                 )
     detail = f"The body cannot be read: {error}." if data.strip() else "The body is empty."
     if isinstance(error, msgspec.ValidationError):
-        detail = "The body has another form than it should."  # its words repeat what was sent
+        detail = "The body has another form than it should."  # its text repeats the body
     return Problem("invalid_json", detail)

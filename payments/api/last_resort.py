@@ -36,7 +36,7 @@ class ProblemMiddleware:
         return problems.response(failure, request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Answer a page that could store nothing: the back office has no other place for that."""
+        """Answer for screens that could not store anything, because the log is contradicted."""
         if not isinstance(error, LogContradicted):
             return None
         problem = errors.problem_of(error)

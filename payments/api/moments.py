@@ -1,4 +1,4 @@
-"""Times as answers have them: in UTC, as RFC 3339 writes them, always with microseconds."""
+"""Times in answers: in UTC, in the form of RFC 3339, always with microseconds."""
 
 from datetime import UTC, datetime
 from typing import Annotated, overload

@@ -16,8 +16,8 @@ _ANY: Final = "*"
 _TAG: Final = r'(?:W/)?"[\x21\x23-\x7e]*"'
 _TAGS: Final = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
 _ONE_TAG: Final = re.compile(_TAG)
-# What compressing proxies make of our tags: nginx weakens them, and Apache and Jetty name the coding
-# within the quotes. The version that a tag stands for is the same.
+# Compressing proxies rewrite our tags: nginx weakens them, Apache and Jetty add the coding within the quotes.
+# The version stays the same.
 _OURS: Final = re.compile(r'(?:W/)?("[^"]*?)(?:--?(?:gzip|br|deflate|zstd))?"')
 # An entity-tag is no number in general, but ours of payments are.
 _VERSION: Final = re.compile(r'"([1-9][0-9]{0,8})"')
@@ -74,5 +74,5 @@ def not_modified(request: Request, headers: Mapping[str, str]) -> HttpResponse |
 
 
 def _tags(given: str) -> Iterator[str]:
-    """The tags of a list as this service wrote them, without a proxy's additions."""
+    """Return the tags of a list as this service wrote them, without the additions of proxies."""
     return (_OURS.sub(r'\1"', tag) for tag in _ONE_TAG.findall(given))

@@ -1,4 +1,4 @@
-"""What each problem code means, at the address that a problem's `type` names: for programs and for people."""
+"""The page of each problem code, at the address in a problem's `type`, for programs and for people."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -18,8 +18,8 @@ _JSON: Final = "application/json"
 _HTML: Final = "text/html"
 
 
-class _Whichever(BaseContentNegotiation):
-    """No page is refused for its media type: JSON, unless HTML is preferred."""
+class _AnyType(BaseContentNegotiation):
+    """Refuse no media type."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
@@ -28,7 +28,9 @@ class _Whichever(BaseContentNegotiation):
 
 
 class _Page(PublicView):
-    content_negotiation_class = _Whichever
+    """Answer with JSON, unless HTML is preferred."""
+
+    content_negotiation_class = _AnyType
 
     def answer(self, request: Request, title: str, found: dict[str, Any]) -> HttpResponse:
         headers = {"Vary": "Accept"}

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from payments.api.catalogue import KINDS
 from payments.domain.card_numbers import holds_card_number
 
-# Where each code has a page, whose address is the `type` of its problems.
+# Each code has a page below this path. Its address is the `type` of the problems.
 PATH: Final = "/api/problems"
 CONTENT_TYPE: Final = "application/problem+json"
 
@@ -29,7 +29,7 @@ FIELD_CODES: Final[Mapping[str, str]] = {
     "not_with_ordering": "It does not go with this ordering",
     "unknown_choice": "It is none of the values that are possible",
     "out_of_range": "It is too small, too large or too far from another",
-    "unknown_currency": "It is no ISO 4217 currency in use",
+    "unknown_currency": "It is not an ISO 4217 currency in use",
     "amount_not_positive": "It is less than one minor unit",
     "amount_too_large": "It has more than twelve digits",
     "text_empty": "It has no visible character",
@@ -121,12 +121,12 @@ def details(
 
 
 def instance(path: str) -> str:
-    """Return the request's path, unless it holds what is never written down."""
+    """Return the request's path, unless it holds a card number."""
     return "/(left-out)" if holds_card_number(path) else path
 
 
 def _origin(request: HttpRequest) -> str:
-    """Scheme and host, for an absolute address; nothing where the host is not ours."""
+    """Return scheme and host for an absolute address, "" if the host is not ours."""
     with suppress(DisallowedHost):
         return f"{request.scheme}://{request.get_host()}"
     return ""
@@ -134,14 +134,14 @@ def _origin(request: HttpRequest) -> str:
 
 def response(problem: Problem, request: HttpRequest) -> HttpResponse:
     """The problem as the answer to `request`."""
-    told = details(
+    members = details(
         problem,
         instance=instance(request.path),
         request_id=request.META["HTTP_X_REQUEST_ID"],
         origin=_origin(request),
     )
     return HttpResponse(
-        msgspec.json.encode(told),
+        msgspec.json.encode(members),
         status=problem.kind.status,
         content_type=CONTENT_TYPE,
         headers=dict(problem.headers),

@@ -85,7 +85,7 @@ class ApiSchema(AutoSchema):
     """Describes an operation with the scope that it needs and with examples that all operations share."""
 
     def get_description(self) -> str:  # type: ignore[override]
-        """Refuse to take the docstring of the view, which is for developers."""
+        """Refuse to use the docstring of the view, which is for developers."""
         raise NotImplementedError(f"{self.method} {self.path} needs a description of its own")
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
@@ -104,7 +104,7 @@ class ApiSchema(AutoSchema):
     def _share(
         self, kind: str, found: dict[str, Any], only: AbstractSet[str] | None = None
     ) -> None:
-        """Make components of what stands in many answers, and refer to them."""
+        """Turn what many answers share into components, and refer to them."""
         for name in found.keys() & (found.keys() if only is None else only):
             component = ResolvedComponent(  # type: ignore[no-untyped-call]
                 name=name, type=kind, schema=found[name], object=name

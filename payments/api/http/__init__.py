@@ -1,1 +1,1 @@
-"""HTTP as the API uses it: what headers say and how they are read."""
+"""HTTP as the API uses it: headers and addresses."""

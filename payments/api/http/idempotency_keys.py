@@ -9,8 +9,8 @@ from payments.api.problems import FieldError, Problem
 from payments.domain.card_numbers import is_card_number
 
 HEADER: Final = "Idempotency-Key"
-# Visible ASCII without what joins two header lines, begins a parameter, quotes or escapes. So the string
-# in quotes and the key without them are one, and nothing has to be unescaped.
+# Visible ASCII without the characters that join header lines, begin parameters, quote or escape. Nothing has
+# to be unescaped, so the key with and without quotes is the same.
 _CHARACTERS: Final = r"[!#-+\--:<-\[\]-~]{1,255}"
 PATTERN: Final = rf'^("{_CHARACTERS}"|{_CHARACTERS})$'
 _KEY: Final = re.compile(rf'("?)({_CHARACTERS})\1')
@@ -29,7 +29,7 @@ def idempotency_key(request: Request) -> str:
     if found is None:
         raise _invalid("wrong_format", _fault(given))
     if is_card_number(found[2]):
-        # The payment's id follows from it: whoever has the one could find the other.
+        # The payment's id is derived from the key, so the key could be found from the id.
         raise _invalid("card_number_refused", "It looks like a card number. Use a random UUID.")
     return found[2]
 
@@ -37,7 +37,7 @@ def idempotency_key(request: Request) -> str:
 def _fault(given: str) -> str:
     accepted = '1 to 255 visible ASCII characters without " , ; and \\, in quotes or not.'
     if "," in given:
-        # The server joins header lines with a comma, and another key would be another payment.
+        # The server joins header lines with a comma. Choosing one of two keys could make a second payment.
         return f"It has a comma: send the header once, with one key. Accepted are {accepted}"
     return f"Accepted are {accepted}"
 

@@ -1,4 +1,4 @@
-"""What a body may be: JSON in UTF-8, as it is."""
+"""Check the media type of bodies: JSON in UTF-8, not compressed."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ _UTF_8: Final = {"utf-8", "utf8"}
 
 
 def require_json(request: Request) -> None:
-    """Raises Problem."""
+    """Raise Problem for any other media type or content coding."""
     coding = request.META.get("HTTP_CONTENT_ENCODING", "identity")
     if coding.strip().lower() not in {"identity", ""}:
         raise Problem(
@@ -31,12 +31,12 @@ def require_json(request: Request) -> None:
 
 
 def _is_json(sent: str) -> bool:
-    # With a comma it is two header lines, of which the other side may have honored either.
+    # A comma joins two header lines, of which a proxy may have honored either.
     if "," in sent:
         return False
     try:
         kind, parameters = parse_header_parameters(sent)
-    except ValueError:  # of a charset for its parameters, which does not exist
+    except ValueError:  # an unknown charset of a parameter
         return False
     charset = parameters.get("charset", "utf-8")
     return kind.strip() == _JSON and charset.strip("\"' ").lower() in _UTF_8

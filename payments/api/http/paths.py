@@ -1,4 +1,4 @@
-"""Parts of addresses."""
+"""Converters for parts of addresses."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ _NAME: Final = "any_case_uuid"
 
 
 class AnyCaseUuid(UUIDConverter):
-    """A UUID in lower-case or capital letters (RFC 9562, section 4). Our own links have small ones."""
+    """A UUID in any case (RFC 9562, section 4). Our own links use lower case."""
 
     regex = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 

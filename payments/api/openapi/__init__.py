@@ -1,0 +1,1 @@
+"""The OpenAPI document: schemas and how it is served."""

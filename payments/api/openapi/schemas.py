@@ -81,7 +81,7 @@ def _open(schema: Schema, choices: Mapping[str, list[str]]) -> Schema:
 
 
 def _open_choice(values: list[str], kind: str | list[str], more: Schema) -> Schema:
-    # In the description too, as not every page shows extensions.
+    # In the description too: not every page shows extensions.
     listed = ", ".join(f"`{each}`" for each in values)
     return {
         **more,
