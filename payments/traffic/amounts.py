@@ -45,7 +45,7 @@ def parse(text: str, currency: str, decimals: Decimals | None) -> Money:
 
 
 def may_be_thousands(text: str, currency: str) -> bool:
-    """Whether a plain amount is another one where a point separates thousands: 1.234 dinars."""
+    """Return whether a plain amount differs if a point separates thousands, such as 1.234 dinars."""
     if exponent(currency) < 3:  # noqa: PLR2004 - then it has too many decimals
         return False
     thousands = _readable(text, currency, Decimals.COMMA)
@@ -53,7 +53,7 @@ def may_be_thousands(text: str, currency: str) -> bool:
 
 
 def have_decimal_commas(amounts: Iterable[tuple[str, str]]) -> bool:
-    """Whether one of the amounts, each with its currency, is not plain but has a decimal comma."""
+    """Return whether one of the amounts, given with currencies, has a decimal comma."""
     return any(
         _readable(text, currency, Decimals.COMMA) is not None
         and _readable(text, currency, None) is None

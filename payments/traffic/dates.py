@@ -1,10 +1,10 @@
-"""The dates of past payments: complete ones only, which have one reading."""
+"""Read the dates of past payments: only complete dates, which have one meaning."""
 
 import re
 from datetime import UTC, datetime
 from typing import Final
 
-# fromisoformat() also reads weeks and any sign between date and time, strptime() months of one digit.
+# fromisoformat() also reads weeks and any separator between date and time, strptime() months of one digit.
 _ACCEPTED: Final = re.compile(
     r"""\d{4}-\d\d-\d\d (?:[T ]\d\d:\d\d (?: :\d\d (?:[.,]\d+)? )? (?: Z|[+-]\d\d(?::?\d\d)? )? )?
       | \d{8} (?:T\d{4} (?:\d\d)? (?: Z|[+-]\d\d(?::?\d\d)? )? )?""",

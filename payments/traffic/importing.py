@@ -90,7 +90,7 @@ def import_file(
 
 
 def _has_decimal_commas(path: Path, layout: Layout) -> bool:
-    """Whether the file comes from where 1.234 is a thousand. Reads it once more."""
+    """Return whether the file has decimal commas, so that 1.234 is a thousand. Reads it once more."""
 
     def written() -> Iterator[tuple[str, str]]:
         for line in lines.read(path, layout.delimiter, skip=layout.header_records):

@@ -18,7 +18,7 @@ FIELDS: Final = (*REQUIRED, *OPTIONAL)
 DELIMITERS: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "blanks": None}
 
 _EXCEL_DELIMITER: Final = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=([,;\t|])"?\r?\n', re.IGNORECASE)
-_NO_CSV: Final = {
+_NOT_CSV: Final = {
     b"\xff\xfe": "not UTF-8 text but UTF-16. Save it as UTF-8",
     b"\xfe\xff": "not UTF-8 text but UTF-16. Save it as UTF-8",
     b"PK\x03\x04": "a workbook or an archive. Save it as CSV in UTF-8",
@@ -75,7 +75,7 @@ class Layout(Struct, frozen=True):
         return cls(found, names, columns, constants, 2 if excel else 1)
 
     def cells(self, line: Line) -> list[str]:
-        """Raises RowError."""
+        """Return the cells of a line. Raises RowError."""
         if line.fault is not None:
             raise RowError(line.fault.code, line.fault.reason)
         try:
@@ -109,7 +109,7 @@ def _check_fields(mapped: Mapping[str, str], constants: Mapping[str, str]) -> No
 
 
 def _check_text(beginning: bytes) -> None:
-    for mark, what in _NO_CSV.items():
+    for mark, what in _NOT_CSV.items():
         if beginning.startswith(mark):
             raise LayoutError(f"The file is {what}.")
     if b"\0" in beginning.partition(b"\n")[0]:
@@ -119,7 +119,7 @@ def _check_text(beginning: bytes) -> None:
 def _header(
     beginning: bytes, delimiter: str | None, mapped: Mapping[str, str]
 ) -> tuple[str | None, list[str]]:
-    """Return the delimiter and the names. Of several delimiters, take what gives the most fields."""
+    """Return the names and the delimiter, of several the one that yields the most fields."""
     wanted = {_plain(mapped.get(field, field)) for field in FIELDS}
     found: list[tuple[int, str | None, list[str]]] = []
     faults = []
@@ -141,7 +141,7 @@ def _candidates(beginning: bytes, delimiter: str | None) -> list[str | None]:
         return [delimiter]
     line = beginning.partition(b"\n")[0]
     if b'"' in line:
-        line = beginning  # a name may go on in the next line
+        line = beginning  # a name may continue in the next line
     return [each for each in DELIMITERS.values() if each and each.encode() in line] or [None]
 
 
@@ -191,7 +191,7 @@ def _columns(
 
 
 def _plain(name: str) -> str:
-    """The name without what people write differently: "Customer ID" is customer_id."""
+    """Return the name in one spelling: "Customer ID" is customer_id."""
     return re.sub(r"[\s_-]+", "_", name.strip().casefold())
 
 

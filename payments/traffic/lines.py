@@ -63,7 +63,7 @@ def records(file: IO[bytes], delimiter: str | None) -> Iterator[tuple[int, bytes
     while part := file.readline(MAX_BYTES):
         number += 1
         content = _end(part)
-        # Most lines by far: no quotes, or none that needs a second look.
+        # Nearly all lines have no quotes, or only simple ones.
         if (b'"' not in part or (ESCAPE not in part and closed(content))) and part[-1:] == b"\n":
             yield number, content, None
             continue
@@ -82,7 +82,7 @@ def read(path: Path, delimiter: str | None = ",", *, skip: int = 1) -> Iterator[
     with path.open("rb") as file:
         for number, content, fault in _filled(file, delimiter, skip):
             if fault is not None:
-                # Not counted: an equal record elsewhere keeps its key when the fault is corrected.
+                # Not counted, so that equal records keep their keys when the fault is corrected.
                 yield Line(number, content, 0, file.tell(), fault)
                 continue
             digest = _digest(content)
@@ -122,7 +122,7 @@ def _filled(
 
 
 class _Record:
-    """A record with quotes, which may go on for several lines."""
+    """A record with quotes, which may span several lines."""
 
     def __init__(self, file: IO[bytes], number: int, part: bytes, quotes: Quotes) -> None:
         self.last = number

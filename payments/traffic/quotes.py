@@ -1,4 +1,4 @@
-"""Where a record of a CSV file ends: a line end within quotes does not end it (RFC 4180)."""
+"""Find the end of a CSV record: a line end within quotes does not end it (RFC 4180)."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +11,7 @@ _UNESCAPED: Final = re.compile(rb'(?<!\\)(?:\\\\)*"')
 
 
 class State(Enum):
-    """What a record's lines so far leave open."""
+    """The state of the quotes after the lines so far."""
 
     CLOSED = auto()
     OPEN = auto()  # within quotes
@@ -29,10 +29,10 @@ class Quotes:
 
     @property
     def ended(self) -> bool:
-        """Whether no reading of the quotes leaves one open.
+        """Return whether no reading of the quotes leaves one open.
 
-        A line within a value must not pass for a record where a writer does not double its quotes,
-        or escapes them with a backslash.
+        A line within a value must not be read as a record, even if the writer does not double quotes or
+        escapes them with a backslash.
         """
         if self.state is State.MALFORMED:
             return not (any(self._odd) or self._open)
@@ -60,10 +60,10 @@ class Quotes:
         self.state = State.MALFORMED
 
     def _count(self, part: bytes) -> None:
-        """Read the quotes in more ways.
+        """Read the quotes in several ways.
 
-        All of them count, or those after a backslash do not, or a backslash may itself be escaped,
-        or only those next to a delimiter count.
+        Either all of them count, or not those after a backslash, or a backslash may be escaped too, or only
+        those next to a delimiter count.
         """
         quotes = part.count(b'"')
         counts = (quotes, quotes - part.count(ESCAPE), len(_UNESCAPED.findall(part)))

@@ -15,7 +15,7 @@ _CARD_NUMBER: Final = "The line looks as if it held a card number."
 
 
 class RejectsError(ValueError):
-    """The file cannot be written without losing another one; the message names it."""
+    """The file would replace another one; the message names it."""
 
 
 class Rejects:
@@ -49,7 +49,7 @@ class Rejects:
         content = line.content.decode(errors="replace")
         cells = self._cells(line, content)
         if holds_card_number(content):
-            # It must not be stored here either, whatever the row was refused for.
+            # A card number must not be stored here either, for any refusal.
             cells, reason = [], _CARD_NUMBER
         self._writer.writerow([line.number, code, reason, *cells])
         self.frequent[code] += 1

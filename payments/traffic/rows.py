@@ -1,4 +1,4 @@
-"""Reads a row of a file of past payments as a payment, or says why it is refused."""
+"""Read a row of a file as a past payment, or refuse it with a reason."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -41,7 +41,7 @@ class Rows(Struct, frozen=True):
     decimal_commas: Callable[[], bool] = lambda: False
 
     def read(self, line: Line, *, now: datetime) -> PastPayment:
-        """Raises RowError."""
+        """Return the payment of a line. Raises RowError."""
         values = self.layout.values(line)
         try:
             reference = values.get("reference", "").strip()

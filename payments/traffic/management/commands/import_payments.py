@@ -143,7 +143,7 @@ class Command(BaseCommand):
 
 
 def _currencies() -> str:
-    """The codes in lines that fit a terminal."""
+    """Return the codes in lines that fit a terminal."""
     return (
         textwrap.fill(f"Currencies: {' '.join(sorted(CURRENCIES))}.", 95, subsequent_indent="  ")
         + "\n"
