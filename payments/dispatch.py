@@ -17,8 +17,8 @@ from payments.domain.payment import Payment, replay
 from payments.events import signals, store
 from payments.events.metadata import Metadata
 
-# A stale version means that another command got something done: some attempts settle any real race. After the
-# first ones each pauses for a random time, or many rivals would meet again and again.
+# A stale version means that another command succeeded, so a few attempts settle most races. Later attempts
+# pause for a random time, or many rivals would collide again and again.
 _ATTEMPTS: Final = 20
 _AT_ONCE: Final = 3
 _LONGEST_PAUSE: Final = 0.02
@@ -44,7 +44,7 @@ class NotAtVersion(store.StaleVersion):
 class Request(Struct, frozen=True, kw_only=True):
     """Who asks and under which names: what the log keeps of a command beside its events.
 
-    `key` is the caller's idempotency key, `correlation_id` what binds all that was done for one
+    `key` is the caller's idempotency key, `correlation_id` joins all that was done for one
     purpose, `causation_id` the request or message that led directly to this command.
     `seen_position` is the lowest checkpoint of the read models on the page that the person decided on.
     """

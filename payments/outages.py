@@ -1,6 +1,6 @@
-"""Errors of the database that pass: what to say of them, and how often.
+"""Errors of the database that pass: their messages, and how often they are logged.
 
-Nothing is wrong with the command, nor with the code. Whoever meets one tries again later.
+Neither the command nor the code is wrong, so the caller can try again later.
 """
 
 import logging
@@ -15,15 +15,15 @@ from msgspec import Struct
 
 logger: Final = logging.getLogger(__name__)
 
-# How often the place where it was met is logged, which is the same for all.
+# How often a traceback is logged; those of one outage differ little.
 _TRACEBACK_SECONDS: Final = 60.0
 _LINE_SECONDS: Final = 1.0
-# How long a failed write says more of the database than that it can be read.
+# For how long a failed write counts, though the database can be read.
 _REMEMBERED_SECONDS: Final = 15.0
 
 
 class Outage(Struct, frozen=True):
-    """`code` in a word, `sentence` for people, and after how many seconds to try again."""
+    """A code for programs, a sentence for people, and the seconds to wait before trying again."""
 
     code: str
     sentence: str
@@ -44,7 +44,7 @@ _BY_STATE: Final = {
     "53200": _BUSY,  # out of memory
     "53300": Outage("busy", "The database admits no more connections at the moment."),
     "55000": _STARTING,  # a standby, for example
-    "55P03": _BUSY,  # a lock was not to be had in time
+    "55P03": _BUSY,  # a lock was not available in time
     "57014": Outage("busy", "The database took too long."),
     "57P01": _STARTING,
     "57P02": _STARTING,
@@ -56,12 +56,12 @@ _BY_TEXT: Final = {
     "too many": _BY_STATE["53300"],
     "remaining connection slots": _BY_STATE["53300"],
 }
-# They say that the database cannot take a write, which a read does not show.
+# These mean that the database takes no writes, which a read does not show.
 _OF_WRITES: Final = {"read_only", "full"}
 
 
 def of(error: BaseException) -> Outage | None:
-    """Return the outage that the error is, if it is one of the database."""
+    """Return the outage behind a database error, None for any other error."""
     if not isinstance(error, DatabaseError | InterfaceError):
         return None
     state = getattr(error.__cause__, "sqlstate", None)
@@ -91,7 +91,7 @@ def reported() -> Iterator[None]:
 
 
 def unwritable() -> Outage | None:
-    """Return why the last write of this process failed, if it did a moment ago."""
+    """Return the outage for which a write of this process failed a moment ago."""
     return _reporter.unwritable()
 
 

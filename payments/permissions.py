@@ -54,7 +54,7 @@ def holds(user: AbstractBaseUser | AnonymousUser, permission: str) -> bool:
 
 
 def _holders(permission: str) -> str:
-    """Name the roles that hold the permission."""
+    """Return a clause that names the roles that hold the permission."""
     app, _, codename = permission.partition(".")
     roles = Group.objects.filter(
         permissions__content_type__app_label=app, permissions__codename=codename

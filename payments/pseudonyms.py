@@ -32,7 +32,7 @@ INSERT INTO customers_pseudonymkey (key_id, check_value)
 VALUES (%(key_id)s::smallint, %(check_value)s) ON CONFLICT DO NOTHING
 """
 
-_right: Final[set[str]] = set()  # keys of which this process knows that they are the database's
+_verified: Final[set[str]] = set()  # the keys that this process has compared with the database's
 
 
 class WrongPseudonymKey(ImproperlyConfigured):
@@ -96,12 +96,12 @@ def _fingerprint(kind: str, client_id: UUID, value: str) -> str:
 
 
 def require_key() -> None:
-    """Raise WrongPseudonymKey unless the key is the database's. Asks once in each process.
+    """Raise WrongPseudonymKey unless the key is the database's. Queries once in each process.
 
-    The first process of all, which is the one that migrates, decides which key that is.
+    The first process, which is the one that migrates, decides which key that is.
     """
     key: str = settings.PSEUDONYM_KEY
-    if key in _right:
+    if key in _verified:
         return
     check_value = keyed_digest("check").hex()
     ((known, customer),) = execute(_KNOWN, {"key_id": KEY_ID})
@@ -114,11 +114,11 @@ def require_key() -> None:
         ((known, _),) = execute(_KNOWN, {"key_id": KEY_ID})
     if known != check_value:
         raise WrongPseudonymKey
-    _right.add(key)
+    _verified.add(key)
 
 
 def require_key_at_start() -> None:
-    """As `require_key`; a database that is away, or not migrated yet, is asked at the first use."""
+    """Check the key like `require_key`, or at its first use if the database is away or not migrated."""
     try:
         require_key()
     except (OperationalError, InterfaceError, ProgrammingError):

@@ -53,7 +53,7 @@ class ReviewQueue(Protocol):
 
 
 class HeldReviews(Protocol):
-    """Yields at least the payments that the reviewer has claimed; the log has the last word."""
+    """Return at least the payments that the reviewer has claimed; the log decides."""
 
     def __call__(
         self, *, reviewer: str, client_id: UUID | None, at: datetime
@@ -90,7 +90,7 @@ def carry_out(
         written = notes.write(command.payment_id, note, author=request.actor, at=command.at)
         command = replace(command, note=NoteRef(written.pk, written.digest))
         alongside = written.save
-        note = written.text  # a repetition may spell it in other code points
+        note = written.text  # its normal form: a repetition may use other code points
     return dispatch(
         command, request, expected_version=expected_version, note=note, alongside=alongside
     )
@@ -99,9 +99,9 @@ def carry_out(
 def claim_next(*, client_id: UUID | None, at: datetime, request: Request) -> Outcome | None:
     """Claim what is most urgent of what the reviewer may decide on; None if nothing is.
 
-    Whoever holds `settings.REVIEWS_HELD` of the client's payments already gets the most urgent of those
-    again. With the same key in `request` the same payment is found again. The queue locks what it
-    offers against others who ask it, and the log, which does not lag, has the last word.
+    A reviewer who holds `settings.REVIEWS_HELD` of the client's payments gets the most urgent of those again.
+    With the same key in `request` the same payment is found again. The queue locks what it offers against
+    other requests, and the log, which does not lag, decides.
     Raises NotPermitted, QueueLags.
     """
     reviewer, senior = request.actor, _require_reviewer(request.actor)
@@ -113,7 +113,7 @@ def claim_next(*, client_id: UUID | None, at: datetime, request: Request) -> Out
         return dispatch(command, request)
 
     with transaction.atomic():
-        # One at a time: two requests at once would both find that the reviewer holds nothing.
+        # One request at a time: two would both find that the reviewer holds nothing.
         store.reserve(Claim("review.claims_of", reviewer))
         if request.key is not None:
             key = idempotency.command_key(ClaimNextReview.name, actor=reviewer, key=request.key)

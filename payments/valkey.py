@@ -54,7 +54,7 @@ class Connection(threading.local):
         except NoScriptError:
             raise
         except redis.ResponseError:
-            # It is full, starting or no primary any more: the next connection may find another server.
+            # The server is full, starting or demoted: the next connection may reach another one.
             self._connection.disconnect()
             raise
 

@@ -1,10 +1,10 @@
 """The live API keys in memory, so that recognising one costs no round trip.
 
 A process reads all of them again when what it knows is older than two seconds, in the request that
-finds it out, so a revoked key dies everywhere within three. A key that it does not know makes it look
-for that one, a hundred times a second at most. When a key was last used is noted in memory; a thread
-writes what is new of it in bulk, and so does the end of the process. While the database is away the old
-knowledge is good for half a minute: nobody can pay without the database, but errors should say what is wrong.
+finds it out, so a revoked key dies everywhere within three. It looks up an unknown key by itself, at most a
+hundred times a second. The time of a key's last use is noted in memory; a thread writes the new times in
+bulk, and so does the end of the process. While the database is away the old knowledge is good for half a
+minute: nobody can pay without the database, but errors should say what is wrong.
 """
 
 import logging
@@ -28,10 +28,10 @@ logger: Final = logging.getLogger(__name__)
 
 _FRESH_SECONDS: Final = 2.0
 _USABLE_SECONDS: Final = 30.0
-# Guesses cost a row of an index each, and those beyond these nothing.
-_LOOKS_PER_SECOND: Final = 100
+# A guess costs one look at an index; guesses beyond this number cost nothing.
+_LOOKUPS_PER_SECOND: Final = 100
 
-# An expired key is told by its time. Whoever has left, or is no longer staff, takes their keys along.
+# Expired keys are sorted out by their time. The keys of people who left, or are no longer staff, are dead.
 _LIVE: Final = """
 SELECT key.digest, key.id, key.client_id, key.scopes, key.expires_at, key.staff_id
   FROM clients_apikey AS key LEFT JOIN auth_user AS staff ON staff.id = key.staff_id
@@ -58,8 +58,8 @@ class Keyring:
     def __init__(self) -> None:
         self._keys: Mapping[bytes, LiveKey] = {}
         self._read_at = float("-inf")
-        self._looks_since = float("-inf")
-        self._looks = 0
+        self._lookups_since = float("-inf")
+        self._lookups = 0
         self._uses: dict[UUID, datetime] = {}
         self._written: dict[UUID, datetime] = {}
         self._writing = threading.Lock()
@@ -75,8 +75,8 @@ class Keyring:
         self._refresh(max_age=_FRESH_SECONDS)
         sought = digest(text)
         key = self._keys.get(sought)
-        if key is None and self._may_look():
-            # Another thread may be reading them all, from before this one was made.
+        if key is None and self._may_look_up():
+            # Another thread may be reading all keys, from before this one was made.
             key = next(iter(_read(_ONE, {"digest": sought}).values()), None)
         if key is None or (key.expires_at is not None and key.expires_at <= at):
             return None
@@ -111,13 +111,13 @@ class Keyring:
         self._ended.set()
         self.write_uses()
 
-    def _may_look(self) -> bool:
-        """A key that was made just now works at once, and nobody can make us read for each guess."""
+    def _may_look_up(self) -> bool:
+        """Count a lookup. New keys work at once, and guesses cannot cause a read each."""
         now = time.monotonic()
-        if now - self._looks_since >= 1:
-            self._looks_since, self._looks = now, 0
-        self._looks += 1
-        return self._looks <= _LOOKS_PER_SECOND
+        if now - self._lookups_since >= 1:
+            self._lookups_since, self._lookups = now, 0
+        self._lookups += 1
+        return self._lookups <= _LOOKUPS_PER_SECOND
 
     def _refresh(self, *, max_age: float) -> None:
         age = time.monotonic() - self._read_at

@@ -13,8 +13,8 @@ from payments.clients.models import ApiKey, Client
 
 MANAGE: Final = "clients.manage_apikey"
 
-# "sk" is for secret key; elsewhere "pk" begins publishable ones. Not "sk_live", which scanners report to
-# another company. Older keys begin with "pk", and are found by their digest like all others.
+# "sk" stands for secret key, while "pk" usually begins publishable keys. Scanners report "sk_live" to another
+# company. Older keys begin with "pk" and are found by their digest like all others.
 _PREFIX_BYTES: Final = 4
 _SECRET_BYTES: Final = 32
 

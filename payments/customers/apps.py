@@ -16,7 +16,7 @@ class CustomersConfig(AppConfig):
 
 
 def _require_key(**_: Any) -> None:
-    """Store by which key the database is filled, or refuse another one."""
+    """Store the check value of the key, or refuse another key."""
     # Imported late: the apps are not loaded when this module is.
     from payments import pseudonyms
 

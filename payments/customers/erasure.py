@@ -42,7 +42,7 @@ class ReasonTells(ValueError):
 
 
 class Step(Struct, frozen=True):
-    """What was looked at, and how much of it was erased. None: it could not be searched."""
+    """A place and the number of its erased items. None: it could not be searched."""
 
     place: str
     erased: int | None
@@ -111,13 +111,13 @@ def words_of(customer: Customer, reference: str) -> set[str]:
 
 
 def sought(customer: Customer, reference: str) -> list[str]:
-    """Return the fields by which the customer is looked for in texts."""
+    """Return the fields that are searched for in texts."""
     words = _words(customer, reference)
     return [field for field, word in words.items() if mentions.is_telling(word)]
 
 
 def not_sought(customer: Customer, reference: str) -> list[str]:
-    """Return the fields that are looked for in cells of files only: in a text they could mean anything."""
+    """Return the fields that are searched for in cells of files only: in a text they could mean anything."""
     known = sought(customer, reference)
     return [field for field in _words(customer, reference) if field not in known]
 

@@ -36,7 +36,7 @@ def check(path: Path) -> None:
     with path.open("rb") as file:
         beginning = file.read(1024)
     if beginning.startswith(b"{"):
-        raise FileError(f"{path} is no CSV file. An export of events holds nothing personal.")
+        raise FileError(f"{path} is not a CSV file. An export of events holds nothing personal.")
     if beginning.startswith(_UTF_16) or b"\0" in beginning:
         raise FileError(f"{path} cannot be searched: it is not UTF-8. Save it as UTF-8 first.")
 
@@ -101,7 +101,7 @@ def _copy(old: IO[str], new: IO[str], mentions: Mentions, progress: Callable[[in
 
 
 def _readings(cell: str) -> Iterator[str]:
-    """Yield the cell as UTF-8, and as Windows writes it where that is what its bytes are not."""
+    """Yield the cell as UTF-8 and, if its bytes are not UTF-8, as Windows encodes it."""
     yield cell
     if not cell.isascii() and _UNDECODED.search(cell):
         yield cell.encode(errors="surrogateescape").decode("cp1252", errors="replace")

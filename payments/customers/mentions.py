@@ -40,7 +40,7 @@ _OTHERS_WITHOUT_SPACES: Final = (
 _TOUCHING: Final = re.compile(f"[{_HAN_KANA_HANGUL}{_OTHERS_WITHOUT_SPACES}]")
 _WIDE: Final = re.compile(f"[{_HAN_KANA_HANGUL}]")
 _LETTER: Final = rf"[^\W{_HAN_KANA_HANGUL}{_OTHERS_WITHOUT_SPACES}]"  # or digit, of other scripts
-# And, then, in, like, to, will, the; and, in, like, to, from, the, that.
+# The particles that both scripts write together with the next word, such as "and", "in" and "the".
 _ARABIC: Final = re.compile("[\u0620-\u06ff\u0750-\u077f]")
 _ARABIC_PREFIX: Final = "[وفبكلسا]{0,4}"
 _HEBREW: Final = re.compile("[\u05d0-\u05ea]")
@@ -54,7 +54,7 @@ _FOLDED: Final = {
     ord("ı"): "i",
     ord("İ"): "i",
     ord("_"): " ",
-    # Tatweel, vowels and points.
+    # Tatweel, vowel signs and points: of Arabic, then of Hebrew.
     **dict.fromkeys((0x640, 0x670, *range(0x64B, 0x660), *range(0x610, 0x61B))),
     **dict.fromkeys((*range(0x591, 0x5BE), 0x5BF, 0x5C1, 0x5C2, 0x5C4, 0x5C5, 0x5C7)),
     # Format characters and variation selectors, which have no width.
@@ -64,7 +64,7 @@ _FOLDED: Final = {
 _FOLDABLE: Final = re.compile(f"[{''.join(map(re.escape, map(chr, _FOLDED)))}]")
 _SUPPLEMENTARY: Final = re.compile("[\U000e0000-\U000e01ff]")  # more variation selectors, and tags
 _OTHER_DIGITS: Final = re.compile(r"[^\D0-9]")
-_DOTTED: Final = "i\u0307"  # what İ is in lower case
+_DOTTED: Final = "i\u0307"  # the lower case of İ
 
 Mentions = Callable[[str], bool]
 
@@ -92,7 +92,7 @@ def fold(text: str) -> str:
     """Return the text as it is compared."""
     if text.isascii():
         return text.lower().replace("_", " ").replace("`", "'")
-    # Before NFKC too, which makes a blank and an accent of some apostrophes.
+    # Before NFKC too, which turns some apostrophes into a blank and an accent.
     text = unicodedata.normalize("NFKC", _replaced(text)).casefold()
     text = _replaced(text.replace(_DOTTED, "i"))
     text = _SUPPLEMENTARY.sub("", _OTHER_DIGITS.sub(_decimal, text))
@@ -111,7 +111,7 @@ def _finder(word: str) -> Mentions:
     """Return what finds a folded word in a folded text, with the borders that its script has."""
     if _TELEPHONE.fullmatch(word):
         return _telephone_finder(word)
-    # A name of several parts may begin or end another one, an id is another id with a hyphen and more.
+    # A hyphen may join a name of several parts to another name. To an id it adds another part: another id.
     more = " " not in word or any(map(str.isdecimal, word))
     before = after = ""
     if not _TOUCHING.match(word[0]):

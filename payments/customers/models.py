@@ -110,12 +110,12 @@ class Note(models.Model):
 
     @property
     def digest(self) -> str:
-        """Hex SHA-256 of salt and text: proves what was written without telling it."""
+        """Hex SHA-256 of salt and text: proves the text without revealing it."""
         return sha256(bytes(self.salt) + self.text.encode()).hexdigest()
 
 
 class PseudonymKey(models.Model):
-    """By which a process with another PSEUDONYM_KEY is refused, see payments.pseudonyms."""
+    """A check value, by which a process with another PSEUDONYM_KEY is refused: see payments.pseudonyms."""
 
     key_id = models.SmallIntegerField(primary_key=True)
     check_value = models.CharField(max_length=64)

@@ -2,9 +2,9 @@
 
 Two rules, because texts and identifiers differ:
 
-* Free text (names, notes, reasons): any digits that follow each other, in any grouping, with the prefix,
-  the length and the check digit of a card. IBANs, telephone numbers, UUIDs and hex digests are not cards.
-  An IBAN counts by country, structure and mod 97, a telephone number by the metadata of `phonenumbers`.
+* Free text (names, notes, reasons): consecutive digits, in any grouping, with the prefix, the length and
+  the check digit of a card. IBANs, telephone numbers, UUIDs and hex digests are not cards.
+  An IBAN is recognised by structure and mod 97, a telephone number by the metadata of `phonenumbers`.
 * Identifiers (customer ids, references, idempotency keys): only 15 or 16 digits in all, alone or next to
   separate words, that one of the big schemes could have issued. Of random ids of 16 digits, one in 43 is
   still refused, and of 15 digits one in 500. Ids with letters and ids of other lengths are not cards.
@@ -179,7 +179,7 @@ def _blotted(found: re.Match[str]) -> str:
 
 
 def _unprefixed(text: str) -> str:
-    """Return the text without what looks like the beginning of an IBAN: it must hide no card."""
+    """Return the text without possible beginnings of IBANs, which must not hide a card."""
     return _IBAN_START.sub(_blotted, text)
 
 
@@ -227,7 +227,6 @@ def _without_ibans(text: str) -> str:
         while len(written) <= _LONGEST_IBAN and (part := _IBAN_REST.match(text, end)):
             written, end = written + part[0].lstrip(" .-"), part.end()
             if iban.is_valid(written, check_country=False):
-                # As long as it was: the positions of all others stay.
                 text = text[: start.start()] + "x" * (end - start.start()) + text[end:]
                 break
     return text
@@ -238,9 +237,8 @@ class _Phone(Struct, frozen=True):
 
     begin: int
     end: int
-    international: (
-        bool  # and written as such: its country's code stands alone, or all digits together
-    )
+    # Written as an international number: its country's code stands alone, or all digits together.
+    international: bool
 
 
 class _Phones:
@@ -292,7 +290,7 @@ class _Phones:
     def _reaches(
         self, phone: _Phone, end: int, groups: list[tuple[int, int]], *, alike: bool
     ) -> bool:
-        """Whether this number and others directly after it reach to `end`."""
+        """Return whether this number and those directly after it reach to `end`."""
         if phone.end >= end:
             return True
         following = next(start for start, _ in groups if start >= phone.end)

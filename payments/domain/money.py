@@ -39,10 +39,10 @@ def _legal_tender() -> frozenset[str]:
     )
 
 
-# The rule: new payments are made in the active currencies of ISO 4217, list one, without its funds, units of
-# account, metals and test codes. CLDR's legal tender differs in three codes. A test compares both lists.
+# New payments are made in the active currencies of ISO 4217, list one, without funds, units of account,
+# metals and test codes. CLDR's legal tender differs from it in three codes. A test compares both lists.
 _ACTIVE_BUT_NO_TENDER: Final = frozenset({"SVC", "VED"})
-# Payments in these were taken once. They can still be read and refunded.
+# Payments in these were accepted once. They can still be read and refunded.
 _RETIRED: Final = frozenset({"BGN"})  # replaced by the euro on 2026-01-01
 CURRENCIES: Final = (_legal_tender() | _ACTIVE_BUT_NO_TENDER) - _RETIRED
 KNOWN_CURRENCIES: Final = CURRENCIES | _RETIRED
@@ -63,7 +63,7 @@ _NO_BREAK_SPACE: Final = "\N{NO-BREAK SPACE}"
 
 
 def exponent(currency: str) -> int:
-    """How many decimals `currency` has. Raises MoneyError for a currency that was never taken."""
+    """Return the decimals of `currency`. Raises MoneyError for a currency that was never accepted."""
     if currency not in KNOWN_CURRENCIES:
         raise MoneyError("unknown_currency", f"{currency!r} is not an ISO 4217 currency in use.")
     if currency in _NO_DECIMALS:
@@ -83,9 +83,9 @@ class Money(Struct, frozen=True, gc=False):
 
     @classmethod
     def checked(cls, minor: int, currency: str, *, refund: bool = False) -> Self:
-        """Money as a payment may have it: a currency in use, at least 1. Raises MoneyError.
+        """Return money that a payment may have: a currency in use, at least 1. Raises MoneyError.
 
-        A `refund` may also have a currency that payments are no longer made in.
+        A `refund` may also have a retired currency.
         """
         exponent(currency)
         if currency in _RETIRED and not refund:

@@ -96,7 +96,7 @@ def _claim(payment: Payment, command: ClaimReview) -> ReviewClaimed:
 
 
 def _take_over(payment: Payment, command: TakeOverReview) -> tuple[AnyPaymentEvent, ...]:
-    """Release the holder's claim and claim the payment in one append: nobody comes between the two."""
+    """Release the holder's claim and claim the payment in one append, so that nobody can claim in between."""
     lease = payment.lease_at(command.at)
     if lease is None or lease.reviewer == command.reviewer:
         return (_claim(payment, command),)

@@ -12,8 +12,8 @@ from typing import Final
 from msgspec import Struct
 
 _ONE_SUBSCRIBER: Final = 64  # bits: an IPv6 host changes the rest every day (RFC 8981)
-_LONGEST_EMAIL: Final = 254  # RFC 5321, section 4.5.3.1.3
-# No more than this: a payment is no place to argue about a mailbox name (RFC 6531 allows any letter).
+LONGEST_EMAIL: Final = 254  # RFC 5321, section 4.5.3.1.3
+# Only this is checked, since RFC 6531 allows any letter in the name of a mailbox.
 _EMAIL: Final = re.compile(r"\S+@[^\s@]+")
 
 
@@ -53,7 +53,7 @@ def canonical_email(value: str) -> str:
 
     Dots and tags in the local part are kept: what they mean is up to each provider. Raises ValueError.
     """
-    if len(value) > _LONGEST_EMAIL or _EMAIL.fullmatch(value) is None:
+    if len(value) > LONGEST_EMAIL or _EMAIL.fullmatch(value) is None:
         raise ValueError("An e-mail address has a name, an @ and a domain.")
     local, _, domain = unicodedata.normalize("NFC", value).casefold().rpartition("@")
     with suppress(UnicodeError):  # an overlong label: compare the domain as it is written

@@ -1,4 +1,4 @@
-"""What texts may hold, by kind. Each entrance (API, forms, commands, imports, searches) applies these rules.
+"""Check texts, by kind. Each entrance (API, forms, commands, imports, searches) applies these rules.
 
 All kinds are stored in Unicode's normalization form C (NFC), without characters that have no meaning of
 their own (soft hyphen, zero-width space, word joiner, byte order mark) and with plain spaces for odd ones.
@@ -9,13 +9,13 @@ and its position in the value as it was given. Joiners, variation selectors and 
 
 * Identifiers (customer ids, references, tokens, device ids), `checked_identifier`: one line without
   directional marks. One that begins or ends with a blank is refused: two that look alike would differ.
-  Where people paste, such as searches and imports, blanks around it are removed first.
+  Imports and searches, where people paste, remove outer blanks first.
 * Names, reasons and other lines, `checked_text`: one line without directional marks and outer blanks.
 * Notes, `checked_text(multiline=True)`: lines, tabs and directional marks too, without outer blanks.
-* Searches, `searched`: as identifiers, but with what is refused removed, for stored text has none of it.
+* Searches, `searched`: as identifiers, but refused characters are removed, since stored text has none.
 
-A code point that this Python's Unicode does not know is taken for a character of a newer version, unless
-it is reserved to be invisible: a new emoji is not refused.
+A code point that this Python's Unicode does not know may be a new emoji. It is refused only if Unicode
+reserves it to be invisible.
 """
 
 import re
@@ -102,7 +102,7 @@ def checked_text(value: str, *, max_length: int, multiline: bool = False) -> str
 
 
 def searched(value: str) -> str:
-    """Return what was pasted or typed as stored identifiers and names spell it."""
+    """Return a search term, as typed or pasted, in the spelling of stored identifiers and names."""
     value = value[:_LONGEST_SEARCH]
     if not (value.isascii() and value.isprintable()):
         refused = {character for _, character in _refused(value, multiline=True)}
@@ -115,7 +115,7 @@ def _normal(value: str, replaced: dict[int, str | None]) -> str:
 
 
 def _refuse_length(value: str, max_length: int) -> None:
-    # Before the normal form, which may be shorter, is looked for in what is far too long.
+    # Checked first, because normalizing a text that is far too long takes long.
     if len(value) > _LONGEST_SPELLING * max_length:
         _check_length(value, max_length)
 
@@ -143,7 +143,7 @@ def _refuse_characters(value: str, *, multiline: bool = False) -> None:
 
 def _refused(value: str, *, multiline: bool) -> Iterator[tuple[int, str]]:
     """Yield the characters that no text may hold, by place."""
-    # Line ends and tabs around a text go with its outer blanks.
+    # Line ends and tabs around a text are removed with its outer blanks.
     begin, end = len(value) - len(value.lstrip()), len(value.rstrip())
     flags = {place for found in _FLAG.finditer(value) for place in range(*found.span())}
     for place, character in enumerate(value):

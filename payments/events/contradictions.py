@@ -1,7 +1,7 @@
-"""What contradicts the log: a sequence, a reader or a seal that is not where the log is.
+"""Find contradictions of the log: a sequence, a reader or a seal that does not match it.
 
-A restore of parts, or a logical replica, can leave them apart. The database refuses to append then; the
-function `events_log_problems` says why, and what repairs it.
+A restore of parts, or a logical replica, can cause them. The database then refuses to append. Its function
+`events_log_problems` names the problem and the repair.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from payments.events.database import execute
 
 Code = Literal["sequence_altered", "sequence_behind", "log_behind", "seals_missing"]
 
-# Nothing can be read in order meanwhile, so that not even a rebuild repairs anything.
+# Nothing can be read in order then, so not even a rebuild is possible.
 OF_THE_SEQUENCE: Final[frozenset[Code]] = frozenset({"sequence_altered", "sequence_behind"})
 
 _SQLSTATE: Final = "LG001"  # of the trigger events_event_refuse_behind
@@ -36,9 +36,6 @@ class Contradiction(Struct, frozen=True):
 class LogContradicted(Exception):
     """The log must not be read or written until an operator has repaired it."""
 
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-
     @classmethod
     def by(cls, found: Sequence[Contradiction]) -> "LogContradicted":
         return cls(" ".join(map(str, found)))
@@ -50,7 +47,7 @@ def find() -> list[Contradiction]:
 
 
 def refused_append(error: DatabaseError) -> LogContradicted | None:
-    """Return why the database refused an append, if it was for a contradiction."""
+    """Return the contradiction for which the database refused an append, None for another error."""
     cause = error.__cause__
     if not isinstance(cause, Error) or cause.sqlstate != _SQLSTATE:
         return None
@@ -60,7 +57,7 @@ def refused_append(error: DatabaseError) -> LogContradicted | None:
 
 
 def of_taken_position() -> LogContradicted:
-    """Return why a position was given out again: the sequence is behind the log, or was until now."""
+    """Return the contradiction when a position was given out twice: the sequence is or was behind the log."""
     found = find() or [
         Contradiction(
             "sequence_behind",

@@ -128,10 +128,10 @@ class _Session:
         return self._adapter.load_rows(0, result.ntuples, tuple)
 
     def _prepare(self, statement: _Statement) -> bytes:
-        """Prepare it under a name made of its text.
+        """Prepare the statement under a name made of its text.
 
-        Through a pooler that knows no prepared statements the next transaction may be on another connection,
-        where a number could name another statement, which would run with these parameters.
+        A pooler that knows no prepared statements may use another connection for the next transaction.
+        There a number could name another statement, which would run with these parameters.
         """
         text = sha256(statement.text).hexdigest()[:32]
         name = f"execute_{text}_{self._replans}".encode()

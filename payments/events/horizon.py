@@ -99,8 +99,8 @@ SELECT held.virtualtransaction, prepared.gid
  WHERE held.locktype = 'transactionid' AND held.granted AND held.pid IS NULL
 """
 
-# From the event that the reader read last: it is looked at for whether it is still there. Streams of other
-# aggregates are passed by undecoded: nothing that is read in order is about them.
+# Begins with the event that the reader read last, to check that it still exists. Events of other aggregates
+# are not decoded: no reader in order uses them.
 _READ: Final = """
 SELECT position, aggregate_id, version, event_type, schema_version,
        CASE WHEN aggregate_type = 'payment' THEN data::text END
@@ -127,7 +127,7 @@ def last_position() -> int:
 
 
 def last_event() -> int:
-    """The position of the last event that is committed; 0 for an empty log."""
+    """Return the position of the last committed event; 0 for an empty log."""
     ((last,),) = execute("SELECT coalesce(max(position), 0) FROM events_event")
     return int(last)
 

@@ -20,7 +20,7 @@ class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True):
     digests: dict[str, str] = {}
     correlation_id: str | None = None
     causation_id: str | None = None
-    # How far the read models on the page had read on which a person decided: the lowest checkpoint.
+    # The lowest checkpoint of the read models on the page that a person decided on.
     seen_position: int | None = None
 
     @property

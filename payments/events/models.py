@@ -82,7 +82,7 @@ class Snapshot(models.Model):
 class Log(models.Model):
     """The log as a whole: one row, made with the first seal.
 
-    `identity` is in every seal. The last seal is remembered here, so that its absence shows.
+    `identity` is in every seal. The last seal is remembered here, so that its loss is noticed.
     """
 
     id = models.SmallIntegerField(primary_key=True, db_default=1)

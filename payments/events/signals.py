@@ -12,6 +12,6 @@ appended: Final = Signal()
 def announce(position: int) -> None:
     """Send `appended`: at once in autocommit, after commit inside a transaction.
 
-    The events are stored whatever the receivers do, so an error of theirs reaches the log only.
+    The events are stored already, so errors of receivers are only logged.
     """
     transaction.on_commit(lambda: appended.send_robust(None, position=position), robust=True)

@@ -1,28 +1,20 @@
 """Load a stream and append to it: one statement, one round trip each."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from django.db import (
-    DatabaseError,
-    IntegrityError,
-    OperationalError,
-    connection,
-    transaction,
-)
+from django.db import IntegrityError
 from msgspec import Struct
-from psycopg import errors
 
 from payments.domain.customer import CustomerEvent
 from payments.domain.events import AnyPaymentEvent, PaymentEvent
 from payments.domain.policy import AnyPolicyEvent, PolicyEvent
-from payments.events import codec, contradictions, metadata
+from payments.events import codec, insertion, metadata
 from payments.events.database import execute
 from payments.events.metadata import Metadata
-from payments.events.models import CLAIM_CONSTRAINT, POSITION_CONSTRAINT, VERSION_CONSTRAINT
+from payments.events.models import CLAIM_CONSTRAINT, VERSION_CONSTRAINT
 
 
 class StaleVersion(Exception):
@@ -208,11 +200,6 @@ SELECT aggregate_id FROM events_claim WHERE namespace = %(namespace)s AND value 
 """
 _RESERVE: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%(claim)s, 0))"
 
-# Nothing was stored, and the conflict goes away when one of the two tries again. Through a pooler the
-# database's default may be serializable.
-_RIVALRY: Final = (errors.DeadlockDetected, errors.SerializationFailure)
-_RIVALRY_ATTEMPTS: Final = 3
-
 
 def load(aggregate_id: UUID, *, key: str | None = None, fold: str | None = None) -> Stream:
     """Return the payment's stream, empty if there is none, in one round trip.
@@ -322,19 +309,19 @@ def append(
         ),
         "metadata": metadata.encode(metadata_),
     }
-    beside = []
+    alongside = []
     if claims:
-        beside.append(_CLAIM)
+        alongside.append(_CLAIM)
         parameters["namespaces"] = [claim.namespace for claim in claims]
         parameters["values"] = [claim.value for claim in claims]
     if companion is not None:
-        beside.append(f"companion AS ({companion.statement})")
+        alongside.append(f"companion AS ({companion.statement})")
         parameters.update(companion.parameters)
-    statement = (f"WITH {', '.join(beside)}" if beside else "") + _APPEND_EVENTS
+    statement = (f"WITH {', '.join(alongside)}" if alongside else "") + _APPEND_EVENTS
     try:
-        positions = _insert(statement, parameters)
+        positions = insertion.insert(statement, parameters)
     except IntegrityError as error:
-        match _violated(error):
+        match insertion.violated(error):
             case constraint if constraint == VERSION_CONSTRAINT:
                 raise StaleVersion(aggregate_id, expected) from error
             case constraint if constraint == CLAIM_CONSTRAINT:
@@ -365,38 +352,11 @@ def append_streams(streams: Sequence[Append]) -> int:
         for version, event in enumerate(stream.events, start=1)
     )
     try:
-        return _insert(_APPEND_STREAMS, {"events": events})[-1]
+        return insertion.insert(_APPEND_STREAMS, {"events": events})[-1]
     except IntegrityError as error:
-        if _violated(error) == VERSION_CONSTRAINT:
+        if insertion.violated(error) == VERSION_CONSTRAINT:
             raise StaleVersion(streams[0].aggregate_id, 0) from error
         raise
-
-
-def _insert(statement: str, parameters: dict[str, object]) -> list[int]:
-    attempt = 1
-    while True:
-        try:
-            with transaction.atomic() if connection.in_atomic_block else nullcontext():
-                return [position for (position,) in execute(statement, parameters)]
-        except OperationalError as error:
-            rivalry = isinstance(error.__cause__, _RIVALRY)
-            if not rivalry or connection.in_atomic_block or attempt == _RIVALRY_ATTEMPTS:
-                raise
-            attempt += 1
-        except IntegrityError as error:
-            if _violated(error) == POSITION_CONSTRAINT:
-                raise contradictions.of_taken_position() from error
-            raise
-        except DatabaseError as error:
-            if (refused := contradictions.refused_append(error)) is not None:
-                raise refused from error
-            raise
-
-
-def _violated(error: IntegrityError) -> str | None:
-    # Only the named constraints mean a conflict: any other one would be retried as a race without end.
-    cause = error.__cause__
-    return cause.diag.constraint_name if isinstance(cause, errors.UniqueViolation) else None
 
 
 def _claim_conflict(aggregate_id: UUID, expected: int, parameters: dict[str, object]) -> Exception:

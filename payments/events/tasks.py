@@ -7,10 +7,8 @@ from typing import Final
 from celery import shared_task
 
 from payments import outages
-from payments.events.contradictions import LogContradicted
 from payments.events.horizon import HorizonHeld
-from payments.events.seals import heads, memory, sealing
-from payments.events.seals.keys import SealKeyError
+from payments.events.seals import sealing
 
 logger = logging.getLogger(__name__)
 
@@ -29,11 +27,5 @@ def seal() -> None:
                     return
     except HorizonHeld as held:
         logger.warning("Sealing waits: %s", held)
-    except (
-        SealKeyError,
-        sealing.DamagedSeal,
-        LogContradicted,
-        memory.HeadContradicted,
-        heads.NotAHead,
-    ) as error:
+    except sealing.REFUSALS as error:
         logger.error("%s", error)  # noqa: TRY400 - the sentence says it all

@@ -32,8 +32,8 @@ class NoSuchVersion(Exception):
 def await_final(at: datetime, *, patience: float) -> datetime:
     """Return the time up to which the log is final: no event will be recorded before it any more.
 
-    `patience` is in seconds. After it, raises HorizonHeld if an open transaction may still record an event
-    by `at`. The events are to be read afterwards.
+    `patience` is in seconds. Raises HorizonHeld if an open transaction may then still record an event by
+    `at`. Read the events afterwards.
     """
     ((now,),) = execute(_NOW)
     try:

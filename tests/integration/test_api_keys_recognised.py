@@ -45,8 +45,8 @@ def test_keys_are_read_once_in_two_seconds_however_many_ask() -> None:
 def test_guessed_keys_cost_a_hundred_round_trips_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     client = ApiClient()
     client.get(PAYMENTS)
-    monkeypatch.setattr(keyring, "_looks_since", time.monotonic() + 60)  # the same second
-    monkeypatch.setattr(keyring, "_looks", 0)
+    monkeypatch.setattr(keyring, "_lookups_since", time.monotonic() + 60)  # the same second
+    monkeypatch.setattr(keyring, "_lookups", 0)
     with round_trips() as counted:
         for number in range(300):
             assert keyring.find(f"pk_{number}", at=timezone.now()) is None

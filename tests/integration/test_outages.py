@@ -11,7 +11,7 @@ from psycopg import errors
 from pytest_django import Settings
 
 from payments import outages, tasks
-from payments.events import store, tasks as sealing
+from payments.events import insertion, tasks as sealing
 from readmodels.models import Checkpoint
 from readmodels.tasks import project
 from tests import reviewing
@@ -170,5 +170,5 @@ def test_a_serialization_failure_of_an_append_is_tried_again(
                 raise error
         return [(1,)]
 
-    monkeypatch.setattr(store, "execute", rival)
-    assert store._insert("", {}) == [1]
+    monkeypatch.setattr(insertion, "execute", rival)
+    assert insertion.insert("", {}) == [1]

@@ -38,10 +38,10 @@ REFUSAL: Final = "PSEUDONYM_KEY is not the key that this database was filled wit
 @pytest.fixture(autouse=True)
 def _asked_anew() -> Iterator[None]:
     """As in a new process, on a database that was migrated."""
-    pseudonyms._right.clear()
+    pseudonyms._verified.clear()
     pseudonyms.require_key()
     yield
-    pseudonyms._right.clear()
+    pseudonyms._verified.clear()
     PseudonymKey.objects.all().delete()
     Customer.objects.all().delete()
 
@@ -54,14 +54,14 @@ def another_key(settings: Any) -> None:
 def test_the_check_value_is_made_once(settings: Any) -> None:
     stored = PseudonymKey.objects.get()
     assert settings.PSEUDONYM_KEY not in stored.check_value
-    pseudonyms._right.clear()
+    pseudonyms._verified.clear()
     pseudonyms.require_key()
     assert PseudonymKey.objects.get().check_value == stored.check_value
 
 
 def test_several_first_processes_agree() -> None:
     PseudonymKey.objects.all().delete()
-    pseudonyms._right.clear()
+    pseudonyms._verified.clear()
     at_once(4, lambda _: pseudonyms.require_key())
     assert PseudonymKey.objects.count() == 1
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from payments.events.database import execute
-from payments.events.seals import exports, seal, table
+from payments.events.seals import coverage, seal, table
 from payments.events.seals.files import replacing
 from payments.events.seals.seal import Seal, Statement
 
@@ -44,11 +44,11 @@ def export(
     """Write what the seals after seal `after` cover. `progress` gets the last position done.
 
     The file replaces an export only if it holds all of it, unless `force` is set. Without a seal
-    nothing is written. Nothing is verified here: an export of a log that was tampered with shows
+    no file is written. Nothing is verified here: an export of a log that was tampered with shows
     just that. Raises OSError, KeptExport, msgspec.DecodeError if a seal cannot be read.
     """
-    exports.check_is_file(path)
-    old = None if force else exports.coverage(path)
+    coverage.check_is_file(path)
+    old = None if force else coverage.read(path)
     found = table.read(after=after)
     begun = next(found, None)
     if begun is None:
@@ -57,7 +57,7 @@ def export(
     seals = events = 0
     chain = None
     with replacing(path) as file:
-        file.write(_encoder.encode({"format": exports.FORMAT, "columns": seal.COLUMNS}) + b"\n")
+        file.write(_encoder.encode({"format": coverage.FORMAT, "columns": seal.COLUMNS}) + b"\n")
         for stored in itertools.chain([begun], found):
             last = seal.decode(stored.statement)
             for line in _events(last):
@@ -69,7 +69,7 @@ def export(
             if old is not None and last.number == old.last.number:
                 chain = last.chain
         if old is not None:
-            exports.check_replaces(path, old, first.number, last.number, chain)
+            coverage.check_replaces(path, old, first.number, last.number, chain)
     return Exported(seals=seals, events=events, last=last)
 
 

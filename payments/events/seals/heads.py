@@ -35,11 +35,12 @@ def write(path: Path, head: Head) -> None:
 
 
 def of(statement: Statement, signature: bytes) -> Head:
+    """Return the head of a seal."""
     return Head(statement, signature.hex())
 
 
 def parse(path: Path) -> Head:
-    """Read a head without believing it. Raises NotAHead."""
+    """Read a head without checking its signature. Raises NotAHead."""
     try:
         head = msgspec.json.decode(path.read_bytes(), type=Head)
         bytes.fromhex(head.signature)
@@ -53,7 +54,7 @@ def parse(path: Path) -> Head:
 
 
 def read(path: Path, trusted: frozenset[str]) -> Head:
-    """Raises NotAHead."""
+    """Read a head that one of the trusted keys has signed. Raises NotAHead."""
     head = parse(path)
     signature = bytes.fromhex(head.signature)
     if head.seal.key not in trusted:

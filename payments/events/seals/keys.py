@@ -23,12 +23,12 @@ class SealKeyError(Exception):
 
 
 def signing_key() -> Ed25519PrivateKey:
-    """Return the key of SEAL_KEY; with DEBUG and without one, a key that everybody knows.
+    """Return the key of SEAL_KEY; with DEBUG and without one, a published key.
 
     Raises SealKeyError.
     """
     private = _private_key()
-    # The data of embedded servers are there to try the service.
+    # Embedded servers hold demo data only.
     if settings.DEBUG and not settings.EMBEDDED and settings.SEAL_KEY in {"", DEVELOPMENT_KEY}:
         _warn_once()
     return private

@@ -1,7 +1,7 @@
 """The last head that this host has seen, in a file outside the database: SEAL_HEAD_FILE.
 
-Who can change the log can delete its seals, and a sealer would seal the forged events anew. With a memory of
-its own it refuses. Each host remembers the highest head that it has seen.
+An attacker who can change the log can delete its seals, so that a sealer seals the forged events anew. A
+sealer that remembers the last seal refuses to. Each host remembers the highest head that it has seen.
 """
 
 import fcntl
@@ -29,7 +29,7 @@ class HeadContradicted(Exception):
 
 
 def recall(trusted: frozenset[str] | None = None) -> Head | None:
-    """Return the remembered head; None without one. Without `trusted` no signature is looked at.
+    """Return the remembered head, None without one. Without `trusted` no signature is checked.
 
     Raises NotAHead.
     """

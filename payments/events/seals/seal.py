@@ -54,7 +54,7 @@ _Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 class Statement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is signed. `first` follows the last position of the seal before; hashes are hex.
 
-    `log` is the log's identity, by which another installation's log shows. Seals of format 1 have none.
+    `log` is the identity of the log, which no other installation has. Seals of format 1 have none.
     """
 
     format: Literal["payments-seal/1", "payments-seal/2"] = "payments-seal/2"

@@ -44,6 +44,16 @@ class DamagedSeal(Exception):
         super().__init__(f"Seal {number} was tampered with: see `manage.py verify_events`.")
 
 
+# Why nothing is sealed, in a sentence.
+REFUSALS: Final = (
+    keys.SealKeyError,
+    DamagedSeal,
+    LogContradicted,
+    memory.HeadContradicted,
+    heads.NotAHead,
+)
+
+
 def seal_all(*, patience: float = 1.0) -> Iterator[Statement]:
     """Seal up to the safe horizon; yield each statement when its seal is stored.
 
@@ -67,9 +77,11 @@ def seal_all(*, patience: float = 1.0) -> Iterator[Statement]:
 
 def last() -> Statement | None:
     """The statement of the last seal. Raises DamagedSeal."""
-    if (row := table.last()) is None:
-        return None
-    number, text, _ = row
+    row = table.last()
+    return None if row is None else _decoded(row[0], row[1])
+
+
+def _decoded(number: int, text: str) -> Statement:
     try:
         statement = seal.decode(text)
     except msgspec.DecodeError as error:
@@ -80,7 +92,7 @@ def last() -> Statement | None:
 
 
 class Remembered(Struct, frozen=True):
-    """The last seal that the database remembers, which is there or missing."""
+    """The last seal that the database remembers. It may be missing."""
 
     number: int
     position: int
@@ -92,7 +104,7 @@ def remembered() -> Remembered:
 
 
 def unsealed_seconds() -> float:
-    """How long the oldest event has been waiting for its seal; for ever if no seal can follow the last."""
+    """Return the age of the oldest unsealed event; infinite if no seal can follow the last one."""
     try:
         before = last()
     except DamagedSeal:
@@ -102,7 +114,7 @@ def unsealed_seconds() -> float:
 
 
 def is_contradicted() -> bool:
-    """Whether the log lacks the seal that this host remembers. No query without such a memory."""
+    """Return whether the log lacks the seal that this host remembers. Without a memory, no query."""
     try:
         if (head := memory.recall()) is not None:
             memory.check(head)
@@ -112,7 +124,7 @@ def is_contradicted() -> bool:
 
 
 def state() -> Literal["ok", "late", "contradicted"]:
-    """Whether the log is sealed in time, and as this host remembers it."""
+    """Return whether the log is sealed in time, and as this host remembers it."""
     if is_contradicted():
         return "contradicted"
     return "late" if unsealed_seconds() > LONGEST_UNSEALED_SECONDS else "ok"
@@ -120,12 +132,14 @@ def state() -> Literal["ok", "late", "contradicted"]:
 
 def _remember_last(known: Head | None) -> None:
     """Remember the last seal, which another host may have made."""
-    row = table.last()
-    statement = last()
-    if row is None or statement is None or (known and known.seal.number >= statement.number):
+    if (row := table.last()) is None:
         return
-    if statement.key in keys.trusted() and keys.is_signed(row[1].encode(), row[2], statement.key):
-        _remember(heads.of(statement, row[2]))
+    number, text, signature = row
+    statement = _decoded(number, text)
+    if known is not None and known.seal.number >= number:
+        return
+    if statement.key in keys.trusted() and keys.is_signed(text.encode(), signature, statement.key):
+        _remember(heads.of(statement, signature))
 
 
 def _remember(head: Head) -> None:
@@ -143,7 +157,7 @@ def _next(upto: int, key: Ed25519PrivateKey, log: UUID) -> tuple[Statement, Seal
     if before and before.key not in keys.trusted():
         logger.error(
             "Seal %s is signed with the key %s, which is neither SEAL_KEY's nor among SEAL_PUBLIC_KEYS. Set"
-            " SEAL_KEY to what the other workers have, or add that key there if SEAL_KEY was rotated.",
+            " SEAL_KEY to that of the other workers or, if it was rotated, add the key to SEAL_PUBLIC_KEYS.",
             before.number,
             before.key,
         )

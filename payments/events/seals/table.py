@@ -30,14 +30,14 @@ def append(new: Seal) -> bool:
 
 
 def last() -> tuple[int, str, bytes] | None:
-    """Number, statement and signature of the last seal."""
+    """Return number, statement and signature of the last seal."""
     with cursor() as cur:
         row = cur.execute(_LAST, binary=True).fetchone()
     return None if row is None else (row[0], row[1], row[2])
 
 
 def statement(number: int) -> str | None:
-    """The statement of a seal, as it is stored."""
+    """Return the statement of a seal as it is stored."""
     with cursor() as cur:
         row = cur.execute(
             "SELECT statement FROM events_seal WHERE number = %s", (number,)
@@ -46,7 +46,7 @@ def statement(number: int) -> str | None:
 
 
 def identity() -> UUID:
-    """Which log this is; it is made with the first seal."""
+    """Return the identity of the log, which is made with the first seal."""
     with cursor() as cur:
         row = cur.execute("SELECT events_log_identity()").fetchone()
     assert row is not None, "a function returns a row"  # noqa: S101
@@ -54,7 +54,7 @@ def identity() -> UUID:
 
 
 def known_identity() -> UUID | None:
-    """Which log this is; None if it was never sealed, or the role may not read it."""
+    """Return the identity of the log; None if it was never sealed, or the role may not read it."""
     with cursor() as cur:
         row = cur.execute("SELECT has_table_privilege('events_log', 'SELECT')").fetchone()
         if row is None or not row[0]:

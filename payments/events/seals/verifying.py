@@ -53,7 +53,7 @@ SELECT pg_catalog.count(*), pg_catalog.min(position),
     AS later
 """
 _LATE_SECONDS: Final = 3_600
-# Nobody's functions, operators or tables come before PostgreSQL's and the service's own.
+# No other functions, operators or tables take precedence over PostgreSQL's and the service's own.
 _OWN_PATH: Final = """
 SELECT pg_catalog.set_config(
   'search_path', 'pg_catalog, ' || pg_catalog.quote_ident(pg_catalog.current_schema()) || ', pg_temp', false)
@@ -102,8 +102,8 @@ def verify(
 ) -> Report:
     """Compare each sealed event with its seal, each seal with the one before, all with the heads.
 
-    Those are `against` and what this host remembers. `trusted` are public keys. `progress` gets the last
-    position done. Raises NotAHead, and database errors, Django's and psycopg's.
+    The heads are `against` and the one that this host remembers. `trusted` are public keys. `progress` gets
+    the last position done. Raises NotAHead, and database errors, Django's and psycopg's.
     """
     findings = Findings()
     known = [head for head in (against, memory.recall(trusted)) if head is not None]
@@ -129,7 +129,7 @@ def verify(
 
 
 def _links(trusted: frozenset[str], known: Sequence[Head]) -> Iterator[_Link]:
-    """The chain, each seal compared with the one before it and with the known heads."""
+    """Yield the chain, each seal compared with the one before it and with the known heads."""
     number = covered = 0
     log = table.known_identity()
     named = False
@@ -208,7 +208,7 @@ def _checked(links: Iterator[_Link], jobs: int, known: Sequence[Head]) -> Iterat
             session.execute(_OWN_PATH)
             idle.put(session)
         pool = opened.enter_context(ThreadPoolExecutor(jobs))
-        # What a head knows was sealed when it was written.
+        # A head proves that its seals existed when it was written.
         vouched = max((head.seal.number for head in known), default=0)
         under_way: deque[Future[_Link]] = deque()
         for link in links:

@@ -28,7 +28,7 @@ class Command(BaseCommand):
             "  manage.py customer block 'Acme Ltd' customer-123 --reason chargebacks --note 'Case 12'\n"
             "  manage.py customer unblock 'Acme Ltd' customer-123 --reason cleared --note 'Case 12'\n\n"
             "CLIENT is the client's name or id, REFERENCE the client's own id of the customer.\n"
-            "The risk rules are told of a block from the next payment on; by the built-in policy it fails.\n"
+            "The risk rules see a block from the next payment on; by the built-in policy it fails.\n"
             "manage.py erase_customer removes what is personal.\n\n"
             "Exit codes: 0 done, 1 it was not (no such customer, blocked already), 2 an argument is wrong."
         )

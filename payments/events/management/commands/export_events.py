@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from payments.counting import counted
-from payments.events.seals import exporting, exports, table, verifying
+from payments.events.seals import coverage, exporting, table, verifying
 from payments.progress import progress_bar
 
 
@@ -31,7 +31,6 @@ class Command(BaseCommand):
         parser.add_argument(
             "--after", type=int, default=0, metavar="SEAL", help="begin after this seal; default 0"
         )
-
         parser.add_argument(
             "--force", action="store_true", help="replace any file, also a longer export"
         )
@@ -44,7 +43,7 @@ class Command(BaseCommand):
                 raise CommandError(f"--after {after}: the last seal is {newest}.")
             with progress_bar("Exporting", total=verifying.last_position()) as progress:
                 done = exporting.export(file, after=after, force=force, progress=progress)
-        except exports.KeptExport as error:
+        except coverage.KeptExport as error:
             raise CommandError(f"{error} Nothing was written.") from error
         except DatabaseError as error:
             reason = str(error).strip().splitlines()[0]

@@ -7,9 +7,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from payments.counting import counted
 from payments.events import horizon
-from payments.events.contradictions import LogContradicted
 from payments.events.horizon import HorizonHeld
-from payments.events.seals import heads, keys, memory, sealing
+from payments.events.seals import keys, sealing
 from payments.progress import progress_bar
 
 
@@ -37,14 +36,7 @@ class Command(BaseCommand):
                 self.stdout.write(keys.public_key(keys.signing_key()))
             else:
                 self._seal()
-        except (
-            keys.SealKeyError,
-            HorizonHeld,
-            sealing.DamagedSeal,
-            LogContradicted,
-            memory.HeadContradicted,
-            heads.NotAHead,
-        ) as error:
+        except (*sealing.REFUSALS, HorizonHeld) as error:
             raise CommandError(str(error)) from error
 
     def _seal(self) -> None:

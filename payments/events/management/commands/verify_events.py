@@ -63,7 +63,7 @@ class Command(BaseCommand):
         try:
             report = self._verify(options["public_key"], options["against"], options["jobs"])
             contradicting = contradictions.find()
-            if options["export"] and set(report.findings.counts) <= {Kind.LATE, Kind.UNSEALED}:
+            if options["export"] and _is_only_late(report):
                 self._export(report, options["export"])
         except (keys.SealKeyError, heads.NotAHead) as error:
             raise CommandError(str(error), returncode=_CANNOT_RUN) from error
@@ -114,7 +114,7 @@ class Command(BaseCommand):
         )
         if total:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in report.findings.counts.items())
-            if set(report.findings.counts) <= {Kind.LATE, Kind.UNSEALED}:
+            if _is_only_late(report):
                 self.stdout.write(f"Sealing came too late to prove the whole log: {kinds}.")
             else:
                 self.stdout.write(f"The log is NOT as it was sealed: {kinds}.")
@@ -169,6 +169,10 @@ _WORDS: Final = {
     Kind.UNSEALED: "and what follows not sealed for too long",
     Kind.LATE: "sealed too late to prove what it was before",
 }
+
+
+def _is_only_late(report: Report) -> bool:
+    return set(report.findings.counts) <= {Kind.LATE, Kind.UNSEALED}
 
 
 def _document(report: Report, contradicting: list[Contradiction]) -> dict[str, Any]:

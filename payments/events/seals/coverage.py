@@ -1,4 +1,4 @@
-"""What an export that exists already covers, so that a shorter one does not replace it."""
+"""Which seals an existing export covers, so that a shorter one does not replace it."""
 
 from pathlib import Path
 from typing import Final
@@ -37,7 +37,7 @@ def check_is_file(path: Path) -> None:
         raise KeptExport(path, "is a link, a folder or a device. Name a file.")
 
 
-def coverage(path: Path) -> Coverage | None:
+def read(path: Path) -> Coverage | None:
     """Return what the export covers, None if it has no seal yet or is not there.
 
     Raises OSError, KeptExport for a file that is not an export.

@@ -1,0 +1,50 @@
+"""Execute the statement of an append: try again after a lost race, and name a contradicted log."""
+
+from contextlib import nullcontext
+from typing import Final
+
+from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+from psycopg import errors
+
+from payments.events import contradictions
+from payments.events.database import execute
+from payments.events.models import POSITION_CONSTRAINT
+
+# Nothing was stored, and the conflict ends when one of the two tries again. Through a pooler the database's
+# default may be serializable.
+_RIVALRY: Final = (errors.DeadlockDetected, errors.SerializationFailure)
+_ATTEMPTS: Final = 3
+
+
+def insert(statement: str, parameters: dict[str, object]) -> list[int]:
+    """Return the positions of the events. Raises IntegrityError, LogContradicted.
+
+    Inside a transaction a savepoint keeps the transaction usable when the statement fails.
+    """
+    attempt = 1
+    while True:
+        try:
+            with transaction.atomic() if connection.in_atomic_block else nullcontext():
+                return [position for (position,) in execute(statement, parameters)]
+        except OperationalError as error:
+            rivalry = isinstance(error.__cause__, _RIVALRY)
+            if not rivalry or connection.in_atomic_block or attempt == _ATTEMPTS:
+                raise
+            attempt += 1
+        except IntegrityError as error:
+            if violated(error) == POSITION_CONSTRAINT:
+                raise contradictions.of_taken_position() from error
+            raise
+        except DatabaseError as error:
+            if (refused := contradictions.refused_append(error)) is not None:
+                raise refused from error
+            raise
+
+
+def violated(error: IntegrityError) -> str | None:
+    """Return the name of the unique constraint that was violated.
+
+    Only the named constraints mean a conflict. Any other one would be retried as a race without end.
+    """
+    cause = error.__cause__
+    return cause.diag.constraint_name if isinstance(cause, errors.UniqueViolation) else None
