@@ -28,7 +28,7 @@ class SessionMiddleware(_PassedByTheApi, sessions.SessionMiddleware):
         try:
             return super().process_response(request, response)
         except DatabaseError as error:
-            answer = outages.page(error)
+            answer = outages.page(request, error)
             if answer is None:
                 raise
             return answer

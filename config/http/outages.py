@@ -1,12 +1,23 @@
-"""The page that screens answer with while the database cannot serve them."""
+"""The page that screens answer with while the database, or the event log in it, cannot serve them."""
 
 from collections.abc import Callable
+from typing import Final
 
-from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
 from payments import outages
+from payments.api import errors
+from payments.events.contradictions import LogContradicted
+
+_TITLE: Final = "Not available at the moment"
+_NOT_STORED: Final = (
+    "Nothing that you sent was stored, unless the page says so when it is back."
+    " Try again in a moment: go back to keep what you typed."
+)
+_CONTRADICTED: Final = (
+    "Nothing was stored: an operator has to repair the event log. Try again later."
+)
 
 
 class OutageMiddleware:
@@ -19,21 +30,30 @@ class OutageMiddleware:
         return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        return page(error)
+        if isinstance(error, LogContradicted):
+            return _page(request, _CONTRADICTED, errors.problem_of(error).headers["Retry-After"])
+        return page(request, error)
 
 
-def page(error: Exception) -> HttpResponse | None:
+def page(request: HttpRequest, error: Exception) -> HttpResponse | None:
     """Return the page for an outage, made without the database; None for any other error."""
     outage = outages.of(error)
     if outage is None:
         return None
     outages.report(error, outage)
-    content = render_to_string(
-        "admin/outage.html",
-        {"site_title": admin.site.site_title, "sentence": outage.sentence},
-    )
+    return _page(request, f"{outage.sentence} {_NOT_STORED}", str(outage.retry_after))
+
+
+def _page(request: HttpRequest, text: str, retry_after: str) -> HttpResponse:
+    context = {
+        "title": _TITLE,
+        "text": text,
+        "again": request.get_full_path(),
+        "again_label": "Reload this page",
+        "request_id": request.META.get("HTTP_X_REQUEST_ID", ""),
+    }
     return HttpResponse(
-        content,
+        render_to_string("backoffice/failure.html", context),
         status=503,
-        headers={"Retry-After": str(outage.retry_after), "Cache-Control": "no-store"},
+        headers={"Retry-After": retry_after, "Cache-Control": "no-store"},
     )

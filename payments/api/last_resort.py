@@ -5,13 +5,11 @@ from typing import Final
 
 from django.http import HttpRequest, HttpResponse
 
-from payments.api import errors, problems
+from payments.api import problems
 from payments.api.problems import Problem
-from payments.events.contradictions import LogContradicted
 
 _BAD_REQUEST: Final = 400
 _SERVER_ERROR: Final = 500
-_UNAVAILABLE: Final = 503
 
 
 class ProblemMiddleware:
@@ -34,15 +32,3 @@ class ProblemMiddleware:
         else:
             failure = Problem("invalid_request", "The request cannot be served.")
         return problems.response(failure, request)
-
-    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Answer for screens that could not store anything, because the log is contradicted."""
-        if not isinstance(error, LogContradicted):
-            return None
-        problem = errors.problem_of(error)
-        return HttpResponse(
-            "Nothing was stored: an operator has to repair the event log. Try again later.\n",
-            status=_UNAVAILABLE,
-            content_type="text/plain",
-            headers=problem.headers,
-        )

@@ -1,6 +1,6 @@
-"""The pages of requests that failed: what to do next, and the id under which it was recorded.
+"""The pages of failed requests, with the next step and the id of the request.
 
-They ask neither the database nor unfold, which may be what failed.
+They use neither the database nor unfold, which may be the cause of the failure.
 """
 
 from collections.abc import Callable
@@ -26,10 +26,11 @@ def _page(status: int) -> Callable[..., HttpResponse]:
             "title": title,
             "text": text,
             "request_id": request.META.get("HTTP_X_REQUEST_ID", ""),
-            # The same list without what it could not read.
+            # The same list without its filters.
             "again": request.path if status == _BAD_REQUEST and request.method == "GET" else "",
+            "again_label": "Open it without filters",
         }
-        return render(request, "failure.html", context, status=status)
+        return render(request, "backoffice/failure.html", context, status=status)
 
     return page
 

@@ -1,7 +1,7 @@
-"""What staff typed outlives the end of their session, and a form whose token is out of date.
+"""Keep what staff typed when their session has ended or the token of their form is out of date.
 
-The answer to such a form carries its text on, signed, to the sign-in page and back into the form. No server
-stores it, and nothing of it is carried out: people see the form again and send it.
+The answer to such a form passes its text on, signed, to the sign-in page and back into the form. The server
+does not store the text and does not act on it: people see the form again and send it.
 """
 
 from collections.abc import Callable
@@ -26,12 +26,12 @@ _MAX_AGE_SECONDS: Final = 24 * 60 * 60
 
 
 def is_restored(request: HttpRequest) -> bool:
-    """Whether the request only brings back what was typed, for the form to show."""
+    """Return whether the request only brings back what was typed, for the form to show."""
     return _RESTORE in request.POST
 
 
 class KeptTextMiddleware:
-    """Answers a form whose session has ended with the sign-in page, which keeps what was typed."""
+    """Answer a form whose session has ended with the sign-in page, which keeps what was typed."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -53,19 +53,19 @@ class KeptTextMiddleware:
 @never_cache
 @sensitive_post_parameters()
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Django's sign-in page. Whoever typed something before is led back to it."""
+    """Show Django's sign-in page, then lead back to what was typed before."""
     text = request.POST.get(_FIELD, "")
     answer: HttpResponse = admin.site.login(request, extra_context={"kept": text})
     back = _read(text)
     if back is None or not isinstance(answer, HttpResponseRedirect):
         return answer
     context = {"back": back, "reason": "You are signed in, and what you wrote is still here."}
-    return render(request, "admin/kept.html", admin.site.each_context(request) | context)
+    return render(request, "backoffice/kept.html", admin.site.each_context(request) | context)
 
 
 @requires_csrf_token
 def csrf_failure(request: HttpRequest, **_: str) -> HttpResponse:
-    """Say what to do about a form that was refused, and keep what was typed if it came from our own page."""
+    """Answer a refused form with the next step, and keep what was typed if the form was ours."""
     if request.path == reverse("admin:login"):
         text = request.POST.get(_FIELD, "")
         return _sign_in_page(request, text, next_page=request.GET.get("next", ""))
@@ -76,7 +76,7 @@ def csrf_failure(request: HttpRequest, **_: str) -> HttpResponse:
         "title": "Nothing was sent",
     }
     return render(
-        request, "admin/kept.html", admin.site.each_context(request) | context, status=403
+        request, "backoffice/kept.html", admin.site.each_context(request) | context, status=403
     )
 
 
@@ -97,7 +97,7 @@ def _sign_in_page(request: HttpRequest, text: str, *, next_page: str) -> HttpRes
 
 
 def _typed(request: HttpRequest) -> str:
-    """The fields that the view of the request's address keeps, signed; empty if nothing was typed."""
+    """Return the fields that the view keeps, signed; "" if nothing was typed."""
     try:
         names = _names(resolve(request.path_info).func)
     except Resolver404:
@@ -105,7 +105,7 @@ def _typed(request: HttpRequest) -> str:
     fields = {name: request.POST[name] for name in names if request.POST.get(name, "").strip()}
     if not fields:
         return ""
-    # The address is ours: it has a view.
+    # The path is safe to post to: it has a view of ours.
     return signing.dumps({"path": request.path, "fields": fields}, salt=_SALT, compress=True)
 
 
@@ -122,6 +122,6 @@ def _names(view: Any) -> tuple[str, ...]:
 
 
 def _is_ours(request: HttpRequest) -> bool:
-    """Whether a page of ours sent the form; what another site sends is not shown as if typed here."""
+    """Return whether a page of ours sent the form. Texts of other sites are not shown as typed here."""
     origin = request.headers.get("Origin") or request.headers.get("Referer") or ""
     return urlsplit(origin).netloc == request.get_host() or origin in settings.CSRF_TRUSTED_ORIGINS
