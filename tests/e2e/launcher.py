@@ -63,7 +63,7 @@ class Launcher:
         return self.output.read_text()
 
     def processes(self) -> list[psutil.Process]:
-        """Everything that it started and that still runs, whoever its parent is by now."""
+        """All running processes that it started, including adopted ones."""
         found = []
         for process in psutil.process_iter():
             try:

@@ -49,7 +49,9 @@ class Traffic:
                 client.result()
 
 
-def test_a_bad_night(own_postgres: Postgres, own_valkey: Valkey) -> None:
+def test_the_service_recovers_from_faults_under_traffic(
+    own_postgres: Postgres, own_valkey: Valkey
+) -> None:
     with (
         failing(own_valkey) as broker,
         service(own_postgres, own_valkey, REDIS_URL=broker.url) as running,

@@ -39,7 +39,7 @@ def running() -> Iterator[Service]:
 
 
 class Sender:
-    """A connection that sends what it is told to, when it is told to."""
+    """A connection that sends given bytes at given times."""
 
     def __init__(self, running: Service) -> None:
         self.socket = socket.create_connection(("127.0.0.1", urlsplit(running.url).port or 0))
@@ -99,7 +99,7 @@ def unfinished(running: Service, path: str) -> Sender:
     return Sender(running).head(path, "Content-Length: 100").send(b"a=")
 
 
-def test_unfinished_bodies_stop_nobody_and_are_answered_408_in_time(running: Service) -> None:
+def test_unfinished_bodies_hold_no_thread_and_are_answered_408(running: Service) -> None:
     """With a thread for each from its head on, two of them refused every other POST."""
     with ExitStack() as open_:
         began = time.monotonic()
@@ -210,7 +210,7 @@ def test_a_body_that_is_cut_off_is_not_taken_for_a_whole_one(running: Service, c
     assert running.post()[0] == 201
 
 
-def test_what_the_application_is_told_of_a_request(running: Service) -> None:
+def test_the_environment_describes_the_request(running: Service) -> None:
     """Paths and questions in other scripts, heads without a body, an empty body, no Host."""
     assert running.get(f"{API}?status=%C3%A9")[0] == 400
     assert running.get("/api/v1/customers/%E5%B1%B1%E7%94%B0/payments")[1]["payments"] == []

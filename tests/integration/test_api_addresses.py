@@ -92,7 +92,7 @@ READS = [
 
 
 @pytest.mark.parametrize("path", READS)
-def test_answers_are_kept_by_nobody_but_their_client(acme: ApiClient, path: str) -> None:
+def test_answers_are_private_to_their_client(acme: ApiClient, path: str) -> None:
     payment = body_of(acme.submit())["id"]
     project()
     first = acme.get(path.format(payment=payment))

@@ -243,14 +243,14 @@ def test_every_tag_is_declared() -> None:
     assert all(each["description"] for each in found["tags"])
 
 
-def test_the_document_says_who_answers_for_it_and_how_it_is_versioned() -> None:
+def test_the_document_has_contact_licence_and_version() -> None:
     found = document()["info"]
     assert found["contact"]["name"]
     assert found["license"] == {"name": "MIT", "identifier": "MIT"}
     assert re.fullmatch(r"1\.\d+\.\d+", found["version"])
 
 
-def test_what_is_addressed_comes_before_what_is_required_and_what_is_optional() -> None:
+def test_parameters_are_sorted_by_place_and_requirement() -> None:
     for name, operation in operations():
         places = [
             (each["in"] != "path", not each.get("required", False))

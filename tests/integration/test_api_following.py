@@ -67,7 +67,7 @@ def test_a_followed_list_goes_on_behind_its_last_page(acme: ApiClient, path: str
     assert ids(page(acme, path, pages[-1]["next"])) == [later]
 
 
-def test_a_payment_is_listed_where_it_began_whatever_becomes_of_it(acme: ApiClient) -> None:
+def test_a_payment_stays_listed_at_its_first_position(acme: ApiClient) -> None:
     first, second = (body_of(acme.submit())["id"] for _ in range(2))
     acme.post(f"{PAYMENTS}/{first}/refunds", {"reason": "other"})
     project()

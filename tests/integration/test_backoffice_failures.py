@@ -67,7 +67,7 @@ def test_a_cancelled_payment_says_by_whom_and_why() -> None:
     assert "Cancelled by grace: other." in text(grace.get(payment_page(payment)))
 
 
-def test_nothing_that_waits_shouts_no_nought() -> None:
+def test_an_empty_queue_has_no_red_badge() -> None:
     page = browser().get(reverse("admin:index"))
     assert "Failed today 0 · Rejected today 0" in text(page)
     assert "bg-red-100 text-red-700" not in page.content.decode()

@@ -36,7 +36,7 @@ def labels(logged_in: Browser, path: str) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("action", ["approve", "reject", "escalate", "cancel"])
-def test_labels_have_the_colour_of_the_evidence_whatever_the_button(action: str) -> None:
+def test_labels_keep_their_colour_next_to_any_button(action: str) -> None:
     [payment] = waiting(amount=1_000_00, currency="CHF", method="wallet")
     logged_in = browser()
     shown = labels(logged_in, payment_page(payment))
@@ -79,7 +79,7 @@ def test_customers_are_listed_from_the_newest_to_the_oldest() -> None:
     assert seen == [f"customer-{number}" for number in reversed(range(PAGE + 3))]
 
 
-def test_texts_of_others_keep_their_direction_and_that_of_what_stands_around_them() -> None:
+def test_foreign_texts_keep_their_own_direction() -> None:
     client = ApiClient(name="العميل")
     payment = body_of(client.submit(**RISKY | {"customer_id": HEBREW, "reference": "طلب-12/x"}))[
         "id"

@@ -349,7 +349,7 @@ def test_names_of_columns_are_found_as_people_write_them(header: str) -> None:
     assert run(write(header + ROW))["accepted"] == "1"
 
 
-def test_columns_whose_names_differ_by_case_only_are_told_apart_by_map() -> None:
+def test_columns_whose_names_differ_by_case_only_are_distinguished_by_map() -> None:
     path = write(HEADER.replace("reference", "Amount") + ROW.replace(",\n", ",99.00\n"))
 
     with pytest.raises(CommandError, match="There are 2 columns 'amount'"):

@@ -35,7 +35,7 @@ def fields(answer: Any) -> dict[str, str]:
     return {name: html.unescape(value) for name, value in found.items()}
 
 
-def test_extending_ones_own_claim_does_not_make_ones_own_form_stale() -> None:
+def test_extending_a_claim_does_not_make_the_form_stale() -> None:
     (payment,) = waiting()
     ben = browser("analyst", "ben")
     do(ben, payment, "claim")
@@ -83,7 +83,7 @@ def test_a_note_stands_below_the_refusal_of_a_decision_that_came_too_late() -> N
     assert (Event.objects.count(), Note.objects.count()) == (3, 0)
 
 
-def test_a_note_waits_for_the_end_of_somebody_elses_claim() -> None:
+def test_a_note_is_kept_during_the_claim_of_another_reviewer() -> None:
     (payment,) = waiting()
     ann, ben = browser("analyst", "ann"), browser("analyst", "ben")
     sent = form(ben, payment, "approve", note=NOTE)
@@ -186,7 +186,7 @@ def test_a_restored_decision_is_sent_like_any_other(grace: Browser) -> None:
     assert Event.objects.count() == 4
 
 
-def test_what_another_site_sends_is_not_shown_as_if_it_was_typed_here(grace: Browser) -> None:
+def test_texts_of_another_site_are_not_restored(grace: Browser) -> None:
     (payment,) = waiting()
     for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {}):
         answer = grace.post(at(payment, "approve"), {"note": NOTE}, headers=headers)
@@ -200,7 +200,7 @@ def test_a_forged_text_is_not_restored(grace: Browser) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/")
 
 
-def test_a_button_without_a_text_leads_to_the_sign_in_page_as_ever() -> None:
+def test_a_button_without_a_text_leads_to_the_sign_in_page() -> None:
     (payment,) = waiting()
     answer = Browser().post(at(payment, "claim"), {"key": str(uuid4()), "version": "2"})
     assert answer.status_code == 302

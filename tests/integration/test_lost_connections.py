@@ -179,7 +179,7 @@ def test_sessions_do_not_depend_on_the_defaults_of_the_database() -> None:
         assert (each["standard_conforming_strings"], each["extra_float_digits"]) == ("on", "1")
 
 
-def test_the_api_answers_whatever_the_defaults_of_the_database_are() -> None:
+def test_the_api_answers_with_hostile_defaults_of_the_database() -> None:
     with defaults(HOSTILE):
         client = ApiClient()
         paid = body_of(client.submit())["id"]
@@ -188,7 +188,7 @@ def test_the_api_answers_whatever_the_defaults_of_the_database_are() -> None:
         assert Browser().get("/readyz").status_code == 200
 
 
-def test_commands_and_rebuilds_work_whatever_the_defaults_of_the_database_are() -> None:
+def test_commands_and_rebuilds_work_with_hostile_defaults_of_the_database() -> None:
     """`projections --check`, `payment` and a rebuild could not read a time."""
     with defaults(HOSTILE):
         paid = body_of(ApiClient().submit())["id"]
@@ -225,7 +225,7 @@ def test_a_pooler_that_takes_no_options_is_asked_for_what_it_keeps(*, refuses: b
     shutil.rmtree(folder)
 
 
-def test_a_rebuild_through_a_transaction_pooler_is_refused_in_words() -> None:
+def test_a_rebuild_through_a_transaction_pooler_is_refused() -> None:
     """Its lock stayed on the pooled connection, and every later rebuild found another one at work."""
     parameters = dsn()
     folder = servers.own_folder()

@@ -87,7 +87,7 @@ def test_screens_of_a_read_only_database_are_finished_pages(settings: Settings) 
     assert staff.get("/admin/").status_code == 200
 
 
-def test_tasks_end_in_words_and_projections_go_on_afterwards(
+def test_tasks_log_the_outage_and_projections_go_on_afterwards(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     ApiClient().submit()
@@ -128,7 +128,7 @@ def failing(kind: type[DatabaseError], state: str, text: str = "") -> DatabaseEr
         (ValueError(), None),
     ],
 )
-def test_errors_are_called_what_they_are(error: Exception, code: str | None) -> None:
+def test_database_errors_map_to_outages(error: Exception, code: str | None) -> None:
     outage = outages.of(error)
     assert (None if outage is None else outage.code) == code
 

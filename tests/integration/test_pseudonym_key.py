@@ -66,7 +66,7 @@ def test_several_first_processes_agree() -> None:
     assert PseudonymKey.objects.count() == 1
 
 
-def test_it_is_asked_once_in_a_process() -> None:
+def test_the_key_is_checked_once_in_a_process() -> None:
     with round_trips() as counted:
         for _ in range(3):
             pseudonyms.require_key()

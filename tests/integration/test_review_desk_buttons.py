@@ -111,14 +111,14 @@ def test_a_senior_reviewer_takes_a_claim_away() -> None:
     do(ann, payment, "claim")
     assert "Take over from ann" in text(grace.get(payment_page(payment)))
     assert "release" not in buttons(grace, payment)
-    told = do(grace, payment, "take_over", holder=_actor("ann"))
-    assert "Taken over." in told
-    assert "Taken from ann" in told  # in the history
-    assert "You have claimed it until" in told
+    shown = do(grace, payment, "take_over", holder=_actor("ann"))
+    assert "Taken over." in shown
+    assert "Taken from ann" in shown  # in the history
+    assert "You have claimed it until" in shown
     assert "release" in buttons(grace, payment)
 
 
-def test_taking_over_leaves_no_moment_for_anybody_else() -> None:
+def test_taking_over_is_one_append() -> None:
     """The release and the claim are one append: no other claim can stand between them."""
     (payment,) = waiting()
     ann, grace = browser("analyst", "ann"), browser()
@@ -140,8 +140,8 @@ def test_a_claim_is_taken_over_from_the_person_whom_the_page_named_only() -> Non
     sent = form(grace, payment, "take_over", holder=_actor("ann"))
     do(ann, payment, "release")
     do(ben, payment, "claim")
-    told = text(grace.post(at(payment, "take_over"), sent, follow=True))
-    assert "ben has claimed this payment until" in told
+    shown = text(grace.post(at(payment, "take_over"), sent, follow=True))
+    assert "ben has claimed this payment until" in shown
     assert "You have claimed it until" in text(ben.get(payment_page(payment)))
 
 

@@ -88,7 +88,7 @@ def test_a_setting_says_how_many_payments_one_person_holds(settings: Any) -> Non
     ]
 
 
-def test_a_payment_that_somebody_has_chosen_is_claimed_besides_the_next_one() -> None:
+def test_claiming_by_id_is_not_limited() -> None:
     payments = waiting(3)
     grace = browser()
     grace.post(NEXT, next_key(grace))

@@ -248,7 +248,7 @@ def change_event_of_version(superuser: Session, position: int) -> None:
     )
 
 
-def test_nobody_hides_a_change_with_functions_or_tables_of_their_own(
+def test_functions_and_tables_on_the_search_path_hide_no_change(
     sealed: list[int], superuser: Session
 ) -> None:
     """A superuser's schema stands before all others for every session of the database."""

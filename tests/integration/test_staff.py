@@ -82,7 +82,7 @@ def _(zoe: Any) -> str:
 @pytest.mark.parametrize(
     "did", [_signed_in, _decided, _wrote_a_note, _erased, _discarded, _has_a_key]
 )
-def test_who_is_named_in_the_evidence_is_not_deleted(root: Browser, zoe: Any, did: Any) -> None:
+def test_an_account_named_in_the_evidence_is_not_deleted(root: Browser, zoe: Any, did: Any) -> None:
     did(zoe)
     delete = reverse("admin:auth_user_delete", args=[zoe.pk])
     assert root.post(delete, {"post": "yes"}).status_code == 403

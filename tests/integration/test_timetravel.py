@@ -172,9 +172,7 @@ def test_the_state_at_a_time_is_answered_when_it_is_final(acme: ApiClient) -> No
     assert (after.status_code, body_of(after)["version"]) == (200, 3)
 
 
-def test_the_events_tell_the_times_that_their_states_are_found_by(
-    acme: ApiClient, approved: str
-) -> None:
+def test_events_show_the_times_that_find_their_states(acme: ApiClient, approved: str) -> None:
     """An event's own time is a moment before, when it was not known yet."""
     for event in body_of(acme.get(f"{approved}/events"))["events"]:
         state = body_of(acme.get(f"{approved}/state?at={event['recorded_at']}"))

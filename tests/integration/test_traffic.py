@@ -61,7 +61,7 @@ def test_payments_come_at_the_asked_rate_and_end_in_every_way() -> None:
     assert PaymentSummary.objects.count() == sent - replayed
 
 
-def test_a_run_shows_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_simulation_shows_its_progress(capsys: pytest.CaptureFixture[str]) -> None:
     run("simulate_payments", "--rate=50", "--for=1", "--seed=1")
     shown = capsys.readouterr().err
     assert "Seconds" in shown

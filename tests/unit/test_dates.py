@@ -58,7 +58,7 @@ def test_a_day_is_read_in_every_form_that_means_one(text: str) -> None:
         ("x" * 9_000, "xxx…”"),
     ],
 )
-def test_what_is_no_day_or_could_be_two_is_refused(text: str, complaint: str) -> None:
+def test_an_invalid_or_ambiguous_day_is_refused(text: str, complaint: str) -> None:
     with pytest.raises(ValueError, match="day|date") as caught:
         read_day(text)
     assert complaint in str(caught.value)
@@ -93,6 +93,6 @@ def test_a_time_is_read_in_every_form_that_means_one(text: str, meant: time) -> 
 @pytest.mark.parametrize(
     "text", ["9", "24:00", "9:60", "13pm", "0am", "noon", "9:3", "-1:00", "٩:٣٠", "\0"]
 )
-def test_what_is_no_time_is_refused(text: str) -> None:
+def test_an_invalid_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"Write it like 09:30 or 21:30:00, in UTC\."):
         read_time(text)

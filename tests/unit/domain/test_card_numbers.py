@@ -55,7 +55,7 @@ def test_a_card_number_of_any_scheme_is_found(card: str) -> None:
         "41111111-11111111",
         "card 4111111111111111, please",
         "card4111111111111111x",
-        # What stands beside a card number on the card or in the message.
+        # The text next to a card number on the card or in a message.
         "4111111111111111 12/26",
         "4111 1111 1111 1111 123",
         "4111-1111-1111-1111-12-26-123",
@@ -70,7 +70,7 @@ def test_a_card_number_of_any_scheme_is_found(card: str) -> None:
         "4111 - 1111 - 1111 - 1111",
         "4111   1111   1111   1111",
         "0004111111111111111",
-        # Digits of other scripts are digits to whoever reads them.
+        # Readers read digits of other scripts too.
         "٤١١١١١١١١١١١١١١١",
         "４１１１ １１１１ １１１１ １１１１",
         "४१११ 1111 ११११ 1111",
@@ -88,7 +88,7 @@ def test_no_uuid_passes_for_a_card(uuid: UUID, plain: bool) -> None:  # noqa: FB
     assert not holds_card_number(uuid.hex if plain else f"customer {uuid}")
 
 
-def test_a_uuid_hides_no_card_beside_it_or_in_the_shape_of_one() -> None:
+def test_a_uuid_hides_no_card_next_to_it_or_in_its_shape() -> None:
     uuid = "6c1fd1b2-4111-4b1e-9111-1111a1111117"
     assert holds_card_number(f"{uuid} 4111111111111111")
     assert holds_card_number(f"4111111111111111-{uuid}")

@@ -141,7 +141,7 @@ def test_a_claim_that_ended_meanwhile_is_claimed_instead() -> None:
     )
 
 
-def test_who_may_not_claim_takes_nothing_over() -> None:
+def test_a_reviewer_who_may_not_claim_takes_no_claim_over() -> None:
     history = (*FIRST_APPROVED, claimed(reviewer=OTHER_REVIEWER))
     command = take_over(reviewer=REVIEWER, senior=True, holder=OTHER_REVIEWER)
     given(*history).when(command).then_refused(AnotherPersonNeeded)
