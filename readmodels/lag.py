@@ -42,7 +42,7 @@ class Lag(Struct, frozen=True, kw_only=True):
     position: int
     events: int  # counted up to COUNTED_TO
     seconds: float  # how long the oldest missing event has been waiting
-    error: str  # why it stands still; empty if it does not
+    error: str  # why it is stalled; empty if it is not
     parked: int = 0  # events set aside, counted up to COUNTED_TO
     ahead_of_log: bool = False  # it has read what the log, or its sequence, does not have any more
 

@@ -27,7 +27,7 @@ SELECT review_deadline, payment_id FROM readmodels_paymentsummary
    AND first_approver <> %(reviewer)s
  ORDER BY review_deadline, payment_id LIMIT 1 FOR UPDATE SKIP LOCKED
 """
-# What the read model shows, and claims that it has not read yet.
+# Claims in the read model, and claims that it has not read yet.
 _HELD: Final = """
 SELECT payment_id FROM readmodels_paymentsummary
  WHERE status = 'pending_review' AND claimed_by = %(reviewer)s AND claimed_until > %(at)s
@@ -60,7 +60,7 @@ def due(*, at: datetime) -> Iterator[UUID]:
 
 
 def held(*, reviewer: str, client_id: UUID | None, at: datetime) -> list[UUID]:
-    """Return the payments that the reviewer has claimed, and some that they have let go since."""
+    """Return the payments that the reviewer has claimed, and some that were released since."""
     parameters = {"reviewer": reviewer, "client_id": client_id, "at": at}
     return [payment_id for (payment_id,) in execute(_HELD, parameters)]
 

@@ -1,4 +1,4 @@
-"""What each role of the back office may do: the one table that help texts print and tests compare.
+"""The rights of each role of the back office: the one table that help texts print and tests compare.
 
 Migrations granted it to the groups of these names.
 """
@@ -11,7 +11,7 @@ from msgspec import Struct
 
 
 class Right(Struct, frozen=True):
-    """Something that people may do, and the permissions that it takes."""
+    """Something that people may do, and the permissions that it needs."""
 
     label: str
     permissions: tuple[str, ...]
@@ -61,11 +61,12 @@ _INDENT: Final = " " * 19
 
 
 def permissions(role: str) -> set[str]:
+    """Return the permissions of a role."""
     return {permission for right in ROLES[role] for permission in right.permissions}
 
 
 def described() -> Iterator[str]:
-    """Yield the lines of a help text: what all roles may do, and what each may do besides."""
+    """Yield the lines of a help text: what all roles may do, then what each may do in addition."""
     yield from wrap(f"All may {SEE.label}.", _WIDTH)
     for role, rights in ROLES.items():
         more = [right.label for right in rights if right is not SEE]

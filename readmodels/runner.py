@@ -48,7 +48,7 @@ def run_batch(
     except (HorizonHeld, LogContradicted, OperationalError, InterfaceError):
         raise  # nothing is wrong with the projection: the next try may succeed
     except checkpoints.RebuildNeeded:
-        raise  # the versions tell it; workers of the table's own version go on
+        raise  # the versions show it; workers of the table's own version go on
     except Exception as error:
         if outages.of(error) is None:
             checkpoints.stop(projection, error)
@@ -87,8 +87,9 @@ def _apply_next(
 def _apply(projection: Projection, *, after: int, upto: int, limit: int) -> tuple[int, int]:
     """Return how many events were read, and the last one's position."""
     if isinstance(projection, Entries):
-        inserted = tables.insert_entries(projection, after=after, upto=upto, limit=limit)
-        events, last, follows = inserted
+        events, last, follows = tables.insert_entries(
+            projection, after=after, upto=upto, limit=limit
+        )
         _check(follows=follows)
         return events, last or after
     read = horizon.read_next(after=after, upto=upto, limit=limit)

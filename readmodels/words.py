@@ -58,7 +58,7 @@ _RIGHT_TO_LEFT: Final = frozenset({"R", "AL", "AN"})
 
 
 def isolated(text: str) -> str:
-    """Return the text so that, read from right to left, it does not disorder what stands around it."""
+    """Return the text so that it does not reorder its surroundings if it is read from right to left."""
     if any(bidirectional(each) in _RIGHT_TO_LEFT for each in text):
         return f"\N{FIRST STRONG ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}"
     return text

@@ -57,7 +57,7 @@ _THREE_DECIMALS: Final = frozenset("BHD IQD JOD KWD LYD OMR TND".split())  # noq
 # How an amount is written: Decimal would also read "1_0", "1e3", " 5" and the digits of any script.
 _PLAIN_DECIMAL: Final = re.compile(r"(-?)(?=[.0-9])([0-9]*)(?:\.([0-9]+))?")
 _GROUPS_OF_THOUSANDS: Final = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{3})+")
-_EXAMPLES: Final = {0: "1234", 2: "1234.56", 3: "1234.567"}
+EXAMPLES: Final = {0: "1234", 2: "1234.56", 3: "1234.567"}
 
 _NO_BREAK_SPACE: Final = "\N{NO-BREAK SPACE}"
 
@@ -109,7 +109,7 @@ class Money(Struct, frozen=True, gc=False):
         if match is None:
             raise MoneyError(
                 "amount_not_a_number",
-                f"{text[:40]!r} is not a decimal number such as {_EXAMPLES[decimals]}.",
+                f"{text[:40]!r} is not a decimal number such as {EXAMPLES[decimals]}.",
             )
         sign, whole, fraction = match.groups(default="")
         if len(fraction) > decimals:

@@ -168,7 +168,7 @@ def needs_note(action: Action, payment: Payment, person: Person, at: datetime) -
 
 
 def offered(payment: Payment, person: Person, at: datetime) -> tuple[Action, ...]:
-    """Return all that the person may do about the payment now."""
+    """Return the actions that the person may take on the payment now."""
     lease = payment.lease_at(at)
     found = [
         action
@@ -176,7 +176,7 @@ def offered(payment: Payment, person: Person, at: datetime) -> tuple[Action, ...
         if action.permitted(person) and refusal(action, payment, person, at) is None
     ]
     if TAKE_OVER in found:
-        # A claim of nobody's, or one's own, is claimed; another's is taken over rather than released.
+        # A claim of another person is taken over rather than released; otherwise the payment is claimed.
         anothers = lease is not None and lease.reviewer != person.actor
         found = [each for each in found if each is not (RELEASE if anothers else TAKE_OVER)]
     return tuple(found)

@@ -57,7 +57,7 @@ class KeysetChangeList(ChangeList):
         rows = self.queryset.order_by(*keyset.order(fields, ascending=ascending))
         if begin is not None:
             rows = rows.filter(keyset.beyond(fields, begin, ascending=ascending))
-        # As it was sent: Django leaves out what its form refuses, and would show the whole list.
+        # Unchanged: Django drops what its form refuses, and would show the whole list.
         places = self.model_admin.places(request, request.GET.get(SEARCH_VAR, ""))
         found, more = keyset.page(rows if places is None else _found(rows, places), PAGE)
         if backwards:
@@ -173,7 +173,7 @@ class BrowsingAdmin(ModelAdmin):
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any | None:
-        """The row of the page; none for what no key holds, which PostgreSQL would not even take."""
+        """Return the row of the page, None for a NUL character, which PostgreSQL refuses."""
         return super().get_object(request, object_id, from_field) if "\0" not in object_id else None
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:

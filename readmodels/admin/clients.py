@@ -37,7 +37,7 @@ class KeyInline(TabularInline):
     def holder(self, row: ApiKey) -> str:
         return words.said(row.staff) if row.staff else "–"
 
-    # As markup: unfold's inlines show what a method returns, without the labels that its lists make of it.
+    # As markup: unfold makes labels only in lists, not in inlines.
     @display(description="State")
     def state(self, row: ApiKey) -> str:
         return render_to_string("admin/badges.html", {"badges": [_state(row)]})

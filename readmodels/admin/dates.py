@@ -1,4 +1,4 @@
-"""Days and times of day as people type them, wherever one form means one day only."""
+"""Read days and times of day as people type them, if they have one meaning."""
 
 import re
 from datetime import MAXYEAR, MINYEAR, date, time
@@ -40,7 +40,7 @@ _NOON: Final = 12
 
 
 def read_day(text: str) -> date:
-    """Return the day that `text` means. Raises ValueError with what to write instead."""
+    """Return the day that `text` means. Raises ValueError, whose message has the accepted form."""
     given = " ".join(text.casefold().split())
     if (found := _fullmatch(_YEAR_FIRST, given)) and found["whole"]:
         whole = found["whole"]
@@ -61,7 +61,7 @@ def read_day(text: str) -> date:
 
 
 def read_time(text: str) -> time:
-    """Return the time of day in UTC that `text` means. Raises ValueError with what to write instead."""
+    """Return the time of day in UTC that `text` means. Raises ValueError with the accepted form."""
     found = _fullmatch(_TIME, " ".join(text.casefold().split()))
     # An hour alone could be the beginning of a time as well as all of it.
     if found and (found["min"] or found["half"]):
@@ -100,7 +100,7 @@ def _day(year: int | str, month: int | str, day: int | str) -> date:
 
 
 def _exists(year: int | str, month: int | str, day: int | str) -> bool:
-    # Without the first and the last year, beyond which the end of a day would be.
+    # Without the first and the last year: the end of a day could be out of range.
     try:
         return MINYEAR < date(int(year), int(month), int(day)).year < MAXYEAR
     except ValueError:

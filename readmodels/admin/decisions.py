@@ -45,7 +45,7 @@ from readmodels.admin.desk import said_before, why_not
 from readmodels.models import PaymentSummary
 
 _AMOUNT_LENGTH = 30
-# How often claims may come between a page and its decision: a few settle any real race.
+# How often claims may come between a page and its decision. A few attempts settle any real race.
 _ATTEMPTS: Final = 5
 # The page's heading says what is decided about which payment.
 _ASKED: Final = {
@@ -75,7 +75,7 @@ class ActionForm(forms.Form):
     `key`, `version` and `seen` come with the page: a double click is one command, about what was seen.
     """
 
-    # Without inputmode=decimal: phones of countries with a decimal comma would show no point.
+    # Without inputmode=decimal, with which phones of some countries show a comma instead of a point.
     amount = forms.CharField(
         max_length=_AMOUNT_LENGTH,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
@@ -138,12 +138,12 @@ class ActionForm(forms.Form):
     def focus(self) -> None:
         """Have the browser begin where there is something to put right, or to say."""
         first = next(iter(self.errors), None) or self.visible_fields()[0].name
-        # On a fresh page the focus must not scroll the evidence away: see shortcuts.js.
+        # On a fresh page the focus must not scroll past the evidence: see shortcuts.js.
         attribute = "autofocus" if self.errors else "data-focus"
         self.fields[first].widget.attrs[attribute] = True
 
     def freeze(self) -> None:
-        """Show what was typed, to read and to copy."""
+        """Make the fields read-only, so that their text can be copied."""
         for field in self.visible_fields():
             name = "disabled" if field.name == "reason" else "readonly"
             field.field.widget.attrs[name] = True
@@ -163,7 +163,7 @@ class ActionForm(forms.Form):
 class ActionView(View):
     """Gives the command of `action`, after asking for what it takes.
 
-    What was typed stands in the form again, whatever refuses it.
+    After any refusal the form shows again what was typed.
     """
 
     keeps: ClassVar = ("amount", "reason", "note")
@@ -254,7 +254,7 @@ class ActionView(View):
         fresh = {"key": uuid4(), "version": payment.version, "seen": shown}
         form = ActionForm(self.action, payment, self.person, initial=typed | fresh)
         refusal = actions.refusal(self.action, payment, self.person, timezone.now())
-        # A claim ends soon; anything else stands in the way for good.
+        # A claim ends soon; any other refusal is permanent.
         may_send = may_send and (refusal is None or isinstance(refusal, ReviewTaken))
         answer = self._page(request, payment, history, form, refused=refused, may_send=may_send)
         answer.status_code = 409
@@ -314,9 +314,9 @@ class ActionView(View):
 
 
 def _only_claims(payment: Payment, *, since: int) -> bool:
-    """Whether claims alone brought the payment from version `since` to its own.
+    """Return whether only claims were recorded after version `since`.
 
-    A claim says who works on the payment; what a decision is about stays as it was seen.
+    A claim says who works on the payment. It does not change what a decision is about.
     """
     history = store.history(payment.payment_id)
     return all(

@@ -31,12 +31,12 @@ _MOST_CLIENTS: Final = 200
 
 
 class Checked:
-    """A filter that finds nothing for a value it cannot read, and says so at its field and above the list."""
+    """Find nothing for a value that cannot be read, with an error at the field and above the list."""
 
     title: Any
 
     def problems(self) -> dict[str, str]:
-        """What is wrong, by the names of the form's fields."""
+        """Return the errors by the names of the form's fields."""
         raise NotImplementedError
 
     def narrowed(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
@@ -53,7 +53,7 @@ class Checked:
             form: forms.Form = choice["form"]
             form.is_valid()
             for name, problem in self.problems().items():
-                form.errors.pop(name, None)  # what Django makes of it
+                form.errors.pop(name, None)  # Django's own error
                 form.add_error(name, problem)
             yield choice
 
@@ -125,7 +125,7 @@ class YesNoFilter(Checked, BooleanRadioFilter):
 
 
 class CurrencyFilter(TypedFilter):
-    """By code: a list of all currencies would be longer than the page."""
+    """By code, since a list of all currencies would be longer than the page."""
 
     title = "currency"
     parameter_name = "currency"
@@ -140,7 +140,7 @@ class CurrencyFilter(TypedFilter):
 
 
 class ClientFilter(OneOf):
-    """The clients by name; there are few of them."""
+    """The clients by name, since there are few of them."""
 
     title = "client"
     parameter_name = "client"
@@ -165,8 +165,8 @@ class EventTypeFilter(OneOf):
     values = EVENT_TYPES
 
 
-class _DaysForm(RangeDateForm):
-    """Shows what was typed; the filter reads it."""
+class _AsTyped(forms.Form):
+    """Show the text that was typed. The filter parses it, so the fields accept any text."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -174,17 +174,14 @@ class _DaysForm(RangeDateForm):
             self.fields[name] = forms.Field(label="", required=False, widget=field.widget)
 
 
-class _MomentsForm(RangeDateTimeForm):
-    """Shows what was typed; the filter reads it."""
+class _DaysForm(_AsTyped, RangeDateForm): ...
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name, field in list(self.fields.items()):
-            self.fields[name] = forms.Field(label="", required=False, widget=field.widget)
+
+class _MomentsForm(_AsTyped, RangeDateTimeForm): ...
 
 
 class DaysFilter(Checked, RangeDateFilter):
-    """Whole UTC days, the last one included; unfold's own would end a time as its day begins."""
+    """Whole UTC days, the last one included. Unfold's own filter would exclude times of the last day."""
 
     form_class = _DaysForm
 
@@ -201,7 +198,7 @@ class DaysFilter(Checked, RangeDateFilter):
         return queryset
 
     def begin(self, day: date) -> date:
-        """Where the day begins, as the field has it."""
+        """Return the beginning of the day in the type of the field."""
         return day
 
     def _read(self) -> tuple[list[date | None], dict[str, str]]:
@@ -244,7 +241,7 @@ class MomentsFilter(Checked, RangeDateTimeFilter):
         return queryset
 
     def _read(self) -> tuple[list[datetime | None], dict[str, str]]:
-        """The first moment and the one after the last, and what is wrong with them."""
+        """Return the first moment, the one after the last, and the errors."""
         moments: list[datetime | None] = []
         problems = {}
         for end in ("from", "to"):

@@ -9,27 +9,26 @@ from babel.numbers import get_currency_symbol
 from django.contrib.humanize.templatetags.humanize import naturaltime
 
 from payments.domain.events import PaymentRefunded
-from payments.domain.money import Money, MoneyError, exponent
+from payments.domain.money import EXAMPLES, Money, MoneyError, exponent
 from payments.domain.payment import Payment
 from payments.events.store import RecordedEvent
 from readmodels.admin import words
 
 _SHOWN: Final = 5
 _MOMENT: Final = timedelta(minutes=1)
-_EXAMPLES: Final = {0: "1234", 2: "1234.56", 3: "1234.567"}
 
 
 def accepted(currency: str) -> str:
     """Return how an amount may be typed: a plain decimal, or as pages show it."""
-    plain = _EXAMPLES[exponent(currency)]
+    plain = EXAMPLES[exponent(currency)]
     return f"{plain} or {Money.parse(plain, currency, refund=True).formatted()}"
 
 
 def expected(payment: Payment) -> Decimal | None:
     """Return the amount that the form begins with, None where a person must type it.
 
-    After a first refund, the browser's Back and one click would refund the rest. What needed two
-    people to approve is not refunded as a whole by one click either.
+    After a first refund, the browser's Back and one click would refund the rest. Nor should one click refund
+    all of a payment that two people had to approve.
     """
     four_eyes = payment.risk is not None and payment.risk.four_eyes
     return None if payment.refunded is not None or four_eyes else payment.refundable.decimal
@@ -38,7 +37,7 @@ def expected(payment: Payment) -> Decimal | None:
 def said(
     payment: Payment, history: Sequence[RecordedEvent], person: str, now: datetime
 ) -> Iterator[str]:
-    """Say who refunded how much of the payment, and when; `person` is the actor who reads it."""
+    """Yield sentences on who refunded how much, and when. `person` is the actor who reads them."""
     if payment.refunded is None:
         return
     refunds = [

@@ -38,7 +38,7 @@ class DiscardForm(forms.Form):
     reason = forms.CharField(
         max_length=parking.LONGEST_REASON,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "dir": "auto"}),
-        help_text="Kept for ever, and seen by everybody who sees the log. Nothing personal.",
+        help_text="Kept permanently, and shown to all who see the log. Nothing personal.",
     )
 
     def clean_reason(self) -> str:

@@ -1,4 +1,4 @@
-"""Staff accounts: who has which role. An account that the evidence names is deactivated, never deleted."""
+"""Staff accounts and their roles. An account that the evidence names can only be deactivated."""
 
 from typing import Any
 
@@ -62,7 +62,7 @@ class StaffAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
 
 
 def _is_in_evidence(user: User) -> bool:
-    """Whether deletion would be refused, by the function that the trigger asks, too."""
+    """Return whether deletion is refused, by the function that the trigger calls."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT staff_is_in_evidence(%s)", [user.pk])
         (found,) = cursor.fetchone()

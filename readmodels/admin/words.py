@@ -109,7 +109,7 @@ def refused(error: PaymentError, payment_id: UUID) -> str:
 
 
 def said(text: object) -> str:
-    """Return what people outside wrote as a list shows it: wrapped, cut, in its own direction."""
+    """Return foreign text for a list: wrapped, cut, in its own direction."""
     return format_html('<bdi class="said" title="{}">{}</bdi>', text, text)
 
 

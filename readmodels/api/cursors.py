@@ -1,4 +1,4 @@
-"""Where a page of payments begins: after the last payment of the page before, so that depth costs nothing."""
+"""Cursors of lists: a page begins after the last payment of the page before, so depth costs nothing."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ After = tuple[datetime, UUID] | int
 
 
 class Cursor(Struct, frozen=True):
-    """The last payment of a page by what the list is in order of, and which question the page answers."""
+    """The place of a page's last payment in the list, and the question that the page answers."""
 
     after: After
     question: str
@@ -38,8 +38,8 @@ def encode(cursor: Cursor) -> str:
             parts: list[object] = [position]
         case (at, payment_id):
             parts = [(at - _EPOCH) // _MICROSECOND, payment_id.hex]
-    told = json.dumps([*parts, cursor.question])
-    return base64.urlsafe_b64encode(told.encode()).decode().rstrip("=")
+    text = json.dumps([*parts, cursor.question])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def decode(text: str) -> Cursor:

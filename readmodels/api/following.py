@@ -1,8 +1,8 @@
-"""Payments in the order of the log, for clients that follow the list: page after page, none is passed by.
+"""Payments in the order of the log, for clients that follow the list without missing a payment.
 
-A payment stands at the position of its first event, which never changes. The list ends where the read
-model has read the log, in the snapshot of the page itself: nothing appears later before the cursor. A
-payment that waits for a repair ends the list too, since it will appear at its own place.
+The place of a payment is the position of its first event, which never changes. The list ends where the read
+model has read the log, in the snapshot of the page itself, so nothing appears before the cursor later. It
+also ends before a payment that waits for a repair, which will appear at its own place.
 """
 
 import re
@@ -20,15 +20,13 @@ from readmodels.projections import payment_summary
 
 ORDERING: Final = "position"
 FIELD: Final = "first_position"
-# Filters by what changes: a payment that they take in later would have been passed by.
+# Filters on fields that change: a payment that matches later would be missed.
 _CHANGING: Final = ("status", "requires_review")
 _PARAMETER: Final = re.compile(r"%\((\w+)\)s")
-_LATER: Final = (
-    60  # seconds until it is worth trying again, when people have to repair or to rebuild
-)
+_REPAIR_SECONDS: Final = 60  # before another attempt, when people have to repair or rebuild
 
-# The first event that is parked of a payment that the table does not have yet. An event whose payment is
-# there waits as in any other list. Other clients' payments, and other customers', hold nobody up.
+# The first parked event of a payment that the table does not have yet. Later events of known payments are
+# missing as in any other list. Payments of other clients and customers do not end the list.
 _FIRST_PARKED: Final = """
 SELECT parked.position
   FROM readmodels_parkedevent AS parked
@@ -40,7 +38,7 @@ SELECT parked.position
          SELECT FROM readmodels_paymentsummary AS known WHERE known.payment_id = parked.aggregate_id)
  ORDER BY parked.position LIMIT 1
 """
-# Of rows that another version of the code filled, the positions may mean nothing.
+# Positions in rows that another version of the code filled may be wrong.
 _END: Final = """
 SELECT least(position, (FIRST_PARKED) - 1)
   FROM readmodels_checkpoint WHERE name = %(projection)s AND version = %(version)s
@@ -51,14 +49,14 @@ SELECT version, (FIRST_PARKED) FROM readmodels_checkpoint WHERE name = %(project
 
 
 def unfit_filters(given: Mapping[str, Any]) -> list[FieldError]:
-    """The filters that a list in this order cannot have."""
+    """Return errors for the filters that a list in this order cannot have."""
     if given.get("ordering") != ORDERING:
         return []
     return [
         FieldError(
             name,
             "not_with_ordering",
-            f"It changes with time, so ordering={ORDERING} would pass payments by.",
+            f"It changes with time, so ordering={ORDERING} would miss payments.",
         )
         for name in _CHANGING
         if name in given
@@ -66,7 +64,7 @@ def unfit_filters(given: Mapping[str, Any]) -> list[FieldError]:
 
 
 class Following:
-    """What a client, or one of its customers, may see of the list after a position."""
+    """The part of the list after a position, for a client or one of its customers."""
 
     def __init__(self, client_id: UUID, customer_id: UUID | None, *, after: int) -> None:
         self._parameters = {
@@ -78,7 +76,7 @@ class Following:
         }
 
     def rows(self, rows: QuerySet[PaymentSummary]) -> QuerySet[PaymentSummary]:
-        """The rows that can be listed now, in order. One statement reads them and where they end."""
+        """Return the rows that can be listed now, in order. One statement reads them and the end."""
         in_order = [self._parameters[name] for name in _PARAMETER.findall(_END)]
         text = _PARAMETER.sub("%s", _END)
         end = RawSQL(text, in_order, output_field=BigIntegerField())  # noqa: S611 - all constant
@@ -101,4 +99,4 @@ class Following:
 
 
 def _unavailable(code: str, detail: str) -> Problem:
-    return Problem(code, detail, headers={"Retry-After": str(_LATER)})
+    return Problem(code, detail, headers={"Retry-After": str(_REPAIR_SECONDS)})

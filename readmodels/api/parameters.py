@@ -17,7 +17,7 @@ _MOST_TOLD: Final = 20
 
 
 class WrongValue(ValueError):
-    """A value that is wrong in a way that bodies know too, under the same `code`."""
+    """A wrong value with the code that bodies use for the same error."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -31,10 +31,10 @@ def read(
     several: Collection[str] = (),
     together: Callable[[Mapping[str, Any]], Iterable[FieldError]] = lambda _: (),
 ) -> dict[str, Any]:
-    """The parameters that were given, by name. Raises Problem, which names all that is wrong.
+    """Return the parameters that were given, by name. Raises Problem, which names all that is wrong.
 
-    Those that `several` names may be repeated; theirs are the different values in order. `together` looks
-    at all of them; of one that is wrong by itself, the value is None.
+    Those in `several` may be repeated; their value is the list of different values, in order. `together`
+    checks all values, with None for those that are wrong by themselves.
     """
     wrong = _not_utf_8(request)
     broken = {error.field for error in wrong}
@@ -65,7 +65,7 @@ def read(
 
 
 def _not_utf_8(request: Request) -> list[FieldError]:
-    """The parameters that hold other bytes, which Django replaces by U+FFFD."""
+    """Return errors for parameters that are not UTF-8, in which Django replaces bytes by U+FFFD."""
     query = request.META.get("QUERY_STRING", "")
     if "%" not in query and query.isascii():
         return []
@@ -80,8 +80,8 @@ def _not_utf_8(request: Request) -> list[FieldError]:
 
 
 def in_path(name: str, value: str) -> list[FieldError]:
-    """What is wrong with a text within the address."""
-    # What the server puts in the place of bytes that are not UTF-8.
+    """Return the errors of a text within the address."""
+    # The server's replacement for bytes that are not UTF-8.
     if "\ufffd" in value:
         return [FieldError(name, "wrong_format", _NOT_UTF_8)]
     wrong = wrong_text(name, value)
@@ -89,7 +89,7 @@ def in_path(name: str, value: str) -> list[FieldError]:
 
 
 def in_order(given: Mapping[str, Any], least: str, most: str) -> Iterator[FieldError]:
-    """Nothing can be in a range that ends before it begins."""
+    """Yield an error for a range that ends before it begins."""
     low, high = given.get(least), given.get(most)
     if low is not None and high is not None and low > high:
         yield FieldError(most, "out_of_range", f"It must not be less than {least}.")
@@ -158,6 +158,6 @@ def currency(value: str) -> str:
     try:
         exponent(value)
     except MoneyError:
-        # Without repeating it: it may be what should never be written down.
+        # Without the value, which may be a card number.
         raise WrongValue("unknown_currency", "It is not an ISO 4217 currency in use.") from None
     return value

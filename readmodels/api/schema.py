@@ -58,7 +58,7 @@ _LIST: Final = [
         enum=["-created_at", "created_at", "position"],
     ),
     _query("cursor", "`next` of an earlier answer to the same question."),
-    _query("limit", "Payments a page, 50 unless told.", schemas.integer(1, 100)),
+    _query("limit", "Payments a page; default 50.", schemas.integer(1, 100)),
 ]
 _FRESH: Final = [
     OpenApiParameter(

@@ -192,7 +192,7 @@ class PaymentState(KeyView):
 
 
 def _await_final(at: datetime) -> datetime:
-    """Raises Problem."""
+    """Return the time up to which the log is final. Raises Problem."""
     try:
         return timetravel.await_final(at, patience=_LONGEST_WAIT)
     except HorizonHeld as held:
@@ -249,7 +249,7 @@ class Nowhere(PublicView):
 
 
 def _slip(path: str) -> str:
-    """What is usually wrong with such an address."""
+    """Return a hint at the usual mistake in such an address."""
     if "//" in path:
         return " It has two slashes in a row. Does the base URL end in one?"
     if {".", ".."} & set(path.split("/")):
@@ -298,7 +298,7 @@ def _page(customer_id: UUID | None, given: dict[str, Any], request: Request) -> 
 
 
 def _after(given: Mapping[str, Any], question: str) -> cursors.After | None:
-    """Where the page begins; None at the beginning of the list. Raises Problem."""
+    """Return where the page begins, None for the beginning of the list. Raises Problem."""
     if "cursor" not in given:
         return None
     cursor: cursors.Cursor = given["cursor"]
@@ -346,7 +346,7 @@ def _followed(
 
 
 def _read(rows: QuerySet[PaymentSummary], limit: int) -> tuple[list[PaymentSummary], bool]:
-    """Raises Problem."""
+    """Return a page of rows, and whether there are more. Raises Problem."""
     try:
         with bounded():
             return keyset.page(rows, limit)

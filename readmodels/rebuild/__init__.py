@@ -44,7 +44,7 @@ class AlreadyRebuilding(Exception):
 
 
 class SharedSession(Exception):
-    """A pooler gives each transaction another connection, on which the lock of a rebuild would stay."""
+    """A pooler gives each transaction another connection, which would keep the lock of a rebuild."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -53,7 +53,7 @@ class SharedSession(Exception):
         )
 
 
-# What ends a rebuild without having changed anything, and is told in a line.
+# These end a rebuild without any change, and are reported in a line.
 FAILURES: Final = (
     AlreadyRebuilding,
     SharedSession,
@@ -86,7 +86,7 @@ def rebuild(
 ) -> Rebuilt:
     """Build the projections' tables anew, compare them, and put them in place unless `dry_run`.
 
-    `progress` gets the number of events read so far. Tables that are ahead of the log are put back to it.
+    `progress` gets the number of events read so far. Tables that are ahead of the log are brought back to it.
     Raises one of FAILURES; then nothing was changed.
     """
     found = [each for each in contradictions.find() if each.code in contradictions.OF_THE_SEQUENCE]
@@ -161,7 +161,7 @@ def _alone() -> Iterator[None]:
 
 
 def _check_own(session: Connection) -> None:
-    """Raises SharedSession if another client gets this one's backend while it is connected."""
+    """Raise SharedSession if another client gets the backend of this connected session."""
     mine = _backend(session)
     with separate_connection() as other, other.transaction():
         if _backend(other) == mine or _backend(session) != mine:

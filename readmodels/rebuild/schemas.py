@@ -26,7 +26,7 @@ LOCK_TIMEOUT: Final[LiteralString] = "SET LOCAL lock_timeout = '50ms'"
 _PATIENCE: Final = 60.0
 _PAUSE: Final = 0.05
 
-# Of a schema there is none: it loses its tables and its place in publications when it is dropped.
+# A publication of a schema is harmless: the schema of a rebuild leaves it when it is dropped.
 _OF_ALL_TABLES: Final = (
     "SELECT quote_ident(pubname) FROM pg_publication WHERE puballtables ORDER BY 1"
 )
@@ -36,7 +36,7 @@ SELECT nspname FROM pg_class JOIN pg_namespace AS schema ON schema.oid = relname
 """
 # For this transaction only: a plain SET would stay on the connection for its next user. Folding takes
 # its time, in which the transaction is idle and must not be ended. The server process of a killed rebuild
-# ends within a second: it would finish its statement first, and an index takes minutes.
+# ends within a second. It would otherwise finish its statement, and an index takes minutes.
 _INSIDE: Final = """
 SELECT set_config('search_path', quote_ident(%s) || ', ' || current_setting('search_path'), true),
        set_config('idle_in_transaction_session_timeout', '0', true),
@@ -76,7 +76,7 @@ def inside(schema: str) -> Iterator[None]:
 
 
 class Published(Exception):
-    """A publication would have the tables of a rebuild replicated, to where there are none."""
+    """A publication includes the tables of a rebuild, which its subscribers do not have."""
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(

@@ -143,7 +143,7 @@ def _state(
 
 
 def _wrapped(beginning: str, text: str, width: int | None) -> list[str]:
-    """Break the text between words, never in an id or a time. Without a width it is one line."""
+    """Break the text between words, not in ids and times. Without a width it stays one line."""
     if width is None:
         return [beginning + text]
     whole_times = re.sub(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d)", "\\1\N{NO-BREAK SPACE}\\2", text)

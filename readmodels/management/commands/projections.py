@@ -75,7 +75,7 @@ class Command(BaseCommand):
         else:
             console = Console(file=cast("TextIO", self.stdout))
             if not console.is_terminal:
-                console.width = _WIDE  # whatever reads it wants whole lines
+                console.width = _WIDE  # a program reads whole lines
             console.print(_table(lags))
             self.stdout.write(_ends(lags))
             for append in held:
@@ -147,7 +147,7 @@ def _table(lags: list[lag.Lag]) -> Table:
 
 
 def _ends(lags: list[lag.Lag]) -> str:
-    """Where sequence, log, seals and projections are, in a line: none may be behind a later one."""
+    """Return a line with the positions of sequence, log, seals and projections, which must not increase."""
     seal = sealing.remembered()
     checkpoints = ", ".join(f"{each.name} {each.position:,}" for each in lags)
     return (
