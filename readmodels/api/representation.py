@@ -1,7 +1,7 @@
 """What the reads answer."""
 
+import datetime as dt
 from collections.abc import Iterable
-from datetime import date
 from typing import Annotated, Final, assert_never
 from uuid import UUID
 
@@ -146,7 +146,7 @@ class DayView(Struct):
     day on which that happened to them.
     """
 
-    date: Annotated[date, Meta(description="The day, in UTC.")]
+    date: Annotated[dt.date, Meta(description="The day, in UTC.")]
     currency: Annotated[str, Meta(description="An ISO 4217 code.")]
     total_count: Annotated[int, _count("were submitted")]
     total_volume: Annotated[int, _volume("they amount to")]

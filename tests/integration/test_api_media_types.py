@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from django.test import RequestFactory
 
-from config.wsgi import application
 from payments.events.models import Event
 from tests.api import BODY, PAYMENTS, ApiClient, body_of
 
@@ -38,6 +37,8 @@ def served(client: ApiClient, content_type: str) -> tuple[int, dict[str, str], A
     )
     environ["CONTENT_TYPE"] = content_type
     answers: list[tuple[int, dict[str, str]]] = []
+    from config.wsgi import application  # asks the database for its pseudonym key
+
     body = application(
         environ, lambda status, headers: answers.append((int(status[:3]), dict(headers)))
     )
