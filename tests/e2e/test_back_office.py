@@ -270,9 +270,8 @@ def test_every_page_can_be_read_by_everybody(desk: Desk) -> None:
     In the dark it looks at colours only: all else is the same page.
     """
     rules = ["color-contrast"] if desk.scheme == "dark" else None
-    get_user_model().objects.get(username="grace").groups.add(
-        Group.objects.get(name="risk manager")
-    )
+    grace = get_user_model().objects.get(username="grace")
+    grace.groups.add(Group.objects.get(name="risk manager"))
     desk.log_in()
     payment = f"/admin/readmodels/paymentsummary/{desk.payment}"
     first_approved = f"/admin/readmodels/paymentsummary/{_first_approved(desk.client)}"
@@ -303,9 +302,8 @@ def test_every_page_can_be_read_by_everybody(desk: Desk) -> None:
 
 def test_long_texts_without_blanks_widen_no_page(desk: Desk) -> None:
     get_user_model().objects.update(first_name="W" * 150)
-    get_user_model().objects.get(username="grace").groups.add(
-        Group.objects.get(name="risk manager")
-    )
+    grace = get_user_model().objects.get(username="grace")
+    grace.groups.add(Group.objects.get(name="risk manager"))
     client = ApiClient("W" * 200)
     long = {"customer_id": "W" * 255, "reference": "W" * 255}
     payment = body_of(client.submit(**RISKY | long))["id"]
@@ -315,8 +313,7 @@ def test_long_texts_without_blanks_widen_no_page(desk: Desk) -> None:
     claimed = body_of(client.submit(**RISKY | {"reference": "W" * 254}))["id"]
     client.post(f"{PAYMENTS}/{claimed}/claim", {})
     project()
-    event = EventIndex.objects.latest("position")
-    parked = _park(event)
+    parked = _park(event := EventIndex.objects.latest("position"))
     desk.log_in()
     customer = Customer.objects.get(reference="W" * 255)
     paths = [
@@ -331,10 +328,7 @@ def test_long_texts_without_blanks_widen_no_page(desk: Desk) -> None:
     ]
     # Also lists that scroll within themselves: columns behind the edge are not seen.
     wider = """
-        [
-            document.documentElement,
-            document.querySelector("#result_list")?.parentElement,
-        ]
+        [document.documentElement, document.querySelector("#result_list")?.parentElement]
             .filter((each) => each && each.scrollWidth > each.clientWidth + 1)
             .map((each) => [each.tagName, each.scrollWidth, each.clientWidth])
     """
@@ -396,8 +390,8 @@ def _park(event: EventIndex) -> ParkedEvent:
 def _serious(page: Page, rules: list[str] | None = None) -> list[Any]:
     """What axe finds against these rules, or against all."""
     options = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
-    told = Axe().run(page, options=options).response
-    found = json.loads(json.dumps(told["violations"]))
+    response = Axe().run(page, options=options).response
+    found = json.loads(json.dumps(response["violations"]))
     return [
         (each["id"], node["html"][:200])
         for each in found

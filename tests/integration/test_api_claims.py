@@ -390,14 +390,3 @@ def test_a_reviewer_who_may_not_decide_claims_nothing(ada: ApiClient) -> None:
     waiting(ada)
     reviewer("ada", allowed=False).user_permissions.clear()
     assert ada.post(NEXT, {}).status_code == 403
-
-
-def test_the_command_line_tells_where_the_review_stands(ada: ApiClient, grace: ApiClient) -> None:
-    (payment,) = waiting(ada, amount=FOUR_EYES["amount"])
-    command(ada, payment, "approve", {"reason": "known_customer"})
-    command(grace, payment, "claim")
-    out = StringIO()
-    call_command("payment", payment, stdout=out)
-    told = " ".join(out.getvalue().split())
-    assert f"First of two Approved: Known customer, by ada ({actor(ada)}) at " in told
-    assert f"Claimed by grace ({actor(grace)}) until " in told

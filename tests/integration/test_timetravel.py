@@ -16,7 +16,7 @@ from payments.domain.events import AnyPaymentEvent
 from payments.events import store
 from payments.events.metadata import Metadata
 from payments.events.models import Event
-from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.backoffice import browser, text
 from tests.concurrency import session
 from tests.examples import CLIENT, LATER, NOON, encoded, flagged, initiated, refunded, rejected
@@ -225,6 +225,16 @@ def test_the_command_goes_by_either_time() -> None:
     assert "version 3" in told(payment, "--occurred", "2026-01-06")
     with pytest.raises(CommandError, match="There was no payment .* yet"):
         told(payment, "--at", "2026-01-06")
+
+
+def test_the_command_shows_first_approval_and_claim() -> None:
+    ada, grace = ApiClient(staff="ada"), ApiClient(staff="grace", senior=True)
+    payment = body_of(ada.submit(**FOUR_EYES))["id"]
+    ada.post(f"{PAYMENTS}/{payment}/approve", {"reason": "known_customer"})
+    grace.post(f"{PAYMENTS}/{payment}/claim", {})
+    shown = told(payment)
+    assert f"First of two Approved: Known customer, by ada (staff:{ada.staff_id}) at " in shown
+    assert f"Claimed by grace (staff:{grace.staff_id}) until " in shown
 
 
 def test_what_a_client_wrote_is_shown_as_it_is() -> None:
