@@ -143,35 +143,32 @@ class RenameView(ChangeView):
         changes.rename(customer_id, given, by=by)
 
 
-class BlockView(ChangeView):
-    command = "block"
+class BlockingView(ChangeView):
+    """Asks for one of `reasons` and for a note."""
+
     permission = blocking.BLOCK
+    reasons: ClassVar[type[BlockReason | UnblockReason]]
+
+    def change(self, customer_id: UUID, given: dict[str, Any], by: str) -> None:
+        blocking.change(
+            customer_id,
+            reason=self.reasons(given["reason"]),
+            note=given["note"],
+            by=by,
+            at=timezone.now(),
+            correlation_id=self.request.META["HTTP_X_CORRELATION_ID"],
+        )
+
+
+class BlockView(BlockingView):
+    command = "block"
     form = BlockForm
+    reasons = BlockReason
     done = "Blocked from the next payment on."
 
-    def change(self, customer_id: UUID, given: dict[str, Any], by: str) -> None:
-        blocking.change(
-            customer_id,
-            reason=BlockReason(given["reason"]),
-            note=given["note"],
-            by=by,
-            at=timezone.now(),
-            correlation_id=self.request.META["HTTP_X_CORRELATION_ID"],
-        )
 
-
-class UnblockView(ChangeView):
+class UnblockView(BlockingView):
     command = "unblock"
-    permission = blocking.BLOCK
     form = UnblockForm
+    reasons = UnblockReason
     done = "No longer blocked."
-
-    def change(self, customer_id: UUID, given: dict[str, Any], by: str) -> None:
-        blocking.change(
-            customer_id,
-            reason=UnblockReason(given["reason"]),
-            note=given["note"],
-            by=by,
-            at=timezone.now(),
-            correlation_id=self.request.META["HTTP_X_CORRELATION_ID"],
-        )
