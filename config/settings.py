@@ -189,7 +189,8 @@ DUE_REVIEW_SOURCE = "readmodels.reviews.due"
 REVIEW_QUEUE_SOURCE = "readmodels.reviews.claimable"
 HELD_REVIEW_SOURCE = "readmodels.reviews.held"
 
-# How many undecided payments "Claim next" gives one person at a time.
+# How many undecided payments "Claim next" in the back office gives one person at a time. The API has no
+# such limit: each Idempotency-Key has a payment of its own.
 REVIEWS_HELD: int = variables.number("REVIEWS_HELD", 1, least=1, most=1_000)
 
 # People

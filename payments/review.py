@@ -96,13 +96,15 @@ def carry_out(
     )
 
 
-def claim_next(*, client_id: UUID | None, at: datetime, request: Request) -> Outcome | None:
+def claim_next(
+    *, client_id: UUID | None, at: datetime, request: Request, most_held: int | None = None
+) -> Outcome | None:
     """Claim what is most urgent of what the reviewer may decide on; None if nothing is.
 
-    A reviewer who holds `settings.REVIEWS_HELD` of the client's payments gets the most urgent of those again.
-    With the same key in `request` the same payment is found again. The queue locks what it offers against
-    other requests, and the log, which does not lag, decides.
-    Raises NotPermitted, QueueLags.
+    A reviewer who holds `most_held` undecided payments gets the most urgent of those again. Without that
+    number, a new key in `request` claims a further one. With the same key in `request` the same payment is
+    found again. The queue locks what it offers against other requests, and the log, which does not lag,
+    decides. Raises NotPermitted, QueueLags.
     """
     reviewer, senior = request.actor, _require_reviewer(request.actor)
 
@@ -113,15 +115,17 @@ def claim_next(*, client_id: UUID | None, at: datetime, request: Request) -> Out
         return dispatch(command, request)
 
     with transaction.atomic():
-        # One request at a time: two would both find that the reviewer holds nothing.
-        store.reserve(Claim("review.claims_of", reviewer))
+        if most_held is not None:
+            # One request at a time: two would both find that the reviewer holds nothing.
+            store.reserve(Claim("review.claims_of", reviewer))
         if request.key is not None:
             key = idempotency.command_key(ClaimNextReview.name, actor=reviewer, key=request.key)
             if claimed := store.reserve(next_review(client_id, key)):
                 return claim(claimed)
-        held = _held(reviewer, client_id, at)
-        if len(held) >= settings.REVIEWS_HELD:
-            return held[0]
+        if most_held is not None:
+            held = _held(reviewer, client_id, at)
+            if len(held) >= most_held:
+                return held[0]
         offers = queue()(reviewer=reviewer, senior=senior, client_id=client_id, at=at)
         for payment_id in islice(offers, _MOST_TAKEN):
             try:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
@@ -171,6 +172,7 @@ def claim_next(request: HttpRequest) -> HttpResponse:
             client_id=None,
             at=now,
             request=command_request(request, actor=person.actor, key=str(key)),
+            most_held=settings.REVIEWS_HELD,
         )
     except (QueueLags, PaymentError, StaleVersion):
         messages.warning(request, "Others are taking what waits just now. Try again in a moment.")

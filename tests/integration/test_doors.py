@@ -184,7 +184,9 @@ def import_file(*, column: int) -> Callable[[Place], str]:
         path = place.folder / "past.csv"
         path.write_text(HEADER + ",".join(row) + "\n")
         said = io.StringIO()
-        call_command("import_payments", str(path), "--set=client=Acme", stdout=said)
+        with pytest.raises(SystemExit) as ended:
+            call_command("import_payments", str(path), "--set=client=Acme", stdout=said)
+        assert ended.value.code == 1
         return _unrepeated(said.getvalue() + Path("past.csv.rejected.csv").read_text())
 
     return opened
