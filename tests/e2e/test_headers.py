@@ -178,3 +178,51 @@ def test_addresses_arrive_as_they_were_sent(running: Service, path: str, status:
 def test_probes_need_no_known_host(running: Service, host: str) -> None:
     for path in ("/healthz", "/readyz"):
         assert ask(running, "GET", path, f"Host: {host}")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        (b'If-Match: "1\xff"', "invalid_request"),
+        ('If-Match: "1", „2“'.encode(), "invalid_request"),
+        ("Content-Type: application/json; x=ü".encode(), "unsupported_media_type"),
+        ("Content-Encoding: gzip; ü".encode(), "unsupported_media_type"),
+        ("Idempotency-Key: café".encode(), "idempotency_key_invalid"),
+    ],
+)
+def test_a_header_that_cannot_be_read_is_refused_and_not_left_out(
+    running: Service, header: bytes, code: str
+) -> None:
+    _, _, payment = submit(running, "Idempotency-Key: to-keep")
+    body = b'{"reason": "other"}'
+    given: dict[str, str | bytes] = {
+        "Idempotency-Key": "Idempotency-Key: unreadable",
+        "Content-Type": JSON,
+        "Content-Length": f"Content-Length: {len(body)}",
+        header.split(b":")[0].decode(): header,
+    }
+    path = f"{PAYMENTS}/{payment['id']}"
+    _, _, problem = ask(running, "POST", f"{path}/refunds", *given.values(), body=body)
+    assert problem["code"] == code
+    assert ask(running, "GET", path)[2]["status"] == "completed"
+
+
+@pytest.mark.parametrize("sender", [b"\xff, 192.0.2.1", "ü, 192.0.2.1".encode(), b"192.0.2.1"])
+def test_metrics_notice_a_proxy_by_a_header_that_cannot_be_read(
+    running: Service, sender: bytes
+) -> None:
+    assert ask(running, "GET", "/metrics")[0] == 200
+    assert ask(running, "GET", "/metrics", b"X-Forwarded-For: " + sender)[0] == 403
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Accept", "Cookie", "Referer", "User-Agent", "Origin", "Range", "If-None-Match"]
+    + ["If-Modified-Since", "Accept-Language", "Accept-Encoding", "X-Customs-Officer"],
+)
+def test_a_header_that_cannot_be_read_is_no_failure_of_the_server(
+    running: Service, name: str
+) -> None:
+    for path in (PAYMENTS, "/api/docs/", "/admin/login/", "/static/readmodels/backoffice.css"):
+        status = ask(running, "GET", path, f"{name}: ü".encode())[0]
+        assert status in {200, 206, 406, 416}, path
