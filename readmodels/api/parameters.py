@@ -45,8 +45,8 @@ def read(
         if name in broken:
             continue
         if name not in readers:
-            known = ", ".join(readers)
-            wrong.append(FieldError(told_name(name), "unknown_parameter", f"Known are {known}."))
+            known = f"Known are {', '.join(readers)}." if readers else "This address takes none."
+            wrong.append(FieldError(told_name(name), "unknown_parameter", known))
             continue
         given = request.query_params.getlist(name)
         if len(given) > 1 and name not in several:

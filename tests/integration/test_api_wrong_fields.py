@@ -233,3 +233,14 @@ def test_one_mistake_has_one_code_in_bodies_and_filters(
 ) -> None:
     assert wrong(acme.submit(**{field: value})) == [(field, code)]
     assert wrong(acme.get(f"{PAYMENTS}?{field}={value}")) == [(field, code)]
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [("/api/v1/projections", "takes none"), ("/api/v1/statistics/daily", "Known are date, from")],
+)
+def test_an_unknown_parameter_is_answered_with_the_known_ones(
+    acme: ApiClient, path: str, known: str
+) -> None:
+    (error,) = [each for each in body_of(acme.get(f"{path}?x=1"))["errors"] if each["field"] == "x"]
+    assert known in error["detail"]
