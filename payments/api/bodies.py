@@ -45,9 +45,9 @@ _CURRENCY: Final = Meta(
 )
 _IDENTIFIER: Final = (
     " Stored and returned in Unicode form NFC, with plain spaces for odd ones and without invisible"
-    " characters such as U+200B. Outer blanks are refused. So is a card number, alone or next to words:"
-    " 15 or 16 digits with the prefix and check digit of a scheme, which chance makes of one random id of"
-    " 16 digits in 43. Ids with letters or of other lengths are not affected."
+    " characters such as U+200B. Outer blanks are refused. So is a card number, alone or as a group"
+    " of its own: 15 or 16 digits with the prefix and check digit of a scheme, which chance makes of one"
+    " random number of 16 digits in 43. Digits next to letters and other lengths are not affected."
 )
 _CUSTOMER: Final = Meta(
     description="Your own id of the customer." + _IDENTIFIER,

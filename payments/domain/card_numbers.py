@@ -5,10 +5,10 @@ Two rules, because texts and identifiers differ:
 * Free text (names, notes, reasons): consecutive digits, in any grouping, with the prefix, the length and
   the check digit of a card. IBANs, telephone numbers, UUIDs and hex digests are not cards.
   An IBAN is recognised by structure and mod 97, a telephone number by the metadata of `phonenumbers`.
-* Identifiers (customer ids, references, idempotency keys): only 15 or 16 digits in all, alone or next to
-  separate words, that one of the big schemes could have issued. Of random ids of 16 digits, one in 43 is
-  still refused, and of 15 digits one in 500. Ids with letters and ids of other lengths are not cards.
-  In a card's token, letters directly before and after the digits do not matter.
+* Identifiers (customer ids, references, idempotency keys): 15 or 16 digits that one of the big schemes
+  could have issued, in all or as a group of their own (card-4111111111111111, also in fours). Of random
+  ids of 16 digits, one in 43 is refused, and of 15 digits one in 500. Digits next to letters and numbers
+  of other lengths are not cards. In a card's token, letters next to the digits do not matter.
 """
 
 import re
@@ -47,16 +47,20 @@ _CARD_AS_IDENTIFIER: Final = re.compile(
     f"{_VISA_16}|{_MASTERCARD}|{_AMERICAN_EXPRESS}|{_DISCOVER_16}|{_JCB_16}|{_UNIONPAY_16}",
     re.ASCII,
 )
+# In an identifier such as card-4111111111111111: next to neither letters nor digits, in fours also next to
+# no other group of digits.
+_CARD_IN_IDENTIFIER: Final = re.compile(
+    r"(?<![^\W_])\d{15,16}(?![^\W_])"
+    r"|(?<![^\W_])(?<!\d[\W_])(?:\d{4}([\W_])\d{4}\1\d{4}\1\d{4}|\d{4}([\W_])\d{6}\2\d{5})(?![\W_]?\d|[^\W_])"
+)
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
 _WORDS: Final = re.compile(r"\b[^\W\d_]+[\s:=#()]+|[\s:=#()]+[^\W\d_]+\b")
 _SHORTEST_AS_IDENTIFIER: Final = 15
 
 _MANY_DIGITS: Final = re.compile(r"\d(?:\D{0,12}\d){13}")
-# Digits in groups, as people write them: up to three separators between groups. A comma and a blank are
-# between numbers, not within one.
-_GROUPS: Final = re.compile(
-    r"\d+(?:(?!, )[ .,:*|()+\-_/~'=\\\u00b7\u066b\u066c\u2010-\u2015\u2022\u2044\u2212]{1,3}\d+)*"
-)
+# Digits in groups, as people write them: up to four separators of any kind between groups. A comma or a
+# semicolon before a blank is between numbers, not within one.
+_GROUPS: Final = re.compile(r"\d+(?:(?![,;] )[\W_]{1,4}\d+)*")
 _GROUP: Final = re.compile(r"\d+")
 _NOT_DIGITS: Final = re.compile(r"\D+")
 _BLANKS: Final = re.compile(r"[^\S\n]+")
@@ -77,7 +81,9 @@ _HEX_ID: Final = re.compile(
     r"\b(?:[\da-f]{8}(?:-?[\da-f]{4}){3}-?[\da-f]{12}|[\da-f]{40}|[\da-f]{64}|[\da-f]{128})\b",
     re.ASCII | re.IGNORECASE,
 )
-_IBAN_START: Final = re.compile(r"(?<![A-Za-z\d])[A-Z]{2}\d\d", re.ASCII | re.IGNORECASE)
+_IBAN_START: Final = re.compile(
+    r"(?:(?<![A-Z\d])|(?<=\bIBAN))[A-Z]{2} ?\d\d", re.ASCII | re.IGNORECASE
+)
 _IBAN_REST: Final = re.compile(r"[ .-]?[A-Z\d]+", re.ASCII | re.IGNORECASE)
 _LONGEST_IBAN: Final = 34
 _SHORTEST_PHONE, _LONGEST_PHONE = 7, 15  # digits, the longest by ITU-T E.164
@@ -109,7 +115,8 @@ def is_card_number(identifier: str) -> bool:
     """Return whether an identifier is a card number of one of the big schemes, maybe with words."""
     if len(identifier) < _SHORTEST_AS_IDENTIFIER:
         return False
-    return any(map(_is_bare_card, _WORDS.split(identifier)))
+    groups = (found[0] for found in _CARD_IN_IDENTIFIER.finditer(identifier))
+    return any(map(_is_bare_card, (*groups, *_WORDS.split(identifier))))
 
 
 def token_holds_card_number(token: str) -> bool:
@@ -223,7 +230,7 @@ def _has_check_digit(digits: str) -> bool:
 
 def _without_ibans(text: str) -> str:
     for start in _IBAN_START.finditer(text):
-        written, end = start[0], start.end()
+        written, end = start[0].replace(" ", ""), start.end()
         while len(written) <= _LONGEST_IBAN and (part := _IBAN_REST.match(text, end)):
             written, end = written + part[0].lstrip(" .-"), part.end()
             if iban.is_valid(written, check_country=False):

@@ -156,7 +156,7 @@ def test_no_command_takes_a_card_number_for_its_key(
     """A payment's id is a hash of the key that has no secret: whoever has it could find the number."""
     before = Event.objects.count()
     address = endpoint.address(payment_id=payment)
-    answer = acme.post(address, example(endpoint), key="4111111111111111")
+    answer = acme.post(address, example(endpoint), key="card-4111111111111111")
     problem = body_of(answer)
     assert (answer.status_code, problem["code"]) == (400, "idempotency_key_invalid")
     assert "4111111" not in answer.content.decode()

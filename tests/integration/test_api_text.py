@@ -119,7 +119,7 @@ def test_the_refusal_of_a_character_names_it_and_its_position(acme: ApiClient) -
         "6546395345958",
         "4503604527004",
         "1866213418742784004",
-        "order-4111111111111111",
+        "order4111111111111111",
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     ],
 )
@@ -131,7 +131,12 @@ def test_ids_that_shops_make_are_taken(acme: ApiClient, identifier: str) -> None
 
 
 def test_an_id_that_is_a_card_number_is_refused_by_field(acme: ApiClient) -> None:
-    for card in ("4111111111111111", "4111-1111-1111-1111", "٤١١١١١١١١١١١١١١١"):
+    for card in (
+        "4111111111111111",
+        "card-4111111111111111",
+        "4111-1111-1111-1111",
+        "٤١١١١١١١١١١١١١١١",
+    ):
         answer = acme.submit(customer_id=card, reference=card)
         refused = "card_number_refused"
         assert errors(answer) == [("customer_id", refused), ("reference", refused)]

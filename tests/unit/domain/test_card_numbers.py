@@ -69,6 +69,11 @@ def test_a_card_number_of_any_scheme_is_found(card: str) -> None:
         "(4111)(1111)(1111)(1111)",
         "4111 - 1111 - 1111 - 1111",
         "4111   1111   1111   1111",
+        "4111 -- 1111 -- 1111 -- 1111",
+        "[4111][1111][1111][1111]",
+        "4111#1111#1111#1111",
+        "4111;1111;1111;1111",
+        "4111・1111・1111・1111",
         "0004111111111111111",
         # Readers read digits of other scripts too.
         "٤١١١١١١١١١١١١١١١",
@@ -120,6 +125,9 @@ def test_a_card_number_over_two_lines_is_found() -> None:
         "Called back +49 151 21547280, confirmed.",
         "Refund to DE16 6860 3942 2040 9536 37",
         "Refund to DE16686039422040953637, BIC DEUTDEFF",
+        "Refund to DE 42 5064 2570 4159 5628 96",
+        "IBANFR76-0006-4737-3322-1236-1132-642",
+        "5000; 4000; 3000; 2001",
         "+49 151 21547280 12:30",
         "0812-4456-7890 / 0813-4567-8901",
         "06 12 34 56 78 / 06 98 76 54 32",
@@ -240,7 +248,9 @@ def test_card_numbers_of_all_schemes_are_found_in_free_text(
         (lambda random: str(random.randrange(10**16, 2**63)), 0),  # snowflakes
         (lambda random: hashlib.sha256(random.randbytes(8)).hexdigest(), 0),
         (lambda random: str(UUID(int=random.getrandbits(128), version=4)), 0),
-        (lambda random: f"order-{digits(random, 16)}", 0),
+        (lambda random: f"order{digits(random, 16)}", 0),
+        (lambda random: f"order-{random.randrange(10**15, 10**16)}", 1 / 34),
+        (lambda random: f"order-20261129{digits(random, 8)}", 0),
         (lambda random: random.choice("46") + digits(random, 12), 0),
         (lambda random: digits(random, 14), 0),
         (lambda random: digits(random, 15), 1 / 400),
@@ -265,6 +275,12 @@ def test_ids_that_shops_make_are_seldom_refused(
         "card 4111111111111111",
         "card:4111-1111-1111-1111",
         "5555555555554444 (visa)",
+        "card-4111111111111111",
+        "4111111111111111_2",
+        "2026/5555555555554444/1",
+        "card-4111-1111-1111-1111",
+        "pan_3782_822463_10005",
+        "order-٤١١١١١١١١١١١١١١١",
         "5555555555554444",
         "378282246310005",
         "3530111333300000",
@@ -276,6 +292,20 @@ def test_ids_that_shops_make_are_seldom_refused(
 )
 def test_an_identifier_that_is_a_card_number_is_found(identifier: str) -> None:
     assert is_card_number(identifier)
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        "x4111111111111111",
+        "4111111111111111x",
+        "4111-1111-1111-1111-2",
+        "12-4111-1111-1111-1111",
+        "4111-1111-1111-1111a",
+    ],
+)
+def test_an_identifier_that_a_card_number_is_no_group_of_is_taken(identifier: str) -> None:
+    assert not is_card_number(identifier)
 
 
 def test_no_text_takes_long_because_of_its_telephone_numbers() -> None:

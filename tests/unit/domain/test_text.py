@@ -124,8 +124,8 @@ def test_the_length_is_that_of_the_stored_characters() -> None:
 
 
 def test_an_identifier_may_hold_what_no_free_text_may() -> None:
-    assert checked_identifier(f"order-{VISA}", max_length=50) == f"order-{VISA}"
-    assert refused(f"order-{VISA}") == "card_number_refused"
+    assert checked_identifier(f"order{VISA}", max_length=50) == f"order{VISA}"
+    assert refused(f"order{VISA}") == "card_number_refused"
     with pytest.raises(TextError) as caught:
         checked_identifier(VISA, max_length=50)
     assert caught.value.code == "card_number_refused"
