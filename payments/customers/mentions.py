@@ -1,7 +1,8 @@
 """Find a customer in texts by the words that it is known by.
 
 Texts and words are folded before they are compared: width, case (ß is ss, dotless i is i), apostrophes,
-dashes, underscores (which separate), characters without a width, Arabic and Hebrew points. Accents differ.
+dashes, underscores (which separate), characters without a width, Arabic and Hebrew points, the Arabic and
+Persian forms of one letter, and Greek accents, which capitals do not have. Other accents differ.
 
 A word must stand alone only where its script separates words by spaces. In Han, Kana, Hangul, Thai and
 others it may touch the next letter, Arabic and Hebrew words may have their prefixes, and a hyphen may
@@ -24,8 +25,9 @@ _SHORTEST_NUMBER: Final = 6
 _NO_DIGITS: Final = re.compile(r"\D+")
 _LONGEST_BORDER: Final = 6  # characters before a word that matter
 _TELEPHONE: Final = re.compile(r"\+\d+")
-_BETWEEN_DIGITS: Final = r"(?:[\s()./–-]|\(0\)){0,3}"
-_BETWEEN_NAMES: Final = r"[\s.·・-]{1,3}"
+_PARTS: Final = re.compile(r"[\s・]+")
+_BETWEEN_DIGITS: Final = r"(?:[\s()./·–-]|\(0\)){0,3}"
+_BETWEEN_NAMES: Final = r"[\s.·・/+-]{1,3}"
 
 _HAN_KANA_HANGUL: Final = (
     "\u1100-\u11ff\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3031-\u3035\u3038-\u303b\u3040-\u30ff"
@@ -54,6 +56,9 @@ _FOLDED: Final = {
     ord("ı"): "i",
     ord("İ"): "i",
     ord("_"): " ",
+    # Arabic keyboards have another yeh and kaf than Persian ones; a hamza on or under alef is often left out.
+    **dict(zip(map(ord, "يىكةأإآٱ"), "ییکهاااا", strict=True)),
+    **dict(zip(map(ord, "άέήίϊΐόύϋΰώ"), "αεηιιιουυυω", strict=True)),
     # Tatweel, vowel signs and points: of Arabic, then of Hebrew.
     **dict.fromkeys((0x640, 0x670, *range(0x64B, 0x660), *range(0x610, 0x61B))),
     **dict.fromkeys((*range(0x591, 0x5BE), 0x5BF, 0x5C1, 0x5C2, 0x5C4, 0x5C5, 0x5C7)),
@@ -71,7 +76,7 @@ Mentions = Callable[[str], bool]
 
 def is_telling(word: str) -> bool:
     """Return whether the word alone, in a text about anything, means the customer."""
-    word = fold(word).strip()
+    word = _PARTS.sub(" ", fold(word)).strip()
     return len(word) + len(_WIDE.findall(word)) >= (
         _SHORTEST_NUMBER if word.isdecimal() else _SHORTEST
     )
@@ -79,7 +84,7 @@ def is_telling(word: str) -> bool:
 
 def finder(words: Iterable[str]) -> Mentions:
     """Return what finds any of the words: customer-12 is not in customer-123. Without words, nothing."""
-    finders = [_finder(word.strip()) for word in sorted(map(fold, words)) if word.strip()]
+    finders = [_finder(word.strip()) for word in sorted(map(fold, words)) if _PARTS.sub("", word)]
 
     def mentioned(text: str) -> bool:
         folded = fold(text)
@@ -94,9 +99,8 @@ def fold(text: str) -> str:
         return text.lower().replace("_", " ").replace("`", "'")
     # Before NFKC too, which turns some apostrophes into a blank and an accent.
     text = unicodedata.normalize("NFKC", _replaced(text)).casefold()
-    text = _replaced(text.replace(_DOTTED, "i"))
-    text = _SUPPLEMENTARY.sub("", _OTHER_DIGITS.sub(_decimal, text))
-    return unicodedata.normalize("NFC", text)
+    text = unicodedata.normalize("NFC", text.replace(_DOTTED, "i"))
+    return _SUPPLEMENTARY.sub("", _OTHER_DIGITS.sub(_decimal, _replaced(text)))
 
 
 def _replaced(text: str) -> str:
@@ -156,11 +160,11 @@ def _telephone_finder(word: str) -> Mentions:
 
 def _spellings(word: str) -> str:
     """Return the pattern of a word as people write it: over the end of a line, as the name of a file."""
-    parts = [_part(part) for part in re.split(r"[\s・]+", word) if part]
+    parts = [_part(part) for part in _PARTS.split(word) if part]
     between = r"[\s.·・-]{0,3}" if _TOUCHING.search(word) else _BETWEEN_NAMES
     return between.join(parts)
 
 
 def _part(part: str) -> str:
     between = r"\s?" if _WIDE.search(part) else ""
-    return between.join("[-–]" if each in "-–" else re.escape(each) for each in part)
+    return between.join(r"[\s–-]{1,3}" if each in "-–" else re.escape(each) for each in part)

@@ -53,6 +53,12 @@ from payments.customers import mentions
         ("Tom Porter", "see Tom_Porter.pdf, tom-porter.jpg"),
         ("علی‌رضا رضایی", "با علیرضا رضایی"),
         ("Γιώργος", "ΓΙΏΡΓΟΣ"),
+        ("Αχιλλέας Σίσυφος", "ΑΧΙΛΛΕΑΣ ΣΙΣΥΦΟΣ"),
+        ("علی‌رضا رضایی", "با علي‌رضا رضايي"),
+        ("أحمد الكريم", "احمد الکریم"),
+        ("Jean-Luc Picard", "Jean Luc Picard, Jean - Luc Picard"),
+        ("Tom Porter", "files/Tom+Porter, Tom/Porter"),
+        ("+4915123456789", "+49·151·2345·6789"),
         # Borders that are none of a letter.
         ("Marie Curie", "Kundin:Marie Curie/Paris, Marie Curie's, Marie Curie—she"),
         ("Tom Porter", "Tom Porter-Smith"),
@@ -77,6 +83,12 @@ def test_a_word_is_found_as_people_write_it(word: str, text: str) -> None:
 )
 def test_a_part_of_a_word_or_another_word_is_not(word: str, text: str) -> None:
     assert not any(map(mentions.finder({word}), text.split(", ")))
+
+
+@pytest.mark.parametrize("word", ["・・・・", " ・ ・ ", "\u200b\u200b\u200b\u200b"])
+def test_a_word_of_nothing_but_separators_is_not_looked_for(word: str) -> None:
+    assert not mentions.is_telling(word)
+    assert not mentions.finder({word})("anything")
 
 
 def test_without_words_nothing_is_found() -> None:
