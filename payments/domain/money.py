@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Final, Self
 
@@ -42,15 +44,39 @@ def _legal_tender() -> frozenset[str]:
 # New payments are made in the active currencies of ISO 4217, list one, without funds, units of account,
 # metals and test codes. CLDR's legal tender differs from it in three codes. A test compares both lists.
 _ACTIVE_BUT_NO_TENDER: Final = frozenset({"SVC", "VED"})
-# Payments in these were accepted once. They can still be read and refunded.
-_RETIRED: Final = frozenset({"BGN"})  # replaced by the euro on 2026-01-01
-CURRENCIES: Final = (_legal_tender() | _ACTIVE_BUT_NO_TENDER) - _RETIRED
-KNOWN_CURRENCIES: Final = CURRENCIES | _RETIRED
+# The first day on which no payment is made in a currency any more: what replaced it, such as the euro,
+# was in use by then. Payments of before can be read, refunded and imported.
+RETIRED: Final[Mapping[str, date]] = {
+    **dict.fromkeys(
+        "ATS BEF DEM ESP FIM FRF GRD IEP ITL LUF NLG PTE".split(),  # noqa: SIM905
+        date(2002, 1, 1),
+    ),
+    "SIT": date(2007, 1, 1),
+    "CYP": date(2008, 1, 1),
+    "MTL": date(2008, 1, 1),
+    "SKK": date(2009, 1, 1),
+    "EEK": date(2011, 1, 1),
+    "LVL": date(2014, 1, 1),
+    "LTL": date(2015, 1, 1),
+    "BYR": date(2017, 1, 1),
+    "STD": date(2018, 1, 1),
+    "MRO": date(2018, 7, 1),
+    "VEF": date(2018, 8, 20),
+    "CUC": date(2021, 1, 1),
+    "HRK": date(2023, 1, 1),
+    "SLL": date(2024, 1, 1),
+    "ZWL": date(2024, 9, 1),
+    "ANG": date(2025, 7, 1),
+    "BGN": date(2026, 1, 1),
+}
+CURRENCIES: Final = (_legal_tender() | _ACTIVE_BUT_NO_TENDER) - RETIRED.keys()
+KNOWN_CURRENCIES: Final = CURRENCIES | RETIRED.keys()
 
 # The decimals of ISO 4217, which define the minor unit. CLDR's are those that people still write: it
 # gives the Serbian dinar none and the Iraqi dinar none, and would be wrong by a hundred and a thousand.
 _NO_DECIMALS: Final = frozenset(
-    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split()  # noqa: SIM905
+    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"  # noqa: SIM905
+    " BEF BYR ESP GRD ITL LUF PTE".split()
 )
 _THREE_DECIMALS: Final = frozenset("BHD IQD JOD KWD LYD OMR TND".split())  # noqa: SIM905
 
@@ -82,14 +108,19 @@ class Money(Struct, frozen=True, gc=False):
     currency: str
 
     @classmethod
-    def checked(cls, minor: int, currency: str, *, refund: bool = False) -> Self:
+    def checked(
+        cls, minor: int, currency: str, *, refund: bool = False, on: date | None = None
+    ) -> Self:
         """Return money that a payment may have: a currency in use, at least 1. Raises MoneyError.
 
-        A `refund` may also have a retired currency.
+        A past payment may have a currency that was in use `on` its day, a `refund` any of those.
         """
         exponent(currency)
-        if currency in _RETIRED and not refund:
-            raise MoneyError("unknown_currency", f"No payment is made in {currency} any more.")
+        retired = RETIRED.get(currency)
+        if retired is not None and not refund and (on is None or on >= retired):
+            raise MoneyError(
+                "unknown_currency", f"No payment is made in {currency} since {retired}."
+            )
         if minor < 1:
             raise MoneyError("amount_not_positive", "The amount must be at least one minor unit.")
         if minor > MAX_MINOR:
@@ -99,10 +130,13 @@ class Money(Struct, frozen=True, gc=False):
         return cls(minor, currency)
 
     @classmethod
-    def parse(cls, text: str, currency: str, *, refund: bool = False) -> Self:
+    def parse(
+        cls, text: str, currency: str, *, refund: bool = False, on: date | None = None
+    ) -> Self:
         """Read a decimal like "11.77" with at most the decimals that the currency has.
 
-        Zeros count as decimals: half of Europe writes a thousand as "1.000". Raises MoneyError.
+        `refund` and `on` are those of `checked`. Zeros count as decimals: half of Europe writes a
+        thousand as "1.000". Raises MoneyError.
         """
         decimals = exponent(currency)
         match = _PLAIN_DECIMAL.fullmatch(text)
@@ -125,7 +159,7 @@ class Money(Struct, frozen=True, gc=False):
         # In text, not by scaling a Decimal, which rounds to the precision of its context. Cut,
         # because reading thousands of digits takes long and one too many says as much.
         digits = (whole.lstrip("0") + fraction.ljust(decimals, "0"))[: len(str(MAX_MINOR)) + 1]
-        return cls.checked(int(f"{sign}{digits or 0}"), currency, refund=refund)
+        return cls.checked(int(f"{sign}{digits or 0}"), currency, refund=refund, on=on)
 
     @property
     def decimal(self) -> Decimal:

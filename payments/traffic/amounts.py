@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from datetime import date
 from enum import StrEnum
 from typing import Final
 
@@ -30,12 +31,15 @@ _EXAMPLES: Final = {
 _SEPARATORS: Final = str.maketrans("", "", f".,{_BLANKS}")
 
 
-def parse(text: str, currency: str, decimals: Decimals | None) -> Money:
-    """Read an amount. Without `decimals` it must be plain, such as 1234.56. Raises MoneyError."""
+def parse(text: str, currency: str, decimals: Decimals | None, *, on: date) -> Money:
+    """Read the amount of a payment `on` a day. Raises MoneyError.
+
+    Without `decimals` it must be plain, such as 1234.56.
+    """
     if decimals is not None:
-        return _parse(text, currency, decimals)
+        return _parse(text, currency, decimals, on)
     try:
-        return Money.parse(text, currency)
+        return Money.parse(text, currency, on=on)
     except MoneyError as error:
         readable = [each for each in Decimals if _WRITTEN[each].fullmatch(text)]
         if error.code != "amount_not_a_number" or not readable:
@@ -61,7 +65,7 @@ def have_decimal_commas(amounts: Iterable[tuple[str, str]]) -> bool:
     )
 
 
-def _parse(text: str, currency: str, decimals: Decimals) -> Money:
+def _parse(text: str, currency: str, decimals: Decimals, on: date) -> Money:
     match = _WRITTEN[decimals].fullmatch(text)
     if match is None:
         raise MoneyError(
@@ -70,11 +74,11 @@ def _parse(text: str, currency: str, decimals: Decimals) -> Money:
         )
     sign, whole, _, fraction = match.groups(default="")
     digits = sign + whole.translate(_SEPARATORS)
-    return Money.parse(f"{digits}.{fraction}" if fraction else digits, currency)
+    return Money.parse(f"{digits}.{fraction}" if fraction else digits, currency, on=on)
 
 
 def _readable(text: str, currency: str, decimals: Decimals | None) -> Money | None:
     try:
-        return parse(text, currency, decimals)
+        return parse(text, currency, decimals, on=date.min)
     except MoneyError:
         return None

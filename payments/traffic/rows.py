@@ -1,7 +1,7 @@
 """Read a row of a file as a past payment, or refuse it with a reason."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from msgspec import Struct
@@ -45,19 +45,22 @@ class Rows(Struct, frozen=True):
         values = self.layout.values(line)
         try:
             reference = values.get("reference", "").strip()
+            at = dates.parse(values["date"].strip(), now=now)
             return PastPayment(
                 client=_text("client", values["client"]),
                 customer_reference=_text("customer_id", values["customer_id"]),
-                amount=self._amount(values["amount"].strip(), values["currency"].strip()),
+                amount=self._amount(
+                    values["amount"].strip(), values["currency"].strip(), on=at.date()
+                ),
                 method=_method(values["method"].strip()),
-                at=dates.parse(values["date"].strip(), now=now),
+                at=at,
                 reference=_text("reference", reference) if reference else None,
             )
         except (MoneyError, DateError) as error:
             raise RowError(error.code, str(error)) from error
 
-    def _amount(self, text: str, currency: str) -> Money:
-        amount = amounts.parse(text, currency, self.decimals)
+    def _amount(self, text: str, currency: str, *, on: date) -> Money:
+        amount = amounts.parse(text, currency, self.decimals, on=on)
         if (
             self.decimals is None
             and amounts.may_be_thousands(text, currency)
@@ -73,18 +76,20 @@ class Rows(Struct, frozen=True):
 
 def check_constants(layout: Layout, decimals: Decimals | None, *, now: datetime) -> None:
     """Check the values that are the same for all rows. Raises LayoutError, which names the field."""
-    for field, value in layout.constants.items():
+    on = date.min
+    # The date first: the currency may be one that was in use then.
+    for field, value in sorted(layout.constants.items(), key=lambda each: each[0] != "date"):
         try:
             match field:
                 case "amount":
                     if "currency" in layout.constants:
-                        amounts.parse(value, layout.constants["currency"], decimals)
+                        amounts.parse(value, layout.constants["currency"], decimals, on=on)
                 case "currency":
-                    Money.checked(1, value)
+                    Money.checked(1, value, on=on)
                 case "method":
                     _method(value)
                 case "date":
-                    dates.parse(value, now=now)
+                    on = dates.parse(value, now=now).date()
                 case _:
                     _text(field, value)
         except (MoneyError, DateError, RowError) as error:

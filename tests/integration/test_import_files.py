@@ -279,12 +279,27 @@ def test_the_import_fails_if_all_rows_are_refused_and_says_why() -> None:
     assert run(write(HEADER))["accepted"] == "0"
 
 
+def test_rows_may_have_a_currency_that_was_in_use_on_their_day() -> None:
+    rows = "ann,2025-12-31,5.00,BGN,wallet,\nann,2026-01-01,6.00,BGN,wallet,\n"
+    rows += "ann,2001-12-31,7000,ITL,wallet,\nann,2022-12-31T23:30:00-01:00,8.00,HRK,wallet,\n"
+    path = write(HEADER + rows)
+
+    report = run(path, "--set=client=Acme", "--rejects=refused")
+
+    assert (report["accepted"], report["refused"][0]) == ("2", "2")
+    assert "No payment is made in BGN since 2026-01-01." in Path("refused").read_text()
+    path = write(HEADER.replace("date,", "").replace("currency,", "") + "ann,1.00,wallet,\n")
+    with pytest.raises(CommandError, match="--set currency: No payment is made in BGN since"):
+        run(path, "--set=client=Acme,currency=BGN,date=2026-01-01")
+    assert run(path, "--set=client=Acme,currency=BGN,date=2025-12-31")["accepted"] == "1"
+
+
 @pytest.mark.parametrize(
     ("constant", "complaint"),
     [
         ("method=card", "--set method: 'card' is not a method. Known: credit_card"),
         ("currency=usd", "--set currency: 'usd' is not an ISO 4217 currency"),
-        ("currency=BGN", "--set currency: No payment is made in BGN any more"),
+        ("currency=XAU", "--set currency: 'XAU' is not an ISO 4217 currency"),
         ("amount=1.000", "--set amount: 1.000 has more than the 2 decimals of USD"),
         ("date=190131", "--set date: '190131' is not a date such as"),
         ("customer_id=" + "x" * 256, "--set customer_id: customer_id: The text must have"),

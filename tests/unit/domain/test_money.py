@@ -1,14 +1,17 @@
 """Money: exact, of one currency, and never read from anything that is not exactly an amount."""
 
+from datetime import date, timedelta
 from decimal import Decimal, localcontext
 from typing import Final
 
 import pytest
+from babel.core import get_global
 from hypothesis import given, strategies as st
 
 from payments.domain.money import (
     CURRENCIES,
     MAX_MINOR,
+    RETIRED,
     CurrencyMismatch,
     Money,
     MoneyError,
@@ -79,6 +82,36 @@ def test_a_retired_currency_is_read_and_refunded_but_not_paid() -> None:
     assert str(Money(1_234_56, "BGN")) == "BGN 1,234.56"
     assert Money(1_234_56, "BGN").formatted() == "BGN\u00a01,234.56"
     assert Money.checked(5_00, "BGN", refund=True) == Money.parse("5", "BGN", refund=True)
+
+
+@pytest.mark.parametrize(
+    ("currency", "last", "minor"),
+    [
+        ("BGN", date(2025, 12, 31), 500),
+        ("HRK", date(2022, 12, 31), 500),
+        ("ITL", date(2001, 12, 31), 5),
+    ],
+)
+def test_a_past_payment_may_have_a_currency_of_its_day(
+    currency: str, last: date, minor: int
+) -> None:
+    assert Money.parse("5", currency, on=last).minor == minor
+    with pytest.raises(MoneyError) as caught:
+        Money.parse("5", currency, on=last + timedelta(days=1))
+    assert caught.value.code == "unknown_currency"
+
+
+def test_retired_currencies_were_legal_tender_until_then() -> None:
+    """The CLDR has the end of their circulation, months after their successor's beginning at most."""
+    for code, day in RETIRED.items():
+        ends = {
+            end
+            for history in get_global("territory_currencies").values()
+            for each, _, end, tender in history
+            if each == code and tender
+        } - {None}  # Bulgaria's is not in the CLDR of today
+        end = max((date(*each) for each in ends), default=date(2026, 1, 31))
+        assert timedelta(days=-1) <= end - day <= timedelta(days=140), code
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from django.db import InterfaceError, OperationalError
 from rich.markup import escape
 
 from payments.domain.methods import Method
-from payments.domain.money import CURRENCIES, Money
+from payments.domain.money import CURRENCIES, RETIRED, Money
 from payments.progress import progress_bar
 from payments.traffic import importing, lines
 from payments.traffic.amounts import Decimals
@@ -144,10 +144,12 @@ class Command(BaseCommand):
 
 def _currencies() -> str:
     """Return the codes in lines that fit a terminal."""
-    return (
-        textwrap.fill(f"Currencies: {' '.join(sorted(CURRENCIES))}.", 95, subsequent_indent="  ")
-        + "\n"
+    retired = ", ".join(f"{code} {day}" for code, day in sorted(RETIRED.items()))
+    lines_ = (
+        f"Currencies: {' '.join(sorted(CURRENCIES))}.",
+        f"Also, for payments of before the day (UTC): {retired}.",
     )
+    return "".join(textwrap.fill(line, 95, subsequent_indent="  ") + "\n" for line in lines_)
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
