@@ -91,7 +91,10 @@ _NO_BREAK_SPACE: Final = "\N{NO-BREAK SPACE}"
 def exponent(currency: str) -> int:
     """Return the decimals of `currency`. Raises MoneyError for a currency that was never accepted."""
     if currency not in KNOWN_CURRENCIES:
-        raise MoneyError("unknown_currency", f"{currency!r} is not an ISO 4217 currency in use.")
+        capitals = " Write it in capitals." if currency.upper() in KNOWN_CURRENCIES else ""
+        raise MoneyError(
+            "unknown_currency", f"{currency!r} is not an ISO 4217 currency in use.{capitals}"
+        )
     if currency in _NO_DECIMALS:
         return 0
     return 3 if currency in _THREE_DECIMALS else 2

@@ -6,10 +6,11 @@ from typing import Final
 
 # fromisoformat() also reads weeks and any separator between date and time, strptime() months of one digit.
 _ACCEPTED: Final = re.compile(
-    r"""\d{4}-\d\d-\d\d (?:[T ]\d\d:\d\d (?: :\d\d (?:[.,]\d+)? )? (?: Z|[+-]\d\d(?::?\d\d)? )? )?
+    r"""\d{4}-\d\d-\d\d (?:[T ]\d\d:\d\d (?: :\d\d (?:[.,]\d+)? )? (?: Z|[ ]UTC|[ ]?[+-]\d\d(?::?\d\d)? )? )?
       | \d{8} (?:T\d{4} (?:\d\d)? (?: Z|[+-]\d\d(?::?\d\d)? )? )?""",
     re.ASCII | re.VERBOSE,
 )
+_OFFSET: Final = re.compile(r" ([+-])")
 # Programs write 0001-01-01, 1900-01-01 or 1970-01-01 where a date is missing.
 EARLIEST: Final = datetime(1970, 1, 2, tzinfo=UTC)
 
@@ -35,7 +36,8 @@ def parse(text: str, *, now: datetime) -> datetime:
 def _at(text: str) -> datetime:
     try:
         if _ACCEPTED.fullmatch(text):
-            at = datetime.fromisoformat(text)
+            # As Ruby's programs write an offset: 1997-01-31 13:45:00 +0100, or UTC.
+            at = datetime.fromisoformat(_OFFSET.sub(r"\1", text.replace(" UTC", "Z")))
             return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
         pass

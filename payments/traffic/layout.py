@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from payments.domain.text import searched
 from payments.traffic import lines
 from payments.traffic.lines import MAX_BYTES, Line
 
@@ -70,7 +71,10 @@ class Layout(Struct, frozen=True):
             delimiter = delimiter if delimiter != "" else excel[1].decode()
         found, names = _header(rest, delimiter, mapped)
         if not any(names):
-            raise LayoutError("The file is empty: a first line with the columns' names is needed.")
+            raise LayoutError(
+                f"The {'first line is blank' if beginning.strip() else 'file is empty'}:"
+                " a first line with the columns' names is needed."
+            )
         columns = _columns(names, mapped, constants)
         return cls(found, names, columns, constants, 2 if excel else 1)
 
@@ -87,7 +91,8 @@ class Layout(Struct, frozen=True):
         try:
             return _split(text, self.delimiter)
         except csv.Error as error:
-            raise RowError("not_csv", f"The line cannot be read: {error}.") from None
+            reason = "it has a carriage return outside quotes" if "\r" in text else error
+            raise RowError("not_csv", f"The line cannot be read: {reason}.") from None
 
     def values(self, line: Line) -> dict[str, str]:
         """Return the text of each field. Raises RowError."""
@@ -192,7 +197,7 @@ def _columns(
 
 def _plain(name: str) -> str:
     """Return the name in one spelling: "Customer ID" is customer_id."""
-    return re.sub(r"[\s_-]+", "_", name.strip().casefold())
+    return re.sub(r"[\s_-]+", "_", searched(name).casefold())
 
 
 def _split(text: str, delimiter: str | None) -> list[str]:

@@ -64,7 +64,8 @@ def records(file: IO[bytes], delimiter: str | None) -> Iterator[tuple[int, bytes
         number += 1
         content = _end(part)
         # Nearly all lines have no quotes, or only simple ones.
-        if (b'"' not in part or (ESCAPE not in part and closed(content))) and part[-1:] == b"\n":
+        simple = b'"' not in part or (ESCAPE not in part and closed(content))
+        if simple and part[-1:] == b"\n" and content[-1:] != b"\\":
             yield number, content, None
             continue
         record = _Record(file, number, part, Quotes(delimiter))
@@ -168,6 +169,11 @@ class _Record:
         begun = f"The row that begins in line {self._first}"
         if too_long:
             return Fault("line_too_long", f"{begun} has more than {MAX_BYTES} bytes.")
+        if self._quotes.line_end_escaped:
+            return Fault(
+                "not_csv",
+                f"{begun} has a line that ends with a backslash: the next may belong to it.",
+            )
         if self._quotes.state is State.MALFORMED:
             return Fault("not_csv", f"{begun} has a quote that is not doubled within quotes.")
         if self._quotes.state is State.OPEN:

@@ -7,7 +7,15 @@ from functools import cache
 from typing import Final
 
 ESCAPE: Final = b'\\"'
+_BACKSLASH: Final = 0x5C
 _UNESCAPED: Final = re.compile(rb'(?<!\\)(?:\\\\)*"')
+
+
+# Also those without a width, in UTF-8.
+_BLANK: Final = (
+    rb"(?:\s|\xc2[\xa0\xad]|\xe2\x80[\x80-\x8f\xa8\xa9\xaf]|\xe2\x81[\x9f\xa0]"
+    rb"|\xe3\x80\x80|\xef\xbb\xbf)"
+)
 
 
 class State(Enum):
@@ -23,24 +31,29 @@ class Quotes:
 
     def __init__(self, delimiter: str | None) -> None:
         self._patterns = _patterns(delimiter)
+        self._last = 0
         self._odd: tuple[bool, ...] = (False, False, False)
         self._open = False
+        self.line_end_escaped = False
         self.state = State.CLOSED
 
     @property
     def ended(self) -> bool:
-        """Return whether no reading of the quotes leaves one open.
+        """Return whether no reading of the quotes and backslashes leaves one open.
 
-        A line within a value must not be read as a record, even if the writer does not double quotes or
-        escapes them with a backslash.
+        A line within a value must not be read as a record, even if the writer does not double quotes, or
+        escapes them or line ends with a backslash, as MySQL does.
         """
         if self.state is State.MALFORMED:
-            return not (any(self._odd) or self._open)
+            return not (any(self._odd) or self._open or self._last == _BACKSLASH)
         return self.state is State.CLOSED
 
     def add(self, line: bytes) -> None:
         """Take a line without its line end."""
         self._count(line)
+        if self._last == _BACKSLASH:
+            self.line_end_escaped = True
+            self.state = State.MALFORMED
         if self.state is State.MALFORMED:
             return
         closed, open_, _, _ = self._patterns
@@ -65,6 +78,7 @@ class Quotes:
         Either all of them count, or not those after a backslash, or a backslash may be escaped too, or only
         those next to a delimiter count.
         """
+        self._last = part[-1] if part else 0
         quotes = part.count(b'"')
         counts = (quotes, quotes - part.count(ESCAPE), len(_UNESCAPED.findall(part)))
         self._odd = tuple(
@@ -87,7 +101,8 @@ def _patterns(delimiter: str | None) -> tuple[re.Pattern[bytes], ...]:
     """A line that closes its quotes, one that leaves some open, and a quote that opens or closes.
 
     Between values, blanks may come before a quote. A quote within an unquoted value is a character
-    like any other, as in spreadsheets. No quote is right in a file without a delimiter.
+    like any other, as in spreadsheets, but not behind odd blanks or in a formula such as ="00123" that
+    goes on in the next line. No quote is right in a file without a delimiter.
     """
     if delimiter is None:
         return tuple(
@@ -95,11 +110,12 @@ def _patterns(delimiter: str | None) -> tuple[re.Pattern[bytes], ...]:
         )
     d = re.escape(delimiter.encode())
     inside = rb'[ ]*+"[^"]*+(?:""[^"]*+)*+'
-    plain = rb'(?!(?:(?!%b)(?:\s|\xc2\xa0))*+")[^%b]*+' % (d, d)
+    blanks = rb"(?:(?!%b)%b)*+" % (d, _BLANK)
+    plain = rb'(?!%b(?:"|="(?![^"]*+"(?:%b|$))))[^%b]*+' % (blanks, d, d)
     value = rb'(?:%b"|%b)' % (inside, plain)
     return (
         re.compile(rb"%b(?:%b%b)*+" % (value, d, value)),
         re.compile(rb"(?:%b%b)*+%b" % (value, d, inside)),
-        re.compile(rb'(?:^|%b)\s*+"' % d),
+        re.compile(rb'(?:^|%b)%b=?+"' % (d, blanks)),
         re.compile(rb'"(?=%b|$)' % d),
     )

@@ -67,6 +67,10 @@ def test_a_quoted_line_break_belongs_to_its_row(comment: str, line_end: str) -> 
         f'"hello \\",\n{EVIL}"',
         f'\t"hello\n{EVIL}"',
         f'\u00a0"hello\n{EVIL}"',
+        f'\u3000"hello\n{EVIL}"',
+        f'\ufeff"hello\n{EVIL}"',
+        f'="hello\n{EVIL}"',
+        f"hello\\\n{EVIL}",  # as MySQL escapes a line end
         f'"hello"x\n{EVIL}\n"',
         f'"hello\n{EVIL}\n',  # never closed
         f'"{"x" * 70_000}\n{EVIL}"',  # a line of more than 64 KiB
@@ -95,6 +99,20 @@ def test_a_quote_within_an_unquoted_value_is_a_character() -> None:
     report = run(write(COLUMNS + row('a 5" pipe') + "\n" + row('6"') + "\n" + LAST))
 
     assert report["in the log"] == "3 EUR 31.00"
+
+
+def test_a_formula_of_excel_or_a_backslash_within_a_line_leaves_other_rows_alone() -> None:
+    report = run(write(COLUMNS + row('="00123"') + "\n" + row("C:\\new") + "\n" + LAST))
+
+    assert report["in the log"] == "3 EUR 31.00"
+
+
+def test_names_of_columns_may_be_in_nfd_or_hold_invisible_characters() -> None:
+    text = HEADER.replace("currency", "Wa\u0308hrung").replace("customer_id", "\ufeffcustomer_id")
+
+    report = run(write(text + ROW), "--set=client=Acme", "--map=currency=W\u00e4hrung")
+
+    assert report["accepted"] == "1"
 
 
 def test_a_corrected_quote_leaves_the_keys_of_other_rows() -> None:
