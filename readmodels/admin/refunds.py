@@ -67,7 +67,10 @@ def parse(text: str, currency: str) -> Money:
     try:
         money = Money.parse(number.replace(",", ""), currency, refund=True)
     except MoneyError as error:
-        if error.code == "amount_not_a_number":
+        # A message about the number without its commas would name another amount than was typed.
+        if error.code == "amount_not_a_number" or (
+            error.code == "amount_too_precise" and "," in number
+        ):
             raise _not_a_number(text, currency) from error
         if error.code == "amount_too_precise":
             raise MoneyError(error.code, f"{error} Write {accepted(currency)}.") from error

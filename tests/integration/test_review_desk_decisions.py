@@ -243,6 +243,7 @@ def test_another_amount_is_refused_with_the_accepted_forms(
     with pytest.raises(MoneyError) as caught:
         refunds.parse(amount, currency)
     assert str(caught.value).endswith(f"Write {accepted}.")
+    assert amount in str(caught.value)
 
 
 def test_a_double_click_gives_money_back_once() -> None:
