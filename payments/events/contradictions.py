@@ -19,6 +19,7 @@ Code = Literal["sequence_altered", "sequence_behind", "log_behind", "seals_missi
 OF_THE_SEQUENCE: Final[frozenset[Code]] = frozenset({"sequence_altered", "sequence_behind"})
 
 _SQLSTATE: Final = "LG001"  # of the trigger events_event_refuse_behind
+_SEQUENCE_ENDED: Final = "2200H"  # before a trigger could look
 _PROBLEMS: Final = "SELECT code, problem, repair FROM events_log_problems()"
 
 
@@ -49,6 +50,8 @@ def find() -> list[Contradiction]:
 def refused_append(error: DatabaseError) -> LogContradicted | None:
     """Return the contradiction for which the database refused an append, None for another error."""
     cause = error.__cause__
+    if isinstance(cause, Error) and cause.sqlstate == _SEQUENCE_ENDED:
+        return LogContradicted.by(find())
     if not isinstance(cause, Error) or cause.sqlstate != _SQLSTATE:
         return None
     return LogContradicted(

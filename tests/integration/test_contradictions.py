@@ -261,7 +261,10 @@ def test_lost_seals_are_given_up_by_a_statement(top: int, superuser: Session) ->
     check_sound()
 
 
-@pytest.mark.parametrize("change", ["INCREMENT BY -1", "INCREMENT BY 7", "CYCLE", "CACHE 20"])
+@pytest.mark.parametrize(
+    "change",
+    ["INCREMENT BY -1", "INCREMENT BY 7", "CYCLE", "CACHE 20", "MAXVALUE 1000000", "AS integer"],
+)
 def test_an_altered_sequence_is_reported_and_repaired(
     top: int, writer: Session, change: str
 ) -> None:
@@ -275,6 +278,22 @@ def test_an_altered_sequence_is_reported_and_repaired(
     finally:
         writer.execute(repairs("sequence_altered"))
     check_sound()
+
+
+@pytest.mark.parametrize("cycle", ["NO CYCLE", "CYCLE"])
+def test_a_sequence_that_has_reached_a_limit_is_reported_and_repaired(
+    top: int, writer: Session, cycle: str
+) -> None:
+    writer.execute(f"ALTER SEQUENCE events_event_position_seq MAXVALUE {top} {cycle}")
+    try:
+        check_reported_everywhere("sequence_altered", "NO MAXVALUE")
+        output = command("projections")[1]
+        for line in output.splitlines():  # as it is printed, all of it
+            writer.execute(line.partition("Repair: ")[2])
+        check_sound()
+    finally:
+        writer.execute("ALTER SEQUENCE events_event_position_seq NO MAXVALUE NO CYCLE")
+        set_sequence(horizon.last_event())
 
 
 def test_a_sequence_that_counts_down_never_gives_a_position_of_the_past(

@@ -46,10 +46,10 @@ DECLARE
                              (SELECT max(reader.position) FROM events_reader AS reader), 0);
 BEGIN
   IF EXISTS (SELECT FROM pg_sequence WHERE seqrelid = 'events_event_position_seq'::regclass
-                AND (seqincrement <> 1 OR seqcache <> 1 OR seqcycle)) THEN
+                AND (seqincrement <> 1 OR seqcache <> 1 OR seqcycle OR seqmax <> 9223372036854775807)) THEN
     RETURN QUERY SELECT 'sequence_altered',
-      'The sequence of the positions does not count up one by one.',
-      'ALTER SEQUENCE events_event_position_seq INCREMENT BY 1 CACHE 1 NO CYCLE;';
+      'The sequence of the positions does not count up one by one, or has a limit of its own.',
+      'ALTER SEQUENCE events_event_position_seq AS bigint INCREMENT BY 1 NO MAXVALUE CACHE 1 NO CYCLE;';
   END IF;
   IF given < reached THEN
     RETURN QUERY SELECT 'sequence_behind',
