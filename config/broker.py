@@ -15,7 +15,7 @@ import redis
 from celery import beat
 from celery.exceptions import CPendingDeprecationWarning
 from celery.worker import consumer, state
-from kombu.asynchronous import get_event_loop
+from kombu.asynchronous import Hub, get_event_loop, set_event_loop
 from kombu.exceptions import OperationalError
 from kombu.transport import redis as transport
 
@@ -127,6 +127,11 @@ class Consumer(consumer.Consumer):
             state.maybe_shutdown()
             time.sleep(min(left, 0.2))
         self._failed_at = time.monotonic()
+
+    def register_with_event_loop(self, hub: Hub) -> None:
+        # With each connection: kombu's hub forgets that it is the current one when it is reset.
+        set_event_loop(hub)
+        super().register_with_event_loop(hub)
 
     def ensure_connected(self, conn: Any) -> Any:
         connected = _connect(conn, state.maybe_shutdown)

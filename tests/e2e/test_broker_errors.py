@@ -9,7 +9,7 @@ import redis
 from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
 from tests.e2e.brokers import failing
-from tests.e2e.service import service, wait_for
+from tests.e2e.service import Service, service, wait_for
 from tests.e2e.test_faults import all_projected
 
 pytestmark = pytest.mark.slow
@@ -75,6 +75,31 @@ def test_a_valkey_that_is_full_or_demoted_ends_no_process(
                 assert running.ended() == []
                 fault(administrator, begins=False)
                 wait_for(lambda: all_projected(running))
+
+
+def test_a_worker_goes_on_after_tasks_that_it_could_not_acknowledge(
+    own_postgres: Postgres, own_valkey: Valkey
+) -> None:
+    """After the first lost connection, too, which has kombu reset its event loop."""
+    with service(own_postgres, own_valkey) as running:
+        running.start_web()
+        running.start_worker()
+        running.start_beat()
+        with redis.Redis.from_url(own_valkey.url()) as administrator:
+            # As many more as a worker of two processes may have at once.
+            for failed in (2, 4):
+                assert running.post()[0] == 201
+                wait_for(lambda: all_projected(running))
+                administrator.execute_command("ACL", "SETUSER", "default", "-zrem")
+                await_failed_acknowledgements(running, failed)
+                administrator.execute_command("ACL", "SETUSER", "default", "+zrem")
+                assert running.post()[0] == 201
+                wait_for(lambda: all_projected(running))
+        assert running.ended() == []
+
+
+def await_failed_acknowledgements(running: Service, count: int) -> None:
+    wait_for(lambda: sum("Couldn't ack" in str(line) for line in running.log("celery")) >= count)
 
 
 def full(administrator: "redis.Redis", *, begins: bool) -> None:
