@@ -17,6 +17,7 @@ from payments.events import contradictions
 from payments.events.contradictions import Contradiction
 from payments.events.database import execute
 from payments.events.seals import sealing
+from payments.outages import Outage
 from readmodels import lag
 from readmodels.lag import Lag
 
@@ -60,7 +61,7 @@ def readyz(_: HttpRequest) -> HttpResponse:
         found = contradictions.find()
         seals = sealing.state()
         lags = lag.measure()
-        ((read_only,),) = execute(_READ_ONLY)
+        unwritable = _unwritable()
     except MigrationsMissing:
         return _report(ready=False, database="migrations missing")
     except (DatabaseError, InterfaceError) as error:
@@ -68,7 +69,6 @@ def readyz(_: HttpRequest) -> HttpResponse:
         if outage is None:
             raise
         return _report(ready=False, database=outage.code)
-    unwritable = outages.READ_ONLY if read_only else outages.unwritable()
     return _report(
         ready=not found and unwritable is None,
         database="ok" if unwritable is None else unwritable.code,
@@ -101,6 +101,22 @@ def _report(
         status=200 if ready else 503,
         headers={"Cache-Control": "no-store"},
     )
+
+
+def _unwritable() -> Outage | None:
+    """Return why the database takes no writes.
+
+    Whether it is read-only is asked again on a new connection: the defaults of a database or a role hold for
+    those only, and this thread's may be older, or from when it was.
+    """
+    failed = outages.unwritable()
+    ((read_only,),) = execute(_READ_ONLY)
+    if read_only or failed == outages.READ_ONLY:
+        connection.close()
+        ((read_only,),) = execute(_READ_ONLY)
+    if read_only:
+        return outages.READ_ONLY
+    return None if failed == outages.READ_ONLY else failed
 
 
 @cache

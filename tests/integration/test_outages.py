@@ -17,7 +17,7 @@ from readmodels.tasks import project
 from tests import reviewing
 from tests.api import RISKY, ApiClient, body_of, project as catch_up
 from tests.backoffice import browser, text
-from tests.concurrency import dsn, session
+from tests.concurrency import at_once, dsn, session
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,16 +29,25 @@ def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def read_only() -> Iterator[None]:
-    """As an administrator makes it, or a failover."""
-    name = dsn()["dbname"]
-    with session() as other:
-        other.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())
+    """As a failover makes it: all connections are new."""
+    with default_read_only():
         connection.close()
         try:
             yield
         finally:
-            other.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only'.encode())
             connection.close()
+
+
+@contextmanager
+def default_read_only() -> Iterator[None]:
+    """As an administrator makes it: connections keep what they began with."""
+    name = dsn()["dbname"]
+    with session() as other:
+        other.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())
+        try:
+            yield
+        finally:
+            other.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only'.encode())
 
 
 def test_a_read_only_database_is_a_503_that_says_so(caplog: pytest.LogCaptureFixture) -> None:
@@ -65,6 +74,25 @@ def test_it_is_not_ready_while_it_takes_no_writes_and_ready_again_by_itself() ->
         ready = Browser().get("/readyz")
         assert (ready.status_code, body_of(ready)["database"]) == (503, "read_only")
     assert Browser().get("/readyz").status_code == 200
+
+
+def test_it_is_ready_at_once_after_writes_that_failed_and_on_connections_of_that_time() -> None:
+    client = ApiClient()
+    with default_read_only():
+        connection.close()
+        assert client.submit().status_code == 503
+        assert Browser().get("/readyz").status_code == 503
+        # The connection of the last look was made while the database was read-only.
+    assert Browser().get("/readyz").status_code == 200
+
+
+def test_it_is_not_ready_though_its_own_connection_is_older() -> None:
+    client = ApiClient()
+    with default_read_only():
+        assert [each.status_code for each in at_once(1, lambda _: client.submit())] == [503]
+        ready = Browser().get("/readyz")
+        assert (ready.status_code, body_of(ready)["database"]) == (503, "read_only")
+    connection.close()
 
 
 def test_screens_of_a_read_only_database_are_finished_pages(settings: Settings) -> None:
