@@ -186,6 +186,10 @@ TAMPERED: Final[dict[str, Callable[[list[str]], object]]] = {
         lines, digests=json.loads(lines[5])["digests"].upper()
     ),
     "digests left out": lambda lines: _change_seal(lines, digests=None),
+    "a list of positions": lambda lines: _change_seal(lines, positions=["1-4"]),
+    "the signature in capitals": lambda lines: _change_seal(
+        lines, signature=json.loads(lines[5])["signature"].upper()
+    ),
     "the signature left out": lambda lines: _change_seal(lines, signature=None),
     "another member": lambda lines: _change_seal(lines, verified=True),
     "no header": lambda lines: lines.pop(0),

@@ -79,6 +79,8 @@ def verify_seal(
     name = f"Seal {seal['number']}"
     if list(line) != ["seal", "positions", "digests", "signature"]:
         raise ValueError(f"{name} has other members than an export writes.")
+    if line["signature"] != bytes.fromhex(line["signature"]).hex():
+        raise ValueError(f"{name}: its signature is not written as an export writes it.")
     if seal["key"] not in keys:
         raise ValueError(f"{name} is signed with the unknown key {seal['key']}.")
     try:
@@ -136,5 +138,12 @@ if __name__ == "__main__":
             print(verify(export, [key.lower() for key in sys.argv[2:]]))
     except OSError as error:
         sys.exit(f"{sys.argv[1]} cannot be read: {error.strerror}.")
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         sys.exit(f"NOT as it was sealed: {error}")
