@@ -255,6 +255,24 @@ def test_deleted_seals_are_reported_and_nothing_is_appended_or_sealed(
     check_sound()
 
 
+@pytest.mark.parametrize("seals_too", [True, False], ids=["seals restored after it", "seals kept"])
+def test_a_log_without_its_identity_takes_that_of_its_seals(
+    top: int, superuser: Session, *, seals_too: bool
+) -> None:
+    """As tables restored without events_log leave it."""
+    kept = superuser.execute("SELECT * FROM events_seal").fetchall()
+    superuser.execute("DELETE FROM events_log")
+    if seals_too:
+        superuser.execute("DELETE FROM events_seal")
+        with session() as restoring:
+            for row in kept:
+                restoring.execute("INSERT INTO events_seal VALUES (%s, %s, %s, %s, %s)", row)
+    appended()
+    assert len(list(sealing.seal_all())) == 1
+    assert tampering.found() == []
+    check_sound()
+
+
 def test_lost_seals_are_given_up_by_a_statement(top: int, superuser: Session) -> None:
     superuser.execute("DELETE FROM events_seal")
     superuser.execute(repairs("seals_missing").partition("lost: ")[2])

@@ -18,6 +18,13 @@ SELECT 'the last seal'::text AS name, sealed_position AS position, NULL::text AS
 CREATE FUNCTION {schema}.events_log_identity() RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
 BEGIN
+  IF NOT EXISTS (SELECT FROM events_log) THEN
+    -- It was not restored: the seals know which log this is.
+    INSERT INTO events_log (identity, sealed_number, sealed_position)
+    SELECT coalesce((statement::json ->> 'log')::uuid, gen_random_uuid()), number,
+           (statement::json ->> 'last')::bigint
+      FROM events_seal ORDER BY number DESC LIMIT 1 ON CONFLICT DO NOTHING;
+  END IF;
   INSERT INTO events_log DEFAULT VALUES ON CONFLICT DO NOTHING;
   RETURN (SELECT identity FROM events_log);
 END
@@ -26,8 +33,9 @@ $$;
 CREATE FUNCTION {schema}.events_seal_remember() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
 BEGIN
-  INSERT INTO events_log AS log (sealed_number, sealed_position)
-  VALUES (NEW.number, (NEW.statement::json ->> 'last')::bigint)
+  INSERT INTO events_log AS log (identity, sealed_number, sealed_position)
+  VALUES (coalesce((NEW.statement::json ->> 'log')::uuid, gen_random_uuid()), NEW.number,
+          (NEW.statement::json ->> 'last')::bigint)
       ON CONFLICT (id) DO UPDATE
      SET sealed_number = greatest(log.sealed_number, excluded.sealed_number),
          sealed_position = greatest(log.sealed_position, excluded.sealed_position);
