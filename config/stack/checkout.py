@@ -16,6 +16,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -123,12 +124,21 @@ def _installed_version() -> str | None:
 
 
 def _run(arguments: Sequence[str], title: str) -> int:
-    """Run a program and show its running time in a terminal."""
+    """Run a program, and show in a terminal how long it has been at work.
+
+    It has a process group of its own: Ctrl-C would have each of its processes print a traceback.
+    """
     done = threading.Event()
     clock = threading.Thread(target=_show_time, args=(title, done))
     clock.start()
     try:
-        return subprocess.run(arguments, check=False).returncode
+        with subprocess.Popen(arguments, stdin=subprocess.DEVNULL, process_group=0) as program:
+            try:
+                return program.wait()
+            except BaseException:
+                with suppress(ProcessLookupError):
+                    os.killpg(program.pid, signal.SIGKILL)
+                raise
     finally:
         done.set()
         clock.join()
@@ -189,6 +199,9 @@ def main(arguments: Sequence[str]) -> int:
         "reset": reset,
         "clean": clean,
     }
+    for ending in (signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(ending) is signal.SIG_DFL:  # what nohup ignores stays ignored
+            signal.signal(ending, signal.default_int_handler)
     try:
         return actions[arguments[0]]()
     except KeyboardInterrupt:

@@ -3,13 +3,16 @@
 import fcntl
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import psutil
 import pytest
 
 from config.stack import place
@@ -91,6 +94,39 @@ def test_an_interrupted_installation_is_made_anew(checkout: Checkout) -> None:
     before = (checkout.environment / ".installed").stat().st_mtime_ns
     assert checkout.make("install") == ""
     assert (checkout.environment / ".installed").stat().st_mtime_ns == before
+
+
+def test_ctrl_c_ends_the_installation_without_a_traceback(checkout: Checkout) -> None:
+    # A shell that runs pytest in the background has SIGINT ignored, and make would inherit that.
+    make = ["make", "install", f"PYTHON={sys.executable}"]
+    code = "import os, signal; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp"
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{code}({make[0]!r}, {make!r})"],
+        cwd=checkout.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as installing:
+        deadline = time.monotonic() + 60
+        while not _at_work_in(checkout.environment) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.killpg(installing.pid, signal.SIGINT)  # as the terminal does
+        printed, _ = installing.communicate(timeout=60)
+    assert "Making .venv" in printed
+    assert "Traceback" not in printed
+    assert not _at_work_in(checkout.environment)
+    assert not (checkout.environment / ".installed").exists()
+
+
+def _at_work_in(environment: Path) -> list[int]:
+    """Return the processes that run the environment's Python, as ensurepip does."""
+    python = str(environment / "bin" / "python")
+    return [
+        process.pid
+        for process in psutil.process_iter(["cmdline"])
+        if any(python in word for word in process.info["cmdline"] or ())
+    ]
 
 
 def test_another_python_that_is_asked_for_replaces_the_environment(checkout: Checkout) -> None:
