@@ -21,7 +21,7 @@ def main() -> None:
         _continue_in_environment()
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
-    from django.db import OperationalError
+    from django.db import OperationalError, ProgrammingError
 
     _prepare(sys.argv[1:])
     try:
@@ -36,6 +36,10 @@ def main() -> None:
         if (reason := _unreachable(error)) is None:
             raise
         sys.exit(f"error: {reason}")
+    except ProgrammingError:
+        if not _has_unapplied_migrations():
+            raise
+        sys.exit("error: The database lacks tables of this version. Run: manage.py migrate")
     except Exception as error:
         # Imported late: it needs Django's settings.
         from payments.events.contradictions import LogContradicted
@@ -61,6 +65,15 @@ def _prepare(arguments: list[str]) -> None:
         from config.stack import postgres
 
         os.environ["PATH"] += os.pathsep + str(postgres.binaries())
+
+
+def _has_unapplied_migrations() -> bool:
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    connection.close()  # The statement that failed may have left a transaction open.
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 def _unreachable(error: Exception) -> str | None:

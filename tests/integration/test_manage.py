@@ -50,6 +50,16 @@ def test_a_database_that_is_away_is_named_with_the_cause() -> None:
     assert "tops3cret" not in done.stderr
 
 
+def test_a_database_without_tables_asks_for_migrate() -> None:
+    url = servers.postgres().url("postgres")
+    for arguments in (["projections"], ["policy", "list"], ["create_api_key", "Acme Ltd"]):
+        done = run(sys.executable, MANAGE, *arguments, DATABASE_URL=url, **servers.SECRETS)
+        assert done.returncode == 1
+        assert done.stderr.splitlines() == [
+            "error: The database lacks tables of this version. Run: manage.py migrate"
+        ]
+
+
 def test_another_error_of_the_database_keeps_its_traceback() -> None:
     code = (
         "from django.db import connection\n"
