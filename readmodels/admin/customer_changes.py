@@ -29,10 +29,22 @@ from readmodels.admin import kept, words
 
 
 class RenameForm(forms.Form):
-    name = forms.CharField(required=False, widget=UnfoldAdminTextInputWidget(attrs={"dir": "auto"}))
-    email = forms.CharField(required=False, label="E-mail", widget=UnfoldAdminTextInputWidget)
+    """Carries the values that it showed, so that only what was changed is stored."""
+
+    name = forms.CharField(
+        required=False,
+        show_hidden_initial=True,
+        widget=UnfoldAdminTextInputWidget(attrs={"dir": "auto"}),
+    )
+    email = forms.CharField(
+        required=False,
+        show_hidden_initial=True,
+        label="E-mail",
+        widget=UnfoldAdminTextInputWidget,
+    )
     phone = forms.CharField(
         required=False,
+        show_hidden_initial=True,
         label="Telephone",
         widget=UnfoldAdminTextInputWidget,
         help_text="With the country's code, like +49 151 23456789.",
@@ -80,7 +92,10 @@ class ChangeView(ABC, View):
     """A page with a form, and the change that it asks for; `customer` is whom it is about."""
 
     admin: Any = None
-    keeps: ClassVar = ("name", "email", "phone", "reason", "note")
+    keeps: ClassVar = (
+        *("name", "email", "phone", "reason", "note"),
+        *("initial-name", "initial-email", "initial-phone"),
+    )
     command: ClassVar[str]
     permission: ClassVar[str]
     form: ClassVar[type[forms.Form]]
@@ -103,24 +118,31 @@ class ChangeView(ABC, View):
     def post(self, request: HttpRequest, customer_id: UUID) -> HttpResponse:
         if kept.is_restored(request):
             messages.warning(request, kept.NOT_SENT)
-            return self._page(request, self.form(initial=request.POST.dict()))
+            return self._page(request, self.form(request.POST))
         form = self.form(request.POST)
         if not form.is_valid():
             return self._page(request, form)
+        if not form.has_changed():
+            messages.info(request, "Nothing was changed.")
+            return self._to_customer(customer_id)
         try:
-            self.change(customer_id, form.cleaned_data, actors.staff(int(request.user.pk or 0)))
+            self.change(customer_id, form, actors.staff(int(request.user.pk or 0)))
         except CustomerError as error:
-            messages.error(request, str(error))
-        else:
-            # Without the name: messages may end up in a session.
-            messages.success(request, self.done)
+            # With what was typed, which is worth keeping whoever was faster.
+            form.add_error(None, words.named(str(error)))
+            return self._page(request, form, status=409)
+        # Without the name: messages may end up in a session.
+        messages.success(request, self.done)
+        return self._to_customer(customer_id)
+
+    def _to_customer(self, customer_id: UUID) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:customers_customer_change", args=[customer_id]))
 
     @abstractmethod
-    def change(self, customer_id: UUID, given: dict[str, Any], by: str) -> None:
+    def change(self, customer_id: UUID, form: forms.Form, by: str) -> None:
         """Carry the command out. `by` is an actor id. Raises CustomerError."""
 
-    def _page(self, request: HttpRequest, form: forms.Form) -> HttpResponse:
+    def _page(self, request: HttpRequest, form: forms.Form, *, status: int = 200) -> HttpResponse:
         context = {
             **self.admin.admin_site.each_context(request),
             "title": f"{self.command.capitalize()} {words.isolated(str(self.customer))}?",
@@ -130,7 +152,7 @@ class ChangeView(ABC, View):
             "command": self.command,
             "form": form,
         }
-        return TemplateResponse(request, "admin/customer_change.html", context)
+        return TemplateResponse(request, "admin/customer_change.html", context, status=status)
 
 
 class RenameView(ChangeView):
@@ -139,7 +161,9 @@ class RenameView(ChangeView):
     form = RenameForm
     done = "Changed."
 
-    def change(self, customer_id: UUID, given: dict[str, Any], by: str) -> None:
+    def change(self, customer_id: UUID, form: forms.Form, by: str) -> None:
+        # A colleague may have changed the other fields since the page was opened.
+        given = {field: form.cleaned_data[field] for field in form.changed_data}
         changes.rename(customer_id, given, by=by)
 
 
@@ -149,11 +173,11 @@ class BlockingView(ChangeView):
     permission = blocking.BLOCK
     reasons: ClassVar[type[BlockReason | UnblockReason]]
 
-    def change(self, customer_id: UUID, given: dict[str, Any], by: str) -> None:
+    def change(self, customer_id: UUID, form: forms.Form, by: str) -> None:
         blocking.change(
             customer_id,
-            reason=self.reasons(given["reason"]),
-            note=given["note"],
+            reason=self.reasons(form.cleaned_data["reason"]),
+            note=form.cleaned_data["note"],
             by=by,
             at=timezone.now(),
             correlation_id=self.request.META["HTTP_X_CORRELATION_ID"],

@@ -292,11 +292,14 @@ class ActionView(View):
         note_needed = actions.needs_note(self.action, payment, self.person, timezone.now())
         gathered = evidence.gather(payment)
         customer = gathered["customer"]
-        about = f"{payment.amount.formatted()} of {words.isolated(str(customer or 'unknown'))}"
+        amount = payment.amount.formatted()
+        if self.action is actions.REFUND:
+            amount = f"up to {payment.refundable.formatted()}"
+        about = f"{amount} of {words.isolated(str(customer or 'unknown'))}"
         context = {
             **self.admin.admin_site.each_context(request),
             **gathered,
-            "title": f"{self.action.label} {payment.amount.formatted()}?",
+            "title": f"{self.action.label} {amount}?",
             "heading": f"{_ASKED[self.action.name]} {about}",
             "is_blocked": customer is not None and customer.blocked,
             "opts": self.admin.opts,

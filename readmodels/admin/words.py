@@ -103,9 +103,13 @@ def refused(error: PaymentError, payment_id: UUID) -> str:
         rest = Money(int(str(error.details["refundable"])), str(error.details["currency"]))
         return f"No more than {rest.formatted()} of this payment can be refunded."
     said = str(error).replace(f"Payment {payment_id}", "This payment")
-    said = said.replace(f"payment {payment_id}", "this payment")
-    names = people(_ACTOR.findall(said))
-    return _ACTOR.sub(lambda found: names.get(found[0], found[0]), said)
+    return named(said.replace(f"payment {payment_id}", "this payment"))
+
+
+def named(text: str) -> str:
+    """Return the text with the names of the actors whose ids are in it."""
+    names = people(_ACTOR.findall(text))
+    return _ACTOR.sub(lambda found: names.get(found[0], found[0]), text)
 
 
 def said(text: object) -> str:

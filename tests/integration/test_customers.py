@@ -1,5 +1,7 @@
 """Customers: known from their first payment, renamed, reached, blocked, found; never by the log."""
 
+import html
+import re
 from io import StringIO
 from typing import Any
 
@@ -14,6 +16,7 @@ from payments.customers import blocking, contacts
 from payments.customers.models import Blocking, Customer
 from payments.customers.registry import CustomerError
 from payments.domain.customer import BlockReason
+from payments.events.models import Event
 from tests.api import ApiClient, project
 from tests.backoffice import browser, text
 from tests.concurrency import at_once
@@ -138,6 +141,28 @@ def test_a_customer_is_renamed_in_the_back_office_and_nothing_else(customer: Cus
     assert LogEntry.objects.count() == 0  # it would keep the name for ever
 
 
+def test_of_two_who_rename_at_once_neither_takes_back_what_the_other_changed(
+    customer: Customer,
+) -> None:
+    Customer.objects.update(name="Ada Ng", email="old@x.org", phone="+4915123456789")
+    url = page(customer, "customer_rename")
+    first, second = browser("risk manager", "dora"), browser("risk manager", "emil")
+    shown, later = sent_by(first.get(url)), sent_by(second.get(url))
+    second.post(url, later | {"email": "new@x.org", "phone": ""})
+    assert "Changed." in text(first.post(url, shown | {"name": "Ada Lovelace"}, follow=True))
+    customer.refresh_from_db()
+    assert (customer.name, customer.email, customer.phone) == ("Ada Lovelace", "new@x.org", "")
+    assert "Nothing was changed." in text(first.post(url, shown, follow=True))
+
+
+def sent_by(answer: Any) -> dict[str, str]:
+    """What the form of the page sends if nothing is typed."""
+    inputs = re.findall(r"<input [^>]*>", answer.content.decode())
+    named = [(re.search(r' name="([^"]+)"', each), each) for each in inputs]
+    values = {found[1]: re.search(r' value="([^"]*)"', each) for found, each in named if found}
+    return {name: html.unescape(value[1]) if value else "" for name, value in values.items()}
+
+
 def test_a_customer_is_blocked_and_unblocked_in_the_back_office(customer: Customer) -> None:
     project()
     senior = browser()
@@ -150,7 +175,12 @@ def test_a_customer_is_blocked_and_unblocked_in_the_back_office(customer: Custom
     for words in ("Blocked: chargebacks", "Case &lt;12&gt;", "by grace", "19.99"):
         assert words in answer
     again = senior.post(url, form, follow=True)
-    assert "The customer was already blocked by staff:" in text(again)
+    assert again.status_code == 409
+    assert "The customer was already blocked by grace at " in text(again)
+    assert 'value="Case &lt;12&gt;"' in again.content.decode()
+    event = Event.objects.get(event_type="customer.blocked")
+    log = senior.get(reverse("admin:readmodels_eventindex_change", args=[event.position]))
+    assert f'href="{page(customer)}"' in log.content.decode()
     listed = senior.get(reverse(LIST), {"blocked__exact": "1"})
     assert len(listed.context["cl"].result_list) == 1
     payment = customer_payment_page()
