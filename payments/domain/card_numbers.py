@@ -58,9 +58,9 @@ _WORDS: Final = re.compile(r"\b[^\W\d_]+[\s:=#()]+|[\s:=#()]+[^\W\d_]+\b")
 _SHORTEST_AS_IDENTIFIER: Final = 15
 
 _MANY_DIGITS: Final = re.compile(r"\d(?:\D{0,12}\d){13}")
-# Digits in groups, as people write them: up to four separators of any kind between groups. A comma or a
-# semicolon before a blank is between numbers, not within one.
-_GROUPS: Final = re.compile(r"\d+(?:(?![,;] )[\W_]{1,4}\d+)*")
+# Digits in groups, as people write them: up to four separators of any kind between groups. A comma, a
+# semicolon or a colon before a blank is between numbers, not within one.
+_GROUPS: Final = re.compile(r"\d+(?:(?![,;:] )[\W_]{1,4}\d+)*")
 _GROUP: Final = re.compile(r"\d+")
 _NOT_DIGITS: Final = re.compile(r"\D+")
 _BLANKS: Final = re.compile(r"[^\S\n]+")
