@@ -69,7 +69,7 @@ def test_claim_next_asked_for_many_times_at_once_claims_one_payment() -> None:
 
     def ask(number: int) -> UUID | None:
         request = Request(actor=grace, key=f"tab-{number}")
-        outcome = review.claim_next(client_id=None, at=timezone.now(), request=request)
+        outcome = review.claim_next(client_id=None, at=timezone.now(), request=request, most_held=1)
         return None if outcome is None else outcome.payment.payment_id
 
     assert len(set(at_once(8, ask))) == 1
