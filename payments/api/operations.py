@@ -255,7 +255,7 @@ CLAIM_NEXT: Final = _command(
     status=200,
     summary="Claim the most urgent payment that you may review",
     description="Nobody else decides on it for 15 minutes. The same `Idempotency-Key` finds the same"
-    " payment again, and a new one claims a further payment, whatever the reviewer holds already.",
+    " payment again, and a new one claims a further payment, also if the reviewer holds others.",
     refused=["queue_behind"],
     nothing="Nothing waits that you could claim at this moment. Ask again: a payment that is just being"
     " changed or claimed is passed over.",

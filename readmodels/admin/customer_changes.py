@@ -128,7 +128,7 @@ class ChangeView(ABC, View):
         try:
             self.change(customer_id, form, actors.staff(int(request.user.pk or 0)))
         except CustomerError as error:
-            # With what was typed, which is worth keeping whoever was faster.
+            # Keep what was typed, also if another person was faster.
             form.add_error(None, words.named(str(error)))
             return self._page(request, form, status=409)
         # Without the name: messages may end up in a session.
