@@ -328,8 +328,8 @@ def test_long_texts_without_blanks_widen_no_page(desk: Desk) -> None:
     ]
     # Also lists that scroll within themselves: columns behind the edge are not seen.
     wider = """
-        [document.documentElement, document.querySelector("#result_list")?.parentElement]
-            .filter((each) => each && each.scrollWidth > each.clientWidth + 1)
+        [...document.querySelectorAll("html, .json, :has(> #result_list)")]
+            .filter((each) => each.scrollWidth > each.clientWidth + 1)
             .map((each) => [each.tagName, each.scrollWidth, each.clientWidth])
     """
     found = []
