@@ -18,10 +18,11 @@ from payments.events import signals, store
 from payments.events.metadata import Metadata
 
 # A stale version means that another command succeeded, so a few attempts settle most races. Later attempts
-# pause for a random time, or many rivals would collide again and again.
+# pause for a random time, or many rivals would collide again and again. The longest pause grows, because
+# it has to make room for all rivals on a machine of any speed.
 _ATTEMPTS: Final = 20
 _AT_ONCE: Final = 3
-_LONGEST_PAUSE: Final = 0.02
+_PAUSE_STEP: Final = 0.02
 _NOTHING: Final = store.Stream((), ())
 
 
@@ -100,7 +101,8 @@ def dispatch(
                 raise
             stream = None
             if attempt > _AT_ONCE:
-                time.sleep(random.uniform(0, _LONGEST_PAUSE))  # noqa: S311 - no secret
+                longest = _PAUSE_STEP * (attempt - _AT_ONCE)
+                time.sleep(random.uniform(0, longest))  # noqa: S311 - no secret
             attempt += 1
 
 

@@ -1,5 +1,6 @@
 """Where a file of past payments has each field: the delimiter, the columns, --map and --set."""
 
+import codecs
 import csv
 import io
 import re
@@ -71,8 +72,9 @@ class Layout(Struct, frozen=True):
             delimiter = delimiter if delimiter != "" else excel[1].decode()
         found, names = _header(rest, delimiter, mapped)
         if not any(names):
+            blank = rest.removeprefix(codecs.BOM_UTF8).strip()
             raise LayoutError(
-                f"The {'first line is blank' if beginning.strip() else 'file is empty'}:"
+                f"The {'first line is blank' if blank else 'file is empty'}:"
                 " a first line with the columns' names is needed."
             )
         columns = _columns(names, mapped, constants)

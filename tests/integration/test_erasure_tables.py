@@ -64,6 +64,7 @@ NOT_SEARCHED: Final = {
     "customers.Customer.phone": "of the customer itself",
     "customers.Customer.reference": "of the customer itself",
     "customers.Note.author": "an id",
+    "customers.PseudonymKey.check_value": "a keyed hash",
     "events.Claim.namespace": "of the code",
     "events.Claim.value": "the client's own, as in the log",
     "events.Event.aggregate_type": "of the code",
