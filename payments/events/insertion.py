@@ -1,5 +1,7 @@
 """Execute the statement of an append: try again after a lost race, and name a contradicted log."""
 
+import random
+import time
 from contextlib import nullcontext
 from typing import Final
 
@@ -13,7 +15,9 @@ from payments.events.models import POSITION_CONSTRAINT
 # Nothing was stored, and the conflict ends when one of the two tries again. Through a pooler the database's
 # default may be serializable.
 _RIVALRY: Final = (errors.DeadlockDetected, errors.SerializationFailure)
-_ATTEMPTS: Final = 3
+_ATTEMPTS: Final = 5
+# In seconds: the rival gets time to go on, or both would wait for each other again.
+_PAUSE_STEP: Final = 0.05
 
 
 def insert(statement: str, parameters: dict[str, object]) -> list[int]:
@@ -30,6 +34,7 @@ def insert(statement: str, parameters: dict[str, object]) -> list[int]:
             rivalry = isinstance(error.__cause__, _RIVALRY)
             if not rivalry or connection.in_atomic_block or attempt == _ATTEMPTS:
                 raise
+            time.sleep(random.uniform(0, _PAUSE_STEP * attempt))  # noqa: S311 - no secret
             attempt += 1
         except IntegrityError as error:
             if violated(error) == POSITION_CONSTRAINT:
