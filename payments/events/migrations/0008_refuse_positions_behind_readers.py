@@ -89,18 +89,18 @@ CREATE FUNCTION {schema}.events_event_refuse_behind() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
 DECLARE
   found record;
+  furthest bigint;
+  needed bigint;
+  sealed bigint;
 BEGIN
-  IF EXISTS (
-    SELECT FROM (SELECT max(position) AS position, max(position) FILTER (WHERE repair IS NOT NULL) AS needed
-                   FROM events_reader) AS furthest
-     WHERE furthest.position >= (SELECT min(appended.position) FROM appended)
-        OR furthest.needed > 0
-           AND NOT EXISTS (SELECT FROM events_event AS event WHERE event.position = furthest.needed)
-  ) OR EXISTS (
-    SELECT FROM events_log
-     WHERE sealed_number > 0
-       AND NOT EXISTS (SELECT FROM events_seal AS seal WHERE seal.number = sealed_number)
-  ) THEN
+  -- Each look by itself, in the order of an index: in one statement the planner may read the whole log.
+  SELECT max(position), max(position) FILTER (WHERE repair IS NOT NULL)
+    INTO furthest, needed FROM events_reader;
+  SELECT max(sealed_number) INTO sealed FROM events_log;
+  IF furthest >= (SELECT min(appended.position) FROM appended)
+     OR needed > 0 AND NOT EXISTS (SELECT FROM events_event AS event WHERE event.position = needed)
+     OR sealed > 0 AND NOT EXISTS (SELECT FROM events_seal AS seal WHERE seal.number = sealed)
+  THEN
     SELECT coalesce(string_agg(problem, ' '), 'A position was given out that readers have passed.') AS problems,
            coalesce(string_agg(repair, E'\\n'), 'Append again.') AS repairs
       INTO found FROM events_log_problems();
