@@ -9,14 +9,14 @@ from django.db.migrations.state import StateApps
 
 FORWARDS = """
 CREATE OR REPLACE VIEW {schema}.events_reader AS
-SELECT 'the last seal'::text AS name, sealed_position AS position, NULL::text AS repair
+SELECT 'the last seal'::text AS name, sealed_position AS position, NULL::bigint AS needed, NULL::text AS repair
   FROM {schema}.events_log
  UNION ALL
-SELECT name, position, 'manage.py rebuild_projections ' || name FROM {schema}.readmodels_checkpoint
+SELECT name, position, position, 'manage.py rebuild_projections ' || name FROM {schema}.readmodels_checkpoint
 """
 BACKWARDS = """
 CREATE OR REPLACE VIEW {schema}.events_reader AS
-SELECT 'the last seal'::text AS name, sealed_position AS position, NULL::text AS repair
+SELECT 'the last seal'::text AS name, sealed_position AS position, NULL::bigint AS needed, NULL::text AS repair
   FROM {schema}.events_log
 """
 

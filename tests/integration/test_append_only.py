@@ -147,6 +147,7 @@ def test_a_role_with_the_least_privileges_can_append_read_and_seal_and_nothing_e
         for table in ("events_claim", "events_seal"):
             cursor.execute(f"GRANT SELECT, INSERT ON {table} TO payments_service")
         cursor.execute("GRANT SELECT, INSERT, UPDATE ON events_snapshot TO payments_service")
+        cursor.execute("GRANT SELECT ON events_log, events_reader TO payments_service")
         cursor.execute("GRANT SELECT ON events_event_position_seq TO payments_service")
         cursor.execute("SET LOCAL ROLE payments_service")
         claim = store.Claim("a", "1")

@@ -7,12 +7,12 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import StateApps
 
-# Functions run as their owner, so the role of the service needs no further grants; their search path is that
-# of the tables. An app that reads the log replaces the view with one that has its readers too: `repair` is
-# the command that follows when the log does not hold the event at `position` any more.
+# Functions that write, or that any role may call, run as their owner, with the search path of the tables.
+# An app that reads the log replaces the view with one that lists its readers too. The log must hold the event
+# at `needed`; if it does not, `repair` is the command to run.
 FORWARDS = """
 CREATE VIEW {schema}.events_reader AS
-SELECT 'the last seal'::text AS name, sealed_position AS position, NULL::text AS repair
+SELECT 'the last seal'::text AS name, sealed_position AS position, NULL::bigint AS needed, NULL::text AS repair
   FROM {schema}.events_log;
 
 CREATE FUNCTION {schema}.events_log_identity() RETURNS uuid
@@ -71,8 +71,8 @@ BEGIN
                   ' restored to an older state than its reader.', reader.position, reader.name),
            reader.repair
       FROM events_reader AS reader
-     WHERE reader.repair IS NOT NULL AND reader.position > 0
-       AND NOT EXISTS (SELECT FROM events_event AS event WHERE event.position = reader.position)
+     WHERE reader.needed > 0
+       AND NOT EXISTS (SELECT FROM events_event AS event WHERE event.position = reader.needed)
      ORDER BY reader.name;
   RETURN QUERY
     SELECT 'seals_missing',
@@ -85,25 +85,30 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION {schema}.events_event_refuse_behind() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+-- Every append pays for this function, so it runs as its caller and without a search path of its own (names are
+-- qualified instead), and STABLE, which saves a snapshot for each of its statements.
+CREATE FUNCTION {schema}.events_event_refuse_behind() RETURNS trigger LANGUAGE plpgsql STABLE AS $$
 DECLARE
-  found record;
   furthest bigint;
-  needed bigint;
-  sealed bigint;
+  needed_event bigint;
+  needed_seal bigint;
+  refused boolean;
+  found record;
 BEGIN
-  -- Each look by itself, in the order of an index: in one statement the planner may read the whole log.
-  SELECT max(position), max(position) FILTER (WHERE repair IS NOT NULL)
-    INTO furthest, needed FROM events_reader;
-  SELECT max(sealed_number) INTO sealed FROM events_log;
-  IF furthest >= (SELECT min(appended.position) FROM appended)
-     OR needed > 0 AND NOT EXISTS (SELECT FROM events_event AS event WHERE event.position = needed)
-     OR sealed > 0 AND NOT EXISTS (SELECT FROM events_seal AS seal WHERE seal.number = sealed)
-  THEN
+  SELECT max(position), max(needed), (SELECT sealed_number FROM {schema}.events_log)
+    INTO furthest, needed_event, needed_seal FROM {schema}.events_reader;
+  -- Separate statements, each in the order of an index: for a joint one the planner may read the whole log.
+  refused := furthest >= (SELECT min(position) FROM appended);
+  IF needed_event > 0 AND NOT refused THEN
+    refused := NOT EXISTS (SELECT FROM {schema}.events_event WHERE position = needed_event);
+  END IF;
+  IF needed_seal > 0 AND NOT refused THEN
+    refused := NOT EXISTS (SELECT FROM {schema}.events_seal WHERE number = needed_seal);
+  END IF;
+  IF refused THEN
     SELECT coalesce(string_agg(problem, ' '), 'A position was given out that readers have passed.') AS problems,
            coalesce(string_agg(repair, E'\\n'), 'Append again.') AS repairs
-      INTO found FROM events_log_problems();
+      INTO found FROM {schema}.events_log_problems();
     RAISE EXCEPTION USING ERRCODE = 'LG001', MESSAGE = found.problems, HINT = found.repairs;
   END IF;
   RETURN NULL;
