@@ -2,7 +2,7 @@
 
 from payments import actors, permissions
 from payments.dispatch import Outcome, Request, dispatch
-from payments.domain.commands import CancelPayment, RefundPayment
+from payments.domain.payment.commands import CancelPayment, RefundPayment
 
 
 def carry_out(

@@ -11,9 +11,9 @@ from django.db import connection, transaction
 from msgspec import Struct
 
 from payments import idempotency, loading, pseudonyms
-from payments.domain.commands import ClaimNextReview, PaymentCommand, ProcessPayment
-from payments.domain.deciding import authorise, decide
-from payments.domain.payment import Payment, replay
+from payments.domain.payment.commands import ClaimNextReview, PaymentCommand, ProcessPayment
+from payments.domain.payment.deciding import authorise, decide
+from payments.domain.payment.state import Payment, replay
 from payments.events import signals, store
 from payments.events.metadata import Metadata
 

@@ -13,8 +13,8 @@ from django.utils.module_loading import import_string
 
 from payments import actors
 from payments.dispatch import Request, dispatch
-from payments.domain.commands import ExpireReview
-from payments.domain.refusals import PaymentError
+from payments.domain.payment.commands import ExpireReview
+from payments.domain.payment.refusals import PaymentError
 from payments.events.store import StaleVersion
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 from msgspec import Struct
 
-from payments.domain.conditions import RiskFeatures
+from payments.domain.risk.conditions import RiskFeatures
 
 
 class KnownCustomer(Struct, frozen=True):

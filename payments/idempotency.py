@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final, assert_never
 from uuid import UUID, uuid5
 
-from payments.domain.commands import (
+from payments.domain.payment.commands import (
     ApprovePayment,
     CancelPayment,
     ClaimReview,

@@ -9,9 +9,9 @@ from payments import features, idempotency, policies, pseudonyms
 from payments.customers import registry
 from payments.dispatch import Outcome, Request, dispatch
 from payments.domain.cards import PresentedCard
-from payments.domain.commands import ProcessPayment
 from payments.domain.methods import Method
 from payments.domain.money import Money
+from payments.domain.payment.commands import ProcessPayment
 from payments.domain.signals import PresentedSignals
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from django.db import transaction
 
-from payments.domain.payment import STATE_VERSION, Payment, replay
+from payments.domain.payment.state import STATE_VERSION, Payment, replay
 from payments.events import snapshots, store
 from payments.events.store import Stream
 

@@ -6,7 +6,8 @@ from django.db import connection
 from msgspec import Struct
 
 from payments import permissions
-from payments.domain.policy import (
+from payments.domain.risk.assessment import DEFAULT_POLICY, RiskPolicy
+from payments.domain.risk.register import (
     REGISTER,
     AnyPolicyCommand,
     Register,
@@ -15,7 +16,6 @@ from payments.domain.policy import (
     evolve,
     replay,
 )
-from payments.domain.risk import DEFAULT_POLICY, RiskPolicy
 from payments.events import signals, store
 from payments.events.metadata import Metadata
 from payments.events.models import Event

@@ -21,15 +21,15 @@ from msgspec.structs import replace
 from payments import idempotency, loading, permissions
 from payments.customers import notes
 from payments.dispatch import Outcome, Request, dispatch, next_review
-from payments.domain.commands import (
+from payments.domain.payment.commands import (
     AnyReviewCommand,
     ApprovePayment,
     ClaimNextReview,
     EscalateReview,
     RejectPayment,
 )
-from payments.domain.events import NoteRef
-from payments.domain.refusals import PaymentError
+from payments.domain.payment.events import NoteRef
+from payments.domain.payment.refusals import PaymentError
 from payments.events import store
 from payments.events.codec import UnknownEventType
 from payments.events.store import Claim, StaleVersion

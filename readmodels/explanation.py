@@ -5,11 +5,18 @@ from typing import Final
 
 from msgspec import Struct
 
-from payments.domain.conditions import RiskFeatures
-from payments.domain.events import AnyPaymentEvent, FailureReason, PaymentFailed
 from payments.domain.money import Money
-from payments.domain.payment import Payment, Status
-from payments.domain.risk import Band, FiredRule, NearMiss, RiskAssessment, RiskPolicy, Verdict
+from payments.domain.payment.events import AnyPaymentEvent, FailureReason, PaymentFailed
+from payments.domain.payment.state import Payment, Status
+from payments.domain.risk.assessment import (
+    Band,
+    FiredRule,
+    NearMiss,
+    RiskAssessment,
+    RiskPolicy,
+    Verdict,
+)
+from payments.domain.risk.conditions import RiskFeatures
 from readmodels import words
 
 _MEASURES: Final = {

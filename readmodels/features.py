@@ -6,8 +6,8 @@ from uuid import UUID
 
 from psycopg import sql
 
-from payments.domain.conditions import RiskFeatures, Velocity
-from payments.domain.policy import REGISTER
+from payments.domain.risk.conditions import RiskFeatures, Velocity
+from payments.domain.risk.register import REGISTER
 from payments.events.database import execute
 from payments.features import KnownCustomer
 from readmodels.models import CARD_METHODS, PAID

@@ -15,16 +15,16 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from payments.domain.customer import CUSTOMER_EVENT_CLASSES
-from payments.domain.events import (
+from payments.domain.methods import CARDS, Method
+from payments.domain.payment.events import (
     EVENT_CLASSES,
     ApprovalReason,
     FailureReason,
     RejectionReason,
 )
-from payments.domain.methods import CARDS, Method
-from payments.domain.payment import Status
-from payments.domain.policy import POLICY_EVENT_CLASSES
-from payments.domain.risk import Band
+from payments.domain.payment.state import Status
+from payments.domain.risk.assessment import Band
+from payments.domain.risk.register import POLICY_EVENT_CLASSES
 
 EVENT_TYPES = tuple(
     event_class.event_type

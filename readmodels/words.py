@@ -11,7 +11,9 @@ from django.contrib.auth import get_user_model
 
 from payments.clients.models import Client
 from payments.domain.cards import Brand, Card
-from payments.domain.events import (
+from payments.domain.methods import Method
+from payments.domain.money import Money
+from payments.domain.payment.events import (
     AnyPaymentEvent,
     PaymentApproved,
     PaymentCancelled,
@@ -27,9 +29,7 @@ from payments.domain.events import (
     ReviewEscalated,
     ReviewReleased,
 )
-from payments.domain.methods import Method
-from payments.domain.money import Money
-from payments.domain.risk import RiskAssessment
+from payments.domain.risk.assessment import RiskAssessment
 
 # Of the risk rules and of people; what is not here is shown as it is stored.
 REASONS: Final = {

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from payments.domain.commands import (
+from payments.domain.methods import Method
+from payments.domain.money import Money
+from payments.domain.payment.commands import (
     ApprovePayment,
     CancelPayment,
     ClaimReview,
@@ -20,8 +22,7 @@ from payments.domain.commands import (
     ReleaseReview,
     TakeOverReview,
 )
-from payments.domain.conditions import RiskFeatures
-from payments.domain.events import (
+from payments.domain.payment.events import (
     AnyPaymentEvent,
     ApprovalReason,
     CancellationReason,
@@ -44,11 +45,10 @@ from payments.domain.events import (
     ReviewEscalated,
     ReviewReleased,
 )
-from payments.domain.methods import Method
-from payments.domain.money import Money
-from payments.domain.payment import REVIEW_PERIOD
-from payments.domain.reviewing import LEASE
-from payments.domain.risk import DEFAULT_POLICY, RiskAssessment, assess
+from payments.domain.payment.reviewing import LEASE
+from payments.domain.payment.state import REVIEW_PERIOD
+from payments.domain.risk.assessment import DEFAULT_POLICY, RiskAssessment, assess
+from payments.domain.risk.conditions import RiskFeatures
 from payments.events import codec
 
 NOON: Final = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)

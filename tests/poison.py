@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from payments.domain.events import PaymentApproved
+from payments.domain.payment.events import PaymentApproved
 from payments.events import store
 from payments.events.horizon import Record
 from payments.events.metadata import Metadata

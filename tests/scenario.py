@@ -4,11 +4,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from payments.domain.commands import PaymentCommand
-from payments.domain.deciding import authorise, decide
-from payments.domain.events import AnyPaymentEvent
-from payments.domain.payment import Payment, replay
-from payments.domain.refusals import PaymentError
+from payments.domain.payment.commands import PaymentCommand
+from payments.domain.payment.deciding import authorise, decide
+from payments.domain.payment.events import AnyPaymentEvent
+from payments.domain.payment.refusals import PaymentError
+from payments.domain.payment.state import Payment, replay
 
 
 def given(*events: AnyPaymentEvent) -> "Given":

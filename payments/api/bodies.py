@@ -12,15 +12,15 @@ from payments.api.faults import NOTE_LENGTH, REFERENCE_LENGTH, Body
 from payments.api.http.media_types import require_json
 from payments.api.problems import FieldError, Problem
 from payments.domain.cards import Brand, PresentedCard
-from payments.domain.events import (
+from payments.domain.methods import CARDS, Method
+from payments.domain.money import MAX_MINOR, Money, MoneyError
+from payments.domain.payment.events import (
     ApprovalReason,
     CancellationReason,
     EscalationReason,
     RefundReason,
     RejectionReason,
 )
-from payments.domain.methods import CARDS, Method
-from payments.domain.money import MAX_MINOR, Money, MoneyError
 from payments.domain.signals import (
     LONGEST_EMAIL,
     PresentedSignals,

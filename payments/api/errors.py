@@ -18,7 +18,7 @@ from payments.api import preconditions
 from payments.api.moments import rfc3339
 from payments.api.problems import FieldError, Problem, response
 from payments.dispatch import NotAtVersion
-from payments.domain.refusals import NoteNeeded, PaymentError
+from payments.domain.payment.refusals import NoteNeeded, PaymentError
 from payments.domain.text import TextError
 from payments.events.contradictions import LogContradicted
 from payments.events.store import AlreadyClaimed, StaleVersion

@@ -12,11 +12,11 @@ from payments.api import preconditions
 from payments.api.moments import Moment, rfc3339
 from payments.dispatch import Outcome
 from payments.domain.cards import Brand
-from payments.domain.events import FailureReason
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR
-from payments.domain.payment import Payment, Review, Status
-from payments.domain.risk import Band
+from payments.domain.payment.events import FailureReason
+from payments.domain.payment.state import Payment, Review, Status
+from payments.domain.risk.assessment import Band
 
 FROM_ONE: Final = {"minimum": 1}
 

@@ -20,8 +20,8 @@ from payments.api.problems import Problem
 from payments.api.request_ids import command_request
 from payments.api.views import answer
 from payments.clients.models import Scope
-from payments.domain import commands
-from payments.domain.commands import AnyReviewCommand
+from payments.domain.payment import commands
+from payments.domain.payment.commands import AnyReviewCommand
 
 
 class ReviewView(KeyView):

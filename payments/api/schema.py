@@ -15,7 +15,7 @@ from payments.api.catalogue import KINDS
 from payments.api.moments import Moment
 from payments.api.openapi import schemas
 from payments.clients.models import Scope
-from payments.domain.payment import Status
+from payments.domain.payment.state import Status
 
 
 def _described(description: str, **json_schema: Any) -> msgspec.Meta:

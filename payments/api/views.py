@@ -18,7 +18,7 @@ from payments.api.request_ids import command_request
 from payments.clients.models import Scope
 from payments.customers.models import Customer
 from payments.dispatch import Outcome
-from payments.domain import commands
+from payments.domain.payment import commands
 
 
 class SubmitPayment(KeyView):

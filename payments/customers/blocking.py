@@ -17,7 +17,7 @@ from payments.domain.customer import (
     BlockReason,
     UnblockReason,
 )
-from payments.domain.events import NoteRef
+from payments.domain.payment.events import NoteRef
 from payments.events import signals, store
 from payments.events.metadata import Metadata
 

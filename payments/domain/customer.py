@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from payments.domain.events import NoteRef
+from payments.domain.payment.events import NoteRef
 
 
 class BlockReason(StrEnum):

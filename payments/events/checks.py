@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
 
-from payments.domain import upcasts
-from payments.domain.events import EVENT_CLASSES
+from payments.domain.payment import upcasts
+from payments.domain.payment.events import EVENT_CLASSES
 
 
 @register
@@ -15,7 +15,7 @@ def check_upcasts(**_: Any) -> list[CheckMessage]:
         *(
             Error(
                 f"{event_type} with schema version {version} may be stored and cannot be read.",
-                hint="Add its upcast to UPCASTS in payments/domain/upcasts.py.",
+                hint="Add its upcast to UPCASTS in payments/domain/payment/upcasts.py.",
                 id="events.E001",
             )
             for event_type, version in upcasts.unreadable(EVENT_CLASSES)
@@ -24,7 +24,7 @@ def check_upcasts(**_: Any) -> list[CheckMessage]:
             Error(
                 f"There is an upcast for {event_type} with schema version {version},"
                 " which no event follows.",
-                hint="Give the event its next schema_version in payments/domain/events.py.",
+                hint="Give the event its next schema_version in payments/domain/payment/events.py.",
                 id="events.E002",
             )
             for event_type, version in upcasts.needless(EVENT_CLASSES)

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
-from payments.domain.events import EVENT_CLASSES, AnyPaymentEvent
-from payments.domain.policy import POLICY_EVENT_CLASSES, AnyPolicyEvent
-from payments.domain.upcasts import UPCASTS, Upcasts, unreadable, upcast
+from payments.domain.payment.events import EVENT_CLASSES, AnyPaymentEvent
+from payments.domain.payment.upcasts import UPCASTS, Upcasts, unreadable, upcast
+from payments.domain.risk.register import POLICY_EVENT_CLASSES, AnyPolicyEvent
 
 Decoder = Callable[[str | bytes], AnyPaymentEvent]
 

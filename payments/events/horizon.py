@@ -16,7 +16,7 @@ from uuid import UUID
 
 from msgspec import Struct, ValidationError
 
-from payments.domain.events import AnyPaymentEvent
+from payments.domain.payment.events import AnyPaymentEvent
 from payments.events import codec
 from payments.events.database import cursor, execute
 

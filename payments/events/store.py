@@ -9,8 +9,8 @@ from django.db import IntegrityError
 from msgspec import Struct
 
 from payments.domain.customer import CustomerEvent
-from payments.domain.events import AnyPaymentEvent, PaymentEvent
-from payments.domain.policy import AnyPolicyEvent, PolicyEvent
+from payments.domain.payment.events import AnyPaymentEvent, PaymentEvent
+from payments.domain.risk.register import AnyPolicyEvent, PolicyEvent
 from payments.events import codec, insertion, metadata
 from payments.events.database import execute
 from payments.events.metadata import Metadata

@@ -10,9 +10,14 @@ from payments import actors, intake, review
 from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.dispatch import Outcome, Request
-from payments.domain.commands import ApprovePayment, ClaimReview, EscalateReview, RejectPayment
-from payments.domain.events import ApprovalReason, EscalationReason, RejectionReason
-from payments.domain.payment import Payment, Status
+from payments.domain.payment.commands import (
+    ApprovePayment,
+    ClaimReview,
+    EscalateReview,
+    RejectPayment,
+)
+from payments.domain.payment.events import ApprovalReason, EscalationReason, RejectionReason
+from payments.domain.payment.state import Payment, Status
 from payments.traffic import simulation
 
 SHOP: Final = "Demo shop"

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from payments import actors, dispatch, idempotency, pseudonyms
 from payments.customers import registry
-from payments.domain.commands import ProcessPayment
+from payments.domain.payment.commands import ProcessPayment
 from payments.traffic import simulation
 
 _BATCH: Final = 1_000

@@ -16,9 +16,9 @@ from msgspec import Struct
 from payments import actors, dispatch, idempotency, pseudonyms
 from payments.clients.models import Client
 from payments.customers import registry
-from payments.domain.commands import ProcessPayment
 from payments.domain.money import Money
-from payments.domain.refusals import PaymentError
+from payments.domain.payment.commands import ProcessPayment
+from payments.domain.payment.refusals import PaymentError
 from payments.events import store
 from payments.events.metadata import Metadata
 from payments.events.store import AlreadyClaimed

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from payments import actors, corrections, permissions, review
 from payments.dispatch import Outcome, Request
-from payments.domain.commands import (
+from payments.domain.payment.commands import (
     AnyReviewCommand,
     ApprovePayment,
     CancelPayment,
@@ -26,8 +26,8 @@ from payments.domain.commands import (
     ReviewCommand,
     TakeOverReview,
 )
-from payments.domain.deciding import decide
-from payments.domain.events import (
+from payments.domain.payment.deciding import decide
+from payments.domain.payment.events import (
     ApprovalReason,
     CancellationReason,
     EscalationReason,
@@ -35,8 +35,8 @@ from payments.domain.events import (
     RefundReason,
     RejectionReason,
 )
-from payments.domain.payment import Payment
-from payments.domain.refusals import NoteNeeded, PaymentError
+from payments.domain.payment.refusals import NoteNeeded, PaymentError
+from payments.domain.payment.state import Payment
 
 StaffCommand = AnyReviewCommand | CancelPayment | RefundPayment
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from payments.clients.models import Client
 from payments.customers.models import Customer
-from payments.domain.payment import Status
+from payments.domain.payment.state import Status
 from readmodels import lag
 from readmodels.admin import words
 from readmodels.admin.actions import Person, next_key

@@ -25,16 +25,16 @@ from unfold.widgets import (
 from payments.api.request_ids import command_request
 from payments.customers import notes
 from payments.dispatch import NotAtVersion, Outcome
-from payments.domain.events import ReviewClaimed, ReviewReleased
 from payments.domain.money import Money, MoneyError
-from payments.domain.payment import Payment
-from payments.domain.refusals import (
+from payments.domain.payment.events import ReviewClaimed, ReviewReleased
+from payments.domain.payment.refusals import (
     NoteNeeded,
     PaymentError,
     RefundCurrencyDiffers,
     RefundTooLarge,
     ReviewTaken,
 )
+from payments.domain.payment.state import Payment
 from payments.domain.text import TextError, checked_text
 from payments.events import store
 from payments.events.store import RecordedEvent, StaleVersion

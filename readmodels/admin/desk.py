@@ -6,15 +6,15 @@ from typing import Final
 
 from msgspec import Struct
 
-from payments.domain.events import PaymentFirstApproved, ReviewEscalated
-from payments.domain.payment import Lease, Payment, Status
-from payments.domain.refusals import (
+from payments.domain.payment.events import PaymentFirstApproved, ReviewEscalated
+from payments.domain.payment.refusals import (
     AnotherPersonNeeded,
     PaymentError,
     ReviewExpired,
     ReviewTaken,
     SeniorReviewerNeeded,
 )
+from payments.domain.payment.state import Lease, Payment, Status
 from readmodels.admin import words
 from readmodels.admin.actions import (
     APPROVE,

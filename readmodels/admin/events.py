@@ -19,7 +19,7 @@ from unfold.decorators import display
 from payments import actors
 from payments.clients.models import Client
 from payments.domain.customer import CUSTOMER_EVENT_CLASSES
-from payments.domain.policy import REGISTER
+from payments.domain.risk.register import REGISTER
 from payments.events.models import Event
 from readmodels.admin import words
 from readmodels.admin.browsing import BrowsingAdmin, as_uuid

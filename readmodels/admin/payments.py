@@ -17,7 +17,7 @@ from payments import pseudonyms
 from payments.api.http.paths import uuid
 from payments.clients.models import Client
 from payments.customers.models import Customer
-from payments.domain.payment import Status
+from payments.domain.payment.state import Status
 from readmodels.admin import evidence, timeline, words
 from readmodels.admin.actions import ACTIONS, Person, next_key
 from readmodels.admin.browsing import BrowsingAdmin, as_uuid

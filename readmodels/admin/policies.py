@@ -17,9 +17,11 @@ from django.views import View
 from django.views.decorators.http import require_GET, require_POST
 
 from payments import actors, permissions, policies
-from payments.domain import policy_text
-from payments.domain.conditions import Limits
-from payments.domain.policy import (
+from payments.domain.risk import parsing
+from payments.domain.risk.assessment import DEFAULT_POLICY, PolicyDocument, RiskPolicy
+from payments.domain.risk.conditions import Limits
+from payments.domain.risk.parsing import InvalidPolicy
+from payments.domain.risk.register import (
     AnyPolicyCommand,
     ApprovePolicy,
     PolicyRefused,
@@ -29,8 +31,6 @@ from payments.domain.policy import (
     RegisteredPolicy,
     RetirePolicy,
 )
-from payments.domain.policy_text import InvalidPolicy
-from payments.domain.risk import DEFAULT_POLICY, PolicyDocument, RiskPolicy
 from payments.events.store import StaleVersion
 from readmodels.admin import kept, words
 
@@ -75,7 +75,7 @@ def one(request: HttpRequest, policy_id: str) -> HttpResponse:
         title=f"Risk policy {policy_id[:12]}",
         policy=policy,
         told=None if found is None else _told(found, _names([found])),
-        document=policy_text.write(policy),
+        document=parsing.write(policy),
         asks=_asks(policy.document),
         changes=_changes(_active(register), policy),
         may_approve=manages
@@ -106,7 +106,7 @@ class ProposeView(View):
         register = policies.register()
         wanted = request.GET.get("policy")
         policy = _active(register) if wanted is None else _known(register, wanted)
-        return self._page(request, policy_text.write(policy))
+        return self._page(request, parsing.write(policy))
 
     def post(self, request: HttpRequest) -> HttpResponse:
         text = request.POST.get("document", "")
@@ -114,7 +114,7 @@ class ProposeView(View):
             messages.warning(request, kept.NOT_SENT)
             return self._page(request, text)
         try:
-            policy = policy_text.read(text)
+            policy = parsing.read(text)
         except InvalidPolicy as error:
             return self._page(request, text, problems=error.problems)
         if "propose" not in request.POST:
@@ -249,8 +249,8 @@ def _limits(over: Limits, otherwise: str, *, others: bool = False) -> str:
 def _changes(active: RiskPolicy, policy: RiskPolicy) -> list[tuple[str, str]]:
     """What the policy would change of the active one: (kind, line)."""
     lines = unified_diff(
-        policy_text.write(active).splitlines(),
-        policy_text.write(policy).splitlines(),
+        parsing.write(active).splitlines(),
+        parsing.write(policy).splitlines(),
         n=4,
         lineterm="",
     )

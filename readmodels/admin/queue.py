@@ -19,8 +19,8 @@ from unfold.decorators import display
 
 from payments import review
 from payments.api.request_ids import command_request
-from payments.domain.payment import Status
-from payments.domain.refusals import PaymentError
+from payments.domain.payment.refusals import PaymentError
+from payments.domain.payment.state import Status
 from payments.events.store import StaleVersion
 from payments.review import QueueLags
 from readmodels.admin import words

@@ -8,9 +8,9 @@ from typing import Final
 from babel.numbers import get_currency_symbol
 from django.contrib.humanize.templatetags.humanize import naturaltime
 
-from payments.domain.events import PaymentRefunded
 from payments.domain.money import EXAMPLES, Money, MoneyError, exponent
-from payments.domain.payment import Payment
+from payments.domain.payment.events import PaymentRefunded
+from payments.domain.payment.state import Payment
 from payments.events.store import RecordedEvent
 from readmodels.admin import words
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from payments.customers.models import Note
-from payments.domain.events import (
+from payments.domain.payment.events import (
     AnyPaymentEvent,
     PaymentApproved,
     PaymentCancelled,
@@ -23,7 +23,7 @@ from payments.domain.events import (
     ReviewEscalated,
     ReviewReleased,
 )
-from payments.domain.payment import Payment
+from payments.domain.payment.state import Payment
 from payments.events.store import RecordedEvent
 from readmodels.admin import words
 

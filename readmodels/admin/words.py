@@ -11,9 +11,9 @@ from django.utils.html import format_html
 from msgspec import Struct
 
 from payments.domain.money import Money
-from payments.domain.payment import Status
-from payments.domain.refusals import PaymentError, RefundTooLarge
-from payments.domain.risk import Band
+from payments.domain.payment.refusals import PaymentError, RefundTooLarge
+from payments.domain.payment.state import Status
+from payments.domain.risk.assessment import Band
 from readmodels.words import amount, happened, isolated, paid_with, people, plain
 
 __all__ = [

@@ -18,7 +18,8 @@ from payments.api.representation import (
 )
 from payments.customers.models import Customer
 from payments.domain.cards import Brand
-from payments.domain.events import (
+from payments.domain.methods import Method
+from payments.domain.payment.events import (
     EVENT_CLASSES,
     AnyPaymentEvent,
     FailureReason,
@@ -36,9 +37,8 @@ from payments.domain.events import (
     ReviewEscalated,
     ReviewReleased,
 )
-from payments.domain.methods import Method
-from payments.domain.payment import Status
-from payments.domain.risk import Band
+from payments.domain.payment.state import Status
+from payments.domain.risk.assessment import Band
 from payments.events.store import RecordedEvent
 from readmodels.lag import COUNTED_TO, Lag, State
 from readmodels.models import DailyStatistics, PaymentSummary

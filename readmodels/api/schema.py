@@ -20,7 +20,7 @@ from payments.api.schema import (
 )
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR
-from payments.domain.payment import Status
+from payments.domain.payment.state import Status
 from readmodels.api.representation import DayList, EventList, PaymentPage, ProjectionList
 
 

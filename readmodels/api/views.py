@@ -23,7 +23,7 @@ from payments.clients.models import Scope
 from payments.customers.models import Customer
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR
-from payments.domain.payment import Payment, Status, replay
+from payments.domain.payment.state import Payment, Status, replay
 from payments.events import store, timetravel
 from payments.events.horizon import HorizonHeld
 from payments.events.store import RecordedEvent

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from payments.domain.events import PaymentInitiated
+from payments.domain.payment.events import PaymentInitiated
 from payments.events.horizon import Record
 from readmodels.models import CustomerActivity
 from readmodels.projections.forms import Counters, Totals

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple, assert_never
 from uuid import UUID
 
-from payments.domain.events import (
+from payments.domain.payment.events import (
     PaymentApproved,
     PaymentCancelled,
     PaymentEvent,

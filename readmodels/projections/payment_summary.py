@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from payments.domain.events import (
+from payments.domain.payment.events import (
     AnyPaymentEvent,
     PaymentApproved,
     PaymentCancelled,
@@ -24,8 +24,8 @@ from payments.domain.events import (
     ReviewEscalated,
     ReviewReleased,
 )
-from payments.domain.payment import REVIEW_PERIOD, Status
-from payments.domain.risk import RiskAssessment
+from payments.domain.payment.state import REVIEW_PERIOD, Status
+from payments.domain.risk.assessment import RiskAssessment
 from payments.events.horizon import Record
 from readmodels.models import PaymentSummary
 from readmodels.projections.forms import Rows, Totals

@@ -23,11 +23,11 @@ from payments import actors, corrections, intake
 from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.dispatch import Request
-from payments.domain.commands import RefundPayment
-from payments.domain.events import RefundReason
 from payments.domain.methods import Method
-from payments.domain.payment import Status
-from payments.domain.risk import Band
+from payments.domain.payment.commands import RefundPayment
+from payments.domain.payment.events import RefundReason
+from payments.domain.payment.state import Status
+from payments.domain.risk.assessment import Band
 from payments.traffic import demo, simulation
 from readmodels.admin.queue import STANDINGS
 from readmodels.models import EVENT_TYPES, EventIndex, PaymentSummary

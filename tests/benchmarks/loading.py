@@ -12,10 +12,10 @@ from django.db import connection
 
 from payments import loading
 from payments.dispatch import Request, dispatch
-from payments.domain.commands import ProcessPayment
-from payments.domain.events import AnyPaymentEvent, ApprovalReason, PaymentApproved
 from payments.domain.methods import Method
 from payments.domain.money import Money
+from payments.domain.payment.commands import ProcessPayment
+from payments.domain.payment.events import AnyPaymentEvent, ApprovalReason, PaymentApproved
 from payments.events import snapshots, store
 from payments.events.database import cursor
 from payments.events.metadata import Metadata

@@ -17,9 +17,9 @@ from django.db import connection, connections
 
 from config.stack import commands, processes
 from payments.dispatch import Request, dispatch
-from payments.domain.commands import ProcessPayment
 from payments.domain.methods import Method
 from payments.domain.money import Money
+from payments.domain.payment.commands import ProcessPayment
 from payments.events import horizon
 from payments.events.database import separate_connection
 from readmodels.projections import PROJECTIONS

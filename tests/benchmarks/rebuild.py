@@ -12,11 +12,11 @@ from uuid import UUID, uuid4
 from django.db import connection
 
 from payments.dispatch import Request, dispatch, dispatch_new
-from payments.domain.commands import ApprovePayment, ProcessPayment
-from payments.domain.conditions import RiskFeatures
-from payments.domain.events import ApprovalReason
 from payments.domain.methods import Method
 from payments.domain.money import Money
+from payments.domain.payment.commands import ApprovePayment, ProcessPayment
+from payments.domain.payment.events import ApprovalReason
+from payments.domain.risk.conditions import RiskFeatures
 from readmodels.projections import PROJECTIONS
 from readmodels.rebuild import rebuild
 from tests.benchmarks.harness import Figure, in_turns

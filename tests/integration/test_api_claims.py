@@ -15,8 +15,8 @@ from payments import review
 from payments.api.moments import rfc3339
 from payments.customers.models import Note
 from payments.dispatch import Request, dispatch
-from payments.domain.commands import ClaimReview
-from payments.domain.payment import REVIEW_PERIOD
+from payments.domain.payment.commands import ClaimReview
+from payments.domain.payment.state import REVIEW_PERIOD
 from payments.events.models import Event
 from payments.review import QueueLags
 from readmodels import reviews

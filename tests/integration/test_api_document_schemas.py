@@ -12,7 +12,7 @@ from payments.api import faults
 from payments.api.base import KeyView
 from payments.clients.models import Scope
 from payments.domain.methods import Method
-from payments.domain.payment import Status
+from payments.domain.payment.state import Status
 from tests.api import PAYMENTS, document
 
 ENUM = "enum"

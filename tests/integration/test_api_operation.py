@@ -17,7 +17,7 @@ from config.redaction import REDACTED
 from payments.api.catalogue import KINDS, Repeat
 from payments.api.errors import problem_of
 from payments.api.problems import FIELD_CODES
-from payments.domain.refusals import PaymentError
+from payments.domain.payment.refusals import PaymentError
 from payments.domain.text import TextError
 from readmodels.models import Checkpoint
 from readmodels.projections import PROJECTIONS

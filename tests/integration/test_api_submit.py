@@ -9,7 +9,7 @@ from django.http import HttpResponse
 
 from payments.api.problems import FIELD_CODES
 from payments.customers.models import Customer
-from payments.domain.payment import Status
+from payments.domain.payment.state import Status
 from payments.events.models import Claim, Event
 from tests.api import BODY, PAYMENTS, RISKY, ApiClient, body_of
 from tests.concurrency import at_once

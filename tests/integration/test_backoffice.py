@@ -11,7 +11,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from payments.customers.models import Note
-from payments.domain.events import EVENT_CLASSES
+from payments.domain.payment.events import EVENT_CLASSES
 from payments.events.models import Event
 from readmodels.admin import timeline
 from tests.api import PAYMENTS, ApiClient, body_of, project

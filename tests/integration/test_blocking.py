@@ -21,7 +21,7 @@ from payments.domain.customer import (
     BlockReason,
     UnblockReason,
 )
-from payments.domain.events import NoteRef
+from payments.domain.payment.events import NoteRef
 from payments.events import codec
 from payments.events.models import Event
 from payments.events.seals import keys, sealing, verifying

@@ -11,9 +11,13 @@ from django.db import connection, transaction
 from payments import actors, idempotency
 from payments.clients.models import Client
 from payments.dispatch import Outcome, Request, dispatch, dispatch_new
-from payments.domain.commands import ProcessPayment
-from payments.domain.payment import Status
-from payments.domain.refusals import NotAwaitingReview, PaymentAlreadyFinished, PaymentNotFound
+from payments.domain.payment.commands import ProcessPayment
+from payments.domain.payment.refusals import (
+    NotAwaitingReview,
+    PaymentAlreadyFinished,
+    PaymentNotFound,
+)
+from payments.domain.payment.state import Status
 from payments.events import signals, store
 from payments.events.metadata import Metadata
 from payments.events.models import Event

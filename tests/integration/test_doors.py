@@ -20,9 +20,9 @@ from payments import review
 from payments.customers import notes
 from payments.customers.models import Customer, Note
 from payments.dispatch import Request
-from payments.domain import policy_text
-from payments.domain.events import PaymentApproved
-from payments.domain.risk import DEFAULT_POLICY
+from payments.domain.payment.events import PaymentApproved
+from payments.domain.risk import parsing
+from payments.domain.risk.assessment import DEFAULT_POLICY
 from payments.domain.text import TextError
 from payments.events.horizon import Record
 from payments.events.models import Event
@@ -168,7 +168,7 @@ def address(place: Place) -> str:
 
 def document(field: str) -> Callable[[Place], str]:
     def opened(place: Place) -> str:
-        written = policy_text.write(DEFAULT_POLICY)
+        written = parsing.write(DEFAULT_POLICY)
         path = place.folder / "policy.json"
         path.write_text(re.sub(rf'"{field}": "[^"]+"', f'"{field}": "{CARD}"', written, count=1))
         assert CARD in path.read_text()

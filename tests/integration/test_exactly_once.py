@@ -27,8 +27,8 @@ from hypothesis.stateful import (
 )
 
 from config.stack import place
-from payments.domain.policy import REGISTER, PolicyProposed
-from payments.domain.risk import DEFAULT_POLICY
+from payments.domain.risk.assessment import DEFAULT_POLICY
+from payments.domain.risk.register import REGISTER, PolicyProposed
 from payments.events import horizon, store
 from payments.events.horizon import HorizonHeld
 from readmodels import parking, runner

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from payments import expiry, tasks
-from payments.domain.payment import REVIEW_PERIOD
+from payments.domain.payment.state import REVIEW_PERIOD
 from payments.events import store
 from payments.events.metadata import Metadata
 from payments.events.models import Event

@@ -9,10 +9,16 @@ from django.core.management import CommandError, call_command
 from msgspec.structs import replace
 
 from payments.dispatch import Request, dispatch
-from payments.domain.conditions import Velocity
 from payments.domain.methods import Method
 from payments.domain.money import Money
-from payments.domain.risk import DEFAULT_POLICY, PolicyDocument, RiskPolicy, Rule, Verdict
+from payments.domain.risk.assessment import (
+    DEFAULT_POLICY,
+    PolicyDocument,
+    RiskPolicy,
+    Rule,
+    Verdict,
+)
+from payments.domain.risk.conditions import Velocity
 from payments.events import store
 from payments.events.metadata import Metadata
 from tests.examples import (

@@ -11,9 +11,9 @@ from django.db import connection
 
 from payments.clients.models import Client
 from payments.customers.models import Customer
-from payments.domain.conditions import RiskFeatures, Velocity
 from payments.domain.methods import Method
 from payments.domain.money import Money
+from payments.domain.risk.conditions import RiskFeatures, Velocity
 from payments.events import store
 from payments.events.metadata import Metadata
 from readmodels import features

@@ -18,7 +18,7 @@ from hypothesis import given, strategies as st
 from config.stack import place
 from payments.clients.models import Client
 from payments.customers.models import Customer
-from payments.domain.payment import Status
+from payments.domain.payment.state import Status
 from payments.events.models import Event
 from payments.traffic import lines
 from payments.traffic.layout import Layout, LayoutError

@@ -10,16 +10,16 @@ import pytest
 from payments import loading
 from payments.api import catalogue
 from payments.dispatch import Outcome, Request, dispatch
-from payments.domain.commands import ApprovePayment, PaymentCommand
-from payments.domain.events import (
+from payments.domain.payment.commands import ApprovePayment, PaymentCommand
+from payments.domain.payment.events import (
     ApprovalReason,
     CancellationReason,
     EscalationReason,
     RefundReason,
     RejectionReason,
 )
-from payments.domain.payment import Status
-from payments.domain.refusals import PaymentError
+from payments.domain.payment.refusals import PaymentError
+from payments.domain.payment.state import Status
 from payments.events.models import Event
 from payments.events.store import StaleVersion
 from tests.api import FOUR_EYES, PAYMENTS as API, RISKY, ApiClient, body_of, project

@@ -24,11 +24,11 @@ from payments.customers import blocking, changes, erasure
 from payments.customers.models import Customer
 from payments.customers.registry import CustomerError
 from payments.dispatch import Request, dispatch
-from payments.domain.commands import AnyReviewCommand
 from payments.domain.customer import BlockReason, UnblockReason
-from payments.domain.policy import ApprovePolicy, PolicyRefused, ProposePolicy, RetirePolicy
-from payments.domain.refusals import PaymentNotFound
-from payments.domain.risk import DEFAULT_POLICY, RiskPolicy
+from payments.domain.payment.commands import AnyReviewCommand
+from payments.domain.payment.refusals import PaymentNotFound
+from payments.domain.risk.assessment import DEFAULT_POLICY, RiskPolicy
+from payments.domain.risk.register import ApprovePolicy, PolicyRefused, ProposePolicy, RetirePolicy
 from readmodels import parking
 from readmodels.projections import daily_statistics
 from tests import examples

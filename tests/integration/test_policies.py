@@ -14,8 +14,9 @@ from django.utils import timezone
 from msgspec.structs import replace
 
 from payments import actors, policies
-from payments.domain import policy_text
-from payments.domain.policy import (
+from payments.domain.risk import parsing
+from payments.domain.risk.assessment import DEFAULT_POLICY, RiskPolicy
+from payments.domain.risk.register import (
     REGISTER,
     AnyPolicyCommand,
     ApprovePolicy,
@@ -23,7 +24,6 @@ from payments.domain.policy import (
     ProposePolicy,
     RetirePolicy,
 )
-from payments.domain.risk import DEFAULT_POLICY, RiskPolicy
 from payments.events import store
 from payments.events.models import Event
 from payments.permissions import NotPermitted
@@ -230,19 +230,19 @@ def test_the_command_takes_a_policy_from_its_proposal_to_its_end(
     ada: str, grace: str, tmp_path: Path
 ) -> None:
     assert "built-in active 5" in re.sub(r"\s+", " ", run("list"))
-    assert policy_text.read(run("show")) == DEFAULT_POLICY
+    assert parsing.read(run("show")) == DEFAULT_POLICY
     file = tmp_path / "policy.json"
-    file.write_text(policy_text.write(STRICT))
+    file.write_text(parsing.write(STRICT))
     short = STRICT.policy_id[:12]
     assert f"manage.py policy approve {short} --by USER" in run("propose", file, "--by", "ada")
     with pytest.raises(CommandError, match="ask a second person"):
         run("approve", short, "--by", "ada")
     assert run("approve", short, "--by", "grace") == f"{short} is active from now on.\n"
-    assert policy_text.read(run("show")) == STRICT
+    assert parsing.read(run("show")) == STRICT
     with pytest.raises(CommandError, match="is in force: only another one ends it"):
         run("retire", short, "--by", "grace")
     file.write_text(run("show", "built-in"))
-    assert policy_text.read(file.read_text()) == DEFAULT_POLICY
+    assert parsing.read(file.read_text()) == DEFAULT_POLICY
     built_in = DEFAULT_POLICY.policy_id[:12]
     run("propose", file, "--by", "ada")
     assert run("retire", built_in, "--by", "ada") == (
@@ -256,7 +256,7 @@ def test_the_command_takes_a_policy_from_its_proposal_to_its_end(
 
 def test_the_command_says_what_is_wrong_in_one_line_each(ada: str, tmp_path: Path) -> None:
     file = tmp_path / "policy.json"
-    file.write_text(policy_text.write(STRICT).replace('"points": 100', '"points": 1000'))
+    file.write_text(parsing.write(STRICT).replace('"points": 100', '"points": 1000'))
     with pytest.raises(CommandError) as refused:
         run("propose", file, "--by", "ada")
     lines = str(refused.value).splitlines()
@@ -270,7 +270,7 @@ def test_the_command_says_what_is_wrong_in_one_line_each(ada: str, tmp_path: Pat
     ):
         with pytest.raises(CommandError, match=message):
             run(*arguments)
-    file.write_text(policy_text.write(STRICT))
+    file.write_text(parsing.write(STRICT))
     with pytest.raises(CommandError, match="There is no user 'nobody'"):
         run("propose", file, "--by", "nobody")
     staff("victor", "viewer")
@@ -310,7 +310,7 @@ def test_the_pages_show_a_policy_and_let_a_second_person_approve_it(ada: str) ->
     assert policies.register().active == STRICT.policy_id
     built_in = second.get(f"/admin/policies/{DEFAULT_POLICY.policy_id}/")
     (again,) = re.findall(r'href="(/admin/policies/propose/\?[^"]+)"', built_in.content.decode())
-    assert policy_text.read(second.get(again).context["document"]) == DEFAULT_POLICY
+    assert parsing.read(second.get(again).context["document"]) == DEFAULT_POLICY
     assert second.get("/admin/policies/propose/?policy=none").status_code == 404
     propose(DOLLARS, ada)
     button = f"/admin/policies/{DOLLARS.policy_id}/retire/"
@@ -332,12 +332,12 @@ def test_a_risk_manager_proposes_a_policy_in_the_back_office(ada: str, grace: st
     logged_in = browser("risk manager", "mia")
     assert "Propose a policy" in text(logged_in.get("/admin/policies/"))
     begun = logged_in.get(PROPOSE)
-    assert policy_text.read(begun.context["document"]) == DOLLARS
-    document = policy_text.write(STRICT)
+    assert parsing.read(begun.context["document"]) == DOLLARS
+    document = parsing.write(STRICT)
     before = Event.objects.count()
     shown = text(typed(logged_in, document, "preview"))
     assert "+ &quot;points&quot;: 100" in shown
-    same = typed(logged_in, policy_text.write(DOLLARS), "preview")
+    same = typed(logged_in, parsing.write(DOLLARS), "preview")
     assert "Nothing changes: this is the active policy." in text(same)
     assert Event.objects.count() == before
     done = typed(logged_in, document.replace("\n", "\r\n"), "propose")
@@ -356,7 +356,7 @@ def test_a_risk_manager_proposes_a_policy_in_the_back_office(ada: str, grace: st
 @pytest.mark.parametrize("button", ["preview", "propose"])
 def test_what_is_wrong_with_a_proposal_stands_beside_what_was_typed(button: str) -> None:
     logged_in = browser("risk manager")
-    document = policy_text.write(STRICT).replace('"points": 100', '"points": 1000')
+    document = parsing.write(STRICT).replace('"points": 100', '"points": 1000')
     answer = typed(logged_in, document, button)
     html = answer.content.decode()
     assert answer.context["document"] == document
@@ -373,7 +373,7 @@ def test_what_is_wrong_with_a_proposal_stands_beside_what_was_typed(button: str)
 
 
 def test_only_risk_managers_propose_in_the_back_office() -> None:
-    document = policy_text.write(STRICT)
+    document = parsing.write(STRICT)
     for role in ("viewer", "analyst", "senior reviewer", "auditor"):
         logged_in = browser(role, role)
         assert logged_in.get(PROPOSE).status_code == 403

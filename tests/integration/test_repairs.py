@@ -9,7 +9,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 from msgspec.structs import replace
 
-from payments.domain.events import PaymentApproved
+from payments.domain.payment.events import PaymentApproved
 from payments.events.horizon import Record
 from readmodels.models import DailyStatistics, DiscardedEvent, ParkedEvent
 from readmodels.projections import PROJECTIONS, daily_statistics

@@ -12,13 +12,9 @@ from django.db import connection, transaction
 
 from payments import loading
 from payments.dispatch import Outcome, Request, dispatch
-from payments.domain.events import AnyPaymentEvent
-from payments.domain.payment import (
-    Payment,
-    Status,
-    replay,
-)
-from payments.domain.refusals import NotAwaitingReview
+from payments.domain.payment.events import AnyPaymentEvent
+from payments.domain.payment.refusals import NotAwaitingReview
+from payments.domain.payment.state import Payment, Status, replay
 from payments.events import snapshots, store
 from payments.events.metadata import Metadata
 from payments.events.models import Snapshot

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection, transaction
 
 from payments.clients.models import Client
-from payments.domain.events import AnyPaymentEvent
+from payments.domain.payment.events import AnyPaymentEvent
 from payments.events import codec, store
 from payments.events.contradictions import LogContradicted
 from payments.events.metadata import Metadata

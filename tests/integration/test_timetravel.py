@@ -12,7 +12,7 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
-from payments.domain.events import AnyPaymentEvent
+from payments.domain.payment.events import AnyPaymentEvent
 from payments.events import store
 from payments.events.metadata import Metadata
 from payments.events.models import Event

@@ -7,10 +7,10 @@ import pytest
 from msgspec.structs import replace
 
 from payments.dispatch import Outcome
-from payments.domain.conditions import RiskFeatures
-from payments.domain.events import AnyPaymentEvent
-from payments.domain.payment import REVIEW_PERIOD, Payment, replay
-from payments.domain.risk import RiskAssessment
+from payments.domain.payment.events import AnyPaymentEvent
+from payments.domain.payment.state import REVIEW_PERIOD, Payment, replay
+from payments.domain.risk.assessment import RiskAssessment
+from payments.domain.risk.conditions import RiskFeatures
 from readmodels.admin import actions, words
 from readmodels.admin.actions import Person
 from readmodels.admin.decisions import _done

@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from msgspec import ValidationError
 
 from payments import policies
-from payments.domain.payment import Payment, replay
-from payments.domain.risk import DEFAULT_POLICY, RiskPolicy
+from payments.domain.payment.state import Payment, replay
+from payments.domain.risk.assessment import DEFAULT_POLICY, RiskPolicy
 from payments.events import store
 from payments.events.codec import UnknownEventType
 from payments.policies import UnknownPolicy

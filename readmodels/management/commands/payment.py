@@ -14,7 +14,7 @@ from django.utils import timezone
 from msgspec import ValidationError
 
 from payments import actors
-from payments.domain.payment import Payment, Review, replay
+from payments.domain.payment.state import Payment, Review, replay
 from payments.events import store, timetravel
 from payments.events.codec import UnknownEventType
 from payments.events.store import RecordedEvent

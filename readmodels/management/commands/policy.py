@@ -12,8 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from payments import actors, policies
-from payments.domain import policy_text
-from payments.domain.policy import (
+from payments.domain.risk import parsing
+from payments.domain.risk.assessment import DEFAULT_POLICY, RiskPolicy
+from payments.domain.risk.parsing import InvalidPolicy
+from payments.domain.risk.register import (
     AnyPolicyCommand,
     ApprovePolicy,
     PolicyRefused,
@@ -21,8 +23,6 @@ from payments.domain.policy import (
     Register,
     RetirePolicy,
 )
-from payments.domain.policy_text import InvalidPolicy
-from payments.domain.risk import DEFAULT_POLICY, RiskPolicy
 from payments.permissions import NotPermitted
 from readmodels import words
 
@@ -133,12 +133,12 @@ class Command(BaseCommand):
         policy = DEFAULT_POLICY if policy_id is None else register.policies[policy_id].policy
         status = register.policies[policy_id].status if policy_id else _BUILT_IN
         self.stderr.write(f"{policy.policy_id}, {status}")
-        self.stdout.write(policy_text.write(policy))
+        self.stdout.write(parsing.write(policy))
 
 
 def _read(file: Path) -> RiskPolicy:
     try:
-        return policy_text.read(file.read_bytes())
+        return parsing.read(file.read_bytes())
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
     except InvalidPolicy as error:

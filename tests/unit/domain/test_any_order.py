@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from payments.domain.commands import PaymentCommand
-from payments.domain.conditions import RiskFeatures
-from payments.domain.deciding import authorise, decide
-from payments.domain.events import (
+from payments.domain.money import Money
+from payments.domain.payment.commands import PaymentCommand
+from payments.domain.payment.deciding import authorise, decide
+from payments.domain.payment.events import (
     AnyPaymentEvent,
     PaymentApproved,
     PaymentExpired,
@@ -20,15 +20,9 @@ from payments.domain.events import (
     ReviewClaimed,
     ReviewEscalated,
 )
-from payments.domain.money import Money
-from payments.domain.payment import (
-    REVIEW_PERIOD,
-    Payment,
-    Status,
-    evolve,
-    replay,
-)
-from payments.domain.refusals import PaymentError
+from payments.domain.payment.refusals import PaymentError
+from payments.domain.payment.state import REVIEW_PERIOD, Payment, Status, evolve, replay
+from payments.domain.risk.conditions import RiskFeatures
 from tests.examples import (
     HUGE,
     KNOWN,

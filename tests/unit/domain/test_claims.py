@@ -7,10 +7,9 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace
 
-from payments.domain.commands import AnyReviewCommand
-from payments.domain.events import AnyPaymentEvent
-from payments.domain.payment import REVIEW_PERIOD, Lease, Status
-from payments.domain.refusals import (
+from payments.domain.payment.commands import AnyReviewCommand
+from payments.domain.payment.events import AnyPaymentEvent
+from payments.domain.payment.refusals import (
     AlreadyEscalated,
     AnotherPersonNeeded,
     NotClaimed,
@@ -19,8 +18,9 @@ from payments.domain.refusals import (
     ReviewTaken,
     SeniorReviewerNeeded,
 )
-from payments.domain.reviewing import LEASE
-from payments.domain.risk import assess
+from payments.domain.payment.reviewing import LEASE
+from payments.domain.payment.state import REVIEW_PERIOD, Lease, Status
+from payments.domain.risk.assessment import assess
 from tests.examples import (
     HUGE,
     HUGE_FIRST,

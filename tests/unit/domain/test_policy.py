@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, strategies as st
 from msgspec.structs import replace
 
-from payments.domain.policy import (
+from payments.domain.risk.assessment import DEFAULT_POLICY, PolicyDocument, RiskPolicy
+from payments.domain.risk.register import (
     POLICY_EVENT_CLASSES,
     AnyPolicyEvent,
     ApprovePolicy,
@@ -24,7 +25,6 @@ from payments.domain.policy import (
     evolve,
     replay,
 )
-from payments.domain.risk import DEFAULT_POLICY, PolicyDocument, RiskPolicy
 from payments.events import codec
 from tests.examples import LATER, NOON
 

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import pytest
 
-from payments.domain import policy_text
-from payments.domain.policy_text import InvalidPolicy
-from payments.domain.risk import DEFAULT_POLICY
+from payments.domain.risk import parsing
+from payments.domain.risk.assessment import DEFAULT_POLICY
+from payments.domain.risk.parsing import InvalidPolicy
 
 RULE: Final = {
     "reason": "large",
@@ -26,12 +26,12 @@ def condition(**fields: Any) -> dict[str, Any]:
 
 
 def test_a_policy_is_written_as_it_is_read() -> None:
-    assert policy_text.read(policy_text.write(DEFAULT_POLICY)) == DEFAULT_POLICY
+    assert parsing.read(parsing.write(DEFAULT_POLICY)) == DEFAULT_POLICY
 
 
 def test_the_layout_of_the_text_is_no_part_of_the_policy() -> None:
     plain = written()
-    assert policy_text.read(plain) == policy_text.read(json.dumps(json.loads(plain), indent=7))
+    assert parsing.read(plain) == parsing.read(json.dumps(json.loads(plain), indent=7))
 
 
 @pytest.mark.parametrize(
@@ -117,11 +117,11 @@ def test_the_layout_of_the_text_is_no_part_of_the_policy() -> None:
 )
 def test_what_is_wrong_is_told_by_rule_and_field(text: str | bytes, problem: str) -> None:
     with pytest.raises(InvalidPolicy) as refused:
-        policy_text.read(text)
+        parsing.read(text)
     assert problem in str(refused.value)
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:
     with pytest.raises(InvalidPolicy) as refused:
-        policy_text.read(written({"points": -1, "when": []}, medium_from=0))
+        parsing.read(written({"points": -1, "when": []}, medium_from=0))
     assert len(refused.value.problems) == 3

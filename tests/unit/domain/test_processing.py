@@ -5,17 +5,17 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from payments.domain.events import AnyPaymentEvent, FailureReason
 from payments.domain.methods import Method
 from payments.domain.money import Money
-from payments.domain.payment import Status
-from payments.domain.refusals import (
+from payments.domain.payment.events import AnyPaymentEvent, FailureReason
+from payments.domain.payment.refusals import (
     PaymentAlreadyFinished,
     PaymentDiffers,
     PaymentNotFound,
     PaymentUnderReview,
 )
-from payments.domain.risk import Band
+from payments.domain.payment.state import Status
+from payments.domain.risk.assessment import Band
 from tests.examples import (
     CUSTOMER,
     KNOWN,

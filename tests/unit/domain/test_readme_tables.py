@@ -6,8 +6,8 @@ from typing import Final
 
 import pytest
 
-from payments.domain.events import AnyPaymentEvent
-from payments.domain.payment import Status
+from payments.domain.payment.events import AnyPaymentEvent
+from payments.domain.payment.state import Status
 from tests.examples import OTHER_REVIEWER, claimed
 from tests.scenario import given
 from tests.unit.domain.test_states_and_commands import COMMANDS, HISTORIES

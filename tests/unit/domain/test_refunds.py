@@ -5,8 +5,7 @@ from datetime import timedelta
 import pytest
 
 from payments.domain.money import Money
-from payments.domain.payment import REVIEW_PERIOD, Status
-from payments.domain.refusals import (
+from payments.domain.payment.refusals import (
     NotRefundable,
     PaymentAlreadyFinished,
     RefundCurrencyDiffers,
@@ -14,6 +13,7 @@ from payments.domain.refusals import (
     ReviewExpired,
     ReviewNotDue,
 )
+from payments.domain.payment.state import REVIEW_PERIOD, Status
 from tests.examples import (
     LARGE,
     NOON,

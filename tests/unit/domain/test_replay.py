@@ -7,19 +7,19 @@ from uuid import UUID
 import msgspec
 from hypothesis import given, settings, strategies as st
 
-from payments.domain.commands import ApprovePayment, PaymentCommand, ProcessPayment, RejectPayment
-from payments.domain.conditions import RiskFeatures
-from payments.domain.deciding import authorise, decide
-from payments.domain.events import AnyPaymentEvent, ApprovalReason, NoteRef, RejectionReason
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR, Money
-from payments.domain.payment import (
-    Payment,
-    Status,
-    evolve,
-    replay,
+from payments.domain.payment.commands import (
+    ApprovePayment,
+    PaymentCommand,
+    ProcessPayment,
+    RejectPayment,
 )
-from payments.domain.refusals import PaymentError
+from payments.domain.payment.deciding import authorise, decide
+from payments.domain.payment.events import AnyPaymentEvent, ApprovalReason, NoteRef, RejectionReason
+from payments.domain.payment.refusals import PaymentError
+from payments.domain.payment.state import Payment, Status, evolve, replay
+from payments.domain.risk.conditions import RiskFeatures
 from payments.events import codec
 from tests.examples import CLIENT, CUSTOMER, NOON, OTHER_CLIENT, PAYMENT, encoded
 

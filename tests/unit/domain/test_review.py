@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from payments.domain.commands import ApprovePayment, RejectPayment
-from payments.domain.events import AnyPaymentEvent, ApprovalReason, RejectionReason
-from payments.domain.payment import Review, Status
-from payments.domain.refusals import NotAwaitingReview, PaymentNotFound
+from payments.domain.payment.commands import ApprovePayment, RejectPayment
+from payments.domain.payment.events import AnyPaymentEvent, ApprovalReason, RejectionReason
+from payments.domain.payment.refusals import NotAwaitingReview, PaymentNotFound
+from payments.domain.payment.state import Review, Status
 from tests.examples import (
     CLIENT,
     LARGE,

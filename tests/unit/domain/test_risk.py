@@ -7,7 +7,20 @@ import pytest
 from hypothesis import given, strategies as st
 from msgspec.structs import replace
 
-from payments.domain.conditions import (
+from payments.domain.methods import CARDS, Method
+from payments.domain.money import CURRENCIES, MAX_MINOR, Money
+from payments.domain.risk.assessment import (
+    DEFAULT_POLICY,
+    Band,
+    FiredRule,
+    NearMiss,
+    PolicyDocument,
+    RiskPolicy,
+    Rule,
+    Verdict,
+    assess,
+)
+from payments.domain.risk.conditions import (
     AmountOver,
     AnyCondition,
     CountryIn,
@@ -23,19 +36,6 @@ from payments.domain.conditions import (
     VolumeOver,
     Window,
     holds,
-)
-from payments.domain.methods import CARDS, Method
-from payments.domain.money import CURRENCIES, MAX_MINOR, Money
-from payments.domain.risk import (
-    DEFAULT_POLICY,
-    Band,
-    FiredRule,
-    NearMiss,
-    PolicyDocument,
-    RiskPolicy,
-    Rule,
-    Verdict,
-    assess,
 )
 from tests.examples import KNOWN, LARGE, SMALL, STALE, UNKNOWN, usd
 

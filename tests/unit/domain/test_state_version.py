@@ -1,6 +1,6 @@
 """A snapshot is of the state that `evolve` made: code that makes another one must say so.
 
-When this fails, give `STATE_VERSION` in payments/domain/payment.py its next number and put the
+When this fails, give `STATE_VERSION` in payments/domain/payment/state.py its next number and put the
 digest here. Only a change that makes the very same state of every history may keep the number.
 """
 
@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import msgspec
 
-from payments.domain import payment
-from payments.domain.payment import Payment, evolve
-from payments.domain.upcasts import UPCASTS
+from payments.domain.payment import state
+from payments.domain.payment.state import Payment, evolve
+from payments.domain.payment.upcasts import UPCASTS
 
 DIGESTS: Final = {
     2: "1cb57c9301ee1814",
@@ -27,7 +27,7 @@ DIGESTS: Final = {
 
 
 def test_the_state_version_changes_with_the_state_and_with_evolve() -> None:
-    assert DIGESTS.get(payment.STATE_VERSION) == digest(evolve), __doc__
+    assert DIGESTS.get(state.STATE_VERSION) == digest(evolve), __doc__
 
 
 def test_other_code_has_another_digest() -> None:
@@ -61,10 +61,10 @@ def _reached(function: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
     unread = [function]
     while unread:
         for node in ast.walk(_tree(unread.pop())):
-            called = getattr(payment, node.id, None) if isinstance(node, ast.Name) else None
+            called = getattr(state, node.id, None) if isinstance(node, ast.Name) else None
             if (
                 inspect.isfunction(called)
-                and called.__module__ == payment.__name__
+                and called.__module__ == state.__name__
                 and called.__name__ not in found
             ):
                 found[called.__name__] = called

@@ -4,9 +4,9 @@ from typing import Any, Final, get_args
 
 import pytest
 
-from payments.domain.commands import PaymentCommand
-from payments.domain.events import AnyPaymentEvent
-from payments.domain.payment import Status, replay
+from payments.domain.payment.commands import PaymentCommand
+from payments.domain.payment.events import AnyPaymentEvent
+from payments.domain.payment.state import Status, replay
 from tests.examples import (
     HUGE,
     HUGE_FIRST,

@@ -13,9 +13,14 @@ import pytest
 from msgspec.structs import replace
 
 from payments.domain.cards import Brand, Card
-from payments.domain.conditions import RiskFeatures, Velocity
-from payments.domain.events import EVENT_CLASSES, AnyPaymentEvent, FailureReason, RejectionReason
-from payments.domain.risk import Band, FiredRule, NearMiss, RiskAssessment, Verdict
+from payments.domain.payment.events import (
+    EVENT_CLASSES,
+    AnyPaymentEvent,
+    FailureReason,
+    RejectionReason,
+)
+from payments.domain.risk.assessment import Band, FiredRule, NearMiss, RiskAssessment, Verdict
+from payments.domain.risk.conditions import RiskFeatures, Velocity
 from payments.domain.signals import Signals
 from payments.events import codec, metadata
 from payments.events.metadata import Metadata

@@ -11,9 +11,9 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
-from payments.domain import upcasts
-from payments.domain.events import PaymentApproved, PaymentInitiated
-from payments.domain.upcasts import Document, Upcasts
+from payments.domain.payment import upcasts
+from payments.domain.payment.events import PaymentApproved, PaymentInitiated
+from payments.domain.payment.upcasts import Document, Upcasts
 from payments.events import codec
 from tests.examples import CLIENT, CUSTOMER, NOON, SMALL, encoded, initiated
 

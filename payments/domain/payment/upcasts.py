@@ -7,7 +7,7 @@ and the way from the version before is a function here. What is stored is never 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from payments.domain.events import AnyPaymentEvent
+from payments.domain.payment.events import AnyPaymentEvent
 
 Document = dict[str, Any]
 Upcasts = Mapping[tuple[str, int], Callable[[Document], Document]]

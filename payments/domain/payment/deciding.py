@@ -2,8 +2,9 @@
 
 from typing import Any, Final, assert_never
 
-from payments.domain import reviewing
-from payments.domain.commands import (
+from payments.domain.methods import limit_of
+from payments.domain.payment import reviewing
+from payments.domain.payment.commands import (
     CancelPayment,
     ExpireReview,
     PaymentCommand,
@@ -11,7 +12,7 @@ from payments.domain.commands import (
     RefundPayment,
     ReviewCommand,
 )
-from payments.domain.events import (
+from payments.domain.payment.events import (
     AnyPaymentEvent,
     FailureReason,
     PaymentCancelled,
@@ -21,9 +22,7 @@ from payments.domain.events import (
     PaymentProcessed,
     PaymentRefunded,
 )
-from payments.domain.methods import limit_of
-from payments.domain.payment import Payment, Status
-from payments.domain.refusals import (
+from payments.domain.payment.refusals import (
     NotRefundable,
     PaymentAlreadyFinished,
     PaymentDiffers,
@@ -32,7 +31,8 @@ from payments.domain.refusals import (
     RefundCurrencyDiffers,
     RefundTooLarge,
 )
-from payments.domain.risk import assess
+from payments.domain.payment.state import Payment, Status
+from payments.domain.risk.assessment import assess
 
 _REFUNDABLE: Final = {Status.COMPLETED, Status.PARTIALLY_REFUNDED}
 

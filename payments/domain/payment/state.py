@@ -10,7 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from payments.domain.cards import Card
-from payments.domain.events import (
+from payments.domain.methods import Method
+from payments.domain.money import Money
+from payments.domain.payment.events import (
     AnyPaymentEvent,
     FailureReason,
     NoteRef,
@@ -28,9 +30,7 @@ from payments.domain.events import (
     ReviewEscalated,
     ReviewReleased,
 )
-from payments.domain.methods import Method
-from payments.domain.money import Money
-from payments.domain.risk import RiskAssessment
+from payments.domain.risk.assessment import RiskAssessment
 
 # Of what `evolve` makes of a history: the next one for every change of `evolve` or of the state's
 # fields, so that no snapshot of the old one is taken for the new. A test tells when.

@@ -16,7 +16,7 @@ from msgspec import Struct
 from payments.domain.cards import Card
 from payments.domain.methods import Method
 from payments.domain.money import Money
-from payments.domain.risk import RiskAssessment
+from payments.domain.risk.assessment import RiskAssessment
 from payments.domain.signals import Signals
 
 

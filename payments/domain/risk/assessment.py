@@ -8,7 +8,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from payments.domain.conditions import (
+from payments.domain.methods import Method
+from payments.domain.money import Money
+from payments.domain.risk.conditions import (
     AmountOver,
     AnyCondition,
     CustomerBlocked,
@@ -23,8 +25,6 @@ from payments.domain.conditions import (
     holds,
     measured,
 )
-from payments.domain.methods import Method
-from payments.domain.money import Money
 
 
 class Band(StrEnum):

@@ -11,7 +11,7 @@ from typing import Final, assert_never
 
 from msgspec.structs import replace
 
-from payments.domain.commands import (
+from payments.domain.payment.commands import (
     AnyReviewCommand,
     ApprovePayment,
     ClaimNextReview,
@@ -22,7 +22,7 @@ from payments.domain.commands import (
     ReleaseReview,
     TakeOverReview,
 )
-from payments.domain.events import (
+from payments.domain.payment.events import (
     AnyPaymentEvent,
     PaymentApproved,
     PaymentExpired,
@@ -33,8 +33,7 @@ from payments.domain.events import (
     ReviewEscalated,
     ReviewReleased,
 )
-from payments.domain.payment import Lease, Payment, Status
-from payments.domain.refusals import (
+from payments.domain.payment.refusals import (
     AlreadyEscalated,
     AnotherPersonNeeded,
     NotAwaitingReview,
@@ -45,6 +44,7 @@ from payments.domain.refusals import (
     ReviewTaken,
     SeniorReviewerNeeded,
 )
+from payments.domain.payment.state import Lease, Payment, Status
 
 # How long a claim lasts. Long enough for the evidence and a call, short enough for who forgets it.
 LEASE: Final = timedelta(minutes=15)

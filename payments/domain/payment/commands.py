@@ -7,8 +7,9 @@ from uuid import UUID
 from msgspec import Struct
 
 from payments.domain.cards import Card
-from payments.domain.conditions import RiskFeatures
-from payments.domain.events import (
+from payments.domain.methods import Method
+from payments.domain.money import Money
+from payments.domain.payment.events import (
     ApprovalReason,
     CancellationReason,
     EscalationReason,
@@ -16,9 +17,8 @@ from payments.domain.events import (
     RefundReason,
     RejectionReason,
 )
-from payments.domain.methods import Method
-from payments.domain.money import Money
-from payments.domain.risk import DEFAULT_POLICY, RiskPolicy
+from payments.domain.risk.assessment import DEFAULT_POLICY, RiskPolicy
+from payments.domain.risk.conditions import RiskFeatures
 from payments.domain.signals import Signals
 
 

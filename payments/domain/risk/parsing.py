@@ -10,7 +10,9 @@ from typing import Any, Final, assert_never
 import msgspec
 
 from payments.domain.card_numbers import holds_card_number
-from payments.domain.conditions import (
+from payments.domain.money import KNOWN_CURRENCIES, MAX_MINOR
+from payments.domain.risk.assessment import NO_LIMIT, PolicyDocument, RiskPolicy, Rule
+from payments.domain.risk.conditions import (
     AmountOver,
     AnyCondition,
     CountryIn,
@@ -23,8 +25,6 @@ from payments.domain.conditions import (
     PaymentsOver,
     VolumeOver,
 )
-from payments.domain.money import KNOWN_CURRENCIES, MAX_MINOR
-from payments.domain.risk import NO_LIMIT, PolicyDocument, RiskPolicy, Rule
 
 # Far more than a policy needs, and few enough for any score to fit where scores are kept.
 MAX_RULES: Final = 100
