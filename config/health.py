@@ -13,9 +13,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from payments import outages
+from payments.database import execute
 from payments.events import contradictions
 from payments.events.contradictions import Contradiction
-from payments.events.database import execute
 from payments.events.seals import sealing
 from payments.outages import Outage
 from readmodels import lag

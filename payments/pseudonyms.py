@@ -15,9 +15,9 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError, ProgrammingError, connection
 
+from payments.database import execute
 from payments.domain.cards import Card, PresentedCard
 from payments.domain.signals import PresentedSignals, Signals
-from payments.events.database import execute
 
 KEY_ID: Final = 1
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import DataError, IntegrityError, transaction
 from msgspec import Struct
 
-from payments.events.horizon import Record
+from payments.events.reading.horizon import Record
 from readmodels import tables
 from readmodels.projections.forms import Counters, Rows
 

@@ -12,8 +12,8 @@ from django.db import transaction
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from payments.events import horizon
-from payments.events.database import cursor
+from payments.database import cursor
+from payments.events.reading import horizon
 from readmodels import parking, tables
 from readmodels.projections.forms import Rows
 from readmodels.rebuild.compare import Difference

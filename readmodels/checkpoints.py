@@ -5,7 +5,7 @@ from typing import Final
 from django.db import transaction
 from msgspec import Struct
 
-from payments.events.database import execute
+from payments.database import execute
 from readmodels import metering
 from readmodels.metering import Work
 from readmodels.projections.forms import Projection

@@ -5,7 +5,7 @@ from typing import Final, Literal
 from django.db import transaction
 from msgspec import Struct
 
-from payments.events.database import execute
+from payments.database import execute
 from readmodels.projections import PROJECTIONS
 
 # Counting stops here: whoever is this far behind needs no exact number.

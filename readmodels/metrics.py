@@ -15,8 +15,9 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from payments.events import contradictions, holders, horizon
-from payments.events.database import cursor
+from payments.database import cursor
+from payments.events import contradictions
+from payments.events.reading import holders, horizon
 from payments.events.seals import sealing
 from readmodels import lag, metering
 from readmodels.lag import Lag

@@ -15,10 +15,10 @@ from django.db import transaction
 from msgspec import Struct
 
 from payments import permissions
+from payments.database import cursor, execute
 from payments.domain.text import checked_text
-from payments.events import horizon
-from payments.events.database import cursor, execute
-from payments.events.horizon import Record
+from payments.events.reading import horizon
+from payments.events.reading.horizon import Record
 from readmodels import applying, checkpoints
 from readmodels.applying import Spoiled
 from readmodels.projections.forms import Counters, Rows

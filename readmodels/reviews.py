@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from payments.events.database import execute
+from payments.database import execute
 
 PAGE: Final = 500
 

@@ -11,9 +11,10 @@ from django.db import InterfaceError, OperationalError, transaction
 from msgspec import Struct
 
 from payments import outages
-from payments.events import contradictions, horizon
+from payments.events import contradictions
 from payments.events.contradictions import LogContradicted
-from payments.events.horizon import HorizonHeld
+from payments.events.reading import horizon
+from payments.events.reading.horizon import HorizonHeld
 from readmodels import checkpoints, metering, parking, tables
 from readmodels.projections.forms import Entries, Projection
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import astuple
 from psycopg import sql
 
-from payments.events.database import cursor, execute
+from payments.database import cursor, execute
 from readmodels.projections.forms import Counters, Entries, Projection, Rows
 
 _encoder: Final = msgspec.json.Encoder()

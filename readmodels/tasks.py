@@ -12,9 +12,9 @@ from typing import Final
 from celery import shared_task
 
 from payments import outages
-from payments.events import holders
 from payments.events.contradictions import LogContradicted
-from payments.events.horizon import HorizonHeld
+from payments.events.reading import holders
+from payments.events.reading.horizon import HorizonHeld
 from readmodels import checkpoints, runner, waking
 from readmodels.projections import PROJECTIONS
 from readmodels.projections.forms import Projection

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from payments.events import horizon
-from payments.events.horizon import Record
 from payments.events.models import Event
+from payments.events.reading import horizon
+from payments.events.reading.horizon import Record
 from readmodels.models import Checkpoint, DiscardedEvent, ParkedEvent
 from readmodels.projections import PROJECTIONS
 from readmodels.projections.forms import Counters, Entries, Projection, Rows

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from payments.domain.payment.events import PaymentApproved
 from payments.events import store
-from payments.events.horizon import Record
 from payments.events.metadata import Metadata
+from payments.events.reading.horizon import Record
 from readmodels.projections.forms import Counters, Rows
 from tests.examples import approved, flagged, initiated, processed_after_approval
 

@@ -22,7 +22,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from msgspec import Struct
 
 from payments.clients.keys import digest
-from payments.events.database import cursor, execute
+from payments.database import cursor, execute
 
 logger: Final = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from payments import permissions
 from payments.customers import files, mentions, texts
 from payments.customers.mentions import Mentions
 from payments.customers.models import Blocking, Customer, Note
+from payments.database import cursor
 from payments.domain.text import checked_text
-from payments.events.database import cursor
 
 ERASE: Final = "customers.erase_customer"
 LONGEST_REASON: Final = 500

@@ -10,9 +10,9 @@ from django.db.models import Q
 from payments import pseudonyms
 from payments.clients.models import Client
 from payments.customers.models import Customer
+from payments.database import execute
 from payments.domain.card_numbers import holds_card_number
 from payments.domain.text import searched
-from payments.events.database import execute
 from payments.events.store import Companion
 
 # Two first payments at once are one customer, hence DO NOTHING.

@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from msgspec import Struct
 from psycopg import Error
 
-from payments.events.database import execute
+from payments.database import execute
 
 Code = Literal["sequence_altered", "sequence_behind", "log_behind", "seals_missing"]
 

@@ -8,8 +8,8 @@ from typing import Final
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 from psycopg import errors
 
+from payments.database import execute
 from payments.events import contradictions
-from payments.events.database import execute
 from payments.events.models import POSITION_CONSTRAINT
 
 # Nothing was stored, and the conflict ends when one of the two tries again. Through a pooler the database's

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import Error, connection
 
-from payments.events.database import cursor
+from payments.database import cursor
 
 logger = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from uuid import UUID
 from django.db import IntegrityError
 from msgspec import Struct
 
+from payments.database import execute
 from payments.domain.customer import CustomerEvent
 from payments.domain.payment.events import AnyPaymentEvent, PaymentEvent
 from payments.domain.risk.register import AnyPolicyEvent, PolicyEvent
 from payments.events import codec, insertion, metadata
-from payments.events.database import execute
 from payments.events.metadata import Metadata
 from payments.events.models import CLAIM_CONSTRAINT, VERSION_CONSTRAINT
 

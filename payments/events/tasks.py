@@ -7,7 +7,7 @@ from typing import Final
 from celery import shared_task
 
 from payments import outages
-from payments.events.horizon import HorizonHeld
+from payments.events.reading.horizon import HorizonHeld
 from payments.events.seals import sealing
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,8 @@ from django.utils import timezone
 from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.domain.payment.state import Payment, Status, replay
-from payments.events import store, timetravel
+from payments.events import store
+from payments.events.reading import timetravel
 from payments.events.store import RecordedEvent
 from readmodels.admin import words
 from readmodels.admin.browsing import as_uuid

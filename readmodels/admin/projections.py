@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import display
 
-from payments.events import holders
+from payments.events.reading import holders
 from readmodels import lag
 from readmodels.admin import words
 from readmodels.admin.browsing import BrowsingAdmin

@@ -21,7 +21,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from payments import actors, permissions
 from payments.domain.text import TextError, checked_text
-from payments.events.horizon import UnreadableEvent
+from payments.events.reading.horizon import UnreadableEvent
 from readmodels import parking
 from readmodels.admin import kept
 from readmodels.checkpoints import RebuildNeeded

@@ -14,7 +14,7 @@ from django.db.models import BigIntegerField, QuerySet
 from django.db.models.expressions import RawSQL
 
 from payments.api.problems import FieldError, Problem
-from payments.events.database import execute
+from payments.database import execute
 from readmodels.models import PaymentSummary
 from readmodels.projections import payment_summary
 

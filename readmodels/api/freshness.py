@@ -14,8 +14,8 @@ from rest_framework.request import Request
 
 from payments.api.authentication import key_of
 from payments.api.problems import Problem
-from payments.events import horizon
-from payments.events.database import execute
+from payments.database import execute
+from payments.events.reading import horizon
 from readmodels.projections.forms import Projection
 
 HEADER: Final = "X-Min-Position"

@@ -6,7 +6,7 @@ from typing import Final
 from rest_framework.request import Request
 
 from payments.api.authentication import key_of
-from payments.events.database import execute
+from payments.database import execute
 from readmodels.projections.forms import Projection
 
 _LENGTH: Final = 20

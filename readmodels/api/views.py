@@ -24,8 +24,9 @@ from payments.customers.models import Customer
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR
 from payments.domain.payment.state import Payment, Status, replay
-from payments.events import store, timetravel
-from payments.events.horizon import HorizonHeld
+from payments.events import store
+from payments.events.reading import timetravel
+from payments.events.reading.horizon import HorizonHeld
 from payments.events.store import RecordedEvent
 from readmodels import keyset, lag
 from readmodels.api import cursors, following, parameters, representation, schema, validators

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from payments.domain.payment.events import PaymentInitiated
-from payments.events.horizon import Record
+from payments.events.reading.horizon import Record
 from readmodels.models import CustomerActivity
 from readmodels.projections.forms import Counters, Totals
 

@@ -25,7 +25,7 @@ from payments.domain.payment.events import (
     ReviewEscalated,
     ReviewReleased,
 )
-from payments.events.horizon import Record
+from payments.events.reading.horizon import Record
 from readmodels.models import DailyStatistics
 from readmodels.projections.forms import Counters, Totals
 

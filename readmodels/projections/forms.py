@@ -6,7 +6,7 @@ from typing import Any, LiteralString
 from django.db.models import Model
 from msgspec import Struct
 
-from payments.events.horizon import Record
+from payments.events.reading.horizon import Record
 
 
 class Totals(Struct, frozen=True):

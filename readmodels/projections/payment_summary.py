@@ -26,7 +26,7 @@ from payments.domain.payment.events import (
 )
 from payments.domain.payment.state import REVIEW_PERIOD, Status
 from payments.domain.risk.assessment import RiskAssessment
-from payments.events.horizon import Record
+from payments.events.reading.horizon import Record
 from readmodels.models import PaymentSummary
 from readmodels.projections.forms import Rows, Totals
 

@@ -16,10 +16,11 @@ from django.db import DatabaseError, InterfaceError
 from msgspec import Struct
 from psycopg.errors import LockNotAvailable
 
-from payments.events import contradictions, horizon
+from payments.database import Connection, separate_connection
+from payments.events import contradictions
 from payments.events.contradictions import LogContradicted
-from payments.events.database import Connection, separate_connection
-from payments.events.horizon import HorizonHeld, UnreadableEvent
+from payments.events.reading import horizon
+from payments.events.reading.horizon import HorizonHeld, UnreadableEvent
 from readmodels import parking
 from readmodels.projections.forms import Projection
 from readmodels.rebuild import build, catalogue, compare, schemas, swap

@@ -17,10 +17,10 @@ from django.db import transaction
 from msgspec import Struct
 from psycopg import sql
 
-from payments.events import scan
-from payments.events.database import cursor
-from payments.events.horizon import Record
-from payments.events.scan import Span
+from payments.database import cursor
+from payments.events.reading import scan
+from payments.events.reading.horizon import Record
+from payments.events.reading.scan import Span
 from readmodels import applying, parking, pool, runner, tables
 from readmodels.projections import PROJECTIONS
 from readmodels.projections.forms import Counters, Entries, Projection, Rows

@@ -10,7 +10,7 @@ from typing import Final, LiteralString
 from msgspec import Struct
 from psycopg import sql
 
-from payments.events.database import cursor
+from payments.database import cursor
 
 # One row with all that makes the table what it is, beside its rows. Some releases keep a stamp of their own
 # among the options of columns (pg_attver), which is another one in each table.

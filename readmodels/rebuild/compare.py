@@ -10,8 +10,8 @@ from django.db import transaction
 from msgspec import Struct
 from psycopg import sql
 
+from payments.database import cursor, separate_connection
 from payments.events.contradictions import LogContradicted
-from payments.events.database import cursor, separate_connection
 from readmodels import runner, tables
 from readmodels.checkpoints import RebuildNeeded
 from readmodels.projections.forms import Projection

@@ -13,7 +13,7 @@ from django.db import OperationalError, transaction
 from psycopg import sql
 from psycopg.errors import LockNotAvailable
 
-from payments.events.database import cursor
+from payments.database import cursor
 
 BUILD: Final = "readmodels_build"
 RETIRED: Final = "readmodels_retired"

@@ -14,9 +14,9 @@ from typing import Final, LiteralString
 from django.db import OperationalError
 from psycopg import errors, sql
 
-from payments.events import horizon
-from payments.events.database import cursor
-from payments.events.horizon import HorizonHeld
+from payments.database import cursor
+from payments.events.reading import horizon
+from payments.events.reading.horizon import HorizonHeld
 from readmodels import parking, runner
 from readmodels.models import ParkedEvent
 from readmodels.rebuild import build, catalogue, schemas

@@ -8,7 +8,7 @@ from typing import Final
 
 from django.db import connection
 
-from payments.events.database import cursor
+from payments.database import cursor
 from payments.traffic import importing, lines
 from payments.traffic.layout import Layout
 from tests.benchmarks.harness import Figure, in_turns

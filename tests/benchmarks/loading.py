@@ -11,13 +11,13 @@ import msgspec
 from django.db import connection
 
 from payments import loading
+from payments.database import cursor
 from payments.dispatch import Request, dispatch
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.commands import ProcessPayment
 from payments.domain.payment.events import AnyPaymentEvent, ApprovalReason, PaymentApproved
 from payments.events import snapshots, store
-from payments.events.database import cursor
 from payments.events.metadata import Metadata
 from tests.benchmarks.harness import Figure, Work, in_turns
 

@@ -16,12 +16,12 @@ from uuid import uuid4
 from django.db import connection, connections
 
 from config.stack import commands, processes
+from payments.database import separate_connection
 from payments.dispatch import Request, dispatch
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.commands import ProcessPayment
-from payments.events import horizon
-from payments.events.database import separate_connection
+from payments.events.reading import horizon
 from readmodels.projections import PROJECTIONS
 from readmodels.runner import catch_up
 from tests.benchmarks.harness import Figure, Work, in_turns, per_second

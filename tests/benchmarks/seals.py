@@ -5,8 +5,8 @@ import time
 from typing import Final
 
 from payments.clients.models import Client
-from payments.events import horizon
-from payments.events.database import cursor
+from payments.database import cursor
+from payments.events.reading import horizon
 from payments.events.seals import keys, sealing, verifying
 from payments.traffic import history
 from tests.benchmarks.harness import Figure, in_turns

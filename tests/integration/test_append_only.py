@@ -13,9 +13,10 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from payments.events import horizon, store
+from payments.events import store
 from payments.events.metadata import Metadata
 from payments.events.models import Event
+from payments.events.reading import horizon
 from payments.events.seals import seal, sealing
 from tests import servers
 from tests.concurrency import dsn

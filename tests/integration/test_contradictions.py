@@ -22,10 +22,11 @@ from django.urls import reverse
 from psycopg import Error
 
 from payments.clients.models import Client
-from payments.events import horizon, store, tasks as sealing_tasks
+from payments.events import store, tasks as sealing_tasks
 from payments.events.contradictions import LogContradicted, find
 from payments.events.metadata import Metadata
 from payments.events.models import Event
+from payments.events.reading import horizon
 from payments.events.seals import sealing
 from payments.traffic import history
 from readmodels import lag, runner, tasks

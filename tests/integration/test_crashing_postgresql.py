@@ -24,9 +24,10 @@ from django.db import (
 )
 
 from config.stack.postgres import Postgres
-from payments.events import horizon, store
-from payments.events.horizon import HorizonHeld
+from payments.events import store
 from payments.events.models import Event
+from payments.events.reading import horizon
+from payments.events.reading.horizon import HorizonHeld
 from readmodels import runner
 from readmodels.projections import PROJECTIONS
 from tests.crashing import at_round_trip

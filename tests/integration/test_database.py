@@ -18,7 +18,7 @@ from django.db import (
     transaction,
 )
 
-from payments.events.database import execute
+from payments.database import execute
 from tests.concurrency import session
 from tests.roundtrips import round_trips
 

@@ -24,8 +24,8 @@ from payments.domain.payment.events import PaymentApproved
 from payments.domain.risk import parsing
 from payments.domain.risk.assessment import DEFAULT_POLICY
 from payments.domain.text import TextError
-from payments.events.horizon import Record
 from payments.events.models import Event
+from payments.events.reading.horizon import Record
 from readmodels import parking
 from readmodels.models import DiscardedEvent, ParkedEvent
 from readmodels.projections import PROJECTIONS, daily_statistics

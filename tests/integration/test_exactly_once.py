@@ -29,8 +29,9 @@ from hypothesis.stateful import (
 from config.stack import place
 from payments.domain.risk.assessment import DEFAULT_POLICY
 from payments.domain.risk.register import REGISTER, PolicyProposed
-from payments.events import horizon, store
-from payments.events.horizon import HorizonHeld
+from payments.events import store
+from payments.events.reading import horizon
+from payments.events.reading.horizon import HorizonHeld
 from readmodels import parking, runner
 from readmodels.models import ParkedEvent
 from readmodels.projections import PROJECTIONS

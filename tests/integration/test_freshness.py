@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from msgspec.structs import replace
 
-from payments.events import horizon
+from payments.events.reading import horizon
 from readmodels import parking, runner
 from readmodels.api import freshness
 from readmodels.models import Checkpoint

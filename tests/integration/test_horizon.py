@@ -13,8 +13,8 @@ import psycopg
 import pytest
 from django.db import connection, transaction
 
-from payments.events import horizon
-from payments.events.horizon import HorizonHeld
+from payments.events.reading import horizon
+from payments.events.reading.horizon import HorizonHeld
 from tests.concurrency import dsn, session
 from tests.raw_appends import DATA, INSERT, Session, insert
 

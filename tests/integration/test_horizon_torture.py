@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from django.db import connection, connections
 
-from payments.events import horizon
+from payments.events.reading import horizon
 from tests.storm import Storm
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]

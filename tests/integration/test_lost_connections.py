@@ -13,7 +13,7 @@ from django.db import InternalError, OperationalError, connection, transaction
 from django.test import Client as Browser
 
 from config.postgresql.session import options
-from payments.events.database import cursor, execute, separate_connection
+from payments.database import cursor, execute, separate_connection
 from tests import servers
 from tests.api import PAYMENTS, ApiClient, body_of, project
 from tests.concurrency import dsn, session

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
-from payments.events import holders
+from payments.events.reading import holders
 from readmodels import runner, tasks, waking
 from readmodels.models import Checkpoint
 from readmodels.projections import PROJECTIONS, daily_statistics, payment_summary
@@ -259,7 +259,7 @@ def test_a_role_that_may_not_see_ages_is_told_the_pid(
 
 def impatiently(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait a second for each projection, nor wake anybody."""
-    from payments.events import horizon
+    from payments.events.reading import horizon
 
     safe_position = horizon.safe_position
     monkeypatch.setattr(horizon, "safe_position", lambda: safe_position(patience=0.01))

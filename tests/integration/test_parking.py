@@ -9,8 +9,8 @@ from django.core.management import CommandError, call_command
 from django.db import InterfaceError, OperationalError, ProgrammingError, connection
 from msgspec.structs import replace
 
-from payments.events.horizon import Record
 from payments.events.models import Event
+from payments.events.reading.horizon import Record
 from readmodels import lag, parking, runner
 from readmodels.models import DailyStatistics, DiscardedEvent, ParkedEvent, PaymentSummary
 from readmodels.projections import PROJECTIONS, daily_statistics, payment_summary

@@ -12,9 +12,9 @@ from django.db import connection, connections, transaction
 from msgspec.structs import replace
 
 from payments.events import store
-from payments.events.horizon import HorizonHeld, UnreadableEvent
 from payments.events.metadata import Metadata
 from payments.events.models import Event
+from payments.events.reading.horizon import HorizonHeld, UnreadableEvent
 from readmodels import checkpoints, lag, runner
 from readmodels.models import (
     Checkpoint,

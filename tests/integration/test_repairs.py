@@ -10,7 +10,7 @@ from django.urls import reverse
 from msgspec.structs import replace
 
 from payments.domain.payment.events import PaymentApproved
-from payments.events.horizon import Record
+from payments.events.reading.horizon import Record
 from readmodels.models import DailyStatistics, DiscardedEvent, ParkedEvent
 from readmodels.projections import PROJECTIONS, daily_statistics
 from tests.api import RISKY, ApiClient, body_of, project

@@ -11,8 +11,9 @@ import time
 import pytest
 
 from config.celery import app
-from payments.events import horizon, tasks
+from payments.events import tasks
 from payments.events.models import Event, Seal
+from payments.events.reading import horizon
 from payments.events.seals import keys, seal, sealing, verifying
 from tests.concurrency import at_once, session
 from tests.raw_appends import Session, insert

@@ -6,10 +6,10 @@ from uuid import uuid4
 import pytest
 from hypothesis import given, strategies as st
 
-from payments.events import timetravel
 from payments.events.metadata import Metadata
+from payments.events.reading import timetravel
+from payments.events.reading.timetravel import NoSuchVersion
 from payments.events.store import RecordedEvent
-from payments.events.timetravel import NoSuchVersion
 from tests.examples import NOON, initiated
 
 minutes = st.integers(0, 5)

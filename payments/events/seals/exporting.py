@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from payments.events.database import execute
+from payments.database import execute
 from payments.events.seals import coverage, seal, table
 from payments.events.seals.files import replacing
 from payments.events.seals.seal import Seal, Statement

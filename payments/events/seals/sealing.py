@@ -15,9 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.utils import timezone
 from msgspec import UNSET, Struct
 
-from payments.events import contradictions, horizon
+from payments.database import cursor, execute
+from payments.events import contradictions
 from payments.events.contradictions import LogContradicted
-from payments.events.database import cursor, execute
+from payments.events.reading import horizon
 from payments.events.seals import heads, keys, memory, seal, table
 from payments.events.seals.heads import Head
 from payments.events.seals.seal import Seal, Statement

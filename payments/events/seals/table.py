@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 from uuid import UUID
 
-from payments.events.database import cursor
+from payments.database import cursor
 from payments.events.seals.seal import Seal
 
 _APPEND: Final = """

@@ -19,7 +19,7 @@ import msgspec
 import psycopg
 from msgspec import UNSET, Struct
 
-from payments.events.database import cursor, separate_connection
+from payments.database import cursor, separate_connection
 from payments.events.seals import keys, memory, seal, sealing, table
 from payments.events.seals.findings import Finding, Findings, Kind
 from payments.events.seals.heads import Head

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from payments import actors
 from payments.domain.text import TextError
-from payments.events.horizon import UnreadableEvent
+from payments.events.reading.horizon import UnreadableEvent
 from payments.progress import progress_bar
 from readmodels import parking
 from readmodels.checkpoints import RebuildNeeded

@@ -15,8 +15,9 @@ from msgspec import ValidationError
 
 from payments import actors
 from payments.domain.payment.state import Payment, Review, replay
-from payments.events import store, timetravel
+from payments.events import store
 from payments.events.codec import UnknownEventType
+from payments.events.reading import timetravel
 from payments.events.store import RecordedEvent
 from readmodels import words
 from readmodels.api import parameters

@@ -11,7 +11,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from payments.events import contradictions, holders, horizon
+from payments.events import contradictions
+from payments.events.reading import holders, horizon
 from payments.events.seals import sealing
 from payments.progress import progress_bar
 from readmodels import checking, lag, rebuild

@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.dateparse import parse_date, parse_datetime
 
-from payments.events import horizon
+from payments.events.reading import horizon
 from payments.progress import progress_bar
 from readmodels.management import comparisons
 from readmodels.projections import PROJECTIONS

@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from payments.counting import counted
-from payments.events import horizon
-from payments.events.horizon import HorizonHeld
+from payments.events.reading import horizon
+from payments.events.reading.horizon import HorizonHeld
 from payments.events.seals import keys, sealing
 from payments.progress import progress_bar
 

@@ -9,9 +9,9 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Final
 
-from payments.events import horizon
-from payments.events.database import execute
-from payments.events.horizon import HorizonHeld
+from payments.database import execute
+from payments.events.reading import horizon
+from payments.events.reading.horizon import HorizonHeld
 from payments.events.store import RecordedEvent
 
 _NOW: Final = "SELECT clock_timestamp()"

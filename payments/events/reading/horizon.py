@@ -16,9 +16,9 @@ from uuid import UUID
 
 from msgspec import Struct, ValidationError
 
+from payments.database import cursor, execute
 from payments.domain.payment.events import AnyPaymentEvent
 from payments.events import codec
-from payments.events.database import cursor, execute
 
 
 class Record(Struct, frozen=True, gc=False):

@@ -7,9 +7,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from payments.events import horizon
-from payments.events.database import cursor
-from payments.events.horizon import Holder
+from payments.database import cursor
+from payments.events.reading import horizon
+from payments.events.reading.horizon import Holder
 
 # An append takes milliseconds. What takes longer than this was forgotten, or does too much at once.
 LONG_SECONDS: Final = 3.0

@@ -10,8 +10,8 @@ from uuid import UUID
 import psycopg
 from msgspec import Struct
 
-from payments.events.database import separate_connection
-from payments.events.horizon import Record, record
+from payments.database import separate_connection
+from payments.events.reading.horizon import Record, record
 
 # In the order of the unique index, so each aggregate's events come together.
 _STREAMS: Final = """
