@@ -17,14 +17,14 @@ from payments import outages
 from payments.api import preconditions
 from payments.api.moments import rfc3339
 from payments.api.problems import FieldError, Problem, response
-from payments.dispatch import NotAtVersion
+from payments.application.dispatch import NotAtVersion
+from payments.application.idempotency import KeyReused
+from payments.application.review import QueueLags
 from payments.domain.payment.refusals import NoteNeeded, PaymentError
 from payments.domain.text import TextError
 from payments.events.contradictions import LogContradicted
 from payments.events.store import AlreadyClaimed, StaleVersion
-from payments.idempotency import KeyReused
 from payments.pseudonyms import WrongPseudonymKey
-from payments.review import QueueLags
 
 logger: Final = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from uuid import UUID
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from payments import loading
 from payments.api.base import without_body
 from payments.api.problems import Problem
+from payments.application import loading
 
 _ANY: Final = "*"
 _TAG: Final = r'(?:W/)?"[\x21\x23-\x7e]*"'

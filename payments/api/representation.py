@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from payments.api import preconditions
 from payments.api.moments import Moment, rfc3339
-from payments.dispatch import Outcome
+from payments.application.dispatch import Outcome
 from payments.domain.cards import Brand
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponse
 
-from payments.dispatch import Request
+from payments.application.dispatch import Request
 from payments.domain.card_numbers import is_card_number
 
 # What is written to logs unquoted.

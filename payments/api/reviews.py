@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema
 from msgspec.structs import asdict
 from rest_framework.request import Request
 
-from payments import actors, review
+from payments import actors
 from payments.api import bodies, operations, preconditions
 from payments.api.authentication import key_of
 from payments.api.base import KeyView, without_body
@@ -19,6 +19,7 @@ from payments.api.http.idempotency_keys import idempotency_key
 from payments.api.problems import Problem
 from payments.api.request_ids import command_request
 from payments.api.views import answer
+from payments.application import review
 from payments.clients.models import Scope
 from payments.domain.payment import commands
 from payments.domain.payment.commands import AnyReviewCommand

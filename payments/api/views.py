@@ -8,16 +8,17 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from payments import actors, corrections, intake
+from payments import actors
 from payments.api import bodies, operations, preconditions
 from payments.api.authentication import key_of
 from payments.api.base import KeyView
 from payments.api.http.idempotency_keys import idempotency_key
 from payments.api.representation import outcome_response
 from payments.api.request_ids import command_request
+from payments.application import corrections, submission
+from payments.application.dispatch import Outcome
 from payments.clients.models import Scope
 from payments.customers.models import Customer
-from payments.dispatch import Outcome
 from payments.domain.payment import commands
 
 
@@ -31,7 +32,7 @@ class SubmitPayment(KeyView):
         key = idempotency_key(request)
         body = bodies.read(request, bodies.SubmitBody)
         client_id = key_of(request).client_id
-        outcome = intake.submit(
+        outcome = submission.submit(
             client_id=client_id,
             customer_reference=body.customer_id,
             amount=body.money(),

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from django.contrib.auth.models import Group, User
 
-from payments import actors, intake, review
+from payments import actors
+from payments.application import review, submission
+from payments.application.dispatch import Outcome, Request
 from payments.clients.models import Client
 from payments.customers.models import Customer
-from payments.dispatch import Outcome, Request
 from payments.domain.payment.commands import (
     ApprovePayment,
     ClaimReview,
@@ -99,7 +100,7 @@ def _submit(shop: Client, staff: list[User]) -> None:
     moments = sorted(itertools.islice(simulation.moments(_SEED, until=now, over=_OVER), _PAYMENTS))
     flagged = {}
     for attempt, at in zip(simulation.attempts(_SEED), moments, strict=False):
-        outcome = intake.submit(
+        outcome = submission.submit(
             client_id=shop.pk,
             customer_reference=attempt.customer_reference,
             amount=attempt.amount,

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from payments import actors, dispatch, idempotency, pseudonyms
+from payments import actors, pseudonyms
+from payments.application import dispatch, idempotency
 from payments.customers import registry
 from payments.domain.payment.commands import ProcessPayment
 from payments.traffic import simulation

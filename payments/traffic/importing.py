@@ -13,7 +13,9 @@ from uuid import UUID, uuid4
 import msgspec
 from msgspec import Struct
 
-from payments import actors, dispatch, idempotency, pseudonyms
+from payments import actors, pseudonyms
+from payments.application import dispatch, idempotency
+from payments.application.idempotency import KeyReused
 from payments.clients.models import Client
 from payments.customers import registry
 from payments.domain.money import Money
@@ -22,7 +24,6 @@ from payments.domain.payment.refusals import PaymentError
 from payments.events import store
 from payments.events.metadata import Metadata
 from payments.events.store import AlreadyClaimed
-from payments.idempotency import KeyReused
 from payments.traffic import amounts, lines
 from payments.traffic.amounts import Decimals
 from payments.traffic.layout import Layout, RowError

@@ -10,8 +10,9 @@ from uuid import UUID
 import msgspec
 from django.db import Error, close_old_connections
 
-from payments import actors, intake
-from payments.dispatch import Request
+from payments import actors
+from payments.application import submission
+from payments.application.dispatch import Request
 from payments.traffic.simulation import Attempt
 
 _TIMEOUT_SECONDS: Final = 10
@@ -29,7 +30,7 @@ def directly(client_id: UUID) -> Send:
             return f"no answer ({type(error).__name__})"
 
     def submit(attempt: Attempt) -> str:
-        outcome = intake.submit(
+        outcome = submission.submit(
             client_id=client_id,
             customer_reference=attempt.customer_reference,
             amount=attempt.amount,

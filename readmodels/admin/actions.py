@@ -12,8 +12,9 @@ from uuid import UUID, uuid4, uuid5
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from msgspec import Struct
 
-from payments import actors, corrections, permissions, review
-from payments.dispatch import Outcome, Request
+from payments import actors, permissions
+from payments.application import corrections, review
+from payments.application.dispatch import Outcome, Request
 from payments.domain.payment.commands import (
     AnyReviewCommand,
     ApprovePayment,

@@ -23,8 +23,9 @@ from unfold.widgets import (
 )
 
 from payments.api.request_ids import command_request
+from payments.application.dispatch import NotAtVersion, Outcome
+from payments.application.idempotency import KeyReused
 from payments.customers import notes
-from payments.dispatch import NotAtVersion, Outcome
 from payments.domain.money import Money, MoneyError
 from payments.domain.payment.events import ReviewClaimed, ReviewReleased
 from payments.domain.payment.refusals import (
@@ -38,7 +39,6 @@ from payments.domain.payment.state import Payment
 from payments.domain.text import TextError, checked_text
 from payments.events import store
 from payments.events.store import RecordedEvent, StaleVersion
-from payments.idempotency import KeyReused
 from readmodels.admin import actions, evidence, kept, refunds, seen, timeline, words
 from readmodels.admin.actions import Action, Person
 from readmodels.admin.desk import said_before, why_not

@@ -16,7 +16,8 @@ from django.utils import timezone
 from django.views import View
 from django.views.decorators.http import require_GET, require_POST
 
-from payments import actors, permissions, policies
+from payments import actors, permissions
+from payments.application import policies
 from payments.domain.risk import parsing
 from payments.domain.risk.assessment import DEFAULT_POLICY, PolicyDocument, RiskPolicy
 from payments.domain.risk.conditions import Limits

@@ -17,12 +17,12 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
-from payments import review
 from payments.api.request_ids import command_request
+from payments.application import review
+from payments.application.review import QueueLags
 from payments.domain.payment.refusals import PaymentError
 from payments.domain.payment.state import Status
 from payments.events.store import StaleVersion
-from payments.review import QueueLags
 from readmodels.admin import words
 from readmodels.admin.actions import Person, next_key
 from readmodels.admin.browsing import as_uuid

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from payments import loading, pseudonyms
+from payments import pseudonyms
 from payments.api.authentication import key_of
 from payments.api.base import KeyView, PublicView
 from payments.api.faults import stored_text
@@ -19,6 +19,7 @@ from payments.api.preconditions import etag, not_modified
 from payments.api.problems import FieldError, Problem
 from payments.api.representation import PaymentView, json_response, payment_headers
 from payments.api.views import SubmitPayment
+from payments.application import loading
 from payments.clients.models import Scope
 from payments.customers.models import Customer
 from payments.domain.methods import Method

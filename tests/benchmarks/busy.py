@@ -7,8 +7,8 @@ from typing import Final
 
 from django.db import connection, connections
 
+from payments.application.dispatch import Request, dispatch
 from payments.clients.models import Client
-from payments.dispatch import Request, dispatch
 from payments.traffic import history
 from readmodels.projections import PROJECTIONS
 from readmodels.rebuild import rebuild

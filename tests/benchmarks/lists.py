@@ -19,10 +19,11 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test import Client as Browser
 
-from payments import actors, corrections, intake
+from payments import actors
+from payments.application import corrections, submission
+from payments.application.dispatch import Request
 from payments.clients.models import Client
 from payments.customers.models import Customer
-from payments.dispatch import Request
 from payments.domain.methods import Method
 from payments.domain.payment.commands import RefundPayment
 from payments.domain.payment.events import RefundReason
@@ -238,7 +239,7 @@ def _copy(table: str, statement: str, parameters: dict[str, int]) -> None:
 
 def _submit(shop: Client, attempt: simulation.Attempt, at: datetime, *, refunded: bool) -> None:
     request = Request(actor=actors.client(shop.pk), key=attempt.key, correlation_id=str(uuid4()))
-    payment = intake.submit(
+    payment = submission.submit(
         client_id=shop.pk,
         customer_reference=attempt.customer_reference,
         amount=attempt.amount,

@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 import msgspec
 from django.db import connection
 
-from payments import loading
+from payments.application import loading
+from payments.application.dispatch import Request, dispatch
 from payments.database import cursor
-from payments.dispatch import Request, dispatch
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.commands import ProcessPayment

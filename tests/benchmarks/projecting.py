@@ -16,8 +16,8 @@ from uuid import uuid4
 from django.db import connection, connections
 
 from config.stack import commands, processes
+from payments.application.dispatch import Request, dispatch
 from payments.database import separate_connection
-from payments.dispatch import Request, dispatch
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.commands import ProcessPayment

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from django.db import connection
 
-from payments.dispatch import Request, dispatch, dispatch_new
+from payments.application.dispatch import Request, dispatch, dispatch_new
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.commands import ApprovePayment, ProcessPayment

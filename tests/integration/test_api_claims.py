@@ -11,14 +11,14 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
-from payments import review
 from payments.api.moments import rfc3339
+from payments.application import review
+from payments.application.dispatch import Request, dispatch
+from payments.application.review import QueueLags
 from payments.customers.models import Note
-from payments.dispatch import Request, dispatch
 from payments.domain.payment.commands import ClaimReview
 from payments.domain.payment.state import REVIEW_PERIOD
 from payments.events.models import Event
-from payments.review import QueueLags
 from readmodels import reviews
 from tests.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project, reviewer
 from tests.concurrency import at_once, session

@@ -187,7 +187,7 @@ def test_what_fails_is_logged_as_json_under_the_requests_id(
     )
     written = StringIO()
     monkeypatch.setattr(handler, "stream", written)
-    monkeypatch.setattr("payments.intake.submit", fail)
+    monkeypatch.setattr("payments.application.submission.submit", fail)
     client = ApiClient()
     answer = client.post(
         PAYMENTS,

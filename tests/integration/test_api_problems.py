@@ -35,7 +35,7 @@ def test_what_nobody_foresaw_stays_a_secret(monkeypatch: pytest.MonkeyPatch) -> 
         raise RuntimeError("the password is hunter2")
 
     client = ApiClient()
-    monkeypatch.setattr("payments.intake.submit", fail)
+    monkeypatch.setattr("payments.application.submission.submit", fail)
     answer = client.submit()
     assert (answer.status_code, body_of(answer)["code"]) == (500, "internal_error")
     assert b"hunter2" not in answer.content

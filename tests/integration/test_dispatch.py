@@ -8,9 +8,11 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import connection, transaction
 
-from payments import actors, idempotency
+from payments import actors
+from payments.application import idempotency
+from payments.application.dispatch import Outcome, Request, dispatch, dispatch_new
+from payments.application.idempotency import KeyReused
 from payments.clients.models import Client
-from payments.dispatch import Outcome, Request, dispatch, dispatch_new
 from payments.domain.payment.commands import ProcessPayment
 from payments.domain.payment.refusals import (
     NotAwaitingReview,
@@ -22,7 +24,6 @@ from payments.events import signals, store
 from payments.events.metadata import Metadata
 from payments.events.models import Event
 from payments.events.store import AlreadyClaimed, StaleVersion
-from payments.idempotency import KeyReused
 from tests.concurrency import at_once, until_blocked
 from tests.examples import (
     CLIENT,

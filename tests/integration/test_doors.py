@@ -16,10 +16,10 @@ from django.test import Client as Browser
 from django.urls import reverse
 from msgspec.structs import replace
 
-from payments import review
+from payments.application import review
+from payments.application.dispatch import Request
 from payments.customers import notes
 from payments.customers.models import Customer, Note
-from payments.dispatch import Request
 from payments.domain.payment.events import PaymentApproved
 from payments.domain.risk import parsing
 from payments.domain.risk.assessment import DEFAULT_POLICY

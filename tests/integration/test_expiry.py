@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
-from payments import expiry, tasks
+from payments.application import expiry, tasks
 from payments.domain.payment.state import REVIEW_PERIOD
 from payments.events import store
 from payments.events.metadata import Metadata

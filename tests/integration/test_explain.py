@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from msgspec.structs import replace
 
-from payments.dispatch import Request, dispatch
+from payments.application.dispatch import Request, dispatch
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.risk.assessment import (

@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from payments import loading
 from payments.api import catalogue
-from payments.dispatch import Outcome, Request, dispatch
+from payments.application import loading
+from payments.application.dispatch import Outcome, Request, dispatch
 from payments.domain.payment.commands import ApprovePayment, PaymentCommand
 from payments.domain.payment.events import (
     ApprovalReason,

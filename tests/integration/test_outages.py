@@ -10,7 +10,8 @@ from django.test import Client as Browser
 from psycopg import errors
 from pytest_django import Settings
 
-from payments import outages, tasks
+from payments import outages
+from payments.application import tasks
 from payments.events import insertion, tasks as sealing
 from readmodels.models import Checkpoint
 from readmodels.tasks import project

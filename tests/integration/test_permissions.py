@@ -17,13 +17,14 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from msgspec.structs import replace
 
-from payments import actors, corrections, intake, permissions, policies, review
+from payments import actors, permissions
+from payments.application import corrections, policies, review, submission
+from payments.application.dispatch import Request, dispatch
 from payments.clients import keys
 from payments.clients.models import ApiKey, Client, Scope
 from payments.customers import blocking, changes, erasure
 from payments.customers.models import Customer
 from payments.customers.registry import CustomerError
-from payments.dispatch import Request, dispatch
 from payments.domain.customer import BlockReason, UnblockReason
 from payments.domain.payment.commands import AnyReviewCommand
 from payments.domain.payment.refusals import PaymentNotFound
@@ -179,7 +180,7 @@ COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
     (retire_policy, RISK_MANAGER, False),
 ]
 # What they end in, for which those have asked who call it: a command for the client whose key it has.
-BENEATH = {dispatch, intake.submit}
+BENEATH = {dispatch, submission.submit}
 NOTHING_THERE = (
     PaymentNotFound,
     parking.NotParked,

@@ -13,7 +13,8 @@ from django.test import Client as Browser
 from django.utils import timezone
 from msgspec.structs import replace
 
-from payments import actors, policies
+from payments import actors
+from payments.application import policies
 from payments.domain.risk import parsing
 from payments.domain.risk.assessment import DEFAULT_POLICY, RiskPolicy
 from payments.domain.risk.register import (

@@ -10,7 +10,7 @@ from django.utils import timezone
 from msgspec.structs import replace
 
 from payments import actors
-from payments.dispatch import Request, dispatch
+from payments.application.dispatch import Request, dispatch
 from payments.domain.money import Money, MoneyError
 from payments.domain.risk.assessment import DEFAULT_POLICY, RiskPolicy
 from payments.events.models import Event

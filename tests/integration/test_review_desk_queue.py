@@ -11,10 +11,11 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from payments import actors, review
-from payments.dispatch import Request
+from payments import actors
+from payments.application import review
+from payments.application.dispatch import Request
+from payments.application.review import QueueLags
 from payments.events.models import Event
-from payments.review import QueueLags
 from readmodels.admin.browsing import PAGE
 from readmodels.models import PaymentSummary
 from tests.api import FOUR_EYES, project

@@ -10,8 +10,8 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
 
-from payments import loading
-from payments.dispatch import Outcome, Request, dispatch
+from payments.application import loading
+from payments.application.dispatch import Outcome, Request, dispatch
 from payments.domain.payment.events import AnyPaymentEvent
 from payments.domain.payment.refusals import NotAwaitingReview
 from payments.domain.payment.state import Payment, Status, replay

@@ -14,10 +14,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from payments import actors
+from payments.application.dispatch import Request, dispatch
 from payments.clients import keys
 from payments.clients.models import Client
 from payments.customers.models import Customer, Note
-from payments.dispatch import Request, dispatch
 from readmodels import roles
 from readmodels.models import DiscardedEvent
 from tests import examples

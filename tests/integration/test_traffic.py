@@ -15,7 +15,8 @@ from django.db.models import Q
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from payments import permissions, review
+from payments import permissions
+from payments.application import review
 from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.domain.methods import Method

@@ -14,9 +14,9 @@ from django.conf import settings as django_settings
 from django.db import connection, transaction
 
 from config.stack.valkey import Valkey
+from payments.application.tasks import expire_reviews
 from payments.events import store
 from payments.events.metadata import Metadata
-from payments.tasks import expire_reviews
 from payments.valkey import Connection
 from readmodels import runner, tasks, waking
 from readmodels.models import PaymentSummary

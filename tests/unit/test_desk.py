@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from payments.dispatch import Outcome
+from payments.application.dispatch import Outcome
 from payments.domain.payment.events import AnyPaymentEvent
 from payments.domain.payment.state import REVIEW_PERIOD, Payment, replay
 from payments.domain.risk.assessment import RiskAssessment

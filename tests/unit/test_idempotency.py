@@ -5,11 +5,17 @@ from typing import Any
 import pytest
 
 from payments import actors
+from payments.application.idempotency import (
+    KeyReused,
+    check_same,
+    command_key,
+    field_digests,
+    payment_id,
+)
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.commands import ApprovePayment, ProcessPayment
 from payments.domain.payment.events import ApprovalReason
-from payments.idempotency import KeyReused, check_same, command_key, field_digests, payment_id
 from tests.examples import (
     CLIENT,
     LATER,

@@ -8,12 +8,12 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 from msgspec import ValidationError
 
-from payments import policies
+from payments.application import policies
+from payments.application.policies import UnknownPolicy
 from payments.domain.payment.state import Payment, replay
 from payments.domain.risk.assessment import DEFAULT_POLICY, RiskPolicy
 from payments.events import store
 from payments.events.codec import UnknownEventType
-from payments.policies import UnknownPolicy
 from readmodels import explanation, words
 from readmodels.explanation import Explanation
 from readmodels.management.commands.payment import payment_id_argument

@@ -11,7 +11,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from payments import actors, policies
+from payments import actors
+from payments.application import policies
 from payments.domain.risk import parsing
 from payments.domain.risk.assessment import DEFAULT_POLICY, RiskPolicy
 from payments.domain.risk.parsing import InvalidPolicy

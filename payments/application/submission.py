@@ -5,9 +5,10 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from payments import features, idempotency, policies, pseudonyms
+from payments import pseudonyms
+from payments.application import idempotency, policies, ports
+from payments.application.dispatch import Outcome, Request, dispatch
 from payments.customers import registry
-from payments.dispatch import Outcome, Request, dispatch
 from payments.domain.cards import PresentedCard
 from payments.domain.methods import Method
 from payments.domain.money import Money
@@ -37,7 +38,7 @@ def submit(
     """
     pseudonyms.require_key()
     customer_id = pseudonyms.customer_id(client_id, customer_reference)
-    known = features.source()(customer_id, currency=amount.currency, at=at)
+    known = ports.source()(customer_id, currency=amount.currency, at=at)
     in_force = policies.in_force(known.policy_id, as_of=known.register_position)
     command = ProcessPayment(
         payment_id=idempotency.payment_id(client_id, key),

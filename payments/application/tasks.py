@@ -6,7 +6,8 @@ from typing import Final
 from celery import shared_task
 from django.utils import timezone
 
-from payments import expiry, outages
+from payments import outages
+from payments.application import expiry
 
 # A task ends well before the broker would take it for lost and deliver it again.
 _LONGEST_RUN_SECONDS: Final = 30.0

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from payments import actors
-from payments.dispatch import Request, dispatch
+from payments.application.dispatch import Request, dispatch
 from payments.domain.payment.commands import ExpireReview
 from payments.domain.payment.refusals import PaymentError
 from payments.events.store import StaleVersion

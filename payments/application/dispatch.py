@@ -10,7 +10,8 @@ from uuid import UUID
 from django.db import connection, transaction
 from msgspec import Struct
 
-from payments import idempotency, loading, pseudonyms
+from payments import pseudonyms
+from payments.application import idempotency, loading
 from payments.domain.payment.commands import ClaimNextReview, PaymentCommand, ProcessPayment
 from payments.domain.payment.deciding import authorise, decide
 from payments.domain.payment.state import Payment, replay

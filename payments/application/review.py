@@ -18,9 +18,10 @@ from django.utils.module_loading import import_string
 from msgspec import ValidationError
 from msgspec.structs import replace
 
-from payments import idempotency, loading, permissions
+from payments import permissions
+from payments.application import idempotency, loading
+from payments.application.dispatch import Outcome, Request, dispatch, next_review
 from payments.customers import notes
-from payments.dispatch import Outcome, Request, dispatch, next_review
 from payments.domain.payment.commands import (
     AnyReviewCommand,
     ApprovePayment,

@@ -1,7 +1,7 @@
 """Undo a payment: cancel it before it is completed, give back some or all of it after."""
 
 from payments import actors, permissions
-from payments.dispatch import Outcome, Request, dispatch
+from payments.application.dispatch import Outcome, Request, dispatch
 from payments.domain.payment.commands import CancelPayment, RefundPayment
 
 
