@@ -64,9 +64,9 @@ INSTALLED_APPS: list[str] = [
 ]
 
 MIDDLEWARE: list[str] = [
-    "payments.api.request_ids.RequestIdMiddleware",
+    "payments.api.http.request_ids.RequestIdMiddleware",
     "config.health.ProbeMiddleware",
-    "payments.api.last_resort.ProblemMiddleware",
+    "payments.api.problems.middleware.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.browsers.SessionMiddleware",
@@ -332,7 +332,7 @@ structlog.configure(
     cache_logger_on_first_use=True,
 )
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
-# payments.api.request_ids has checked them.
+# payments.api.http.request_ids has checked them.
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_CORRELATION_ID = True
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # personal
@@ -356,15 +356,15 @@ API_RATE_PER_MINUTE: int = variables.number("API_RATE_PER_MINUTE", 6_000, least=
 API_KEY_USES_SECONDS = 30.0
 
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["payments.api.authentication.BearerAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["payments.api.authentication.HasScope"],
-    "DEFAULT_THROTTLE_CLASSES": ["payments.api.throttling.KeyThrottle"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["payments.api.http.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["payments.api.http.authentication.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["payments.api.http.throttling.KeyThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [],  # bodies are read by payments.api.bodies
     "DEFAULT_METADATA_CLASS": None,
     "URL_FORMAT_OVERRIDE": None,  # "format" is a parameter like any other that we do not know
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "payments.api.errors.handle",
+    "EXCEPTION_HANDLER": "payments.api.problems.handler.handle",
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = openapi.SETTINGS

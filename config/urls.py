@@ -9,8 +9,8 @@ from drf_spectacular.views import SpectacularSwaggerView
 
 from config import metrics
 from payments.api import problem_pages
-from payments.api.base import PublicView
 from payments.api.document import Document
+from payments.api.http.base import PublicView
 from readmodels.admin import failures, kept
 from readmodels.api.views import Nowhere
 

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
 from payments import outages
-from payments.api import errors
+from payments.api.problems import handler
 from payments.events.contradictions import LogContradicted
 
 _TITLE: Final = "Not available at the moment"
@@ -31,7 +31,7 @@ class OutageMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, LogContradicted):
-            return _page(request, _CONTRADICTED, errors.problem_of(error).headers["Retry-After"])
+            return _page(request, _CONTRADICTED, handler.problem_of(error).headers["Retry-After"])
         return page(request, error)
 
 

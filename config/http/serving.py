@@ -18,8 +18,9 @@ from granian.rsgi import Scope
 from config.encoding import Application, Environment
 from config.http import slow_bodies
 from config.http.threads import Threads
-from payments.api import problems, request_ids
-from payments.api.problems import Problem
+from payments.api.http import request_ids
+from payments.api.problems import rendering
+from payments.api.problems.rendering import Problem
 
 _TICK_SECONDS: Final = 0.25
 # The value of a header with bytes beyond ASCII, which granian keeps to itself. It fits no form, so the header
@@ -192,10 +193,10 @@ def _refuse(error: slow_bodies.BodyError, scope: Scope, protocol: Any) -> None:
     headers = [("connection", "close"), ("x-request-id", request_id)]
     status = problem.kind.status
     if scope.path.startswith("/api/"):
-        details = problems.details(
-            problem, instance=problems.instance(scope.path), request_id=request_id
+        details = rendering.details(
+            problem, instance=rendering.instance(scope.path), request_id=request_id
         )
-        headers.append(("content-type", problems.CONTENT_TYPE))
+        headers.append(("content-type", rendering.CONTENT_TYPE))
         protocol.response_bytes(status, headers, msgspec.json.encode(details))
     else:
         headers.append(("content-type", "text/plain"))

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from payments.api import faults
 from payments.api.faults import NOTE_LENGTH, REFERENCE_LENGTH, Body
 from payments.api.http.media_types import require_json
-from payments.api.problems import FieldError, Problem
+from payments.api.problems.rendering import FieldError, Problem
 from payments.domain.cards import Brand, PresentedCard
 from payments.domain.methods import CARDS, Method
 from payments.domain.money import MAX_MINOR, Money, MoneyError

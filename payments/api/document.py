@@ -14,7 +14,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from payments.api.preconditions import not_modified
+from payments.api.http.preconditions import not_modified
 
 _RENDERERS: Final[dict[str, BaseRenderer]] = {
     renderer.format: renderer for renderer in (OpenApiYamlRenderer(), OpenApiJsonRenderer())

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar, get_args, get_type_hints
 import msgspec
 from msgspec import Raw, Struct, structs
 
-from payments.api.problems import FieldError, Problem, told_name
+from payments.api.problems.rendering import FieldError, Problem, told_name
 from payments.customers import notes
 from payments.domain.text import TextError, checked_identifier, checked_text
 

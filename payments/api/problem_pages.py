@@ -9,9 +9,9 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from payments.api.base import PublicView
-from payments.api.catalogue import KINDS
-from payments.api.problems import FIELD_CODES, PATH, Problem
+from payments.api.http.base import PublicView
+from payments.api.problems.catalogue import KINDS
+from payments.api.problems.rendering import FIELD_CODES, PATH, Problem
 from payments.api.representation import json_response
 
 _JSON: Final = "application/json"

@@ -8,7 +8,7 @@ import msgspec
 from django.http import HttpResponse
 from msgspec import Meta, Struct
 
-from payments.api import preconditions
+from payments.api.http import preconditions
 from payments.api.moments import Moment, rfc3339
 from payments.application.dispatch import Outcome
 from payments.domain.cards import Brand

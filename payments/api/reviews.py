@@ -11,13 +11,15 @@ from msgspec.structs import asdict
 from rest_framework.request import Request
 
 from payments import actors
-from payments.api import bodies, operations, preconditions
-from payments.api.authentication import key_of
-from payments.api.base import KeyView, without_body
+from payments.api import bodies
 from payments.api.faults import Body
+from payments.api.http import preconditions
+from payments.api.http.authentication import key_of
+from payments.api.http.base import KeyView, without_body
 from payments.api.http.idempotency_keys import idempotency_key
-from payments.api.problems import Problem
-from payments.api.request_ids import command_request
+from payments.api.http.request_ids import command_request
+from payments.api.openapi import operations
+from payments.api.problems.rendering import Problem
 from payments.api.views import answer
 from payments.application import review
 from payments.clients.models import Scope

@@ -9,12 +9,14 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from payments import actors
-from payments.api import bodies, operations, preconditions
-from payments.api.authentication import key_of
-from payments.api.base import KeyView
+from payments.api import bodies
+from payments.api.http import preconditions
+from payments.api.http.authentication import key_of
+from payments.api.http.base import KeyView
 from payments.api.http.idempotency_keys import idempotency_key
+from payments.api.http.request_ids import command_request
+from payments.api.openapi import operations
 from payments.api.representation import outcome_response
-from payments.api.request_ids import command_request
 from payments.application import corrections, submission
 from payments.application.dispatch import Outcome
 from payments.clients.models import Scope

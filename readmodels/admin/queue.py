@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
-from payments.api.request_ids import command_request
+from payments.api.http.request_ids import command_request
 from payments.application import review
 from payments.application.review import QueueLags
 from payments.domain.payment.refusals import PaymentError

@@ -12,8 +12,8 @@ from uuid import UUID
 from django.conf import settings
 from rest_framework.request import Request
 
-from payments.api.authentication import key_of
-from payments.api.problems import Problem
+from payments.api.http.authentication import key_of
+from payments.api.problems.rendering import Problem
 from payments.database import execute
 from payments.events.reading import horizon
 from readmodels.projections.forms import Projection

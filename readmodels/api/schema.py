@@ -9,15 +9,15 @@ from msgspec import UNSET, Meta, UnsetType
 
 from payments.api.faults import REFERENCE_LENGTH
 from payments.api.openapi import schemas
-from payments.api.operations import PAYMENT_PARAMETER, PENDING
-from payments.api.representation import PaymentView
-from payments.api.schema import (
+from payments.api.openapi.components import (
     COMMON_HEADERS,
     PAYMENT_HEADERS,
     answer_example,
     headers,
     refusals,
 )
+from payments.api.openapi.operations import PAYMENT_PARAMETER, PENDING
+from payments.api.representation import PaymentView
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR
 from payments.domain.payment.state import Status

@@ -5,7 +5,7 @@ from typing import Final
 
 from rest_framework.request import Request
 
-from payments.api.authentication import key_of
+from payments.api.http.authentication import key_of
 from payments.database import execute
 from readmodels.projections.forms import Projection
 

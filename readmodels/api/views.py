@@ -11,12 +11,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from payments import pseudonyms
-from payments.api.authentication import key_of
-from payments.api.base import KeyView, PublicView
 from payments.api.faults import stored_text
+from payments.api.http.authentication import key_of
+from payments.api.http.base import KeyView, PublicView
+from payments.api.http.preconditions import etag, not_modified
 from payments.api.moments import rfc3339
-from payments.api.preconditions import etag, not_modified
-from payments.api.problems import FieldError, Problem
+from payments.api.problems.rendering import FieldError, Problem
 from payments.api.representation import PaymentView, json_response, payment_headers
 from payments.api.views import SubmitPayment
 from payments.application import loading

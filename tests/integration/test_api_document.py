@@ -9,11 +9,12 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from payments.api import bodies, problem_examples
+from payments.api import bodies
 from payments.api.bodies import SubmitBody
-from payments.api.catalogue import KINDS
+from payments.api.openapi import problem_examples
+from payments.api.openapi.components import ProblemDetails
+from payments.api.problems.catalogue import KINDS
 from payments.api.representation import PaymentView
-from payments.api.schema import ProblemDetails
 from payments.clients.models import Scope
 from readmodels.api import representation
 from tests.api import PAYMENTS, RISKY, ApiClient, body_of, document, project

@@ -9,7 +9,7 @@ import pytest
 
 from config.urls import urlpatterns
 from payments.api import faults
-from payments.api.base import KeyView
+from payments.api.http.base import KeyView
 from payments.clients.models import Scope
 from payments.domain.methods import Method
 from payments.domain.payment.state import Status

@@ -15,7 +15,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from config.stack.valkey import Valkey
-from payments.api import throttling
+from payments.api.http import throttling
 from payments.clients.keyring import keyring
 from payments.events.models import Event
 from payments.valkey import TIMEOUT_SECONDS, Connection, Script

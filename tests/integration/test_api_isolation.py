@@ -10,7 +10,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 from msgspec import Struct
 
-from payments.api.base import KeyView
+from payments.api.http.base import KeyView
 from payments.clients.models import Scope
 from payments.events.models import Event
 from readmodels.models import PaymentSummary

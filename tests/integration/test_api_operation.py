@@ -14,9 +14,9 @@ from django.utils.html import escape
 
 from config.health import _check_migrations
 from config.redaction import REDACTED
-from payments.api.catalogue import KINDS, Repeat
-from payments.api.errors import problem_of
-from payments.api.problems import FIELD_CODES
+from payments.api.problems.catalogue import KINDS, Repeat
+from payments.api.problems.handler import problem_of
+from payments.api.problems.rendering import FIELD_CODES
 from payments.domain.payment.refusals import PaymentError
 from payments.domain.text import TextError
 from readmodels.models import Checkpoint

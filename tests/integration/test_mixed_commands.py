@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from payments.api import catalogue
+from payments.api.problems import catalogue
 from payments.application import loading
 from payments.application.dispatch import Outcome, Request, dispatch
 from payments.domain.payment.commands import ApprovePayment, PaymentCommand

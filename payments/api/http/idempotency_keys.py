@@ -5,7 +5,7 @@ from typing import Final
 
 from rest_framework.request import Request
 
-from payments.api.problems import FieldError, Problem
+from payments.api.problems.rendering import FieldError, Problem
 from payments.domain.card_numbers import is_card_number
 
 HEADER: Final = "Idempotency-Key"

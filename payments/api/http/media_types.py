@@ -6,7 +6,7 @@ from django.utils.http import parse_header_parameters
 from rest_framework.request import Request
 
 from payments.api.http.environ import SENT_CONTENT_TYPE
-from payments.api.problems import Problem
+from payments.api.problems.rendering import Problem
 
 _JSON: Final = "application/json"
 _UTF_8: Final = {"utf-8", "utf8"}

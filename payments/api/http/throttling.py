@@ -18,7 +18,7 @@ from msgspec import Struct
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from payments.api.authentication import key_of
+from payments.api.http.authentication import key_of
 from payments.valkey import Connection, Script
 
 logger: Final = logging.getLogger(__name__)

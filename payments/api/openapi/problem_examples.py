@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from payments.api.problems import FieldError, Problem, details
+from payments.api.problems.rendering import FieldError, Problem, details
 
 PAYMENT_ID: Final = "72fe5f01-cc2e-5f54-be3b-02927c1e954b"
 _PAYMENT: Final = f"Payment {PAYMENT_ID}"

@@ -8,8 +8,8 @@ from uuid import UUID
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from payments.api.base import without_body
-from payments.api.problems import Problem
+from payments.api.http.base import without_body
+from payments.api.problems.rendering import Problem
 from payments.application import loading
 
 _ANY: Final = "*"

@@ -9,8 +9,8 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from payments.api.problems import Problem
-from payments.api.schema import ApiSchema
+from payments.api.openapi.components import ApiSchema
+from payments.api.problems.rendering import Problem
 from payments.clients.models import Scope
 
 

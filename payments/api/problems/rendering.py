@@ -1,4 +1,4 @@
-"""Problem details as RFC 9457 has them. The codes are in `payments.api.catalogue`."""
+"""Problem details as RFC 9457 has them. The codes are in `payments.api.problems.catalogue`."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -9,7 +9,7 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from msgspec import Meta, Struct
 
-from payments.api.catalogue import KINDS
+from payments.api.problems.catalogue import KINDS
 from payments.domain.card_numbers import holds_card_number
 
 # Each code has a page below this path. Its address is the `type` of the problems.

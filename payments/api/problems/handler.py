@@ -14,9 +14,9 @@ from django.utils import timezone
 from rest_framework import exceptions
 
 from payments import outages
-from payments.api import preconditions
+from payments.api.http import preconditions
 from payments.api.moments import rfc3339
-from payments.api.problems import FieldError, Problem, response
+from payments.api.problems.rendering import FieldError, Problem, response
 from payments.application.dispatch import NotAtVersion
 from payments.application.idempotency import KeyReused
 from payments.application.review import QueueLags

@@ -7,7 +7,6 @@ import msgspec
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
-from payments.api import preconditions
 from payments.api.bodies import (
     ApproveBody,
     CancelBody,
@@ -16,10 +15,8 @@ from payments.api.bodies import (
     RejectBody,
     SubmitBody,
 )
-from payments.api.http import idempotency_keys
-from payments.api.problem_examples import PAYMENT_ID
-from payments.api.representation import PaymentView
-from payments.api.schema import (
+from payments.api.http import idempotency_keys, preconditions
+from payments.api.openapi.components import (
     COMMON_HEADERS,
     PAYMENT_HEADERS,
     answer_example,
@@ -27,6 +24,8 @@ from payments.api.schema import (
     headers,
     refusals,
 )
+from payments.api.openapi.problem_examples import PAYMENT_ID
+from payments.api.representation import PaymentView
 
 _REQUEST_ID: Final = OpenApiParameter(
     "X-Request-ID",

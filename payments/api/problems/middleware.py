@@ -5,8 +5,8 @@ from typing import Final
 
 from django.http import HttpRequest, HttpResponse
 
-from payments.api import problems
-from payments.api.problems import Problem
+from payments.api.problems import rendering
+from payments.api.problems.rendering import Problem
 
 _BAD_REQUEST: Final = 400
 _SERVER_ERROR: Final = 500
@@ -31,4 +31,4 @@ class ProblemMiddleware:
             failure = Problem("internal_error", "The failure was recorded under the request id.")
         else:
             failure = Problem("invalid_request", "The request cannot be served.")
-        return problems.response(failure, request)
+        return rendering.response(failure, request)
