@@ -18,8 +18,8 @@ from payments.events import contradictions
 from payments.events.contradictions import Contradiction
 from payments.events.seals import sealing
 from payments.outages import Outage
-from readmodels import lag
-from readmodels.lag import Lag
+from readmodels.engine import lag
+from readmodels.engine.lag import Lag
 
 # It is also on while the server is a standby.
 _READ_ONLY: Final = "SELECT current_setting('transaction_read_only')::boolean"

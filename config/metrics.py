@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from readmodels.bounded import TooBroad, bounded
-from readmodels.metrics import registry
+from readmodels.engine.metrics import registry
+from readmodels.queries.bounded import TooBroad, bounded
 
 # A request through a proxy on this machine seems to come from it.
 _FORWARDED: Final = (

@@ -159,7 +159,7 @@ CELERY_WORKER_CONSUMER = "config.broker:Consumer"
 CELERY_BEAT_SCHEDULER = "config.broker:Scheduler"
 # A worker's own connections to the database, kept for as many tasks.
 CELERY_DB_REUSE_MAX = 500
-# A publisher gives up at once: whoever publishes has a better way to be heard, see readmodels.waking.
+# A publisher gives up at once: whoever publishes has a better way to be heard, see readmodels.engine.waking.
 CELERY_TASK_PUBLISH_RETRY_POLICY: dict[str, Any] = {"max_retries": 0}
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     "visibility_timeout": 120,  # seconds, longer than any task
@@ -184,10 +184,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 
 # The domain's ports
 
-RISK_FEATURE_SOURCE = "readmodels.features.of_customer"
-DUE_REVIEW_SOURCE = "readmodels.reviews.due"
-REVIEW_QUEUE_SOURCE = "readmodels.reviews.claimable"
-HELD_REVIEW_SOURCE = "readmodels.reviews.held"
+RISK_FEATURE_SOURCE = "readmodels.queries.risk_features.of_customer"
+DUE_REVIEW_SOURCE = "readmodels.queries.review_queue.due"
+REVIEW_QUEUE_SOURCE = "readmodels.queries.review_queue.claimable"
+HELD_REVIEW_SOURCE = "readmodels.queries.review_queue.held"
 
 # How many undecided payments "Claim next" in the back office gives one person at a time. The API has no
 # such limit: each Idempotency-Key has a payment of its own.

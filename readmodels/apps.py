@@ -17,6 +17,6 @@ class ReadModelsConfig(AppConfig):
 
 def _wake(**_: Any) -> None:
     # Imported late: the apps are not loaded when this module is.
-    from readmodels import waking
+    from readmodels.engine import waking
 
     waking.wake_all()

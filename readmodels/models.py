@@ -131,7 +131,7 @@ class PaymentSummary(models.Model):
                 name="payment_reviewed",
                 condition=models.Q(requires_review=True),
             ),
-            # What the risk rules ask of a customer, see readmodels.features.
+            # What the risk rules ask of a customer, see readmodels.queries.risk_features.
             models.Index(
                 fields=("customer_id",),
                 name="payment_paid_by_card",
@@ -258,7 +258,9 @@ class Checkpoint(models.Model):
     position = models.BigIntegerField(default=0, help_text="Of the last event read.")
     updated_at = models.DateTimeField(auto_now=True)
     error = models.TextField(blank=True, help_text="Why the projection stands still, if it does.")
-    work = models.JSONField(default=dict, db_default={}, help_text="See readmodels.metering.")
+    work = models.JSONField(
+        default=dict, db_default={}, help_text="See readmodels.engine.metering."
+    )
 
     class Meta:
         default_permissions = ("view",)

@@ -15,9 +15,9 @@ from payments import outages
 from payments.events.contradictions import LogContradicted
 from payments.events.reading import holders
 from payments.events.reading.horizon import HorizonHeld
-from readmodels import checkpoints, runner, waking
+from readmodels.engine import checkpoints, runner, waking
 from readmodels.projections import PROJECTIONS
-from readmodels.projections.forms import Projection
+from readmodels.projections.kinds import Projection
 
 logger = logging.getLogger(__name__)
 

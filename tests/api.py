@@ -13,8 +13,8 @@ from django.test import Client as Browser
 from payments.clients import keys
 from payments.clients.keyring import keyring
 from payments.clients.models import Client, Scope
+from readmodels.engine.runner import catch_up
 from readmodels.projections import PROJECTIONS
-from readmodels.runner import catch_up
 from tests.examples import OPERATOR
 
 PAYMENTS: Final = "/api/v1/payments"

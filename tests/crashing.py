@@ -45,7 +45,7 @@ def main(name: str) -> None:
     django.setup()
     from django.db import connections
 
-    from readmodels import runner
+    from readmodels.engine import runner
     from readmodels.projections import PROJECTIONS
     from tests.oracle import check_read_models
 

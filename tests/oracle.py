@@ -12,7 +12,7 @@ from payments.events.reading import horizon
 from payments.events.reading.horizon import Record
 from readmodels.models import Checkpoint, DiscardedEvent, ParkedEvent
 from readmodels.projections import PROJECTIONS
-from readmodels.projections.forms import Counters, Entries, Projection, Rows
+from readmodels.projections.kinds import Counters, Entries, Projection, Rows
 
 
 def check_read_models(projections: Iterable[Projection] = tuple(PROJECTIONS.values())) -> None:

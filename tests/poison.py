@@ -11,7 +11,7 @@ from payments.domain.payment.events import PaymentApproved
 from payments.events import store
 from payments.events.metadata import Metadata
 from payments.events.reading.horizon import Record
-from readmodels.projections.forms import Counters, Rows
+from readmodels.projections.kinds import Counters, Rows
 from tests.examples import approved, flagged, initiated, processed_after_approval
 
 BY_TEST = Metadata(actor="system:test", command="process_payment")

@@ -106,8 +106,8 @@ def _migrate() -> None:
 def _seed(folder: Path) -> list[str]:
     """Demo data that is projected at once: the first page should show it."""
     from payments.traffic import demo
+    from readmodels.engine.runner import catch_up
     from readmodels.projections import PROJECTIONS
-    from readmodels.runner import catch_up
 
     password, made = kept_secret(folder / "demo-password")
     # For `seed_demo`, through the file of the environment.

@@ -18,8 +18,8 @@ from unfold.views import ChangeList
 
 from payments.domain.card_numbers import is_card_number
 from payments.domain.text import searched
-from readmodels import keyset
-from readmodels.bounded import TooBroad, bounded
+from readmodels.queries import keyset
+from readmodels.queries.bounded import TooBroad, bounded
 
 PAGE: Final = 50
 _AFTER: Final = "after"

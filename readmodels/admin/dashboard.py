@@ -12,9 +12,9 @@ from django.utils import timezone
 from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.domain.payment.state import Status
-from readmodels import lag
 from readmodels.admin import words
 from readmodels.admin.actions import Person, next_key
+from readmodels.engine import lag
 from readmodels.models import DailyStatistics, PaymentSummary
 
 _DAYS: Final = 14

@@ -14,8 +14,8 @@ from payments.events.reading import timetravel
 from payments.events.store import RecordedEvent
 from readmodels.admin import words
 from readmodels.admin.browsing import as_uuid
-from readmodels.explanation import explain
 from readmodels.models import PaymentSummary
+from readmodels.queries.explanation import explain
 
 
 def load(

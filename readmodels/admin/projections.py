@@ -10,9 +10,9 @@ from django.utils.html import format_html
 from unfold.decorators import display
 
 from payments.events.reading import holders
-from readmodels import lag
 from readmodels.admin import words
 from readmodels.admin.browsing import BrowsingAdmin
+from readmodels.engine import lag
 from readmodels.models import Checkpoint
 
 

@@ -22,12 +22,12 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from payments import actors, permissions
 from payments.domain.text import TextError, checked_text
 from payments.events.reading.horizon import UnreadableEvent
-from readmodels import parking
 from readmodels.admin import kept
-from readmodels.checkpoints import RebuildNeeded
+from readmodels.engine import parking
+from readmodels.engine.checkpoints import RebuildNeeded
 from readmodels.models import ParkedEvent
 from readmodels.projections import PROJECTIONS
-from readmodels.projections.forms import Counters, Rows
+from readmodels.projections.kinds import Counters, Rows
 
 _PATIENCE_SECONDS: Final = 3
 

@@ -14,7 +14,7 @@ from payments.domain.money import Money
 from payments.domain.payment.refusals import PaymentError, RefundTooLarge
 from payments.domain.payment.state import Status
 from payments.domain.risk.assessment import Band
-from readmodels.words import amount, happened, isolated, paid_with, people, plain
+from readmodels.labels import amount, happened, isolated, paid_with, people, plain
 
 __all__ = [
     "BAND_COLOURS",

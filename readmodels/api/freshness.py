@@ -16,7 +16,7 @@ from payments.api.http.authentication import key_of
 from payments.api.problems.rendering import Problem
 from payments.database import execute
 from payments.events.reading import horizon
-from readmodels.projections.forms import Projection
+from readmodels.projections.kinds import Projection
 
 HEADER: Final = "X-Min-Position"
 _LONGEST_WAIT: Final = 0.3

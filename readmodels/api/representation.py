@@ -40,7 +40,7 @@ from payments.domain.payment.events import (
 from payments.domain.payment.state import Status
 from payments.domain.risk.assessment import Band
 from payments.events.store import RecordedEvent
-from readmodels.lag import COUNTED_TO, Lag, State
+from readmodels.engine.lag import COUNTED_TO, Lag, State
 from readmodels.models import DailyStatistics, PaymentSummary
 
 _COUNTED: Final = {"minimum": 0, "maximum": COUNTED_TO}

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 
 from payments.api.http.authentication import key_of
 from payments.database import execute
-from readmodels.projections.forms import Projection
+from readmodels.projections.kinds import Projection
 
 _LENGTH: Final = 20
 

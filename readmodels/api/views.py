@@ -29,12 +29,13 @@ from payments.events import store
 from payments.events.reading import timetravel
 from payments.events.reading.horizon import HorizonHeld
 from payments.events.store import RecordedEvent
-from readmodels import keyset, lag
 from readmodels.api import cursors, following, parameters, representation, schema, validators
 from readmodels.api.freshness import FreshReads
-from readmodels.bounded import TooBroad, bounded
+from readmodels.engine import lag
 from readmodels.models import DailyStatistics, PaymentSummary
 from readmodels.projections import daily_statistics, payment_summary
+from readmodels.queries import keyset
+from readmodels.queries.bounded import TooBroad, bounded
 
 PAGE: Final = 50
 LONGEST_PAGE: Final = 100

@@ -9,6 +9,8 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "checkpoint",
             "work",
-            models.JSONField(db_default={}, default=dict, help_text="See readmodels.metering."),
+            models.JSONField(
+                db_default={}, default=dict, help_text="See readmodels.engine.metering."
+            ),
         )
     ]

@@ -13,7 +13,7 @@ from readmodels.projections import (
     event_index,
     payment_summary,
 )
-from readmodels.projections.forms import Projection
+from readmodels.projections.kinds import Projection
 
 PROJECTIONS: Final[Mapping[str, Projection]] = {
     projection.name: projection

@@ -12,7 +12,7 @@ from uuid import UUID
 from payments.domain.payment.events import PaymentInitiated
 from payments.events.reading.horizon import Record
 from readmodels.models import CustomerActivity
-from readmodels.projections.forms import Counters, Totals
+from readmodels.projections.kinds import Counters, Totals
 
 BUCKET: Final = timedelta(minutes=5)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

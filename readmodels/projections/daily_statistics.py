@@ -27,7 +27,7 @@ from payments.domain.payment.events import (
 )
 from payments.events.reading.horizon import Record
 from readmodels.models import DailyStatistics
-from readmodels.projections.forms import Counters, Totals
+from readmodels.projections.kinds import Counters, Totals
 
 
 class Key(NamedTuple):

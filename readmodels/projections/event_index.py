@@ -3,7 +3,7 @@
 from typing import Final
 
 from readmodels.models import EventIndex
-from readmodels.projections.forms import Entries
+from readmodels.projections.kinds import Entries
 
 PROJECTION: Final = Entries(
     name="event_index",

@@ -28,7 +28,7 @@ from payments.domain.payment.state import REVIEW_PERIOD, Status
 from payments.domain.risk.assessment import RiskAssessment
 from payments.events.reading.horizon import Record
 from readmodels.models import PaymentSummary
-from readmodels.projections.forms import Rows, Totals
+from readmodels.projections.kinds import Rows, Totals
 
 _UNCLAIMED: Final[dict[str, Any]] = {"claimed_by": "", "claimed_until": None}
 

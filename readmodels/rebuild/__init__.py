@@ -21,8 +21,8 @@ from payments.events import contradictions
 from payments.events.contradictions import LogContradicted
 from payments.events.reading import horizon
 from payments.events.reading.horizon import HorizonHeld, UnreadableEvent
-from readmodels import parking
-from readmodels.projections.forms import Projection
+from readmodels.engine import parking
+from readmodels.projections.kinds import Projection
 from readmodels.rebuild import build, catalogue, compare, schemas, swap
 from readmodels.rebuild.build import Plan
 from readmodels.rebuild.catalogue import CatalogueChanged

@@ -12,9 +12,9 @@ from psycopg import sql
 
 from payments.database import cursor, separate_connection
 from payments.events.contradictions import LogContradicted
-from readmodels import runner, tables
-from readmodels.checkpoints import RebuildNeeded
-from readmodels.projections.forms import Projection
+from readmodels.engine import runner, tables
+from readmodels.engine.checkpoints import RebuildNeeded
+from readmodels.projections.kinds import Projection
 from readmodels.rebuild import build
 from readmodels.rebuild.build import Plan
 

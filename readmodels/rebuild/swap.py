@@ -17,7 +17,7 @@ from psycopg import errors, sql
 from payments.database import cursor
 from payments.events.reading import horizon
 from payments.events.reading.horizon import HorizonHeld
-from readmodels import parking, runner
+from readmodels.engine import parking, runner
 from readmodels.models import ParkedEvent
 from readmodels.rebuild import build, catalogue, schemas
 from readmodels.rebuild.build import Plan

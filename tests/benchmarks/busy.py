@@ -10,9 +10,9 @@ from django.db import connection, connections
 from payments.application.dispatch import Request, dispatch
 from payments.clients.models import Client
 from payments.traffic import history
+from readmodels.engine.runner import catch_up
 from readmodels.projections import PROJECTIONS
 from readmodels.rebuild import rebuild
-from readmodels.runner import catch_up
 from tests.benchmarks.harness import Figure
 from tests.benchmarks.projecting import a_payment
 from tests.readers import reading

@@ -31,10 +31,10 @@ from payments.domain.payment.state import Status
 from payments.domain.risk.assessment import Band
 from payments.traffic import demo, simulation
 from readmodels.admin.queue import STANDINGS
+from readmodels.engine.runner import catch_up
 from readmodels.models import EVENT_TYPES, EventIndex, PaymentSummary
 from readmodels.projections import PROJECTIONS
 from readmodels.rebuild import catalogue
-from readmodels.runner import catch_up
 from tests.benchmarks.harness import Figure, in_turns
 
 _PAYMENTS: Final = int(os.environ.get("LISTS_PAYMENTS", "5000000"))

@@ -22,8 +22,8 @@ from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.commands import ProcessPayment
 from payments.events.reading import horizon
+from readmodels.engine.runner import catch_up
 from readmodels.projections import PROJECTIONS
-from readmodels.runner import catch_up
 from tests.benchmarks.harness import Figure, Work, in_turns, per_second
 
 _RATE: Final = 200  # commands a second

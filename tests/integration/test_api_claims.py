@@ -19,7 +19,7 @@ from payments.customers.models import Note
 from payments.domain.payment.commands import ClaimReview
 from payments.domain.payment.state import REVIEW_PERIOD
 from payments.events.models import Event
-from readmodels import reviews
+from readmodels.queries import review_queue
 from tests.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project, reviewer
 from tests.concurrency import at_once, session
 from tests.examples import LARGE, UNKNOWN, process
@@ -289,7 +289,7 @@ def test_reviewers_at_once_never_get_the_same_payment(ada: ApiClient) -> None:
 
 @transaction.atomic
 def offered(client: ApiClient, *, senior: bool = False) -> list[str]:
-    offers = reviews.claimable(
+    offers = review_queue.claimable(
         reviewer=actor(client), senior=senior, client_id=client.client_id, at=timezone.now()
     )
     return [str(each) for each in offers]
@@ -322,7 +322,7 @@ def test_what_the_queue_offers_is_locked_for_others(ada: ApiClient) -> None:
             return str(next(queue()))
 
     def queue() -> Any:
-        return reviews.claimable(
+        return review_queue.claimable(
             reviewer="staff:0", senior=False, client_id=None, at=timezone.now()
         )
 

@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from payments.customers.models import Note
 from payments.events.models import Event
-from readmodels import parking
+from readmodels.engine import parking
+from readmodels.engine.runner import catch_up
 from readmodels.projections import payment_summary
-from readmodels.runner import catch_up
 from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.concurrency import at_once
 from tests.examples import OPERATOR

@@ -13,10 +13,10 @@ from django.db import connections
 from django.utils import timezone
 from msgspec.structs import replace
 
-from readmodels import parking, runner
+from readmodels.engine import parking, runner
+from readmodels.engine.runner import catch_up
 from readmodels.models import Checkpoint
 from readmodels.projections import payment_summary
-from readmodels.runner import catch_up
 from tests.api import PAYMENTS, ApiClient, body_of, project
 from tests.concurrency import session
 from tests.examples import OPERATOR, encoded, initiated, processed

@@ -329,7 +329,7 @@ def test_a_time_with_any_offset_is_a_time(acme: ApiClient, path: str) -> None:
 def test_a_page_that_takes_too_long_asks_for_a_narrower_filter(
     acme: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("readmodels.bounded._SECONDS", 0.2)
+    monkeypatch.setattr("readmodels.queries.bounded._SECONDS", 0.2)
     with session() as holder, holder.transaction():
         holder.execute("LOCK TABLE readmodels_paymentsummary IN ACCESS EXCLUSIVE MODE")
         answer = acme.get(PAYMENTS)

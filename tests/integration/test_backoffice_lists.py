@@ -236,8 +236,8 @@ def test_filters_narrow_the_list(flagged: str) -> None:
 def test_a_filter_that_takes_too_long_says_so(
     monkeypatch: pytest.MonkeyPatch, flagged: str
 ) -> None:
-    from readmodels import bounded
     from readmodels.admin.payments import PaymentAdmin
+    from readmodels.queries import bounded
 
     def slowly(*_: Any) -> None:
         with connection.cursor() as cursor:

@@ -5,9 +5,10 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from readmodels import checking, parking, runner
+from readmodels.engine import parking, runner
 from readmodels.models import CustomerActivity, DailyStatistics, ParkedEvent, PaymentSummary
-from readmodels.projections.forms import Rows
+from readmodels.projections.kinds import Rows
+from readmodels.rebuild import checking
 from tests.api import project
 from tests.examples import OPERATOR
 from tests.poison import NOON, POISONED, SPOILERS, spoiled

@@ -29,7 +29,8 @@ from payments.events.models import Event
 from payments.events.reading import horizon
 from payments.events.seals import sealing
 from payments.traffic import history
-from readmodels import lag, runner, tasks
+from readmodels import tasks
+from readmodels.engine import lag, runner
 from readmodels.models import Checkpoint, PaymentSummary
 from readmodels.projections import PROJECTIONS
 from tests import tampering

@@ -28,7 +28,7 @@ from payments.events import store
 from payments.events.models import Event
 from payments.events.reading import horizon
 from payments.events.reading.horizon import HorizonHeld
-from readmodels import runner
+from readmodels.engine import runner
 from readmodels.projections import PROJECTIONS
 from tests.crashing import at_round_trip
 from tests.examples import flagged, initiated

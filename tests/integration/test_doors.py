@@ -26,7 +26,7 @@ from payments.domain.risk.assessment import DEFAULT_POLICY
 from payments.domain.text import TextError
 from payments.events.models import Event
 from payments.events.reading.horizon import Record
-from readmodels import parking
+from readmodels.engine import parking
 from readmodels.models import DiscardedEvent, ParkedEvent
 from readmodels.projections import PROJECTIONS, daily_statistics
 from tests import examples

@@ -32,10 +32,10 @@ from payments.domain.risk.register import REGISTER, PolicyProposed
 from payments.events import store
 from payments.events.reading import horizon
 from payments.events.reading.horizon import HorizonHeld
-from readmodels import parking, runner
+from readmodels.engine import parking, runner
 from readmodels.models import ParkedEvent
 from readmodels.projections import PROJECTIONS
-from readmodels.projections.forms import Entries, Projection
+from readmodels.projections.kinds import Entries, Projection
 from readmodels.rebuild import rebuild
 from tests.concurrency import session
 from tests.crashing import at_round_trip

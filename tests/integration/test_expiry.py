@@ -12,8 +12,8 @@ from payments.domain.payment.state import REVIEW_PERIOD
 from payments.events import store
 from payments.events.metadata import Metadata
 from payments.events.models import Event
-from readmodels import reviews
 from readmodels.models import DailyStatistics, PaymentSummary
+from readmodels.queries import review_queue
 from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.concurrency import at_once
 from tests.examples import LARGE, NOON, flagged, initiated
@@ -74,7 +74,7 @@ def test_pages_follow_each_other_though_the_queue_stays_as_it_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each two are due at the same moment, and the projection sees nothing meanwhile."""
-    monkeypatch.setattr(reviews, "PAGE", 2)
+    monkeypatch.setattr(review_queue, "PAGE", 2)
     due = {waiting(at=NOON + timedelta(minutes=number // 2)) for number in range(7)}
     project()
     found = list(expiry.expire_due(timezone.now()))

@@ -16,10 +16,10 @@ from payments.domain.money import Money
 from payments.domain.risk.conditions import RiskFeatures, Velocity
 from payments.events import store
 from payments.events.metadata import Metadata
-from readmodels import features
+from readmodels.engine.runner import catch_up
 from readmodels.models import PaymentSummary
 from readmodels.projections import PROJECTIONS
-from readmodels.runner import catch_up
+from readmodels.queries import risk_features
 from tests.api import ApiClient, body_of, project
 from tests.examples import CLIENT, CUSTOMER, initiated, processed, refunded, usd
 from tests.roundtrips import round_trips
@@ -38,7 +38,7 @@ def paid(ago: timedelta = timedelta(), **changes: Any) -> None:
 
 
 def known(currency: str = "USD") -> RiskFeatures:
-    return features.of_customer(CUSTOMER, currency=currency, at=NOW).features
+    return risk_features.of_customer(CUSTOMER, currency=currency, at=NOW).features
 
 
 def test_of_somebody_never_seen_nothing_is_known() -> None:
@@ -66,7 +66,7 @@ def test_a_customer_who_never_paid_by_card_costs_no_look_at_every_payment() -> N
     with connection.cursor() as cursor:
         cursor.execute(copies)
         cursor.execute("ANALYZE readmodels_paymentsummary")
-        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {features._FEATURES}", asked)
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {risk_features._FEATURES}", asked)
         plan = json.dumps(cursor.fetchone())
     assert sum(map(int, re.findall(r'"Rows Removed by Filter": (\d+)', plan))) < 100, plan
 

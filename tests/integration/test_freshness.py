@@ -10,11 +10,11 @@ from django.utils import timezone
 from msgspec.structs import replace
 
 from payments.events.reading import horizon
-from readmodels import parking, runner
 from readmodels.api import freshness
+from readmodels.engine import parking, runner
 from readmodels.models import Checkpoint
 from readmodels.projections import daily_statistics, payment_summary
-from readmodels.projections.forms import Counters, Rows
+from readmodels.projections.kinds import Counters, Rows
 from tests.api import PAYMENTS, ApiClient, body_of, document, project
 from tests.concurrency import at_once, session
 from tests.examples import OPERATOR

@@ -16,7 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
 from payments.events.reading import holders
-from readmodels import runner, tasks, waking
+from readmodels import tasks
+from readmodels.engine import runner, waking
 from readmodels.models import Checkpoint
 from readmodels.projections import PROJECTIONS, daily_statistics, payment_summary
 from tests.api import RISKY, ApiClient, project
@@ -98,7 +99,7 @@ def test_a_batch_that_was_rolled_back_counts_nothing(monkeypatch: pytest.MonkeyP
     def fail(*_: Any) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("readmodels.parking.apply_or_park", fail)
+    monkeypatch.setattr("readmodels.engine.parking.apply_or_park", fail)
     with pytest.raises(RuntimeError):
         runner.run_batch(SUMMARY)
     assert Checkpoint.objects.get(name=SUMMARY.name).work == before
@@ -171,7 +172,7 @@ def test_with_a_token_whoever_has_it_is_told(settings: Settings) -> None:
 
 
 def test_a_database_that_does_not_tell_fails_the_scrape(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("readmodels.bounded._SECONDS", 0.1)
+    monkeypatch.setattr("readmodels.queries.bounded._SECONDS", 0.1)
     with session() as other, other.transaction():
         other.execute("LOCK TABLE readmodels_checkpoint IN ACCESS EXCLUSIVE MODE")
         assert Browser().get("/metrics").status_code == 503

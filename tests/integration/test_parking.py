@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from payments.events.models import Event
 from payments.events.reading.horizon import Record
-from readmodels import lag, parking, runner
+from readmodels.engine import lag, parking, runner
 from readmodels.models import DailyStatistics, DiscardedEvent, ParkedEvent, PaymentSummary
 from readmodels.projections import PROJECTIONS, daily_statistics, payment_summary
-from readmodels.projections.forms import Counters, Rows
+from readmodels.projections.kinds import Counters, Rows
 from tests.concurrency import session
 from tests.examples import (
     OPERATOR,

@@ -30,7 +30,7 @@ from payments.domain.payment.commands import AnyReviewCommand
 from payments.domain.payment.refusals import PaymentNotFound
 from payments.domain.risk.assessment import DEFAULT_POLICY, RiskPolicy
 from payments.domain.risk.register import ApprovePolicy, PolicyRefused, ProposePolicy, RetirePolicy
-from readmodels import parking
+from readmodels.engine import parking
 from readmodels.projections import daily_statistics
 from tests import examples
 from tests.examples import NOON, OPERATOR
@@ -253,7 +253,7 @@ def test_no_command_is_missing_from_the_table() -> None:
                 command(OPERATOR)
     finally:
         sys.setprofile(None)
-    found = set(commands_of("payments")) | set(commands_of("readmodels.parking"))
+    found = set(commands_of("payments")) | set(commands_of("readmodels.engine.parking"))
     assert {erasure.erase, review.claim_next, policies.dispatch, parking.retry} <= found
     missing = {each for each in found - BENEATH if each.__code__ not in seen}
     assert missing == set()

@@ -28,10 +28,10 @@ from payments.domain.risk.register import (
 from payments.events import store
 from payments.events.models import Event
 from payments.permissions import NotPermitted
-from readmodels.checking import check_sample
 from readmodels.models import Checkpoint, EventIndex, PaymentSummary
 from readmodels.projections import PROJECTIONS
 from readmodels.rebuild import rebuild
+from readmodels.rebuild.checking import check_sample
 from tests.api import PAYMENTS, ApiClient, body_of, project
 from tests.backoffice import browser, text
 from tests.concurrency import at_once

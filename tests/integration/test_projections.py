@@ -15,7 +15,7 @@ from payments.events import store
 from payments.events.metadata import Metadata
 from payments.events.models import Event
 from payments.events.reading.horizon import HorizonHeld, UnreadableEvent
-from readmodels import checkpoints, lag, runner
+from readmodels.engine import checkpoints, lag, runner
 from readmodels.models import (
     Checkpoint,
     CustomerActivity,
@@ -24,7 +24,7 @@ from readmodels.models import (
     PaymentSummary,
 )
 from readmodels.projections import PROJECTIONS
-from readmodels.projections.forms import Projection
+from readmodels.projections.kinds import Projection
 from readmodels.rebuild import rebuild
 from tests.api import RISKY, ApiClient, body_of, project
 from tests.concurrency import at_once, session

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from payments.events.models import Event
-from readmodels import parking, runner
+from readmodels.engine import parking, runner
 from readmodels.models import Checkpoint, DailyStatistics, ParkedEvent, PaymentSummary
 from readmodels.projections import PROJECTIONS
 from readmodels.rebuild import rebuild, swap

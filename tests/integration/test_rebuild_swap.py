@@ -17,7 +17,7 @@ from django.db import connection, connections
 from config.stack import place
 from payments.clients.models import Client
 from payments.traffic import history
-from readmodels import runner
+from readmodels.engine import runner
 from readmodels.models import PaymentSummary
 from readmodels.rebuild import AlreadyRebuilding, rebuild, schemas, swap
 from readmodels.rebuild.swap import SwapBlocked

@@ -207,7 +207,7 @@ def test_a_repair_has_a_transaction_of_its_own(
         seen.append(len(connection.atomic_blocks))
         return 0
 
-    monkeypatch.setattr("readmodels.parking.retry", retry)
+    monkeypatch.setattr("readmodels.engine.parking.retry", retry)
     browser("risk manager").post(url("parked_retry"))
     assert seen == [1]
 

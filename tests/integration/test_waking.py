@@ -18,7 +18,8 @@ from payments.application.tasks import expire_reviews
 from payments.events import store
 from payments.events.metadata import Metadata
 from payments.valkey import Connection
-from readmodels import runner, tasks, waking
+from readmodels import tasks
+from readmodels.engine import runner, waking
 from readmodels.models import PaymentSummary
 from readmodels.projections import PROJECTIONS
 from tests.api import BODY, PAYMENTS, ApiClient

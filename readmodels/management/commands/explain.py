@@ -14,9 +14,10 @@ from payments.domain.payment.state import Payment, replay
 from payments.domain.risk.assessment import DEFAULT_POLICY, RiskPolicy
 from payments.events import store
 from payments.events.codec import UnknownEventType
-from readmodels import explanation, words
-from readmodels.explanation import Explanation
+from readmodels import labels
 from readmodels.management.commands.payment import payment_id_argument
+from readmodels.queries import explanation
+from readmodels.queries.explanation import Explanation
 
 
 class Command(BaseCommand):
@@ -53,15 +54,15 @@ class Command(BaseCommand):
 def _lines(payment: Payment, told: Explanation, policy: RiskPolicy | None) -> list[str]:
     lines = [
         f"Payment {payment.payment_id}: {payment.amount.formatted()} by"
-        f" {words.plain(payment.method).lower()}, {words.plain(payment.status).lower()}.",
+        f" {labels.plain(payment.method).lower()}, {labels.plain(payment.status).lower()}.",
         told.because,
     ]
     for review, which in ((payment.first_approval, " as the first of two"), (payment.review, "")):
         if review is not None:
             decision = "approved" if review.approved else "rejected"
-            names = words.people([review.reviewer])
+            names = labels.people([review.reviewer])
             who = names.get(review.reviewer, review.reviewer)
-            lines.append(f"It was {decision} by {who}{which}: {words.plain(review.reason)}.")
+            lines.append(f"It was {decision} by {who}{which}: {labels.plain(review.reason)}.")
     if not told.policy_id:
         return lines
     for title, details in (

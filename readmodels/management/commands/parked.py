@@ -14,11 +14,11 @@ from payments import actors
 from payments.domain.text import TextError
 from payments.events.reading.horizon import UnreadableEvent
 from payments.progress import progress_bar
-from readmodels import parking
-from readmodels.checkpoints import RebuildNeeded
+from readmodels.engine import parking
+from readmodels.engine.checkpoints import RebuildNeeded
 from readmodels.models import ParkedEvent
 from readmodels.projections import PROJECTIONS
-from readmodels.projections.forms import Counters, Rows
+from readmodels.projections.kinds import Counters, Rows
 
 _SHOWN: Final = 50
 _WIDE: Final = 200

@@ -19,7 +19,7 @@ from payments.events import store
 from payments.events.codec import UnknownEventType
 from payments.events.reading import timetravel
 from payments.events.store import RecordedEvent
-from readmodels import words
+from readmodels import labels
 from readmodels.api import parameters
 
 
@@ -68,7 +68,7 @@ class Command(BaseCommand):
                 f" {_exactly(history[0].recorded_at)} and occurred at"
                 f" {_exactly(history[0].event.at)}."
             )
-        names = words.people(
+        names = labels.people(
             [record.metadata.actor for record in past] + [actors.client(payment.client_id)]
         )
         asked = options["recorded"] or options["occurred"]
@@ -104,7 +104,7 @@ def _timeline(
     past: Sequence[RecordedEvent], names: dict[str, str], width: int | None
 ) -> Iterator[str]:
     for record in past:
-        title, details = words.happened(record.event)
+        title, details = labels.happened(record.event)
         metadata = record.metadata
         by = names.get(metadata.actor, metadata.actor)
         event = f"{title}: {'; '.join(details)}" if details else title
@@ -126,13 +126,13 @@ def _state(
     first, review = payment.first_approval, payment.review
     for name, value in (
         ("Payment", f"{payment.payment_id}, version {payment.version}"),
-        ("Status", words.plain(payment.status)),
+        ("Status", labels.plain(payment.status)),
         ("Amount", payment.amount.formatted()),
-        ("Method", words.paid_with(payment.method, payment.card)),
+        ("Method", labels.paid_with(payment.method, payment.card)),
         ("Client", _who(actors.client(payment.client_id), names)),
         ("Customer", str(payment.customer_id)),
         ("Reference", payment.reference),
-        ("Failure", payment.failure and words.plain(payment.failure)),
+        ("Failure", payment.failure and labels.plain(payment.failure)),
         ("Risk", risk and f"{risk.score}, {risk.band}"),
         ("Escalated", payment.escalated and "to senior reviewers"),
         ("Claimed", lease and f"by {_who(lease.reviewer, names)} until {_exactly(lease.until)}"),
@@ -164,7 +164,7 @@ def _wrapped(beginning: str, text: str, width: int | None) -> list[str]:
 def _review(review: Review, names: dict[str, str]) -> str:
     decision = "Approved" if review.approved else "Rejected"
     who = _who(review.reviewer, names)
-    return f"{decision}: {words.plain(review.reason)}, by {who} at {_exactly(review.at)}"
+    return f"{decision}: {labels.plain(review.reason)}, by {who} at {_exactly(review.at)}"
 
 
 def _who(actor: str, names: dict[str, str]) -> str:

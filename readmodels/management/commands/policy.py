@@ -25,7 +25,7 @@ from payments.domain.risk.register import (
     RetirePolicy,
 )
 from payments.permissions import NotPermitted
-from readmodels import words
+from readmodels import labels
 
 _SHOWN: Final = 12  # digits of an id, enough to tell policies apart
 _BUILT_IN: Final = "built-in"
@@ -107,7 +107,7 @@ class Command(BaseCommand):
         in_force = "" if register.active else "active"
         table.add_row(_BUILT_IN, in_force, rules, "", "", "")
         found = register.policies.values()
-        names = words.people(
+        names = labels.people(
             actor
             for each in found
             for actor in (each.proposed_by, each.approved_by, each.retired_by)

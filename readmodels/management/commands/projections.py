@@ -15,11 +15,12 @@ from payments.events import contradictions
 from payments.events.reading import holders, horizon
 from payments.events.seals import sealing
 from payments.progress import progress_bar
-from readmodels import checking, lag, rebuild
+from readmodels import rebuild
+from readmodels.engine import lag
 from readmodels.management import comparisons
 from readmodels.projections import PROJECTIONS
-from readmodels.projections.forms import Rows
-from readmodels.rebuild import schemas
+from readmodels.projections.kinds import Rows
+from readmodels.rebuild import checking, schemas
 from readmodels.rebuild.compare import SAMPLE
 
 _WIDE: Final = 200

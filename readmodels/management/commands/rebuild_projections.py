@@ -13,7 +13,7 @@ from payments.events.reading import horizon
 from payments.progress import progress_bar
 from readmodels.management import comparisons
 from readmodels.projections import PROJECTIONS
-from readmodels.projections.forms import Projection
+from readmodels.projections.kinds import Projection
 from readmodels.rebuild import FAILURES, rebuild, rebuild_as_of
 from readmodels.rebuild.schemas import AS_OF
 

@@ -14,8 +14,8 @@ from msgspec.structs import asdict
 
 from payments.database import cursor
 from payments.events.reading import horizon
-from readmodels import parking, tables
-from readmodels.projections.forms import Rows
+from readmodels.engine import parking, tables
+from readmodels.projections.kinds import Rows
 from readmodels.rebuild.compare import Difference
 
 _POSITION: Final = "SELECT position FROM readmodels_checkpoint WHERE name = %s"

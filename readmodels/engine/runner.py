@@ -15,8 +15,8 @@ from payments.events import contradictions
 from payments.events.contradictions import LogContradicted
 from payments.events.reading import horizon
 from payments.events.reading.horizon import HorizonHeld
-from readmodels import checkpoints, metering, parking, tables
-from readmodels.projections.forms import Entries, Projection
+from readmodels.engine import checkpoints, metering, parking, tables
+from readmodels.projections.kinds import Entries, Projection
 
 BATCH: Final = 1_000
 

@@ -17,7 +17,7 @@ from payments.domain.risk.assessment import (
     Verdict,
 )
 from payments.domain.risk.conditions import RiskFeatures
-from readmodels import words
+from readmodels import labels
 
 _MEASURES: Final = {
     "amount_over": "the amount was {value}, the rule asks for more than {limit}",
@@ -67,7 +67,7 @@ def _unassessed(payment: Payment, events: Sequence[AnyPaymentEvent]) -> str:
     for event in events:
         if isinstance(event, PaymentFailed) and event.reason is FailureReason.METHOD_LIMIT_EXCEEDED:
             limit = f" {event.limit.formatted()}" if event.limit else ""
-            method = words.plain(payment.method).lower()
+            method = labels.plain(payment.method).lower()
             return (
                 f"It failed because its amount is over what one payment by {method} may have:"
                 f"{limit}. Its risk was not assessed."
@@ -92,11 +92,11 @@ def _because(payment: Payment, risk: RiskAssessment) -> str:
 
 
 def _cause(risk: RiskAssessment, verdict: Verdict, limit: int | None, currency: str) -> str:
-    alone = [words.plain(rule.reason) for rule in risk.fired if rule.then is verdict]
+    alone = [labels.plain(rule.reason) for rule in risk.fired if rule.then is verdict]
     if alone:
         return "; ".join(alone)
     if limit is None:
-        return "; ".join(words.plain(rule.reason) for rule in risk.fired)  # stored by older code
+        return "; ".join(labels.plain(rule.reason) for rule in risk.fired)  # stored by older code
     return f"its risk is high and its amount over {Money(limit, currency).formatted()}"
 
 
@@ -110,7 +110,7 @@ def _score(risk: RiskAssessment, policy: RiskPolicy | None) -> str:
 
 def _rule(rule: FiredRule) -> str:
     effect = {Verdict.BLOCK: ", refuses", Verdict.REVIEW: ", asks for a person", None: ""}
-    return f"{words.plain(rule.reason)} ({rule.points} points{effect[rule.then]})"
+    return f"{labels.plain(rule.reason)} ({rule.points} points{effect[rule.then]})"
 
 
 def _near(miss: NearMiss, currency: str) -> str:
@@ -121,12 +121,12 @@ def _near(miss: NearMiss, currency: str) -> str:
     )
     measure = _MEASURES.get(miss.condition, "{value} was not over {limit}")
     told = measure.format(value=value, limit=limit)
-    return f"{words.plain(miss.reason)} ({miss.points} points): {told}"
+    return f"{labels.plain(miss.reason)} ({miss.points} points): {told}"
 
 
 def _asked(payment: Payment, risk: RiskAssessment) -> Iterator[str]:
     if payment.review_deadline is not None:
-        yield f"To decide before {words.minute(payment.review_deadline)}."
+        yield f"To decide before {labels.minute(payment.review_deadline)}."
     if risk.four_eyes:
         yield "Two people to approve it, the second of them a senior reviewer."
     if risk.reject_advised:

@@ -6,9 +6,9 @@ from django.db import transaction
 from msgspec import Struct
 
 from payments.database import execute
-from readmodels import metering
-from readmodels.metering import Work
-from readmodels.projections.forms import Projection
+from readmodels.engine import metering
+from readmodels.engine.metering import Work
+from readmodels.projections.kinds import Projection
 
 
 class Position(Struct, frozen=True):

@@ -19,9 +19,9 @@ from payments.database import cursor
 from payments.events import contradictions
 from payments.events.reading import holders, horizon
 from payments.events.seals import sealing
-from readmodels import lag, metering
-from readmodels.lag import Lag
-from readmodels.metering import Work
+from readmodels.engine import lag, metering
+from readmodels.engine.lag import Lag
+from readmodels.engine.metering import Work
 from readmodels.projections import PROJECTIONS
 
 _WORK: Final = "SELECT name, work::text FROM readmodels_checkpoint WHERE name = ANY(%s)"

@@ -13,8 +13,8 @@ from django.db import DataError, IntegrityError, transaction
 from msgspec import Struct
 
 from payments.events.reading.horizon import Record
-from readmodels import tables
-from readmodels.projections.forms import Counters, Rows
+from readmodels.engine import tables
+from readmodels.projections.kinds import Counters, Rows
 
 # What says that a value cannot be stored. Any other error of the database (it is gone, it has no such
 # column) would befall every event alike, and is raised.

@@ -19,9 +19,9 @@ from payments.database import cursor, execute
 from payments.domain.text import checked_text
 from payments.events.reading import horizon
 from payments.events.reading.horizon import Record
-from readmodels import applying, checkpoints
-from readmodels.applying import Spoiled
-from readmodels.projections.forms import Counters, Rows
+from readmodels.engine import applying, checkpoints
+from readmodels.engine.applying import Spoiled
+from readmodels.projections.kinds import Counters, Rows
 
 # Of those who retry and discard.
 REPAIR: Final = "readmodels.repair_projections"

@@ -18,7 +18,7 @@ from msgspec.structs import astuple
 from psycopg import sql
 
 from payments.database import cursor, execute
-from readmodels.projections.forms import Counters, Entries, Projection, Rows
+from readmodels.projections.kinds import Counters, Entries, Projection, Rows
 
 _encoder: Final = msgspec.json.Encoder()
 

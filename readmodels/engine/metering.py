@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec import Struct
 
-from readmodels.projections.forms import Counters, Rows
+from readmodels.projections.kinds import Counters, Rows
 
 P = TypeVar("P", Rows, Counters)
 
