@@ -73,7 +73,7 @@ MIDDLEWARE: list[str] = [
     "django.middleware.common.CommonMiddleware",
     "config.browsers.CsrfViewMiddleware",
     "config.browsers.AuthenticationMiddleware",
-    "readmodels.admin.kept.KeptTextMiddleware",
+    "readmodels.admin.base.kept_text.KeptTextMiddleware",
     "config.browsers.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.request_log.RequestMiddleware",
@@ -225,7 +225,7 @@ AXES_CLIENT_STR_CALLABLE = "config.signing_in.in_logs"
 AXES_ENABLE_ACCESS_FAILURE_LOG = True
 AXES_ACCESS_FAILURE_LOG_PER_USER_LIMIT = 1_000_000  # of more, axes would drop the newest
 AXES_HANDLER = "config.signing_in.Handler"
-AXES_ENABLE_ADMIN = False  # readmodels.admin.sign_ins has the lists
+AXES_ENABLE_ADMIN = False  # readmodels.admin.people.sign_ins has the lists
 AXES_VERBOSE = False
 PROXIES: int = variables.number("PROXIES", 0, most=100)
 
@@ -262,7 +262,7 @@ SECURE_REDIRECT_EXEMPT = ["^metrics$"]
 SECURE_HSTS_SECONDS: int = variables.number("HSTS_SECONDS", 0)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SESSION_COOKIE_SECURE else None
 X_FRAME_OPTIONS = "DENY"
-CSRF_FAILURE_VIEW = "readmodels.admin.kept.csrf_failure"
+CSRF_FAILURE_VIEW = "readmodels.admin.base.kept_text.csrf_failure"
 
 # Logs: JSON for machines, columns for people
 

@@ -11,7 +11,7 @@ from config import metrics
 from payments.api import problem_pages
 from payments.api.document import Document
 from payments.api.http.base import PublicView
-from readmodels.admin import failures, kept
+from readmodels.admin.base import failures, kept_text
 from readmodels.api.views import Nowhere
 
 _PUBLIC: Final = {
@@ -30,8 +30,8 @@ urlpatterns: Final[list[URLPattern | URLResolver]] = [
     path("api/v1/", include("readmodels.api.urls")),
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/policies/", include("readmodels.admin.policies")),
-    path("admin/reviews/", include("readmodels.admin.queue")),
-    path("admin/login/", kept.sign_in),
+    path("admin/reviews/", include("readmodels.admin.review.queue")),
+    path("admin/login/", kept_text.sign_in),
     path("admin/", admin.site.urls),
     *_with_or_without_slash("api/problems", problem_pages.Problems.as_view()),
     *_with_or_without_slash("api/problems/<slug:code>", problem_pages.OneProblem.as_view()),

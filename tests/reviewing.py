@@ -9,7 +9,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from payments import actors
-from readmodels.admin import actions, seen
+from readmodels.admin.review import actions, seen_position
 from tests.api import RISKY, ApiClient, body_of, project
 from tests.backoffice import text
 
@@ -66,7 +66,7 @@ def form(logged_in: Browser, payment: str, action: str, **given: str) -> dict[st
 def seen_by(logged_in: Browser, payment: str) -> str:
     """Return what a page of the payment, opened now, carries about what it shows."""
     actor = actors.staff(int(logged_in.session["_auth_user_id"]))
-    return seen.signed(UUID(payment), actor)
+    return seen_position.signed(UUID(payment), actor)
 
 
 def do(logged_in: Browser, payment: str, action: str, **given: str) -> str:

@@ -12,8 +12,8 @@ from django.utils import timezone
 from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.domain.payment.state import Status
-from readmodels.admin import words
-from readmodels.admin.actions import Person, next_key
+from readmodels.admin.base import fragments
+from readmodels.admin.review.actions import Person, next_key
 from readmodels.engine import lag
 from readmodels.models import DailyStatistics, PaymentSummary
 
@@ -58,7 +58,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "chart": _chart(days),
         "chart_options": _CHART_OPTIONS,
         "projections": [
-            (each, words.plain(each.state), words.STATE_COLOURS[each.state])
+            (each, fragments.plain(each.state), fragments.STATE_COLOURS[each.state])
             for each in lag.measure()
         ],
     }
@@ -90,16 +90,16 @@ def _waiting() -> list[dict[str, Any]]:
     claims = {
         row.pk: row.claimed_by for row in rows if row.claimed_until and row.claimed_until > now
     }
-    names = words.people(claims.values())
+    names = fragments.people(claims.values())
     return [
         {
             "id": row.payment_id,
-            "left": words.time_left(row.review_deadline or now, now),
-            "money": words.amount(row.amount, row.currency),
+            "left": fragments.time_left(row.review_deadline or now, now),
+            "money": fragments.amount(row.amount, row.currency),
             "customer": customers.get(row.customer_id, "unknown"),
             "client": clients.get(row.client_id, "unknown"),
             "claimed_by": names.get(claims.get(row.pk, ""), claims.get(row.pk)),
-            "badges": words.review_badges(
+            "badges": fragments.review_badges(
                 escalated=row.escalated,
                 four_eyes=row.four_eyes,
                 first_approver=row.first_approver,
@@ -142,7 +142,7 @@ def _volumes(today: date) -> list[str]:
         .annotate(volume=Sum("completed_volume"), count=Sum("completed_count"))
         .order_by("-count")[:4]
     )
-    return [words.amount(row["volume"], row["code"]) for row in rows]
+    return [fragments.amount(row["volume"], row["code"]) for row in rows]
 
 
 def _chart(days: dict[date, dict[str, Any]]) -> str:

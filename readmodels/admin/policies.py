@@ -33,7 +33,7 @@ from payments.domain.risk.register import (
     RetirePolicy,
 )
 from payments.events.store import StaleVersion
-from readmodels.admin import kept, words
+from readmodels.admin.base import fragments, kept_text
 
 _HOURS_OF_A_DAY: Final = 24
 SEE: Final = "events.view_event"
@@ -111,8 +111,8 @@ class ProposeView(View):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         text = request.POST.get("document", "")
-        if kept.is_restored(request):
-            messages.warning(request, kept.NOT_SENT)
+        if kept_text.is_restored(request):
+            messages.warning(request, kept_text.NOT_SENT)
             return self._page(request, text)
         try:
             policy = parsing.read(text)
@@ -198,7 +198,7 @@ def _known(register: Register, policy_id: str) -> RiskPolicy:
 
 
 def _names(found: Iterable[RegisteredPolicy]) -> dict[str, str]:
-    return words.people(
+    return fragments.people(
         actor
         for each in found
         for actor in (each.proposed_by, each.approved_by, each.retired_by)
@@ -214,7 +214,7 @@ def _told(each: RegisteredPolicy, names: dict[str, str]) -> dict[str, Any]:
     )
     return {
         "policy": each.policy,
-        "status": words.plain(each.status),
+        "status": fragments.plain(each.status),
         "colour": _COLOURS[each.status],
         "history": [(what, at, names.get(by, by)) for what, at, by in history if at and by],
     }
@@ -243,7 +243,7 @@ def _limits(over: Limits, otherwise: str, *, others: bool = False) -> str:
     """`others` is whether the same holds for any amount in a currency that has no limit."""
     if not over:
         return otherwise
-    limits = ", ".join(words.amount(minor, currency) for currency, minor in over.items())
+    limits = ", ".join(fragments.amount(minor, currency) for currency, minor in over.items())
     return f"over {limits}" + (", and in other currencies" if others else "")
 
 

@@ -7,9 +7,9 @@ from django.contrib import admin
 from unfold.decorators import display
 
 from payments.clients.models import Client
-from readmodels.admin import words
-from readmodels.admin.browsing import BrowsingAdmin
-from readmodels.admin.filters import ClientFilter, CurrencyFilter, DaysFilter
+from readmodels.admin.base import fragments
+from readmodels.admin.base.browsing import BrowsingAdmin
+from readmodels.admin.base.filters import ClientFilter, CurrencyFilter, DaysFilter
 from readmodels.models import DailyStatistics
 
 
@@ -33,7 +33,7 @@ class DailyStatisticsAdmin(BrowsingAdmin):
 
     @display(description="Client")
     def client(self, row: Any) -> str:
-        return words.said(row.client_name)
+        return fragments.said(row.client_name)
 
     @display(description="Submitted")
     def total(self, row: DailyStatistics) -> str:
@@ -43,7 +43,7 @@ class DailyStatisticsAdmin(BrowsingAdmin):
     def average(self, row: DailyStatistics) -> str:
         if not row.total_count:
             return "–"
-        return words.amount(round(row.total_volume / row.total_count), row.currency)
+        return fragments.amount(round(row.total_volume / row.total_count), row.currency)
 
     @display(description="Completed")
     def completed(self, row: DailyStatistics) -> str:
@@ -74,4 +74,4 @@ class DailyStatisticsAdmin(BrowsingAdmin):
 
 
 def _sum(count: int, volume: int, currency: str) -> str:
-    return f"{count:,} · {words.amount(volume, currency)}" if count else "–"
+    return f"{count:,} · {fragments.amount(volume, currency)}" if count else "–"

@@ -30,7 +30,7 @@ from payments.domain.payment.events import RefundReason
 from payments.domain.payment.state import Status
 from payments.domain.risk.assessment import Band
 from payments.traffic import demo, simulation
-from readmodels.admin.queue import STANDINGS
+from readmodels.admin.review.queue import STANDINGS
 from readmodels.engine.runner import catch_up
 from readmodels.models import EVENT_TYPES, EventIndex, PaymentSummary
 from readmodels.projections import PROJECTIONS

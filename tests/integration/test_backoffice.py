@@ -13,7 +13,7 @@ from django.urls import reverse
 from payments.customers.models import Note
 from payments.domain.payment.events import EVENT_CLASSES
 from payments.events.models import Event
-from readmodels.admin import timeline
+from readmodels.admin.review import timeline
 from tests.api import PAYMENTS, ApiClient, body_of, project
 from tests.backoffice import browser, text
 from tests.concurrency import at_once

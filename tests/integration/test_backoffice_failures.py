@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from payments.customers.models import Customer
-from readmodels.admin.payments import PaymentAdmin
+from readmodels.admin.review.payments import PaymentAdmin
 from tests.backoffice import browser, text
 from tests.reviewing import at, do, payment_page, waiting
 

@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from payments.clients.models import Client
 from payments.customers.models import Customer
-from readmodels.admin.browsing import PAGE
+from readmodels.admin.base.browsing import PAGE
 from readmodels.models import Checkpoint, DailyStatistics, EventIndex, PaymentSummary
 from tests.api import ApiClient, project
 from tests.backoffice import browser, text
@@ -236,7 +236,7 @@ def test_filters_narrow_the_list(flagged: str) -> None:
 def test_a_filter_that_takes_too_long_says_so(
     monkeypatch: pytest.MonkeyPatch, flagged: str
 ) -> None:
-    from readmodels.admin.payments import PaymentAdmin
+    from readmodels.admin.review.payments import PaymentAdmin
     from readmodels.queries import bounded
 
     def slowly(*_: Any) -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from payments.clients.models import ApiKey
 from payments.customers.models import Customer
-from readmodels.admin.browsing import PAGE
+from readmodels.admin.base.browsing import PAGE
 from tests.api import RISKY, ApiClient, body_of, project
 from tests.backoffice import browser
 from tests.reviewing import at, do, paid, payment_page, waiting

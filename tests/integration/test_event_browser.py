@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from payments.events.models import Event
-from readmodels.admin.browsing import PAGE
+from readmodels.admin.base.browsing import PAGE
 from readmodels.models import EventIndex
 from tests.api import RISKY, ApiClient, body_of, project
 from tests.backoffice import browser, text

@@ -14,7 +14,7 @@ from payments.application.dispatch import Request, dispatch
 from payments.domain.money import Money, MoneyError
 from payments.domain.risk.assessment import DEFAULT_POLICY, RiskPolicy
 from payments.events.models import Event
-from readmodels.admin import refunds
+from readmodels.admin.review import refunds
 from tests.api import FOUR_EYES, ApiClient, project
 from tests.backoffice import browser, text
 from tests.examples import HUGE, LARGE, PAYMENT, UNKNOWN, process

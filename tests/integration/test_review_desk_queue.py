@@ -16,7 +16,7 @@ from payments.application import review
 from payments.application.dispatch import Request
 from payments.application.review import QueueLags
 from payments.events.models import Event
-from readmodels.admin.browsing import PAGE
+from readmodels.admin.base.browsing import PAGE
 from readmodels.models import PaymentSummary
 from tests.api import FOUR_EYES, project
 from tests.backoffice import browser, text

@@ -4,7 +4,7 @@ from datetime import date, time
 
 import pytest
 
-from readmodels.admin.dates import read_day, read_time
+from readmodels.admin.base.dates import read_day, read_time
 
 DAY = date(2026, 11, 29)
 

@@ -11,10 +11,11 @@ from payments.domain.payment.events import AnyPaymentEvent
 from payments.domain.payment.state import REVIEW_PERIOD, Payment, replay
 from payments.domain.risk.assessment import RiskAssessment
 from payments.domain.risk.conditions import RiskFeatures
-from readmodels.admin import actions, words
-from readmodels.admin.actions import Person
-from readmodels.admin.decisions import _done
-from readmodels.admin.desk import desk
+from readmodels.admin.base import fragments
+from readmodels.admin.review import actions
+from readmodels.admin.review.actions import Person
+from readmodels.admin.review.decisions import _done
+from readmodels.admin.review.desk import desk
 from tests.examples import (
     HUGE,
     HUGE_FIRST,
@@ -214,7 +215,7 @@ def _offers(events: tuple[AnyPaymentEvent, ...]) -> tuple[tuple[actions.Action, 
 )
 def test_time_left_is_told_in_one_unit(left: timedelta, told: tuple[str, str]) -> None:
     at: datetime = NOON
-    assert words.time_left(at + left, at) == told
+    assert fragments.time_left(at + left, at) == told
 
 
 def test_what_was_done_is_said_in_words_of_its_own() -> None:

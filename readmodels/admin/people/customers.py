@@ -15,10 +15,11 @@ from payments.api.http.paths import uuid
 from payments.clients.models import Client
 from payments.customers import blocking, changes
 from payments.customers.models import Blocking, Customer, Note
-from readmodels.admin import evidence, words
-from readmodels.admin.browsing import BrowsingAdmin
-from readmodels.admin.customer_changes import BlockView, RenameView, UnblockView
-from readmodels.admin.filters import YesNoFilter
+from readmodels.admin.base import fragments
+from readmodels.admin.base.browsing import BrowsingAdmin
+from readmodels.admin.base.filters import YesNoFilter
+from readmodels.admin.people.customer_changes import BlockView, RenameView, UnblockView
+from readmodels.admin.review import evidence
 
 # Of the decisions about a customer, as many as anybody reads.
 _DECISIONS = 20
@@ -37,19 +38,19 @@ class CustomerAdmin(BrowsingAdmin):
 
     @display(description="Reference")
     def called(self, row: Customer) -> str:
-        return words.said(row.reference or "erased")
+        return fragments.said(row.reference or "erased")
 
     @display(description="Name")
     def known_as(self, row: Customer) -> str:
-        return words.said(row.name) if row.name else "–"
+        return fragments.said(row.name) if row.name else "–"
 
     @display(description="E-mail")
     def reached_at(self, row: Customer) -> str:
-        return words.said(row.email) if row.email else "–"
+        return fragments.said(row.email) if row.email else "–"
 
     @display(description="Client")
     def of_client(self, row: Customer) -> str:
-        return words.said(row.client)
+        return fragments.said(row.client)
 
     @display(description="State", label={"blocked": "danger"})
     def state(self, row: Customer) -> str | None:
@@ -90,11 +91,11 @@ class CustomerAdmin(BrowsingAdmin):
             raise Http404(f"There is no customer {object_id}.")
         context = {
             **self.admin_site.each_context(request),
-            "title": words.isolated(str(customer)),
+            "title": fragments.isolated(str(customer)),
             "opts": self.opts,
             "original": customer,
             "customer": customer,
-            "erased_by": words.people([customer.erased_by]).get(
+            "erased_by": fragments.people([customer.erased_by]).get(
                 customer.erased_by, customer.erased_by
             ),
             "decisions": _decisions(customer),
@@ -108,12 +109,12 @@ class CustomerAdmin(BrowsingAdmin):
 
 def _decisions(customer: Customer) -> list[dict[str, object]]:
     found = Blocking.objects.filter(customer=customer).order_by("-at", "-pk")[:_DECISIONS]
-    names = words.people(each.actor for each in found)
+    names = fragments.people(each.actor for each in found)
     texts = Note.objects.in_bulk([each.note_id for each in found if each.note_id])
     return [
         {
             "decision": str(each),
-            "reason": words.plain(each.reason),
+            "reason": fragments.plain(each.reason),
             "note": texts[each.note_id].text if each.note_id in texts else "The note was erased.",
             "at": each.at,
             "by": names.get(each.actor, each.actor),

@@ -7,9 +7,9 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from unfold.decorators import display
 
-from readmodels.admin import words
-from readmodels.admin.browsing import BrowsingAdmin
-from readmodels.admin.filters import TypedFilter
+from readmodels.admin.base import fragments
+from readmodels.admin.base.browsing import BrowsingAdmin
+from readmodels.admin.base.filters import TypedFilter
 
 
 class NameFilter(TypedFilter):
@@ -31,11 +31,11 @@ class _Recorded(BrowsingAdmin):
 
     @display(description="Username")
     def who(self, row: AccessLog | AccessFailureLog) -> str:
-        return words.said(row.username)
+        return fragments.said(row.username)
 
     @display(description="Browser")
     def browser(self, row: AccessLog | AccessFailureLog) -> str:
-        return words.said(row.user_agent)
+        return fragments.said(row.user_agent)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -39,9 +39,10 @@ from payments.domain.payment.state import Payment
 from payments.domain.text import TextError, checked_text
 from payments.events import store
 from payments.events.store import RecordedEvent, StaleVersion
-from readmodels.admin import actions, evidence, kept, refunds, seen, timeline, words
-from readmodels.admin.actions import Action, Person
-from readmodels.admin.desk import said_before, why_not
+from readmodels.admin.base import fragments, kept_text
+from readmodels.admin.review import actions, evidence, refunds, seen_position, timeline
+from readmodels.admin.review.actions import Action, Person
+from readmodels.admin.review.desk import said_before, why_not
 from readmodels.models import PaymentSummary
 
 _AMOUNT_LENGTH = 30
@@ -90,7 +91,7 @@ class ActionForm(forms.Form):
     key = forms.UUIDField(widget=forms.HiddenInput)
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
     holder = forms.CharField(widget=forms.HiddenInput, max_length=100)
-    seen = forms.CharField(widget=forms.HiddenInput, max_length=300)
+    seen_position = forms.CharField(widget=forms.HiddenInput, max_length=300)
 
     def __init__(
         self, action: Action, payment: Payment, person: Person, *args: Any, **kwargs: Any
@@ -100,7 +101,7 @@ class ActionForm(forms.Form):
         self._payment_id, self._person = payment.payment_id, person
         reason = self.fields["reason"]
         assert isinstance(reason, forms.ChoiceField)  # noqa: S101 - as declared above
-        reason.choices = [(each.value, words.plain(each)) for each in action.reasons or ()]
+        reason.choices = [(each.value, fragments.plain(each)) for each in action.reasons or ()]
         self.fields["amount"].label = f"Amount in {self._currency}"
         limit, accepted = payment.refundable.formatted(), refunds.accepted(self._currency)
         self.fields["amount"].help_text = f"Up to {limit}. Write it like {accepted}."
@@ -131,7 +132,9 @@ class ActionForm(forms.Form):
 
     def clean_seen(self) -> int:
         try:
-            return seen.read(self.cleaned_data["seen"], self._payment_id, self._person.actor)
+            return seen_position.read(
+                self.cleaned_data["seen"], self._payment_id, self._person.actor
+            )
         except BadSignature as error:
             raise forms.ValidationError("Open the page again.") from error
 
@@ -178,7 +181,7 @@ class ActionView(View):
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest, payment_id: UUID) -> HttpResponse:
-        shown = seen.signed(payment_id, self.person.actor)
+        shown = seen_position.signed(payment_id, self.person.actor)
         payment, history = evidence.load(payment_id)
         refusal = actions.refusal(self.action, payment, self.person, timezone.now())
         if refusal is not None:
@@ -195,17 +198,17 @@ class ActionView(View):
         return self._page(request, payment, history, form)
 
     def post(self, request: HttpRequest, payment_id: UUID) -> HttpResponse:
-        if kept.is_restored(request):
-            return self._again(request, payment_id, kept.NOT_SENT)
+        if kept_text.is_restored(request):
+            return self._again(request, payment_id, kept_text.NOT_SENT)
         payment, history = evidence.load(payment_id)
         form = ActionForm(self.action, payment, self.person, request.POST)
         if form.is_valid():
             try:
                 outcome = self._carry_out(request, payment_id, form)
             except NoteNeeded as error:
-                form.add_error("note", words.refused(error, payment_id))
+                form.add_error("note", fragments.refused(error, payment_id))
             except (RefundTooLarge, RefundCurrencyDiffers) as error:
-                form.add_error("amount", words.refused(error, payment_id))
+                form.add_error("amount", fragments.refused(error, payment_id))
             except (PaymentError, StaleVersion, KeyReused) as error:
                 refused = self._refused(error, payment)
                 return self._again(
@@ -248,7 +251,7 @@ class ActionView(View):
         if not self.action.has_page:
             messages.error(request, refused)
             return _to_payment(payment_id)
-        shown = seen.signed(payment_id, self.person.actor)
+        shown = seen_position.signed(payment_id, self.person.actor)
         payment, history = evidence.load(payment_id)
         typed = {name: request.POST.get(name, "") for name in self.keeps}
         fresh = {"key": uuid4(), "version": payment.version, "seen": shown}
@@ -295,7 +298,7 @@ class ActionView(View):
         amount = payment.amount.formatted()
         if self.action is actions.REFUND:
             amount = f"up to {payment.refundable.formatted()}"
-        about = f"{amount} of {words.isolated(str(customer or 'unknown'))}"
+        about = f"{amount} of {fragments.isolated(str(customer or 'unknown'))}"
         context = {
             **self.admin.admin_site.each_context(request),
             **gathered,
@@ -350,7 +353,7 @@ def _approval(payment: Payment) -> list[str]:
         said.append("First of two approvals: a senior reviewer has to agree before it completes.")
     elif risk is not None and risk.four_eyes and payment.first_approval is not None:
         first = payment.first_approval.reviewer
-        name = words.people([first]).get(first, first)
+        name = fragments.people([first]).get(first, first)
         said.append(f"Second approval: {name} approved it first, and yours completes it.")
     if risk is not None and risk.reject_advised:
         said.append("The risk policy advises to reject it.")

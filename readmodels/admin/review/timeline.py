@@ -25,7 +25,7 @@ from payments.domain.payment.events import (
 )
 from payments.domain.payment.state import Payment
 from payments.events.store import RecordedEvent
-from readmodels.admin import words
+from readmodels.admin.base import fragments
 
 
 class Entry(Struct):
@@ -47,7 +47,7 @@ def of(payment: Payment, history: Sequence[RecordedEvent]) -> list[Entry]:
 
 def entries(history: Sequence[RecordedEvent], notes: Mapping[UUID, Note]) -> list[Entry]:
     """`notes` are those of the payment by id; one that is missing was erased."""
-    names = words.people(
+    names = fragments.people(
         actor for record in history for actor in (record.metadata.actor, _holder(record)) if actor
     )
     return [
@@ -63,7 +63,7 @@ def entries(history: Sequence[RecordedEvent], notes: Mapping[UUID, Note]) -> lis
             colour=LOOKS[type(record.event)][1],
         )
         for record in history
-        for title, details in [words.happened(record.event)]
+        for title, details in [fragments.happened(record.event)]
     ]
 
 

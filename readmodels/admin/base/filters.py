@@ -21,7 +21,7 @@ from unfold.contrib.filters.forms import RangeDateForm, RangeDateTimeForm
 from payments.clients.models import Client
 from payments.domain.money import KNOWN_CURRENCIES
 from payments.domain.text import searched
-from readmodels.admin.dates import read_day, read_time
+from readmodels.admin.base.dates import read_day, read_time
 from readmodels.models import EVENT_TYPES
 from readmodels.projections import PROJECTIONS
 

@@ -7,9 +7,9 @@ from django.contrib import admin
 from django.db.models import Q
 from unfold.decorators import display
 
-from readmodels.admin import words
-from readmodels.admin.browsing import BrowsingAdmin, as_uuid
-from readmodels.admin.filters import ProjectionFilter
+from readmodels.admin.base import fragments
+from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
+from readmodels.admin.base.filters import ProjectionFilter
 from readmodels.models import DiscardedEvent
 
 
@@ -25,26 +25,26 @@ class DiscardedAdmin(BrowsingAdmin):
 
     @display(description="Event")
     def event(self, row: DiscardedEvent) -> str:
-        return words.link("readmodels_eventindex", row.position, str(row.position))
+        return fragments.link("readmodels_eventindex", row.position, str(row.position))
 
     @display(description="Payment")
     def payment(self, row: DiscardedEvent) -> str:
-        return words.link("readmodels_paymentsummary", row.aggregate_id, str(row.aggregate_id))
+        return fragments.link("readmodels_paymentsummary", row.aggregate_id, str(row.aggregate_id))
 
     @display(description="Reason")
     def why(self, row: DiscardedEvent) -> str:
-        return words.said(row.reason or "The reason was erased.")
+        return fragments.said(row.reason or "The reason was erased.")
 
     @display(description="By")
     def by(self, row: Any) -> str:
-        return words.said(row.by)
+        return fragments.said(row.by)
 
     @display(description="When (UTC)")
     def when(self, row: DiscardedEvent) -> str:
         return f"{row.discarded_at:%Y-%m-%d %H:%M:%S}"
 
     def prepare(self, rows: Sequence[Any]) -> None:
-        names = words.people(row.discarded_by for row in rows)
+        names = fragments.people(row.discarded_by for row in rows)
         for row in rows:
             row.by = names.get(row.discarded_by, row.discarded_by)
 

@@ -12,7 +12,7 @@ from payments.domain.money import EXAMPLES, Money, MoneyError, exponent
 from payments.domain.payment.events import PaymentRefunded
 from payments.domain.payment.state import Payment
 from payments.events.store import RecordedEvent
-from readmodels.admin import words
+from readmodels.admin.base import fragments
 
 _SHOWN: Final = 5
 _MOMENT: Final = timedelta(minutes=1)
@@ -45,7 +45,7 @@ def said(
         for record in history
         if isinstance(record.event, PaymentRefunded)
     ][-_SHOWN:]
-    names = words.people(actor for actor, _ in refunds)
+    names = fragments.people(actor for actor, _ in refunds)
     for actor, event in refunds:
         who = "You" if actor == person else names.get(actor, actor)
         ago = "a moment ago" if now - event.at < _MOMENT else naturaltime(event.at)

@@ -15,8 +15,8 @@ from payments.domain.payment.refusals import (
     SeniorReviewerNeeded,
 )
 from payments.domain.payment.state import Lease, Payment, Status
-from readmodels.admin import words
-from readmodels.admin.actions import (
+from readmodels.admin.base import fragments
+from readmodels.admin.review.actions import (
     APPROVE,
     CLAIM,
     REJECT,
@@ -27,7 +27,7 @@ from readmodels.admin.actions import (
     offered,
     refusal,
 )
-from readmodels.admin.timeline import Entry
+from readmodels.admin.review.timeline import Entry
 
 # What the first line says already.
 _OBVIOUS: Final = (ReviewExpired, ReviewTaken)
@@ -52,7 +52,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     headline: str
     lines: tuple[Line, ...]
     offers: tuple[tuple[Action, str], ...]
-    badges: tuple[words.Badge, ...] = ()
+    badges: tuple[fragments.Badge, ...] = ()
     is_waiting: bool = False
     is_mine: bool = False
     holder: str = ""  # the actor who has claimed it
@@ -77,7 +77,7 @@ def desk(
             lines=tuple(_corrections(payment)),
             offers=_offers(payment, person, at, names),
         )
-    time_left, hurry = words.time_left(payment.review_deadline, at)
+    time_left, hurry = fragments.time_left(payment.review_deadline, at)
     return Desk(
         headline=_standing(payment, person, lease, at, names),
         badges=badges(payment),
@@ -97,7 +97,7 @@ def desk(
 
 
 def people_of(payment: Payment) -> dict[str, str]:
-    return words.people(
+    return fragments.people(
         actor
         for actor in (
             payment.lease and payment.lease.reviewer,
@@ -109,9 +109,9 @@ def people_of(payment: Payment) -> dict[str, str]:
     )
 
 
-def badges(payment: Payment) -> tuple[words.Badge, ...]:
+def badges(payment: Payment) -> tuple[fragments.Badge, ...]:
     first = payment.first_approval
-    return words.review_badges(
+    return fragments.review_badges(
         escalated=payment.escalated,
         four_eyes=payment.risk is not None and payment.risk.four_eyes,
         first_approver=first.reviewer if first else "",
@@ -129,7 +129,7 @@ def why_not(error: PaymentError, payment: Payment, person: Person) -> str:
             return "You have approved it already: a senior reviewer has to agree."
     if isinstance(error, AnotherPersonNeeded) and payment.policy_author == person.actor:
         return "You proposed the policy that flagged it: two others have to approve it."
-    return words.refused(error, payment.payment_id)
+    return fragments.refused(error, payment.payment_id)
 
 
 def said_before(payment: Payment, history: Sequence[Entry]) -> Iterator[Line]:
@@ -141,7 +141,8 @@ def said_before(payment: Payment, history: Sequence[Entry]) -> Iterator[Line]:
         found = [entry for entry in history if entry.event_type == event_type] if holds else []
         for entry in found[-1:]:
             yield Line(
-                entry.icon, f"{said} by {entry.by}: {'. '.join(map(words.isolated, entry.details))}"
+                entry.icon,
+                f"{said} by {entry.by}: {'. '.join(map(fragments.isolated, entry.details))}",
             )
 
 
@@ -160,7 +161,7 @@ def _standing(
         return "You gave the first approval. A senior reviewer must give the second."
     if lease is None:
         return "Free: nobody has claimed this payment."
-    left, _ = words.time_left(lease.until, at)
+    left, _ = fragments.time_left(lease.until, at)
     who = "You have" if lease.reviewer == person.actor else f"{_name(lease.reviewer, names)} has"
     return f"{who} claimed it until {lease.until:%H:%M} UTC, {left}."
 
@@ -168,7 +169,7 @@ def _standing(
 def _outcome(payment: Payment, names: Mapping[str, str], history: Sequence[Entry]) -> str:
     if payment.status is Status.INITIATED:
         return "Nothing was decided on this payment yet."
-    status = words.plain(payment.status)
+    status = fragments.plain(payment.status)
     if payment.status is Status.CANCELLED and history:
         last = history[-1]
         return f"Cancelled by {last.by}: {', '.join(last.details).lower()}."

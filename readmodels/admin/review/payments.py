@@ -18,12 +18,18 @@ from payments.api.http.paths import uuid
 from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.domain.payment.state import Status
-from readmodels.admin import evidence, timeline, words
-from readmodels.admin.actions import ACTIONS, Person, next_key
-from readmodels.admin.browsing import BrowsingAdmin, as_uuid
-from readmodels.admin.decisions import ActionView
-from readmodels.admin.desk import desk, people_of
-from readmodels.admin.filters import ChoiceFilter, CurrencyFilter, DaysOfTimesFilter, YesNoFilter
+from readmodels.admin.base import fragments
+from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
+from readmodels.admin.base.filters import (
+    ChoiceFilter,
+    CurrencyFilter,
+    DaysOfTimesFilter,
+    YesNoFilter,
+)
+from readmodels.admin.review import evidence, timeline
+from readmodels.admin.review.actions import ACTIONS, Person, next_key
+from readmodels.admin.review.decisions import ActionView
+from readmodels.admin.review.desk import desk, people_of
 from readmodels.models import PaymentSummary
 
 # More customers of one name than anybody reads through.
@@ -61,27 +67,27 @@ class PaymentAdmin(BrowsingAdmin):
 
     @display(description="Amount")
     def money(self, row: PaymentSummary) -> str:
-        return words.amount(row.amount, row.currency)
+        return fragments.amount(row.amount, row.currency)
 
-    @display(description="Status", label=words.STATUS_COLOURS)
+    @display(description="Status", label=fragments.STATUS_COLOURS)
     def state(self, row: PaymentSummary) -> tuple[str, str]:
-        return Status(row.status), words.plain(row.status)
+        return Status(row.status), fragments.plain(row.status)
 
-    @display(description="Risk", label=words.BAND_COLOURS)
+    @display(description="Risk", label=fragments.BAND_COLOURS)
     def risk(self, row: PaymentSummary) -> tuple[str, str] | None:
         return (row.risk_band, f"{row.risk_band} {row.risk_score}") if row.risk_band else None
 
     @display(description="Customer")
     def customer(self, row: Any) -> str:
-        return words.said(row.customer) if row.customer else "unknown"
+        return fragments.said(row.customer) if row.customer else "unknown"
 
     @display(description="Client")
     def client(self, row: Any) -> str:
-        return words.said(row.client_name)
+        return fragments.said(row.client_name)
 
     @display(description="Reference")
     def called(self, row: PaymentSummary) -> str:
-        return words.said(row.reference) if row.reference else "–"
+        return fragments.said(row.reference) if row.reference else "–"
 
     def prepare(self, rows: Sequence[Any]) -> None:
         customers = Customer.objects.in_bulk({row.customer_id for row in rows})

@@ -11,10 +11,10 @@ from django.urls import URLPattern, path
 from django.utils.text import Truncator
 from unfold.decorators import display
 
-from readmodels.admin import words
-from readmodels.admin.browsing import BrowsingAdmin, as_uuid
-from readmodels.admin.filters import EventTypeFilter, ProjectionFilter
-from readmodels.admin.repairs import DiscardView, RetryView, may_repair, to_list
+from readmodels.admin.base import fragments
+from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
+from readmodels.admin.base.filters import EventTypeFilter, ProjectionFilter
+from readmodels.admin.operations.repairs import DiscardView, RetryView, may_repair, to_list
 from readmodels.models import ParkedEvent
 from readmodels.projections import PROJECTIONS
 
@@ -37,11 +37,11 @@ class ParkedAdmin(BrowsingAdmin):
 
     @display(description="Payment")
     def payment(self, row: ParkedEvent) -> str:
-        return words.link("readmodels_paymentsummary", row.aggregate_id, str(row.aggregate_id))
+        return fragments.link("readmodels_paymentsummary", row.aggregate_id, str(row.aggregate_id))
 
     @display(description="Why")
     def why(self, row: ParkedEvent) -> str:
-        return words.said(Truncator(row.error).chars(80)) if row.error else WAITS
+        return fragments.said(Truncator(row.error).chars(80)) if row.error else WAITS
 
     @display(description="Since (UTC)")
     def since(self, row: ParkedEvent) -> str:

@@ -21,9 +21,9 @@ from payments.clients.models import Client
 from payments.domain.customer import CUSTOMER_EVENT_CLASSES
 from payments.domain.risk.register import REGISTER
 from payments.events.models import Event
-from readmodels.admin import words
-from readmodels.admin.browsing import BrowsingAdmin, as_uuid
-from readmodels.admin.filters import EventTypeFilter, MomentsFilter, TypedFilter
+from readmodels.admin.base import fragments
+from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
+from readmodels.admin.base.filters import EventTypeFilter, MomentsFilter, TypedFilter
 from readmodels.models import EventIndex
 
 _DIGITS_OF_A_POSITION: Final = 18
@@ -85,15 +85,15 @@ class EventAdmin(BrowsingAdmin):
         if row.aggregate_id == REGISTER:
             return "Risk policies"
         if row.event_type in _OF_CUSTOMERS:
-            return words.link("customers_customer", row.aggregate_id, str(row.aggregate_id))
-        return words.link("readmodels_paymentsummary", row.aggregate_id, str(row.aggregate_id))
+            return fragments.link("customers_customer", row.aggregate_id, str(row.aggregate_id))
+        return fragments.link("readmodels_paymentsummary", row.aggregate_id, str(row.aggregate_id))
 
     @display(description="By")
     def actor_name(self, row: Any) -> str:
-        return words.said(row.actor_name)
+        return fragments.said(row.actor_name)
 
     def prepare(self, rows: Sequence[Any]) -> None:
-        names = words.people(row.actor for row in rows)
+        names = fragments.people(row.actor for row in rows)
         for row in rows:
             row.actor_name = names.get(row.actor, row.actor)
 
@@ -126,7 +126,7 @@ class EventAdmin(BrowsingAdmin):
             ),
             "event": event,
             "actor": actor,
-            "actor_name": words.people([actor]).get(actor, actor),
+            "actor_name": fragments.people([actor]).get(actor, actor),
             "correlation_id": event.metadata.get("correlation_id"),
             "data": _json(event.data),
             "metadata": _json(event.metadata),

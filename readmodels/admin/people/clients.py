@@ -20,8 +20,8 @@ from payments import actors, permissions
 from payments.api.http.paths import uuid
 from payments.clients import keys
 from payments.clients.models import ApiKey, Client
-from readmodels.admin import words
-from readmodels.admin.browsing import BrowsingAdmin
+from readmodels.admin.base import fragments
+from readmodels.admin.base.browsing import BrowsingAdmin
 
 
 class KeyInline(TabularInline):
@@ -35,7 +35,7 @@ class KeyInline(TabularInline):
 
     @display(description="Staff")
     def holder(self, row: ApiKey) -> str:
-        return words.said(row.staff) if row.staff else "–"
+        return fragments.said(row.staff) if row.staff else "–"
 
     # As markup: unfold makes labels only in lists, not in inlines.
     @display(description="State")
@@ -62,14 +62,14 @@ class KeyInline(TabularInline):
         return False
 
 
-def _state(key: ApiKey) -> words.Badge:
+def _state(key: ApiKey) -> fragments.Badge:
     if key.revoked_at is not None:
-        return words.Badge(f"revoked {key.revoked_at:%Y-%m-%d}", "danger")
+        return fragments.Badge(f"revoked {key.revoked_at:%Y-%m-%d}", "danger")
     if key.expires_at is None:
-        return words.Badge("live", "success")
+        return fragments.Badge("live", "success")
     if key.expires_at <= timezone.now():
-        return words.Badge(f"expired {key.expires_at:%Y-%m-%d}", "warning")
-    return words.Badge(f"live until {key.expires_at:%Y-%m-%d}", "success")
+        return fragments.Badge(f"expired {key.expires_at:%Y-%m-%d}", "warning")
+    return fragments.Badge(f"live until {key.expires_at:%Y-%m-%d}", "success")
 
 
 @admin.register(Client)
@@ -81,7 +81,7 @@ class ClientAdmin(BrowsingAdmin):
 
     @display(description="Name")
     def called(self, row: Client) -> str:
-        return words.said(row.name)
+        return fragments.said(row.name)
 
     def get_urls(self) -> list[URLPattern]:
         revoke = path(

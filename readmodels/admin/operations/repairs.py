@@ -22,7 +22,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from payments import actors, permissions
 from payments.domain.text import TextError, checked_text
 from payments.events.reading.horizon import UnreadableEvent
-from readmodels.admin import kept
+from readmodels.admin.base import kept_text
 from readmodels.engine import parking
 from readmodels.engine.checkpoints import RebuildNeeded
 from readmodels.models import ParkedEvent
@@ -114,8 +114,8 @@ class DiscardView(RepairView):
         return self._page(request, DiscardForm())
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        if kept.is_restored(request):
-            messages.warning(request, kept.NOT_SENT)
+        if kept_text.is_restored(request):
+            messages.warning(request, kept_text.NOT_SENT)
             return self._page(request, DiscardForm(initial=request.POST.dict()))
         form = DiscardForm(request.POST)
         if not self.row.error:

@@ -12,8 +12,8 @@ from payments.domain.payment.state import Payment, Status, replay
 from payments.events import store
 from payments.events.reading import timetravel
 from payments.events.store import RecordedEvent
-from readmodels.admin import words
-from readmodels.admin.browsing import as_uuid
+from readmodels.admin.base import fragments
+from readmodels.admin.base.browsing import as_uuid
 from readmodels.models import PaymentSummary
 from readmodels.queries.explanation import explain
 
@@ -39,24 +39,24 @@ def gather(payment: Payment) -> dict[str, Any]:
     """What the pages of a payment show beside its history. At most four queries."""
     author = payment.policy_author
     left, hurry = (
-        words.time_left(payment.review_deadline, timezone.now())
+        fragments.time_left(payment.review_deadline, timezone.now())
         if payment.status is Status.PENDING_REVIEW and payment.review_deadline
         else ("", "")
     )
     customer = Customer.objects.select_related("client").filter(pk=payment.customer_id).first()
     return {
         "payment": payment,
-        "policy_author": words.people([author]).get(author, author) if author else None,
+        "policy_author": fragments.people([author]).get(author, author) if author else None,
         "time_left": left,
         "hurry": hurry,
-        "status": words.plain(payment.status),
-        "status_colour": words.STATUS_COLOURS[payment.status],
-        "method": words.paid_with(payment.method, payment.card),
+        "status": fragments.plain(payment.status),
+        "status_colour": fragments.STATUS_COLOURS[payment.status],
+        "method": fragments.paid_with(payment.method, payment.card),
         "customer": customer,
         "client": customer.client if customer else Client.objects.get(pk=payment.client_id),
         "earlier": latest(payment.customer_id, but=payment.payment_id),
         "told": explain(payment, (), None) if payment.risk else None,
-        "band_colour": words.BAND_COLOURS[payment.risk.band] if payment.risk else "",
+        "band_colour": fragments.BAND_COLOURS[payment.risk.band] if payment.risk else "",
     }
 
 
@@ -67,7 +67,7 @@ def latest(customer_id: UUID, *, but: UUID | None = None) -> list[PaymentSummary
         rows = rows.exclude(pk=but)
     found = list(rows.order_by("-initiated_at", "-payment_id")[:5])
     for row in found:
-        row.money = words.amount(row.amount, row.currency)  # type: ignore[attr-defined]
-        row.state = words.plain(row.status)  # type: ignore[attr-defined]
-        row.colour = words.STATUS_COLOURS[Status(row.status)]  # type: ignore[attr-defined]
+        row.money = fragments.amount(row.amount, row.currency)  # type: ignore[attr-defined]
+        row.state = fragments.plain(row.status)  # type: ignore[attr-defined]
+        row.colour = fragments.STATUS_COLOURS[Status(row.status)]  # type: ignore[attr-defined]
     return found

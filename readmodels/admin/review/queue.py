@@ -23,11 +23,11 @@ from payments.application.review import QueueLags
 from payments.domain.payment.refusals import PaymentError
 from payments.domain.payment.state import Status
 from payments.events.store import StaleVersion
-from readmodels.admin import words
-from readmodels.admin.actions import Person, next_key
-from readmodels.admin.browsing import as_uuid
-from readmodels.admin.filters import ChoiceFilter, CurrencyFilter, OneOf, YesNoFilter
-from readmodels.admin.payments import PaymentAdmin
+from readmodels.admin.base import fragments
+from readmodels.admin.base.browsing import as_uuid
+from readmodels.admin.base.filters import ChoiceFilter, CurrencyFilter, OneOf, YesNoFilter
+from readmodels.admin.review.actions import Person, next_key
+from readmodels.admin.review.payments import PaymentAdmin
 from readmodels.models import PaymentSummary
 
 STANDINGS: Final = (
@@ -81,7 +81,7 @@ class QueueAdmin(PaymentAdmin):
 
     @display(description="To decide")
     def deadline(self, row: Any) -> str:
-        left, hurry = words.time_left(row.review_deadline, row.now)
+        left, hurry = fragments.time_left(row.review_deadline, row.now)
         return format_html(
             '<time class="left {}" datetime="{}" title="before {} UTC">{}</time>',
             hurry,
@@ -92,15 +92,15 @@ class QueueAdmin(PaymentAdmin):
 
     @display(description="Why")
     def why(self, row: PaymentSummary) -> SafeString:
-        reasons = ((words.plain(reason),) for reason in row.risk_reasons)
+        reasons = ((fragments.plain(reason),) for reason in row.risk_reasons)
         return format_html('<span class="why">{}</span>', format_html_join("; ", "{}", reasons))
 
     @display(description="Customer")
     def customer(self, row: Any) -> str:
         return format_html(
             '{}<span class="beneath">{}</span>',
-            words.said(row.customer or "unknown"),
-            words.said(row.client_name),
+            fragments.said(row.customer or "unknown"),
+            fragments.said(row.client_name),
         )
 
     @display(description="Claimed")
@@ -110,13 +110,13 @@ class QueueAdmin(PaymentAdmin):
         who = row.names.get(row.claimed_by, row.claimed_by)
         return format_html(
             '{}<span class="beneath">until {} UTC</span>',
-            words.said(who),
+            fragments.said(who),
             f"{row.claimed_until:%H:%M}",
         )
 
     @display(description="Attention")
     def unusual(self, row: Any) -> SafeString:
-        badges = words.review_badges(
+        badges = fragments.review_badges(
             escalated=row.escalated,
             four_eyes=row.four_eyes,
             first_approver=row.first_approver,
@@ -127,7 +127,7 @@ class QueueAdmin(PaymentAdmin):
             return shown
         first = row.names.get(row.first_approver, row.first_approver)
         return format_html(
-            '{}<span class="beneath">first approved by {}</span>', shown, words.said(first)
+            '{}<span class="beneath">first approved by {}</span>', shown, fragments.said(first)
         )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PaymentSummary]:
@@ -137,7 +137,7 @@ class QueueAdmin(PaymentAdmin):
     def prepare(self, rows: Sequence[Any]) -> None:
         super().prepare(rows)
         now: datetime = timezone.now()
-        names = words.people(
+        names = fragments.people(
             actor for row in rows for actor in (row.claimed_by, row.first_approver) if actor
         )
         for row in rows:

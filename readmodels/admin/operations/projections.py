@@ -10,8 +10,8 @@ from django.utils.html import format_html
 from unfold.decorators import display
 
 from payments.events.reading import holders
-from readmodels.admin import words
-from readmodels.admin.browsing import BrowsingAdmin
+from readmodels.admin.base import fragments
+from readmodels.admin.base.browsing import BrowsingAdmin
 from readmodels.engine import lag
 from readmodels.models import Checkpoint
 
@@ -31,10 +31,10 @@ class ProjectionAdmin(BrowsingAdmin):
     )
     has_pages = False
 
-    @display(description="State", label=words.STATE_COLOURS)
+    @display(description="State", label=fragments.STATE_COLOURS)
     def state(self, row: Any) -> tuple[str, str]:
         state = row.lag.state if row.lag else "stopped"
-        return state, words.plain(state)
+        return state, fragments.plain(state)
 
     @display(description="Events behind")
     def events_behind(self, row: Any) -> str:

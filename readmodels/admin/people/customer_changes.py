@@ -25,7 +25,7 @@ from payments.customers.models import Customer
 from payments.customers.registry import CustomerError
 from payments.domain.customer import BlockReason, UnblockReason
 from payments.domain.text import TextError, checked_text
-from readmodels.admin import kept, words
+from readmodels.admin.base import fragments, kept_text
 
 
 class RenameForm(forms.Form):
@@ -60,7 +60,7 @@ class RenameForm(forms.Form):
 
 
 def _reasons(reasons: type[StrEnum]) -> forms.ChoiceField:
-    choices = [("", "Choose a reason"), *((each.value, words.plain(each)) for each in reasons)]
+    choices = [("", "Choose a reason"), *((each.value, fragments.plain(each)) for each in reasons)]
     return forms.ChoiceField(choices=choices, widget=UnfoldAdminSelectWidget)
 
 
@@ -116,8 +116,8 @@ class ChangeView(ABC, View):
         return self._page(request, self.form(initial=shown))
 
     def post(self, request: HttpRequest, customer_id: UUID) -> HttpResponse:
-        if kept.is_restored(request):
-            messages.warning(request, kept.NOT_SENT)
+        if kept_text.is_restored(request):
+            messages.warning(request, kept_text.NOT_SENT)
             return self._page(request, self.form(request.POST))
         form = self.form(request.POST)
         if not form.is_valid():
@@ -129,7 +129,7 @@ class ChangeView(ABC, View):
             self.change(customer_id, form, actors.staff(int(request.user.pk or 0)))
         except CustomerError as error:
             # Keep what was typed, also if another person was faster.
-            form.add_error(None, words.named(str(error)))
+            form.add_error(None, fragments.named(str(error)))
             return self._page(request, form, status=409)
         # Without the name: messages may end up in a session.
         messages.success(request, self.done)
@@ -145,7 +145,7 @@ class ChangeView(ABC, View):
     def _page(self, request: HttpRequest, form: forms.Form, *, status: int = 200) -> HttpResponse:
         context = {
             **self.admin.admin_site.each_context(request),
-            "title": f"{self.command.capitalize()} {words.isolated(str(self.customer))}?",
+            "title": f"{self.command.capitalize()} {fragments.isolated(str(self.customer))}?",
             "opts": self.admin.opts,
             "original": self.customer,
             "customer": self.customer,

@@ -13,7 +13,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from readmodels.admin import words
+from readmodels.admin.base import fragments
 
 _REFUSED = "This account is named in the evidence. Deactivate it instead of deleting it."
 
@@ -31,11 +31,11 @@ class StaffAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
 
     @display(description="Username", ordering="username")
     def called(self, row: User) -> str:
-        return words.said(row.username)
+        return fragments.said(row.username)
 
     @display(description="Name")
     def full_name(self, row: User) -> str:
-        return words.said(row.get_full_name()) if row.get_full_name() else "–"
+        return fragments.said(row.get_full_name()) if row.get_full_name() else "–"
 
     @display(description="Roles")
     def roles(self, row: User) -> str:
