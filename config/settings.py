@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from config import backoffice, openapi, redaction, variables
+from config import backoffice, openapi, variables
+from config.http import redaction
 from config.postgresql import session
 
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
@@ -65,18 +66,18 @@ INSTALLED_APPS: list[str] = [
 
 MIDDLEWARE: list[str] = [
     "payments.api.http.request_ids.RequestIdMiddleware",
-    "config.health.ProbeMiddleware",
+    "config.operations.health.ProbeMiddleware",
     "payments.api.problems.middleware.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "config.browsers.SessionMiddleware",
+    "config.http.browsers.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "config.browsers.CsrfViewMiddleware",
-    "config.browsers.AuthenticationMiddleware",
+    "config.http.browsers.CsrfViewMiddleware",
+    "config.http.browsers.AuthenticationMiddleware",
     "readmodels.admin.base.kept_text.KeptTextMiddleware",
-    "config.browsers.MessageMiddleware",
+    "config.http.browsers.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "config.request_log.RequestMiddleware",
+    "config.http.request_log.RequestMiddleware",
     "config.http.outages.OutageMiddleware",
     "axes.middleware.AxesMiddleware",  # asks for the last place
 ]
@@ -217,14 +218,14 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS: list[list[str]] = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_LOCKOUT_CALLABLE = "config.signing_in.locked_out"
-AXES_USERNAME_CALLABLE = "config.signing_in.recorded_name"
-AXES_CLIENT_IP_CALLABLE = "config.signing_in.address"
-AXES_CLIENT_STR_CALLABLE = "config.signing_in.in_logs"
+AXES_LOCKOUT_CALLABLE = "config.http.signing_in.locked_out"
+AXES_USERNAME_CALLABLE = "config.http.signing_in.recorded_name"
+AXES_CLIENT_IP_CALLABLE = "config.http.signing_in.address"
+AXES_CLIENT_STR_CALLABLE = "config.http.signing_in.in_logs"
 # Failures are counted in rows that a success or the end of a lock removes, and kept in a log of their own.
 AXES_ENABLE_ACCESS_FAILURE_LOG = True
 AXES_ACCESS_FAILURE_LOG_PER_USER_LIMIT = 1_000_000  # of more, axes would drop the newest
-AXES_HANDLER = "config.signing_in.Handler"
+AXES_HANDLER = "config.http.signing_in.Handler"
 AXES_ENABLE_ADMIN = False  # readmodels.admin.people.sign_ins has the lists
 AXES_VERBOSE = False
 PROXIES: int = variables.number("PROXIES", 0, most=100)
@@ -257,7 +258,7 @@ WHITENOISE_AUTOREFRESH = False
 SESSION_COOKIE_SECURE: bool = variables.flag("HTTPS", default=False)
 CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE
-# Prometheus asks without TLS. So do load balancers: see config.health.
+# Prometheus asks without TLS. So do load balancers: see config.operations.health.
 SECURE_REDIRECT_EXEMPT = ["^metrics$"]
 SECURE_HSTS_SECONDS: int = variables.number("HSTS_SECONDS", 0)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SESSION_COOKIE_SECURE else None

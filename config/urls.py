@@ -1,4 +1,4 @@
-"""All addresses except the probes, which `config.health` answers."""
+"""All addresses except the probes, which `config.operations.health` answers."""
 
 from typing import Any, Final
 
@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerView
 
-from config import metrics
+from config.operations import metrics
 from payments.api import problem_pages
 from payments.api.document import Document
 from payments.api.http.base import PublicView

@@ -5,7 +5,7 @@ import os
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
-from config import encoding
+from config.http import encoding
 from payments import pseudonyms
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")

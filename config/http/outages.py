@@ -21,7 +21,7 @@ _CONTRADICTED: Final = (
 
 
 class OutageMiddleware:
-    """Answer outages that views raise. The API has its own answer; for sessions see config.browsers."""
+    """Answer outages that views raise. The API has its own answer; for sessions see config.http.browsers."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response

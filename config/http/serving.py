@@ -15,8 +15,8 @@ from typing import Any, Final
 import msgspec
 from granian.rsgi import Scope
 
-from config.encoding import Application, Environment
 from config.http import slow_bodies
+from config.http.encoding import Application, Environment
 from config.http.threads import Threads
 from payments.api.http import request_ids
 from payments.api.problems import rendering

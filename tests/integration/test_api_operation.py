@@ -12,8 +12,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client as Browser
 from django.utils.html import escape
 
-from config.health import _check_migrations
-from config.redaction import REDACTED
+from config.http.redaction import REDACTED
+from config.operations.health import _check_migrations
 from payments.api.problems.catalogue import KINDS, Repeat
 from payments.api.problems.handler import problem_of
 from payments.api.problems.rendering import FIELD_CODES

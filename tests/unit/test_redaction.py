@@ -2,7 +2,7 @@
 
 import pytest
 
-from config.redaction import REDACTED, card_numbers
+from config.http.redaction import REDACTED, card_numbers
 
 NUMBER = "4111111111111111"
 
