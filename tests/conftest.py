@@ -10,7 +10,7 @@ from django.db.models.signals import post_migrate
 from config.stack import processes
 from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
-from tests import servers
+from tests.support import servers
 
 # A service that `make run` has started in this checkout is none of the tests' business.
 processes.mark_as("tests")

@@ -2,7 +2,7 @@
 
 import os
 
-from tests import servers
+from tests.support import servers
 
 os.environ.update(servers.environment())
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
-from tests import servers
+from tests.support import servers
 
 NAMES: Final = ("dispatch", "loading", "projecting", "post", "importing", "rebuild", "seals")
 # Not run unless named: they take minutes.

@@ -15,7 +15,7 @@ from readmodels.projections import PROJECTIONS
 from readmodels.rebuild import rebuild
 from tests.benchmarks.harness import Figure
 from tests.benchmarks.projecting import a_payment
-from tests.readers import reading
+from tests.support.readers import reading
 
 _EVENTS: Final = int(os.environ.get("BUSY_EVENTS", "1000000"))
 _RATE: Final = 100  # commands a second

@@ -20,7 +20,7 @@ from django.test import Client
 
 from config.stack import commands, processes
 from tests.benchmarks.harness import Figure, in_turns
-from tests.roundtrips import round_trips
+from tests.support.roundtrips import round_trips
 
 # Short turns: a machine may become twice as fast within seconds.
 _SECONDS: Final = 1

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from config.stack import place
-from tests import servers
 from tests.e2e.launcher import Launcher, folders
 from tests.e2e.service import free_port
+from tests.support import servers
 
 
 @pytest.fixture

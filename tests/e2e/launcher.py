@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import psutil
 
-from tests import servers
+from tests.support import servers
 
 PATIENCE: Final = 120.0
 

@@ -22,7 +22,7 @@ import psycopg
 from config.stack import commands, place, processes
 from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
-from tests import servers
+from tests.support import servers
 
 BODY: Final = {"amount": 1999, "currency": "EUR", "method": "wallet", "customer_id": "c1"}
 PATIENCE: Final = 30.0

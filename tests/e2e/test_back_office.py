@@ -18,7 +18,7 @@ from payments.customers.models import Customer
 from payments.domain.risk.assessment import DEFAULT_POLICY
 from payments.events.models import Event
 from readmodels.models import EventIndex, ParkedEvent
-from tests.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.support.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project
 
 PASSWORD: Final = "correct horse battery staple"
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("google-chrome")

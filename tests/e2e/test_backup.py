@@ -11,9 +11,9 @@ import pytest
 
 from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
-from tests import servers
 from tests.e2e.service import ROLE, Service, wait_for
 from tests.e2e.test_faults import EVENTS, PROJECTED, all_projected
+from tests.support import servers
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from config.stack import place
-from tests import servers
+from tests.support import servers
 
 pytestmark = pytest.mark.slow
 

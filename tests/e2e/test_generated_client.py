@@ -20,8 +20,8 @@ from config.stack import place
 from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
 from payments.clients.models import Scope
-from tests import servers
 from tests.e2e.service import Service, service, wait_for
+from tests.support import servers
 
 pytestmark = pytest.mark.slow
 

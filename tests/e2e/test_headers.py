@@ -12,8 +12,8 @@ import pytest
 
 from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
-from tests import servers
 from tests.e2e.service import BODY, PATIENCE, Service, service
+from tests.support import servers
 
 pytestmark = pytest.mark.slow
 

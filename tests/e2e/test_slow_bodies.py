@@ -15,8 +15,8 @@ import pytest
 
 from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
-from tests import servers
 from tests.e2e.service import BODY, Service, service, wait_for
+from tests.support import servers
 
 pytestmark = pytest.mark.slow
 

@@ -22,9 +22,9 @@ import pytest
 from config.stack import commands, place
 from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
-from tests import servers
 from tests.e2e.launcher import PATIENCE, Launcher
 from tests.e2e.service import BODY, free_port, service, wait_for
+from tests.support import servers
 
 pytestmark = pytest.mark.slow
 

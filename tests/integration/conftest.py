@@ -10,11 +10,11 @@ from payments.customers.models import Customer
 from payments.events.seals import seal, sealing
 from payments.traffic import history
 from readmodels.models import PaymentSummary
-from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
-from tests.concurrency import session
-from tests.erasing import APPROVAL, REFERENCE, plant
-from tests.poison import POISONED, SOUND, append_reviewed
-from tests.raw_appends import Session, insert
+from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.support.concurrency import session
+from tests.support.erasing import APPROVAL, REFERENCE, plant
+from tests.support.poison import POISONED, SOUND, append_reviewed
+from tests.support.raw_appends import Session, insert
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 from django.test import Client as Browser
 from pytest_django import Settings
 
-from tests.api import PAYMENTS, ApiClient, body_of, project
-from tests.examples import NOON, flagged, initiated
-from tests.poison import append
+from tests.support.api import PAYMENTS, ApiClient, body_of, project
+from tests.support.examples import NOON, flagged, initiated
+from tests.support.poison import append
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

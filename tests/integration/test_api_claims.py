@@ -20,10 +20,10 @@ from payments.domain.payment.commands import ClaimReview
 from payments.domain.payment.state import REVIEW_PERIOD
 from payments.events.models import Event
 from readmodels.queries import review_queue
-from tests.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project, reviewer
-from tests.concurrency import at_once, session
-from tests.examples import LARGE, UNKNOWN, process
-from tests.raw_appends import DATA, INSERT
+from tests.support.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project, reviewer
+from tests.support.concurrency import at_once, session
+from tests.support.examples import LARGE, UNKNOWN, process
+from tests.support.raw_appends import DATA, INSERT
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -11,11 +11,11 @@ from payments.events.models import Event
 from readmodels.engine import parking
 from readmodels.engine.runner import catch_up
 from readmodels.projections import payment_summary
-from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
-from tests.concurrency import at_once
-from tests.examples import OPERATOR
-from tests.poison import raises, spoiled
-from tests.roundtrips import round_trips
+from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.support.concurrency import at_once
+from tests.support.examples import OPERATOR
+from tests.support.poison import raises, spoiled
+from tests.support.roundtrips import round_trips
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -17,7 +17,7 @@ from payments.api.problems.catalogue import KINDS
 from payments.api.representation import PaymentView
 from payments.clients.models import Scope
 from readmodels.api import representation
-from tests.api import PAYMENTS, RISKY, ApiClient, body_of, document, project
+from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, document, project
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -13,7 +13,7 @@ from payments.api.http.base import KeyView
 from payments.clients.models import Scope
 from payments.domain.methods import Method
 from payments.domain.payment.state import Status
-from tests.api import PAYMENTS, document
+from tests.support.api import PAYMENTS, document
 
 ENUM = "enum"
 OPEN = "x-extensible-enum"

@@ -19,8 +19,8 @@ from payments.api.http import throttling
 from payments.clients.keyring import keyring
 from payments.events.models import Event
 from payments.valkey import TIMEOUT_SECONDS, Connection, Script
-from tests.api import PAYMENTS, ApiClient, body_of
-from tests.concurrency import at_once
+from tests.support.api import PAYMENTS, ApiClient, body_of
+from tests.support.concurrency import at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

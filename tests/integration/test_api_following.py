@@ -17,11 +17,11 @@ from readmodels.engine import parking, runner
 from readmodels.engine.runner import catch_up
 from readmodels.models import Checkpoint
 from readmodels.projections import payment_summary
-from tests.api import PAYMENTS, ApiClient, body_of, project
-from tests.concurrency import session
-from tests.examples import OPERATOR, encoded, initiated, processed
-from tests.poison import append, raises, spoiled
-from tests.raw_appends import INSERT
+from tests.support.api import PAYMENTS, ApiClient, body_of, project
+from tests.support.concurrency import session
+from tests.support.examples import OPERATOR, encoded, initiated, processed
+from tests.support.poison import append, raises, spoiled
+from tests.support.raw_appends import INSERT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,7 +8,7 @@ from django.test import Client as Browser
 from pytest_django import Settings
 
 from payments.api.problems.catalogue import KINDS
-from tests.api import PAYMENTS, ApiClient, body_of
+from tests.support.api import PAYMENTS, ApiClient, body_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

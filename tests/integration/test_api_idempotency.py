@@ -12,9 +12,9 @@ from payments.clients.keyring import keyring
 from payments.clients.models import Scope
 from payments.customers.models import Note
 from payments.events.models import Event
-from tests.api import BODY, PAYMENTS, RISKY, ApiClient, body_of, reviewer
-from tests.concurrency import at_once
-from tests.examples import OPERATOR
+from tests.support.api import BODY, PAYMENTS, RISKY, ApiClient, body_of, reviewer
+from tests.support.concurrency import at_once
+from tests.support.examples import OPERATOR
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

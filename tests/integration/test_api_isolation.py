@@ -14,7 +14,7 @@ from payments.api.http.base import KeyView
 from payments.clients.models import Scope
 from payments.events.models import Event
 from readmodels.models import PaymentSummary
-from tests.api import PAYMENTS, RISKY, ApiClient, body_of, document, project
+from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, document, project
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

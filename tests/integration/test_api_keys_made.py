@@ -14,11 +14,11 @@ from payments.clients import keys
 from payments.clients.keyring import keyring
 from payments.clients.keys import KeyRefused
 from payments.clients.models import ApiKey, Client, Scope
-from tests.api import PAYMENTS, ApiClient, reviewer
-from tests.backoffice import browser, text
-from tests.commands import run
-from tests.concurrency import at_once
-from tests.examples import OPERATOR
+from tests.support.api import PAYMENTS, ApiClient, reviewer
+from tests.support.backoffice import browser, text
+from tests.support.commands import run
+from tests.support.concurrency import at_once
+from tests.support.examples import OPERATOR
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from payments.clients.keyring import keyring
 from payments.clients.models import ApiKey, Scope
-from tests.api import PAYMENTS, ApiClient, body_of
-from tests.commands import run
-from tests.concurrency import at_once
-from tests.roundtrips import round_trips
+from tests.support.api import PAYMENTS, ApiClient, body_of
+from tests.support.commands import run
+from tests.support.concurrency import at_once
+from tests.support.roundtrips import round_trips
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -15,8 +15,8 @@ from pytest_django import Settings
 from config.stack import place
 from payments.clients.keyring import Keyring
 from payments.clients.models import ApiKey
-from tests.api import ApiClient
-from tests.roundtrips import round_trips
+from tests.support.api import ApiClient
+from tests.support.roundtrips import round_trips
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -7,7 +7,7 @@ import pytest
 from django.test import RequestFactory
 
 from payments.events.models import Event
-from tests.api import BODY, PAYMENTS, ApiClient, body_of
+from tests.support.api import BODY, PAYMENTS, ApiClient, body_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

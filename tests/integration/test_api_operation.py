@@ -21,7 +21,7 @@ from payments.domain.payment.refusals import PaymentError
 from payments.domain.text import TextError
 from readmodels.models import Checkpoint
 from readmodels.projections import PROJECTIONS
-from tests.api import PAYMENTS, ApiClient, body_of, project
+from tests.support.api import PAYMENTS, ApiClient, body_of, project
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from tests.api import PAYMENTS, ApiClient, body_of
+from tests.support.api import PAYMENTS, ApiClient, body_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -4,8 +4,8 @@ import pytest
 from pytest_django import Settings
 
 from payments.clients.models import Scope
-from tests.api import PAYMENTS, ApiClient, body_of
-from tests.concurrency import at_once
+from tests.support.api import PAYMENTS, ApiClient, body_of
+from tests.support.concurrency import at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

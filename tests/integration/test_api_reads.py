@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from payments.api.problems.rendering import FIELD_CODES
 from readmodels.models import PaymentSummary
-from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
-from tests.concurrency import session
+from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.support.concurrency import session
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

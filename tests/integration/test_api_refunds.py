@@ -6,8 +6,8 @@ import pytest
 
 from payments.events.models import Event
 from readmodels.models import DailyStatistics, PaymentSummary
-from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
-from tests.concurrency import at_once
+from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.support.concurrency import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -9,8 +9,8 @@ from payments import actors
 from payments.clients.models import Scope
 from payments.customers.models import Note
 from payments.events.models import Event
-from tests.api import PAYMENTS, RISKY, ApiClient, body_of
-from tests.concurrency import at_once
+from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of
+from tests.support.concurrency import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

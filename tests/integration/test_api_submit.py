@@ -11,9 +11,9 @@ from payments.api.problems.rendering import FIELD_CODES
 from payments.customers.models import Customer
 from payments.domain.payment.state import Status
 from payments.events.models import Claim, Event
-from tests.api import BODY, PAYMENTS, RISKY, ApiClient, body_of
-from tests.concurrency import at_once
-from tests.roundtrips import round_trips
+from tests.support.api import BODY, PAYMENTS, RISKY, ApiClient, body_of
+from tests.support.concurrency import at_once
+from tests.support.roundtrips import round_trips
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -7,7 +7,7 @@ import pytest
 
 from payments.customers.models import Customer, Note
 from payments.events.models import Event
-from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

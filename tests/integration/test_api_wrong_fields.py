@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from payments.events.models import Event
-from tests.api import BODY, PAYMENTS, RISKY, ApiClient, body_of
+from tests.support.api import BODY, PAYMENTS, RISKY, ApiClient, body_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

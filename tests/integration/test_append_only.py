@@ -18,9 +18,9 @@ from payments.events.metadata import Metadata
 from payments.events.models import Event
 from payments.events.reading import horizon
 from payments.events.seals import seal, sealing
-from tests import servers
-from tests.concurrency import dsn
-from tests.examples import initiated, processed
+from tests.support import servers
+from tests.support.concurrency import dsn
+from tests.support.examples import initiated, processed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

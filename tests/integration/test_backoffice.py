@@ -14,10 +14,10 @@ from payments.customers.models import Note
 from payments.domain.payment.events import EVENT_CLASSES
 from payments.events.models import Event
 from readmodels.admin.review import timeline
-from tests.api import PAYMENTS, ApiClient, body_of, project
-from tests.backoffice import browser, text
-from tests.concurrency import at_once
-from tests.reviewing import seen_by
+from tests.support.api import PAYMENTS, ApiClient, body_of, project
+from tests.support.backoffice import browser, text
+from tests.support.concurrency import at_once
+from tests.support.reviewing import seen_by
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

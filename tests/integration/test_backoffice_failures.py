@@ -7,8 +7,8 @@ from django.urls import reverse
 
 from payments.customers.models import Customer
 from readmodels.admin.review.payments import PaymentAdmin
-from tests.backoffice import browser, text
-from tests.reviewing import at, do, payment_page, waiting
+from tests.support.backoffice import browser, text
+from tests.support.reviewing import at, do, payment_page, waiting
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client as Browser
 from django.urls import reverse
 
-from tests.backoffice import text
+from tests.support.backoffice import text
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

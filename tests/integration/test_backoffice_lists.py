@@ -17,8 +17,8 @@ from payments.clients.models import Client
 from payments.customers.models import Customer
 from readmodels.admin.base.browsing import PAGE
 from readmodels.models import Checkpoint, DailyStatistics, EventIndex, PaymentSummary
-from tests.api import ApiClient, project
-from tests.backoffice import browser, text
+from tests.support.api import ApiClient, project
+from tests.support.backoffice import browser, text
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

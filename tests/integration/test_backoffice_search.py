@@ -9,8 +9,8 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from payments.customers.models import Customer
-from tests.api import BODY, PAYMENTS, ApiClient, body_of, project
-from tests.backoffice import browser
+from tests.support.api import BODY, PAYMENTS, ApiClient, body_of, project
+from tests.support.backoffice import browser
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

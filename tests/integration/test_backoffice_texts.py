@@ -13,9 +13,9 @@ from django.utils import timezone
 from payments.clients.models import ApiKey
 from payments.customers.models import Customer
 from readmodels.admin.base.browsing import PAGE
-from tests.api import RISKY, ApiClient, body_of, project
-from tests.backoffice import browser
-from tests.reviewing import at, do, paid, payment_page, waiting
+from tests.support.api import RISKY, ApiClient, body_of, project
+from tests.support.backoffice import browser
+from tests.support.reviewing import at, do, paid, payment_page, waiting
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -26,11 +26,11 @@ from payments.events import codec
 from payments.events.models import Event
 from payments.events.seals import keys, sealing, verifying
 from readmodels.models import EventIndex
-from tests.api import ApiClient, project
-from tests.backoffice import browser, text
-from tests.concurrency import at_once
-from tests.examples import CLIENT, NOON, OPERATOR
-from tests.tampering import found
+from tests.support.api import ApiClient, project
+from tests.support.backoffice import browser, text
+from tests.support.concurrency import at_once
+from tests.support.examples import CLIENT, NOON, OPERATOR
+from tests.support.tampering import found
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

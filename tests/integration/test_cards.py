@@ -6,8 +6,8 @@ import pytest
 
 from payments.events.models import Event
 from readmodels.models import PaymentSummary
-from tests.api import PAYMENTS, ApiClient, body_of, project
-from tests.backoffice import browser, text
+from tests.support.api import PAYMENTS, ApiClient, body_of, project
+from tests.support.backoffice import browser, text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -9,10 +9,10 @@ from readmodels.engine import parking, runner
 from readmodels.models import CustomerActivity, DailyStatistics, ParkedEvent, PaymentSummary
 from readmodels.projections.kinds import Rows
 from readmodels.rebuild import checking
-from tests.api import project
-from tests.examples import OPERATOR
-from tests.poison import NOON, POISONED, SPOILERS, spoiled
-from tests.rebuilding import SUMMARY
+from tests.support.api import project
+from tests.support.examples import OPERATOR
+from tests.support.poison import NOON, POISONED, SPOILERS, spoiled
+from tests.support.rebuilding import SUMMARY
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -33,13 +33,13 @@ from readmodels import tasks
 from readmodels.engine import lag, runner
 from readmodels.models import Checkpoint, PaymentSummary
 from readmodels.projections import PROJECTIONS
-from tests import tampering
-from tests.api import RISKY, ApiClient, body_of, project
-from tests.backoffice import browser, text
-from tests.concurrency import session
-from tests.examples import initiated
-from tests.oracle import check_read_models
-from tests.raw_appends import Session, insert
+from tests.support import tampering
+from tests.support.api import RISKY, ApiClient, body_of, project
+from tests.support.backoffice import browser, text
+from tests.support.concurrency import session
+from tests.support.examples import initiated
+from tests.support.oracle import check_read_models
+from tests.support.raw_appends import Session, insert
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -30,10 +30,10 @@ from payments.events.reading import horizon
 from payments.events.reading.horizon import HorizonHeld
 from readmodels.engine import runner
 from readmodels.projections import PROJECTIONS
-from tests.crashing import at_round_trip
-from tests.examples import flagged, initiated
-from tests.oracle import check_read_models
-from tests.poison import BY_TEST
+from tests.support.crashing import at_round_trip
+from tests.support.examples import flagged, initiated
+from tests.support.oracle import check_read_models
+from tests.support.poison import BY_TEST
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -17,10 +17,10 @@ from payments.customers.models import Blocking, Customer
 from payments.customers.registry import CustomerError
 from payments.domain.customer import BlockReason
 from payments.events.models import Event
-from tests.api import ApiClient, project
-from tests.backoffice import browser, text
-from tests.concurrency import at_once
-from tests.examples import NOON, OPERATOR
+from tests.support.api import ApiClient, project
+from tests.support.backoffice import browser, text
+from tests.support.concurrency import at_once
+from tests.support.examples import NOON, OPERATOR
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -19,8 +19,8 @@ from django.db import (
 )
 
 from payments.database import execute
-from tests.concurrency import session
-from tests.roundtrips import round_trips
+from tests.support.concurrency import session
+from tests.support.roundtrips import round_trips
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -24,8 +24,8 @@ from payments.events import signals, store
 from payments.events.metadata import Metadata
 from payments.events.models import Event
 from payments.events.store import AlreadyClaimed, StaleVersion
-from tests.concurrency import at_once, until_blocked
-from tests.examples import (
+from tests.support.concurrency import at_once, until_blocked
+from tests.support.examples import (
     CLIENT,
     LARGE,
     OTHER_CLIENT,

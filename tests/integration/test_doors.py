@@ -29,10 +29,10 @@ from payments.events.reading.horizon import Record
 from readmodels.engine import parking
 from readmodels.models import DiscardedEvent, ParkedEvent
 from readmodels.projections import PROJECTIONS, daily_statistics
-from tests import examples
-from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
-from tests.backoffice import browser, text
-from tests.examples import NOON, OPERATOR
+from tests.support import examples
+from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.support.backoffice import browser, text
+from tests.support.examples import NOON, OPERATOR
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

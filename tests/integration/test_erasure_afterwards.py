@@ -11,10 +11,10 @@ from payments.customers.models import Note
 from payments.customers.registry import CustomerError
 from payments.events.models import Event
 from readmodels.models import PaymentSummary
-from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
-from tests.backoffice import browser, text
-from tests.erasing import APPROVAL, FRIEND, NAME, NOTE, REASON, REFERENCE, ada, found, run
-from tests.examples import OPERATOR
+from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.support.backoffice import browser, text
+from tests.support.erasing import APPROVAL, FRIEND, NAME, NOTE, REASON, REFERENCE, ada, found, run
+from tests.support.examples import OPERATOR
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -19,9 +19,9 @@ from payments.customers import blocking, changes, erasure
 from payments.customers.models import Customer
 from payments.customers.registry import CustomerError
 from payments.domain.customer import UnblockReason
-from tests.concurrency import at_once, until_blocked
-from tests.crashing import at_round_trip, die
-from tests.erasing import (
+from tests.support.concurrency import at_once, until_blocked
+from tests.support.crashing import at_round_trip, die
+from tests.support.erasing import (
     BLOCKED,
     EMAIL,
     NAME,
@@ -34,7 +34,7 @@ from tests.erasing import (
     plant,
     run,
 )
-from tests.examples import NOON, OPERATOR
+from tests.support.examples import NOON, OPERATOR
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -12,9 +12,9 @@ from django.core.management import call_command
 
 from payments.customers import files, mentions, notes
 from payments.customers.models import Note
-from tests.api import ApiClient
-from tests.erasing import NAME, REFERENCE, found, run
-from tests.examples import NOON, OPERATOR
+from tests.support.api import ApiClient
+from tests.support.erasing import NAME, REFERENCE, found, run
+from tests.support.examples import NOON, OPERATOR
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

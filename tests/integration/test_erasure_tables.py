@@ -12,9 +12,9 @@ from django.db.models import CharField, TextField
 from payments.customers import notes, texts
 from payments.customers.models import Blocking, Customer, Note
 from readmodels.models import DiscardedEvent
-from tests.api import ApiClient
-from tests.erasing import NAME, REASON, REFERENCE, ada, found, run
-from tests.examples import NOON, OPERATOR
+from tests.support.api import ApiClient
+from tests.support.erasing import NAME, REASON, REFERENCE, ada, found, run
+from tests.support.examples import NOON, OPERATOR
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

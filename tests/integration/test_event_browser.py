@@ -15,10 +15,10 @@ from django.utils import timezone
 from payments.events.models import Event
 from readmodels.admin.base.browsing import PAGE
 from readmodels.models import EventIndex
-from tests.api import RISKY, ApiClient, body_of, project
-from tests.backoffice import browser, text
-from tests.concurrency import session
-from tests.raw_appends import insert
+from tests.support.api import RISKY, ApiClient, body_of, project
+from tests.support.backoffice import browser, text
+from tests.support.concurrency import session
+from tests.support.raw_appends import insert
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

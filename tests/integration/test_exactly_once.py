@@ -37,9 +37,9 @@ from readmodels.models import ParkedEvent
 from readmodels.projections import PROJECTIONS
 from readmodels.projections.kinds import Entries, Projection
 from readmodels.rebuild import rebuild
-from tests.concurrency import session
-from tests.crashing import at_round_trip
-from tests.examples import (
+from tests.support.concurrency import session
+from tests.support.crashing import at_round_trip
+from tests.support.examples import (
     NOON,
     OPERATOR,
     REVIEWER,
@@ -51,9 +51,9 @@ from tests.examples import (
     processed_after_approval,
     rejected,
 )
-from tests.oracle import check_read_models
-from tests.poison import BY_TEST, raises, spoiled
-from tests.raw_appends import insert
+from tests.support.oracle import check_read_models
+from tests.support.poison import BY_TEST, raises, spoiled
+from tests.support.raw_appends import insert
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -67,7 +67,7 @@ def test_a_worker_that_is_killed_in_any_phase_counts_nothing_twice(name: str) ->
         "TEST_DATABASE_NAME": connection.settings_dict["NAME"],
     }
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "tests.crashing", name],
+        [sys.executable, "-W", "ignore", "-m", "tests.support.crashing", name],
         env=environment,
         cwd=place.PROJECT,
         capture_output=True,

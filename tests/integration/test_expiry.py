@@ -14,9 +14,9 @@ from payments.events.metadata import Metadata
 from payments.events.models import Event
 from readmodels.models import DailyStatistics, PaymentSummary
 from readmodels.queries import review_queue
-from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
-from tests.concurrency import at_once
-from tests.examples import LARGE, NOON, flagged, initiated
+from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.support.concurrency import at_once
+from tests.support.examples import LARGE, NOON, flagged, initiated
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -21,7 +21,7 @@ from payments.domain.risk.assessment import (
 from payments.domain.risk.conditions import Velocity
 from payments.events import store
 from payments.events.metadata import Metadata
-from tests.examples import (
+from tests.support.examples import (
     HUGE,
     KNOWN,
     LARGE,

@@ -20,9 +20,9 @@ from readmodels.engine.runner import catch_up
 from readmodels.models import PaymentSummary
 from readmodels.projections import PROJECTIONS
 from readmodels.queries import risk_features
-from tests.api import ApiClient, body_of, project
-from tests.examples import CLIENT, CUSTOMER, initiated, processed, refunded, usd
-from tests.roundtrips import round_trips
+from tests.support.api import ApiClient, body_of, project
+from tests.support.examples import CLIENT, CUSTOMER, initiated, processed, refunded, usd
+from tests.support.roundtrips import round_trips
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -15,10 +15,10 @@ from readmodels.engine import parking, runner
 from readmodels.models import Checkpoint
 from readmodels.projections import daily_statistics, payment_summary
 from readmodels.projections.kinds import Counters, Rows
-from tests.api import PAYMENTS, ApiClient, body_of, document, project
-from tests.concurrency import at_once, session
-from tests.examples import OPERATOR
-from tests.raw_appends import insert
+from tests.support.api import PAYMENTS, ApiClient, body_of, document, project
+from tests.support.concurrency import at_once, session
+from tests.support.examples import OPERATOR
+from tests.support.raw_appends import insert
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

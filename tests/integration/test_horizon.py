@@ -15,8 +15,8 @@ from django.db import connection, transaction
 
 from payments.events.reading import horizon
 from payments.events.reading.horizon import HorizonHeld
-from tests.concurrency import dsn, session
-from tests.raw_appends import DATA, INSERT, Session, insert
+from tests.support.concurrency import dsn, session
+from tests.support.raw_appends import DATA, INSERT, Session, insert
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,7 +13,7 @@ import pytest
 from django.db import connection, connections
 
 from payments.events.reading import horizon
-from tests.storm import Storm
+from tests.support.storm import Storm
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

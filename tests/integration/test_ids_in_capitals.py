@@ -7,8 +7,8 @@ from django.urls import reverse
 
 from payments.clients.models import ApiKey
 from payments.customers.models import Customer
-from tests.api import PAYMENTS, RISKY, ApiClient, body_of, project
-from tests.backoffice import browser
+from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.support.backoffice import browser
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

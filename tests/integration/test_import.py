@@ -25,8 +25,8 @@ from payments.traffic.layout import Layout, LayoutError
 from readmodels.models import DailyStatistics, PaymentSummary
 from readmodels.projections import PROJECTIONS
 from readmodels.rebuild import rebuild
-from tests.api import project
-from tests.concurrency import at_once
+from tests.support.api import project
+from tests.support.concurrency import at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -13,9 +13,9 @@ from django.urls import reverse
 
 from payments.customers.models import Customer, Note
 from payments.events.models import Event
-from tests.api import FOUR_EYES
-from tests.backoffice import browser, text
-from tests.reviewing import at, do, form, paid, waiting
+from tests.support.api import FOUR_EYES
+from tests.support.backoffice import browser, text
+from tests.support.reviewing import at, do, form, paid, waiting
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -14,11 +14,11 @@ from django.test import Client as Browser
 
 from config.postgresql.session import options
 from payments.database import cursor, execute, separate_connection
-from tests import servers
-from tests.api import PAYMENTS, ApiClient, body_of, project
-from tests.concurrency import dsn, session
-from tests.poolers import pooler, transaction_pooler
-from tests.roundtrips import round_trips
+from tests.support import servers
+from tests.support.api import PAYMENTS, ApiClient, body_of, project
+from tests.support.concurrency import dsn, session
+from tests.support.poolers import pooler, transaction_pooler
+from tests.support.roundtrips import round_trips
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,7 +11,7 @@ import pytest
 
 from config.stack import place, processes
 from config.stack.errors import StackError
-from tests import servers
+from tests.support import servers
 
 MANAGE: Final = place.PROJECT / "manage.py"
 AWAY: Final = "postgres://me:tops3cret@127.0.0.1:1/payments"

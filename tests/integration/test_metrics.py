@@ -20,11 +20,11 @@ from readmodels import tasks
 from readmodels.engine import runner, waking
 from readmodels.models import Checkpoint
 from readmodels.projections import PROJECTIONS, daily_statistics, payment_summary
-from tests.api import RISKY, ApiClient, project
-from tests.backoffice import browser, text
-from tests.concurrency import session
-from tests.raw_appends import insert
-from tests.roundtrips import round_trips
+from tests.support.api import RISKY, ApiClient, project
+from tests.support.backoffice import browser, text
+from tests.support.concurrency import session
+from tests.support.raw_appends import insert
+from tests.support.roundtrips import round_trips
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

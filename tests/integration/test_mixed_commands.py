@@ -22,9 +22,9 @@ from payments.domain.payment.refusals import PaymentError
 from payments.domain.payment.state import Status
 from payments.events.models import Event
 from payments.events.store import StaleVersion
-from tests.api import FOUR_EYES, PAYMENTS as API, RISKY, ApiClient, body_of, project
-from tests.concurrency import at_once
-from tests.examples import (
+from tests.support.api import FOUR_EYES, PAYMENTS as API, RISKY, ApiClient, body_of, project
+from tests.support.concurrency import at_once
+from tests.support.examples import (
     HUGE,
     KNOWN,
     LARGE,
@@ -44,7 +44,7 @@ from tests.examples import (
     release,
     usd,
 )
-from tests.oracle import check_read_models
+from tests.support.oracle import check_read_models
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

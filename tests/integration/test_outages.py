@@ -15,10 +15,10 @@ from payments.application import tasks
 from payments.events import insertion, tasks as sealing
 from readmodels.models import Checkpoint
 from readmodels.tasks import project
-from tests import reviewing
-from tests.api import RISKY, ApiClient, body_of, project as catch_up
-from tests.backoffice import browser, text
-from tests.concurrency import at_once, dsn, session
+from tests.support import reviewing
+from tests.support.api import RISKY, ApiClient, body_of, project as catch_up
+from tests.support.backoffice import browser, text
+from tests.support.concurrency import at_once, dsn, session
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -15,8 +15,8 @@ from readmodels.engine import lag, parking, runner
 from readmodels.models import DailyStatistics, DiscardedEvent, ParkedEvent, PaymentSummary
 from readmodels.projections import PROJECTIONS, daily_statistics, payment_summary
 from readmodels.projections.kinds import Counters, Rows
-from tests.concurrency import session
-from tests.examples import (
+from tests.support.concurrency import session
+from tests.support.examples import (
     OPERATOR,
     approved,
     flagged,
@@ -24,7 +24,7 @@ from tests.examples import (
     processed,
     processed_after_approval,
 )
-from tests.poison import (
+from tests.support.poison import (
     NOON,
     POISONED,
     SOUND,

@@ -32,8 +32,8 @@ from payments.domain.risk.assessment import DEFAULT_POLICY, RiskPolicy
 from payments.domain.risk.register import ApprovePolicy, PolicyRefused, ProposePolicy, RetirePolicy
 from readmodels.engine import parking
 from readmodels.projections import daily_statistics
-from tests import examples
-from tests.examples import NOON, OPERATOR
+from tests.support import examples
+from tests.support.examples import NOON, OPERATOR
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 

@@ -32,11 +32,11 @@ from readmodels.models import Checkpoint, EventIndex, PaymentSummary
 from readmodels.projections import PROJECTIONS
 from readmodels.rebuild import rebuild
 from readmodels.rebuild.checking import check_sample
-from tests.api import PAYMENTS, ApiClient, body_of, project
-from tests.backoffice import browser, text
-from tests.concurrency import at_once
-from tests.oracle import check_read_models
-from tests.roundtrips import round_trips
+from tests.support.api import PAYMENTS, ApiClient, body_of, project
+from tests.support.backoffice import browser, text
+from tests.support.concurrency import at_once
+from tests.support.oracle import check_read_models
+from tests.support.roundtrips import round_trips
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

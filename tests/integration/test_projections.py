@@ -26,11 +26,11 @@ from readmodels.models import (
 from readmodels.projections import PROJECTIONS
 from readmodels.projections.kinds import Projection
 from readmodels.rebuild import rebuild
-from tests.api import RISKY, ApiClient, body_of, project
-from tests.concurrency import at_once, session
-from tests.examples import initiated, processed
-from tests.raw_appends import insert
-from tests.storm import Storm
+from tests.support.api import RISKY, ApiClient, body_of, project
+from tests.support.concurrency import at_once, session
+from tests.support.examples import initiated, processed
+from tests.support.raw_appends import insert
+from tests.support.storm import Storm
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

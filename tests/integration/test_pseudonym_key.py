@@ -23,11 +23,11 @@ from payments.customers.models import Customer, PseudonymKey
 from payments.events.models import Event
 from payments.pseudonyms import WrongPseudonymKey
 from payments.traffic import history
-from tests import servers
-from tests.api import ApiClient, body_of
-from tests.concurrency import at_once
-from tests.roundtrips import round_trips
-from tests.tampering import manage
+from tests.support import servers
+from tests.support.api import ApiClient, body_of
+from tests.support.concurrency import at_once
+from tests.support.roundtrips import round_trips
+from tests.support.tampering import manage
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

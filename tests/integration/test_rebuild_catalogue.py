@@ -7,10 +7,10 @@ from django.db import connection
 
 from readmodels.rebuild import rebuild
 from readmodels.rebuild.catalogue import CatalogueChanged
-from tests import servers
-from tests.api import project
-from tests.concurrency import session
-from tests.rebuilding import ALL, SUMMARY, contents, during_the_build, schemas_left
+from tests.support import servers
+from tests.support.api import project
+from tests.support.concurrency import session
+from tests.support.rebuilding import ALL, SUMMARY, contents, during_the_build, schemas_left
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -10,12 +10,12 @@ from django.db import connection
 from payments.events.models import Event
 from readmodels.models import DailyStatistics, EventIndex, PaymentSummary
 from readmodels.rebuild import rebuild, schemas
-from tests.api import project
-from tests.concurrency import session
-from tests.examples import approved, flagged, initiated, processed, processed_after_approval
-from tests.poison import POISONED, SOUND, append
-from tests.raw_appends import DATA, INSERT
-from tests.rebuilding import ALL, contents, schemas_left
+from tests.support.api import project
+from tests.support.concurrency import session
+from tests.support.examples import approved, flagged, initiated, processed, processed_after_approval
+from tests.support.poison import POISONED, SOUND, append
+from tests.support.raw_appends import DATA, INSERT
+from tests.support.rebuilding import ALL, contents, schemas_left
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

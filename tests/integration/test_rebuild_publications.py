@@ -12,9 +12,9 @@ from django.core.management import CommandError, call_command
 
 from config.stack import place
 from config.stack.postgres import Postgres
-from tests.commands import run
-from tests.concurrency import session
-from tests.rebuilding import contents, positions, schemas_left
+from tests.support.commands import run
+from tests.support.concurrency import session
+from tests.support.rebuilding import contents, positions, schemas_left
 
 pytestmark = pytest.mark.slow
 

@@ -12,11 +12,11 @@ from readmodels.models import Checkpoint, DailyStatistics, ParkedEvent, PaymentS
 from readmodels.projections import PROJECTIONS
 from readmodels.rebuild import rebuild, swap
 from readmodels.rebuild.catalogue import CatalogueChanged
-from tests.api import project
-from tests.concurrency import at_once
-from tests.examples import OPERATOR, initiated, processed
-from tests.poison import NOON, SPOILERS, Spoiler, append, spoiled
-from tests.rebuilding import (
+from tests.support.api import project
+from tests.support.concurrency import at_once
+from tests.support.examples import OPERATOR, initiated, processed
+from tests.support.poison import NOON, SPOILERS, Spoiler, append, spoiled
+from tests.support.rebuilding import (
     ALL,
     STATISTICS,
     SUMMARY,

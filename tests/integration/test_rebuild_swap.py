@@ -21,10 +21,17 @@ from readmodels.engine import runner
 from readmodels.models import PaymentSummary
 from readmodels.rebuild import AlreadyRebuilding, rebuild, schemas, swap
 from readmodels.rebuild.swap import SwapBlocked
-from tests.api import project
-from tests.concurrency import at_once, session
-from tests.readers import reading
-from tests.rebuilding import ALL, SUMMARY, contents, during_the_build, positions, schemas_left
+from tests.support.api import project
+from tests.support.concurrency import at_once, session
+from tests.support.readers import reading
+from tests.support.rebuilding import (
+    ALL,
+    SUMMARY,
+    contents,
+    during_the_build,
+    positions,
+    schemas_left,
+)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

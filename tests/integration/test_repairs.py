@@ -13,9 +13,9 @@ from payments.domain.payment.events import PaymentApproved
 from payments.events.reading.horizon import Record
 from readmodels.models import DailyStatistics, DiscardedEvent, ParkedEvent
 from readmodels.projections import PROJECTIONS, daily_statistics
-from tests.api import RISKY, ApiClient, body_of, project
-from tests.backoffice import browser, text
-from tests.concurrency import at_once, session
+from tests.support.api import RISKY, ApiClient, body_of, project
+from tests.support.backoffice import browser, text
+from tests.support.concurrency import at_once, session
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

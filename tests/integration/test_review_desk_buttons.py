@@ -10,10 +10,10 @@ from django.test import Client as Browser
 from payments import actors
 from payments.customers.models import Note
 from payments.events.models import Event
-from tests.api import FOUR_EYES, ApiClient, body_of
-from tests.backoffice import browser, text
-from tests.concurrency import at_once
-from tests.reviewing import (
+from tests.support.api import FOUR_EYES, ApiClient, body_of
+from tests.support.backoffice import browser, text
+from tests.support.concurrency import at_once
+from tests.support.reviewing import (
     NAMES,
     NEXT,
     QUEUE,

@@ -15,10 +15,20 @@ from payments.domain.money import Money, MoneyError
 from payments.domain.risk.assessment import DEFAULT_POLICY, RiskPolicy
 from payments.events.models import Event
 from readmodels.admin.review import refunds
-from tests.api import FOUR_EYES, ApiClient, project
-from tests.backoffice import browser, text
-from tests.examples import HUGE, LARGE, PAYMENT, UNKNOWN, process
-from tests.reviewing import QUEUE, at, buttons, do, form, paid, payment_page, seen_by, waiting
+from tests.support.api import FOUR_EYES, ApiClient, project
+from tests.support.backoffice import browser, text
+from tests.support.examples import HUGE, LARGE, PAYMENT, UNKNOWN, process
+from tests.support.reviewing import (
+    QUEUE,
+    at,
+    buttons,
+    do,
+    form,
+    paid,
+    payment_page,
+    seen_by,
+    waiting,
+)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

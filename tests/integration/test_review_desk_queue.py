@@ -18,10 +18,10 @@ from payments.application.review import QueueLags
 from payments.events.models import Event
 from readmodels.admin.base.browsing import PAGE
 from readmodels.models import PaymentSummary
-from tests.api import FOUR_EYES, project
-from tests.backoffice import browser, text
-from tests.concurrency import at_once
-from tests.reviewing import NEXT, QUEUE, do, next_key, paid, payment_page, rows, waiting
+from tests.support.api import FOUR_EYES, project
+from tests.support.backoffice import browser, text
+from tests.support.concurrency import at_once
+from tests.support.reviewing import NEXT, QUEUE, do, next_key, paid, payment_page, rows, waiting
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -6,10 +6,10 @@ import pytest
 from django.db import connection
 
 from payments.events.seals import keys
-from tests import servers
-from tests.concurrency import session
-from tests.raw_appends import Session
-from tests.tampering import manage
+from tests.support import servers
+from tests.support.concurrency import session
+from tests.support.raw_appends import Session
+from tests.support.tampering import manage
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

@@ -12,8 +12,8 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
 from payments.events.seals import sealing
-from tests.raw_appends import Session, insert
-from tests.tampering import change_event, delete_seals, found, verify
+from tests.support.raw_appends import Session, insert
+from tests.support.tampering import change_event, delete_seals, found, verify
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

@@ -16,9 +16,9 @@ from django.core.management import CommandError, call_command
 from config.stack import place
 from payments.events.models import Event
 from payments.events.seals import keys, sealing
-from tests.concurrency import session
-from tests.raw_appends import Session, insert
-from tests.tampering import change_event, found
+from tests.support.concurrency import session
+from tests.support.raw_appends import Session, insert
+from tests.support.tampering import change_event, found
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

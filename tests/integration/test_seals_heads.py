@@ -12,8 +12,8 @@ from payments.events import tasks
 from payments.events.models import Seal
 from payments.events.seals import heads, keys, memory, seal, sealing, verifying
 from payments.events.seals.findings import Kind
-from tests.raw_appends import Session, insert
-from tests.tampering import change_event, delete_seals, found, verify
+from tests.support.raw_appends import Session, insert
+from tests.support.tampering import change_event, delete_seals, found, verify
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

@@ -15,9 +15,9 @@ from payments.events import tasks
 from payments.events.models import Event, Seal
 from payments.events.reading import horizon
 from payments.events.seals import keys, seal, sealing, verifying
-from tests.concurrency import at_once, session
-from tests.raw_appends import Session, insert
-from tests.tampering import found, manage
+from tests.support.concurrency import at_once, session
+from tests.support.raw_appends import Session, insert
+from tests.support.tampering import found, manage
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

@@ -13,8 +13,8 @@ from django.db import connection
 from payments.events.models import Event, Seal
 from payments.events.seals import keys, seal, sealing, verifying
 from payments.events.seals.findings import Kind
-from tests.raw_appends import Session, insert
-from tests.tampering import add_event, change_event, found, verify
+from tests.support.raw_appends import Session, insert
+from tests.support.tampering import add_event, change_event, found, verify
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

@@ -6,9 +6,9 @@ import pytest
 
 from payments.events.models import Event
 from readmodels.models import Checkpoint
-from tests.api import ApiClient, project
-from tests.backoffice import browser, text
-from tests.reviewing import at, form, paid, waiting
+from tests.support.api import ApiClient, project
+from tests.support.backoffice import browser, text
+from tests.support.reviewing import at, form, paid, waiting
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

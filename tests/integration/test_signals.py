@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from payments.events.models import Event
-from tests.api import PAYMENTS, ApiClient, body_of, project
+from tests.support.api import PAYMENTS, ApiClient, body_of, project
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

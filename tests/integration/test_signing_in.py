@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from tests.backoffice import browser, text
+from tests.support.backoffice import browser, text
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -19,17 +19,10 @@ from payments.events import snapshots, store
 from payments.events.metadata import Metadata
 from payments.events.models import Snapshot
 from payments.events.store import Stream
-from tests.api import PAYMENTS, ApiClient, body_of
-from tests.concurrency import at_once, session, until_blocked
-from tests.examples import (
-    LARGE,
-    REVIEWER,
-    approved,
-    flagged,
-    initiated,
-    reject,
-)
-from tests.roundtrips import round_trips
+from tests.support.api import PAYMENTS, ApiClient, body_of
+from tests.support.concurrency import at_once, session, until_blocked
+from tests.support.examples import LARGE, REVIEWER, approved, flagged, initiated, reject
+from tests.support.roundtrips import round_trips
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

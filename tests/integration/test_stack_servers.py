@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from config.stack.postgres import Postgres
-from tests import servers
+from tests.support import servers
 
 pytestmark = pytest.mark.slow
 

@@ -20,10 +20,10 @@ from payments.clients.models import Client
 from payments.customers.models import Customer, Note
 from readmodels import roles
 from readmodels.models import DiscardedEvent
-from tests import examples
-from tests.api import ApiClient
-from tests.backoffice import text
-from tests.examples import OPERATOR
+from tests.support import examples
+from tests.support.api import ApiClient
+from tests.support.backoffice import text
+from tests.support.examples import OPERATOR
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

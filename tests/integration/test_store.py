@@ -17,8 +17,8 @@ from payments.events.contradictions import LogContradicted
 from payments.events.metadata import Metadata
 from payments.events.models import Claim, Event
 from payments.events.store import AlreadyClaimed, Append, StaleVersion
-from tests.concurrency import at_once, session, until_blocked
-from tests.examples import NOON, approved, flagged, initiated, processed, rejected
+from tests.support.concurrency import at_once, session, until_blocked
+from tests.support.examples import NOON, approved, flagged, initiated, processed, rejected
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,8 +10,8 @@ from django.urls import reverse
 from payments.clients.models import Client
 from payments.customers.models import Customer, Note
 from readmodels.models import PaymentSummary
-from tests.api import RISKY, ApiClient, body_of, project
-from tests.backoffice import browser, text
+from tests.support.api import RISKY, ApiClient, body_of, project
+from tests.support.backoffice import browser, text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -16,11 +16,20 @@ from payments.domain.payment.events import AnyPaymentEvent
 from payments.events import store
 from payments.events.metadata import Metadata
 from payments.events.models import Event
-from tests.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project
-from tests.backoffice import browser, text
-from tests.concurrency import session
-from tests.examples import CLIENT, LATER, NOON, encoded, flagged, initiated, refunded, rejected
-from tests.raw_appends import INSERT
+from tests.support.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.support.backoffice import browser, text
+from tests.support.concurrency import session
+from tests.support.examples import (
+    CLIENT,
+    LATER,
+    NOON,
+    encoded,
+    flagged,
+    initiated,
+    refunded,
+    rejected,
+)
+from tests.support.raw_appends import INSERT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

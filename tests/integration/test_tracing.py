@@ -9,9 +9,9 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from payments.events.models import Event
-from tests.api import BODY, PAYMENTS, RISKY, ApiClient, body_of, project
-from tests.backoffice import browser
-from tests.reviewing import seen_by
+from tests.support.api import BODY, PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.support.backoffice import browser
+from tests.support.reviewing import seen_by
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -24,8 +24,8 @@ from payments.events.models import Event
 from payments.traffic import demo, senders, simulation
 from readmodels import roles
 from readmodels.models import PaymentSummary
-from tests.api import ApiClient, project
-from tests.concurrency import session
+from tests.support.api import ApiClient, project
+from tests.support.concurrency import session
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -22,10 +22,10 @@ from readmodels import tasks
 from readmodels.engine import runner, waking
 from readmodels.models import PaymentSummary
 from readmodels.projections import PROJECTIONS
-from tests.api import BODY, PAYMENTS, ApiClient
-from tests.concurrency import session
-from tests.examples import initiated
-from tests.oracle import check_read_models
+from tests.support.api import BODY, PAYMENTS, ApiClient
+from tests.support.concurrency import session
+from tests.support.examples import initiated
+from tests.support.oracle import check_read_models
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -182,7 +182,7 @@ def test_a_task_goes_on_while_it_is_woken_again(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.slow
 def test_a_held_horizon_is_tried_again_later(queue: redis.Redis) -> None:
-    from tests.raw_appends import insert
+    from tests.support.raw_appends import insert
 
     with session() as writer:
         writer.execute("BEGIN")

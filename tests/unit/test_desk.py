@@ -16,7 +16,7 @@ from readmodels.admin.review import actions
 from readmodels.admin.review.actions import Person
 from readmodels.admin.review.decisions import _done
 from readmodels.admin.review.desk import desk
-from tests.examples import (
+from tests.support.examples import (
     HUGE,
     HUGE_FIRST,
     LARGE,

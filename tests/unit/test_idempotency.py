@@ -16,7 +16,7 @@ from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.commands import ApprovePayment, ProcessPayment
 from payments.domain.payment.events import ApprovalReason
-from tests.examples import (
+from tests.support.examples import (
     CLIENT,
     LATER,
     NOTE,

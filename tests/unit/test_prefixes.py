@@ -10,7 +10,7 @@ from payments.events.metadata import Metadata
 from payments.events.reading import timetravel
 from payments.events.reading.timetravel import NoSuchVersion
 from payments.events.store import RecordedEvent
-from tests.examples import NOON, initiated
+from tests.support.examples import NOON, initiated
 
 minutes = st.integers(0, 5)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from payments.pseudonyms import KEY_ID, customer_id, keyed_digest
-from tests.examples import CLIENT, OTHER_CLIENT
+from tests.support.examples import CLIENT, OTHER_CLIENT
 
 
 @pytest.fixture(autouse=True)

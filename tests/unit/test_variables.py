@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config import variables
 from config.stack import place
-from tests import servers
+from tests.support import servers
 
 GOOD: Final = {"DATABASE_URL": "postgres://me@127.0.0.1:1/payments", **servers.SECRETS}
 

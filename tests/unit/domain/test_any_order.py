@@ -23,7 +23,7 @@ from payments.domain.payment.events import (
 from payments.domain.payment.refusals import PaymentError
 from payments.domain.payment.state import REVIEW_PERIOD, Payment, Status, evolve, replay
 from payments.domain.risk.conditions import RiskFeatures
-from tests.examples import (
+from tests.support.examples import (
     HUGE,
     KNOWN,
     LARGE,

@@ -21,7 +21,7 @@ from payments.domain.payment.refusals import (
 from payments.domain.payment.reviewing import LEASE
 from payments.domain.payment.state import REVIEW_PERIOD, Lease, Status
 from payments.domain.risk.assessment import assess
-from tests.examples import (
+from tests.support.examples import (
     HUGE,
     HUGE_FIRST,
     LARGE,
@@ -51,7 +51,7 @@ from tests.examples import (
     released,
     take_over,
 )
-from tests.scenario import given
+from tests.support.scenario import given
 
 DEADLINE: Final = NOON + REVIEW_PERIOD
 WAITING: Final = (initiated(amount=LARGE), flagged())

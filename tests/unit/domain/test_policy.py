@@ -26,7 +26,7 @@ from payments.domain.risk.register import (
     replay,
 )
 from payments.events import codec
-from tests.examples import LATER, NOON
+from tests.support.examples import LATER, NOON
 
 ADA, GRACE = "staff:7", "staff:8"
 

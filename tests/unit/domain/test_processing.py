@@ -16,7 +16,7 @@ from payments.domain.payment.refusals import (
 )
 from payments.domain.payment.state import Status
 from payments.domain.risk.assessment import Band
-from tests.examples import (
+from tests.support.examples import (
     CUSTOMER,
     KNOWN,
     LARGE,
@@ -39,7 +39,7 @@ from tests.examples import (
     risk,
     usd,
 )
-from tests.scenario import given
+from tests.support.scenario import given
 
 
 def test_a_harmless_payment_is_initiated_and_completed_at_once() -> None:

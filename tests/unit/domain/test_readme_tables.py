@@ -8,8 +8,8 @@ import pytest
 
 from payments.domain.payment.events import AnyPaymentEvent
 from payments.domain.payment.state import Status
-from tests.examples import OTHER_REVIEWER, claimed
-from tests.scenario import given
+from tests.support.examples import OTHER_REVIEWER, claimed
+from tests.support.scenario import given
 from tests.unit.domain.test_states_and_commands import COMMANDS, HISTORIES
 
 README: Final = (Path(__file__).parents[3] / "README.md").read_text()

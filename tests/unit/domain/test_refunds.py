@@ -14,7 +14,7 @@ from payments.domain.payment.refusals import (
     ReviewNotDue,
 )
 from payments.domain.payment.state import REVIEW_PERIOD, Status
-from tests.examples import (
+from tests.support.examples import (
     LARGE,
     NOON,
     approve,
@@ -30,7 +30,7 @@ from tests.examples import (
     reject,
     usd,
 )
-from tests.scenario import given
+from tests.support.scenario import given
 
 COMPLETED = given(initiated(), processed())
 WAITING = given(initiated(amount=LARGE), flagged())

@@ -21,7 +21,7 @@ from payments.domain.payment.refusals import PaymentError
 from payments.domain.payment.state import Payment, Status, evolve, replay
 from payments.domain.risk.conditions import RiskFeatures
 from payments.events import codec
-from tests.examples import CLIENT, CUSTOMER, NOON, OTHER_CLIENT, PAYMENT, encoded
+from tests.support.examples import CLIENT, CUSTOMER, NOON, OTHER_CLIENT, PAYMENT, encoded
 
 FINISHED: Final = {Status.COMPLETED, Status.FAILED, Status.REJECTED}
 

@@ -8,7 +8,7 @@ from payments.domain.payment.commands import ApprovePayment, RejectPayment
 from payments.domain.payment.events import AnyPaymentEvent, ApprovalReason, RejectionReason
 from payments.domain.payment.refusals import NotAwaitingReview, PaymentNotFound
 from payments.domain.payment.state import Review, Status
-from tests.examples import (
+from tests.support.examples import (
     CLIENT,
     LARGE,
     LARGE_FIRST,
@@ -30,7 +30,7 @@ from tests.examples import (
     reject,
     rejected,
 )
-from tests.scenario import given
+from tests.support.scenario import given
 
 Decision = ApprovePayment | RejectPayment
 

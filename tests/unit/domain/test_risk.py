@@ -37,7 +37,7 @@ from payments.domain.risk.conditions import (
     Window,
     holds,
 )
-from tests.examples import KNOWN, LARGE, SMALL, STALE, UNKNOWN, usd
+from tests.support.examples import KNOWN, LARGE, SMALL, STALE, UNKNOWN, usd
 
 features: Final = st.builds(
     RiskFeatures,

@@ -7,7 +7,7 @@ import pytest
 from payments.domain.payment.commands import PaymentCommand
 from payments.domain.payment.events import AnyPaymentEvent
 from payments.domain.payment.state import Status, replay
-from tests.examples import (
+from tests.support.examples import (
     HUGE,
     HUGE_FIRST,
     LARGE,
@@ -37,7 +37,7 @@ from tests.examples import (
     rejected,
     release,
 )
-from tests.scenario import given
+from tests.support.scenario import given
 
 FOUR_EYES: Final = (initiated(amount=HUGE), flagged(amount=HUGE, risk=HUGE_FIRST))
 HISTORIES: Final[dict[str, tuple[AnyPaymentEvent, ...]]] = {

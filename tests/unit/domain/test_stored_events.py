@@ -24,7 +24,7 @@ from payments.domain.risk.conditions import RiskFeatures, Velocity
 from payments.domain.signals import Signals
 from payments.events import codec, metadata
 from payments.events.metadata import Metadata
-from tests.examples import (
+from tests.support.examples import (
     LARGE,
     LATER,
     NOON,

@@ -15,7 +15,7 @@ from payments.domain.payment import upcasts
 from payments.domain.payment.events import PaymentApproved, PaymentInitiated
 from payments.domain.payment.upcasts import Document, Upcasts
 from payments.events import codec
-from tests.examples import CLIENT, CUSTOMER, NOON, SMALL, encoded, initiated
+from tests.support.examples import CLIENT, CUSTOMER, NOON, SMALL, encoded, initiated
 
 
 class Submitted(PaymentInitiated, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from tests.examples import encoded, initiated
+from tests.support.examples import encoded, initiated
 
 Session = psycopg.Connection[tuple[Any, ...]]
 

@@ -47,7 +47,7 @@ def main(name: str) -> None:
 
     from readmodels.engine import runner
     from readmodels.projections import PROJECTIONS
-    from tests.oracle import check_read_models
+    from tests.support.oracle import check_read_models
 
     projection = PROJECTIONS[name]
     undecided = None
@@ -72,7 +72,7 @@ def _append(undecided: UUID | None) -> UUID:
     """A payment that begins, and the end of the one before: rows to insert and to change."""
     from payments.events import store
     from payments.events.metadata import Metadata
-    from tests.examples import approved, flagged, initiated, processed_after_approval
+    from tests.support.examples import approved, flagged, initiated, processed_after_approval
 
     by_test = Metadata(actor="system:test", command="process_payment")
     if undecided is not None:

@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import psycopg
 from msgspec import Struct
 
-from tests.concurrency import session
-from tests.raw_appends import Session, insert
+from tests.support.concurrency import session
+from tests.support.raw_appends import Session, insert
 
 
 class Storm(Struct, frozen=True):

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import psycopg
 
-from tests.concurrency import session
+from tests.support.concurrency import session
 
 # The payments counted one by one and as the days count them, in one statement and so in one snapshot.
 _ONE_ORDER: Final = """

@@ -15,7 +15,7 @@ from payments.clients.keyring import keyring
 from payments.clients.models import Client, Scope
 from readmodels.engine.runner import catch_up
 from readmodels.projections import PROJECTIONS
-from tests.examples import OPERATOR
+from tests.support.examples import OPERATOR
 
 PAYMENTS: Final = "/api/v1/payments"
 BODY: Final[dict[str, Any]] = {

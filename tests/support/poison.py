@@ -12,7 +12,7 @@ from payments.events import store
 from payments.events.metadata import Metadata
 from payments.events.reading.horizon import Record
 from readmodels.projections.kinds import Counters, Rows
-from tests.examples import approved, flagged, initiated, processed_after_approval
+from tests.support.examples import approved, flagged, initiated, processed_after_approval
 
 BY_TEST = Metadata(actor="system:test", command="process_payment")
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from payments import actors
 from readmodels.admin.review import actions, seen_position
-from tests.api import RISKY, ApiClient, body_of, project
-from tests.backoffice import text
+from tests.support.api import RISKY, ApiClient, body_of, project
+from tests.support.backoffice import text
 
 QUEUE: Final = "/admin/reviews/"
 NEXT: Final = "/admin/reviews/claim-next/"

@@ -21,7 +21,7 @@ from payments.customers import blocking, changes, notes
 from payments.customers.models import Customer
 from payments.domain.customer import BlockReason
 from readmodels.models import DiscardedEvent
-from tests.examples import NOON, OPERATOR
+from tests.support.examples import NOON, OPERATOR
 
 # What is personal here, each part of it nowhere else.
 REFERENCE: Final = "ada.ng@mail.example"

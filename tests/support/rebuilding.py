@@ -14,7 +14,7 @@ from readmodels.models import (
 )
 from readmodels.projections import PROJECTIONS, daily_statistics, payment_summary
 from readmodels.rebuild import swap
-from tests.concurrency import session
+from tests.support.concurrency import session
 
 ALL = list(PROJECTIONS.values())
 SUMMARY, STATISTICS = payment_summary.PROJECTION, daily_statistics.PROJECTION

@@ -11,8 +11,8 @@ from django.db import connection
 
 from config.stack import place
 from payments.events.seals import keys, verifying
-from tests import servers
-from tests.raw_appends import Session
+from tests.support import servers
+from tests.support.raw_appends import Session
 
 
 def found(**options: Any) -> list[tuple[str, int]]:
