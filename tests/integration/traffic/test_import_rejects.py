@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError
 
 from payments.events.models import Event
-from tests.integration.test_import import HEADER, ROW, run, write
+from tests.integration.traffic.test_import import HEADER, ROW, run, write
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -14,7 +14,7 @@ from payments.customers.models import Customer
 from payments.events.models import Event
 from payments.traffic import lines
 from payments.traffic.layout import Layout, RowError
-from tests.integration.test_import import HEADER, ROW, run, write
+from tests.integration.traffic.test_import import HEADER, ROW, run, write
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 
 from payments.events.models import Event
-from tests.integration.test_import import HEADER, rejects, run, write
+from tests.integration.traffic.test_import import HEADER, rejects, run, write
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
