@@ -364,7 +364,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PARSER_CLASSES": [],  # bodies are read by payments.api.bodies
     "DEFAULT_METADATA_CLASS": None,
     "URL_FORMAT_OVERRIDE": None,  # "format" is a parameter like any other that we do not know
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "payments.api.openapi.components.ApiSchema",
     "EXCEPTION_HANDLER": "payments.api.problems.handler.handle",
     "UNAUTHENTICATED_USER": None,
 }

@@ -18,6 +18,7 @@ _PUBLIC: Final = {
     "authentication_classes": (),
     "permission_classes": (),
     "throttle_classes": (),
+    "schema": None,
     "http_method_names": PublicView.http_method_names,
 }
 
@@ -27,7 +28,7 @@ def _with_or_without_slash(route: str, view: Any, name: str | None = None) -> li
 
 
 urlpatterns: Final[list[URLPattern | URLResolver]] = [
-    path("api/v1/", include("readmodels.api.urls")),
+    path("api/v1/", include("config.api_urls")),
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/policies/", include("readmodels.admin.policies")),
     path("admin/reviews/", include("readmodels.admin.review.queue")),

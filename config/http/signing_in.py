@@ -99,7 +99,7 @@ def locked_out(request: HttpRequest, _answer: HttpResponse, _who: dict[str, Any]
         "failures": settings.AXES_FAILURE_LIMIT,
         "minutes": wait.seconds // 60,
     }
-    answer = render(request, "admin/locked_out.html", context, status=429)
+    answer = render(request, "backoffice/locked_out.html", context, status=429)
     answer["Retry-After"] = str(wait.seconds)
     return answer
 

@@ -53,7 +53,7 @@ def every(request: HttpRequest) -> HttpResponse:
     names = _names(found)
     return _page(
         request,
-        "admin/policies.html",
+        "backoffice/policies.html",
         title="Risk policies",
         policies=[_told(each, names) for each in found],
         built_in=None if DEFAULT_POLICY.policy_id in register.policies else DEFAULT_POLICY,
@@ -72,7 +72,7 @@ def one(request: HttpRequest, policy_id: str) -> HttpResponse:
     status = None if found is None else found.status
     return _page(
         request,
-        "admin/policy.html",
+        "backoffice/policy.html",
         title=f"Risk policy {policy_id[:12]}",
         policy=policy,
         told=None if found is None else _told(found, _names([found])),
@@ -130,7 +130,9 @@ class ProposeView(View):
 
     def _page(self, request: HttpRequest, text: str, **found: Any) -> HttpResponse:
         title = "Propose a risk policy"
-        return _page(request, "admin/policy_proposal.html", title=title, document=text, **found)
+        return _page(
+            request, "backoffice/policy_proposal.html", title=title, document=text, **found
+        )
 
 
 @require_POST

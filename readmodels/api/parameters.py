@@ -1,7 +1,6 @@
 """Query parameters, read strictly: an unknown or impossible one is a problem, not a guess."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime
 from typing import Any, Final
 from urllib.parse import unquote_plus, unquote_to_bytes
 
@@ -93,32 +92,6 @@ def in_order(given: Mapping[str, Any], least: str, most: str) -> Iterator[FieldE
     low, high = given.get(least), given.get(most)
     if low is not None and high is not None and low > high:
         yield FieldError(most, "out_of_range", f"It must not be less than {least}.")
-
-
-def moment(text: str) -> datetime:
-    """In UTC: PostgreSQL refuses offsets that Python takes."""
-    try:
-        at = datetime.fromisoformat(text)
-        _check_date(text[:10], at.date())
-        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        hint = " In an address the + of an offset is written %2B." if " " in text else ""
-        raise ValueError(f"A time like 2026-11-23T12:00:00Z or a date is needed.{hint}") from None
-
-
-def day(text: str) -> date:
-    try:
-        found = date.fromisoformat(text)
-        _check_date(text, found)
-    except ValueError:
-        raise ValueError("A date like 2026-11-23 is needed.") from None
-    return found
-
-
-def _check_date(text: str, found: date) -> None:
-    """Python takes weeks too, and dates without hyphens. Raises ValueError."""
-    if text != found.isoformat():
-        raise ValueError(text)
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:

@@ -14,11 +14,10 @@ from payments import pseudonyms
 from payments.api.faults import stored_text
 from payments.api.http.authentication import key_of
 from payments.api.http.base import KeyView, PublicView
-from payments.api.http.preconditions import etag, not_modified
+from payments.api.http.preconditions import not_modified
 from payments.api.moments import rfc3339
 from payments.api.problems.rendering import FieldError, Problem
-from payments.api.representation import PaymentView, json_response, payment_headers
-from payments.api.views import SubmitPayment
+from payments.api.representation import PaymentView, etag, json_response, payment_headers
 from payments.application import loading
 from payments.clients.models import Scope
 from payments.customers.models import Customer
@@ -34,7 +33,7 @@ from readmodels.api.freshness import FreshReads
 from readmodels.engine import lag
 from readmodels.models import DailyStatistics, PaymentSummary
 from readmodels.projections import daily_statistics, payment_summary
-from readmodels.queries import keyset
+from readmodels.queries import keyset, times
 from readmodels.queries.bounded import TooBroad, bounded
 
 PAGE: Final = 50
@@ -48,8 +47,8 @@ _KEYSET: Final = ("initiated_at", "payment_id")
 # What every list of payments can be asked for.
 _LIST: Final = {
     "status": parameters.choice(*Status),
-    "from": parameters.moment,
-    "to": parameters.moment,
+    "from": times.moment,
+    "to": times.moment,
     "ordering": parameters.choice(NEWEST_FIRST, OLDEST_FIRST, following.ORDERING),
     "cursor": cursors.decode,
     "limit": parameters.whole(1, LONGEST_PAGE),
@@ -67,11 +66,11 @@ _LOOKUPS: Final = {
 }
 
 
-class Payments(FreshReads, SubmitPayment):
+class ListPayments(FreshReads, KeyView):
     """The client's payments, a page at a time."""
 
     projection = payment_summary.PROJECTION
-    scopes: ClassVar = {**SubmitPayment.scopes, "GET": Scope.PAYMENTS_READ}
+    scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
 
     @extend_schema(**schema.LIST)
     def get(self, request: Request) -> HttpResponse:
@@ -165,7 +164,7 @@ class PaymentState(KeyView):
     @extend_schema(**schema.STATE)
     def get(self, request: Request, payment_id: UUID) -> HttpResponse:
         given = parameters.read(
-            request, {"version": parameters.whole(1, schema.MAX_VERSION), "at": parameters.moment}
+            request, {"version": parameters.whole(1, schema.MAX_VERSION), "at": times.moment}
         )
         if not given:
             raise Problem.of_field("version", "missing", "Give a version or a time (at).")
@@ -214,7 +213,7 @@ class Daily(FreshReads, KeyView):
 
     @extend_schema(**schema.DAILY)
     def get(self, request: Request) -> HttpResponse:
-        days = dict.fromkeys(("date", "from", "to"), parameters.day)
+        days = dict.fromkeys(("date", "from", "to"), times.day)
         given = parameters.read(
             request, {**days, "currency": parameters.currency}, together=_wrong_days
         )

@@ -21,10 +21,10 @@ from payments.database import cursor
 from payments.events.reading import scan
 from payments.events.reading.horizon import Record
 from payments.events.reading.scan import Span
-from readmodels.engine import applying, parking, runner, tables
+from readmodels.engine import applying, parking, pool, runner, tables
 from readmodels.projections import PROJECTIONS
 from readmodels.projections.kinds import Counters, Entries, Projection, Rows
-from readmodels.rebuild import catalogue, pool, schemas
+from readmodels.rebuild import catalogue, schemas
 from readmodels.rebuild.catalogue import Definition
 
 # What a rebuild has of its own until the swap: where it stands, and what it had to park.

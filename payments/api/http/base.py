@@ -9,7 +9,6 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from payments.api.openapi.components import ApiSchema
 from payments.api.problems.rendering import Problem
 from payments.clients.models import Scope
 
@@ -53,7 +52,6 @@ class KeyView(_View):
     """An address that needs a key. `scopes` names, by HTTP method, what the key must be good for."""
 
     scopes: ClassVar[dict[str, Scope]]
-    schema = ApiSchema()
     content_negotiation_class = _Negotiation
 
     @property

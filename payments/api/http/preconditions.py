@@ -27,15 +27,6 @@ _NEVER: Final = 0
 PATTERN: Final = r'^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$'
 
 
-def etag(version: int) -> str:
-    """The ETag of a payment. A strong one, because If-Match compares no others.
-
-    The version says everything about the bytes but the customer's reference, which whoever has the ETag
-    has too: an erasure or a new name of theirs gives no new one.
-    """
-    return f'"{version}"'
-
-
 def expected_version(request: Request, payment_id: UUID) -> int | None:
     """The version that the request is about; None for any. Raises Problem."""
     given = request.headers.get("If-Match")

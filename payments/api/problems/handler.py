@@ -14,9 +14,9 @@ from django.utils import timezone
 from rest_framework import exceptions
 
 from payments import outages
-from payments.api.http import preconditions
 from payments.api.moments import rfc3339
 from payments.api.problems.rendering import FieldError, Problem, response
+from payments.api.representation import etag
 from payments.application.dispatch import NotAtVersion
 from payments.application.idempotency import KeyReused
 from payments.application.review import QueueLags
@@ -162,7 +162,7 @@ def _not_at_version(error: NotAtVersion) -> Problem:
     return Problem(
         "precondition_failed",
         f"The payment is {payment.status} at version {payment.version} now{who}. Read it again.",
-        headers={"ETag": preconditions.etag(payment.version)},
+        headers={"ETag": etag(payment.version)},
         members=members,
     )
 

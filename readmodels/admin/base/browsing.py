@@ -33,7 +33,7 @@ class Pages(Struct):
     following: str | None
     previous: str | None
     words: tuple[str, str]  # for the links to what was before and to what follows
-    template_name: str = "admin/pages.html"
+    template_name: str = "backoffice/parts/pages.html"
     count: int = 0
 
 
@@ -163,7 +163,7 @@ class BrowsingAdmin(ModelAdmin):
                 return answer
         except TooBroad as error:
             context |= self.admin_site.each_context(request) | {"explanation": str(error)}
-            return TemplateResponse(request, "admin/too_broad.html", context, status=503)
+            return TemplateResponse(request, "backoffice/too_broad.html", context, status=503)
 
     def get_list_display_links(
         self, request: HttpRequest, list_display: Sequence[Any]

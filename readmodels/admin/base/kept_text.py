@@ -60,7 +60,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if back is None or not isinstance(answer, HttpResponseRedirect):
         return answer
     context = {"back": back, "reason": "You are signed in, and what you wrote is still here."}
-    return render(request, "backoffice/kept.html", admin.site.each_context(request) | context)
+    return render(request, "backoffice/kept_text.html", admin.site.each_context(request) | context)
 
 
 @requires_csrf_token
@@ -76,7 +76,7 @@ def csrf_failure(request: HttpRequest, **_: str) -> HttpResponse:
         "title": "Nothing was sent",
     }
     return render(
-        request, "backoffice/kept.html", admin.site.each_context(request) | context, status=403
+        request, "backoffice/kept_text.html", admin.site.each_context(request) | context, status=403
     )
 
 

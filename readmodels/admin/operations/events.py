@@ -131,7 +131,7 @@ class EventAdmin(BrowsingAdmin):
             "data": _json(event.data),
             "metadata": _json(event.metadata),
         }
-        return TemplateResponse(request, "admin/event.html", context)
+        return TemplateResponse(request, "backoffice/event.html", context)
 
 
 def _actor(name: str) -> str:

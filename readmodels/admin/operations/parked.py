@@ -94,4 +94,4 @@ class ParkedAdmin(BrowsingAdmin):
             "behind": of_payment.defer("traceback").filter(position__gt=row.position)[:_BEHIND],
             "may_repair": may_repair(request),
         }
-        return TemplateResponse(request, "admin/parked.html", context)
+        return TemplateResponse(request, "backoffice/parked.html", context)

@@ -143,7 +143,7 @@ class DiscardView(RepairView):
             "row": self.row,
             "form": form,
         }
-        return TemplateResponse(request, "admin/discard.html", context)
+        return TemplateResponse(request, "backoffice/discard.html", context)
 
 
 def may_repair(request: HttpRequest) -> bool:

@@ -40,7 +40,7 @@ class KeyInline(TabularInline):
     # As markup: unfold makes labels only in lists, not in inlines.
     @display(description="State")
     def state(self, row: ApiKey) -> str:
-        return render_to_string("admin/badges.html", {"badges": [_state(row)]})
+        return render_to_string("backoffice/parts/badges.html", {"badges": [_state(row)]})
 
     @display(description="End it")
     def end(self, row: ApiKey) -> str:
@@ -111,7 +111,7 @@ class RevokeView(View):
             "original": key.client,
             "key": key,
         }
-        return TemplateResponse(request, "admin/revoke_key.html", context)
+        return TemplateResponse(request, "backoffice/revoke_key.html", context)
 
     def post(self, request: HttpRequest, key_id: UUID) -> HttpResponse:
         key = get_object_or_404(ApiKey, pk=key_id)

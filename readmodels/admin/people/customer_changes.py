@@ -152,7 +152,7 @@ class ChangeView(ABC, View):
             "command": self.command,
             "form": form,
         }
-        return TemplateResponse(request, "admin/customer_change.html", context, status=status)
+        return TemplateResponse(request, "backoffice/customer_change.html", context, status=status)
 
 
 class RenameView(ChangeView):

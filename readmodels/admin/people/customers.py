@@ -104,7 +104,7 @@ class CustomerAdmin(BrowsingAdmin):
             and permissions.holds(request.user, changes.CHANGE),
             "may_block": permissions.holds(request.user, blocking.BLOCK),
         }
-        return TemplateResponse(request, "admin/customer.html", context)
+        return TemplateResponse(request, "backoffice/customer.html", context)
 
 
 def _decisions(customer: Customer) -> list[dict[str, object]]:

@@ -21,7 +21,7 @@ class _Recorded(BrowsingAdmin):
     """The newest first: rows are never changed but for the time of signing out."""
 
     title: ClassVar[str]
-    change_list_template = "admin/sign_ins.html"
+    change_list_template = "backoffice/sign_ins.html"
     has_pages = False
     list_filter: ClassVar = (NameFilter,)
 

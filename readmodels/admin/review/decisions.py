@@ -91,7 +91,7 @@ class ActionForm(forms.Form):
     key = forms.UUIDField(widget=forms.HiddenInput)
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
     holder = forms.CharField(widget=forms.HiddenInput, max_length=100)
-    seen_position = forms.CharField(widget=forms.HiddenInput, max_length=300)
+    seen = forms.CharField(widget=forms.HiddenInput, max_length=300)
 
     def __init__(
         self, action: Action, payment: Payment, person: Person, *args: Any, **kwargs: Any
@@ -316,7 +316,7 @@ class ActionView(View):
             "refused": refused,
             "may_send": may_send,
         }
-        return TemplateResponse(request, "admin/decision.html", context)
+        return TemplateResponse(request, "backoffice/decision.html", context)
 
 
 def _only_claims(payment: Payment, *, since: int) -> bool:

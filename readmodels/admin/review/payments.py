@@ -162,4 +162,4 @@ class PaymentAdmin(BrowsingAdmin):
             "next_key": next_key(person),
             "timeline": entries,
         }
-        return TemplateResponse(request, "admin/payment.html", context)
+        return TemplateResponse(request, "backoffice/payment.html", context)

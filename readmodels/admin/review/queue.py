@@ -68,7 +68,7 @@ class QueueAdmin(PaymentAdmin):
     keyset = ("review_deadline", "payment_id")
     ascending = True
     page_words: ClassVar = ("More urgent", "Less urgent")
-    change_list_template = "admin/queue.html"
+    change_list_template = "backoffice/queue.html"
     list_display = ("money", "deadline", "risk", "why", "customer", "claim", "unusual")
     list_display_links = ("money",)
     list_filter = (
@@ -122,7 +122,7 @@ class QueueAdmin(PaymentAdmin):
             first_approver=row.first_approver,
             reject_advised=row.reject_advised,
         )
-        shown = render_to_string("admin/badges.html", {"badges": badges})
+        shown = render_to_string("backoffice/parts/badges.html", {"badges": badges})
         if not row.first_approver:
             return shown
         first = row.names.get(row.first_approver, row.first_approver)

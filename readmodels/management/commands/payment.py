@@ -20,7 +20,7 @@ from payments.events.codec import UnknownEventType
 from payments.events.reading import timetravel
 from payments.events.store import RecordedEvent
 from readmodels import labels
-from readmodels.api import parameters
+from readmodels.queries import times
 
 
 class Command(BaseCommand):
@@ -190,6 +190,6 @@ def _version(text: str) -> int:
 
 def _time(text: str) -> datetime:
     try:
-        return parameters.moment(text)
+        return times.moment(text)
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from None

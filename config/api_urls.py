@@ -1,28 +1,35 @@
-"""The addresses of /api/v1/."""
+"""The addresses of /api/v1/: commands of the write side, queries of the read side."""
 
-from typing import Final
+from typing import ClassVar, Final
 
 from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 
 from payments.api import reviews
 from payments.api.http.paths import uuid
-from payments.api.views import CancelPayment, RefundPayment
+from payments.api.views import CancelPayment, RefundPayment, SubmitPayment
 from readmodels.api import views
 
 
 class _AnyText(StringConverter):
-    """Slashes and line breaks too: what is wrong with a text is told by who reads it, not by a 404."""
+    """Match slashes and line breaks too: the view, not a 404, reports what is wrong with a text."""
 
     regex = "(?s:.+)"
 
 
 register_converter(_AnyText, "any_text")
 
+
+class Payments(views.ListPayments, SubmitPayment):
+    """GET lists the client's payments, POST submits one."""
+
+    scopes: ClassVar = views.ListPayments.scopes | SubmitPayment.scopes
+
+
 _PAYMENT: Final = f"payments/{uuid('payment_id')}"
 
 urlpatterns: Final[list[URLPattern]] = [
-    path("payments", views.Payments.as_view(), name="payments"),
+    path("payments", Payments.as_view(), name="payments"),
     path(_PAYMENT, views.OnePayment.as_view(), name="payment"),
     path(f"{_PAYMENT}/events", views.PaymentEvents.as_view(), name="payment-events"),
     path(f"{_PAYMENT}/state", views.PaymentState.as_view(), name="payment-state"),
