@@ -10,16 +10,17 @@ help:  ## list the targets and variables
 	@printf '\n%s\n%s\n%s\n%s\n' 'PORT=8000              where `make run` listens' \
 	  'PYTHON=python3.12      the Python of .venv, 3.11 or newer; another one replaces .venv' \
 	  'TESTS=tests/unit       what `make test` runs' \
+  'NIGHTLY=1              let `make test` include the tests that otherwise only CI runs' \
 	  'BENCH=post             what `make bench` measures'
 
 run: install  ## run the whole service on this machine, with demo data
 	@exec $(BIN)/python -m config.stack --ctrl-c-is-success
 
-test: install  ## run the whole suite on real servers of its own (about ten minutes)
-	@exec $(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
+test: install  ## run the suite on its own PostgreSQL and Valkey (about six minutes)
+	@exec $(BIN)/python -m pytest -n 2 --dist worksteal $(if $(NIGHTLY),,-m "not nightly") $(TESTS)
 
-test-fast: install  ## run the quick tests, which need no browser (under a minute)
-	@exec $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" tests/unit tests/integration
+test-fast: install  ## run the quick tests only (half a minute)
+	@exec $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not nightly" tests/unit tests/integration
 
 bench: install  ## measure; prints ratios against baselines taken in the same run
 	@exec $(BIN)/python -m tests.benchmarks $(BENCH)
