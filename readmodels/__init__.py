@@ -1,1 +1,1 @@
-"""The query side: tables that are projected from the log and can be rebuilt from it at any time."""
+"""The query side: tables that projections fill from the log, and what reads them."""

@@ -2,8 +2,16 @@
 
 from typing import Final
 
+from payments.domain.customer import CUSTOMER_EVENT_CLASSES
+from payments.domain.payment.events import EVENT_CLASSES
+from payments.domain.risk.register import POLICY_EVENT_CLASSES
 from readmodels.models import EventIndex
 from readmodels.projections.kinds import Entries
+
+EVENT_TYPES: Final = tuple(
+    event_class.event_type
+    for event_class in (*EVENT_CLASSES, *POLICY_EVENT_CLASSES, *CUSTOMER_EVENT_CLASSES)
+)
 
 PROJECTION: Final = Entries(
     name="event_index",

@@ -10,7 +10,7 @@ from payments.application.ports import KnownCustomer
 from payments.database import execute
 from payments.domain.risk.conditions import RiskFeatures, Velocity
 from payments.domain.risk.register import REGISTER
-from readmodels.models import CARD_METHODS, PAID
+from readmodels.models.projections import CARD_METHODS, PAID
 from readmodels.projections import customer_activity, payment_summary
 from readmodels.projections.customer_activity import BUCKET
 

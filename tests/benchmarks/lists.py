@@ -32,8 +32,9 @@ from payments.domain.risk.assessment import Band
 from payments.traffic import demo, simulation
 from readmodels.admin.review.queue import STANDINGS
 from readmodels.engine.runner import catch_up
-from readmodels.models import EVENT_TYPES, EventIndex, PaymentSummary
+from readmodels.models import EventIndex, PaymentSummary
 from readmodels.projections import PROJECTIONS
+from readmodels.projections.event_index import EVENT_TYPES
 from readmodels.rebuild import catalogue
 from tests.benchmarks.harness import Figure, in_turns
 

@@ -22,8 +22,8 @@ from payments.clients.models import Client
 from payments.domain.money import KNOWN_CURRENCIES
 from payments.domain.text import searched
 from readmodels.admin.base.dates import read_day, read_time
-from readmodels.models import EVENT_TYPES
 from readmodels.projections import PROJECTIONS
+from readmodels.projections.event_index import EVENT_TYPES
 
 _NOT_ONE: Final = "This is not one of the choices. Choose one, or All."
 _BACKWARDS: Final = "The range ends before it begins."

@@ -1,36 +1,22 @@
-"""What staff and clients read.
+"""Projections: tables that `manage.py rebuild_projections` can rebuild from the log at any time.
 
-Everything here follows from the log and may be thrown away and rebuilt.
-
-No foreign key points here, and none from here to the write side: a rebuild replaces whole tables.
+No foreign key points to or from these tables, because a rebuild replaces whole tables.
 """
 
-from collections.abc import Mapping
 from enum import StrEnum
 from functools import reduce
 from operator import or_
-from typing import ClassVar, Final
+from typing import Final
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from payments.domain.customer import CUSTOMER_EVENT_CLASSES
 from payments.domain.methods import CARDS, Method
-from payments.domain.payment.events import (
-    EVENT_CLASSES,
-    ApprovalReason,
-    FailureReason,
-    RejectionReason,
-)
+from payments.domain.payment.events import ApprovalReason, FailureReason, RejectionReason
 from payments.domain.payment.state import Status
 from payments.domain.risk.assessment import Band
-from payments.domain.risk.register import POLICY_EVENT_CLASSES
 
-EVENT_TYPES = tuple(
-    event_class.event_type
-    for event_class in (*EVENT_CLASSES, *POLICY_EVENT_CLASSES, *CUSTOMER_EVENT_CLASSES)
-)
-# What shows that a customer has paid; what was given back wholly proves nothing.
+# Statuses that show that the customer has paid. A full refund proves nothing.
 PAID: Final = (Status.COMPLETED.value, Status.PARTIALLY_REFUNDED.value)
 CARD_METHODS: Final = tuple(sorted(method.value for method in CARDS))
 
@@ -245,78 +231,3 @@ class EventIndex(models.Model):
 
     def __str__(self) -> str:
         return f"{self.position} {self.event_type} v{self.version}"
-
-
-class Checkpoint(models.Model):
-    """How far a projection has read the log.
-
-    Its row lock is what makes each batch count exactly once.
-    """
-
-    name = models.CharField(primary_key=True, max_length=50)
-    version = models.IntegerField(help_text="Of the projection's code that filled the tables.")
-    position = models.BigIntegerField(default=0, help_text="Of the last event read.")
-    updated_at = models.DateTimeField(auto_now=True)
-    error = models.TextField(blank=True, help_text="Why the projection stands still, if it does.")
-    work = models.JSONField(
-        default=dict, db_default={}, help_text="See readmodels.engine.metering."
-    )
-
-    class Meta:
-        default_permissions = ("view",)
-        verbose_name = "projection"
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class ParkedEvent(models.Model):
-    """An event that a projection could not take, or that comes after such a one of its aggregate."""
-
-    projection = models.CharField(max_length=50)
-    aggregate_id = models.UUIDField(verbose_name="payment")
-    position = models.BigIntegerField()
-    version = models.IntegerField()
-    event_type = models.CharField(max_length=100)
-    error = models.TextField(help_text="Empty: it waits for an earlier event of its payment.")
-    traceback = models.TextField()
-    attempts = models.IntegerField()
-    parked_at = models.DateTimeField()
-
-    class Meta:
-        default_permissions = ("view",)
-        permissions = (("repair_projections", "Can retry and discard parked events"),)
-        ordering = ("-position", "projection")
-        constraints = (
-            models.UniqueConstraint(
-                fields=("projection", "aggregate_id", "position"), name="parked_event_once"
-            ),
-        )
-        indexes = (models.Index(fields=("-position", "projection"), name="parked_by_position"),)
-
-    def __str__(self) -> str:
-        return f"{self.projection} {self.position}"
-
-
-class DiscardedEvent(models.Model):
-    """A decision of a person that one projection never applies one event. It outlives every rebuild."""
-
-    projection = models.CharField(max_length=50)
-    position = models.BigIntegerField()
-    aggregate_id = models.UUIDField()
-    reason = models.TextField()
-    discarded_by = models.CharField(max_length=100, help_text="The actor.")
-    discarded_at = models.DateTimeField()
-
-    # Typed by people: what names a customer is erased with it, see payments.customers.texts.
-    free_texts: ClassVar[Mapping[str, str]] = {"reason": "reasons of discarded events"}
-
-    class Meta:
-        default_permissions = ("view",)
-        ordering = ("-position", "projection")
-        constraints = (
-            models.UniqueConstraint(fields=("projection", "position"), name="discarded_event_once"),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.projection} {self.position}"

@@ -1,0 +1,25 @@
+"""The tables of the read side, by what happens if their rows are lost.
+
+- `projections`: rebuilt from the log.
+- `engine`: the state of the projections, written anew by a rebuild.
+- `decisions`: decisions of staff, which nothing can rebuild.
+"""
+
+from readmodels.models.decisions import DiscardedEvent
+from readmodels.models.engine import Checkpoint, ParkedEvent
+from readmodels.models.projections import (
+    CustomerActivity,
+    DailyStatistics,
+    EventIndex,
+    PaymentSummary,
+)
+
+__all__ = [
+    "Checkpoint",
+    "CustomerActivity",
+    "DailyStatistics",
+    "DiscardedEvent",
+    "EventIndex",
+    "ParkedEvent",
+    "PaymentSummary",
+]

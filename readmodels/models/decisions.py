@@ -1,0 +1,30 @@
+"""Decisions of staff. They are in no event, so no rebuild can restore them: back them up."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from django.db import models
+
+
+class DiscardedEvent(models.Model):
+    """A decision of a person that one projection never applies one event. It outlives every rebuild."""
+
+    projection = models.CharField(max_length=50)
+    position = models.BigIntegerField()
+    aggregate_id = models.UUIDField()
+    reason = models.TextField()
+    discarded_by = models.CharField(max_length=100, help_text="The actor.")
+    discarded_at = models.DateTimeField()
+
+    # Typed by people: what names a customer is erased with it, see payments.customers.texts.
+    free_texts: ClassVar[Mapping[str, str]] = {"reason": "reasons of discarded events"}
+
+    class Meta:
+        default_permissions = ("view",)
+        ordering = ("-position", "projection")
+        constraints = (
+            models.UniqueConstraint(fields=("projection", "position"), name="discarded_event_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.projection} {self.position}"
