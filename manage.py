@@ -39,7 +39,7 @@ def main() -> None:
     except ProgrammingError:
         if not _has_unapplied_migrations():
             raise
-        sys.exit("error: The database lacks tables of this version. Run: manage.py migrate")
+        sys.exit("error: The database lacks tables of this version. Run: ./manage.py migrate")
     except Exception as error:
         # Imported late: it needs Django's settings.
         from payments.events.contradictions import LogContradicted

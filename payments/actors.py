@@ -27,7 +27,7 @@ def system(process: str) -> str:
 
 
 def operator() -> str:
-    """Whoever runs `manage.py`, by their name on the machine, or by their number where they have none."""
+    """Whoever runs `./manage.py`, by their name on the machine, or by their number where they have none."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):

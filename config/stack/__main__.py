@@ -134,7 +134,7 @@ def _say_welcome(port: int, logins: list[str], notes: list[str]) -> None:
     for login in logins:
         print(f"                {login}")
     if not logins:
-        print("                log in as a user whom `manage.py create_staff` made")
+        print("                log in as a user whom `./manage.py create_staff` made")
     print(f"  API           {site}/api/docs/")
     for note in notes:
         print(f"\n  Note: {note}")

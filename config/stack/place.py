@@ -61,7 +61,7 @@ def forget_environment() -> None:
 
 @contextmanager
 def shared_environment() -> Iterator[None]:
-    """Let `manage.py` use the servers and the keys of this launcher while the block lasts."""
+    """Let `./manage.py` use the servers and the keys of this launcher while the block lasts."""
     _ENVIRONMENT.parent.mkdir(exist_ok=True)
     variables.save(_ENVIRONMENT)
     try:

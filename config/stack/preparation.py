@@ -99,7 +99,7 @@ def _migrate() -> None:
             # A role that may not change the schema, as the service's own should not.
             raise StackError(
                 f"The migrations failed: {one_line(error)}."
-                " Run `manage.py migrate` as the owner of the tables."
+                " Run `./manage.py migrate` as the owner of the tables."
             ) from error
 
 

@@ -1,4 +1,4 @@
-"""System checks of the log: `manage.py check` finds what would be seen only when it is read."""
+"""System checks of the log: `./manage.py check` finds what would be seen only when it is read."""
 
 from typing import Any
 

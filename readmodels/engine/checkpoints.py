@@ -26,7 +26,7 @@ class RebuildNeeded(Exception):
     def __init__(self, projection: Projection, version: int) -> None:
         super().__init__(
             f"{projection.name} was filled by version {version} of its code, which is now version"
-            f" {projection.version}. Run: manage.py rebuild_projections {projection.name}"
+            f" {projection.version}. Run: ./manage.py rebuild_projections {projection.name}"
         )
 
 

@@ -48,7 +48,7 @@ def _of_log() -> Iterator[Metric]:
     )
     yield GaugeMetricFamily(
         "payments_log_contradictions",
-        "What contradicts the log, as `manage.py projections` explains; above 0 appends are refused.",
+        "What contradicts the log, as `./manage.py projections` explains; above 0 appends are refused.",
         value=len(contradictions.find()),
     )
     yield GaugeMetricFamily(

@@ -150,7 +150,7 @@ class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
         return {
             "type": "http",
             "scheme": "bearer",
-            "description": "An API key that `manage.py create_api_key` made. Each operation names the scope"
+            "description": "An API key that `./manage.py create_api_key` made. Each operation names the scope"
             f" that it needs: {scopes}.",
         }
 

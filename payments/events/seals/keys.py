@@ -63,7 +63,7 @@ def trusted(given: Iterable[str] = ()) -> frozenset[str]:
     if not keys:
         raise SealKeyError(
             "Whose seals are to be believed? Set SEAL_PUBLIC_KEYS or give --public-key;"
-            " who seals prints it with `manage.py seal_events --show-key`."
+            " who seals prints it with `./manage.py seal_events --show-key`."
         )
     return frozenset(keys)
 

@@ -23,7 +23,7 @@ class HeadContradicted(Exception):
         super().__init__(
             f"The log does not have seal {head.seal.number}, up to position {head.seal.last}, which"
             f" {settings.SEAL_HEAD_FILE} (SEAL_HEAD_FILE) remembers: its seals were cut off or made anew,"
-            " or it is another log. Nothing is sealed. See `manage.py verify_events`. After a restore that"
+            " or it is another log. Nothing is sealed. See `./manage.py verify_events`. After a restore that"
             " was meant, move that file away."
         )
 

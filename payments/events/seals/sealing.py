@@ -42,7 +42,7 @@ class DamagedSeal(Exception):
     """The last seal is not as it was stored, so no other can follow it."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(f"Seal {number} was tampered with: see `manage.py verify_events`.")
+        super().__init__(f"Seal {number} was tampered with: see `./manage.py verify_events`.")
 
 
 # Why nothing is sealed, in a sentence.

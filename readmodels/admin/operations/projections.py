@@ -61,9 +61,9 @@ class ProjectionAdmin(BrowsingAdmin):
         if row.lag is None:
             return "No code projects this any more."
         if row.lag.ahead_of_log:
-            return "manage.py projections shows the repair"
+            return "./manage.py projections shows the repair"
         if row.lag.needs_rebuild:
-            return f"manage.py rebuild_projections {row.name}"
+            return f"./manage.py rebuild_projections {row.name}"
         if row.lag.error:
             return str(row.lag.error)
         return "See to the parked events" if row.lag.parked else "Nothing"

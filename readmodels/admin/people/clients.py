@@ -1,4 +1,4 @@
-"""API clients and their keys, which are made by `manage.py create_api_key` and can be revoked here."""
+"""API clients and their keys, which are made by `./manage.py create_api_key` and can be revoked here."""
 
 from typing import Any
 from uuid import UUID

@@ -23,10 +23,10 @@ class Command(BaseCommand):
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
             "Examples:\n"
-            "  manage.py create_staff ada --role 'senior reviewer'\n"
-            "  pass show ada | manage.py create_staff ada --role analyst --password-stdin\n\n"
+            "  ./manage.py create_staff ada --role 'senior reviewer'\n"
+            "  pass show ada | ./manage.py create_staff ada --role analyst --password-stdin\n\n"
             "Roles:\n" + "\n".join(described()) + "\n\n"
-            "manage.py createsuperuser makes an account that may do everything, erasures and\n"
+            "./manage.py createsuperuser makes an account that may do everything, erasures and\n"
             "staff accounts included."
         )
         parser.add_argument("username")

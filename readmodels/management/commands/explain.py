@@ -27,9 +27,9 @@ class Command(BaseCommand):
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
             "Example:\n"
-            "  manage.py explain 0f7c1e52-...      its rules, near misses, and what was known then\n\n"
+            "  ./manage.py explain 0f7c1e52-...      its rules, near misses, and what was known then\n\n"
             "All of it is from the payment's own events: it is as true as on the day of the decision,\n"
-            "whatever the rules and the customer are by now. `manage.py payment ID` tells the history.\n"
+            "whatever the rules and the customer are by now. `./manage.py payment ID` tells the history.\n"
             "Exit codes: 0 explained, 1 there is no such payment, 2 an argument is wrong."
         )
         parser.add_argument("payment_id", type=payment_id_argument, metavar="ID")
@@ -73,7 +73,7 @@ def _lines(payment: Payment, told: Explanation, policy: RiskPolicy | None) -> li
     ):
         if details:
             lines += ["", title, *(f"  {detail}" for detail in details)]
-    whose = "which the log does not hold" if policy is None else "see manage.py policy show"
+    whose = "which the log does not hold" if policy is None else "see ./manage.py policy show"
     if policy == DEFAULT_POLICY:
         whose = "the built-in one"
     return [*lines, "", f"Risk policy {told.policy_id}, {whose}."]

@@ -31,11 +31,11 @@ class Command(BaseCommand):
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
             "Examples:\n"
-            "  manage.py parked                                    the newest ones, and why\n"
-            "  manage.py parked show payment_summary 4711          with the traceback\n"
-            "  manage.py parked retry                              all, after the code was repaired\n"
-            "  manage.py parked retry payment_summary 0f7c...      those of one payment\n"
-            "  manage.py parked discard payment_summary 4711 --reason 'Double entry, see audit 12'\n\n"
+            "  ./manage.py parked                                    the newest ones, and why\n"
+            "  ./manage.py parked show payment_summary 4711          with the traceback\n"
+            "  ./manage.py parked retry                              all, after the code was repaired\n"
+            "  ./manage.py parked retry payment_summary 0f7c...      those of one payment\n"
+            "  ./manage.py parked discard payment_summary 4711 --reason 'Double entry, see audit 12'\n\n"
             "A discarded event is never applied again by this projection, not by a rebuild either.\n"
             "Exit codes: 0 nothing is parked (any more), 1 something is."
         )

@@ -32,10 +32,10 @@ class Command(BaseCommand):
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
             "Examples:\n"
-            "  manage.py payment 0f7c...                                as it is now\n"
-            "  manage.py payment 0f7c... --version 2                    after its second event\n"
-            "  manage.py payment 0f7c... --at 2026-11-23T12:00:00Z      as the log knew it then\n"
-            "  manage.py payment 0f7c... --occurred 2026-11-23          as it had happened by then\n\n"
+            "  ./manage.py payment 0f7c...                                as it is now\n"
+            "  ./manage.py payment 0f7c... --version 2                    after its second event\n"
+            "  ./manage.py payment 0f7c... --at 2026-11-23T12:00:00Z      as the log knew it then\n"
+            "  ./manage.py payment 0f7c... --occurred 2026-11-23          as it had happened by then\n\n"
             "--at goes by when events were recorded, --occurred by when they happened, which an import\n"
             "tells later. Both end before the first event that is later, times without a zone are UTC.\n"
             "The state is always folded from the events: no snapshot, no read model.\n"

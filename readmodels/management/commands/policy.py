@@ -38,12 +38,12 @@ class Command(BaseCommand):
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
             "Examples:\n"
-            "  manage.py policy list\n"
-            "  manage.py policy show > policy.json            the active one, to edit\n"
-            "  manage.py policy propose policy.json --by ada\n"
-            "  manage.py policy approve 94d4d6ad220d --by grace\n"
-            "  manage.py policy retire 94d4d6ad220d --by ada  it is not proposed any more\n"
-            "  manage.py policy show built-in > policy.json   to propose and approve it like any other\n\n"
+            "  ./manage.py policy list\n"
+            "  ./manage.py policy show > policy.json            the active one, to edit\n"
+            "  ./manage.py policy propose policy.json --by ada\n"
+            "  ./manage.py policy approve 94d4d6ad220d --by grace\n"
+            "  ./manage.py policy retire 94d4d6ad220d --by ada  it is not proposed any more\n"
+            "  ./manage.py policy show built-in > policy.json   to propose and approve it like any other\n\n"
             "Payments are scored by a policy from its approval on. Who approves is not who proposed it.\n"
             "Approving a policy retires the one before it; nobody ends the active one alone.\n"
             "ID is a policy's id or its beginning. Amounts are in minor units.\n"
@@ -75,7 +75,7 @@ class Command(BaseCommand):
                 self._carry_out(ProposePolicy(policy=policy, at=timezone.now(), by=by))
                 self.stdout.write(
                     f"Proposed {policy.policy_id[:_SHOWN]}. A second risk manager approves it:"
-                    f" manage.py policy approve {policy.policy_id[:_SHOWN]} --by USER"
+                    f" ./manage.py policy approve {policy.policy_id[:_SHOWN]} --by USER"
                 )
             case "approve":
                 policy_id = _id(register, options["policy"])
@@ -151,7 +151,7 @@ def _id(register: Register, wanted: str) -> str:
     if len(found) != 1:
         raise CommandError(
             f"{'No policy' if not found else 'More than one policy'} begins with {wanted!r}."
-            " `manage.py policy list` shows all."
+            " `./manage.py policy list` shows all."
         )
     return found[0]
 
@@ -159,5 +159,5 @@ def _id(register: Register, wanted: str) -> str:
 def _actor(username: str) -> str:
     user = get_user_model().objects.filter(username=username).first()
     if user is None:
-        raise CommandError(f"There is no user {username!r}. `manage.py create_staff` makes one.")
+        raise CommandError(f"There is no user {username!r}. `./manage.py create_staff` makes one.")
     return actors.staff(user.pk)

@@ -34,10 +34,10 @@ class Command(BaseCommand):
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
             "Examples:\n"
-            "  manage.py projections\n"
-            "  manage.py projections --json | jq '.[].seconds'\n"
-            "  manage.py projections --check                compare every row with the log\n"
-            "  manage.py projections --check --sample 1000  those of a thousand payments\n\n"
+            "  ./manage.py projections\n"
+            "  ./manage.py projections --json | jq '.[].seconds'\n"
+            "  ./manage.py projections --check                compare every row with the log\n"
+            "  ./manage.py projections --check --sample 1000  those of a thousand payments\n\n"
             "Exit codes: 0 all projections run; 1 one is stalled, asks for a rebuild or has parked events,\n"
             "all of them wait for a transaction, or something contradicts the log, with the statement that\n"
             "repairs it; 2 --check found rows that are not what the log says."
@@ -65,7 +65,7 @@ class Command(BaseCommand):
             except rebuild.FAILURES as error:
                 raise CommandError(str(error).strip()) from error
             if not same:
-                self.stdout.write("Put it right with: manage.py rebuild_projections")
+                self.stdout.write("Put it right with: ./manage.py rebuild_projections")
                 raise SystemExit(_DRIFTED)
             if found:
                 raise SystemExit(1)
@@ -125,7 +125,7 @@ def _left(schema: str) -> str:
         )
     return (
         f"The schema {schema} was left by a rebuild that was killed."
-        " The next one removes it: manage.py rebuild_projections --dry-run"
+        " The next one removes it: ./manage.py rebuild_projections --dry-run"
     )
 
 
@@ -162,9 +162,9 @@ def _status(each: lag.Lag) -> str:
     if each.ahead_of_log:
         return "ahead of the log: see below"
     if each.needs_rebuild:
-        return f"rebuild: manage.py rebuild_projections {each.name}"
+        return f"rebuild: ./manage.py rebuild_projections {each.name}"
     if each.error:
         return f"stands still: {each.error}"
     if each.parked:
-        return "events are parked: manage.py parked"
+        return "events are parked: ./manage.py parked"
     return "behind" if each.events else "current"

@@ -21,7 +21,7 @@ _DIFFERENT: Final = 2
 _MOST_WORKERS: Final = 64
 
 _HOW_TO_LOOK: Final = """\
-To look at it, in psql or manage.py dbshell:
+To look at it, in psql or ./manage.py dbshell:
   BEGIN; SET LOCAL search_path = {schema}, public;
   SELECT status, count(*) FROM readmodels_paymentsummary GROUP BY status; COMMIT;
 To be done with it: DROP SCHEMA {schema} CASCADE;"""
@@ -36,10 +36,10 @@ class Command(BaseCommand):
             "Reads and writes go on meanwhile. The role must own the tables, and the connection must be\n"
             "a direct one (no pooler of transactions).\n\n"
             "Examples:\n"
-            "  manage.py rebuild_projections                     all, in one pass over the log\n"
-            "  manage.py rebuild_projections daily_statistics    only this one\n"
-            "  manage.py rebuild_projections --dry-run           only compare: is a live table wrong?\n"
-            "  manage.py rebuild_projections --as-of 2026-06-30T18:00Z\n"
+            "  ./manage.py rebuild_projections                     all, in one pass over the log\n"
+            "  ./manage.py rebuild_projections daily_statistics    only this one\n"
+            "  ./manage.py rebuild_projections --dry-run           only compare: is a live table wrong?\n"
+            "  ./manage.py rebuild_projections --as-of 2026-06-30T18:00Z\n"
             "                                                    as it was then, in a schema to look at\n\n"
             f"Projections: {', '.join(PROJECTIONS)}\n"
             "Exit codes: 0 done, 1 failed and nothing changed, 2 --dry-run found differences."
@@ -89,7 +89,7 @@ class Command(BaseCommand):
         done = "Built and compared" if dry_run else "Rebuilt"
         self.stdout.write(_summary(done, projections, rebuilt.events, time.monotonic() - started))
         if dry_run and not all(each.same for each in rebuilt.comparisons):
-            self.stdout.write("Differences. Put it right with: manage.py rebuild_projections")
+            self.stdout.write("Differences. Put it right with: ./manage.py rebuild_projections")
             raise SystemExit(_DIFFERENT)
 
     def _look_back(self, projections: list[Projection], until: datetime, workers: int) -> None:

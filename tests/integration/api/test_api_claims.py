@@ -106,7 +106,7 @@ def test_a_claim_that_has_ended_is_not_told_as_if_it_held(ada: ApiClient, ben: A
 
 
 def shown(*arguments: str) -> str:
-    """What `manage.py payment` says the payment is."""
+    """What `./manage.py payment` says the payment is."""
     out = StringIO()
     call_command("payment", *arguments, stdout=out)
     return out.getvalue().partition(" Payment ")[2]

@@ -1,4 +1,4 @@
-"""`manage.py explain` tells why a payment was decided as it was, from its own events."""
+"""`./manage.py explain` tells why a payment was decided as it was, from its own events."""
 
 from io import StringIO
 from typing import Any

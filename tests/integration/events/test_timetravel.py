@@ -1,4 +1,4 @@
-"""What a payment was: over HTTP, in `manage.py payment` and in the back office."""
+"""What a payment was: over HTTP, in `./manage.py payment` and in the back office."""
 
 import re
 from datetime import UTC, datetime, timedelta

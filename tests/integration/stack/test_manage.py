@@ -1,4 +1,4 @@
-"""`manage.py` as it is typed: with any Python, without servers, and with a database that is away."""
+"""`./manage.py` as it is typed: with any Python, without servers, and with a database that is away."""
 
 import os
 import shutil
@@ -56,7 +56,7 @@ def test_a_database_without_tables_asks_for_migrate() -> None:
         done = run(sys.executable, MANAGE, *arguments, DATABASE_URL=url, **servers.SECRETS)
         assert done.returncode == 1
         assert done.stderr.splitlines() == [
-            "error: The database lacks tables of this version. Run: manage.py migrate"
+            "error: The database lacks tables of this version. Run: ./manage.py migrate"
         ]
 
 

@@ -21,9 +21,9 @@ class Command(BaseCommand):
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
             "Examples:\n"
-            "  manage.py create_api_key 'Acme Ltd'                        submit and read payments\n"
-            "  manage.py create_api_key 'Acme Ltd' --scope statistics:read --expires-in-days 90\n"
-            "  manage.py create_api_key 'Acme Ltd' --scope reviews:write --staff ada\n\n"
+            "  ./manage.py create_api_key 'Acme Ltd'                        submit and read payments\n"
+            "  ./manage.py create_api_key 'Acme Ltd' --scope statistics:read --expires-in-days 90\n"
+            "  ./manage.py create_api_key 'Acme Ltd' --scope reviews:write --staff ada\n\n"
             f"Scopes: {', '.join(Scope.values)}"
         )
         parser.add_argument("client", help="the client's name; a new name makes a new client")

@@ -23,8 +23,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
-            "Examples:\n  manage.py list_api_keys\n  manage.py list_api_keys --client 'Acme Ltd'\n"
-            "  manage.py list_api_keys --json | jq -r '.[] | .scopes[]'"
+            "Examples:\n  ./manage.py list_api_keys\n  ./manage.py list_api_keys --client 'Acme Ltd'\n"
+            "  ./manage.py list_api_keys --json | jq -r '.[] | .scopes[]'"
         )
         parser.add_argument("--client", metavar="NAME", help="only this client's")
         parser.add_argument("--json", action="store_true", help="for programs")

@@ -16,7 +16,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
-        parser.epilog = "Example:\n  manage.py revoke_api_key sk_1a2b3c4d"
+        parser.epilog = "Example:\n  ./manage.py revoke_api_key sk_1a2b3c4d"
         parser.add_argument("prefix", help="as list_api_keys shows it")
 
     def handle(self, *_: Any, **options: Any) -> None:

@@ -22,8 +22,8 @@ class Command(BaseCommand):
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
             "Examples:\n"
-            "  manage.py rotate_api_key sk_1a2b3c4d                   a day to change over\n"
-            "  manage.py rotate_api_key sk_1a2b3c4d --grace-hours 0   the old one ends now\n\n"
+            "  ./manage.py rotate_api_key sk_1a2b3c4d                   a day to change over\n"
+            "  ./manage.py rotate_api_key sk_1a2b3c4d --grace-hours 0   the old one ends now\n\n"
             "Of a key and those that replace it at most two work at a time: a third one is refused, with\n"
             "the key to revoke or to wait for. Nothing is made of a key that is revoked or has expired."
         )

@@ -22,14 +22,14 @@ class Command(BaseCommand):
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
             "Examples:\n"
-            "  manage.py customer show 'Acme Ltd' customer-123\n"
-            "  manage.py customer rename 'Acme Ltd' customer-123 --name 'Ada Ng' --phone '+49 151 23456789'\n"
-            "  manage.py customer rename 'Acme Ltd' customer-123 --email ''     it is not known any more\n"
-            "  manage.py customer block 'Acme Ltd' customer-123 --reason chargebacks --note 'Case 12'\n"
-            "  manage.py customer unblock 'Acme Ltd' customer-123 --reason cleared --note 'Case 12'\n\n"
+            "  ./manage.py customer show 'Acme Ltd' customer-123\n"
+            "  ./manage.py customer rename 'Acme Ltd' customer-123 --phone '+49 151 23456789'\n"
+            "  ./manage.py customer rename 'Acme Ltd' customer-123 --email ''     it is not known any more\n"
+            "  ./manage.py customer block 'Acme Ltd' customer-123 --reason chargebacks --note 'Case 12'\n"
+            "  ./manage.py customer unblock 'Acme Ltd' customer-123 --reason cleared --note 'Case 12'\n\n"
             "CLIENT is the client's name or id, REFERENCE the client's own id of the customer.\n"
             "The risk rules see a block from the next payment on; by the built-in policy it fails.\n"
-            "manage.py erase_customer removes what is personal.\n\n"
+            "./manage.py erase_customer removes what is personal.\n\n"
             "Exit codes: 0 done, 1 it was not (no such customer, blocked already), 2 an argument is wrong."
         )
         actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)

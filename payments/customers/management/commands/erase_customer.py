@@ -29,8 +29,8 @@ class Command(BaseCommand):
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
             "Examples:\n"
-            "  manage.py erase_customer 'Acme Ltd' customer-123 --reason 'Request 2026-17'\n"
-            "  manage.py erase_customer 'Acme Ltd' customer-123 --reason 'Request 2026-17' --yes \\\n"
+            "  ./manage.py erase_customer 'Acme Ltd' customer-123 --reason 'Request 2026-17'\n"
+            "  ./manage.py erase_customer 'Acme Ltd' customer-123 --reason 'Request 2026-17' --yes \\\n"
             "      --files old.csv.rejected.csv lists/*.csv\n\n"
             "CLIENT is the client's name or id, REFERENCE the client's own id of the customer. --files are\n"
             "CSV files (what imports refused, lists that were exported): cells that mention the customer\n"

@@ -20,8 +20,8 @@ class Command(BaseCommand):
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
             "Examples:\n"
-            "  manage.py export_events log.ndjson\n"
-            "  manage.py export_events july.ndjson --after 4711     only what came later\n"
+            "  ./manage.py export_events log.ndjson\n"
+            "  ./manage.py export_events july.ndjson --after 4711     only what came later\n"
             "  python payments/events/seals/verify_export.py log.ndjson PUBLIC_KEY\n\n"
             "The last one is what an auditor runs: the file stands alone and needs only the package\n"
             "cryptography. An export is replaced only by one that holds all of it.\n"
@@ -52,7 +52,7 @@ class Command(BaseCommand):
             raise CommandError(f"{file} cannot be written: {error.strerror}.") from error
         except msgspec.DecodeError as error:
             raise CommandError(
-                "A seal cannot be read, see `manage.py verify_events`. Nothing was written."
+                "A seal cannot be read, see `./manage.py verify_events`. Nothing was written."
             ) from error
         if done.last is None:
             self.stdout.write(

@@ -19,8 +19,8 @@ class Command(BaseCommand):
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
             "Examples:\n"
-            "  SEAL_KEY=$(openssl rand -hex 32) manage.py seal_events --show-key\n"
-            "  manage.py seal_events && manage.py verify_events --export head.json\n\n"
+            "  SEAL_KEY=$(openssl rand -hex 32) ./manage.py seal_events --show-key\n"
+            "  ./manage.py seal_events && ./manage.py verify_events --export head.json\n\n"
             "The workers do this every minute. It may run at any time, and several times at once.\n"
             "Exit codes: 0 everything that is safe to read is sealed, 1 it is not."
         )

@@ -32,11 +32,11 @@ class Command(BaseCommand):
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
             "Examples:\n"
-            "  manage.py verify_events\n"
-            "  manage.py verify_events --export head.json      if all is well; keep it elsewhere\n"
-            "  manage.py verify_events --against head.json     was the end cut off, or sealed anew?\n"
-            "  manage.py verify_events --public-key 3d40...    trust this key too\n"
-            "  DATABASE_URL=postgres://auditor@... manage.py verify_events    reads two tables only\n\n"
+            "  ./manage.py verify_events\n"
+            "  ./manage.py verify_events --export head.json      if all is well; keep it elsewhere\n"
+            "  ./manage.py verify_events --against head.json     was the end cut off, or sealed anew?\n"
+            "  ./manage.py verify_events --public-key 3d40...    trust this key too\n"
+            "  DATABASE_URL=postgres://auditor@... ./manage.py verify_events    reads two tables only\n\n"
             "Exit codes: 0 all is as it was sealed; 1 something is not, contradicts the log, was sealed\n"
             "an hour after it was recorded or later, or is not sealed for five minutes; 2 it cannot be\n"
             "verified. A head that is compared vouches for the seals up to it, however late they were:\n"
@@ -90,7 +90,7 @@ class Command(BaseCommand):
     def _export(self, report: Report, path: Path) -> None:
         if report.head is None:
             raise CommandError(
-                "There is no seal to export: run `manage.py seal_events` first.",
+                "There is no seal to export: run `./manage.py seal_events` first.",
                 returncode=_CANNOT_RUN,
             )
         try:

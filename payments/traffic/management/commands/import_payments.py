@@ -36,10 +36,10 @@ class Command(BaseCommand):
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
             "Examples:\n"
-            "  manage.py import_payments cdnow_master.txt --map amount=dollar_value \\\n"
+            "  ./manage.py import_payments cdnow_master.txt --map amount=dollar_value \\\n"
             "      --set currency=USD,method=credit_card,client=CDNOW\n"
-            "  manage.py import_payments old.csv --set client='Acme Ltd' --rejects refused.csv\n"
-            "  manage.py import_payments zahlungen.csv --delimiter semicolon --decimal comma\n\n"
+            "  ./manage.py import_payments old.csv --set client='Acme Ltd' --rejects refused.csv\n"
+            "  ./manage.py import_payments zahlungen.csv --delimiter semicolon --decimal comma\n\n"
             f"Fields: {', '.join(FIELDS)} (reference is optional).\n"
             f"Methods: {', '.join(Method)}.\n"
             f"{_currencies()}"

@@ -20,9 +20,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
-            "Examples:\n  manage.py seed_demo\n  manage.py seed_demo --force     outside DEBUG too"
+            "Examples:\n"
+            "  ./manage.py seed_demo\n"
+            "  ./manage.py seed_demo --force     also with DEBUG=0"
         )
-        parser.add_argument("--force", action="store_true", help="outside DEBUG too")
+        parser.add_argument("--force", action="store_true", help="add demo data also with DEBUG=0")
 
     def handle(self, *_: Any, **options: Any) -> None:
         if not settings.DEBUG and not options["force"]:

@@ -29,9 +29,9 @@ class Command(BaseCommand):
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
             "Examples:\n"
-            "  manage.py simulate_payments --rate 20 --for 60\n"
-            "  API_KEY=sk_... manage.py simulate_payments --rate 50 --for 30 --http http://127.0.0.1:8000\n"
-            "  manage.py simulate_payments --history 1000000      a large log, fast\n\n"
+            "  ./manage.py simulate_payments --rate 20 --for 60\n"
+            "  API_KEY=sk_... ./manage.py simulate_payments --rate 50 --for 30 --http http://127.0.0.1:8000\n"
+            "  ./manage.py simulate_payments --history 1000000      a large log, fast\n\n"
             "Ctrl-C ends it with the summary of what was sent.\n"
             "Exit status: 0 done, 1 if something was not answered with a payment."
         )
@@ -82,7 +82,7 @@ class Command(BaseCommand):
             raise CommandError("--http must begin with http:// or https://.")
         if "API_KEY" not in os.environ:
             raise CommandError(
-                "Put an API key into the variable API_KEY: manage.py create_api_key 'Simulated shop'"
+                "Put an API key into the variable API_KEY: ./manage.py create_api_key 'Simulated shop'"
             )
         return senders.over_http(url, os.environ["API_KEY"])
 
