@@ -17,7 +17,7 @@ app: Final = Celery("payments")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
-app.autodiscover_tasks(["payments"])  # a package of several apps, not one itself
+app.autodiscover_tasks(["payments.application"])  # not a Django app, so Celery does not look there
 
 
 broker.install()
