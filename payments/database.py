@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.transaction import TransactionManagementError
 from msgspec import Struct
 from psycopg import errors, generators
 from psycopg.adapt import PyFormat, Transformer
@@ -75,6 +76,22 @@ def separate_connection() -> Iterator[Connection]:
         parameters.pop(django_only, None)
     with another.get_new_connection(parameters | {"autocommit": True}) as separate:
         yield separate
+
+
+def require_transaction() -> None:
+    """Raise TransactionManagementError outside a transaction: the caller's locks would not hold."""
+    if not connections[DEFAULT_DB_ALIAS].in_atomic_block:
+        raise TransactionManagementError("This must run inside a transaction.")
+
+
+def require_no_transaction() -> None:
+    """Raise TransactionManagementError inside a transaction: the caller commits step by step.
+
+    As for `atomic(durable=True)`, the transaction that a test case wraps around a test does not count.
+    """
+    blocks: list[Any] = connections[DEFAULT_DB_ALIAS].atomic_blocks
+    if any(not block._from_testcase for block in blocks):  # noqa: SLF001 - as durable=True does
+        raise TransactionManagementError("This must not run inside a transaction.")
 
 
 class _Statement(Struct, frozen=True):

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import IntegrityError
 from msgspec import Struct
 
-from payments.database import execute
+from payments.database import execute, require_transaction
 from payments.domain.customer import CustomerEvent
 from payments.domain.payment.events import AnyPaymentEvent, PaymentEvent
 from payments.domain.risk.register import AnyPolicyEvent, PolicyEvent
@@ -270,8 +270,10 @@ def begun_by(aggregate_ids: Sequence[UUID]) -> dict[UUID, Metadata]:
 def reserve(claim: Claim) -> UUID | None:
     """Return the stream that the claim belongs to.
 
-    If there is none, whoever else reserves it waits for the end of this transaction.
+    Another caller who reserves the same waits until this transaction ends. Raises
+    TransactionManagementError outside a transaction.
     """
+    require_transaction()
     # A statement of its own: the next one sees what was committed while this one waited.
     execute(_RESERVE, {"claim": f"{claim.namespace} {claim.value}"})
     owner = execute(_OWNER, {"namespace": claim.namespace, "value": claim.value})

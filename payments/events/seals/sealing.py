@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.utils import timezone
 from msgspec import UNSET, Struct
 
-from payments.database import cursor, execute
+from payments.database import cursor, execute, require_no_transaction
 from payments.events import contradictions
 from payments.events.contradictions import LogContradicted
 from payments.events.reading import horizon
@@ -58,9 +58,10 @@ REFUSALS: Final = (
 def seal_all(*, patience: float = 1.0) -> Iterator[Statement]:
     """Seal up to the safe horizon; yield each statement when its seal is stored.
 
-    Must not run inside a transaction. Raises SealKeyError, HorizonHeld, DamagedSeal, LogContradicted,
-    HeadContradicted, NotAHead.
+    Raises SealKeyError, HorizonHeld, DamagedSeal, LogContradicted, HeadContradicted, NotAHead, and
+    TransactionManagementError inside a transaction: a seal that is rolled back was already remembered.
     """
+    require_no_transaction()
     key = keys.signing_key()
     if found := contradictions.find():
         raise LogContradicted.by(found)

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from payments.events import store
@@ -141,39 +142,46 @@ def test_a_role_with_the_least_privileges_can_append_read_and_seal_and_nothing_e
     """What the service needs, so that not even its own connection could take the triggers away."""
     stream_id = uuid4()
     metadata = Metadata(actor="system:test", command="process_payment")
-    with transaction.atomic(), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute("CREATE ROLE payments_service")
-        columns = ", ".join(column for column in seal.COLUMNS if column != "recorded_at")
-        cursor.execute(f"GRANT SELECT, INSERT ({columns}) ON events_event TO payments_service")
-        for table in ("events_claim", "events_seal"):
-            cursor.execute(f"GRANT SELECT, INSERT ON {table} TO payments_service")
-        cursor.execute("GRANT SELECT, INSERT, UPDATE ON events_snapshot TO payments_service")
-        cursor.execute("GRANT SELECT ON events_log, events_reader TO payments_service")
-        cursor.execute("GRANT SELECT ON events_event_position_seq TO payments_service")
-        cursor.execute("SET LOCAL ROLE payments_service")
-        claim = store.Claim("a", "1")
-        last = store.append(
-            stream_id, [initiated()], expected=0, metadata_=metadata, claims=[claim]
-        )
-        assert store.load(stream_id).positions == (last,)
-        assert horizon.safe_position() >= last
-        assert [each.last for each in sealing.seal_all()] == [last]
-        for statement in (
-            *(statement for statement, reason in STATEMENTS.values() if reason == REFUSED),
-            _FORGE.format(column="position", value=-1),
-            _FORGE.format(column="recorded_at", value="'2001-01-01'"),
-            "UPDATE events_seal SET number = 2",
-            "DELETE FROM events_seal",
-            "ALTER TABLE events_event DISABLE TRIGGER ALL",
-            "DROP TRIGGER events_event_append_only ON events_event",
-            "SET session_replication_role = replica",
-            "SELECT nextval('events_event_position_seq')",
-            "SELECT setval('events_event_position_seq', 1)",
-        ):
-            with pytest.raises(DatabaseError, match="permission denied|must be owner"):
-                with transaction.atomic():
+        try:
+            _grant_least_privileges(cursor)
+            cursor.execute("SET ROLE payments_service")
+            claim = store.Claim("a", "1")
+            last = store.append(
+                stream_id, [initiated()], expected=0, metadata_=metadata, claims=[claim]
+            )
+            assert store.load(stream_id).positions == (last,)
+            assert horizon.safe_position() >= last
+            assert [each.last for each in sealing.seal_all()] == [last]
+            for statement in (
+                *(statement for statement, reason in STATEMENTS.values() if reason == REFUSED),
+                _FORGE.format(column="position", value=-1),
+                _FORGE.format(column="recorded_at", value="'2001-01-01'"),
+                "UPDATE events_seal SET number = 2",
+                "DELETE FROM events_seal",
+                "ALTER TABLE events_event DISABLE TRIGGER ALL",
+                "DROP TRIGGER events_event_append_only ON events_event",
+                "SET session_replication_role = replica",
+                "SELECT nextval('events_event_position_seq')",
+                "SELECT setval('events_event_position_seq', 1)",
+            ):
+                with pytest.raises(DatabaseError, match="permission denied|must be owner"):
                     cursor.execute(statement)
-        transaction.set_rollback(True)
+        finally:
+            cursor.execute("RESET ROLE")
+            cursor.execute("DROP OWNED BY payments_service")
+            cursor.execute("DROP ROLE payments_service")
+
+
+def _grant_least_privileges(cursor: CursorWrapper) -> None:
+    columns = ", ".join(column for column in seal.COLUMNS if column != "recorded_at")
+    cursor.execute(f"GRANT SELECT, INSERT ({columns}) ON events_event TO payments_service")
+    for table in ("events_claim", "events_seal"):
+        cursor.execute(f"GRANT SELECT, INSERT ON {table} TO payments_service")
+    cursor.execute("GRANT SELECT, INSERT, UPDATE ON events_snapshot TO payments_service")
+    cursor.execute("GRANT SELECT ON events_log, events_reader TO payments_service")
+    cursor.execute("GRANT SELECT ON events_event_position_seq TO payments_service")
 
 
 def _psql(statement: str) -> subprocess.CompletedProcess[str]:
