@@ -9,7 +9,7 @@ from django.db import transaction
 from payments import permissions
 from payments.customers import notes
 from payments.customers.models import Blocking, Customer
-from payments.customers.registry import CustomerError
+from payments.customers.registry import BlockUnchanged, CustomerError
 from payments.domain.customer import (
     AnyCustomerEvent,
     BlockLifted,
@@ -88,6 +88,4 @@ def _refusal(customer_id: UUID) -> CustomerError:
     last = Blocking.objects.filter(customer=customer_id).order_by("-at", "-pk").first()
     if last is None:
         return CustomerError("The customer is not blocked.")
-    return CustomerError(
-        f"The customer was already {last} by {last.actor} at {last.at:%Y-%m-%d %H:%M} UTC."
-    )
+    return BlockUnchanged(state=str(last), actor=last.actor, at=last.at)

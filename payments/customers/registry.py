@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -32,6 +34,18 @@ ON CONFLICT DO NOTHING
 
 class CustomerError(Exception):
     """Why a customer is not found, or stays as it is."""
+
+
+@dataclass(kw_only=True, eq=False)
+class BlockUnchanged(CustomerError):
+    """`actor` has blocked or unblocked the customer already; `state` is which of the two."""
+
+    state: str
+    actor: str
+    at: datetime
+
+    def __str__(self) -> str:
+        return f"The customer was already {self.state} by {self.actor} at {self.at:%Y-%m-%d %H:%M} UTC."
 
 
 def registration(customer_id: UUID, *, client_id: UUID, reference: str) -> Companion:

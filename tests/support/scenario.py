@@ -42,10 +42,11 @@ class When(Struct, frozen=True):
         assert payment is not None
         return payment
 
-    def then_refused(self, error: type[PaymentError], **details: Any) -> PaymentError:
-        """It was refused with just this error and these details. Returns the error."""
+    def then_refused(self, error: type[PaymentError], **fields: Any) -> PaymentError:
+        """Assert that exactly this refusal was raised, with these values of its fields. Return it."""
         assert type(self.outcome) is error, f"not refused with {error.__name__}: {self.outcome!r}"
-        assert self.outcome.details == details
+        assert self.outcome.payment_id == self.command.payment_id
+        assert {name: getattr(self.outcome, name) for name in fields} == fields
         return self.outcome
 
     def names(self) -> tuple[str, ...] | str:

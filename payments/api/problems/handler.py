@@ -2,8 +2,6 @@
 
 import logging
 import math
-from collections.abc import Mapping
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -20,7 +18,19 @@ from payments.api.representation import etag
 from payments.application.dispatch import NotAtVersion
 from payments.application.idempotency import KeyReused
 from payments.application.review import QueueLags
-from payments.domain.payment.refusals import NoteNeeded, PaymentError
+from payments.domain.payment.refusals import (
+    NotAwaitingReview,
+    NoteNeeded,
+    NotRefundable,
+    PaymentAlreadyFinished,
+    PaymentError,
+    PaymentUnderReview,
+    RefundCurrencyDiffers,
+    RefundTooLarge,
+    ReviewExpired,
+    ReviewNotDue,
+    ReviewTaken,
+)
 from payments.domain.text import TextError
 from payments.events.contradictions import LogContradicted
 from payments.events.store import AlreadyClaimed, StaleVersion
@@ -61,7 +71,7 @@ def problem_of(error: Exception) -> Problem:
             # Bodies are checked before; the note once more where it is written.
             return Problem.of_field("note", error.code, str(error))
         case PaymentError():
-            return Problem(error.code, str(error), members=_members(error.details))
+            return Problem(error.code, str(error), members=_members(error))
         case KeyReused():
             differing = [
                 FieldError(field, "differs", "It was something else in the first request.")
@@ -132,14 +142,31 @@ def _database_problem(error: Exception) -> Problem:
     )
 
 
-def _members(details: Mapping[str, str | int | datetime]) -> dict[str, str | int]:
-    """Return the members of a problem. The payment's status is renamed: `status` is HTTP's."""
-    return {
-        "payment_status" if name == "status" else name: (
-            rfc3339(each) if isinstance(each, datetime) else each
-        )
-        for name, each in details.items()
-    }
+def _members(error: PaymentError) -> dict[str, str | int]:
+    """Return the members of a refusal's problem in addition to the standard ones."""
+    match error:
+        case NotAwaitingReview(status=status, review=review) if review is not None:
+            return {
+                "payment_status": status.value,
+                "decision": review.decision,
+                "decided_by": review.reviewer,
+            }
+        case (
+            PaymentAlreadyFinished(status=status)
+            | PaymentUnderReview(status=status)
+            | NotAwaitingReview(status=status)
+            | NotRefundable(status=status)
+        ):
+            return {"payment_status": status.value}
+        case ReviewExpired(deadline=deadline) | ReviewNotDue(deadline=deadline):
+            return {"deadline": rfc3339(deadline)}
+        case ReviewTaken(claimed_by=reviewer, claimed_until=until):
+            return {"claimed_by": reviewer, "claimed_until": rfc3339(until)}
+        case RefundTooLarge(refundable=rest):
+            return {"refundable": rest.minor, "currency": rest.currency}
+        case RefundCurrencyDiffers(currency=currency):
+            return {"currency": currency}
+    return {}
 
 
 def _not_at_version(error: NotAtVersion) -> Problem:

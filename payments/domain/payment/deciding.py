@@ -40,7 +40,7 @@ _REFUNDABLE: Final = {Status.COMPLETED, Status.PARTIALLY_REFUNDED}
 def authorise(payment: Payment | None, command: PaymentCommand) -> None:
     """Raise PaymentNotFound unless the command may touch this payment."""
     if payment is not None and command.client_id not in {None, payment.client_id}:
-        raise PaymentNotFound(f"There is no payment {command.payment_id}.")
+        raise PaymentNotFound(payment_id=command.payment_id)
 
 
 def decide(payment: Payment | None, command: PaymentCommand) -> tuple[AnyPaymentEvent, ...]:
@@ -71,16 +71,12 @@ def _process(payment: Payment | None, command: ProcessPayment) -> tuple[AnyPayme
         )
         return (begun, _outcome(command, terms))
     if payment.status is Status.PENDING_REVIEW:
-        raise PaymentUnderReview(
-            f"Payment {payment.payment_id} waits for review.", status=payment.status
-        )
+        raise PaymentUnderReview(payment_id=payment.payment_id)
     if payment.status is not Status.INITIATED:
-        raise PaymentAlreadyFinished(
-            f"Payment {payment.payment_id} is already {payment.status}.", status=payment.status
-        )
+        raise PaymentAlreadyFinished(payment_id=payment.payment_id, status=payment.status)
     agreed = (payment.client_id, payment.customer_id, payment.amount, payment.method)
     if agreed != (command.client_id, command.customer_id, command.amount, command.method):
-        raise PaymentDiffers(f"Payment {payment.payment_id} was initiated on other terms.")
+        raise PaymentDiffers(payment_id=payment.payment_id)
     return (_outcome(command, payment.terms(command.at)),)
 
 
@@ -106,32 +102,23 @@ def _outcome(command: ProcessPayment, terms: dict[str, Any]) -> AnyPaymentEvent:
 
 def _cancel(payment: Payment, command: CancelPayment) -> PaymentCancelled:
     if payment.status not in {Status.INITIATED, Status.PENDING_REVIEW}:
-        hint = " Refund it instead." if payment.status in _REFUNDABLE else ""
         raise PaymentAlreadyFinished(
-            f"Payment {payment.payment_id} is already {payment.status}.{hint}",
+            payment_id=payment.payment_id,
             status=payment.status,
+            refundable=payment.status in _REFUNDABLE,
         )
     return PaymentCancelled(reason=command.reason, **payment.terms(command.at))
 
 
 def _refund(payment: Payment, command: RefundPayment) -> PaymentRefunded:
     if payment.status not in _REFUNDABLE:
-        raise NotRefundable(
-            f"Payment {payment.payment_id} is {payment.status}, there is nothing to give back.",
-            status=payment.status,
-        )
+        raise NotRefundable(payment_id=payment.payment_id, status=payment.status)
     refund = command.amount or payment.refundable
     if refund.currency != payment.amount.currency:
-        raise RefundCurrencyDiffers(
-            f"Payment {payment.payment_id} is in {payment.amount.currency}.",
-            currency=payment.amount.currency,
-        )
+        raise RefundCurrencyDiffers(payment_id=payment.payment_id, currency=payment.amount.currency)
     if not 0 < refund.minor <= payment.refundable.minor:
         raise RefundTooLarge(
-            f"Of payment {payment.payment_id} no more than {payment.refundable} is left to refund,"
-            f" not {refund}.",
-            refundable=payment.refundable.minor,
-            currency=payment.amount.currency,
+            payment_id=payment.payment_id, refund=refund, refundable=payment.refundable
         )
     return PaymentRefunded(
         refund_id=command.refund_id,
@@ -144,7 +131,7 @@ def _refund(payment: Payment, command: RefundPayment) -> PaymentRefunded:
 
 def _known(payment: Payment | None, command: PaymentCommand) -> Payment:
     if payment is None:
-        raise PaymentNotFound(f"There is no payment {command.payment_id}.")
+        raise PaymentNotFound(payment_id=command.payment_id)
     return payment
 
 

@@ -1,113 +1,240 @@
-"""Why a command is refused: each refusal has a code that clients know, and says what the payment is."""
+"""Refusals: why the state of a payment does not allow a command.
 
+A refusal carries data. The API and the screens render its fields; `str()` is a sentence for logs and
+for programmers. `code` is stable and public.
+"""
+
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
+from uuid import UUID
+
+from payments.domain.money import Money
+from payments.domain.payment.state import Review, Status
 
 
+def second(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+@dataclass(kw_only=True, eq=False)
 class PaymentError(Exception):
-    """A command that the state refuses.
-
-    `code` is stable and public, `details` tell a program more.
-    """
+    """A command that the state of the payment does not allow."""
 
     code: ClassVar[str]
 
-    def __init__(self, message: str, **details: str | int | datetime) -> None:
-        super().__init__(message)
-        self.details = details
+    payment_id: UUID
 
 
+@dataclass(kw_only=True, eq=False)
 class PaymentNotFound(PaymentError):
-    """There is no such payment that this caller may see; whether it exists is not told."""
+    """The payment does not exist, or the caller may not see it: the two look alike."""
 
     code = "payment_not_found"
 
+    def __str__(self) -> str:
+        return f"There is no payment {self.payment_id}."
 
+
+@dataclass(kw_only=True, eq=False)
 class PaymentAlreadyFinished(PaymentError):
-    """A finished payment is never processed again."""
+    """The payment is finished. `refundable` is whether a refund is possible instead."""
 
     code = "payment_already_finished"
 
+    status: Status
+    refundable: bool = False
 
+    def __str__(self) -> str:
+        hint = " Refund it instead." if self.refundable else ""
+        return f"Payment {self.payment_id} is already {self.status}.{hint}"
+
+
+@dataclass(kw_only=True, eq=False)
 class PaymentUnderReview(PaymentError):
-    """Only a reviewer moves a payment that waits for review."""
+    """The payment waits for a reviewer's decision."""
 
     code = "payment_under_review"
 
+    status: Status = Status.PENDING_REVIEW
 
+    def __str__(self) -> str:
+        return f"Payment {self.payment_id} waits for review."
+
+
+@dataclass(kw_only=True, eq=False)
 class PaymentDiffers(PaymentError):
-    """The payment was initiated on other terms."""
+    """The payment was initiated with another amount, method or customer."""
 
     code = "payment_differs"
 
+    def __str__(self) -> str:
+        return f"Payment {self.payment_id} was initiated on other terms."
 
+
+@dataclass(kw_only=True, eq=False)
 class NotAwaitingReview(PaymentError):
-    """There is nothing to decide. If somebody decided before, the details say who and what."""
+    """The payment does not wait for a decision. `review` is the decision, if a person made one."""
 
     code = "not_under_review"
 
+    status: Status
+    review: Review | None = None
 
+    def __str__(self) -> str:
+        if self.review is None:
+            return f"Payment {self.payment_id} is {self.status}, nothing waits for a decision."
+        decision, by = self.review.decision, self.review.reviewer
+        return f"Payment {self.payment_id} was {decision} by {by} at {second(self.review.at)}."
+
+
+@dataclass(kw_only=True, eq=False)
 class ReviewExpired(PaymentError):
-    """The deadline has passed: nobody decides any more."""
+    """The deadline of the review has passed."""
 
     code = "review_expired"
 
+    deadline: datetime
 
+    def __str__(self) -> str:
+        return f"Payment {self.payment_id} had to be decided by {second(self.deadline)}."
+
+
+@dataclass(kw_only=True, eq=False)
 class ReviewNotDue(PaymentError):
-    """There is still time to decide."""
+    """The deadline of the review has not passed."""
 
     code = "review_not_due"
 
+    deadline: datetime
 
+    def __str__(self) -> str:
+        return f"Payment {self.payment_id} may be decided until {second(self.deadline)}."
+
+
+@dataclass(kw_only=True, eq=False)
 class ReviewTaken(PaymentError):
-    """Somebody has claimed the review; the details say who and until when."""
+    """A reviewer has claimed the payment, usually another one."""
 
     code = "review_claimed"
 
+    claimed_by: str
+    claimed_until: datetime
 
+    def __str__(self) -> str:
+        until = second(self.claimed_until)
+        return f"{self.claimed_by} has claimed payment {self.payment_id} until {until}."
+
+
+@dataclass(kw_only=True, eq=False)
 class NotClaimed(PaymentError):
-    """Nobody holds a claim that could be given back."""
+    """There is no claim to release."""
 
     code = "review_not_claimed"
 
+    def __str__(self) -> str:
+        return f"Nobody has claimed payment {self.payment_id}."
 
+
+@dataclass(kw_only=True, eq=False)
 class AlreadyEscalated(PaymentError):
-    """It was left to senior reviewers before."""
+    """The payment was escalated before."""
 
     code = "review_escalated"
 
+    def __str__(self) -> str:
+        return f"Payment {self.payment_id} is with the senior reviewers already."
 
+
+@dataclass(kw_only=True, eq=False)
 class SeniorReviewerNeeded(PaymentError):
-    """The payment was escalated, or a first person has approved it: a senior reviewer decides."""
+    """Only a senior reviewer may decide: the payment was escalated, or has a first approval."""
 
     code = "senior_reviewer_needed"
 
+    escalated: bool
 
+    def __str__(self) -> str:
+        why = "was escalated" if self.escalated else "needs a second approval"
+        return f"Payment {self.payment_id} {why}: a senior reviewer has to decide."
+
+
+@dataclass(kw_only=True, eq=False)
 class AnotherPersonNeeded(PaymentError):
-    """Two people have to agree, and this one cannot be the second, or wrote the rules that flagged it."""
+    """Two people have to approve, and `reviewer` cannot be the next one.
+
+    They gave the first approval, or proposed the risk policy that flagged the payment.
+    """
 
     code = "another_person_needed"
 
+    reviewer: str
+    proposed_policy: bool = False
 
+    def __str__(self) -> str:
+        if self.proposed_policy:
+            return (
+                f"Payment {self.payment_id} was flagged by a risk policy that {self.reviewer}"
+                " proposed: two others have to approve it."
+            )
+        return (
+            f"{self.reviewer} has approved payment {self.payment_id} already: somebody else has to"
+            " agree."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
 class NoteNeeded(PaymentError):
-    """To approve what the policy advises to reject, or to escalate, takes a reason in words."""
+    """The command needs a note: an escalation, or an approval against the risk policy's advice."""
 
     code = "note_needed"
 
+    reject_advised: bool = False
 
+    def __str__(self) -> str:
+        if self.reject_advised:
+            return (
+                f"The risk policy advises to reject payment {self.payment_id}: say in a note why it"
+                " may go through all the same."
+            )
+        return "Say in a note what the senior reviewers should look at."
+
+
+@dataclass(kw_only=True, eq=False)
 class NotRefundable(PaymentError):
-    """Only what was completed can be given back."""
+    """The payment is not completed, or nothing of it remains to be refunded."""
 
     code = "not_refundable"
 
+    status: Status
 
+    def __str__(self) -> str:
+        return f"Payment {self.payment_id} is {self.status}, there is nothing to give back."
+
+
+@dataclass(kw_only=True, eq=False)
 class RefundTooLarge(PaymentError):
-    """Refunds never add up to more than the payment."""
+    """The refund is not between one minor unit and the remaining amount, `refundable`."""
 
     code = "refund_too_large"
 
+    refund: Money
+    refundable: Money
 
+    def __str__(self) -> str:
+        return (
+            f"Of payment {self.payment_id} no more than {self.refundable} is left to refund,"
+            f" not {self.refund}."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
 class RefundCurrencyDiffers(PaymentError):
-    """A payment is given back in its own currency."""
+    """The refund names another currency than the payment's, which is `currency`."""
 
     code = "refund_currency_differs"
+
+    currency: str
+
+    def __str__(self) -> str:
+        return f"Payment {self.payment_id} is in {self.currency}."

@@ -77,10 +77,7 @@ def expire(payment: Payment, command: ExpireReview) -> PaymentExpired:
     _awaiting_review(payment)
     deadline = _deadline(payment)
     if command.at < deadline:
-        raise ReviewNotDue(
-            f"Payment {payment.payment_id} may be decided until {_second(deadline)}.",
-            deadline=deadline,
-        )
+        raise ReviewNotDue(payment_id=payment.payment_id, deadline=deadline)
     return PaymentExpired(deadline=deadline, **payment.terms(command.at))
 
 
@@ -109,7 +106,7 @@ def _take_over(payment: Payment, command: TakeOverReview) -> tuple[AnyPaymentEve
 def _release(payment: Payment, command: ReleaseReview) -> ReviewReleased:
     lease = payment.lease_at(command.at)
     if lease is None:
-        raise NotClaimed(f"Nobody has claimed payment {payment.payment_id}.")
+        raise NotClaimed(payment_id=payment.payment_id)
     if lease.reviewer != command.reviewer and not command.senior:
         raise _claimed(payment, lease)
     return ReviewReleased(reviewer=lease.reviewer, **payment.terms(command.at))
@@ -117,12 +114,10 @@ def _release(payment: Payment, command: ReleaseReview) -> ReviewReleased:
 
 def _escalate(payment: Payment, command: EscalateReview) -> ReviewEscalated:
     if payment.escalated:
-        raise AlreadyEscalated(
-            f"Payment {payment.payment_id} is with the senior reviewers already."
-        )
+        raise AlreadyEscalated(payment_id=payment.payment_id)
     _may_decide(payment, command)
     if command.note is None:
-        raise NoteNeeded("Say in a note what the senior reviewers should look at.")
+        raise NoteNeeded(payment_id=payment.payment_id)
     return ReviewEscalated(
         reviewer=command.reviewer,
         reason=command.reason,
@@ -134,17 +129,13 @@ def _escalate(payment: Payment, command: EscalateReview) -> ReviewEscalated:
 def _approve(payment: Payment, command: ApprovePayment) -> tuple[AnyPaymentEvent, ...]:
     _may_decide(payment, command)
     if payment.risk is not None and payment.risk.reject_advised and command.note is None:
-        raise NoteNeeded(
-            f"The risk policy advises to reject payment {payment.payment_id}: say in a note why it"
-            " may go through all the same."
-        )
+        raise NoteNeeded(payment_id=payment.payment_id, reject_advised=True)
     facts = payment.terms(command.at)
     facts |= {"reviewer": command.reviewer, "reason": command.reason, "note": command.note}
     if payment.risk is not None and payment.risk.four_eyes:
         if command.reviewer == payment.policy_author:
             raise AnotherPersonNeeded(
-                f"Payment {payment.payment_id} was flagged by a risk policy that {command.reviewer}"
-                " proposed: two others have to approve it."
+                payment_id=payment.payment_id, reviewer=command.reviewer, proposed_policy=True
             )
         if payment.first_approval is None:
             return (PaymentFirstApproved(**facts),)
@@ -155,57 +146,32 @@ def _approve(payment: Payment, command: ApprovePayment) -> tuple[AnyPaymentEvent
 def _may_decide(payment: Payment, command: AnyReviewCommand) -> None:
     deadline = _deadline(payment)
     if command.at >= deadline:
-        raise ReviewExpired(
-            f"Payment {payment.payment_id} had to be decided by {_second(deadline)}.",
-            deadline=deadline,
-        )
+        raise ReviewExpired(payment_id=payment.payment_id, deadline=deadline)
     lease = payment.lease_at(command.at)
     if lease is not None and lease.reviewer != command.reviewer:
         raise _claimed(payment, lease)
     if payment.needs_senior and not command.senior:
-        why = "was escalated" if payment.escalated else "needs a second approval"
-        raise SeniorReviewerNeeded(
-            f"Payment {payment.payment_id} {why}: a senior reviewer has to decide."
-        )
+        raise SeniorReviewerNeeded(payment_id=payment.payment_id, escalated=payment.escalated)
 
 
 def _another_than(first: str, payment: Payment, command: AnyReviewCommand) -> None:
     if command.reviewer == first:
-        raise AnotherPersonNeeded(
-            f"{first} has approved payment {payment.payment_id} already: somebody else has to agree."
-        )
+        raise AnotherPersonNeeded(payment_id=payment.payment_id, reviewer=first)
 
 
 def _awaiting_review(payment: Payment) -> None:
-    if payment.status is Status.PENDING_REVIEW:
-        return
-    if payment.review is None:
+    if payment.status is not Status.PENDING_REVIEW:
         raise NotAwaitingReview(
-            f"Payment {payment.payment_id} is {payment.status}, nothing waits for a decision.",
-            status=payment.status,
+            payment_id=payment.payment_id, status=payment.status, review=payment.review
         )
-    decision = "approved" if payment.review.approved else "rejected"
-    raise NotAwaitingReview(
-        f"Payment {payment.payment_id} was {decision} by {payment.review.reviewer}"
-        f" at {_second(payment.review.at)}.",
-        status=payment.status,
-        decision=decision,
-        decided_by=payment.review.reviewer,
-    )
 
 
 def _claimed(payment: Payment, lease: Lease) -> ReviewTaken:
     return ReviewTaken(
-        f"{lease.reviewer} has claimed payment {payment.payment_id} until {_second(lease.until)}.",
-        claimed_by=lease.reviewer,
-        claimed_until=lease.until,
+        payment_id=payment.payment_id, claimed_by=lease.reviewer, claimed_until=lease.until
     )
 
 
 def _deadline(payment: Payment) -> datetime:
     assert payment.review_deadline is not None, "whoever is under review was flagged"  # noqa: S101
     return payment.review_deadline
-
-
-def _second(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

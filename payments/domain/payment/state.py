@@ -62,6 +62,10 @@ class Review(Struct, frozen=True, kw_only=True):
     note: NoteRef | None
     at: datetime
 
+    @property
+    def decision(self) -> str:
+        return "approved" if self.approved else "rejected"
+
 
 class Lease(Struct, frozen=True, kw_only=True):
     """For how long the payment is one reviewer's to decide on."""

@@ -1,17 +1,13 @@
 """How the back office says things: badges and links, beside the words of all the read side."""
 
-import re
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Final
-from uuid import UUID
 
 from django.urls import reverse
 from django.utils.html import format_html
 from msgspec import Struct
 
-from payments.domain.money import Money
-from payments.domain.payment.refusals import PaymentError, RefundTooLarge
 from payments.domain.payment.state import Status
 from payments.domain.risk.assessment import Band
 from readmodels.labels import amount, happened, isolated, paid_with, people, plain
@@ -28,7 +24,6 @@ __all__ = [
     "paid_with",
     "people",
     "plain",
-    "refused",
     "review_badges",
     "said",
     "time_left",
@@ -56,8 +51,6 @@ STATE_COLOURS: Final = {  # of projections
 }
 BAND_COLOURS: Final = {Band.LOW: "success", Band.MEDIUM: "warning", Band.HIGH: "danger"}
 
-# What the log and the domain know people and clients by.
-_ACTOR: Final = re.compile(r"\bstaff:\d+|\bclient:[0-9a-f-]{36}")
 _HURRY: Final = timedelta(days=1)
 
 
@@ -95,21 +88,6 @@ def time_left(until: datetime, at: datetime) -> tuple[str, str]:
         return f"{minutes} min left", hurry
     days, hours = left.days, left // timedelta(hours=1)
     return (f"{days} days left" if days > 1 else f"{hours} h left"), hurry
-
-
-def refused(error: PaymentError, payment_id: UUID) -> str:
-    """What the domain says against a command, on the page of that payment: with names instead of ids."""
-    if isinstance(error, RefundTooLarge):
-        rest = Money(int(str(error.details["refundable"])), str(error.details["currency"]))
-        return f"No more than {rest.formatted()} of this payment can be refunded."
-    said = str(error).replace(f"Payment {payment_id}", "This payment")
-    return named(said.replace(f"payment {payment_id}", "this payment"))
-
-
-def named(text: str) -> str:
-    """Return the text with the names of the actors whose ids are in it."""
-    names = people(_ACTOR.findall(text))
-    return _ACTOR.sub(lambda found: names.get(found[0], found[0]), text)
 
 
 def said(text: object) -> str:

@@ -22,10 +22,11 @@ from payments import actors, permissions
 from payments.customers import blocking, changes, contacts
 from payments.customers.contacts import ContactError
 from payments.customers.models import Customer
-from payments.customers.registry import CustomerError
+from payments.customers.registry import BlockUnchanged, CustomerError
 from payments.domain.customer import BlockReason, UnblockReason
 from payments.domain.text import TextError, checked_text
 from readmodels.admin.base import fragments, kept_text
+from readmodels.admin.base.refusals import name
 
 
 class RenameForm(forms.Form):
@@ -129,7 +130,7 @@ class ChangeView(ABC, View):
             self.change(customer_id, form, actors.staff(int(request.user.pk or 0)))
         except CustomerError as error:
             # Keep what was typed, also if another person was faster.
-            form.add_error(None, fragments.named(str(error)))
+            form.add_error(None, _sentence(error))
             return self._page(request, form, status=409)
         # Without the name: messages may end up in a session.
         messages.success(request, self.done)
@@ -196,3 +197,11 @@ class UnblockView(BlockingView):
     form = UnblockForm
     reasons = UnblockReason
     done = "No longer blocked."
+
+
+def _sentence(error: CustomerError) -> str:
+    """Return the refusal with a name instead of an actor id."""
+    match error:
+        case BlockUnchanged(state=state, actor=actor, at=at):
+            return f"The customer was already {state} by {name(actor)} at {at:%Y-%m-%d %H:%M} UTC."
+    return str(error)

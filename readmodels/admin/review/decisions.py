@@ -39,7 +39,7 @@ from payments.domain.payment.state import Payment
 from payments.domain.text import TextError, checked_text
 from payments.events import store
 from payments.events.store import RecordedEvent, StaleVersion
-from readmodels.admin.base import fragments, kept_text
+from readmodels.admin.base import fragments, kept_text, refusals
 from readmodels.admin.review import actions, evidence, refunds, seen_position, timeline
 from readmodels.admin.review.actions import Action, Person
 from readmodels.admin.review.desk import said_before, why_not
@@ -206,9 +206,9 @@ class ActionView(View):
             try:
                 outcome = self._carry_out(request, payment_id, form)
             except NoteNeeded as error:
-                form.add_error("note", fragments.refused(error, payment_id))
+                form.add_error("note", refusals.describe(error))
             except (RefundTooLarge, RefundCurrencyDiffers) as error:
-                form.add_error("amount", fragments.refused(error, payment_id))
+                form.add_error("amount", refusals.describe(error))
             except (PaymentError, StaleVersion, KeyReused) as error:
                 refused = self._refused(error, payment)
                 return self._again(

@@ -15,7 +15,7 @@ from payments.domain.payment.refusals import (
     SeniorReviewerNeeded,
 )
 from payments.domain.payment.state import Lease, Payment, Status
-from readmodels.admin.base import fragments
+from readmodels.admin.base import fragments, refusals
 from readmodels.admin.review.actions import (
     APPROVE,
     CLAIM,
@@ -129,7 +129,7 @@ def why_not(error: PaymentError, payment: Payment, person: Person) -> str:
             return "You have approved it already: a senior reviewer has to agree."
     if isinstance(error, AnotherPersonNeeded) and payment.policy_author == person.actor:
         return "You proposed the policy that flagged it: two others have to approve it."
-    return fragments.refused(error, payment.payment_id)
+    return refusals.describe(error)
 
 
 def said_before(payment: Payment, history: Sequence[Entry]) -> Iterator[Line]:

@@ -175,7 +175,8 @@ def test_a_lost_race_is_decided_again_on_the_fresh_state(waiting: UUID) -> None:
     """With a single attempt this was StaleVersion, for somebody who had pinned nothing."""
     with _rejecting_meanwhile(waiting), pytest.raises(NotAwaitingReview) as caught:
         dispatch(approve(payment_id=waiting), Request(actor=REVIEWER))
-    assert caught.value.details["decided_by"] == OTHER_REVIEWER
+    assert caught.value.review is not None
+    assert caught.value.review.reviewer == OTHER_REVIEWER
 
 
 def test_a_lost_race_for_a_pinned_version_is_told(waiting: UUID) -> None:
@@ -220,7 +221,8 @@ def test_eight_reviewers_at_once_and_one_decision(waiting: UUID) -> None:
         try:
             outcome = dispatch(command, Request(actor=f"staff:{number}"))
         except NotAwaitingReview as refused:
-            return str(refused.details["decided_by"])
+            assert refused.review is not None
+            return refused.review.reviewer
         assert outcome.payment.review is not None
         return outcome.payment.review.reviewer
 

@@ -55,7 +55,7 @@ def test_a_refund_without_an_amount_is_all_that_is_left() -> None:
 def test_not_a_cent_more_than_the_payment_goes_back() -> None:
     partly = given(initiated(), processed(), refunded(40_00))
     partly.when(refund(amount=usd(60_01))).then_refused(
-        RefundTooLarge, refundable=6_000, currency="USD"
+        RefundTooLarge, refund=usd(60_01), refundable=usd(60_00)
     )
 
 
@@ -63,7 +63,7 @@ def test_not_a_cent_more_than_the_payment_goes_back() -> None:
 def test_nothing_is_no_refund_and_less_would_be_a_charge(minor: int) -> None:
     """The API lets neither in; the rule must not depend on it."""
     COMPLETED.when(refund(amount=usd(minor))).then_refused(
-        RefundTooLarge, refundable=10_000, currency="USD"
+        RefundTooLarge, refund=usd(minor), refundable=usd(100_00)
     )
 
 

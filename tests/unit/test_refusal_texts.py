@@ -1,0 +1,68 @@
+"""Every refusal of a payment has a text for the screens."""
+
+import pytest
+
+from payments.domain.payment.refusals import (
+    AlreadyEscalated,
+    AnotherPersonNeeded,
+    NotAwaitingReview,
+    NotClaimed,
+    NoteNeeded,
+    NotRefundable,
+    PaymentAlreadyFinished,
+    PaymentDiffers,
+    PaymentError,
+    PaymentNotFound,
+    PaymentUnderReview,
+    RefundCurrencyDiffers,
+    RefundTooLarge,
+    ReviewExpired,
+    ReviewNotDue,
+    ReviewTaken,
+    SeniorReviewerNeeded,
+)
+from payments.domain.payment.state import Review, Status
+from readmodels.admin.base import refusals
+from tests.support.examples import LATER, NOON, PAYMENT, REVIEWER, usd
+
+DECISION = Review(reviewer=REVIEWER, approved=True, reason="other", note=None, at=LATER)
+REFUSALS: tuple[PaymentError, ...] = (
+    PaymentNotFound(payment_id=PAYMENT),
+    PaymentAlreadyFinished(payment_id=PAYMENT, status=Status.FAILED),
+    PaymentAlreadyFinished(payment_id=PAYMENT, status=Status.COMPLETED, refundable=True),
+    PaymentUnderReview(payment_id=PAYMENT),
+    PaymentDiffers(payment_id=PAYMENT),
+    NotAwaitingReview(payment_id=PAYMENT, status=Status.COMPLETED),
+    NotAwaitingReview(payment_id=PAYMENT, status=Status.COMPLETED, review=DECISION),
+    ReviewExpired(payment_id=PAYMENT, deadline=NOON),
+    ReviewNotDue(payment_id=PAYMENT, deadline=NOON),
+    ReviewTaken(payment_id=PAYMENT, claimed_by=REVIEWER, claimed_until=LATER),
+    NotClaimed(payment_id=PAYMENT),
+    AlreadyEscalated(payment_id=PAYMENT),
+    SeniorReviewerNeeded(payment_id=PAYMENT, escalated=True),
+    SeniorReviewerNeeded(payment_id=PAYMENT, escalated=False),
+    AnotherPersonNeeded(payment_id=PAYMENT, reviewer=REVIEWER),
+    AnotherPersonNeeded(payment_id=PAYMENT, reviewer=REVIEWER, proposed_policy=True),
+    NoteNeeded(payment_id=PAYMENT),
+    NoteNeeded(payment_id=PAYMENT, reject_advised=True),
+    NotRefundable(payment_id=PAYMENT, status=Status.REFUNDED),
+    RefundTooLarge(payment_id=PAYMENT, refund=usd(9_00), refundable=usd(8_00)),
+    RefundCurrencyDiffers(payment_id=PAYMENT, currency="USD"),
+)
+
+
+def test_refusals_in_this_module_are_all_that_exist() -> None:
+    assert {type(each) for each in REFUSALS} == set(PaymentError.__subclasses__())
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda each: type(each).__name__)
+def test_screen_text_of_refusal_shows_name_instead_of_ids(
+    refusal: PaymentError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals, "people", lambda actors: dict.fromkeys(actors, "Ada Ng"))
+
+    text = refusals.describe(refusal)
+
+    assert str(PAYMENT) not in text
+    assert REVIEWER not in text
+    assert ("Ada Ng" in text) is (REVIEWER in str(refusal))
