@@ -15,7 +15,7 @@ from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR
 from payments.domain.payment.events import FailureReason
 from payments.domain.payment.state import Payment, Review, Status
-from payments.domain.risk.assessment import Band
+from payments.domain.risk.policy import Band
 
 FROM_ONE: Final = {"minimum": 1}
 

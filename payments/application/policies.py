@@ -6,7 +6,7 @@ from django.db import connection
 from msgspec import Struct
 
 from payments import permissions
-from payments.domain.risk.assessment import DEFAULT_POLICY, RiskPolicy
+from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
 from payments.domain.risk.register import (
     REGISTER,
     AnyPolicyCommand,

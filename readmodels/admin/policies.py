@@ -19,9 +19,9 @@ from django.views.decorators.http import require_GET, require_POST
 from payments import actors, permissions
 from payments.application import policies
 from payments.domain.risk import parsing
-from payments.domain.risk.assessment import DEFAULT_POLICY, PolicyDocument, RiskPolicy
 from payments.domain.risk.conditions import Limits
 from payments.domain.risk.parsing import InvalidPolicy
+from payments.domain.risk.policy import DEFAULT_POLICY, PolicyDocument, RiskPolicy
 from payments.domain.risk.register import (
     AnyPolicyCommand,
     ApprovePolicy,

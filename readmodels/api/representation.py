@@ -38,7 +38,7 @@ from payments.domain.payment.events import (
     ReviewReleased,
 )
 from payments.domain.payment.state import Status
-from payments.domain.risk.assessment import Band
+from payments.domain.risk.policy import Band
 from payments.events.store import RecordedEvent
 from readmodels.engine.lag import COUNTED_TO, Lag, State
 from readmodels.models import DailyStatistics, PaymentSummary

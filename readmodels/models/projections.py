@@ -14,7 +14,7 @@ from django.db import models
 from payments.domain.methods import CARDS, Method
 from payments.domain.payment.events import ApprovalReason, FailureReason, RejectionReason
 from payments.domain.payment.state import Status
-from payments.domain.risk.assessment import Band
+from payments.domain.risk.policy import Band
 
 # Statuses that show that the customer has paid. A full refund proves nothing.
 PAID: Final = (Status.COMPLETED.value, Status.PARTIALLY_REFUNDED.value)

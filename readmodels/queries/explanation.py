@@ -8,15 +8,9 @@ from msgspec import Struct
 from payments.domain.money import Money
 from payments.domain.payment.events import AnyPaymentEvent, FailureReason, PaymentFailed
 from payments.domain.payment.state import Payment, Status
-from payments.domain.risk.assessment import (
-    Band,
-    FiredRule,
-    NearMiss,
-    RiskAssessment,
-    RiskPolicy,
-    Verdict,
-)
+from payments.domain.risk.assessment import FiredRule, NearMiss, RiskAssessment
 from payments.domain.risk.conditions import RiskFeatures
+from payments.domain.risk.policy import Band, RiskPolicy, Verdict
 from readmodels import labels
 
 _MEASURES: Final = {

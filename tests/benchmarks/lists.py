@@ -28,7 +28,7 @@ from payments.domain.methods import Method
 from payments.domain.payment.commands import RefundPayment
 from payments.domain.payment.events import RefundReason
 from payments.domain.payment.state import Status
-from payments.domain.risk.assessment import Band
+from payments.domain.risk.policy import Band
 from payments.traffic import demo, simulation
 from readmodels.admin.review.queue import STANDINGS
 from readmodels.engine.runner import catch_up

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from payments.customers.models import Customer
-from payments.domain.risk.assessment import DEFAULT_POLICY
+from payments.domain.risk.policy import DEFAULT_POLICY
 from payments.events.models import Event
 from readmodels.models import EventIndex, ParkedEvent
 from tests.support.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project

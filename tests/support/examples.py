@@ -47,8 +47,9 @@ from payments.domain.payment.events import (
 )
 from payments.domain.payment.reviewing import LEASE
 from payments.domain.payment.state import REVIEW_PERIOD
-from payments.domain.risk.assessment import DEFAULT_POLICY, RiskAssessment, assess
+from payments.domain.risk.assessment import RiskAssessment, assess
 from payments.domain.risk.conditions import RiskFeatures
+from payments.domain.risk.policy import DEFAULT_POLICY
 from payments.events import codec
 
 NOON: Final = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)

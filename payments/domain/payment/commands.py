@@ -17,8 +17,8 @@ from payments.domain.payment.events import (
     RefundReason,
     RejectionReason,
 )
-from payments.domain.risk.assessment import DEFAULT_POLICY, RiskPolicy
 from payments.domain.risk.conditions import RiskFeatures
+from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
 from payments.domain.signals import Signals
 
 

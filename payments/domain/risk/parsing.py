@@ -11,7 +11,6 @@ import msgspec
 
 from payments.domain.card_numbers import holds_card_number
 from payments.domain.money import KNOWN_CURRENCIES, MAX_MINOR
-from payments.domain.risk.assessment import NO_LIMIT, PolicyDocument, RiskPolicy, Rule
 from payments.domain.risk.conditions import (
     AmountOver,
     AnyCondition,
@@ -25,6 +24,7 @@ from payments.domain.risk.conditions import (
     PaymentsOver,
     VolumeOver,
 )
+from payments.domain.risk.policy import NO_LIMIT, PolicyDocument, RiskPolicy, Rule
 
 # Far more than a policy needs, and few enough for any score to fit where scores are kept.
 MAX_RULES: Final = 100

@@ -15,7 +15,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from payments.domain.risk.assessment import DEFAULT_POLICY, PolicyDocument, RiskPolicy
+from payments.domain.risk.policy import DEFAULT_POLICY, PolicyDocument, RiskPolicy
 
 REGISTER: Final = UUID("a1f0c7de-9d0c-4b52-8c63-6f0d2c7b51ce")
 AGGREGATE_TYPE: Final = "policy"

@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from msgspec import Struct
 
 from payments.domain.payment.state import Status
-from payments.domain.risk.assessment import Band
+from payments.domain.risk.policy import Band
 from readmodels.labels import amount, happened, isolated, paid_with, people, plain
 
 __all__ = [

@@ -11,7 +11,7 @@ from msgspec import ValidationError
 from payments.application import policies
 from payments.application.policies import UnknownPolicy
 from payments.domain.payment.state import Payment, replay
-from payments.domain.risk.assessment import DEFAULT_POLICY, RiskPolicy
+from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
 from payments.events import store
 from payments.events.codec import UnknownEventType
 from readmodels import labels

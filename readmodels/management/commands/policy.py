@@ -14,8 +14,8 @@ from rich.table import Table
 from payments import actors
 from payments.application import policies
 from payments.domain.risk import parsing
-from payments.domain.risk.assessment import DEFAULT_POLICY, RiskPolicy
 from payments.domain.risk.parsing import InvalidPolicy
+from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
 from payments.domain.risk.register import (
     AnyPolicyCommand,
     ApprovePolicy,

@@ -22,7 +22,7 @@ from payments.customers import notes
 from payments.customers.models import Customer, Note
 from payments.domain.payment.events import PaymentApproved
 from payments.domain.risk import parsing
-from payments.domain.risk.assessment import DEFAULT_POLICY
+from payments.domain.risk.policy import DEFAULT_POLICY
 from payments.domain.text import TextError
 from payments.events.models import Event
 from payments.events.reading.horizon import Record

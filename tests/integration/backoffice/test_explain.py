@@ -11,14 +11,8 @@ from msgspec.structs import replace
 from payments.application.dispatch import Request, dispatch
 from payments.domain.methods import Method
 from payments.domain.money import Money
-from payments.domain.risk.assessment import (
-    DEFAULT_POLICY,
-    PolicyDocument,
-    RiskPolicy,
-    Rule,
-    Verdict,
-)
 from payments.domain.risk.conditions import Velocity
+from payments.domain.risk.policy import DEFAULT_POLICY, PolicyDocument, RiskPolicy, Rule, Verdict
 from payments.events import store
 from payments.events.metadata import Metadata
 from tests.support.examples import (

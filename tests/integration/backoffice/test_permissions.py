@@ -28,7 +28,7 @@ from payments.customers.registry import CustomerError
 from payments.domain.customer import BlockReason, UnblockReason
 from payments.domain.payment.commands import AnyReviewCommand
 from payments.domain.payment.refusals import PaymentNotFound
-from payments.domain.risk.assessment import DEFAULT_POLICY, RiskPolicy
+from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
 from payments.domain.risk.register import ApprovePolicy, PolicyRefused, ProposePolicy, RetirePolicy
 from readmodels.engine import parking
 from readmodels.projections import daily_statistics

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from payments import actors
 from payments.application import policies
 from payments.domain.risk import parsing
-from payments.domain.risk.assessment import DEFAULT_POLICY, RiskPolicy
+from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
 from payments.domain.risk.register import (
     REGISTER,
     AnyPolicyCommand,

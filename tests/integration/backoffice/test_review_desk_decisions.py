@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from payments import actors
 from payments.application.dispatch import Request, dispatch
 from payments.domain.money import Money, MoneyError
-from payments.domain.risk.assessment import DEFAULT_POLICY, RiskPolicy
+from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
 from payments.events.models import Event
 from readmodels.admin.review import refunds
 from tests.support.api import FOUR_EYES, ApiClient, project

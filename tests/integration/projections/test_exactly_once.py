@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 )
 
 from config.stack import place
-from payments.domain.risk.assessment import DEFAULT_POLICY
+from payments.domain.risk.policy import DEFAULT_POLICY
 from payments.domain.risk.register import REGISTER, PolicyProposed
 from payments.events import store
 from payments.events.reading import horizon

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 from msgspec.structs import replace
 
-from payments.domain.risk.assessment import DEFAULT_POLICY, PolicyDocument, RiskPolicy
+from payments.domain.risk.policy import DEFAULT_POLICY, PolicyDocument, RiskPolicy
 from payments.domain.risk.register import (
     POLICY_EVENT_CLASSES,
     AnyPolicyEvent,

@@ -6,8 +6,8 @@ from typing import Any, Final
 import pytest
 
 from payments.domain.risk import parsing
-from payments.domain.risk.assessment import DEFAULT_POLICY
 from payments.domain.risk.parsing import InvalidPolicy
+from payments.domain.risk.policy import DEFAULT_POLICY
 
 RULE: Final = {
     "reason": "large",

@@ -15,7 +15,7 @@ from payments.domain.payment.refusals import (
     PaymentUnderReview,
 )
 from payments.domain.payment.state import Status
-from payments.domain.risk.assessment import Band
+from payments.domain.risk.policy import Band
 from tests.support.examples import (
     CUSTOMER,
     KNOWN,

@@ -9,17 +9,7 @@ from msgspec.structs import replace
 
 from payments.domain.methods import CARDS, Method
 from payments.domain.money import CURRENCIES, MAX_MINOR, Money
-from payments.domain.risk.assessment import (
-    DEFAULT_POLICY,
-    Band,
-    FiredRule,
-    NearMiss,
-    PolicyDocument,
-    RiskPolicy,
-    Rule,
-    Verdict,
-    assess,
-)
+from payments.domain.risk.assessment import FiredRule, NearMiss, assess
 from payments.domain.risk.conditions import (
     AmountOver,
     AnyCondition,
@@ -36,6 +26,14 @@ from payments.domain.risk.conditions import (
     VolumeOver,
     Window,
     holds,
+)
+from payments.domain.risk.policy import (
+    DEFAULT_POLICY,
+    Band,
+    PolicyDocument,
+    RiskPolicy,
+    Rule,
+    Verdict,
 )
 from tests.support.examples import KNOWN, LARGE, SMALL, STALE, UNKNOWN, usd
 

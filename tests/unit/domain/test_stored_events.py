@@ -19,8 +19,9 @@ from payments.domain.payment.events import (
     FailureReason,
     RejectionReason,
 )
-from payments.domain.risk.assessment import Band, FiredRule, NearMiss, RiskAssessment, Verdict
+from payments.domain.risk.assessment import FiredRule, NearMiss, RiskAssessment
 from payments.domain.risk.conditions import RiskFeatures, Velocity
+from payments.domain.risk.policy import Band, Verdict
 from payments.domain.signals import Signals
 from payments.events import codec, metadata
 from payments.events.metadata import Metadata
