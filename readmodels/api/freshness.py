@@ -1,12 +1,13 @@
-"""Reading one's own write: a read with X-Min-Position waits a moment until its projection is there.
+"""Reads with X-Min-Position: wait until the projection has read the client's own write.
 
-A command answers with X-Event-Position. Whoever sends it back with a read gets an answer that has seen
-that event, or is told why not. Few requests may wait at a time: the others need the threads.
+A command answers with X-Event-Position. A client sends it back with a read as X-Min-Position. The answer then
+includes that event, or a problem says why it cannot. Only a few requests may wait at a time, because each of
+them holds a thread.
 """
 
 import threading
 import time
-from typing import Any, ClassVar, Final
+from typing import Final
 from uuid import UUID
 
 from django.conf import settings
@@ -51,28 +52,25 @@ SELECT FROM readmodels_parkedevent AS parked
 _waiting: Final = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 4))
 
 
-class FreshReads:
-    """For views that read from `projection`; those of one payment have it in their address."""
+def await_position(
+    request: Request, projection: Projection, *, payment_id: UUID | None = None
+) -> None:
+    """Wait until `projection` has read up to the position in X-Min-Position, if the header is there.
 
-    projection: ClassVar[Projection]
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)  # type: ignore[misc]
-        if request.method not in {"GET", "HEAD"}:
-            return
-        given = request.headers.get(HEADER)
-        if given is None:
-            return
-        position = _position(given)
-        _await(self.projection, position)
-        payment_id = kwargs.get("payment_id")
-        if _is_parked(self.projection, position, key_of(request).client_id, payment_id):
-            raise _unavailable(
-                "projection_parked",
-                f"{self.projection.name} could not take an event up to {position}, which waits for a"
-                f" repair. Without {HEADER} the answer comes without it.",
-                _LATER,
-            )
+    A read of one payment passes its id. Raises Problem if the answer would miss an event.
+    """
+    given = request.headers.get(HEADER)
+    if given is None:
+        return
+    position = _position(given)
+    _await(projection, position)
+    if _is_parked(projection, position, key_of(request).client_id, payment_id):
+        raise _unavailable(
+            "projection_parked",
+            f"{projection.name} could not take an event up to {position}, which waits for a"
+            f" repair. Without {HEADER} the answer comes without it.",
+            _LATER,
+        )
 
 
 def _position(given: str) -> int:

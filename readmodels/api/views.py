@@ -29,7 +29,7 @@ from payments.events.reading import timetravel
 from payments.events.reading.horizon import HorizonHeld
 from payments.events.store import RecordedEvent
 from readmodels.api import cursors, following, parameters, representation, schema, validators
-from readmodels.api.freshness import FreshReads
+from readmodels.api.freshness import await_position
 from readmodels.engine import lag
 from readmodels.models import DailyStatistics, PaymentSummary
 from readmodels.projections import daily_statistics, payment_summary
@@ -66,14 +66,14 @@ _LOOKUPS: Final = {
 }
 
 
-class ListPayments(FreshReads, KeyView):
+class ListPayments(KeyView):
     """The client's payments, a page at a time."""
 
-    projection = payment_summary.PROJECTION
     scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
 
     @extend_schema(**schema.LIST)
     def get(self, request: Request) -> HttpResponse:
+        await_position(request, payment_summary.PROJECTION)
         given = parameters.read(
             request,
             {
@@ -95,14 +95,14 @@ class ListPayments(FreshReads, KeyView):
         return _page(customer_id, given, request)
 
 
-class CustomerPayments(FreshReads, KeyView):
+class CustomerPayments(KeyView):
     """One customer's payments; none for a customer who never paid."""
 
-    projection = payment_summary.PROJECTION
     scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
 
     @extend_schema(**schema.CUSTOMER)
     def get(self, request: Request, customer_id: str) -> HttpResponse:
+        await_position(request, payment_summary.PROJECTION)
         in_path = parameters.in_path("customer_id", customer_id)
         given = parameters.read(
             request,
@@ -115,17 +115,17 @@ class CustomerPayments(FreshReads, KeyView):
         return _page(pseudonym, given, request)
 
 
-class OnePayment(FreshReads, KeyView):
+class OnePayment(KeyView):
     """A payment that the projection has not reached yet is answered from the log.
 
     Whoever has just submitted it knows that it exists.
     """
 
-    projection = payment_summary.PROJECTION
     scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
 
     @extend_schema(**schema.RETRIEVE)
     def get(self, request: Request, payment_id: UUID) -> HttpResponse:
+        await_position(request, payment_summary.PROJECTION, payment_id=payment_id)
         parameters.read(request, {})
         client_id = key_of(request).client_id
         row = PaymentSummary.objects.filter(pk=payment_id, client_id=client_id).first()
@@ -205,21 +205,21 @@ def _await_final(at: datetime) -> datetime:
         ) from held
 
 
-class Daily(FreshReads, KeyView):
+class Daily(KeyView):
     """Sums by UTC day and currency, one day or a range of at most a year."""
 
-    projection = daily_statistics.PROJECTION
     scopes: ClassVar = {"GET": Scope.STATISTICS_READ}
 
     @extend_schema(**schema.DAILY)
     def get(self, request: Request) -> HttpResponse:
+        await_position(request, daily_statistics.PROJECTION)
         days = dict.fromkeys(("date", "from", "to"), times.day)
         given = parameters.read(
             request, {**days, "currency": parameters.currency}, together=_wrong_days
         )
         first = given.get("date") or given["from"]
         last = given.get("date") or given["to"]
-        headers = validators.headers(self.projection, request)
+        headers = validators.headers(daily_statistics.PROJECTION, request)
         if unchanged := not_modified(request, headers):
             return unchanged
         rows = DailyStatistics.objects.filter(

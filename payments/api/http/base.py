@@ -60,12 +60,16 @@ class KeyView(_View):
         return {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        # Before all that can refuse: what is refused is counted too, and its answer tells what is left.
-        super().check_throttles(request)
-        super().initial(request, *args, **kwargs)
+        """Run the steps of APIView.initial in another order, without versions.
 
-    def check_throttles(self, request: Request) -> None:
-        """Was done first."""
+        The throttle comes right after authentication, because requests that are refused later count too.
+        """
+        self.perform_authentication(request)
+        self.check_throttles(request)
+        self.format_kwarg = None
+        negotiated = self.perform_content_negotiation(request)
+        request.accepted_renderer, request.accepted_media_type = negotiated
+        self.check_permissions(request)
 
 
 class PublicView(_View):
