@@ -74,7 +74,6 @@ MIDDLEWARE: list[str] = [
     "django.middleware.common.CommonMiddleware",
     "config.http.browsers.CsrfViewMiddleware",
     "config.http.browsers.AuthenticationMiddleware",
-    "readmodels.admin.base.kept_text.KeptTextMiddleware",
     "config.http.browsers.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.http.request_log.RequestMiddleware",

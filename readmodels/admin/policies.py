@@ -34,6 +34,7 @@ from payments.domain.risk.register import (
 )
 from payments.events.store import StaleVersion
 from readmodels.admin.base import fragments, kept_text
+from readmodels.admin.base.kept_text import keep_typed_text
 
 _HOURS_OF_A_DAY: Final = 24
 SEE: Final = "events.view_event"
@@ -149,7 +150,11 @@ def retire(request: HttpRequest, policy_id: str) -> HttpResponse:
 
 urlpatterns = [
     path("", admin.site.admin_view(every), name="policies"),
-    path("propose/", admin.site.admin_view(ProposeView.as_view()), name="policy_propose"),
+    path(
+        "propose/",
+        keep_typed_text(admin.site.admin_view(ProposeView.as_view())),
+        name="policy_propose",
+    ),
     path("<str:policy_id>/", admin.site.admin_view(one), name="policy"),
     path("<str:policy_id>/approve/", admin.site.admin_view(approve), name="policy_approve"),
     path("<str:policy_id>/retire/", admin.site.admin_view(retire), name="policy_retire"),

@@ -5,6 +5,7 @@ does not store the text and does not act on it: people see the form again and se
 """
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -12,6 +13,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import Resolver404, resolve, reverse
 from django.views.decorators.cache import never_cache
@@ -30,24 +32,21 @@ def is_restored(request: HttpRequest) -> bool:
     return _RESTORE in request.POST
 
 
-class KeptTextMiddleware:
-    """Answer a form whose session has ended with the sign-in page, which keeps what was typed."""
+def keep_typed_text(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Answer a form whose session has ended with the sign-in page, which keeps what was typed.
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self._get_response = get_response
+    Wrap it around `admin_view`, which would answer with a redirect and lose the text.
+    """
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self._get_response(request)
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method == "POST" and not admin.site.has_permission(request):
+            text = _typed(request)
+            if text:
+                return _sign_in_page(request, text, next_page=request.get_full_path())
+        return view(request, *args, **kwargs)
 
-    def process_view(
-        self, request: HttpRequest, view: Any, _args: Any, _kwargs: Any
-    ) -> HttpResponse | None:
-        if request.method != "POST" or not _names(view):
-            return None
-        text = _typed(request)
-        if not text or admin.site.has_permission(request):
-            return None
-        return _sign_in_page(request, text, next_page=request.get_full_path())
+    return answer
 
 
 @never_cache

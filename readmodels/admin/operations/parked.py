@@ -14,6 +14,7 @@ from unfold.decorators import display
 from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
 from readmodels.admin.base.filters import EventTypeFilter, ProjectionFilter
+from readmodels.admin.base.kept_text import keep_typed_text
 from readmodels.admin.operations.repairs import DiscardView, RetryView, may_repair, to_list
 from readmodels.models import ParkedEvent
 from readmodels.projections import PROJECTIONS
@@ -60,7 +61,7 @@ class ParkedAdmin(BrowsingAdmin):
         repairs = [
             path(
                 f"<int:pk>/{name}/",
-                self.admin_site.admin_view(view.as_view(admin=self)),
+                keep_typed_text(self.admin_site.admin_view(view.as_view(admin=self))),
                 name=f"parked_{name}",
             )
             for name, view in (("retry", RetryView), ("discard", DiscardView))

@@ -18,6 +18,7 @@ from payments.customers.models import Blocking, Customer, Note
 from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import BrowsingAdmin
 from readmodels.admin.base.filters import YesNoFilter
+from readmodels.admin.base.kept_text import keep_typed_text
 from readmodels.admin.people.customer_changes import BlockView, RenameView, UnblockView
 from readmodels.admin.review import evidence
 
@@ -69,7 +70,7 @@ class CustomerAdmin(BrowsingAdmin):
         buttons = [
             path(
                 f"{uuid('customer_id')}/{view.command}/",
-                self.admin_site.admin_view(view.as_view(admin=self)),
+                keep_typed_text(self.admin_site.admin_view(view.as_view(admin=self))),
                 name=f"customer_{view.command}",
             )
             for view in (RenameView, BlockView, UnblockView)

@@ -26,6 +26,7 @@ from readmodels.admin.base.filters import (
     DaysOfTimesFilter,
     YesNoFilter,
 )
+from readmodels.admin.base.kept_text import keep_typed_text
 from readmodels.admin.review import evidence, timeline
 from readmodels.admin.review.actions import ACTIONS, Person, next_key
 from readmodels.admin.review.decisions import ActionView
@@ -115,7 +116,9 @@ class PaymentAdmin(BrowsingAdmin):
         decisions = [
             path(
                 f"{uuid('payment_id')}/{action.name}/",
-                self.admin_site.admin_view(ActionView.as_view(admin=self, action=action)),
+                keep_typed_text(
+                    self.admin_site.admin_view(ActionView.as_view(admin=self, action=action))
+                ),
                 name=f"payment_{action.name}",
             )
             for action in ACTIONS
