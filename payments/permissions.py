@@ -1,5 +1,6 @@
 """Who may do what, asked where the command is carried out: no door to it leads around the question."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from django.contrib.auth import get_user_model
@@ -16,6 +17,16 @@ from payments import actors
 REVIEW: Final = "events.review_payment"
 REVIEW_AS_SENIOR: Final = "events.review_as_senior"
 CORRECT: Final = "events.correct_payment"
+MANAGE_POLICIES: Final = "events.manage_policies"
+
+# The permissions for commands that append events, as the admin shows them. No model declares them: the log
+# knows no commands. `migrate` stores them with the content type of its events.
+NAMES: Final[Mapping[str, str]] = {
+    REVIEW: "Can approve and reject payments",
+    REVIEW_AS_SENIOR: "Can decide on escalated payments and approve as the second",
+    CORRECT: "Can cancel and refund payments",
+    MANAGE_POLICIES: "Can propose, approve and retire risk policies",
+}
 
 
 class NotPermitted(PermissionDenied):

@@ -1,8 +1,9 @@
-"""Registers the read models, and wakes their projections when the log grows."""
+"""Registers the read models: wakes the projections on each append, applies the roles on each migrate."""
 
 from typing import Any
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class ReadModelsConfig(AppConfig):
@@ -13,6 +14,8 @@ class ReadModelsConfig(AppConfig):
         from payments.events.signals import appended
 
         appended.connect(_wake, dispatch_uid="readmodels.wake")
+        # Once per migrate. This app is the last one, so Django has made the permissions of all others.
+        post_migrate.connect(_apply_roles, sender=self)
 
 
 def _wake(**_: Any) -> None:
@@ -20,3 +23,9 @@ def _wake(**_: Any) -> None:
     from readmodels.engine import waking
 
     waking.wake_all()
+
+
+def _apply_roles(*, using: str, apps: Any, **_: Any) -> None:
+    from readmodels import roles
+
+    roles.apply(using=using, apps=apps)

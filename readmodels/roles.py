@@ -1,17 +1,22 @@
-"""The rights of each role of the back office: the one table that help texts print and tests compare.
+"""The roles of the back office and their permissions.
 
-Migrations granted it to the groups of these names.
+To give a role a right, add the right to its line in `ROLES`. `migrate` makes the groups match the
+table, `create_staff --help` prints it.
 """
 
 from collections.abc import Iterator, Mapping
 from textwrap import wrap
-from typing import Final
+from typing import Any, Final
 
+from django.apps import registry
+from django.db import DEFAULT_DB_ALIAS, transaction
 from msgspec import Struct
+
+from payments import permissions as commands
 
 
 class Right(Struct, frozen=True):
-    """Something that people may do, and the permissions that it needs."""
+    """An activity of staff, and the permissions that it needs."""
 
     label: str
     permissions: tuple[str, ...]
@@ -32,15 +37,15 @@ SEE: Final = Right(
         "readmodels.view_paymentsummary",
     ),
 )
-REVIEW: Final = Right("claim, approve, reject and escalate payments", ("events.review_payment",))
+REVIEW: Final = Right("claim, approve, reject and escalate payments", (commands.REVIEW,))
 SENIOR: Final = Right(
     "decide on escalated payments, give second approvals and take over claims",
-    ("events.review_as_senior",),
+    (commands.REVIEW_AS_SENIOR,),
 )
-CORRECT: Final = Right("cancel and refund payments", ("events.correct_payment",))
+CORRECT: Final = Right("cancel and refund payments", (commands.CORRECT,))
 BLOCK: Final = Right("block and unblock customers", ("customers.block_customer",))
 RENAME: Final = Right("change names and contacts of customers", ("customers.change_customer",))
-POLICIES: Final = Right("propose and approve risk policies", ("events.manage_policies",))
+POLICIES: Final = Right("propose and approve risk policies", (commands.MANAGE_POLICIES,))
 SEE_KEYS: Final = Right("see API keys", ("clients.view_apikey",))
 KEYS: Final = Right("revoke API keys", ("clients.manage_apikey",))
 REPAIR: Final = Right("retry and discard parked events", ("readmodels.repair_projections",))
@@ -65,8 +70,42 @@ def permissions(role: str) -> set[str]:
     return {permission for right in ROLES[role] for permission in right.permissions}
 
 
-def described() -> Iterator[str]:
-    """Yield the lines of a help text: what all roles may do, then what each may do in addition."""
+def apply(*, using: str = DEFAULT_DB_ALIAS, apps: Any = registry.apps) -> None:
+    """Create missing groups, and give each group exactly the permissions of its role.
+
+    Writes only what differs, so it can run next to the service. Does nothing while a partial
+    migration leaves out tables or permissions.
+    """
+    try:
+        groups, stored, content_types = (
+            apps.get_model(app, model).objects.using(using)
+            for app, model in (
+                ("auth", "Group"),
+                ("auth", "Permission"),
+                ("contenttypes", "ContentType"),
+            )
+        )
+    except LookupError:
+        return
+    log = content_types.filter(app_label="events", model="event").first()
+    if log is None:
+        return
+    with transaction.atomic(using=using):
+        for name, label in commands.NAMES.items():
+            codename = name.partition(".")[2]
+            stored.get_or_create(content_type=log, codename=codename, defaults={"name": label})
+        columns = ("content_type__app_label", "codename", "pk")
+        keys = {f"{app}.{codename}": pk for app, codename, pk in stored.values_list(*columns)}
+        wanted = {role: permissions(role) for role in ROLES}
+        if any(names - keys.keys() for names in wanted.values()):
+            return
+        for role, names in wanted.items():
+            group, _ = groups.get_or_create(name=role)
+            group.permissions.set([keys[name] for name in names])
+
+
+def help_lines() -> Iterator[str]:
+    """Yield the roles as lines of a help text: the common rights, then those that each role adds."""
     yield from wrap(f"All may {SEE.label}.", _WIDTH)
     for role, rights in ROLES.items():
         more = [right.label for right in rights if right is not SEE]

@@ -90,6 +90,8 @@ def _migrate() -> None:
     from django.db import ProgrammingError, connection
     from django.db.migrations.executor import MigrationExecutor
 
+    from readmodels import roles
+
     executor = MigrationExecutor(connection)
     if plan := executor.migration_plan(executor.loader.graph.leaf_nodes()):
         print(f"Applying {len(plan)} migration{'s' if len(plan) > 1 else ''}", flush=True)
@@ -101,6 +103,8 @@ def _migrate() -> None:
                 f"The migrations failed: {one_line(error)}."
                 " Run `./manage.py migrate` as the owner of the tables."
             ) from error
+    else:
+        roles.apply()  # a release may change them without a migration
 
 
 def _seed(folder: Path) -> list[str]:

@@ -20,7 +20,6 @@ from payments.events import signals, store
 from payments.events.metadata import Metadata
 from payments.events.models import Event
 
-MANAGE: Final = "events.manage_policies"
 _ATTEMPTS: Final = 5
 
 
@@ -91,7 +90,7 @@ def dispatch(
 
     Raises NotPermitted, PolicyRefused, StaleVersion.
     """
-    permissions.require(command.by, MANAGE)
+    permissions.require(command.by, permissions.MANAGE_POLICIES)
     metadata = Metadata(
         actor=command.by,
         command=command.name,

@@ -33,13 +33,6 @@ class Event(models.Model):
 
     class Meta:
         default_permissions = ("view",)
-        # Of who may add to it by deciding.
-        permissions = (
-            ("review_payment", "Can approve and reject payments"),
-            ("review_as_senior", "Can decide on escalated payments and approve as the second"),
-            ("correct_payment", "Can cancel and refund payments"),
-            ("manage_policies", "Can propose, approve and retire risk policies"),
-        )
         constraints = (
             models.UniqueConstraint(fields=("aggregate_id", "version"), name=VERSION_CONSTRAINT),
         )

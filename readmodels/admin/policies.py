@@ -59,7 +59,7 @@ def every(request: HttpRequest) -> HttpResponse:
         policies=[_told(each, names) for each in found],
         built_in=None if DEFAULT_POLICY.policy_id in register.policies else DEFAULT_POLICY,
         built_in_active=register.active is None,
-        may_propose=permissions.holds(request.user, policies.MANAGE),
+        may_propose=permissions.holds(request.user, permissions.MANAGE_POLICIES),
     )
 
 
@@ -69,7 +69,7 @@ def one(request: HttpRequest, policy_id: str) -> HttpResponse:
     register = policies.register()
     policy = _known(register, policy_id)
     found = register.policies.get(policy_id)
-    manages = permissions.holds(request.user, policies.MANAGE)
+    manages = permissions.holds(request.user, permissions.MANAGE_POLICIES)
     status = None if found is None else found.status
     return _page(
         request,
@@ -100,7 +100,7 @@ class ProposeView(View):
     keeps: ClassVar = ("document",)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if not permissions.holds(request.user, policies.MANAGE):
+        if not permissions.holds(request.user, permissions.MANAGE_POLICIES):
             raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
 

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError, transaction
 
 from payments.domain.text import TextError, checked_text
-from readmodels.roles import ROLES, described
+from readmodels.roles import ROLES, help_lines
 
 
 class Command(BaseCommand):
@@ -25,7 +25,7 @@ class Command(BaseCommand):
             "Examples:\n"
             "  ./manage.py create_staff ada --role 'senior reviewer'\n"
             "  pass show ada | ./manage.py create_staff ada --role analyst --password-stdin\n\n"
-            "Roles:\n" + "\n".join(described()) + "\n\n"
+            "Roles:\n" + "\n".join(help_lines()) + "\n\n"
             "./manage.py createsuperuser makes an account that may do everything, erasures and\n"
             "staff accounts included."
         )

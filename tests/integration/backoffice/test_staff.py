@@ -18,7 +18,6 @@ from payments.application.dispatch import Request, dispatch
 from payments.clients import keys
 from payments.clients.models import Client
 from payments.customers.models import Customer, Note
-from readmodels import roles
 from readmodels.models import DiscardedEvent
 from tests.support import examples
 from tests.support.api import ApiClient
@@ -118,26 +117,6 @@ def test_a_deactivated_member_of_staff_keeps_the_name_in_the_evidence(
     type(zoe).objects.filter(pk=zoe.pk).update(is_active=False)
     page = reverse("admin:readmodels_paymentsummary_change", args=[examples.PAYMENT])
     assert "by zoe" in text(root.get(page))
-
-
-@pytest.mark.parametrize("role", roles.ROLES)
-def test_a_role_holds_what_the_table_says(role: str) -> None:
-    held = Group.objects.get(name=role).permissions.values_list(
-        "content_type__app_label", "codename"
-    )
-    assert {f"{app}.{codename}" for app, codename in held} == roles.permissions(role)
-
-
-def test_the_help_says_what_each_role_may_do(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        call_command("create_staff", "--help")
-    said = " ".join(capsys.readouterr().out.split())
-    for line in roles.described():
-        assert " ".join(line.split()) in said
-    manager = said.partition("risk manager ")[2].partition(" auditor ")[0]
-    assert "propose and approve risk policies" in manager
-    for not_theirs in ("cancel and refund", "escalated", "second approval"):
-        assert not_theirs not in manager
 
 
 def test_a_role_that_does_not_exist_is_refused_with_those_that_do() -> None:
