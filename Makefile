@@ -7,7 +7,7 @@ BIN := .venv/bin
 
 help:  ## list the targets and variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
-	@printf '\n%s\n%s\n%s\n%s\n' 'PORT=8000              where `make run` listens' \
+	@printf '\n%s\n%s\n%s\n%s\n%s\n' 'PORT=8000              where `make run` listens' \
 	  'PYTHON=python3.12      the Python of .venv, 3.11 or newer; another one replaces .venv' \
 	  'TESTS=tests/unit       what `make test` runs' \
   'NIGHTLY=1              let `make test` include the tests that otherwise only CI runs' \

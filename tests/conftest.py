@@ -10,7 +10,7 @@ from django.db.models.signals import post_migrate
 from config.stack import processes
 from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
-from tests.support import servers
+from tests.support import clusters, servers
 
 # A service that `make run` has started in this checkout is none of the tests' business.
 processes.mark_as("tests")
@@ -62,17 +62,13 @@ def _empty_valkey(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 def own_postgres() -> Iterator[Postgres]:
-    """A cluster to kill, freeze and restart, with fsync as in earnest."""
-    folder = servers.own_folder()
-    with Postgres(folder, folder) as server:
+    """Run a cluster to kill, freeze and restart, with the service's tables and with fsync."""
+    with clusters.cluster() as server:
         yield server
-    shutil.rmtree(folder)
 
 
 @pytest.fixture
 def own_valkey() -> Iterator[Valkey]:
-    """A Valkey to kill, freeze and restart."""
-    folder = servers.own_folder()
-    with Valkey(folder, folder) as server:
+    """Run a Valkey to kill, freeze and restart."""
+    with clusters.valkey() as server:
         yield server
-    shutil.rmtree(folder)

@@ -7,8 +7,15 @@ import pytest
 
 from config.stack import place
 from tests.e2e.launcher import Launcher, folders
-from tests.e2e.service import free_port
+from tests.e2e.service import Service, free_port, whole_service
 from tests.support import servers
+
+
+@pytest.fixture(scope="session")
+def shared_service() -> Iterator[Service]:
+    """A service for tests that neither stop nor reconfigure it. Other tests' payments may be in it."""
+    with whole_service(API_RATE_PER_MINUTE="1000000", REQUEST_LOG_LEVEL="INFO") as running:
+        yield running
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -12,8 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Final, LiteralString, cast
+from typing import Any, Final
 from uuid import uuid4
 
 import psutil
@@ -22,15 +20,10 @@ import psycopg
 from config.stack import commands, place, processes
 from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
-from tests.support import servers
+from tests.support import clusters, servers
 
 BODY: Final = {"amount": 1999, "currency": "EUR", "method": "wallet", "customer_id": "c1"}
 PATIENCE: Final = 30.0
-# What the README calls the role of the service.
-ROLE: Final = "service"
-
-# A new service's database and API key, by the programs of its server.
-_made: Final[dict[Path, tuple[bytes, str]]] = {}
 
 
 class Service:
@@ -41,29 +34,16 @@ class Service:
         self.valkey = valkey
         self._environment = {
             "DJANGO_SETTINGS_MODULE": "config.settings",
-            "DATABASE_URL": postgres.url("payments", user=ROLE),
+            "DATABASE_URL": postgres.url(clusters.DATABASE, user=clusters.ROLE),
             "REDIS_URL": valkey.url(),
             "DEBUG": "0",
             **servers.SECRETS,
             **environment,
         }
         self._children: list[subprocess.Popen[bytes]] = []
-        self.key = self.url = ""
-
-    def prepare(self) -> None:
-        """Make the tables, as their owner, and what else a new service needs: once, then by a dump."""
-        self.postgres.create_database("payments")
-        with psycopg.connect(self.postgres.url("payments"), autocommit=True) as owner:
-            owner.execute(f"CREATE ROLE {ROLE} LOGIN")
-        if self.postgres.binaries in _made:
-            dump, self.key = _made[self.postgres.binaries]
-            self._run("pg_restore", "--exit-on-error", "--dbname", stdin=dump)
-            return
-        self.manage("migrate", "--verbosity=0", as_owner=True)
-        with psycopg.connect(self.postgres.url("payments"), autocommit=True) as owner:
-            owner.execute(_grants())
-        self.key = self.manage("create_api_key", "Acme").strip()
-        _made[self.postgres.binaries] = self._run("pg_dump", "--format=custom"), self.key
+        self.worker: subprocess.Popen[bytes]
+        self.key = clusters.template(postgres.binaries).api_key
+        self.url = ""
 
     def manage(self, *arguments: str, as_owner: bool = False) -> str:
         owner = {"DATABASE_URL": self.postgres.url("payments")} if as_owner else {}
@@ -76,15 +56,6 @@ class Service:
             text=True,
         ).stdout
 
-    def _run(self, program: str, *options: str, stdin: bytes | None = None) -> bytes:
-        """A program of PostgreSQL, on the service's database."""
-        return subprocess.run(
-            [self.postgres.binaries / program, *options, self.postgres.url("payments")],
-            check=True,
-            input=stdin,
-            stdout=subprocess.PIPE,
-        ).stdout
-
     def start_web(self, *, threads: int = 4, workers: int = 1) -> subprocess.Popen[bytes]:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
@@ -94,7 +65,8 @@ class Service:
         return child
 
     def start_worker(self) -> subprocess.Popen[bytes]:
-        return self._start(commands.WORKER)
+        self.worker = self._start(commands.WORKER)
+        return self.worker
 
     def start_beat(self) -> None:
         self._start(commands.BEAT)
@@ -164,11 +136,24 @@ class Service:
 @contextmanager
 def service(postgres: Postgres, valkey: Valkey, **environment: str) -> Iterator[Service]:
     running = Service(postgres, valkey, **environment)
-    running.prepare()
     try:
         yield running
     finally:
         running.stop()
+
+
+@contextmanager
+def whole_service(*, durable: bool = False, **environment: str) -> Iterator[Service]:
+    """Run the web server, the worker and beat on servers of their own."""
+    with (
+        clusters.cluster(durable=durable) as postgres,
+        clusters.valkey(durable=durable) as valkey,
+        service(postgres, valkey, **environment) as running,
+    ):
+        running.start_web()
+        running.start_worker()
+        running.start_beat()
+        yield running
 
 
 def wait_for(condition: Callable[[], bool], *, seconds: float = PATIENCE) -> float:
@@ -185,14 +170,6 @@ def kill_with_children(child: subprocess.Popen[bytes]) -> None:
     for process in (*parent.children(recursive=True), parent):
         process.kill()
     child.wait()
-
-
-def _grants() -> LiteralString:
-    """What the README says that the role needs."""
-    readme = (place.PROJECT / "README.md").read_text()
-    block = re.search(r"```sql\n(\s*GRANT SELECT, INSERT, UPDATE, DELETE.*?)```", readme, re.DOTALL)
-    assert block is not None
-    return cast("LiteralString", block[1])
 
 
 def _body(content: bytes) -> dict[str, Any]:

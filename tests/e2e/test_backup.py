@@ -1,6 +1,5 @@
 """The drill of the README: back up, restore into a new cluster (a newer one too), verify, go on."""
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +10,9 @@ import pytest
 
 from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
-from tests.e2e.service import ROLE, Service, wait_for
+from tests.e2e.service import Service, wait_for
 from tests.e2e.test_faults import EVENTS, PROJECTED, all_projected
-from tests.support import servers
+from tests.support import clusters
 
 pytestmark = pytest.mark.slow
 
@@ -23,20 +22,22 @@ OLDEST: Final = Path("/usr/lib/postgresql/15/bin")
 
 @pytest.fixture
 def old_postgres() -> Iterator[Postgres]:
-    folder = servers.own_folder()
-    programs = OLDEST if (OLDEST / "initdb").exists() else None
-    with Postgres(folder, folder, programs=programs) as server:
+    with clusters.cluster(programs=OLDEST if (OLDEST / "initdb").exists() else None) as server:
         yield server
-    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def new_postgres() -> Iterator[Postgres]:
+    with clusters.cluster(prepared=False) as server:
+        yield server
 
 
 def test_a_restored_service_goes_on_where_it_was(
-    old_postgres: Postgres, own_postgres: Postgres, own_valkey: Valkey, tmp_path: Path
+    old_postgres: Postgres, new_postgres: Postgres, own_valkey: Valkey, tmp_path: Path
 ) -> None:
-    old, new = Service(old_postgres, own_valkey), Service(own_postgres, own_valkey)
+    old, new = Service(old_postgres, own_valkey), Service(new_postgres, own_valkey)
     dump, head = tmp_path / "payments.dump", tmp_path / "head.json"
     try:
-        old.prepare()
         old.start_web()
         worker = old.start_worker()
         old.start_beat()
@@ -51,11 +52,11 @@ def test_a_restored_service_goes_on_where_it_was(
         old.stop()
     # The old one: 15.20 has marks in its catalogue that a newer pg_dump writes out and no server takes.
     _run(old_postgres, "pg_dump", "-Fc", "-f", str(dump), old_postgres.url("payments"))
-    own_postgres.create_database("payments")
-    with psycopg.connect(own_postgres.url("payments")) as owner:
-        owner.execute(f"CREATE ROLE {ROLE} LOGIN")
+    new_postgres.create_database("payments")
+    with psycopg.connect(new_postgres.url("payments")) as owner:
+        owner.execute(f"CREATE ROLE {clusters.ROLE} LOGIN")
     _run(
-        own_postgres, "pg_restore", "--exit-on-error", "-d", own_postgres.url("payments"), str(dump)
+        new_postgres, "pg_restore", "--exit-on-error", "-d", new_postgres.url("payments"), str(dump)
     )
     assert "as it was sealed" in new.manage("verify_events", "--against", str(head))
     assert int(new.query(PROJECTED)) == 20
@@ -73,7 +74,7 @@ def test_a_restored_service_goes_on_where_it_was(
         new.stop()
     assert "all the same" in new.manage("projections", "--check", as_owner=True)
     # What is restored without its end is not the log that the head is of.
-    with psycopg.connect(own_postgres.url("payments")) as owner:
+    with psycopg.connect(new_postgres.url("payments")) as owner:
         owner.execute("SET session_replication_role = replica")
         owner.execute("DELETE FROM events_seal")
         owner.execute("DELETE FROM events_event WHERE position > 45")

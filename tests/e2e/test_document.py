@@ -4,15 +4,12 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 from config.stack import place
-from config.stack.postgres import Postgres
-from config.stack.valkey import Valkey
 from payments.clients.models import Scope
-from tests.e2e.service import Service, service
+from tests.e2e.service import Service
 
 pytestmark = pytest.mark.slow
 
@@ -20,28 +17,21 @@ SETTINGS = place.PROJECT / "tests/e2e/schemathesis.toml"
 
 
 @pytest.fixture
-def running(own_postgres: Postgres, own_valkey: Valkey) -> Iterator[Service]:
-    with service(own_postgres, own_valkey, API_RATE_PER_MINUTE="1000000") as running:
-        running.start_web()
-        running.start_worker()
-        running.start_beat()
-        yield running
-
-
-@pytest.fixture
-def key(running: Service) -> str:
+def key(shared_service: Service) -> str:
     """Of somebody who may do everything, also decide."""
-    running.manage("create_staff", "ada", "--role", "senior reviewer")
+    shared_service.manage("create_staff", "sam", "--role", "senior reviewer")
     scopes = [word for scope in Scope.values for word in ("--scope", scope)]
-    return running.manage("create_api_key", "Acme", "--staff", "ada", *scopes).strip()
+    return shared_service.manage(
+        "create_api_key", "Schemathesis", "--staff", "sam", *scopes
+    ).strip()
 
 
-def test_schemathesis_finds_no_difference(running: Service, key: str) -> None:
+def test_schemathesis_finds_no_difference(shared_service: Service, key: str) -> None:
     """It found offsets of time that the database refuses, and line breaks in the path that were a 404."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(SETTINGS)),
-            *("run", f"{running.url}/api/schema/"),
+            *("run", f"{shared_service.url}/api/schema/"),
         ],
         env=os.environ | {"API_KEY": key},
         cwd=place.PROJECT,

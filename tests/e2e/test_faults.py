@@ -7,9 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from config.stack.postgres import Postgres
-from config.stack.valkey import Valkey
-from tests.e2e.service import Service, kill_with_children, service, wait_for
+from tests.e2e.service import Service, kill_with_children, wait_for, whole_service
 
 pytestmark = pytest.mark.slow
 
@@ -19,10 +17,10 @@ COUNTED = "SELECT coalesce(sum(total_count), 0) FROM readmodels_dailystatistics"
 COMPLETED = "SELECT coalesce(sum(completed_count), 0) FROM readmodels_dailystatistics"
 
 
-@pytest.fixture
-def running(own_postgres: Postgres, own_valkey: Valkey) -> Iterator[Service]:
-    with service(own_postgres, own_valkey) as running:
-        running.start_web()
+@pytest.fixture(scope="module")
+def running() -> Iterator[Service]:
+    """One service for all faults: after each of them it works as before."""
+    with whole_service(durable=True) as running:
         yield running
 
 
@@ -37,13 +35,11 @@ def all_projected(running: Service) -> bool:
 
 
 def test_a_payment_shows_a_moment_later(running: Service) -> None:
-    running.start_worker()
-    running.start_beat()
     status, payment, _ = running.post()
     assert status == 201
     wait_for(lambda: all_projected(running))
     listed = running.get("/api/v1/payments")[1]["payments"]
-    assert [each["id"] for each in listed] == [payment["id"]]
+    assert payment["id"] in [each["id"] for each in listed]
     status, ready = running.get("/readyz")
     assert (status, ready["broker"]) == (200, "ok")
 
@@ -55,8 +51,6 @@ def test_payments_are_taken_without_valkey_and_projected_when_it_is_back(
     """Publishing in the request on Celery's own connection, or a throttle without timeouts, held each
     request for as long as Valkey was frozen.
     """
-    running.start_worker()
-    running.start_beat()
     running.post()
     wait_for(lambda: all_projected(running))
     getattr(running.valkey, fault)()
@@ -71,34 +65,9 @@ def test_payments_are_taken_without_valkey_and_projected_when_it_is_back(
     wait_for(lambda: all_projected(running))
 
 
-def test_a_worker_that_is_killed_in_its_batches_counts_nothing_twice(running: Service) -> None:
-    """With the checkpoint in a transaction of its own, the sums were too high after the first kill."""
-    running.start_beat()
-    done = threading.Event()
-
-    def submit() -> None:
-        while not done.is_set():
-            assert running.post()[0] == 201
-
-    with ThreadPoolExecutor(2) as pool:
-        submitting = [pool.submit(submit) for _ in range(2)]
-        for pause in (1.5, 1.7, 1.9, 2.1, 2.3):
-            worker = running.start_worker()
-            time.sleep(pause)
-            kill_with_children(worker)
-        done.set()
-        for each in submitting:
-            each.result()
-    running.start_worker()
-    wait_for(lambda: all_projected(running))
-    assert int(running.query(EVENTS)) > 200
-
-
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_after_a_restart_of_postgresql_no_request_fails(running: Service, how: str) -> None:
     """A thread that did not look at its connection failed once, or for good."""
-    running.start_worker()
-    running.start_beat()
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: running.post(), range(40)))  # every thread has its connection
         getattr(running.postgres, how)()
@@ -120,3 +89,28 @@ def test_what_was_answered_is_there_after_a_crash(running: Service) -> None:
     wait_for(lambda: running.get("/readyz")[0] == 200)
     for payment_id in answered:
         assert running.get(f"/api/v1/payments/{payment_id}")[0] == 200
+
+
+@pytest.mark.nightly
+def test_a_worker_that_is_killed_in_its_batches_counts_nothing_twice(running: Service) -> None:
+    """With the checkpoint in a transaction of its own, the sums were too high after the first kill."""
+    kill_with_children(running.worker)
+    before = int(running.query(EVENTS))
+    done = threading.Event()
+
+    def submit() -> None:
+        while not done.is_set():
+            assert running.post()[0] == 201
+
+    with ThreadPoolExecutor(2) as pool:
+        submitting = [pool.submit(submit) for _ in range(2)]
+        for pause in (1.5, 1.7, 1.9, 2.1, 2.3):
+            worker = running.start_worker()
+            time.sleep(pause)
+            kill_with_children(worker)
+        done.set()
+        for each in submitting:
+            each.result()
+    running.start_worker()
+    wait_for(lambda: all_projected(running))
+    assert int(running.query(EVENTS)) - before > 200

@@ -17,11 +17,8 @@ import openapi_generator_cli
 import pytest
 
 from config.stack import place
-from config.stack.postgres import Postgres
-from config.stack.valkey import Valkey
 from payments.clients.models import Scope
-from tests.e2e.service import Service, service, wait_for
-from tests.support import servers
+from tests.e2e.service import Service, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -30,21 +27,11 @@ JAR: Final = Path(openapi_generator_cli.__file__).parent / "openapi-generator.ja
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Service]:
-    """One service for all clients; each of them is a merchant of its own."""
-    folder = servers.own_folder()
-    with (
-        Postgres(folder, folder, durable=False) as postgres,
-        Valkey(folder, folder, durable=False) as valkey,
-        service(postgres, valkey, API_RATE_PER_MINUTE="1000000") as running,
-    ):
-        running.start_web()
-        running.start_worker()
-        running.start_beat()
-        for reviewer in ("ada", "bob"):
-            running.manage("create_staff", reviewer, "--role", "senior reviewer")
-        yield running
-    shutil.rmtree(folder)
+def running(shared_service: Service) -> Service:
+    """The service for all clients. Each client is a merchant of its own."""
+    for reviewer in ("ada", "bob"):
+        shared_service.manage("create_staff", reviewer, "--role", "senior reviewer")
+    return shared_service
 
 
 @pytest.fixture(scope="module")

@@ -2,18 +2,13 @@
 
 import json
 import re
-import shutil
 import socket
-from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
 
-from config.stack.postgres import Postgres
-from config.stack.valkey import Valkey
-from tests.e2e.service import BODY, PATIENCE, Service, service
-from tests.support import servers
+from tests.e2e.service import BODY, PATIENCE, Service
 
 pytestmark = pytest.mark.slow
 
@@ -21,14 +16,9 @@ PAYMENTS: Final = "/api/v1/payments"
 DATA: Final = json.dumps(BODY).encode()
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Service]:
-    folder = servers.own_folder()
-    with Postgres(folder, folder) as postgres, Valkey(folder, folder) as valkey:
-        with service(postgres, valkey) as started:
-            started.start_web()
-            yield started
-    shutil.rmtree(folder)
+@pytest.fixture
+def running(shared_service: Service) -> Service:
+    return shared_service
 
 
 def ask(

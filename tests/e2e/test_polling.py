@@ -11,9 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from config.stack.postgres import Postgres
-from config.stack.valkey import Valkey
-from tests.e2e.service import Service, service, wait_for
+from tests.e2e.service import Service, kill_with_children, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -23,18 +21,14 @@ LIST, PAYMENT = "/api/v1/payments?limit=10", "/api/v1/payments/{}"
 
 
 @pytest.fixture
-def running(own_postgres: Postgres, own_valkey: Valkey) -> Iterator[Service]:
-    with service(own_postgres, own_valkey, API_RATE_PER_MINUTE="1000000") as running:
-        running.start_web()
-        running.start_worker()
-        running.start_beat()
-        yield running
+def running(shared_service: Service) -> Service:
+    return shared_service
 
 
 def test_a_hundred_pollers_leave_submissions_unharmed(running: Service) -> None:
     """With a wait in the request instead of a 304, four of them would have held all four threads."""
     payment = running.post()[1]["id"]
-    wait_for(lambda: len(running.get(LIST)[1]["payments"]) == 1)
+    wait_for(lambda: payment in [each["id"] for each in running.get(LIST)[1]["payments"]])
     submit(running, 30)  # until everything is warm
     alone = submit(running, 100)
     with polling(running, [LIST, PAYMENT.format(payment)]) as statuses:
@@ -89,9 +83,13 @@ def polling(running: Service, paths: list[str]) -> Iterator[Counter[int]]:
             thread.join()
 
 
-def test_a_revoked_key_is_dead_everywhere_within_three_seconds(running: Service) -> None:
+def test_a_revoked_key_is_dead_everywhere_within_three_seconds(
+    running: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = running.url
-    running.start_web()
+    monkeypatch.setattr(running, "url", first)
+    monkeypatch.setattr(running, "key", running.manage("create_api_key", "Acme").strip())
+    second = running.start_web()
     for url in (first, running.url):
         running.url = url
         assert running.get(LIST)[0] == 200
@@ -101,3 +99,4 @@ def test_a_revoked_key_is_dead_everywhere_within_three_seconds(running: Service)
         running.url = url
         wait_for(lambda: running.get(LIST)[0] == 401, seconds=3)
     assert time.monotonic() - began < 3
+    kill_with_children(second)

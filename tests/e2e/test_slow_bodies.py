@@ -1,7 +1,6 @@
 """Requests that arrive slowly, in halves or not at all, and those that must not notice."""
 
 import json
-import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -13,10 +12,8 @@ from uuid import uuid4
 
 import pytest
 
-from config.stack.postgres import Postgres
-from config.stack.valkey import Valkey
 from tests.e2e.service import BODY, Service, service, wait_for
-from tests.support import servers
+from tests.support import clusters
 
 pytestmark = pytest.mark.slow
 
@@ -27,15 +24,13 @@ SECONDS: Final = 3.0
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Service]:
-    folder = servers.own_folder()
     with (
-        Postgres(folder, folder) as postgres,
-        Valkey(folder, folder) as valkey,
+        clusters.cluster(durable=False) as postgres,
+        clusters.valkey(durable=False) as valkey,
         service(postgres, valkey, BODY_SECONDS=str(SECONDS)) as running,
     ):
         running.start_web()
         yield running
-    shutil.rmtree(folder)
 
 
 class Sender:

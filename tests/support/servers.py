@@ -1,4 +1,4 @@
-"""The PostgreSQL and the Valkey of a test run: started by the first process, shared by all of them."""
+"""The PostgreSQL and the Valkey of a test run. The first process starts them and all processes share them."""
 
 import os
 import tempfile
@@ -15,12 +15,12 @@ SECRETS: Final = {
     "PSEUDONYM_KEY": "only-for-tests-too-3f60d9e7a28b4c15",
     "SEAL_KEY": "5e" * 32,
 }
-# Tells the worker processes of a run where its servers are.
+# Passes the folder of the servers to the worker processes of a run.
 _FOLDER: Final = "PAYMENTS_TEST_FOLDER"
 
 
 def environment() -> dict[str, str]:
-    """What the settings read. Each process of the run has databases of its own in both servers."""
+    """Return the variables for the settings. Each process of the run has its own database in both servers."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     return {
         "DEBUG": "0",
@@ -33,23 +33,24 @@ def environment() -> dict[str, str]:
 
 @cache
 def postgres() -> Postgres:
-    return Postgres(_folder(), _folder(), durable=False)
+    return Postgres(run_folder(), run_folder(), durable=False)
 
 
 @cache
 def valkey() -> Valkey:
-    return Valkey(_folder(), _folder(), durable=False)
+    return Valkey(run_folder(), run_folder(), durable=False)
 
 
 def own_folder() -> Path:
-    """A new folder for a server that a test wants to itself; the path is short enough for sockets."""
+    """Make a folder for the servers of one test. Its path is short enough for sockets."""
     folder = Path(tempfile.mkdtemp(prefix="payments-test-", dir="/tmp"))
     processes.give(folder)
     return folder
 
 
 @cache
-def _folder() -> Path:
+def run_folder() -> Path:
+    """Return the folder that all processes of the run share."""
     if _FOLDER not in os.environ:
         os.environ[_FOLDER] = str(own_folder())
     return Path(os.environ[_FOLDER])
