@@ -17,7 +17,7 @@ from payments.api.http import preconditions
 from payments.api.http.authentication import key_of
 from payments.api.http.base import KeyView, without_body
 from payments.api.http.idempotency_keys import idempotency_key
-from payments.api.http.request_ids import command_request
+from payments.api.http.request_ids import command_context
 from payments.api.openapi import operations
 from payments.api.problems.rendering import Problem
 from payments.api.views import answer
@@ -41,7 +41,7 @@ class ClaimNext(ReviewView):
         outcome = review.claim_next(
             client_id=key_of(request).client_id,
             at=timezone.now(),
-            request=command_request(request, actor=reviewer, key=key),
+            context=command_context(request, actor=reviewer, key=key),
         )
         return without_body(204) if outcome is None else answer(outcome)
 
@@ -103,9 +103,9 @@ def _carry_out(
         at=timezone.now(),
         **said,
     )
-    outcome = review.carry_out(
+    outcome = review.handle(
         command,
-        command_request(request, actor=reviewer, key=key),
+        command_context(request, actor=reviewer, key=key),
         note=note,
         expected_version=expected_version,
     )

@@ -14,7 +14,7 @@ from payments.api.http import preconditions
 from payments.api.http.authentication import key_of
 from payments.api.http.base import KeyView
 from payments.api.http.idempotency_keys import idempotency_key
-from payments.api.http.request_ids import command_request
+from payments.api.http.request_ids import command_context
 from payments.api.openapi import operations
 from payments.api.representation import outcome_response
 from payments.application import corrections, submission
@@ -45,7 +45,7 @@ class SubmitPayment(KeyView):
             signals=body.presented_signals(),
             at=timezone.now(),
             key=key,
-            request=command_request(request, actor=actors.client(client_id), key=key),
+            context=command_context(request, actor=actors.client(client_id), key=key),
         )
         location = f"{request.path}/{outcome.payment.payment_id}"
         return outcome_response(
@@ -93,9 +93,9 @@ def _carry_out(
     request: Request, command: commands.CancelPayment | commands.RefundPayment, key: str
 ) -> HttpResponse:
     client = actors.client(key_of(request).client_id)
-    outcome = corrections.carry_out(
+    outcome = corrections.handle(
         command,
-        command_request(request, actor=client, key=key),
+        command_context(request, actor=client, key=key),
         expected_version=preconditions.expected_version(request, command.payment_id),
     )
     return answer(outcome)

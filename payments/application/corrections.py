@@ -1,13 +1,13 @@
 """Undo a payment: cancel it before it is completed, give back some or all of it after."""
 
 from payments import actors, permissions
-from payments.application.dispatch import Outcome, Request, dispatch
+from payments.application.dispatch import CommandContext, Outcome, dispatch
 from payments.domain.payment.commands import CancelPayment, RefundPayment
 
 
-def carry_out(
+def handle(
     command: CancelPayment | RefundPayment,
-    request: Request,
+    context: CommandContext,
     *,
     expected_version: int | None = None,
 ) -> Outcome:
@@ -16,6 +16,6 @@ def carry_out(
     Raises NotPermitted, and as dispatch does.
     """
     # A client's command names the client, so it finds no payment of another.
-    if command.client_id is None or request.actor != actors.client(command.client_id):
-        permissions.require(request.actor, permissions.CORRECT)
-    return dispatch(command, request, expected_version=expected_version)
+    if command.client_id is None or context.actor != actors.client(command.client_id):
+        permissions.require(context.actor, permissions.CORRECT)
+    return dispatch(command, context, expected_version=expected_version)

@@ -43,7 +43,7 @@ class NotAtVersion(store.StaleVersion):
         self.payment = payment
 
 
-class Request(Struct, frozen=True, kw_only=True):
+class CommandContext(Struct, frozen=True, kw_only=True):
     """Who asks and under which names: what the log keeps of a command beside its events.
 
     `key` is the caller's idempotency key, `correlation_id` joins all that was done for one
@@ -60,7 +60,7 @@ class Request(Struct, frozen=True, kw_only=True):
 
 def dispatch(
     command: PaymentCommand,
-    request: Request,
+    context: CommandContext,
     *,
     expected_version: int | None = None,
     note: str | None = None,
@@ -76,7 +76,7 @@ def dispatch(
 
     Raises PaymentError, KeyReused, AlreadyClaimed, StaleVersion (NotAtVersion where it was pinned).
     """
-    metadata = _metadata(command, request, note)
+    metadata = _metadata(command, context, note)
     # Nobody can have seen a new payment, so its stream is taken to be empty and the append is the
     # proof.
     unseen = isinstance(command, ProcessPayment) and not expected_version
@@ -107,7 +107,7 @@ def dispatch(
             attempt += 1
 
 
-def dispatch_new(commands: Sequence[tuple[ProcessPayment, Request]]) -> int:
+def dispatch_new(commands: Sequence[tuple[ProcessPayment, CommandContext]]) -> int:
     """Carry out commands for payments that should all be new; return how many were.
 
     They are one statement.
@@ -120,14 +120,14 @@ def dispatch_new(commands: Sequence[tuple[ProcessPayment, Request]]) -> int:
     if all(command.reference is None for command, _ in commands):
         streams = [
             store.Append(
-                command.payment_id, decide(None, command), _metadata(command, request, None)
+                command.payment_id, decide(None, command), _metadata(command, context, None)
             )
-            for command, request in commands
+            for command, context in commands
         ]
         with suppress(store.StaleVersion):
             signals.announce(store.append_streams(streams))
             return len(commands)
-    return sum(not dispatch(command, request).replayed for command, request in commands)
+    return sum(not dispatch(command, context).replayed for command, context in commands)
 
 
 def _carry_out(
@@ -170,21 +170,21 @@ def _claims(command: PaymentCommand, metadata: Metadata) -> tuple[store.Claim, .
     return ()
 
 
-def _metadata(command: PaymentCommand, request: Request, note: str | None) -> Metadata:
-    correlation_id = request.correlation_id or request.causation_id
+def _metadata(command: PaymentCommand, context: CommandContext, note: str | None) -> Metadata:
+    correlation_id = context.correlation_id or context.causation_id
     key: dict[str, Any] = {}
-    if request.key is not None:
+    if context.key is not None:
         pseudonyms.require_key()
         key = {
-            "key": idempotency.command_key(command.name, actor=request.actor, key=request.key),
+            "key": idempotency.command_key(command.name, actor=context.actor, key=context.key),
             "key_id": pseudonyms.KEY_ID,
             "digests": idempotency.field_digests(command, note),
         }
     return Metadata(
-        actor=request.actor,
+        actor=context.actor,
         command=command.name,
         correlation_id=correlation_id,
-        causation_id=None if request.causation_id == correlation_id else request.causation_id,
-        seen_position=request.seen_position,
+        causation_id=None if context.causation_id == correlation_id else context.causation_id,
+        seen_position=context.seen_position,
         **key,
     )

@@ -12,14 +12,14 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from payments import actors
-from payments.application.dispatch import Request, dispatch
+from payments.application.dispatch import CommandContext, dispatch
 from payments.domain.payment.commands import ExpireReview
 from payments.domain.payment.refusals import PaymentError
 from payments.events.store import StaleVersion
 
 logger = logging.getLogger(__name__)
 
-_REQUEST: Final = Request(actor=actors.system("expiry"))
+_CONTEXT: Final = CommandContext(actor=actors.system("expiry"))
 
 
 class DueReviewSource(Protocol):
@@ -37,7 +37,7 @@ def expire_due(at: datetime) -> Iterator[UUID]:
     for payment_id in source()(at=at):
         command = ExpireReview(payment_id=payment_id, client_id=None, at=at)
         try:
-            dispatch(command, _REQUEST)
+            dispatch(command, _CONTEXT)
         except (PaymentError, StaleVersion) as error:
             # The queue lags: somebody decided in time, or another worker was here.
             logger.debug("%s", error)

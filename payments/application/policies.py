@@ -86,7 +86,7 @@ def dispatch(
     causation_id: str | None = None,
     correlation_id: str | None = None,
 ) -> Register:
-    """Carry out `command` and return the register after it. The ids are as in a payment's Request.
+    """Carry out `command` and return the register after it. The ids are as in a payment's CommandContext.
 
     Raises NotPermitted, PolicyRefused, StaleVersion.
     """

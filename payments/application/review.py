@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from payments import permissions
 from payments.application import idempotency, loading
-from payments.application.dispatch import Outcome, Request, dispatch, next_review
+from payments.application.dispatch import CommandContext, Outcome, dispatch, next_review
 from payments.customers import notes
 from payments.domain.payment.commands import (
     AnyReviewCommand,
@@ -73,9 +73,9 @@ def queue() -> ReviewQueue:
     return cast("ReviewQueue", import_string(settings.REVIEW_QUEUE_SOURCE))
 
 
-def carry_out(
+def handle(
     command: AnyReviewCommand,
-    request: Request,
+    context: CommandContext,
     *,
     note: str | None = None,
     expected_version: int | None = None,
@@ -85,42 +85,42 @@ def carry_out(
     `note` is stored with the decision or not at all. Raises NotPermitted, TextError for the note, and as
     dispatch does.
     """
-    command = replace(command, reviewer=request.actor, senior=_require_reviewer(request.actor))
+    command = replace(command, reviewer=context.actor, senior=_require_reviewer(context.actor))
     alongside = None
     if note is not None and isinstance(command, ApprovePayment | RejectPayment | EscalateReview):
-        written = notes.write(command.payment_id, note, author=request.actor, at=command.at)
+        written = notes.write(command.payment_id, note, author=context.actor, at=command.at)
         command = replace(command, note=NoteRef(written.pk, written.digest))
         alongside = written.save
         note = written.text  # its normal form: a repetition may use other code points
     return dispatch(
-        command, request, expected_version=expected_version, note=note, alongside=alongside
+        command, context, expected_version=expected_version, note=note, alongside=alongside
     )
 
 
 def claim_next(
-    *, client_id: UUID | None, at: datetime, request: Request, most_held: int | None = None
+    *, client_id: UUID | None, at: datetime, context: CommandContext, most_held: int | None = None
 ) -> Outcome | None:
     """Claim what is most urgent of what the reviewer may decide on; None if nothing is.
 
     A reviewer who holds `most_held` undecided payments gets the most urgent of those again. Without that
-    number, a new key in `request` claims a further one. With the same key in `request` the same payment is
+    number, a new key in `context` claims a further one. With the same key in `context` the same payment is
     found again. The queue locks what it offers against other requests, and the log, which does not lag,
     decides. Raises NotPermitted, QueueLags.
     """
-    reviewer, senior = request.actor, _require_reviewer(request.actor)
+    reviewer, senior = context.actor, _require_reviewer(context.actor)
 
     def claim(payment_id: UUID) -> Outcome:
         command = ClaimNextReview(
             payment_id=payment_id, client_id=client_id, reviewer=reviewer, senior=senior, at=at
         )
-        return dispatch(command, request)
+        return dispatch(command, context)
 
     with transaction.atomic():
         if most_held is not None:
             # One request at a time: two would both find that the reviewer holds nothing.
             store.reserve(Claim("review.claims_of", reviewer))
-        if request.key is not None:
-            key = idempotency.command_key(ClaimNextReview.name, actor=reviewer, key=request.key)
+        if context.key is not None:
+            key = idempotency.command_key(ClaimNextReview.name, actor=reviewer, key=context.key)
             if claimed := store.reserve(next_review(client_id, key)):
                 return claim(claimed)
         if most_held is not None:

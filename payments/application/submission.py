@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from payments import pseudonyms
 from payments.application import idempotency, policies, ports
-from payments.application.dispatch import Outcome, Request, dispatch
+from payments.application.dispatch import CommandContext, Outcome, dispatch
 from payments.customers import registry
 from payments.domain.cards import PresentedCard
 from payments.domain.methods import Method
@@ -28,7 +28,7 @@ def submit(
     signals: PresentedSignals | None = None,
     at: datetime,
     key: str,
-    request: Request,
+    context: CommandContext,
 ) -> Outcome:
     """Process a payment in two round trips. A customer's first one registers the customer.
 
@@ -55,9 +55,9 @@ def submit(
         at=at,
     )
     if known.registered:
-        return dispatch(command, request)
+        return dispatch(command, context)
     # With the payment or not at all: what is refused leaves nothing behind.
     registration = registry.registration(
         customer_id, client_id=client_id, reference=customer_reference
     )
-    return dispatch(command, request, companion=registration)
+    return dispatch(command, context, companion=registration)

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, User
 
 from payments import actors
 from payments.application import review, submission
-from payments.application.dispatch import Outcome, Request
+from payments.application.dispatch import CommandContext, Outcome
 from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.domain.payment.commands import (
@@ -109,7 +109,7 @@ def _submit(shop: Client, staff: list[User]) -> None:
             card=attempt.card,
             at=at,
             key=attempt.key,
-            request=Request(actor=actors.client(shop.pk), key=attempt.key),
+            context=CommandContext(actor=actors.client(shop.pk), key=attempt.key),
         )
         if outcome.payment.status is Status.PENDING_REVIEW:
             flagged[outcome.payment.payment_id] = outcome.payment
@@ -129,7 +129,7 @@ def _decide(payment: Payment, first: str, second: str, number: int) -> None:
     if number % 3 == 1:
         reason = RejectionReason.CUSTOMER_UNREACHABLE
         command = RejectPayment(reason=reason, **_facts(payment, first, after))
-        review.carry_out(command, _request(payment, first))
+        review.handle(command, _context(payment, first))
         return
     outcome = _approve(payment, first, after)
     if outcome.payment.status is Status.PENDING_REVIEW:
@@ -138,25 +138,25 @@ def _decide(payment: Payment, first: str, second: str, number: int) -> None:
 
 def _approve(payment: Payment, reviewer: str, after: timedelta) -> Outcome:
     reason = ApprovalReason.VERIFIED_WITH_CUSTOMER
-    return review.carry_out(
+    return review.handle(
         ApprovePayment(reason=reason, **_facts(payment, reviewer, after)),
-        _request(payment, reviewer),
+        _context(payment, reviewer),
         note="Called back on the known number; the order is real.",
     )
 
 
 def _escalate(payment: Payment, reviewer: str) -> None:
     reason = EscalationReason.SUSPICIOUS_PATTERN
-    review.carry_out(
+    review.handle(
         EscalateReview(reason=reason, **_facts(payment, reviewer, timedelta(hours=2))),
-        _request(payment, reviewer),
+        _context(payment, reviewer),
         note="The delivery address changed twice on the day of the order.",
     )
 
 
 def _claim(payment: Payment, reviewer: str, at: datetime) -> None:
     command = ClaimReview(**_facts(payment, reviewer, at - payment.initiated_at))
-    review.carry_out(command, _request(payment, reviewer))
+    review.handle(command, _context(payment, reviewer))
 
 
 def _facts(payment: Payment, reviewer: str, after: timedelta) -> dict[str, Any]:
@@ -168,5 +168,5 @@ def _facts(payment: Payment, reviewer: str, after: timedelta) -> dict[str, Any]:
     }
 
 
-def _request(payment: Payment, reviewer: str) -> Request:
-    return Request(actor=reviewer, key=f"demo-{payment.payment_id}")
+def _context(payment: Payment, reviewer: str) -> CommandContext:
+    return CommandContext(actor=reviewer, key=f"demo-{payment.payment_id}")

@@ -42,7 +42,7 @@ def write(
                     method=attempt.method,
                     at=at,
                 ),
-                dispatch.Request(actor=actors.system("simulation"), key=key),
+                dispatch.CommandContext(actor=actors.system("simulation"), key=key),
             )
             for key, (_, customer_id, attempt, at) in batch.items()
         ]

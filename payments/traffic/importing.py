@@ -59,7 +59,7 @@ class _Row(Struct, frozen=True):
     line: Line
     command: ProcessPayment
     customer_reference: str
-    request: dispatch.Request
+    context: dispatch.CommandContext
 
 
 def import_file(
@@ -130,8 +130,8 @@ def _row(line: Line, payment: PastPayment, client_id: UUID, run: str) -> _Row:
         reference=payment.reference,
         at=payment.at,
     )
-    request = dispatch.Request(actor=_ACTOR, key=line.key, correlation_id=run)
-    return _Row(line, command, payment.customer_reference, request)
+    context = dispatch.CommandContext(actor=_ACTOR, key=line.key, correlation_id=run)
+    return _Row(line, command, payment.customer_reference, context)
 
 
 def _import_batch(
@@ -145,7 +145,7 @@ def _import_batch(
     )
     # A reference that is taken refuses one row, not the five hundred of one statement.
     plain = [row for row in fresh if row.command.reference is None]
-    accepted = dispatch.dispatch_new([(row.command, row.request) for row in plain])
+    accepted = dispatch.dispatch_new([(row.command, row.context) for row in plain])
     report.accepted += accepted
     report.known += len(plain) - accepted
     for row in plain:
@@ -166,7 +166,7 @@ def _import_one(
             digests = idempotency.field_digests(row.command, None)
             idempotency.check_same(first.digests, digests)
             report.known += 1
-        elif dispatch.dispatch(row.command, row.request).replayed:
+        elif dispatch.dispatch(row.command, row.context).replayed:
             report.known += 1
         else:
             report.accepted += 1

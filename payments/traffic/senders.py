@@ -12,7 +12,7 @@ from django.db import Error, close_old_connections
 
 from payments import actors
 from payments.application import submission
-from payments.application.dispatch import Request
+from payments.application.dispatch import CommandContext
 from payments.traffic.simulation import Attempt
 
 _TIMEOUT_SECONDS: Final = 10
@@ -39,7 +39,7 @@ def directly(client_id: UUID) -> Send:
             card=attempt.card,
             at=datetime.now(UTC),
             key=attempt.key,
-            request=Request(actor=actors.client(client_id), key=attempt.key),
+            context=CommandContext(actor=actors.client(client_id), key=attempt.key),
         )
         return "replayed" if outcome.replayed else outcome.payment.status.value
 

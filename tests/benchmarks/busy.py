@@ -7,7 +7,7 @@ from typing import Final
 
 from django.db import connection, connections
 
-from payments.application.dispatch import Request, dispatch
+from payments.application.dispatch import CommandContext, dispatch
 from payments.clients.models import Client
 from payments.traffic import history
 from readmodels.engine.runner import catch_up
@@ -65,7 +65,7 @@ def run() -> list[Figure]:
 def _submit(done: threading.Event) -> None:
     try:
         while not done.wait(1 / _RATE):
-            dispatch(a_payment(), Request(actor="client:benchmark"))
+            dispatch(a_payment(), CommandContext(actor="client:benchmark"))
     finally:
         connections.close_all()
 

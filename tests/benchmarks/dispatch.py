@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from django.db import connection, models, transaction
 
-from payments.application.dispatch import Request, dispatch, dispatch_new
+from payments.application.dispatch import CommandContext, dispatch, dispatch_new
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.commands import ApprovePayment, ProcessPayment
@@ -108,7 +108,7 @@ def _approve(stock: int, _client: int) -> Work:
     """A client that approves one flagged payment after the other."""
     client_id = uuid4()
     flagged = [_flagged(client_id) for _ in range(stock)]
-    request = Request(actor="staff:1")
+    request = CommandContext(actor="staff:1")
     for chunk in range(0, stock, 500):
         dispatch_new([(command, request) for command in flagged[chunk : chunk + 500]])
     waiting = iter(flagged)
@@ -122,7 +122,7 @@ def _approve(stock: int, _client: int) -> Work:
             reason=ApprovalReason.KNOWN_CUSTOMER,
             at=datetime.now(UTC),
         )
-        dispatch(command, Request(actor="staff:1", key=str(payment_id)))
+        dispatch(command, CommandContext(actor="staff:1", key=str(payment_id)))
 
     return work
 
@@ -173,7 +173,7 @@ def _flagged(client_id: UUID) -> ProcessPayment:
 def _tables() -> Iterator[None]:
     """A copy of the log's table with 20,000 streams for pgbench, and the CRUD table."""
     command = _flagged(uuid4())
-    dispatch(command, Request(actor="client:benchmark", key="benchmark"))
+    dispatch(command, CommandContext(actor="client:benchmark", key="benchmark"))
     with connection.schema_editor() as editor:
         editor.create_model(CrudPayment)
     with connection.cursor() as cursor:

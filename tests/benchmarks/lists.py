@@ -21,7 +21,7 @@ from django.test import Client as Browser
 
 from payments import actors
 from payments.application import corrections, submission
-from payments.application.dispatch import Request
+from payments.application.dispatch import CommandContext
 from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.domain.methods import Method
@@ -239,7 +239,9 @@ def _copy(table: str, statement: str, parameters: dict[str, int]) -> None:
 
 
 def _submit(shop: Client, attempt: simulation.Attempt, at: datetime, *, refunded: bool) -> None:
-    request = Request(actor=actors.client(shop.pk), key=attempt.key, correlation_id=str(uuid4()))
+    request = CommandContext(
+        actor=actors.client(shop.pk), key=attempt.key, correlation_id=str(uuid4())
+    )
     payment = submission.submit(
         client_id=shop.pk,
         customer_reference=attempt.customer_reference,
@@ -249,7 +251,7 @@ def _submit(shop: Client, attempt: simulation.Attempt, at: datetime, *, refunded
         card=attempt.card,
         at=at,
         key=attempt.key,
-        request=request,
+        context=request,
     ).payment
     if refunded and payment.status is Status.COMPLETED:
         refund = RefundPayment(
@@ -260,7 +262,7 @@ def _submit(shop: Client, attempt: simulation.Attempt, at: datetime, *, refunded
             reason=RefundReason.REQUESTED_BY_CUSTOMER,
             at=at + timedelta(days=1),
         )
-        corrections.carry_out(refund, request)
+        corrections.handle(refund, request)
 
 
 def _project() -> None:

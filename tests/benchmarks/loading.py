@@ -11,7 +11,7 @@ import msgspec
 from django.db import connection
 
 from payments.application import loading
-from payments.application.dispatch import Request, dispatch
+from payments.application.dispatch import CommandContext, dispatch
 from payments.database import cursor
 from payments.domain.methods import Method
 from payments.domain.money import Money
@@ -124,7 +124,7 @@ def _payment(versions: int) -> UUID:
         method=Method.CREDIT_CARD,
         at=now,
     )
-    submitted = dispatch(command, Request(actor="client:benchmark", key="benchmark")).payment
+    submitted = dispatch(command, CommandContext(actor="client:benchmark", key="benchmark")).payment
     approval: AnyPaymentEvent = PaymentApproved(
         reviewer="staff:1",
         reason=ApprovalReason.KNOWN_CUSTOMER,

@@ -16,7 +16,7 @@ from uuid import uuid4
 from django.db import connection, connections
 
 from config.stack import commands, processes
-from payments.application.dispatch import Request, dispatch
+from payments.application.dispatch import CommandContext, dispatch
 from payments.database import separate_connection
 from payments.domain.methods import Method
 from payments.domain.money import Money
@@ -45,7 +45,7 @@ def run() -> list[Figure]:
 
 def _latency() -> list[Figure]:
     """Commands at a steady rate, projected by a Celery worker that they wake."""
-    dispatch(a_payment(), Request(actor="client:benchmark"))
+    dispatch(a_payment(), CommandContext(actor="client:benchmark"))
     for projection in PROJECTIONS.values():
         catch_up(projection)
     with _worker():
@@ -94,7 +94,7 @@ def _visible_after(*, seconds: float) -> list[float]:
     begin = time.perf_counter()
     for number in range(int(seconds * _RATE)):
         time.sleep(max(0.0, begin + number / _RATE - time.perf_counter()))
-        outcome = dispatch(a_payment(), Request(actor="client:benchmark"))
+        outcome = dispatch(a_payment(), CommandContext(actor="client:benchmark"))
         committed.append((time.perf_counter(), outcome.position))
     time.sleep(1)
     done.set()
@@ -170,7 +170,7 @@ def _tail(waits: bool, done: "threading.Event") -> None:  # noqa: FBT001 - an ar
 
 def _submit(_client: int) -> Work:
     def work() -> None:
-        dispatch(a_payment(), Request(actor="client:benchmark"))
+        dispatch(a_payment(), CommandContext(actor="client:benchmark"))
 
     return work
 

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from django.db import connection
 
-from payments.application.dispatch import Request, dispatch, dispatch_new
+from payments.application.dispatch import CommandContext, dispatch, dispatch_new
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.commands import ApprovePayment, ProcessPayment
@@ -130,7 +130,7 @@ def _history() -> int:
     chance = random.Random(7)
     clients = [uuid4() for _ in range(3)]
     first_day = datetime(2026, 1, 1, tzinfo=UTC)
-    request = Request(actor="client:benchmark")
+    request = CommandContext(actor="client:benchmark")
     while (events := _count()) < _EVENTS:
         commands = [
             _payment(chance, chance.choice(clients), first_day, flagged=n % _REVIEWED_EVERY == 0)
@@ -146,7 +146,7 @@ def _history() -> int:
                     reason=ApprovalReason.OTHER,
                     at=command.at + timedelta(hours=1),
                 ),
-                Request(actor="staff:1"),
+                CommandContext(actor="staff:1"),
             )
     return events
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponse
 
-from payments.application.dispatch import Request
+from payments.application.dispatch import CommandContext
 from payments.domain.card_numbers import is_card_number
 
 # What is written to logs unquoted.
@@ -30,13 +30,13 @@ class RequestIdMiddleware:
         correlation_id = _sane(request.META.get("HTTP_X_CORRELATION_ID")) or request_id
         request.META["HTTP_X_CORRELATION_ID"] = correlation_id
         response = self._get_response(request)
-        response["X-Request-ID"] = request_id
+        response["X-CommandContext-ID"] = request_id
         return response
 
 
-def command_request(request: HttpRequest, *, actor: str, key: str) -> Request:
+def command_context(request: HttpRequest, *, actor: str, key: str) -> CommandContext:
     """What the log is to know of a command that came with `request`."""
-    return Request(
+    return CommandContext(
         actor=actor,
         key=key,
         correlation_id=request.META["HTTP_X_CORRELATION_ID"],

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from payments import actors, permissions
 from payments.application import corrections, review
-from payments.application.dispatch import Outcome, Request
+from payments.application.dispatch import CommandContext, Outcome
 from payments.domain.payment.commands import (
     AnyReviewCommand,
     ApprovePayment,
@@ -183,13 +183,13 @@ def offered(payment: Payment, person: Person, at: datetime) -> tuple[Action, ...
     return tuple(found)
 
 
-def carry_out(
-    command: StaffCommand, request: Request, *, note: str | None, expected_version: int
+def handle(
+    command: StaffCommand, context: CommandContext, *, note: str | None, expected_version: int
 ) -> Outcome:
     """Raises NotPermitted, and as dispatch does."""
     if isinstance(command, CancelPayment | RefundPayment):
-        return corrections.carry_out(command, request, expected_version=expected_version)
-    return review.carry_out(command, request, note=note, expected_version=expected_version)
+        return corrections.handle(command, context, expected_version=expected_version)
+    return review.handle(command, context, note=note, expected_version=expected_version)
 
 
 def next_key(person: Person) -> str | None:

@@ -22,7 +22,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from payments.api.http.request_ids import command_request
+from payments.api.http.request_ids import command_context
 from payments.application.dispatch import NotAtVersion, Outcome
 from payments.application.idempotency import KeyReused
 from payments.customers import notes
@@ -226,12 +226,12 @@ class ActionView(View):
         command = self.action.command(
             payment_id, self.person, timezone.now(), key=key, **form.given()
         )
-        asked = command_request(request, actor=self.person.actor, key=str(key))
+        asked = command_context(request, actor=self.person.actor, key=str(key))
         version: int = form.cleaned_data["version"]
         attempt = 1
         while True:
             try:
-                return actions.carry_out(
+                return actions.handle(
                     command,
                     replace(asked, seen_position=form.cleaned_data.get("seen")),
                     note=form.cleaned_data.get("note"),

@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
-from payments.api.http.request_ids import command_request
+from payments.api.http.request_ids import command_context
 from payments.application import review
 from payments.application.review import QueueLags
 from payments.domain.payment.refusals import PaymentError
@@ -171,7 +171,7 @@ def claim_next(request: HttpRequest) -> HttpResponse:
         outcome = review.claim_next(
             client_id=None,
             at=now,
-            request=command_request(request, actor=person.actor, key=str(key)),
+            context=command_context(request, actor=person.actor, key=str(key)),
             most_held=settings.REVIEWS_HELD,
         )
     except (QueueLags, PaymentError, StaleVersion):

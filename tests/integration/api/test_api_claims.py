@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from payments.api.moments import rfc3339
 from payments.application import review
-from payments.application.dispatch import Request, dispatch
+from payments.application.dispatch import CommandContext, dispatch
 from payments.application.review import QueueLags
 from payments.customers.models import Note
 from payments.domain.payment.commands import ClaimReview
@@ -89,7 +89,7 @@ def test_a_claim_that_has_ended_is_not_told_as_if_it_held(ada: ApiClient, ben: A
     claim = ClaimReview(
         payment_id=UUID(payment), client_id=ada.client_id, reviewer=actor(ada), at=at
     )
-    review.carry_out(claim, Request(actor=actor(ada)))
+    review.handle(claim, CommandContext(actor=actor(ada)))
     late = body_of(command(ben, payment, "reject", {"reason": "other"}, **{"If-Match": '"2"'}))
     assert (late["code"], late["version"]) == ("precondition_failed", 3)
     assert "claimed" not in "".join(late) + late["detail"]
@@ -344,7 +344,7 @@ def test_a_queue_that_offers_only_what_is_taken_says_so(
     assert answer["Retry-After"] == "1"
     with pytest.raises(QueueLags):
         at, by = timezone.now(), actor(ada)
-        review.claim_next(client_id=None, at=at, request=Request(actor=by))
+        review.claim_next(client_id=None, at=at, context=CommandContext(actor=by))
     monkeypatch.setattr(review, "_MOST_TAKEN", 3)
     assert ada.post(NEXT, {}).status_code == 204
 
@@ -389,7 +389,7 @@ def test_after_the_deadline_nothing_is_decided_and_the_deadline_told(
     command_ = process(
         payment_id=uuid4(), client_id=ada.client_id, amount=LARGE, features=UNKNOWN, at=late
     )
-    dispatch(command_, Request(actor="system:test"))
+    dispatch(command_, CommandContext(actor="system:test"))
     body = {"escalate": ESCALATION, "claim": {}}.get(name, {"reason": "other"})
     answer = command(ada, str(command_.payment_id), name, body)
     problem = body_of(answer)

@@ -17,7 +17,7 @@ from django.urls import reverse
 from msgspec.structs import replace
 
 from payments.application import review
-from payments.application.dispatch import Request
+from payments.application.dispatch import CommandContext
 from payments.customers import notes
 from payments.customers.models import Customer, Note
 from payments.domain.payment.events import PaymentApproved
@@ -196,7 +196,7 @@ def note_of_the_command(place: Place) -> str:
     staff = f"staff:{place.acme.staff_id}"
     given = examples.approve(payment_id=UUID(place.payment))
     with pytest.raises(TextError) as refused:
-        review.carry_out(given, Request(actor=staff), note=f"card {CARD}")
+        review.handle(given, CommandContext(actor=staff), note=f"card {CARD}")
     return str(refused.value)
 
 

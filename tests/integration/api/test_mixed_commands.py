@@ -9,7 +9,7 @@ import pytest
 
 from payments.api.problems import catalogue
 from payments.application import loading
-from payments.application.dispatch import Outcome, Request, dispatch
+from payments.application.dispatch import CommandContext, Outcome, dispatch
 from payments.domain.payment.commands import ApprovePayment, PaymentCommand
 from payments.domain.payment.events import (
     ApprovalReason,
@@ -81,7 +81,7 @@ def test_a_thousand_commands_on_fifty_payments() -> None:
     for number, payment_id in enumerate(payments):
         amount, features = KINDS[number % len(KINDS)]
         begun = process(payment_id=payment_id, amount=amount, features=features)
-        dispatch(begun, Request(actor="client:test"))
+        dispatch(begun, CommandContext(actor="client:test"))
 
     def work(number: int) -> list[Answer]:
         chance = random.Random(number)
@@ -89,7 +89,9 @@ def test_a_thousand_commands_on_fifty_payments() -> None:
         for _ in range(COMMANDS // THREADS):
             each = command(chance, chance.choice(payments))
             try:
-                answers.append((each, dispatch(each, Request(actor="staff:1", key=str(uuid4())))))
+                answers.append(
+                    (each, dispatch(each, CommandContext(actor="staff:1", key=str(uuid4()))))
+                )
             except (PaymentError, StaleVersion) as refusal:
                 answers.append((each, refusal))
         return answers

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from msgspec.structs import replace
 
-from payments.application.dispatch import Request, dispatch
+from payments.application.dispatch import CommandContext, dispatch
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.risk.conditions import Velocity
@@ -43,7 +43,7 @@ def explained(payment_id: UUID) -> str:
 def decided(**changes: Any) -> str:
     """What is said of a payment that was processed so."""
     command = process(payment_id=uuid4(), **changes)
-    dispatch(command, Request(actor="system:test"))
+    dispatch(command, CommandContext(actor="system:test"))
     return explained(command.payment_id)
 
 
@@ -51,8 +51,8 @@ def test_what_the_policy_asks_of_reviewers_is_told_and_who_has_approved_first() 
     payment_id = uuid4()
     policy = RiskPolicy.of(replace(DEFAULT_POLICY.document, reject_from=80))
     command = process(payment_id=payment_id, amount=HUGE, features=UNKNOWN, policy=policy)
-    dispatch(command, Request(actor="system:test"))
-    dispatch(approve(payment_id=payment_id, note=NOTE), Request(actor=REVIEWER))
+    dispatch(command, CommandContext(actor="system:test"))
+    dispatch(approve(payment_id=payment_id, note=NOTE), CommandContext(actor=REVIEWER))
     told = explained(payment_id)
     assert f"It was approved by {REVIEWER} as the first of two: Verified with customer." in told
     assert "  Two people to approve it, the second of them a senior reviewer." in told
@@ -148,8 +148,8 @@ def test_what_older_code_stored_is_explained_as_far_as_it_goes() -> None:
 
 def test_who_decided_afterwards_is_told_too() -> None:
     command = process(payment_id=uuid4(), amount=LARGE, features=UNKNOWN)
-    dispatch(command, Request(actor="system:test"))
-    dispatch(approve(payment_id=command.payment_id), Request(actor=REVIEWER))
+    dispatch(command, CommandContext(actor="system:test"))
+    dispatch(approve(payment_id=command.payment_id), CommandContext(actor=REVIEWER))
     told = explained(command.payment_id).splitlines()
     assert told[0].endswith("by credit card, completed.")
     assert told[1].startswith("The rules had it wait for a person")

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from payments import actors, permissions
 from payments.application import corrections, policies, review, submission
-from payments.application.dispatch import Request, dispatch
+from payments.application.dispatch import CommandContext, dispatch
 from payments.clients import keys
 from payments.clients.models import ApiKey, Client, Scope
 from payments.customers import blocking, changes, erasure
@@ -70,19 +70,23 @@ def escalate(by: str) -> None:
 
 
 def carry_out(command: Callable[..., AnyReviewCommand], by: str) -> None:
-    review.carry_out(command(payment_id=uuid4()), Request(actor=by))
+    review.handle(command(payment_id=uuid4()), CommandContext(actor=by))
 
 
 def cancel(by: str) -> None:
-    corrections.carry_out(examples.cancel(payment_id=uuid4(), client_id=None), Request(actor=by))
+    corrections.handle(
+        examples.cancel(payment_id=uuid4(), client_id=None), CommandContext(actor=by)
+    )
 
 
 def refund(by: str) -> None:
-    corrections.carry_out(examples.refund(payment_id=uuid4(), client_id=None), Request(actor=by))
+    corrections.handle(
+        examples.refund(payment_id=uuid4(), client_id=None), CommandContext(actor=by)
+    )
 
 
 def claim_next(by: str) -> None:
-    review.claim_next(client_id=None, at=NOON, request=Request(actor=by))
+    review.claim_next(client_id=None, at=NOON, context=CommandContext(actor=by))
     raise LetThrough
 
 
@@ -284,4 +288,6 @@ def tells_who_acts(function: FunctionType) -> bool:
     given = get_type_hints(function)
     given.pop("return", None)
     kinds = [kind for hint in given.values() for kind in (hint, *get_args(hint))]
-    return any(kind is Request or "by" in getattr(kind, "__struct_fields__", ()) for kind in kinds)
+    return any(
+        kind is CommandContext or "by" in getattr(kind, "__struct_fields__", ()) for kind in kinds
+    )

@@ -10,7 +10,7 @@ from django.utils import timezone
 from msgspec.structs import replace
 
 from payments import actors
-from payments.application.dispatch import Request, dispatch
+from payments.application.dispatch import CommandContext, dispatch
 from payments.domain.money import Money, MoneyError
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
 from payments.events.models import Event
@@ -88,7 +88,7 @@ def _flagged(**changes: Any) -> str:
     """A payment that waits for review by the rules of another policy."""
     client = ApiClient().client_id
     terms = {"amount": LARGE, "features": UNKNOWN, "client_id": client, "at": timezone.now()}
-    dispatch(process(**terms | changes), Request(actor=actors.client(client)))
+    dispatch(process(**terms | changes), CommandContext(actor=actors.client(client)))
     project()
     return str(PAYMENT)
 

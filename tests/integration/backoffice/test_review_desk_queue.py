@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from payments import actors
 from payments.application import review
-from payments.application.dispatch import Request
+from payments.application.dispatch import CommandContext
 from payments.application.review import QueueLags
 from payments.events.models import Event
 from readmodels.admin.base.browsing import PAGE
@@ -69,8 +69,8 @@ def test_claim_next_asked_for_many_times_at_once_claims_one_payment() -> None:
     grace = actors.staff(get_user_model().objects.get(username="grace").pk)
 
     def ask(number: int) -> UUID | None:
-        request = Request(actor=grace, key=f"tab-{number}")
-        outcome = review.claim_next(client_id=None, at=timezone.now(), request=request, most_held=1)
+        request = CommandContext(actor=grace, key=f"tab-{number}")
+        outcome = review.claim_next(client_id=None, at=timezone.now(), context=request, most_held=1)
         return None if outcome is None else outcome.payment.payment_id
 
     assert len(set(at_once(8, ask))) == 1

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from payments import actors
-from payments.application.dispatch import Request, dispatch
+from payments.application.dispatch import CommandContext, dispatch
 from payments.clients import keys
 from payments.clients.models import Client
 from payments.customers.models import Customer, Note
@@ -46,7 +46,9 @@ def _signed_in(zoe: Any) -> None:
 
 
 def _decided(zoe: Any) -> None:
-    dispatch(examples.process(client_id=Client.objects.create(name="A").pk), Request(actor=_(zoe)))
+    dispatch(
+        examples.process(client_id=Client.objects.create(name="A").pk), CommandContext(actor=_(zoe))
+    )
 
 
 def _wrote_a_note(zoe: Any) -> None:

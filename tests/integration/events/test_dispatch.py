@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from payments import actors
 from payments.application import idempotency
-from payments.application.dispatch import Outcome, Request, dispatch, dispatch_new
+from payments.application.dispatch import CommandContext, Outcome, dispatch, dispatch_new
 from payments.application.idempotency import KeyReused
 from payments.clients.models import Client
 from payments.domain.payment.commands import ProcessPayment
@@ -48,7 +48,7 @@ MERCHANT = actors.client(CLIENT)
 def submit(key: str, **changes: Any) -> Outcome:
     """Process the payment whose id follows from `key`, as the client."""
     command = process(payment_id=idempotency.payment_id(CLIENT, key), **changes)
-    return dispatch(command, Request(actor=MERCHANT, key=key))
+    return dispatch(command, CommandContext(actor=MERCHANT, key=key))
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_a_repeated_command_answers_the_same_and_adds_nothing() -> None:
 
 def test_a_repetition_answers_what_the_first_run_did_whatever_came_later() -> None:
     first = submit("1", amount=LARGE, features=UNKNOWN)
-    dispatch(approve(payment_id=first.payment.payment_id), Request(actor=REVIEWER))
+    dispatch(approve(payment_id=first.payment.payment_id), CommandContext(actor=REVIEWER))
     again = submit("1", amount=LARGE, features=UNKNOWN)
     assert again.payment.status is Status.PENDING_REVIEW
     assert (again.payment, again.position) == (first.payment, first.position)
@@ -103,7 +103,7 @@ def test_a_repetition_with_fresher_features_is_still_a_repetition() -> None:
 
 
 def test_a_repeated_decision_answers_the_same(waiting: UUID) -> None:
-    request = Request(actor=REVIEWER, key="d")
+    request = CommandContext(actor=REVIEWER, key="d")
     first = dispatch(approve(payment_id=waiting), request, note="called")
     again = dispatch(approve(payment_id=waiting), request, note="called")
     assert (again.payment, again.position, again.replayed) == (first.payment, first.position, True)
@@ -114,7 +114,7 @@ def test_another_request_under_the_same_key_is_refused_and_names_the_fields(wait
     with pytest.raises(KeyReused) as caught:
         submit("large", amount=usd(1), reference="order-1")
     assert caught.value.fields == ("amount", "reference")
-    request = Request(actor=REVIEWER, key="d")
+    request = CommandContext(actor=REVIEWER, key="d")
     dispatch(reject(payment_id=waiting), request, note="called")
     with pytest.raises(KeyReused) as caught:
         dispatch(reject(payment_id=waiting), request, note="wrote")
@@ -124,22 +124,22 @@ def test_another_request_under_the_same_key_is_refused_and_names_the_fields(wait
 
 def test_one_key_of_two_people_or_commands_is_two_keys(waiting: UUID) -> None:
     """With the key alone remembered, a reviewer's "large" met the merchant's payment "large"."""
-    dispatch(approve(payment_id=waiting), Request(actor=REVIEWER, key="large"))
+    dispatch(approve(payment_id=waiting), CommandContext(actor=REVIEWER, key="large"))
     for command in (reject(payment_id=waiting), approve(payment_id=waiting)):
         with pytest.raises(NotAwaitingReview):
-            dispatch(command, Request(actor=OTHER_REVIEWER, key="large"))
+            dispatch(command, CommandContext(actor=OTHER_REVIEWER, key="large"))
 
 
 def test_without_a_key_a_repetition_is_decided_again() -> None:
     command = process()
-    dispatch(command, Request(actor="system:test"))
+    dispatch(command, CommandContext(actor="system:test"))
     with pytest.raises(PaymentAlreadyFinished):
-        dispatch(command, Request(actor="system:test"))
+        dispatch(command, CommandContext(actor="system:test"))
 
 
 def test_what_was_refused_is_not_remembered(waiting: UUID) -> None:
     """It appended nothing, so there is nothing to remember; the same key may succeed later."""
-    request = Request(actor=REVIEWER, key="d")
+    request = CommandContext(actor=REVIEWER, key="d")
     with pytest.raises(StaleVersion):
         dispatch(approve(payment_id=waiting), request, expected_version=7)
     assert not dispatch(approve(payment_id=waiting), request, expected_version=2).replayed
@@ -149,8 +149,8 @@ def test_another_clients_payment_is_not_found_before_anything_else_is_said(waiti
     """Asked after the version, the refusal told everybody that there was such a payment."""
     command = approve(payment_id=waiting, client_id=OTHER_CLIENT)
     with pytest.raises(PaymentNotFound):
-        dispatch(command, Request(actor=REVIEWER, key="d"), expected_version=99)
-    request = Request(actor=REVIEWER, key="d")
+        dispatch(command, CommandContext(actor=REVIEWER, key="d"), expected_version=99)
+    request = CommandContext(actor=REVIEWER, key="d")
     dispatch(approve(payment_id=waiting, client_id=CLIENT), request)
     with pytest.raises(PaymentNotFound):
         dispatch(command, request)
@@ -158,14 +158,16 @@ def test_another_clients_payment_is_not_found_before_anything_else_is_said(waiti
 
 def test_a_pinned_version_must_be_the_current_one(waiting: UUID) -> None:
     with pytest.raises(StaleVersion):
-        dispatch(approve(payment_id=waiting), Request(actor=REVIEWER), expected_version=1)
-    outcome = dispatch(approve(payment_id=waiting), Request(actor=REVIEWER), expected_version=2)
+        dispatch(approve(payment_id=waiting), CommandContext(actor=REVIEWER), expected_version=1)
+    outcome = dispatch(
+        approve(payment_id=waiting), CommandContext(actor=REVIEWER), expected_version=2
+    )
     assert outcome.payment.version == 4
 
 
 def test_an_honest_retry_of_a_pinned_command_is_answered_not_refused(waiting: UUID) -> None:
     """Replay comes before the version: the first run itself has made the pinned version stale."""
-    request = Request(actor=REVIEWER, key="d")
+    request = CommandContext(actor=REVIEWER, key="d")
     first = dispatch(approve(payment_id=waiting), request, expected_version=2)
     again = dispatch(approve(payment_id=waiting), request, expected_version=2)
     assert (again.payment, again.replayed) == (first.payment, True)
@@ -174,14 +176,14 @@ def test_an_honest_retry_of_a_pinned_command_is_answered_not_refused(waiting: UU
 def test_a_lost_race_is_decided_again_on_the_fresh_state(waiting: UUID) -> None:
     """With a single attempt this was StaleVersion, for somebody who had pinned nothing."""
     with _rejecting_meanwhile(waiting), pytest.raises(NotAwaitingReview) as caught:
-        dispatch(approve(payment_id=waiting), Request(actor=REVIEWER))
+        dispatch(approve(payment_id=waiting), CommandContext(actor=REVIEWER))
     assert caught.value.review is not None
     assert caught.value.review.reviewer == OTHER_REVIEWER
 
 
 def test_a_lost_race_for_a_pinned_version_is_told(waiting: UUID) -> None:
     with _rejecting_meanwhile(waiting), pytest.raises(StaleVersion):
-        dispatch(approve(payment_id=waiting), Request(actor=REVIEWER), expected_version=2)
+        dispatch(approve(payment_id=waiting), CommandContext(actor=REVIEWER), expected_version=2)
 
 
 def test_in_a_callers_transaction_a_lost_race_is_told_and_the_transaction_goes_on(
@@ -189,7 +191,7 @@ def test_in_a_callers_transaction_a_lost_race_is_told_and_the_transaction_goes_o
 ) -> None:
     with transaction.atomic():
         with _rejecting_meanwhile(waiting), pytest.raises(StaleVersion):
-            dispatch(approve(payment_id=waiting), Request(actor=REVIEWER))
+            dispatch(approve(payment_id=waiting), CommandContext(actor=REVIEWER))
         Client.objects.create(name="still here")
     assert Client.objects.filter(name="still here").exists()
 
@@ -206,7 +208,7 @@ def test_a_pin_holds_for_processing_too() -> None:
     command = process(payment_id=idempotency.payment_id(CLIENT, "1"))
     metadata = Metadata(actor=MERCHANT, command="process_payment")
     store.append(command.payment_id, [initiated()], expected=0, metadata_=metadata)
-    request = Request(actor=MERCHANT, key="1")
+    request = CommandContext(actor=MERCHANT, key="1")
     for version in (0, 2):
         with pytest.raises(StaleVersion):
             dispatch(command, request, expected_version=version)
@@ -219,7 +221,7 @@ def test_eight_reviewers_at_once_and_one_decision(waiting: UUID) -> None:
         build = approve if number % 2 else reject
         command = build(payment_id=waiting, reviewer=f"staff:{number}")
         try:
-            outcome = dispatch(command, Request(actor=f"staff:{number}"))
+            outcome = dispatch(command, CommandContext(actor=f"staff:{number}"))
         except NotAwaitingReview as refused:
             assert refused.review is not None
             return refused.review.reviewer
@@ -244,7 +246,7 @@ def test_twenty_equal_commands_at_once_are_one_payment_and_twenty_equal_answers(
 
 
 def test_twenty_equal_decisions_at_once_are_one_decision(waiting: UUID) -> None:
-    request = Request(actor=REVIEWER, key="d")
+    request = CommandContext(actor=REVIEWER, key="d")
 
     def send(_: int) -> Outcome:
         return dispatch(approve(payment_id=waiting), request)
@@ -266,7 +268,7 @@ def test_a_reference_belongs_to_one_payment_of_a_client() -> None:
 def test_two_clients_may_have_the_same_reference() -> None:
     submit("1", reference="order-981")
     command = process(payment_id=uuid4(), client_id=OTHER_CLIENT, reference="order-981")
-    assert not dispatch(command, Request(actor="system:test")).replayed
+    assert not dispatch(command, CommandContext(actor="system:test")).replayed
 
 
 def test_of_twenty_payments_with_one_reference_at_once_one_is_made() -> None:
@@ -290,7 +292,7 @@ def test_rows_alongside_exist_if_and_only_if_the_events_do(waiting: UUID) -> Non
         insert()
         raise RuntimeError("alongside")
 
-    request = Request(actor=REVIEWER, key="d")
+    request = CommandContext(actor=REVIEWER, key="d")
     with pytest.raises(RuntimeError, match="alongside"):
         dispatch(approve(payment_id=waiting), request, alongside=insert_and_fail)
     assert store.load(waiting).version == 2
@@ -303,7 +305,7 @@ def test_a_repetition_stores_nothing_alongside_again(waiting: UUID) -> None:
     def insert() -> None:
         Client.objects.create(name="alongside")
 
-    request = Request(actor=REVIEWER, key="d")
+    request = CommandContext(actor=REVIEWER, key="d")
     for replayed in (False, True):
         outcome = dispatch(approve(payment_id=waiting), request, alongside=insert)
         assert outcome.replayed is replayed
@@ -336,9 +338,9 @@ def test_a_listener_that_fails_does_not_fail_the_command() -> None:
         signals.appended.disconnect(fail)
 
 
-def _new(key: str, **changes: Any) -> tuple[ProcessPayment, Request]:
+def _new(key: str, **changes: Any) -> tuple[ProcessPayment, CommandContext]:
     command = process(payment_id=idempotency.payment_id(CLIENT, key), **changes)
-    return command, Request(actor=MERCHANT, key=key)
+    return command, CommandContext(actor=MERCHANT, key=key)
 
 
 def test_many_new_payments_are_appended_together() -> None:

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 
 from payments.application import loading
-from payments.application.dispatch import Outcome, Request, dispatch
+from payments.application.dispatch import CommandContext, Outcome, dispatch
 from payments.domain.payment.events import AnyPaymentEvent
 from payments.domain.payment.refusals import NotAwaitingReview
 from payments.domain.payment.state import Payment, Status, replay
@@ -38,7 +38,7 @@ def stream_of(versions: int) -> UUID:
 
 
 def decide(payment: UUID, key: str = "decision-1") -> Outcome:
-    return dispatch(reject(payment_id=payment), Request(actor=REVIEWER, key=key))
+    return dispatch(reject(payment_id=payment), CommandContext(actor=REVIEWER, key=key))
 
 
 def whole(payment: UUID) -> Payment | None:

@@ -166,9 +166,9 @@ def test_demo_data_that_was_interrupted_is_completed(
 
     def decide_and_die(*arguments: Any, **options: Any) -> Any:
         next(decided)  # StopIteration stands for a kill
-        return review.carry_out(*arguments, **options)
+        return review.handle(*arguments, **options)
 
-    monkeypatch.setattr(demo, "review", SimpleNamespace(carry_out=decide_and_die))
+    monkeypatch.setattr(demo, "review", SimpleNamespace(handle=decide_and_die))
     with pytest.raises(StopIteration):
         run("seed_demo")
     interrupted = Event.objects.count()
