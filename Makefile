@@ -1,19 +1,22 @@
-# `make run` and `make test` are all that is needed; `make help` lists the rest.
+# `make run` starts the service, `make test` tests it, `make help` lists all targets.
 PYTHON ?= python3
 BIN := .venv/bin
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate pyproject.toml
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast bench install check format lock reset clean
 
 help:  ## list the targets and variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
-	@printf '\n%s\n%s\n%s\n%s\n%s\n' 'PORT=8000              where `make run` listens' \
-	  'PYTHON=python3.12      the Python of .venv, 3.11 or newer; another one replaces .venv' \
-	  'TESTS=tests/unit       what `make test` runs' \
-  'NIGHTLY=1              let `make test` include the tests that otherwise only CI runs' \
-	  'BENCH=post             what `make bench` measures'
+	@printf '\n%s\n%s\n%s\n%s\n%s\n%s\n' \
+	  'PORT=8000           the port of `make run` on 127.0.0.1' \
+	  'PYTHON=python3.12   the Python of .venv, 3.11 or newer; another one replaces .venv' \
+	  'TESTS=tests/unit    what `make test` runs' \
+	  'NIGHTLY=1           run also the tests that otherwise only CI runs' \
+	  'BENCH=post          what `make bench` measures' \
+	  'All other variables are those of the service: see .env.example'
 
-run: install  ## run the whole service on this machine, with demo data
+run: install  ## start the service on this machine, with demo data
 	@exec $(BIN)/python -m config.stack --ctrl-c-is-success
 
 test: install  ## run the suite on its own PostgreSQL and Valkey (about six minutes)
@@ -22,29 +25,32 @@ test: install  ## run the suite on its own PostgreSQL and Valkey (about six minu
 test-fast: install  ## run the quick tests only (half a minute)
 	@exec $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not nightly" tests/unit tests/integration
 
-bench: install  ## measure; prints ratios against baselines taken in the same run
+bench: install  ## run the benchmarks and compare each with its baseline
 	@exec $(BIN)/python -m tests.benchmarks $(BENCH)
 
-check: install  ## check style, types, architecture and migrations
+check: install  ## check style, types, architecture, dependencies, spelling, secrets and migrations
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	DEBUG=1 $(BIN)/python -m mypy
 	$(BIN)/python -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+	$(BIN)/python -m deptry .
+	$(BIN)/python -m codespell_lib
+	git ls-files -z -- ':!tests' ':!*.lock' | xargs -0 $(BIN)/python -m detect_secrets.pre_commit_hook --exclude-secrets '^password$$'
 	DEBUG=1 $(BIN)/python -W ignore manage.py makemigrations --check --dry-run
 
-format: install  ## fix what the linters can fix
+format: install  ## format the code and apply the linter's fixes
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-install:  ## make .venv, or complete it
+install:  ## create .venv or update it to requirements.lock
 	@$(PYTHON) config/stack/checkout.py install $(if $(filter file,$(origin PYTHON)),,--chosen)
 
-lock: install  ## take the newest versions that pyproject.toml admits
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade \
-	  --group stack --group test --group lint pyproject.toml -o requirements.lock
+lock: install  ## update both lock files to the newest versions that pyproject.toml allows
+	$(COMPILE) --upgrade --group stack --group test --group lint -o requirements.lock
+	$(COMPILE) --constraint requirements.lock --group stack -o requirements-production.lock
 
-reset:  ## remove the data of `make run`, for a fresh start
+reset:  ## delete the data of `make run`; the next start begins with new demo data
 	@$(PYTHON) config/stack/checkout.py reset
 
-clean:  ## remove the data and .venv
+clean:  ## delete the data of `make run` and .venv
 	@$(PYTHON) config/stack/checkout.py clean
