@@ -1,7 +1,6 @@
 """PostgreSQL from a wheel, or another one's programs, with its data in a folder of ours."""
 
 import importlib.util
-import os
 import re
 import shutil
 import signal
@@ -16,6 +15,7 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
+from config import variables
 from config.stack import place, processes
 from config.stack.errors import StackError
 from config.stack.servers import Server
@@ -137,7 +137,7 @@ class Postgres(Server):
 @cache
 def binaries() -> Path:
     """The folder of PostgreSQL's programs: POSTGRES_BIN, or the wheel's. Raises StackError."""
-    if chosen := os.environ.get("POSTGRES_BIN"):
+    if chosen := variables.given("POSTGRES_BIN"):
         if not (Path(chosen) / "initdb").exists():
             raise StackError(f"POSTGRES_BIN is {chosen}, where there is no program initdb.")
         return Path(chosen)
