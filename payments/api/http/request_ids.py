@@ -30,7 +30,7 @@ class RequestIdMiddleware:
         correlation_id = _sane(request.META.get("HTTP_X_CORRELATION_ID")) or request_id
         request.META["HTTP_X_CORRELATION_ID"] = correlation_id
         response = self._get_response(request)
-        response["X-CommandContext-ID"] = request_id
+        response["X-Request-ID"] = request_id
         return response
 
 
