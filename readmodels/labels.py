@@ -36,9 +36,9 @@ REASONS: Final = {
     "first_card_payment_large": "The customer's first card payment, and a large one",
     "features_stale": "The customer's history was not up to date",
     "customer_blocked": "The customer is blocked",
-    "many_payments_1h": "Many payments of the customer within an hour",
-    "large_volume_24h": "The customer's payments of a day add up to much",
-    "no_limit_for_currency": "No review limit is set for the currency",
+    "many_payments_1h": "Many payments by the customer within an hour",
+    "large_volume_24h": "High total of the customer's payments within a day",
+    "no_limit_for_currency": "No review limit for the currency",
     "method_limit_exceeded": "Over the limit of the payment method",
     "blocked_by_policy": "Blocked by the risk policy",
 }
@@ -98,11 +98,7 @@ def happened(event: AnyPaymentEvent) -> tuple[str, tuple[str, ...]]:
             limit = f" ({event.limit.formatted()})" if event.limit else ""
             return "Failed", (plain(event.reason) + limit, *_risk(event.risk))
         case PaymentFlaggedForReview():
-            until = (
-                ()
-                if event.deadline is None
-                else (f"To be decided before {minute(event.deadline)}",)
-            )
+            until = () if event.deadline is None else (f"Decide by {minute(event.deadline)}",)
             return "Flagged for review", (*_risk(event.risk), *until)
         case ReviewClaimed(until=until):
             return "Claimed for review", (f"Until {minute(until)}",)
@@ -111,17 +107,17 @@ def happened(event: AnyPaymentEvent) -> tuple[str, tuple[str, ...]]:
         case ReviewEscalated(reason=why):
             return "Escalated", (plain(why),)
         case PaymentFirstApproved():
-            return "Approved by the first of two", (plain(event.reason),)
+            return "First approval", (plain(event.reason),)
         case PaymentApproved():
             return "Approved", (plain(event.reason),)
         case PaymentRejected():
             return "Rejected", (plain(event.reason),)
         case PaymentExpired():
-            return "Expired", (f"Nobody decided before {minute(event.deadline)}",)
+            return "Expired", (f"No decision by {minute(event.deadline)}",)
         case PaymentCancelled():
             return "Cancelled", (plain(event.reason),)
         case PaymentRefunded(refund=refund, refunded=refunded):
-            so_far = () if refund == refunded else (f"{refunded.formatted()} in all",)
+            so_far = () if refund == refunded else (f"{refunded.formatted()} in total",)
             return "Refunded", (f"{refund.formatted()}: {plain(event.reason).lower()}", *so_far)
         case _:
             assert_never(event)

@@ -45,7 +45,7 @@ _CHART_OPTIONS: Final = json.dumps(
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Unfold's DASHBOARD_CALLBACK. Every query is bounded and finds an index."""
     if not request.user.has_perm("readmodels.view_paymentsummary"):
-        return context
+        return context | {"title": "No access yet"}
     today = timezone.now().date()
     days = _days(today)
     return context | {

@@ -126,7 +126,7 @@ class ProposeView(View):
             _dispatch(request, ProposePolicy(policy=policy, at=timezone.now(), by=_actor(request)))
         except (PolicyRefused, StaleVersion) as error:
             return self._page(request, text, problems=(str(error),))
-        messages.success(request, "Proposed. A second risk manager approves it.")
+        messages.success(request, "Proposed. A second risk manager must approve it.")
         return HttpResponseRedirect(reverse("policy", args=[policy.policy_id]))
 
     def _page(self, request: HttpRequest, text: str, **found: Any) -> HttpResponse:
@@ -139,13 +139,13 @@ class ProposeView(View):
 @require_POST
 def approve(request: HttpRequest, policy_id: str) -> HttpResponse:
     command = ApprovePolicy(policy_id=policy_id, at=timezone.now(), by=_actor(request))
-    return _carry_out(request, command, "Payments are scored by this policy from now on.")
+    return _carry_out(request, command, "Policy activated. It scores all new payments.")
 
 
 @require_POST
 def retire(request: HttpRequest, policy_id: str) -> HttpResponse:
     command = RetirePolicy(policy_id=policy_id, at=timezone.now(), by=_actor(request))
-    return _carry_out(request, command, "The proposal is withdrawn.")
+    return _carry_out(request, command, "Proposal withdrawn.")
 
 
 urlpatterns = [
@@ -235,11 +235,11 @@ def _asks(document: PolicyDocument) -> list[tuple[str, str]]:
     return [
         ("Medium risk", f"from {document.medium_from} points"),
         ("High risk", f"from {document.high_from} points"),
-        ("Reviewed if high", _limits(document.review_over, "always", others=True)),
-        ("Refused if high", _limits(document.block_over, "never")),
-        ("Two people approve", _limits(document.four_eyes_over, "never", others=True)),
+        ("High risk held for review", _limits(document.review_over, "always", others=True)),
+        ("High risk refused", _limits(document.block_over, "never")),
+        ("Two approvals", _limits(document.four_eyes_over, "never", others=True)),
         (
-            "Advised to reject",
+            "Rejection advised",
             "never" if document.reject_from is None else f"from {document.reject_from} points",
         ),
         ("Time to decide", period),
@@ -251,7 +251,7 @@ def _limits(over: Limits, otherwise: str, *, others: bool = False) -> str:
     if not over:
         return otherwise
     limits = ", ".join(fragments.amount(minor, currency) for currency, minor in over.items())
-    return f"over {limits}" + (", and in other currencies" if others else "")
+    return f"over {limits}" + (", and always in other currencies" if others else "")
 
 
 def _changes(active: RiskPolicy, policy: RiskPolicy) -> list[tuple[str, str]]:

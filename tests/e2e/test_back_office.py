@@ -150,7 +150,7 @@ def test_a_payment_is_claimed_and_approved_by_keyboard_and_completed_in_the_api(
     page.get_by_role("link", name="All", exact=True).focus()
     page.keyboard.press("n")
     page.wait_for_url(re.compile("change"))
-    expect(page.get_by_text("You have claimed it until")).to_be_visible()
+    expect(page.get_by_text("Yours until")).to_be_visible()
     expect(page.get_by_text("The customer's first card payment").first).to_be_visible()
     page.keyboard.press("Control+a")
     page.wait_for_timeout(500)
@@ -165,7 +165,7 @@ def test_a_payment_is_claimed_and_approved_by_keyboard_and_completed_in_the_api(
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("change"))
-    expect(page.get_by_text("Approved. The lists follow in a moment.")).to_be_visible()
+    expect(page.get_by_text("Approved. Lists update within a few seconds.")).to_be_visible()
     history = page.locator("ol.history li")
     expect(history).to_have_count(5)
     expect(history.nth(2)).to_contain_text("Claimed for review")
@@ -180,7 +180,7 @@ def test_a_payment_is_claimed_and_approved_by_keyboard_and_completed_in_the_api(
     assert payment["review"]["reviewer"].startswith("staff:")
     page.keyboard.press("n")
     page.wait_for_url(re.compile("reviews"))
-    expect(page.get_by_text("Nothing waits for you.")).to_be_visible()
+    expect(page.get_by_text("There is nothing left that you can decide.")).to_be_visible()
 
 
 @BOTH_SCHEMES
@@ -190,7 +190,7 @@ def test_the_keys_are_listed_and_can_be_switched_off(desk: Desk) -> None:
     desk.open(f"/admin/readmodels/paymentsummary/{desk.payment}/change/")
     page.keyboard.press("?")
     keys = page.get_by_role("dialog", name="Keyboard")
-    for each in ("Approve", "Reject", "Escalate", "Claim", "Claim next", "This list"):
+    for each in ("Approve", "Reject", "Escalate", "Claim", "Claim next", "Show this list"):
         expect(keys.get_by_text(each, exact=True)).to_be_visible()
     assert _serious(page) == []
     page.keyboard.press("a")
@@ -204,7 +204,7 @@ def test_the_keys_are_listed_and_can_be_switched_off(desk: Desk) -> None:
     page.keyboard.press("n")
     expect(page).to_have_url(re.compile("reviews/$"))
     page.get_by_role("button", name="Keyboard").click()
-    page.get_by_label("Single keys press buttons").check()
+    page.get_by_label("Use single-key shortcuts").check()
     page.get_by_role("button", name="Close").click()
     page.keyboard.press("n")
     page.wait_for_url(re.compile("change"))
@@ -217,9 +217,9 @@ def test_an_escalation_without_a_note_leads_to_the_note(desk: Desk) -> None:
     page.get_by_label("Second opinion").check()
     page.get_by_role("button", name="Escalate").click()
     expect(page.get_by_role("alert")).to_have_text(
-        "Say in a note what the senior reviewers should look at."
+        "Describe in the note what the senior reviewer should check."
     )
-    expect(page.get_by_label("Note (needed)")).to_be_focused()
+    expect(page.get_by_label("Note (required)")).to_be_focused()
 
 
 def test_a_decision_without_a_reason_is_explained(desk: Desk) -> None:
@@ -236,7 +236,7 @@ def test_back_after_a_partial_refund_refunds_nothing_more(desk: Desk) -> None:
     desk.page.get_by_label("Amount in").fill("5.00")
     desk.page.get_by_label("Requested by customer").check()
     desk.page.get_by_role("button", name="Refund").click()
-    expect(desk.page.get_by_text("Refunded: ")).to_be_visible()
+    expect(desk.page.get_by_text("can still be refunded")).to_be_visible()
     desk.page.go_back()
     expect(desk.page.get_by_text("You refunded")).to_be_visible()
     desk.page.get_by_label("Requested by customer").check()  # the browser may remember it
@@ -259,7 +259,7 @@ def test_a_payment_is_claimed_and_rejected_without_scripts(
     page.get_by_role("link", name="Reject").click()
     page.get_by_label("Suspected fraud").check()
     page.get_by_role("button", name="Reject").click()
-    expect(page.get_by_text("Rejected. The lists follow in a moment.")).to_be_visible()
+    expect(page.get_by_text("Rejected. Lists update within a few seconds.")).to_be_visible()
     context.close()
 
 
@@ -351,7 +351,7 @@ def test_who_is_locked_out_is_told_until_when(desk: Desk) -> None:
         desk.page.wait_for_load_state()
     expect(desk.page.get_by_text("Wait 15 minutes")).to_be_visible()
     assert _serious(desk.page) == []
-    desk.page.get_by_role("link", name="Back to signing in").click()
+    desk.page.get_by_role("link", name="Back to sign-in").click()
     expect(desk.page.get_by_label("Username")).to_be_visible()
     desk.complaints.clear()  # Chromium reports the 429
 

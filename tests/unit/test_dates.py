@@ -38,8 +38,8 @@ def test_a_day_is_read_in_every_form_that_means_one(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("05/06/2026", "can be two days. Write 2026-05-06 or 2026-06-05."),
-        ("5-6-2026", "can be two days. Write 2026-05-06 or 2026-06-05."),
+        ("05/06/2026", "is an ambiguous date. Write 2026-05-06 or 2026-06-05."),
+        ("5-6-2026", "is an ambiguous date. Write 2026-05-06 or 2026-06-05."),
         ("31/31/2026", "There is no day"),
         ("2026-02-30", "There is no day"),
         ("20261301", "There is no day"),

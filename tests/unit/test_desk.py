@@ -116,7 +116,7 @@ def test_nobody_decides_after_the_deadline() -> None:
     payment = after(*WAITING)
     assert [each.name for each in actions.offered(payment, GRACE, late)] == ["cancel"]
     shown = desk(payment, GRACE, late, names=NAMES)
-    assert shown.headline.startswith("Too late to decide.")
+    assert shown.headline.startswith("The deadline has passed.")
     assert (shown.time_left, shown.lines) == ("overdue", ())
 
 
@@ -130,51 +130,51 @@ def test_a_note_is_needed_where_the_domain_needs_one() -> None:
     ):
         assert actions.needs_note(action, payment, GRACE, LATER) is needed
     said = " ".join(line.text for line in desk(advised, GRACE, LATER, names=NAMES).lines)
-    assert "advises to reject" in said
+    assert "advises rejecting" in said
 
 
 @pytest.mark.parametrize(
     ("events", "person", "headline", "said"),
     [
-        (WAITING, ANALYST, "Free: nobody has claimed this payment.", ""),
-        ((*WAITING, claimed()), ANALYST, "Ada Ng has claimed it until 15:15 UTC, 15 min left.", ""),
+        (WAITING, ANALYST, "Unclaimed", ""),
+        ((*WAITING, claimed()), ANALYST, "Claimed by Ada Ng until 15:15 UTC (15 min left)", ""),
         (
             (*WAITING, claimed(reviewer=SENIOR)),
             GRACE,
-            "You have claimed it until 15:15 UTC, 15 min left.",
+            "Yours until 15:15 UTC (15 min left)",
             "",
         ),
-        ((*WAITING, escalated()), ANALYST, "Free", "was escalated: a senior reviewer has to"),
-        (FIRST_APPROVED, ANALYST, "Free", "This payment needs a second approval: a senior"),
-        (FIRST_APPROVED, GRACE, "Free", "a senior reviewer who is not Ada Ng."),
+        ((*WAITING, escalated()), ANALYST, "Unclaimed", "is escalated. A senior reviewer must"),
+        (FIRST_APPROVED, ANALYST, "Unclaimed", "A senior reviewer must give the second approval."),
+        (FIRST_APPROVED, GRACE, "Unclaimed", "a senior reviewer other than Ada Ng."),
         (
             (*FOUR_EYES, first_approved(reviewer=SENIOR)),
             GRACE,
             "You gave the first approval.",
-            "You have approved it already: somebody else has to agree.",
+            "",
         ),
         (
             (*FOUR_EYES, first_approved(reviewer=OTHER_REVIEWER)),
             ANALYST,
             "You gave the first approval.",
-            "You have approved it already: a senior reviewer has to agree.",
+            "",
         ),
         (
             (initiated(amount=HUGE), flagged(amount=HUGE, risk=HUGE_FIRST, policy_author=SENIOR)),
             GRACE,
-            "Free",
-            "You proposed the policy that flagged it: two others have to approve it.",
+            "Unclaimed",
+            "You proposed the policy that flagged this payment. Two other people must approve it.",
         ),
-        ((*PAID, refunded(40_00)), GRACE, "Partially refunded.", "$60.00 is left"),
+        ((*PAID, refunded(40_00)), GRACE, "Partially refunded.", "$60.00 can still be refunded"),
         (
             (*FIRST_APPROVED, approved(reviewer=SENIOR), processed_after_approval()),
             VIEWER,
-            "Approved by Ada Ng and Grace Hopper: completed.",
+            "Completed. Approved by Ada Ng and Grace Hopper.",
             "",
         ),
         ((*WAITING, rejected()), VIEWER, "Rejected by Ada Ng.", ""),
         ((*WAITING, expired()), VIEWER, "Expired.", ""),
-        ((initiated(),), VIEWER, "Nothing was decided on this payment yet.", ""),
+        ((initiated(),), VIEWER, "This payment has not been decided yet.", ""),
     ],
 )
 def test_the_page_says_where_the_payment_stands_and_why_a_button_is_missing(
@@ -190,7 +190,7 @@ def test_the_page_says_where_the_payment_stands_and_why_a_button_is_missing(
 def test_whose_claim_it_is_decides_what_its_buttons_say() -> None:
     mine, theirs = (*WAITING, claimed(reviewer=SENIOR)), (*WAITING, claimed())
     labels = {action.name: label for action, label in _offers(mine)}
-    assert (labels["claim"], labels["release"]) == ("Keep for longer", "Release")
+    assert (labels["claim"], labels["release"]) == ("Extend claim", "Release")
     labels = {action.name: label for action, label in _offers(theirs)}
     assert labels["take_over"] == "Take over from Ada Ng"
 
@@ -225,4 +225,4 @@ def test_what_was_done_is_said_in_words_of_its_own() -> None:
     said = [_done(action, outcome) for action in actions.ACTIONS]
     assert len(set(said)) == len(said)
     unheard_of = replace(actions.REFUND, name="forget")
-    assert _done(unheard_of, outcome) == "Done. The lists follow in a moment."
+    assert _done(unheard_of, outcome) == "Done. Lists update within a few seconds."

@@ -134,7 +134,10 @@ class BrowsingAdmin(ModelAdmin):
         if not given.strip():
             return None
         if is_card_number(term):
-            messages.error(request, "Not searched for: it looks as if it held a card number.")
+            messages.error(
+                request,
+                "This looks like a card number. Search for something else.",
+            )
             return []
         return self.find(term) if term else []
 

@@ -57,7 +57,7 @@ def read_day(text: str) -> date:
                 return _day(year, names.index(name) + 1, day)
     if found := _fullmatch(_EITHER_WAY, given):
         return _either_way(text, int(found["a"]), int(found["b"]), int(found["y"]))
-    raise ValueError(f"“{_shown(text)}” is not a date. Write it like 2026-11-29.")
+    raise ValueError(f"{quoted(text)} is not a date. Write it like 2026-11-29.")
 
 
 def read_time(text: str) -> time:
@@ -74,7 +74,7 @@ def read_time(text: str) -> time:
             return time(hour, int(found["min"] or 0), int(found["s"] or 0))
         except ValueError:
             pass
-    raise ValueError(f"“{_shown(text)}” is not a time. Write it like 09:30 or 21:30:00, in UTC.")
+    raise ValueError(f"{quoted(text)} is not a time. Write it like 09:30 or 21:30:00, in UTC.")
 
 
 def _fullmatch(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
@@ -86,9 +86,9 @@ def _either_way(text: str, a: int, b: int, year: int) -> date:
     orders = {each for each in ((a, b), (b, a)) if _exists(year, each[1], each[0])}
     if len(orders) > 1:
         one, other = sorted(f"{year:04}-{month:02}-{day:02}" for day, month in orders)
-        raise ValueError(f"“{_shown(text)}” can be two days. Write {one} or {other}.")
+        raise ValueError(f"{quoted(text)} is an ambiguous date. Write {one} or {other}.")
     if not orders:
-        raise ValueError(f"There is no day “{_shown(text)}”. Write it like 2026-11-29.")
+        raise ValueError(f"There is no day {quoted(text)}. Write it like 2026-11-29.")
     [(day, month)] = orders
     return _day(year, month, day)
 
@@ -107,5 +107,6 @@ def _exists(year: int | str, month: int | str, day: int | str) -> bool:
         return False
 
 
-def _shown(text: str) -> str:
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+def quoted(text: str) -> str:
+    """Return what was typed in quotation marks, cut to 40 characters, for an error message."""
+    return f"“{text if len(text) <= _SHOWN else text[: _SHOWN - 1] + '…'}”"

@@ -10,10 +10,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 _TEXTS: Final = {
-    400: ("The address cannot be read", "It asks for something that this page does not have."),
-    403: ("Not permitted", "Your role does not include this page or action. Ask for another role."),
-    404: ("Nothing here", "There is no page at this address, or what it showed does not exist."),
-    500: ("Something failed", "It was recorded. If it fails again, report the id below."),
+    400: ("Invalid address", "This page does not support a parameter in the address."),
+    403: (
+        "Not permitted",
+        "Your role does not include this. Ask an administrator for another role.",
+    ),
+    404: ("Page not found", "There is no page at this address, or its item does not exist."),
+    500: (
+        "Something went wrong",
+        "The error was recorded. If it happens again, report this id.",
+    ),
 }
 _BAD_REQUEST: Final = 400
 
@@ -28,7 +34,7 @@ def _page(status: int) -> Callable[..., HttpResponse]:
             "request_id": request.META.get("HTTP_X_REQUEST_ID", ""),
             # The same list without its filters.
             "again": request.path if status == _BAD_REQUEST and request.method == "GET" else "",
-            "again_label": "Open it without filters",
+            "again_label": "Open the list without filters",
         }
         return render(request, "backoffice/failure.html", context, status=status)
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin import FieldListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import (
@@ -21,7 +22,7 @@ from unfold.contrib.filters.forms import RangeDateForm, RangeDateTimeForm
 from payments.clients.models import Client
 from payments.domain.money import KNOWN_CURRENCIES
 from payments.domain.text import searched
-from readmodels.admin.base.dates import read_day, read_time
+from readmodels.admin.base.dates import quoted, read_day, read_time
 from readmodels.projections import PROJECTIONS
 from readmodels.projections.event_index import EVENT_TYPES
 
@@ -58,6 +59,17 @@ class Checked:
             yield choice
 
 
+def titled(base: Any, title: str) -> type[FieldListFilter]:
+    """Return the field filter `base` with a title of its own instead of the column's name."""
+
+    class Titled(base):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.title = title
+
+    return Titled
+
+
 class OneOf(Checked, DropdownFilter):
     """Rows whose column `parameter_name` is exactly what was chosen."""
 
@@ -84,7 +96,7 @@ class TypedFilter(Checked, TextFilter):
         return searched(self.value() or "")
 
     def problem(self, typed: str) -> str | None:
-        return None if typed else "There is nothing in this to look for."
+        return None if typed else "Enter text to search for."
 
     def problems(self) -> dict[str, str]:
         given = (self.value() or "").strip(" ")
@@ -133,7 +145,7 @@ class CurrencyFilter(TypedFilter):
     def problem(self, typed: str) -> str | None:
         if typed.upper() in KNOWN_CURRENCIES:
             return None
-        return "This is not the code of a currency. Write it like EUR."
+        return f"{quoted(typed)} is not a currency code. Write it like EUR."
 
     def matching(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
         return queryset.filter(currency=typed.upper())

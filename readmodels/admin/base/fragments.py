@@ -69,7 +69,7 @@ def review_badges(
     if first_approver:
         found.append(Badge("Second approval", "primary"))
     elif four_eyes:
-        found.append(Badge("Two people", "info"))
+        found.append(Badge("Two approvals", "info"))
     if reject_advised:
         found.append(Badge("Reject advised", "danger"))
     return tuple(found)

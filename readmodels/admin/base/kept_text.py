@@ -20,7 +20,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import requires_csrf_token
 from django.views.decorators.debug import sensitive_post_parameters
 
-NOT_SENT: Final = "Nothing has been sent. This is what you wrote: check it and send it again."
+NOT_SENT: Final = "Your text was not sent. Check it and send it again."
 _SALT: Final = "kept"
 _FIELD: Final = "kept"
 _RESTORE: Final = "restore"
@@ -58,7 +58,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     back = _read(text)
     if back is None or not isinstance(answer, HttpResponseRedirect):
         return answer
-    context = {"back": back, "reason": "You are signed in, and what you wrote is still here."}
+    context = {"back": back, "reason": "You are signed in, and your text is still here."}
     return render(request, "backoffice/kept_text.html", admin.site.each_context(request) | context)
 
 

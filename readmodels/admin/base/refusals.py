@@ -33,47 +33,46 @@ def describe(error: PaymentError) -> str:  # noqa: C901, PLR0912 - a line for ea
         case PaymentUnderReview():
             return "This payment waits for review."
         case PaymentDiffers():
-            return "This payment was initiated on other terms."
+            return "This payment was submitted with different data."
         case NotAwaitingReview(status=status, review=None):
-            return f"This payment is {status}, nothing waits for a decision."
+            return f"This payment is {status} and needs no decision."
         case NotAwaitingReview(review=review) if review is not None:
             by = name(review.reviewer)
             return f"This payment was {review.decision} by {by} at {second_of(review.at)}."
         case ReviewExpired(deadline=deadline):
-            return f"This payment had to be decided by {second_of(deadline)}."
+            return f"The deadline for this decision was {second_of(deadline)}."
         case ReviewNotDue(deadline=deadline):
-            return f"This payment may be decided until {second_of(deadline)}."
+            return f"This payment can be decided until {second_of(deadline)}."
         case ReviewTaken(claimed_by=reviewer, claimed_until=until):
             return f"{name(reviewer)} has claimed this payment until {second_of(until)}."
         case NotClaimed():
             return "Nobody has claimed this payment."
         case AlreadyEscalated():
-            return "This payment is with the senior reviewers already."
+            return "This payment is already escalated to senior reviewers."
         case SeniorReviewerNeeded(escalated=escalated):
-            why = "was escalated" if escalated else "needs a second approval"
-            return f"This payment {why}: a senior reviewer has to decide."
+            if escalated:
+                return "This payment is escalated. A senior reviewer must decide."
+            return "A senior reviewer must give the second approval."
         case AnotherPersonNeeded(reviewer=reviewer, proposed_policy=True):
             return (
-                f"This payment was flagged by a risk policy that {name(reviewer)} proposed: two"
-                " others have to approve it."
+                f"{name(reviewer)} proposed the policy that flagged this payment. Two other people"
+                " must approve it."
             )
         case AnotherPersonNeeded(reviewer=reviewer):
-            return (
-                f"{name(reviewer)} has approved this payment already: somebody else has to agree."
-            )
+            return f"{name(reviewer)} gave the first approval. Another person must give the second."
         case NoteNeeded(reject_advised=True):
             return (
-                "The risk policy advises to reject this payment: say in a note why it may go through"
-                " all the same."
+                "The risk policy advises rejecting this payment. Explain in the note why you are"
+                " approving it anyway."
             )
         case NoteNeeded():
-            return "Say in a note what the senior reviewers should look at."
+            return "Describe in the note what the senior reviewer should check."
         case NotRefundable(status=status):
-            return f"This payment is {status}, there is nothing to give back."
+            return f"This payment is {status}. There is nothing to refund."
         case RefundTooLarge(refundable=rest):
             return f"No more than {rest.formatted()} of this payment can be refunded."
         case RefundCurrencyDiffers(currency=currency):
-            return f"This payment is in {currency}."
+            return f"This payment can only be refunded in {currency}."
     raise NotImplementedError(type(error))
 
 

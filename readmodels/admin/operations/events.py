@@ -23,7 +23,8 @@ from payments.domain.risk.register import REGISTER
 from payments.events.models import Event
 from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
-from readmodels.admin.base.filters import EventTypeFilter, MomentsFilter, TypedFilter
+from readmodels.admin.base.dates import quoted
+from readmodels.admin.base.filters import EventTypeFilter, MomentsFilter, TypedFilter, titled
 from readmodels.models import EventIndex
 
 _DIGITS_OF_A_POSITION: Final = 18
@@ -56,7 +57,9 @@ class PaymentFilter(TypedFilter):
     parameter_name = "payment"
 
     def problem(self, typed: str) -> str | None:
-        return None if as_uuid(typed) else "This is not a payment id. Copy it from its page."
+        if as_uuid(typed):
+            return None
+        return f"{quoted(typed)} is not a payment id. Copy the id from the payment's page."
 
     def matching(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
         return queryset.filter(aggregate_id=as_uuid(typed))
@@ -71,7 +74,7 @@ class EventAdmin(BrowsingAdmin):
         ActorFilter,
         PaymentFilter,
         CorrelationFilter,
-        ("recorded_at", MomentsFilter),
+        ("recorded_at", titled(MomentsFilter, "date recorded")),
     )
     search_fields = ("position",)  # see find
     search_help_text = "Payment id or position"

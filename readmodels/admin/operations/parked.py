@@ -80,7 +80,7 @@ class ParkedAdmin(BrowsingAdmin):
             raise PermissionDenied
         row = self.get_object(request, object_id)
         if row is None:
-            messages.info(request, "This event is not parked any more.")
+            messages.info(request, "This event is no longer parked.")
             return to_list()
         of_payment = ParkedEvent.objects.filter(
             projection=row.projection, aggregate_id=row.aggregate_id

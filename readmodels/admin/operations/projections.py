@@ -59,14 +59,14 @@ class ProjectionAdmin(BrowsingAdmin):
     @display(description="What to do")
     def advice(self, row: Any) -> str:
         if row.lag is None:
-            return "No code projects this any more."
+            return "The code has no such projection any more"
         if row.lag.ahead_of_log:
-            return "./manage.py projections shows the repair"
+            return "Run ./manage.py projections to see the repair"
         if row.lag.needs_rebuild:
-            return f"./manage.py rebuild_projections {row.name}"
+            return f"Run ./manage.py rebuild_projections {row.name}"
         if row.lag.error:
             return str(row.lag.error)
-        return "See to the parked events" if row.lag.parked else "Nothing"
+        return "Retry or discard the parked events" if row.lag.parked else "Nothing"
 
     def prepare(self, rows: Sequence[Any]) -> None:
         lags = {each.name: each for each in lag.measure()}

@@ -38,7 +38,7 @@ class DiscardForm(forms.Form):
     reason = forms.CharField(
         max_length=parking.LONGEST_REASON,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "dir": "auto"}),
-        help_text="Kept permanently, and shown to all who see the log. Nothing personal.",
+        help_text="Stored permanently and visible to everyone who can see the log. No personal data.",
     )
 
     def clean_reason(self) -> str:
@@ -52,7 +52,7 @@ class Busy(Exception):
     """Somebody else works on the projection."""
 
     def __init__(self) -> None:
-        super().__init__("The projection is being worked on. Try again in a moment.")
+        super().__init__("Another worker is updating this projection. Try again in a moment.")
 
 
 class RepairView(View):
@@ -66,7 +66,7 @@ class RepairView(View):
             raise PermissionDenied
         row = ParkedEvent.objects.filter(pk=kwargs["pk"]).first()
         if row is None:
-            messages.info(request, "This event is not parked any more.")
+            messages.info(request, "This event is no longer parked.")
             return to_list()
         self.row = row
         return super().dispatch(request, *args, **kwargs)
@@ -75,7 +75,7 @@ class RepairView(View):
         """Do the work and say what came of it."""
         projection = PROJECTIONS.get(self.row.projection)
         if not isinstance(projection, Rows | Counters):
-            messages.error(request, f"No code projects {self.row.projection} any more.")
+            messages.error(request, f"The code has no projection {self.row.projection} any more.")
             return _to(self.row)
         try:
             with _impatient():
@@ -84,9 +84,11 @@ class RepairView(View):
             messages.error(request, str(error))
         else:
             if not left:
-                messages.success(request, "Applied: nothing of this payment is parked here now.")
+                messages.success(
+                    request, "Applied. No event of this payment is parked in this projection."
+                )
                 return to_list()
-            messages.warning(request, f"{left:,} events of this payment stay parked.")
+            messages.warning(request, f"{left:,} events of this payment are still parked.")
         # What is parked again has a new row.
         again = ParkedEvent.objects.filter(
             projection=self.row.projection, aggregate_id=self.row.aggregate_id
@@ -119,7 +121,9 @@ class DiscardView(RepairView):
             return self._page(request, DiscardForm(initial=request.POST.dict()))
         form = DiscardForm(request.POST)
         if not self.row.error:
-            messages.error(request, "It waits for an earlier event. Look at that one.")
+            messages.error(
+                request, "This event waits for an earlier one. Retry or discard that one."
+            )
             return _to(self.row)
         if not form.is_valid():
             return self._page(request, form)
@@ -137,7 +141,7 @@ class DiscardView(RepairView):
     def _page(self, request: HttpRequest, form: DiscardForm) -> HttpResponse:
         context = {
             **self.admin.admin_site.each_context(request),
-            "title": f"Discard {self.row.event_type} at {self.row.position}?",
+            "title": f"Discard {self.row.event_type} at {self.row.position}",
             "opts": self.admin.opts,
             "original": self.row,
             "row": self.row,

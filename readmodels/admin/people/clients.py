@@ -42,7 +42,7 @@ class KeyInline(TabularInline):
     def state(self, row: ApiKey) -> str:
         return render_to_string("backoffice/parts/badges.html", {"badges": [_state(row)]})
 
-    @display(description="End it")
+    @display(description="Actions")
     def end(self, row: ApiKey) -> str:
         if row.revoked_at is not None:
             return "–"
@@ -106,7 +106,7 @@ class RevokeView(View):
         key = get_object_or_404(ApiKey.objects.select_related("client"), pk=key_id)
         context = {
             **self.admin.admin_site.each_context(request),
-            "title": f"Revoke {key.prefix}?",
+            "title": f"Revoke {key.prefix}",
             "opts": self.admin.opts,
             "original": key.client,
             "key": key,
@@ -116,5 +116,7 @@ class RevokeView(View):
     def post(self, request: HttpRequest, key_id: UUID) -> HttpResponse:
         key = get_object_or_404(ApiKey, pk=key_id)
         keys.revoke(key, at=timezone.now(), by=actors.staff(int(request.user.pk or 0)))
-        messages.success(request, f"{key.prefix} ends within three seconds.")
+        messages.success(
+            request, f"{key.prefix} is revoked. The API refuses it within three seconds."
+        )
         return HttpResponseRedirect(reverse("admin:clients_client_change", args=[key.client_id]))

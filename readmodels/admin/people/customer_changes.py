@@ -48,7 +48,7 @@ class RenameForm(forms.Form):
         show_hidden_initial=True,
         label="Telephone",
         widget=UnfoldAdminTextInputWidget,
-        help_text="With the country's code, like +49 151 23456789.",
+        help_text="International format, like +49 151 23456789.",
     )
 
     def clean(self) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class NoteForm(forms.Form):
     note = forms.CharField(
         max_length=blocking.LONGEST_NOTE,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "dir": "auto"}),
-        help_text="Staff who see the customer see the note. It can be erased. No card numbers.",
+        help_text="Visible to staff who see this customer. No card numbers. Notes can be erased.",
     )
 
     def clean_note(self) -> str:
@@ -98,6 +98,7 @@ class ChangeView(ABC, View):
         *("initial-name", "initial-email", "initial-phone"),
     )
     command: ClassVar[str]
+    label: ClassVar[str]
     permission: ClassVar[str]
     form: ClassVar[type[forms.Form]]
     done: ClassVar[str]
@@ -146,7 +147,7 @@ class ChangeView(ABC, View):
     def _page(self, request: HttpRequest, form: forms.Form, *, status: int = 200) -> HttpResponse:
         context = {
             **self.admin.admin_site.each_context(request),
-            "title": f"{self.command.capitalize()} {fragments.isolated(str(self.customer))}?",
+            "title": f"{self.label} {fragments.isolated(str(self.customer))}",
             "opts": self.admin.opts,
             "original": self.customer,
             "customer": self.customer,
@@ -158,9 +159,10 @@ class ChangeView(ABC, View):
 
 class RenameView(ChangeView):
     command = "rename"
+    label = "Edit details of"
     permission = changes.CHANGE
     form = RenameForm
-    done = "Changed."
+    done = "Details saved."
 
     def change(self, customer_id: UUID, form: forms.Form, by: str) -> None:
         # A colleague may have changed the other fields since the page was opened.
@@ -187,16 +189,18 @@ class BlockingView(ChangeView):
 
 class BlockView(BlockingView):
     command = "block"
+    label = "Block"
     form = BlockForm
     reasons = BlockReason
-    done = "Blocked from the next payment on."
+    done = "Customer blocked. The next payment is scored accordingly."
 
 
 class UnblockView(BlockingView):
     command = "unblock"
+    label = "Unblock"
     form = UnblockForm
     reasons = UnblockReason
-    done = "No longer blocked."
+    done = "Customer unblocked."
 
 
 def _sentence(error: CustomerError) -> str:

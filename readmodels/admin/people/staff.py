@@ -15,7 +15,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from readmodels.admin.base import fragments
 
-_REFUSED = "This account is named in the evidence. Deactivate it instead of deleting it."
+_REFUSED = "Permanent records name this account. Deactivate it instead of deleting it."
 
 admin.site.unregister(User)
 

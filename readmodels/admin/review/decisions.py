@@ -48,14 +48,6 @@ from readmodels.models import PaymentSummary
 _AMOUNT_LENGTH = 30
 # How often claims may come between a page and its decision. A few attempts settle any real race.
 _ATTEMPTS: Final = 5
-# The page's heading says what is decided about which payment.
-_ASKED: Final = {
-    "approve": "Approve",
-    "reject": "Reject",
-    "escalate": "Escalate",
-    "cancel": "Cancel",
-    "refund": "Refund",
-}
 # What gives nothing back and cannot be undone looks like it.
 _FINAL = (actions.REJECT, actions.CANCEL)
 
@@ -86,7 +78,7 @@ class ActionForm(forms.Form):
         required=False,
         max_length=notes.LONGEST,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 4, "dir": "auto"}),
-        help_text="Kept apart from the event log, so that it can be erased. No card numbers.",
+        help_text="No card numbers. Notes can be erased on request.",
     )
     key = forms.UUIDField(widget=forms.HiddenInput)
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
@@ -218,7 +210,9 @@ class ActionView(View):
                 messages.success(request, _done(self.action, outcome))
                 return _to_payment(payment_id)
         if form.errors.keys() & {"key", "version", "holder", "seen"}:
-            return self._again(request, payment_id, "The form was not complete. Check it again.")
+            return self._again(
+                request, payment_id, "The form was incomplete. Check it and send it again."
+            )
         return self._page(request, payment, history, form)
 
     def _carry_out(self, request: HttpRequest, payment_id: UUID, form: ActionForm) -> Outcome:
@@ -268,7 +262,7 @@ class ActionView(View):
             case PaymentError():
                 return why_not(error, payment, self.person)
             case KeyReused(fields=fields):
-                return f"You have sent this page already, with another {' and '.join(fields)}."
+                return f"You already sent this form with a different {' and '.join(fields)}."
             case NotAtVersion(payment=Payment() as now):
                 since = actions.refusal(self.action, now, self.person, timezone.now())
                 why = why_not(since, now, self.person) if since else "Check it and decide again."
@@ -295,15 +289,15 @@ class ActionView(View):
         note_needed = actions.needs_note(self.action, payment, self.person, timezone.now())
         gathered = evidence.gather(payment)
         customer = gathered["customer"]
-        amount = payment.amount.formatted()
+        amount, preposition = payment.amount.formatted(), "from"
         if self.action is actions.REFUND:
-            amount = f"up to {payment.refundable.formatted()}"
-        about = f"{amount} of {fragments.isolated(str(customer or 'unknown'))}"
+            amount, preposition = f"up to {payment.refundable.formatted()}", "to"
+        about = f"{amount} {preposition} {fragments.isolated(str(customer or 'unknown'))}"
         context = {
             **self.admin.admin_site.each_context(request),
             **gathered,
-            "title": f"{self.action.label} {amount}?",
-            "heading": f"{_ASKED[self.action.name]} {about}",
+            "title": f"{self.action.name.capitalize()} {amount}",
+            "heading": f"{self.action.name.capitalize()} {about}",
             "is_blocked": customer is not None and customer.blocked,
             "opts": self.admin.opts,
             "original": PaymentSummary(pk=payment.payment_id),
@@ -338,11 +332,11 @@ def _meaning(action: Action, payment: Payment) -> tuple[str, ...]:
         case actions.APPROVE:
             return tuple(_approval(payment))
         case actions.REJECT:
-            return ("The payment ends here, and nobody can take that back. One person is enough.",)
+            return ("This is final. Rejecting needs no second approval.",)
         case actions.ESCALATE:
-            return ("A senior reviewer takes it from here. Say what they should look at.",)
+            return ("A senior reviewer decides next. Describe in the note what to check.",)
         case actions.CANCEL:
-            return ("The payment ends here, and nobody can take that back.",)
+            return ("This is final. A cancelled payment cannot be resumed.",)
     return ()
 
 
@@ -350,13 +344,13 @@ def _approval(payment: Payment) -> list[str]:
     risk = payment.risk
     said = []
     if risk is not None and risk.four_eyes and payment.first_approval is None:
-        said.append("First of two approvals: a senior reviewer has to agree before it completes.")
+        said.append("First of two approvals. A senior reviewer must give the second.")
     elif risk is not None and risk.four_eyes and payment.first_approval is not None:
         first = payment.first_approval.reviewer
         name = fragments.people([first]).get(first, first)
-        said.append(f"Second approval: {name} approved it first, and yours completes it.")
+        said.append(f"Second approval. {name} gave the first; yours completes the payment.")
     if risk is not None and risk.reject_advised:
-        said.append("The risk policy advises to reject it.")
+        said.append("The risk policy advises rejecting this payment.")
     return said
 
 
@@ -364,26 +358,26 @@ def _done(action: Action, outcome: Outcome) -> str:
     payment = outcome.payment
     match action:
         case actions.APPROVE if payment.review is None:
-            return "Approved as the first of two. A senior reviewer has to agree."
+            return "First approval recorded. A senior reviewer must give the second."
         case actions.APPROVE:
-            return "Approved. The lists follow in a moment."
+            return "Approved. Lists update within a few seconds."
         case actions.REJECT:
-            return "Rejected. The lists follow in a moment."
+            return "Rejected. Lists update within a few seconds."
         case actions.ESCALATE:
-            return "Escalated. A senior reviewer takes it from here."
+            return "Escalated. A senior reviewer decides next."
         case actions.CLAIM:
             return f"Yours until {payment.lease.until:%H:%M} UTC." if payment.lease else "Claimed."
         case actions.TAKE_OVER:
-            return "Taken over. The payment is yours now."
+            return "Taken over. You now hold the claim."
         case actions.RELEASE:
-            return "Released: anybody may claim it."
+            return "Released. Any reviewer can claim it now."
         case actions.CANCEL:
-            return "Cancelled. The lists follow in a moment."
+            return "Cancelled. Lists update within a few seconds."
         case actions.REFUND:
-            left = payment.refundable
-            rest = f"{left.formatted()} is left" if left.minor else "nothing is left"
-            return f"Refunded: {rest}. The lists follow in a moment."
-    return "Done. The lists follow in a moment."
+            rest = payment.refundable
+            remaining = f"{rest.formatted()} can still be refunded." if rest.minor else ""
+            return f"Refunded{'.' if remaining else ' in full.'} {remaining}".strip()
+    return "Done. Lists update within a few seconds."
 
 
 def _to_payment(payment_id: UUID) -> HttpResponseRedirect:

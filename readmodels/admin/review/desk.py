@@ -39,7 +39,7 @@ class Line(Struct, frozen=True):
 
 
 _BLOCKED: Final = (
-    Line("block", "The customer is blocked: the built-in policy refuses their new payments."),
+    Line("block", "The customer is blocked. The built-in policy refuses their new payments."),
 )
 
 
@@ -78,14 +78,15 @@ def desk(
             offers=_offers(payment, person, at, names),
         )
     time_left, hurry = fragments.time_left(payment.review_deadline, at)
+    headline = _standing(payment, person, lease, at, names)
     return Desk(
-        headline=_standing(payment, person, lease, at, names),
+        headline=headline,
         badges=badges(payment),
         lines=(
             *(_BLOCKED if is_blocked else ()),
             *said_before(payment, history),
             *_rules(payment, names),
-            *_obstacles(payment, person, at),
+            *(line for line in _obstacles(payment, person, at) if line.text != headline),
         ),
         offers=_offers(payment, person, at, names),
         is_waiting=True,
@@ -122,13 +123,13 @@ def badges(payment: Payment) -> tuple[fragments.Badge, ...]:
 def why_not(error: PaymentError, payment: Payment, person: Person) -> str:
     """What the domain says against a command, said to the person who would give it."""
     first = payment.first_approval
-    if first is not None and first.reviewer == person.actor:
-        if isinstance(error, AnotherPersonNeeded):
-            return "You have approved it already: somebody else has to agree."
-        if isinstance(error, SeniorReviewerNeeded):
-            return "You have approved it already: a senior reviewer has to agree."
+    is_first = first is not None and first.reviewer == person.actor
+    if is_first and isinstance(error, AnotherPersonNeeded | SeniorReviewerNeeded):
+        return "You gave the first approval. A senior reviewer must give the second."
     if isinstance(error, AnotherPersonNeeded) and payment.policy_author == person.actor:
-        return "You proposed the policy that flagged it: two others have to approve it."
+        return (
+            "You proposed the policy that flagged this payment. Two other people must approve it."
+        )
     return refusals.describe(error)
 
 
@@ -136,7 +137,7 @@ def said_before(payment: Payment, history: Sequence[Entry]) -> Iterator[Line]:
     """What colleagues said: the reasons and notes of an escalation and a first approval."""
     for event_type, holds, said in (
         (ReviewEscalated.event_type, payment.escalated, "Escalated"),
-        (PaymentFirstApproved.event_type, payment.first_approval is not None, "First approved"),
+        (PaymentFirstApproved.event_type, payment.first_approval is not None, "First approval"),
     ):
         found = [entry for entry in history if entry.event_type == event_type] if holds else []
         for entry in found[-1:]:
@@ -155,31 +156,32 @@ def _standing(
 ) -> str:
     assert payment.review_deadline is not None, "it waits"  # noqa: S101
     if at >= payment.review_deadline:
-        return "Too late to decide. The payment expires in a moment."
+        return "The deadline has passed. The payment expires shortly."
     first = payment.first_approval
     if lease is None and first is not None and first.reviewer == person.actor:
         return "You gave the first approval. A senior reviewer must give the second."
     if lease is None:
-        return "Free: nobody has claimed this payment."
+        return "Unclaimed"
     left, _ = fragments.time_left(lease.until, at)
-    who = "You have" if lease.reviewer == person.actor else f"{_name(lease.reviewer, names)} has"
-    return f"{who} claimed it until {lease.until:%H:%M} UTC, {left}."
+    mine = lease.reviewer == person.actor
+    holder = "Yours" if mine else f"Claimed by {_name(lease.reviewer, names)}"
+    return f"{holder} until {lease.until:%H:%M} UTC ({left})"
 
 
 def _outcome(payment: Payment, names: Mapping[str, str], history: Sequence[Entry]) -> str:
     if payment.status is Status.INITIATED:
-        return "Nothing was decided on this payment yet."
+        return "This payment has not been decided yet."
     status = fragments.plain(payment.status)
     if payment.status is Status.CANCELLED and history:
         last = history[-1]
-        return f"Cancelled by {last.by}: {', '.join(last.details).lower()}."
+        return f"Cancelled by {last.by}. Reason: {', '.join(last.details).lower()}."
     if payment.review is None:
         return f"{status}."
     people = [_name(payment.review.reviewer, names)]
     if payment.review.approved and payment.first_approval is not None:
         people.insert(0, _name(payment.first_approval.reviewer, names))
     by = f"by {' and '.join(people)}"
-    return f"Approved {by}: {status.lower()}." if payment.review.approved else f"{status} {by}."
+    return f"{status}. Approved {by}." if payment.review.approved else f"{status} {by}."
 
 
 def _corrections(payment: Payment) -> Iterator[Line]:
@@ -187,8 +189,8 @@ def _corrections(payment: Payment) -> Iterator[Line]:
         left = payment.refundable
         yield Line(
             "undo",
-            f"{payment.refunded.formatted()} of {payment.amount.formatted()} was given back"
-            + (f", {left.formatted()} is left." if left.minor else "."),
+            f"Refunded {payment.refunded.formatted()} of {payment.amount.formatted()}."
+            + (f" {left.formatted()} can still be refunded." if left.minor else ""),
         )
 
 
@@ -199,23 +201,26 @@ def _rules(payment: Payment, names: Mapping[str, str]) -> Iterator[Line]:
         return
     if risk.four_eyes and payment.first_approval is None:
         others = (
-            f" {_name(payment.policy_author, names)}, who proposed the policy, cannot be one of them."
+            f" {_name(payment.policy_author, names)} proposed the policy and cannot approve."
             if payment.policy_author
             else ""
         )
         yield Line(
-            "group", f"Two people have to approve it, the second one a senior reviewer.{others}"
+            "group", f"Two approvals are required, the second from a senior reviewer.{others}"
         )
     elif risk.four_eyes and payment.first_approval is not None:
-        but = [_name(payment.first_approval.reviewer, names)]
+        excluded = [_name(payment.first_approval.reviewer, names)]
         if payment.policy_author:
-            but.append(f"{_name(payment.policy_author, names)}, who proposed the policy")
+            excluded.append(f"{_name(payment.policy_author, names)}, who proposed the policy")
         yield Line(
             "group",
-            f"A second person has to approve it, a senior reviewer who is not {' nor '.join(but)}.",
+            "The second approval must come from a senior reviewer other than"
+            f" {' and '.join(excluded)}.",
         )
     if risk.reject_advised:
-        yield Line("report", "The policy advises to reject it. To approve it takes a note.")
+        yield Line(
+            "report", "The policy advises rejecting this payment. Approving requires a note."
+        )
 
 
 def _obstacles(payment: Payment, person: Person, at: datetime) -> Iterator[Line]:
@@ -237,12 +242,12 @@ def _offers(
     lease = payment.lease_at(at)
     labels: dict[str, str] = {}
     if lease is not None and lease.reviewer == person.actor:
-        labels[CLAIM.name] = "Keep for longer"
+        labels[CLAIM.name] = "Extend claim"
     elif lease is not None:
         holder = _name(lease.reviewer, names)
         labels |= {
             TAKE_OVER.name: f"Take over from {holder}",
-            RELEASE.name: f"Release the claim of {holder}",
+            RELEASE.name: f"Release claim of {holder}",
         }
     return tuple(
         (action, labels.get(action.name, action.label)) for action in offered(payment, person, at)

@@ -25,6 +25,7 @@ from readmodels.admin.base.filters import (
     CurrencyFilter,
     DaysOfTimesFilter,
     YesNoFilter,
+    titled,
 )
 from readmodels.admin.base.kept_text import keep_typed_text
 from readmodels.admin.review import evidence, timeline
@@ -56,8 +57,8 @@ class PaymentAdmin(BrowsingAdmin):
         ("method", ChoiceFilter),
         ("risk_band", ChoiceFilter),
         CurrencyFilter,
-        ("requires_review", YesNoFilter),
-        ("initiated_at", DaysOfTimesFilter),
+        ("requires_review", titled(YesNoFilter, "review required")),
+        ("initiated_at", titled(DaysOfTimesFilter, "date submitted")),
     )
     search_fields = ("payment_id",)  # see find
     search_help_text = "Payment id, reference, customer"

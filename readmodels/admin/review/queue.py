@@ -25,13 +25,13 @@ from payments.domain.payment.state import Status
 from payments.events.store import StaleVersion
 from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import as_uuid
-from readmodels.admin.base.filters import ChoiceFilter, CurrencyFilter, OneOf, YesNoFilter
+from readmodels.admin.base.filters import ChoiceFilter, CurrencyFilter, OneOf, YesNoFilter, titled
 from readmodels.admin.review.actions import Person, next_key
 from readmodels.admin.review.payments import PaymentAdmin
 from readmodels.models import PaymentSummary
 
 STANDINGS: Final = (
-    ("free", "Free"),
+    ("free", "Unclaimed"),
     ("mine", "Mine"),
     ("escalated", "Escalated"),
     ("second", "Second approval"),
@@ -41,7 +41,7 @@ STANDINGS: Final = (
 class StandingFilter(OneOf):
     """Also the links above the list."""
 
-    title = "standing"
+    title = "claim or approval"
     parameter_name = "standing"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -75,11 +75,11 @@ class QueueAdmin(PaymentAdmin):
         StandingFilter,
         ("risk_band", ChoiceFilter),
         CurrencyFilter,
-        ("four_eyes", YesNoFilter),
-        ("reject_advised", YesNoFilter),
+        ("four_eyes", titled(YesNoFilter, "two approvals required")),
+        ("reject_advised", titled(YesNoFilter, "rejection advised")),
     )
 
-    @display(description="To decide")
+    @display(description="Time left")
     def deadline(self, row: Any) -> str:
         left, hurry = fragments.time_left(row.review_deadline, row.now)
         return format_html(
@@ -106,7 +106,7 @@ class QueueAdmin(PaymentAdmin):
     @display(description="Claimed")
     def claim(self, row: Any) -> str:
         if row.claimed_until is None or row.claimed_until <= row.now:
-            return format_html('<span class="beneath">{}</span>', "free")
+            return format_html('<span class="beneath">{}</span>', "unclaimed")
         who = row.names.get(row.claimed_by, row.claimed_by)
         return format_html(
             '{}<span class="beneath">until {} UTC</span>',
@@ -127,7 +127,7 @@ class QueueAdmin(PaymentAdmin):
             return shown
         first = row.names.get(row.first_approver, row.first_approver)
         return format_html(
-            '{}<span class="beneath">first approved by {}</span>', shown, fragments.said(first)
+            '{}<span class="beneath">first approval by {}</span>', shown, fragments.said(first)
         )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PaymentSummary]:
@@ -164,7 +164,7 @@ def claim_next(request: HttpRequest) -> HttpResponse:
     to_queue = HttpResponseRedirect(reverse("review_queue"))
     key = as_uuid(request.POST.get("key", ""))
     if key is None:
-        messages.error(request, "That button was not from this page. Look again.")
+        messages.error(request, "This button is out of date. Use the one on this page.")
         return to_queue
     now = timezone.now()
     try:
@@ -175,18 +175,16 @@ def claim_next(request: HttpRequest) -> HttpResponse:
             most_held=settings.REVIEWS_HELD,
         )
     except (QueueLags, PaymentError, StaleVersion):
-        messages.warning(request, "Others are taking what waits just now. Try again in a moment.")
+        messages.warning(request, "The queue is busy. Try again in a moment.")
         return to_queue
     if outcome is None:
-        messages.info(
-            request, "Nothing waits for you. Whatever is left is somebody else's to decide."
-        )
+        messages.info(request, "There is nothing left that you can decide.")
         return to_queue
     lease = outcome.payment.lease
     if lease is not None and outcome.payment.updated_at < now:
         messages.info(
             request,
-            f"You still have this one, until {lease.until:%H:%M} UTC. Decide on it or release it first.",
+            f"You still hold this payment until {lease.until:%H:%M} UTC. Decide it or release it first.",
         )
     elif lease is not None:
         messages.success(request, f"Yours until {lease.until:%H:%M} UTC.")

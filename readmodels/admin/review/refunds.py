@@ -52,8 +52,8 @@ def said(
         amount = event.refund.formatted()
         yield f"{who} refunded {amount} {ago} ({event.at:%Y-%m-%d %H:%M} UTC)."
     yield (
-        f"{payment.refunded.formatted()} of {payment.amount.formatted()} has been refunded."
-        f" {payment.refundable.formatted()} remains."
+        f"Refunded so far: {payment.refunded.formatted()} of {payment.amount.formatted()}."
+        f" {payment.refundable.formatted()} can still be refunded."
     )
 
 

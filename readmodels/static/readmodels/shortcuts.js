@@ -49,14 +49,14 @@
       show();
     });
     const close = element("button", "Close");
-    const title = element("h2", "Keyboard");
+    const title = element("h2", "Keyboard shortcuts");
     title.id = "shortcuts-title";
     const made = element(
       "dialog",
       "",
       title,
-      element("dl", "", ...rows, element("dt", "", element("kbd", "?")), element("dd", "This list")),
-      element("label", "", box, " Single keys press buttons"),
+      element("dl", "", ...rows, element("dt", "", element("kbd", "?")), element("dd", "Show this list")),
+      element("label", "", box, " Use single-key shortcuts"),
       element("form", "", close),
     );
     made.lastChild.method = "dialog";

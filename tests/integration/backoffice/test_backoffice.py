@@ -43,7 +43,7 @@ def test_a_payments_page_tells_its_history_in_words(flagged: str) -> None:
     answer = logged_in.post(page(flagged, "approve"), form, follow=True)
     told = text(answer)
     for words in (
-        "Approved. The lists follow in a moment.",
+        "Approved. Lists update within a few seconds.",
         "$15,000.00",
         "Flagged for review",
         "first card payment, and a large one",
@@ -68,7 +68,7 @@ def test_every_event_of_a_payment_has_words_and_an_icon(flagged: str) -> None:
     project()
     logged_in = browser()
     for payment, told in (
-        (flagged, ["Cancelled", "To be decided before"]),
+        (flagged, ["Cancelled", "Decide by"]),
         (paid, ["€5.00", "Refunded €19.99"]),
     ):
         url = reverse("admin:readmodels_paymentsummary_change", args=[payment])
@@ -114,7 +114,7 @@ def test_a_double_click_is_one_decision(flagged: str) -> None:
         clicking.cookies["sessionid"] = session
         return text(clicking.post(page(flagged, "approve"), form, follow=True))
 
-    assert all("Approved. The lists follow" in told for told in at_once(4, click))
+    assert all("Approved. Lists update" in told for told in at_once(4, click))
     assert (Event.objects.count(), Note.objects.count()) == (4, 1)
 
 

@@ -22,11 +22,11 @@ def _fails(*_: Any, **__: Any) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "says"),
     [
-        (PAYMENTS + "?nonsense=1", 400, "Open it without filters"),
+        (PAYMENTS + "?nonsense=1", 400, "Open the list without filters"),
         ("/admin/auth/user/", 403, "Your role does not include this"),
-        (PAYMENTS + "00000000-0000-0000-0000-000000000000/change/", 404, "Nothing here"),
-        ("/nowhere", 404, "Nothing here"),
-        (PAYMENTS, 500, "It was recorded."),
+        (PAYMENTS + "00000000-0000-0000-0000-000000000000/change/", 404, "Page not found"),
+        ("/nowhere", 404, "Page not found"),
+        (PAYMENTS, 500, "The error was recorded."),
     ],
 )
 def test_a_failure_has_a_page_with_its_id_and_a_way_back(
@@ -51,7 +51,7 @@ def test_the_page_of_a_decision_says_what_is_decided_and_that_the_customer_is_bl
     Customer.objects.update(name="Ada Ng")
     grace = browser()
     shown = grace.get(at(payment, "approve")).content.decode()
-    assert shown.count("Approve $15,000.00 of Ada Ng") == 2
+    assert shown.count("Approve $15,000.00 from Ada Ng") == 2
     assert "data-focus" in shown
     assert " autofocus" not in shown.partition("<form")[2].partition("</form>")[0]
     assert "is blocked" not in text(grace.get(payment_page(payment)))
@@ -64,7 +64,7 @@ def test_a_cancelled_payment_says_by_whom_and_why() -> None:
     (payment,) = waiting()
     grace = browser()
     do(grace, payment, "cancel")
-    assert "Cancelled by grace: other." in text(grace.get(payment_page(payment)))
+    assert "Cancelled by grace. Reason: other." in text(grace.get(payment_page(payment)))
 
 
 def test_an_empty_queue_has_no_red_badge() -> None:

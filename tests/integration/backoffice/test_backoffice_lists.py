@@ -51,7 +51,7 @@ def test_nothing_is_shown_to_strangers(name: str) -> None:
     stranger = Browser()
     stranger.force_login(get_user_model().objects.create(username="eve", is_staff=True))
     assert stranger.get(url).status_code == 403
-    assert "no permission" in text(stranger.get(reverse("admin:index")))
+    assert "do not have access" in text(stranger.get(reverse("admin:index")))
 
 
 @pytest.mark.parametrize("model", [DailyStatistics, Checkpoint, AccessLog])

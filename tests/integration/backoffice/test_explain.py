@@ -70,7 +70,7 @@ def test_a_payment_that_waits_for_review_is_told_whole() -> None:
         "Score: 80 points, high risk (medium from 40, high from 70)\n"
         "  The customer's first card payment, and a large one (80 points)\n\n"
         "Nearly fired\n"
-        "  The customer's payments of a day add up to much (40 points): the customer's payments came to"
+        "  High total of the customer's payments within a day (40 points): the customer's payments came to"
         " $46,000.00, the rule asks for more than $50,000.00\n\n"
         "What the policy asks of reviewers\n"
         "  To decide before 2026-01-12 12:00 UTC.\n\n"
@@ -107,7 +107,7 @@ BUSY = Velocity(count_1h=20, volume_1h=0, count_24h=20, volume_24h=60_000_00)
         ),
         (
             {"amount": Money(1, "SEK")},
-            "The rules had it wait for a person: No review limit is set for the currency.",
+            "The rules had it wait for a person: No review limit for the currency.",
         ),
         (
             {"amount": usd(25_000_01)},

@@ -101,7 +101,7 @@ def test_a_page_that_was_sent_before_offers_no_second_decision() -> None:
     sent = form(grace, payment, "refund", amount="5.00")
     grace.post(at(payment, "refund"), sent)
     answer = grace.post(at(payment, "refund"), sent | {"amount": "6.00"})
-    assert "You have sent this page already, with another amount." in text(answer)
+    assert "You already sent this form with a different amount." in text(answer)
     shown = answer.content.decode().partition('name="amount"')[2].partition("</form>")[0]
     assert 'type="submit"' not in shown
 
@@ -208,8 +208,8 @@ def test_a_button_without_a_text_leads_to_the_sign_in_page() -> None:
 
 
 def back(logged_in: Browser, answer: Any) -> Any:
-    """Press "Back to what you wrote"."""
-    assert "Back to what you wrote" in text(answer)
+    """Press "Back to your text"."""
+    assert "Back to your text" in text(answer)
     action = re.findall(r'<form method="post" action="([^"]+)"', answer.content.decode())[-1]
     return logged_in.post(action, fields(answer) | token(logged_in))
 

@@ -287,8 +287,8 @@ def test_the_pages_show_a_policy_and_let_a_second_person_approve_it(ada: str) ->
     proposer = Browser()
     proposer.force_login(user)
     own = text(proposer.get(page))
-    assert "This policy waits for a second person." in own
-    assert "Approve:" not in own
+    assert "This policy waits for approval by another risk manager." in own
+    assert "Approve and activate" not in own
     # The button is not there, and the domain refuses who presses it anyway.
     assert "cannot approve it" in text(proposer.post(f"{page}approve/", follow=True))
     assert policies.register().active is None
@@ -298,12 +298,12 @@ def test_the_pages_show_a_policy_and_let_a_second_person_approve_it(ada: str) ->
     assert "- &quot;high_from&quot;" not in shown
     assert "+ &quot;points&quot;: 100" in shown
     done = text(second.post(f"{page}approve/", follow=True))
-    assert "Payments are scored by this policy from now on." in done
+    assert "Policy activated. It scores all new payments." in done
     assert policies.register().active == STRICT.policy_id
     listed = text(second.get("/admin/policies/"))
     assert f"{STRICT.policy_id[:12]} Active 5 rules" in listed
     assert "by ada" in listed
-    assert "Withdraw" not in shown.partition("Approve:")[0]
+    assert "Withdraw" not in shown.partition("Approve and activate")[0]
     active = text(second.get(page))
     assert "Withdraw" not in active
     refused = text(second.post(f"{page}retire/", follow=True))
@@ -315,7 +315,7 @@ def test_the_pages_show_a_policy_and_let_a_second_person_approve_it(ada: str) ->
     assert second.get("/admin/policies/propose/?policy=none").status_code == 404
     propose(DOLLARS, ada)
     button = f"/admin/policies/{DOLLARS.policy_id}/retire/"
-    assert "The proposal is withdrawn." in text(second.post(button, follow=True))
+    assert "Proposal withdrawn." in text(second.post(button, follow=True))
     project()
     log = second.get("/admin/readmodels/eventindex/")
     assert text(log).count("Risk policies") >= 3
@@ -345,7 +345,9 @@ def test_a_risk_manager_proposes_a_policy_in_the_back_office(ada: str, grace: st
     assert (done.status_code, done["Location"]) == (302, f"/admin/policies/{STRICT.policy_id}/")
     proposed = Event.objects.latest("position")
     assert proposed.metadata["correlation_id"] == done["X-Request-ID"]
-    assert "This policy waits for a second person." in text(logged_in.get(done["Location"]))
+    assert "This policy waits for approval by another risk manager." in text(
+        logged_in.get(done["Location"])
+    )
     (event,) = Event.objects.order_by("position")[before:]
     mia = get_user_model().objects.get(username="mia").pk
     assert (event.event_type, event.metadata["actor"]) == ("policy.proposed", f"staff:{mia}")
@@ -392,7 +394,7 @@ def test_the_pages_are_for_staff_and_the_buttons_for_risk_managers(ada: str) -> 
     page = f"/admin/policies/{STRICT.policy_id}/"
     assert Browser().get(page).status_code == 302
     auditor = browser("auditor")
-    assert "Approve:" not in text(auditor.get(page))
+    assert "Approve and activate" not in text(auditor.get(page))
     for button in ("approve", "retire"):
         assert auditor.post(f"{page}{button}/").status_code == 403
         assert auditor.get(f"{page}{button}/").status_code == 405

@@ -95,13 +95,13 @@ def test_a_claim_is_kept_for_longer_and_released_and_others_see_whose_it_is() ->
     ann, ben = browser("analyst", "ann"), browser("analyst", "ben")
     assert "Yours until" in do(ann, payment, "claim")
     told = text(ben.get(payment_page(payment)))
-    assert re.search(r"ann has claimed it until \d\d:\d\d UTC, 15 min left\.", told)
+    assert re.search(r"Claimed by ann until \d\d:\d\d UTC \(15 min left\)", told)
     assert buttons(ben, payment) == []
-    assert "You have claimed it until" in text(ann.get(payment_page(payment)))
+    assert "Yours until" in text(ann.get(payment_page(payment)))
     assert buttons(ann, payment) == ["approve", "reject", "escalate", "claim", "release"]
     do(ann, payment, "claim")
-    assert "Released: anybody may claim it." in do(ann, payment, "release")
-    assert "Free: nobody has claimed" in text(ben.get(payment_page(payment)))
+    assert "Released. Any reviewer can claim it now." in do(ann, payment, "release")
+    assert "Unclaimed" in text(ben.get(payment_page(payment)))
     assert Event.objects.count() == 5
 
 
@@ -114,7 +114,7 @@ def test_a_senior_reviewer_takes_a_claim_away() -> None:
     shown = do(grace, payment, "take_over", holder=_actor("ann"))
     assert "Taken over." in shown
     assert "Taken from ann" in shown  # in the history
-    assert "You have claimed it until" in shown
+    assert "Yours until" in shown
     assert "release" in buttons(grace, payment)
 
 
@@ -142,7 +142,7 @@ def test_a_claim_is_taken_over_from_the_person_whom_the_page_named_only() -> Non
     do(ben, payment, "claim")
     shown = text(grace.post(at(payment, "take_over"), sent, follow=True))
     assert "ben has claimed this payment until" in shown
-    assert "You have claimed it until" in text(ben.get(payment_page(payment)))
+    assert "Yours until" in text(ben.get(payment_page(payment)))
 
 
 def test_a_senior_reviewer_who_may_not_claim_releases_the_claim_of_another() -> None:
@@ -150,7 +150,7 @@ def test_a_senior_reviewer_who_may_not_claim_releases_the_claim_of_another() -> 
     grace, hal = browser(), browser(username="hal")
     do(grace, payment, "approve")
     do(hal, payment, "claim")
-    assert "Release the claim of hal" in text(grace.get(payment_page(payment)))
+    assert "Release claim of hal" in text(grace.get(payment_page(payment)))
     assert [name for name in buttons(grace, payment) if name in {"take_over", "release"}] == [
         "release"
     ]

@@ -37,15 +37,15 @@ def test_an_escalation_needs_a_note_and_shows_it_to_the_senior_reviewer() -> Non
     (payment,) = waiting()
     ann, grace = browser("analyst", "ann"), browser()
     page = text(ann.get(at(payment, "escalate")))
-    assert "Note (needed)" in page
+    assert "Note (required)" in page
     answer = ann.post(at(payment, "escalate"), form(ann, payment, "escalate"))
     assert answer.status_code == 200
     assert "note" in answer.context["form"].errors
-    assert "Say in a note what the senior reviewers should look at." in text(answer)
+    assert "Describe in the note what the senior reviewer should check." in text(answer)
     assert Event.objects.count() == 2
     told = do(ann, payment, "escalate", note="The address is new.")
-    assert "Escalated. A senior reviewer takes it from here." in told
-    assert "This payment was escalated: a senior reviewer has to decide." in told
+    assert "Escalated. A senior reviewer decides next." in told
+    assert "This payment is escalated. A senior reviewer must decide." in told
     assert buttons(ann, payment) == []
     assert buttons(grace, payment) == ["approve", "reject", "claim", "cancel"]
     for path in (payment_page(payment), at(payment, "approve")):
@@ -60,11 +60,11 @@ def test_what_the_policy_advises_to_reject_is_approved_with_a_note_only() -> Non
     author = actors.staff(77)
     payment, grace = _flagged(policy=RiskPolicy.of(policy), policy_author=author), browser()
     told = text(grace.get(payment_page(payment)))
-    assert all(words in told for words in ("Reject advised", "To approve it takes a note", "maud"))
-    assert "Note (needed)" in text(grace.get(at(payment, "approve")))
+    assert all(words in told for words in ("Reject advised", "Approving requires a note", "maud"))
+    assert "Note (required)" in text(grace.get(at(payment, "approve")))
     answer = grace.post(at(payment, "approve"), form(grace, payment, "approve"))
     assert "note" in answer.context["form"].errors
-    assert "say in a note why it may go through" in text(answer)
+    assert "Explain in the note why you are approving it anyway" in text(answer)
     assert Event.objects.count() == 2
     assert "Approved." in do(grace, payment, "approve", note="They sent the invoice.")
 
@@ -74,14 +74,14 @@ def test_whoever_proposed_the_policy_does_not_approve_what_it_flagged() -> None:
     author = actors.staff(get_user_model().objects.get(username="maud").pk)
     payment = _flagged(policy_author=author, amount=HUGE)
     assert buttons(maud, payment) == ["reject", "escalate", "claim"]
-    why = "You proposed the policy that flagged it: two others have to approve it."
+    why = "You proposed the policy that flagged this payment. Two other people must approve it."
     assert why in text(maud.get(payment_page(payment)))
     assert why in text(maud.get(at(payment, "approve"), follow=True))
     forged = {"reason": "other", "key": str(uuid4()), "version": "2"}
     forged["seen"] = seen_by(maud, payment)
     assert why in text(maud.post(at(payment, "approve"), forged, follow=True))
     told = text(browser().get(payment_page(payment)))
-    assert "maud, who proposed the policy, cannot be one of them." in told
+    assert "maud proposed the policy and cannot approve." in told
 
 
 def _flagged(**changes: Any) -> str:
@@ -98,16 +98,16 @@ def test_two_people_approve_in_two_browsers() -> None:
     ann, grace = browser("analyst", "ann"), browser()
     assert "First of two approvals" in text(ann.get(at(payment, "approve")))
     told = do(ann, payment, "approve", note="Known for years.")
-    assert "Approved as the first of two. A senior reviewer has to agree." in told
-    assert "You have approved it already: a senior reviewer has to agree." in told
+    assert "First approval recorded. A senior reviewer must give the second." in told
+    assert "You gave the first approval. A senior reviewer must give the second." in told
     project()
-    assert "first approved by ann" in text(grace.get(QUEUE))
+    assert "first approval by ann" in text(grace.get(QUEUE))
     page = text(grace.get(at(payment, "approve")))
-    assert "Second approval: ann approved it first, and yours completes it." in page
-    assert "First approved by ann: Other. “Known for years.”" in page
+    assert "Second approval. ann gave the first; yours completes the payment." in page
+    assert "First approval by ann: Other. “Known for years.”" in page
     told = do(grace, payment, "approve")
-    assert "Approved. The lists follow in a moment." in told
-    assert "Approved by ann and grace: completed." in told
+    assert "Approved. Lists update within a few seconds." in told
+    assert "Completed. Approved by ann and grace." in told
 
 
 def test_nobody_approves_twice() -> None:
@@ -116,12 +116,12 @@ def test_nobody_approves_twice() -> None:
     sent = form(grace, payment, "approve")
     grace.post(at(payment, "approve"), sent)
     assert buttons(grace, payment) == ["reject", "escalate", "cancel"]
-    assert "You have approved it already: somebody else has to agree." in text(
+    assert "You gave the first approval. A senior reviewer must give the second." in text(
         grace.get(at(payment, "approve"), follow=True)
     )
     again = sent | {"key": str(uuid4()), "version": "3"}
     told = text(grace.post(at(payment, "approve"), again, follow=True))
-    assert "You have approved it already: somebody else has to agree." in told
+    assert "You gave the first approval. A senior reviewer must give the second." in told
     assert Event.objects.count() == 3
 
 
@@ -131,13 +131,13 @@ def test_the_same_page_with_another_reason_is_refused() -> None:
     sent = form(logged_in, payment, "reject")
     logged_in.post(at(payment, "reject"), sent)
     told = text(logged_in.post(at(payment, "reject"), sent | {"note": "Odd."}, follow=True))
-    assert "You have sent this page already, with another note." in told
+    assert "You already sent this form with a different note." in told
 
 
 def test_a_payment_is_cancelled_by_staff_who_may() -> None:
     (payment,) = waiting()
     told = do(browser(), payment, "cancel", reason="duplicate")
-    assert "Cancelled. The lists follow in a moment." in told
+    assert "Cancelled. Lists update within a few seconds." in told
     assert browser("analyst", "ann").get(at(payment, "cancel")).status_code == 403
 
 
@@ -147,15 +147,15 @@ def test_refunds_are_partial_until_nothing_is_left() -> None:
     assert 'value="19.99"' in page
     assert "Amount in EUR" in page
     told = do(grace, payment, "refund", amount="5", reason="requested_by_customer")
-    assert "Refunded: €14.99 is left." in told
-    assert "€5.00 of €19.99 was given back, €14.99 is left." in told
+    assert "Refunded. €14.99 can still be refunded." in told
+    assert "Refunded €5.00 of €19.99. €14.99 can still be refunded." in told
     page = text(grace.get(at(payment, "refund")))
     assert "You refunded €5.00 a moment ago" in page
-    assert "€5.00 of €19.99 has been refunded. €14.99 remains." in page
+    assert "Refunded so far: €5.00 of €19.99. €14.99 can still be refunded." in page
     told = do(grace, payment, "refund", amount="14.99")
-    assert "Refunded: nothing is left." in told
+    assert "Refunded in full." in told
     assert buttons(grace, payment) == []
-    assert "there is nothing to give back" in text(grace.get(at(payment, "refund"), follow=True))
+    assert "There is nothing to refund" in text(grace.get(at(payment, "refund"), follow=True))
 
 
 def amount_shown(answer: Any) -> str | None:
@@ -261,7 +261,7 @@ def test_a_double_click_gives_money_back_once() -> None:
     sent = form(grace, payment, "refund", amount="12.00")
     for _ in range(2):  # more than half: a second one would be too large
         told = text(grace.post(at(payment, "refund"), sent, follow=True))
-        assert "Refunded: €7.99 is left." in told
+        assert "Refunded. €7.99 can still be refunded." in told
     assert Event.objects.filter(event_type="payment.refunded").count() == 1
 
 

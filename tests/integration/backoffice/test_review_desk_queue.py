@@ -56,7 +56,7 @@ def test_claim_next_gives_back_the_payment_that_the_person_has_not_decided(
             project()
         answer = grace.post(NEXT, next_key(grace), follow=True)
         assert answer.redirect_chain[-1][0] == payment_page(payments[0])
-        assert "You still have this one, until" in text(answer)
+        assert "You still hold this payment until" in text(answer)
     assert Event.objects.filter(event_type="payment.review_claimed").count() == 1
     do(grace, payments[0], "release")
     answer = grace.post(NEXT, next_key(grace), follow=True)
@@ -117,8 +117,8 @@ def test_there_may_be_nothing_for_this_person() -> None:
     project()
     answer = ben.post(NEXT, next_key(ben), follow=True)
     assert answer.redirect_chain[-1][0] == QUEUE
-    assert "Nothing waits for you." in text(answer)
-    assert "That button was not from this page." in text(ben.post(NEXT, {}, follow=True))
+    assert "There is nothing left that you can decide." in text(answer)
+    assert "This button is out of date." in text(ben.post(NEXT, {}, follow=True))
     assert ben.get(NEXT).status_code == 405
 
 
@@ -180,8 +180,8 @@ def test_the_queue_shows_a_part_of_itself() -> None:
 
 
 def test_an_empty_queue_is_good_news() -> None:
-    assert "Nothing waits for review" in text(browser().get(QUEUE))
-    assert "Show all that waits" in text(browser(username="other").get(f"{QUEUE}?standing=mine"))
+    assert "The queue is empty" in text(browser().get(QUEUE))
+    assert "Show the whole queue" in text(browser(username="other").get(f"{QUEUE}?standing=mine"))
 
 
 def test_strangers_see_no_queue() -> None:

@@ -82,7 +82,7 @@ def test_a_forged_position_decides_nothing(forgery: str) -> None:
     answer = logged_in.post(at(payment, "approve"), sent)
 
     assert answer.status_code == 409
-    assert "The form was not complete." in text(answer)
+    assert "The form was incomplete." in text(answer)
     assert "Called back." in text(answer)
     assert Event.objects.count() == before
 

@@ -109,7 +109,7 @@ def test_a_repair_needs_the_token_of_its_page(payment: str) -> None:
 
 def test_a_retry_before_the_repair_says_that_nothing_changed(payment: str) -> None:
     answer = browser("risk manager").post(url("parked_retry"), follow=True)
-    assert "2 events of this payment stay parked" in text(answer)
+    assert "2 events of this payment are still parked" in text(answer)
     assert answer.redirect_chain[-1][0] == url("readmodels_parkedevent_change")
     assert failed().attempts == 2
 
@@ -141,7 +141,7 @@ def test_two_who_retry_apply_it_once() -> None:
 def test_a_discard_needs_a_reason_and_is_kept_with_who_decided(payment: str) -> None:
     logged_in = browser("risk manager")
     page, position = url("parked_discard"), failed().position
-    assert "There is no way back" in text(logged_in.get(page))
+    assert "This cannot be undone" in text(logged_in.get(page))
     for reason, complaint in {
         "": "This field is required",
         "4111 1111 1111 1111": "card number",
@@ -156,7 +156,7 @@ def test_a_discard_needs_a_reason_and_is_kept_with_who_decided(payment: str) -> 
     assert DailyStatistics.objects.get().completed_count == 1
     listed = text(logged_in.get(reverse("admin:readmodels_discardedevent_changelist")))
     assert re.search(r"Entered twice.*grace", listed)
-    assert "is not parked any more" in text(logged_in.post(page, {"reason": "Again"}, follow=True))
+    assert "is no longer parked" in text(logged_in.post(page, {"reason": "Again"}, follow=True))
 
 
 def test_what_only_waits_cannot_be_discarded(payment: str) -> None:
@@ -164,7 +164,7 @@ def test_what_only_waits_cannot_be_discarded(payment: str) -> None:
     waiting = ParkedEvent.objects.get(error="")
     assert "Discard…" not in text(logged_in.get(url("readmodels_parkedevent_change", waiting)))
     answer = logged_in.post(url("parked_discard", waiting), {"reason": "Why not"}, follow=True)
-    assert "waits for an earlier event" in text(answer)
+    assert "waits for an earlier one" in text(answer)
     assert not DiscardedEvent.objects.exists()
 
 
@@ -173,7 +173,7 @@ def test_an_event_that_was_seen_to_meanwhile_is_told_to_be(payment: str) -> None
     pages = [url("readmodels_parkedevent_change"), url("parked_discard")]
     ParkedEvent.objects.all().delete()
     for page in pages:
-        assert "is not parked any more" in text(logged_in.get(page, follow=True))
+        assert "is no longer parked" in text(logged_in.get(page, follow=True))
 
 
 def test_a_page_does_not_wait_for_somebody_elses_repair(
