@@ -64,19 +64,19 @@ INSTALLED_APPS: list[str] = [
 ]
 
 MIDDLEWARE: list[str] = [
-    "payments.api.http.request_ids.RequestIdMiddleware",
-    "config.operations.health.ProbeMiddleware",
-    "payments.api.problems.middleware.ProblemMiddleware",
+    "config.http.middleware.RequestIdMiddleware",
+    "config.http.middleware.ProbeMiddleware",
+    "config.http.middleware.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "config.http.browsers.SessionMiddleware",
+    "config.http.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "config.http.browsers.CsrfViewMiddleware",
-    "config.http.browsers.AuthenticationMiddleware",
-    "config.http.browsers.MessageMiddleware",
+    "config.http.middleware.CsrfViewMiddleware",
+    "config.http.middleware.AuthenticationMiddleware",
+    "config.http.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "config.http.request_log.RequestMiddleware",
-    "config.http.outages.OutageMiddleware",
+    "config.http.middleware.RequestLogMiddleware",
+    "config.http.middleware.OutageMiddleware",
     "axes.middleware.AxesMiddleware",  # asks for the last place
 ]
 
@@ -331,7 +331,7 @@ structlog.configure(
     cache_logger_on_first_use=True,
 )
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
-# payments.api.http.request_ids has checked them.
+# RequestIdMiddleware has checked them.
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_CORRELATION_ID = True
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # personal

@@ -17,8 +17,8 @@ from granian.rsgi import Scope
 
 from config.http import slow_bodies
 from config.http.encoding import Application, Environment
+from config.http.middleware import valid_or_new_id
 from config.http.threads import Threads
-from payments.api.http import request_ids
 from payments.api.problems import rendering
 from payments.api.problems.rendering import Problem
 
@@ -189,7 +189,7 @@ def _refuse(error: slow_bodies.BodyError, scope: Scope, protocol: Any) -> None:
             problem = Problem("body_too_large", "No request needs a body as large as this one.")
         case _:
             problem = Problem("invalid_request", "The body ended before its announced length.")
-    request_id = request_ids.sane_or_new(scope.headers.get("x-request-id"))
+    request_id = valid_or_new_id(scope.headers.get("x-request-id"))
     headers = [("connection", "close"), ("x-request-id", request_id)]
     status = problem.kind.status
     if scope.path.startswith("/api/"):

@@ -29,21 +29,6 @@ class MigrationsMissing(Exception):
     """The tables are older than the code."""
 
 
-class ProbeMiddleware:
-    """Answer probes before all other middleware: they name no host, or a pod's address, and are unencrypted.
-
-    `/metrics` takes the usual way. Without a token only the check of the Host keeps web pages in a local
-    browser from reading it.
-    """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self._get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        probe = _PROBES.get(request.path_info)
-        return self._get_response(request) if probe is None else probe(request)
-
-
 def healthz(_: HttpRequest) -> HttpResponse:
     """The process answers. Nothing else is asked, or every process would restart with the database."""
     return HttpResponse("ok\n", content_type="text/plain")
@@ -141,7 +126,7 @@ def _broker_answers() -> bool:
         return False
 
 
-_PROBES: Final[Mapping[str, Callable[[HttpRequest], HttpResponse]]] = {
+PROBES: Final[Mapping[str, Callable[[HttpRequest], HttpResponse]]] = {
     "/healthz": healthz,
     "/readyz": readyz,
 }

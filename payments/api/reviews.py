@@ -15,9 +15,8 @@ from payments.api import bodies
 from payments.api.faults import Body
 from payments.api.http import preconditions
 from payments.api.http.authentication import key_of
-from payments.api.http.base import KeyView, without_body
+from payments.api.http.base import KeyView, command_context, without_body
 from payments.api.http.idempotency_keys import idempotency_key
-from payments.api.http.request_ids import command_context
 from payments.api.openapi import operations
 from payments.api.problems.rendering import Problem
 from payments.api.views import answer

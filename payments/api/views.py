@@ -12,9 +12,8 @@ from payments import actors
 from payments.api import bodies
 from payments.api.http import preconditions
 from payments.api.http.authentication import key_of
-from payments.api.http.base import KeyView
+from payments.api.http.base import KeyView, command_context
 from payments.api.http.idempotency_keys import idempotency_key
-from payments.api.http.request_ids import command_context
 from payments.api.openapi import operations
 from payments.api.representation import outcome_response
 from payments.application import corrections, submission

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from payments.api.problems.rendering import Problem
+from payments.application.dispatch import CommandContext
 from payments.clients.models import Scope
 
 
@@ -17,6 +18,16 @@ def without_body(status: int, headers: Mapping[str, str] | None = None) -> HttpR
     response = HttpResponse(status=status, headers=dict(headers or {}))
     del response["Content-Type"]  # Django says text/html of nothing, too
     return response
+
+
+def command_context(request: HttpRequest, *, actor: str, key: str) -> CommandContext:
+    """Return the metadata with which the events of the request's command are stored."""
+    return CommandContext(
+        actor=actor,
+        key=key,
+        correlation_id=request.META["HTTP_X_CORRELATION_ID"],
+        causation_id=request.META["HTTP_X_REQUEST_ID"],
+    )
 
 
 class _Negotiation(DefaultContentNegotiation):

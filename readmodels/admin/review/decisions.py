@@ -22,7 +22,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from payments.api.http.request_ids import command_context
+from payments.api.http.base import command_context
 from payments.application.dispatch import NotAtVersion, Outcome
 from payments.application.idempotency import KeyReused
 from payments.customers import notes

@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
-from payments.api.http.request_ids import command_context
+from payments.api.http.base import command_context
 from payments.application import review
 from payments.application.review import QueueLags
 from payments.domain.payment.refusals import PaymentError

@@ -1,6 +1,5 @@
-"""The page that screens answer with while the database, or the event log in it, cannot serve them."""
+"""The page that screens show while the database, or the event log in it, cannot serve them."""
 
-from collections.abc import Callable
 from typing import Final
 
 from django.http import HttpRequest, HttpResponse
@@ -20,23 +19,10 @@ _CONTRADICTED: Final = (
 )
 
 
-class OutageMiddleware:
-    """Answer outages that views raise. The API has its own answer; for sessions see config.http.browsers."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self._get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self._get_response(request)
-
-    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if isinstance(error, LogContradicted):
-            return _page(request, _CONTRADICTED, handler.problem_of(error).headers["Retry-After"])
-        return page(request, error)
-
-
-def page(request: HttpRequest, error: Exception) -> HttpResponse | None:
-    """Return the page for an outage, made without the database; None for any other error."""
+def page_of(request: HttpRequest, error: Exception) -> HttpResponse | None:
+    """Return the page for an outage, rendered without the database; None for any other error."""
+    if isinstance(error, LogContradicted):
+        return _page(request, _CONTRADICTED, handler.problem_of(error).headers["Retry-After"])
     outage = outages.of(error)
     if outage is None:
         return None

@@ -1,0 +1,170 @@
+"""The middleware of the service, in the order of settings.MIDDLEWARE.
+
+API clients send a key with each request. Their requests skip what only browsers need: sessions, users, CSRF
+tokens and messages.
+"""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from django.contrib.auth import middleware as auth
+from django.contrib.messages import middleware as messages
+from django.contrib.sessions import middleware as sessions
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware import csrf
+from django.utils.deprecation import MiddlewareMixin
+from django_structlog import middlewares as structlog_middlewares
+
+from config.http import outage_pages
+from config.operations import health
+from payments.api.problems import rendering
+from payments.api.problems.rendering import Problem
+from payments.domain.card_numbers import is_card_number
+
+_BAD_REQUEST: Final = 400
+_SERVER_ERROR: Final = 500
+# Characters that logs need not quote.
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_request_logger: Final = logging.getLogger("django_structlog")
+
+
+class RequestIdMiddleware:
+    """Give each request an id and a correlation id: the caller's if they are valid, otherwise new ones.
+
+    The answer, the logs and the events carry the request id. Requests that a caller makes for one purpose can
+    share one X-Correlation-ID. By default it is the request id.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request_id = valid_or_new_id(request.META.get("HTTP_X_REQUEST_ID"))
+        request.META["HTTP_X_REQUEST_ID"] = request_id
+        correlation_id = _valid_id(request.META.get("HTTP_X_CORRELATION_ID")) or request_id
+        request.META["HTTP_X_CORRELATION_ID"] = correlation_id
+        response = self._get_response(request)
+        response["X-Request-ID"] = request_id
+        return response
+
+
+def valid_or_new_id(given: str | None) -> str:
+    """Return the caller's id if it can be logged and stored, otherwise a new one."""
+    return _valid_id(given) or str(uuid4())
+
+
+def _valid_id(given: str | None) -> str | None:
+    # Events keep it permanently.
+    if given and _REQUEST_ID.fullmatch(given) and not is_card_number(given):
+        return given
+    return None
+
+
+class ProbeMiddleware:
+    """Answer probes before all other middleware: they name no host, or a pod's address, and are unencrypted.
+
+    `/metrics` passes the other middleware. Without a token only the check of the Host keeps web pages in a
+    local browser from reading it.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        probe = health.PROBES.get(request.path_info)
+        return self._get_response(request) if probe is None else probe(request)
+
+
+class ProblemMiddleware:
+    """Replace error pages of Django by problems, for paths of the API.
+
+    Views raise problems themselves. Errors outside of views get a page, such as a wrong Host.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._get_response(request)
+        if response.status_code < _BAD_REQUEST or not request.path_info.lstrip("/").startswith(
+            "api/"
+        ):
+            return response
+        if not response.headers.get("Content-Type", "").startswith(("text/html", "text/plain")):
+            return response
+        if response.status_code >= _SERVER_ERROR:
+            problem = Problem("internal_error", "The failure was recorded under the request id.")
+        else:
+            problem = Problem("invalid_request", "The request cannot be served.")
+        return rendering.response(problem, request)
+
+
+class _SkippedByApi(MiddlewareMixin):
+    """Skip requests to the API."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if request.path_info.startswith("/api/"):
+            return self.get_response(request)
+        return super().__call__(request)
+
+
+class SessionMiddleware(_SkippedByApi, sessions.SessionMiddleware):
+    """Django's middleware. A session that cannot be stored is answered like any other outage."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        try:
+            return super().process_response(request, response)
+        except DatabaseError as error:
+            answer = outage_pages.page_of(request, error)
+            if answer is None:
+                raise
+            return answer
+
+
+class CsrfViewMiddleware(_SkippedByApi, csrf.CsrfViewMiddleware): ...
+
+
+class AuthenticationMiddleware(_SkippedByApi, auth.AuthenticationMiddleware): ...
+
+
+class MessageMiddleware(_SkippedByApi, messages.MessageMiddleware): ...
+
+
+class RequestLogMiddleware(structlog_middlewares.RequestMiddleware):
+    """Log each request, and bind its ids to everything that is logged meanwhile.
+
+    It prepares no line for a request that succeeds if such lines are not written.
+    """
+
+    def prepare(self, request: HttpRequest) -> None:
+        if _logs_success():
+            super().prepare(request)
+            return
+        structlog.contextvars.bind_contextvars(
+            request_id=request.META["HTTP_X_REQUEST_ID"],
+            correlation_id=request.META["HTTP_X_CORRELATION_ID"],
+        )
+        self.bind_user_id(request)
+
+    def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
+        if response.status_code >= _BAD_REQUEST or response.streaming or _logs_success():
+            super().handle_response(request, response)
+        else:
+            structlog.contextvars.clear_contextvars()
+
+
+def _logs_success() -> bool:
+    return _request_logger.isEnabledFor(logging.INFO)
+
+
+class OutageMiddleware(MiddlewareMixin):
+    """Answer screens during an outage. The API's exception handler has answers of its own."""
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        return outage_pages.page_of(request, error)
