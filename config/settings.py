@@ -359,7 +359,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PERMISSION_CLASSES": ["payments.api.http.authentication.HasScope"],
     "DEFAULT_THROTTLE_CLASSES": ["payments.api.http.throttling.KeyThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": [],  # bodies are read by payments.api.bodies
+    "DEFAULT_PARSER_CLASSES": [],  # payments.api.http.reading reads bodies
     "DEFAULT_METADATA_CLASS": None,
     "URL_FORMAT_OVERRIDE": None,  # "format" is a parameter like any other that we do not know
     "DEFAULT_SCHEMA_CLASS": "payments.api.openapi.components.ApiSchema",

@@ -1,16 +1,12 @@
-"""The JSON that commands are sent as: one struct each, from which the documentation is made too."""
+"""The bodies of commands: a struct for each, from which the OpenAPI document is made too."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Final, TypeVar
 
-import msgspec
-from msgspec import Meta, Struct
-from rest_framework.request import Request
+from msgspec import Meta, Struct, structs
 
-from payments.api import faults
-from payments.api.faults import NOTE_LENGTH, REFERENCE_LENGTH, Body
-from payments.api.http.media_types import require_json
 from payments.api.problems.rendering import FieldError, Problem
+from payments.customers import notes
 from payments.domain.cards import Brand, PresentedCard
 from payments.domain.methods import CARDS, Method
 from payments.domain.money import MAX_MINOR, Money, MoneyError
@@ -27,11 +23,12 @@ from payments.domain.signals import (
     canonical_email,
     canonical_ip,
 )
-from payments.domain.text import TextError
+from payments.domain.text import TextError, checked_identifier, checked_text
 
-MAX_BYTES: Final = 64 * 1024
+REFERENCE_LENGTH: Final = 255
+NOTE_LENGTH: Final = notes.LONGEST
 
-_Body = TypeVar("_Body", bound=Body)
+_Struct = TypeVar("_Struct", bound=Struct)
 
 _MINOR: Final = Meta(
     description=f"In minor units of the currency, 1 to {MAX_MINOR}: 1999 is EUR 19.99.",
@@ -97,6 +94,23 @@ _EMAIL: Final = Meta(
     examples=["ada@example.com"],
     extra_json_schema={"format": "email", "minLength": 3, "maxLength": LONGEST_EMAIL},
 )
+
+
+class Body(Struct, frozen=True, forbid_unknown_fields=True):
+    """The fields of a command."""
+
+    @classmethod
+    def wrong_values(cls, values: Mapping[str, Any]) -> Iterator[FieldError]:  # noqa: ARG003 - for others
+        """Yield an error for each value of the right type that is wrong.
+
+        `values` maps the names of the fields that were sent to their values, or to None for a wrong type.
+        """
+        return iter(())
+
+    def refused(self) -> Problem:
+        """Return the problem that names all wrong values."""
+        sent = {name: value for name, value in structs.asdict(self).items() if value is not None}
+        return Problem.of_fields(list(self.wrong_values(sent)))
 
 
 class CardBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -241,22 +255,32 @@ def _canonical(read: Callable[[str], str], value: str) -> str | None:
         return None
 
 
-def read(request: Request, body: type[_Body]) -> _Body:
-    """The request's body, with every text in it checked. Raises Problem."""
-    if body is NoBody and request.META.get("CONTENT_LENGTH") in {None, "", "0"}:
-        return body()
-    require_json(request)
-    # Checked before the body is read, to keep a large one out of memory. The server has counted chunks.
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    if length.isdecimal() and int(length) > MAX_BYTES:
-        raise Problem("body_too_large", f"A body has at most {MAX_BYTES} bytes.")
-    data = request.body
+def with_stored_texts(body: _Struct) -> _Struct:
+    """Return the body with its texts in the form in which they are stored. Raises TextError."""
+    changed: dict[str, Any] = {}
+    for name in body.__struct_fields__:
+        value = getattr(body, name)
+        stored: Any = value
+        if type(value) is str:
+            stored = stored_text(name, value)
+        elif isinstance(value, Struct):
+            stored = with_stored_texts(value)
+        if stored is not value:
+            changed[name] = stored
+    return structs.replace(body, **changed) if changed else body
+
+
+def stored_text(field: str, value: str) -> str:
+    """Return the value of a field or parameter in the form in which it is stored. Raises TextError."""
+    if field == "note":
+        return checked_text(value, max_length=NOTE_LENGTH, multiline=True)
+    return checked_identifier(value, max_length=REFERENCE_LENGTH, token=field == "token")
+
+
+def wrong_text(field: str, value: str) -> FieldError | None:
+    """Return the error of a text, None if it can be stored."""
     try:
-        decoded = msgspec.json.decode(data, type=body)
-        faults.refuse_repeated_names(data)
-    except (msgspec.DecodeError, faults.GivenTwice, RecursionError, UnicodeDecodeError) as error:
-        raise faults.refusal(data, body, error) from error
-    try:
-        return faults.with_stored_texts(decoded)
-    except TextError:
-        raise faults.refusal(data, body, None) from None
+        stored_text(field, value)
+    except TextError as error:
+        return FieldError(field, error.code, str(error))
+    return None

@@ -12,11 +12,11 @@ from rest_framework.request import Request
 
 from payments import actors
 from payments.api import bodies
-from payments.api.faults import Body
+from payments.api.bodies import Body
 from payments.api.http import preconditions
 from payments.api.http.authentication import key_of
 from payments.api.http.base import KeyView, command_context, without_body
-from payments.api.http.idempotency_keys import idempotency_key
+from payments.api.http.reading import idempotency_key, read_body
 from payments.api.openapi import operations
 from payments.api.problems.rendering import Problem
 from payments.api.views import answer
@@ -36,7 +36,7 @@ class ClaimNext(ReviewView):
     @extend_schema(**operations.CLAIM_NEXT)
     def post(self, request: Request) -> HttpResponse:
         key, reviewer = idempotency_key(request), _reviewer(request)
-        bodies.read(request, bodies.NoBody)
+        read_body(request, bodies.NoBody)
         outcome = review.claim_next(
             client_id=key_of(request).client_id,
             at=timezone.now(),
@@ -93,7 +93,7 @@ def _carry_out(
     """Carry out a command whose own fields are those of the body, but for the note."""
     key, reviewer = idempotency_key(request), _reviewer(request)
     expected_version = version(request, payment_id)
-    said = asdict(bodies.read(request, body))
+    said = asdict(read_body(request, body))
     note = said.pop("note", None)
     command = kind(
         payment_id=payment_id,

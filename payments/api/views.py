@@ -13,7 +13,7 @@ from payments.api import bodies
 from payments.api.http import preconditions
 from payments.api.http.authentication import key_of
 from payments.api.http.base import KeyView, command_context
-from payments.api.http.idempotency_keys import idempotency_key
+from payments.api.http.reading import idempotency_key, read_body
 from payments.api.openapi import operations
 from payments.api.representation import outcome_response
 from payments.application import corrections, submission
@@ -31,7 +31,7 @@ class SubmitPayment(KeyView):
     @extend_schema(**operations.SUBMIT)
     def post(self, request: Request) -> HttpResponse:
         key = idempotency_key(request)
-        body = bodies.read(request, bodies.SubmitBody)
+        body = read_body(request, bodies.SubmitBody)
         client_id = key_of(request).client_id
         outcome = submission.submit(
             client_id=client_id,
@@ -60,7 +60,7 @@ class CancelPayment(KeyView):
     @extend_schema(**operations.CANCEL)
     def post(self, request: Request, payment_id: UUID) -> HttpResponse:
         key = idempotency_key(request)
-        body = bodies.read(request, bodies.CancelBody)
+        body = read_body(request, bodies.CancelBody)
         client_id = key_of(request).client_id
         command = commands.CancelPayment(
             payment_id=payment_id, client_id=client_id, reason=body.reason, at=timezone.now()
@@ -76,7 +76,7 @@ class RefundPayment(KeyView):
     @extend_schema(**operations.REFUND)
     def post(self, request: Request, payment_id: UUID) -> HttpResponse:
         key = idempotency_key(request)
-        body = bodies.read(request, bodies.RefundBody)
+        body = read_body(request, bodies.RefundBody)
         command = commands.RefundPayment(
             payment_id=payment_id,
             client_id=key_of(request).client_id,

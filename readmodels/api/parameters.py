@@ -6,8 +6,8 @@ from urllib.parse import unquote_plus, unquote_to_bytes
 
 from rest_framework.request import Request
 
-from payments.api.faults import stored_text, wrong_text
-from payments.api.problems.rendering import FieldError, Problem, told_name
+from payments.api.bodies import stored_text, wrong_text
+from payments.api.problems.rendering import FieldError, Problem, masked_name
 from payments.domain.money import MoneyError, exponent
 from payments.domain.text import TextError
 
@@ -45,7 +45,7 @@ def read(
             continue
         if name not in readers:
             known = f"Known are {', '.join(readers)}." if readers else "This address takes none."
-            wrong.append(FieldError(told_name(name), "unknown_parameter", known))
+            wrong.append(FieldError(masked_name(name), "unknown_parameter", known))
             continue
         given = request.query_params.getlist(name)
         if len(given) > 1 and name not in several:
@@ -74,7 +74,7 @@ def _not_utf_8(request: Request) -> list[FieldError]:
         try:
             unquote_to_bytes(pair.encode("latin-1", "replace")).decode()
         except UnicodeDecodeError:
-            wrong.append(FieldError(told_name(unquote_plus(name)), "wrong_format", _NOT_UTF_8))
+            wrong.append(FieldError(masked_name(unquote_plus(name)), "wrong_format", _NOT_UTF_8))
     return wrong
 
 

@@ -7,7 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from msgspec import UNSET, Meta, UnsetType
 
-from payments.api.faults import REFERENCE_LENGTH
+from payments.api.bodies import REFERENCE_LENGTH
 from payments.api.openapi import schemas
 from payments.api.openapi.components import (
     COMMON_HEADERS,

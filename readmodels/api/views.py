@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from payments import pseudonyms
-from payments.api.faults import stored_text
+from payments.api.bodies import stored_text
 from payments.api.http.authentication import key_of
 from payments.api.http.base import KeyView, PublicView
 from payments.api.http.preconditions import not_modified

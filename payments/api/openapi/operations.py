@@ -15,7 +15,7 @@ from payments.api.bodies import (
     RejectBody,
     SubmitBody,
 )
-from payments.api.http import idempotency_keys, preconditions
+from payments.api.http import preconditions, reading
 from payments.api.openapi.components import (
     COMMON_HEADERS,
     PAYMENT_HEADERS,
@@ -50,7 +50,7 @@ _IDEMPOTENCY_KEY: Final = OpenApiParameter(
     " A repetition is answered like the first, with `Idempotency-Replayed: true`."
     " With or without quotes it is the same key. A refusal is not remembered: the command is decided again."
     " A card number of 15 or 16 digits is refused, also as in `card-...`. UUIDs and hashes are not affected.",
-    pattern=idempotency_keys.PATTERN,
+    pattern=reading.KEY_PATTERN,
     examples=[OpenApiExample("a UUID", "6c1f0f6e-3b0d-4a53-8d5e-2d8f4a7c9b10")],
 )
 PAYMENT_PARAMETER: Final = OpenApiParameter(

@@ -97,7 +97,7 @@ _LONGEST_NAME: Final = 100
 _LEFT_OUT: Final = "(left out: it looks like a card number)"
 
 
-def told_name(name: str) -> str:
+def masked_name(name: str) -> str:
     """A name that a client made up, as far as it is repeated: never a card number."""
     # Looked at beyond what is told, or a number could be cut to where it is none.
     return _LEFT_OUT if holds_card_number(name[: 2 * _LONGEST_NAME]) else name[:_LONGEST_NAME]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from config.urls import urlpatterns
-from payments.api import faults
+from payments.api import bodies
 from payments.api.http.base import KeyView
 from payments.clients.models import Scope
 from payments.domain.methods import Method
@@ -126,10 +126,10 @@ def test_constraints_stand_next_to_the_type_that_they_constrain() -> None:
     found = dict(every_schema())
     reference = found["SubmitBody.reference"]
     assert reference["type"] == ["string", "null"]
-    assert (reference["minLength"], reference["maxLength"]) == (1, faults.REFERENCE_LENGTH)
+    assert (reference["minLength"], reference["maxLength"]) == (1, bodies.REFERENCE_LENGTH)
     assert found["SubmitBody.country"]["pattern"] == "^[A-Z]{2}$"
     assert found["RefundBody.amount"]["type"] == ["integer", "null"]
-    assert found["ApproveBody.note"]["maxLength"] == faults.NOTE_LENGTH
+    assert found["ApproveBody.note"]["maxLength"] == bodies.NOTE_LENGTH
 
 
 def test_members_of_a_problem_are_left_out_rather_than_null() -> None:

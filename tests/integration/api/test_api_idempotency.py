@@ -259,7 +259,7 @@ def test_a_header_that_is_not_one_key_is_refused(acme: ApiClient, sent: Sent, ke
     assert [(error["field"], error["code"]) for error in problem["errors"]] == [
         ("Idempotency-Key", "wrong_format")
     ]
-    assert ("send the header once" in problem["detail"]) == ("," in key)
+    assert ("Send the header once" in problem["detail"]) == ("," in key)
     assert stored() == before
 
 
