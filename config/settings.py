@@ -181,13 +181,6 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "seal": {"task": "events.seal", "schedule": 60.0, "options": {"expires": 60.0}},
 }
 
-# The domain's ports
-
-RISK_FEATURE_SOURCE = "readmodels.queries.risk_features.of_customer"
-DUE_REVIEW_SOURCE = "readmodels.queries.review_queue.due"
-REVIEW_QUEUE_SOURCE = "readmodels.queries.review_queue.claimable"
-HELD_REVIEW_SOURCE = "readmodels.queries.review_queue.held"
-
 # How many undecided payments "Claim next" in the back office gives one person at a time. The API has no
 # such limit: each Idempotency-Key has a payment of its own.
 REVIEWS_HELD: int = variables.number("REVIEWS_HELD", 1, least=1, most=1_000)

@@ -1,4 +1,4 @@
-"""Registers the read models: wakes the projections on each append, applies the roles on each migrate."""
+"""Connects the read models: to the write side's ports, to each append and to each migrate."""
 
 from typing import Any
 
@@ -11,8 +11,11 @@ class ReadModelsConfig(AppConfig):
     verbose_name = "Payments"
 
     def ready(self) -> None:
+        from payments.application import ports
         from payments.events.signals import appended
+        from readmodels.queries.ports import PORTS
 
+        ports.connect(PORTS)
         appended.connect(_wake, dispatch_uid="readmodels.wake")
         # Once per migrate. This app is the last one, so Django has made the permissions of all others.
         post_migrate.connect(_apply_roles, sender=self)

@@ -3,15 +3,13 @@
 import logging
 from collections.abc import Iterator
 from datetime import datetime
-from functools import cache
-from typing import Final, Protocol, cast
+from typing import Final
 from uuid import UUID
 
 import django.db
-from django.conf import settings
-from django.utils.module_loading import import_string
 
 from payments import actors
+from payments.application import ports
 from payments.application.dispatch import CommandContext, dispatch
 from payments.domain.payment.commands import ExpireReview
 from payments.domain.payment.refusals import PaymentError
@@ -22,19 +20,9 @@ logger = logging.getLogger(__name__)
 _CONTEXT: Final = CommandContext(actor=actors.system("expiry"))
 
 
-class DueReviewSource(Protocol):
-    def __call__(self, *, at: datetime) -> Iterator[UUID]: ...
-
-
-@cache
-def source() -> DueReviewSource:
-    """The function that `settings.DUE_REVIEW_SOURCE` names."""
-    return cast("DueReviewSource", import_string(settings.DUE_REVIEW_SOURCE))
-
-
 def expire_due(at: datetime) -> Iterator[UUID]:
     """Expire what was to be decided by `at`, yielding the payment of each attempt."""
-    for payment_id in source()(at=at):
+    for payment_id in ports.connected().due_reviews(at=at):
         command = ExpireReview(payment_id=payment_id, client_id=None, at=at)
         try:
             dispatch(command, _CONTEXT)

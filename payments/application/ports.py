@@ -1,21 +1,24 @@
-"""What the risk rules need to know of a customer, from whoever the settings say knows it."""
+"""The ports: what the write side asks of the read side.
 
+The write side must not import the read side. The read side connects its functions when it starts: see
+readmodels/queries/ports.py, where mypy checks them against these protocols.
+"""
+
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from functools import cache
-from typing import Protocol, cast
+from typing import Protocol
 from uuid import UUID
 
-from django.conf import settings
-from django.utils.module_loading import import_string
 from msgspec import Struct
 
 from payments.domain.risk.conditions import RiskFeatures
 
 
 class KnownCustomer(Struct, frozen=True):
-    """One query's answer: whether the customer is registered, the features, the active policy.
+    """What one query finds about a customer and about the register of policies.
 
-    None is the built-in policy. The position is that of the register's last event, 0 if it has none.
+    `policy_id` is the active policy, None for the built-in one. `register_position` is the position of
+    the register's last event, 0 if it has none.
     """
 
     registered: bool
@@ -24,11 +27,56 @@ class KnownCustomer(Struct, frozen=True):
     register_position: int
 
 
-class FeatureSource(Protocol):
+class RiskFeatureSource(Protocol):
+    """Return what is known of the customer at `at`, in one round trip."""
+
     def __call__(self, customer_id: UUID, *, currency: str, at: datetime) -> KnownCustomer: ...
 
 
-@cache
-def source() -> FeatureSource:
-    """The function that `settings.RISK_FEATURE_SOURCE` names."""
-    return cast("FeatureSource", import_string(settings.RISK_FEATURE_SOURCE))
+class DueReviews(Protocol):
+    """Yield the payments whose review deadline is not after `at`, the longest due first."""
+
+    def __call__(self, *, at: datetime) -> Iterator[UUID]: ...
+
+
+class ReviewQueue(Protocol):
+    """Yield the payments that the reviewer may claim, the most urgent first.
+
+    Each is locked until the transaction ends. `client_id` restricts them to one client.
+    """
+
+    def __call__(
+        self, *, reviewer: str, senior: bool, client_id: UUID | None, at: datetime
+    ) -> Iterator[UUID]: ...
+
+
+class HeldReviews(Protocol):
+    """Return the payments that the reviewer has claimed, and possibly some that were released since."""
+
+    def __call__(
+        self, *, reviewer: str, client_id: UUID | None, at: datetime
+    ) -> Iterable[UUID]: ...
+
+
+class Ports(Struct, frozen=True, kw_only=True):
+    """An implementation of every port."""
+
+    risk_features: RiskFeatureSource
+    due_reviews: DueReviews
+    review_queue: ReviewQueue
+    held_reviews: HeldReviews
+
+
+_connected: list[Ports] = []
+
+
+def connect(ports: Ports) -> None:
+    """Use these implementations from now on in this process."""
+    _connected[:] = [ports]
+
+
+def connected() -> Ports:
+    """Return the implementations. Raises RuntimeError if the read side has not connected any."""
+    if not _connected:
+        raise RuntimeError("No ports are connected: is `readmodels` in INSTALLED_APPS?")
+    return _connected[0]

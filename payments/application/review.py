@@ -5,21 +5,17 @@ say.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
 from datetime import datetime
-from functools import cache
 from itertools import islice
-from typing import Final, Protocol, cast
+from typing import Final
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
-from django.utils.module_loading import import_string
 from msgspec import ValidationError
 from msgspec.structs import replace
 
 from payments import permissions
-from payments.application import idempotency, loading
+from payments.application import idempotency, loading, ports
 from payments.application.dispatch import CommandContext, Outcome, dispatch, next_review
 from payments.customers import notes
 from payments.domain.payment.commands import (
@@ -43,34 +39,6 @@ _MOST_TAKEN: Final = 100
 
 class QueueLags(Exception):
     """All that the queue offers is taken already, so it cannot tell what is left."""
-
-
-class ReviewQueue(Protocol):
-    """Yields payments to review, the most urgent first, each locked until the transaction ends."""
-
-    def __call__(
-        self, *, reviewer: str, senior: bool, client_id: UUID | None, at: datetime
-    ) -> Iterator[UUID]: ...
-
-
-class HeldReviews(Protocol):
-    """Return at least the payments that the reviewer has claimed; the log decides."""
-
-    def __call__(
-        self, *, reviewer: str, client_id: UUID | None, at: datetime
-    ) -> Iterable[UUID]: ...
-
-
-@cache
-def held_reviews() -> HeldReviews:
-    """The function that `settings.HELD_REVIEW_SOURCE` names."""
-    return cast("HeldReviews", import_string(settings.HELD_REVIEW_SOURCE))
-
-
-@cache
-def queue() -> ReviewQueue:
-    """The function that `settings.REVIEW_QUEUE_SOURCE` names."""
-    return cast("ReviewQueue", import_string(settings.REVIEW_QUEUE_SOURCE))
 
 
 def handle(
@@ -127,7 +95,9 @@ def claim_next(
             held = _held(reviewer, client_id, at)
             if len(held) >= most_held:
                 return held[0]
-        offers = queue()(reviewer=reviewer, senior=senior, client_id=client_id, at=at)
+        offers = ports.connected().review_queue(
+            reviewer=reviewer, senior=senior, client_id=client_id, at=at
+        )
         for payment_id in islice(offers, _MOST_TAKEN):
             try:
                 return claim(payment_id)
@@ -144,7 +114,7 @@ def claim_next(
 def _held(reviewer: str, client_id: UUID | None, at: datetime) -> list[Outcome]:
     """Return the payments that the reviewer has claimed and not decided on, the most urgent first."""
     found = []
-    for payment_id in held_reviews()(reviewer=reviewer, client_id=client_id, at=at):
+    for payment_id in ports.connected().held_reviews(reviewer=reviewer, client_id=client_id, at=at):
         try:
             payment, stream = loading.load(payment_id)
         except (UnknownEventType, ValidationError):
