@@ -129,7 +129,7 @@ def test_a_customer_is_renamed_in_the_back_office_and_nothing_else(customer: Cus
         assert logged_in.post(url, form).status_code == 403
     manager = browser("risk manager")
     assert "customer-123" in text(manager.get(url))
-    assert "Changed." in text(manager.post(url, form, follow=True))
+    assert "Details saved." in text(manager.post(url, form, follow=True))
     customer.refresh_from_db()
     assert (customer.name, customer.email, customer.reference) == (
         "Grace Hopper",
@@ -149,7 +149,7 @@ def test_of_two_who_rename_at_once_neither_takes_back_what_the_other_changed(
     first, second = browser("risk manager", "dora"), browser("risk manager", "emil")
     shown, later = sent_by(first.get(url)), sent_by(second.get(url))
     second.post(url, later | {"email": "new@x.org", "phone": ""})
-    assert "Changed." in text(first.post(url, shown | {"name": "Ada Lovelace"}, follow=True))
+    assert "Details saved." in text(first.post(url, shown | {"name": "Ada Lovelace"}, follow=True))
     customer.refresh_from_db()
     assert (customer.name, customer.email, customer.phone) == ("Ada Lovelace", "new@x.org", "")
     assert "Nothing was changed." in text(first.post(url, shown, follow=True))
@@ -187,7 +187,7 @@ def test_a_customer_is_blocked_and_unblocked_in_the_back_office(customer: Custom
     assert "blocked" in text(senior.get(payment))
     lift = {"reason": "cleared", "note": "Called back"}
     done = senior.post(page(customer, "customer_unblock"), lift, follow=True)
-    assert "No longer blocked." in text(done)
+    assert "Customer unblocked." in text(done)
     assert len(senior.get(reverse(LIST), {"blocked__exact": "1"}).context["cl"].result_list) == 0
 
 

@@ -150,7 +150,7 @@ def test_a_discard_needs_a_reason_and_is_kept_with_who_decided(payment: str) -> 
         assert complaint in text(logged_in.post(page, {"reason": reason}))
     assert ParkedEvent.objects.count() == 2
     answer = logged_in.post(page, {"reason": "Entered twice"}, follow=True)
-    assert "nothing of this payment is parked" in text(answer)
+    assert "No event of this payment is parked" in text(answer)
     decided = DiscardedEvent.objects.get()
     assert (decided.position, decided.reason) == (position, "Entered twice")
     assert DailyStatistics.objects.get().completed_count == 1
