@@ -158,7 +158,7 @@ CELERY_WORKER_CONSUMER = "config.broker:Consumer"
 CELERY_BEAT_SCHEDULER = "config.broker:Scheduler"
 # A worker's own connections to the database, kept for as many tasks.
 CELERY_DB_REUSE_MAX = 500
-# A publisher gives up at once: whoever publishes has a better way to be heard, see readmodels.engine.waking.
+# A publisher gives up at once: whoever publishes has a better way to be heard, see readmodels.engine.wakeups.
 CELERY_TASK_PUBLISH_RETRY_POLICY: dict[str, Any] = {"max_retries": 0}
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     "visibility_timeout": 120,  # seconds, longer than any task

@@ -23,9 +23,9 @@ class ReadModelsConfig(AppConfig):
 
 def _wake(**_: Any) -> None:
     # Imported late: the apps are not loaded when this module is.
-    from readmodels.engine import waking
+    from readmodels.engine import wakeups
 
-    waking.wake_all()
+    wakeups.wake_all()
 
 
 def _apply_roles(*, using: str, apps: Any, **_: Any) -> None:

@@ -15,7 +15,7 @@ from payments import outages
 from payments.events.contradictions import LogContradicted
 from payments.events.reading import holders
 from payments.events.reading.horizon import HorizonHeld
-from readmodels.engine import checkpoints, runner, waking
+from readmodels.engine import checkpoints, runner, wakeups
 from readmodels.projections import PROJECTIONS
 from readmodels.projections.kinds import Projection
 
@@ -44,18 +44,18 @@ def project(*names: str) -> None:
                 _take_turn(projection, seconds=_TURN_SECONDS)
             except HorizonHeld as held:
                 _name(held)
-                waking.wake(name, countdown=1)
+                wakeups.wake(name, countdown=1)
 
 
 def _take_turn(projection: Projection, *, seconds: float) -> None:
     """Raises HorizonHeld and whatever stops the projection."""
     deadline = time.monotonic() + seconds
     while True:
-        batch = runner.run_batch(projection, on_lock=lambda: waking.clear(projection.name))
-        if batch is None or not (batch.full or waking.is_woken(projection.name)):
+        batch = runner.run_batch(projection, on_lock=lambda: wakeups.clear(projection.name))
+        if batch is None or not (batch.full or wakeups.is_woken(projection.name)):
             return
         if time.monotonic() > deadline:
-            waking.hand_over(projection.name)
+            wakeups.hand_over(projection.name)
             return
 
 
@@ -78,9 +78,9 @@ def _alone(projection: Projection) -> Iterator[None]:
     except checkpoints.RebuildNeeded as error:
         logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
     except LogContradicted as error:
-        if waking.is_first(f"contradicted:{projection.name}", seconds=_NAMED_SECONDS):
+        if wakeups.is_first(f"contradicted:{projection.name}", seconds=_NAMED_SECONDS):
             logger.error("%s is stalled. %s", projection.name, error)  # noqa: TRY400
-    except waking.BROKER_ERRORS as error:
+    except wakeups.BROKER_ERRORS as error:
         logger.warning(
             "The broker does not answer, beat will go on with %s: %s", projection.name, error
         )
@@ -98,6 +98,6 @@ def _name(held: HorizonHeld) -> None:
         append = known.get(holder.virtual_transaction)
         if append is not None and append.seconds < holders.LONG_SECONDS:
             continue
-        if waking.is_first(f"named:{holder.virtual_transaction}", seconds=_NAMED_SECONDS):
+        if wakeups.is_first(f"named:{holder.virtual_transaction}", seconds=_NAMED_SECONDS):
             # Not known: it may not be seen, or has just ended.
             logger.warning("%s", append or held)

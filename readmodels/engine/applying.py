@@ -13,7 +13,7 @@ from django.db import DataError, IntegrityError, transaction
 from msgspec import Struct
 
 from payments.events.reading.horizon import Record
-from readmodels.engine import tables
+from readmodels.engine import storage
 from readmodels.projections.kinds import Counters, Rows
 
 # What says that a value cannot be stored. Any other error of the database (it is gone, it has no such
@@ -42,7 +42,7 @@ class _Computed(Struct):
 
 
 def apply(projection: Rows | Counters, records: Iterable[Record]) -> list[Spoiled]:
-    """Apply `records`, in the order of the log, and return those that could not be.
+    """Apply `records`, which are in the order of the log; return those that could not be applied.
 
     Must run inside a transaction.
     """
@@ -94,7 +94,7 @@ def _compute(projection: Rows | Counters, groups: Sequence[Group]) -> _Computed:
 
 def _fold(projection: Rows, groups: Sequence[Group]) -> _Computed:
     continued = [group[0].aggregate_id for group in groups if group[0].version > 1]
-    stored = tables.load_rows(projection, continued) if continued else {}
+    stored = storage.load_rows(projection, continued) if continued else {}
     rows = []
     spoiled = []
     for group in groups:
@@ -107,7 +107,7 @@ def _fold(projection: Rows, groups: Sequence[Group]) -> _Computed:
                 break
         if row is not None:
             rows.append(row)
-    return _Computed(lambda: tables.save_rows(projection, rows), spoiled)
+    return _Computed(lambda: storage.save_rows(projection, rows), spoiled)
 
 
 def _count(projection: Counters, groups: Sequence[Group]) -> _Computed:
@@ -120,8 +120,8 @@ def _count(projection: Counters, groups: Sequence[Group]) -> _Computed:
             except Exception as error:  # noqa: BLE001 - whatever the function raises, it is told
                 spoiled.append(_spoil(group[index:], error))
                 break
-            tables.add_up(sums, deltas)
-    return _Computed(lambda: tables.add_counters(projection, sums), spoiled)
+            storage.add_up(sums, deltas)
+    return _Computed(lambda: storage.add_counters(projection, sums), spoiled)
 
 
 def _spoil(records: Group, error: Exception) -> Spoiled:

@@ -15,7 +15,7 @@ from payments.events import contradictions
 from payments.events.contradictions import LogContradicted
 from payments.events.reading import horizon
 from payments.events.reading.horizon import HorizonHeld
-from readmodels.engine import checkpoints, metering, parking, tables
+from readmodels.engine import checkpoints, metering, parking, storage
 from readmodels.projections.kinds import Entries, Projection
 
 BATCH: Final = 1_000
@@ -88,7 +88,7 @@ def _apply_next(
 def _apply(projection: Projection, *, after: int, upto: int, limit: int) -> tuple[int, int]:
     """Return how many events were read, and the last one's position."""
     if isinstance(projection, Entries):
-        events, last, follows = tables.insert_entries(
+        events, last, follows = storage.insert_entries(
             projection, after=after, upto=upto, limit=limit
         )
         _check(follows=follows)

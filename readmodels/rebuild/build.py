@@ -21,10 +21,10 @@ from payments.database import cursor
 from payments.events.reading import scan
 from payments.events.reading.horizon import Record
 from payments.events.reading.scan import Span
-from readmodels.engine import applying, parking, pool, runner, tables
+from readmodels.engine import applying, parking, runner, storage
 from readmodels.projections import PROJECTIONS
 from readmodels.projections.kinds import Counters, Entries, Projection, Rows
-from readmodels.rebuild import catalogue, schemas
+from readmodels.rebuild import catalogue, pool, schemas
 from readmodels.rebuild.catalogue import Definition
 
 # What a rebuild has of its own until the swap: where it stands, and what it had to park.
@@ -105,7 +105,7 @@ def fill(plan: Plan, *, workers: int, progress: Callable[[int], None] = lambda _
         with schemas.inside(plan.schema):
             _execute(_BEGIN, (projection.name, projection.version, last))
             if projection.name in refused:
-                tables.delete_all(projection)
+                storage.delete_all(projection)
         if not isinstance(projection, Entries):
             spans = [Span(each, each) for each in sorted(left_out[projection.name])]
             _apply_ordinarily(plan, projection, [scan.ALL] if projection.name in refused else spans)
@@ -129,7 +129,7 @@ def _make(plan: Plan) -> dict[str, Definition]:
     with schemas.inside(plan.schema):
         for projection in plan.projections:
             if isinstance(projection, Counters):
-                tables.create_parts(projection)
+                storage.create_parts(projection)
     return definitions
 
 
@@ -214,7 +214,7 @@ class _RowSink(_Sink):
 
     def _write(self) -> None:
         rows, self._rows = self._rows, []
-        tables.copy_rows(self.projection, rows)
+        storage.copy_rows(self.projection, rows)
 
 
 class _CounterSink(_Sink):
@@ -225,12 +225,12 @@ class _CounterSink(_Sink):
 
     def _apply(self, stream: list[Record]) -> int:
         for deltas in [self._delta(record) for record in stream]:
-            tables.add_up(self._sums, deltas)
+            storage.add_up(self._sums, deltas)
         return len(self._sums)
 
     def _write(self) -> None:
         sums, self._sums = self._sums, {}
-        tables.copy_parts(self.projection, sums)
+        storage.copy_parts(self.projection, sums)
 
 
 def _sink(projection: Projection, known: frozenset[UUID]) -> _Sink:
@@ -249,12 +249,12 @@ def _finish(plan: Plan, name: str, definition: Definition) -> str | None:
             case Counters():
                 try:
                     with transaction.atomic():
-                        tables.sum_parts(projection)
+                        storage.sum_parts(projection)
                 except applying.UNSTORABLE:
-                    tables.drop_parts(projection)
+                    storage.drop_parts(projection)
                     refused = name
             case Entries():
-                tables.insert_all_entries(projection, upto=plan.upto, until=plan.until)
+                storage.insert_all_entries(projection, upto=plan.upto, until=plan.until)
             case Rows():
                 pass  # they came as they are
         catalogue.finish(_table(projection), definition, schema=plan.schema)

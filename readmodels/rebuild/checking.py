@@ -14,7 +14,7 @@ from msgspec.structs import asdict
 
 from payments.database import cursor
 from payments.events.reading import horizon
-from readmodels.engine import parking, tables
+from readmodels.engine import parking, storage
 from readmodels.projections.kinds import Rows
 from readmodels.rebuild.compare import Difference
 
@@ -51,7 +51,7 @@ def check_sample(projection: Rows, count: int) -> Checked:
         picked = [each for (each,) in cur.execute(_PICK, (wanted,)) if each is not None]
         parked = dict(cur.execute(_PARKED_FROM, (projection.name, picked)).fetchall())
         discarded = {position for *_, position in parking.discarded([projection.name])}
-        live = tables.load_rows(projection, picked)
+        live = storage.load_rows(projection, picked)
         drifted = []
         for aggregate_id in picked:
             until = min(upto, parked.get(aggregate_id, upto + 1) - 1)

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from payments.database import cursor, separate_connection
 from payments.events.contradictions import LogContradicted
-from readmodels.engine import runner, tables
+from readmodels.engine import runner, storage
 from readmodels.engine.checkpoints import RebuildNeeded
 from readmodels.projections.kinds import Projection
 from readmodels.rebuild import build
@@ -161,7 +161,7 @@ def _compare(
 def _difference(
     projection: Projection, live: list[str | None] | None, built: list[str | None] | None
 ) -> Difference:
-    names = tables.columns(projection)
+    names = storage.columns(projection)
     nothing = [None] * len(names)
     pairs = dict(zip(names, zip(live or nothing, built or nothing, strict=True), strict=True))
     keys = (field.attname for field in projection.model._meta.pk_fields)
@@ -183,7 +183,7 @@ def _by_currency(days: Sequence[Total]) -> Iterator[Total]:
 
 def _compose(statement: sql.SQL, plan: Plan, projection: Projection) -> sql.Composed:
     table = projection.model._meta.db_table
-    names = [sql.Identifier(name) for name in tables.columns(projection)]
+    names = [sql.Identifier(name) for name in storage.columns(projection)]
     comma = sql.SQL(", ")
     totals = projection.totals
     return statement.format(

@@ -12,7 +12,7 @@ from payments.clients.models import Client
 from payments.traffic import history
 from readmodels.engine.runner import catch_up
 from readmodels.projections import PROJECTIONS
-from readmodels.rebuild import rebuild
+from readmodels.rebuild.rebuilding import rebuild
 from tests.benchmarks.harness import Figure
 from tests.benchmarks.projecting import a_payment
 from tests.support.readers import reading

@@ -18,7 +18,7 @@ from payments.domain.payment.commands import ApprovePayment, ProcessPayment
 from payments.domain.payment.events import ApprovalReason
 from payments.domain.risk.conditions import RiskFeatures
 from readmodels.projections import PROJECTIONS
-from readmodels.rebuild import rebuild
+from readmodels.rebuild.rebuilding import rebuild
 from tests.benchmarks.harness import Figure, in_turns
 
 _EVENTS: Final = 300_000

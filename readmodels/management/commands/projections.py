@@ -15,12 +15,11 @@ from payments.events import contradictions
 from payments.events.reading import holders, horizon
 from payments.events.seals import sealing
 from payments.progress import progress_bar
-from readmodels import rebuild
 from readmodels.engine import lag
 from readmodels.management import comparisons
 from readmodels.projections import PROJECTIONS
 from readmodels.projections.kinds import Rows
-from readmodels.rebuild import checking, schemas
+from readmodels.rebuild import checking, rebuilding, schemas
 from readmodels.rebuild.compare import SAMPLE
 
 _WIDE: Final = 200
@@ -62,7 +61,7 @@ class Command(BaseCommand):
                 self.stderr.write(str(each))
             try:
                 same = self._check_all() if sample is None else self._check_sample(sample)
-            except rebuild.FAILURES as error:
+            except rebuilding.FAILURES as error:
                 raise CommandError(str(error).strip()) from error
             if not same:
                 self.stdout.write("Put it right with: ./manage.py rebuild_projections")
@@ -91,7 +90,7 @@ class Command(BaseCommand):
 
     def _check_all(self) -> bool:
         with progress_bar("Checking", total=horizon.last_position()) as progress:
-            rebuilt = rebuild.rebuild(
+            rebuilt = rebuilding.rebuild(
                 list(PROJECTIONS.values()),
                 dry_run=True,
                 workers=os.cpu_count() or 1,

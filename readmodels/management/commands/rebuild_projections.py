@@ -14,7 +14,7 @@ from payments.progress import progress_bar
 from readmodels.management import comparisons
 from readmodels.projections import PROJECTIONS
 from readmodels.projections.kinds import Projection
-from readmodels.rebuild import FAILURES, rebuild, rebuild_as_of
+from readmodels.rebuild.rebuilding import FAILURES, rebuild, rebuild_as_of
 from readmodels.rebuild.schemas import AS_OF
 
 _DIFFERENT: Final = 2

@@ -30,8 +30,8 @@ from payments.events.models import Event
 from payments.permissions import NotPermitted
 from readmodels.models import Checkpoint, EventIndex, PaymentSummary
 from readmodels.projections import PROJECTIONS
-from readmodels.rebuild import rebuild
 from readmodels.rebuild.checking import check_sample
+from readmodels.rebuild.rebuilding import rebuild
 from tests.support.api import PAYMENTS, ApiClient, body_of, project
 from tests.support.backoffice import browser, text
 from tests.support.concurrency import at_once

@@ -36,7 +36,7 @@ from readmodels.engine import parking, runner
 from readmodels.models import ParkedEvent
 from readmodels.projections import PROJECTIONS
 from readmodels.projections.kinds import Entries, Projection
-from readmodels.rebuild import rebuild
+from readmodels.rebuild.rebuilding import rebuild
 from tests.support.concurrency import session
 from tests.support.crashing import at_round_trip
 from tests.support.examples import (

@@ -17,7 +17,7 @@ from pytest_django import Settings
 
 from payments.events.reading import holders
 from readmodels import tasks
-from readmodels.engine import runner, waking
+from readmodels.engine import runner, wakeups
 from readmodels.models import Checkpoint
 from readmodels.projections import PROJECTIONS, daily_statistics, payment_summary
 from tests.support.api import RISKY, ApiClient, project
@@ -264,7 +264,7 @@ def impatiently(monkeypatch: pytest.MonkeyPatch) -> None:
 
     safe_position = horizon.safe_position
     monkeypatch.setattr(horizon, "safe_position", lambda: safe_position(patience=0.01))
-    monkeypatch.setattr(waking, "wake", lambda *_, **__: None)
+    monkeypatch.setattr(wakeups, "wake", lambda *_, **__: None)
 
 
 def project_nothing() -> None:

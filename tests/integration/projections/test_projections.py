@@ -25,7 +25,7 @@ from readmodels.models import (
 )
 from readmodels.projections import PROJECTIONS
 from readmodels.projections.kinds import Projection
-from readmodels.rebuild import rebuild
+from readmodels.rebuild.rebuilding import rebuild
 from tests.support.api import RISKY, ApiClient, body_of, project
 from tests.support.concurrency import at_once, session
 from tests.support.examples import initiated, processed

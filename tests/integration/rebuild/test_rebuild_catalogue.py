@@ -5,8 +5,8 @@ import subprocess
 import pytest
 from django.db import connection
 
-from readmodels.rebuild import rebuild
 from readmodels.rebuild.catalogue import CatalogueChanged
+from readmodels.rebuild.rebuilding import rebuild
 from tests.support import servers
 from tests.support.api import project
 from tests.support.concurrency import session

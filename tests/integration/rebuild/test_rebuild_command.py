@@ -9,7 +9,8 @@ from django.db import connection
 
 from payments.events.models import Event
 from readmodels.models import DailyStatistics, EventIndex, PaymentSummary
-from readmodels.rebuild import rebuild, schemas
+from readmodels.rebuild import schemas
+from readmodels.rebuild.rebuilding import rebuild
 from tests.support.api import project
 from tests.support.concurrency import session
 from tests.support.examples import approved, flagged, initiated, processed, processed_after_approval

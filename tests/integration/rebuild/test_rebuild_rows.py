@@ -10,8 +10,9 @@ from payments.events.models import Event
 from readmodels.engine import parking, runner
 from readmodels.models import Checkpoint, DailyStatistics, ParkedEvent, PaymentSummary
 from readmodels.projections import PROJECTIONS
-from readmodels.rebuild import rebuild, swap
+from readmodels.rebuild import swap
 from readmodels.rebuild.catalogue import CatalogueChanged
+from readmodels.rebuild.rebuilding import rebuild
 from tests.support.api import project
 from tests.support.concurrency import at_once
 from tests.support.examples import OPERATOR, initiated, processed

@@ -19,7 +19,8 @@ from payments.clients.models import Client
 from payments.traffic import history
 from readmodels.engine import runner
 from readmodels.models import PaymentSummary
-from readmodels.rebuild import AlreadyRebuilding, rebuild, schemas, swap
+from readmodels.rebuild import schemas, swap
+from readmodels.rebuild.rebuilding import AlreadyRebuilding, rebuild
 from readmodels.rebuild.swap import SwapBlocked
 from tests.support.api import project
 from tests.support.concurrency import at_once, session

@@ -24,7 +24,7 @@ from payments.traffic import lines
 from payments.traffic.layout import Layout, LayoutError
 from readmodels.models import DailyStatistics, PaymentSummary
 from readmodels.projections import PROJECTIONS
-from readmodels.rebuild import rebuild
+from readmodels.rebuild.rebuilding import rebuild
 from tests.support.api import project
 from tests.support.concurrency import at_once
 

@@ -19,7 +19,7 @@ from payments.events import store
 from payments.events.metadata import Metadata
 from payments.valkey import Connection
 from readmodels import tasks
-from readmodels.engine import runner, waking
+from readmodels.engine import runner, wakeups
 from readmodels.models import PaymentSummary
 from readmodels.projections import PROJECTIONS
 from tests.support.api import BODY, PAYMENTS, ApiClient
@@ -69,8 +69,8 @@ def test_many_appends_publish_one_task_for_all_projections(queue: redis.Redis) -
 
 
 def test_a_task_is_for_the_projections_of_which_none_is_on_its_way(queue: redis.Redis) -> None:
-    waking.wake("payment_summary")
-    waking.wake(*NAMES)
+    wakeups.wake("payment_summary")
+    wakeups.wake(*NAMES)
     message, _ = queue.lrange("celery", 0, -1)  # the newest first
     names, _, _ = json.loads(b64decode(json.loads(message)["body"]))
     assert sorted([*names, "payment_summary"]) == NAMES
@@ -121,11 +121,11 @@ def test_nothing_is_published_before_the_commit_or_after_a_rollback(queue: redis
 def test_a_task_takes_the_key_away_before_it_reads(queue: redis.Redis) -> None:
     """Whoever appends after that finds no key, and publishes again."""
     append()
-    waking.wake("payment_summary")
+    wakeups.wake("payment_summary")
     tasks.project("payment_summary")
     assert PaymentSummary.objects.count() == 1
-    assert not waking.is_woken("payment_summary")
-    waking.wake("payment_summary")
+    assert not wakeups.is_woken("payment_summary")
+    wakeups.wake("payment_summary")
     assert published(queue) == 2
 
 
@@ -139,7 +139,7 @@ def test_a_task_hands_over_after_its_turn_though_the_key_is_there(
     def run_and_be_woken(*arguments: Any, **options: Any) -> Any:
         batch = run_batch(*arguments, **options)
         append()
-        waking._valkey.ask("SET", waking._key("payment_summary"), 1)
+        wakeups._valkey.ask("SET", wakeups._key("payment_summary"), 1)
         return batch
 
     append()
@@ -154,12 +154,12 @@ def test_a_task_that_finds_the_checkpoint_locked_leaves_the_key() -> None:
     append()
     runner.catch_up(PROJECTIONS["payment_summary"])
     append()
-    waking.wake("payment_summary")
+    wakeups.wake("payment_summary")
     with session() as other:
         other.execute("BEGIN")
         other.execute("SELECT FROM readmodels_checkpoint FOR UPDATE")
         tasks.project("payment_summary")
-        assert waking.is_woken("payment_summary")
+        assert wakeups.is_woken("payment_summary")
     assert PaymentSummary.objects.count() == 1
 
 
@@ -172,7 +172,7 @@ def test_a_task_goes_on_while_it_is_woken_again(monkeypatch: pytest.MonkeyPatch)
         batch = run_batch(*arguments, **options)
         if next(woken, False):
             append()
-            waking.wake("payment_summary")
+            wakeups.wake("payment_summary")
         return batch
 
     monkeypatch.setattr(runner, "run_batch", run_and_be_woken)
@@ -190,7 +190,7 @@ def test_a_held_horizon_is_tried_again_later(queue: redis.Redis) -> None:
         append()
         tasks.project("payment_summary")
         assert not PaymentSummary.objects.exists()
-        assert waking.is_woken("payment_summary")
+        assert wakeups.is_woken("payment_summary")
     assert published(queue, at_least=1) == 1
     tasks.project("payment_summary")
     assert PaymentSummary.objects.count() == 2
@@ -215,7 +215,7 @@ def test_a_worker_whose_connection_was_ended_goes_on() -> None:
 
 
 def test_the_safety_net_leaves_no_key_that_keeps_others_silent(queue: redis.Redis) -> None:
-    waking.wake(*PROJECTIONS)
+    wakeups.wake(*PROJECTIONS)
     tasks.project_all()
     assert queue.keys("wake:*") == []
 
@@ -226,7 +226,7 @@ def test_a_broker_that_is_away_delays_nobody(
     own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     """Whatever happens to the announcer, a command does not wait for it."""
-    monkeypatch.setattr(waking, "_valkey", Connection(own_valkey.url()))
+    monkeypatch.setattr(wakeups, "_valkey", Connection(own_valkey.url()))
     getattr(own_valkey, fault)()
     client = ApiClient()
     for _ in range(30):
@@ -234,8 +234,8 @@ def test_a_broker_that_is_away_delays_nobody(
         assert client.submit().status_code == 201
         assert time.monotonic() - began < 0.5
     began = time.monotonic()
-    waking.clear("payment_summary")
-    assert not waking.is_woken("payment_summary")
+    wakeups.clear("payment_summary")
+    assert not wakeups.is_woken("payment_summary")
     assert time.monotonic() - began < 1
 
 
@@ -254,7 +254,7 @@ def test_a_broker_that_dies_in_any_phase_of_a_task_costs_nothing(
 
         append()
         with monkeypatch.context() as dying:
-            dying.setattr(waking, "_valkey", Dying(own_valkey.url()))
+            dying.setattr(wakeups, "_valkey", Dying(own_valkey.url()))
             tasks.project("payment_summary")
         check_read_models([PROJECTIONS["payment_summary"]])
         assert PaymentSummary.objects.count() == number
