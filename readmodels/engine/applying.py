@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import DataError, IntegrityError, transaction
 from msgspec import Struct
 
+from payments.database import require_transaction
 from payments.events.reading.horizon import Record
 from readmodels.engine import storage
 from readmodels.projections.kinds import Counters, Rows
@@ -46,6 +47,7 @@ def apply(projection: Rows | Counters, records: Iterable[Record]) -> list[Spoile
 
     Must run inside a transaction.
     """
+    require_transaction()
     return _apply(projection, list(_by_aggregate(records).values()))
 
 

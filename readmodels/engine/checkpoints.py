@@ -5,7 +5,7 @@ from typing import Final
 from django.db import transaction
 from msgspec import Struct
 
-from payments.database import execute
+from payments.database import execute, require_transaction
 from readmodels.engine import metering
 from readmodels.engine.metering import Work
 from readmodels.projections.kinds import Projection
@@ -55,6 +55,7 @@ UPDATE readmodels_checkpoint SET error = %(reason)s, updated_at = clock_timestam
 
 def try_lock(projection: Projection) -> Position | None:
     """Lock the checkpoint until the transaction ends; None if another transaction has it."""
+    require_transaction()
     locked = execute(_TRY_LOCK, {"name": projection.name})
     if locked:
         return _position(*locked[0])
@@ -67,6 +68,7 @@ def lock(projection: Projection) -> Position:
 
     Raises RebuildNeeded if the table was filled by other code.
     """
+    require_transaction()
     _ensure(projection)
     (row,) = execute(_LOCK, {"name": projection.name})
     locked = _position(*row)
@@ -82,6 +84,7 @@ def check_version(projection: Projection, locked: Position) -> None:
 
 def move(projection: Projection, position: int, work: Work) -> None:
     """Everything up to `position`, the last event read, is in the tables of this transaction."""
+    require_transaction()
     execute(_MOVE, {"name": projection.name, "position": position, "work": metering.encode(work)})
 
 

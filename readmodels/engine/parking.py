@@ -15,7 +15,7 @@ from django.db import transaction
 from msgspec import Struct
 
 from payments import permissions
-from payments.database import cursor, execute
+from payments.database import cursor, execute, require_transaction
 from payments.domain.text import checked_text
 from payments.events.reading import horizon
 from payments.events.reading.horizon import Record
@@ -91,6 +91,7 @@ def apply_or_park(
 
     `attempts` counts this one. Must run inside the transaction that holds the checkpoint.
     """
+    require_transaction()
     parked, discarded = _set_aside(projection, records)
     waiting: list[Record] = []
     taken: list[Record] = []

@@ -11,6 +11,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from msgspec import Struct
 
 from payments import outages
+from payments.database import require_transaction
 from payments.events import contradictions
 from payments.events.contradictions import LogContradicted
 from payments.events.reading import horizon
@@ -71,6 +72,7 @@ def advance(projection: Projection, *, upto: int, limit: int = BATCH) -> Batch:
 
     Must run inside a transaction. Raises RebuildNeeded, UnreadableEvent.
     """
+    require_transaction()
     return _apply_next(projection, checkpoints.lock(projection), upto=upto, limit=limit)
 
 

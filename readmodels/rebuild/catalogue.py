@@ -10,7 +10,7 @@ from typing import Final, LiteralString
 from msgspec import Struct
 from psycopg import sql
 
-from payments.database import cursor
+from payments.database import cursor, require_transaction
 
 # One row with all that makes the table what it is, beside its rows. Some releases keep a stamp of their own
 # among the options of columns (pg_attver), which is another one in each table.
@@ -134,6 +134,7 @@ def create(table: str, definition: Definition, *, live: str, schema: str) -> Non
 
 def finish(table: str, definition: Definition, *, schema: str) -> None:
     """Add constraints and indexes under the names of the live ones. Must run inside `schema`."""
+    require_transaction()
     new = sql.Identifier(schema, table)
     for name, constraint, comment in definition.constraints:
         names = {"new": new, "name": sql.Identifier(name)}
