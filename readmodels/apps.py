@@ -13,19 +13,13 @@ class ReadModelsConfig(AppConfig):
     def ready(self) -> None:
         from payments.application import ports
         from payments.events.signals import appended
+        from readmodels.engine import wakeups
         from readmodels.queries.ports import PORTS
 
         ports.connect(PORTS)
-        appended.connect(_wake, dispatch_uid="readmodels.wake")
+        appended.connect(wakeups.wake_all, dispatch_uid="readmodels.wake")
         # Once per migrate. This app is the last one, so Django has made the permissions of all others.
         post_migrate.connect(_apply_roles, sender=self)
-
-
-def _wake(**_: Any) -> None:
-    # Imported late: the apps are not loaded when this module is.
-    from readmodels.engine import wakeups
-
-    wakeups.wake_all()
 
 
 def _apply_roles(*, using: str, apps: Any, **_: Any) -> None:

@@ -48,8 +48,8 @@ _ALL: Final = tuple(PROJECTIONS)
 BROKER_ERRORS: Final = (redis.RedisError, OperationalError)
 
 
-def wake_all() -> None:
-    """Have every projection's task published soon.
+def wake_all(**_: object) -> None:
+    """Have every projection's task published soon. A receiver of the signal `appended`.
 
     Returns at once, whatever state the broker is in.
     """

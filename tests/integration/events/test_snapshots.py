@@ -250,7 +250,7 @@ def test_a_process_with_too_many_threads_keeps_none_and_fails_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
-        patch.setattr("readmodels.engine.wakeups.wake_all", lambda: None)
+        patch.setattr("readmodels.engine.wakeups.Announcer.announce", lambda _: None)
         assert decide(stream_of(101)).payment.status is Status.REJECTED
     assert kept() is None
     decide(stream_of(101))
