@@ -9,8 +9,8 @@ from drf_spectacular.views import SpectacularSwaggerView
 
 from config.operations import metrics
 from payments.api import problem_pages
-from payments.api.document import Document
 from payments.api.http.base import PublicView
+from payments.api.openapi.document import Document
 from readmodels.admin.base import failures, kept_text
 from readmodels.api.views import Nowhere
 

@@ -1,14 +1,14 @@
 """A payment as clients see it."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Protocol, Self
+from datetime import UTC, datetime
+from typing import Annotated, Final, Protocol, Self, overload
 from uuid import UUID
 
 import msgspec
 from django.http import HttpResponse
 from msgspec import Meta, Struct
 
-from payments.api.moments import Moment, rfc3339
 from payments.application.dispatch import Outcome
 from payments.domain.cards import Brand
 from payments.domain.methods import Method
@@ -18,6 +18,19 @@ from payments.domain.payment.state import Payment, Review, Status
 from payments.domain.risk.policy import Band
 
 FROM_ONE: Final = {"minimum": 1}
+# Text, since msgspec leaves out a fraction of zero: 2026-11-23T12:00:00.000000Z.
+Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+
+
+@overload
+def rfc3339(at: datetime) -> str: ...
+@overload
+def rfc3339(at: None) -> None: ...
+def rfc3339(at: datetime | None) -> str | None:
+    """Return the time in UTC in the form of RFC 3339, always with microseconds."""
+    if at is None:
+        return None
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 class Risk(Struct, frozen=True):

@@ -3,12 +3,12 @@
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
-from hashlib import sha256
 from typing import Final
 
 from django.db import transaction
 
 from payments import permissions
+from payments.clients.keyring import digest
 from payments.clients.models import ApiKey, Client
 
 MANAGE: Final = "clients.manage_apikey"
@@ -21,11 +21,6 @@ _SECRET_BYTES: Final = 32
 
 class KeyRefused(Exception):
     """A key that cannot be rotated; the message tells why, and what to do."""
-
-
-def digest(key: str) -> bytes:
-    """SHA-256 is enough: a key is random, so nobody can try words."""
-    return sha256(key.encode()).digest()
 
 
 def create(

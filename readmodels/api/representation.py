@@ -7,14 +7,15 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from payments.api.moments import Moment, rfc3339
 from payments.api.representation import (
     FROM_ONE,
     CardView,
     Decision,
+    Moment,
     OpenReview,
     PaymentView,
     Risk,
+    rfc3339,
 )
 from payments.customers.models import Customer
 from payments.domain.cards import Brand

@@ -15,9 +15,8 @@ from payments.api.bodies import stored_text
 from payments.api.http.authentication import key_of
 from payments.api.http.base import KeyView, PublicView
 from payments.api.http.preconditions import not_modified
-from payments.api.moments import rfc3339
 from payments.api.problems.rendering import FieldError, Problem
-from payments.api.representation import PaymentView, etag, json_response, payment_headers
+from payments.api.representation import PaymentView, etag, json_response, payment_headers, rfc3339
 from payments.application import loading
 from payments.clients.models import Scope
 from payments.customers.models import Customer

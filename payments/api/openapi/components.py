@@ -10,10 +10,10 @@ from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter, OpenApiResponse
 from msgspec import UNSET, UnsetType
 
-from payments.api.moments import Moment
 from payments.api.openapi import problem_examples, schemas
 from payments.api.problems import rendering
 from payments.api.problems.catalogue import KINDS
+from payments.api.representation import Moment
 from payments.clients.models import Scope
 from payments.domain.payment.state import Status
 

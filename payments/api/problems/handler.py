@@ -12,9 +12,8 @@ from django.utils import timezone
 from rest_framework import exceptions
 
 from payments import outages
-from payments.api.moments import rfc3339
 from payments.api.problems.rendering import FieldError, Problem, response
-from payments.api.representation import etag
+from payments.api.representation import etag, rfc3339
 from payments.application.dispatch import NotAtVersion
 from payments.application.idempotency import KeyReused
 from payments.application.review import QueueLags

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
-from payments.api.moments import rfc3339
+from payments.api.representation import rfc3339
 from payments.application import review
 from payments.application.dispatch import CommandContext, dispatch
 from payments.application.review import QueueLags

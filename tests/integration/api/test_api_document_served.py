@@ -8,7 +8,7 @@ import yaml
 from django.http import HttpResponse
 from django.test import Client as Browser
 
-from payments.api.document import rendered
+from payments.api.openapi.document import rendered
 
 PATH = "/api/schema/"
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from payments.clients import keys
-from payments.clients.keyring import keyring
+from payments.clients.keyring import digest, keyring
 from payments.clients.keys import KeyRefused
 from payments.clients.models import ApiKey, Client, Scope
 from tests.support.api import PAYMENTS, ApiClient, reviewer
@@ -43,7 +43,7 @@ def test_a_key_begins_as_a_secret_one_and_not_as_another_companys() -> None:
 def test_a_key_of_before_with_another_prefix_works() -> None:
     acme = ApiClient()
     acme.key.prefix, acme.token = "pk_1a2b3c4d", "pk_1a2b3c4d_secret"
-    acme.key.digest = keys.digest(acme.token)
+    acme.key.digest = digest(acme.token)
     acme.key.save()
     keyring.forget()
     assert acme.get(PAYMENTS).status_code == 200
