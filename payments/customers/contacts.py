@@ -1,22 +1,20 @@
-"""What a customer's name, e-mail address and telephone number may be."""
+"""Check and normalize a customer's name, e-mail address and telephone number."""
 
-import re
 from typing import Final
 
+import phonenumbers
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResult
 
 from payments.domain.text import TextError, checked_text, searched
 
 LENGTHS: Final = {"name": 200, "email": 254, "phone": 20}
-
-# The separators that people write, and ITU-T E.164: a plus, the country's code, fifteen digits at most.
-_SEPARATORS: Final = re.compile(r"\(0\)|[ ()./\-\u2010-\u2015\u2212]")
-_PHONE: Final = re.compile(r"\+[1-9][0-9]{6,14}")
+_LONGEST: Final = 16  # characters of E.164: a plus and 15 digits
 
 
 class ContactError(ValueError):
-    """One that is not stored; `field` is its name, the message does not repeat it."""
+    """The value of `field` is refused. The message does not repeat the value."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -24,28 +22,40 @@ class ContactError(ValueError):
 
 
 def checked(field: str, value: str) -> str:
-    """Return what is stored of `value`; an empty one means that there is none. Raises ContactError."""
+    """Return `value` as it is stored; "" stays "". Raises ContactError."""
     value = value.strip()
     if not value:
         return ""
     try:
         if field == "phone":
-            return _phone(value)
+            return checked_text(_e164(value), max_length=LENGTHS["phone"])
         value = checked_text(value, max_length=LENGTHS[field])
         if field == "email":
             validate_email(value)
     except TextError as error:
         raise ContactError(field, str(error)) from error
+    except NumberParseException:
+        raise ContactError(
+            "phone",
+            "Enter a telephone number with its country code, like +49 151 23456789."
+            " Leave out extensions and letters.",
+        ) from None
     except ValidationError:
-        raise ContactError(field, "This is no e-mail address.") from None
+        raise ContactError(field, "Enter a valid e-mail address, like ada@example.com.") from None
     return value
 
 
-def _phone(value: str) -> str:
-    """Return the number as E.164 has it, so that one number is always written alike."""
-    number = _SEPARATORS.sub("", searched(value))
-    if _PHONE.fullmatch(number) is None:
-        raise ContactError(
-            "phone", "Write the number with its country's code, like +49 151 23456789."
-        )
-    return checked_text(number, max_length=LENGTHS["phone"])
+def _e164(value: str) -> str:
+    """Return the number in E.164, so that equal numbers are equal texts.
+
+    Raises NumberParseException.
+    """
+    value = searched(value)
+    number = phonenumbers.parse(value)
+    # `parse` would turn letters into digits and E.164 would lose an extension.
+    complete = not number.extension and not any(map(str.isalpha, value))
+    length = phonenumbers.is_possible_number_with_reason(number)
+    formatted = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    if not complete or length != ValidationResult.IS_POSSIBLE or len(formatted) > _LONGEST:
+        raise NumberParseException(NumberParseException.NOT_A_NUMBER, "not a complete number")
+    return formatted

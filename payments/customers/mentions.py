@@ -26,7 +26,7 @@ _NO_DIGITS: Final = re.compile(r"\D+")
 _LONGEST_BORDER: Final = 6  # characters before a word that matter
 _TELEPHONE: Final = re.compile(r"\+\d+")
 _PARTS: Final = re.compile(r"[\s・]+")
-_BETWEEN_DIGITS: Final = r"(?:[\s()./·–-]|\(0\)){0,3}"
+_BETWEEN_DIGITS: Final = r"[\s()./·–-]{0,3}"
 _BETWEEN_NAMES: Final = r"[\s.·・/+-]{1,3}"
 
 _HAN_KANA_HANGUL: Final = (
@@ -113,8 +113,8 @@ def _decimal(found: re.Match[str]) -> str:
 
 def _finder(word: str) -> Mentions:
     """Return what finds a folded word in a folded text, with the borders that its script has."""
-    if _TELEPHONE.fullmatch(word):
-        return _telephone_finder(word)
+    if (number := _telephone(word)) is not None:
+        return _telephone_finder(number)
     # A hyphen may join a name of several parts to another name. To an id it adds another part: another id.
     more = " " not in word or any(map(str.isdecimal, word))
     before = after = ""
@@ -138,24 +138,36 @@ def _finder(word: str) -> Mentions:
     return find
 
 
-def _telephone_finder(word: str) -> Mentions:
-    """Return what finds a number in groups, with its country's code or as dialled within it."""
-    digits = word.removeprefix("+")
-    pattern = rf"(?:\+|00)?{_BETWEEN_DIGITS.join(digits)}"
-    rarest = digits
-    with suppress(phonenumbers.NumberParseException):
-        code = str(phonenumbers.parse(word).country_code)
-        national = digits.removeprefix(code)
-        if len(national) >= _SHORTEST_NUMBER:
-            rarest = national
-            pattern = rf"(?:{pattern}|0?{_BETWEEN_DIGITS}{_BETWEEN_DIGITS.join(national)})"
-    spelled = re.compile(rf"(?<!\d){pattern}(?!\d)")
+def _telephone_finder(number: phonenumbers.PhoneNumber) -> Mentions:
+    """Return a finder for the number in any grouping, in its international and national forms.
+
+    A number that is short within its country is found in its international form only.
+    """
+    code = str(number.country_code)
+    national = phonenumbers.national_significant_number(number)
+    region = phonenumbers.region_code_for_country_code(number.country_code or 0)
+    trunk = phonenumbers.ndd_prefix_for_region(region, strip_non_digits=True) or ""
+    optional = "" if len(national) < _SHORTEST_NUMBER else "?"
+    international = rf"(?:(?:00|011)?{_BETWEEN_DIGITS}{_grouped(code)}{_BETWEEN_DIGITS}){optional}"
+    spelled = re.compile(
+        rf"(?<!\d){international}(?:{trunk}{_BETWEEN_DIGITS})?{_grouped(national)}(?!\d)"
+    )
 
     def find(text: str) -> bool:
-        written = _NO_DIGITS.sub("", text.replace("(0)", ""))
-        return rarest in written and spelled.search(text) is not None
+        return national in _NO_DIGITS.sub("", text) and spelled.search(text) is not None
 
     return find
+
+
+def _grouped(digits: str) -> str:
+    return _BETWEEN_DIGITS.join(digits)
+
+
+def _telephone(word: str) -> phonenumbers.PhoneNumber | None:
+    if _TELEPHONE.fullmatch(word):
+        with suppress(phonenumbers.NumberParseException):
+            return phonenumbers.parse(word)
+    return None
 
 
 def _spellings(word: str) -> str:
