@@ -21,19 +21,18 @@ from payments.application import policies
 from payments.domain.risk import parsing
 from payments.domain.risk.conditions import Limits
 from payments.domain.risk.parsing import InvalidPolicy
-from payments.domain.risk.policy import DEFAULT_POLICY, PolicyDocument, RiskPolicy
+from payments.domain.risk.policy import DEFAULT_POLICY, PolicyDocument, PolicyStatus, RiskPolicy
+from payments.domain.risk.refusals import PolicyRefused
 from payments.domain.risk.register import (
     AnyPolicyCommand,
     ApprovePolicy,
-    PolicyRefused,
-    PolicyStatus,
     ProposePolicy,
     Register,
     RegisteredPolicy,
     RetirePolicy,
 )
 from payments.events.store import StaleVersion
-from readmodels.admin.base import fragments, kept_text
+from readmodels.admin.base import fragments, kept_text, refusals
 from readmodels.admin.base.kept_text import keep_typed_text
 
 _HOURS_OF_A_DAY: Final = 24
@@ -125,7 +124,7 @@ class ProposeView(View):
         try:
             _dispatch(request, ProposePolicy(policy=policy, at=timezone.now(), by=_actor(request)))
         except (PolicyRefused, StaleVersion) as error:
-            return self._page(request, text, problems=(str(error),))
+            return self._page(request, text, problems=(refusals.describe_policy(error),))
         messages.success(request, "Proposed. A second risk manager must approve it.")
         return HttpResponseRedirect(reverse("policy", args=[policy.policy_id]))
 
@@ -167,7 +166,7 @@ def _carry_out(
     try:
         _dispatch(request, command)
     except (PolicyRefused, StaleVersion) as error:
-        messages.error(request, str(error))
+        messages.error(request, refusals.describe_policy(error))
     else:
         messages.success(request, done)
     return HttpResponseRedirect(reverse("policy", args=[command.policy_id]))

@@ -38,6 +38,14 @@ class Verdict(StrEnum):
     BLOCK = "block"
 
 
+class PolicyStatus(StrEnum):
+    """Where a policy stands in the register."""
+
+    PROPOSED = "proposed"
+    ACTIVE = "active"
+    RETIRED = "retired"
+
+
 class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Gives `points` for `reason` when all conditions hold; `then` decides whatever the score is."""
 

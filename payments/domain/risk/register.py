@@ -8,14 +8,22 @@ active after it, so that the last event alone answers what a payment's scoring a
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from enum import StrEnum
 from typing import ClassVar, Final, assert_never
 from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from payments.domain.risk.policy import DEFAULT_POLICY, PolicyDocument, RiskPolicy
+from payments.domain.risk.policy import DEFAULT_POLICY, PolicyDocument, PolicyStatus, RiskPolicy
+from payments.domain.risk.refusals import (
+    ActivePolicyKept,
+    BuiltInPolicyActive,
+    PolicyAlreadyActive,
+    PolicyAlreadyProposed,
+    PolicyNotFound,
+    PolicyNotProposed,
+    SecondPersonNeeded,
+)
 
 REGISTER: Final = UUID("a1f0c7de-9d0c-4b52-8c63-6f0d2c7b51ce")
 AGGREGATE_TYPE: Final = "policy"
@@ -95,12 +103,6 @@ class RetirePolicy(PolicyCommand, frozen=True, kw_only=True):
 AnyPolicyCommand = ProposePolicy | ApprovePolicy | RetirePolicy
 
 
-class PolicyStatus(StrEnum):
-    PROPOSED = "proposed"
-    ACTIVE = "active"
-    RETIRED = "retired"
-
-
 class RegisteredPolicy(Struct, frozen=True, kw_only=True):
     policy: RiskPolicy
     status: PolicyStatus
@@ -120,15 +122,11 @@ class Register(Struct, frozen=True, kw_only=True):
     active: str | None = None
 
 
-class PolicyRefused(Exception):
-    """A command that the register refuses; the message tells why."""
-
-
 def decide(register: Register, command: AnyPolicyCommand) -> tuple[AnyPolicyEvent, ...]:
     """Return the events that carrying out `command` means. Raises PolicyRefused."""
     match command:
         case ProposePolicy(policy=policy):
-            _unknown_or_retired(register, policy.policy_id)
+            _require_proposable(register, policy.policy_id)
             proposed = PolicyProposed(
                 at=command.at,
                 by=command.by,
@@ -138,7 +136,7 @@ def decide(register: Register, command: AnyPolicyCommand) -> tuple[AnyPolicyEven
             )
             return (proposed,)
         case ApprovePolicy(policy_id=policy_id):
-            _approvable(register, policy_id, command.by)
+            _require_approvable(register, policy_id, command.by)
             approved = PolicyApproved(
                 at=command.at, by=command.by, policy_id=policy_id, active=policy_id
             )
@@ -153,7 +151,7 @@ def decide(register: Register, command: AnyPolicyCommand) -> tuple[AnyPolicyEven
             )
             return (approved, replaced)
         case RetirePolicy(policy_id=policy_id):
-            _withdrawable(register, policy_id)
+            _require_withdrawable(register, policy_id)
             retired = PolicyRetired(
                 at=command.at, by=command.by, policy_id=policy_id, active=register.active
             )
@@ -201,40 +199,35 @@ def replay(events: Iterable[AnyPolicyEvent]) -> Register:
 
 def _found(register: Register, policy_id: str) -> RegisteredPolicy:
     if policy_id not in register.policies:
-        raise PolicyRefused(f"There is no policy {policy_id[:12]}.")
+        raise PolicyNotFound(policy_id=policy_id)
     return register.policies[policy_id]
 
 
-def _unknown_or_retired(register: Register, policy_id: str) -> None:
+def _require_proposable(register: Register, policy_id: str) -> None:
     if policy_id == DEFAULT_POLICY.policy_id and register.active is None:
-        raise PolicyRefused("This is the built-in policy, which is in force already.")
+        raise BuiltInPolicyActive(policy_id=policy_id)
     found = register.policies.get(policy_id)
     if found is not None and found.status is not PolicyStatus.RETIRED:
-        raise PolicyRefused(
-            f"Policy {policy_id[:12]} has been {found.status} since"
-            f" {found.approved_at or found.proposed_at:%Y-%m-%d %H:%M:%S} UTC."
-        )
+        since = found.approved_at or found.proposed_at
+        raise PolicyAlreadyProposed(policy_id=policy_id, status=found.status, since=since)
 
 
-def _withdrawable(register: Register, policy_id: str) -> None:
-    found = _found(register, policy_id)
-    if found.status is PolicyStatus.RETIRED:
-        raise PolicyRefused(f"Policy {policy_id[:12]} is retired already.")
-    if found.status is PolicyStatus.ACTIVE:
-        raise PolicyRefused(
-            f"Policy {policy_id[:12]} is in force: only another one ends it, which one person proposes"
-            " and a second one approves. The built-in policy can be proposed too."
-        )
-
-
-def _approvable(register: Register, policy_id: str, by: str) -> None:
+def _require_approvable(register: Register, policy_id: str, by: str) -> None:
     found = _found(register, policy_id)
     if found.status is PolicyStatus.ACTIVE:
-        raise PolicyRefused(
-            f"Policy {policy_id[:12]} is active already: {found.approved_by} approved it at"
-            f" {found.approved_at:%Y-%m-%d %H:%M:%S} UTC."
+        assert found.approved_by and found.approved_at, "an active policy was approved"  # noqa: PT018, S101
+        raise PolicyAlreadyActive(
+            policy_id=policy_id, approved_by=found.approved_by, approved_at=found.approved_at
         )
     if found.status is PolicyStatus.RETIRED:
-        raise PolicyRefused(f"Policy {policy_id[:12]} is retired. Propose it again first.")
+        raise PolicyNotProposed(policy_id=policy_id)
     if by == found.proposed_by:
-        raise PolicyRefused("Whoever proposed a policy cannot approve it: ask a second person.")
+        raise SecondPersonNeeded(policy_id=policy_id, proposed_by=by)
+
+
+def _require_withdrawable(register: Register, policy_id: str) -> None:
+    found = _found(register, policy_id)
+    if found.status is PolicyStatus.RETIRED:
+        raise PolicyNotProposed(policy_id=policy_id)
+    if found.status is PolicyStatus.ACTIVE:
+        raise ActivePolicyKept(policy_id=policy_id)

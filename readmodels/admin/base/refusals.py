@@ -20,6 +20,8 @@ from payments.domain.payment.refusals import (
     SeniorReviewerNeeded,
     second as second_of,
 )
+from payments.domain.risk.refusals import PolicyAlreadyActive, PolicyRefused
+from payments.events.store import StaleVersion
 from readmodels.labels import people
 
 
@@ -74,6 +76,16 @@ def describe(error: PaymentError) -> str:  # noqa: C901, PLR0912 - a line for ea
         case RefundCurrencyDiffers(currency=currency):
             return f"This payment can only be refunded in {currency}."
     raise NotImplementedError(type(error))
+
+
+def describe_policy(error: PolicyRefused | StaleVersion) -> str:
+    """Return why the register of policies did not take a command."""
+    match error:
+        case PolicyAlreadyActive(short_id=policy, approved_by=actor, approved_at=at):
+            return (
+                f"Policy {policy} is active already: {name(actor)} approved it at {second_of(at)}."
+            )
+    return str(error)
 
 
 def name(actor: str) -> str:

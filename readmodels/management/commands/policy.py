@@ -16,10 +16,10 @@ from payments.application import policies
 from payments.domain.risk import parsing
 from payments.domain.risk.parsing import InvalidPolicy
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
+from payments.domain.risk.refusals import PolicyRefused
 from payments.domain.risk.register import (
     AnyPolicyCommand,
     ApprovePolicy,
-    PolicyRefused,
     ProposePolicy,
     Register,
     RetirePolicy,

@@ -29,7 +29,8 @@ from payments.domain.customer import BlockReason, UnblockReason
 from payments.domain.payment.commands import AnyReviewCommand
 from payments.domain.payment.refusals import PaymentNotFound
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
-from payments.domain.risk.register import ApprovePolicy, PolicyRefused, ProposePolicy, RetirePolicy
+from payments.domain.risk.refusals import PolicyRefused
+from payments.domain.risk.register import ApprovePolicy, ProposePolicy, RetirePolicy
 from readmodels.engine import parking
 from readmodels.projections import daily_statistics
 from tests.support import examples

@@ -17,11 +17,11 @@ from payments import actors
 from payments.application import policies
 from payments.domain.risk import parsing
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
+from payments.domain.risk.refusals import PolicyRefused
 from payments.domain.risk.register import (
     REGISTER,
     AnyPolicyCommand,
     ApprovePolicy,
-    PolicyRefused,
     ProposePolicy,
     RetirePolicy,
 )
@@ -240,7 +240,7 @@ def test_the_command_takes_a_policy_from_its_proposal_to_its_end(
         run("approve", short, "--by", "ada")
     assert run("approve", short, "--by", "grace") == f"{short} is active from now on.\n"
     assert parsing.read(run("show")) == STRICT
-    with pytest.raises(CommandError, match="is in force: only another one ends it"):
+    with pytest.raises(CommandError, match="Only another policy ends it"):
         run("retire", short, "--by", "grace")
     file.write_text(run("show", "built-in"))
     assert parsing.read(file.read_text()) == DEFAULT_POLICY
@@ -262,10 +262,10 @@ def test_the_command_says_what_is_wrong_in_one_line_each(ada: str, tmp_path: Pat
         run("propose", file, "--by", "ada")
     lines = str(refused.value).splitlines()
     assert len(lines) == 5
-    assert lines[0] == f"{file}: rule 1 (customer_blocked), points: They must be 0 to 100."
+    assert lines[0] == f"{file}: rule 1 (customer_blocked), points: It must be 0 to 100."
     for arguments, message in (
         (("propose", tmp_path / "none.json", "--by", "ada"), "cannot be read: No such file"),
-        (("propose", file, "--by", "nobody"), "points: They must be"),
+        (("propose", file, "--by", "nobody"), "points: It must be"),
         (("approve", "feed", "--by", "ada"), "No policy begins with 'feed'"),
         (("show", "feed"), "No policy begins with 'feed'"),
     ):
@@ -290,7 +290,7 @@ def test_the_pages_show_a_policy_and_let_a_second_person_approve_it(ada: str) ->
     assert "This policy waits for approval by another risk manager." in own
     assert "Approve and activate" not in own
     # The button is not there, and the domain refuses who presses it anyway.
-    assert "cannot approve it" in text(proposer.post(f"{page}approve/", follow=True))
+    assert "cannot approve a policy that you proposed" in text(proposer.post(f"{page}approve/", follow=True))
     assert policies.register().active is None
     second = browser("risk manager")
     shown = text(second.get(page))
@@ -307,7 +307,7 @@ def test_the_pages_show_a_policy_and_let_a_second_person_approve_it(ada: str) ->
     active = text(second.get(page))
     assert "Withdraw" not in active
     refused = text(second.post(f"{page}retire/", follow=True))
-    assert "is in force: only another one ends it" in refused
+    assert "Only another policy ends it" in refused
     assert policies.register().active == STRICT.policy_id
     built_in = second.get(f"/admin/policies/{DEFAULT_POLICY.policy_id}/")
     (again,) = re.findall(r'href="(/admin/policies/propose/\?[^"]+)"', built_in.content.decode())
@@ -367,7 +367,7 @@ def test_what_is_wrong_with_a_proposal_stands_beside_what_was_typed(button: str)
     problems = re.search(r'<ul id="problems".*?</ul>', html, re.DOTALL)
     assert problems
     assert problems[0].count("<li>") == 5
-    assert "rule 1 (customer_blocked), points: They must be 0 to 100." in problems[0]
+    assert "rule 1 (customer_blocked), points: It must be 0 to 100." in problems[0]
     for odd, complaint in (("", "It is not JSON"), ("<b>", "It is not JSON"), ("[]", "The policy")):
         refused = typed(logged_in, odd, button)
         assert complaint in text(refused)

@@ -1,0 +1,94 @@
+"""Refusals: why the register of policies does not allow a command.
+
+A refusal carries data for whoever shows it; `str()` is a sentence.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from payments.domain.risk.policy import PolicyStatus
+
+_SHOWN = 12  # digits of a policy's id
+
+
+@dataclass(kw_only=True, eq=False)
+class PolicyRefused(Exception):
+    """A command that the register does not allow."""
+
+    policy_id: str
+
+    @property
+    def short_id(self) -> str:
+        return self.policy_id[:_SHOWN]
+
+
+@dataclass(kw_only=True, eq=False)
+class PolicyNotFound(PolicyRefused):
+    """The register has no policy with this id."""
+
+    def __str__(self) -> str:
+        return f"There is no policy {self.short_id}."
+
+
+@dataclass(kw_only=True, eq=False)
+class BuiltInPolicyActive(PolicyRefused):
+    """The built-in policy is active, so it cannot be proposed."""
+
+    def __str__(self) -> str:
+        return "This is the built-in policy, which is active already."
+
+
+@dataclass(kw_only=True, eq=False)
+class PolicyAlreadyProposed(PolicyRefused):
+    """The policy is proposed or active, so it cannot be proposed."""
+
+    status: PolicyStatus
+    since: datetime
+
+    def __str__(self) -> str:
+        return f"Policy {self.short_id} has been {self.status} since {_second(self.since)}."
+
+
+@dataclass(kw_only=True, eq=False)
+class PolicyAlreadyActive(PolicyRefused):
+    """The policy is active, so it cannot be approved."""
+
+    approved_by: str
+    approved_at: datetime
+
+    def __str__(self) -> str:
+        at = _second(self.approved_at)
+        return f"Policy {self.short_id} is active already: {self.approved_by} approved it at {at}."
+
+
+@dataclass(kw_only=True, eq=False)
+class PolicyNotProposed(PolicyRefused):
+    """The policy is retired, so it can be neither approved nor withdrawn."""
+
+    def __str__(self) -> str:
+        return f"Policy {self.short_id} is retired. Propose it again first."
+
+
+@dataclass(kw_only=True, eq=False)
+class ActivePolicyKept(PolicyRefused):
+    """The policy is active, so it cannot be withdrawn: only the approval of another one retires it."""
+
+    def __str__(self) -> str:
+        return (
+            f"Policy {self.short_id} is active. Only another policy ends it: one person proposes it,"
+            " a second person approves it. The built-in policy can be proposed too."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class SecondPersonNeeded(PolicyRefused):
+    """The person who proposed the policy cannot approve it."""
+
+    proposed_by: str
+
+    def __str__(self) -> str:
+        return "You cannot approve a policy that you proposed: ask a second person."
+
+
+def _second(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
