@@ -290,7 +290,9 @@ def test_the_pages_show_a_policy_and_let_a_second_person_approve_it(ada: str) ->
     assert "This policy waits for approval by another risk manager." in own
     assert "Approve and activate" not in own
     # The button is not there, and the domain refuses who presses it anyway.
-    assert "cannot approve a policy that you proposed" in text(proposer.post(f"{page}approve/", follow=True))
+    assert "cannot approve a policy that you proposed" in text(
+        proposer.post(f"{page}approve/", follow=True)
+    )
     assert policies.register().active is None
     second = browser("risk manager")
     shown = text(second.get(page))
