@@ -181,6 +181,9 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "seal": {"task": "events.seal", "schedule": 60.0, "options": {"expires": 60.0}},
 }
 
+# The aggregates whose events and upcasts `manage.py check` checks.
+EVENT_AGGREGATES = "payments.aggregates.AGGREGATES"
+
 # How many undecided payments "Claim next" in the back office gives one person at a time. The API has no
 # such limit: each Idempotency-Key has a payment of its own.
 REVIEWS_HELD: int = variables.number("REVIEWS_HELD", 1, least=1, most=1_000)

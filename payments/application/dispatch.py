@@ -1,30 +1,21 @@
 """The one way to change a payment: load, fold, decide, append, announce."""
 
-import random
-import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
-from typing import Any, Final
+from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
 from msgspec import Struct
 
 from payments import pseudonyms
-from payments.application import idempotency, loading
+from payments.aggregates import PAYMENT_AGGREGATE
+from payments.application import idempotency
 from payments.domain.payment.commands import ClaimNextReview, PaymentCommand, ProcessPayment
 from payments.domain.payment.deciding import authorise, decide
-from payments.domain.payment.state import Payment, replay
-from payments.events import signals, store
+from payments.domain.payment.events import AnyPaymentEvent
+from payments.domain.payment.state import Payment
+from payments.events import replay, signals, store
 from payments.events.metadata import Metadata
-
-# A stale version means that another command succeeded, so a few attempts settle most races. Later attempts
-# pause for a random time, or many rivals would collide again and again. The longest pause grows, because
-# it has to make room for all rivals on a machine of any speed.
-_ATTEMPTS: Final = 20
-_AT_ONCE: Final = 3
-_PAUSE_STEP: Final = 0.02
-_NOTHING: Final = store.Stream((), ())
 
 
 class Outcome(Struct, frozen=True):
@@ -77,34 +68,27 @@ def dispatch(
     Raises PaymentError, KeyReused, AlreadyClaimed, StaleVersion (NotAtVersion where it was pinned).
     """
     metadata = _metadata(command, context, note)
-    # Nobody can have seen a new payment, so its stream is taken to be empty and the append is the
-    # proof.
-    unseen = isinstance(command, ProcessPayment) and not expected_version
-    stream = _NOTHING if unseen else None
-    attempt = 1
-    while True:
-        payment = None
-        if stream is None:
-            payment, stream = loading.load(command.payment_id, key=metadata.key)
+
+    def check(payment: Payment | None, stream: store.Stream[AnyPaymentEvent]) -> None:
         authorise(payment, command)
-        if stream.repeated is not None and stream.repeated_version is not None:
+        if stream.repeated is not None:
             idempotency.check_same(stream.repeated.digests, metadata.digests)
-            then, position = loading.at_version(command.payment_id, stream, stream.repeated_version)
-            return Outcome(then, position, replayed=True)
-        if expected_version is not None and expected_version != stream.version:
+        elif expected_version is not None and expected_version != stream.version:
             raise NotAtVersion(command.payment_id, expected_version, payment)
-        try:
-            return _carry_out(command, payment, stream, metadata, companion, alongside)
-        except store.StaleVersion:
-            # Inside a transaction the caller begins anew, unless the stream was only taken to be empty.
-            # A pinned version is looked at again too: it may be this very command that was faster.
-            if (connection.in_atomic_block and stream is not _NOTHING) or attempt == _ATTEMPTS:
-                raise
-            stream = None
-            if attempt > _AT_ONCE:
-                longest = _PAUSE_STEP * (attempt - _AT_ONCE)
-                time.sleep(random.uniform(0, longest))  # noqa: S311 - no secret
-            attempt += 1
+
+    done = replay.execute(
+        PAYMENT_AGGREGATE,
+        command.payment_id,
+        lambda payment: decide(payment, command),
+        metadata=metadata,
+        check=check,
+        # Nobody can have seen a new payment, so the append proves that its stream is empty.
+        new=isinstance(command, ProcessPayment) and not expected_version,
+        claims=_claims(command, metadata),
+        companion=companion,
+        alongside=alongside,
+    )
+    return Outcome(done.state, done.position, done.replayed)
 
 
 def dispatch_new(commands: Sequence[tuple[ProcessPayment, CommandContext]]) -> int:
@@ -125,36 +109,9 @@ def dispatch_new(commands: Sequence[tuple[ProcessPayment, CommandContext]]) -> i
             for command, context in commands
         ]
         with suppress(store.StaleVersion):
-            signals.announce(store.append_streams(streams))
+            signals.announce(store.append_streams(PAYMENT_AGGREGATE, streams))
             return len(commands)
     return sum(not dispatch(command, context).replayed for command, context in commands)
-
-
-def _carry_out(
-    command: PaymentCommand,
-    payment: Payment | None,
-    stream: store.Stream,
-    metadata: Metadata,
-    companion: store.Companion | None,
-    alongside: Callable[[], None] | None,
-) -> Outcome:
-    events = decide(payment, command)
-    with transaction.atomic() if alongside is not None else nullcontext():
-        position = store.append(
-            command.payment_id,
-            events,
-            expected=stream.version,
-            metadata_=metadata,
-            claims=_claims(command, metadata),
-            companion=companion,
-        )
-        if alongside is not None:
-            alongside()
-        signals.announce(position)
-    after = replay(command.payment_id, events, payment)
-    assert after is not None, "decide returns at least one event"  # noqa: S101
-    loading.keep(after, stream)
-    return Outcome(after, position, replayed=False)
 
 
 def next_review(client_id: UUID | None, key: str) -> store.Claim:

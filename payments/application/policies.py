@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from django.db import connection
 from msgspec import Struct
 
 from payments import permissions
+from payments.aggregates import POLICY_AGGREGATE
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
 from payments.domain.risk.register import (
     REGISTER,
@@ -13,14 +13,11 @@ from payments.domain.risk.register import (
     Register,
     RegisteredPolicy,
     decide,
-    evolve,
-    replay,
 )
-from payments.events import signals, store
+from payments.events import store
 from payments.events.metadata import Metadata
 from payments.events.models import Event
-
-_ATTEMPTS: Final = 5
+from payments.events.replay import execute, fold, load
 
 
 class UnknownPolicy(Exception):
@@ -72,12 +69,15 @@ def _found(policy_id: str, register: Register) -> RegisteredPolicy:
 def _register_at(position: int) -> Register:
     """The register after its event at that position: what came since may tell of another author."""
     events = Event.objects.filter(aggregate_id=REGISTER, position__lte=position).count()
-    return replay(store.load_policies(REGISTER)[:events])
+    return (
+        fold(POLICY_AGGREGATE, REGISTER, store.load(POLICY_AGGREGATE, REGISTER).events[:events])
+        or Register()
+    )
 
 
 def register() -> Register:
     """All policies and which one is active, in one round trip."""
-    return replay(store.load_policies(REGISTER))
+    return load(POLICY_AGGREGATE, REGISTER).state or Register()
 
 
 def dispatch(
@@ -97,19 +97,9 @@ def dispatch(
         correlation_id=correlation_id,
         causation_id=None if causation_id == correlation_id else causation_id,
     )
-    attempt = 1
-    while True:
-        before = register()
-        events = decide(before, command)
-        try:
-            position = store.append(REGISTER, events, expected=before.version, metadata_=metadata)
-        except store.StaleVersion:
-            if connection.in_atomic_block or attempt == _ATTEMPTS:
-                raise
-            attempt += 1
-            continue
-        signals.announce(position)
-        after = before
-        for event in events:
-            after = evolve(after, event)
-        return after
+    return execute(
+        POLICY_AGGREGATE,
+        REGISTER,
+        lambda before: decide(before or Register(), command),
+        metadata=metadata,
+    ).state

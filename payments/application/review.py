@@ -15,7 +15,8 @@ from msgspec import ValidationError
 from msgspec.structs import replace
 
 from payments import permissions
-from payments.application import idempotency, loading, ports
+from payments.aggregates import PAYMENT_AGGREGATE
+from payments.application import idempotency, ports
 from payments.application.dispatch import CommandContext, Outcome, dispatch, next_review
 from payments.customers import notes
 from payments.domain.payment.commands import (
@@ -27,7 +28,7 @@ from payments.domain.payment.commands import (
 )
 from payments.domain.payment.events import NoteRef
 from payments.domain.payment.refusals import PaymentError
-from payments.events import store
+from payments.events import replay, store
 from payments.events.codec import UnknownEventType
 from payments.events.store import Claim, StaleVersion
 
@@ -116,7 +117,8 @@ def _held(reviewer: str, client_id: UUID | None, at: datetime) -> list[Outcome]:
     found = []
     for payment_id in ports.connected().held_reviews(reviewer=reviewer, client_id=client_id, at=at):
         try:
-            payment, stream = loading.load(payment_id)
+            loaded = replay.load(PAYMENT_AGGREGATE, payment_id)
+            payment, stream = loaded.state, loaded.stream
         except (UnknownEventType, ValidationError):
             continue  # nobody can decide on it
         lease = None if payment is None else payment.lease_at(at)

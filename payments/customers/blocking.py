@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import transaction
 
 from payments import permissions
+from payments.aggregates import CUSTOMER_AGGREGATE
 from payments.customers import notes
 from payments.customers.models import Blocking, Customer
 from payments.customers.registry import BlockUnchanged, CustomerError
@@ -18,8 +19,8 @@ from payments.domain.customer import (
     UnblockReason,
 )
 from payments.domain.payment.events import NoteRef
-from payments.events import signals, store
 from payments.events.metadata import Metadata
+from payments.events.replay import execute
 
 BLOCK: Final = "customers.block_customer"
 LONGEST_NOTE: Final = 500
@@ -56,17 +57,17 @@ def change(
             actor=by,
             at=at,
         )
-        position = store.append(
+        event = _event(customer_id, reason, NoteRef(written.pk, written.digest), by=by, at=at)
+        execute(
+            CUSTOMER_AGGREGATE,
             customer_id,
-            [_event(customer_id, reason, NoteRef(written.pk, written.digest), by=by, at=at)],
-            expected=store.version(customer_id),
-            metadata_=Metadata(
+            lambda _: [event],
+            metadata=Metadata(
                 actor=by,
                 command="block_customer" if blocked else "unblock_customer",
                 correlation_id=correlation_id,
             ),
         )
-        signals.announce(position)
 
 
 def _event(

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, Final
+from typing import ClassVar, Final, assert_never
 from uuid import UUID
 
 from msgspec import Struct
@@ -28,7 +28,6 @@ class UnblockReason(StrEnum):
 class CustomerEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The fields of every event of a customer. `by` is the actor id of a member of staff."""
 
-    aggregate_type: ClassVar[str] = "customer"
     event_type: ClassVar[str]
     schema_version: ClassVar[int] = 1
 
@@ -54,3 +53,14 @@ class BlockLifted(CustomerEvent, frozen=True, kw_only=True):
 AnyCustomerEvent = BlockPlaced | BlockLifted
 
 CUSTOMER_EVENT_CLASSES: Final[tuple[type[AnyCustomerEvent], ...]] = (BlockPlaced, BlockLifted)
+
+
+def is_blocked_after(event: AnyCustomerEvent) -> bool:
+    """Return whether the customer is blocked after `event`."""
+    match event:
+        case BlockPlaced():
+            return True
+        case BlockLifted():
+            return False
+        case _:
+            assert_never(event)

@@ -1,32 +1,54 @@
-"""System checks of the log: `./manage.py check` finds what would be seen only when it is read."""
+"""System checks of the log: `manage.py check` finds events that could not be read."""
 
+from collections.abc import Iterable
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+from django.utils.module_loading import import_string
 
-from payments.domain.payment import upcasts
-from payments.domain.payment.events import EVENT_CLASSES
+from payments.events.aggregates import AnyAggregate
+from payments.events.upcasting import needless, unreadable
 
 
 @register
-def check_upcasts(**_: Any) -> list[CheckMessage]:
-    """Every event that older code may have stored can be read, and no upcast leads nowhere."""
+def check_aggregates(**_: Any) -> list[CheckMessage]:
+    """Check the aggregates that `settings.EVENT_AGGREGATES` names."""
+    aggregates: tuple[AnyAggregate, ...] = import_string(settings.EVENT_AGGREGATES)
+    return [*_check_names(aggregates), *(each for one in aggregates for each in check_upcasts(one))]
+
+
+def check_upcasts(aggregate: AnyAggregate) -> list[CheckMessage]:
+    """Check that all events that older code may have stored can be read, and all upcasts are used."""
+    classes, upcasts = aggregate.event_classes, aggregate.upcasts
     return [
         *(
             Error(
                 f"{event_type} with schema version {version} may be stored and cannot be read.",
-                hint="Add its upcast to UPCASTS in payments/domain/payment/upcasts.py.",
+                hint=f"Add its upcast to the aggregate {aggregate.name!r}.",
                 id="events.E001",
             )
-            for event_type, version in upcasts.unreadable(EVENT_CLASSES)
+            for event_type, version in unreadable(classes, upcasts)
         ),
         *(
             Error(
                 f"There is an upcast for {event_type} with schema version {version},"
                 " which no event follows.",
-                hint="Give the event its next schema_version in payments/domain/payment/events.py.",
+                hint=f"Give the event of the aggregate {aggregate.name!r} its next schema_version.",
                 id="events.E002",
             )
-            for event_type, version in upcasts.needless(EVENT_CLASSES)
+            for event_type, version in needless(classes, upcasts)
         ),
+    ]
+
+
+def _check_names(aggregates: Iterable[AnyAggregate]) -> list[CheckMessage]:
+    """Check that no two aggregates, and no two events, have the same stored name."""
+    names: list[str] = []
+    for aggregate in aggregates:
+        names.append(f"aggregate {aggregate.name}")
+        names += [f"event {cls.event_type}" for cls in aggregate.event_classes]
+    return [
+        Error(f"There are two of {name}: stored names must be unique.", id="events.E003")
+        for name in sorted({name for name in names if names.count(name) > 1})
     ]

@@ -1,20 +1,19 @@
-"""Events to stored JSON and back: one decoder per event type and schema version."""
+"""Encode events as stored JSON, and decode them: one decoder per event type and schema version."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
-from payments.domain.payment.events import EVENT_CLASSES, AnyPaymentEvent
-from payments.domain.payment.upcasts import UPCASTS, Upcasts, unreadable, upcast
-from payments.domain.risk.register import POLICY_EVENT_CLASSES, AnyPolicyEvent
+from payments.events.upcasting import Upcasts, Versioned, unreadable, upcast
 
-Decoder = Callable[[str | bytes], AnyPaymentEvent]
+E = TypeVar("E", bound=Versioned)
+Decoder = Callable[[str | bytes], E]
 
 
 class UnknownEventType(Exception):
-    """The log holds an event that this code does not know: it is older than the log."""
+    """The log holds an event that this code does not know: the code is older than the log."""
 
     def __init__(self, event_type: str, schema_version: int) -> None:
         super().__init__(
@@ -23,14 +22,12 @@ class UnknownEventType(Exception):
         )
 
 
-def decoders(
-    classes: Iterable[type[AnyPaymentEvent]], upcasts: Upcasts
-) -> dict[tuple[str, int], Decoder]:
-    """One for each event type and schema version that can be read.
+def decoders(classes: Iterable[type[E]], upcasts: Upcasts) -> dict[tuple[str, int], Decoder[E]]:
+    """Return a decoder for each event type and schema version that can be read.
 
-    Only what older code stored takes the way through the upcasts.
+    The current version is decoded in one step; only older ones pass through the upcasts.
     """
-    found: dict[tuple[str, int], Decoder] = {}
+    found: dict[tuple[str, int], Decoder[E]] = {}
     for cls in classes:
         lost = unreadable([cls], upcasts)
         for stored in range(1, cls.schema_version):
@@ -40,9 +37,16 @@ def decoders(
     return found
 
 
-def _decode_older(
-    cls: type[AnyPaymentEvent], stored: int, upcasts: Upcasts, data: str | bytes
-) -> AnyPaymentEvent:
+def encode_rows(rows: Iterable[Mapping[str, object]]) -> str:
+    """Return rows of the log as one JSON array, events and metadata included."""
+    return _encoder.encode(list(rows)).decode()
+
+
+_encoder: Final = msgspec.json.Encoder()
+_read_object: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def _decode_older(cls: type[E], stored: int, upcasts: Upcasts, data: str | bytes) -> E:
     document = _read_object(data)
     try:
         document = upcast(
@@ -53,43 +57,8 @@ def _decode_older(
             upcasts=upcasts,
         )
     except Exception as error:
-        # It met data that is not what it says, as a decoder might.
+        # The data does not match its schema version. A decoder reports that with the same exception.
         raise msgspec.ValidationError(
             f"What is stored as {cls.event_type}, schema version {stored}, cannot be upcast: {error!r}"
         ) from error
     return msgspec.convert(document, cls)
-
-
-_encoder: Final = msgspec.json.Encoder()
-_read_object: Final = msgspec.json.Decoder(dict[str, Any]).decode
-_decoders: Final = decoders(EVENT_CLASSES, UPCASTS)
-_policy_decoders: Final = {
-    (cls.event_type, cls.schema_version): msgspec.json.Decoder(cls).decode
-    for cls in POLICY_EVENT_CLASSES
-}
-
-
-def encode_rows(rows: Iterable[Mapping[str, object]]) -> str:
-    """Rows of the log as one JSON array, events and metadata included."""
-    return _encoder.encode(list(rows)).decode()
-
-
-def decode(event_type: str, schema_version: int, data: str | bytes) -> AnyPaymentEvent:
-    """Return the event.
-
-    Raises UnknownEventType, or msgspec.ValidationError if the data is not what it says.
-    """
-    try:
-        decoder = _decoders[event_type, schema_version]
-    except KeyError:
-        raise UnknownEventType(event_type, schema_version) from None
-    return decoder(data)
-
-
-def decode_policy(event_type: str, schema_version: int, data: str | bytes) -> AnyPolicyEvent:
-    """Return the event of the register of policies. Raises as `decode` does."""
-    try:
-        decoder = _policy_decoders[event_type, schema_version]
-    except KeyError:
-        raise UnknownEventType(event_type, schema_version) from None
-    return decoder(data)

@@ -1,7 +1,7 @@
-"""States of long streams, kept so that a command need not fold them from the start.
+"""Snapshots: states of long streams, kept so that a command need not fold them from the start.
 
-A snapshot is a cache: whatever is wrong with it or with keeping it, the log says the same. All of
-them may be deleted at any time.
+A snapshot is a cache. The log stays right if one is damaged or cannot be kept, and all of them may be
+deleted at any time.
 """
 
 import logging
@@ -9,16 +9,18 @@ import threading
 from typing import Final
 from uuid import UUID
 
+import msgspec
 from django.db import Error, connection
 
 from payments.database import cursor
+from payments.events.aggregates import Aggregate, E, S
 
 logger = logging.getLogger(__name__)
 
-# A load that replayed more events than this has the next one begin later.
+# A command that loads more events than this keeps a snapshot.
 AFTER: Final = 100
 
-# Whoever comes late with an older state leaves the newer one alone.
+# A newer snapshot is not replaced by an older one.
 _KEEP: Final = """
 INSERT INTO events_snapshot AS kept (aggregate_id, version, fold, state)
 VALUES (%(aggregate_id)s, %(version)s, %(fold)s, %(state)s)
@@ -30,13 +32,13 @@ VALUES (%(aggregate_id)s, %(version)s, %(fold)s, %(state)s)
 _one_at_a_time: Final = threading.Semaphore()
 
 
-def keep_soon(aggregate_id: UUID, version: int, state: str, *, fold: str) -> None:
-    """`keep` in a thread and on a connection of its own: nobody waits for it.
+def keep_soon(aggregate: Aggregate[S, E], aggregate_id: UUID, version: int, state: S) -> None:
+    """Keep the state in another thread, on its own connection, so that the caller does not wait.
 
-    While another one is being kept it is dropped: the next load brings it again.
+    While another snapshot is being kept this one is dropped: the next command offers it again.
     """
     if _one_at_a_time.acquire(blocking=False):
-        arguments = (aggregate_id, version, state, fold)
+        arguments = (aggregate, aggregate_id, version, state)
         try:
             threading.Thread(target=_keep, args=arguments, name="snapshot", daemon=True).start()
         except RuntimeError:  # there are too many threads
@@ -44,16 +46,21 @@ def keep_soon(aggregate_id: UUID, version: int, state: str, *, fold: str) -> Non
             raise
 
 
-def keep(aggregate_id: UUID, version: int, state: str, *, fold: str) -> None:
-    """Keep the state unless there is a newer one. The events that made it must be committed."""
-    parameters = {"aggregate_id": aggregate_id, "version": version, "state": state, "fold": fold}
+def keep(aggregate: Aggregate[S, E], aggregate_id: UUID, version: int, state: S) -> None:
+    """Keep the state unless there is a newer one. Its events must be committed."""
+    parameters = {
+        "aggregate_id": aggregate_id,
+        "version": version,
+        "fold": aggregate.fold_id,
+        "state": msgspec.json.encode(state).decode(),
+    }
     with cursor() as cur:
         cur.execute(_KEEP, parameters)
 
 
-def _keep(aggregate_id: UUID, version: int, state: str, fold: str) -> None:
+def _keep(aggregate: Aggregate[S, E], aggregate_id: UUID, version: int, state: S) -> None:
     try:
-        keep(aggregate_id, version, state, fold=fold)
+        keep(aggregate, aggregate_id, version, state)
     except Error as error:
         logger.warning("The snapshot of %s was not kept: %s", aggregate_id, error)
     finally:

@@ -1,24 +1,24 @@
 """Load a stream and append to it: one statement, one round trip each."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Final
+from typing import Final, Generic, TypeVar
 from uuid import UUID
 
 from django.db import IntegrityError
 from msgspec import Struct
 
 from payments.database import execute, require_transaction
-from payments.domain.customer import CustomerEvent
-from payments.domain.payment.events import AnyPaymentEvent, PaymentEvent
-from payments.domain.risk.register import AnyPolicyEvent, PolicyEvent
-from payments.events import codec, insertion, metadata
-from payments.events.metadata import Metadata
+from payments.events import codec, insertion
+from payments.events.aggregates import Aggregate, DomainEvent, E, S
+from payments.events.metadata import Metadata, decode as decode_metadata, encode as encode_metadata
 from payments.events.models import CLAIM_CONSTRAINT, VERSION_CONSTRAINT
+from payments.events.reading.records import HistoricEvent
+
+E_co = TypeVar("E_co", bound=DomainEvent, covariant=True)
 
 
 class StaleVersion(Exception):
-    """Somebody else appended to the stream first: what was decided was decided on an old state."""
+    """Another command appended to the stream first, so the decision was made on an old state."""
 
     def __init__(self, aggregate_id: UUID, expected: int) -> None:
         super().__init__(f"{aggregate_id} is not at version {expected} any more.")
@@ -60,21 +60,21 @@ class Snapshot(Struct, frozen=True):
     state: str
 
 
-class Stream(Struct, frozen=True):
-    """The events of one aggregate, and what an earlier run of the same command appended.
+class Stream(Struct, Generic[E], frozen=True):
+    """The events of one stream, and the last event that an earlier run of the same command appended.
 
-    Where there is a snapshot they are those after it.
+    With a snapshot, `events` are those after it.
     """
 
-    events: tuple[AnyPaymentEvent, ...]
-    positions: tuple[int, ...]
+    events: tuple[E, ...] = ()
+    positions: tuple[int, ...] = ()
     repeated_version: int | None = None
     repeated: Metadata | None = None
     snapshot: Snapshot | None = None
 
     @property
     def begin(self) -> int:
-        """The version that the events follow."""
+        """Return the version that the events follow."""
         return 0 if self.snapshot is None else self.snapshot.version
 
     @property
@@ -82,29 +82,18 @@ class Stream(Struct, frozen=True):
         return self.begin + len(self.events)
 
     def position(self, version: int) -> int:
-        """Of the event that made `version`, which is not before the snapshot's."""
+        """Return the position of the event with `version`, which must not precede the snapshot."""
         if self.snapshot is not None and version == self.snapshot.version:
             return self.snapshot.position
         return self.positions[version - self.begin - 1]
 
 
-class Append(Struct, frozen=True):
-    """What begins one new stream, see `append_streams`."""
+class Append(Struct, Generic[E_co], frozen=True):
+    """The beginning of a new stream, see `append_streams`."""
 
     aggregate_id: UUID
-    events: Sequence[AnyPaymentEvent]
+    events: Sequence[E_co]
     metadata: Metadata
-
-
-class RecordedEvent(Struct, frozen=True):
-    """An event with everything that the log knows about it."""
-
-    position: int
-    aggregate_id: UUID
-    version: int
-    event: AnyPaymentEvent
-    metadata: Metadata
-    recorded_at: datetime
 
 
 # Where there is a snapshot: the event that it ends with, which brings its state, those after it, and
@@ -121,7 +110,7 @@ SELECT position, version, event_type, schema_version, data::text,
        CASE WHEN metadata ->> 'key' = %(key)s THEN metadata::text END,
        CASE WHEN version = (SELECT version FROM kept) THEN (SELECT state FROM kept) END
   FROM events_event
- WHERE aggregate_id = %(aggregate_id)s AND aggregate_type = 'payment'
+ WHERE aggregate_id = %(aggregate_id)s AND aggregate_type = %(aggregate_type)s
    AND (version >= coalesce((SELECT version FROM kept), 0) OR metadata ->> 'key' = %(key)s)
  ORDER BY version
 """
@@ -130,16 +119,7 @@ _HISTORY: Final = """
 SELECT position, aggregate_id, version, event_type, schema_version, data::text, metadata::text,
 recorded_at
   FROM events_event
- WHERE aggregate_id = %(aggregate_id)s AND aggregate_type = 'payment' ORDER BY version
-"""
-
-_LOAD_POLICIES: Final = """
-SELECT event_type, schema_version, data::text
-  FROM events_event WHERE aggregate_id = %(aggregate_id)s ORDER BY version
-"""
-
-_VERSION: Final = """
-SELECT coalesce(max(version), 0) FROM events_event WHERE aggregate_id = %(aggregate_id)s
+ WHERE aggregate_id = %(aggregate_id)s AND aggregate_type = %(aggregate_type)s ORDER BY version
 """
 
 _BEGUN: Final = """
@@ -201,70 +181,73 @@ SELECT aggregate_id FROM events_claim WHERE namespace = %(namespace)s AND value 
 _RESERVE: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%(claim)s, 0))"
 
 
-def load(aggregate_id: UUID, *, key: str | None = None, fold: str | None = None) -> Stream:
-    """Return the payment's stream, empty if there is none, in one round trip.
+def load(
+    aggregate: Aggregate[S, E],
+    aggregate_id: UUID,
+    *,
+    key: str | None = None,
+    snapshot: bool = False,
+) -> Stream[E]:
+    """Return the stream, empty if it does not exist, in one round trip.
 
-    `key` is a command's (see Metadata): what an earlier run of that command appended is told with
-    it. `fold` names what makes states of events: with it the stream begins at the snapshot that was
-    made by the same, if there is one. Raises UnknownEventType.
+    `key` is that of a command (see Metadata): the stream then includes what an earlier run of the command
+    appended. With `snapshot`, the stream begins at its snapshot if a valid one exists.
+    Raises UnknownEventType.
     """
-    stored = execute(_LOAD, {"aggregate_id": aggregate_id, "key": key, "fold": fold})
-    events: list[AnyPaymentEvent] = []
+    parameters = {
+        "aggregate_type": aggregate.name,
+        "aggregate_id": aggregate_id,
+        "key": key,
+        "fold": aggregate.fold_id if snapshot else None,
+    }
+    events: list[E] = []
     positions: list[int] = []
-    snapshot = repeated_version = repeated = None
-    for position, version, event_type, schema_version, data, repeat, state in stored:
+    kept = repeated_version = repeated = None
+    for position, version, event_type, schema_version, data, repeat, state in execute(
+        _LOAD, parameters
+    ):
         if repeat is not None:
             repeated_version, repeated = version, repeat
         if state is None:
-            events.append(codec.decode(event_type, schema_version, data))
+            events.append(aggregate.decode(event_type, schema_version, data))
             positions.append(position)
         else:
-            # What came before it came for its key alone.
-            snapshot = Snapshot(version, position, state)
+            # The events before the snapshot were read for their key alone.
+            kept = Snapshot(version, position, state)
             events.clear()
             positions.clear()
     return Stream(
         tuple(events),
         tuple(positions),
         repeated_version,
-        None if repeated is None else metadata.decode(repeated),
-        snapshot,
+        None if repeated is None else decode_metadata(repeated),
+        kept,
     )
 
 
-def history(aggregate_id: UUID) -> list[RecordedEvent]:
-    """Return the payment's stream with all that the log knows of each event. Raises UnknownEventType."""
-    stored = execute(_HISTORY, {"aggregate_id": aggregate_id})
+def history(aggregate: Aggregate[S, E], aggregate_id: UUID) -> list[HistoricEvent[E]]:
+    """Return the stream with the metadata and the recording time of each event.
+
+    Raises UnknownEventType.
+    """
+    stored = execute(_HISTORY, {"aggregate_type": aggregate.name, "aggregate_id": aggregate_id})
     return [
-        RecordedEvent(
+        HistoricEvent(
             position,
-            aggregate,
+            stream,
             version,
-            codec.decode(event_type, schema, data),
-            metadata.decode(meta),
+            aggregate.decode(event_type, schema, data),
+            decode_metadata(meta),
             recorded_at,
         )
-        for position, aggregate, version, event_type, schema, data, meta, recorded_at in stored
+        for position, stream, version, event_type, schema, data, meta, recorded_at in stored
     ]
-
-
-def load_policies(aggregate_id: UUID) -> list[AnyPolicyEvent]:
-    """Return the stream of the register of policies. Raises UnknownEventType."""
-    return [
-        codec.decode_policy(*row) for row in execute(_LOAD_POLICIES, {"aggregate_id": aggregate_id})
-    ]
-
-
-def version(aggregate_id: UUID) -> int:
-    """Return the number of events of the stream, 0 if there is none."""
-    ((last,),) = execute(_VERSION, {"aggregate_id": aggregate_id})
-    return int(last)
 
 
 def begun_by(aggregate_ids: Sequence[UUID]) -> dict[UUID, Metadata]:
-    """Return, for those of the streams that exist, the metadata of what began them."""
+    """Return the metadata of the first event of each of the streams that exist."""
     begun = execute(_BEGUN, {"aggregate_ids": list(aggregate_ids)})
-    return {aggregate_id: metadata.decode(meta) for aggregate_id, meta in begun}
+    return {aggregate_id: decode_metadata(meta) for aggregate_id, meta in begun}
 
 
 def reserve(claim: Claim) -> UUID | None:
@@ -281,11 +264,12 @@ def reserve(claim: Claim) -> UUID | None:
 
 
 def append(
+    aggregate: Aggregate[S, E],
     aggregate_id: UUID,
-    events: Sequence[PaymentEvent] | Sequence[PolicyEvent] | Sequence[CustomerEvent],
+    events: Sequence[E],
     *,
     expected: int,
-    metadata_: Metadata,
+    metadata: Metadata,
     claims: Sequence[Claim] = (),
     companion: Companion | None = None,
 ) -> int:
@@ -297,7 +281,7 @@ def append(
     Raises StaleVersion, AlreadyClaimed, LogContradicted.
     """
     parameters: dict[str, object] = {
-        "aggregate_type": events[0].aggregate_type,
+        "aggregate_type": aggregate.name,
         "aggregate_id": aggregate_id,
         "expected": expected,
         "events": codec.encode_rows(
@@ -309,7 +293,7 @@ def append(
             }
             for event in events
         ),
-        "metadata": metadata.encode(metadata_),
+        "metadata": encode_metadata(metadata),
     }
     alongside = []
     if claims:
@@ -334,14 +318,14 @@ def append(
     return positions[-1]
 
 
-def append_streams(streams: Sequence[Append]) -> int:
+def append_streams(aggregate: Aggregate[S, E], streams: Sequence[Append[E]]) -> int:
     """Begin many new streams in one statement, all or none; return the last position.
 
     Raises StaleVersion, LogContradicted.
     """
     events = codec.encode_rows(
         {
-            "aggregate_type": event.aggregate_type,
+            "aggregate_type": aggregate.name,
             "aggregate_id": stream.aggregate_id,
             "version": version,
             "event_type": event.event_type,

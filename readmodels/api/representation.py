@@ -7,6 +7,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from payments.aggregates import HistoricPaymentEvent
 from payments.api.representation import (
     FROM_ONE,
     CardView,
@@ -40,7 +41,6 @@ from payments.domain.payment.events import (
 )
 from payments.domain.payment.state import Status
 from payments.domain.risk.policy import Band
-from payments.events.store import RecordedEvent
 from readmodels.engine.lag import COUNTED_TO, Lag, State
 from readmodels.models import DailyStatistics, PaymentSummary
 
@@ -272,7 +272,7 @@ def _open_review(row: PaymentSummary) -> OpenReview:
     )
 
 
-def event(recorded: RecordedEvent) -> EventView:
+def event(recorded: HistoricPaymentEvent) -> EventView:
     return EventView(
         version=recorded.version,
         position=recorded.position,

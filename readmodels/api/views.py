@@ -11,13 +11,13 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from payments import pseudonyms
+from payments.aggregates import PAYMENT_AGGREGATE, HistoricPaymentEvent
 from payments.api.bodies import stored_text
 from payments.api.http.authentication import key_of
 from payments.api.http.base import KeyView, PublicView
 from payments.api.http.preconditions import not_modified
 from payments.api.problems.rendering import FieldError, Problem
 from payments.api.representation import PaymentView, etag, json_response, payment_headers, rfc3339
-from payments.application import loading
 from payments.clients.models import Scope
 from payments.customers.models import Customer
 from payments.domain.methods import Method
@@ -26,7 +26,7 @@ from payments.domain.payment.state import Payment, Status, replay
 from payments.events import store
 from payments.events.reading import timetravel
 from payments.events.reading.horizon import HorizonHeld
-from payments.events.store import RecordedEvent
+from payments.events.replay import load
 from readmodels.api import cursors, following, parameters, representation, schema, validators
 from readmodels.api.freshness import await_position
 from readmodels.engine import lag
@@ -356,15 +356,16 @@ def _read(rows: QuerySet[PaymentSummary], limit: int) -> tuple[list[PaymentSumma
 
 
 def _from_log(payment_id: UUID, client_id: UUID) -> PaymentView | None:
-    payment, stream = loading.load(payment_id)
+    loaded = load(PAYMENT_AGGREGATE, payment_id)
+    payment, stream = loaded.state, loaded.stream
     if payment is None or payment.client_id != client_id:
         return None
     return _view(payment, stream.position(payment.version))
 
 
-def _history(payment_id: UUID, client_id: UUID) -> list[RecordedEvent]:
+def _history(payment_id: UUID, client_id: UUID) -> list[HistoricPaymentEvent]:
     """The events of the client's payment. Raises Problem."""
-    history = store.history(payment_id)
+    history = store.history(PAYMENT_AGGREGATE, payment_id)
     if not history or history[0].event.client_id != client_id:
         raise _not_found(payment_id)
     return history

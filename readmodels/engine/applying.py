@@ -12,8 +12,8 @@ from uuid import UUID
 from django.db import DataError, IntegrityError, transaction
 from msgspec import Struct
 
+from payments.aggregates import RecordedPaymentEvent
 from payments.database import require_transaction
-from payments.events.reading.horizon import Record
 from readmodels.engine import storage
 from readmodels.projections.kinds import Counters, Rows
 
@@ -24,7 +24,7 @@ UNSTORABLE: Final = (DataError, IntegrityError, ValueError, TypeError, OverflowE
 # Characters of an error's text that are kept: its beginning and its end.
 _LONGEST: Final = 20_000
 
-Group = Sequence[Record]  # events of one aggregate, in order
+Group = Sequence[RecordedPaymentEvent]  # events of one aggregate, in order
 
 
 class Spoiled(Struct, frozen=True):
@@ -42,7 +42,7 @@ class _Computed(Struct):
     spoiled: list[Spoiled]
 
 
-def apply(projection: Rows | Counters, records: Iterable[Record]) -> list[Spoiled]:
+def apply(projection: Rows | Counters, records: Iterable[RecordedPaymentEvent]) -> list[Spoiled]:
     """Apply `records`, which are in the order of the log; return those that could not be applied.
 
     Must run inside a transaction.
@@ -51,8 +51,10 @@ def apply(projection: Rows | Counters, records: Iterable[Record]) -> list[Spoile
     return _apply(projection, list(_by_aggregate(records).values()))
 
 
-def _by_aggregate(records: Iterable[Record]) -> dict[UUID, list[Record]]:
-    groups: dict[UUID, list[Record]] = {}
+def _by_aggregate(
+    records: Iterable[RecordedPaymentEvent],
+) -> dict[UUID, list[RecordedPaymentEvent]]:
+    groups: dict[UUID, list[RecordedPaymentEvent]] = {}
     for record in records:
         groups.setdefault(record.aggregate_id, []).append(record)
     return groups

@@ -15,10 +15,10 @@ from django.db import transaction
 from msgspec import Struct
 
 from payments import permissions
+from payments.aggregates import PAYMENT_AGGREGATE, RecordedPaymentEvent
 from payments.database import cursor, execute, require_transaction
 from payments.domain.text import checked_text
 from payments.events.reading import horizon
-from payments.events.reading.horizon import Record
 from readmodels.engine import applying, checkpoints
 from readmodels.engine.applying import Spoiled
 from readmodels.projections.kinds import Counters, Rows
@@ -85,7 +85,7 @@ class _ParkedRow(Struct, frozen=True):
 
 
 def apply_or_park(
-    projection: Rows | Counters, records: Sequence[Record], *, attempts: int = 1
+    projection: Rows | Counters, records: Sequence[RecordedPaymentEvent], *, attempts: int = 1
 ) -> int:
     """Apply the records, park those that cannot be applied or come after one; return how many those are.
 
@@ -93,8 +93,8 @@ def apply_or_park(
     """
     require_transaction()
     parked, discarded = _set_aside(projection, records)
-    waiting: list[Record] = []
-    taken: list[Record] = []
+    waiting: list[RecordedPaymentEvent] = []
+    taken: list[RecordedPaymentEvent] = []
     for record in records:
         if record.position not in discarded:
             (waiting if record.aggregate_id in parked else taken).append(record)
@@ -164,12 +164,14 @@ def _retry(projection: Rows | Counters, aggregate_id: UUID) -> int:
             raise NotParked(f"{projection.name} has no parked events of {aggregate_id}.")
         first = min(attempts)
         checkpoints.touch(projection)
-        records = horizon.read_stream(aggregate_id, after=first - 1, upto=locked.position)
+        records = horizon.read_stream(
+            PAYMENT_AGGREGATE, aggregate_id, after=first - 1, upto=locked.position
+        )
         return apply_or_park(projection, records, attempts=attempts[first] + 1)
 
 
 def _set_aside(
-    projection: Rows | Counters, records: Sequence[Record]
+    projection: Rows | Counters, records: Sequence[RecordedPaymentEvent]
 ) -> tuple[set[UUID], set[int]]:
     """Which of the records' aggregates have parked events, and which positions are discarded."""
     parameters = {
@@ -192,7 +194,7 @@ def _rows(spoiled: Spoiled, attempts: int) -> list[_ParkedRow]:
     return [failed, *map(_row, later)]
 
 
-def _row(record: Record) -> _ParkedRow:
+def _row(record: RecordedPaymentEvent) -> _ParkedRow:
     """An event that only waits for an earlier one."""
     return _ParkedRow(
         record.aggregate_id, record.position, record.version, record.event.event_type, "", "", 0

@@ -11,6 +11,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from msgspec import Struct
 
 from payments import outages
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.database import require_transaction
 from payments.events import contradictions
 from payments.events.contradictions import LogContradicted
@@ -95,7 +96,7 @@ def _apply(projection: Projection, *, after: int, upto: int, limit: int) -> tupl
         )
         _check(follows=follows)
         return events, last or after
-    read = horizon.read_next(after=after, upto=upto, limit=limit)
+    read = horizon.read_next(PAYMENT_AGGREGATE, after=after, upto=upto, limit=limit)
     _check(follows=read.follows)
     if read.records:
         parking.apply_or_park(metering.timed(projection), read.records)

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from payments.aggregates import RecordedPaymentEvent
 from payments.domain.payment.events import PaymentInitiated
-from payments.events.reading.horizon import Record
 from readmodels.models import CustomerActivity
 from readmodels.projections.kinds import Counters, Totals
 
@@ -30,7 +30,7 @@ def bucket_of(at: datetime) -> datetime:
     return at - (at - _EPOCH) % BUCKET
 
 
-def delta(record: Record) -> Mapping[Key, Mapping[str, int]]:
+def delta(record: RecordedPaymentEvent) -> Mapping[Key, Mapping[str, int]]:
     event = record.event
     if not isinstance(event, PaymentInitiated):
         return _NOTHING

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple, assert_never
 from uuid import UUID
 
+from payments.aggregates import RecordedPaymentEvent
 from payments.domain.payment.events import (
     PaymentApproved,
     PaymentCancelled,
@@ -25,7 +26,6 @@ from payments.domain.payment.events import (
     ReviewEscalated,
     ReviewReleased,
 )
-from payments.events.reading.horizon import Record
 from readmodels.models import DailyStatistics
 from readmodels.projections.kinds import Counters, Totals
 
@@ -40,7 +40,7 @@ class Key(NamedTuple):
 Deltas = Mapping[Key, Mapping[str, int]]
 
 
-def delta(record: Record) -> Deltas:
+def delta(record: RecordedPaymentEvent) -> Deltas:
     event = record.event
     volume = event.amount.minor
     match event:

@@ -6,7 +6,7 @@ from typing import Any, LiteralString
 from django.db.models import Model
 from msgspec import Struct
 
-from payments.events.reading.horizon import Record
+from payments.aggregates import RecordedPaymentEvent
 
 
 class Totals(Struct, frozen=True):
@@ -27,7 +27,7 @@ class Rows(Struct, frozen=True, kw_only=True):
     version: int
     model: type[Model]
     row: type[Struct]
-    fold: Callable[[Any, Record], Any]
+    fold: Callable[[Any, RecordedPaymentEvent], Any]
     totals: Totals | None = None
 
 
@@ -42,7 +42,7 @@ class Counters(Struct, frozen=True, kw_only=True):
     version: int
     model: type[Model]
     key: type[tuple[Any, ...]]
-    delta: Callable[[Record], Mapping[Any, Mapping[str, int]]]
+    delta: Callable[[RecordedPaymentEvent], Mapping[Any, Mapping[str, int]]]
     totals: Totals | None = None
 
 

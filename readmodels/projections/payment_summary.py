@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from payments.aggregates import RecordedPaymentEvent
 from payments.domain.payment.events import (
     AnyPaymentEvent,
     PaymentApproved,
@@ -26,7 +27,6 @@ from payments.domain.payment.events import (
 )
 from payments.domain.payment.state import REVIEW_PERIOD, Status
 from payments.domain.risk.assessment import RiskAssessment
-from payments.events.reading.horizon import Record
 from readmodels.models import PaymentSummary
 from readmodels.projections.kinds import Rows, Totals
 
@@ -70,7 +70,7 @@ class Row(Struct, frozen=True, kw_only=True, gc=False):
     first_position: int
 
 
-def fold(row: Row | None, record: Record) -> Row:
+def fold(row: Row | None, record: RecordedPaymentEvent) -> Row:
     event = record.event
     if row is None:
         row = _begin(record, event)
@@ -136,7 +136,7 @@ PROJECTION: Final = Rows(
 )
 
 
-def _begin(record: Record, event: PaymentEvent) -> Row:
+def _begin(record: RecordedPaymentEvent, event: PaymentEvent) -> Row:
     return Row(
         payment_id=record.aggregate_id,
         client_id=event.client_id,

@@ -17,9 +17,9 @@ from django.db import transaction
 from msgspec import Struct
 from psycopg import sql
 
+from payments.aggregates import PAYMENT_AGGREGATE, RecordedPaymentEvent
 from payments.database import cursor
 from payments.events.reading import scan
-from payments.events.reading.horizon import Record
 from payments.events.reading.scan import Span
 from readmodels.engine import applying, parking, runner, storage
 from readmodels.projections import PROJECTIONS
@@ -140,7 +140,7 @@ def _fold(
     sinks = [_sink(PROJECTIONS[name], known[name]) for name in names]
     events = 0
     with _without_collecting(), schemas.inside(plan.schema):
-        for stream in scan.streams(plan.upto, span=span, until=plan.until):
+        for stream in scan.streams(PAYMENT_AGGREGATE, plan.upto, span=span, until=plan.until):
             events += len(stream)
             for sink in sinks:
                 sink.take(stream)
@@ -172,7 +172,7 @@ class _Sink(ABC):
         self.refused = False
         self._known = known
 
-    def take(self, stream: list[Record]) -> None:
+    def take(self, stream: list[RecordedPaymentEvent]) -> None:
         aggregate_id = stream[0].aggregate_id
         if self.refused or aggregate_id in self._known:
             return
@@ -192,7 +192,7 @@ class _Sink(ABC):
             self.refused = True  # the projection is filled batch by batch, which finds the culprit
 
     @abstractmethod
-    def _apply(self, stream: list[Record]) -> int:
+    def _apply(self, stream: list[RecordedPaymentEvent]) -> int:
         """Add what the stream gives, all of it or nothing; return how much is to be written."""
 
     @abstractmethod
@@ -205,7 +205,7 @@ class _RowSink(_Sink):
         self._fold = projection.fold
         self._rows: list[Struct] = []
 
-    def _apply(self, stream: list[Record]) -> int:
+    def _apply(self, stream: list[RecordedPaymentEvent]) -> int:
         row: Any = None
         for record in stream:
             row = self._fold(row, record)
@@ -223,7 +223,7 @@ class _CounterSink(_Sink):
         self._delta = projection.delta
         self._sums: dict[Any, dict[str, int]] = {}
 
-    def _apply(self, stream: list[Record]) -> int:
+    def _apply(self, stream: list[RecordedPaymentEvent]) -> int:
         for deltas in [self._delta(record) for record in stream]:
             storage.add_up(self._sums, deltas)
         return len(self._sums)
@@ -264,8 +264,8 @@ def _finish(plan: Plan, name: str, definition: Definition) -> str | None:
 def _apply_ordinarily(plan: Plan, projection: Rows | Counters, spans: Iterable[Span]) -> None:
     """Apply whole streams as catching up would, so that what cannot be taken is parked."""
     for span in spans:
-        waiting: list[Record] = []
-        for stream in scan.streams(plan.upto, span=span, until=plan.until):
+        waiting: list[RecordedPaymentEvent] = []
+        for stream in scan.streams(PAYMENT_AGGREGATE, plan.upto, span=span, until=plan.until):
             waiting += stream
             if len(waiting) >= runner.BATCH:
                 _apply_or_park(plan, projection, waiting)
@@ -273,7 +273,9 @@ def _apply_ordinarily(plan: Plan, projection: Rows | Counters, spans: Iterable[S
         _apply_or_park(plan, projection, waiting)
 
 
-def _apply_or_park(plan: Plan, projection: Rows | Counters, records: list[Record]) -> None:
+def _apply_or_park(
+    plan: Plan, projection: Rows | Counters, records: list[RecordedPaymentEvent]
+) -> None:
     with schemas.inside(plan.schema):
         parking.apply_or_park(projection, records)
 

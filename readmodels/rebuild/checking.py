@@ -12,6 +12,7 @@ from django.db import transaction
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.database import cursor
 from payments.events.reading import horizon
 from readmodels.engine import parking, storage
@@ -56,7 +57,7 @@ def check_sample(projection: Rows, count: int) -> Checked:
         for aggregate_id in picked:
             until = min(upto, parked.get(aggregate_id, upto + 1) - 1)
             row: Any = None
-            for record in horizon.read_stream(aggregate_id, after=0, upto=until):
+            for record in horizon.read_stream(PAYMENT_AGGREGATE, aggregate_id, after=0, upto=until):
                 if record.position in discarded:
                     continue
                 try:

@@ -7,17 +7,16 @@ from functools import partial
 from typing import Final
 from uuid import UUID, uuid4
 
-import msgspec
 from django.db import connection
 
-from payments.application import loading
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application.dispatch import CommandContext, dispatch
 from payments.database import cursor
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.commands import ProcessPayment
 from payments.domain.payment.events import AnyPaymentEvent, ApprovalReason, PaymentApproved
-from payments.events import snapshots, store
+from payments.events import replay, snapshots, store
 from payments.events.metadata import Metadata
 from tests.benchmarks.harness import Figure, Work, in_turns
 
@@ -48,9 +47,10 @@ SELECT aggregate_type, md5(aggregate_id || n::text)::uuid, version, event_type, 
 
 def run() -> list[Figure]:
     short, long, kept = (_payment(versions) for versions in (_SHORT, _LONG, _LONG))
-    payment, _ = loading.at_version(kept, store.load(kept), _LONG - _TAIL)
-    state = msgspec.json.encode(payment).decode()
-    snapshots.keep(kept, payment.version, state, fold=loading.FOLD)
+    payment, _ = replay.at_version(
+        PAYMENT_AGGREGATE, kept, store.load(PAYMENT_AGGREGATE, kept), _LONG - _TAIL
+    )
+    snapshots.keep(PAYMENT_AGGREGATE, kept, payment.version, payment)
     with connection.cursor() as plain:
         plain.execute(_MORE_PAYMENTS, [_OTHERS, short])
         plain.execute("VACUUM ANALYZE events_event, events_snapshot")
@@ -105,7 +105,7 @@ def _per_second(work: Work, times: int) -> float:
 
 def _load(payment_id: UUID) -> None:
     """As a command does, which looks for its key."""
-    loading.load(payment_id, key="0" * 32)
+    replay.load(PAYMENT_AGGREGATE, payment_id, key="0" * 32)
 
 
 def _fetch(payment_id: UUID) -> None:
@@ -145,5 +145,11 @@ def _payment(versions: int) -> UUID:
         correlation_id=str(uuid4()),
     )
     approvals = [approval] * (versions - submitted.version)
-    store.append(submitted.payment_id, approvals, expected=submitted.version, metadata_=metadata)
+    store.append(
+        PAYMENT_AGGREGATE,
+        submitted.payment_id,
+        approvals,
+        expected=submitted.version,
+        metadata=metadata,
+    )
     return submitted.payment_id

@@ -16,6 +16,7 @@ from uuid import uuid4
 from django.db import connection, connections
 
 from config.stack import commands, processes
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application.dispatch import CommandContext, dispatch
 from payments.database import separate_connection
 from payments.domain.methods import Method
@@ -162,7 +163,7 @@ def _tail(waits: bool, done: "threading.Event") -> None:  # noqa: FBT001 - an ar
     after = horizon.last_position()
     while not done.wait(0.005):
         upto = horizon.safe_position() if waits else horizon.last_position()
-        records = horizon.read_next(after=after, upto=upto, limit=1_000).records
+        records = horizon.read_next(PAYMENT_AGGREGATE, after=after, upto=upto, limit=1_000).records
         if records:
             after = records[-1].position
     connection.close()

@@ -1,5 +1,6 @@
 """Die at the Nth round trip to the database, for any N: every phase of a batch, whatever it will be.
 
+from payments.aggregates import PAYMENT_AGGREGATE
 Run as a program it lets children die at each round trip of a batch in turn, and looks each time
 whether the read models are what the log says.
 """
@@ -70,6 +71,7 @@ def main(name: str) -> None:
 
 def _append(undecided: UUID | None) -> UUID:
     """A payment that begins, and the end of the one before: rows to insert and to change."""
+    from payments.aggregates import PAYMENT_AGGREGATE
     from payments.events import store
     from payments.events.metadata import Metadata
     from tests.support.examples import approved, flagged, initiated, processed_after_approval
@@ -77,9 +79,9 @@ def _append(undecided: UUID | None) -> UUID:
     by_test = Metadata(actor="system:test", command="process_payment")
     if undecided is not None:
         decided = (approved(), processed_after_approval())
-        store.append(undecided, decided, expected=2, metadata_=by_test)
+        store.append(PAYMENT_AGGREGATE, undecided, decided, expected=2, metadata=by_test)
     begun = uuid4()
-    store.append(begun, (initiated(), flagged()), expected=0, metadata_=by_test)
+    store.append(PAYMENT_AGGREGATE, begun, (initiated(), flagged()), expected=0, metadata=by_test)
     return begun
 
 

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from payments.aggregates import PAYMENT_AGGREGATE, RecordedPaymentEvent
 from payments.events.models import Event
 from payments.events.reading import horizon
-from payments.events.reading.horizon import Record
 from readmodels.models import Checkpoint, DiscardedEvent, ParkedEvent
 from readmodels.projections import PROJECTIONS
 from readmodels.projections.kinds import Counters, Entries, Projection, Rows
@@ -20,12 +20,12 @@ def check_read_models(projections: Iterable[Projection] = tuple(PROJECTIONS.valu
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        log = horizon.read_next(after=0, upto=2**62, limit=1_000_000).records
+        log = horizon.read_next(PAYMENT_AGGREGATE, after=0, upto=2**62, limit=1_000_000).records
         for projection in projections:
             assert _stored(projection) == _expected(projection, log), projection.name
 
 
-def _expected(projection: Projection, log: list[Record]) -> dict[Any, Any]:
+def _expected(projection: Projection, log: list[RecordedPaymentEvent]) -> dict[Any, Any]:
     checkpoint = Checkpoint.objects.filter(name=projection.name).first()
     applied = list(_applied(projection, log, checkpoint.position if checkpoint else 0))
     match projection:
@@ -48,7 +48,9 @@ def _expected(projection: Projection, log: list[Record]) -> dict[Any, Any]:
             return {row[0]: row[1:] for row in events.values_list(*_columns(projection))}
 
 
-def _applied(projection: Projection, log: list[Record], upto: int) -> Iterator[Record]:
+def _applied(
+    projection: Projection, log: list[RecordedPaymentEvent], upto: int
+) -> Iterator[RecordedPaymentEvent]:
     """Without what is discarded, parked, or not read yet."""
     of_it = {"projection": projection.name}
     discarded = set(DiscardedEvent.objects.filter(**of_it).values_list("position", flat=True))

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from payments.aggregates import PAYMENT_AGGREGATE, RecordedPaymentEvent
 from payments.domain.payment.events import PaymentApproved
 from payments.events import store
 from payments.events.metadata import Metadata
-from payments.events.reading.horizon import Record
 from readmodels.projections.kinds import Counters, Rows
 from tests.support.examples import approved, flagged, initiated, processed_after_approval
 
@@ -18,10 +18,10 @@ BY_TEST = Metadata(actor="system:test", command="process_payment")
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 POISONED, SOUND = UUID(int=1), UUID(int=2)
 
-Spoiler = Callable[[Record, Any], Any]  # what becomes of the function's result
+Spoiler = Callable[[RecordedPaymentEvent, Any], Any]  # what becomes of the function's result
 
 
-def raises(record: Record, result: Any) -> Any:
+def raises(record: RecordedPaymentEvent, result: Any) -> Any:
     raise ZeroDivisionError("no such rate")
 
 
@@ -30,27 +30,27 @@ class Nameless(Exception):
         raise RuntimeError("no text either")
 
 
-def raises_what_cannot_be_told(record: Record, result: Any) -> Any:
+def raises_what_cannot_be_told(record: RecordedPaymentEvent, result: Any) -> Any:
     raise Nameless
 
 
-def raises_what_cannot_be_stored(record: Record, result: Any) -> Any:
+def raises_what_cannot_be_stored(record: RecordedPaymentEvent, result: Any) -> Any:
     raise ValueError("a\0b\ud800" + "c" * 10_000_000)
 
 
-def too_large_for_the_column(record: Record, result: Any) -> Any:
+def too_large_for_the_column(record: RecordedPaymentEvent, result: Any) -> Any:
     if isinstance(result, dict):
         return {key: {"total_count": 2**63} for key in result}
     return replace(result, amount=2**63)
 
 
-def not_storable_text(record: Record, result: Any) -> Any:
+def not_storable_text(record: RecordedPaymentEvent, result: Any) -> Any:
     if isinstance(result, dict):
         return {key._replace(key="\0"): sums for key, sums in result.items()}
     return replace(result, reference="\0")
 
 
-def forbidden_null(record: Record, result: Any) -> Any:
+def forbidden_null(record: RecordedPaymentEvent, result: Any) -> Any:
     if isinstance(result, dict):
         return {key._replace(day=None): sums for key, sums in result.items()}
     return replace(result, currency=None)
@@ -66,14 +66,14 @@ SPOILERS = [
 ]
 
 
-def at_the_approval(record: Record) -> bool:
+def at_the_approval(record: RecordedPaymentEvent) -> bool:
     return record.aggregate_id == POISONED and isinstance(record.event, PaymentApproved)
 
 
 def spoiled(
     projection: Rows | Counters,
     spoiler: Spoiler,
-    is_poison: Callable[[Record], bool] = at_the_approval,
+    is_poison: Callable[[RecordedPaymentEvent], bool] = at_the_approval,
 ) -> Rows | Counters:
     """The projection with a function that goes wrong on some events."""
     if isinstance(projection, Counters):
@@ -94,7 +94,7 @@ def spoiled(
 
 
 def append(stream: UUID, *events: Any, expected: int = 0) -> None:
-    store.append(stream, events, expected=expected, metadata_=BY_TEST)
+    store.append(PAYMENT_AGGREGATE, stream, events, expected=expected, metadata=BY_TEST)
 
 
 def append_reviewed(stream: UUID) -> None:

@@ -6,20 +6,20 @@ from uuid import uuid4
 import pytest
 from hypothesis import given, strategies as st
 
+from payments.aggregates import HistoricPaymentEvent
 from payments.events.metadata import Metadata
 from payments.events.reading import timetravel
 from payments.events.reading.timetravel import NoSuchVersion
-from payments.events.store import RecordedEvent
 from tests.support.examples import NOON, initiated
 
 minutes = st.integers(0, 5)
 
 
-def history(*times: tuple[int, int]) -> list[RecordedEvent]:
+def history(*times: tuple[int, int]) -> list[HistoricPaymentEvent]:
     """One event for each pair of minutes: recorded, occurred."""
     stream = uuid4()
     return [
-        RecordedEvent(
+        HistoricPaymentEvent(
             10 * version,
             stream,
             version,
@@ -35,7 +35,7 @@ def _at(minute: int) -> datetime:
     return NOON + timedelta(minutes=minute)
 
 
-def _versions(records: list[RecordedEvent]) -> list[int]:
+def _versions(records: list[HistoricPaymentEvent]) -> list[int]:
     return [record.version for record in records]
 
 

@@ -8,9 +8,10 @@ from uuid import UUID
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.api.http.base import without_body
 from payments.api.problems.rendering import Problem
-from payments.application import loading
+from payments.events import replay
 
 _ANY: Final = "*"
 _TAG: Final = r'(?:W/)?"[\x21\x23-\x7e]*"'
@@ -39,7 +40,7 @@ def expected_version(request: Request, payment_id: UUID) -> int | None:
     }
     if len(versions) > 1:
         # Of several, the one that the payment is at now, if it is among them.
-        payment, _ = loading.load(payment_id)
+        payment = replay.load(PAYMENT_AGGREGATE, payment_id).state
         return payment.version if payment is not None and payment.version in versions else _NEVER
     return versions.pop()
 

@@ -73,7 +73,6 @@ class PaymentEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     a rebuild makes: looking took as long as decoding them.
     """
 
-    aggregate_type: ClassVar[str] = "payment"
     event_type: ClassVar[str]
     schema_version: ClassVar[int] = 1
 

@@ -35,7 +35,6 @@ class PolicyEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     None is the built-in policy.
     """
 
-    aggregate_type: ClassVar[str] = AGGREGATE_TYPE
     event_type: ClassVar[str]
     schema_version: ClassVar[int] = 1
 

@@ -11,32 +11,24 @@ wait for them), read the events.
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Generic
 from uuid import UUID
 
 from msgspec import Struct, ValidationError
 
 from payments.database import cursor, execute
-from payments.domain.payment.events import AnyPaymentEvent
-from payments.events import codec
+from payments.events.aggregates import Aggregate, E, S
+from payments.events.codec import UnknownEventType
+from payments.events.reading.records import RecordedEvent
 
 
-class Record(Struct, frozen=True, gc=False):
-    """An event in its place in the log, as projections read it."""
-
-    position: int
-    aggregate_id: UUID
-    version: int
-    event: AnyPaymentEvent
-
-
-class Read(Struct, frozen=True):
-    """The events of payments, how many events were read in all, and the last one's position.
+class Read(Struct, Generic[E], frozen=True):
+    """The aggregate's events in a range, the number of all events read, and the last position.
 
     `follows` is False if the log does not hold the event that they are to follow.
     """
 
-    records: list[Record]
+    records: list[RecordedEvent[E]]
     events: int
     last: int
     follows: bool
@@ -103,7 +95,7 @@ SELECT held.virtualtransaction, prepared.gid
 # are not decoded: no reader in order uses them.
 _READ: Final = """
 SELECT position, aggregate_id, version, event_type, schema_version,
-       CASE WHEN aggregate_type = 'payment' THEN data::text END
+       CASE WHEN aggregate_type = %(aggregate_type)s THEN data::text END
   FROM events_event WHERE position >= %(after)s AND position <= %(upto)s ORDER BY position LIMIT
   %(limit)s
 """
@@ -111,7 +103,7 @@ SELECT position, aggregate_id, version, event_type, schema_version,
 _READ_STREAM: Final = """
 SELECT position, aggregate_id, version, event_type, schema_version, data::text
   FROM events_event
- WHERE aggregate_id = %(aggregate_id)s AND aggregate_type = 'payment'
+ WHERE aggregate_id = %(aggregate_id)s AND aggregate_type = %(aggregate_type)s
    AND position > %(after)s AND position <= %(upto)s
  ORDER BY version
 """
@@ -159,39 +151,53 @@ def writers() -> dict[str, Holder]:
     return {name: Holder(name, pid) for name, pid in execute(_WRITERS)}
 
 
-def read_next(*, after: int, upto: int, limit: int) -> Read:
-    """Read at most `limit` events with after < position <= upto, in order.
+def read_next(aggregate: Aggregate[S, E], *, after: int, upto: int, limit: int) -> Read[E]:
+    """Read at most `limit` events of the log with after < position <= upto, in order.
 
-    Raises UnreadableEvent.
+    Only events of the aggregate's type are returned. Raises UnreadableEvent.
     """
-    rows = execute(_READ, {"after": after, "upto": upto, "limit": limit + 1})
+    parameters = {
+        "aggregate_type": aggregate.name,
+        "after": after,
+        "upto": upto,
+        "limit": limit + 1,
+    }
+    rows = execute(_READ, parameters)
     follows = bool(rows) and rows[0][0] == after
     rows = rows[1:] if follows else rows[:limit]
     last = rows[-1][0] if rows else after
-    records = [record(*row) for row in rows if row[-1] is not None]
+    records = [record(aggregate, *row) for row in rows if row[-1] is not None]
     return Read(records, len(rows), last, follows or after == 0)
 
 
-def read_stream(aggregate_id: UUID, *, after: int, upto: int) -> list[Record]:
-    """Return the aggregate's events with after < position <= upto. Raises UnreadableEvent."""
-    parameters = {"aggregate_id": aggregate_id, "after": after, "upto": upto}
-    return [record(*row) for row in execute(_READ_STREAM, parameters)]
+def read_stream(
+    aggregate: Aggregate[S, E], aggregate_id: UUID, *, after: int, upto: int
+) -> list[RecordedEvent[E]]:
+    """Return the stream's events with after < position <= upto. Raises UnreadableEvent."""
+    parameters = {
+        "aggregate_type": aggregate.name,
+        "aggregate_id": aggregate_id,
+        "after": after,
+        "upto": upto,
+    }
+    return [record(aggregate, *row) for row in execute(_READ_STREAM, parameters)]
 
 
 def record(
+    aggregate: Aggregate[S, E],
     position: int,
     aggregate_id: UUID,
     version: int,
     event_type: str,
     schema_version: int,
     data: str,
-) -> Record:
+) -> RecordedEvent[E]:
     """Decode a row of the log. Raises UnreadableEvent."""
     try:
-        event = codec.decode(event_type, schema_version, data)
-    except (codec.UnknownEventType, ValidationError) as error:
+        event = aggregate.decode(event_type, schema_version, data)
+    except (UnknownEventType, ValidationError) as error:
         raise UnreadableEvent(position, aggregate_id, error) from error
-    return Record(position, aggregate_id, version, event)
+    return RecordedEvent(position, aggregate_id, version, event)
 
 
 def _named(holders: Mapping[str, Holder]) -> list[Holder]:

@@ -11,14 +11,17 @@ import psycopg
 from msgspec import Struct
 
 from payments.database import separate_connection
-from payments.events.reading.horizon import Record, record
+from payments.events.aggregates import Aggregate, E, S
+from payments.events.reading.horizon import record
+from payments.events.reading.records import RecordedEvent
 
 # In the order of the unique index, so each aggregate's events come together.
 _STREAMS: Final = """
 SELECT position, aggregate_id, version, event_type, schema_version, data::text
   FROM events_event
  WHERE position <= %(upto)s AND aggregate_id BETWEEN %(first)s AND %(last)s
-       AND aggregate_type = 'payment' AND (%(until)s::timestamptz IS NULL OR recorded_at <= %(until)s)
+       AND aggregate_type = %(aggregate_type)s
+       AND (%(until)s::timestamptz IS NULL OR recorded_at <= %(until)s)
  ORDER BY aggregate_id, version
 """
 # All rows will be wanted, so the plan is to be the one that gives the last row soonest.
@@ -48,15 +51,21 @@ def spans(count: int) -> list[Span]:
 
 
 def streams(
-    upto: int, *, span: Span = ALL, until: datetime | None = None
-) -> Iterator[list[Record]]:
-    """Yield the events of each stream in `span`, in order, those with position <= `upto` (a safe one).
+    aggregate: Aggregate[S, E], upto: int, *, span: Span = ALL, until: datetime | None = None
+) -> Iterator[list[RecordedEvent[E]]]:
+    """Yield the events of each of the aggregate's streams in `span`, in order, up to position `upto`.
 
-    With `until`, the longest beginning of each stream that was recorded by then. Raises
-    UnreadableEvent.
+    `upto` must be a safe position. With `until`, yield the longest prefix of each stream that was recorded
+    by then. Raises UnreadableEvent.
     """
-    parameters = {"upto": upto, "first": span.first, "last": span.last, "until": until}
-    stream: list[Record] = []
+    parameters = {
+        "aggregate_type": aggregate.name,
+        "upto": upto,
+        "first": span.first,
+        "last": span.last,
+        "until": until,
+    }
+    stream: list[RecordedEvent[E]] = []
     # A connection of its own: one statement and one snapshot, whatever is committed meanwhile.
     with (
         separate_connection() as connection,
@@ -67,7 +76,7 @@ def streams(
         connection.execute(_STAY)
         cur.execute(_STREAMS, parameters)
         for row in _read_ahead(cur):
-            each = record(*row)
+            each = record(aggregate, *row)
             if stream and stream[-1].aggregate_id != each.aggregate_id:
                 yield stream
                 stream = []

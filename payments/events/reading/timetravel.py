@@ -7,12 +7,15 @@ Never a selection of its events: one that was recorded late may have occurred be
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import takewhile
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from payments.database import execute
+from payments.events.aggregates import E
 from payments.events.reading import horizon
 from payments.events.reading.horizon import HorizonHeld
-from payments.events.store import RecordedEvent
+from payments.events.reading.records import HistoricEvent, RecordedEvent
+
+R = TypeVar("R", bound=RecordedEvent[Any])
 
 _NOW: Final = "SELECT clock_timestamp()"
 # Prepared transactions, and those of other roles, do not show when they began.
@@ -47,18 +50,18 @@ def await_final(at: datetime, *, patience: float) -> datetime:
     return now  # type: ignore[no-any-return]
 
 
-def at_version(history: Sequence[RecordedEvent], version: int) -> list[RecordedEvent]:
-    """The first `version` events. Raises NoSuchVersion."""
+def at_version(history: Sequence[R], version: int) -> list[R]:
+    """Return the first `version` events. Raises NoSuchVersion."""
     if not 1 <= version <= len(history):
         raise NoSuchVersion(version, len(history))
     return list(history[:version])
 
 
-def recorded_by(history: Sequence[RecordedEvent], at: datetime) -> list[RecordedEvent]:
-    """What the log knew at that time: the longest prefix recorded by then."""
+def recorded_by(history: Sequence[HistoricEvent[E]], at: datetime) -> list[HistoricEvent[E]]:
+    """Return what the log held at that time: the longest prefix recorded by then."""
     return list(takewhile(lambda record: record.recorded_at <= at, history))
 
 
-def occurred_by(history: Sequence[RecordedEvent], at: datetime) -> list[RecordedEvent]:
-    """What had happened at that time: the longest prefix that occurred by then."""
+def occurred_by(history: Sequence[R], at: datetime) -> list[R]:
+    """Return what had occurred at that time: the longest prefix that occurred by then."""
     return list(takewhile(lambda record: record.event.at <= at, history))

@@ -22,6 +22,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from payments.aggregates import PAYMENT_AGGREGATE, HistoricPaymentEvent
 from payments.api.http.base import command_context
 from payments.application.dispatch import NotAtVersion, Outcome
 from payments.application.idempotency import KeyReused
@@ -38,7 +39,7 @@ from payments.domain.payment.refusals import (
 from payments.domain.payment.state import Payment
 from payments.domain.text import TextError, checked_text
 from payments.events import store
-from payments.events.store import RecordedEvent, StaleVersion
+from payments.events.store import StaleVersion
 from readmodels.admin.base import fragments, kept_text, refusals
 from readmodels.admin.review import actions, evidence, refunds, seen_position, timeline
 from readmodels.admin.review.actions import Action, Person
@@ -273,7 +274,7 @@ class ActionView(View):
         self,
         request: HttpRequest,
         payment: Payment,
-        history: list[RecordedEvent],
+        history: list[HistoricPaymentEvent],
         form: ActionForm,
         *,
         refused: str = "",
@@ -318,7 +319,7 @@ def _only_claims(payment: Payment, *, since: int) -> bool:
 
     A claim says who works on the payment. It does not change what a decision is about.
     """
-    history = store.history(payment.payment_id)
+    history = store.history(PAYMENT_AGGREGATE, payment.payment_id)
     return all(
         isinstance(record.event, ReviewClaimed | ReviewReleased)
         for record in history

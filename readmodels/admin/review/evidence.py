@@ -6,12 +6,12 @@ from uuid import UUID
 from django.http import Http404
 from django.utils import timezone
 
+from payments.aggregates import PAYMENT_AGGREGATE, HistoricPaymentEvent
 from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.domain.payment.state import Payment, Status, replay
 from payments.events import store
 from payments.events.reading import timetravel
-from payments.events.store import RecordedEvent
 from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import as_uuid
 from readmodels.models import PaymentSummary
@@ -20,10 +20,10 @@ from readmodels.queries.explanation import explain
 
 def load(
     object_id: str | UUID, *, version: str | None = None
-) -> tuple[Payment, list[RecordedEvent]]:
+) -> tuple[Payment, list[HistoricPaymentEvent]]:
     """The payment, as it is now or was at `version`, and its whole history. Raises Http404."""
     payment_id = object_id if isinstance(object_id, UUID) else as_uuid(object_id)
-    past = history = store.history(payment_id) if payment_id else []
+    past = history = store.history(PAYMENT_AGGREGATE, payment_id) if payment_id else []
     if version is not None:
         try:
             past = timetravel.at_version(history, int(version))

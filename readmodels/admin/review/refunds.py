@@ -8,10 +8,10 @@ from typing import Final
 from babel.numbers import get_currency_symbol
 from django.contrib.humanize.templatetags.humanize import naturaltime
 
+from payments.aggregates import HistoricPaymentEvent
 from payments.domain.money import EXAMPLES, Money, MoneyError, exponent
 from payments.domain.payment.events import PaymentRefunded
 from payments.domain.payment.state import Payment
-from payments.events.store import RecordedEvent
 from readmodels.admin.base import fragments
 
 _SHOWN: Final = 5
@@ -35,7 +35,7 @@ def expected(payment: Payment) -> Decimal | None:
 
 
 def said(
-    payment: Payment, history: Sequence[RecordedEvent], person: str, now: datetime
+    payment: Payment, history: Sequence[HistoricPaymentEvent], person: str, now: datetime
 ) -> Iterator[str]:
     """Yield sentences on who refunded how much, and when. `person` is the actor who reads them."""
     if payment.refunded is None:

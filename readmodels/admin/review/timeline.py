@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from payments.aggregates import HistoricPaymentEvent
 from payments.customers.models import Note
 from payments.domain.payment.events import (
     AnyPaymentEvent,
@@ -24,7 +25,6 @@ from payments.domain.payment.events import (
     ReviewReleased,
 )
 from payments.domain.payment.state import Payment
-from payments.events.store import RecordedEvent
 from readmodels.admin.base import fragments
 
 
@@ -40,12 +40,12 @@ class Entry(Struct):
     colour: str
 
 
-def of(payment: Payment, history: Sequence[RecordedEvent]) -> list[Entry]:
+def of(payment: Payment, history: Sequence[HistoricPaymentEvent]) -> list[Entry]:
     notes = Note.objects.filter(payment_id=payment.payment_id)
     return entries(history, {note.pk: note for note in notes})
 
 
-def entries(history: Sequence[RecordedEvent], notes: Mapping[UUID, Note]) -> list[Entry]:
+def entries(history: Sequence[HistoricPaymentEvent], notes: Mapping[UUID, Note]) -> list[Entry]:
     """`notes` are those of the payment by id; one that is missing was erased."""
     names = fragments.people(
         actor for record in history for actor in (record.metadata.actor, _holder(record)) if actor
@@ -84,7 +84,7 @@ LOOKS: Mapping[type[AnyPaymentEvent], tuple[str, str]] = {
 }
 
 
-def _holder(record: RecordedEvent) -> str | None:
+def _holder(record: HistoricPaymentEvent) -> str | None:
     """From whom somebody else took a payment."""
     match record.event:
         case ReviewReleased(reviewer=reviewer) if reviewer != record.metadata.actor:
@@ -92,7 +92,7 @@ def _holder(record: RecordedEvent) -> str | None:
     return None
 
 
-def _taken(record: RecordedEvent, names: Mapping[str, str]) -> Iterator[str]:
+def _taken(record: HistoricPaymentEvent, names: Mapping[str, str]) -> Iterator[str]:
     if holder := _holder(record):
         yield f"Taken from {names.get(holder, holder)}"
 

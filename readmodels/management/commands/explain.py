@@ -8,6 +8,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 from msgspec import ValidationError
 
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application import policies
 from payments.application.policies import UnknownPolicy
 from payments.domain.payment.state import Payment, replay
@@ -36,7 +37,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, payment_id: UUID, **__: Any) -> None:
         try:
-            history = store.history(payment_id)
+            history = store.history(PAYMENT_AGGREGATE, payment_id)
         except (UnknownEventType, ValidationError) as error:
             raise CommandError(str(error)) from error
         events = [record.event for record in history]

@@ -14,11 +14,11 @@ from django.utils import timezone
 from msgspec import ValidationError
 
 from payments import actors
+from payments.aggregates import PAYMENT_AGGREGATE, HistoricPaymentEvent
 from payments.domain.payment.state import Payment, Review, replay
 from payments.events import store
 from payments.events.codec import UnknownEventType
 from payments.events.reading import timetravel
-from payments.events.store import RecordedEvent
 from readmodels import labels
 from readmodels.queries import times
 
@@ -55,7 +55,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, payment_id: UUID, **options: Any) -> None:
         try:
-            history = store.history(payment_id)
+            history = store.history(PAYMENT_AGGREGATE, payment_id)
         except (UnknownEventType, ValidationError) as error:
             raise CommandError(str(error)) from error
         if not history:
@@ -81,13 +81,13 @@ class Command(BaseCommand):
 
 
 def _past(
-    history: Sequence[RecordedEvent],
+    history: Sequence[HistoricPaymentEvent],
     *,
     at_version: int | None,
     recorded: datetime | None,
     occurred: datetime | None,
     **_: Any,
-) -> Sequence[RecordedEvent]:
+) -> Sequence[HistoricPaymentEvent]:
     if at_version is not None:
         try:
             return timetravel.at_version(history, at_version)
@@ -101,7 +101,7 @@ def _past(
 
 
 def _timeline(
-    past: Sequence[RecordedEvent], names: dict[str, str], width: int | None
+    past: Sequence[HistoricPaymentEvent], names: dict[str, str], width: int | None
 ) -> Iterator[str]:
     for record in past:
         title, details = labels.happened(record.event)

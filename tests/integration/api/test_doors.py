@@ -16,6 +16,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 from msgspec.structs import replace
 
+from payments.aggregates import RecordedPaymentEvent
 from payments.application import review
 from payments.application.dispatch import CommandContext
 from payments.customers import notes
@@ -25,7 +26,6 @@ from payments.domain.risk import parsing
 from payments.domain.risk.policy import DEFAULT_POLICY
 from payments.domain.text import TextError
 from payments.events.models import Event
-from payments.events.reading.horizon import Record
 from readmodels.engine import parking
 from readmodels.models import DiscardedEvent, ParkedEvent
 from readmodels.projections import PROJECTIONS, daily_statistics
@@ -67,7 +67,7 @@ class Place:
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     delta = daily_statistics.delta
 
-    def broken(record: Record) -> Any:
+    def broken(record: RecordedPaymentEvent) -> Any:
         if isinstance(record.event, PaymentApproved):
             raise ZeroDivisionError
         return delta(record)

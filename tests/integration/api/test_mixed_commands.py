@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.api.problems import catalogue
-from payments.application import loading
 from payments.application.dispatch import CommandContext, Outcome, dispatch
 from payments.domain.payment.commands import ApprovePayment, PaymentCommand
 from payments.domain.payment.events import (
@@ -20,6 +20,7 @@ from payments.domain.payment.events import (
 )
 from payments.domain.payment.refusals import PaymentError
 from payments.domain.payment.state import Status
+from payments.events import replay
 from payments.events.models import Event
 from payments.events.store import StaleVersion
 from tests.support.api import FOUR_EYES, PAYMENTS as API, RISKY, ApiClient, body_of, project
@@ -110,7 +111,8 @@ def test_a_thousand_commands_on_fifty_payments() -> None:
     for _, answer in answers:
         assert isinstance(answer, Outcome) or str(answer), "a refusal says why"
     for payment_id in payments:
-        payment, stream = loading.load(payment_id)
+        loaded = replay.load(PAYMENT_AGGREGATE, payment_id)
+        payment, stream = loaded.state, loaded.stream
         assert payment is not None
         assert payment.version == stream.version
         assert payment.status not in {Status.INITIATED, Status.FAILED}
@@ -189,7 +191,7 @@ def test_a_thousand_requests_on_fifty_payments() -> None:
     project()
     check_read_models()
     for payment_id in payments:
-        payment, _ = loading.load(UUID(payment_id))
+        payment = replay.load(PAYMENT_AGGREGATE, UUID(payment_id)).state
         assert payment is not None
         assert payment.refunded is None or payment.refunded <= payment.amount
         if payment.review is not None and payment.review.approved and payment.amount == HUGE:

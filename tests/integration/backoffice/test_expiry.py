@@ -7,7 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application import expiry, tasks
+from payments.domain.payment.events import AnyPaymentEvent
 from payments.domain.payment.state import REVIEW_PERIOD
 from payments.events import store
 from payments.events.metadata import Metadata
@@ -33,8 +35,8 @@ def waiting(*, at: datetime = NOON, **changes: Any) -> UUID:
     payment_id = uuid4()
     since = {"at": at, "initiated_at": at}
     deadline = {"deadline": at + REVIEW_PERIOD, "flagged_at": at} | changes
-    events = [initiated(amount=LARGE, **since), flagged(**since, **deadline)]
-    store.append(payment_id, events, expected=0, metadata_=BY_TEST)
+    events: list[AnyPaymentEvent] = [initiated(amount=LARGE, **since), flagged(**since, **deadline)]
+    store.append(PAYMENT_AGGREGATE, payment_id, events, expected=0, metadata=BY_TEST)
     return payment_id
 
 
@@ -101,7 +103,7 @@ def test_one_that_cannot_be_read_holds_up_no_other() -> None:
     event = flagged()
     strange = type("Strange", (type(event),), {"event_type": "payment.teleported"}, frozen=True)
     fields = {name: getattr(event, name) for name in event.__struct_fields__}
-    store.append(broken, [strange(**fields)], expected=2, metadata_=unread)
+    store.append(PAYMENT_AGGREGATE, broken, [strange(**fields)], expected=2, metadata=unread)
     assert list(expiry.expire_due(timezone.now())) == [broken, sound]
     assert list(Event.objects.filter(event_type="payment.expired").values_list("aggregate_id")) == [
         (sound,)

@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from msgspec.structs import replace
 
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application.dispatch import CommandContext, dispatch
 from payments.domain.methods import Method
 from payments.domain.money import Money
@@ -142,7 +143,7 @@ def test_what_older_code_stored_is_explained_as_far_as_it_goes() -> None:
     stream = uuid4()
     events = (initiated(amount=LARGE), flagged(risk=older))
     by_test = Metadata(actor="system:test", command="process_payment")
-    store.append(stream, events, expected=0, metadata_=by_test)
+    store.append(PAYMENT_AGGREGATE, stream, events, expected=0, metadata=by_test)
     assert "wait for a person: The customer's first card payment" in explained(stream)
 
 

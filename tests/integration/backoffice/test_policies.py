@@ -14,6 +14,7 @@ from django.utils import timezone
 from msgspec.structs import replace
 
 from payments import actors
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application import policies
 from payments.domain.risk import parsing
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
@@ -88,7 +89,7 @@ def test_payments_are_scored_by_the_policy_that_is_active_when_they_come(
 
     def scored() -> tuple[str, str]:
         answer = body_of(acme.submit())
-        event: Any = store.history(answer["id"])[1].event
+        event: Any = store.history(PAYMENT_AGGREGATE, answer["id"])[1].event
         return answer["status"], event.risk.policy_id
 
     assert scored() == ("completed", DEFAULT_POLICY.policy_id)

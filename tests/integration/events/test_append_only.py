@@ -14,6 +14,8 @@ from django.db import DatabaseError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
+from payments.aggregates import PAYMENT_AGGREGATE
+from payments.domain.payment.events import AnyPaymentEvent
 from payments.events import store
 from payments.events.metadata import Metadata
 from payments.events.models import Event
@@ -59,18 +61,19 @@ STATEMENTS: Final = {
 def stream_id() -> UUID:
     stream_id = uuid4()
     metadata = Metadata(actor="system:test", command="process_payment")
-    store.append(stream_id, [initiated(), processed()], expected=0, metadata_=metadata)
+    events: list[AnyPaymentEvent] = [initiated(), processed()]
+    store.append(PAYMENT_AGGREGATE, stream_id, events, expected=0, metadata=metadata)
     return stream_id
 
 
 @pytest.mark.parametrize(("statement", "reason"), STATEMENTS.values(), ids=STATEMENTS)
 def test_psql_cannot_change_history(stream_id: UUID, statement: str, reason: str) -> None:
     """As the table's owner and a superuser: who has less is refused for less."""
-    before = store.history(stream_id)
+    before = store.history(PAYMENT_AGGREGATE, stream_id)
     result = _psql(statement)
     assert result.returncode != 0
     assert reason in result.stderr
-    assert store.history(stream_id) == before
+    assert store.history(PAYMENT_AGGREGATE, stream_id) == before
 
 
 def test_the_refusal_says_what_to_do_instead(stream_id: UUID) -> None:
@@ -80,7 +83,7 @@ def test_the_refusal_says_what_to_do_instead(stream_id: UUID) -> None:
 
 
 def test_the_orm_cannot_change_history(stream_id: UUID) -> None:
-    before = store.history(stream_id)
+    before = store.history(PAYMENT_AGGREGATE, stream_id)
     event = Event.objects.get(aggregate_id=stream_id, version=2)
     event.data = {}
     for change in (
@@ -93,7 +96,7 @@ def test_the_orm_cannot_change_history(stream_id: UUID) -> None:
     ):
         with pytest.raises(DatabaseError, match=REFUSED), transaction.atomic():
             change()
-    assert store.history(stream_id) == before
+    assert store.history(PAYMENT_AGGREGATE, stream_id) == before
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -122,7 +125,11 @@ def test_the_orm_cannot_choose_a_position(version: int) -> None:
 def test_a_transaction_that_tried_keeps_nothing(stream_id: UUID) -> None:
     with pytest.raises(DatabaseError, match=REFUSED), transaction.atomic():
         store.append(
-            uuid4(), [initiated()], expected=0, metadata_=store.history(stream_id)[0].metadata
+            PAYMENT_AGGREGATE,
+            uuid4(),
+            [initiated()],
+            expected=0,
+            metadata=store.history(PAYMENT_AGGREGATE, stream_id)[0].metadata,
         )
         Event.objects.all().delete()
     assert Event.objects.count() == 2
@@ -149,9 +156,14 @@ def test_a_role_with_the_least_privileges_can_append_read_and_seal_and_nothing_e
             cursor.execute("SET ROLE payments_service")
             claim = store.Claim("a", "1")
             last = store.append(
-                stream_id, [initiated()], expected=0, metadata_=metadata, claims=[claim]
+                PAYMENT_AGGREGATE,
+                stream_id,
+                [initiated()],
+                expected=0,
+                metadata=metadata,
+                claims=[claim],
             )
-            assert store.load(stream_id).positions == (last,)
+            assert store.load(PAYMENT_AGGREGATE, stream_id).positions == (last,)
             assert horizon.safe_position() >= last
             assert [each.last for each in sealing.seal_all()] == [last]
             for statement in (

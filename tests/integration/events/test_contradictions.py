@@ -21,6 +21,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 from psycopg import Error
 
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.clients.models import Client
 from payments.events import store, tasks as sealing_tasks
 from payments.events.contradictions import LogContradicted, find
@@ -69,7 +70,7 @@ def cut(superuser: Session, position: int) -> None:
 
 
 def appended() -> int:
-    return store.append(uuid4(), [initiated()], expected=0, metadata_=BY_TEST)
+    return store.append(PAYMENT_AGGREGATE, uuid4(), [initiated()], expected=0, metadata=BY_TEST)
 
 
 def refusal(append: Callable[[], object] = appended) -> str:
@@ -367,7 +368,7 @@ def test_no_event_lands_behind_a_checkpoint_while_the_sequence_is_set_back(
 def test_an_import_is_refused_as_a_whole(top: int) -> None:
     set_sequence(top - 20)
     streams = [store.Append(uuid4(), (initiated(),), BY_TEST) for _ in range(3)]
-    assert "setval" in refusal(lambda: store.append_streams(streams))
+    assert "setval" in refusal(lambda: store.append_streams(PAYMENT_AGGREGATE, streams))
 
 
 def test_the_workers_log_it_once(top: int, caplog: pytest.LogCaptureFixture) -> None:

@@ -24,6 +24,7 @@ from django.db import (
 )
 
 from config.stack.postgres import Postgres
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.events import store
 from payments.events.models import Event
 from payments.events.reading import horizon
@@ -79,13 +80,15 @@ class Crew:
 
     def append(self) -> None:
         stream = uuid4()
-        store.append(stream, (initiated(), flagged()), expected=0, metadata_=BY_TEST)
+        store.append(
+            PAYMENT_AGGREGATE, stream, (initiated(), flagged()), expected=0, metadata=BY_TEST
+        )
         self.appended.append(stream)
 
     def tail(self) -> None:
         after = self.read[-1] if self.read else 0
         upto = horizon.safe_position()
-        records = horizon.read_next(after=after, upto=upto, limit=5_000).records
+        records = horizon.read_next(PAYMENT_AGGREGATE, after=after, upto=upto, limit=5_000).records
         self.read += [each.position for each in records]
 
     def project(self) -> None:
@@ -129,7 +132,9 @@ def test_a_crash_in_any_phase_of_a_batch_counts_nothing_twice(own_postgres: Post
     projection = PROJECTIONS["daily_statistics"]
     with django_on(own_postgres):
         for number in count(1):
-            store.append(uuid4(), (initiated(), flagged()), expected=0, metadata_=BY_TEST)
+            store.append(
+                PAYMENT_AGGREGATE, uuid4(), (initiated(), flagged()), expected=0, metadata=BY_TEST
+            )
             with suppress(*GONE), at_round_trip(number, own_postgres.kill):
                 runner.run_batch(projection)
             connection.close()

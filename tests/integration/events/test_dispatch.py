@@ -9,6 +9,7 @@ import pytest
 from django.db import connection, transaction
 
 from payments import actors
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application import idempotency
 from payments.application.dispatch import CommandContext, Outcome, dispatch, dispatch_new
 from payments.application.idempotency import KeyReused
@@ -74,7 +75,7 @@ def test_a_command_answers_with_the_payment_and_its_place_in_the_log() -> None:
     outcome = submit("1")
     assert (outcome.payment.status, outcome.payment.version) == (Status.COMPLETED, 2)
     assert not outcome.replayed
-    stream = store.load(outcome.payment.payment_id)
+    stream = store.load(PAYMENT_AGGREGATE, outcome.payment.payment_id)
     assert outcome.position == stream.positions[-1]
     assert stream.version == 2
 
@@ -107,7 +108,7 @@ def test_a_repeated_decision_answers_the_same(waiting: UUID) -> None:
     first = dispatch(approve(payment_id=waiting), request, note="called")
     again = dispatch(approve(payment_id=waiting), request, note="called")
     assert (again.payment, again.position, again.replayed) == (first.payment, first.position, True)
-    assert store.load(waiting).version == 4
+    assert store.load(PAYMENT_AGGREGATE, waiting).version == 4
 
 
 def test_another_request_under_the_same_key_is_refused_and_names_the_fields(waiting: UUID) -> None:
@@ -207,7 +208,9 @@ def test_in_a_callers_transaction_a_repetition_is_still_answered() -> None:
 def test_a_pin_holds_for_processing_too() -> None:
     command = process(payment_id=idempotency.payment_id(CLIENT, "1"))
     metadata = Metadata(actor=MERCHANT, command="process_payment")
-    store.append(command.payment_id, [initiated()], expected=0, metadata_=metadata)
+    store.append(
+        PAYMENT_AGGREGATE, command.payment_id, [initiated()], expected=0, metadata=metadata
+    )
     request = CommandContext(actor=MERCHANT, key="1")
     for version in (0, 2):
         with pytest.raises(StaleVersion):
@@ -229,7 +232,7 @@ def test_eight_reviewers_at_once_and_one_decision(waiting: UUID) -> None:
         return outcome.payment.review.reviewer
 
     assert len(set(at_once(8, decide))) == 1
-    assert store.load(waiting).version in {3, 4}
+    assert store.load(PAYMENT_AGGREGATE, waiting).version in {3, 4}
 
 
 def test_twenty_equal_commands_at_once_are_one_payment_and_twenty_equal_answers() -> None:
@@ -254,7 +257,7 @@ def test_twenty_equal_decisions_at_once_are_one_decision(waiting: UUID) -> None:
     outcomes = at_once(20, send)
     assert len({(repr(each.payment), each.position) for each in outcomes}) == 1
     assert [each.replayed for each in outcomes].count(False) == 1
-    assert store.load(waiting).version == 4
+    assert store.load(PAYMENT_AGGREGATE, waiting).version == 4
 
 
 def test_a_reference_belongs_to_one_payment_of_a_client() -> None:
@@ -295,7 +298,7 @@ def test_rows_alongside_exist_if_and_only_if_the_events_do(waiting: UUID) -> Non
     request = CommandContext(actor=REVIEWER, key="d")
     with pytest.raises(RuntimeError, match="alongside"):
         dispatch(approve(payment_id=waiting), request, alongside=insert_and_fail)
-    assert store.load(waiting).version == 2
+    assert store.load(PAYMENT_AGGREGATE, waiting).version == 2
     with _rejecting_meanwhile(waiting), pytest.raises(NotAwaitingReview):
         dispatch(approve(payment_id=waiting), request, alongside=insert)
     assert not Client.objects.exists()
@@ -390,10 +393,11 @@ class _rejecting_meanwhile:  # noqa: N801 - it reads as what it does
         try:
             with transaction.atomic():
                 store.append(
+                    PAYMENT_AGGREGATE,
                     self._payment_id,
                     [rejected(reviewer=OTHER_REVIEWER)],
                     expected=2,
-                    metadata_=Metadata(actor=OTHER_REVIEWER, command="reject_payment"),
+                    metadata=Metadata(actor=OTHER_REVIEWER, command="reject_payment"),
                 )
                 self._inserted.set()
                 until_blocked()

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from django.db import connection, transaction
 
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.events.reading import horizon
 from payments.events.reading.horizon import HorizonHeld
 from tests.support.concurrency import dsn, session
@@ -29,7 +30,8 @@ def writer() -> Iterator[Session]:
 
 def positions(upto: int) -> list[int]:
     return [
-        record.position for record in horizon.read_next(after=0, upto=upto, limit=1_000).records
+        record.position
+        for record in horizon.read_next(PAYMENT_AGGREGATE, after=0, upto=upto, limit=1_000).records
     ]
 
 
@@ -185,12 +187,14 @@ def test_a_limit_cuts_after_the_first_events(writer: Session) -> None:
     made = [insert(writer) for _ in range(5)]
     upto = horizon.safe_position()
     assert [
-        r.position for r in horizon.read_next(after=made[0], upto=upto, limit=2).records
+        r.position
+        for r in horizon.read_next(PAYMENT_AGGREGATE, after=made[0], upto=upto, limit=2).records
     ] == made[1:3]
-    assert [r.position for r in horizon.read_next(after=0, upto=made[2], limit=9).records] == made[
-        :3
-    ]
-    assert horizon.read_next(after=made[-1], upto=upto, limit=9).records == []
+    assert [
+        r.position
+        for r in horizon.read_next(PAYMENT_AGGREGATE, after=0, upto=made[2], limit=9).records
+    ] == made[:3]
+    assert horizon.read_next(PAYMENT_AGGREGATE, after=made[-1], upto=upto, limit=9).records == []
 
 
 def test_an_event_that_the_code_cannot_read_is_named(writer: Session) -> None:
@@ -201,7 +205,7 @@ def test_an_event_that_the_code_cannot_read_is_named(writer: Session) -> None:
         ).fetchone()
         assert row is not None
         with pytest.raises(horizon.UnreadableEvent, match=f"position {row[0]} .*{stream}"):
-            horizon.read_next(after=row[0] - 1, upto=row[0], limit=1)
+            horizon.read_next(PAYMENT_AGGREGATE, after=row[0] - 1, upto=row[0], limit=1)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 from django.db import connection, connections
 
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.events.reading import horizon
 from tests.support.storm import Storm
 
@@ -46,7 +47,10 @@ class Tail:
                 last_time = self._stop.is_set()
                 checkpoint = self.read[-1][0] if self.read else 0
                 records = horizon.read_next(
-                    after=checkpoint, upto=self._safe_position(), limit=chance.randint(1, 200)
+                    PAYMENT_AGGREGATE,
+                    after=checkpoint,
+                    upto=self._safe_position(),
+                    limit=chance.randint(1, 200),
                 ).records
                 self.read += [(r.position, r.aggregate_id, r.version) for r in records]
                 self.batches += bool(records)

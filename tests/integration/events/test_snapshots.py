@@ -5,20 +5,18 @@ import time
 from io import StringIO
 from uuid import UUID, uuid4
 
-import msgspec
 import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
 
-from payments.application import loading
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application.dispatch import CommandContext, Outcome, dispatch
 from payments.domain.payment.events import AnyPaymentEvent
 from payments.domain.payment.refusals import NotAwaitingReview
 from payments.domain.payment.state import Payment, Status, replay
-from payments.events import snapshots, store
+from payments.events import replay as replay_stream, snapshots, store
 from payments.events.metadata import Metadata
 from payments.events.models import Snapshot
-from payments.events.store import Stream
 from tests.support.api import PAYMENTS, ApiClient, body_of
 from tests.support.concurrency import at_once, session, until_blocked
 from tests.support.examples import LARGE, REVIEWER, approved, flagged, initiated, reject
@@ -33,7 +31,13 @@ def stream_of(versions: int) -> UUID:
     """A payment that waits for review, with a history longer than payments have today."""
     payment = uuid4()
     events: list[AnyPaymentEvent] = [initiated(amount=LARGE), flagged()]
-    store.append(payment, [*events, *_approvals(versions - 2)], expected=0, metadata_=BY_TEST)
+    store.append(
+        PAYMENT_AGGREGATE,
+        payment,
+        [*events, *_approvals(versions - 2)],
+        expected=0,
+        metadata=BY_TEST,
+    )
     return payment
 
 
@@ -43,7 +47,7 @@ def decide(payment: UUID, key: str = "decision-1") -> Outcome:
 
 def whole(payment: UUID) -> Payment | None:
     """What the log says, without any snapshot."""
-    return replay(payment, (record.event for record in store.history(payment)))
+    return replay(payment, (record.event for record in store.history(PAYMENT_AGGREGATE, payment)))
 
 
 def kept() -> Snapshot | None:
@@ -54,8 +58,10 @@ def kept() -> Snapshot | None:
 
 def keep_at(payment: UUID, version: int) -> None:
     """Keep what the payment was then."""
-    state = replay(payment, [record.event for record in store.history(payment)[:version]])
-    snapshots.keep(payment, version, msgspec.json.encode(state).decode(), fold=loading.FOLD)
+    events = [record.event for record in store.history(PAYMENT_AGGREGATE, payment)[:version]]
+    state = replay(payment, events)
+    assert state is not None
+    snapshots.keep(PAYMENT_AGGREGATE, payment, version, state)
 
 
 def falsify(field: str, value: str) -> None:
@@ -77,7 +83,8 @@ def test_a_command_on_a_long_stream_leaves_a_snapshot_where_the_next_load_begins
     snapshot = kept()
     assert snapshot is not None
     assert (snapshot.aggregate_id, snapshot.version) == (payment, 102)
-    loaded, stream = loading.load(payment)
+    found = replay_stream.load(PAYMENT_AGGREGATE, payment)
+    loaded, stream = found.state, found.stream
     assert (stream.begin, stream.version, stream.events) == (102, 102, ())
     assert loaded == outcome.payment == whole(payment)
     assert stream.position(102) == outcome.position
@@ -93,10 +100,11 @@ def test_the_tail_is_folded_onto_the_snapshot_until_it_is_long_itself() -> None:
     keep_at(payment, 150)
     decide(payment)
     assert Snapshot.objects.get().version == 150
-    store.append(payment, _approvals(60), expected=201, metadata_=BY_TEST)
+    store.append(PAYMENT_AGGREGATE, payment, _approvals(60), expected=201, metadata=BY_TEST)
     with pytest.raises(NotAwaitingReview):
         decide(payment, "decision-2")
-    loaded, stream = loading.load(payment)
+    found = replay_stream.load(PAYMENT_AGGREGATE, payment)
+    loaded, stream = found.state, found.stream
     assert (stream.begin, len(stream.events)) == (150, 111)
     assert loaded == whole(payment)
 
@@ -106,10 +114,11 @@ def test_wherever_it_is_cut_the_payment_is_the_same(cut: int) -> None:
     payment = stream_of(6)
     decide(payment)
     keep_at(payment, cut)
-    loaded, stream = loading.load(payment)
+    found = replay_stream.load(PAYMENT_AGGREGATE, payment)
+    loaded, stream = found.state, found.stream
     assert (stream.begin, stream.version) == (cut, 7)
     assert loaded == whole(payment)
-    positions = [record.position for record in store.history(payment)]
+    positions = [record.position for record in store.history(PAYMENT_AGGREGATE, payment)]
     assert [stream.position(version) for version in range(cut, 8)] == positions[cut - 1 :]
 
 
@@ -133,7 +142,7 @@ def test_a_repetition_gets_its_first_answer_from_both_sides_of_a_snapshot(cut: i
     """Without the events of the key in the load, a repetition before the cut was decided again."""
     payment = stream_of(3)
     first = decide(payment)
-    store.append(payment, _approvals(40), expected=4, metadata_=BY_TEST)
+    store.append(PAYMENT_AGGREGATE, payment, _approvals(40), expected=4, metadata=BY_TEST)
     keep_at(payment, cut)
     again = decide(payment)
     assert again.replayed
@@ -144,7 +153,7 @@ def test_a_repetition_gets_its_first_answer_from_both_sides_of_a_snapshot(cut: i
 def test_a_repetition_after_the_snapshot_costs_one_round_trip_and_one_before_it_two() -> None:
     payment = stream_of(3)
     decide(payment)
-    store.append(payment, _approvals(40), expected=4, metadata_=BY_TEST)
+    store.append(PAYMENT_AGGREGATE, payment, _approvals(40), expected=4, metadata=BY_TEST)
     for cut, expected in ((3, 1), (4, 1), (5, 2)):
         keep_at(payment, cut)
         with round_trips() as counted:
@@ -158,12 +167,13 @@ def test_a_snapshot_of_another_fold_is_ignored_and_replaced() -> None:
     keep_at(payment, 140)
     Snapshot.objects.update(fold="payment 0")
     falsify("status", "completed")
-    loaded, stream = loading.load(payment)
+    found = replay_stream.load(PAYMENT_AGGREGATE, payment)
+    loaded, stream = found.state, found.stream
     assert (stream.begin, loaded) == (0, whole(payment))
     decide(payment)
     snapshot = kept()
     assert snapshot is not None
-    assert (snapshot.version, snapshot.fold) == (151, loading.FOLD)
+    assert (snapshot.version, snapshot.fold) == (151, PAYMENT_AGGREGATE.fold_id)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +193,8 @@ def test_a_damaged_snapshot_is_told_and_ignored(
     keep_at(payment, 4)
     with connection.cursor() as cursor:
         cursor.execute(damage)
-    loaded, stream = loading.load(payment)
+    found = replay_stream.load(PAYMENT_AGGREGATE, payment)
+    loaded, stream = found.state, found.stream
     assert (stream.begin, loaded) == (0, whole(payment))
     assert f"The snapshot of {payment}" in caplog.text
     assert decide(payment).payment.status is Status.REJECTED
@@ -195,7 +206,8 @@ def test_a_snapshot_of_a_version_that_never_was_hides_no_payment() -> None:
     keep_at(payment, 4)
     Snapshot.objects.update(version=99)
     falsify("version", "99")
-    loaded, stream = loading.load(payment)
+    found = replay_stream.load(PAYMENT_AGGREGATE, payment)
+    loaded, stream = found.state, found.stream
     assert (stream.begin, loaded) == (0, whole(payment))
 
 
@@ -209,7 +221,7 @@ def test_a_newer_snapshot_is_never_replaced_by_an_older_one() -> None:
 
     at_once(8, keep_ever_older)
     assert Snapshot.objects.get().version == 60
-    assert loading.load(payment)[0] == whole(payment)
+    assert replay_stream.load(PAYMENT_AGGREGATE, payment).state == whole(payment)
 
 
 @pytest.mark.slow
@@ -265,7 +277,7 @@ def test_what_is_rolled_back_leaves_no_snapshot() -> None:
         assert kept() is None
         transaction.set_rollback(True)
     assert kept() is None
-    assert loading.load(payment)[1].version == 101
+    assert replay_stream.load(PAYMENT_AGGREGATE, payment).stream.version == 101
     with transaction.atomic():
         decide(payment)
     assert kept() is not None
@@ -285,7 +297,7 @@ def test_a_payment_is_read_from_its_snapshot_where_no_projection_has_been() -> N
     payment = uuid4()
     own = {"client_id": acme.client_id}
     events: list[AnyPaymentEvent] = [initiated(**own), flagged(**own), approved(**own)]
-    position = store.append(payment, events, expected=0, metadata_=BY_TEST)
+    position = store.append(PAYMENT_AGGREGATE, payment, events, expected=0, metadata=BY_TEST)
     keep_at(payment, 3)
     answer = acme.get(f"{PAYMENTS}/{payment}")
     assert (answer.status_code, body_of(answer)["version"]) == (200, 3)
@@ -295,5 +307,5 @@ def test_a_payment_is_read_from_its_snapshot_where_no_projection_has_been() -> N
 def test_a_load_without_a_fold_takes_no_notice() -> None:
     payment = stream_of(4)
     keep_at(payment, 3)
-    stream: Stream = store.load(payment)
+    stream = store.load(PAYMENT_AGGREGATE, payment)
     assert (stream.begin, len(stream.events)) == (0, 4)

@@ -4,12 +4,13 @@ import threading
 import time
 from contextlib import suppress
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection, transaction
 
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.clients.models import Client
 from payments.domain.payment.events import AnyPaymentEvent
 from payments.events import codec, store
@@ -26,12 +27,14 @@ BY_TEST: Final = Metadata(actor="system:test", command="process_payment")
 REFERENCE: Final = store.Claim("payment.reference:acme", "order-981")
 
 
-def append(stream: UUID, *events: AnyPaymentEvent, expected: int = 0, **more: object) -> int:
-    return store.append(stream, events, expected=expected, metadata_=BY_TEST, **more)  # type: ignore[arg-type]
+def append(stream: UUID, *events: AnyPaymentEvent, expected: int = 0, **more: Any) -> int:
+    return store.append(
+        PAYMENT_AGGREGATE, stream, events, expected=expected, metadata=BY_TEST, **more
+    )
 
 
 def test_a_stream_that_was_never_written_is_empty() -> None:
-    stream = store.load(uuid4())
+    stream = store.load(PAYMENT_AGGREGATE, uuid4())
     assert (stream.version, stream.events, stream.positions) == (0, (), ())
 
 
@@ -39,7 +42,7 @@ def test_what_was_appended_is_loaded_in_order() -> None:
     stream_id = uuid4()
     first = append(stream_id, initiated(), flagged())
     second = append(stream_id, rejected(), expected=2)
-    stream = store.load(stream_id)
+    stream = store.load(PAYMENT_AGGREGATE, stream_id)
     assert stream.events == (initiated(), flagged(), rejected())
     assert stream.version == 3
     assert stream.positions == tuple(sorted(stream.positions))
@@ -52,8 +55,9 @@ def test_the_log_keeps_who_did_it_and_when() -> None:
         actor="staff:7", command="approve_payment", correlation_id="r-1", causation_id="m-1"
     )
     before = _database_time()
-    store.append(stream_id, [initiated(), approved()], expected=0, metadata_=metadata)
-    history = store.history(stream_id)
+    events: list[AnyPaymentEvent] = [initiated(), approved()]
+    store.append(PAYMENT_AGGREGATE, stream_id, events, expected=0, metadata=metadata)
+    history = store.history(PAYMENT_AGGREGATE, stream_id)
     assert [record.version for record in history] == [1, 2]
     assert [record.event for record in history] == [initiated(), approved()]
     assert [record.metadata for record in history] == [metadata, metadata]
@@ -77,7 +81,7 @@ def test_an_event_is_recorded_when_it_is_inserted_not_when_its_transaction_began
             inserted_after = other.execute("SELECT clock_timestamp()").fetchone()
         append(stream_id, initiated())
     assert inserted_after is not None
-    assert store.history(stream_id)[0].recorded_at >= inserted_after[0]
+    assert store.history(PAYMENT_AGGREGATE, stream_id)[0].recorded_at >= inserted_after[0]
 
 
 @pytest.mark.parametrize("existing", [0, 1, 2])
@@ -102,7 +106,7 @@ def test_a_refused_append_stores_none_of_its_events() -> None:
     append(stream_id, initiated(), flagged())
     with pytest.raises(StaleVersion):
         append(stream_id, approved(), processed(), expected=1)
-    assert store.load(stream_id).events == (initiated(), flagged())
+    assert store.load(PAYMENT_AGGREGATE, stream_id).events == (initiated(), flagged())
 
 
 def test_eight_threads_append_to_one_stream_and_every_version_exists_exactly_once() -> None:
@@ -113,7 +117,7 @@ def test_eight_threads_append_to_one_stream_and_every_version_exists_exactly_onc
     def write(_: int) -> int:
         written = attempts = 0
         while written < each and attempts < 50 * each:
-            version = store.load(stream_id).version
+            version = store.load(PAYMENT_AGGREGATE, stream_id).version
             attempts += 1
             with suppress(StaleVersion):
                 append(stream_id, initiated(), expected=version)
@@ -255,25 +259,33 @@ def test_a_deadlock_is_nobodys_fault_and_tried_again() -> None:
 
         crossing = threading.Thread(target=cross)
         crossing.start()
-        store.append_streams([Append(i, [initiated()], BY_TEST) for i in (one, other)])
+        store.append_streams(
+            PAYMENT_AGGREGATE, [Append(i, [initiated()], BY_TEST) for i in (one, other)]
+        )
         crossing.join()
         cursor.execute("RESET deadlock_timeout")
     assert _versions(one) == _versions(other) == [1]
 
 
 def test_many_streams_begin_in_one_statement() -> None:
-    streams = [Append(uuid4(), [initiated(), processed()], BY_TEST) for _ in range(50)]
-    last = store.append_streams(streams)
+    events: list[AnyPaymentEvent] = [initiated(), processed()]
+    streams = [Append(uuid4(), events, BY_TEST) for _ in range(50)]
+    last = store.append_streams(PAYMENT_AGGREGATE, streams)
     assert last == Event.objects.order_by("-position")[0].position
     for stream in streams:
-        assert store.load(stream.aggregate_id).events == (initiated(), processed())
+        assert store.load(PAYMENT_AGGREGATE, stream.aggregate_id).events == (
+            initiated(),
+            processed(),
+        )
 
 
 def test_of_many_streams_all_begin_or_none() -> None:
     existing = uuid4()
     append(existing, initiated())
     with pytest.raises(StaleVersion):
-        store.append_streams([Append(i, [initiated()], BY_TEST) for i in (uuid4(), existing)])
+        store.append_streams(
+            PAYMENT_AGGREGATE, [Append(i, [initiated()], BY_TEST) for i in (uuid4(), existing)]
+        )
     assert Event.objects.count() == 1
 
 
@@ -288,7 +300,7 @@ def test_an_event_type_that_the_code_does_not_know_stops_the_load() -> None:
             [stream_id],
         )
     with pytest.raises(codec.UnknownEventType, match=r"payment\.teleported"):
-        store.load(stream_id)
+        store.load(PAYMENT_AGGREGATE, stream_id)
 
 
 def _versions(stream_id: UUID) -> list[int]:

@@ -12,6 +12,7 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.domain.payment.events import AnyPaymentEvent
 from payments.events import store
 from payments.events.metadata import Metadata
@@ -227,7 +228,7 @@ def test_the_command_goes_by_either_time() -> None:
         flagged(at=LATER),
         rejected(at=LATER - timedelta(hours=1)),
     ]
-    store.append(payment, events, expected=0, metadata_=by_import)
+    store.append(PAYMENT_AGGREGATE, payment, events, expected=0, metadata=by_import)
     assert "version 1" in told(payment, "--occurred", NOON.isoformat())
     # The third event occurred by then, but not all of what was before it.
     assert "version 1" in told(payment, "--occurred", (LATER - timedelta(hours=1)).isoformat())
@@ -250,7 +251,13 @@ def test_what_a_client_wrote_is_shown_as_it_is() -> None:
     """As markup, the first would vanish and the second break the command."""
     payment = uuid4()
     by_test = Metadata(actor=f"client:{CLIENT}", command="process_payment", correlation_id="[/r]")
-    store.append(payment, [initiated(reference="[red]x[/b]")], expected=0, metadata_=by_test)
+    store.append(
+        PAYMENT_AGGREGATE,
+        payment,
+        [initiated(reference="[red]x[/b]")],
+        expected=0,
+        metadata=by_test,
+    )
     assert "[red]x[/b]" in told(payment)
     assert "[/r]" in told(payment)
 

@@ -27,6 +27,7 @@ from hypothesis.stateful import (
 )
 
 from config.stack import place
+from payments.aggregates import PAYMENT_AGGREGATE, POLICY_AGGREGATE
 from payments.domain.risk.policy import DEFAULT_POLICY
 from payments.domain.risk.register import REGISTER, PolicyProposed
 from payments.events import store
@@ -109,7 +110,7 @@ class Projections(RuleBasedStateMachine):
     @rule(approve=st.booleans())
     def decide(self, *, approve: bool) -> None:
         events: Any = [approved(), processed_after_approval()] if approve else [rejected()]
-        store.append(self.undecided.pop(), events, expected=2, metadata_=BY_TEST)
+        store.append(PAYMENT_AGGREGATE, self.undecided.pop(), events, expected=2, metadata=BY_TEST)
 
     @rule()
     def propose(self) -> None:
@@ -117,7 +118,7 @@ class Projections(RuleBasedStateMachine):
         policy_id = f"{self.policies:064}"
         document = DEFAULT_POLICY.document
         event = PolicyProposed(at=NOON, policy_id=policy_id, by=REVIEWER, document=document)
-        store.append(REGISTER, [event], expected=self.policies, metadata_=BY_TEST)
+        store.append(POLICY_AGGREGATE, REGISTER, [event], expected=self.policies, metadata=BY_TEST)
         self.policies += 1
 
     @precondition(lambda self: self.open is None)
@@ -194,7 +195,7 @@ class Projections(RuleBasedStateMachine):
     def _append(self, stream: UUID, *events: Any, poison: bool) -> UUID:
         if poison:
             self.poison.add(stream)
-        store.append(stream, events, expected=0, metadata_=BY_TEST)
+        store.append(PAYMENT_AGGREGATE, stream, events, expected=0, metadata=BY_TEST)
         return stream
 
 

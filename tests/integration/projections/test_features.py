@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.domain.methods import Method
@@ -34,7 +35,7 @@ def paid(ago: timedelta = timedelta(), **changes: Any) -> None:
     """A payment that the customer completed that long before NOW."""
     terms = {"at": NOW - ago, "initiated_at": NOW - ago, **changes}
     events = (initiated(**terms), processed(**terms))
-    store.append(uuid4(), events, expected=0, metadata_=BY_TEST)
+    store.append(PAYMENT_AGGREGATE, uuid4(), events, expected=0, metadata=BY_TEST)
 
 
 def known(currency: str = "USD") -> RiskFeatures:
@@ -74,7 +75,7 @@ def test_a_customer_who_never_paid_by_card_costs_no_look_at_every_payment() -> N
 def test_a_payment_that_was_given_back_in_part_was_paid_and_one_given_back_wholly_was_not() -> None:
     def given_back(minor: int) -> None:
         events = (initiated(), processed(), refunded(minor))
-        store.append(uuid4(), events, expected=0, metadata_=BY_TEST)
+        store.append(PAYMENT_AGGREGATE, uuid4(), events, expected=0, metadata=BY_TEST)
 
     given_back(100_00)
     project()
@@ -170,7 +171,7 @@ def test_the_country_is_one_that_the_client_gives() -> None:
     acme = ApiClient()
     answer = acme.submit(key="1", country="DE")
     assert answer.status_code == 201
-    (event,) = store.history(body_of(answer)["id"])[1:]
+    (event,) = store.history(PAYMENT_AGGREGATE, body_of(answer)["id"])[1:]
     assert event.event.risk.features.country == "DE"  # type: ignore[union-attr]
     assert acme.submit(key="1", country="DE").headers["Idempotency-Replayed"] == "true"
     differs = body_of(acme.submit(key="1", country="FR"))

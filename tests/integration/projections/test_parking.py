@@ -9,8 +9,8 @@ from django.core.management import CommandError, call_command
 from django.db import InterfaceError, OperationalError, ProgrammingError, connection
 from msgspec.structs import replace
 
+from payments.aggregates import RecordedPaymentEvent
 from payments.events.models import Event
-from payments.events.reading.horizon import Record
 from readmodels.engine import lag, parking, runner
 from readmodels.models import DailyStatistics, DiscardedEvent, ParkedEvent, PaymentSummary
 from readmodels.projections import PROJECTIONS, daily_statistics, payment_summary
@@ -131,7 +131,7 @@ def test_a_database_that_goes_away_parks_nothing(projection: Any) -> None:
     append_reviewed(POISONED)
     pid = connection.connection.info.backend_pid
 
-    def killed(record: Record, result: Any) -> Any:
+    def killed(record: RecordedPaymentEvent, result: Any) -> Any:
         with session() as other:
             other.execute("SELECT pg_terminate_backend(%s)", (pid,))
         return result

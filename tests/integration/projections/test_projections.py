@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
 from msgspec.structs import replace
 
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.events import store
 from payments.events.metadata import Metadata
 from payments.events.models import Event
@@ -41,7 +42,7 @@ BY_TEST = Metadata(actor="system:test", command="process_payment")
 
 def append(*events: Any, stream: UUID | None = None, expected: int = 0) -> UUID:
     stream = stream or uuid4()
-    store.append(stream, events, expected=expected, metadata_=BY_TEST)
+    store.append(PAYMENT_AGGREGATE, stream, events, expected=expected, metadata=BY_TEST)
     return stream
 
 

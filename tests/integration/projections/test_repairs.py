@@ -9,8 +9,8 @@ from django.test import Client as Browser
 from django.urls import reverse
 from msgspec.structs import replace
 
+from payments.aggregates import RecordedPaymentEvent
 from payments.domain.payment.events import PaymentApproved
-from payments.events.reading.horizon import Record
 from readmodels.models import DailyStatistics, DiscardedEvent, ParkedEvent
 from readmodels.projections import PROJECTIONS, daily_statistics
 from tests.support.api import RISKY, ApiClient, body_of, project
@@ -28,7 +28,7 @@ def payment(monkeypatch: pytest.MonkeyPatch) -> str:
     """An approved payment whose approval the statistics cannot take; "repaired" mends them."""
     delta = daily_statistics.delta
 
-    def broken(record: Record) -> Any:
+    def broken(record: RecordedPaymentEvent) -> Any:
         if isinstance(record.event, PaymentApproved):
             raise ZeroDivisionError("no such <rate>")
         return delta(record)

@@ -14,6 +14,7 @@ from django.conf import settings as django_settings
 from django.db import connection, transaction
 
 from config.stack.valkey import Valkey
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application.tasks import expire_reviews
 from payments.events import store
 from payments.events.metadata import Metadata
@@ -34,7 +35,7 @@ NAMES = sorted(PROJECTIONS)
 
 def append() -> None:
     metadata = Metadata(actor="system:test", command="process_payment")
-    store.append(uuid4(), [initiated()], expected=0, metadata_=metadata)
+    store.append(PAYMENT_AGGREGATE, uuid4(), [initiated()], expected=0, metadata=metadata)
 
 
 @pytest.fixture

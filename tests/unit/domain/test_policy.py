@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 from msgspec.structs import replace
 
+from payments.aggregates import POLICY_AGGREGATE
 from payments.domain.risk.policy import DEFAULT_POLICY, PolicyDocument, PolicyStatus, RiskPolicy
 from payments.domain.risk.refusals import (
     ActivePolicyKept,
@@ -230,7 +231,7 @@ SAMPLES: Final[list[tuple[str, AnyPolicyEvent]]] = [
 @pytest.mark.parametrize(("stored", "event"), SAMPLES)
 def test_what_was_stored_is_read_and_written_for_ever(stored: str, event: AnyPolicyEvent) -> None:
     """A sample is never changed: it is in databases already."""
-    assert codec.decode_policy(event.event_type, 1, stored) == event
+    assert POLICY_AGGREGATE.decode(event.event_type, 1, stored) == event
     (row,) = json.loads(codec.encode_rows([{"data": event}]))
     assert row["data"] == json.loads(stored)
 
@@ -238,4 +239,4 @@ def test_what_was_stored_is_read_and_written_for_ever(stored: str, event: AnyPol
 def test_every_event_has_a_sample() -> None:
     assert {type(event) for _, event in SAMPLES} == set(POLICY_EVENT_CLASSES)
     with pytest.raises(codec.UnknownEventType):
-        codec.decode_policy("policy.burnt", 1, "{}")
+        POLICY_AGGREGATE.decode("policy.burnt", 1, "{}")

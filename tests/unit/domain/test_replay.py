@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from hypothesis import given, settings, strategies as st
 
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR, Money
 from payments.domain.payment.commands import (
@@ -20,7 +21,6 @@ from payments.domain.payment.events import AnyPaymentEvent, ApprovalReason, Note
 from payments.domain.payment.refusals import PaymentError
 from payments.domain.payment.state import Payment, Status, evolve, replay
 from payments.domain.risk.conditions import RiskFeatures
-from payments.events import codec
 from tests.support.examples import CLIENT, CUSTOMER, NOON, OTHER_CLIENT, PAYMENT, encoded
 
 FINISHED: Final = {Status.COMPLETED, Status.FAILED, Status.REJECTED}
@@ -148,7 +148,10 @@ def test_the_terms_of_a_payment_never_change(sequence: list[PaymentCommand]) -> 
 @given(sequences)
 def test_every_event_is_read_back_as_it_was_stored(sequence: list[PaymentCommand]) -> None:
     for event in carry_out(sequence)[0]:
-        assert codec.decode(event.event_type, event.schema_version, encoded(event)) == event
+        assert (
+            PAYMENT_AGGREGATE.decode(event.event_type, event.schema_version, encoded(event))
+            == event
+        )
 
 
 @examples

@@ -11,10 +11,11 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
-from payments.domain.payment import upcasts
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.domain.payment.events import PaymentApproved, PaymentInitiated
-from payments.domain.payment.upcasts import Document, Upcasts
+from payments.domain.payment.upcasts import UPCASTS as PAYMENT_UPCASTS
 from payments.events import codec
+from payments.events.upcasting import Document, Upcasts, needless, unreadable
 from tests.support.examples import CLIENT, CUSTOMER, NOON, SMALL, encoded, initiated
 
 
@@ -65,27 +66,30 @@ def test_every_version_is_read_as_the_current_one(stored: int, data: str) -> Non
 
 def test_the_current_version_takes_no_detour() -> None:
     """What is read a hundred thousand times a second is one C function, with upcasts or without."""
-    for decoder in (DECODERS["payment.initiated", 3], codec._decoders["payment.initiated", 1]):
+    for decoder in (
+        DECODERS["payment.initiated", 3],
+        PAYMENT_AGGREGATE._decoders["payment.initiated", 1],
+    ):
         assert isinstance(getattr(decoder, "__self__", None), msgspec.json.Decoder)
 
 
 def test_what_has_no_way_is_as_unknown_as_what_comes_from_the_future() -> None:
     """A gap cuts off everything before it: version 1 has an upcast, which leads to nothing."""
     gap = {("payment.initiated", 1): _reference_is_order}
-    assert upcasts.unreadable([Submitted], gap) == [
+    assert unreadable([Submitted], gap) == [
         ("payment.initiated", 1),
         ("payment.initiated", 2),
     ]
     assert codec.decoders([Submitted], gap).keys() == {("payment.initiated", 3)}
-    assert upcasts.unreadable([Submitted], UPCASTS) == []
+    assert unreadable([Submitted], UPCASTS) == []
 
 
 @pytest.mark.parametrize(
     "key", [("payment.initiated", 3), ("payment.initiated", 0), ("payment.teleported", 1)]
 )
 def test_an_upcast_that_leads_to_no_event_is_found(key: tuple[str, int]) -> None:
-    assert upcasts.needless([Submitted], UPCASTS) == []
-    assert upcasts.needless([Submitted], {**UPCASTS, key: _all_came_by_api}) == [key]
+    assert needless([Submitted], UPCASTS) == []
+    assert needless([Submitted], {**UPCASTS, key: _all_came_by_api}) == [key]
 
 
 def _needs_amount(document: Document) -> Document:
@@ -110,7 +114,7 @@ def test_manage_py_check_names_what_cannot_be_read(monkeypatch: pytest.MonkeyPat
 def test_manage_py_check_names_an_upcast_that_leads_nowhere(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    registry: Any = upcasts.UPCASTS
+    registry: Any = PAYMENT_UPCASTS
     monkeypatch.setitem(registry, ("payment.approved", 1), _all_came_by_api)
     with pytest.raises(SystemCheckError, match=r"E002.*payment\.approved with schema version 1"):
         call_command("check")

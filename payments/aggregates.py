@@ -1,0 +1,49 @@
+"""The aggregates of the log: each binds the events and the fold of the domain to the events app."""
+
+from typing import Final
+
+from payments.domain import customer
+from payments.domain.customer import CUSTOMER_EVENT_CLASSES, AnyCustomerEvent
+from payments.domain.payment import state
+from payments.domain.payment.events import EVENT_CLASSES, AnyPaymentEvent
+from payments.domain.payment.state import STATE_VERSION, Payment
+from payments.domain.payment.upcasts import UPCASTS
+from payments.domain.risk import register
+from payments.domain.risk.register import POLICY_EVENT_CLASSES, AnyPolicyEvent, Register
+from payments.events.aggregates import Aggregate, AnyAggregate
+from payments.events.reading.records import HistoricEvent, RecordedEvent
+
+PAYMENT_AGGREGATE: Final[Aggregate[Payment, AnyPaymentEvent]] = Aggregate(
+    name="payment",
+    event_classes=EVENT_CLASSES,
+    evolve=state.evolve,
+    state_class=Payment,
+    state_version=STATE_VERSION,
+    identity=lambda payment: (payment.payment_id, payment.version),
+    upcasts=UPCASTS,
+)
+
+POLICY_AGGREGATE: Final[Aggregate[Register, AnyPolicyEvent]] = Aggregate(
+    name=register.AGGREGATE_TYPE,
+    event_classes=POLICY_EVENT_CLASSES,
+    evolve=lambda policies, _, event: register.evolve(policies or Register(), event),
+    state_class=Register,
+)
+
+# The state is whether the customer is blocked.
+CUSTOMER_AGGREGATE: Final[Aggregate[bool, AnyCustomerEvent]] = Aggregate(
+    name="customer",
+    event_classes=CUSTOMER_EVENT_CLASSES,
+    evolve=lambda _blocked, _, event: customer.is_blocked_after(event),
+    state_class=bool,
+)
+
+# Named by settings.EVENT_AGGREGATES: `manage.py check` checks these.
+AGGREGATES: Final[tuple[AnyAggregate, ...]] = (
+    PAYMENT_AGGREGATE,
+    POLICY_AGGREGATE,
+    CUSTOMER_AGGREGATE,
+)
+
+RecordedPaymentEvent = RecordedEvent[AnyPaymentEvent]
+HistoricPaymentEvent = HistoricEvent[AnyPaymentEvent]

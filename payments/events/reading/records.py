@@ -1,0 +1,26 @@
+"""Events as they are read from the log."""
+
+from datetime import datetime
+from typing import Generic
+from uuid import UUID
+
+from msgspec import Struct
+
+from payments.events.aggregates import E
+from payments.events.metadata import Metadata
+
+
+class RecordedEvent(Struct, Generic[E], frozen=True, gc=False):
+    """An event in its place in the log."""
+
+    position: int
+    aggregate_id: UUID
+    version: int
+    event: E
+
+
+class HistoricEvent(RecordedEvent[E], Generic[E], frozen=True, gc=False):
+    """A recorded event with its metadata, which readers in bulk do without: decoding it costs them."""
+
+    metadata: Metadata
+    recorded_at: datetime
