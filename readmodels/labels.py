@@ -1,4 +1,4 @@
-"""How people are told what the log says: codes, amounts, events, who did it."""
+"""Labels for what the log stores as codes: reasons, amounts, events, actors."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -31,7 +31,7 @@ from payments.domain.payment.events import (
 )
 from payments.domain.risk.assessment import RiskAssessment
 
-# Of the risk rules and of people; what is not here is shown as it is stored.
+# Reasons of risk rules and reviewers. `label` derives all others from their codes.
 REASONS: Final = {
     "first_card_payment_large": "The customer's first card payment, and a large one",
     "features_stale": "The customer's history was not up to date",
@@ -53,12 +53,12 @@ _BRANDS: Final = {
 }
 
 
-# Unicode's classes of characters that are written from right to left.
+# The bidirectional classes of right-to-left characters.
 _RIGHT_TO_LEFT: Final = frozenset({"R", "AL", "AN"})
 
 
 def isolated(text: str) -> str:
-    """Return the text so that it does not reorder its surroundings if it is read from right to left."""
+    """Isolate right-to-left text, so that it does not reorder the text around it."""
     if any(bidirectional(each) in _RIGHT_TO_LEFT for each in text):
         return f"\N{FIRST STRONG ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}"
     return text
@@ -72,20 +72,20 @@ def minute(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def plain(code: str) -> str:
-    """A code in words: verified_with_customer is "Verified with customer"."""
+def label(code: str) -> str:
+    """Return the label of a code: "Verified with customer" for verified_with_customer."""
     return REASONS.get(code) or code.replace("_", " ").capitalize()
 
 
 def paid_with(method: Method, card: Card | None) -> str:
-    """The method, and the card as people know it: "Credit card, Visa ending in 4242"."""
+    """Return the method and the card, such as "Credit card, Visa ending in 4242"."""
     if card is None:
-        return plain(method)
-    return f"{plain(method)}, {_BRANDS.get(card.brand, plain(card.brand))} ending in {card.last4}"
+        return label(method)
+    return f"{label(method)}, {_BRANDS.get(card.brand, label(card.brand))} ending in {card.last4}"
 
 
-def happened(event: AnyPaymentEvent) -> tuple[str, tuple[str, ...]]:
-    """An event in words: what happened, and its details. Notes are kept elsewhere."""
+def describe(event: AnyPaymentEvent) -> tuple[str, tuple[str, ...]]:
+    """Return a title for the event, and its details. The text of a note is not in its event."""
     match event:
         case PaymentInitiated():
             reference = f" as {isolated(event.reference)}" if event.reference else ""
@@ -96,7 +96,7 @@ def happened(event: AnyPaymentEvent) -> tuple[str, tuple[str, ...]]:
             return "Completed", _risk(event.risk)[:1]
         case PaymentFailed():
             limit = f" ({event.limit.formatted()})" if event.limit else ""
-            return "Failed", (plain(event.reason) + limit, *_risk(event.risk))
+            return "Failed", (label(event.reason) + limit, *_risk(event.risk))
         case PaymentFlaggedForReview():
             until = () if event.deadline is None else (f"Decide by {minute(event.deadline)}",)
             return "Flagged for review", (*_risk(event.risk), *until)
@@ -105,34 +105,34 @@ def happened(event: AnyPaymentEvent) -> tuple[str, tuple[str, ...]]:
         case ReviewReleased():
             return "Released", ()
         case ReviewEscalated(reason=why):
-            return "Escalated", (plain(why),)
+            return "Escalated", (label(why),)
         case PaymentFirstApproved():
-            return "First approval", (plain(event.reason),)
+            return "First approval", (label(event.reason),)
         case PaymentApproved():
-            return "Approved", (plain(event.reason),)
+            return "Approved", (label(event.reason),)
         case PaymentRejected():
-            return "Rejected", (plain(event.reason),)
+            return "Rejected", (label(event.reason),)
         case PaymentExpired():
             return "Expired", (f"No decision by {minute(event.deadline)}",)
         case PaymentCancelled():
-            return "Cancelled", (plain(event.reason),)
+            return "Cancelled", (label(event.reason),)
         case PaymentRefunded(refund=refund, refunded=refunded):
             so_far = () if refund == refunded else (f"{refunded.formatted()} in total",)
-            return "Refunded", (f"{refund.formatted()}: {plain(event.reason).lower()}", *so_far)
+            return "Refunded", (f"{refund.formatted()}: {label(event.reason).lower()}", *so_far)
         case _:
             assert_never(event)
 
 
 def _risk(risk: RiskAssessment | None) -> tuple[str, ...]:
-    """The score, then the rules that fired."""
+    """Return the score, then the rules that fired."""
     if risk is None:
         return ()
-    fired = (f"{plain(rule.reason)} ({rule.points} points)" for rule in risk.fired)
+    fired = (f"{label(rule.reason)} ({rule.points} points)" for rule in risk.fired)
     return (f"Risk {risk.score}, {risk.band}", *fired)
 
 
 def people(actors: Iterable[str]) -> dict[str, str]:
-    """The names of those whom the log knows as staff:7 or client:UUID. At most two queries."""
+    """Return the names of the actors that have one, by actor id. Takes at most two queries."""
     staff: dict[str, str] = {}
     clients: dict[str, UUID] = {}
     for actor in set(actors):

@@ -1,7 +1,7 @@
-"""Why a payment was decided as it was, in words, from what its events tell."""
+"""Explains the risk decision on a payment, from its own events."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, assert_never, get_args
 
 from msgspec import Struct
 
@@ -9,89 +9,93 @@ from payments.domain.money import Money
 from payments.domain.payment.events import AnyPaymentEvent, FailureReason, PaymentFailed
 from payments.domain.payment.state import Payment, Status
 from payments.domain.risk.assessment import FiredRule, NearMiss, RiskAssessment
-from payments.domain.risk.conditions import RiskFeatures
+from payments.domain.risk.conditions import (
+    AmountOver,
+    FeaturesOlderThan,
+    Measure,
+    PaymentsOver,
+    RiskFeatures,
+    VolumeOver,
+)
 from payments.domain.risk.policy import Band, RiskPolicy, Verdict
 from readmodels import labels
 
-_MEASURES: Final = {
-    "amount_over": "the amount was {value}, the rule asks for more than {limit}",
-    "payments_over": "it was payment {value} within its time, the rule asks for more than {limit}",
-    "volume_over": "the customer's payments came to {value}, the rule asks for more than {limit}",
-    "features_older_than": "they were {value} ms old, the rule asks for more than {limit} ms",
+# Events store the tag of a condition, not the condition.
+_MEASURES: Final[dict[str, type[Measure]]] = {
+    str(measure.__struct_config__.tag): measure for measure in get_args(Measure)
 }
-_MONEY: Final = frozenset({"amount_over", "volume_over"})
 
 
 class Explanation(Struct, frozen=True, kw_only=True):
-    """`because` is one sentence or two, the others are lines; empty where risk was not assessed."""
+    """The outcome in one or two sentences, and lists of lines, empty if the risk was not assessed."""
 
-    because: str
+    outcome: str
     score: str = ""
     fired: tuple[str, ...] = ()
     near_misses: tuple[str, ...] = ()
-    asks: tuple[str, ...] = ()  # of its reviewers
-    known: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()  # for reviewers
+    features: tuple[str, ...] = ()
     policy_id: str = ""
 
 
 def explain(
     payment: Payment, events: Sequence[AnyPaymentEvent], policy: RiskPolicy | None
 ) -> Explanation:
-    """Explain what the rules decided; what people decided is told by the history.
+    """Explain what the rules decided. Decisions of reviewers are in the payment's history.
 
-    `policy` is the one that the assessment names, if it is known.
+    `policy` is the one that the assessment names, or None if the log does not hold it.
     """
     risk = payment.risk
     if risk is None:
-        return Explanation(because=_unassessed(payment, events))
+        return Explanation(outcome=_unassessed(payment, events))
+    currency = payment.amount.currency
     return Explanation(
-        because=_because(payment, risk),
+        outcome=_outcome(payment, risk),
         score=_score(risk, policy),
-        fired=tuple(_rule(rule) for rule in risk.fired),
-        near_misses=tuple(_near(miss, payment.amount.currency) for miss in risk.near_misses),
-        asks=tuple(_asked(payment, risk)),
-        known=tuple(_known(risk.features, payment.amount.currency)),
+        fired=tuple(_fired(rule) for rule in risk.fired),
+        near_misses=tuple(_near_miss(miss, currency) for miss in risk.near_misses),
+        requirements=tuple(_requirements(payment, risk)),
+        features=tuple(_features(risk.features, currency)),
         policy_id=risk.policy_id,
     )
 
 
 def _unassessed(payment: Payment, events: Sequence[AnyPaymentEvent]) -> str:
     if payment.status is Status.INITIATED:
-        return "Nothing was decided yet."
+        return "Not decided yet."
     for event in events:
         if isinstance(event, PaymentFailed) and event.reason is FailureReason.METHOD_LIMIT_EXCEEDED:
-            limit = f" {event.limit.formatted()}" if event.limit else ""
-            method = labels.plain(payment.method).lower()
+            limit = f"the limit of {event.limit.formatted()}" if event.limit else "the limit"
+            method = labels.label(payment.method).lower()
             return (
-                f"It failed because its amount is over what one payment by {method} may have:"
-                f"{limit}. Its risk was not assessed."
+                f"It failed: the amount exceeds {limit} for one payment by {method}."
+                " Its risk was not assessed."
             )
-    return "Its risk was not assessed, as that of every payment of the past."
+    return "Its risk was not assessed: it is a payment of the past, which the rules do not check."
 
 
-def _because(payment: Payment, risk: RiskAssessment) -> str:
+def _outcome(payment: Payment, risk: RiskAssessment) -> str:
     currency = payment.amount.currency
     if risk.block:
-        return f"The rules refused it: {_cause(risk, Verdict.BLOCK, risk.block_over, currency)}."
+        return f"The rules blocked it: {_cause(risk, Verdict.BLOCK, risk.block_over, currency)}."
     if risk.review:
         cause = _cause(risk, Verdict.REVIEW, risk.review_over, currency)
-        return f"The rules had it wait for a person: {cause}."
+        return f"The rules sent it to review: {cause}."
     if risk.band is Band.HIGH and risk.review_over is not None:
         limit = Money(risk.review_over, currency).formatted()
         return (
-            "The rules let it pass: its risk is high, but its amount is not over the limit from"
-            f" which high risks are reviewed, {limit}."
+            "The rules let it pass: the risk is high, but the amount does not exceed the review limit"
+            f" for high risks, {limit}."
         )
-    return f"The rules let it pass: its risk is {risk.band}, and none of them asks for a person."
+    return f"The rules let it pass: the risk is {risk.band}, and no rule requires a review."
 
 
 def _cause(risk: RiskAssessment, verdict: Verdict, limit: int | None, currency: str) -> str:
-    alone = [labels.plain(rule.reason) for rule in risk.fired if rule.then is verdict]
-    if alone:
-        return "; ".join(alone)
-    if limit is None:
-        return "; ".join(labels.plain(rule.reason) for rule in risk.fired)  # stored by older code
-    return f"its risk is high and its amount over {Money(limit, currency).formatted()}"
+    decisive = [rule for rule in risk.fired if rule.then is verdict]
+    if not decisive and limit is not None:
+        return f"the risk is high, and the amount exceeds {Money(limit, currency).formatted()}"
+    # Older code stored no limit: the rules that fired are all there is.
+    return "; ".join(labels.label(rule.reason) for rule in decisive or risk.fired)
 
 
 def _score(risk: RiskAssessment, policy: RiskPolicy | None) -> str:
@@ -102,54 +106,82 @@ def _score(risk: RiskAssessment, policy: RiskPolicy | None) -> str:
     return f"{score} (medium from {document.medium_from}, high from {document.high_from})"
 
 
-def _rule(rule: FiredRule) -> str:
-    effect = {Verdict.BLOCK: ", refuses", Verdict.REVIEW: ", asks for a person", None: ""}
-    return f"{labels.plain(rule.reason)} ({rule.points} points{effect[rule.then]})"
+def _fired(rule: FiredRule) -> str:
+    return f"{labels.label(rule.reason)} ({rule.points} points{_effect(rule.then)})"
 
 
-def _near(miss: NearMiss, currency: str) -> str:
-    money = miss.condition in _MONEY
-    value, limit = (
-        Money(number, currency).formatted() if money else str(number)
-        for number in (miss.value, miss.limit)
+def _effect(verdict: Verdict | None) -> str:
+    match verdict:
+        case Verdict.BLOCK:
+            return ", blocks"
+        case Verdict.REVIEW:
+            return ", requires a review"
+        case None:
+            return ""
+        case _:
+            assert_never(verdict)
+
+
+def _near_miss(miss: NearMiss, currency: str) -> str:
+    measure = _MEASURES.get(miss.condition)
+    difference = (
+        f"{miss.value} did not exceed {miss.limit}"
+        if measure is None
+        else _difference(measure, miss.value, miss.limit, currency)
     )
-    measure = _MEASURES.get(miss.condition, "{value} was not over {limit}")
-    told = measure.format(value=value, limit=limit)
-    return f"{labels.plain(miss.reason)} ({miss.points} points): {told}"
+    return f"{labels.label(miss.reason)} ({miss.points} points): {difference}"
 
 
-def _asked(payment: Payment, risk: RiskAssessment) -> Iterator[str]:
+def _difference(measure: type[Measure], value: int, limit: int, currency: str) -> str:
+    # Not a `match`, which tests instances. mypy reports a measure without a branch all the same.
+    if issubclass(measure, AmountOver):
+        return (
+            f"the amount was {Money(value, currency).formatted()},"
+            f" the rule fires above {Money(limit, currency).formatted()}"
+        )
+    if issubclass(measure, PaymentsOver):
+        return f"it was payment {value} in the window, the rule fires above {limit}"
+    if issubclass(measure, VolumeOver):
+        return (
+            f"the customer's payments added up to {Money(value, currency).formatted()},"
+            f" the rule fires above {Money(limit, currency).formatted()}"
+        )
+    if issubclass(measure, FeaturesOlderThan):
+        return f"the features were {value} ms old, the rule fires above {limit} ms"
+    assert_never(measure)
+
+
+def _requirements(payment: Payment, risk: RiskAssessment) -> Iterator[str]:
     if payment.review_deadline is not None:
-        yield f"To decide before {labels.minute(payment.review_deadline)}."
+        yield f"Decide before {labels.minute(payment.review_deadline)}."
     if risk.four_eyes:
-        yield "Two people to approve it, the second of them a senior reviewer."
+        yield "Two approvals, the second by a senior reviewer."
     if risk.reject_advised:
-        yield "To reject it: whoever approves it all the same says why in a note."
+        yield "Rejection is advised: an approval needs a note with the reason."
 
 
-def _known(features: RiskFeatures, currency: str) -> Iterator[str]:
+def _features(features: RiskFeatures, currency: str) -> Iterator[str]:
     if features.new_customer:
-        yield "It is the customer's first payment."
+        yield "This is the customer's first payment."
     if features.blocked:
         yield "The customer was blocked."
     if features.paid_by_card_before:
         yield "The customer had paid by card before."
     else:
-        yield "No completed card payment of the customer was known."
+        yield "The customer had no completed card payment."
     if features.velocity is not None:
         velocity = features.velocity
         for window, count, volume in (
-            ("an hour", velocity.count_1h, velocity.volume_1h),
-            ("a day", velocity.count_24h, velocity.volume_24h),
+            ("In the hour before", velocity.count_1h, velocity.volume_1h),
+            ("In the day before", velocity.count_24h, velocity.volume_24h),
         ):
             money = Money(volume, currency).formatted()
-            payments = "payment" if count == 1 else "payments"
-            yield f"Within {window} before: {count} {payments}, {money}."
+            yield f"{window}: {count} payment{'' if count == 1 else 's'}, {money}."
     if features.country:
-        yield f"The country given was {features.country}."
+        yield f"The client gave the country {features.country}."
     yield (
-        f"All this as of position {features.position} of the log; what was missing had been waiting"
-        f" for {features.age_ms / 1000:.1f} s."
+        f"As of log position {features.position}; the oldest missing event had been waiting for"
+        f" {features.age_ms / 1000:.1f} s."
         if features.age_ms
-        else f"All this as of position {features.position} of the log; nothing was missing."
+        else f"As of log position {features.position}; no event was missing."
     )

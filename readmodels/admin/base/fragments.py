@@ -10,7 +10,14 @@ from msgspec import Struct
 
 from payments.domain.payment.state import Status
 from payments.domain.risk.policy import Band
-from readmodels.labels import amount, happened, isolated, paid_with, people, plain
+from readmodels.labels import (
+    amount,
+    describe as happened,
+    isolated,
+    label as plain,
+    paid_with,
+    people,
+)
 
 __all__ = [
     "BAND_COLOURS",

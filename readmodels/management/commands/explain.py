@@ -1,4 +1,4 @@
-"""Says in words why a payment was decided as it was."""
+"""Explains the risk decision on a payment."""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from contextlib import suppress
@@ -22,16 +22,16 @@ from readmodels.queries.explanation import Explanation
 
 
 class Command(BaseCommand):
-    help = "Say why a payment was completed, refused or made to wait for a person."
+    help = "Explain why a payment was completed, blocked or sent to review."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
             "Example:\n"
-            "  ./manage.py explain 0f7c1e52-...      its rules, near misses, and what was known then\n\n"
-            "All of it is from the payment's own events: it is as true as on the day of the decision,\n"
-            "whatever the rules and the customer are by now. `./manage.py payment ID` tells the history.\n"
-            "Exit codes: 0 explained, 1 there is no such payment, 2 an argument is wrong."
+            "  ./manage.py explain 0f7c1e52-...      rules, near misses, and the features at that time\n\n"
+            "The explanation uses the payment's own events only. Later changes of the rules or the\n"
+            "customer do not affect it. `./manage.py payment ID` shows the history.\n"
+            "Exit codes: 0 explained, 1 no such payment, 2 wrong argument."
         )
         parser.add_argument("payment_id", type=payment_id_argument, metavar="ID")
 
@@ -46,35 +46,35 @@ class Command(BaseCommand):
             raise CommandError(f"There is no payment {payment_id}.")
         policy = None
         if payment.risk is not None:
-            with suppress(UnknownPolicy):  # the built-in one of older code
+            with suppress(UnknownPolicy):  # a built-in policy of an older release
                 policy = policies.by_id(payment.risk.policy_id)
-        told = explanation.explain(payment, events, policy)
-        self.stdout.write("\n".join(_lines(payment, told, policy)))
+        explained = explanation.explain(payment, events, policy)
+        self.stdout.write("\n".join(_lines(payment, explained, policy)))
 
 
-def _lines(payment: Payment, told: Explanation, policy: RiskPolicy | None) -> list[str]:
+def _lines(payment: Payment, explained: Explanation, policy: RiskPolicy | None) -> list[str]:
     lines = [
         f"Payment {payment.payment_id}: {payment.amount.formatted()} by"
-        f" {labels.plain(payment.method).lower()}, {labels.plain(payment.status).lower()}.",
-        told.because,
+        f" {labels.label(payment.method).lower()}, {labels.label(payment.status).lower()}.",
+        explained.outcome,
     ]
-    for review, which in ((payment.first_approval, " as the first of two"), (payment.review, "")):
+    for review, order in ((payment.first_approval, " as the first of two"), (payment.review, "")):
         if review is not None:
             decision = "approved" if review.approved else "rejected"
             names = labels.people([review.reviewer])
             who = names.get(review.reviewer, review.reviewer)
-            lines.append(f"It was {decision} by {who}{which}: {labels.plain(review.reason)}.")
-    if not told.policy_id:
+            lines.append(f"It was {decision} by {who}{order}: {labels.label(review.reason)}.")
+    if not explained.policy_id:
         return lines
     for title, details in (
-        (f"Score: {told.score}", told.fired or ("No rule fired.",)),
-        ("Nearly fired", told.near_misses),
-        ("What the policy asks of reviewers", told.asks),
-        ("What was known of the customer", told.known),
+        (f"Score: {explained.score}", explained.fired or ("No rule fired.",)),
+        ("Nearly fired", explained.near_misses),
+        ("Required of reviewers", explained.requirements),
+        ("Known at that time", explained.features),
     ):
         if details:
             lines += ["", title, *(f"  {detail}" for detail in details)]
-    whose = "which the log does not hold" if policy is None else "see ./manage.py policy show"
+    origin = "not in this log" if policy is None else "see ./manage.py policy show"
     if policy == DEFAULT_POLICY:
-        whose = "the built-in one"
-    return [*lines, "", f"Risk policy {told.policy_id}, {whose}."]
+        origin = "built-in"
+    return [*lines, "", f"Risk policy {explained.policy_id} ({origin})."]

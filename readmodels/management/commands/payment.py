@@ -104,7 +104,7 @@ def _timeline(
     past: Sequence[HistoricPaymentEvent], names: dict[str, str], width: int | None
 ) -> Iterator[str]:
     for record in past:
-        title, details = labels.happened(record.event)
+        title, details = labels.describe(record.event)
         metadata = record.metadata
         by = names.get(metadata.actor, metadata.actor)
         event = f"{title}: {'; '.join(details)}" if details else title
@@ -126,13 +126,13 @@ def _state(
     first, review = payment.first_approval, payment.review
     for name, value in (
         ("Payment", f"{payment.payment_id}, version {payment.version}"),
-        ("Status", labels.plain(payment.status)),
+        ("Status", labels.label(payment.status)),
         ("Amount", payment.amount.formatted()),
         ("Method", labels.paid_with(payment.method, payment.card)),
         ("Client", _who(actors.client(payment.client_id), names)),
         ("Customer", str(payment.customer_id)),
         ("Reference", payment.reference),
-        ("Failure", payment.failure and labels.plain(payment.failure)),
+        ("Failure", payment.failure and labels.label(payment.failure)),
         ("Risk", risk and f"{risk.score}, {risk.band}"),
         ("Escalated", payment.escalated and "to senior reviewers"),
         ("Claimed", lease and f"by {_who(lease.reviewer, names)} until {_exactly(lease.until)}"),
@@ -164,7 +164,7 @@ def _wrapped(beginning: str, text: str, width: int | None) -> list[str]:
 def _review(review: Review, names: dict[str, str]) -> str:
     decision = "Approved" if review.approved else "Rejected"
     who = _who(review.reviewer, names)
-    return f"{decision}: {labels.plain(review.reason)}, by {who} at {_exactly(review.at)}"
+    return f"{decision}: {labels.label(review.reason)}, by {who} at {_exactly(review.at)}"
 
 
 def _who(actor: str, names: dict[str, str]) -> str:
