@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, Final, assert_never
+from typing import ClassVar, Final, assert_never, get_args
 from uuid import UUID
 
 from msgspec import Struct
@@ -52,7 +52,7 @@ class BlockLifted(CustomerEvent, frozen=True, kw_only=True):
 
 AnyCustomerEvent = BlockPlaced | BlockLifted
 
-CUSTOMER_EVENT_CLASSES: Final[tuple[type[AnyCustomerEvent], ...]] = (BlockPlaced, BlockLifted)
+CUSTOMER_EVENT_CLASSES: Final[tuple[type[AnyCustomerEvent], ...]] = get_args(AnyCustomerEvent)
 
 
 def is_blocked_after(event: AnyCustomerEvent) -> bool:

@@ -8,7 +8,7 @@ salted digest.
 
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, Final
+from typing import ClassVar, Final, get_args
 from uuid import UUID
 
 from msgspec import Struct
@@ -218,18 +218,4 @@ AnyPaymentEvent = (
     | PaymentRefunded
 )
 
-EVENT_CLASSES: Final[tuple[type[AnyPaymentEvent], ...]] = (
-    PaymentInitiated,
-    PaymentProcessed,
-    PaymentFailed,
-    PaymentFlaggedForReview,
-    ReviewClaimed,
-    ReviewReleased,
-    ReviewEscalated,
-    PaymentFirstApproved,
-    PaymentApproved,
-    PaymentRejected,
-    PaymentExpired,
-    PaymentCancelled,
-    PaymentRefunded,
-)
+EVENT_CLASSES: Final[tuple[type[AnyPaymentEvent], ...]] = get_args(AnyPaymentEvent)

@@ -8,7 +8,7 @@ active after it, so that the last event alone answers what a payment's scoring a
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import ClassVar, Final, assert_never
+from typing import ClassVar, Final, assert_never, get_args
 from uuid import UUID
 
 from msgspec import Struct
@@ -65,11 +65,7 @@ class PolicyRetired(PolicyEvent, frozen=True, kw_only=True):
 
 
 AnyPolicyEvent = PolicyProposed | PolicyApproved | PolicyRetired
-POLICY_EVENT_CLASSES: Final[tuple[type[AnyPolicyEvent], ...]] = (
-    PolicyProposed,
-    PolicyApproved,
-    PolicyRetired,
-)
+POLICY_EVENT_CLASSES: Final[tuple[type[AnyPolicyEvent], ...]] = get_args(AnyPolicyEvent)
 
 
 class PolicyCommand(Struct, frozen=True, kw_only=True):
