@@ -14,7 +14,7 @@ from payments.domain.cards import Brand
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR
 from payments.domain.payment.events import FailureReason
-from payments.domain.payment.state import Payment, Review, Status
+from payments.domain.payment.state import Payment, Status
 from payments.domain.risk.policy import Band
 
 FROM_ONE: Final = {"minimum": 1}
@@ -61,11 +61,6 @@ class Decision(Struct, frozen=True):
     reason: Annotated[str, Meta(description="One of the reasons that such a decision takes.")]
     at: Annotated[Moment, Meta(description="When (UTC).")]
 
-    @classmethod
-    def of(cls, review: Review) -> Self:
-        decision = "approved" if review.approved else "rejected"
-        return cls(decision, review.reviewer, review.reason, rfc3339(review.at))
-
 
 class OpenReview(Struct, frozen=True, kw_only=True):
     """Where a review stands that nobody has finished. People are ids, never names."""
@@ -91,18 +86,6 @@ class OpenReview(Struct, frozen=True, kw_only=True):
         Meta(description="Who of the two has approved; null: nobody yet, or one is enough."),
     ]
     reject_advised: Annotated[bool, Meta(description="To approve all the same takes a note.")]
-
-    @classmethod
-    def of(cls, payment: Payment) -> Self:
-        lease, first, risk = payment.lease, payment.first_approval, payment.risk
-        return cls(
-            claimed_by=None if lease is None else lease.reviewer,
-            claimed_until=None if lease is None else rfc3339(lease.until),
-            escalated=payment.escalated,
-            four_eyes=risk is not None and risk.four_eyes,
-            first_approver=None if first is None else first.reviewer,
-            reject_advised=risk is not None and risk.reject_advised,
-        )
 
 
 class PaymentView(Struct, frozen=True, kw_only=True):
@@ -163,30 +146,128 @@ class PaymentView(Struct, frozen=True, kw_only=True):
     updated_at: Annotated[Moment, Meta(description="When its last event happened (UTC).")]
 
     @classmethod
-    def of(cls, payment: Payment, *, customer_reference: str | None, position: int) -> Self:
-        card, risk, review = payment.card, payment.risk, payment.review
+    def of(cls, fields: "PaymentFields", *, customer_reference: str | None) -> Self:
         return cls(
-            id=payment.payment_id,
-            status=payment.status,
-            amount=payment.amount.minor,
-            refunded_amount=0 if payment.refunded is None else payment.refunded.minor,
-            currency=payment.amount.currency,
-            method=payment.method,
-            card=None if card is None else CardView(card.brand, card.last4),
+            id=fields.payment_id,
+            status=Status(fields.status),
+            amount=fields.amount,
+            refunded_amount=fields.refunded_amount,
+            currency=fields.currency,
+            method=Method(fields.method),
+            card=_card(fields),
             customer_id=customer_reference,
-            reference=payment.reference,
-            failure_reason=payment.failure,
-            risk=None if risk is None else Risk(risk.score, risk.band, risk.reasons),
-            open_review=(
-                OpenReview.of(payment) if payment.status is Status.PENDING_REVIEW else None
-            ),
-            review=None if review is None else Decision.of(review),
-            review_deadline=rfc3339(payment.review_deadline),
-            version=payment.version,
-            position=position,
-            created_at=rfc3339(payment.initiated_at),
-            updated_at=rfc3339(payment.updated_at),
+            reference=fields.reference,
+            failure_reason=FailureReason(fields.failure_reason) if fields.failure_reason else None,
+            risk=_risk(fields),
+            open_review=_open_review(fields),
+            review=_decision(fields),
+            review_deadline=rfc3339(fields.review_deadline),
+            version=fields.version,
+            position=fields.position,
+            created_at=rfc3339(fields.initiated_at),
+            updated_at=rfc3339(fields.updated_at),
         )
+
+
+class PaymentFields(Struct, kw_only=True):
+    """The flat fields that PaymentView is made of; "" and None stand for no value.
+
+    Rows of the payment summary have fields of the same names.
+    """
+
+    payment_id: UUID
+    status: str
+    amount: int
+    refunded_amount: int
+    currency: str
+    method: str
+    card_brand: str
+    card_last4: str
+    reference: str | None
+    failure_reason: str
+    risk_score: int | None
+    risk_band: str
+    risk_reasons: list[str]
+    four_eyes: bool
+    reject_advised: bool
+    claimed_by: str
+    claimed_until: datetime | None
+    escalated: bool
+    first_approver: str
+    reviewer: str
+    review_reason: str
+    reviewed_at: datetime | None
+    review_deadline: datetime | None
+    version: int
+    position: int
+    initiated_at: datetime
+    updated_at: datetime
+
+
+def fields_of(payment: Payment, position: int) -> PaymentFields:
+    """Return the fields of a payment whose last event is at `position` in the log."""
+    card, risk, lease = payment.card, payment.risk, payment.lease
+    first, review = payment.first_approval, payment.review
+    return PaymentFields(
+        payment_id=payment.payment_id,
+        status=payment.status,
+        amount=payment.amount.minor,
+        refunded_amount=0 if payment.refunded is None else payment.refunded.minor,
+        currency=payment.amount.currency,
+        method=payment.method,
+        card_brand="" if card is None else card.brand,
+        card_last4="" if card is None else card.last4,
+        reference=payment.reference,
+        failure_reason="" if payment.failure is None else payment.failure,
+        risk_score=None if risk is None else risk.score,
+        risk_band="" if risk is None else risk.band,
+        risk_reasons=[] if risk is None else list(risk.reasons),
+        four_eyes=risk is not None and risk.four_eyes,
+        reject_advised=risk is not None and risk.reject_advised,
+        claimed_by="" if lease is None else lease.reviewer,
+        claimed_until=None if lease is None else lease.until,
+        escalated=payment.escalated,
+        first_approver="" if first is None else first.reviewer,
+        reviewer="" if review is None else review.reviewer,
+        review_reason="" if review is None else review.reason,
+        reviewed_at=None if review is None else review.at,
+        review_deadline=payment.review_deadline,
+        version=payment.version,
+        position=position,
+        initiated_at=payment.initiated_at,
+        updated_at=payment.updated_at,
+    )
+
+
+def _card(fields: PaymentFields) -> CardView | None:
+    return CardView(Brand(fields.card_brand), fields.card_last4) if fields.card_brand else None
+
+
+def _risk(fields: PaymentFields) -> Risk | None:
+    if fields.risk_score is None:
+        return None
+    return Risk(fields.risk_score, Band(fields.risk_band), tuple(fields.risk_reasons))
+
+
+def _open_review(fields: PaymentFields) -> OpenReview | None:
+    if fields.status != Status.PENDING_REVIEW:
+        return None
+    return OpenReview(
+        claimed_by=fields.claimed_by or None,
+        claimed_until=rfc3339(fields.claimed_until),
+        escalated=fields.escalated,
+        four_eyes=fields.four_eyes,
+        first_approver=fields.first_approver or None,
+        reject_advised=fields.reject_advised,
+    )
+
+
+def _decision(fields: PaymentFields) -> Decision | None:
+    if fields.reviewed_at is None:
+        return None
+    # A rejected payment is final, so every other status follows an approval.
+    decision = "rejected" if fields.status == Status.REJECTED else "approved"
+    return Decision(decision, fields.reviewer, fields.review_reason, rfc3339(fields.reviewed_at))
 
 
 _encoder = msgspec.json.Encoder()
@@ -236,9 +317,8 @@ def outcome_response(
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
     """What a command answers, the same whenever it is repeated."""
-    body = PaymentView.of(
-        outcome.payment, customer_reference=customer_reference, position=outcome.position
-    )
+    fields = fields_of(outcome.payment, outcome.position)
+    body = PaymentView.of(fields, customer_reference=customer_reference)
     replayed = {"Idempotency-Replayed": "true"} if outcome.replayed else {}
     return json_response(
         body, {**payment_headers(body), **(headers or {}), **replayed}, status=status

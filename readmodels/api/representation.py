@@ -5,26 +5,23 @@ from collections.abc import Iterable
 from typing import Annotated, Final, assert_never
 from uuid import UUID
 
+import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from payments.aggregates import HistoricPaymentEvent
 from payments.api.representation import (
     FROM_ONE,
     CardView,
-    Decision,
     Moment,
-    OpenReview,
+    PaymentFields,
     PaymentView,
-    Risk,
     rfc3339,
 )
 from payments.customers.models import Customer
-from payments.domain.cards import Brand
 from payments.domain.methods import Method
 from payments.domain.payment.events import (
     EVENT_CLASSES,
     AnyPaymentEvent,
-    FailureReason,
     PaymentApproved,
     PaymentCancelled,
     PaymentExpired,
@@ -39,7 +36,6 @@ from payments.domain.payment.events import (
     ReviewEscalated,
     ReviewReleased,
 )
-from payments.domain.payment.state import Status
 from payments.domain.risk.policy import Band
 from readmodels.engine.lag import COUNTED_TO, Lag, State
 from readmodels.models import DailyStatistics, PaymentSummary
@@ -228,48 +224,13 @@ def payments(summaries: Iterable[PaymentSummary]) -> list[PaymentView]:
     rows = list(summaries)
     customers = Customer.objects.filter(pk__in={row.customer_id for row in rows})
     references = dict(customers.values_list("pk", "reference"))
-    return [_payment(row, references.get(row.customer_id)) for row in rows]
-
-
-def _payment(row: PaymentSummary, customer_reference: str | None) -> PaymentView:
-    risk = None
-    if row.risk_score is not None:
-        risk = Risk(row.risk_score, Band(row.risk_band), tuple(row.risk_reasons))
-    review = None
-    if row.reviewed_at is not None:
-        decision = "rejected" if row.status == Status.REJECTED else "approved"
-        review = Decision(decision, row.reviewer, row.review_reason, rfc3339(row.reviewed_at))
-    return PaymentView(
-        id=row.payment_id,
-        status=Status(row.status),
-        amount=row.amount,
-        refunded_amount=row.refunded_amount,
-        currency=row.currency,
-        method=Method(row.method),
-        card=CardView(Brand(row.card_brand), row.card_last4) if row.card_brand else None,
-        customer_id=customer_reference,
-        reference=row.reference,
-        failure_reason=FailureReason(row.failure_reason) if row.failure_reason else None,
-        risk=risk,
-        open_review=_open_review(row) if row.status == Status.PENDING_REVIEW else None,
-        review=review,
-        review_deadline=rfc3339(row.review_deadline),
-        version=row.version,
-        position=row.position,
-        created_at=rfc3339(row.initiated_at),
-        updated_at=rfc3339(row.updated_at),
-    )
-
-
-def _open_review(row: PaymentSummary) -> OpenReview:
-    return OpenReview(
-        claimed_by=row.claimed_by or None,
-        claimed_until=rfc3339(row.claimed_until),
-        escalated=row.escalated,
-        four_eyes=row.four_eyes,
-        first_approver=row.first_approver or None,
-        reject_advised=row.reject_advised,
-    )
+    return [
+        PaymentView.of(
+            msgspec.convert(row, PaymentFields, from_attributes=True),
+            customer_reference=references.get(row.customer_id),
+        )
+        for row in rows
+    ]
 
 
 def event(recorded: HistoricPaymentEvent) -> EventView:

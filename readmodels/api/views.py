@@ -17,7 +17,14 @@ from payments.api.http.authentication import key_of
 from payments.api.http.base import KeyView, PublicView
 from payments.api.http.preconditions import not_modified
 from payments.api.problems.rendering import FieldError, Problem
-from payments.api.representation import PaymentView, etag, json_response, payment_headers, rfc3339
+from payments.api.representation import (
+    PaymentView,
+    etag,
+    fields_of,
+    json_response,
+    payment_headers,
+    rfc3339,
+)
 from payments.clients.models import Scope
 from payments.customers.models import Customer
 from payments.domain.methods import Method
@@ -374,7 +381,7 @@ def _history(payment_id: UUID, client_id: UUID) -> list[HistoricPaymentEvent]:
 def _view(payment: Payment, position: int) -> PaymentView:
     customer = Customer.objects.only("reference").filter(pk=payment.customer_id).first()
     return PaymentView.of(
-        payment, customer_reference=customer.reference if customer else None, position=position
+        fields_of(payment, position), customer_reference=customer.reference if customer else None
     )
 
 
