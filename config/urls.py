@@ -12,7 +12,6 @@ from payments.api import problem_pages
 from payments.api.http.base import PublicView
 from payments.api.openapi.document import Document
 from readmodels.admin.base import failures, kept_text
-from readmodels.api.views import Nowhere
 
 _PUBLIC: Final = {
     "authentication_classes": (),
@@ -41,7 +40,7 @@ urlpatterns: Final[list[URLPattern | URLResolver]] = [
         "api/docs", SpectacularSwaggerView.as_view(url_name="schema", **_PUBLIC), name="docs"
     ),
     # Also after several slashes: many base URLs end in one by mistake.
-    re_path(r"^/*api(/|$)", Nowhere.as_view()),
+    re_path(r"^/*api(/|$)", problem_pages.UnknownAddress.as_view()),
     path("metrics", metrics.metrics),
 ]
 

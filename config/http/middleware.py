@@ -23,8 +23,7 @@ from django_structlog import middlewares as structlog_middlewares
 
 from config.http import outage_pages
 from config.operations import health
-from payments.api.problems import rendering
-from payments.api.problems.rendering import Problem
+from payments.api.problems.problem import Problem, problem_response
 from payments.domain.card_numbers import is_card_number
 
 _BAD_REQUEST: Final = 400
@@ -102,7 +101,7 @@ class ProblemMiddleware:
             problem = Problem("internal_error", "The failure was recorded under the request id.")
         else:
             problem = Problem("invalid_request", "The request cannot be served.")
-        return rendering.response(problem, request)
+        return problem_response(problem, request)
 
 
 class _SkippedByApi(MiddlewareMixin):

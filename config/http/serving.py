@@ -19,8 +19,7 @@ from config.http import slow_bodies
 from config.http.encoding import Application, Environment
 from config.http.middleware import valid_or_new_id
 from config.http.threads import Threads
-from payments.api.problems import rendering
-from payments.api.problems.rendering import Problem
+from payments.api.problems.problem import CONTENT_TYPE, Problem, instance_of, problem_details
 
 _TICK_SECONDS: Final = 0.25
 # The value of a header with bytes beyond ASCII, which granian keeps to itself. It fits no form, so the header
@@ -193,10 +192,8 @@ def _refuse(error: slow_bodies.BodyError, scope: Scope, protocol: Any) -> None:
     headers = [("connection", "close"), ("x-request-id", request_id)]
     status = problem.kind.status
     if scope.path.startswith("/api/"):
-        details = rendering.details(
-            problem, instance=rendering.instance(scope.path), request_id=request_id
-        )
-        headers.append(("content-type", rendering.CONTENT_TYPE))
+        details = problem_details(problem, instance=instance_of(scope.path), request_id=request_id)
+        headers.append(("content-type", CONTENT_TYPE))
         protocol.response_bytes(status, headers, msgspec.json.encode(details))
     else:
         headers.append(("content-type", "text/plain"))

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 from msgspec import Meta, Struct, structs
 
-from payments.api.problems.rendering import FieldError, Problem
+from payments.api.problems.problem import FieldError, Problem
 from payments.customers import notes
 from payments.domain.cards import Brand, PresentedCard
 from payments.domain.methods import CARDS, Method

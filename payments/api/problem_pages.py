@@ -1,4 +1,7 @@
-"""The page of each problem code, at the address in a problem's `type`, for programs and for people."""
+"""Public pages below /api/: one for each problem code, and the answer at every unknown address.
+
+The `type` of a problem is the address of its page. Programs get JSON, people HTML.
+"""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -11,7 +14,7 @@ from rest_framework.request import Request
 
 from payments.api.http.base import PublicView
 from payments.api.problems.catalogue import KINDS
-from payments.api.problems.rendering import FIELD_CODES, PATH, Problem
+from payments.api.problems.problem import FIELD_CODES, PATH, Problem
 from payments.api.representation import json_response
 
 _JSON: Final = "application/json"
@@ -41,7 +44,7 @@ class _Page(PublicView):
 
 
 class Problems(_Page):
-    """All of them, and the codes of what can be wrong with a field."""
+    """All problem codes, and the codes for wrong fields."""
 
     def get(self, request: Request) -> HttpResponse:
         fields = [{"code": code, "title": title} for code, title in FIELD_CODES.items()]
@@ -50,12 +53,28 @@ class Problems(_Page):
 
 
 class OneProblem(_Page):
-    """One of them."""
+    """One problem code."""
 
     def get(self, request: Request, code: str) -> HttpResponse:
         if code not in _PAGES:
             raise Problem("not_found", f"There is no problem code {code}.")
         return self.answer(request, code, _PAGES[code])
+
+
+class UnknownAddress(PublicView):
+    """Every other address below /api/: the answer is a problem like any other."""
+
+    def initial(self, request: Request, *_: Any, **__: Any) -> None:
+        raise Problem("not_found", f"There is nothing at this address.{_hint(request.path)}")
+
+
+def _hint(path: str) -> str:
+    """Return a hint at the usual mistake in such an address."""
+    if "//" in path:
+        return " It has two slashes in a row. Does the base URL end in one?"
+    if {".", ".."} & set(path.split("/")):
+        return " It has a segment of dots, which is not resolved here."
+    return " Leave out the slash at its end." if path.endswith("/") else ""
 
 
 _PAGES: Final[dict[str, dict[str, Any]]] = {

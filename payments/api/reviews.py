@@ -18,7 +18,7 @@ from payments.api.http.authentication import key_of
 from payments.api.http.base import KeyView, command_context, without_body
 from payments.api.http.reading import idempotency_key, read_body
 from payments.api.openapi import operations
-from payments.api.problems.rendering import Problem
+from payments.api.problems.problem import Problem
 from payments.api.views import answer
 from payments.application import review
 from payments.clients.models import Scope

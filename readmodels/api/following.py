@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db.models import BigIntegerField, QuerySet
 from django.db.models.expressions import RawSQL
 
-from payments.api.problems.rendering import FieldError, Problem
+from payments.api.problems.problem import FieldError, Problem
 from payments.database import execute
 from readmodels.models import PaymentSummary
 from readmodels.projections import payment_summary

@@ -14,7 +14,7 @@ from django.conf import settings
 from rest_framework.request import Request
 
 from payments.api.http.authentication import key_of
-from payments.api.problems.rendering import Problem
+from payments.api.problems.problem import Problem
 from payments.database import execute
 from payments.events.reading import horizon
 from readmodels.projections.kinds import Projection

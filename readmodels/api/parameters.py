@@ -7,7 +7,7 @@ from urllib.parse import unquote_plus, unquote_to_bytes
 from rest_framework.request import Request
 
 from payments.api.bodies import stored_text, wrong_text
-from payments.api.problems.rendering import FieldError, Problem, masked_name
+from payments.api.problems.problem import FieldError, Problem, masked_name
 from payments.domain.money import MoneyError, exponent
 from payments.domain.text import TextError
 

@@ -14,9 +14,9 @@ from payments import pseudonyms
 from payments.aggregates import PAYMENT_AGGREGATE, HistoricPaymentEvent
 from payments.api.bodies import stored_text
 from payments.api.http.authentication import key_of
-from payments.api.http.base import KeyView, PublicView
+from payments.api.http.base import KeyView
 from payments.api.http.preconditions import not_modified
-from payments.api.problems.rendering import FieldError, Problem
+from payments.api.problems.problem import FieldError, Problem
 from payments.api.representation import (
     PaymentView,
     etag,
@@ -247,22 +247,6 @@ class Projections(KeyView):
         parameters.read(request, {})
         found = [representation.projection(each) for each in lag.measure()]
         return json_response(representation.ProjectionList(found))
-
-
-class Nowhere(PublicView):
-    """Every other address under /api/: the answer is a problem like any other."""
-
-    def initial(self, request: Request, *_: Any, **__: Any) -> None:
-        raise Problem("not_found", f"There is nothing at this address.{_slip(request.path)}")
-
-
-def _slip(path: str) -> str:
-    """Return a hint at the usual mistake in such an address."""
-    if "//" in path:
-        return " It has two slashes in a row. Does the base URL end in one?"
-    if {".", ".."} & set(path.split("/")):
-        return " It has a dot for a segment, which is not resolved here."
-    return " Leave out the slash at its end." if path.endswith("/") else ""
 
 
 def _wrong_days(given: Mapping[str, Any]) -> Iterator[FieldError]:

@@ -9,7 +9,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from payments.api.problems.rendering import Problem
+from payments.api.problems.problem import Problem
 from payments.clients.keyring import LiveKey, keyring
 from payments.clients.models import Scope
 

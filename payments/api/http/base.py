@@ -9,7 +9,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from payments.api.problems.rendering import Problem
+from payments.api.problems.problem import Problem
 from payments.application.dispatch import CommandContext
 from payments.clients.models import Scope
 

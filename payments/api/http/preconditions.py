@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.api.http.base import without_body
-from payments.api.problems.rendering import Problem
+from payments.api.problems.problem import Problem
 from payments.events import replay
 
 _ANY: Final = "*"

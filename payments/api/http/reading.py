@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from payments.api.bodies import Body, NoBody, with_stored_texts
 from payments.api.http import wrong_fields
 from payments.api.http.environ import SENT_CONTENT_TYPE
-from payments.api.problems.rendering import FieldError, Problem
+from payments.api.problems.problem import FieldError, Problem
 from payments.domain.card_numbers import is_card_number
 from payments.domain.text import TextError
 

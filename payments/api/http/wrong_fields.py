@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from payments.api.bodies import Body, wrong_text
-from payments.api.problems.rendering import FieldError, Problem, masked_name
+from payments.api.problems.problem import FieldError, Problem, masked_name
 
 _MOST_SHOWN: Final = 20
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")

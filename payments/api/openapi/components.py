@@ -11,8 +11,8 @@ from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter, O
 from msgspec import UNSET, UnsetType
 
 from payments.api.openapi import problem_examples, schemas
-from payments.api.problems import rendering
 from payments.api.problems.catalogue import KINDS
+from payments.api.problems.problem import CONTENT_TYPE, FieldError
 from payments.api.representation import Moment
 from payments.clients.models import Scope
 from payments.domain.payment.state import Status
@@ -45,7 +45,7 @@ class ProblemDetails(msgspec.Struct):
     instance: Annotated[str, _described("The path that was asked.")]
     request_id: Annotated[str, _described("The id of the request in logs and events.")]
     errors: Annotated[
-        list[rendering.FieldError] | UnsetType,
+        list[FieldError] | UnsetType,
         _described("The fields that are wrong, where single fields are."),
     ] = UNSET
     payment_id: Annotated[
@@ -96,7 +96,7 @@ class ApiSchema(AutoSchema):
         # Not in `security`: OpenAPI 3.1 allows it, but linters take it for a scope that OAuth lacks.
         operation["x-required-scopes"] = [scope]
         for answer in operation["responses"].values():
-            content = answer.get("content", {}).get(rendering.CONTENT_TYPE, {})
+            content = answer.get("content", {}).get(CONTENT_TYPE, {})
             self._share(ResolvedComponent.EXAMPLE, content.get("examples", {}))
             self._share(ResolvedComponent.HEADER, answer["headers"], only=_COMMON_NAMES)
         return operation
@@ -171,7 +171,7 @@ def refusals(*codes: str) -> dict[Any, OpenApiResponse]:
     for code in sorted({*codes, *_EVERYWHERE}, key=lambda code: KINDS[code].status):
         by_status.setdefault(KINDS[code].status.value, []).append(code)
     return {
-        (status, rendering.CONTENT_TYPE): OpenApiResponse(
+        (status, CONTENT_TYPE): OpenApiResponse(
             ProblemDetails,
             description="; ".join(f"`{code}`: {KINDS[code].title}" for code in found),
             examples=[_problem(code) for code in found],
@@ -186,7 +186,7 @@ def _problem(code: str) -> OpenApiExample:
         problem_examples.example(code),
         summary=KINDS[code].title,
         response_only=True,
-        media_type=rendering.CONTENT_TYPE,
+        media_type=CONTENT_TYPE,
         status_codes=[str(KINDS[code].status.value)],
     )
 

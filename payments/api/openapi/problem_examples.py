@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from payments.api.problems.rendering import FieldError, Problem, details
+from payments.api.problems.problem import FieldError, Problem, problem_details
 
 PAYMENT_ID: Final = "72fe5f01-cc2e-5f54-be3b-02927c1e954b"
 _PAYMENT: Final = f"Payment {PAYMENT_ID}"
@@ -14,12 +14,12 @@ _DEADLINE: Final = "2026-11-30T12:00:00.000000Z"
 
 def example(code: str) -> dict[str, Any]:
     """In JSON's terms. Raises KeyError."""
-    told = details(
+    details = problem_details(
         _EXAMPLES[code],
         instance=f"/api/v1/payments/{PAYMENT_ID}",
         request_id="7b410556-ef60-40ba-81c7-9717d3e1b190",
     )
-    found: dict[str, Any] = msgspec.to_builtins(told)
+    found: dict[str, Any] = msgspec.to_builtins(details)
     return found
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from rest_framework import exceptions
 
 from payments import outages
-from payments.api.problems.rendering import FieldError, Problem, response
+from payments.api.problems.problem import FieldError, Problem, problem_response
 from payments.api.representation import etag, rfc3339
 from payments.application.dispatch import NotAtVersion
 from payments.application.idempotency import KeyReused
@@ -56,7 +56,7 @@ _FRAMEWORK: Final[dict[type[Exception], str]] = {
 def handle(error: Exception, context: dict[str, Any]) -> HttpResponse:
     """Django REST framework's exception handler for the whole API."""
     request: HttpRequest = context["request"]
-    return response(problem_of(error), request)
+    return problem_response(problem_of(error), request)
 
 
 def problem_of(error: Exception) -> Problem:

@@ -16,7 +16,7 @@ from config.http.redaction import REDACTED
 from config.operations.health import _check_migrations
 from payments.api.problems.catalogue import KINDS, Repeat
 from payments.api.problems.handler import problem_of
-from payments.api.problems.rendering import FIELD_CODES
+from payments.api.problems.problem import FIELD_CODES
 from payments.domain.payment.refusals import PaymentError
 from payments.domain.text import TextError
 from readmodels.models import Checkpoint

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from payments.api.problems.rendering import FIELD_CODES
+from payments.api.problems.problem import FIELD_CODES
 from readmodels.models import PaymentSummary
 from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.support.concurrency import session

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.http import HttpResponse
 
-from payments.api.problems.rendering import FIELD_CODES
+from payments.api.problems.problem import FIELD_CODES
 from payments.customers.models import Customer
 from payments.domain.payment.state import Status
 from payments.events.models import Claim, Event

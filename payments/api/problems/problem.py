@@ -103,7 +103,7 @@ def masked_name(name: str) -> str:
     return _LEFT_OUT if holds_card_number(name[: 2 * _LONGEST_NAME]) else name[:_LONGEST_NAME]
 
 
-def details(
+def problem_details(
     problem: Problem, *, instance: str, request_id: str, origin: str = ""
 ) -> dict[str, Any]:
     """The problem's members, in JSON's terms but for the errors."""
@@ -120,7 +120,7 @@ def details(
     }
 
 
-def instance(path: str) -> str:
+def instance_of(path: str) -> str:
     """Return the request's path, unless it holds a card number."""
     return "/(left-out)" if holds_card_number(path) else path
 
@@ -132,11 +132,11 @@ def _origin(request: HttpRequest) -> str:
     return ""
 
 
-def response(problem: Problem, request: HttpRequest) -> HttpResponse:
+def problem_response(problem: Problem, request: HttpRequest) -> HttpResponse:
     """The problem as the answer to `request`."""
-    members = details(
+    members = problem_details(
         problem,
-        instance=instance(request.path),
+        instance=instance_of(request.path),
         request_id=request.META["HTTP_X_REQUEST_ID"],
         origin=_origin(request),
     )
