@@ -65,7 +65,7 @@ def dispatch(
     that must exist if and only if the events do. A stale version is decided again on the fresh
     state, unless it was pinned or the caller owns a transaction.
 
-    Raises PaymentError, KeyReused, AlreadyClaimed, StaleVersion (NotAtVersion where it was pinned).
+    Raises PaymentError, KeyReused, AlreadyReserved, StaleVersion (NotAtVersion where it was pinned).
     """
     metadata = _metadata(command, context, note)
 
@@ -84,7 +84,7 @@ def dispatch(
         check=check,
         # Nobody can have seen a new payment, so the append proves that its stream is empty.
         new=isinstance(command, ProcessPayment) and not expected_version,
-        claims=_claims(command, metadata),
+        reservations=_reservations(command, metadata),
         companion=companion,
         alongside=alongside,
     )
@@ -96,8 +96,8 @@ def dispatch_new(commands: Sequence[tuple[ProcessPayment, CommandContext]]) -> i
 
     They are one statement.
 
-    Where that cannot be (one of them exists, or claims a reference) they are dispatched one by one,
-    and the existing ones replay. Raises PaymentError, KeyReused, AlreadyClaimed.
+    Where that cannot be (one of them exists, or reserves a reference) they are dispatched one by one,
+    and the existing ones replay. Raises PaymentError, KeyReused, AlreadyReserved.
     """
     if not commands:
         return 0
@@ -114,14 +114,14 @@ def dispatch_new(commands: Sequence[tuple[ProcessPayment, CommandContext]]) -> i
     return sum(not dispatch(command, context).replayed for command, context in commands)
 
 
-def next_review(client_id: UUID | None, key: str) -> store.Claim:
-    """What a ClaimNextReview with this key (see Metadata) claims, for its repetition to find."""
-    return store.Claim(f"review.claim_next:{client_id}", key)
+def next_review(client_id: UUID | None, key: str) -> store.Reservation:
+    """Return the reservation of a ClaimNextReview with this key, which its repetition finds."""
+    return store.Reservation(f"review.claim_next:{client_id}", key)
 
 
-def _claims(command: PaymentCommand, metadata: Metadata) -> tuple[store.Claim, ...]:
+def _reservations(command: PaymentCommand, metadata: Metadata) -> tuple[store.Reservation, ...]:
     if isinstance(command, ProcessPayment) and command.reference is not None:
-        return (store.Claim(f"payment.reference:{command.client_id}", command.reference),)
+        return (store.Reservation(f"payment.reference:{command.client_id}", command.reference),)
     if isinstance(command, ClaimNextReview) and metadata.key is not None:
         return (next_review(command.client_id, metadata.key),)
     return ()

@@ -30,7 +30,7 @@ from payments.domain.payment.events import NoteRef
 from payments.domain.payment.refusals import PaymentError
 from payments.events import replay, store
 from payments.events.codec import UnknownEventType
-from payments.events.store import Claim, StaleVersion
+from payments.events.store import Reservation, StaleVersion
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def claim_next(
     with transaction.atomic():
         if most_held is not None:
             # One request at a time: two would both find that the reviewer holds nothing.
-            store.reserve(Claim("review.claims_of", reviewer))
+            store.reserve(Reservation("review.claims_of", reviewer))
         if context.key is not None:
             key = idempotency.command_key(ClaimNextReview.name, actor=reviewer, key=context.key)
             if claimed := store.reserve(next_review(client_id, key)):

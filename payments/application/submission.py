@@ -34,7 +34,7 @@ def submit(
 
     `key` is the idempotency key.
 
-    All arguments are checked already. Raises KeyReused, AlreadyClaimed.
+    All arguments are checked already. Raises KeyReused, AlreadyReserved.
     """
     pseudonyms.require_key()
     customer_id = pseudonyms.customer_id(client_id, customer_reference)

@@ -1,4 +1,4 @@
-"""The log's table, the claims on values that are unique across streams, snapshots and seals."""
+"""The tables of the log: events, reservations of unique values, snapshots and seals."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from django.db import models
 
 VERSION_CONSTRAINT: Final = "events_event_aggregate_version"
 POSITION_CONSTRAINT: Final = "events_event_pkey"
-CLAIM_CONSTRAINT: Final = "events_claim_pkey"
+RESERVATION_CONSTRAINT: Final = "events_claim_pkey"
 
 
 class Event(models.Model):
@@ -41,8 +41,8 @@ class Event(models.Model):
         return f"{self.position} {self.event_type} v{self.version}"
 
 
-class Claim(models.Model):
-    """A value that belongs to one stream for ever, such as a client's reference of a payment."""
+class Reservation(models.Model):
+    """A value that belongs to one stream permanently, such as a client's own reference."""
 
     pk = models.CompositePrimaryKey("namespace", "value")
     namespace = models.CharField(max_length=100)
@@ -50,6 +50,7 @@ class Claim(models.Model):
     aggregate_id = models.UUIDField()
 
     class Meta:
+        db_table = "events_claim"
         default_permissions = ()
 
     def __str__(self) -> str:

@@ -50,7 +50,7 @@ def execute(
     metadata: Metadata,
     check: Callable[[S | None, Stream[E]], None] = lambda _state, _stream: None,
     new: bool = False,
-    claims: Sequence[store.Claim] = (),
+    reservations: Sequence[store.Reservation] = (),
     companion: store.Companion | None = None,
     alongside: Callable[[], None] | None = None,
 ) -> Executed[S]:
@@ -63,7 +63,7 @@ def execute(
     first attempt assumes an empty stream, which saves the load. `companion` is a row, and `alongside`
     stores rows, that exist if and only if the events do.
 
-    Raises StaleVersion, AlreadyClaimed, LogContradicted, UnknownEventType, and errors of `check` and
+    Raises StaleVersion, AlreadyReserved, LogContradicted, UnknownEventType, and errors of `check` and
     `decide`.
     """
     for attempt in range(1, _ATTEMPTS + 1):
@@ -85,7 +85,7 @@ def execute(
                     events,
                     expected=stream.version,
                     metadata=metadata,
-                    claims=claims,
+                    reservations=reservations,
                     companion=companion,
                 )
                 if alongside is not None:

@@ -1,4 +1,4 @@
-"""Load a stream and append to it: one statement, one round trip each."""
+"""Load streams and append to them, each in one statement and one round trip."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, Generic, TypeVar
@@ -11,7 +11,7 @@ from payments.database import execute, require_transaction
 from payments.events import codec, insertion
 from payments.events.aggregates import Aggregate, DomainEvent, E, S
 from payments.events.metadata import Metadata, decode as decode_metadata, encode as encode_metadata
-from payments.events.models import CLAIM_CONSTRAINT, VERSION_CONSTRAINT
+from payments.events.models import RESERVATION_CONSTRAINT, VERSION_CONSTRAINT
 from payments.events.reading.records import HistoricEvent
 
 E_co = TypeVar("E_co", bound=DomainEvent, covariant=True)
@@ -26,26 +26,26 @@ class StaleVersion(Exception):
         self.expected = expected
 
 
-class AlreadyClaimed(Exception):
+class AlreadyReserved(Exception):
     """A value that must be unique belongs to another stream, `owner`."""
 
-    def __init__(self, claim: "Claim", owner: UUID) -> None:
-        super().__init__(f"{claim.namespace} {claim.value!r} belongs to {owner}.")
-        self.claim = claim
+    def __init__(self, reservation: "Reservation", owner: UUID) -> None:
+        super().__init__(f"{reservation.namespace} {reservation.value!r} belongs to {owner}.")
+        self.reservation = reservation
         self.owner = owner
 
 
-class Claim(Struct, frozen=True):
-    """`value` within `namespace` is to belong to the stream that is appended to, for ever."""
+class Reservation(Struct, frozen=True):
+    """A value, unique within its namespace, that the append reserves for its stream permanently."""
 
     namespace: str
     value: str
 
 
 class Companion(Struct, frozen=True):
-    """A row that is to be stored if and only if the events are, without a round trip of its own.
+    """A row that is stored if and only if the events are, in the statement of the append.
 
-    `statement` inserts it; its parameters have names that the append does not use.
+    `statement` inserts it. Its parameters must have names that the append does not use.
     """
 
     statement: str
@@ -53,7 +53,7 @@ class Companion(Struct, frozen=True):
 
 
 class Snapshot(Struct, frozen=True):
-    """The state after `version` events, the last of them at `position`, as JSON."""
+    """The JSON of the state after `version` events, the last of which is at `position`."""
 
     version: int
     position: int
@@ -79,6 +79,7 @@ class Stream(Struct, Generic[E], frozen=True):
 
     @property
     def version(self) -> int:
+        """Return the number of events in the whole stream."""
         return self.begin + len(self.events)
 
     def position(self, version: int) -> int:
@@ -96,9 +97,9 @@ class Append(Struct, Generic[E_co], frozen=True):
     metadata: Metadata
 
 
-# Where there is a snapshot: the event that it ends with, which brings its state, those after it, and
-# those before it that the same command appended. That it exists is asked as a value: joined, the planner
-# may read all versions of the stream for it.
+# With a snapshot, this reads its last event (with the state), all later events, and earlier events of the
+# same command. The existence check is a scalar subquery: with a join, the planner may read all versions of
+# the stream.
 _LOAD: Final = """
 WITH kept AS MATERIALIZED (
   SELECT version, state::text AS state FROM events_snapshot AS kept
@@ -127,8 +128,8 @@ SELECT aggregate_id, metadata::text FROM events_event
  WHERE aggregate_id = ANY(%(aggregate_ids)s) AND version = 1
 """
 
-# The events come as one JSON document: as arrays, each quote in their data would be escaped one by one.
-# Gaps are refused here (the version before must exist), duplicates by the unique constraint.
+# The events are one JSON document: in arrays, every quote in their data would have to be escaped.
+# The WHERE clause refuses gaps (the version before must exist), the unique constraint duplicates.
 _APPEND_EVENTS: Final = """
 INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type, schema_version,
                           data, metadata, occurred_at)
@@ -144,11 +145,11 @@ SELECT %(aggregate_type)s, %(aggregate_id)s, %(expected)s::int + ordinality,
 RETURNING position
 """
 
-_CLAIM: Final = """
-claimed AS (
+_RESERVATIONS: Final = """
+reserved AS (
   INSERT INTO events_claim (namespace, value, aggregate_id)
   SELECT namespace, value, %(aggregate_id)s
-    FROM unnest(%(namespaces)s::text[], %(values)s::text[]) AS claim (namespace, value)
+    FROM unnest(%(namespaces)s::text[], %(values)s::text[]) AS wanted (namespace, value)
    WHERE %(expected)s::int = 0
       OR EXISTS (SELECT FROM events_event
                   WHERE aggregate_id = %(aggregate_id)s AND version = %(expected)s::int)
@@ -169,7 +170,7 @@ SELECT aggregate_type, aggregate_id, version, event_type, schema_version,
 RETURNING position
 """
 
-_CLAIM_OWNER: Final = """
+_RESERVED_BY: Final = """
 SELECT namespace, value, aggregate_id FROM events_claim
  WHERE (namespace, value) IN (SELECT * FROM unnest(%(namespaces)s::text[], %(values)s::text[]))
    AND aggregate_id <> %(aggregate_id)s
@@ -178,7 +179,7 @@ SELECT namespace, value, aggregate_id FROM events_claim
 _OWNER: Final = """
 SELECT aggregate_id FROM events_claim WHERE namespace = %(namespace)s AND value = %(value)s
 """
-_RESERVE: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%(claim)s, 0))"
+_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%(reservation)s, 0))"
 
 
 def load(
@@ -250,16 +251,16 @@ def begun_by(aggregate_ids: Sequence[UUID]) -> dict[UUID, Metadata]:
     return {aggregate_id: decode_metadata(meta) for aggregate_id, meta in begun}
 
 
-def reserve(claim: Claim) -> UUID | None:
-    """Return the stream that the claim belongs to.
+def reserve(reservation: Reservation) -> UUID | None:
+    """Return the stream that holds the reservation, None if no stream does.
 
-    Another caller who reserves the same waits until this transaction ends. Raises
+    Another caller with the same reservation waits until this transaction ends. Raises
     TransactionManagementError outside a transaction.
     """
     require_transaction()
-    # A statement of its own: the next one sees what was committed while this one waited.
-    execute(_RESERVE, {"claim": f"{claim.namespace} {claim.value}"})
-    owner = execute(_OWNER, {"namespace": claim.namespace, "value": claim.value})
+    # Two statements: the second one sees rows that were committed while the first one waited.
+    execute(_LOCK, {"reservation": f"{reservation.namespace} {reservation.value}"})
+    owner = execute(_OWNER, {"namespace": reservation.namespace, "value": reservation.value})
     return owner[0][0] if owner else None
 
 
@@ -270,15 +271,13 @@ def append(
     *,
     expected: int,
     metadata: Metadata,
-    claims: Sequence[Claim] = (),
+    reservations: Sequence[Reservation] = (),
     companion: Companion | None = None,
 ) -> int:
-    """Append one or more events after version `expected` (0: a new stream).
+    """Append one or more events after version `expected` (0: a new stream); return the last position.
 
-    Returns the last position. Claims and companion are part of the same statement.
-
-    Inside a transaction a savepoint keeps the transaction usable when the append fails.
-    Raises StaleVersion, AlreadyClaimed, LogContradicted.
+    Reservations and companion are part of the same statement. Inside a transaction, a savepoint keeps the
+    transaction usable if the append fails. Raises StaleVersion, AlreadyReserved, LogContradicted.
     """
     parameters: dict[str, object] = {
         "aggregate_type": aggregate.name,
@@ -296,10 +295,10 @@ def append(
         "metadata": encode_metadata(metadata),
     }
     alongside = []
-    if claims:
-        alongside.append(_CLAIM)
-        parameters["namespaces"] = [claim.namespace for claim in claims]
-        parameters["values"] = [claim.value for claim in claims]
+    if reservations:
+        alongside.append(_RESERVATIONS)
+        parameters["namespaces"] = [reservation.namespace for reservation in reservations]
+        parameters["values"] = [reservation.value for reservation in reservations]
     if companion is not None:
         alongside.append(f"companion AS ({companion.statement})")
         parameters.update(companion.parameters)
@@ -310,8 +309,8 @@ def append(
         match insertion.violated(error):
             case constraint if constraint == VERSION_CONSTRAINT:
                 raise StaleVersion(aggregate_id, expected) from error
-            case constraint if constraint == CLAIM_CONSTRAINT:
-                raise _claim_conflict(aggregate_id, expected, parameters) from error
+            case constraint if constraint == RESERVATION_CONSTRAINT:
+                raise _reservation_conflict(aggregate_id, expected, parameters) from error
         raise
     if not positions:
         raise StaleVersion(aggregate_id, expected)
@@ -345,10 +344,12 @@ def append_streams(aggregate: Aggregate[S, E], streams: Sequence[Append[E]]) -> 
         raise
 
 
-def _claim_conflict(aggregate_id: UUID, expected: int, parameters: dict[str, object]) -> Exception:
-    found = execute(_CLAIM_OWNER, parameters)
+def _reservation_conflict(
+    aggregate_id: UUID, expected: int, parameters: dict[str, object]
+) -> Exception:
+    found = execute(_RESERVED_BY, parameters)
     if not found:
-        # The same stream claimed it, so the same command won a race against this one.
+        # The stream itself holds the reservation: the same command ran twice and the other run was faster.
         return StaleVersion(aggregate_id, expected)
     namespace, value, owner = found[0]
-    return AlreadyClaimed(Claim(namespace, value), owner)
+    return AlreadyReserved(Reservation(namespace, value), owner)

@@ -23,7 +23,7 @@ from payments.domain.payment.commands import ProcessPayment
 from payments.domain.payment.refusals import PaymentError
 from payments.events import store
 from payments.events.metadata import Metadata
-from payments.events.store import AlreadyClaimed
+from payments.events.store import AlreadyReserved
 from payments.traffic import amounts, lines
 from payments.traffic.amounts import Decimals
 from payments.traffic.layout import Layout, RowError
@@ -173,7 +173,7 @@ def _import_one(
     except KeyReused as error:
         fields = ", ".join(error.fields)
         refused(row.line, "imported_differently", f"It was imported with another {fields}.")
-    except AlreadyClaimed as error:
+    except AlreadyReserved as error:
         refused(row.line, "reference_taken", f"Payment {error.owner} has this reference.")
     except PaymentError as error:
         refused(row.line, error.code, str(error))

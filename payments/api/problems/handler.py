@@ -32,7 +32,7 @@ from payments.domain.payment.refusals import (
 )
 from payments.domain.text import TextError
 from payments.events.contradictions import LogContradicted
-from payments.events.store import AlreadyClaimed, StaleVersion
+from payments.events.store import AlreadyReserved, StaleVersion
 from payments.pseudonyms import WrongPseudonymKey
 
 logger: Final = logging.getLogger(__name__)
@@ -77,11 +77,11 @@ def problem_of(error: Exception) -> Problem:
                 for field in error.fields
             ]
             return Problem("idempotency_key_reused", str(error), errors=differing)
-        case AlreadyClaimed():
+        case AlreadyReserved():
             taken = FieldError("reference", "reference_taken", "References are never used twice.")
             return Problem(
                 "reference_taken",
-                f"Payment {error.owner} has the reference {error.claim.value!r}.",
+                f"Payment {error.owner} has the reference {error.reservation.value!r}.",
                 errors=[taken],
                 members={"payment_id": str(error.owner)},
             )

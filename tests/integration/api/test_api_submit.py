@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from payments.api.problems.problem import FIELD_CODES
 from payments.customers.models import Customer
 from payments.domain.payment.state import Status
-from payments.events.models import Claim, Event
+from payments.events.models import Event, Reservation
 from tests.support.api import BODY, PAYMENTS, RISKY, ApiClient, body_of
 from tests.support.concurrency import at_once
 from tests.support.roundtrips import round_trips
@@ -26,7 +26,7 @@ def acme() -> ApiClient:
 
 
 def stored() -> tuple[int, int, int]:
-    return Event.objects.count(), Claim.objects.count(), Customer.objects.count()
+    return Event.objects.count(), Reservation.objects.count(), Customer.objects.count()
 
 
 def assert_problem(answer: HttpResponse, status: int, code: str, field: str | None = None) -> Any:

@@ -154,14 +154,14 @@ def test_a_role_with_the_least_privileges_can_append_read_and_seal_and_nothing_e
         try:
             _grant_least_privileges(cursor)
             cursor.execute("SET ROLE payments_service")
-            claim = store.Claim("a", "1")
+            claim = store.Reservation("a", "1")
             last = store.append(
                 PAYMENT_AGGREGATE,
                 stream_id,
                 [initiated()],
                 expected=0,
                 metadata=metadata,
-                claims=[claim],
+                reservations=[claim],
             )
             assert store.load(PAYMENT_AGGREGATE, stream_id).positions == (last,)
             assert horizon.safe_position() >= last

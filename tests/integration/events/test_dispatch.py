@@ -24,7 +24,7 @@ from payments.domain.payment.state import Status
 from payments.events import signals, store
 from payments.events.metadata import Metadata
 from payments.events.models import Event
-from payments.events.store import AlreadyClaimed, StaleVersion
+from payments.events.store import AlreadyReserved, StaleVersion
 from tests.support.concurrency import at_once, until_blocked
 from tests.support.examples import (
     CLIENT,
@@ -262,7 +262,7 @@ def test_twenty_equal_decisions_at_once_are_one_decision(waiting: UUID) -> None:
 
 def test_a_reference_belongs_to_one_payment_of_a_client() -> None:
     first = submit("1", reference="order-981")
-    with pytest.raises(AlreadyClaimed) as caught:
+    with pytest.raises(AlreadyReserved) as caught:
         submit("2", reference="order-981")
     assert caught.value.owner == first.payment.payment_id
     assert Event.objects.count() == 2
@@ -278,7 +278,7 @@ def test_of_twenty_payments_with_one_reference_at_once_one_is_made() -> None:
     def send(number: int) -> UUID:
         try:
             return submit(f"key-{number}", reference="order-981").payment.payment_id
-        except AlreadyClaimed as refused:
+        except AlreadyReserved as refused:
             return refused.owner
 
     assert len(set(at_once(20, send))) == 1
@@ -362,7 +362,7 @@ def test_of_many_payments_those_that_exist_are_not_made_again() -> None:
 def test_many_payments_with_references_claim_them() -> None:
     batch = [_new(str(number), reference=f"order-{number}") for number in range(3)]
     assert dispatch_new(batch) == 3
-    with pytest.raises(AlreadyClaimed):
+    with pytest.raises(AlreadyReserved):
         submit("other", reference="order-1")
     assert dispatch_new([]) == 0
 

@@ -16,15 +16,15 @@ from payments.domain.payment.events import AnyPaymentEvent
 from payments.events import codec, store
 from payments.events.contradictions import LogContradicted
 from payments.events.metadata import Metadata
-from payments.events.models import Claim, Event
-from payments.events.store import AlreadyClaimed, Append, StaleVersion
+from payments.events.models import Event, Reservation
+from payments.events.store import AlreadyReserved, Append, StaleVersion
 from tests.support.concurrency import at_once, session, until_blocked
 from tests.support.examples import NOON, approved, flagged, initiated, processed, rejected
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 BY_TEST: Final = Metadata(actor="system:test", command="process_payment")
-REFERENCE: Final = store.Claim("payment.reference:acme", "order-981")
+REFERENCE: Final = store.Reservation("payment.reference:acme", "order-981")
 
 
 def append(stream: UUID, *events: AnyPaymentEvent, expected: int = 0, **more: Any) -> int:
@@ -157,47 +157,55 @@ def test_a_sequence_behind_its_table_is_not_taken_for_a_race() -> None:
 
 def test_a_claimed_value_belongs_to_one_stream_and_the_refusal_names_it() -> None:
     owner, other = uuid4(), uuid4()
-    append(owner, initiated(), claims=[REFERENCE])
-    with pytest.raises(AlreadyClaimed) as caught:
-        append(other, initiated(), claims=[REFERENCE])
+    append(owner, initiated(), reservations=[REFERENCE])
+    with pytest.raises(AlreadyReserved) as caught:
+        append(other, initiated(), reservations=[REFERENCE])
     assert caught.value.owner == owner
-    assert caught.value.claim == REFERENCE
+    assert caught.value.reservation == REFERENCE
     assert _versions(other) == []
-    assert list(Claim.objects.values_list("value", "aggregate_id")) == [("order-981", owner)]
+    assert list(Reservation.objects.values_list("value", "aggregate_id")) == [("order-981", owner)]
 
 
 def test_the_same_value_can_be_claimed_in_two_namespaces() -> None:
-    append(uuid4(), initiated(), claims=[store.Claim("a", "1")])
-    append(uuid4(), initiated(), claims=[store.Claim("b", "1"), store.Claim("a", "2")])
-    assert Claim.objects.count() == 3
+    append(uuid4(), initiated(), reservations=[store.Reservation("a", "1")])
+    append(
+        uuid4(),
+        initiated(),
+        reservations=[store.Reservation("b", "1"), store.Reservation("a", "2")],
+    )
+    assert Reservation.objects.count() == 3
 
 
 def test_of_two_claims_the_taken_one_is_named() -> None:
     owner = uuid4()
-    append(owner, initiated(), claims=[store.Claim("a", "2")])
-    with pytest.raises(AlreadyClaimed) as caught:
-        append(uuid4(), initiated(), claims=[store.Claim("a", "1"), store.Claim("a", "2")])
-    assert caught.value.claim == store.Claim("a", "2")
-    assert Claim.objects.count() == 1
+    append(owner, initiated(), reservations=[store.Reservation("a", "2")])
+    with pytest.raises(AlreadyReserved) as caught:
+        append(
+            uuid4(),
+            initiated(),
+            reservations=[store.Reservation("a", "1"), store.Reservation("a", "2")],
+        )
+    assert caught.value.reservation == store.Reservation("a", "2")
+    assert Reservation.objects.count() == 1
 
 
 def test_a_stale_append_claims_nothing() -> None:
     """The claim is made by the same statement: without its own EXISTS it outlived a refused gap."""
     with pytest.raises(StaleVersion):
-        append(uuid4(), initiated(), expected=3, claims=[REFERENCE])
+        append(uuid4(), initiated(), expected=3, reservations=[REFERENCE])
     stream_id = uuid4()
     append(stream_id, initiated())
     with pytest.raises(StaleVersion):
-        append(stream_id, initiated(), claims=[REFERENCE])
-    assert not Claim.objects.exists()
+        append(stream_id, initiated(), reservations=[REFERENCE])
+    assert not Reservation.objects.exists()
 
 
 def test_of_eight_streams_that_claim_one_value_at_once_one_gets_it() -> None:
     def claim(_: int) -> tuple[UUID, UUID]:
         stream_id = uuid4()
         try:
-            append(stream_id, initiated(), claims=[REFERENCE])
-        except AlreadyClaimed as refused:
+            append(stream_id, initiated(), reservations=[REFERENCE])
+        except AlreadyReserved as refused:
             return stream_id, refused.owner
         return stream_id, stream_id
 
@@ -217,20 +225,20 @@ def test_a_claim_of_a_transaction_that_is_rolled_back_is_free_again() -> None:
         )
         timer = threading.Timer(0.1, other.rollback)
         timer.start()
-        append(uuid4(), initiated(), claims=[REFERENCE])
+        append(uuid4(), initiated(), reservations=[REFERENCE])
         timer.join()
-    assert Claim.objects.count() == 1
+    assert Reservation.objects.count() == 1
 
 
 def test_inside_a_transaction_a_refused_append_leaves_the_rest_usable() -> None:
     """Without the savepoint the client below was lost: "current transaction is aborted"."""
     stream_id = uuid4()
-    append(stream_id, initiated(), claims=[REFERENCE])
+    append(stream_id, initiated(), reservations=[REFERENCE])
     with transaction.atomic():
         with pytest.raises(StaleVersion):
             append(stream_id, processed())
-        with pytest.raises(AlreadyClaimed):
-            append(uuid4(), initiated(), claims=[REFERENCE])
+        with pytest.raises(AlreadyReserved):
+            append(uuid4(), initiated(), reservations=[REFERENCE])
         Client.objects.create(name="still here")
         append(stream_id, processed(), expected=1)
     assert Client.objects.filter(name="still here").exists()

@@ -40,7 +40,7 @@ def test_require_no_transaction_ignores_the_transaction_of_a_test_case() -> None
 @pytest.mark.django_db(transaction=True)
 def test_reserve_raises_outside_a_transaction() -> None:
     with pytest.raises(TransactionManagementError):
-        store.reserve(store.Claim("test", "value"))
+        store.reserve(store.Reservation("test", "value"))
 
 
 @pytest.mark.django_db(transaction=True)
