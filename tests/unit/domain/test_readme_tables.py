@@ -1,89 +1,156 @@
-"""The README's tables of states and commands are what the domain decides, cell by cell."""
+"""The tables of payments/domain/README.md agree with the domain, cell by cell."""
 
 import re
+from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import pytest
+from msgspec import NODEFAULT, structs
 
-from payments.domain.payment.events import AnyPaymentEvent
+import payments.domain
+from payments import permissions
+from payments.domain.payment.commands import ClaimReview, PaymentCommand
+from payments.domain.payment.events import (
+    AnyPaymentEvent,
+    ApprovalReason,
+    CancellationReason,
+    EscalationReason,
+    FailureReason,
+    RefundReason,
+    RejectionReason,
+)
 from payments.domain.payment.state import Status
+from payments.domain.risk.conditions import AnyCondition
+from payments.domain.risk.policy import PolicyDocument
+from payments.domain.risk.register import AnyPolicyCommand
 from tests.support.examples import OTHER_REVIEWER, claimed
 from tests.support.scenario import given
 from tests.unit.domain.test_states_and_commands import COMMANDS, HISTORIES
 
-README: Final = (Path(__file__).parents[3] / "README.md").read_text()
-# The histories that make the README's rows, by the row's name or a name within it.
+README: Final = (Path(payments.domain.__path__[0]) / "README.md").read_text()
+# The history of each row.
 STATES: Final = {
     "(new)": "nothing",
     "initiated": "initiated",
     **{str(status): str(status) for status in Status if status in HISTORIES},
 }
-STANDS: Final = {
+STANDINGS: Final = {
     "free": "pending_review",
-    "claimed by whoever asks": "claimed",
+    "claimed by the caller": "claimed",
     "claimed by another": "claimed by another",
     "escalated": "escalated",
     "over the four-eyes limit": "under four eyes",
     "first approved": "first approved",
 }
-# What the README calls the events that change where a review stands.
-WORDS: Final = {
+# The README's names of the events that change the standing of a review.
+STANDING_AFTER: Final = {
     "ReviewClaimed": "claimed",
     "ReviewReleased": "free",
     "ReviewEscalated": "escalated",
     "PaymentFirstApproved": "first approved",
 }
+REASONS: Final[dict[str, type[StrEnum]]] = {
+    "an approval": ApprovalReason,
+    "a rejection": RejectionReason,
+    "an escalation": EscalationReason,
+    "a cancellation": CancellationReason,
+    "a refund": RefundReason,
+    "a failure (not chosen)": FailureReason,
+}
+
+
+def table(heading: str) -> tuple[list[str], list[list[str]]]:
+    """Return the other headings and the rows of the table whose first column has this heading."""
+    found = re.search(rf"^\| {heading} \|(.*)\|\n\|[-|]+\|\n((?:\|.*\|\n)+)", README, re.MULTILINE)
+    assert found, heading
+    columns = [column.strip() for column in found[1].split("|")]
+    rows = [[cell.strip() for cell in line[1:-1].split("|")] for line in found[2].splitlines()]
+    assert all(len(row) == len(columns) + 1 for row in rows)
+    return columns, rows
 
 
 def cells(heading: str) -> list[tuple[str, str, str]]:
-    """Row, column and cell of the table whose first column has this heading; one for each name in it."""
-    table = re.search(rf"^\| {heading} \|(.*)\|\n\|[-|]+\|\n((?:\|.*\|\n)+)", README, re.MULTILINE)
-    assert table, heading
-    columns = [column.strip() for column in table[1].split("|")]
-    found = []
-    for line in table[2].splitlines():
-        rows, *told = (cell.strip() for cell in line.strip("|").split("|"))
-        assert len(told) == len(columns), line
-        for names, cell in zip(columns, told, strict=True):
-            found += [
-                (row, column, cell) for row in rows.split(", ") for column in names.split(", ")
-            ]
-    return found
+    """Return row, column and cell for each name in the head of a row and of a column."""
+    columns, rows = table(heading)
+    return [
+        (row, column, cell)
+        for names, *row_cells in rows
+        for heads, cell in zip(columns, row_cells, strict=True)
+        for row in names.split(", ")
+        for column in heads.split(", ")
+    ]
 
 
-def meant(history: str, command: str) -> str:
-    """The code of the refusal, or in bold what the payment, or its review, is afterwards."""
+def codes(cell: str) -> list[str]:
+    return re.findall("`(.*?)`", cell)
+
+
+def outcome(history: str, command: str) -> str:
+    """Return the code of the refusal, or in bold the status or standing after the command."""
     when = given(*HISTORIES[history]).when(COMMANDS[command]())
     if isinstance(when.outcome, Exception):
         return "not found" if when.outcome.code == "payment_not_found" else when.outcome.code
     payment = when.then(*when.outcome)
-    return f"**{WORDS.get(type(when.outcome[-1]).__name__, payment.status)}**"
+    return f"**{STANDING_AFTER.get(type(when.outcome[-1]).__name__, payment.status)}**"
 
 
 @pytest.mark.parametrize(("state", "command", "cell"), cells("state"))
-def test_states_answer_commands_as_the_readme_says(state: str, command: str, cell: str) -> None:
-    told = {
+def test_table_of_states_matches_decide(state: str, command: str, cell: str) -> None:
+    expected = {
         "completed, failed or pending_review": "**completed**",
         "the same": "**completed**",
-        "**partially_refunded** or **refunded**": "**refunded**",  # all that is left
+        "**partially_refunded** or **refunded**": "**refunded**",  # the command refunds the rest
     }.get(cell, cell)
-    if not told.startswith("see "):
-        assert meant(STATES[state], command) == told
+    if not expected.startswith("see "):
+        assert outcome(STATES[state], command) == expected
 
 
-@pytest.mark.parametrize(("stands", "command", "cell"), cells("it is"))
-def test_reviews_answer_commands_as_the_readme_says(stands: str, command: str, cell: str) -> None:
+@pytest.mark.parametrize(("standing", "command", "cell"), cells("it is"))
+def test_table_of_reviews_matches_decide(standing: str, command: str, cell: str) -> None:
     own, _, seniors = cell.partition("; a senior reviewer: ")
-    assert own.removesuffix(" for longer") == meant(STANDS[stands], command)
+    assert own.removesuffix(" for longer") == outcome(STANDINGS[standing], command)
     if seniors:
-        by_another: tuple[AnyPaymentEvent, ...] = HISTORIES[STANDS[stands]]
-        assert by_another[-1] == claimed(reviewer=OTHER_REVIEWER)
-        senior = given(*by_another).when(COMMANDS[command](senior=True)).names()
-        assert [f"**{WORDS[name]}**" for name in senior] == [seniors]
+        history: tuple[AnyPaymentEvent, ...] = HISTORIES[STANDINGS[standing]]
+        assert history[-1] == claimed(reviewer=OTHER_REVIEWER)
+        senior = given(*history).when(COMMANDS[command](senior=True)).names()
+        assert [f"**{STANDING_AFTER[name]}**" for name in senior] == [seniors]
 
 
-def test_no_row_is_missing() -> None:
+def test_tables_of_states_and_reviews_are_complete() -> None:
     assert {row for row, _, _ in cells("state")} == {"(new)", *map(str, Status)}
-    assert {row for row, _, _ in cells("it is")} == STANDS.keys()
+    assert {row for row, _, _ in cells("it is")} == STANDINGS.keys()
     assert {column for _, column, _ in cells("state")} == COMMANDS.keys()
+
+
+def test_table_of_permissions_has_every_command() -> None:
+    _, rows = table("command")
+    kinds = {*get_args(PaymentCommand), *get_args(AnyPolicyCommand)}
+    kinds |= set(ClaimReview.__subclasses__())
+    assert {codes(name)[0] for name, *_ in rows} == {kind.name for kind in kinds}
+    named = {each for *_, permission in rows for each in codes(permission)}
+    assert named == set(permissions.NAMES)
+
+
+def test_table_of_reasons_matches_enumerations() -> None:
+    _, rows = table("reasons of")
+    assert {name: codes(cell) for name, cell in rows} == {
+        name: [str(each) for each in kind] for name, kind in REASONS.items()
+    }
+
+
+def test_table_of_policy_fields_matches_document() -> None:
+    _, rows = table("field")
+    documented = [(codes(name)[0], required == "yes") for name, _, required in rows]
+    assert documented == [
+        (field.name, field.default is NODEFAULT and field.default_factory is NODEFAULT)
+        for field in structs.fields(PolicyDocument)
+    ]
+
+
+def test_table_of_conditions_matches_structs() -> None:
+    _, rows = table("type")
+    assert {codes(name)[0]: codes(fields) for name, fields, _ in rows} == {
+        str(kind.__struct_config__.tag): [field.name for field in structs.fields(kind)]
+        for kind in get_args(AnyCondition)
+    }
