@@ -80,7 +80,7 @@ def register() -> Register:
     return load(POLICY_AGGREGATE, REGISTER).state or Register()
 
 
-def dispatch(
+def handle(
     command: AnyPolicyCommand,
     *,
     causation_id: str | None = None,

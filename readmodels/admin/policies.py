@@ -173,7 +173,7 @@ def _carry_out(
 
 
 def _dispatch(request: HttpRequest, command: AnyPolicyCommand) -> None:
-    policies.dispatch(
+    policies.handle(
         command,
         causation_id=request.META["HTTP_X_REQUEST_ID"],
         correlation_id=request.META["HTTP_X_CORRELATION_ID"],

@@ -92,7 +92,7 @@ class Command(BaseCommand):
     def _carry_out(self, command: AnyPolicyCommand) -> Register:
         try:
             # Who typed it stands beside in whose name: whoever is at the machine may name anybody.
-            return policies.dispatch(command, causation_id=actors.operator())
+            return policies.handle(command, causation_id=actors.operator())
         except (PolicyRefused, NotPermitted) as error:
             raise CommandError(str(error)) from error
 

@@ -147,16 +147,16 @@ def customer() -> Customer:
 
 
 def propose_policy(by: str) -> None:
-    policies.dispatch(ProposePolicy(policy=POLICY, at=NOON, by=by))
+    policies.handle(ProposePolicy(policy=POLICY, at=NOON, by=by))
     raise LetThrough
 
 
 def approve_policy(by: str) -> None:
-    policies.dispatch(ApprovePolicy(policy_id="none", at=NOON, by=by))
+    policies.handle(ApprovePolicy(policy_id="none", at=NOON, by=by))
 
 
 def retire_policy(by: str) -> None:
-    policies.dispatch(RetirePolicy(policy_id="none", at=NOON, by=by))
+    policies.handle(RetirePolicy(policy_id="none", at=NOON, by=by))
 
 
 # Each command, who may give it, and whether whoever types at the machine may. What it is about does
@@ -259,7 +259,7 @@ def test_no_command_is_missing_from_the_table() -> None:
     finally:
         sys.setprofile(None)
     found = set(commands_of("payments")) | set(commands_of("readmodels.engine.parking"))
-    assert {erasure.erase, review.claim_next, policies.dispatch, parking.retry} <= found
+    assert {erasure.erase, review.claim_next, policies.handle, parking.retry} <= found
     missing = {each for each in found - BENEATH if each.__code__ not in seen}
     assert missing == set()
 

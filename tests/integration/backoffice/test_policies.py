@@ -70,16 +70,16 @@ def grace() -> str:
 
 
 def propose(policy: RiskPolicy, by: str) -> None:
-    policies.dispatch(ProposePolicy(policy=policy, at=timezone.now(), by=by))
+    policies.handle(ProposePolicy(policy=policy, at=timezone.now(), by=by))
 
 
 def activate(policy: RiskPolicy, ada: str, grace: str) -> None:
     propose(policy, ada)
-    policies.dispatch(ApprovePolicy(policy_id=policy.policy_id, at=timezone.now(), by=grace))
+    policies.handle(ApprovePolicy(policy_id=policy.policy_id, at=timezone.now(), by=grace))
 
 
 def retire(policy: RiskPolicy, by: str) -> None:
-    policies.dispatch(RetirePolicy(policy_id=policy.policy_id, at=timezone.now(), by=by))
+    policies.handle(RetirePolicy(policy_id=policy.policy_id, at=timezone.now(), by=by))
 
 
 def test_payments_are_scored_by_the_policy_that_is_active_when_they_come(
@@ -95,7 +95,7 @@ def test_payments_are_scored_by_the_policy_that_is_active_when_they_come(
     assert scored() == ("completed", DEFAULT_POLICY.policy_id)
     propose(DOLLARS, ada)
     assert scored() == ("completed", DEFAULT_POLICY.policy_id)
-    policies.dispatch(ApprovePolicy(policy_id=DOLLARS.policy_id, at=timezone.now(), by=grace))
+    policies.handle(ApprovePolicy(policy_id=DOLLARS.policy_id, at=timezone.now(), by=grace))
     assert scored() == ("pending_review", DOLLARS.policy_id)
     activate(STRICT, ada, grace)
     assert scored()[1] == STRICT.policy_id
@@ -144,7 +144,7 @@ def test_only_risk_managers_manage_policies(role: str, ada: str) -> None:
     ]
     for command in commands:
         with pytest.raises(NotPermitted):
-            policies.dispatch(command)
+            policies.handle(command)
     assert Event.objects.count() == 1
 
 
@@ -152,7 +152,7 @@ def test_nobody_approves_their_own_policy_a_superuser_neither() -> None:
     root = staff("root", is_superuser=True)
     propose(STRICT, root)
     with pytest.raises(PolicyRefused, match="second person"):
-        policies.dispatch(ApprovePolicy(policy_id=STRICT.policy_id, at=timezone.now(), by=root))
+        policies.handle(ApprovePolicy(policy_id=STRICT.policy_id, at=timezone.now(), by=root))
 
 
 def test_of_many_at_once_one_is_first_and_the_others_are_told(ada: str, grace: str) -> None:
@@ -161,9 +161,7 @@ def test_of_many_at_once_one_is_first_and_the_others_are_told(ada: str, grace: s
 
     def approve(_: int) -> None:
         try:
-            policies.dispatch(
-                ApprovePolicy(policy_id=STRICT.policy_id, at=timezone.now(), by=grace)
-            )
+            policies.handle(ApprovePolicy(policy_id=STRICT.policy_id, at=timezone.now(), by=grace))
         except PolicyRefused as error:
             refused.append(str(error))
 
@@ -179,7 +177,7 @@ def test_two_policies_approved_at_once_leave_one_active(ada: str, grace: str) ->
 
     def approve(number: int) -> None:
         policy = (STRICT, DOLLARS)[number]
-        policies.dispatch(ApprovePolicy(policy_id=policy.policy_id, at=timezone.now(), by=grace))
+        policies.handle(ApprovePolicy(policy_id=policy.policy_id, at=timezone.now(), by=grace))
 
     at_once(2, approve)
     statuses = sorted(each.status for each in policies.register().policies.values())
