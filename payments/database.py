@@ -1,12 +1,12 @@
-"""Server-side bound statements on Django's own connection, within its transaction.
+"""Execute statements with server-side binding on Django's own connection, within its transaction.
 
-Django binds parameters on the client, which doubles the server's work for an append. `execute` prepares
-a statement once on each connection, and executes it with what psycopg's cursors are made of but
-without one: a cursor costs as much as such a statement does on the server.
+Django binds parameters on the client, which doubles the server's work for an append. `execute` prepares a
+statement once per connection and runs it without a psycopg cursor: a cursor costs as much as such a
+statement does on the server. This uses undocumented parts of psycopg, all in the functions at the end.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
@@ -17,7 +17,7 @@ import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.transaction import TransactionManagementError
 from msgspec import Struct
-from psycopg import errors, generators
+from psycopg import abc, errors, generators
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
@@ -31,18 +31,20 @@ _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 def execute(statement: str, parameters: Mapping[str, object] = _NOTHING) -> list[tuple[Any, ...]]:
     """Execute a prepared statement in one round trip, and return all its rows.
 
-    For statements that stand in the code: what is prepared once is kept. Parameters are written
-    `%(name)s`, and PostgreSQL finds their types: it needs a cast where the context does not tell.
-    Errors come out as Django's, with psycopg's as their cause.
+    Use it for constant statements only: prepared statements are kept as long as the connection. Write
+    parameters as `%(name)s`. PostgreSQL infers their types and needs a cast where the context is ambiguous.
+    Raises Django's database errors, with psycopg's as their cause.
     """
-    django = connections[DEFAULT_DB_ALIAS]  # once: `connection` looks for it each time
+    django = connections[
+        DEFAULT_DB_ALIAS
+    ]  # once: `django.db.connection` looks it up on each access
     django.close_if_health_check_failed()
     django.ensure_connection()
     django.validate_no_broken_transaction()
     with django.wrap_database_errors:
         native = cast("Connection", django.connection)
         if not native.autocommit and native.pgconn.transaction_status == TransactionStatus.IDLE:
-            # The first one of a transaction, which cursors begin.
+            # The first statement of a transaction: psycopg's cursors send BEGIN.
             with psycopg.Cursor(native) as cur:
                 cur.execute(statement.encode(), parameters)
                 return cur.fetchall() if cur.description else []
@@ -51,11 +53,10 @@ def execute(statement: str, parameters: Mapping[str, object] = _NOTHING) -> list
 
 @contextmanager
 def cursor() -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
-    """A server-side binding cursor, for what is seldom executed, streamed or copied.
+    """Yield a server-side binding cursor, for statements that are rare, streamed or copied.
 
-    Errors come out as Django's, with psycopg's as their cause. The wrapper is also what tells Django
-    that a connection was lost: without it one dropped connection would fail every later request of
-    the thread.
+    Raises Django's database errors, with psycopg's as their cause. The error wrapper also makes Django
+    notice a lost connection; otherwise one would fail every later request of the thread.
     """
     django = connections[DEFAULT_DB_ALIAS]
     django.close_if_health_check_failed()
@@ -69,7 +70,7 @@ def cursor() -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
 
 @contextmanager
 def separate_connection() -> Iterator[Connection]:
-    """Another connection to the same database, for reading while Django's own writes."""
+    """Yield another connection to the same database, for reading while Django's own writes."""
     another = connections[DEFAULT_DB_ALIAS].copy()
     parameters = another.get_connection_params()
     for django_only in ("cursor_factory", "context"):
@@ -95,7 +96,7 @@ def require_no_transaction() -> None:
 
 
 class _Statement(Struct, frozen=True):
-    """As PostgreSQL reads it: `text` with its parameters numbered in the order of `parameters`."""
+    """A statement as PostgreSQL reads it: its parameters are numbered in the order of `parameters`."""
 
     text: bytes
     parameters: tuple[str, ...]
@@ -107,18 +108,18 @@ def _numbered(statement: str) -> _Statement:
     names = tuple(dict.fromkeys(_PARAMETER.findall(statement)))
     text = _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", statement)
     text = text.replace("%%", "%")
-    # As text whose type is left open. A statement is prepared for all values: psycopg would call a
-    # small integer a smallint, and the next one might not be small.
+    # Text leaves the type open. The statement is prepared for all values, but psycopg's binary format would
+    # declare a small integer as smallint, and the next value may be larger.
     return _Statement(text.encode(), names, [PyFormat.TEXT] * len(names))
 
 
 class _Session:
-    """What is prepared on a connection, and what makes PostgreSQL's values of Python's and back."""
+    """The prepared statements of a connection, and the adapter of its values."""
 
     def __init__(self, native: Connection) -> None:
         self.connection = native
         self._adapter = Transformer(native)
-        self._names: dict[bytes, bytes] = {}  # of what is prepared, by its text
+        self._names: dict[bytes, bytes] = {}  # of prepared statements, by their text
         self._replans = 0
 
     def execute(
@@ -126,35 +127,34 @@ class _Session:
     ) -> list[tuple[Any, ...]]:
         pgconn = self.connection.pgconn
         name = self._names.get(statement.text)
-        known = name is not None
+        is_prepared = name is not None
         if name is None:
             name = self._prepare(statement)
         values = [parameters[parameter] for parameter in statement.parameters]
-        pgconn.send_query_prepared(name, self._adapter.dump_sequence(values, statement.formats))
+        pgconn.send_query_prepared(name, _dump(self._adapter, values, statement.formats))
         try:
-            result = self._result()
+            result = _receive(self.connection)
         except (errors.FeatureNotSupported, errors.InvalidSqlStatementName):
-            # A migration has changed the type of a column, or something has deallocated all statements.
-            # Nothing was executed: prepared anew it is, where no transaction has failed with it.
+            # A migration changed the type of a column, or all statements were deallocated. Nothing was
+            # executed, so outside a transaction the statement can be prepared and executed again.
             del self._names[statement.text]
             self._replans += 1
-            if known and pgconn.transaction_status == TransactionStatus.IDLE:
+            if is_prepared and pgconn.transaction_status == TransactionStatus.IDLE:
                 return self.execute(statement, parameters)
             raise
-        self._adapter.set_pgresult(result)
-        return self._adapter.load_rows(0, result.ntuples, tuple)
+        return _load_rows(self._adapter, result)
 
     def _prepare(self, statement: _Statement) -> bytes:
-        """Prepare the statement under a name made of its text.
+        """Prepare the statement under a name derived from its text.
 
-        A pooler that knows no prepared statements may use another connection for the next transaction.
-        There a number could name another statement, which would run with these parameters.
+        A pooler without support for prepared statements may use another connection for the next
+        transaction. With numbered names, another statement could run there with these parameters.
         """
         text = sha256(statement.text).hexdigest()[:32]
         name = f"execute_{text}_{self._replans}".encode()
         self.connection.pgconn.send_prepare(name, statement.text)
         try:
-            self._result()
+            _receive(self.connection)
         except errors.DuplicatePreparedStatement:
             # An interrupted attempt, or another client of the pooler, has prepared the same text.
             self._names[statement.text] = name
@@ -163,22 +163,42 @@ class _Session:
         self._names[statement.text] = name
         return name
 
-    def _result(self) -> PGresult:
-        """Wait for the answer, as a cursor does: so that signals are heard meanwhile."""
-        result: PGresult
-        *_, result = self.connection.wait(generators.execute(self.connection.pgconn))
-        if result.status == ExecStatus.FATAL_ERROR:
-            raise errors.error_from_result(result, encoding=self.connection.info.encoding)
-        return result
-
 
 _SESSION: Final = "_payments_session"
 
 
 def _session(native: Connection) -> _Session:
-    """Kept with the connection: a thread can have two, beside an event loop Django opens another."""
+    """Return the session of this connection: a thread next to an event loop has two connections."""
     session: _Session | None = getattr(native, _SESSION, None)
     if session is None:
         session = _Session(native)
         setattr(native, _SESSION, session)
     return session
+
+
+# The undocumented parts of psycopg. test_psycopg_internals.py checks each of them.
+
+
+def _dump(
+    adapter: abc.Transformer, values: Sequence[object], formats: Sequence[PyFormat]
+) -> Sequence[abc.Buffer | None]:
+    """Return the values in PostgreSQL's format."""
+    return adapter.dump_sequence(values, formats)
+
+
+def _receive(native: Connection) -> PGresult:
+    """Wait for the result of the last statement as psycopg's cursors do, which lets signals interrupt it.
+
+    Raises psycopg.Error.
+    """
+    result: PGresult
+    *_, result = native.wait(generators.execute(native.pgconn))
+    if result.status == ExecStatus.FATAL_ERROR:
+        raise errors.error_from_result(result, encoding=native.info.encoding)
+    return result
+
+
+def _load_rows(adapter: abc.Transformer, result: PGresult) -> list[tuple[Any, ...]]:
+    """Return the rows of the result as Python values."""
+    adapter.set_pgresult(result)
+    return adapter.load_rows(0, result.ntuples, tuple)
