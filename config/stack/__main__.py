@@ -64,7 +64,7 @@ def _run(supervisor: Supervisor) -> int:
         cleanup.callback(supervisor.stop)
         cleanup.callback(print, "\nStopping.", flush=True)
         _serve(supervisor, web, port)
-        _say_welcome(port, logins, preparation.notes(embedded=embedded))
+        _print_welcome(port, logins, preparation.notes(embedded=embedded))
         supervisor.supervise()
 
 
@@ -128,17 +128,19 @@ def _check_free(port: int) -> None:
             ) from None
 
 
-def _say_welcome(port: int, logins: list[str], notes: list[str]) -> None:
+def _print_welcome(port: int, logins: list[str], notes: list[str]) -> None:
     site = f"http://{commands.HOST}:{port}"
     print(f"\n  Back office   {site}/admin/")
-    for login in logins:
-        print(f"                {login}")
-    if not logins:
-        print("                log in as a user whom `./manage.py create_staff` made")
+    for line in logins or ["Log in as a user that `./manage.py create_staff` created."]:
+        print(f"                {line}")
     print(f"  API           {site}/api/docs/")
+    print("  Commands      ./manage.py help, in a second terminal")
     for note in notes:
         print(f"\n  Note: {note}")
-    print("\n  Ctrl-C stops everything.\n", flush=True)
+    print("\n  Ctrl-C stops everything. The next start continues with the same data.")
+    if logins:
+        print("  To start over with new demo data: make reset")
+    print(flush=True)
 
 
 if __name__ == "__main__":

@@ -119,4 +119,4 @@ def _seed(folder: Path) -> list[str]:
     if demo.seed(password, reset=made):
         for projection in PROJECTIONS.values():
             catch_up(projection)
-    return demo.logins(password)
+    return [f"Password of all users: {password}", *demo.logins()]

@@ -33,7 +33,6 @@ STAFF: Final = {
     "gus": ("Gus", "Moreau", "auditor", "look at everything, sign-ins and events too"),
 }
 
-_LOGIN_WIDTH: Final = 23
 _PAYMENTS: Final = 400
 # Flags nine: some to wait, some decided, of both some so large that it takes two.
 _SEED: Final = 27626
@@ -73,12 +72,9 @@ def seed(password: str, *, reset: bool = False) -> bool:
     return True
 
 
-def logins(password: str) -> list[str]:
-    """Return a line for each member of staff: the login, the role and what to try."""
-    return [
-        f"log in as {f'{name} / {password}':<{_LOGIN_WIDTH}}  {role}: {what}"
-        for name, (_, _, role, what) in STAFF.items()
-    ]
+def logins() -> list[str]:
+    """Return a line for each member of staff: the user name, the role and what to try."""
+    return [f"{name:<6}{role:<17}{what}" for name, (_, _, role, what) in STAFF.items()]
 
 
 def _member(username: str, password: str, *, reset: bool) -> User:

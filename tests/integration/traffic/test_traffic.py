@@ -130,7 +130,7 @@ def test_a_history_is_written_in_the_past() -> None:
 def test_demo_data_is_made_once_and_its_reviewers_may_review(settings: Settings) -> None:
     settings.DEBUG = True
     said = run("seed_demo")
-    password = said.split("log in as ada / ")[1].split()[0]
+    password = said.split("Password: ")[1].split()[0]
     events = Event.objects.count()
     assert events > 500
     project()
@@ -147,14 +147,16 @@ def test_demo_data_is_made_once_and_its_reviewers_may_review(settings: Settings)
         assert user.check_password(password)
         reviews = role not in {"viewer", "auditor"}
         assert permissions.holds(user, permissions.REVIEW) is reviews
-        assert f"{role}: " in said
+        assert f"{name:<6}{role}" in said
     assert {role for *_, role, _ in demo.STAFF.values()} == set(roles.ROLES)
     settings.DEMO_PASSWORD = "of the launcher"
-    assert "log in as ada / of the launcher" in run("seed_demo")
+    assert "Password: of the launcher\nada " in run("seed_demo")
     settings.DEMO_PASSWORD = ""
-    assert "ada keeps the password of before" in run("seed_demo")
+    again = run("seed_demo")
+    assert "Password" not in again
+    assert again.count("(password unchanged)") == len(demo.STAFF)
     assert get_user_model().objects.get(username="ada").check_password(password)
-    assert "Filled already" in run("seed_demo")
+    assert "already complete" in run("seed_demo")
     assert Event.objects.count() == events
 
 
@@ -173,9 +175,9 @@ def test_demo_data_that_was_interrupted_is_completed(
         run("seed_demo")
     interrupted = Event.objects.count()
     monkeypatch.setattr(demo, "review", review)
-    assert "Filled." in run("seed_demo")
+    assert "Demo data added." in run("seed_demo")
     assert Event.objects.count() > interrupted
-    assert "Filled already" in run("seed_demo")
+    assert "already complete" in run("seed_demo")
     project()
     waiting = PaymentSummary.objects.filter(status="pending_review")
     assert (waiting.count(), waiting.exclude(first_approver="").count()) == (7, 1)

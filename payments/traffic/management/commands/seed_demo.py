@@ -1,4 +1,4 @@
-"""Fills an empty service with demo data."""
+"""Fill an empty service with demo data."""
 
 import secrets
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
@@ -13,7 +13,7 @@ from payments.traffic import demo
 
 class Command(BaseCommand):
     help = (
-        "Make a demo shop, staff of each role and two weeks of payments. A second run adds nothing"
+        "Add a demo shop, users of each role and two weeks of payments. A second run adds nothing"
         " and changes no password."
     )
 
@@ -28,11 +28,15 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         if not settings.DEBUG and not options["force"]:
-            raise CommandError("DEBUG is off. Add --force to add demo data nevertheless.")
+            raise CommandError("DEBUG is 0. Pass --force to add demo data nevertheless.")
         password = settings.DEMO_PASSWORD or secrets.token_urlsafe(12)
-        known = set(User.objects.filter(username__in=demo.STAFF).values_list("username", flat=True))
-        filled = demo.seed(password)
-        self.stdout.write("Filled." if filled else "Filled already.")
-        for username, line in zip(demo.STAFF, demo.logins(password), strict=True):
-            keeps = username in known and not settings.DEMO_PASSWORD
-            self.stdout.write(f"{username} keeps the password of before" if keeps else line)
+        existing = set(
+            User.objects.filter(username__in=demo.STAFF).values_list("username", flat=True)
+        )
+        added = demo.seed(password)
+        self.stdout.write("Demo data added." if added else "The demo data is already complete.")
+        if settings.DEMO_PASSWORD or len(existing) < len(demo.STAFF):
+            self.stdout.write(f"Password: {password}")
+        for username, line in zip(demo.STAFF, demo.logins(), strict=True):
+            kept = username in existing and not settings.DEMO_PASSWORD
+            self.stdout.write(f"{line} (password unchanged)" if kept else line)
