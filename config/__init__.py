@@ -1,4 +1,4 @@
-"""Settings, URLs and processes of the service."""
+"""Settings, URLs and processes of the service. README.md in this folder explains how to operate it."""
 
 from config.celery import app as celery_app
 

@@ -1,7 +1,7 @@
-"""`python -m config.stack`: migrate, fill in demo data, serve; what `make run` does.
+"""`python -m config.stack`, which `make run` calls: migrate, add demo data, serve.
 
-Processes that end are started again. Exit status: 130 after Ctrl-C, 143 after SIGTERM; 1 when it
-cannot start, or when one of its processes ends again and again at its start.
+It runs until it is stopped and restarts processes that end. Exit status: 130 after Ctrl-C, 143 after
+SIGTERM, 1 if it cannot start or if a process repeatedly exits at its start.
 """
 
 import os
@@ -70,7 +70,7 @@ def _run(supervisor: Supervisor) -> int:
 
 @contextmanager
 def _servers(folder: Path, supervisor: Supervisor) -> Iterator[None]:
-    """Start the servers that the environment does not name, and name them there."""
+    """Start the servers that the environment does not name, and add their URLs to the environment."""
     with ExitStack() as running:
         if variables.given("DATABASE_URL") is None:
             postgres = Postgres(folder, place.socket_folder())
@@ -90,7 +90,7 @@ def _servers(folder: Path, supervisor: Supervisor) -> Iterator[None]:
 
 
 def _serve(supervisor: Supervisor, web: Sequence[str], port: int) -> None:
-    """Start the web server, then the others, which would slow down its start."""
+    """Start the web server, then the worker and beat, which would delay its start."""
     supervisor.start("web", commands.with_python(web))
     _await_answer(supervisor, f"http://{commands.HOST}:{port}/admin/login/")
     supervisor.start("worker", commands.with_python(commands.WORKER))
@@ -102,14 +102,12 @@ def _await_answer(supervisor: Supervisor, url: str) -> None:
     while True:
         supervisor.check()
         if name := supervisor.ended():
-            raise StackError(f"The {name} process has ended; what it said is above.")
+            raise StackError(f"The {name} process has ended. Its output is above.")
         try:
             with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS):
                 return
         except HTTPError as error:
-            raise StackError(
-                f"{url} answers {error.code}; what the server said is above."
-            ) from None
+            raise StackError(f"{url} answers {error.code}. The server's output is above.") from None
         except (URLError, OSError):
             if time.monotonic() > deadline:
                 raise StackError(f"{url} did not answer in {_ANSWER_SECONDS:.0f} s.") from None
@@ -118,7 +116,7 @@ def _await_answer(supervisor: Supervisor, url: str) -> None:
 
 def _check_free(port: int) -> None:
     with socket.socket() as probe:
-        # As the web server will do: what is only closing down is no hindrance.
+        # Like the web server: connections that are closing do not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((commands.HOST, port))

@@ -5,7 +5,7 @@ It runs as a script before anything is installed, so it imports only the standar
 
 import sys
 
-if sys.version_info < (3, 11):  # noqa: UP036 - the message is for those that are older
+if sys.version_info < (3, 11):  # noqa: UP036 - older versions get the message
     sys.exit(
         "error: Python 3.11 or newer is needed, {} is {}. Choose another: make PYTHON=python3.12 ...".format(  # noqa: UP032
             sys.executable, sys.version.split()[0]
@@ -46,22 +46,22 @@ def data_folder() -> Path:
 
 
 def socket_folder() -> Path:
-    """Return a folder with a short path: a socket's may have no more than 107 characters."""
+    """Return a folder with a short path: a socket's path has at most 107 characters."""
     return Path(f"/tmp/payments-{os.geteuid()}-{name()}")  # noqa: S108 - checked to be ours
 
 
 def install(*, chosen: bool) -> int:
-    """Make the environment complete. `chosen`: this interpreter was asked for, not found by default."""
+    """Create or complete the environment. `chosen`: the user named this interpreter."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     installed = _installed_version() if chosen else version
     fresh = _MARKER.exists() and _MARKER.stat().st_mtime >= _LOCK.stat().st_mtime
     if fresh and installed == version:
         return 0
-    # Without the marker an installation was interrupted, and the environment is made again.
+    # A missing marker means an interrupted installation, so the environment is created again.
     if not _MARKER.exists() or installed != version or _installed_version() is None:
         if _ENVIRONMENT.is_symlink():
             return _refuse(
-                f"{_ENVIRONMENT} is a link. It is not replaced; remove it or repair its target."
+                f"{_ENVIRONMENT} is a symbolic link and is not replaced. Remove it or repair its target."
             )
         free = shutil.disk_usage(PROJECT).free
         if free < _NEEDED_BYTES:
@@ -72,10 +72,10 @@ def install(*, chosen: bool) -> int:
         if _MARKER.exists():
             print(f"Replacing .venv, whose Python is {installed or 'gone'}", flush=True)
             _MARKER.unlink()
-        made = _run([sys.executable, "-m", "venv", "--clear", str(_ENVIRONMENT)], "Making .venv")
+        made = _run([sys.executable, "-m", "venv", "--clear", str(_ENVIRONMENT)], "Creating .venv")
         if made != 0:
             return _refuse(
-                f"{sys.executable} could not make an environment; its output is above."
+                f"{sys.executable} could not create an environment. Its output is above."
                 f" On Debian and Ubuntu: apt-get install python3-venv python{version}-venv"
             )
     done = _run(
@@ -86,13 +86,13 @@ def install(*, chosen: bool) -> int:
         "Installing into .venv (once)",
     )
     if done != 0:
-        return _refuse("the installation failed; pip's output is above. Repeat it: make install")
+        return _refuse("the installation failed. pip's output is above. Try again: make install")
     _MARKER.touch()
     return 0
 
 
 def reset() -> int:
-    """Remove the data of `make run`: the next start makes demo data and a password anew."""
+    """Delete the data of `make run`. The next start creates new demo data and a new password."""
     running = _running()
     if running:
         return _refuse(running)
@@ -102,7 +102,7 @@ def reset() -> int:
 
 
 def clean() -> int:
-    """Remove the data and the environment."""
+    """Delete the data and the environment."""
     refused = reset()
     if refused:
         return refused
@@ -124,9 +124,9 @@ def _installed_version() -> str | None:
 
 
 def _run(arguments: Sequence[str], title: str) -> int:
-    """Run a program, and show in a terminal how long it has been at work.
+    """Run a program, and show the elapsed time in a terminal.
 
-    It has a process group of its own: Ctrl-C would have each of its processes print a traceback.
+    It gets its own process group. Otherwise Ctrl-C would make each of its processes print a traceback.
     """
     done = threading.Event()
     clock = threading.Thread(target=_show_time, args=(title, done))
@@ -155,19 +155,19 @@ def _show_time(title: str, done: threading.Event) -> None:
 
 
 def _running() -> str | None:
-    """Return a sentence about a launcher or server that uses the data, None if there is none."""
+    """Return a sentence about a launcher or server that uses the data, or None."""
     folder = data_folder()
     with suppress(FileNotFoundError), (folder / "lock").open("r+") as file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            return f"`make run` is at work with the data in {folder}. Stop it first (Ctrl-C there)."
+            return f"`make run` uses the data in {folder}. Stop it first with Ctrl-C."
     for server in (".s.PGSQL.5432", "valkey"):
         with suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
             probe.connect(str(socket_folder() / server))
             return (
-                f"A `make run` that was killed has left servers at work with the data in {folder}."
-                " `make run` takes them over; stop it then with Ctrl-C."
+                f"A killed `make run` left servers running with the data in {folder}."
+                " Start `make run`, which takes them over, and stop it with Ctrl-C."
             )
     return None
 

@@ -1,11 +1,11 @@
-"""The command lines of the service's processes, used by `make run`, the tests and the README."""
+"""The command lines of the web server, the worker and beat, also stated in config/README.md."""
 
 import sys
 from collections.abc import Sequence
 from typing import Final
 
 HOST: Final = "127.0.0.1"
-# Celery warns each time that it runs as root, which a container often does.
+# Containers often run as root, about which Celery warns at each start.
 _WARNINGS: Final = ("-W", "ignore:You're running the worker")
 _CELERY: Final = ("celery", "--quiet", "-A", "config")
 
@@ -17,13 +17,13 @@ BEAT: Final = (*_CELERY, "beat")
 
 
 def web(port: int = 8000, *, workers: int = 1, log_level: str = "warning") -> Sequence[str]:
-    """Return the command of the web server, with the option to replace workers that ended.
+    """Return the command of the web server, which replaces workers that end.
 
-    The number of threads is a setting: WEB_THREADS.
+    The setting WEB_THREADS is the number of threads.
     """
     return (
         *("granian", "--interface", "rsgi"),
-        # Deadlines for heads hold for HTTP/1 only; a connection that sends nothing would be kept.
+        # The deadline for request heads exists for HTTP/1 only.
         *("--http", "1", "--http1-header-read-timeout", "10000", "--no-ws"),
         *("--host", HOST, "--port", str(port), "--workers", str(workers)),
         *("--respawn-failed-workers", "--log-level", log_level, "config.rsgi:server"),
@@ -31,5 +31,5 @@ def web(port: int = 8000, *, workers: int = 1, log_level: str = "warning") -> Se
 
 
 def with_python(command: Sequence[str]) -> list[str]:
-    """Return the command for this interpreter, so that PATH does not need its environment."""
+    """Return the command run by this interpreter, so that PATH need not contain .venv/bin."""
     return [sys.executable, *_WARNINGS, "-m", *command]

@@ -1,5 +1,5 @@
-"""What the person who starts the stack can put right."""
+"""The error that the stack reports to the user."""
 
 
 class StackError(Exception):
-    """The stack cannot start; the message is one line that says what to do."""
+    """The stack cannot start or go on. The message is one line that names the remedy."""

@@ -1,4 +1,4 @@
-"""Where the embedded servers keep their data and their sockets, and that only one launcher uses it."""
+"""The folders of the embedded servers, and the lock that admits one launcher at a time."""
 
 import fcntl
 import os
@@ -19,12 +19,12 @@ _ENVIRONMENT: Final = checkout.LOCAL / "environment"
 
 
 def data_folder() -> Path:
-    """Return the folder of the data, made if it is missing."""
+    """Return the folder of the data, and create it if it is missing."""
     return _made(checkout.data_folder())
 
 
 def socket_folder() -> Path:
-    """Return the folder of the sockets, made if it is missing."""
+    """Return the folder of the sockets, and create it if it is missing."""
     return _made(checkout.socket_folder())
 
 
@@ -42,26 +42,26 @@ def shortage(folder: Path) -> str:
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Keep every other launcher away from `folder`. Raises StackError if one is at work."""
+    """Lock `folder` against other launchers. Raises StackError if another launcher holds the lock."""
     with (folder / "lock").open("w") as file:
         try:
-            # Not flock, which children would inherit: this one ends with the process that took it.
+            # flock would be inherited by children; this lock ends with the process that took it.
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise StackError(
-                f"`make run` is already at work with the data in {folder}. Stop it first (Ctrl-C there)."
+                f"`make run` already uses the data in {folder}. Stop it first with Ctrl-C."
             ) from None
         yield
 
 
 def forget_environment() -> None:
-    """Remove the variables that a killed launcher has left for commands."""
+    """Remove the file of variables that a killed launcher left behind."""
     _ENVIRONMENT.unlink(missing_ok=True)
 
 
 @contextmanager
 def shared_environment() -> Iterator[None]:
-    """Let `./manage.py` use the servers and the keys of this launcher while the block lasts."""
+    """Let `./manage.py` use the servers and keys of this launcher inside the block."""
     _ENVIRONMENT.parent.mkdir(exist_ok=True)
     variables.save(_ENVIRONMENT)
     try:
@@ -71,7 +71,7 @@ def shared_environment() -> Iterator[None]:
 
 
 def kept_secret(path: Path) -> tuple[str, bool]:
-    """Return the secret in the file, which only its owner can read, and whether it was made now."""
+    """Return the secret in the file, created if missing, and whether it was created now."""
     made = not path.exists()
     if made:
         path.touch(mode=0o600)

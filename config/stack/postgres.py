@@ -1,4 +1,4 @@
-"""PostgreSQL from a wheel, or another one's programs, with its data in a folder of ours."""
+"""The embedded PostgreSQL: programs of a wheel or of POSTGRES_BIN, data in a folder of the checkout."""
 
 import importlib.util
 import re
@@ -28,10 +28,10 @@ _KILL_SECONDS: Final = 10.0
 
 
 class Postgres(Server):
-    """A cluster of its own, reached by a unix socket only.
+    """A PostgreSQL cluster that listens on a unix socket only.
 
-    `durable` False leaves out what only protects from a failing operating system. `programs` are other
-    ones than those of POSTGRES_BIN or the wheel.
+    `durable=False` turns off what protects against a crash of the operating system. `programs` overrides
+    POSTGRES_BIN and the wheel.
     """
 
     name = "postgres"
@@ -47,7 +47,7 @@ class Postgres(Server):
         self._durable = durable
 
     def url(self, database: str, *, user: str = _USER) -> str:
-        """As DATABASE_URL, and as libpq understands it too."""
+        """Return the database's URL, for DATABASE_URL and for libpq."""
         return f"postgres://{user}@/{database}?host={quote(str(self.sockets))}"
 
     def create_database(self, database: str) -> None:
@@ -71,7 +71,7 @@ class Postgres(Server):
             "max_connections": "200",
             "max_prepared_transactions": "10",
             "shared_buffers": "256MB",
-            # Whoever appends and falls asleep would hold back every projection.
+            # An open transaction that has appended events blocks every projection.
             "idle_in_transaction_session_timeout": "60s",
         }
         if not self._durable:
@@ -89,13 +89,13 @@ class Postgres(Server):
             return (
                 process.name().startswith("postgres")
                 and processes.is_local(process)
-                # Not by its path, which may be another folder in another mount namespace.
+                # A path may name another folder in another mount namespace.
                 and Path(f"/proc/{process.pid}/cwd").samefile(self.data)
             )
         return False
 
     def _initialise(self) -> None:
-        # Under another name until it is complete, so that being killed leaves nothing half made.
+        # Renamed when complete, so a killed initdb leaves no partial cluster under the final name.
         unfinished = self.data.with_suffix(".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         builtin = ["--locale-provider=builtin"] if self.version >= 17 else []  # noqa: PLR2004
@@ -110,10 +110,10 @@ class Postgres(Server):
         unfinished.rename(self.data)
 
     def _clear_stale_locks(self) -> None:
-        """Remove the lock files of a killed server: their pid may be another process by now.
+        """Remove the lock files of a killed server, whose pid may have been reused.
 
-        Its backends are ended first. Those in a long statement do not notice yet that it is gone. They
-        hold the shared memory that the next server needs.
+        Its backends are killed first. In a long statement they do not notice that the server is gone, and
+        they hold the shared memory that the next server needs.
         """
         lock = self.data / "postmaster.pid"
         if not lock.exists():
@@ -136,10 +136,10 @@ class Postgres(Server):
 
 @cache
 def binaries() -> Path:
-    """The folder of PostgreSQL's programs: POSTGRES_BIN, or the wheel's. Raises StackError."""
+    """Return the folder of PostgreSQL's programs: POSTGRES_BIN, or the wheel's. Raises StackError."""
     if chosen := variables.given("POSTGRES_BIN"):
         if not (Path(chosen) / "initdb").exists():
-            raise StackError(f"POSTGRES_BIN is {chosen}, where there is no program initdb.")
+            raise StackError(f"POSTGRES_BIN is {chosen}, which does not contain initdb.")
         return Path(chosen)
     spec = importlib.util.find_spec(_WHEEL)
     if spec is None or spec.origin is None:
@@ -148,21 +148,21 @@ def binaries() -> Path:
     programs = package / _INSTALLATION / "bin"
     if _runs(programs):
         return programs
-    # As root: nobody may not read root's home, so it gets a copy where it may.
+    # As root, the account `nobody` cannot read root's home, so it gets a copy.
     return _copy(package) / "bin"
 
 
 @cache
 def version(folder: Path) -> int:
-    """The major version of the programs in `folder`. Raises StackError for one that is not supported."""
-    told = subprocess.run(
+    """Return the major version of the programs in `folder`. Raises StackError if it is not supported."""
+    output = subprocess.run(
         [folder / "postgres", "--version"], capture_output=True, text=True, check=False
     ).stdout
-    match = re.search(r"(\d+)", told)
+    match = re.search(r"(\d+)", output)
     major = int(match.group()) if match else 0
     if major not in SUPPORTED:
         raise StackError(
-            f"{folder} has PostgreSQL {major or told!r}; {SUPPORTED[0]} to {SUPPORTED[-1]} will do."
+            f"{folder} has PostgreSQL {major or output!r}. Supported: {SUPPORTED[0]} to {SUPPORTED[-1]}."
         )
     return major
 
@@ -181,7 +181,7 @@ def _runs(folder: Path) -> bool:
 
 
 def _copy(package: Path) -> Path:
-    """Copy the installation with the libraries that it expects next to it, once for each version."""
+    """Copy the installation and its libraries, once for each version; return the copy's folder."""
     home = place.data_folder() / f"{_WHEEL}-{metadata.version(_WHEEL)}"
     processes.copy_for_servers(package.parent / f"{_WHEEL}.libs", home / f"{_WHEEL}.libs")
     return processes.copy_for_servers(package / _INSTALLATION, home / _WHEEL / _INSTALLATION)

@@ -1,4 +1,4 @@
-"""Brings the database up to date before it is served: migrations, and demo data where it is wanted."""
+"""Migrate the database and add demo data before the service starts."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ _CONNECT_SECONDS: Final = 5
 
 
 def prepare(folder: Path, *, demo: bool) -> list[str]:
-    """Migrate if there is a new migration, add demo data if wanted; return the lines of its logins.
+    """Apply new migrations, add demo data if `demo`, and return lines about the demo's logins.
 
     Raises StackError.
     """
@@ -46,7 +46,7 @@ def notes(*, embedded: bool) -> list[str]:
         if unset := [name for name in names if variables.given(name) is None]:
             return [
                 f"DEBUG=1 on your own database: {', '.join(unset)} not set."
-                " Keys that everybody knows are used instead."
+                " Published development keys are used instead."
             ]
     if not settings.DEBUG and not settings.SEAL_KEY:
         return ["SEAL_KEY is not set, so nothing is sealed (`openssl rand -hex 32` prints one)."]
@@ -85,7 +85,7 @@ def _check_broker() -> None:
 
 
 def _migrate() -> None:
-    """Migrate, unless there is nothing to do: the command takes ten times as long to find that out."""
+    """Apply new migrations. Without any, skip the migrate command, which takes ten times as long."""
     from django.core.management import call_command
     from django.db import ProgrammingError, connection
     from django.db.migrations.executor import MigrationExecutor
@@ -98,7 +98,7 @@ def _migrate() -> None:
         try:
             call_command("migrate", interactive=False, verbosity=0)
         except ProgrammingError as error:
-            # A role that may not change the schema, as the service's own should not.
+            # The role of the service should not be able to change the schema.
             raise StackError(
                 f"The migrations failed: {one_line(error)}."
                 " Run `./manage.py migrate` as the owner of the tables."
@@ -108,7 +108,7 @@ def _migrate() -> None:
 
 
 def _seed(folder: Path) -> list[str]:
-    """Demo data that is projected at once: the first page should show it."""
+    """Add demo data and project it, so that the first page shows it."""
     from payments.traffic import demo
     from readmodels.engine.runner import catch_up
     from readmodels.projections import PROJECTIONS

@@ -1,4 +1,4 @@
-"""Child processes that the next launcher of this checkout recognizes if this one was killed."""
+"""Start child processes, and end those that a killed launcher of this checkout left behind."""
 
 import os
 import pwd
@@ -34,7 +34,7 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a child in a session of its own, out of reach of the terminal's Ctrl-C.
 
-    It writes to `log`, or to where this process writes. `unprivileged`: see `account`.
+    Its output goes to `log`, or to the output of this process. `unprivileged`: see `account`.
     """
     with log.open("ab") if log else nullcontext() as output:
         return subprocess.Popen(
@@ -50,7 +50,7 @@ def spawn(
 
 @cache
 def account() -> dict[str, Any]:
-    """Popen's arguments for the account that servers run as: PostgreSQL refuses to run as root."""
+    """Return Popen's arguments for the servers' account: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return {}
     nobody = pwd.getpwnam("nobody")
@@ -58,13 +58,13 @@ def account() -> dict[str, Any]:
 
 
 def give(path: Path) -> None:
-    """Make `path` the property of the servers' account."""
+    """Make the servers' account the owner of `path`."""
     if owner := account():
         os.chown(path, owner["user"], owner["group"])
 
 
 def copy_for_servers(source: Path, target: Path) -> Path:
-    """Copy a program, or a folder of them, to where the servers' account can read and run it.
+    """Copy a program or a folder of programs to a place where the servers' account can run it.
 
     Modes are set, not copied: under a umask like 077 pip installs files that only their owner can read. An
     existing `target` is complete and kept.
@@ -92,7 +92,7 @@ def copy_for_servers(source: Path, target: Path) -> Path:
 
 
 def end(process: psutil.Process | subprocess.Popen[bytes], how: int = signal.SIGTERM) -> None:
-    """Ask the process to end, and insist after a while. Returns when it has ended."""
+    """Ask the process to end, kill it after ten seconds, and return when it has ended."""
     with suppress(ProcessLookupError, psutil.NoSuchProcess):
         process.send_signal(how)
     try:
@@ -141,7 +141,7 @@ def is_local(process: psutil.Process) -> bool:
 
 
 def mark_as(purpose: str) -> None:
-    """Mark the children of this process as started for `purpose`; orphans of another one are left alone."""
+    """Mark the children of this process as started for `purpose`. Only its own orphans are ended."""
     global _purpose  # noqa: PLW0603 - one process has one
     _purpose = purpose
 
@@ -159,7 +159,7 @@ def mark(launcher: int, project: Path = checkout.PROJECT) -> str:
 def _end_all(processes: Sequence[psutil.Process], *, patience: float = _PATIENCE_SECONDS) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
-            # PostgreSQL takes SIGTERM as "when the last client has gone".
+            # SIGTERM would make PostgreSQL wait for its last client.
             process.send_signal(
                 signal.SIGINT if process.name().startswith("postgres") else signal.SIGTERM
             )
@@ -202,7 +202,7 @@ def _namespace(pid: int, kind: str) -> str | None:
     try:
         return str((_PROC / str(pid) / "ns" / kind).readlink())
     except FileNotFoundError:
-        return None  # this kernel has no such kind
+        return None  # the kernel does not know this kind
 
 
 def _start_ticks(pid: int) -> str:

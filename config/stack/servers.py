@@ -1,4 +1,4 @@
-"""A server as the stack and the tests handle it: started, stopped, killed, frozen."""
+"""A server process that can be started, stopped, killed and frozen."""
 
 import signal
 import subprocess
@@ -19,10 +19,10 @@ _LOG_LINES: Final = 5
 
 
 class Server(ABC):
-    """One server process whose data and log lie in `folder` and whose socket lies in `sockets`."""
+    """A server process with its data and log in `folder` and its socket in `sockets`."""
 
     name: str
-    # What makes the server end at once, but cleanly.
+    # Requests an immediate, clean shutdown.
     stop_signal: int = signal.SIGTERM
 
     def __init__(self, folder: Path, sockets: Path) -> None:
@@ -36,15 +36,15 @@ class Server(ABC):
 
     @abstractmethod
     def ping(self) -> bool:
-        """Whether the server answers."""
+        """Return whether the server answers."""
 
     def prepare(self) -> None:  # noqa: B027 - most have nothing to prepare
-        """Make what the server needs before its first start, and clear away what a crash left."""
+        """Create what the server needs for its first start, and remove the remains of a crash."""
 
     def start(self, *, while_waiting: Callable[[], None] = lambda: None) -> None:
         """Start the server and return when it answers.
 
-        `while_waiting` is called again and again, and may raise to give up. Raises StackError.
+        `while_waiting` is called repeatedly and may raise to give up. Raises StackError.
         """
         process = self.launch()
         deadline = time.monotonic() + _READY_SECONDS
@@ -61,21 +61,21 @@ class Server(ABC):
         return self.process
 
     def stop(self) -> None:
-        """End cleanly. Nothing happens if the server does not run."""
+        """Stop the server cleanly, if it runs."""
         if self.process is not None:
             self.thaw()
             processes.end(self.process, self.stop_signal)
             self.process = None
 
     def kill(self) -> None:
-        """End at once, as a power failure would."""
+        """Kill the server and its children, as a power failure would."""
         self._signal(signal.SIGKILL)
         if self.process is not None:
             self.process.wait()
             self.process = None
 
     def freeze(self) -> None:
-        """Stop answering without closing anything: for clients the worst that a server can do."""
+        """Suspend the server. Its connections stay open and unanswered, the worst case for clients."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:

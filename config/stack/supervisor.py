@@ -14,17 +14,17 @@ from config.stack import place, processes
 from config.stack.errors import StackError
 from config.stack.servers import Server
 
-_LOOK_SECONDS: Final = 0.1
-# A process that has run so long was started with a configuration that works.
+_POLL_SECONDS: Final = 0.1
+# A process that has run for so long has a valid configuration.
 _STEADY_SECONDS: Final = 10.0
 _ATTEMPTS: Final = 5
 _LONGEST_DELAY: Final = 30.0
-# A person or the kernel sends these, so they do not show a wrong configuration.
+# People and the kernel send these, so they do not indicate an invalid configuration.
 _FROM_OUTSIDE: Final = frozenset({-signal.SIGKILL, -signal.SIGTERM})
 
 
 class Stop(Exception):
-    """A signal asked to stop. `code` is the exit status that shells expect then."""
+    """A signal requested a stop. `code` is the exit status by convention, 128 + signal."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -33,7 +33,7 @@ class Stop(Exception):
 
 @dataclass
 class _Child:
-    """A process to keep running, and its record so far."""
+    """A process to keep running, with its history."""
 
     name: str
     launch: Callable[[], subprocess.Popen[bytes]]
@@ -42,14 +42,14 @@ class _Child:
     server: Server | None = None
     steady: bool = False
     short_lives: int = 0  # in a row
-    exits: int = 0  # by itself, before it was ever steady
+    exits: int = 0  # on its own, before it was first steady
     due: float = 0.0
 
 
 class Supervisor:
-    """Keep processes running until SIGINT, SIGTERM or SIGHUP, which `check` raises where that is safe.
+    """Keep processes running until SIGINT, SIGTERM or SIGHUP, which `check` raises as Stop.
 
-    A signal handler that raises could interrupt between the start of a child and its registration.
+    A handler that raised itself could lose a child between its start and its registration.
     """
 
     def __init__(self) -> None:
@@ -68,14 +68,14 @@ class Supervisor:
         self._children.append(_Child(name, launch, launch(), time.monotonic()))
 
     def start_server(self, server: Server) -> None:
-        """Start a server, return when it answers, and keep it running. It is stopped by its owner."""
+        """Start a server, return when it answers, and keep it running. The caller stops it."""
         server.start(while_waiting=self.check)
         self._children.append(
             _Child(server.name, server.launch, server.process, time.monotonic(), server)
         )
 
     def check(self) -> None:
-        """Raises Stop."""
+        """Raise Stop if a signal has arrived."""
         if self._signal is not None:
             raise Stop(self._signal)
 
@@ -89,19 +89,19 @@ class Supervisor:
     def supervise(self) -> NoReturn:
         """Restart processes that end, after growing pauses.
 
-        Raises Stop, and StackError if a process exits again and again at its start.
+        Raises Stop, and StackError if a process repeatedly exits at its start.
         """
         while True:
             self.check()
             for child in self._children:
                 if child.process is not None:
-                    self._look_at(child, child.process)
+                    self._inspect(child, child.process)
                 elif time.monotonic() >= child.due:
                     self._launch(child)
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
     def stop(self) -> None:
-        """End all children except the servers, at the same time."""
+        """End all children except the servers, in parallel."""
         enders = [
             threading.Thread(target=_end, args=(child.process,))
             for child in self._children
@@ -112,7 +112,7 @@ class Supervisor:
         for ender in enders:
             ender.join()
 
-    def _look_at(self, child: _Child, process: subprocess.Popen[bytes]) -> None:
+    def _inspect(self, child: _Child, process: subprocess.Popen[bytes]) -> None:
         lived = time.monotonic() - child.started
         code = process.poll()
         if lived >= _STEADY_SECONDS:
@@ -125,7 +125,7 @@ class Supervisor:
         child.process = None
         if code not in _FROM_OUTSIDE:
             child.exits += 1
-        self._plan(child, _how(code), short=lived < _STEADY_SECONDS)
+        self._plan(child, _describe(code), short=lived < _STEADY_SECONDS)
 
     def _launch(self, child: _Child) -> None:
         child.started = time.monotonic()
@@ -135,21 +135,21 @@ class Supervisor:
             child.exits += 1
             self._plan(child, str(error), short=True)
 
-    def _plan(self, child: _Child, how: str, *, short: bool) -> None:
+    def _plan(self, child: _Child, cause: str, *, short: bool) -> None:
         """Report that the child has ended, and plan its restart."""
         if not child.steady and child.exits >= _ATTEMPTS:
             output = child.server.tail() if child.server else "Its output is above."
             raise StackError(
-                f"{child.name} ended {child.exits} times at its start ({how}). {output}"
+                f"{child.name} ended {child.exits} times at its start ({cause}). {output}"
             )
         delay = min(2.0**child.short_lives, _LONGEST_DELAY) if short else 0.0
         child.short_lives += short
         child.due = time.monotonic() + delay
         when = f"in {delay:.0f} s" if delay else "now"
-        line = f"{child.name} has ended ({how}). It is started again {when}."
+        line = f"{child.name} has ended ({cause}). Restarting {when}."
         # A full disk ends servers, and only their logs say so.
         note = place.shortage(child.server.folder) if child.server else ""
-        _say(f"{line} {note}".rstrip())
+        _log(f"{line} {note}".rstrip())
 
     def _remember(self, number: int, _: FrameType | None) -> None:
         self._signal = number
@@ -160,9 +160,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     processes.end_descendants(process.pid)
 
 
-def _how(code: int) -> str:
+def _describe(code: int) -> str:
     return signal.Signals(-code).name if code < 0 else f"exit status {code}"
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)

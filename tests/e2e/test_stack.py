@@ -178,7 +178,7 @@ def test_commands_use_the_keys_of_the_launcher_and_a_second_launcher_is_refused(
 
     second = Launcher(launcher.project, free_port())
     second.output = launcher.project / "second"
-    assert "already at work" in second.refused()
+    assert "already uses the data" in second.refused()
     assert urllib.request.urlopen(launcher.url).status == 200
 
     launcher.end()

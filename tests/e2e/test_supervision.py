@@ -137,7 +137,7 @@ def test_each_process_of_make_run_that_is_killed_comes_back(launcher: Launcher) 
     assert process.poll() is None
     shown = launcher.said()
     for name in ("web", "worker", "beat", "postgres", "valkey"):
-        assert f"{name} has ended (SIGKILL). It is started again" in shown
+        assert f"{name} has ended (SIGKILL). Restarting" in shown
     for payment_id in traffic.accepted:
         assert payment_id in launcher.manage("payment", payment_id)
         break
@@ -206,7 +206,7 @@ def test_pauses_between_starts_grow(launcher: Launcher) -> None:
     for pause in ("in 1 s", "in 2 s"):
         wait_for(lambda: "beat" in processes_of(launcher), seconds=PATIENCE)
         processes_of(launcher)["beat"].kill()
-        line = f"beat has ended (SIGKILL). It is started again {pause}."
+        line = f"beat has ended (SIGKILL). Restarting {pause}."
         wait_for(lambda line=line: line in launcher.said(), seconds=PATIENCE)  # type: ignore[misc]
         time.sleep(0.1)
     assert process.poll() is None

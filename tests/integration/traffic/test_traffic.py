@@ -1,4 +1,4 @@
-"""Simulated and demo payments: believable, repeatable, at the asked rate."""
+"""Simulated payments, demo data and staff accounts."""
 
 import itertools
 from collections import Counter
@@ -36,7 +36,7 @@ def run(command: str, *arguments: str, **options: Any) -> str:
     return out.getvalue()
 
 
-def test_the_same_seed_gives_the_same_believable_mix() -> None:
+def test_simulation_with_the_same_seed_is_repeatable() -> None:
     first, again, other = (
         list(itertools.islice(simulation.attempts(seed), 5_000)) for seed in (1, 1, 2)
     )
@@ -51,7 +51,7 @@ def test_the_same_seed_gives_the_same_believable_mix() -> None:
 
 
 @pytest.mark.slow
-def test_payments_come_at_the_asked_rate_and_end_in_every_way() -> None:
+def test_simulation_keeps_its_rate_and_reaches_every_outcome() -> None:
     said = run("simulate_payments", "--rate=200", "--for=2", "--seed=1")
     sent = int(said.split()[0])
     assert 380 <= sent <= 410
@@ -62,7 +62,7 @@ def test_payments_come_at_the_asked_rate_and_end_in_every_way() -> None:
     assert PaymentSummary.objects.count() == sent - replayed
 
 
-def test_a_simulation_shows_its_progress(capsys: pytest.CaptureFixture[str]) -> None:
+def test_simulation_shows_its_progress(capsys: pytest.CaptureFixture[str]) -> None:
     run("simulate_payments", "--rate=50", "--for=1", "--seed=1")
     shown = capsys.readouterr().err
     assert "Seconds" in shown
@@ -71,7 +71,7 @@ def test_a_simulation_shows_its_progress(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.slow
-def test_payments_go_through_the_api_too(
+def test_simulation_over_http_submits_payments(
     live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("API_KEY", ApiClient().token)
@@ -86,7 +86,7 @@ def test_payments_go_through_the_api_too(
     assert exit_.value.code == 1
 
 
-def test_the_next_payment_finds_a_database_that_ended_the_connection() -> None:
+def test_sender_reconnects_after_the_database_closed_its_connection() -> None:
     client = Client.objects.create(name="Acme")
     send = senders.directly(client.pk)
     attempts = simulation.attempts(1)
@@ -98,7 +98,7 @@ def test_the_next_payment_finds_a_database_that_ended_the_connection() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "message"),
     [
         (["--rate=0"], "--rate must be over 0"),
         (["--for=-1"], "--for must be over 0"),
@@ -110,15 +110,15 @@ def test_the_next_payment_finds_a_database_that_ended_the_connection() -> None:
         (["--history=0"], "--history must be from 1"),
     ],
 )
-def test_what_cannot_be_simulated_is_told_in_one_line(
-    arguments: list[str], complaint: str, monkeypatch: pytest.MonkeyPatch
+def test_simulation_refuses_invalid_arguments_in_one_line(
+    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("API_KEY", raising=False)
-    with pytest.raises(CommandError, match=complaint):
+    with pytest.raises(CommandError, match=message):
         run("simulate_payments", *arguments)
 
 
-def test_a_history_is_written_in_the_past() -> None:
+def test_simulated_history_begins_in_the_past() -> None:
     said = run("simulate_payments", "--history=3000", "--seed=1")
     events = int(said.split()[0].replace(",", ""))
     assert events == Event.objects.count() >= 3000
@@ -127,7 +127,7 @@ def test_a_history_is_written_in_the_past() -> None:
     assert first.initiated_at < datetime.now(UTC) - timedelta(days=900)
 
 
-def test_demo_data_is_made_once_and_its_reviewers_may_review(settings: Settings) -> None:
+def test_seed_demo_is_idempotent_and_covers_every_role(settings: Settings) -> None:
     settings.DEBUG = True
     said = run("seed_demo")
     password = said.split("Password: ")[1].split()[0]
@@ -160,7 +160,7 @@ def test_demo_data_is_made_once_and_its_reviewers_may_review(settings: Settings)
     assert Event.objects.count() == events
 
 
-def test_demo_data_that_was_interrupted_is_completed(
+def test_seed_demo_completes_an_interrupted_run(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.DEBUG = True
@@ -183,13 +183,13 @@ def test_demo_data_that_was_interrupted_is_completed(
     assert (waiting.count(), waiting.exclude(first_approver="").count()) == (7, 1)
 
 
-def test_demo_data_is_refused_where_it_may_be_in_earnest() -> None:
-    with pytest.raises(CommandError, match="DEBUG is off"):
+def test_seed_demo_is_refused_without_debug() -> None:
+    with pytest.raises(CommandError, match="DEBUG is 0"):
         run("seed_demo")
     assert get_user_model().objects.count() == 0
 
 
-def test_staff_are_made_with_a_role() -> None:
+def test_create_staff_assigns_the_role() -> None:
     password = run("create_staff", "grace", role="analyst").strip()
     user = get_user_model().objects.get(username="grace")
     assert user.check_password(password)
@@ -206,7 +206,7 @@ def test_staff_are_made_with_a_role() -> None:
             run("create_staff", username, role="viewer")
 
 
-def test_a_weak_password_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_create_staff_refuses_a_weak_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", StringIO("password\n"))
     with pytest.raises(CommandError, match="too common"):
         run("create_staff", "grace", role="viewer", password_stdin=True)
