@@ -1,4 +1,4 @@
-"""The drill of the README: back up, restore into a new cluster (a newer one too), verify, go on."""
+"""The drill of config/README.md: back up, restore into a new cluster (a newer one too), verify, go on."""
 
 import subprocess
 from collections.abc import Iterator

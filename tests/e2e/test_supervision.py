@@ -218,7 +218,7 @@ def test_the_readme_quotes_the_commands() -> None:
 
 
 def quoted_commands() -> list[str]:
-    readme = (place.PROJECT / "README.md").read_text()
+    readme = (place.PROJECT / "config" / "README.md").read_text()
     return re.findall("ExecStart=/opt/payments/.venv/bin/(.*)", readme)
 
 

@@ -112,7 +112,7 @@ def _prepare(server: Postgres) -> str:
 
 def _grants() -> LiteralString:
     """Return the privileges that the documentation grants to the role."""
-    readme = (place.PROJECT / "README.md").read_text()
+    readme = (place.PROJECT / "config" / "README.md").read_text()
     block = re.search(r"```sql\n(\s*GRANT SELECT, INSERT, UPDATE, DELETE.*?)```", readme, re.DOTALL)
     assert block is not None
     return cast("LiteralString", block[1])

@@ -55,6 +55,19 @@ def test_env_example_contains_the_defaults() -> None:
     assert written == defaults
 
 
+def readme() -> dict[str, str]:
+    text = (place.PROJECT / "config" / "README.md").read_text()
+    return dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]*) \|", text, re.MULTILINE))
+
+
+def test_readme_lists_every_variable_with_its_default() -> None:
+    assert set(readme()) == set(variables_of_the_code())
+
+    for name, default in variables_of_the_code().items():
+        if default is not None:
+            assert type(default)(readme()[name]) == default, name
+
+
 def test_env_example_is_valid_for_a_shell() -> None:
     for name, value in example().items():
         assert re.fullmatch("[A-Z_]+", name)
