@@ -1,4 +1,4 @@
-"""The commands of reviewers: claim a payment or the next one, decide on it, or leave it to others."""
+"""The commands of reviewers: claim a payment or the next one, release it, escalate it, decide on it."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -31,7 +31,7 @@ class ReviewView(KeyView):
 
 
 class ClaimNext(ReviewView):
-    """A repetition finds the payment of the first time, so a lost answer claims no second one."""
+    """Claim the most urgent payment. A repetition finds the same one, so a lost answer claims no second."""
 
     @extend_schema(**operations.CLAIM_NEXT)
     def post(self, request: Request) -> HttpResponse:
@@ -48,19 +48,19 @@ class ClaimNext(ReviewView):
 class ClaimReview(ReviewView):
     @extend_schema(**operations.CLAIM)
     def post(self, request: Request, payment_id: UUID) -> HttpResponse:
-        return _carry_out(request, payment_id, commands.ClaimReview, bodies.NoBody)
+        return _handle(request, payment_id, commands.ClaimReview, bodies.NoBody)
 
 
 class ReleaseReview(ReviewView):
     @extend_schema(**operations.RELEASE)
     def post(self, request: Request, payment_id: UUID) -> HttpResponse:
-        return _carry_out(request, payment_id, commands.ReleaseReview, bodies.NoBody)
+        return _handle(request, payment_id, commands.ReleaseReview, bodies.NoBody)
 
 
 class EscalateReview(ReviewView):
     @extend_schema(**operations.ESCALATE)
     def post(self, request: Request, payment_id: UUID) -> HttpResponse:
-        return _carry_out(request, payment_id, commands.EscalateReview, bodies.EscalateBody)
+        return _handle(request, payment_id, commands.EscalateReview, bodies.EscalateBody)
 
 
 class ApprovePayment(ReviewView):
@@ -78,11 +78,11 @@ class RejectPayment(ReviewView):
 def _decide(
     request: Request, payment_id: UUID, kind: type[AnyReviewCommand], body: type[Body]
 ) -> HttpResponse:
-    """A decision is about what somebody has looked at."""
-    return _carry_out(request, payment_id, kind, body, version=preconditions.required_version)
+    """Handle a decision, which needs the version of the payment that the reviewer looked at."""
+    return _handle(request, payment_id, kind, body, version=preconditions.required_version)
 
 
-def _carry_out(
+def _handle(
     request: Request,
     payment_id: UUID,
     kind: type[AnyReviewCommand],
@@ -90,17 +90,17 @@ def _carry_out(
     *,
     version: Callable[[Request, UUID], int | None] = preconditions.expected_version,
 ) -> HttpResponse:
-    """Carry out a command whose own fields are those of the body, but for the note."""
+    """Handle a command that has the fields of the body, except for the note."""
     key, reviewer = idempotency_key(request), _reviewer(request)
     expected_version = version(request, payment_id)
-    said = asdict(read_body(request, body))
-    note = said.pop("note", None)
+    fields = asdict(read_body(request, body))
+    note = fields.pop("note", None)
     command = kind(
         payment_id=payment_id,
         client_id=key_of(request).client_id,
         reviewer=reviewer,
         at=timezone.now(),
-        **said,
+        **fields,
     )
     outcome = review.handle(
         command,
@@ -112,8 +112,10 @@ def _carry_out(
 
 
 def _reviewer(request: Request) -> str:
-    """The staff member behind the key. Raises Problem."""
+    """Return the actor id of the staff member who holds the key. Raises Problem."""
     staff_id = key_of(request).staff_id
     if staff_id is None:
-        raise Problem("permission_denied", "This key belongs to nobody who could decide.")
+        raise Problem(
+            "permission_denied", "This key does not belong to a staff member, so it cannot decide."
+        )
     return actors.staff(staff_id)

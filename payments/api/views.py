@@ -1,4 +1,4 @@
-"""The commands of clients: submit a payment, cancel or refund it."""
+"""The commands of clients: submit a payment, cancel it, refund it."""
 
 from typing import ClassVar
 from uuid import UUID, uuid5
@@ -8,7 +8,6 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from payments import actors
 from payments.api import bodies
 from payments.api.http import preconditions
 from payments.api.http.authentication import key_of
@@ -24,7 +23,7 @@ from payments.domain.payment import commands
 
 
 class SubmitPayment(KeyView):
-    """Two round trips to the database; no other work waits."""
+    """Submit a payment in two round trips to the database."""
 
     scopes: ClassVar = {"POST": Scope.PAYMENTS_WRITE}
 
@@ -32,9 +31,9 @@ class SubmitPayment(KeyView):
     def post(self, request: Request) -> HttpResponse:
         key = idempotency_key(request)
         body = read_body(request, bodies.SubmitBody)
-        client_id = key_of(request).client_id
+        api_key = key_of(request)
         outcome = submission.submit(
-            client_id=client_id,
+            client_id=api_key.client_id,
             customer_reference=body.customer_id,
             amount=body.money(),
             method=body.method,
@@ -44,7 +43,7 @@ class SubmitPayment(KeyView):
             signals=body.presented_signals(),
             at=timezone.now(),
             key=key,
-            context=command_context(request, actor=actors.client(client_id), key=key),
+            context=command_context(request, actor=api_key.client_actor, key=key),
         )
         location = f"{request.path}/{outcome.payment.payment_id}"
         return outcome_response(
@@ -53,7 +52,7 @@ class SubmitPayment(KeyView):
 
 
 class CancelPayment(KeyView):
-    """Only what is not completed yet; what is, is refunded."""
+    """Cancel a payment that is not completed. A completed one is refunded instead."""
 
     scopes: ClassVar = {"POST": Scope.PAYMENTS_WRITE}
 
@@ -65,11 +64,11 @@ class CancelPayment(KeyView):
         command = commands.CancelPayment(
             payment_id=payment_id, client_id=client_id, reason=body.reason, at=timezone.now()
         )
-        return _carry_out(request, command, key)
+        return _correct(request, command, key)
 
 
 class RefundPayment(KeyView):
-    """A repetition finds the first refund, so money goes back once."""
+    """Refund a completed payment. The refund's id derives from the key, so a repetition refunds nothing."""
 
     scopes: ClassVar = {"POST": Scope.PAYMENTS_WRITE}
 
@@ -85,23 +84,23 @@ class RefundPayment(KeyView):
             reason=body.reason,
             at=timezone.now(),
         )
-        return _carry_out(request, command, key)
+        return _correct(request, command, key)
 
 
-def _carry_out(
+def _correct(
     request: Request, command: commands.CancelPayment | commands.RefundPayment, key: str
 ) -> HttpResponse:
-    client = actors.client(key_of(request).client_id)
+    actor = key_of(request).client_actor
     outcome = corrections.handle(
         command,
-        command_context(request, actor=client, key=key),
+        command_context(request, actor=actor, key=key),
         expected_version=preconditions.expected_version(request, command.payment_id),
     )
     return answer(outcome)
 
 
 def answer(outcome: Outcome) -> HttpResponse:
-    """The payment as a command left it."""
+    """Return the payment as the command left it."""
     customer = Customer.objects.only("reference").filter(pk=outcome.payment.customer_id).first()
     reference = customer.reference if customer else None
     return outcome_response(outcome, customer_reference=reference, status=200)

@@ -14,7 +14,7 @@ from payments.domain.payment.commands import ClaimNextReview, PaymentCommand, Pr
 from payments.domain.payment.deciding import authorise, decide
 from payments.domain.payment.events import AnyPaymentEvent
 from payments.domain.payment.state import Payment
-from payments.events import replay, signals, store
+from payments.events import replay, store
 from payments.events.metadata import Metadata
 
 
@@ -109,7 +109,7 @@ def dispatch_new(commands: Sequence[tuple[ProcessPayment, CommandContext]]) -> i
             for command, context in commands
         ]
         with suppress(store.StaleVersion):
-            signals.announce(store.append_streams(PAYMENT_AGGREGATE, streams))
+            replay.announce(store.append_streams(PAYMENT_AGGREGATE, streams))
             return len(commands)
     return sum(not dispatch(command, context).replayed for command, context in commands)
 

@@ -22,6 +22,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from msgspec import Struct
 
+from payments import actors
 from payments.database import cursor, execute
 
 logger: Final = logging.getLogger(__name__)
@@ -45,8 +46,11 @@ UPDATE clients_apikey AS key SET last_used_at = greatest(key.last_used_at, used.
 
 
 class LiveKey(Struct, frozen=True):
+    """A key that is neither revoked nor expired. `client_actor` is the actor id of its client."""
+
     key_id: UUID
     client_id: UUID
+    client_actor: str
     scopes: frozenset[str]
     expires_at: datetime | None
     staff_id: int | None
@@ -167,7 +171,9 @@ class Keyring:
 
 def _read(statement: str, parameters: Mapping[str, object] | None = None) -> dict[bytes, LiveKey]:
     return {
-        bytes(row[0]): LiveKey(row[1], row[2], frozenset(row[3]), row[4], row[5])
+        bytes(row[0]): LiveKey(
+            row[1], row[2], actors.client(row[2]), frozenset(row[3]), row[4], row[5]
+        )
         for row in execute(statement, parameters or {})
     }
 

@@ -12,9 +12,10 @@ import msgspec
 from django.db import connection, transaction
 from msgspec import Struct
 
-from payments.events import signals, snapshots, store
+from payments.events import snapshots, store
 from payments.events.aggregates import Aggregate, E, S
 from payments.events.metadata import Metadata
+from payments.events.signals import appended
 from payments.events.store import Stream
 
 logger = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ def execute(
                 )
                 if alongside is not None:
                     alongside()
-                signals.announce(position)
+                announce(position)
         except store.StaleVersion:
             # Inside a transaction the caller starts over, unless the stream was only assumed to be empty.
             if (connection.in_atomic_block and not assumed) or attempt == _ATTEMPTS:
@@ -143,6 +144,14 @@ def _fold(
     return after
 
 
+def announce(position: int) -> None:
+    """Send `appended`: at once in autocommit, after commit inside a transaction.
+
+    The events are stored already, so errors of receivers are only logged.
+    """
+    transaction.on_commit(lambda: appended.send_robust(None, position=position), robust=True)
+
+
 def _pause(attempt: int) -> None:
     if attempt > _AT_ONCE:
         longest = _PAUSE_STEP * (attempt - _AT_ONCE)
@@ -153,7 +162,7 @@ def _keep(
     aggregate: Aggregate[S, E], aggregate_id: UUID, state: S, stream: Stream[E], *, version: int
 ) -> None:
     """Keep a snapshot after commit if `stream` was long. Errors are only logged."""
-    if aggregate.fold_id is not None and len(stream.events) > snapshots.AFTER:
+    if len(stream.events) > snapshots.AFTER and aggregate.fold_id is not None:
         transaction.on_commit(
             lambda: snapshots.keep_soon(aggregate, aggregate_id, version, state), robust=True
         )
