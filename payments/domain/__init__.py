@@ -1,1 +1,1 @@
-"""The rules of money in pure Python: no Django, no database, no clock."""
+"""The rules of payments in pure Python: no Django, no database, no clock. See README.md."""

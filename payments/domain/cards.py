@@ -1,4 +1,4 @@
-"""What is known of a card: never its number, and of the token that stands for it only a fingerprint."""
+"""Cards: brand, last four digits and a fingerprint of the token. Card numbers are never stored."""
 
 from enum import StrEnum
 
@@ -18,7 +18,10 @@ class Brand(StrEnum):
 
 
 class Card(Struct, frozen=True, kw_only=True, gc=False):
-    """`fingerprint` is a keyed hash of the client's token: the same for the same card of one client."""
+    """A card as it is stored.
+
+    `fingerprint` is a keyed hash of the client's token, equal for the same token of one client.
+    """
 
     fingerprint: str
     brand: Brand
@@ -26,7 +29,7 @@ class Card(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class PresentedCard(Struct, frozen=True, kw_only=True):
-    """A card as its client presents it: the token goes no further than to be hashed."""
+    """A card as the client sends it. The token is only hashed, never stored."""
 
     token: str
     brand: Brand

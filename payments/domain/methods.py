@@ -1,4 +1,4 @@
-"""How a payment can be made, and the most that each method takes at once in each currency."""
+"""Payment methods, and the limit of each per payment and currency."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -16,8 +16,8 @@ class Method(StrEnum):
 
 CARDS: Final = frozenset({Method.CREDIT_CARD, Method.DEBIT_CARD})
 
-# In minor units. A currency that is missing has no limit of the method's own: the risk policy sends
-# currencies that it does not know to a person anyway.
+# In minor units. A missing currency has no limit: the risk policy sends payments in unknown currencies to
+# review.
 _LIMITS: Final[Mapping[Method, Mapping[str, int]]] = {
     Method.CREDIT_CARD: {"USD": 25_000_00, "EUR": 25_000_00, "GBP": 20_000_00, "JPY": 3_500_000},
     Method.DEBIT_CARD: {"USD": 10_000_00, "EUR": 10_000_00, "GBP": 8_000_00, "JPY": 1_500_000},
@@ -32,6 +32,6 @@ _LIMITS: Final[Mapping[Method, Mapping[str, int]]] = {
 
 
 def limit_of(method: Method, currency: str) -> Money | None:
-    """The most that `method` takes at once in `currency`, None where it has no limit."""
+    """Return the highest amount of one payment by `method` in `currency`, None for no limit."""
     minor = _LIMITS[method].get(currency)
     return None if minor is None else Money(minor, currency)

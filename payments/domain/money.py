@@ -17,7 +17,7 @@ MAX_MINOR: Final = 999_999_999_999
 
 
 class MoneyError(ValueError):
-    """An amount or a currency that cannot be money. `code` is stable, the message is for people."""
+    """An amount or a currency is not valid. `code` is stable, the message is for people."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -25,14 +25,14 @@ class MoneyError(ValueError):
 
 
 class CurrencyMismatch(MoneyError):
-    """Two currencies met in one comparison or sum."""
+    """A comparison or sum mixes two currencies."""
 
     def __init__(self, left: str, right: str) -> None:
         super().__init__("currency_mismatch", f"{left} and {right} cannot be compared or added.")
 
 
 def _legal_tender() -> frozenset[str]:
-    """The ISO 4217 codes that are legal tender somewhere, by Babel's Unicode CLDR data."""
+    """Return the ISO 4217 codes that are legal tender in a territory, by Babel's Unicode CLDR data."""
     return frozenset(
         code
         for history in get_global("territory_currencies").values()
@@ -44,8 +44,8 @@ def _legal_tender() -> frozenset[str]:
 # New payments are made in the active currencies of ISO 4217, list one, without funds, units of account,
 # metals and test codes. CLDR's legal tender differs from it in three codes. A test compares both lists.
 _ACTIVE_BUT_NO_TENDER: Final = frozenset({"SVC", "VED"})
-# The first day on which no payment is made in a currency any more: what replaced it, such as the euro,
-# was in use by then. Payments of before can be read, refunded and imported.
+# The first day on which no new payment may use the currency: its replacement, such as the euro, was in use
+# by then. Earlier payments can be read, refunded and imported.
 RETIRED: Final[Mapping[str, date]] = {
     **dict.fromkeys(
         "ATS BEF DEM ESP FIM FRF GRD IEP ITL LUF NLG PTE".split(),  # noqa: SIM905
@@ -72,15 +72,15 @@ RETIRED: Final[Mapping[str, date]] = {
 CURRENCIES: Final = (_legal_tender() | _ACTIVE_BUT_NO_TENDER) - RETIRED.keys()
 KNOWN_CURRENCIES: Final = CURRENCIES | RETIRED.keys()
 
-# The decimals of ISO 4217, which define the minor unit. CLDR's are those that people still write: it
-# gives the Serbian dinar none and the Iraqi dinar none, and would be wrong by a hundred and a thousand.
+# The decimals of ISO 4217, which define the minor unit. CLDR lists those that people still write: with its
+# zero decimals, amounts in Serbian dinar would be wrong by a factor of 100, in Iraqi dinar by 1,000.
 _NO_DECIMALS: Final = frozenset(
     "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"  # noqa: SIM905
     " BEF BYR ESP GRD ITL LUF PTE".split()
 )
 _THREE_DECIMALS: Final = frozenset("BHD IQD JOD KWD LYD OMR TND".split())  # noqa: SIM905
 
-# How an amount is written: Decimal would also read "1_0", "1e3", " 5" and the digits of any script.
+# Stricter than Decimal, which also accepts "1_0", "1e3", " 5" and digits of any script.
 _PLAIN_DECIMAL: Final = re.compile(r"(-?)(?=[.0-9])([0-9]*)(?:\.([0-9]+))?")
 _GROUPS_OF_THOUSANDS: Final = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{3})+")
 EXAMPLES: Final = {0: "1234", 2: "1234.56", 3: "1234.567"}
@@ -103,8 +103,8 @@ def exponent(currency: str) -> int:
 class Money(Struct, frozen=True, gc=False):
     """`minor` units of `currency`: Money(1999, "EUR") is EUR 19.99.
 
-    Built without checks, because stored events are facts. What comes from outside goes through
-    `checked` or `parse`.
+    The constructor checks nothing, because stored events are facts. Input from outside must use `checked`
+    or `parse`.
     """
 
     minor: int
@@ -114,9 +114,10 @@ class Money(Struct, frozen=True, gc=False):
     def checked(
         cls, minor: int, currency: str, *, refund: bool = False, on: date | None = None
     ) -> Self:
-        """Return money that a payment may have: a currency in use, at least 1. Raises MoneyError.
+        """Return at least one minor unit of a currency in use. Raises MoneyError.
 
-        A past payment may have a currency that was in use `on` its day, a `refund` any of those.
+        For a past payment, the currency must have been in use `on` its day. A `refund` may have any
+        currency that was ever accepted.
         """
         exponent(currency)
         retired = RETIRED.get(currency)
@@ -159,8 +160,8 @@ class Money(Struct, frozen=True, gc=False):
                 "amount_too_precise",
                 f"{text[:40]} has more than the {decimals} decimals of {currency}.{hint}",
             )
-        # In text, not by scaling a Decimal, which rounds to the precision of its context. Cut,
-        # because reading thousands of digits takes long and one too many says as much.
+        # As text: scaling a Decimal rounds to the precision of its context. Truncated, because parsing
+        # thousands of digits is slow and one digit too many fails as well.
         digits = (whole.lstrip("0") + fraction.ljust(decimals, "0"))[: len(str(MAX_MINOR)) + 1]
         return cls.checked(int(f"{sign}{digits or 0}"), currency, refund=refund, on=on)
 
@@ -173,7 +174,7 @@ class Money(Struct, frozen=True, gc=False):
         return f"{self.currency} {self.decimal:,f}"
 
     def formatted(self, locale: str = "en_US") -> str:
-        """Write the amount as people of `locale` do: "$1,999.00", and "CHF 5.00" with a no-break space."""
+        """Return the amount in the format of `locale`: "$1,999.00", or "CHF 5.00" with a no-break space."""
         pattern = parse_pattern(Locale.parse(locale).currency_formats["standard"].pattern)
         decimals = exponent(self.currency)
         pattern.frac_prec = (decimals, decimals)

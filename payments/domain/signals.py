@@ -1,4 +1,4 @@
-"""Where a payment comes from: an IP address, a device id and an e-mail address, kept as keyed hashes.
+"""The origin of a payment: an IP address, a device id and an e-mail address, stored as keyed hashes.
 
 Two payments of one client with the same value have the same hash. The values themselves are never stored.
 """
@@ -13,7 +13,7 @@ from msgspec import Struct
 
 _ONE_SUBSCRIBER: Final = 64  # bits: an IPv6 host changes the rest every day (RFC 8981)
 LONGEST_EMAIL: Final = 254  # RFC 5321, section 4.5.3.1.3
-# Only this is checked, since RFC 6531 allows any letter in the name of a mailbox.
+# No more than this is checked: RFC 6531 allows any letter in the local part.
 _EMAIL: Final = re.compile(r"\S+@[^\s@]+")
 
 
@@ -34,7 +34,7 @@ class PresentedSignals(Struct, frozen=True, kw_only=True):
 
 
 def canonical_ip(value: str) -> str:
-    """Return one spelling for each IPv4 address and for each IPv6 network of one subscriber.
+    """Return the canonical spelling of an IPv4 address or of the /64 network of an IPv6 address.
 
     Raises ValueError.
     """
@@ -49,13 +49,13 @@ def canonical_ip(value: str) -> str:
 
 
 def canonical_email(value: str) -> str:
-    """Return one spelling for addresses that differ in case, normal form or the encoding of the domain.
+    """Return the same spelling for addresses that differ in case, Unicode form or encoding of the domain.
 
-    Dots and tags in the local part are kept: what they mean is up to each provider. Raises ValueError.
+    Dots and tags in the local part are kept: their meaning depends on the provider. Raises ValueError.
     """
     if len(value) > LONGEST_EMAIL or _EMAIL.fullmatch(value) is None:
         raise ValueError("An e-mail address has a name, an @ and a domain.")
     local, _, domain = unicodedata.normalize("NFC", value).casefold().rpartition("@")
-    with suppress(UnicodeError):  # an overlong label: compare the domain as it is written
+    with suppress(UnicodeError):  # a label is too long: compare the domain unencoded
         domain = domain.encode("idna").decode()
     return f"{local}@{domain}"

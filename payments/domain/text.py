@@ -1,11 +1,11 @@
-"""Check texts, by kind. Each entrance (API, forms, commands, imports, searches) applies these rules.
+"""Check texts, by kind. Every entrance (API, forms, commands, imports, searches) applies these rules.
 
 All kinds are stored in Unicode's normalization form C (NFC), without characters that have no meaning of
-their own (soft hyphen, zero-width space, word joiner, byte order mark) and with plain spaces for odd ones.
+their own (soft hyphen, zero-width space, word joiner, byte order mark) and with plain spaces only.
 Refused in all kinds: control characters, lone surrogates, private-use characters, noncharacters,
 characters that reverse or hide text (bidi embeddings, overrides and isolates, annotations, tags outside
 the emoji of a flag), card numbers, and text without a visible character. The refusal names the character
-and its position in the value as it was given. Joiners, variation selectors and emoji sequences are kept.
+and its position in the input. Joiners, variation selectors and emoji sequences are kept.
 
 * Identifiers (customer ids, references, tokens, device ids), `checked_identifier`: one line without
   directional marks. One that begins or ends with a blank is refused: two that look alike would differ.
@@ -46,7 +46,7 @@ _NONCHARACTER: Final = re.compile(
 )
 _LONGEST_SPELLING: Final = 4  # code points that may become one character
 _LONGEST_SEARCH: Final = 1_000  # characters: far more than any stored identifier or name has
-# Letters and symbols without ink.
+# Letters and symbols without a visible glyph.
 _INKLESS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 
@@ -96,7 +96,7 @@ def checked_text(value: str, *, max_length: int, multiline: bool = False) -> str
     if holds_card_number(value):
         raise TextError(
             "card_number_refused",
-            "The text looks as if it held a card number. Leave it out: the last four digits are enough.",
+            "The text seems to contain a card number. Leave it out: the last four digits are enough.",
         )
     return value
 

@@ -1,4 +1,4 @@
-"""The commands of a payment: what somebody wants, in the imperative. Time and ids are arguments."""
+"""The commands of a payment, named in the imperative. Time and ids are arguments."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -23,7 +23,10 @@ from payments.domain.signals import Signals
 
 
 class Command(Struct, frozen=True, kw_only=True):
-    """What every command says: which payment, when, among which client's (None: among all)."""
+    """The fields of every command.
+
+    `client_id` restricts the command to that client's payments. With None it may change any payment.
+    """
 
     name: ClassVar[str]
 
@@ -33,9 +36,9 @@ class Command(Struct, frozen=True, kw_only=True):
 
 
 class ProcessPayment(Command, frozen=True, kw_only=True):
-    """Take a payment.
+    """Process a payment.
 
-    `features` is None where risk is not assessed, as for payments of the past. `policy_author` is the
+    If `features` is None, the risk is not assessed, as for imported payments. `policy_author` is the
     actor who proposed the policy.
     """
 
@@ -54,9 +57,9 @@ class ProcessPayment(Command, frozen=True, kw_only=True):
 
 
 class ReviewCommand(Command, frozen=True, kw_only=True):
-    """What a person does about a payment under review.
+    """A person's command on a payment under review.
 
-    `reviewer` is the staff member's actor id, `senior` whether they are a senior reviewer.
+    `reviewer` is their actor id. `senior` is whether they are a senior reviewer.
     """
 
     reviewer: str
@@ -64,19 +67,19 @@ class ReviewCommand(Command, frozen=True, kw_only=True):
 
 
 class ClaimReview(ReviewCommand, frozen=True, kw_only=True):
-    """Keep the payment for the reviewer for a while, or for longer if it is theirs already."""
+    """Claim the payment for a while, or renew the reviewer's own claim."""
 
     name: ClassVar[str] = "claim_review"
 
 
 class ClaimNextReview(ClaimReview, frozen=True, kw_only=True):
-    """Claim this one because it comes next in the queue: repeated, it finds the one of the first time."""
+    """Claim the payment because it is next in the queue. A repetition finds the same payment."""
 
     name: ClassVar[str] = "claim_next_review"
 
 
 class TakeOverReview(ClaimReview, frozen=True, kw_only=True):
-    """Claim the payment in place of `holder`, the actor who has claimed it: for senior reviewers."""
+    """Replace the claim of the actor `holder`. For senior reviewers."""
 
     name: ClassVar[str] = "take_over_review"
 
@@ -84,13 +87,13 @@ class TakeOverReview(ClaimReview, frozen=True, kw_only=True):
 
 
 class ReleaseReview(ReviewCommand, frozen=True, kw_only=True):
-    """Give the payment back before the time is over; senior reviewers also take it from others."""
+    """End a claim early. Senior reviewers can also end the claims of others."""
 
     name: ClassVar[str] = "release_review"
 
 
 class EscalateReview(ReviewCommand, frozen=True, kw_only=True):
-    """Leave the payment to senior reviewers."""
+    """Hand the payment over to the senior reviewers."""
 
     name: ClassVar[str] = "escalate_review"
 
@@ -99,7 +102,7 @@ class EscalateReview(ReviewCommand, frozen=True, kw_only=True):
 
 
 class ApprovePayment(ReviewCommand, frozen=True, kw_only=True):
-    """Let a payment under review go through."""
+    """Approve a payment under review."""
 
     name: ClassVar[str] = "approve_payment"
 
@@ -108,7 +111,7 @@ class ApprovePayment(ReviewCommand, frozen=True, kw_only=True):
 
 
 class RejectPayment(ReviewCommand, frozen=True, kw_only=True):
-    """Refuse a payment under review for good."""
+    """Reject a payment under review, permanently."""
 
     name: ClassVar[str] = "reject_payment"
 
@@ -117,13 +120,13 @@ class RejectPayment(ReviewCommand, frozen=True, kw_only=True):
 
 
 class ExpireReview(Command, frozen=True, kw_only=True):
-    """Give up on a review that nobody finished in time."""
+    """End a review whose deadline has passed."""
 
     name: ClassVar[str] = "expire_review"
 
 
 class CancelPayment(Command, frozen=True, kw_only=True):
-    """Call off a payment that is not completed yet."""
+    """Cancel a payment that is not completed."""
 
     name: ClassVar[str] = "cancel_payment"
 
@@ -131,7 +134,7 @@ class CancelPayment(Command, frozen=True, kw_only=True):
 
 
 class RefundPayment(Command, frozen=True, kw_only=True):
-    """Give back `amount` of a completed payment; None is all that is left of it."""
+    """Refund `amount` of a completed payment, or the remaining amount if it is None."""
 
     name: ClassVar[str] = "refund_payment"
 

@@ -1,4 +1,4 @@
-"""`decide` makes events of a command and a payment's state, or says why there are none."""
+"""Decide on a command: return its events, or raise a refusal."""
 
 from typing import Any, Final, assert_never
 
@@ -38,27 +38,24 @@ _REFUNDABLE: Final = {Status.COMPLETED, Status.PARTIALLY_REFUNDED}
 
 
 def authorise(payment: Payment | None, command: PaymentCommand) -> None:
-    """Raise PaymentNotFound unless the command may touch this payment."""
+    """Raise PaymentNotFound if the payment belongs to another client than the command's."""
     if payment is not None and command.client_id not in {None, payment.client_id}:
         raise PaymentNotFound(payment_id=command.payment_id)
 
 
 def decide(payment: Payment | None, command: PaymentCommand) -> tuple[AnyPaymentEvent, ...]:
-    """Return the events that carrying out `command` means.
-
-    Raises PaymentError if the state refuses it.
-    """
+    """Return the events of `command`, at least one. Raises PaymentError if the state refuses it."""
     match command:
         case ProcessPayment():
             return _process(payment, command)
         case ReviewCommand():
-            return reviewing.review(_known(payment, command), command)
+            return reviewing.review(_existing(payment, command), command)
         case ExpireReview():
-            return (reviewing.expire(_known(payment, command), command),)
+            return (reviewing.expire(_existing(payment, command), command),)
         case CancelPayment():
-            return (_cancel(_known(payment, command), command),)
+            return (_cancel(_existing(payment, command), command),)
         case RefundPayment():
-            return (_refund(_known(payment, command), command),)
+            return (_refund(_existing(payment, command), command),)
         case _:
             assert_never(command)
 
@@ -81,7 +78,7 @@ def _process(payment: Payment | None, command: ProcessPayment) -> tuple[AnyPayme
 
 
 def _outcome(command: ProcessPayment, terms: dict[str, Any]) -> AnyPaymentEvent:
-    # The method's limit comes first: nobody should review what cannot pass.
+    # The method's limit comes first: a review would be pointless.
     limit = limit_of(command.method, command.amount.currency)
     if limit is not None and command.amount > limit:
         return PaymentFailed(reason=FailureReason.METHOD_LIMIT_EXCEEDED, limit=limit, **terms)
@@ -129,7 +126,7 @@ def _refund(payment: Payment, command: RefundPayment) -> PaymentRefunded:
     )
 
 
-def _known(payment: Payment | None, command: PaymentCommand) -> Payment:
+def _existing(payment: Payment | None, command: PaymentCommand) -> Payment:
     if payment is None:
         raise PaymentNotFound(payment_id=command.payment_id)
     return payment

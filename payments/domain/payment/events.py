@@ -1,9 +1,8 @@
-"""The events of a payment: facts in past tense, frozen, stored under names that never change.
+"""The events of a payment: immutable facts in past tense, stored under permanent names.
 
-Every event carries all that a projection needs (client, customer, amount, method, when it began,
-when it was flagged), because an upcaster can rename what was stored but cannot invent what was not.
-Nothing personal is stored: a customer is a keyed hash, a person an actor id, a note its id and a
-salted digest.
+Every event repeats the terms of the payment that projections need. An upcast can rename a stored field,
+but it cannot invent a missing one. Events hold no personal data: a customer is a keyed hash, a person
+an actor id, and a note its id and a salted digest.
 """
 
 from datetime import datetime
@@ -60,17 +59,17 @@ class RefundReason(StrEnum):
 
 
 class NoteRef(Struct, frozen=True, gc=False):
-    """A reviewer's note as the log knows it. The text is kept where it can be erased."""
+    """A reference to a reviewer's note. The text is stored where it can be erased."""
 
     note_id: UUID
-    digest: str  # hex SHA-256 of the salt that is kept with the text, and the text
+    digest: str  # hex SHA-256 of salt and text; the salt is stored with the text
 
 
 class PaymentEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What every event of a payment says. `at` is when it happened: the log's `occurred_at`.
+    """The fields of every event of a payment. `at` is the log's `occurred_at`.
 
-    No event can be part of a cycle, so the collector need not look at the thousands that a load or
-    a rebuild makes: looking took as long as decoding them.
+    Events cannot form cycles, so the garbage collector does not track them (`gc=False`). Tracking the
+    thousands that a rebuild creates took as long as decoding them.
     """
 
     event_type: ClassVar[str]
@@ -88,16 +87,13 @@ class PaymentEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
 class PaymentInitiated(PaymentEvent, frozen=True, kw_only=True):
     event_type: ClassVar[str] = "payment.initiated"
 
-    reference: str | None = None  # the client's own id of the payment
+    reference: str | None = None  # the client's id of the payment
     card: Card | None = None
     signals: Signals | None = None
 
 
 class PaymentProcessed(PaymentEvent, frozen=True, kw_only=True):
-    """The payment is completed.
-
-    `risk` is None where nothing was scored, or where a person had decided.
-    """
+    """The payment is completed. `risk` is None if it was not scored, or if a person decided."""
 
     event_type: ClassVar[str] = "payment.processed"
 
@@ -109,21 +105,21 @@ class PaymentFailed(PaymentEvent, frozen=True, kw_only=True):
 
     reason: FailureReason
     limit: Money | None = None
-    risk: RiskAssessment | None = None  # what blocked it, if that was the policy
+    risk: RiskAssessment | None = None  # the assessment, if the policy blocked it
 
 
 class PaymentFlaggedForReview(PaymentEvent, frozen=True, kw_only=True):
-    """Somebody has to decide by `deadline`; None in events that were stored before there was one."""
+    """A reviewer must decide before `deadline`, None in events older than deadlines."""
 
     event_type: ClassVar[str] = "payment.flagged_for_review"
 
     risk: RiskAssessment
     deadline: datetime | None = None
-    policy_author: str | None = None  # who proposed the policy; None: nobody did, it is built in
+    policy_author: str | None = None  # the actor who proposed the policy; None: built in
 
 
 class ReviewClaimed(PaymentEvent, frozen=True, kw_only=True):
-    """The payment is the reviewer's to decide on until `until`, if it is not released before."""
+    """Only the reviewer can decide on the payment until `until` or the release."""
 
     event_type: ClassVar[str] = "payment.review_claimed"
 
@@ -132,7 +128,7 @@ class ReviewClaimed(PaymentEvent, frozen=True, kw_only=True):
 
 
 class ReviewReleased(PaymentEvent, frozen=True, kw_only=True):
-    """Anybody may claim the payment again. `reviewer` had it; the log's actor gave or took it away."""
+    """The claim of `reviewer` has ended. The actor of the event's metadata ended it."""
 
     event_type: ClassVar[str] = "payment.review_released"
 
@@ -140,7 +136,7 @@ class ReviewReleased(PaymentEvent, frozen=True, kw_only=True):
 
 
 class ReviewEscalated(PaymentEvent, frozen=True, kw_only=True):
-    """From here on only senior reviewers claim the payment and decide on it."""
+    """Only senior reviewers can claim the payment and decide on it from now on."""
 
     event_type: ClassVar[str] = "payment.review_escalated"
 
@@ -150,7 +146,7 @@ class ReviewEscalated(PaymentEvent, frozen=True, kw_only=True):
 
 
 class PaymentFirstApproved(PaymentEvent, frozen=True, kw_only=True):
-    """The first of two people has approved; it goes through when a second one does."""
+    """The first of two people has approved. The payment completes when the second approves."""
 
     event_type: ClassVar[str] = "payment.first_approved"
 
@@ -176,7 +172,7 @@ class PaymentRejected(PaymentEvent, frozen=True, kw_only=True):
 
 
 class PaymentExpired(PaymentEvent, frozen=True, kw_only=True):
-    """Nobody decided in time, so the payment does not go through."""
+    """Nobody decided before the deadline, so the payment is not completed."""
 
     event_type: ClassVar[str] = "payment.expired"
 
@@ -184,7 +180,7 @@ class PaymentExpired(PaymentEvent, frozen=True, kw_only=True):
 
 
 class PaymentCancelled(PaymentEvent, frozen=True, kw_only=True):
-    """Called off before it was completed."""
+    """The payment was cancelled before it was completed."""
 
     event_type: ClassVar[str] = "payment.cancelled"
 
@@ -192,7 +188,7 @@ class PaymentCancelled(PaymentEvent, frozen=True, kw_only=True):
 
 
 class PaymentRefunded(PaymentEvent, frozen=True, kw_only=True):
-    """Some or all of a completed payment was given back; `refunded` is all so far, this included."""
+    """A part or all of a completed payment was refunded. `refunded` is the total, including this refund."""
 
     event_type: ClassVar[str] = "payment.refunded"
 

@@ -1,9 +1,8 @@
-"""What reviewers may do about a payment that waits for them, and what comes of it when nobody does.
+"""Decide on the commands of reviewers, and on the expiry of a review.
 
-A claim keeps others away for a while; it is not needed to decide, because the version settles who was
-first. Everything that a person decides is decided before the deadline, and on an amount that the policy
-puts under four eyes two people agree: a second one, who is a senior reviewer, and neither of them the
-author of the policy that flagged it.
+A claim keeps other reviewers away for a while. No decision needs one: the version of the payment
+settles which of two reviewers was first. People can decide only before the deadline. The README of the
+domain lists the rules.
 """
 
 from datetime import datetime, timedelta
@@ -46,13 +45,13 @@ from payments.domain.payment.refusals import (
 )
 from payments.domain.payment.state import Lease, Payment, Status
 
-# How long a claim lasts. Long enough for the evidence and a call, short enough for who forgets it.
+# Long enough to read the evidence and make a call, short enough if a reviewer forgets the claim.
 LEASE: Final = timedelta(minutes=15)
 
 
 def review(payment: Payment, command: AnyReviewCommand) -> tuple[AnyPaymentEvent, ...]:
-    """Return the events that a reviewer's command means. Raises PaymentError."""
-    _awaiting_review(payment)
+    """Return the events of a reviewer's command. Raises PaymentError."""
+    _require_awaiting_review(payment)
     match command:
         case ReleaseReview():
             return (_release(payment, command),)
@@ -65,7 +64,7 @@ def review(payment: Payment, command: AnyReviewCommand) -> tuple[AnyPaymentEvent
         case ApprovePayment():
             return _approve(payment, command)
         case RejectPayment(reviewer=reviewer, reason=reason, note=note):
-            _may_decide(payment, command)
+            _require_may_decide(payment, command)
             facts = payment.terms(command.at)
             return (PaymentRejected(reviewer=reviewer, reason=reason, note=note, **facts),)
         case _:
@@ -73,8 +72,8 @@ def review(payment: Payment, command: AnyReviewCommand) -> tuple[AnyPaymentEvent
 
 
 def expire(payment: Payment, command: ExpireReview) -> PaymentExpired:
-    """Return the end of a review that nobody finished in time. Raises PaymentError."""
-    _awaiting_review(payment)
+    """Return the event that ends a review after its deadline. Raises PaymentError."""
+    _require_awaiting_review(payment)
     deadline = _deadline(payment)
     if command.at < deadline:
         raise ReviewNotDue(payment_id=payment.payment_id, deadline=deadline)
@@ -82,23 +81,25 @@ def expire(payment: Payment, command: ExpireReview) -> PaymentExpired:
 
 
 def _claim(payment: Payment, command: ClaimReview) -> ReviewClaimed:
-    _may_decide(payment, command)
+    _require_may_decide(payment, command)
     lease = payment.lease_at(command.at)
     if lease is not None and isinstance(command, ClaimNextReview):
-        raise _claimed(payment, lease)  # the reviewer's own too: it is not the next one
+        raise _taken(
+            payment, lease
+        )  # also the reviewer's own claim: that payment is not the next one
     if payment.first_approval is not None:
-        _another_than(payment.first_approval.reviewer, payment, command)
+        _require_another_than(payment.first_approval.reviewer, payment, command)
     until = min(command.at + LEASE, _deadline(payment))
     return ReviewClaimed(reviewer=command.reviewer, until=until, **payment.terms(command.at))
 
 
 def _take_over(payment: Payment, command: TakeOverReview) -> tuple[AnyPaymentEvent, ...]:
-    """Release the holder's claim and claim the payment in one append, so that nobody can claim in between."""
+    """Return the release of the holder's claim and the new claim: one append, so nobody claims in between."""
     lease = payment.lease_at(command.at)
     if lease is None or lease.reviewer == command.reviewer:
         return (_claim(payment, command),)
     if not command.senior or lease.reviewer != command.holder:
-        raise _claimed(payment, lease)
+        raise _taken(payment, lease)
     released = ReviewReleased(reviewer=lease.reviewer, **payment.terms(command.at))
     return (released, _claim(replace(payment, lease=None), command))
 
@@ -108,14 +109,14 @@ def _release(payment: Payment, command: ReleaseReview) -> ReviewReleased:
     if lease is None:
         raise NotClaimed(payment_id=payment.payment_id)
     if lease.reviewer != command.reviewer and not command.senior:
-        raise _claimed(payment, lease)
+        raise _taken(payment, lease)
     return ReviewReleased(reviewer=lease.reviewer, **payment.terms(command.at))
 
 
 def _escalate(payment: Payment, command: EscalateReview) -> ReviewEscalated:
     if payment.escalated:
         raise AlreadyEscalated(payment_id=payment.payment_id)
-    _may_decide(payment, command)
+    _require_may_decide(payment, command)
     if command.note is None:
         raise NoteNeeded(payment_id=payment.payment_id)
     return ReviewEscalated(
@@ -127,7 +128,7 @@ def _escalate(payment: Payment, command: EscalateReview) -> ReviewEscalated:
 
 
 def _approve(payment: Payment, command: ApprovePayment) -> tuple[AnyPaymentEvent, ...]:
-    _may_decide(payment, command)
+    _require_may_decide(payment, command)
     if payment.risk is not None and payment.risk.reject_advised and command.note is None:
         raise NoteNeeded(payment_id=payment.payment_id, reject_advised=True)
     facts = payment.terms(command.at)
@@ -139,39 +140,39 @@ def _approve(payment: Payment, command: ApprovePayment) -> tuple[AnyPaymentEvent
             )
         if payment.first_approval is None:
             return (PaymentFirstApproved(**facts),)
-        _another_than(payment.first_approval.reviewer, payment, command)
+        _require_another_than(payment.first_approval.reviewer, payment, command)
     return (PaymentApproved(**facts), PaymentProcessed(**payment.terms(command.at)))
 
 
-def _may_decide(payment: Payment, command: AnyReviewCommand) -> None:
+def _require_may_decide(payment: Payment, command: AnyReviewCommand) -> None:
     deadline = _deadline(payment)
     if command.at >= deadline:
         raise ReviewExpired(payment_id=payment.payment_id, deadline=deadline)
     lease = payment.lease_at(command.at)
     if lease is not None and lease.reviewer != command.reviewer:
-        raise _claimed(payment, lease)
+        raise _taken(payment, lease)
     if payment.needs_senior and not command.senior:
         raise SeniorReviewerNeeded(payment_id=payment.payment_id, escalated=payment.escalated)
 
 
-def _another_than(first: str, payment: Payment, command: AnyReviewCommand) -> None:
+def _require_another_than(first: str, payment: Payment, command: AnyReviewCommand) -> None:
     if command.reviewer == first:
         raise AnotherPersonNeeded(payment_id=payment.payment_id, reviewer=first)
 
 
-def _awaiting_review(payment: Payment) -> None:
+def _require_awaiting_review(payment: Payment) -> None:
     if payment.status is not Status.PENDING_REVIEW:
         raise NotAwaitingReview(
             payment_id=payment.payment_id, status=payment.status, review=payment.review
         )
 
 
-def _claimed(payment: Payment, lease: Lease) -> ReviewTaken:
+def _taken(payment: Payment, lease: Lease) -> ReviewTaken:
     return ReviewTaken(
         payment_id=payment.payment_id, claimed_by=lease.reviewer, claimed_until=lease.until
     )
 
 
 def _deadline(payment: Payment) -> datetime:
-    assert payment.review_deadline is not None, "whoever is under review was flagged"  # noqa: S101
+    assert payment.review_deadline is not None, "a payment under review was flagged"  # noqa: S101
     return payment.review_deadline

@@ -1,4 +1,4 @@
-"""The payment aggregate: what its events make of it."""
+"""The state of a payment, and how its events change it."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -32,8 +32,8 @@ from payments.domain.payment.events import (
 )
 from payments.domain.risk.assessment import RiskAssessment
 
-# Of what `evolve` makes of a history: the next one for every change of `evolve` or of the state's
-# fields, so that no snapshot of the old one is taken for the new. A test tells when.
+# Increase it with every change of `evolve` or of the state's fields: it invalidates older snapshots. A test
+# fails if it was forgotten.
 STATE_VERSION: Final = 5
 
 
@@ -49,16 +49,16 @@ class Status(StrEnum):
     REFUNDED = "refunded"
 
 
-# How long a payment waited for somebody to decide before events told their deadline.
+# The time to decide on payments whose events are older than deadlines.
 REVIEW_PERIOD: Final = timedelta(days=7)
 
 
 class Review(Struct, frozen=True, kw_only=True):
-    """What a person decided, and why: `reason` is an ApprovalReason or a RejectionReason."""
+    """A person's decision. `reason` is an ApprovalReason or a RejectionReason."""
 
     reviewer: str
     approved: bool
-    reason: str  # JSON could not tell two enumerations apart
+    reason: str  # JSON cannot distinguish the two enumerations
     note: NoteRef | None
     at: datetime
 
@@ -68,7 +68,7 @@ class Review(Struct, frozen=True, kw_only=True):
 
 
 class Lease(Struct, frozen=True, kw_only=True):
-    """For how long the payment is one reviewer's to decide on."""
+    """A reviewer's claim on a payment, which ends by itself at `until`."""
 
     reviewer: str
     until: datetime
@@ -102,16 +102,16 @@ class Payment(Struct, frozen=True, kw_only=True):
 
     @property
     def refundable(self) -> Money:
-        """What is left to give back, of a payment that is completed."""
+        """The remaining amount of a completed payment that can be refunded."""
         return self.amount if self.refunded is None else self.amount - self.refunded
 
     @property
     def needs_senior(self) -> bool:
-        """Whether only senior reviewers may decide: it was escalated, or a first person has approved."""
+        """Return whether only senior reviewers may decide."""
         return self.escalated or self.first_approval is not None
 
     def terms(self, at: datetime) -> dict[str, Any]:
-        """What every event of the payment repeats, see PaymentEvent."""
+        """Return the fields that every event of the payment repeats, see PaymentEvent."""
         return {
             "at": at,
             "client_id": self.client_id,
@@ -123,12 +123,12 @@ class Payment(Struct, frozen=True, kw_only=True):
         }
 
     def lease_at(self, at: datetime) -> Lease | None:
-        """The lease, if it holds at that time."""
+        """Return the lease unless it has ended at that time."""
         return self.lease if self.lease is not None and at < self.lease.until else None
 
 
 def evolve(payment: Payment | None, payment_id: UUID, event: AnyPaymentEvent) -> Payment:
-    """Return the state after `event`. Any prefix of a stream is valid: facts are not refused."""
+    """Return the state after `event`. Facts are never refused: any prefix of a stream is valid."""
     if payment is None:
         payment = _begin(payment_id, event)
     changes = _changes(payment, event)
@@ -188,7 +188,7 @@ def _changes(payment: Payment, event: AnyPaymentEvent) -> dict[str, Any]:
 def replay(
     payment_id: UUID, events: Iterable[AnyPaymentEvent], payment: Payment | None = None
 ) -> Payment | None:
-    """Fold `events` onto `payment`, which is None at the beginning of a stream."""
+    """Return the state after `events`, from `payment`, or from nothing if it is None."""
     for event in events:
         payment = evolve(payment, payment_id, event)
     return payment

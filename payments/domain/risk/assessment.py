@@ -15,17 +15,17 @@ class FiredRule(Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class NearMiss(Struct, frozen=True, gc=False):
-    """A rule that one number kept from firing: `value` was nearly over `limit`."""
+    """A rule that did not fire because of one number: `value` was just below `limit`."""
 
     reason: str
     points: int
-    condition: str  # the tag of the one that did not hold
+    condition: str  # the tag of the condition that did not hold
     value: int
     limit: int
 
 
 class RiskAssessment(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What a policy said of a payment, with everything that is needed to explain it later."""
+    """The result of scoring a payment, with all data that explains it later."""
 
     score: int
     band: Band
@@ -34,11 +34,11 @@ class RiskAssessment(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     features: RiskFeatures
     policy_id: str
     block: bool = False
-    # What the policy asks of whoever reviews it: a second person, a reason to approve it all the same.
+    # The review needs a second person, or a note to approve it.
     four_eyes: bool = False
     reject_advised: bool = False
     near_misses: tuple[NearMiss, ...] = ()
-    # In minor units of the payment's currency; None where the policy has none.
+    # In minor units of the payment's currency, None without a limit.
     review_over: int | None = None
     block_over: int | None = None
 
@@ -50,10 +50,10 @@ class RiskAssessment(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
 def assess(
     policy: RiskPolicy, features: RiskFeatures, *, amount: Money, method: Method
 ) -> RiskAssessment:
-    """Score a payment.
+    """Return the assessment of a payment.
 
-    It fails if it is high-risk and over the limit for that, or if a rule alone says so; else it
-    waits for a person if it is high-risk and over the limit for review, or if a rule says so.
+    The payment is blocked if it is high-risk and over the limit for blocking, or if a rule says so. If it is
+    not blocked, it is reviewed if it is high-risk and over the limit for review, or if a rule says so.
     """
     document = policy.document
     fired: list[FiredRule] = []

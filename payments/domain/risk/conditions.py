@@ -1,6 +1,6 @@
-"""What a risk rule can ask of a payment: conditions as data, over the features and the payment.
+"""The conditions of risk rules, over the payment and the features of its customer.
 
-They are data so that a policy can be hashed, stored, shown and written by people.
+They are data, so a policy can be hashed, stored, shown and written by people.
 """
 
 from collections.abc import Mapping
@@ -12,16 +12,16 @@ from msgspec import Struct
 from payments.domain.methods import CARDS, Method
 from payments.domain.money import Money
 
-# How close a number must come to its limit to be told as a near miss.
+# From this share of its limit on, a number is a near miss.
 _NEAR_PERCENT: Final = 90
 
-# Amounts in minor units, by currency. What is in another currency is over none of them: the policy
-# sends it to a person whatever its rules say.
+# Amounts in minor units, by currency. An amount in another currency is over none of them: the policy sends
+# it to review anyway.
 Limits = Mapping[str, int]
 
 
 class Velocity(Struct, frozen=True, kw_only=True, gc=False):
-    """What the customer began to pay before: numbers in all currencies, volumes in the payment's."""
+    """The customer's earlier payments: their number in all currencies, their volume in this one."""
 
     count_1h: int
     volume_1h: int
@@ -30,17 +30,17 @@ class Velocity(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class RiskFeatures(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What was known of the customer at the time of scoring, and how fresh that was.
+    """The facts about the customer at the time of scoring, and how fresh they were.
 
-    None means "not known": older code did not look, or did not store a "no".
+    None means unknown: older code did not compute the feature, or did not store False.
     """
 
-    paid_by_card_before: bool  # a completed card payment is known
+    paid_by_card_before: bool  # the customer has a completed card payment
     position: int  # the last log position that the features cover
-    age_ms: int  # how long the oldest event that they miss has been waiting
-    new_customer: bool | None = None  # seen for the first time
+    age_ms: int  # the age of the oldest event that the features do not cover
+    new_customer: bool | None = None  # this is the customer's first payment
     blocked: bool | None = None
-    country: str | None = None  # ISO 3166-1 alpha-2, if the client gave one
+    country: str | None = None  # ISO 3166-1 alpha-2, if the client sent one
     velocity: Velocity | None = None
 
 
@@ -49,14 +49,14 @@ class Window(StrEnum):
     DAY = "24h"
 
 
-# A field that is not known is refused, since a condition that is half understood would hold for
-# others than meant. Defaults are left out, so that a field added later changes no policy's id.
+# Unknown fields are refused: a misspelled field would change the meaning of a condition silently. Defaults
+# are omitted, so a field that is added later does not change the id of any policy.
 class Condition(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Holds of a payment, or not."""
+    """A condition that a payment meets or not."""
 
 
 class FirstCardPayment(Condition, frozen=True, tag="first_card_payment"):
-    """The customer pays by card and never completed a card payment before."""
+    """The customer pays by card and has no completed card payment."""
 
 
 class NewCustomer(Condition, frozen=True, tag="new_customer"):
@@ -72,7 +72,7 @@ class MethodIn(Condition, frozen=True, tag="method_in"):
 
 
 class CountryIn(Condition, frozen=True, tag="country_in"):
-    """The client gave one of these countries."""
+    """The client sent one of these countries."""
 
     countries: tuple[str, ...]
 
@@ -84,21 +84,21 @@ class AmountOver(Condition, frozen=True, tag="amount_over"):
 
 
 class PaymentsOver(Condition, frozen=True, tag="payments_over"):
-    """With this one the customer began more than `count` payments within the window."""
+    """The customer has more than `count` payments within the window, including this one."""
 
     window: Window
     count: int
 
 
 class VolumeOver(Condition, frozen=True, tag="volume_over"):
-    """With this one the customer's payments in its currency are over the limit within the window."""
+    """The customer's payments in this currency within the window, including this one, exceed the limit."""
 
     window: Window
     limits: Limits
 
 
 class FeaturesOlderThan(Condition, frozen=True, tag="features_older_than"):
-    """The features miss an event that has been waiting for longer than `ms`."""
+    """The features do not cover an event that is older than `ms`."""
 
     ms: int
 
@@ -108,7 +108,7 @@ AnyCondition = FirstCardPayment | NewCustomer | CustomerBlocked | MethodIn | Cou
 
 
 class Measured(Struct, frozen=True, gc=False):
-    """A number and the limit that it must be over, None where there is none for the currency."""
+    """A number and its limit, None if the currency has no limit."""
 
     value: int
     limit: int | None
@@ -119,7 +119,7 @@ class Measured(Struct, frozen=True, gc=False):
 
     @property
     def near(self) -> bool:
-        """Whether it is not over, but nearly."""
+        """Return whether the number is close to its limit, but not over it."""
         if self.limit is None or self.over:
             return False
         return self.value * 100 >= self.limit * _NEAR_PERCENT

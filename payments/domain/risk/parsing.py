@@ -57,7 +57,7 @@ def read(text: bytes | str) -> RiskPolicy:
     except ValueError as error:
         raise InvalidPolicy(f"It is not JSON: {error}.") from error
     except RecursionError as error:
-        raise InvalidPolicy("It is not JSON that can be read: it is nested too deeply.") from error
+        raise InvalidPolicy("The JSON is nested too deeply.") from error
     try:
         document = msgspec.convert(written, PolicyDocument)
     except msgspec.ValidationError as error:

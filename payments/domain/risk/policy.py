@@ -32,7 +32,7 @@ class Band(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What a rule alone can decide."""
+    """A decision that a rule makes regardless of the score."""
 
     REVIEW = "review"
     BLOCK = "block"
@@ -47,7 +47,7 @@ class PolicyStatus(StrEnum):
 
 
 class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Gives `points` for `reason` when all conditions hold; `then` decides whatever the score is."""
+    """Adds `points` to the score if all conditions hold. `then` decides regardless of the score."""
 
     reason: str
     points: int
@@ -58,15 +58,14 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
 class PolicyDocument(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
-    """Rules, each band's lowest score, the amounts that are reviewed and blocked, and how they are reviewed.
+    """The rules, the lowest score of each band, and the limits.
 
-    Over `review_over` a high risk waits for a person, and so does whatever is in a currency that it
-    does not name. Over `block_over` a high risk fails; a currency that it does not name has no such
-    limit. Over `four_eyes_over` two people have to approve, and so they have whatever is in a currency
-    that it does not name; if it names none at all, one person is always enough.
-
-    From the score `reject_from` on reviewers are advised to reject. Nobody has longer than
-    `review_hours` to decide.
+    * `review_over`: high-risk payments over the limit are reviewed, as are all in a currency without one.
+    * `block_over`: high-risk payments over the limit fail. A currency without a limit is not blocked.
+    * `four_eyes_over`: two people must approve payments over the limit, and in currencies without one. If it
+      is empty, one person is always enough.
+    * `reject_from`: from this score on, reviewers are advised to reject.
+    * `review_hours`: the time to decide.
     """
 
     rules: tuple[Rule, ...]
@@ -88,16 +87,13 @@ class PolicyDocument(
         return Band.MEDIUM if score >= self.medium_from else Band.LOW
 
     def needs_four_eyes(self, amount: Money) -> bool:
-        """Whether two people have to approve the amount if it waits for review."""
+        """Return whether two people must approve the amount, if it is reviewed."""
         limit = self.four_eyes_over.get(amount.currency)
         return bool(self.four_eyes_over) and (limit is None or amount.minor > limit)
 
 
 class RiskPolicy(Struct, frozen=True):
-    """A document and its content hash.
-
-    Build it with `of`: two policies with one id are the same policy.
-    """
+    """A document and its id, the hash of its content. Build it with `of`."""
 
     policy_id: str
     document: PolicyDocument
@@ -140,13 +136,12 @@ DEFAULT_POLICY: Final = RiskPolicy.of(
                 points=80,
                 when=(FirstCardPayment(), AmountOver(_OVER_10_000)),
             ),
-            # Each alone is a medium risk, both together are a high one.
+            # Each alone is a medium risk, both together are a high risk.
             Rule(reason="many_payments_1h", points=40, when=(PaymentsOver(Window.HOUR, count=20),)),
             Rule(
                 reason="large_volume_24h", points=40, when=(VolumeOver(Window.DAY, _OVER_50_000),)
             ),
-            # While the read side lags, the other rules look at an old picture: only small amounts
-            # pass.
+            # While the read side lags, the other rules see old features, so only small amounts pass.
             Rule(
                 reason="features_stale",
                 points=0,

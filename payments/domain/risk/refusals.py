@@ -1,6 +1,6 @@
 """Refusals: why the register of policies does not allow a command.
 
-A refusal carries data for whoever shows it; `str()` is a sentence.
+A refusal carries data, which the screens and commands render. `str()` is a sentence for the command line.
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
-"""The register of risk policies: proposed by one person, approved by another, active until replaced.
+"""The register of risk policies: one person proposes a policy, another approves it.
 
-All policies are one aggregate, because exactly one is active: whoever approves a policy retires the
-one before it in the same append. What is in force changes by that alone, so two people are behind every
-change; the way back to the built-in policy is a proposal of it. Every event tells which policy is
-active after it, so that the last event alone answers what a payment's scoring asks.
+All policies are one aggregate, because exactly one is active: an approval retires the policy before it in
+the same append. Only an approval changes the active policy, so every change needs two people, also the
+return to the built-in policy. Every event names the policy that is active after it, so scoring a payment
+needs only the last event.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,9 +30,9 @@ AGGREGATE_TYPE: Final = "policy"
 
 
 class PolicyEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What every event of the register says. `active` is the policy in force after it.
+    """The fields of every event of the register.
 
-    None is the built-in policy.
+    `active` is the policy that is active after the event, None for the built-in one.
     """
 
     event_type: ClassVar[str]
@@ -51,13 +51,13 @@ class PolicyProposed(PolicyEvent, frozen=True, kw_only=True):
 
 
 class PolicyApproved(PolicyEvent, frozen=True, kw_only=True):
-    """From here on payments are scored by it."""
+    """The policy is active from now on."""
 
     event_type: ClassVar[str] = "policy.approved"
 
 
 class PolicyRetired(PolicyEvent, frozen=True, kw_only=True):
-    """It is not used any more, or was never used. `replaced_by` tells the one that came instead."""
+    """The policy was replaced by `replaced_by`, or withdrawn before its approval if that is None."""
 
     event_type: ClassVar[str] = "policy.retired"
 
@@ -88,7 +88,7 @@ class ApprovePolicy(PolicyCommand, frozen=True, kw_only=True):
 
 
 class RetirePolicy(PolicyCommand, frozen=True, kw_only=True):
-    """Withdraw a proposal."""
+    """Withdraw a proposed policy."""
 
     name: ClassVar[str] = "retire_policy"
 
@@ -110,7 +110,7 @@ class RegisteredPolicy(Struct, frozen=True, kw_only=True):
 
 
 class Register(Struct, frozen=True, kw_only=True):
-    """All policies by id, in the order in which they were first proposed. None active: the built-in one."""
+    """All policies by id, in the order of their first proposal. `active` None is the built-in one."""
 
     version: int = 0
     policies: Mapping[str, RegisteredPolicy] = {}
@@ -118,7 +118,7 @@ class Register(Struct, frozen=True, kw_only=True):
 
 
 def decide(register: Register, command: AnyPolicyCommand) -> tuple[AnyPolicyEvent, ...]:
-    """Return the events that carrying out `command` means. Raises PolicyRefused."""
+    """Return the events of `command`. Raises PolicyRefused."""
     match command:
         case ProposePolicy(policy=policy):
             _require_proposable(register, policy.policy_id)

@@ -38,7 +38,7 @@ def test_read_ignores_layout_of_text() -> None:
     ("text", "problem"),
     [
         ("", "It is not JSON: Expecting value: line 1 column 1 (char 0)."),
-        ("[" * 100_000, "It is not JSON that can be read: it is nested too deeply."),
+        ("[" * 100_000, "The JSON is nested too deeply."),
         (b"\xff", "It is not JSON: 'utf-8'"),
         ("[]", "The policy: Expected `object`, got `array`."),
         ("{}", "The policy: Object missing required field `rules`."),
