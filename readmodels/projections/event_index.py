@@ -2,15 +2,12 @@
 
 from typing import Final
 
-from payments.domain.customer import CUSTOMER_EVENT_CLASSES
-from payments.domain.payment.events import EVENT_CLASSES
-from payments.domain.risk.register import POLICY_EVENT_CLASSES
+from payments.aggregates import AGGREGATES
 from readmodels.models import EventIndex
 from readmodels.projections.kinds import Entries
 
 EVENT_TYPES: Final = tuple(
-    event_class.event_type
-    for event_class in (*EVENT_CLASSES, *POLICY_EVENT_CLASSES, *CUSTOMER_EVENT_CLASSES)
+    event_class.event_type for aggregate in AGGREGATES for event_class in aggregate.event_classes
 )
 
 PROJECTION: Final = Entries(
