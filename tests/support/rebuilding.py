@@ -1,28 +1,22 @@
-"""What a rebuild leaves of the live tables, and a moment in the middle of it."""
+"""Helpers for tests of the rebuild: contents of the tables, and a change in the middle of a rebuild."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from readmodels.models import (
-    Checkpoint,
-    CustomerActivity,
-    DailyStatistics,
-    EventIndex,
-    PaymentSummary,
-)
+from readmodels.models import Checkpoint
 from readmodels.projections import PROJECTIONS, daily_statistics, payment_summary
 from readmodels.rebuild import swap
 from tests.support.concurrency import session
 
 ALL = list(PROJECTIONS.values())
 SUMMARY, STATISTICS = payment_summary.PROJECTION, daily_statistics.PROJECTION
-MODELS = (PaymentSummary, DailyStatistics, CustomerActivity, EventIndex)
+MODELS = tuple(projection.model for projection in ALL)
 
 
 def contents() -> list[list[Any]]:
-    return [list(model.objects.order_by("pk").values_list()) for model in MODELS]
+    return [list(model._default_manager.order_by("pk").values_list()) for model in MODELS]
 
 
 def positions() -> list[Any]:
@@ -40,7 +34,7 @@ def schemas_left() -> list[str]:
 
 
 def during_the_build(monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]) -> None:
-    """Have `change` happen after the tables were built and compared, before the swap."""
+    """Run `change` after the tables are built and compared, before the swap."""
     swap_in = swap.into_place
 
     def change_and_swap(*arguments: Any, **options: Any) -> None:
