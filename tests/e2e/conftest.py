@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.e2e import chromium as chromium_browser
 from tests.e2e.launcher import Launcher, launcher_in_a_copy
 from tests.e2e.service import Service, whole_service
 
@@ -13,6 +15,12 @@ def shared_service() -> Iterator[Service]:
     """A service for tests that neither stop nor reconfigure it. Other tests' payments may be in it."""
     with whole_service(API_RATE_PER_MINUTE="1000000", REQUEST_LOG_LEVEL="INFO") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with chromium_browser.running() as browser:
+        yield browser
 
 
 @pytest.fixture

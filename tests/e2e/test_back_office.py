@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -11,27 +10,17 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from payments.customers.models import Customer
 from payments.domain.risk.policy import DEFAULT_POLICY
 from payments.events.models import Event
 from readmodels.models import EventIndex, ParkedEvent
+from tests.e2e.chromium import CHROMIUM
 from tests.support.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project
 
 PASSWORD: Final = "correct horse battery staple"
-CHROMIUM: Final = shutil.which("chromium") or shutil.which("google-chrome")
-# Chromium's own housekeeping would look for hosts that are not there.
-FLAGS: Final = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 PAGES: Final = {
     "dashboard": "/admin/",
     "queue": "/admin/reviews/",
@@ -56,14 +45,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH"),
 ]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @dataclass
@@ -135,7 +116,7 @@ def desk(
     assert desk.complaints == []
 
 
-def test_a_payment_is_claimed_and_approved_by_keyboard_and_completed_in_the_api(
+def test_payment_is_claimed_and_approved_by_keyboard(
     desk: Desk,
 ) -> None:
     desk.log_in()
@@ -184,7 +165,7 @@ def test_a_payment_is_claimed_and_approved_by_keyboard_and_completed_in_the_api(
 
 
 @BOTH_SCHEMES
-def test_the_keys_are_listed_and_can_be_switched_off(desk: Desk) -> None:
+def test_shortcuts_are_listed_and_can_be_switched_off(desk: Desk) -> None:
     desk.log_in()
     page = desk.page
     desk.open(f"/admin/readmodels/paymentsummary/{desk.payment}/change/")
@@ -210,7 +191,7 @@ def test_the_keys_are_listed_and_can_be_switched_off(desk: Desk) -> None:
     page.wait_for_url(re.compile("change"))
 
 
-def test_an_escalation_without_a_note_leads_to_the_note(desk: Desk) -> None:
+def test_escalation_without_a_note_focuses_the_note(desk: Desk) -> None:
     desk.log_in()
     page = desk.page
     desk.open(f"/admin/readmodels/paymentsummary/{desk.payment}/escalate/")
@@ -222,7 +203,7 @@ def test_an_escalation_without_a_note_leads_to_the_note(desk: Desk) -> None:
     expect(page.get_by_label("Note (required)")).to_be_focused()
 
 
-def test_a_decision_without_a_reason_is_explained(desk: Desk) -> None:
+def test_decision_without_a_reason_shows_an_error(desk: Desk) -> None:
     desk.log_in()
     desk.open(f"/admin/readmodels/paymentsummary/{desk.payment}/reject/")
     desk.page.get_by_role("button", name="Reject").click()
@@ -245,7 +226,7 @@ def test_back_after_a_partial_refund_refunds_nothing_more(desk: Desk) -> None:
     assert Event.objects.filter(event_type="payment.refunded").count() == 1
 
 
-def test_a_payment_is_claimed_and_rejected_without_scripts(
+def test_payment_is_claimed_and_rejected_without_javascript(
     desk: Desk, chromium: Browser, live_server: LiveServer
 ) -> None:
     context = chromium.new_context(java_script_enabled=False)
@@ -264,7 +245,7 @@ def test_a_payment_is_claimed_and_rejected_without_scripts(
 
 
 @BOTH_SCHEMES
-def test_every_page_can_be_read_by_everybody(desk: Desk) -> None:
+def test_pages_have_no_serious_accessibility_violation(desk: Desk) -> None:
     """axe finds nothing serious, on wide screens and on narrow ones.
 
     In the dark it looks at colours only: all else is the same page.
@@ -300,7 +281,7 @@ def test_every_page_can_be_read_by_everybody(desk: Desk) -> None:
             assert desk.page.evaluate(wider) <= 0, f"{path} is wider than {width} pixels"
 
 
-def test_long_texts_without_blanks_widen_no_page(desk: Desk) -> None:
+def test_long_unbroken_text_does_not_widen_pages(desk: Desk) -> None:
     get_user_model().objects.update(first_name="W" * 150)
     grace = get_user_model().objects.get(username="grace")
     grace.groups.add(Group.objects.get(name="risk manager"))
@@ -342,7 +323,7 @@ def test_long_texts_without_blanks_widen_no_page(desk: Desk) -> None:
 
 
 @BOTH_SCHEMES
-def test_who_is_locked_out_is_told_until_when(desk: Desk) -> None:
+def test_lockout_page_says_how_long_to_wait(desk: Desk) -> None:
     desk.open("/admin/")
     for _ in range(5):
         desk.page.get_by_label("Username").fill("grace")
@@ -356,7 +337,7 @@ def test_who_is_locked_out_is_told_until_when(desk: Desk) -> None:
     desk.complaints.clear()  # Chromium reports the 429
 
 
-def test_the_documentation_of_the_api_opens(desk: Desk) -> None:
+def test_api_documentation_opens(desk: Desk) -> None:
     desk.open("/api/docs/")
     expect(desk.page.get_by_text("Submit a payment").first).to_be_visible()
 
