@@ -1,4 +1,4 @@
-"""How the back office looks: unfold's settings."""
+"""The appearance and the menu of the back office: unfold's settings."""
 
 from typing import Any, Final
 
@@ -41,7 +41,7 @@ UNFOLD: Final[dict[str, Any]] = {
     "SHOW_HISTORY": False,
     "DASHBOARD_CALLBACK": "readmodels.admin.dashboard.context",
     "COLORS": {
-        # A calm blue instead of unfold's purple: in a queue of warnings nothing else should shout.
+        # A calm blue instead of unfold's purple, so that warnings stand out.
         "primary": {
             "50": "oklch(97% .014 254.604)",
             "100": "oklch(93.2% .032 255.585)",
@@ -73,7 +73,7 @@ UNFOLD: Final[dict[str, Any]] = {
                         "link": reverse_lazy("review_queue"),
                         "permission": _may_view("readmodels.view_paymentsummary"),
                         "badge": "readmodels.admin.dashboard.waiting_badge",
-                        "badge_variant": "info",  # red would alarm people about a zero
+                        "badge_variant": "info",  # red would suggest a problem even for 0
                     },
                     _item(
                         "All payments",
@@ -111,7 +111,7 @@ UNFOLD: Final[dict[str, Any]] = {
                 ],
             },
             {
-                "title": "Evidence",
+                "title": "Operations",
                 "items": [
                     _item(
                         "Event log",

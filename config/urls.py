@@ -11,7 +11,7 @@ from config.operations import metrics
 from payments.api import problem_pages
 from payments.api.http.base import PublicView
 from payments.api.openapi.document import Document
-from readmodels.admin.base import failures, kept_text
+from readmodels.admin.base import failures
 
 _PUBLIC: Final = {
     "authentication_classes": (),
@@ -29,9 +29,7 @@ def _with_or_without_slash(route: str, view: Any, name: str | None = None) -> li
 urlpatterns: Final[list[URLPattern | URLResolver]] = [
     path("api/v1/", include("config.api_urls")),
     path("", RedirectView.as_view(pattern_name="admin:index")),
-    path("admin/policies/", include("readmodels.admin.policies")),
-    path("admin/reviews/", include("readmodels.admin.review.queue")),
-    path("admin/login/", kept_text.sign_in),
+    path("admin/", include("readmodels.admin.urls")),
     path("admin/", admin.site.urls),
     *_with_or_without_slash("api/problems", problem_pages.Problems.as_view()),
     *_with_or_without_slash("api/problems/<slug:code>", problem_pages.OneProblem.as_view()),

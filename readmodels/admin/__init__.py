@@ -1,4 +1,7 @@
-"""The back office: one module a screen. Forms are read-only; every button issues a command."""
+"""The back office. This module imports the admin of every model; `urls` has the other screens.
+
+Pages are read-only: every change is a command, given by a button.
+"""
 
 from readmodels.admin import statistics
 from readmodels.admin.operations import discarded, events, parked, projections

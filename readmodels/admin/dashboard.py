@@ -1,4 +1,4 @@
-"""The first page: what waits, what happened today, how the last two weeks went."""
+"""The dashboard: the review queue, today's payments, the last 14 days and the projections."""
 
 import json
 from collections import defaultdict
@@ -12,6 +12,7 @@ from django.utils import timezone
 from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.domain.payment.state import Status
+from readmodels import labels
 from readmodels.admin.base import fragments
 from readmodels.admin.review.actions import Person, next_key
 from readmodels.engine import lag
@@ -19,10 +20,10 @@ from readmodels.models import DailyStatistics, PaymentSummary
 
 _DAYS: Final = 14
 _WAITING: Final = 8
-# Nobody works through more; counting further would cost what nobody reads.
+# A larger number would cost more and help nobody.
 _COUNTED_TO: Final = 1_000
 
-# unfold's own options draw one thin bar a day.
+# unfold's default options draw thin bars.
 _CHART_OPTIONS: Final = json.dumps(
     {
         "animation": False,
@@ -43,7 +44,7 @@ _CHART_OPTIONS: Final = json.dumps(
 
 
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Unfold's DASHBOARD_CALLBACK. Every query is bounded and finds an index."""
+    """Return the context of the dashboard: unfold's DASHBOARD_CALLBACK. Every query uses an index."""
     if not request.user.has_perm("readmodels.view_paymentsummary"):
         return context | {"title": "No access yet"}
     today = timezone.now().date()
@@ -58,27 +59,28 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "chart": _chart(days),
         "chart_options": _CHART_OPTIONS,
         "projections": [
-            (each, fragments.plain(each.state), fragments.STATE_COLOURS[each.state])
+            (each, labels.label(each.state), fragments.STATE_COLOURS[each.state])
             for each in lag.measure()
         ],
     }
 
 
 def waiting_badge(request: HttpRequest) -> str:
-    """The number beside "Review queue" in the sidebar."""
+    """Return the number next to "Review queue" in the sidebar."""
     if not request.user.has_perm("readmodels.view_paymentsummary"):
         return ""
     return waiting_count()
 
 
 def waiting_count() -> str:
+    """Return the number of payments that wait for review, as text: "1000+" at most."""
     rows = PaymentSummary.objects.filter(status=Status.PENDING_REVIEW)[:_COUNTED_TO]
     count = rows.count()
     return f"{count}+" if count == _COUNTED_TO else str(count)
 
 
 def _waiting() -> list[dict[str, Any]]:
-    """What waits for review, the most urgent first."""
+    """Return the most urgent payments that wait for review."""
     now = timezone.now()
     rows = list(
         PaymentSummary.objects.filter(status=Status.PENDING_REVIEW).order_by(
@@ -90,12 +92,12 @@ def _waiting() -> list[dict[str, Any]]:
     claims = {
         row.pk: row.claimed_by for row in rows if row.claimed_until and row.claimed_until > now
     }
-    names = fragments.people(claims.values())
+    names = labels.people(claims.values())
     return [
         {
             "id": row.payment_id,
             "left": fragments.time_left(row.review_deadline or now, now),
-            "money": fragments.amount(row.amount, row.currency),
+            "money": labels.amount(row.amount, row.currency),
             "customer": customers.get(row.customer_id, "unknown"),
             "client": clients.get(row.client_id, "unknown"),
             "claimed_by": names.get(claims.get(row.pk, ""), claims.get(row.pk)),
@@ -111,7 +113,7 @@ def _waiting() -> list[dict[str, Any]]:
 
 
 def _days(today: date) -> dict[date, dict[str, Any]]:
-    """Counts by day, with days on which nothing happened: counts may be added up, amounts may not."""
+    """Return the counts of each day, also of empty days. Amounts cannot be added across currencies."""
     first = today - timedelta(days=_DAYS - 1)
     days: dict[date, dict[str, Any]] = {
         first + timedelta(days=n): defaultdict(int) for n in range(_DAYS)
@@ -134,7 +136,7 @@ def _days(today: date) -> dict[date, dict[str, Any]]:
 
 
 def _volumes(today: date) -> list[str]:
-    """Today's completed volume, the largest number of payments first; never added across currencies."""
+    """Return today's completed volume in the currencies with most payments."""
     rows = (
         DailyStatistics.objects.filter(day=today, completed_count__gt=0)
         .order_by()
@@ -142,11 +144,11 @@ def _volumes(today: date) -> list[str]:
         .annotate(volume=Sum("completed_volume"), count=Sum("completed_count"))
         .order_by("-count")[:4]
     )
-    return [fragments.amount(row["volume"], row["code"]) for row in rows]
+    return [labels.amount(row["volume"], row["code"]) for row in rows]
 
 
 def _chart(days: dict[date, dict[str, Any]]) -> str:
-    """For unfold's bar chart: stacked counts by day."""
+    """Return the data of unfold's bar chart: stacked counts by day."""
     colours = {
         "completed": "var(--color-green-700)",
         "failed": "var(--color-base-400)",

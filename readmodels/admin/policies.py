@@ -1,6 +1,6 @@
-"""The risk policies: all of them, one with what it would change, and what proposes or decides on one.
+"""The screens of risk policies: the list, one policy with its changes, the proposal and its approval.
 
-They are read from the log itself, which holds few: who approves must not look at something that lags.
+They read the log itself, because the evidence of an approval must not lag. The log holds few policies.
 """
 
 from collections.abc import Iterable
@@ -11,12 +11,12 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.views import View
 from django.views.decorators.http import require_GET, require_POST
 
-from payments import actors, permissions
+from payments import permissions
 from payments.application import policies
 from payments.domain.risk import parsing
 from payments.domain.risk.conditions import Limits
@@ -32,11 +32,11 @@ from payments.domain.risk.register import (
     RetirePolicy,
 )
 from payments.events.store import StaleVersion
-from readmodels.admin.base import fragments, kept_text, refusals
-from readmodels.admin.base.kept_text import keep_typed_text
+from readmodels import labels
+from readmodels.admin.base import kept_text, refusals, requests
 
 _HOURS_OF_A_DAY: Final = 24
-SEE: Final = "events.view_event"
+_SEE: Final = "events.view_event"
 _COLOURS: Final = {
     PolicyStatus.PROPOSED: "warning",
     PolicyStatus.ACTIVE: "success",
@@ -45,9 +45,9 @@ _COLOURS: Final = {
 
 
 @require_GET
-def every(request: HttpRequest) -> HttpResponse:
-    """The newest proposal first."""
-    _may_see(request)
+def policy_list(request: HttpRequest) -> HttpResponse:
+    """Show all policies, the newest proposal first."""
+    _check_access(request)
     register = policies.register()
     found = sorted(register.policies.values(), key=lambda each: each.proposed_at, reverse=True)
     names = _names(found)
@@ -55,7 +55,7 @@ def every(request: HttpRequest) -> HttpResponse:
         request,
         "backoffice/policies.html",
         title="Risk policies",
-        policies=[_told(each, names) for each in found],
+        policies=[_describe(each, names) for each in found],
         built_in=None if DEFAULT_POLICY.policy_id in register.policies else DEFAULT_POLICY,
         built_in_active=register.active is None,
         may_propose=permissions.holds(request.user, permissions.MANAGE_POLICIES),
@@ -63,10 +63,10 @@ def every(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def one(request: HttpRequest, policy_id: str) -> HttpResponse:
-    _may_see(request)
+def policy_page(request: HttpRequest, policy_id: str) -> HttpResponse:
+    _check_access(request)
     register = policies.register()
-    policy = _known(register, policy_id)
+    policy = _policy(register, policy_id)
     found = register.policies.get(policy_id)
     manages = permissions.holds(request.user, permissions.MANAGE_POLICIES)
     status = None if found is None else found.status
@@ -75,14 +75,14 @@ def one(request: HttpRequest, policy_id: str) -> HttpResponse:
         "backoffice/policy.html",
         title=f"Risk policy {policy_id[:12]}",
         policy=policy,
-        told=None if found is None else _told(found, _names([found])),
+        described=None if found is None else _describe(found, _names([found])),
         document=parsing.write(policy),
-        asks=_asks(policy.document),
+        consequences=_consequences(policy.document),
         changes=_changes(_active(register), policy),
         may_approve=manages
         and status is PolicyStatus.PROPOSED
         and found is not None
-        and found.proposed_by != _actor(request),
+        and found.proposed_by != requests.actor(request),
         may_withdraw=manages and status is PolicyStatus.PROPOSED,
         may_propose=manages
         and status in {None, PolicyStatus.RETIRED}
@@ -91,9 +91,9 @@ def one(request: HttpRequest, policy_id: str) -> HttpResponse:
 
 
 class ProposeView(View):
-    """Begins with a policy's text, the active one's unless the address names another.
+    """Edit, preview and propose a policy.
 
-    It shows what would change before anything is proposed.
+    The text starts as the policy `?policy=ID`, or as the active one.
     """
 
     keeps: ClassVar = ("document",)
@@ -106,7 +106,7 @@ class ProposeView(View):
     def get(self, request: HttpRequest) -> HttpResponse:
         register = policies.register()
         wanted = request.GET.get("policy")
-        policy = _active(register) if wanted is None else _known(register, wanted)
+        policy = _active(register) if wanted is None else _policy(register, wanted)
         return self._page(request, parsing.write(policy))
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -122,7 +122,9 @@ class ProposeView(View):
             active = _active(policies.register())
             return self._page(request, text, checked=True, changes=_changes(active, policy))
         try:
-            _dispatch(request, ProposePolicy(policy=policy, at=timezone.now(), by=_actor(request)))
+            _dispatch(
+                request, ProposePolicy(policy=policy, at=timezone.now(), by=requests.actor(request))
+            )
         except (PolicyRefused, StaleVersion) as error:
             return self._page(request, text, problems=(refusals.describe_policy(error),))
         messages.success(request, "Proposed. A second risk manager must approve it.")
@@ -137,27 +139,14 @@ class ProposeView(View):
 
 @require_POST
 def approve(request: HttpRequest, policy_id: str) -> HttpResponse:
-    command = ApprovePolicy(policy_id=policy_id, at=timezone.now(), by=_actor(request))
+    command = ApprovePolicy(policy_id=policy_id, at=timezone.now(), by=requests.actor(request))
     return _carry_out(request, command, "Policy activated. It scores all new payments.")
 
 
 @require_POST
 def retire(request: HttpRequest, policy_id: str) -> HttpResponse:
-    command = RetirePolicy(policy_id=policy_id, at=timezone.now(), by=_actor(request))
+    command = RetirePolicy(policy_id=policy_id, at=timezone.now(), by=requests.actor(request))
     return _carry_out(request, command, "Proposal withdrawn.")
-
-
-urlpatterns = [
-    path("", admin.site.admin_view(every), name="policies"),
-    path(
-        "propose/",
-        keep_typed_text(admin.site.admin_view(ProposeView.as_view())),
-        name="policy_propose",
-    ),
-    path("<str:policy_id>/", admin.site.admin_view(one), name="policy"),
-    path("<str:policy_id>/approve/", admin.site.admin_view(approve), name="policy_approve"),
-    path("<str:policy_id>/retire/", admin.site.admin_view(retire), name="policy_retire"),
-]
 
 
 def _carry_out(
@@ -180,13 +169,9 @@ def _dispatch(request: HttpRequest, command: AnyPolicyCommand) -> None:
     )
 
 
-def _may_see(request: HttpRequest) -> None:
-    if not permissions.holds(request.user, SEE):
+def _check_access(request: HttpRequest) -> None:
+    if not permissions.holds(request.user, _SEE):
         raise PermissionDenied
-
-
-def _actor(request: HttpRequest) -> str:
-    return actors.staff(int(request.user.pk or 0))
 
 
 def _active(register: Register) -> RiskPolicy:
@@ -195,7 +180,7 @@ def _active(register: Register) -> RiskPolicy:
     return register.policies[register.active].policy
 
 
-def _known(register: Register, policy_id: str) -> RiskPolicy:
+def _policy(register: Register, policy_id: str) -> RiskPolicy:
     if policy_id in register.policies:
         return register.policies[policy_id].policy
     if policy_id == DEFAULT_POLICY.policy_id:
@@ -204,7 +189,7 @@ def _known(register: Register, policy_id: str) -> RiskPolicy:
 
 
 def _names(found: Iterable[RegisteredPolicy]) -> dict[str, str]:
-    return fragments.people(
+    return labels.people(
         actor
         for each in found
         for actor in (each.proposed_by, each.approved_by, each.retired_by)
@@ -212,7 +197,7 @@ def _names(found: Iterable[RegisteredPolicy]) -> dict[str, str]:
     )
 
 
-def _told(each: RegisteredPolicy, names: dict[str, str]) -> dict[str, Any]:
+def _describe(each: RegisteredPolicy, names: dict[str, str]) -> dict[str, Any]:
     history = (
         ("Proposed", each.proposed_at, each.proposed_by),
         ("Approved", each.approved_at, each.approved_by),
@@ -220,14 +205,14 @@ def _told(each: RegisteredPolicy, names: dict[str, str]) -> dict[str, Any]:
     )
     return {
         "policy": each.policy,
-        "status": fragments.plain(each.status),
+        "status": labels.label(each.status),
         "colour": _COLOURS[each.status],
         "history": [(what, at, names.get(by, by)) for what, at, by in history if at and by],
     }
 
 
-def _asks(document: PolicyDocument) -> list[tuple[str, str]]:
-    """What comes of a score and an amount, in words."""
+def _consequences(document: PolicyDocument) -> list[tuple[str, str]]:
+    """Return what a score and an amount lead to, as pairs of label and condition."""
     hours = document.review_hours
     days, rest = divmod(hours, _HOURS_OF_A_DAY)
     period = f"{hours} hours" if rest or days < 1 else f"{days} day{'s' if days > 1 else ''}"
@@ -246,15 +231,15 @@ def _asks(document: PolicyDocument) -> list[tuple[str, str]]:
 
 
 def _limits(over: Limits, otherwise: str, *, others: bool = False) -> str:
-    """`others` is whether the same holds for any amount in a currency that has no limit."""
+    """Return the limits as text. `others` is whether all amounts in other currencies are over the limit."""
     if not over:
         return otherwise
-    limits = ", ".join(fragments.amount(minor, currency) for currency, minor in over.items())
+    limits = ", ".join(labels.amount(minor, currency) for currency, minor in over.items())
     return f"over {limits}" + (", and always in other currencies" if others else "")
 
 
 def _changes(active: RiskPolicy, policy: RiskPolicy) -> list[tuple[str, str]]:
-    """What the policy would change of the active one: (kind, line)."""
+    """Return the differences from the active policy as pairs of kind and line."""
     lines = unified_diff(
         parsing.write(active).splitlines(),
         parsing.write(policy).splitlines(),

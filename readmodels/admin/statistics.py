@@ -1,12 +1,13 @@
-"""Daily statistics: one client's sums in one currency on one UTC day."""
+"""The list of daily statistics: sums for each UTC day, client and currency."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from unfold.decorators import display
 
 from payments.clients.models import Client
+from readmodels import labels
 from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import BrowsingAdmin
 from readmodels.admin.base.filters import ClientFilter, CurrencyFilter, DaysFilter
@@ -33,7 +34,7 @@ class DailyStatisticsAdmin(BrowsingAdmin):
 
     @display(description="Client")
     def client(self, row: Any) -> str:
-        return fragments.said(row.client_name)
+        return fragments.foreign_text(row.details)
 
     @display(description="Submitted")
     def total(self, row: DailyStatistics) -> str:
@@ -43,7 +44,7 @@ class DailyStatisticsAdmin(BrowsingAdmin):
     def average(self, row: DailyStatistics) -> str:
         if not row.total_count:
             return "–"
-        return fragments.amount(round(row.total_volume / row.total_count), row.currency)
+        return labels.amount(round(row.total_volume / row.total_count), row.currency)
 
     @display(description="Completed")
     def completed(self, row: DailyStatistics) -> str:
@@ -67,11 +68,11 @@ class DailyStatisticsAdmin(BrowsingAdmin):
             return "–"
         return f"{row.review_count:,} ({row.open_reviews:,})"
 
-    def prepare(self, rows: Sequence[Any]) -> None:
+    def details(self, rows: Sequence[Any]) -> Mapping[Any, str]:
+        """Return the names of the clients."""
         clients = Client.objects.in_bulk({row.client_id for row in rows})
-        for row in rows:
-            row.client_name = clients.get(row.client_id, "unknown")
+        return {row.pk: str(clients.get(row.client_id, "unknown")) for row in rows}
 
 
 def _sum(count: int, volume: int, currency: str) -> str:
-    return f"{count:,} · {fragments.amount(volume, currency)}" if count else "–"
+    return f"{count:,} · {labels.amount(volume, currency)}" if count else "–"

@@ -1,6 +1,6 @@
-"""Lists that stay fast at five million rows: pages by where they begin, nothing counted, nothing sorted."""
+"""Lists that stay fast at five million rows: keyset pages, without counting and sorting."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final
 from uuid import UUID
@@ -12,7 +12,6 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from msgspec import Struct
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
@@ -27,51 +26,46 @@ _BEFORE: Final = "before"
 _SEPARATOR: Final = "~"
 
 
-class Pages(Struct):
-    """What the template shows below a list; Django's would want to know how many pages there are."""
-
-    following: str | None
-    previous: str | None
-    words: tuple[str, str]  # for the links to what was before and to what follows
-    template_name: str = "backoffice/parts/pages.html"
-    count: int = 0
-
-
 class KeysetChangeList(ChangeList):
-    """A page begins after a row: an index finds it at any depth as fast as the first page."""
+    """A change list whose pages start after a row: an index finds any page equally fast.
+
+    It has no paginator, because the number of pages is unknown. The template `backoffice/list.html`
+    links to `previous_url` and `next_url`, which are None at the ends of the list.
+    """
 
     model_admin: "BrowsingAdmin"
+    previous_url: str | None
+    next_url: str | None
 
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
         filters: dict[str, Any] = super().get_filters_params(params)
-        return {name: given for name, given in filters.items() if name not in {_AFTER, _BEFORE}}
+        return {name: value for name, value in filters.items() if name not in {_AFTER, _BEFORE}}
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Model]) -> list[str]:
         return keyset.order(self.model_admin.keyset, ascending=self.model_admin.ascending)
 
     def get_results(self, request: HttpRequest) -> None:
         fields = self.model_admin.keyset
-        backwards = self._begin(request, _BEFORE)
-        begin = backwards or self._begin(request, _AFTER)
-        ascending = self.model_admin.ascending is not bool(backwards)
+        before = self._boundary(request, _BEFORE)
+        boundary = before or self._boundary(request, _AFTER)
+        ascending = self.model_admin.ascending is not bool(before)
         rows = self.queryset.order_by(*keyset.order(fields, ascending=ascending))
-        if begin is not None:
-            rows = rows.filter(keyset.beyond(fields, begin, ascending=ascending))
-        # Unchanged: Django drops what its form refuses, and would show the whole list.
+        if boundary is not None:
+            rows = rows.filter(keyset.beyond(fields, boundary, ascending=ascending))
+        # The raw search text: Django ignores a text that its form refuses, and shows the whole list.
         places = self.model_admin.places(request, request.GET.get(SEARCH_VAR, ""))
         found, more = keyset.page(rows if places is None else _found(rows, places), PAGE)
-        if backwards:
+        if before:
             found.reverse()
-        self.model_admin.prepare(found)
-        self._set_results(
-            found,
-            following=found and (more or backwards) and self._link(_AFTER, _BEFORE, found[-1]),
-            previous=found
-            and (more if backwards else begin)
-            and self._link(_BEFORE, _AFTER, found[0]),
-        )
+        has_previous, has_next = (more, True) if before else (boundary is not None, more)
+        self.previous_url = self._url(_BEFORE, found[0]) if found and has_previous else None
+        self.next_url = self._url(_AFTER, found[-1]) if found and has_next else None
+        self._set_results(found)
 
-    def _set_results(self, found: list[Model], *, following: Any, previous: Any) -> None:
+    def _set_results(self, found: list[Model]) -> None:
+        details = self.model_admin.details(found)
+        for row in found:
+            row.details = details.get(row.pk)  # type: ignore[attr-defined]
         self.result_list = found
         self.result_count = len(found)
         self.full_result_count = len(found)
@@ -79,41 +73,40 @@ class KeysetChangeList(ChangeList):
         self.show_admin_actions = False
         self.can_show_all = False
         self.multi_page = False
-        self.paginator = Pages(following or None, previous or None, self.model_admin.page_words)
 
-    def _begin(self, request: HttpRequest, name: str) -> tuple[Any, ...] | None:
-        """The row that the page borders on. Anything else than such a row's values is the first page."""
-        if not request.GET.get(name):
-            return None
-        given = request.GET[name]
-        parts = given.split(_SEPARATOR)
+    def _boundary(self, request: HttpRequest, name: str) -> tuple[Any, ...] | None:
+        """Return the key of the row that the page borders on, None for any other text."""
+        text = request.GET.get(name, "")
+        parts = text.split(_SEPARATOR)
         fields = [self.opts.get_field(field) for field in self.model_admin.keyset]
-        if len(parts) != len(fields) or not given.isprintable():
+        if len(parts) != len(fields) or not text or not text.isprintable():
             return None
         try:
             return tuple(field.to_python(part) for field, part in zip(fields, parts, strict=True))
         except (ValidationError, ValueError):
             return None
 
-    def _link(self, name: str, other: str, row: Model) -> str:
+    def _url(self, name: str, row: Model) -> str:
         values = (getattr(row, field) for field in self.model_admin.keyset)
-        begin = _SEPARATOR.join(map(_written, values))
-        link: str = self.get_query_string({name: begin}, remove=[other, PAGE_VAR])
-        return link
+        key = _SEPARATOR.join(map(_key_text, values))
+        other = _BEFORE if name == _AFTER else _AFTER
+        url: str = self.get_query_string({name: key}, remove=[other, PAGE_VAR])
+        return url
 
 
 class BrowsingAdmin(ModelAdmin):
     """A read-only list with filters and an exact search.
 
-    `keyset` names its unique order, which is descending unless `ascending` says otherwise; `page_words`
-    lead to the page before and the next one. Without `has_pages` there is nothing about a row that the
-    list does not say.
+    `keyset` names the fields of its unique order, descending unless `ascending` is set. `page_labels`
+    are the texts of the links to the previous and the next page. Without `has_pages`, rows have no
+    page of their own.
     """
 
     keyset: ClassVar[tuple[str, ...]] = ("id",)
     ascending: ClassVar[bool] = False
-    page_words: ClassVar[tuple[str, str]] = ("Newer", "Older")
+    page_labels: ClassVar[tuple[str, str]] = ("Newer", "Older")
     has_pages: ClassVar[bool] = True
+    change_list_template = "backoffice/list.html"
     actions = None
     sortable_by = ()
     show_facets = ShowFacets.NEVER
@@ -121,34 +114,50 @@ class BrowsingAdmin(ModelAdmin):
     list_per_page = PAGE
     list_filter_submit = True
 
-    def prepare(self, rows: Sequence[Any]) -> None:
-        """Give the rows of one page what they do not have themselves, in a query for all of them."""
+    def details(self, rows: Sequence[Any]) -> Mapping[Any, Any]:
+        """Return what the columns show in addition to fields, by primary key.
+
+        It is called once for all rows of a page. Columns read it as `row.details`.
+        """
+        return {}
 
     def find(self, term: str) -> list[Q]:
-        """Where `term`, spelled as stored text is, may be found: each place must have its index."""
+        """Return where to search for `term`, which is normalized. Each place needs an index."""
         return []
 
-    def places(self, request: HttpRequest, given: str) -> list[Q] | None:
-        """Where to look for what was given; None if nothing was."""
-        term = searched(given)
-        if not given.strip():
+    def places(self, request: HttpRequest, text: str) -> list[Q] | None:
+        """Return where to search for what was typed, None if nothing was typed."""
+        term = searched(text)
+        if not text.strip():
             return None
         if is_card_number(term):
-            messages.error(
-                request,
-                "This looks like a card number. Search for something else.",
-            )
+            messages.error(request, "This looks like a card number. Search for something else.")
             return []
         return self.find(term) if term else []
+
+    def page(
+        self,
+        request: HttpRequest,
+        template: str,
+        *,
+        title: str,
+        original: Model,
+        status_code: int = 200,
+        **context: Any,
+    ) -> TemplateResponse:
+        """Render a page about the row `original`, with the menu and the breadcrumb of the admin."""
+        shared = self.admin_site.each_context(request) | {"opts": self.opts, "original": original}
+        context |= shared | {"title": title}
+        return TemplateResponse(request, template, context, status=status_code)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        return queryset, False  # the list looks in all places itself
+        return queryset, False  # KeysetChangeList searches all places itself
 
     def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
-        """What the list's filters ask for. Django would take any question about any column."""
-        return any(lookup in _asked_by(each) for each in self.list_filter)
+        """Return whether a filter of the list uses the lookup. Django would allow any column's."""
+        return any(lookup in _parameters(each) for each in self.list_filter)
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[KeysetChangeList]:
         return KeysetChangeList
@@ -200,9 +209,9 @@ def as_uuid(text: str) -> UUID | None:
 
 
 def _found(rows: QuerySet[Any], places: Sequence[Q]) -> QuerySet[Any]:
-    """Enough of the rows in any of the places for a page.
+    """Return enough rows from any of the places to fill a page.
 
-    A page of each, since for one condition of them all PostgreSQL might look through the whole list.
+    Each place is searched on its own: with one OR, PostgreSQL might read the whole list.
     """
     if not places:
         return rows.none()
@@ -210,8 +219,8 @@ def _found(rows: QuerySet[Any], places: Sequence[Q]) -> QuerySet[Any]:
     return rows.filter(pk__in=firsts[0].union(*firsts[1:]))
 
 
-def _asked_by(filter_: Any) -> set[str]:
-    """The parameters of one of `list_filter`."""
+def _parameters(filter_: Any) -> set[str]:
+    """Return the query parameters of one entry of `list_filter`."""
     if isinstance(filter_, type):
         return {filter_.parameter_name}  # type: ignore[attr-defined]
     field = filter_ if isinstance(filter_, str) else filter_[0]
@@ -219,5 +228,5 @@ def _asked_by(filter_: Any) -> set[str]:
     return ends | {f"{field}__exact"}
 
 
-def _written(value: Any) -> str:
+def _key_text(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)

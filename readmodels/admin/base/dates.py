@@ -1,4 +1,4 @@
-"""Read days and times of day as people type them, if they have one meaning."""
+"""Read days and times of day in the forms that people type, if they are unambiguous."""
 
 import re
 from datetime import MAXYEAR, MINYEAR, date, time
@@ -40,7 +40,7 @@ _NOON: Final = 12
 
 
 def read_day(text: str) -> date:
-    """Return the day that `text` means. Raises ValueError, whose message has the accepted form."""
+    """Return the day that `text` names. Raises ValueError, whose message shows the accepted form."""
     given = " ".join(text.casefold().split())
     if (found := _fullmatch(_YEAR_FIRST, given)) and found["whole"]:
         whole = found["whole"]
@@ -61,9 +61,9 @@ def read_day(text: str) -> date:
 
 
 def read_time(text: str) -> time:
-    """Return the time of day in UTC that `text` means. Raises ValueError with the accepted form."""
+    """Return the time of day in UTC. Raises ValueError, whose message shows the accepted form."""
     found = _fullmatch(_TIME, " ".join(text.casefold().split()))
-    # An hour alone could be the beginning of a time as well as all of it.
+    # A number alone may be an unfinished time.
     if found and (found["min"] or found["half"]):
         hour = int(found["h"])
         if found["half"] and not 1 <= hour <= _NOON:
@@ -82,7 +82,7 @@ def _fullmatch(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
 
 
 def _either_way(text: str, a: int, b: int, year: int) -> date:
-    """Read the day in the one order in which it exists: some people write the month first."""
+    """Return the day if only one order of day and month is a date, or both are the same date."""
     orders = {each for each in ((a, b), (b, a)) if _exists(year, each[1], each[0])}
     if len(orders) > 1:
         one, other = sorted(f"{year:04}-{month:02}-{day:02}" for day, month in orders)
@@ -100,7 +100,7 @@ def _day(year: int | str, month: int | str, day: int | str) -> date:
 
 
 def _exists(year: int | str, month: int | str, day: int | str) -> bool:
-    # Without the first and the last year: the end of a day could be out of range.
+    # Exclude the first and the last year: the end of such a day could be out of range.
     try:
         return MINYEAR < date(int(year), int(month), int(day)).year < MAXYEAR
     except ValueError:

@@ -1,6 +1,6 @@
-"""The pages of failed requests, with the next step and the id of the request.
+"""The pages of failed requests, with the next step and the request id.
 
-They use neither the database nor unfold, which may be the cause of the failure.
+They use neither the database nor unfold, because either may have caused the failure.
 """
 
 from collections.abc import Callable
@@ -27,12 +27,12 @@ _BAD_REQUEST: Final = 400
 def _page(status: int) -> Callable[..., HttpResponse]:
     title, text = _TEXTS[status]
 
-    def page(request: HttpRequest, exception: Any = None) -> HttpResponse:  # noqa: ARG001 - Django asks for it
+    def page(request: HttpRequest, exception: Any = None) -> HttpResponse:  # noqa: ARG001 - part of Django's signature
         context = {
             "title": title,
             "text": text,
             "request_id": request.META.get("HTTP_X_REQUEST_ID", ""),
-            # The same list without its filters.
+            # The address of the same list without its filters.
             "again": request.path if status == _BAD_REQUEST and request.method == "GET" else "",
             "again_label": "Open the list without filters",
         }

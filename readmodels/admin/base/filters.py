@@ -1,4 +1,4 @@
-"""Filters of the back office's lists, which say what is wrong with a value instead of ignoring it."""
+"""Filters of the lists. They report an invalid value instead of ignoring it."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -32,7 +32,7 @@ _MOST_CLIENTS: Final = 200
 
 
 class Checked:
-    """Find nothing for a value that cannot be read, with an error at the field and above the list."""
+    """Show no rows for an invalid value, with an error at the field and above the list."""
 
     title: Any
 
@@ -40,14 +40,14 @@ class Checked:
         """Return the errors by the names of the form's fields."""
         raise NotImplementedError
 
-    def narrowed(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+    def filtered(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
         return super().queryset(request, queryset)  # type: ignore[misc,no-any-return]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
         problems = self.problems()
         for problem in problems.values():
             messages.error(request, f"Filter by {self.title}: {problem}")
-        return queryset.none() if problems else self.narrowed(request, queryset)
+        return queryset.none() if problems else self.filtered(request, queryset)
 
     def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
         for choice in super().choices(changelist):  # type: ignore[misc]
@@ -71,7 +71,7 @@ def titled(base: Any, title: str) -> type[FieldListFilter]:
 
 
 class OneOf(Checked, DropdownFilter):
-    """Rows whose column `parameter_name` is exactly what was chosen."""
+    """Rows whose column `parameter_name` equals the choice."""
 
     values: tuple[str, ...]
 
@@ -79,17 +79,17 @@ class OneOf(Checked, DropdownFilter):
         return [(value, value) for value in self.values]
 
     def problems(self) -> dict[str, str]:
-        known = {value for value, _ in self.lookup_choices}
+        values = {value for value, _ in self.lookup_choices}
         value = self.value()
-        return {str(self.parameter_name): _NOT_ONE} if value and value not in known else {}
+        return {str(self.parameter_name): _NOT_ONE} if value and value not in values else {}
 
-    def narrowed(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def filtered(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.value()
         return queryset.filter(**{str(self.parameter_name): chosen}) if chosen else queryset
 
 
 class TypedFilter(Checked, TextFilter):
-    """Rows whose column `parameter_name` is exactly what was typed."""
+    """Rows whose column `parameter_name` equals the typed text."""
 
     @property
     def typed(self) -> str:
@@ -103,14 +103,14 @@ class TypedFilter(Checked, TextFilter):
         problem = self.problem(self.typed) if given else None
         return {str(self.parameter_name): problem} if problem else {}
 
-    def narrowed(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def filtered(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return self.matching(queryset, self.typed) if self.typed else queryset
 
     def matching(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
         return queryset.filter(**{f"{self.parameter_name}__in": {typed, self.spelled(typed)}})
 
     def spelled(self, typed: str) -> str:
-        """Return another spelling of what was typed that may be stored."""
+        """Return another spelling of the typed text that may be stored."""
         return typed
 
 
@@ -132,12 +132,12 @@ class YesNoFilter(Checked, BooleanRadioFilter):
         wrong = [value for value in values if value not in {"", "0", "1"}]
         return {str(self.lookup_kwarg): _NOT_ONE} if wrong else {}
 
-    def narrowed(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
-        return super().narrowed(request, queryset) if self.value() else queryset
+    def filtered(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        return super().filtered(request, queryset) if self.value() else queryset
 
 
 class CurrencyFilter(TypedFilter):
-    """By code, since a list of all currencies would be longer than the page."""
+    """Rows in a currency. Its code is typed, because there are too many to choose from."""
 
     title = "currency"
     parameter_name = "currency"
@@ -152,7 +152,7 @@ class CurrencyFilter(TypedFilter):
 
 
 class ClientFilter(OneOf):
-    """The clients by name, since there are few of them."""
+    """Rows of a client, which is chosen by name, because there are few."""
 
     title = "client"
     parameter_name = "client"
@@ -161,7 +161,7 @@ class ClientFilter(OneOf):
         clients = Client.objects.order_by("name").values_list("pk", "name")[:_MOST_CLIENTS]
         return [(str(pk), name) for pk, name in clients]
 
-    def narrowed(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def filtered(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(client_id=self.value()) if self.value() else queryset
 
 
@@ -193,14 +193,14 @@ class _MomentsForm(_AsTyped, RangeDateTimeForm): ...
 
 
 class DaysFilter(Checked, RangeDateFilter):
-    """Whole UTC days, the last one included. Unfold's own filter would exclude times of the last day."""
+    """Whole UTC days, including the last. Unfold's filter would exclude most of the last day."""
 
     form_class = _DaysForm
 
     def problems(self) -> dict[str, str]:
         return self._read()[1]
 
-    def narrowed(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def filtered(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         (first, last), _ = self._read()
         if first is not None:
             queryset = queryset.filter(**{f"{self.field_path}__gte": self.begin(first)})
@@ -230,21 +230,21 @@ class DaysFilter(Checked, RangeDateFilter):
 
 
 class DaysOfTimesFilter(DaysFilter):
-    """Whole UTC days of a column that holds times."""
+    """Whole UTC days of a column of times."""
 
     def begin(self, day: date) -> date:
         return datetime.combine(day, time(), UTC)
 
 
 class MomentsFilter(Checked, RangeDateTimeFilter):
-    """From a moment until before another, in UTC; a day without a time is a whole day."""
+    """A half-open range of UTC times. A day without a time means the whole day."""
 
     form_class = _MomentsForm
 
     def problems(self) -> dict[str, str]:
         return self._read()[1]
 
-    def narrowed(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def filtered(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         (first, last), _ = self._read()
         if first is not None:
             queryset = queryset.filter(**{f"{self.field_path}__gte": first})

@@ -1,4 +1,4 @@
-"""How the back office says things: badges and links, beside the words of all the read side."""
+"""Badges, links and other small parts that several screens show."""
 
 from datetime import datetime, timedelta
 from math import ceil
@@ -10,33 +10,8 @@ from msgspec import Struct
 
 from payments.domain.payment.state import Status
 from payments.domain.risk.policy import Band
-from readmodels.labels import (
-    amount,
-    describe as happened,
-    isolated,
-    label as plain,
-    paid_with,
-    people,
-)
 
-__all__ = [
-    "BAND_COLOURS",
-    "STATE_COLOURS",
-    "STATUS_COLOURS",
-    "Badge",
-    "amount",
-    "happened",
-    "isolated",
-    "link",
-    "paid_with",
-    "people",
-    "plain",
-    "review_badges",
-    "said",
-    "time_left",
-]
-
-# Colours of unfold's labels.
+# The values are the names of unfold's label colours.
 STATUS_COLOURS: Final = {
     Status.INITIATED: "info",
     Status.PENDING_REVIEW: "warning",
@@ -48,7 +23,7 @@ STATUS_COLOURS: Final = {
     Status.PARTIALLY_REFUNDED: "warning",
     Status.REFUNDED: "warning",
 }
-STATE_COLOURS: Final = {  # of projections
+STATE_COLOURS: Final = {  # the states of projections
     "current": "success",
     "behind": "info",
     "parked": "warning",
@@ -58,7 +33,7 @@ STATE_COLOURS: Final = {  # of projections
 }
 BAND_COLOURS: Final = {Band.LOW: "success", Band.MEDIUM: "warning", Band.HIGH: "danger"}
 
-_HURRY: Final = timedelta(days=1)
+_SOON: Final = timedelta(days=1)
 
 
 class Badge(Struct, frozen=True):
@@ -69,43 +44,40 @@ class Badge(Struct, frozen=True):
 def review_badges(
     *, escalated: bool, four_eyes: bool, first_approver: str, reject_advised: bool
 ) -> tuple[Badge, ...]:
-    """What is out of the ordinary about a review."""
-    found = []
+    """Return a badge for each unusual property of a review."""
+    badges = []
     if escalated:
-        found.append(Badge("Escalated", "warning"))
+        badges.append(Badge("Escalated", "warning"))
     if first_approver:
-        found.append(Badge("Second approval", "primary"))
+        badges.append(Badge("Second approval", "primary"))
     elif four_eyes:
-        found.append(Badge("Two approvals", "info"))
+        badges.append(Badge("Two approvals", "info"))
     if reject_advised:
-        found.append(Badge("Reject advised", "danger"))
-    return tuple(found)
+        badges.append(Badge("Reject advised", "danger"))
+    return tuple(badges)
 
 
 def time_left(until: datetime, at: datetime) -> tuple[str, str]:
-    """How long it is until then in words, and how urgent: "overdue", "soon" or ""."""
+    """Return the time from `at` to `until` as text, and its urgency: "overdue", "soon" or ""."""
     left = until - at
     if left <= timedelta():
         return "overdue", "overdue"
-    hurry = "soon" if left < _HURRY else ""
+    urgency = "soon" if left < _SOON else ""
     minutes = ceil(left / timedelta(minutes=1))
     if minutes <= 1:
-        return "less than a minute left", hurry
+        return "less than a minute left", urgency
     if left < timedelta(hours=1):
-        return f"{minutes} min left", hurry
+        return f"{minutes} min left", urgency
     days, hours = left.days, left // timedelta(hours=1)
-    return (f"{days} days left" if days > 1 else f"{hours} h left"), hurry
+    return (f"{days} days left" if days > 1 else f"{hours} h left"), urgency
 
 
-def said(text: object) -> str:
-    """Return foreign text for a list: wrapped, cut, in its own direction."""
-    return format_html('<bdi class="said" title="{}">{}</bdi>', text, text)
+def foreign_text(text: object) -> str:
+    """Return markup for text that others wrote: wrapped, cut to fit, in its own direction."""
+    return format_html('<bdi class="foreign" title="{}">{}</bdi>', text, text)
 
 
 def link(page: str, key: object, text: str) -> str:
-    """A link to the page of one row, `page` being the admin's name for its model."""
-    return format_html(
-        '<a class="text-primary-600 dark:text-primary-400 underline" href="{}">{}</a>',
-        reverse(f"admin:{page}_change", args=[key]),
-        text,
-    )
+    """Return a link to the admin page of one row. `page` is like "customers_customer"."""
+    url = reverse(f"admin:{page}_change", args=[key])
+    return format_html('<a class="link" href="{}">{}</a>', url, text)

@@ -1,7 +1,7 @@
-"""Keep what staff typed when their session has ended or the token of their form is out of date.
+"""Keep what staff typed when their session has ended or their form's CSRF token is out of date.
 
-The answer to such a form passes its text on, signed, to the sign-in page and back into the form. The server
-does not store the text and does not act on it: people see the form again and send it.
+The response carries the text, signed, through the sign-in page back into the form. The server neither stores
+the text nor acts on it: people see the form again and send it.
 """
 
 from collections.abc import Callable
@@ -28,14 +28,14 @@ _MAX_AGE_SECONDS: Final = 24 * 60 * 60
 
 
 def is_restored(request: HttpRequest) -> bool:
-    """Return whether the request only brings back what was typed, for the form to show."""
+    """Return whether the request only restores a typed text into the form."""
     return _RESTORE in request.POST
 
 
 def keep_typed_text(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Answer a form whose session has ended with the sign-in page, which keeps what was typed.
+    """Return a view that shows a sign-in page with the typed text if the session has ended.
 
-    Wrap it around `admin_view`, which would answer with a redirect and lose the text.
+    Apply it outside `admin_view`, which would redirect and lose the text.
     """
 
     @wraps(view)
@@ -52,7 +52,7 @@ def keep_typed_text(view: Callable[..., HttpResponseBase]) -> Callable[..., Http
 @never_cache
 @sensitive_post_parameters()
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Show Django's sign-in page, then lead back to what was typed before."""
+    """Show Django's sign-in page, then the way back to a kept text."""
     text = request.POST.get(_FIELD, "")
     answer: HttpResponse = admin.site.login(request, extra_context={"kept": text})
     back = _read(text)
@@ -64,7 +64,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 @requires_csrf_token
 def csrf_failure(request: HttpRequest, **_: str) -> HttpResponse:
-    """Answer a refused form with the next step, and keep what was typed if the form was ours."""
+    """Show the next step after a refused form, with its text if the form was ours."""
     if request.path == reverse("admin:login"):
         text = request.POST.get(_FIELD, "")
         return _sign_in_page(request, text, next_page=request.GET.get("next", ""))
@@ -81,7 +81,7 @@ def csrf_failure(request: HttpRequest, **_: str) -> HttpResponse:
 
 def _sign_in_page(request: HttpRequest, text: str, *, next_page: str) -> HttpResponse:
     form = admin.site.login_form
-    assert form is not None, "unfold has its own"  # noqa: S101
+    assert form is not None, "unfold sets a login form"  # noqa: S101
     query = urlencode({"next": next_page or reverse("admin:index")})
     context = {
         "title": "Log in",
@@ -96,7 +96,7 @@ def _sign_in_page(request: HttpRequest, text: str, *, next_page: str) -> HttpRes
 
 
 def _typed(request: HttpRequest) -> str:
-    """Return the fields that the view keeps, signed; "" if nothing was typed."""
+    """Return the fields that the view keeps, signed, or "" if nothing was typed."""
     try:
         names = _names(resolve(request.path_info).func)
     except Resolver404:
@@ -104,7 +104,7 @@ def _typed(request: HttpRequest) -> str:
     fields = {name: request.POST[name] for name in names if request.POST.get(name, "").strip()}
     if not fields:
         return ""
-    # The path is safe to post to: it has a view of ours.
+    # The signed path can be posted to, because it resolved to one of our views.
     return signing.dumps({"path": request.path, "fields": fields}, salt=_SALT, compress=True)
 
 
@@ -121,6 +121,6 @@ def _names(view: Any) -> tuple[str, ...]:
 
 
 def _is_ours(request: HttpRequest) -> bool:
-    """Return whether a page of ours sent the form. Texts of other sites are not shown as typed here."""
+    """Return whether one of our pages sent the form. Texts from other sites are not kept."""
     origin = request.headers.get("Origin") or request.headers.get("Referer") or ""
     return urlsplit(origin).netloc == request.get_host() or origin in settings.CSRF_TRUSTED_ORIGINS

@@ -1,12 +1,13 @@
-"""Discarded events: who decided that a projection never applies one, and why."""
+"""The list of discarded events: who decided that a projection skips an event, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q
 from unfold.decorators import display
 
+from readmodels import labels
 from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
 from readmodels.admin.base.filters import ProjectionFilter
@@ -15,8 +16,6 @@ from readmodels.models import DiscardedEvent
 
 @admin.register(DiscardedEvent)
 class DiscardedAdmin(BrowsingAdmin):
-    """The newest decision first."""
-
     list_display = ("event", "projection", "payment", "why", "by", "when")
     has_pages = False
     list_filter = (ProjectionFilter,)
@@ -33,22 +32,22 @@ class DiscardedAdmin(BrowsingAdmin):
 
     @display(description="Reason")
     def why(self, row: DiscardedEvent) -> str:
-        return fragments.said(row.reason or "The reason was erased.")
+        return fragments.foreign_text(row.reason or "The reason was erased.")
 
     @display(description="By")
     def by(self, row: Any) -> str:
-        return fragments.said(row.by)
+        return fragments.foreign_text(row.details)
 
     @display(description="When (UTC)")
     def when(self, row: DiscardedEvent) -> str:
         return f"{row.discarded_at:%Y-%m-%d %H:%M:%S}"
 
-    def prepare(self, rows: Sequence[Any]) -> None:
-        names = fragments.people(row.discarded_by for row in rows)
-        for row in rows:
-            row.by = names.get(row.discarded_by, row.discarded_by)
+    def details(self, rows: Sequence[Any]) -> Mapping[Any, str]:
+        """Return the names of those who discarded the events."""
+        names = labels.people(row.discarded_by for row in rows)
+        return {row.pk: names.get(row.discarded_by, row.discarded_by) for row in rows}
 
     def find(self, term: str) -> list[Q]:
-        """By a payment, without an index: each row is somebody's decision, there are never many."""
+        """Search by payment. No index is needed: people make every row, so there are few."""
         payment_id = as_uuid(term)
         return [Q(aggregate_id=payment_id)] if payment_id else []

@@ -1,10 +1,10 @@
-"""The event log: found by its index, and one event as it is stored.
+"""The event log: a list of events, and one event as the log stores it.
 
-Lists come from `EventIndex`, whose every index ends in the order of the list, so any filter begins a
-page where an index does. The page of one event reads the log's own row.
+The list reads `EventIndex`. Each of its indexes ends in the list's order, so that no filter needs a sort.
+The page of one event reads the row of the log itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -13,7 +13,6 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from unfold.decorators import display
 
 from payments import actors
@@ -21,6 +20,7 @@ from payments.clients.models import Client
 from payments.domain.customer import CUSTOMER_EVENT_CLASSES
 from payments.domain.risk.register import REGISTER
 from payments.events.models import Event
+from readmodels import labels
 from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
 from readmodels.admin.base.dates import quoted
@@ -28,20 +28,20 @@ from readmodels.admin.base.filters import EventTypeFilter, MomentsFilter, TypedF
 from readmodels.models import EventIndex
 
 _DIGITS_OF_A_POSITION: Final = 18
-_OF_CUSTOMERS: Final = {event.event_type for event in CUSTOMER_EVENT_CLASSES}
+_CUSTOMER_EVENTS: Final = {event.event_type for event in CUSTOMER_EVENT_CLASSES}
 
 
 class ActorFilter(TypedFilter):
-    """By what the log stores (staff:7), a user name or the name of a client.
+    """Events by one actor: an actor id like staff:7, a user name or the name of a client.
 
-    One actor at a time: the rows of several would have to be sorted.
+    Several actors at a time would need a sort.
     """
 
     title = "actor"
     parameter_name = "actor"
 
     def matching(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
-        return queryset.filter(actor=_actor(typed))
+        return queryset.filter(actor=_actor_id(typed))
 
 
 class CorrelationFilter(TypedFilter):
@@ -49,7 +49,7 @@ class CorrelationFilter(TypedFilter):
     parameter_name = "correlation_id"
 
     def spelled(self, typed: str) -> str:
-        return str(as_uuid(typed) or typed)  # ids that we made have small letters
+        return str(as_uuid(typed) or typed)  # we store ids in lower case
 
 
 class PaymentFilter(TypedFilter):
@@ -87,18 +87,18 @@ class EventAdmin(BrowsingAdmin):
     def payment(self, row: EventIndex) -> str:
         if row.aggregate_id == REGISTER:
             return "Risk policies"
-        if row.event_type in _OF_CUSTOMERS:
+        if row.event_type in _CUSTOMER_EVENTS:
             return fragments.link("customers_customer", row.aggregate_id, str(row.aggregate_id))
         return fragments.link("readmodels_paymentsummary", row.aggregate_id, str(row.aggregate_id))
 
     @display(description="By")
     def actor_name(self, row: Any) -> str:
-        return fragments.said(row.actor_name)
+        return fragments.foreign_text(row.details)
 
-    def prepare(self, rows: Sequence[Any]) -> None:
-        names = fragments.people(row.actor for row in rows)
-        for row in rows:
-            row.actor_name = names.get(row.actor, row.actor)
+    def details(self, rows: Sequence[Any]) -> Mapping[Any, str]:
+        """Return the names of the actors."""
+        names = labels.people(row.actor for row in rows)
+        return {row.pk: names.get(row.actor, row.actor) for row in rows}
 
     def find(self, term: str) -> list[Q]:
         if payment_id := as_uuid(term):
@@ -112,7 +112,7 @@ class EventAdmin(BrowsingAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """One event from the log, which has it before the index does."""
+        """Show one event from the log, which has it earlier than the index."""
         if not (self.has_view_permission(request) and request.user.has_perm("events.view_event")):
             raise PermissionDenied
         found = Event.objects.filter(pk=int(object_id)) if _is_position(object_id) else None
@@ -120,25 +120,25 @@ class EventAdmin(BrowsingAdmin):
         if event is None:
             raise Http404(f"There is no event {object_id}.")
         actor = event.metadata.get("actor", "")
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"{event.event_type} at {event.position}",
-            "opts": self.opts,
-            "original": EventIndex(
-                position=event.position, event_type=event.event_type, version=event.version
-            ),
-            "event": event,
-            "actor": actor,
-            "actor_name": fragments.people([actor]).get(actor, actor),
-            "correlation_id": event.metadata.get("correlation_id"),
-            "data": _json(event.data),
-            "metadata": _json(event.metadata),
-        }
-        return TemplateResponse(request, "backoffice/event.html", context)
+        index_row = EventIndex(
+            position=event.position, event_type=event.event_type, version=event.version
+        )
+        return self.page(
+            request,
+            "backoffice/event.html",
+            title=f"{event.event_type} at {event.position}",
+            original=index_row,
+            event=event,
+            actor=actor,
+            actor_name=labels.people([actor]).get(actor, actor),
+            correlation_id=event.metadata.get("correlation_id"),
+            data=_json(event.data),
+            metadata=_json(event.metadata),
+        )
 
 
-def _actor(name: str) -> str:
-    """The actor that `name` stands for: itself if it says so, else a member of staff, else a client."""
+def _actor_id(name: str) -> str:
+    """Return the actor id for an actor id, a user name or a client's name; `name` if unknown."""
     if ":" in name:
         return name
     user = get_user_model().objects.filter(username=name).only("pk").first()

@@ -1,4 +1,4 @@
-"""Parked events: what a projection could not take, why, and what waits behind it."""
+"""Parked events: those that a projection could not apply, and those that wait behind them."""
 
 from typing import Any, ClassVar, Final
 
@@ -6,7 +6,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.text import Truncator
 from unfold.decorators import display
@@ -20,8 +19,7 @@ from readmodels.models import ParkedEvent
 from readmodels.projections import PROJECTIONS
 
 WAITS: Final = "Waits for an earlier event of its payment"
-# Of those that wait behind an event, as many as anybody looks at.
-_BEHIND: Final = 20
+_MOST_BEHIND: Final = 20
 
 
 @admin.register(ParkedEvent)
@@ -42,7 +40,7 @@ class ParkedAdmin(BrowsingAdmin):
 
     @display(description="Why")
     def why(self, row: ParkedEvent) -> str:
-        return fragments.said(Truncator(row.error).chars(80)) if row.error else WAITS
+        return fragments.foreign_text(Truncator(row.error).chars(80)) if row.error else WAITS
 
     @display(description="Since (UTC)")
     def since(self, row: ParkedEvent) -> str:
@@ -53,7 +51,7 @@ class ParkedAdmin(BrowsingAdmin):
         return rows.defer("traceback")
 
     def find(self, term: str) -> list[Q]:
-        """By a payment; the unique index begins with the projection, so all of them are named."""
+        """Search by payment. All projections are named, because the unique index starts with them."""
         payment_id = as_uuid(term)
         return [Q(projection__in=list(PROJECTIONS), aggregate_id=payment_id)] if payment_id else []
 
@@ -75,24 +73,24 @@ class ParkedAdmin(BrowsingAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """One event; repaired meanwhile, it is told to be."""
+        """Show one event, or the list if the event was repaired in the meantime."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         row = self.get_object(request, object_id)
         if row is None:
             messages.info(request, "This event is no longer parked.")
             return to_list()
-        of_payment = ParkedEvent.objects.filter(
+        same_payment = ParkedEvent.objects.filter(
             projection=row.projection, aggregate_id=row.aggregate_id
         ).order_by("position")
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"{row.event_type} at {row.position}, parked by {row.projection}",
-            "opts": self.opts,
-            "original": row,
-            "row": row,
-            "first": of_payment.defer("traceback").first(),
-            "behind": of_payment.defer("traceback").filter(position__gt=row.position)[:_BEHIND],
-            "may_repair": may_repair(request),
-        }
-        return TemplateResponse(request, "backoffice/parked.html", context)
+        behind = same_payment.defer("traceback").filter(position__gt=row.position)[:_MOST_BEHIND]
+        return self.page(
+            request,
+            "backoffice/parked.html",
+            title=f"{row.event_type} at {row.position}, parked by {row.projection}",
+            original=row,
+            row=row,
+            first=same_payment.defer("traceback").first(),
+            behind=behind,
+            may_repair=may_repair(request),
+        )

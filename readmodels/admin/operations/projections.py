@@ -1,6 +1,6 @@
-"""The projections: how far each is behind the log, and what to do if one stands still."""
+"""The list of projections: how far each is behind the log, and how to repair a stalled one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -10,9 +10,11 @@ from django.utils.html import format_html
 from unfold.decorators import display
 
 from payments.events.reading import holders
+from readmodels import labels
 from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import BrowsingAdmin
 from readmodels.engine import lag
+from readmodels.engine.lag import Lag
 from readmodels.models import Checkpoint
 
 
@@ -33,45 +35,44 @@ class ProjectionAdmin(BrowsingAdmin):
 
     @display(description="State", label=fragments.STATE_COLOURS)
     def state(self, row: Any) -> tuple[str, str]:
-        state = row.lag.state if row.lag else "stopped"
-        return state, fragments.plain(state)
+        state = row.details.state if row.details else "stopped"
+        return state, labels.label(state)
 
     @display(description="Events behind")
     def events_behind(self, row: Any) -> str:
-        return f"{row.lag.events:,}" if row.lag else ""
+        return f"{row.details.events:,}" if row.details else ""
 
     @display(description="Seconds behind")
     def seconds_behind(self, row: Any) -> str:
-        return f"{row.lag.seconds:.1f}" if row.lag else ""
+        return f"{row.details.seconds:.1f}" if row.details else ""
 
     @display(description="Parked")
     def parked(self, row: Any) -> str:
-        if not (row.lag and row.lag.parked):
-            return "0" if row.lag else ""
+        if not (row.details and row.details.parked):
+            return "0" if row.details else ""
         url = reverse("admin:readmodels_parkedevent_changelist")
         return format_html(
-            '<a class="text-primary-600 dark:text-primary-500 underline" href="{}?projection={}">{}</a>',
+            '<a class="link" href="{}?projection={}">{}</a>',
             url,
             row.name,
-            f"{row.lag.parked:,}",
+            f"{row.details.parked:,}",
         )
 
     @display(description="What to do")
     def advice(self, row: Any) -> str:
-        if row.lag is None:
+        if row.details is None:
             return "The code has no such projection any more"
-        if row.lag.ahead_of_log:
+        if row.details.ahead_of_log:
             return "Run ./manage.py projections to see the repair"
-        if row.lag.needs_rebuild:
+        if row.details.needs_rebuild:
             return f"Run ./manage.py rebuild_projections {row.name}"
-        if row.lag.error:
-            return str(row.lag.error)
-        return "Retry or discard the parked events" if row.lag.parked else "Nothing"
+        if row.details.error:
+            return str(row.details.error)
+        return "Retry or discard the parked events" if row.details.parked else "Nothing"
 
-    def prepare(self, rows: Sequence[Any]) -> None:
-        lags = {each.name: each for each in lag.measure()}
-        for row in rows:
-            row.lag = lags.get(row.name)
+    def details(self, rows: Sequence[Any]) -> Mapping[Any, Lag]:
+        """Return the lag of each projection. A row without one has no code any more."""
+        return {each.name: each for each in lag.measure()}
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

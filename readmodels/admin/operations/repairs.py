@@ -1,6 +1,6 @@
-"""Retrying and discarding parked events: what the buttons of their page do.
+"""The buttons of a parked event's page: retry and discard.
 
-Views of their own, because Django's change form would hold a transaction open around the repair.
+They are views of their own, because Django's change form would hold a transaction open during the repair.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,26 +12,25 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.views import View
 from psycopg import errors
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from payments import actors, permissions
+from payments import permissions
 from payments.domain.text import TextError, checked_text
 from payments.events.reading.horizon import UnreadableEvent
-from readmodels.admin.base import kept_text
+from readmodels.admin.base import kept_text, requests
 from readmodels.engine import parking
 from readmodels.engine.checkpoints import RebuildNeeded
 from readmodels.models import ParkedEvent
 from readmodels.projections import PROJECTIONS
 from readmodels.projections.kinds import Counters, Rows
 
-_PATIENCE_SECONDS: Final = 3
+_LOCK_SECONDS: Final = 3
 
-Work = Callable[[Rows | Counters], int]  # returns how many events stay parked
+Repair = Callable[[Rows | Counters], int]  # returns the number of events still parked
 
 
 class DiscardForm(forms.Form):
@@ -49,14 +48,14 @@ class DiscardForm(forms.Form):
 
 
 class Busy(Exception):
-    """Somebody else works on the projection."""
+    """Another worker holds the projection's checkpoint."""
 
     def __init__(self) -> None:
         super().__init__("Another worker is updating this projection. Try again in a moment.")
 
 
 class RepairView(View):
-    """`row` is what the page was opened for, as it is now."""
+    """Common part of the repairs. `row` is the parked event of the page."""
 
     admin: Any = None
     row: ParkedEvent
@@ -71,15 +70,15 @@ class RepairView(View):
         self.row = row
         return super().dispatch(request, *args, **kwargs)
 
-    def repair(self, request: HttpRequest, work: Work) -> HttpResponse:
-        """Do the work and say what came of it."""
+    def repair(self, request: HttpRequest, repair: Repair) -> HttpResponse:
+        """Carry out the repair, report its outcome, and show the events that are still parked."""
         projection = PROJECTIONS.get(self.row.projection)
         if not isinstance(projection, Rows | Counters):
             messages.error(request, f"The code has no projection {self.row.projection} any more.")
             return _to(self.row)
         try:
-            with _impatient():
-                left = work(projection)
+            with _short_lock_timeout():
+                left = repair(projection)
         except (parking.NotParked, RebuildNeeded, UnreadableEvent, Busy) as error:
             messages.error(request, str(error))
         else:
@@ -89,7 +88,7 @@ class RepairView(View):
                 )
                 return to_list()
             messages.warning(request, f"{left:,} events of this payment are still parked.")
-        # What is parked again has a new row.
+        # An event that was parked again has a new row.
         again = ParkedEvent.objects.filter(
             projection=self.row.projection, aggregate_id=self.row.aggregate_id
         )
@@ -102,12 +101,13 @@ class RetryView(RepairView):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         return self.repair(
-            request, lambda each: parking.retry(each, self.row.aggregate_id, by=_actor(request))
+            request,
+            lambda each: parking.retry(each, self.row.aggregate_id, by=requests.actor(request)),
         )
 
 
 class DiscardView(RepairView):
-    """Asks for a reason, and says what it means. Only what failed itself can be discarded."""
+    """Ask for a reason, then discard the event. Only events that failed themselves can be discarded."""
 
     keeps: ClassVar = ("reason",)
     http_method_names = ["get", "post"]
@@ -133,29 +133,25 @@ class DiscardView(RepairView):
                 each,
                 self.row.position,
                 reason=form.cleaned_data["reason"],
-                by=_actor(request),
+                by=requests.actor(request),
                 at=timezone.now(),
             ),
         )
 
     def _page(self, request: HttpRequest, form: DiscardForm) -> HttpResponse:
-        context = {
-            **self.admin.admin_site.each_context(request),
-            "title": f"Discard {self.row.event_type} at {self.row.position}",
-            "opts": self.admin.opts,
-            "original": self.row,
-            "row": self.row,
-            "form": form,
-        }
-        return TemplateResponse(request, "backoffice/discard.html", context)
+        page: HttpResponse = self.admin.page(
+            request,
+            "backoffice/discard.html",
+            title=f"Discard {self.row.event_type} at {self.row.position}",
+            original=self.row,
+            row=self.row,
+            form=form,
+        )
+        return page
 
 
 def may_repair(request: HttpRequest) -> bool:
     return permissions.holds(request.user, parking.REPAIR)
-
-
-def _actor(request: HttpRequest) -> str:
-    return actors.staff(int(request.user.pk or 0))
 
 
 def to_list() -> HttpResponseRedirect:
@@ -167,12 +163,12 @@ def _to(row: ParkedEvent) -> HttpResponseRedirect:
 
 
 @contextmanager
-def _impatient() -> Iterator[None]:
-    """A page does not wait for a checkpoint as a command would. Raises Busy."""
+def _short_lock_timeout() -> Iterator[None]:
+    """Wait a few seconds for a checkpoint at most, unlike a command. Raises Busy."""
     try:
         with transaction.atomic():
             with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL lock_timeout = {_PATIENCE_SECONDS * 1000}")
+                cursor.execute(f"SET LOCAL lock_timeout = {_LOCK_SECONDS * 1000}")
             yield
     except OperationalError as error:
         if isinstance(error.__cause__, errors.LockNotAvailable):

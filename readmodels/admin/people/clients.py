@@ -1,4 +1,4 @@
-"""API clients and their keys, which are made by `./manage.py create_api_key` and can be revoked here."""
+"""API clients and their keys. `./manage.py create_api_key` creates keys, these pages revoke them."""
 
 from typing import Any
 from uuid import UUID
@@ -8,7 +8,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -16,11 +15,11 @@ from django.views import View
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
-from payments import actors, permissions
+from payments import permissions
 from payments.api.http.paths import uuid
 from payments.clients import keys
 from payments.clients.models import ApiKey, Client
-from readmodels.admin.base import fragments
+from readmodels.admin.base import fragments, requests
 from readmodels.admin.base.browsing import BrowsingAdmin
 
 
@@ -35,9 +34,9 @@ class KeyInline(TabularInline):
 
     @display(description="Staff")
     def holder(self, row: ApiKey) -> str:
-        return fragments.said(row.staff) if row.staff else "–"
+        return fragments.foreign_text(row.staff) if row.staff else "–"
 
-    # As markup: unfold makes labels only in lists, not in inlines.
+    # Rendered here, because unfold makes labels in lists only, not in inlines.
     @display(description="State")
     def state(self, row: ApiKey) -> str:
         return render_to_string("backoffice/parts/badges.html", {"badges": [_state(row)]})
@@ -47,7 +46,7 @@ class KeyInline(TabularInline):
         if row.revoked_at is not None:
             return "–"
         return format_html(
-            '<a class="text-primary-600 dark:text-primary-400 underline" href="{}">Revoke…</a>',
+            '<a class="link" href="{}">Revoke…</a>',
             reverse("admin:key_revoke", args=[row.pk]),
         )
 
@@ -81,7 +80,7 @@ class ClientAdmin(BrowsingAdmin):
 
     @display(description="Name")
     def called(self, row: Client) -> str:
-        return fragments.said(row.name)
+        return fragments.foreign_text(row.name)
 
     def get_urls(self) -> list[URLPattern]:
         revoke = path(
@@ -93,7 +92,7 @@ class ClientAdmin(BrowsingAdmin):
 
 
 class RevokeView(View):
-    """Says what it means, and does it."""
+    """Ask for confirmation, then revoke the key."""
 
     admin: Any = None
 
@@ -104,18 +103,18 @@ class RevokeView(View):
 
     def get(self, request: HttpRequest, key_id: UUID) -> HttpResponse:
         key = get_object_or_404(ApiKey.objects.select_related("client"), pk=key_id)
-        context = {
-            **self.admin.admin_site.each_context(request),
-            "title": f"Revoke {key.prefix}",
-            "opts": self.admin.opts,
-            "original": key.client,
-            "key": key,
-        }
-        return TemplateResponse(request, "backoffice/revoke_key.html", context)
+        page: HttpResponse = self.admin.page(
+            request,
+            "backoffice/revoke_key.html",
+            title=f"Revoke {key.prefix}",
+            original=key.client,
+            key=key,
+        )
+        return page
 
     def post(self, request: HttpRequest, key_id: UUID) -> HttpResponse:
         key = get_object_or_404(ApiKey, pk=key_id)
-        keys.revoke(key, at=timezone.now(), by=actors.staff(int(request.user.pk or 0)))
+        keys.revoke(key, at=timezone.now(), by=requests.actor(request))
         messages.success(
             request, f"{key.prefix} is revoked. The API refuses it within three seconds."
         )

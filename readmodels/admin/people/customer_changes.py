@@ -1,6 +1,6 @@
-"""Renaming, blocking and unblocking a customer: what the buttons of its page do.
+"""The buttons of a customer's page: edit the details, block and unblock.
 
-Views of their own, because Django's change form would write the old and the new name into its log.
+They are views of their own, because Django's change form would write both names into its own log.
 """
 
 from abc import ABC, abstractmethod
@@ -12,25 +12,25 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.views import View
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from payments import actors, permissions
+from payments import permissions
 from payments.customers import blocking, changes, contacts
 from payments.customers.contacts import ContactError
 from payments.customers.models import Customer
 from payments.customers.registry import BlockUnchanged, CustomerError
 from payments.domain.customer import BlockReason, UnblockReason
 from payments.domain.text import TextError, checked_text
-from readmodels.admin.base import fragments, kept_text
+from readmodels import labels
+from readmodels.admin.base import kept_text, requests
 from readmodels.admin.base.refusals import name
 
 
 class RenameForm(forms.Form):
-    """Carries the values that it showed, so that only what was changed is stored."""
+    """The details. Hidden fields carry the values that were shown, to find what was changed."""
 
     name = forms.CharField(
         required=False,
@@ -61,7 +61,7 @@ class RenameForm(forms.Form):
 
 
 def _reasons(reasons: type[StrEnum]) -> forms.ChoiceField:
-    choices = [("", "Choose a reason"), *((each.value, fragments.plain(each)) for each in reasons)]
+    choices = [("", "Choose a reason"), *((each.value, labels.label(each)) for each in reasons)]
     return forms.ChoiceField(choices=choices, widget=UnfoldAdminSelectWidget)
 
 
@@ -90,7 +90,7 @@ class UnblockForm(NoteForm):
 
 
 class ChangeView(ABC, View):
-    """A page with a form, and the change that it asks for; `customer` is whom it is about."""
+    """A page with a form, and the command that the form gives. `customer` is its subject."""
 
     admin: Any = None
     keeps: ClassVar = (
@@ -114,8 +114,8 @@ class ChangeView(ABC, View):
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest, customer_id: UUID) -> HttpResponse:
-        shown = {field: getattr(self.customer, field, "") for field in self.form.base_fields}
-        return self._page(request, self.form(initial=shown))
+        initial = {field: getattr(self.customer, field, "") for field in self.form.base_fields}
+        return self._page(request, self.form(initial=initial))
 
     def post(self, request: HttpRequest, customer_id: UUID) -> HttpResponse:
         if kept_text.is_restored(request):
@@ -126,18 +126,18 @@ class ChangeView(ABC, View):
             return self._page(request, form)
         if not form.has_changed():
             messages.info(request, "Nothing was changed.")
-            return self._to_customer(customer_id)
+            return self._redirect(customer_id)
         try:
-            self.change(customer_id, form, actors.staff(int(request.user.pk or 0)))
+            self.change(customer_id, form, requests.actor(request))
         except CustomerError as error:
-            # Keep what was typed, also if another person was faster.
+            # Show the form again with what was typed.
             form.add_error(None, _sentence(error))
             return self._page(request, form, status=409)
-        # Without the name: messages may end up in a session.
+        # Do not name the customer: messages may be stored in the session.
         messages.success(request, self.done)
-        return self._to_customer(customer_id)
+        return self._redirect(customer_id)
 
-    def _to_customer(self, customer_id: UUID) -> HttpResponse:
+    def _redirect(self, customer_id: UUID) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:customers_customer_change", args=[customer_id]))
 
     @abstractmethod
@@ -145,16 +145,17 @@ class ChangeView(ABC, View):
         """Carry the command out. `by` is an actor id. Raises CustomerError."""
 
     def _page(self, request: HttpRequest, form: forms.Form, *, status: int = 200) -> HttpResponse:
-        context = {
-            **self.admin.admin_site.each_context(request),
-            "title": f"{self.label} {fragments.isolated(str(self.customer))}",
-            "opts": self.admin.opts,
-            "original": self.customer,
-            "customer": self.customer,
-            "command": self.command,
-            "form": form,
-        }
-        return TemplateResponse(request, "backoffice/customer_change.html", context, status=status)
+        page: HttpResponse = self.admin.page(
+            request,
+            "backoffice/customer_change.html",
+            title=f"{self.label} {labels.isolated(str(self.customer))}",
+            original=self.customer,
+            status_code=status,
+            customer=self.customer,
+            command=self.command,
+            form=form,
+        )
+        return page
 
 
 class RenameView(ChangeView):
@@ -166,12 +167,12 @@ class RenameView(ChangeView):
 
     def change(self, customer_id: UUID, form: forms.Form, by: str) -> None:
         # A colleague may have changed the other fields since the page was opened.
-        given = {field: form.cleaned_data[field] for field in form.changed_data}
-        changes.rename(customer_id, given, by=by)
+        changed = {field: form.cleaned_data[field] for field in form.changed_data}
+        changes.rename(customer_id, changed, by=by)
 
 
 class BlockingView(ChangeView):
-    """Asks for one of `reasons` and for a note."""
+    """Block or unblock the customer with one of `reasons` and a note."""
 
     permission = blocking.BLOCK
     reasons: ClassVar[type[BlockReason | UnblockReason]]

@@ -1,12 +1,11 @@
-"""Customers: the one place where names and addresses are, and who was blocked and why."""
+"""Customers: their names and contact details, and who blocked them and why."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from unfold.decorators import display
 
@@ -15,6 +14,7 @@ from payments.api.http.paths import uuid
 from payments.clients.models import Client
 from payments.customers import blocking, changes
 from payments.customers.models import Blocking, Customer, Note
+from readmodels import labels
 from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import BrowsingAdmin
 from readmodels.admin.base.filters import YesNoFilter
@@ -22,14 +22,11 @@ from readmodels.admin.base.kept_text import keep_typed_text
 from readmodels.admin.people.customer_changes import BlockView, RenameView, UnblockView
 from readmodels.admin.review import evidence
 
-# Of the decisions about a customer, as many as anybody reads.
-_DECISIONS = 20
+_MOST_DECISIONS: Final = 20
 
 
 @admin.register(Customer)
 class CustomerAdmin(BrowsingAdmin):
-    """The newest customer first."""
-
     keyset = ("created_at", "id")
     list_display = ("called", "known_as", "reached_at", "of_client", "state", "created_at")
     list_select_related = ("client",)
@@ -39,26 +36,26 @@ class CustomerAdmin(BrowsingAdmin):
 
     @display(description="Reference")
     def called(self, row: Customer) -> str:
-        return fragments.said(row.reference or "erased")
+        return fragments.foreign_text(row.reference or "erased")
 
     @display(description="Name")
     def known_as(self, row: Customer) -> str:
-        return fragments.said(row.name) if row.name else "–"
+        return fragments.foreign_text(row.name) if row.name else "–"
 
     @display(description="E-mail")
     def reached_at(self, row: Customer) -> str:
-        return fragments.said(row.email) if row.email else "–"
+        return fragments.foreign_text(row.email) if row.email else "–"
 
     @display(description="Client")
     def of_client(self, row: Customer) -> str:
-        return fragments.said(row.client)
+        return fragments.foreign_text(row.client)
 
     @display(description="State", label={"blocked": "danger"})
     def state(self, row: Customer) -> str | None:
         return "blocked" if row.blocked else None
 
     def find(self, term: str) -> list[Q]:
-        """By the reference, which is hashed with its client, or by the beginning of a name."""
+        """Search by reference, which is hashed for each client, or by the beginning of a name."""
         hashed = [
             pseudonyms.customer_id(client_id, term)
             for client_id in Client.objects.values_list("pk", flat=True)
@@ -84,38 +81,36 @@ class CustomerAdmin(BrowsingAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """One customer, with the decisions about it and its latest payments."""
+        """Show one customer, with its block history and its latest payments."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         customer = self.get_object(request, object_id)
         if customer is None:
             raise Http404(f"There is no customer {object_id}.")
-        context = {
-            **self.admin_site.each_context(request),
-            "title": fragments.isolated(str(customer)),
-            "opts": self.opts,
-            "original": customer,
-            "customer": customer,
-            "erased_by": fragments.people([customer.erased_by]).get(
-                customer.erased_by, customer.erased_by
-            ),
-            "decisions": _decisions(customer),
-            "payments": evidence.latest(customer.pk),
-            "may_rename": customer.erased_at is None
+        erased_by = customer.erased_by
+        return self.page(
+            request,
+            "backoffice/customer.html",
+            title=labels.isolated(str(customer)),
+            original=customer,
+            customer=customer,
+            erased_by=labels.people([erased_by]).get(erased_by, erased_by),
+            decisions=_decisions(customer),
+            payments=evidence.latest(customer.pk),
+            may_rename=customer.erased_at is None
             and permissions.holds(request.user, changes.CHANGE),
-            "may_block": permissions.holds(request.user, blocking.BLOCK),
-        }
-        return TemplateResponse(request, "backoffice/customer.html", context)
+            may_block=permissions.holds(request.user, blocking.BLOCK),
+        )
 
 
 def _decisions(customer: Customer) -> list[dict[str, object]]:
-    found = Blocking.objects.filter(customer=customer).order_by("-at", "-pk")[:_DECISIONS]
-    names = fragments.people(each.actor for each in found)
+    found = Blocking.objects.filter(customer=customer).order_by("-at", "-pk")[:_MOST_DECISIONS]
+    names = labels.people(each.actor for each in found)
     texts = Note.objects.in_bulk([each.note_id for each in found if each.note_id])
     return [
         {
             "decision": str(each),
-            "reason": fragments.plain(each.reason),
+            "reason": labels.label(each.reason),
             "note": texts[each.note_id].text if each.note_id in texts else "The note was erased.",
             "at": each.at,
             "by": names.get(each.actor, each.actor),

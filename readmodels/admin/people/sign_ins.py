@@ -1,4 +1,4 @@
-"""Who signed in and who failed to, as django-axes records it."""
+"""The sign-ins and the failed sign-ins, as django-axes records them."""
 
 from typing import Any, ClassVar
 
@@ -18,7 +18,7 @@ class NameFilter(TypedFilter):
 
 
 class _Recorded(BrowsingAdmin):
-    """The newest first: rows are never changed but for the time of signing out."""
+    """Common part of both lists. Rows never change, except for the time of signing out."""
 
     title: ClassVar[str]
     change_list_template = "backoffice/sign_ins.html"
@@ -31,11 +31,11 @@ class _Recorded(BrowsingAdmin):
 
     @display(description="Username")
     def who(self, row: AccessLog | AccessFailureLog) -> str:
-        return fragments.said(row.username)
+        return fragments.foreign_text(row.username)
 
     @display(description="Browser")
     def browser(self, row: AccessLog | AccessFailureLog) -> str:
-        return fragments.said(row.user_agent)
+        return fragments.foreign_text(row.user_agent)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""Staff accounts and their roles. An account that the evidence names can only be deactivated."""
+"""Staff accounts and their roles. An account that permanent records name can only be deactivated."""
 
 from typing import Any
 
@@ -27,15 +27,15 @@ class StaffAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
     change_password_form = AdminPasswordChangeForm
     list_display = ("called", "full_name", "roles", "is_active", "last_login")
     list_display_links = ("called",)
-    actions = None  # the only one would delete
+    actions = None  # Django's only action deletes
 
     @display(description="Username", ordering="username")
     def called(self, row: User) -> str:
-        return fragments.said(row.username)
+        return fragments.foreign_text(row.username)
 
     @display(description="Name")
     def full_name(self, row: User) -> str:
-        return fragments.said(row.get_full_name()) if row.get_full_name() else "–"
+        return fragments.foreign_text(row.get_full_name()) if row.get_full_name() else "–"
 
     @display(description="Roles")
     def roles(self, row: User) -> str:
@@ -55,14 +55,14 @@ class StaffAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
     ) -> HttpResponse:
         try:
             answer: HttpResponse = super().delete_view(request, object_id, extra_context)
-        except IntegrityError:  # the account was used after the page was opened
+        except IntegrityError:  # a record was written after the page was opened
             messages.error(request, _REFUSED)
             return HttpResponseRedirect(reverse("admin:auth_user_change", args=[object_id]))
         return answer
 
 
 def _is_in_evidence(user: User) -> bool:
-    """Return whether deletion is refused, by the function that the trigger calls."""
+    """Return whether the database refuses to delete the user, by the trigger's own function."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT staff_is_in_evidence(%s)", [user.pk])
         (found,) = cursor.fetchone()

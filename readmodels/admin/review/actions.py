@@ -1,7 +1,7 @@
-"""What staff may do about a payment: the domain is asked, by the very command that they would give.
+"""The actions of staff on a payment.
 
-`decide` is pure, so an action is offered if and only if its command would be carried out now, and why
-another one is not is what the domain says of it.
+The domain decides which actions are offered: `decide` is pure, so the command of each action is tried on the
+current state. A missing button has the reason of the domain's refusal.
 """
 
 from datetime import datetime
@@ -46,7 +46,7 @@ _SOME_NOTE: Final = NoteRef(UUID(int=0), "")
 
 
 class Person(Struct, frozen=True, kw_only=True):
-    """Somebody before the screen, with the rights of this moment."""
+    """The signed-in member of staff, with their current permissions."""
 
     actor: str
     reviews: bool = False
@@ -65,22 +65,22 @@ class Person(Struct, frozen=True, kw_only=True):
 
 
 class Action(Struct, frozen=True, kw_only=True):
-    """A command as staff give it.
+    """A button and the command that it gives.
 
-    `label` is what its button says, `shortcut` the key that presses it. With `reasons` it is given on a
-    page of its own, without any by the button alone.
+    `shortcut` is the key that presses the button. An action with `reasons` has a page with a form;
+    one without is carried out by the button alone.
     """
 
     name: str
     kind: type[StaffCommand]
     label: str
     shortcut: str = ""
-    variant: str = "default"  # of unfold's buttons
+    variant: str = "default"  # the style of unfold's button
     reasons: type[StrEnum] | None = None
 
     @property
     def has_page(self) -> bool:
-        # Templates ask this: they would call an enumeration instead of looking at it.
+        # For templates, which would call the enumeration.
         return self.reasons is not None
 
     @property
@@ -101,7 +101,7 @@ class Action(Struct, frozen=True, kw_only=True):
     def command(
         self, payment_id: UUID, person: Person, at: datetime, *, key: UUID, **given: Any
     ) -> StaffCommand:
-        """The command, with what the person has `given`: a reason, an amount."""
+        """Return the command with the fields of the form, `given`, like a reason or an amount."""
         facts = {"payment_id": payment_id, "client_id": None, "at": at, **given}
         if issubclass(self.kind, ReviewCommand):
             facts |= {"reviewer": person.actor, "senior": person.senior}
@@ -146,7 +146,10 @@ ACTIONS: Final = (APPROVE, REJECT, ESCALATE, CLAIM, TAKE_OVER, RELEASE, REFUND, 
 def refusal(
     action: Action, payment: Payment, person: Person, at: datetime, *, note: bool = True
 ) -> PaymentError | None:
-    """Why the payment would refuse the action now, `note` being whether there is one; None: it would not."""
+    """Return the refusal that the action would get now, None if it would be carried out.
+
+    `note` is whether the form has a note.
+    """
     given: dict[str, Any] = {}
     if action.reasons is not None:
         given["reason"] = next(iter(action.reasons))
@@ -165,6 +168,7 @@ def refusal(
 
 
 def needs_note(action: Action, payment: Payment, person: Person, at: datetime) -> bool:
+    """Return whether the action is refused without a note."""
     return isinstance(refusal(action, payment, person, at, note=False), NoteNeeded)
 
 
@@ -177,21 +181,22 @@ def offered(payment: Payment, person: Person, at: datetime) -> tuple[Action, ...
         if action.permitted(person) and refusal(action, payment, person, at) is None
     ]
     if TAKE_OVER in found:
-        # A claim of another person is taken over rather than released; otherwise the payment is claimed.
-        anothers = lease is not None and lease.reviewer != person.actor
-        found = [each for each in found if each is not (RELEASE if anothers else TAKE_OVER)]
+        # The claim of another person can be taken over, one's own can be released.
+        is_held_by_another = lease is not None and lease.reviewer != person.actor
+        dropped = RELEASE if is_held_by_another else TAKE_OVER
+        found = [each for each in found if each is not dropped]
     return tuple(found)
 
 
 def handle(
     command: StaffCommand, context: CommandContext, *, note: str | None, expected_version: int
 ) -> Outcome:
-    """Raises NotPermitted, and as dispatch does."""
+    """Carry the command out. Raises NotPermitted, PaymentError and StaleVersion."""
     if isinstance(command, CancelPayment | RefundPayment):
         return corrections.handle(command, context, expected_version=expected_version)
     return review.handle(command, context, note=note, expected_version=expected_version)
 
 
 def next_key(person: Person) -> str | None:
-    """The key of a page's "Claim next": a double click claims one payment. None: this person may not."""
+    """Return the idempotency key of a "Claim next" button, None if the person may not review."""
     return str(uuid4()) if person.reviews else None

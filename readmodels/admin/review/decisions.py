@@ -1,6 +1,6 @@
-"""What staff do about a payment: a page with the evidence and a form, or one button; and one command.
+"""The actions on a payment: a page with the evidence and a form, or one button, and then one command.
 
-A view of its own, because Django's change form would hold a transaction open around the command.
+It is a view of its own, because Django's change form would hold a transaction open during the command.
 """
 
 from typing import Any, ClassVar, Final
@@ -40,21 +40,22 @@ from payments.domain.payment.state import Payment
 from payments.domain.text import TextError, checked_text
 from payments.events import store
 from payments.events.store import StaleVersion
-from readmodels.admin.base import fragments, kept_text, refusals
+from readmodels import labels
+from readmodels.admin.base import kept_text, refusals
 from readmodels.admin.review import actions, evidence, refunds, seen_position, timeline
 from readmodels.admin.review.actions import Action, Person
-from readmodels.admin.review.desk import said_before, why_not
+from readmodels.admin.review.desk import earlier_opinions, why_not
 from readmodels.models import PaymentSummary
 
 _AMOUNT_LENGTH = 30
-# How often claims may come between a page and its decision. A few attempts settle any real race.
+# Claims may be recorded while a decision is sent. A few attempts settle any real race.
 _ATTEMPTS: Final = 5
-# What gives nothing back and cannot be undone looks like it.
+# Irreversible actions have a red button.
 _FINAL = (actions.REJECT, actions.CANCEL)
 
 
 class _Reasons(UnfoldAdminRadioSelectWidget):
-    # The widget's attributes go to every choice, but at most one element may ask for the focus.
+    # Django copies the attributes to every choice, but only one element may take the focus.
     def create_option(self, *args: Any, **kwargs: Any) -> Any:
         option = super().create_option(*args, **kwargs)
         if option["index"] != "0":
@@ -64,12 +65,12 @@ class _Reasons(UnfoldAdminRadioSelectWidget):
 
 
 class ActionForm(forms.Form):
-    """Asks what the action's command takes.
+    """The fields that the action's command needs.
 
-    `key`, `version` and `seen` come with the page: a double click is one command, about what was seen.
+    The page sets `key`, `version` and `seen`: a double click is one command, based on what was shown.
     """
 
-    # Without inputmode=decimal, with which phones of some countries show a comma instead of a point.
+    # No inputmode=decimal: in some countries, phones would then offer a comma only.
     amount = forms.CharField(
         max_length=_AMOUNT_LENGTH,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
@@ -94,7 +95,7 @@ class ActionForm(forms.Form):
         self._payment_id, self._person = payment.payment_id, person
         reason = self.fields["reason"]
         assert isinstance(reason, forms.ChoiceField)  # noqa: S101 - as declared above
-        reason.choices = [(each.value, fragments.plain(each)) for each in action.reasons or ()]
+        reason.choices = [(each.value, labels.label(each)) for each in action.reasons or ()]
         self.fields["amount"].label = f"Amount in {self._currency}"
         limit, accepted = payment.refundable.formatted(), refunds.accepted(self._currency)
         self.fields["amount"].help_text = f"Up to {limit}. Write it like {accepted}."
@@ -132,9 +133,9 @@ class ActionForm(forms.Form):
             raise forms.ValidationError("Open the page again.") from error
 
     def focus(self) -> None:
-        """Have the browser begin where there is something to put right, or to say."""
+        """Set the focus to the first field with an error, or to the first field."""
         first = next(iter(self.errors), None) or self.visible_fields()[0].name
-        # On a fresh page the focus must not scroll past the evidence: see shortcuts.js.
+        # A fresh page must not scroll past the evidence: shortcuts.js handles data-focus.
         attribute = "autofocus" if self.errors else "data-focus"
         self.fields[first].widget.attrs[attribute] = True
 
@@ -145,7 +146,7 @@ class ActionForm(forms.Form):
             field.field.widget.attrs[name] = True
 
     def given(self) -> dict[str, Any]:
-        """What the command takes of it, but for the note."""
+        """Return the fields of the command, without the note."""
         given: dict[str, Any] = {}
         if self._action.takes_amount:
             given["amount"] = self.cleaned_data["amount"]
@@ -157,9 +158,9 @@ class ActionForm(forms.Form):
 
 
 class ActionView(View):
-    """Gives the command of `action`, after asking for what it takes.
+    """Show the form of `action` and carry its command out.
 
-    After any refusal the form shows again what was typed.
+    After a refusal, the form shows again what was typed.
     """
 
     keeps: ClassVar = ("amount", "reason", "note")
@@ -182,7 +183,7 @@ class ActionView(View):
         if refusal is not None or not self.action.has_page:
             return _to_payment(payment_id)
         initial = {
-            "amount": refunds.expected(payment),
+            "amount": refunds.initial_amount(payment),
             "key": uuid4(),
             "version": payment.version,
             "seen": shown,
@@ -203,9 +204,9 @@ class ActionView(View):
             except (RefundTooLarge, RefundCurrencyDiffers) as error:
                 form.add_error("amount", refusals.describe(error))
             except (PaymentError, StaleVersion, KeyReused) as error:
-                refused = self._refused(error, payment)
+                refusal = self._describe(error, payment)
                 return self._again(
-                    request, payment_id, refused, may_send=not isinstance(error, KeyReused)
+                    request, payment_id, refusal, may_send=not isinstance(error, KeyReused)
                 )
             else:
                 messages.success(request, _done(self.action, outcome))
@@ -240,25 +241,25 @@ class ActionView(View):
                 attempt += 1
 
     def _again(
-        self, request: HttpRequest, payment_id: UUID, refused: str, *, may_send: bool = True
+        self, request: HttpRequest, payment_id: UUID, refusal: str, *, may_send: bool = True
     ) -> HttpResponse:
-        """Show the payment as it is now, and the form with what was typed under the refusal."""
+        """Show the current payment, the refusal, and the form with what was typed."""
         if not self.action.has_page:
-            messages.error(request, refused)
+            messages.error(request, refusal)
             return _to_payment(payment_id)
         shown = seen_position.signed(payment_id, self.person.actor)
         payment, history = evidence.load(payment_id)
         typed = {name: request.POST.get(name, "") for name in self.keeps}
         fresh = {"key": uuid4(), "version": payment.version, "seen": shown}
         form = ActionForm(self.action, payment, self.person, initial=typed | fresh)
-        refusal = actions.refusal(self.action, payment, self.person, timezone.now())
+        error = actions.refusal(self.action, payment, self.person, timezone.now())
         # A claim ends soon; any other refusal is permanent.
-        may_send = may_send and (refusal is None or isinstance(refusal, ReviewTaken))
-        answer = self._page(request, payment, history, form, refused=refused, may_send=may_send)
+        may_send = may_send and (error is None or isinstance(error, ReviewTaken))
+        answer = self._page(request, payment, history, form, refusal=refusal, may_send=may_send)
         answer.status_code = 409
         return answer
 
-    def _refused(self, error: PaymentError | StaleVersion | KeyReused, payment: Payment) -> str:
+    def _describe(self, error: PaymentError | StaleVersion | KeyReused, payment: Payment) -> str:
         match error:
             case PaymentError():
                 return why_not(error, payment, self.person)
@@ -277,47 +278,49 @@ class ActionView(View):
         history: list[HistoricPaymentEvent],
         form: ActionForm,
         *,
-        refused: str = "",
+        refusal: str = "",
         may_send: bool = True,
     ) -> HttpResponse:
-        if not refused:
+        if not refusal:
             form.focus()
         if not may_send:
             form.freeze()
-        meaning = _meaning(self.action, payment)
+        consequences = _consequences(self.action, payment)
         if self.action is actions.REFUND:
-            meaning = tuple(refunds.said(payment, history, self.person.actor, timezone.now()))
+            consequences = tuple(
+                refunds.earlier_refunds(payment, history, self.person.actor, timezone.now())
+            )
         note_needed = actions.needs_note(self.action, payment, self.person, timezone.now())
-        gathered = evidence.gather(payment)
-        customer = gathered["customer"]
+        shown = evidence.gather(payment)
+        customer = shown["customer"]
         amount, preposition = payment.amount.formatted(), "from"
         if self.action is actions.REFUND:
             amount, preposition = f"up to {payment.refundable.formatted()}", "to"
-        about = f"{amount} {preposition} {fragments.isolated(str(customer or 'unknown'))}"
-        context = {
-            **self.admin.admin_site.each_context(request),
-            **gathered,
-            "title": f"{self.action.name.capitalize()} {amount}",
-            "heading": f"{self.action.name.capitalize()} {about}",
-            "is_blocked": customer is not None and customer.blocked,
-            "opts": self.admin.opts,
-            "original": PaymentSummary(pk=payment.payment_id),
-            "action": self.action,
-            "submit_variant": "danger" if self.action in _FINAL else "primary",
-            "said": tuple(said_before(payment, timeline.of(payment, history))),
-            "meaning": meaning,
-            "note_needed": note_needed,
-            "form": form,
-            "refused": refused,
-            "may_send": may_send,
-        }
-        return TemplateResponse(request, "backoffice/decision.html", context)
+        about = f"{amount} {preposition} {labels.isolated(str(customer or 'unknown'))}"
+        page: TemplateResponse = self.admin.page(
+            request,
+            "backoffice/decision.html",
+            title=f"{self.action.name.capitalize()} {amount}",
+            original=PaymentSummary(pk=payment.payment_id),
+            heading=f"{self.action.name.capitalize()} {about}",
+            is_blocked=customer is not None and customer.blocked,
+            action=self.action,
+            submit_variant="danger" if self.action in _FINAL else "primary",
+            opinions=tuple(earlier_opinions(payment, timeline.load(payment, history))),
+            consequences=consequences,
+            note_needed=note_needed,
+            form=form,
+            refusal=refusal,
+            may_send=may_send,
+            **shown,
+        )
+        return page
 
 
 def _only_claims(payment: Payment, *, since: int) -> bool:
     """Return whether only claims were recorded after version `since`.
 
-    A claim says who works on the payment. It does not change what a decision is about.
+    Claims do not change what a decision is based on.
     """
     history = store.history(PAYMENT_AGGREGATE, payment.payment_id)
     return all(
@@ -327,8 +330,8 @@ def _only_claims(payment: Payment, *, since: int) -> bool:
     )
 
 
-def _meaning(action: Action, payment: Payment) -> tuple[str, ...]:
-    """What comes of it, which whoever does it should know before."""
+def _consequences(action: Action, payment: Payment) -> tuple[str, ...]:
+    """Return what the person should know before taking the action."""
     match action:
         case actions.APPROVE:
             return tuple(_approval(payment))
@@ -343,16 +346,16 @@ def _meaning(action: Action, payment: Payment) -> tuple[str, ...]:
 
 def _approval(payment: Payment) -> list[str]:
     risk = payment.risk
-    said = []
+    lines = []
     if risk is not None and risk.four_eyes and payment.first_approval is None:
-        said.append("First of two approvals. A senior reviewer must give the second.")
+        lines.append("First of two approvals. A senior reviewer must give the second.")
     elif risk is not None and risk.four_eyes and payment.first_approval is not None:
         first = payment.first_approval.reviewer
-        name = fragments.people([first]).get(first, first)
-        said.append(f"Second approval. {name} gave the first; yours completes the payment.")
+        name = labels.people([first]).get(first, first)
+        lines.append(f"Second approval. {name} gave the first; yours completes the payment.")
     if risk is not None and risk.reject_advised:
-        said.append("The risk policy advises rejecting this payment.")
-    return said
+        lines.append("The risk policy advises rejecting this payment.")
+    return lines
 
 
 def _done(action: Action, outcome: Outcome) -> str:

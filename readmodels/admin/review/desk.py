@@ -1,4 +1,4 @@
-"""The top of a payment's page: where its review stands, what this person may do, and why not more."""
+"""The top of a payment's page: the state of its review, the offered actions, and why others are missing."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -15,6 +15,7 @@ from payments.domain.payment.refusals import (
     SeniorReviewerNeeded,
 )
 from payments.domain.payment.state import Lease, Payment, Status
+from readmodels import labels
 from readmodels.admin.base import fragments, refusals
 from readmodels.admin.review.actions import (
     APPROVE,
@@ -29,12 +30,12 @@ from readmodels.admin.review.actions import (
 )
 from readmodels.admin.review.timeline import Entry
 
-# What the first line says already.
-_OBVIOUS: Final = (ReviewExpired, ReviewTaken)
+# The headline states these already.
+_IN_HEADLINE: Final = (ReviewExpired, ReviewTaken)
 
 
 class Line(Struct, frozen=True):
-    icon: str  # of Material Symbols
+    icon: str  # a name of Material Symbols
     text: str
 
 
@@ -44,9 +45,10 @@ _BLOCKED: Final = (
 
 
 class Desk(Struct, frozen=True, kw_only=True):
-    """`lines` tell what to know, `offers` are actions with what their buttons say.
+    """The content of the box.
 
-    `time_left` and `hurry` are those of words.time_left, to the deadline.
+    `lines` are facts to know before acting. `offers` are the actions with the texts of their buttons.
+    `time_left` and `urgency` are those of `fragments.time_left` until the deadline.
     """
 
     headline: str
@@ -57,7 +59,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     is_mine: bool = False
     holder: str = ""  # the actor who has claimed it
     time_left: str = ""
-    hurry: str = ""
+    urgency: str = ""
 
 
 def desk(
@@ -69,7 +71,7 @@ def desk(
     history: Sequence[Entry] = (),
     is_blocked: bool = False,
 ) -> Desk:
-    """`names` are those of `people_of`, `history` is the payment's in words."""
+    """Return the box for the person. `names` come from `people_of`, `history` from the timeline."""
     lease = payment.lease_at(at)
     if payment.status is not Status.PENDING_REVIEW or payment.review_deadline is None:
         return Desk(
@@ -77,14 +79,14 @@ def desk(
             lines=tuple(_corrections(payment)),
             offers=_offers(payment, person, at, names),
         )
-    time_left, hurry = fragments.time_left(payment.review_deadline, at)
+    time_left, urgency = fragments.time_left(payment.review_deadline, at)
     headline = _standing(payment, person, lease, at, names)
     return Desk(
         headline=headline,
         badges=badges(payment),
         lines=(
             *(_BLOCKED if is_blocked else ()),
-            *said_before(payment, history),
+            *earlier_opinions(payment, history),
             *_rules(payment, names),
             *(line for line in _obstacles(payment, person, at) if line.text != headline),
         ),
@@ -93,12 +95,13 @@ def desk(
         is_mine=lease is not None and lease.reviewer == person.actor,
         holder=lease.reviewer if lease else "",
         time_left=time_left,
-        hurry=hurry,
+        urgency=urgency,
     )
 
 
 def people_of(payment: Payment) -> dict[str, str]:
-    return fragments.people(
+    """Return the names of everyone whom the box mentions, by actor id."""
+    return labels.people(
         actor
         for actor in (
             payment.lease and payment.lease.reviewer,
@@ -121,7 +124,7 @@ def badges(payment: Payment) -> tuple[fragments.Badge, ...]:
 
 
 def why_not(error: PaymentError, payment: Payment, person: Person) -> str:
-    """What the domain says against a command, said to the person who would give it."""
+    """Return the refusal as a sentence for the person who gave the command."""
     first = payment.first_approval
     is_first = first is not None and first.reviewer == person.actor
     if is_first and isinstance(error, AnotherPersonNeeded | SeniorReviewerNeeded):
@@ -133,17 +136,17 @@ def why_not(error: PaymentError, payment: Payment, person: Person) -> str:
     return refusals.describe(error)
 
 
-def said_before(payment: Payment, history: Sequence[Entry]) -> Iterator[Line]:
-    """What colleagues said: the reasons and notes of an escalation and a first approval."""
-    for event_type, holds, said in (
+def earlier_opinions(payment: Payment, history: Sequence[Entry]) -> Iterator[Line]:
+    """Yield the reasons and notes of an escalation and of a first approval."""
+    for event_type, applies, title in (
         (ReviewEscalated.event_type, payment.escalated, "Escalated"),
         (PaymentFirstApproved.event_type, payment.first_approval is not None, "First approval"),
     ):
-        found = [entry for entry in history if entry.event_type == event_type] if holds else []
-        for entry in found[-1:]:
+        entries = [each for each in history if each.event_type == event_type] if applies else []
+        for entry in entries[-1:]:
             yield Line(
                 entry.icon,
-                f"{said} by {entry.by}: {'. '.join(map(fragments.isolated, entry.details))}",
+                f"{title} by {entry.by}: {'. '.join(map(labels.isolated, entry.details))}",
             )
 
 
@@ -154,7 +157,7 @@ def _standing(
     at: datetime,
     names: Mapping[str, str],
 ) -> str:
-    assert payment.review_deadline is not None, "it waits"  # noqa: S101
+    assert payment.review_deadline is not None, "the payment waits for review"  # noqa: S101
     if at >= payment.review_deadline:
         return "The deadline has passed. The payment expires shortly."
     first = payment.first_approval
@@ -171,7 +174,7 @@ def _standing(
 def _outcome(payment: Payment, names: Mapping[str, str], history: Sequence[Entry]) -> str:
     if payment.status is Status.INITIATED:
         return "This payment has not been decided yet."
-    status = fragments.plain(payment.status)
+    status = labels.label(payment.status)
     if payment.status is Status.CANCELLED and history:
         last = history[-1]
         return f"Cancelled by {last.by}. Reason: {', '.join(last.details).lower()}."
@@ -195,7 +198,7 @@ def _corrections(payment: Payment) -> Iterator[Line]:
 
 
 def _rules(payment: Payment, names: Mapping[str, str]) -> Iterator[Line]:
-    """What the policy asks of whoever decides."""
+    """Yield the conditions that the risk policy sets for the decision."""
     risk = payment.risk
     if risk is None:
         return
@@ -224,33 +227,33 @@ def _rules(payment: Payment, names: Mapping[str, str]) -> Iterator[Line]:
 
 
 def _obstacles(payment: Payment, person: Person, at: datetime) -> Iterator[Line]:
-    """Why a reviewer has fewer buttons than they might expect, each reason once."""
+    """Yield each reason why a reviewer lacks a button, once."""
     if not person.reviews:
         return
-    found = (refusal(action, payment, person, at) for action in (APPROVE, REJECT, CLAIM))
-    said = {
+    refused = (refusal(action, payment, person, at) for action in (APPROVE, REJECT, CLAIM))
+    reasons = {
         why_not(error, payment, person): None
-        for error in found
-        if error is not None and not isinstance(error, _OBVIOUS)
+        for error in refused
+        if error is not None and not isinstance(error, _IN_HEADLINE)
     }
-    yield from (Line("lock", each) for each in said)
+    yield from (Line("lock", each) for each in reasons)
 
 
 def _offers(
     payment: Payment, person: Person, at: datetime, names: Mapping[str, str]
 ) -> tuple[tuple[Action, str], ...]:
     lease = payment.lease_at(at)
-    labels: dict[str, str] = {}
+    texts: dict[str, str] = {}
     if lease is not None and lease.reviewer == person.actor:
-        labels[CLAIM.name] = "Extend claim"
+        texts[CLAIM.name] = "Extend claim"
     elif lease is not None:
         holder = _name(lease.reviewer, names)
-        labels |= {
+        texts |= {
             TAKE_OVER.name: f"Take over from {holder}",
             RELEASE.name: f"Release claim of {holder}",
         }
     return tuple(
-        (action, labels.get(action.name, action.label)) for action in offered(payment, person, at)
+        (action, texts.get(action.name, action.label)) for action in offered(payment, person, at)
     )
 
 

@@ -1,10 +1,12 @@
-"""What a reviewer decides on: one payment from the log, its customer, its client, their other payments."""
+"""The evidence for a decision: a payment from the log, its customer, its client and earlier payments."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 from django.http import Http404
 from django.utils import timezone
+from msgspec import Struct
 
 from payments.aggregates import PAYMENT_AGGREGATE, HistoricPaymentEvent
 from payments.clients.models import Client
@@ -12,16 +14,19 @@ from payments.customers.models import Customer
 from payments.domain.payment.state import Payment, Status, replay
 from payments.events import store
 from payments.events.reading import timetravel
+from readmodels import labels
 from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import as_uuid
 from readmodels.models import PaymentSummary
 from readmodels.queries.explanation import explain
 
+_MOST_LATEST: Final = 5
+
 
 def load(
     object_id: str | UUID, *, version: str | None = None
 ) -> tuple[Payment, list[HistoricPaymentEvent]]:
-    """The payment, as it is now or was at `version`, and its whole history. Raises Http404."""
+    """Return the payment now or at `version`, and its whole history. Raises Http404."""
     payment_id = object_id if isinstance(object_id, UUID) else as_uuid(object_id)
     past = history = store.history(PAYMENT_AGGREGATE, payment_id) if payment_id else []
     if version is not None:
@@ -36,9 +41,9 @@ def load(
 
 
 def gather(payment: Payment) -> dict[str, Any]:
-    """What the pages of a payment show beside its history. At most four queries."""
+    """Return the context of parts/evidence.html, with at most four queries."""
     author = payment.policy_author
-    left, hurry = (
+    left, urgency = (
         fragments.time_left(payment.review_deadline, timezone.now())
         if payment.status is Status.PENDING_REVIEW and payment.review_deadline
         else ("", "")
@@ -46,28 +51,42 @@ def gather(payment: Payment) -> dict[str, Any]:
     customer = Customer.objects.select_related("client").filter(pk=payment.customer_id).first()
     return {
         "payment": payment,
-        "policy_author": fragments.people([author]).get(author, author) if author else None,
+        "policy_author": labels.people([author]).get(author, author) if author else None,
         "time_left": left,
-        "hurry": hurry,
-        "status": fragments.plain(payment.status),
+        "urgency": urgency,
+        "status": labels.label(payment.status),
         "status_colour": fragments.STATUS_COLOURS[payment.status],
-        "method": fragments.paid_with(payment.method, payment.card),
+        "method": labels.paid_with(payment.method, payment.card),
         "customer": customer,
         "client": customer.client if customer else Client.objects.get(pk=payment.client_id),
         "earlier": latest(payment.customer_id, but=payment.payment_id),
-        "told": explain(payment, (), None) if payment.risk else None,
+        "explanation": explain(payment, (), None) if payment.risk else None,
         "band_colour": fragments.BAND_COLOURS[payment.risk.band] if payment.risk else "",
     }
 
 
-def latest(customer_id: UUID, *, but: UUID | None = None) -> list[PaymentSummary]:
-    """The customer's latest payments, with the words that lists of them need. One query."""
+class LatestPayment(Struct, frozen=True):
+    """A line of parts/latest_payments.html."""
+
+    payment_id: UUID
+    initiated_at: datetime
+    amount: str
+    status: str
+    colour: str
+
+
+def latest(customer_id: UUID, *, but: UUID | None = None) -> list[LatestPayment]:
+    """Return the customer's latest payments except the payment `but`, with one query."""
     rows = PaymentSummary.objects.filter(customer_id=customer_id)
     if but is not None:
         rows = rows.exclude(pk=but)
-    found = list(rows.order_by("-initiated_at", "-payment_id")[:5])
-    for row in found:
-        row.money = fragments.amount(row.amount, row.currency)  # type: ignore[attr-defined]
-        row.state = fragments.plain(row.status)  # type: ignore[attr-defined]
-        row.colour = fragments.STATUS_COLOURS[Status(row.status)]  # type: ignore[attr-defined]
-    return found
+    return [
+        LatestPayment(
+            payment_id=row.pk,
+            initiated_at=row.initiated_at,
+            amount=labels.amount(row.amount, row.currency),
+            status=labels.label(row.status),
+            colour=fragments.STATUS_COLOURS[Status(row.status)],
+        )
+        for row in rows.order_by("-initiated_at", "-payment_id")[:_MOST_LATEST]
+    ]

@@ -1,6 +1,6 @@
-"""The list of payments, the queue of those that wait for review, and one payment's page."""
+"""The list of payments and the page of one payment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import uuid4
 
@@ -8,9 +8,9 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
+from msgspec import Struct
 from unfold.decorators import display
 
 from payments import pseudonyms
@@ -18,6 +18,7 @@ from payments.api.http.paths import uuid
 from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.domain.payment.state import Status
+from readmodels import labels
 from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
 from readmodels.admin.base.filters import (
@@ -34,8 +35,14 @@ from readmodels.admin.review.decisions import ActionView
 from readmodels.admin.review.desk import desk, people_of
 from readmodels.models import PaymentSummary
 
-# More customers of one name than anybody reads through.
-_NAMESAKES: Final = 50
+_MOST_NAMESAKES: Final = 50
+
+
+class PaymentDetails(Struct, kw_only=True):
+    """What the columns show of the payment's customer and client."""
+
+    customer: str
+    client: str
 
 
 @admin.register(PaymentSummary)
@@ -69,11 +76,11 @@ class PaymentAdmin(BrowsingAdmin):
 
     @display(description="Amount")
     def money(self, row: PaymentSummary) -> str:
-        return fragments.amount(row.amount, row.currency)
+        return labels.amount(row.amount, row.currency)
 
     @display(description="Status", label=fragments.STATUS_COLOURS)
     def state(self, row: PaymentSummary) -> tuple[str, str]:
-        return Status(row.status), fragments.plain(row.status)
+        return Status(row.status), labels.label(row.status)
 
     @display(description="Risk", label=fragments.BAND_COLOURS)
     def risk(self, row: PaymentSummary) -> tuple[str, str] | None:
@@ -81,28 +88,32 @@ class PaymentAdmin(BrowsingAdmin):
 
     @display(description="Customer")
     def customer(self, row: Any) -> str:
-        return fragments.said(row.customer) if row.customer else "unknown"
+        return fragments.foreign_text(row.details.customer)
 
     @display(description="Client")
     def client(self, row: Any) -> str:
-        return fragments.said(row.client_name)
+        return fragments.foreign_text(row.details.client)
 
     @display(description="Reference")
     def called(self, row: PaymentSummary) -> str:
-        return fragments.said(row.reference) if row.reference else "–"
+        return fragments.foreign_text(row.reference) if row.reference else "–"
 
-    def prepare(self, rows: Sequence[Any]) -> None:
+    def details(self, rows: Sequence[Any]) -> Mapping[Any, PaymentDetails]:
         customers = Customer.objects.in_bulk({row.customer_id for row in rows})
         clients = Client.objects.in_bulk({row.client_id for row in rows})
-        for row in rows:
-            row.customer = customers.get(row.customer_id)
-            row.client_name = clients.get(row.client_id, "unknown")
+        return {
+            row.pk: PaymentDetails(
+                customer=str(customers.get(row.customer_id, "unknown")),
+                client=str(clients.get(row.client_id, "unknown")),
+            )
+            for row in rows
+        }
 
     def find(self, term: str) -> list[Q]:
-        """By ids, references, and names by their beginning."""
+        """Search by payment id, reference, customer reference or the beginning of a customer's name."""
         if payment_id := as_uuid(term):
             return [Q(pk=payment_id)]
-        # What a client calls its customer is hashed with the client.
+        # Customer references are hashed for each client.
         customers = [
             pseudonyms.customer_id(client_id, term)
             for client_id in Client.objects.values_list("pk", flat=True)
@@ -110,7 +121,7 @@ class PaymentAdmin(BrowsingAdmin):
         named = Customer.objects.exclude(name="").filter(
             Q(name__startswith=term) | Q(name__startswith=term.title())
         )
-        customers += named.values_list("pk", flat=True)[:_NAMESAKES]
+        customers += named.values_list("pk", flat=True)[:_MOST_NAMESAKES]
         return [Q(reference=term), *(Q(customer_id=customer) for customer in customers)]
 
     def get_urls(self) -> list[URLPattern]:
@@ -133,7 +144,7 @@ class PaymentAdmin(BrowsingAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """One payment, from the log itself: what a reviewer decides on must not lag.
+        """Show one payment from the log itself, because the evidence of a decision must not lag.
 
         `?version=N` shows it as it was after N events.
         """
@@ -142,28 +153,26 @@ class PaymentAdmin(BrowsingAdmin):
         payment, history = evidence.load(object_id, version=request.GET.get("version"))
         newest = payment.version == len(history)
         person = Person.of(request.user)
-        entries = timeline.of(payment, history)
-        gathered = evidence.gather(payment)
-        customer = gathered["customer"]
-        context = {
-            **self.admin_site.each_context(request),
-            **gathered,
-            "title": f"Payment of {payment.amount.formatted()}",
-            "opts": self.opts,
-            "original": PaymentSummary(pk=payment.payment_id),
-            "newest": newest,
-            "desk": desk(
-                payment,
-                person,
-                timezone.now(),
-                names=people_of(payment),
-                history=entries,
-                is_blocked=customer is not None and customer.blocked,
-            )
-            if newest
-            else None,
-            "key": uuid4(),
-            "next_key": next_key(person),
-            "timeline": entries,
-        }
-        return TemplateResponse(request, "backoffice/payment.html", context)
+        entries = timeline.load(payment, history)
+        shown = evidence.gather(payment)
+        customer = shown["customer"]
+        box = desk(
+            payment,
+            person,
+            timezone.now(),
+            names=people_of(payment),
+            history=entries,
+            is_blocked=customer is not None and customer.blocked,
+        )
+        return self.page(
+            request,
+            "backoffice/payment.html",
+            title=f"Payment of {payment.amount.formatted()}",
+            original=PaymentSummary(pk=payment.payment_id),
+            newest=newest,
+            desk=box if newest else None,
+            key=uuid4(),
+            next_key=next_key(person),
+            timeline=entries,
+            **shown,
+        )

@@ -1,6 +1,6 @@
-"""The review queue: what waits for a person, the most urgent first, and the button that gives it."""
+"""The review queue, most urgent payment first, and its button "Claim next"."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
-from django.urls import path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -23,11 +23,12 @@ from payments.application.review import QueueLags
 from payments.domain.payment.refusals import PaymentError
 from payments.domain.payment.state import Status
 from payments.events.store import StaleVersion
+from readmodels import labels
 from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import as_uuid
 from readmodels.admin.base.filters import ChoiceFilter, CurrencyFilter, OneOf, YesNoFilter, titled
 from readmodels.admin.review.actions import Person, next_key
-from readmodels.admin.review.payments import PaymentAdmin
+from readmodels.admin.review.payments import PaymentAdmin, PaymentDetails
 from readmodels.models import PaymentSummary
 
 STANDINGS: Final = (
@@ -39,7 +40,7 @@ STANDINGS: Final = (
 
 
 class StandingFilter(OneOf):
-    """Also the links above the list."""
+    """The parts of the queue, which are links above the list, too."""
 
     title = "claim or approval"
     parameter_name = "standing"
@@ -47,7 +48,7 @@ class StandingFilter(OneOf):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return list(STANDINGS)
 
-    def narrowed(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def filtered(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         now = timezone.now()
         match self.value():
             case "free":
@@ -62,12 +63,23 @@ class StandingFilter(OneOf):
         return queryset
 
 
+class QueueDetails(PaymentDetails, kw_only=True):
+    """Also the people who hold or approved the payment. All rows of a page share `now`."""
+
+    claimed_by: str
+    first_approver: str
+    now: datetime
+
+
 class QueueAdmin(PaymentAdmin):
-    """A list of payments in another order; the pages of a payment are PaymentAdmin's."""
+    """The list of payments that wait for review.
+
+    It is not registered: each request creates one. The pages of a payment are those of PaymentAdmin.
+    """
 
     keyset = ("review_deadline", "payment_id")
     ascending = True
-    page_words: ClassVar = ("More urgent", "Less urgent")
+    page_labels: ClassVar = ("More urgent", "Less urgent")
     change_list_template = "backoffice/queue.html"
     list_display = ("money", "deadline", "risk", "why", "customer", "claim", "unusual")
     list_display_links = ("money",)
@@ -81,10 +93,10 @@ class QueueAdmin(PaymentAdmin):
 
     @display(description="Time left")
     def deadline(self, row: Any) -> str:
-        left, hurry = fragments.time_left(row.review_deadline, row.now)
+        left, urgency = fragments.time_left(row.review_deadline, row.details.now)
         return format_html(
-            '<time class="left {}" datetime="{}" title="before {} UTC">{}</time>',
-            hurry,
+            '<time class="left {}" datetime="{}" title="by {} UTC">{}</time>',
+            urgency,
             row.review_deadline.isoformat(),
             f"{row.review_deadline:%Y-%m-%d %H:%M}",
             left,
@@ -92,25 +104,24 @@ class QueueAdmin(PaymentAdmin):
 
     @display(description="Why")
     def why(self, row: PaymentSummary) -> SafeString:
-        reasons = ((fragments.plain(reason),) for reason in row.risk_reasons)
+        reasons = ((labels.label(reason),) for reason in row.risk_reasons)
         return format_html('<span class="why">{}</span>', format_html_join("; ", "{}", reasons))
 
     @display(description="Customer")
     def customer(self, row: Any) -> str:
         return format_html(
             '{}<span class="beneath">{}</span>',
-            fragments.said(row.customer or "unknown"),
-            fragments.said(row.client_name),
+            fragments.foreign_text(row.details.customer),
+            fragments.foreign_text(row.details.client),
         )
 
     @display(description="Claimed")
     def claim(self, row: Any) -> str:
-        if row.claimed_until is None or row.claimed_until <= row.now:
+        if row.claimed_until is None or row.claimed_until <= row.details.now:
             return format_html('<span class="beneath">{}</span>', "unclaimed")
-        who = row.names.get(row.claimed_by, row.claimed_by)
         return format_html(
             '{}<span class="beneath">until {} UTC</span>',
-            fragments.said(who),
+            fragments.foreign_text(row.details.claimed_by),
             f"{row.claimed_until:%H:%M}",
         )
 
@@ -125,23 +136,32 @@ class QueueAdmin(PaymentAdmin):
         shown = render_to_string("backoffice/parts/badges.html", {"badges": badges})
         if not row.first_approver:
             return shown
-        first = row.names.get(row.first_approver, row.first_approver)
         return format_html(
-            '{}<span class="beneath">first approval by {}</span>', shown, fragments.said(first)
+            '{}<span class="beneath">first approval by {}</span>',
+            shown,
+            fragments.foreign_text(row.details.first_approver),
         )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PaymentSummary]:
-        # Written into the query as it is, so that the partial index serves it.
+        # The status is part of the query, so that the partial index applies.
         return PaymentSummary.objects.filter(status=Status.PENDING_REVIEW)
 
-    def prepare(self, rows: Sequence[Any]) -> None:
-        super().prepare(rows)
-        now: datetime = timezone.now()
-        names = fragments.people(
+    def details(self, rows: Sequence[Any]) -> Mapping[Any, QueueDetails]:
+        now = timezone.now()
+        parties = super().details(rows)
+        names = labels.people(
             actor for row in rows for actor in (row.claimed_by, row.first_approver) if actor
         )
-        for row in rows:
-            row.now, row.names = now, names
+        return {
+            row.pk: QueueDetails(
+                customer=parties[row.pk].customer,
+                client=parties[row.pk].client,
+                claimed_by=names.get(row.claimed_by, row.claimed_by),
+                first_approver=names.get(row.first_approver, row.first_approver),
+                now=now,
+            )
+            for row in rows
+        }
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -157,7 +177,7 @@ class QueueAdmin(PaymentAdmin):
 
 @require_POST
 def claim_next(request: HttpRequest) -> HttpResponse:
-    """Claim what is most urgent and go there."""
+    """Claim the most urgent payment that the person may decide, and show it."""
     person = Person.of(request.user)
     if not person.reviews:
         raise PermissionDenied
@@ -193,11 +213,5 @@ def claim_next(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _queue(request: HttpRequest) -> HttpResponse:
+def queue(request: HttpRequest) -> HttpResponse:
     return QueueAdmin(PaymentSummary, admin.site).changelist_view(request)
-
-
-urlpatterns = [
-    path("", admin.site.admin_view(_queue), name="review_queue"),
-    path("claim-next/", admin.site.admin_view(claim_next), name="claim_next"),
-]

@@ -1,4 +1,4 @@
-"""The refund form: how its amount is read, what it begins with, and what was refunded before."""
+"""The amount of the refund form: its initial value, its accepted forms, and earlier refunds."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -12,40 +12,40 @@ from payments.aggregates import HistoricPaymentEvent
 from payments.domain.money import EXAMPLES, Money, MoneyError, exponent
 from payments.domain.payment.events import PaymentRefunded
 from payments.domain.payment.state import Payment
-from readmodels.admin.base import fragments
+from readmodels import labels
 
-_SHOWN: Final = 5
+_MOST_SHOWN: Final = 5
 _MOMENT: Final = timedelta(minutes=1)
 
 
 def accepted(currency: str) -> str:
-    """Return how an amount may be typed: a plain decimal, or as pages show it."""
-    plain = EXAMPLES[exponent(currency)]
-    return f"{plain} or {Money.parse(plain, currency, refund=True).formatted()}"
+    """Return the accepted forms of an amount as text: a plain decimal, or as pages show it."""
+    example = EXAMPLES[exponent(currency)]
+    return f"{example} or {Money.parse(example, currency, refund=True).formatted()}"
 
 
-def expected(payment: Payment) -> Decimal | None:
-    """Return the amount that the form begins with, None where a person must type it.
+def initial_amount(payment: Payment) -> Decimal | None:
+    """Return the initial amount of the form, None if the person must type one.
 
-    After a first refund, the browser's Back and one click would refund the rest. Nor should one click refund
-    all of a payment that two people had to approve.
+    After a first refund, the browser's Back and one click would refund the rest. A payment that two
+    people had to approve must not be refunded by one click either.
     """
     four_eyes = payment.risk is not None and payment.risk.four_eyes
     return None if payment.refunded is not None or four_eyes else payment.refundable.decimal
 
 
-def said(
+def earlier_refunds(
     payment: Payment, history: Sequence[HistoricPaymentEvent], person: str, now: datetime
 ) -> Iterator[str]:
-    """Yield sentences on who refunded how much, and when. `person` is the actor who reads them."""
+    """Yield sentences on who refunded how much, and when. `person` is the actor id of the reader."""
     if payment.refunded is None:
         return
     refunds = [
         (record.metadata.actor, record.event)
         for record in history
         if isinstance(record.event, PaymentRefunded)
-    ][-_SHOWN:]
-    names = fragments.people(actor for actor, _ in refunds)
+    ][-_MOST_SHOWN:]
+    names = labels.people(actor for actor, _ in refunds)
     for actor, event in refunds:
         who = "You" if actor == person else names.get(actor, actor)
         ago = "a moment ago" if now - event.at < _MOMENT else naturaltime(event.at)
@@ -58,16 +58,16 @@ def said(
 
 
 def parse(text: str, currency: str) -> Money:
-    """Read a plain decimal, or the amount just as pages show it, with or without its currency.
+    """Read a plain decimal, or an amount as pages show it, with or without its currency.
 
-    "1,000" is accepted only for a currency without decimals: elsewhere it may be one. Raises
-    MoneyError, which names the accepted forms.
+    "1,000" is accepted only for a currency without decimals, because it may mean one elsewhere.
+    Raises MoneyError, which names the accepted forms.
     """
     number = _without_currency(text.strip(), currency)
     try:
         money = Money.parse(number.replace(",", ""), currency, refund=True)
     except MoneyError as error:
-        # A message about the number without its commas would name another amount than was typed.
+        # The error's own message would name the number without its commas.
         if error.code == "amount_not_a_number" or (
             error.code == "amount_too_precise" and "," in number
         ):

@@ -1,6 +1,6 @@
-"""The log position that a page has shown. Its form carries it, and the decision records it.
+"""The log position of the evidence on a page. Its form carries it, and the decision records it.
 
-It is signed, so that a decision cannot name another position than its page had.
+The signature binds a decision to the position of its own page.
 """
 
 from typing import Final
@@ -11,24 +11,26 @@ from django.core.signing import BadSignature, Signer
 from readmodels.models import Checkpoint
 from readmodels.projections import payment_summary
 
-# The projection that the evidence of a payment is read from.
-_USED: Final = payment_summary.PROJECTION.name
+# The projection that the evidence reads.
+_PROJECTION_NAME: Final = payment_summary.PROJECTION.name
 _signer: Final = Signer(salt="seen_position")
 
 
 def position() -> int:
     """Return the checkpoint of the evidence. Call it before reading the evidence."""
-    found = Checkpoint.objects.filter(name=_USED).values_list("position", flat=True).first()
+    found = (
+        Checkpoint.objects.filter(name=_PROJECTION_NAME).values_list("position", flat=True).first()
+    )
     return found or 0
 
 
 def signed(payment_id: UUID, actor: str) -> str:
-    """Return the current `position`, signed for a form about the payment that is shown to `actor`."""
+    """Return the current `position`, signed for a form about this payment, shown to `actor`."""
     return _signer.sign(f"{payment_id}/{actor}/{position()}")
 
 
 def read(value: str, payment_id: UUID, actor: str) -> int:
-    """Return the position of a form. Raises BadSignature, also for another payment or person."""
+    """Return the position of a form. Raises BadSignature for a forgery, another payment or person."""
     shown = _signer.unsign(value)
     about, _, number = shown.rpartition("/")
     if about != f"{payment_id}/{actor}":

@@ -1,7 +1,8 @@
-"""A payment's history in words, one entry for each event of its stream."""
+"""The history on a payment's page: one entry for each event of the stream."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Final, assert_never
 from uuid import UUID
 
 from msgspec import Struct
@@ -25,7 +26,12 @@ from payments.domain.payment.events import (
     ReviewReleased,
 )
 from payments.domain.payment.state import Payment
-from readmodels.admin.base import fragments
+from readmodels import labels
+
+_BLUE: Final = "text-blue-700 dark:text-blue-400"
+_GREEN: Final = "text-green-700 dark:text-green-400"
+_ORANGE: Final = "text-orange-700 dark:text-orange-400"
+_RED: Final = "text-red-700 dark:text-red-400"
 
 
 class Entry(Struct):
@@ -36,63 +42,80 @@ class Entry(Struct):
     at: datetime
     version: int
     position: int
-    icon: str  # of Material Symbols, which unfold brings along
+    icon: str
     colour: str
 
 
-def of(payment: Payment, history: Sequence[HistoricPaymentEvent]) -> list[Entry]:
+def load(payment: Payment, history: Sequence[HistoricPaymentEvent]) -> list[Entry]:
     notes = Note.objects.filter(payment_id=payment.payment_id)
     return entries(history, {note.pk: note for note in notes})
 
 
 def entries(history: Sequence[HistoricPaymentEvent], notes: Mapping[UUID, Note]) -> list[Entry]:
-    """`notes` are those of the payment by id; one that is missing was erased."""
-    names = fragments.people(
+    """Return the entries, oldest first. `notes` are those of the payment by id, without erased ones."""
+    names = labels.people(
         actor for record in history for actor in (record.metadata.actor, _holder(record)) if actor
     )
     return [
         Entry(
             record.event.event_type,
             title,
-            (*details, *_taken(record, names), *_note(record.event, notes)),
+            (*details, *_takeover(record, names), *_note(record.event, notes)),
             by=names.get(record.metadata.actor, record.metadata.actor),
             at=record.event.at,
             version=record.version,
             position=record.position,
-            icon=LOOKS[type(record.event)][0],
-            colour=LOOKS[type(record.event)][1],
+            icon=icon,
+            colour=colour,
         )
         for record in history
-        for title, details in [fragments.happened(record.event)]
+        for title, details in [labels.describe(record.event)]
+        for icon, colour in [look(record.event)]
     ]
 
 
-LOOKS: Mapping[type[AnyPaymentEvent], tuple[str, str]] = {
-    PaymentInitiated: ("login", "text-blue-700 dark:text-blue-400"),
-    PaymentProcessed: ("check_circle", "text-green-700 dark:text-green-400"),
-    PaymentFailed: ("error", "text-red-700 dark:text-red-400"),
-    PaymentFlaggedForReview: ("flag", "text-orange-700 dark:text-orange-400"),
-    ReviewClaimed: ("person_pin", "text-blue-700 dark:text-blue-400"),
-    ReviewReleased: ("lock_open", "text-blue-700 dark:text-blue-400"),
-    ReviewEscalated: ("keyboard_double_arrow_up", "text-orange-700 dark:text-orange-400"),
-    PaymentFirstApproved: ("thumb_up", "text-blue-700 dark:text-blue-400"),
-    PaymentApproved: ("thumb_up", "text-green-700 dark:text-green-400"),
-    PaymentRejected: ("block", "text-red-700 dark:text-red-400"),
-    PaymentExpired: ("timer_off", "text-red-700 dark:text-red-400"),
-    PaymentCancelled: ("cancel", "text-blue-700 dark:text-blue-400"),
-    PaymentRefunded: ("undo", "text-orange-700 dark:text-orange-400"),
-}
+def look(event: AnyPaymentEvent) -> tuple[str, str]:
+    """Return the icon of Material Symbols and the CSS classes of its colour."""
+    match event:
+        case PaymentInitiated():
+            return "login", _BLUE
+        case PaymentProcessed():
+            return "check_circle", _GREEN
+        case PaymentFailed():
+            return "error", _RED
+        case PaymentFlaggedForReview():
+            return "flag", _ORANGE
+        case ReviewClaimed():
+            return "person_pin", _BLUE
+        case ReviewReleased():
+            return "lock_open", _BLUE
+        case ReviewEscalated():
+            return "keyboard_double_arrow_up", _ORANGE
+        case PaymentFirstApproved():
+            return "thumb_up", _BLUE
+        case PaymentApproved():
+            return "thumb_up", _GREEN
+        case PaymentRejected():
+            return "block", _RED
+        case PaymentExpired():
+            return "timer_off", _RED
+        case PaymentCancelled():
+            return "cancel", _BLUE
+        case PaymentRefunded():
+            return "undo", _ORANGE
+        case _:
+            assert_never(event)
 
 
 def _holder(record: HistoricPaymentEvent) -> str | None:
-    """From whom somebody else took a payment."""
+    """Return the reviewer whose claim another person released, None if there is none."""
     match record.event:
         case ReviewReleased(reviewer=reviewer) if reviewer != record.metadata.actor:
             return reviewer
     return None
 
 
-def _taken(record: HistoricPaymentEvent, names: Mapping[str, str]) -> Iterator[str]:
+def _takeover(record: HistoricPaymentEvent, names: Mapping[str, str]) -> Iterator[str]:
     if holder := _holder(record):
         yield f"Taken from {names.get(holder, holder)}"
 
@@ -108,4 +131,4 @@ def _note(event: AnyPaymentEvent, notes: Mapping[UUID, Note]) -> Iterator[str]:
         else:
             yield f"“{note.text}”"
             if note.digest != event.note.digest:
-                yield "This is not the note that was written with the decision: its hash differs."
+                yield "This note was changed after the decision: its hash differs."

@@ -1,0 +1,10 @@
+"""Facts about the request of a screen."""
+
+from django.http import HttpRequest
+
+from payments import actors
+
+
+def actor(request: HttpRequest) -> str:
+    """Return the actor id of the signed-in member of staff."""
+    return actors.staff(int(request.user.pk or 0))
