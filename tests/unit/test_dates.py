@@ -31,7 +31,7 @@ DAY = date(2026, 11, 29)
         "NOV. 29th, 2026",
     ],
 )
-def test_a_day_is_read_in_every_form_that_means_one(text: str) -> None:
+def test_read_day_accepts_every_unambiguous_format(text: str) -> None:
     assert read_day(text) == DAY
 
 
@@ -58,14 +58,14 @@ def test_a_day_is_read_in_every_form_that_means_one(text: str) -> None:
         ("x" * 9_000, "xxx…”"),
     ],
 )
-def test_an_invalid_or_ambiguous_day_is_refused(text: str, complaint: str) -> None:
+def test_read_day_refuses_invalid_and_ambiguous_days(text: str, complaint: str) -> None:
     with pytest.raises(ValueError, match="day|date") as caught:
         read_day(text)
     assert complaint in str(caught.value)
     assert len(str(caught.value)) < 120
 
 
-def test_the_same_number_twice_is_one_day() -> None:
+def test_read_day_accepts_equal_day_and_month() -> None:
     assert read_day("6/6/2026") == date(2026, 6, 6)
 
 
@@ -86,13 +86,13 @@ def test_the_same_number_twice_is_one_day() -> None:
         ("00:00", time(0)),
     ],
 )
-def test_a_time_is_read_in_every_form_that_means_one(text: str, meant: time) -> None:
+def test_read_time_accepts_every_unambiguous_format(text: str, meant: time) -> None:
     assert read_time(text) == meant
 
 
 @pytest.mark.parametrize(
     "text", ["9", "24:00", "9:60", "13pm", "0am", "noon", "9:3", "-1:00", "٩:٣٠", "\0"]
 )
-def test_an_invalid_time_is_refused(text: str) -> None:
+def test_read_time_refuses_invalid_times(text: str) -> None:
     with pytest.raises(ValueError, match=r"Write it like 09:30 or 21:30:00, in UTC\."):
         read_time(text)

@@ -100,7 +100,7 @@ def after(*events: AnyPaymentEvent) -> Payment:
         ((*WAITING, cancelled()), "", "", ""),
     ],
 )
-def test_everybody_is_offered_what_they_may_do(
+def test_offered_actions_match_the_role(
     events: tuple[AnyPaymentEvent, ...], viewer: str, analyst: str, senior: str
 ) -> None:
     payment = after(*events)
@@ -111,7 +111,7 @@ def test_everybody_is_offered_what_they_may_do(
         assert [action.name for action, _ in shown.offers] == found
 
 
-def test_nobody_decides_after_the_deadline() -> None:
+def test_no_decision_is_offered_after_the_deadline() -> None:
     late = NOON + REVIEW_PERIOD
     payment = after(*WAITING)
     assert [each.name for each in actions.offered(payment, GRACE, late)] == ["cancel"]
@@ -120,7 +120,7 @@ def test_nobody_decides_after_the_deadline() -> None:
     assert (shown.time_left, shown.lines) == ("overdue", ())
 
 
-def test_a_note_is_needed_where_the_domain_needs_one() -> None:
+def test_note_is_required_where_the_domain_requires_it() -> None:
     plain, advised = after(*WAITING), after(initiated(), flagged(risk=REJECT_ADVISED))
     for action, payment, needed in (
         (actions.APPROVE, plain, False),
@@ -177,7 +177,7 @@ def test_a_note_is_needed_where_the_domain_needs_one() -> None:
         ((initiated(),), VIEWER, "This payment has not been decided yet.", ""),
     ],
 )
-def test_the_page_says_where_the_payment_stands_and_why_a_button_is_missing(
+def test_headline_and_reasons_for_missing_buttons(
     events: tuple[AnyPaymentEvent, ...], person: Person, headline: str, said: str
 ) -> None:
     shown = desk(after(*events), person, LATER, names=NAMES)
@@ -187,7 +187,7 @@ def test_the_page_says_where_the_payment_stands_and_why_a_button_is_missing(
         assert "lock" not in [line.icon for line in shown.lines]
 
 
-def test_whose_claim_it_is_decides_what_its_buttons_say() -> None:
+def test_button_labels_depend_on_the_holder_of_the_claim() -> None:
     mine, theirs = (*WAITING, claimed(reviewer=SENIOR)), (*WAITING, claimed())
     labels = {action.name: label for action, label in _offers(mine)}
     assert (labels["claim"], labels["release"]) == ("Extend claim", "Release")
@@ -213,12 +213,12 @@ def _offers(events: tuple[AnyPaymentEvent, ...]) -> tuple[tuple[actions.Action, 
         (timedelta(days=2), ("2 days left", "")),
     ],
 )
-def test_time_left_is_told_in_one_unit(left: timedelta, told: tuple[str, str]) -> None:
+def test_time_left_uses_one_unit(left: timedelta, told: tuple[str, str]) -> None:
     at: datetime = NOON
     assert fragments.time_left(at + left, at) == told
 
 
-def test_what_was_done_is_said_in_words_of_its_own() -> None:
+def test_every_action_has_its_own_success_message() -> None:
     payment = replay(PAYMENT, PAID)
     assert payment is not None
     outcome = Outcome(payment, position=2, replayed=False)

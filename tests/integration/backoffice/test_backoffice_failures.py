@@ -29,11 +29,11 @@ def _fails(*_: Any, **__: Any) -> None:
         (PAYMENTS, 500, "The error was recorded."),
     ],
 )
-def test_a_failure_has_a_page_with_its_id_and_a_way_back(
+def test_failure_page_shows_request_id_and_link_to_dashboard(
     path: str, status: int, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if status == 500:
-        monkeypatch.setattr(PaymentAdmin, "prepare", _fails)
+        monkeypatch.setattr(PaymentAdmin, "details", _fails)
     viewer = browser("viewer")
     viewer.raise_request_exception = False
     answer: Any = viewer.get(path)
@@ -46,7 +46,7 @@ def test_a_failure_has_a_page_with_its_id_and_a_way_back(
         assert inside not in shown
 
 
-def test_the_page_of_a_decision_says_what_is_decided_and_that_the_customer_is_blocked() -> None:
+def test_decision_page_names_the_decision_and_warns_of_a_blocked_customer() -> None:
     (payment,) = waiting()
     Customer.objects.update(name="Ada Ng")
     grace = browser()
@@ -60,14 +60,14 @@ def test_the_page_of_a_decision_says_what_is_decided_and_that_the_customer_is_bl
         assert "The customer is blocked" in text(grace.get(page))
 
 
-def test_a_cancelled_payment_says_by_whom_and_why() -> None:
+def test_cancelled_payment_shows_actor_and_reason() -> None:
     (payment,) = waiting()
     grace = browser()
     do(grace, payment, "cancel")
     assert "Cancelled by grace. Reason: other." in text(grace.get(payment_page(payment)))
 
 
-def test_an_empty_queue_has_no_red_badge() -> None:
+def test_empty_queue_has_no_red_badge() -> None:
     page = browser().get(reverse("admin:index"))
     assert "Failed today 0 · Rejected today 0" in text(page)
     assert "bg-red-100 text-red-700" not in page.content.decode()

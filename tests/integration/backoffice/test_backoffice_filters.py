@@ -73,7 +73,7 @@ def rows(answer: Any) -> int:
         (EVENTS, "actor=%00", "Enter text to search for."),
     ],
 )
-def test_a_value_that_cannot_be_read_is_named_and_finds_nothing(
+def test_invalid_filter_value_is_reported_and_finds_nothing(
     root: Browser, flagged: str, name: str, query: str, complaint: str
 ) -> None:
     assert rows(root.get(reverse(name))) > 0
@@ -98,7 +98,7 @@ def test_a_value_that_cannot_be_read_is_named_and_finds_nothing(
         (PAYMENTS, "initiated_at_from=&status__exact=&requires_review__exact=&currency=", 1),
     ],
 )
-def test_common_forms_of_dates_narrow_the_list(
+def test_common_date_formats_filter_the_list(
     root: Browser, flagged: str, name: str, query: str, found: int
 ) -> None:
     answer = root.get(f"{reverse(name)}?{query}")
@@ -130,7 +130,7 @@ STRANGE = [
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_no_value_of_any_parameter_is_a_failure(root: Browser, flagged: str, name: str) -> None:
+def test_no_query_parameter_causes_a_server_error(root: Browser, flagged: str, name: str) -> None:
     root.raise_request_exception = False
     page = root.get(reverse(name)).content.decode()
     named = set(re.findall(r'name="([\w]+)"', page)) - {"csrfmiddlewaretoken", "next", "viewport"}
@@ -159,7 +159,7 @@ def test_no_value_of_any_parameter_is_a_failure(root: Browser, flagged: str, nam
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_no_address_of_a_row_is_a_failure(root: Browser, flagged: str, name: str) -> None:
+def test_no_row_address_causes_a_server_error(root: Browser, flagged: str, name: str) -> None:
     root.raise_request_exception = False
     for value in STRANGE:
         for page in ("change/", "delete/"):

@@ -66,7 +66,7 @@ def test_ids_are_found_as_pasted_in_any_case(payment: str, pasted: Callable[[str
     assert found("readmodels_eventindex", payment=pasted(payment.upper()))
 
 
-def test_events_are_found_by_what_was_pasted_into_a_filter(payment: str) -> None:
+def test_event_filters_accept_pasted_text(payment: str) -> None:
     events = found("readmodels_eventindex", correlation_id=CORRELATION)
     assert events
     for pasted in (f" {CORRELATION}\u00a0", CORRELATION.upper()):
@@ -82,7 +82,7 @@ def test_commands_find_a_customer_as_pasted(
     assert str(Customer.objects.get().pk) in capsys.readouterr().out
 
 
-def test_a_reference_that_the_api_takes_can_be_searched_for() -> None:
+def test_references_accepted_by_the_api_are_searchable() -> None:
     acme = ApiClient()
     for reference in ("4503604527000000018", "order4111111111111111"):
         acme.submit(reference=reference)

@@ -36,7 +36,7 @@ def labels(logged_in: Browser, path: str) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("action", ["approve", "reject", "escalate", "cancel"])
-def test_labels_keep_their_colour_next_to_any_button(action: str) -> None:
+def test_label_colours_do_not_depend_on_the_button(action: str) -> None:
     [payment] = waiting(amount=1_000_00, currency="CHF", method="wallet")
     logged_in = browser()
     shown = labels(logged_in, payment_page(payment))
@@ -47,7 +47,7 @@ def test_labels_keep_their_colour_next_to_any_button(action: str) -> None:
     )
 
 
-def test_the_state_of_an_api_key_is_a_label() -> None:
+def test_api_key_state_is_a_label() -> None:
     client = ApiClient()
     now = timezone.now()
     root = Browser()
@@ -65,7 +65,7 @@ def test_the_state_of_an_api_key_is_a_label() -> None:
         assert [found for found, label in labels(root, page) if label.startswith(says)] == [colour]
 
 
-def test_customers_are_listed_from_the_newest_to_the_oldest() -> None:
+def test_customers_are_listed_newest_first() -> None:
     client = ApiClient()
     for number in range(PAGE + 3):
         client.submit(customer_id=f"customer-{number}")
@@ -75,11 +75,11 @@ def test_customers_are_listed_from_the_newest_to_the_oldest() -> None:
             "cl"
         ]
         seen += [row.reference for row in listing.result_list]
-        url = listing.paginator.following
+        url = listing.next_url
     assert seen == [f"customer-{number}" for number in reversed(range(PAGE + 3))]
 
 
-def test_foreign_texts_keep_their_own_direction() -> None:
+def test_foreign_text_keeps_its_direction() -> None:
     client = ApiClient(name="العميل")
     payment = body_of(client.submit(**RISKY | {"customer_id": HEBREW, "reference": "طلب-12/x"}))[
         "id"
@@ -109,12 +109,12 @@ def test_foreign_texts_keep_their_own_direction() -> None:
                 )
 
 
-def test_an_error_writes_money_as_the_page_does() -> None:
+def test_refund_error_formats_money_like_the_page() -> None:
     said = do(browser(), paid(amount=1_999_00), "refund", amount="99999.00")
     assert "No more than €1,999.00 of this payment can be refunded." in said
     assert "EUR" not in said.partition("can be refunded")[0][-40:]
 
 
-def test_an_amount_with_a_code_has_a_no_break_space() -> None:
+def test_amount_with_currency_code_has_a_no_break_space() -> None:
     [payment] = waiting(amount=1_234_567_890, currency="KWD")
     assert "KWD\u00a01,234,567.890" in browser().get(payment_page(payment)).content.decode()

@@ -45,7 +45,7 @@ def found(query: str) -> list[str]:
     return [row.event_type.removeprefix("payment.") for row in listing.result_list][::-1]
 
 
-def test_events_are_found_by_what_staff_know(approved: str) -> None:
+def test_events_are_found_by_each_filter(approved: str) -> None:
     whole = ["initiated", "flagged_for_review", "approved", "processed"]
     position = EventIndex.objects.get(event_type="payment.approved").pk
     today = timezone.now().date()
@@ -90,11 +90,11 @@ def test_events_are_found_by_what_staff_know(approved: str) -> None:
         "event_type=%00",
     ],
 )
-def test_a_strange_filter_is_answered(approved: str, query: str) -> None:
+def test_unusual_event_filter_is_answered(approved: str, query: str) -> None:
     assert browser().get(f"{reverse(LIST)}?{query}").status_code == 200
 
 
-def test_pages_hold_every_event_once() -> None:
+def test_keyset_pages_hold_every_event_once() -> None:
     with session() as writer:
         for _ in range(PAGE + 3):
             insert(writer)
@@ -103,12 +103,12 @@ def test_pages_hold_every_event_once() -> None:
     while url:
         listing: Any = logged_in.get(reverse(LIST) + url).context["cl"]
         seen += [row.pk for row in listing.result_list]
-        url = listing.paginator.following
+        url = listing.next_url
     assert seen == sorted(seen, reverse=True)
     assert len(seen) == Event.objects.count() == PAGE + 3
 
 
-def test_the_page_of_an_event_shows_what_the_log_stores(approved: str) -> None:
+def test_event_page_shows_the_stored_event(approved: str) -> None:
     event = Event.objects.get(event_type="payment.flagged_for_review")
     answer = browser().get(reverse(PAGE_OF_ONE, args=[event.pk]))
     told, html = text(answer), answer.content.decode()
@@ -125,7 +125,7 @@ def test_the_page_of_an_event_shows_what_the_log_stores(approved: str) -> None:
         assert link in html
 
 
-def test_an_event_has_a_page_before_it_is_indexed() -> None:
+def test_event_page_exists_before_the_event_is_indexed() -> None:
     payment = body_of(ApiClient().submit())["id"]
     event = Event.objects.filter(aggregate_id=payment).first()
     assert event is not None
@@ -136,7 +136,7 @@ def test_an_event_has_a_page_before_it_is_indexed() -> None:
         assert logged_in.get(reverse(PAGE_OF_ONE, args=[nothing])).status_code == 404
 
 
-def test_the_log_is_shown_to_nobody_who_may_not_see_it(approved: str) -> None:
+def test_event_page_requires_permission_to_view_the_log(approved: str) -> None:
     from django.contrib.auth.models import Permission
 
     logged_in = browser()
@@ -160,7 +160,7 @@ BEGINNINGS = ["", "after=2026-01-01T12:00:00%2B00:00~7", "before=2026-01-01T12:0
 
 
 @pytest.mark.slow
-def test_every_filter_begins_where_an_index_does() -> None:
+def test_every_event_filter_uses_an_index_without_sorting() -> None:
     """Neither sorts nor reads what it does not show; with the earlier indexes a range of days did."""
     logged_in = browser()
     for query in map("&".join, product(FILTERS, DAYS, BEGINNINGS)):

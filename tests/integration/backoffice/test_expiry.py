@@ -44,7 +44,7 @@ def statuses() -> dict[UUID, str]:
     return dict(PaymentSummary.objects.values_list("payment_id", "status"))
 
 
-def test_a_review_expires_when_its_time_is_over_and_not_before(acme: ApiClient) -> None:
+def test_review_expires_after_its_deadline_only(acme: ApiClient) -> None:
     payment = body_of(acme.submit(**RISKY))
     project()
     tasks.expire_reviews()
@@ -61,7 +61,7 @@ def test_a_review_expires_when_its_time_is_over_and_not_before(acme: ApiClient) 
     assert list(expiry.expire_due(deadline)) == []
 
 
-def test_the_task_ends_what_is_due(acme: ApiClient) -> None:
+def test_expiry_task_expires_due_reviews(acme: ApiClient) -> None:
     """Those of before there were deadlines too: they wait as long as all others."""
     old, new = waiting(deadline=None), waiting(at=timezone.now())
     project()
@@ -72,7 +72,7 @@ def test_the_task_ends_what_is_due(acme: ApiClient) -> None:
     assert late.status_code in {404, 409}
 
 
-def test_pages_follow_each_other_though_the_queue_stays_as_it_is(
+def test_expiry_pages_advance_while_the_queue_lags(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each two are due at the same moment, and the projection sees nothing meanwhile."""
@@ -85,7 +85,7 @@ def test_pages_follow_each_other_though_the_queue_stays_as_it_is(
     assert Event.objects.filter(event_type="payment.expired").count() == 7
 
 
-def test_whoever_was_faster_than_the_queue_is_left_alone(acme: ApiClient) -> None:
+def test_expiry_skips_payments_decided_in_the_meantime(acme: ApiClient) -> None:
     cancelled = body_of(acme.submit(**RISKY))["id"]
     other = body_of(acme.submit(**RISKY | {"reference": "order-2", "customer_id": "c-2"}))["id"]
     project()
@@ -95,7 +95,7 @@ def test_whoever_was_faster_than_the_queue_is_left_alone(acme: ApiClient) -> Non
     assert statuses() == {UUID(cancelled): "cancelled", UUID(other): "expired"}
 
 
-def test_one_that_cannot_be_read_holds_up_no_other() -> None:
+def test_expiry_skips_unreadable_payments() -> None:
     """Without the second handler the first broken stream kept every later review open for ever."""
     broken, sound = waiting(), waiting(at=NOON + timedelta(hours=1))
     project()
@@ -110,7 +110,7 @@ def test_one_that_cannot_be_read_holds_up_no_other() -> None:
     ]
 
 
-def test_many_workers_end_each_review_once() -> None:
+def test_concurrent_workers_expire_each_review_once() -> None:
     due = {waiting() for _ in range(5)}
     project()
     at_once(6, lambda _: list(expiry.expire_due(timezone.now())))

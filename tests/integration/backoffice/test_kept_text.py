@@ -46,7 +46,7 @@ def test_extending_a_claim_does_not_make_the_form_stale() -> None:
 
 
 @pytest.mark.parametrize("between", [("claim",), ("claim", "release"), ("claim", "claim")])
-def test_claims_change_nothing_of_what_a_decision_is_about(between: tuple[str, ...]) -> None:
+def test_claims_in_the_meantime_do_not_refuse_a_decision(between: tuple[str, ...]) -> None:
     (payment,) = waiting()
     ben = browser("analyst", "ben")
     sent = form(ben, payment, "reject", note=NOTE)
@@ -55,7 +55,7 @@ def test_claims_change_nothing_of_what_a_decision_is_about(between: tuple[str, .
     assert "Rejected." in text(ben.post(at(payment, "reject"), sent, follow=True))
 
 
-def test_a_change_of_the_payment_itself_still_makes_a_form_stale() -> None:
+def test_change_of_the_payment_makes_the_form_stale() -> None:
     (payment,) = waiting()
     hal, grace = browser(username="hal"), browser()
     sent = form(grace, payment, "approve", note=NOTE)
@@ -69,7 +69,7 @@ def test_a_change_of_the_payment_itself_still_makes_a_form_stale() -> None:
     assert "Approved." in text(grace.post(at(payment, "approve"), again, follow=True))
 
 
-def test_a_note_stands_below_the_refusal_of_a_decision_that_came_too_late() -> None:
+def test_late_decision_is_refused_and_keeps_its_note() -> None:
     (payment,) = waiting()
     hal, grace = browser(username="hal"), browser()
     sent = form(grace, payment, "approve", note=NOTE)
@@ -83,7 +83,7 @@ def test_a_note_stands_below_the_refusal_of_a_decision_that_came_too_late() -> N
     assert (Event.objects.count(), Note.objects.count()) == (3, 0)
 
 
-def test_a_note_is_kept_during_the_claim_of_another_reviewer() -> None:
+def test_note_is_kept_while_another_reviewer_holds_the_claim() -> None:
     (payment,) = waiting()
     ann, ben = browser("analyst", "ann"), browser("analyst", "ben")
     sent = form(ben, payment, "approve", note=NOTE)
@@ -95,7 +95,7 @@ def test_a_note_is_kept_during_the_claim_of_another_reviewer() -> None:
     assert Note.objects.get().text == NOTE
 
 
-def test_a_page_that_was_sent_before_offers_no_second_decision() -> None:
+def test_form_sent_twice_with_different_data_is_refused() -> None:
     payment = paid()
     grace = browser()
     sent = form(grace, payment, "refund", amount="5.00")
@@ -139,7 +139,7 @@ def typed_forms() -> list[tuple[str, dict[str, str]]]:
     ]
 
 
-def test_a_text_survives_the_end_of_the_session(grace: Browser) -> None:
+def test_typed_text_survives_the_end_of_the_session(grace: Browser) -> None:
     for path, typed in typed_forms():
         before = Event.objects.count()
         page = grace.get(path)
@@ -159,7 +159,7 @@ def test_a_text_survives_the_end_of_the_session(grace: Browser) -> None:
         assert Customer.objects.get().name == ""
 
 
-def test_a_text_survives_a_token_that_another_tab_has_changed(grace: Browser) -> None:
+def test_typed_text_survives_a_changed_csrf_token(grace: Browser) -> None:
     for path, typed in typed_forms():
         before = Event.objects.count()
         sent = fields(grace.get(path)) | typed | token(grace)
@@ -173,7 +173,7 @@ def test_a_text_survives_a_token_that_another_tab_has_changed(grace: Browser) ->
         assert Event.objects.count() == before
 
 
-def test_a_restored_decision_is_sent_like_any_other(grace: Browser) -> None:
+def test_restored_decision_can_be_sent(grace: Browser) -> None:
     (payment,) = waiting()
     sent = form(grace, payment, "approve", note=NOTE) | token(grace)
     Session.objects.all().delete()
@@ -186,7 +186,7 @@ def test_a_restored_decision_is_sent_like_any_other(grace: Browser) -> None:
     assert Event.objects.count() == 4
 
 
-def test_texts_of_another_site_are_not_restored(grace: Browser) -> None:
+def test_text_from_another_site_is_not_restored(grace: Browser) -> None:
     (payment,) = waiting()
     for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {}):
         answer = grace.post(at(payment, "approve"), {"note": NOTE}, headers=headers)
@@ -195,12 +195,12 @@ def test_texts_of_another_site_are_not_restored(grace: Browser) -> None:
         assert "Nothing was sent" in text(answer)
 
 
-def test_a_forged_text_is_not_restored(grace: Browser) -> None:
+def test_forged_text_is_not_restored(grace: Browser) -> None:
     answer = sign_in(Browser(enforce_csrf_checks=True), kept="forged")
     assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/")
 
 
-def test_a_button_without_a_text_leads_to_the_sign_in_page() -> None:
+def test_button_without_text_redirects_to_sign_in() -> None:
     (payment,) = waiting()
     answer = Browser().post(at(payment, "claim"), {"key": str(uuid4()), "version": "2"})
     assert answer.status_code == 302

@@ -209,7 +209,7 @@ def person(role: str) -> str:
 
 @commands
 @pytest.mark.parametrize("role", ROLES)
-def test_a_command_asks_for_the_role_itself(
+def test_command_checks_the_role_itself(
     command: tuple[Callable[[str], None], set[str], bool], role: str
 ) -> None:
     """Without `require` in a command, the viewer came as far as "there is no such thing"."""
@@ -220,7 +220,7 @@ def test_a_command_asks_for_the_role_itself(
 
 
 @commands
-def test_whoever_left_or_is_no_person_may_nothing(
+def test_command_refuses_inactive_and_unknown_actors(
     command: tuple[Callable[[str], None], set[str], bool],
 ) -> None:
     run, _, operators = command
@@ -235,7 +235,7 @@ def test_whoever_left_or_is_no_person_may_nothing(
 
 
 @commands
-def test_a_right_that_was_taken_away_is_gone_at_once(
+def test_revoked_permission_is_refused_at_once(
     command: tuple[Callable[[str], None], set[str], bool],
 ) -> None:
     run, allowed, _ = command
@@ -248,7 +248,7 @@ def test_a_right_that_was_taken_away_is_gone_at_once(
         run(by)
 
 
-def test_no_command_is_missing_from_the_table() -> None:
+def test_every_command_is_in_the_table() -> None:
     """A command that nobody thought of here may have forgotten to ask: whatever says who acts is one."""
     seen: set[CodeType] = set()
     sys.setprofile(lambda frame, *_: seen.add(frame.f_code))

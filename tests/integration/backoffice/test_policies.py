@@ -82,9 +82,7 @@ def retire(policy: RiskPolicy, by: str) -> None:
     policies.handle(RetirePolicy(policy_id=policy.policy_id, at=timezone.now(), by=by))
 
 
-def test_payments_are_scored_by_the_policy_that_is_active_when_they_come(
-    ada: str, grace: str
-) -> None:
+def test_payments_are_scored_by_the_active_policy(ada: str, grace: str) -> None:
     acme = ApiClient()
 
     def scored() -> tuple[str, str]:
@@ -103,7 +101,7 @@ def test_payments_are_scored_by_the_policy_that_is_active_when_they_come(
     assert scored() == ("completed", DEFAULT_POLICY.policy_id)
 
 
-def test_a_policy_costs_the_hot_path_nothing_once_it_is_known(ada: str, grace: str) -> None:
+def test_known_policy_adds_no_round_trip_to_submitting(ada: str, grace: str) -> None:
     acme = ApiClient()
     activate(STRICT, ada, grace)
     for _ in range(7):  # until all statements are prepared
@@ -113,7 +111,7 @@ def test_a_policy_costs_the_hot_path_nothing_once_it_is_known(ada: str, grace: s
     assert counted.count == 2
 
 
-def test_the_author_of_a_policy_is_who_had_proposed_what_was_in_force(ada: str, grace: str) -> None:
+def test_policy_author_is_the_proposer_as_of_the_position(ada: str, grace: str) -> None:
     """Folded to its end, the register told who had proposed it again since."""
     activate(DOLLARS, ada, grace)
     before = Event.objects.latest("position").position
@@ -125,7 +123,7 @@ def test_the_author_of_a_policy_is_who_had_proposed_what_was_in_force(ada: str, 
         assert policies.in_force(DOLLARS.policy_id, as_of=as_of).author == author
 
 
-def test_the_log_holds_each_policy_that_scored_a_payment(ada: str, grace: str) -> None:
+def test_log_holds_each_policy_that_scored_a_payment(ada: str, grace: str) -> None:
     activate(STRICT, ada, grace)
     activate(DOLLARS, ada, grace)
     assert policies.by_id(STRICT.policy_id) == STRICT
@@ -148,14 +146,14 @@ def test_only_risk_managers_manage_policies(role: str, ada: str) -> None:
     assert Event.objects.count() == 1
 
 
-def test_nobody_approves_their_own_policy_a_superuser_neither() -> None:
+def test_proposer_cannot_approve_the_policy_even_as_superuser() -> None:
     root = staff("root", is_superuser=True)
     propose(STRICT, root)
     with pytest.raises(PolicyRefused, match="second person"):
         policies.handle(ApprovePolicy(policy_id=STRICT.policy_id, at=timezone.now(), by=root))
 
 
-def test_of_many_at_once_one_is_first_and_the_others_are_told(ada: str, grace: str) -> None:
+def test_concurrent_approvals_of_one_policy_succeed_once(ada: str, grace: str) -> None:
     propose(STRICT, ada)
     refused = []
 
@@ -171,7 +169,7 @@ def test_of_many_at_once_one_is_first_and_the_others_are_told(ada: str, grace: s
     assert policies.register().version == 2
 
 
-def test_two_policies_approved_at_once_leave_one_active(ada: str, grace: str) -> None:
+def test_concurrent_approvals_of_two_policies_leave_one_active(ada: str, grace: str) -> None:
     propose(STRICT, ada)
     propose(DOLLARS, ada)
 
@@ -184,7 +182,7 @@ def test_two_policies_approved_at_once_leave_one_active(ada: str, grace: str) ->
     assert statuses == ["active", "retired"]
 
 
-def test_what_is_read_of_payments_passes_by_the_events_of_policies(ada: str, grace: str) -> None:
+def test_payment_projections_skip_policy_events(ada: str, grace: str) -> None:
     acme = ApiClient()
     acme.submit()
     activate(STRICT, ada, grace)
@@ -205,7 +203,7 @@ def test_what_is_read_of_payments_passes_by_the_events_of_policies(ada: str, gra
     assert not check_sample(summary, 50).drifted
 
 
-def test_the_register_is_no_payment(ada: str) -> None:
+def test_policy_register_is_not_a_payment(ada: str) -> None:
     acme = ApiClient()
     propose(STRICT, ada)
     for path in ("", "/events", "/state?version=1"):
@@ -226,9 +224,7 @@ def run(*arguments: object) -> str:
     return out.getvalue()
 
 
-def test_the_command_takes_a_policy_from_its_proposal_to_its_end(
-    ada: str, grace: str, tmp_path: Path
-) -> None:
+def test_policy_command_proposes_approves_and_retires(ada: str, grace: str, tmp_path: Path) -> None:
     assert "built-in active 5" in re.sub(r"\s+", " ", run("list"))
     assert parsing.read(run("show")) == DEFAULT_POLICY
     file = tmp_path / "policy.json"
@@ -254,7 +250,7 @@ def test_the_command_takes_a_policy_from_its_proposal_to_its_end(
     assert re.search(rf"{short} retired 5 .* ada .* grace .* grace", listed)
 
 
-def test_the_command_says_what_is_wrong_in_one_line_each(ada: str, tmp_path: Path) -> None:
+def test_policy_command_reports_each_fault_on_one_line(ada: str, tmp_path: Path) -> None:
     file = tmp_path / "policy.json"
     file.write_text(parsing.write(STRICT).replace('"points": 100', '"points": 1000'))
     with pytest.raises(CommandError) as refused:
@@ -279,7 +275,7 @@ def test_the_command_says_what_is_wrong_in_one_line_each(ada: str, tmp_path: Pat
         run("propose", file, "--by", "victor")
 
 
-def test_the_pages_show_a_policy_and_let_a_second_person_approve_it(ada: str) -> None:
+def test_policy_page_lets_a_second_person_approve(ada: str) -> None:
     propose(STRICT, ada)
     page = f"/admin/policies/{STRICT.policy_id}/"
     user = get_user_model().objects.get(username="ada")
@@ -358,7 +354,7 @@ def test_a_risk_manager_proposes_a_policy_in_the_back_office(ada: str, grace: st
 
 
 @pytest.mark.parametrize("button", ["preview", "propose"])
-def test_what_is_wrong_with_a_proposal_stands_beside_what_was_typed(button: str) -> None:
+def test_proposal_page_shows_faults_and_keeps_the_text(button: str) -> None:
     logged_in = browser("risk manager")
     document = parsing.write(STRICT).replace('"points": 100', '"points": 1000')
     answer = typed(logged_in, document, button)
@@ -390,7 +386,7 @@ def test_only_risk_managers_propose_in_the_back_office() -> None:
     assert Event.objects.count() == 0
 
 
-def test_the_pages_are_for_staff_and_the_buttons_for_risk_managers(ada: str) -> None:
+def test_policy_buttons_require_the_role_risk_manager(ada: str) -> None:
     propose(STRICT, ada)
     page = f"/admin/policies/{STRICT.policy_id}/"
     assert Browser().get(page).status_code == 302

@@ -39,7 +39,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
         ("risk manager", ["approve", "reject", "escalate", "claim"]),
     ],
 )
-def test_screens_and_commands_agree_on_what_a_role_may_do(role: str, offered: list[str]) -> None:
+def test_buttons_and_commands_agree_for_each_role(role: str, offered: list[str]) -> None:
     (payment,) = waiting()
     logged_in = browser(role)
     assert buttons(logged_in, payment) == offered
@@ -57,7 +57,7 @@ def test_screens_and_commands_agree_on_what_a_role_may_do(role: str, offered: li
     assert Event.objects.count() == before
 
 
-def test_every_button_needs_the_token_of_its_page() -> None:
+def test_every_button_requires_a_csrf_token() -> None:
     (payment,) = waiting()
     strict = Browser(enforce_csrf_checks=True)
     strict.force_login(get_user_model().objects.create_superuser("root"))
@@ -71,26 +71,26 @@ def test_every_button_needs_the_token_of_its_page() -> None:
 @pytest.mark.parametrize(
     "forged", [{}, {"key": "x", "version": "2"}, {"key": str(uuid4()), "version": "-1"}]
 )
-def test_a_form_that_no_page_made_does_nothing(action: str, forged: dict[str, str]) -> None:
+def test_forged_form_changes_nothing(action: str, forged: dict[str, str]) -> None:
     (payment,) = waiting()
     answer = browser().post(at(payment, action), forged | {"reason": "other"})
     assert answer.status_code in {200, 302, 409}
     assert Event.objects.count() == 2
 
 
-def test_buttons_without_a_page_lead_back_to_the_payment() -> None:
+def test_action_without_a_page_redirects_to_the_payment() -> None:
     (payment,) = waiting()
     assert browser().get(at(payment, "claim")).headers["Location"] == payment_page(payment)
 
 
-def test_the_past_has_no_buttons() -> None:
+def test_past_version_has_no_buttons() -> None:
     (payment,) = waiting()
     html = browser().get(payment_page(payment) + "?version=1").content.decode()
     assert at(payment, "claim") not in html
     assert "What to do" not in html
 
 
-def test_a_claim_is_kept_for_longer_and_released_and_others_see_whose_it_is() -> None:
+def test_claim_is_extended_released_and_visible_to_others() -> None:
     (payment,) = waiting()
     ann, ben = browser("analyst", "ann"), browser("analyst", "ben")
     assert "Yours until" in do(ann, payment, "claim")
@@ -105,7 +105,7 @@ def test_a_claim_is_kept_for_longer_and_released_and_others_see_whose_it_is() ->
     assert Event.objects.count() == 5
 
 
-def test_a_senior_reviewer_takes_a_claim_away() -> None:
+def test_senior_reviewer_takes_over_a_claim() -> None:
     (payment,) = waiting()
     ann, grace = browser("analyst", "ann"), browser()
     do(ann, payment, "claim")
@@ -133,7 +133,7 @@ def test_taking_over_is_one_append() -> None:
     assert released.metadata == claimed.metadata
 
 
-def test_a_claim_is_taken_over_from_the_person_whom_the_page_named_only() -> None:
+def test_takeover_is_refused_if_another_person_holds_the_claim_now() -> None:
     (payment,) = waiting()
     ann, ben, grace = browser("analyst", "ann"), browser("analyst", "ben"), browser()
     do(ann, payment, "claim")
@@ -145,7 +145,7 @@ def test_a_claim_is_taken_over_from_the_person_whom_the_page_named_only() -> Non
     assert "Yours until" in text(ben.get(payment_page(payment)))
 
 
-def test_a_senior_reviewer_who_may_not_claim_releases_the_claim_of_another() -> None:
+def test_first_approver_releases_the_claim_of_another() -> None:
     payment = str(body_of(ApiClient().submit(**FOUR_EYES))["id"])
     grace, hal = browser(), browser(username="hal")
     do(grace, payment, "approve")
@@ -160,7 +160,7 @@ def _actor(username: str) -> str:
     return actors.staff(get_user_model().objects.get(username=username).pk)
 
 
-def test_a_late_click_is_told_who_was_faster() -> None:
+def test_late_click_names_the_holder_of_the_claim() -> None:
     (payment,) = waiting()
     ann, ben = browser("analyst", "ann"), browser("analyst", "ben")
     late = {name: form(ben, payment, name, note="Odd.") for name in ("approve", "claim")}
@@ -174,7 +174,7 @@ def test_a_late_click_is_told_who_was_faster() -> None:
     assert (Event.objects.count(), Note.objects.count()) == (3, 0)
 
 
-def test_a_double_click_is_one_claim() -> None:
+def test_double_click_is_one_claim() -> None:
     (payment,) = waiting()
     logged_in = browser()
     sent = form(logged_in, payment, "claim")

@@ -33,7 +33,7 @@ from tests.support.reviewing import (
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
-def test_an_escalation_needs_a_note_and_shows_it_to_the_senior_reviewer() -> None:
+def test_escalation_requires_a_note_and_shows_it_to_the_senior_reviewer() -> None:
     (payment,) = waiting()
     ann, grace = browser("analyst", "ann"), browser()
     page = text(ann.get(at(payment, "escalate")))
@@ -54,7 +54,7 @@ def test_an_escalation_needs_a_note_and_shows_it_to_the_senior_reviewer() -> Non
     assert "Escalated" in text(ann.get(QUEUE))
 
 
-def test_what_the_policy_advises_to_reject_is_approved_with_a_note_only() -> None:
+def test_approval_against_the_policys_advice_requires_a_note() -> None:
     policy = replace(DEFAULT_POLICY.document, reject_from=80)
     get_user_model().objects.create(pk=77, username="maud")
     author = actors.staff(77)
@@ -69,7 +69,7 @@ def test_what_the_policy_advises_to_reject_is_approved_with_a_note_only() -> Non
     assert "Approved." in do(grace, payment, "approve", note="They sent the invoice.")
 
 
-def test_whoever_proposed_the_policy_does_not_approve_what_it_flagged() -> None:
+def test_policy_proposer_cannot_approve_flagged_payments() -> None:
     maud = browser("risk manager", "maud")
     author = actors.staff(get_user_model().objects.get(username="maud").pk)
     payment = _flagged(policy_author=author, amount=HUGE)
@@ -110,7 +110,7 @@ def test_two_people_approve_in_two_browsers() -> None:
     assert "Completed. Approved by ann and grace." in told
 
 
-def test_nobody_approves_twice() -> None:
+def test_first_approver_cannot_give_the_second_approval() -> None:
     (payment,) = waiting(amount=FOUR_EYES["amount"])
     grace = browser()
     sent = form(grace, payment, "approve")
@@ -125,7 +125,7 @@ def test_nobody_approves_twice() -> None:
     assert Event.objects.count() == 3
 
 
-def test_the_same_page_with_another_reason_is_refused() -> None:
+def test_form_sent_twice_with_a_different_note_is_refused() -> None:
     (payment,) = waiting()
     logged_in = browser()
     sent = form(logged_in, payment, "reject")
@@ -134,14 +134,14 @@ def test_the_same_page_with_another_reason_is_refused() -> None:
     assert "You already sent this form with a different note." in told
 
 
-def test_a_payment_is_cancelled_by_staff_who_may() -> None:
+def test_cancelling_requires_permission() -> None:
     (payment,) = waiting()
     told = do(browser(), payment, "cancel", reason="duplicate")
     assert "Cancelled. Lists update within a few seconds." in told
     assert browser("analyst", "ann").get(at(payment, "cancel")).status_code == 403
 
 
-def test_refunds_are_partial_until_nothing_is_left() -> None:
+def test_partial_refunds_end_at_the_full_amount() -> None:
     payment, grace = paid(), browser()
     page = grace.get(at(payment, "refund")).content.decode()
     assert 'value="19.99"' in page
@@ -166,7 +166,7 @@ def amount_shown(answer: Any) -> str | None:
     return value[1] if value else None
 
 
-def test_the_amount_must_be_typed_after_a_first_refund() -> None:
+def test_refund_amount_is_empty_after_a_first_refund() -> None:
     """After the browser's Back, one click refunded the rest."""
     payment, grace = paid(), browser()
     assert amount_shown(grace.get(at(payment, "refund"))) == "19.99"
@@ -179,7 +179,7 @@ def test_the_amount_must_be_typed_after_a_first_refund() -> None:
     assert Event.objects.filter(event_type="payment.refunded").count() == 1
 
 
-def test_a_refund_says_who_refunded_before_and_when() -> None:
+def test_refund_page_shows_earlier_refunds() -> None:
     payment = paid()
     do(browser(), payment, "refund", amount="5")
 
@@ -190,7 +190,7 @@ def test_a_refund_says_who_refunded_before_and_when() -> None:
     )
 
 
-def test_the_amount_must_be_typed_if_two_people_had_to_approve() -> None:
+def test_refund_amount_is_empty_if_two_people_had_to_approve() -> None:
     (payment,) = waiting(amount=FOUR_EYES["amount"])
     for name in ("grace", "heidi"):
         senior = browser("senior reviewer", name)
@@ -220,9 +220,7 @@ def test_the_amount_must_be_typed_if_two_people_had_to_approve() -> None:
         ("1000", "BGN", 100_000),
     ],
 )
-def test_an_amount_is_refunded_as_the_page_writes_it(
-    amount: str, currency: str, minor: int
-) -> None:
+def test_refund_amount_accepts_the_format_of_pages(amount: str, currency: str, minor: int) -> None:
     assert refunds.parse(amount, currency) == Money(minor, currency)
 
 
@@ -247,7 +245,7 @@ def test_an_amount_is_refunded_as_the_page_writes_it(
         ("$$5", "USD", "1234.56 or $1,234.56"),
     ],
 )
-def test_another_amount_is_refused_with_the_accepted_forms(
+def test_refund_amount_in_other_formats_is_refused(
     amount: str, currency: str, accepted: str
 ) -> None:
     with pytest.raises(MoneyError) as caught:
@@ -256,7 +254,7 @@ def test_another_amount_is_refused_with_the_accepted_forms(
     assert amount in str(caught.value)
 
 
-def test_a_double_click_gives_money_back_once() -> None:
+def test_double_click_refunds_once() -> None:
     payment, grace = paid(), browser()
     sent = form(grace, payment, "refund", amount="12.00")
     for _ in range(2):  # more than half: a second one would be too large
@@ -283,7 +281,9 @@ def test_a_double_click_gives_money_back_once() -> None:
         ("<script>alert(1)</script>", "is not a decimal number"),
     ],
 )
-def test_a_wrong_amount_is_explained_and_gives_nothing_back(amount: str, complaint: str) -> None:
+def test_invalid_refund_amount_is_explained_and_refunds_nothing(
+    amount: str, complaint: str
+) -> None:
     payment, grace = paid(), browser()
     answer = grace.post(at(payment, "refund"), form(grace, payment, "refund", amount=amount))
     assert answer.status_code == 200

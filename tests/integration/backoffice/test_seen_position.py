@@ -23,7 +23,7 @@ def checkpoint() -> int:
     return Checkpoint.objects.get(name="payment_summary").position
 
 
-def test_a_decision_records_the_position_that_its_page_had_read() -> None:
+def test_decision_records_the_position_of_its_page() -> None:
     (payment,) = waiting()
     logged_in = browser()
     sent = form(logged_in, payment, "approve")
@@ -38,7 +38,7 @@ def test_a_decision_records_the_position_that_its_page_had_read() -> None:
 
 
 @pytest.mark.parametrize("action", ["reject", "escalate", "cancel"])
-def test_every_decision_with_a_page_records_it(action: str) -> None:
+def test_every_decision_records_the_position(action: str) -> None:
     (payment,) = waiting()
     logged_in = browser()
     given = {"reason": "second_opinion" if action == "escalate" else "other", "note": "Odd."}
@@ -46,7 +46,7 @@ def test_every_decision_with_a_page_records_it(action: str) -> None:
     assert metadata(payment)["seen_position"] == checkpoint()
 
 
-def test_a_refund_records_it() -> None:
+def test_refund_records_the_position() -> None:
     payment = paid()
     project()
     logged_in = browser()
@@ -54,7 +54,7 @@ def test_a_refund_records_it() -> None:
     assert metadata(payment)["seen_position"] == checkpoint()
 
 
-def test_read_models_that_were_never_filled_count_as_position_0() -> None:
+def test_position_of_empty_read_models_is_0() -> None:
     (payment,) = waiting()
     Checkpoint.objects.all().delete()
     logged_in = browser()
@@ -63,7 +63,7 @@ def test_read_models_that_were_never_filled_count_as_position_0() -> None:
 
 
 @pytest.mark.parametrize("forgery", ["none", "another number", "another payment", "another person"])
-def test_a_forged_position_decides_nothing(forgery: str) -> None:
+def test_forged_position_is_refused(forgery: str) -> None:
     payment, other = waiting(2)
     logged_in = browser()
     sent = form(logged_in, payment, "approve", note="Called back.")
@@ -87,7 +87,7 @@ def test_a_forged_position_decides_nothing(forgery: str) -> None:
     assert Event.objects.count() == before
 
 
-def test_commands_without_a_page_record_no_position() -> None:
+def test_actions_without_a_page_record_no_position() -> None:
     (payment,) = waiting()
     logged_in = browser()
     logged_in.post(at(payment, "claim"), form(logged_in, payment, "claim"))

@@ -39,7 +39,7 @@ def fail(times: int, **who: str) -> Any:
     return answer
 
 
-def test_the_fifth_failure_locks_out_even_the_right_password() -> None:
+def test_fifth_failed_sign_in_locks_out() -> None:
     assert fail(4).status_code == 200
     locked = fail(1)
     assert locked.status_code == 429
@@ -48,14 +48,14 @@ def test_the_fifth_failure_locks_out_even_the_right_password() -> None:
     assert sign_in(RIGHT).status_code == 429
 
 
-def test_nobody_else_is_locked_out() -> None:
+def test_lockout_does_not_affect_other_names_and_addresses() -> None:
     get_user_model().objects.create_user("ben", password=RIGHT, is_staff=True)
     fail(5)
     assert sign_in(RIGHT, address=ELSEWHERE).status_code == 302
     assert sign_in(RIGHT, name="ben").status_code == 302
 
 
-def test_a_lock_ends_by_itself_and_is_not_prolonged_by_trying() -> None:
+def test_lockout_ends_by_itself_and_is_not_extended() -> None:
     fail(5)
     nearly_over = timezone.now() - timedelta(minutes=14)
     AccessAttempt.objects.update(attempt_time=nearly_over)
@@ -65,13 +65,13 @@ def test_a_lock_ends_by_itself_and_is_not_prolonged_by_trying() -> None:
     assert sign_in(RIGHT).status_code == 302
 
 
-def test_a_success_begins_anew() -> None:
+def test_success_resets_the_count_of_failures() -> None:
     fail(4)
     assert sign_in(RIGHT).status_code == 302
     assert fail(4).status_code == 200
 
 
-def test_who_is_locked_out_does_not_learn_whether_the_name_is_known() -> None:
+def test_lockout_does_not_reveal_whether_the_name_exists() -> None:
     known = [fail(1).status_code for _ in range(6)]
     unknown = [fail(1, name="nobody").status_code for _ in range(6)]
     assert known == unknown
@@ -79,7 +79,7 @@ def test_who_is_locked_out_does_not_learn_whether_the_name_is_known() -> None:
     assert fail(1, name="somebody").status_code == 200
 
 
-def test_what_is_typed_into_the_wrong_field_is_not_kept(caplog: pytest.LogCaptureFixture) -> None:
+def test_failed_sign_in_stores_no_typed_text(caplog: pytest.LogCaptureFixture) -> None:
     typed = "hunter2-ngwenya"
     Browser(headers={"User-Agent": CARD, "Accept": CARD}).post(
         f"{reverse('admin:login')}?next=/admin/customers/customer/?q={typed}&pan={CARD}",
@@ -96,7 +96,7 @@ def test_what_is_typed_into_the_wrong_field_is_not_kept(caplog: pytest.LogCaptur
 
 
 @pytest.mark.parametrize("proxies", [0, 1])
-def test_an_address_that_clients_give_themselves_is_not_believed(
+def test_forged_forwarded_address_does_not_avoid_the_lockout(
     settings: Settings, proxies: int
 ) -> None:
     """A proxy adds what it saw to what it was sent."""
@@ -107,7 +107,7 @@ def test_an_address_that_clients_give_themselves_is_not_believed(
     assert sign_in(RIGHT, **again).status_code == 429
 
 
-def test_behind_a_proxy_people_have_addresses_of_their_own(settings: Settings) -> None:
+def test_lockout_behind_a_proxy_uses_the_client_address(settings: Settings) -> None:
     settings.PROXIES = 1
     fail(5, **{"X-Forwarded-For": "198.51.100.1"})
     assert sign_in(RIGHT, **{"X-Forwarded-For": "198.51.100.2"}).status_code == 302
@@ -126,8 +126,10 @@ def test_behind_a_proxy_people_have_addresses_of_their_own(settings: Settings) -
         ("[2001:db8::1]:443", "2001:db8::2", True),
     ],
 )
-def test_one_place_is_one_address(settings: Settings, one: str, other: str, *, same: bool) -> None:
-    """Whoever has an IPv6 address has 2^64; some proxies add the port."""
+def test_addresses_of_one_network_share_the_lockout(
+    settings: Settings, one: str, other: str, *, same: bool
+) -> None:
+    """One person may have 2^64 IPv6 addresses, and some proxies add the port."""
     settings.PROXIES = 1
     fail(5, **{"X-Forwarded-For": one})
     answer = sign_in(RIGHT, **{"X-Forwarded-For": other})
@@ -144,7 +146,7 @@ def test_one_place_is_one_address(settings: Settings, one: str, other: str, *, s
         "charset=hex",
     ],
 )
-def test_a_field_that_no_database_takes_does_not_hide_a_failure(charset: str) -> None:
+def test_unstorable_fields_do_not_hide_a_failed_sign_in(charset: str) -> None:
     """In a charset of the client's choosing it failed to be recorded, after the password was compared."""
 
     def guess(password: str) -> int:
@@ -178,14 +180,14 @@ def test_a_field_that_no_database_takes_does_not_hide_a_failure(charset: str) ->
     assert guess(RIGHT) == 429
 
 
-def test_without_an_address_failures_are_counted_all_the_same() -> None:
+def test_failures_without_an_address_are_counted() -> None:
     """Two of them at once were two rows without one, and from then on none was counted."""
     fail(5, address="")
     assert AccessAttempt.objects.get().ip_address == "0.0.0.0"
     assert sign_in(RIGHT, address="").status_code == 429
 
 
-def test_what_failed_is_kept_whatever_comes_after_it() -> None:
+def test_failed_sign_ins_are_kept_after_a_success() -> None:
     fail(5)
     AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=16))
     assert sign_in(RIGHT).status_code == 302
@@ -197,7 +199,7 @@ def test_what_failed_is_kept_whatever_comes_after_it() -> None:
 
 
 @pytest.mark.parametrize("role", ["auditor", "risk manager", "viewer"])
-def test_auditors_and_risk_managers_see_who_signed_in_and_who_failed(role: str) -> None:
+def test_sign_ins_are_visible_to_auditors_and_risk_managers(role: str) -> None:
     sign_in(RIGHT)
     fail(2, name="nobody")
     who = browser(role, username=str(uuid4()))

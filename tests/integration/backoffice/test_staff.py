@@ -83,7 +83,7 @@ def _(zoe: Any) -> str:
 @pytest.mark.parametrize(
     "did", [_signed_in, _decided, _wrote_a_note, _erased, _discarded, _has_a_key]
 )
-def test_an_account_named_in_the_evidence_is_not_deleted(root: Browser, zoe: Any, did: Any) -> None:
+def test_account_named_in_records_cannot_be_deleted(root: Browser, zoe: Any, did: Any) -> None:
     did(zoe)
     delete = reverse("admin:auth_user_delete", args=[zoe.pk])
     assert root.post(delete, {"post": "yes"}).status_code == 403
@@ -98,13 +98,13 @@ def test_an_account_named_in_the_evidence_is_not_deleted(root: Browser, zoe: Any
     assert get_user_model().objects.filter(pk=zoe.pk).exists()
 
 
-def test_an_account_that_was_never_used_is_deleted(root: Browser, zoe: Any) -> None:
+def test_unused_account_can_be_deleted(root: Browser, zoe: Any) -> None:
     answer = root.post(reverse("admin:auth_user_delete", args=[zoe.pk]), {"post": "yes"})
     assert answer.status_code == 302
     assert not get_user_model().objects.filter(pk=zoe.pk).exists()
 
 
-def test_the_list_shows_roles_and_has_no_action_that_deletes(root: Browser, zoe: Any) -> None:
+def test_staff_list_shows_roles_and_offers_no_deletion(root: Browser, zoe: Any) -> None:
     zoe.groups.add(Group.objects.get(name="auditor"))
     shown = root.get(reverse("admin:auth_user_changelist"))
     assert "auditor" in text(shown)
@@ -112,15 +112,13 @@ def test_the_list_shows_roles_and_has_no_action_that_deletes(root: Browser, zoe:
     assert "delete_selected" not in shown.content.decode()
 
 
-def test_a_deactivated_member_of_staff_keeps_the_name_in_the_evidence(
-    root: Browser, zoe: Any
-) -> None:
+def test_deactivated_account_keeps_its_name_in_the_history(root: Browser, zoe: Any) -> None:
     _decided(zoe)
     type(zoe).objects.filter(pk=zoe.pk).update(is_active=False)
     page = reverse("admin:readmodels_paymentsummary_change", args=[examples.PAYMENT])
     assert "by zoe" in text(root.get(page))
 
 
-def test_a_role_that_does_not_exist_is_refused_with_those_that_do() -> None:
+def test_create_staff_refuses_an_unknown_role() -> None:
     with pytest.raises(CommandError, match="senior reviewer"):
         call_command("create_staff", "zoe", role="king", stderr=StringIO())
