@@ -179,7 +179,7 @@ def test_an_event_that_was_seen_to_meanwhile_is_told_to_be(payment: str) -> None
 def test_a_page_does_not_wait_for_somebody_elses_repair(
     payment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("readmodels.admin.operations.repairs._PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("readmodels.admin.operations.repairs._LOCK_SECONDS", 0.1)
     logged_in = browser("risk manager")
     with session() as other, other.transaction():
         other.execute("SELECT FROM readmodels_checkpoint WHERE name = %s FOR UPDATE", (NAME,))
