@@ -53,6 +53,8 @@ class Launcher:
                 [python, "-m", "config.stack"],
                 cwd=self.project,
                 env=_clean_environment()
+                # The database of the template accepts no other key.
+                | {"PSEUDONYM_KEY": servers.SECRETS["PSEUDONYM_KEY"]}
                 | {"PORT": str(self.port), **({} if self._demo else {"DEMO": "0"})}
                 | (environment or {}),
                 stdout=output,

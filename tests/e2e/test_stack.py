@@ -157,7 +157,7 @@ def test_commands_use_the_keys_of_the_launcher_and_a_second_launcher_is_refused(
     launcher: Launcher,
 ) -> None:
     """With another PSEUDONYM_KEY a command would not find the customer, or make a second one."""
-    launcher.start({"PSEUDONYM_KEY": "a-secret-of-my-own '$x' #1"})
+    launcher.start()
     launcher.await_welcome()
     environment = launcher.project / ".local" / "environment"
     assert environment.stat().st_mode & 0o777 == 0o600
@@ -192,7 +192,7 @@ def test_servers_of_ones_own_get_no_demo_data(
     own = {"DATABASE_URL": own_postgres.url("mine"), "REDIS_URL": own_valkey.url()}
     new_launcher.start(own | {"DEBUG": "1"})
     new_launcher.await_welcome()
-    assert "Note: DEBUG=1 on your own database: SECRET_KEY, PSEUDONYM_KEY, SEAL_KEY not set." in (
+    assert "Note: DEBUG=1 on your own database: SECRET_KEY, SEAL_KEY not set." in (
         new_launcher.said()
     )
     names = {running.name() for running in new_launcher.processes()}
