@@ -1,4 +1,4 @@
-"""Who does things, as the log knows them: ids, so that no name is ever immutable."""
+"""Actor ids. Events are immutable, so they hold ids, never names."""
 
 import getpass
 import os
@@ -27,7 +27,7 @@ def system(process: str) -> str:
 
 
 def operator() -> str:
-    """Whoever runs `./manage.py`, by their name on the machine, or by their number where they have none."""
+    """Return the actor who runs `./manage.py`, by user name, or by user id if there is no name."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):

@@ -1,6 +1,6 @@
-"""Errors of the database that pass: their messages, and how often they are logged.
+"""Temporary errors of the database: their messages, and how often they are logged.
 
-Neither the command nor the code is wrong, so the caller can try again later.
+Neither the command nor the code is wrong, so the caller can retry later.
 """
 
 import logging
@@ -15,15 +15,15 @@ from msgspec import Struct
 
 logger: Final = logging.getLogger(__name__)
 
-# How often a traceback is logged; those of one outage differ little.
+# The interval between tracebacks: those of one outage differ little.
 _TRACEBACK_SECONDS: Final = 60.0
 _LINE_SECONDS: Final = 1.0
-# For how long a failed write counts, though the database can be read.
+# How long a failed write is reported while the database can be read.
 _REMEMBERED_SECONDS: Final = 15.0
 
 
 class Outage(Struct, frozen=True):
-    """A code for programs, a sentence for people, and the seconds to wait before trying again."""
+    """A code for programs, a sentence for people, and the seconds to wait before a retry."""
 
     code: str
     sentence: str
@@ -56,7 +56,7 @@ _BY_TEXT: Final = {
     "too many": _BY_STATE["53300"],
     "remaining connection slots": _BY_STATE["53300"],
 }
-# These mean that the database takes no writes, which a read does not show.
+# The database rejects writes, which reads do not reveal.
 _OF_WRITES: Final = {"read_only", "full"}
 
 
@@ -74,13 +74,13 @@ def of(error: BaseException) -> Outage | None:
 
 
 def report(error: BaseException, outage: Outage) -> None:
-    """Log the outage: a line a second, a traceback a minute."""
+    """Log the outage: at most one line per second and one traceback per minute."""
     _reporter.report(error, outage)
 
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """End the block at an outage and log it. For tasks, which beat starts again."""
+    """Suppress and log an outage. For tasks that beat starts again."""
     try:
         yield
     except (DatabaseError, InterfaceError) as error:
@@ -91,7 +91,7 @@ def reported() -> Iterator[None]:
 
 
 def unwritable() -> Outage | None:
-    """Return the outage for which a write of this process failed a moment ago."""
+    """Return the outage of a recent failed write of this process, None without one."""
     return _reporter.unwritable()
 
 

@@ -1,4 +1,4 @@
-"""Who may do what, asked where the command is carried out: no door to it leads around the question."""
+"""The permissions for commands, checked in the use cases: no entrance can bypass them."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -30,20 +30,20 @@ NAMES: Final[Mapping[str, str]] = {
 
 
 class NotPermitted(PermissionDenied):
-    """The actor may not do this. Django answers it with 403, the API with `permission_denied`."""
+    """The actor does not have the permission. Django responds with 403, the API with `permission_denied`."""
 
 
 def require(actor: str, permission: str, *, operators: bool = False) -> None:
-    """Raise NotPermitted unless the actor is a person who holds the permission now.
+    """Raise NotPermitted unless the actor is a person who has the permission now.
 
-    `operators` lets those through who type at the machine: they hold the database itself.
+    With `operators`, people who run `manage.py` pass too: they have access to the database itself.
     """
     if not (operators and actors.is_operator(actor)):
         person(actor, permission)
 
 
 def person(actor: str, permission: str) -> AbstractBaseUser:
-    """The person who is the actor and holds the permission now. Raises NotPermitted."""
+    """Return the user behind the actor id. Raises NotPermitted unless they have the permission now."""
     staff_pk = actors.staff_pk(actor)
     user = None if staff_pk is None else get_user_model().objects.filter(pk=staff_pk).first()
     if user is None or not holds(user, permission):
@@ -55,7 +55,7 @@ def person(actor: str, permission: str) -> AbstractBaseUser:
 
 
 def holds(user: AbstractBaseUser | AnonymousUser, permission: str) -> bool:
-    """Whether the user is active staff with the permission."""
+    """Return whether the user is active staff with the permission."""
     return (
         isinstance(user, PermissionsMixin)
         and user.is_active

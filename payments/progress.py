@@ -1,4 +1,4 @@
-"""The progress bar of every command that takes more than a second: done, total, rate of arrival."""
+"""The progress bar of all commands that take more than a second."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,10 +16,10 @@ from rich.progress import (
 
 @contextmanager
 def progress_bar(description: str, *, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Show a bar with an ETA on standard error; yields what to call with the number done so far.
+    """Show a bar with an ETA on standard error. Yield a function that sets the number done.
 
-    `total` None shows that something is going on without an end in sight. Where standard error is
-    no terminal, only the last state is printed.
+    If `total` is None, the bar shows activity only. If standard error is not a terminal, only the final
+    state is printed.
     """
     columns = (
         TextColumn("{task.description}"),

@@ -1,8 +1,9 @@
-"""Keyed hashes that stand, in the log, for what the log must not hold.
+"""Keyed hashes that replace personal data in the log.
 
-The key is `settings.PSEUDONYM_KEY`. With another key every customer becomes another one and no
-repeated request is recognised, so it is set once and cannot be rotated. The database holds a keyed hash
-of a constant, by which a process with another key is refused. KEY_ID is stored with what depends on it.
+The key is `settings.PSEUDONYM_KEY`. With another key every customer would get another id, and repeated
+commands would not be recognized. So the key is set once and cannot be rotated. The database stores a keyed
+hash of a constant, and a process with another key is refused. KEY_ID is stored with the data that depends
+on the key.
 """
 
 import hmac
@@ -21,7 +22,7 @@ from payments.domain.signals import PresentedSignals, Signals
 
 KEY_ID: Final = 1
 
-# The check value; where there is none yet, a customer whose id follows from the key.
+# The check value, and a customer whose id depends on the key, for databases without a check value.
 _KNOWN: Final = """
 SELECT (SELECT check_value FROM customers_pseudonymkey WHERE key_id = %(key_id)s::smallint),
        (SELECT json_build_array(client_id, reference, id)::text FROM customers_customer
@@ -32,27 +33,24 @@ INSERT INTO customers_pseudonymkey (key_id, check_value)
 VALUES (%(key_id)s::smallint, %(check_value)s) ON CONFLICT DO NOTHING
 """
 
-_verified: Final[set[str]] = set()  # the keys that this process has compared with the database's
+_verified: Final[set[str]] = set()  # the keys that this process has compared with the check value
 
 
 class WrongPseudonymKey(ImproperlyConfigured):
-    """This process has another key than those that filled the database."""
+    """This process has another key than the processes that filled the database."""
 
     def __init__(self) -> None:
         super().__init__(
-            "PSEUDONYM_KEY is not the key that this database was filled with: every customer would become"
-            " another one. Set it to what the other processes have. It cannot be rotated."
+            "PSEUDONYM_KEY is not the key of this database: every customer would get another id."
+            " Set it to the value of the other processes. It cannot be rotated."
         )
 
 
-_SEPARATOR: Final = "\x1f"  # cannot occur in the parts: text is checked to be printable
+_SEPARATOR: Final = "\x1f"  # cannot occur in the parts: they are printable
 
 
 def keyed_digest(purpose: str, *parts: str) -> bytes:
-    """HMAC-SHA256 (RFC 2104) of the parts.
-
-    `purpose` keeps digests of different kinds from ever meeting.
-    """
+    """Return the HMAC-SHA256 (RFC 2104) of the parts. Equal parts differ by `purpose`."""
     keyed = _keyed(settings.PSEUDONYM_KEY).copy()
     keyed.update(_SEPARATOR.join((purpose, *parts)).encode())
     return keyed.digest()
@@ -60,12 +58,12 @@ def keyed_digest(purpose: str, *parts: str) -> bytes:
 
 @cache
 def _keyed(key: str) -> hmac.HMAC:
-    """To be copied: to begin with the key costs more than the message."""
+    """Return a hash to copy: hashing the key costs more than hashing the message."""
     return hmac.new(key.encode(), digestmod="sha256")
 
 
 def customer_id(client_id: UUID, reference: str) -> UUID:
-    """The id of the customer that a client calls `reference`: a version 8 UUID (RFC 9562)."""
+    """Return the id of the client's customer `reference`, a version 8 UUID (RFC 9562)."""
     octets = bytearray(keyed_digest("customer", str(client_id), reference)[:16])
     octets[6] = 0x80 | (octets[6] & 0x0F)
     octets[8] = 0x80 | (octets[8] & 0x3F)
@@ -73,7 +71,7 @@ def customer_id(client_id: UUID, reference: str) -> UUID:
 
 
 def known_card(client_id: UUID, card: PresentedCard) -> Card:
-    """What is known of the client's card, with 32 hexadecimal digits for its token."""
+    """Return the card to store, with a fingerprint of 32 hexadecimal digits instead of the token."""
     fingerprint = _fingerprint("card", client_id, card.token)
     return Card(fingerprint=fingerprint, brand=card.brand, last4=card.last4)
 
@@ -98,7 +96,7 @@ def _fingerprint(kind: str, client_id: UUID, value: str) -> str:
 def require_key() -> None:
     """Raise WrongPseudonymKey unless the key is the database's. Queries once in each process.
 
-    The first process, which is the one that migrates, decides which key that is.
+    The first process, which migrates, stores the check value.
     """
     key: str = settings.PSEUDONYM_KEY
     if key in _verified:
@@ -118,7 +116,7 @@ def require_key() -> None:
 
 
 def require_key_at_start() -> None:
-    """Check the key like `require_key`, or at its first use if the database is away or not migrated."""
+    """Check the key like `require_key`, unless the database is away or not migrated."""
     try:
         require_key()
     except (OperationalError, InterfaceError, ProgrammingError):

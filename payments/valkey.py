@@ -1,4 +1,4 @@
-"""Commands to Valkey over a connection of each thread: a client with its pool costs more than they do."""
+"""Commands to Valkey over one connection per thread: the pool of redis-py costs more than a command."""
 
 import os
 import threading
@@ -10,12 +10,12 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
 from redis.retry import Retry
 
-# A server that is there answers at once; one that is frozen should not hold a thread.
+# A healthy server responds at once. A frozen one must not block a thread.
 TIMEOUT_SECONDS: Final = 0.2
 
 
 class Script:
-    """Lua that the server runs as one command, known to it by its digest after the first time."""
+    """A Lua script that the server runs atomically. After the first run it is called by its digest."""
 
     def __init__(self, text: str) -> None:
         self.text: Final = text
@@ -23,43 +23,43 @@ class Script:
 
 
 class Connection(threading.local):
-    """To the server at `url`. All methods raise RedisError; each of their waits ends after the timeout."""
+    """A connection to the server at `url`. All methods raise RedisError, each wait ends after the timeout."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._process = 0
 
     def ask(self, *command: str | float) -> Any:
-        """The server's answer. A command may run twice, if the server is lost before it has answered."""
+        """Return the server's reply. The command may run twice if the connection breaks before the reply."""
         if self._process != os.getpid():  # a connection does not survive a fork
             self._connect()
         try:
             return self._ask(*command)
         except redis.ConnectionError:
-            # The server has been restarted since the last command. If it is away, this fails too.
+            # The server may have restarted since the last command. If it is away, this raises again.
             return self._ask(*command)
 
     def run(self, script: Script, keys: tuple[str, ...], *arguments: str | float) -> Any:
-        """What the script returns."""
+        """Return the result of the script."""
         try:
             return self.ask("EVALSHA", script.digest, len(keys), *keys, *arguments)
         except NoScriptError:
             return self.ask("EVAL", script.text, len(keys), *keys, *arguments)
 
     def _ask(self, *command: str | float) -> Any:
-        # Connects if need be. A failure disconnects: no answer is ever taken for another command's.
+        # This connects if needed. A failure disconnects, so no reply is taken for that of another command.
         self._connection.send_packed_command(self._connection.pack_command(*command))
         try:
             return self._connection.read_response()
         except NoScriptError:
             raise
         except redis.ResponseError:
-            # The server is full, starting or demoted: the next connection may reach another one.
+            # The server is full, starting or demoted: a new connection may reach another server.
             self._connection.disconnect()
             raise
 
     def _connect(self) -> None:
-        # The library does not say its type.
+        # redis-py does not declare the type.
         self._connection: Any = redis.ConnectionPool.from_url(
             self._url,
             socket_timeout=TIMEOUT_SECONDS,

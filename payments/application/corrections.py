@@ -1,4 +1,4 @@
-"""Undo a payment: cancel it before it is completed, give back some or all of it after."""
+"""Correct a payment: cancel it before it is completed, refund it afterwards."""
 
 from payments import actors, permissions
 from payments.application.dispatch import CommandContext, Outcome, dispatch
@@ -11,11 +11,11 @@ def handle(
     *,
     expected_version: int | None = None,
 ) -> Outcome:
-    """Cancel or refund, for the payment's client or for staff who may.
+    """Cancel or refund a payment, for its client or for permitted staff.
 
-    Raises NotPermitted, and as dispatch does.
+    Raises NotPermitted, and the errors of `dispatch`.
     """
-    # A client's command names the client, so it finds no payment of another.
+    # A client's command names the client, so `dispatch` finds only that client's payments.
     if command.client_id is None or context.actor != actors.client(command.client_id):
         permissions.require(context.actor, permissions.CORRECT)
     return dispatch(command, context, expected_version=expected_version)

@@ -1,4 +1,4 @@
-"""The one way to change a payment: load, fold, decide, append, announce."""
+"""Dispatch a command to its payment: the only way to change a payment."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,7 +19,10 @@ from payments.events.metadata import Metadata
 
 
 class Outcome(Struct, frozen=True):
-    """The payment as the command left it, the log's position then, and whether it ran before."""
+    """The payment after the command and the position of its last event.
+
+    `replayed` is whether the command had run before.
+    """
 
     payment: Payment
     position: int
@@ -27,7 +30,7 @@ class Outcome(Struct, frozen=True):
 
 
 class NotAtVersion(store.StaleVersion):
-    """The caller pinned another version than that of `payment`, which is what it is now."""
+    """The payment is not at the version that the caller expected. `payment` is its current state."""
 
     def __init__(self, payment_id: UUID, expected: int, payment: Payment | None) -> None:
         super().__init__(payment_id, expected)
@@ -35,11 +38,11 @@ class NotAtVersion(store.StaleVersion):
 
 
 class CommandContext(Struct, frozen=True, kw_only=True):
-    """Who asks and under which names: what the log keeps of a command beside its events.
+    """The actor and the ids of a command, which the log stores as metadata of its events.
 
-    `key` is the caller's idempotency key, `correlation_id` joins all that was done for one
-    purpose, `causation_id` the request or message that led directly to this command.
-    `seen_position` is the lowest checkpoint of the read models on the page that the person decided on.
+    `key` is the caller's idempotency key. `correlation_id` is common to all requests for one purpose,
+    `causation_id` is the request or message that directly caused this command. `seen_position` is the
+    lowest checkpoint of the read models on the page that the person saw.
     """
 
     actor: str
@@ -58,14 +61,15 @@ def dispatch(
     companion: store.Companion | None = None,
     alongside: Callable[[], None] | None = None,
 ) -> Outcome:
-    """Carry out `command`, or tell what it did if it ran before.
+    """Execute `command`, or return its earlier outcome if it has run before.
 
-    `expected_version` pins the version that the caller looked at. `note` is the text of the
-    command's note, for recognising a repetition; `companion` is a row and `alongside` stores rows
-    that must exist if and only if the events do. A stale version is decided again on the fresh
-    state, unless it was pinned or the caller owns a transaction.
+    `expected_version` is the version that the caller saw. `note` is the text of the command's note, to
+    recognize a repetition. `companion` and `alongside` store rows in the same transaction as the events.
+    If another command was faster, this one is decided again on the new state, unless `expected_version`
+    is given or the caller has opened a transaction.
 
-    Raises PaymentError, KeyReused, AlreadyReserved, StaleVersion (NotAtVersion where it was pinned).
+    Raises PaymentError, KeyReused, AlreadyReserved, StaleVersion, and NotAtVersion for another version than
+    the expected one.
     """
     metadata = _metadata(command, context, note)
 
@@ -82,7 +86,7 @@ def dispatch(
         lambda payment: decide(payment, command),
         metadata=metadata,
         check=check,
-        # Nobody can have seen a new payment, so the append proves that its stream is empty.
+        # No read is needed for a new payment: the append fails unless its stream is empty.
         new=isinstance(command, ProcessPayment) and not expected_version,
         reservations=_reservations(command, metadata),
         companion=companion,
@@ -92,12 +96,10 @@ def dispatch(
 
 
 def dispatch_new(commands: Sequence[tuple[ProcessPayment, CommandContext]]) -> int:
-    """Carry out commands for payments that should all be new; return how many were.
+    """Execute commands for new payments in one statement. Return how many were new.
 
-    They are one statement.
-
-    Where that cannot be (one of them exists, or reserves a reference) they are dispatched one by one,
-    and the existing ones replay. Raises PaymentError, KeyReused, AlreadyReserved.
+    If one of them exists or has a reference, they are dispatched one by one, and commands that have run
+    before are replayed. Raises PaymentError, KeyReused, AlreadyReserved.
     """
     if not commands:
         return 0

@@ -1,4 +1,4 @@
-"""Ends the reviews that nobody finished in time: found in the queue, decided on in the log."""
+"""Expire reviews after their deadline. The queue finds them, the log decides."""
 
 import logging
 from collections.abc import Iterator
@@ -21,17 +21,17 @@ _CONTEXT: Final = CommandContext(actor=actors.system("expiry"))
 
 
 def expire_due(at: datetime) -> Iterator[UUID]:
-    """Expire what was to be decided by `at`, yielding the payment of each attempt."""
+    """Expire the reviews whose deadline is not after `at`. Yield the payment of each attempt."""
     for payment_id in ports.connected().due_reviews(at=at):
         command = ExpireReview(payment_id=payment_id, client_id=None, at=at)
         try:
             dispatch(command, _CONTEXT)
         except (PaymentError, StaleVersion) as error:
-            # The queue lags: somebody decided in time, or another worker was here.
+            # The queue lags: a reviewer decided in time, or another worker expired the review.
             logger.debug("%s", error)
         except django.db.Error:
             raise
         except Exception:
-            # One payment that cannot be read must not keep all others open.
+            # One unreadable payment must not keep all other reviews open.
             logger.exception("The review of payment %s cannot be ended.", payment_id)
         yield payment_id

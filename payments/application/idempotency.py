@@ -1,4 +1,4 @@
-"""Recognising a repeated command: the log remembers it, in the metadata of what it did."""
+"""Recognize a repeated command by the metadata of the events that it appended."""
 
 from collections.abc import Mapping
 from typing import Final, assert_never
@@ -24,7 +24,7 @@ _FIELD_BYTES: Final = 8
 
 
 class KeyReused(Exception):
-    """The same key came with another request; `fields` names what differs."""
+    """The idempotency key was used for another command. `fields` names the differing fields."""
 
     def __init__(self, fields: tuple[str, ...]) -> None:
         super().__init__(
@@ -34,20 +34,20 @@ class KeyReused(Exception):
 
 
 def payment_id(client_id: UUID, key: str) -> UUID:
-    """A new payment's id follows from its key, so that a repetition meets the same stream."""
+    """Return the id of a new payment, derived from its key: a repetition finds the same stream."""
     return uuid5(client_id, key)
 
 
 def command_key(command: str, *, actor: str, key: str) -> str:
-    """What the log stores of a key that came with the command of that name.
+    """Return the digest of an idempotency key that the log stores.
 
-    One key on two commands, or by two people, never meets itself.
+    The same key on another command or by another actor has another digest.
     """
     return keyed_digest("idempotency", actor, command, key)[:_KEY_BYTES].hex()
 
 
 def field_digests(command: PaymentCommand, note: str | None) -> dict[str, str]:
-    """A short keyed digest of each field that the caller chose, so that a mismatch can be named."""
+    """Return a short keyed digest of each field that the caller chose, by name."""
     return {
         name: keyed_digest("field", name, value)[:_FIELD_BYTES].hex()
         for name, value in _chosen_fields(command, note).items()
@@ -56,7 +56,7 @@ def field_digests(command: PaymentCommand, note: str | None) -> dict[str, str]:
 
 
 def check_same(stored: Mapping[str, str], sent: Mapping[str, str]) -> None:
-    """Raise KeyReused unless both requests said the same."""
+    """Raise KeyReused unless both commands have the same fields."""
     differing = tuple(
         sorted(name for name in stored.keys() | sent.keys() if stored.get(name) != sent.get(name))
     )

@@ -1,4 +1,4 @@
-"""The risk policies that people manage: changed by commands here, known by id to every process."""
+"""Change and find the risk policies of the register."""
 
 from typing import Final
 
@@ -21,28 +21,28 @@ from payments.events.replay import execute, fold, load
 
 
 class UnknownPolicy(Exception):
-    """The log names a policy that it does not hold."""
+    """The register has no policy with this id."""
 
     def __init__(self, policy_id: str) -> None:
         super().__init__(f"The log holds no risk policy {policy_id}.")
 
 
 class InForce(Struct, frozen=True):
-    """A policy that payments are scored by, and the actor who proposed it; None: it is built in."""
+    """The active policy, and the actor who proposed it, None if it is built in."""
 
     policy: RiskPolicy
     author: str | None
 
 
 _BUILT_IN: Final = InForce(DEFAULT_POLICY, None)
-# By id and position: a policy never changes, but whoever proposes it again is its author from then on.
+# By id and position: a policy never changes, but its author does if another person proposes it again.
 _known: Final[dict[tuple[str, int], InForce]] = {}
 
 
 def in_force(policy_id: str | None, *, as_of: int) -> InForce:
-    """The policy that is active after the register's event at position `as_of`, the built-in one for None.
+    """Return the policy after the register's event at position `as_of`. None is the built-in policy.
 
-    Two round trips when it is asked for the first time. Raises UnknownPolicy.
+    The first call for a policy and position takes two round trips, later ones none. Raises UnknownPolicy.
     """
     if policy_id is None:
         return _BUILT_IN
@@ -53,7 +53,7 @@ def in_force(policy_id: str | None, *, as_of: int) -> InForce:
 
 
 def by_id(policy_id: str) -> RiskPolicy:
-    """Return the policy, in a round trip unless it is the built-in one. Raises UnknownPolicy."""
+    """Return the policy in one round trip, none for the built-in one. Raises UnknownPolicy."""
     if policy_id == DEFAULT_POLICY.policy_id:
         return DEFAULT_POLICY
     return _found(policy_id, register()).policy
@@ -67,7 +67,7 @@ def _found(policy_id: str, register: Register) -> RegisteredPolicy:
 
 
 def _register_at(position: int) -> Register:
-    """The register after its event at that position: what came since may tell of another author."""
+    """Return the register after its event at that position. Later events may name another author."""
     events = Event.objects.filter(aggregate_id=REGISTER, position__lte=position).count()
     return (
         fold(POLICY_AGGREGATE, REGISTER, store.load(POLICY_AGGREGATE, REGISTER).events[:events])
@@ -76,7 +76,7 @@ def _register_at(position: int) -> Register:
 
 
 def register() -> Register:
-    """All policies and which one is active, in one round trip."""
+    """Return the register in one round trip."""
     return load(POLICY_AGGREGATE, REGISTER).state or Register()
 
 
@@ -86,7 +86,7 @@ def handle(
     causation_id: str | None = None,
     correlation_id: str | None = None,
 ) -> Register:
-    """Carry out `command` and return the register after it. The ids are as in a payment's CommandContext.
+    """Execute `command` and return the register after it. The ids are those of a CommandContext.
 
     Raises NotPermitted, PolicyRefused, StaleVersion.
     """

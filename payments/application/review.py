@@ -1,7 +1,6 @@
-"""Review payments: claim them, one or the next, decide on them, or leave them to others.
+"""Review payments: claim them, decide on them, escalate them.
 
-The permission is asked here, with the rights of that moment; what the state allows is the domain's to
-say.
+The permission is checked here, at the time of the command. The domain decides what the state allows.
 """
 
 import logging
@@ -34,12 +33,12 @@ from payments.events.store import Reservation, StaleVersion
 
 logger = logging.getLogger(__name__)
 
-# The queue lags: this many that turn out to be taken are more than it does in good health.
+# A healthy queue lags less: it does not offer this many payments that others have claimed.
 _MOST_TAKEN: Final = 100
 
 
 class QueueLags(Exception):
-    """All that the queue offers is taken already, so it cannot tell what is left."""
+    """The queue offers only payments that others have claimed meanwhile."""
 
 
 def handle(
@@ -49,10 +48,10 @@ def handle(
     note: str | None = None,
     expected_version: int | None = None,
 ) -> Outcome:
-    """Carry out a reviewer's command; who they are and may do is filled in.
+    """Execute a reviewer's command. The reviewer and their seniority are taken from `context`.
 
-    `note` is stored with the decision or not at all. Raises NotPermitted, TextError for the note, and as
-    dispatch does.
+    `note` is stored with the decision or not at all. Raises NotPermitted, TextError for the note,
+    and the errors of `dispatch`.
     """
     command = replace(command, reviewer=context.actor, senior=_require_reviewer(context.actor))
     alongside = None
@@ -60,7 +59,7 @@ def handle(
         written = notes.write(command.payment_id, note, author=context.actor, at=command.at)
         command = replace(command, note=NoteRef(written.pk, written.digest))
         alongside = written.save
-        note = written.text  # its normal form: a repetition may use other code points
+        note = written.text  # normalized: a repetition may use other code points
     return dispatch(
         command, context, expected_version=expected_version, note=note, alongside=alongside
     )
@@ -69,12 +68,12 @@ def handle(
 def claim_next(
     *, client_id: UUID | None, at: datetime, context: CommandContext, most_held: int | None = None
 ) -> Outcome | None:
-    """Claim what is most urgent of what the reviewer may decide on; None if nothing is.
+    """Claim the most urgent payment that the reviewer may decide on. Return None if there is none.
 
-    A reviewer who holds `most_held` undecided payments gets the most urgent of those again. Without that
-    number, a new key in `context` claims a further one. With the same key in `context` the same payment is
-    found again. The queue locks what it offers against other requests, and the log, which does not lag,
-    decides. Raises NotPermitted, QueueLags.
+    A reviewer who holds `most_held` undecided payments gets the most urgent of them again. Without
+    `most_held`, each new key in `context` claims another payment. A repeated key finds the same payment.
+    The queue locks its offers against other requests. The log, which does not lag, decides. Raises
+    NotPermitted, QueueLags.
     """
     reviewer, senior = context.actor, _require_reviewer(context.actor)
 
@@ -86,7 +85,7 @@ def claim_next(
 
     with transaction.atomic():
         if most_held is not None:
-            # One request at a time: two would both find that the reviewer holds nothing.
+            # One request at a time: two at once would both find that the reviewer holds no payment.
             store.reserve(Reservation("review.claims_of", reviewer))
         if context.key is not None:
             key = idempotency.command_key(ClaimNextReview.name, actor=reviewer, key=context.key)
@@ -103,9 +102,9 @@ def claim_next(
             try:
                 return claim(payment_id)
             except (PaymentError, StaleVersion):
-                continue  # somebody was faster than the queue
+                continue  # another reviewer was faster than the queue
             except (UnknownEventType, ValidationError):
-                # One payment that cannot be read must not keep all others from being reviewed.
+                # One unreadable payment must not block the review of all others.
                 logger.exception("Payment %s cannot be claimed.", payment_id)
         if next(offers, None) is not None:
             raise QueueLags
@@ -128,6 +127,6 @@ def _held(reviewer: str, client_id: UUID | None, at: datetime) -> list[Outcome]:
 
 
 def _require_reviewer(actor: str) -> bool:
-    """Whether the reviewer is a senior one. Raises NotPermitted for whoever is none at all."""
+    """Return whether the actor is a senior reviewer. Raises NotPermitted if they are not a reviewer."""
     user = permissions.person(actor, permissions.REVIEW)
     return permissions.holds(user, permissions.REVIEW_AS_SENIOR)

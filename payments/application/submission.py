@@ -1,4 +1,4 @@
-"""Take a payment from a client: know the customer, gather the risk features, dispatch."""
+"""Submit a payment: find the customer and the risk features, then dispatch the command."""
 
 from datetime import datetime
 from uuid import UUID
@@ -30,11 +30,9 @@ def submit(
     key: str,
     context: CommandContext,
 ) -> Outcome:
-    """Process a payment in two round trips. A customer's first one registers the customer.
+    """Process a payment in two round trips. The first payment of a customer registers the customer.
 
-    `key` is the idempotency key.
-
-    All arguments are checked already. Raises KeyReused, AlreadyReserved.
+    `key` is the idempotency key. The caller has validated all arguments. Raises KeyReused, AlreadyReserved.
     """
     pseudonyms.require_key()
     customer_id = pseudonyms.customer_id(client_id, customer_reference)
@@ -56,7 +54,7 @@ def submit(
     )
     if known.registered:
         return dispatch(command, context)
-    # With the payment or not at all: what is refused leaves nothing behind.
+    # In the same statement as the payment: a refused payment must not leave a customer behind.
     registration = registry.registration(
         customer_id, client_id=client_id, reference=customer_reference
     )

@@ -1,4 +1,4 @@
-"""The Celery task that sends the commands of time. It may be lost, late or doubled: nothing breaks."""
+"""The Celery task that expires reviews. It may be lost, late or run twice without harm."""
 
 import time
 from typing import Final
@@ -9,13 +9,13 @@ from django.utils import timezone
 from payments import outages
 from payments.application import expiry
 
-# A task ends well before the broker would take it for lost and deliver it again.
+# Shorter than the time after which the broker takes a task for lost and delivers it again.
 _LONGEST_RUN_SECONDS: Final = 30.0
 
 
 @shared_task(name="payments.expire_reviews")
 def expire_reviews() -> None:
-    """End the reviews whose deadline has passed, as beat asks for every minute."""
+    """Expire the reviews whose deadline has passed. Beat starts it every minute."""
     deadline = time.monotonic() + _LONGEST_RUN_SECONDS
     with outages.reported():
         for _ in expiry.expire_due(timezone.now()):

@@ -32,7 +32,7 @@ from tests.support.tampering import manage
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 OTHER: Final = "another-key-for-tests-8d3b07f1c2a94e65"
-REFUSAL: Final = "PSEUDONYM_KEY is not the key that this database was filled with"
+REFUSAL: Final = "PSEUDONYM_KEY is not the key of this database"
 
 
 @pytest.fixture(autouse=True)
