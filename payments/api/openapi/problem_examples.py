@@ -79,7 +79,7 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
             f"{_PAYMENT} waits for review.",
             members={"payment_status": "pending_review"},
         ),
-        Problem("payment_differs", f"{_PAYMENT} was initiated on other terms."),
+        Problem("payment_differs", f"{_PAYMENT} was initiated with other terms."),
         Problem(
             "not_under_review",
             f"{_PAYMENT} was approved by staff:8 at 2026-11-23 12:30:00 UTC.",
@@ -91,12 +91,12 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
         ),
         Problem(
             "review_expired",
-            f"{_PAYMENT} had to be decided by 2026-11-30 12:00:00 UTC.",
+            f"{_PAYMENT} had to be decided before 2026-11-30 12:00:00 UTC.",
             members={"deadline": _DEADLINE},
         ),
         Problem(
             "review_not_due",
-            f"{_PAYMENT} may be decided until 2026-11-30 12:00:00 UTC.",
+            f"{_PAYMENT} can be decided until 2026-11-30 12:00:00 UTC.",
             members={"deadline": _DEADLINE},
         ),
         Problem(
@@ -105,36 +105,34 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
             members={"claimed_by": "staff:8", "claimed_until": "2026-11-23T12:45:00.000000Z"},
         ),
         Problem("review_not_claimed", f"Nobody has claimed payment {PAYMENT_ID}."),
-        Problem("review_escalated", f"{_PAYMENT} is with the senior reviewers already."),
+        Problem("review_escalated", f"{_PAYMENT} is already escalated to the senior reviewers."),
         Problem(
             "senior_reviewer_needed",
-            f"{_PAYMENT} was escalated: a senior reviewer has to decide.",
+            f"{_PAYMENT} was escalated. A senior reviewer must decide.",
         ),
         Problem(
             "another_person_needed",
-            f"staff:7 has approved payment {PAYMENT_ID} already: somebody else has to agree.",
+            f"staff:7 gave the first approval of payment {PAYMENT_ID}. Another person must give the second.",
         ),
         _of_field(
             "note_needed",
             "note",
             "missing",
-            f"The risk policy advises to reject payment {PAYMENT_ID}: say in a note why it may go"
-            " through all the same.",
+            f"The risk policy advises to reject payment {PAYMENT_ID}. Explain in a note why you approve it.",
         ),
         Problem(
             "not_refundable",
-            f"{_PAYMENT} is pending_review, there is nothing to give back.",
+            f"{_PAYMENT} is pending_review and cannot be refunded.",
             members={"payment_status": "pending_review"},
         ),
         Problem(
             "refund_too_large",
-            f"Of payment {PAYMENT_ID} no more than USD 10,000.00 is left to refund,"
-            " not USD 15,000.00.",
+            f"At most USD 10,000.00 of payment {PAYMENT_ID} can be refunded, not USD 15,000.00.",
             members={"refundable": 1_000_000, "currency": "USD"},
         ),
         Problem(
             "refund_currency_differs",
-            f"{_PAYMENT} is in USD.",
+            f"{_PAYMENT} can only be refunded in USD.",
             members={"currency": "USD"},
         ),
         Problem("stale_version", "Somebody else was faster. Look again and decide."),

@@ -69,7 +69,7 @@ class PaymentDiffers(PaymentError):
     code = "payment_differs"
 
     def __str__(self) -> str:
-        return f"Payment {self.payment_id} was initiated on other terms."
+        return f"Payment {self.payment_id} was initiated with other terms."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -83,7 +83,7 @@ class NotAwaitingReview(PaymentError):
 
     def __str__(self) -> str:
         if self.review is None:
-            return f"Payment {self.payment_id} is {self.status}, nothing waits for a decision."
+            return f"Payment {self.payment_id} is {self.status} and needs no decision."
         decision, by = self.review.decision, self.review.reviewer
         return f"Payment {self.payment_id} was {decision} by {by} at {second(self.review.at)}."
 
@@ -97,7 +97,7 @@ class ReviewExpired(PaymentError):
     deadline: datetime
 
     def __str__(self) -> str:
-        return f"Payment {self.payment_id} had to be decided by {second(self.deadline)}."
+        return f"Payment {self.payment_id} had to be decided before {second(self.deadline)}."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -109,7 +109,7 @@ class ReviewNotDue(PaymentError):
     deadline: datetime
 
     def __str__(self) -> str:
-        return f"Payment {self.payment_id} may be decided until {second(self.deadline)}."
+        return f"Payment {self.payment_id} can be decided until {second(self.deadline)}."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -143,7 +143,7 @@ class AlreadyEscalated(PaymentError):
     code = "review_escalated"
 
     def __str__(self) -> str:
-        return f"Payment {self.payment_id} is with the senior reviewers already."
+        return f"Payment {self.payment_id} is already escalated to the senior reviewers."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -155,8 +155,8 @@ class SeniorReviewerNeeded(PaymentError):
     escalated: bool
 
     def __str__(self) -> str:
-        why = "was escalated" if self.escalated else "needs a second approval"
-        return f"Payment {self.payment_id} {why}: a senior reviewer has to decide."
+        why = "was escalated" if self.escalated else "has a first approval"
+        return f"Payment {self.payment_id} {why}. A senior reviewer must decide."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -174,12 +174,12 @@ class AnotherPersonNeeded(PaymentError):
     def __str__(self) -> str:
         if self.proposed_policy:
             return (
-                f"Payment {self.payment_id} was flagged by a risk policy that {self.reviewer}"
-                " proposed: two others have to approve it."
+                f"{self.reviewer} proposed the risk policy that flagged payment {self.payment_id}."
+                " Two other people must approve it."
             )
         return (
-            f"{self.reviewer} has approved payment {self.payment_id} already: somebody else has to"
-            " agree."
+            f"{self.reviewer} gave the first approval of payment {self.payment_id}. Another person must"
+            " give the second."
         )
 
 
@@ -194,10 +194,10 @@ class NoteNeeded(PaymentError):
     def __str__(self) -> str:
         if self.reject_advised:
             return (
-                f"The risk policy advises to reject payment {self.payment_id}: say in a note why it"
-                " may go through all the same."
+                f"The risk policy advises to reject payment {self.payment_id}. Explain in a note why you"
+                " approve it."
             )
-        return "Say in a note what the senior reviewers should look at."
+        return "Describe in a note what the senior reviewers should check."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -209,7 +209,7 @@ class NotRefundable(PaymentError):
     status: Status
 
     def __str__(self) -> str:
-        return f"Payment {self.payment_id} is {self.status}, there is nothing to give back."
+        return f"Payment {self.payment_id} is {self.status} and cannot be refunded."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -222,10 +222,7 @@ class RefundTooLarge(PaymentError):
     refundable: Money
 
     def __str__(self) -> str:
-        return (
-            f"Of payment {self.payment_id} no more than {self.refundable} is left to refund,"
-            f" not {self.refund}."
-        )
+        return f"At most {self.refundable} of payment {self.payment_id} can be refunded, not {self.refund}."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -237,4 +234,4 @@ class RefundCurrencyDiffers(PaymentError):
     currency: str
 
     def __str__(self) -> str:
-        return f"Payment {self.payment_id} is in {self.currency}."
+        return f"Payment {self.payment_id} can only be refunded in {self.currency}."
