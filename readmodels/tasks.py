@@ -1,7 +1,4 @@
-"""The Celery tasks that project events into the read models.
-
-They may be lost, late or doubled: nothing breaks.
-"""
+"""The Celery tasks that project events into the read models. They may be lost, late or doubled."""
 
 import logging
 import time
@@ -21,34 +18,34 @@ from readmodels.projections.kinds import Projection
 
 logger = logging.getLogger(__name__)
 
-# Then the task goes to the end of the queue: under steady traffic there is always more to read, and other
-# projections wait for the same few processes.
+# After its turn a task goes to the end of the queue. Under steady traffic there is always more to read, and
+# other projections wait for the same few processes.
 _TURN_SECONDS: Final = 0.05
-# Of the safety net: long, but shorter than the broker waits before it gives a task to somebody else.
+# The turn of the safety net: long, but shorter than the broker's visibility timeout.
 _LONG_TURN_SECONDS: Final = 60.0
-# How long a transaction that holds the horizon is not named again.
-_NAMED_SECONDS: Final = 3_600
+# The log names a transaction that holds the horizon once in this time.
+_LOG_AGAIN_SECONDS: Final = 3_600
 
 
 @shared_task(name="readmodels.project")
 def project(*names: str) -> None:
-    """Catch the projections up with the log, each for a turn, unless another worker is at it."""
+    """Catch the projections up with the log, each for one turn, unless another worker does."""
     for name in names:
         projection = PROJECTIONS.get(name)
         if projection is None:
-            # From a web process of another version, and for workers of that version.
+            # Published by a web process of another version, for workers of that version.
             logger.warning("There is no projection %s here.", name)
             continue
-        with _alone(projection):
+        with _isolated(projection):
             try:
                 _take_turn(projection, seconds=_TURN_SECONDS)
             except HorizonHeld as held:
-                _name(held)
+                _log_holders(held)
                 wakeups.wake(name, countdown=1)
 
 
 def _take_turn(projection: Projection, *, seconds: float) -> None:
-    """Raises HorizonHeld and whatever stops the projection."""
+    """Run batches until the turn ends. Raises what `runner.run_batch` raises."""
     deadline = time.monotonic() + seconds
     while True:
         batch = runner.run_batch(projection, on_lock=lambda: wakeups.clear(projection.name))
@@ -61,43 +58,43 @@ def _take_turn(projection: Projection, *, seconds: float) -> None:
 
 @shared_task(name="readmodels.project_all")
 def project_all() -> None:
-    """The safety net, run by beat every few seconds: it does not depend on anybody's wake-up."""
+    """Run all projections. Beat calls this every few seconds, in case a wake-up was lost."""
     for projection in PROJECTIONS.values():
-        with _alone(projection):
+        with _isolated(projection):
             try:
                 _take_turn(projection, seconds=_LONG_TURN_SECONDS)
             except HorizonHeld as held:
-                _name(held)
+                _log_holders(held)
 
 
 @contextmanager
-def _alone(projection: Projection) -> Iterator[None]:
-    """One projection that stands still must not stop the others; its checkpoint tells why."""
+def _isolated(projection: Projection) -> Iterator[None]:
+    """Log errors of one projection, so that it does not stop the others. Its checkpoint holds the cause."""
     try:
         yield
     except checkpoints.RebuildNeeded as error:
-        logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
+        logger.error("%s", error)  # noqa: TRY400 - a traceback would add nothing
     except LogContradicted as error:
-        if wakeups.is_first(f"contradicted:{projection.name}", seconds=_NAMED_SECONDS):
+        if wakeups.is_first(f"contradicted:{projection.name}", seconds=_LOG_AGAIN_SECONDS):
             logger.error("%s is stalled. %s", projection.name, error)  # noqa: TRY400
     except wakeups.BROKER_ERRORS as error:
         logger.warning(
-            "The broker does not answer, beat will go on with %s: %s", projection.name, error
+            "The broker does not answer, beat takes over for %s: %s", projection.name, error
         )
     except Exception as error:
         if (outage := outages.of(error)) is None:
-            logger.exception("%s could not go on.", projection.name)
+            logger.exception("%s is stalled.", projection.name)
         else:
             outages.report(error, outage)
 
 
-def _name(held: HorizonHeld) -> None:
-    """Log which transactions all projections wait for: once an hour, whichever worker meets them."""
+def _log_holders(held: HorizonHeld) -> None:
+    """Log which transactions hold back all projections, once an hour across all workers."""
     known = {each.holder.virtual_transaction: each for each in holders.open_appends()}
     for holder in held.holders:
         append = known.get(holder.virtual_transaction)
         if append is not None and append.seconds < holders.LONG_SECONDS:
             continue
-        if wakeups.is_first(f"named:{holder.virtual_transaction}", seconds=_NAMED_SECONDS):
-            # Not known: it may not be seen, or has just ended.
+        if wakeups.is_first(f"named:{holder.virtual_transaction}", seconds=_LOG_AGAIN_SECONDS):
+            # Unknown if this role may not see it, or if it has just ended.
             logger.warning("%s", append or held)

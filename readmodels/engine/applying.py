@@ -1,7 +1,7 @@
-"""Fold or count events into a projection's table; what cannot be taken is handed back, never dropped.
+"""Fold or count events into a projection's table, and return those that could not be applied.
 
-An exception of the pure function spoils its event and all later ones of the same aggregate. What
-the database refuses is searched for by halving: first among the aggregates, then in one's events.
+If the pure function raises, its event and all later ones of the same aggregate are spoiled. If the
+database refuses a value, halving finds the event: first the aggregate, then the event in it.
 """
 
 import traceback
@@ -17,26 +17,26 @@ from payments.database import require_transaction
 from readmodels.engine import storage
 from readmodels.projections.kinds import Counters, Rows
 
-# What says that a value cannot be stored. Any other error of the database (it is gone, it has no such
-# column) would befall every event alike, and is raised.
+# Errors that mean that a value cannot be stored. Other errors of the database (it is away, a column is
+# missing) would affect all events alike, and are raised.
 UNSTORABLE: Final = (DataError, IntegrityError, ValueError, TypeError, OverflowError)
 
-# Characters of an error's text that are kept: its beginning and its end.
+# Characters of an error's text to keep, half from its beginning and half from its end.
 _LONGEST: Final = 20_000
 
-Group = Sequence[RecordedPaymentEvent]  # events of one aggregate, in order
+Stream = Sequence[RecordedPaymentEvent]  # events of one aggregate, in order
 
 
 class Spoiled(Struct, frozen=True):
-    """Events of one aggregate that were not applied: the first one failed, the others come after it."""
+    """Events of one aggregate that were not applied: the first one failed, the others follow it."""
 
-    records: Group
+    records: Stream
     error: str
     traceback: str
 
 
 class _Computed(Struct):
-    """What the pure function made of the events, not yet stored."""
+    """Results of the pure function, and how to store them."""
 
     store: Callable[[], None]
     spoiled: list[Spoiled]
@@ -54,82 +54,82 @@ def apply(projection: Rows | Counters, records: Iterable[RecordedPaymentEvent]) 
 def _by_aggregate(
     records: Iterable[RecordedPaymentEvent],
 ) -> dict[UUID, list[RecordedPaymentEvent]]:
-    groups: dict[UUID, list[RecordedPaymentEvent]] = {}
+    streams: dict[UUID, list[RecordedPaymentEvent]] = {}
     for record in records:
-        groups.setdefault(record.aggregate_id, []).append(record)
-    return groups
+        streams.setdefault(record.aggregate_id, []).append(record)
+    return streams
 
 
-def _apply(projection: Rows | Counters, groups: Sequence[Group]) -> list[Spoiled]:
-    computed = _compute(projection, groups)
+def _apply(projection: Rows | Counters, streams: Sequence[Stream]) -> list[Spoiled]:
+    computed = _compute(projection, streams)
     try:
         with transaction.atomic():
             computed.store()
     except UNSTORABLE as error:
-        if len(groups) > 1:
-            half = len(groups) // 2
-            return _apply(projection, groups[:half]) + _apply(projection, groups[half:])
-        return _apply_part(projection, groups[0], error)
+        if len(streams) > 1:
+            half = len(streams) // 2
+            return _apply(projection, streams[:half]) + _apply(projection, streams[half:])
+        return _apply_part(projection, streams[0], error)
     return computed.spoiled
 
 
-def _apply_part(projection: Rows | Counters, group: Group, error: Exception) -> list[Spoiled]:
-    """Apply as many of the first events as can be stored."""
-    good, bad = 0, len(group)
+def _apply_part(projection: Rows | Counters, stream: Stream, error: Exception) -> list[Spoiled]:
+    """Apply the longest part from the beginning that can be stored."""
+    good, bad = 0, len(stream)
     while bad - good > 1:
         middle = (good + bad) // 2
         try:
             with transaction.atomic():
-                _compute(projection, [group[:middle]]).store()
+                _compute(projection, [stream[:middle]]).store()
                 transaction.set_rollback(True)
         except UNSTORABLE as refused:
             bad, error = middle, refused
         else:
             good = middle
-    spoiled = _apply(projection, [group[:good]]) if good else []
-    return [*spoiled, _spoil(group[good:], error)]
+    spoiled = _apply(projection, [stream[:good]]) if good else []
+    return [*spoiled, _spoil(stream[good:], error)]
 
 
-def _compute(projection: Rows | Counters, groups: Sequence[Group]) -> _Computed:
+def _compute(projection: Rows | Counters, streams: Sequence[Stream]) -> _Computed:
     if isinstance(projection, Rows):
-        return _fold(projection, groups)
-    return _count(projection, groups)
+        return _fold(projection, streams)
+    return _count(projection, streams)
 
 
-def _fold(projection: Rows, groups: Sequence[Group]) -> _Computed:
-    continued = [group[0].aggregate_id for group in groups if group[0].version > 1]
+def _fold(projection: Rows, streams: Sequence[Stream]) -> _Computed:
+    continued = [stream[0].aggregate_id for stream in streams if stream[0].version > 1]
     stored = storage.load_rows(projection, continued) if continued else {}
     rows = []
     spoiled = []
-    for group in groups:
-        row: Any = stored.get(group[0].aggregate_id)
-        for index, record in enumerate(group):
+    for stream in streams:
+        row: Any = stored.get(stream[0].aggregate_id)
+        for index, record in enumerate(stream):
             try:
                 row = projection.fold(row, record)
-            except Exception as error:  # noqa: BLE001 - whatever the function raises, it is told
-                spoiled.append(_spoil(group[index:], error))
+            except Exception as error:  # noqa: BLE001 - any exception is parked
+                spoiled.append(_spoil(stream[index:], error))
                 break
         if row is not None:
             rows.append(row)
     return _Computed(lambda: storage.save_rows(projection, rows), spoiled)
 
 
-def _count(projection: Counters, groups: Sequence[Group]) -> _Computed:
+def _count(projection: Counters, streams: Sequence[Stream]) -> _Computed:
     sums: dict[Any, dict[str, int]] = {}
     spoiled = []
-    for group in groups:
-        for index, record in enumerate(group):
+    for stream in streams:
+        for index, record in enumerate(stream):
             try:
                 deltas = projection.delta(record)
-            except Exception as error:  # noqa: BLE001 - whatever the function raises, it is told
-                spoiled.append(_spoil(group[index:], error))
+            except Exception as error:  # noqa: BLE001 - any exception is parked
+                spoiled.append(_spoil(stream[index:], error))
                 break
             storage.add_up(sums, deltas)
     return _Computed(lambda: storage.add_counters(projection, sums), spoiled)
 
 
-def _spoil(records: Group, error: Exception) -> Spoiled:
-    # Not by str(), which is the exception's own and may raise.
+def _spoil(records: Stream, error: Exception) -> Spoiled:
+    # Not str(error), which may raise.
     summary = traceback.format_exception_only(error)[0].strip()
     return Spoiled(
         records, _storable(summary), _storable("".join(traceback.format_exception(error)))
@@ -137,7 +137,7 @@ def _spoil(records: Group, error: Exception) -> Spoiled:
 
 
 def _storable(text: str) -> str:
-    """What PostgreSQL takes: no NUL, no lone surrogate, and an end."""
+    """Return the text in a form that PostgreSQL accepts: shortened, without NUL and lone surrogates."""
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST // 2]}\n[...]\n{text[-_LONGEST // 2 :]}"
     return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")

@@ -1,4 +1,4 @@
-"""The checkpoint rows: how far each projection has read, and the lock that makes each event count once."""
+"""The checkpoint rows: a projection's position in the log, and the lock that makes each event count once."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ from readmodels.projections.kinds import Projection
 
 
 class Position(Struct, frozen=True):
-    """A locked checkpoint: the last event read, by which version of the projection's code, at what cost."""
+    """A locked checkpoint: the last event read, the version of the code, and the work so far."""
 
     position: int
     version: int
@@ -21,7 +21,7 @@ class Position(Struct, frozen=True):
 
 
 class RebuildNeeded(Exception):
-    """The code is newer than the table: rows filled by both would mix two meanings."""
+    """The table was filled by another version of the code: its rows would mix two meanings."""
 
     def __init__(self, projection: Projection, version: int) -> None:
         super().__init__(
@@ -54,19 +54,19 @@ UPDATE readmodels_checkpoint SET error = %(reason)s, updated_at = clock_timestam
 
 
 def try_lock(projection: Projection) -> Position | None:
-    """Lock the checkpoint until the transaction ends; None if another transaction has it."""
+    """Lock the checkpoint until the transaction ends, or return None if another transaction holds it."""
     require_transaction()
     locked = execute(_TRY_LOCK, {"name": projection.name})
     if locked:
         return _position(*locked[0])
-    # Locked by another worker, or not there yet; then this is the first batch ever.
+    # Locked by another worker, or missing before the first batch.
     return Position(0, projection.version, "", Work()) if _ensure(projection) else None
 
 
 def lock(projection: Projection) -> Position:
-    """Lock the checkpoint until the transaction ends, waiting for a batch that is under way.
+    """Lock the checkpoint until the transaction ends, and wait for a running batch to end.
 
-    Raises RebuildNeeded if the table was filled by other code.
+    Raises RebuildNeeded.
     """
     require_transaction()
     _ensure(projection)
@@ -77,24 +77,24 @@ def lock(projection: Projection) -> Position:
 
 
 def check_version(projection: Projection, locked: Position) -> None:
-    """Raises RebuildNeeded."""
+    """Raise RebuildNeeded if another version of the code filled the table."""
     if locked.version != projection.version:
         raise RebuildNeeded(projection, locked.version)
 
 
 def move(projection: Projection, position: int, work: Work) -> None:
-    """Everything up to `position`, the last event read, is in the tables of this transaction."""
+    """Record that this transaction applied all events up to `position`, the last one read."""
     require_transaction()
     execute(_MOVE, {"name": projection.name, "position": position, "work": metering.encode(work)})
 
 
 def touch(projection: Projection) -> None:
-    """The tables have changed though the position has not: what clients have kept of them is old."""
+    """Record that rows changed at the same position, which invalidates responses that clients cached."""
     execute(_TOUCH, {"name": projection.name})
 
 
 def stop(projection: Projection, error: Exception) -> None:
-    """Write down why the projection stands still, where status pages show it."""
+    """Store why the projection is stalled, for the pages and commands that show its state."""
     reason = f"{type(error).__name__}: {error}"
     with transaction.atomic():
         _ensure(projection)
@@ -106,5 +106,5 @@ def _position(position: int, version: int, error: str, work: str) -> Position:
 
 
 def _ensure(projection: Projection) -> bool:
-    """Make the checkpoint, at the beginning of the log; whether it was not there."""
+    """Create the checkpoint at the beginning of the log. Return whether it was missing."""
     return bool(execute(_ENSURE, {"name": projection.name, "version": projection.version}))

@@ -1,4 +1,4 @@
-"""How far each projection is behind the log, in events and in seconds."""
+"""Measures how far each projection is behind the log, in events and in seconds."""
 
 from typing import Final, Literal
 
@@ -8,10 +8,10 @@ from msgspec import Struct
 from payments.database import execute
 from readmodels.projections import PROJECTIONS
 
-# Counting stops here: whoever is this far behind needs no exact number.
+# Counting stops here: beyond it, the exact number does not matter.
 COUNTED_TO: Final = 100_000
 
-# Rows are counted, not positions: rolled-back appends leave gaps.
+# Counts rows, not positions: rolled-back appends leave gaps.
 _LAG: Final = """
 SELECT checkpoint.version, checkpoint.position, checkpoint.error,
        (SELECT count(*) FROM (SELECT FROM events_event WHERE position > covered.position
@@ -34,17 +34,17 @@ State = Literal["current", "behind", "parked", "stopped", "needs_rebuild", "ahea
 
 
 class Lag(Struct, frozen=True, kw_only=True):
-    """Where a projection stands. `table_version` is None before its first batch."""
+    """A projection's state. `table_version` is None before its first batch."""
 
     name: str
     code_version: int
     table_version: int | None
     position: int
     events: int  # counted up to COUNTED_TO
-    seconds: float  # how long the oldest missing event has been waiting
+    seconds: float  # age of the oldest missing event
     error: str  # why it is stalled; empty if it is not
-    parked: int = 0  # events set aside, counted up to COUNTED_TO
-    ahead_of_log: bool = False  # it has read what the log, or its sequence, does not have any more
+    parked: int = 0  # counted up to COUNTED_TO
+    ahead_of_log: bool = False  # it has read events that the log or its sequence no longer has
 
     @property
     def needs_rebuild(self) -> bool:
@@ -52,9 +52,10 @@ class Lag(Struct, frozen=True, kw_only=True):
 
     @property
     def state(self) -> State:
-        """In a word, for those whom the error does not concern.
+        """Return the state as one word, without the text of the error.
 
-        "parked" has read the whole log and yet misses something; "behind" may have parked events too.
+        "parked" means that it has read the whole log. A projection that is "behind" may have parked
+        events too.
         """
         if self.ahead_of_log:
             return "ahead_of_log"
@@ -73,7 +74,7 @@ def measure() -> list[Lag]:
         lags = []
         for projection in PROJECTIONS.values():
             parameters = {"name": projection.name, "counted_to": COUNTED_TO}
-            # A left join of one row returns one.
+            # The left side of the join is one row.
             ((version, position, error, *counts, ahead),) = execute(_LAG, parameters)
             events, seconds, parked = counts
             lags.append(

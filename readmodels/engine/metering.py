@@ -1,8 +1,8 @@
-"""What batches cost: counted where they run, stored with their checkpoint, told by /metrics.
+"""Measures the cost of batches, and stores it with the checkpoint for `/metrics`.
 
-A worker's own counters would be out of the web server's reach, and would end with the worker. These
-go into the checkpoint's row by the statement that moves it: no round trip more, right for workers on
-any number of machines, and a batch that was rolled back counts nothing.
+Counters in a worker's memory would be out of the web server's reach, and end with the worker. The
+statement that moves the checkpoint stores these instead. That takes no extra round trip, works for
+workers on any number of machines, and counts nothing for a batch that was rolled back.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,14 +21,14 @@ P = TypeVar("P", Rows, Counters)
 
 
 class Calls(Struct):
-    """How often a projection's function was called, and how long that took."""
+    """Number and total duration of calls of a projection's function."""
 
     count: int = 0
     seconds: float = 0.0
 
 
 class Work(Struct):
-    """All that was done for a projection since its first batch. `calls` are by event type."""
+    """Totals of a projection since its first batch. `calls` is by event type."""
 
     batches: int = 0
     events: int = 0
@@ -51,12 +51,15 @@ def encode(work: Work) -> str:
 
 @contextmanager
 def metered(work: Work) -> Iterator[Callable[[int], Work]]:
-    """Yields what returns `work` with the batch that runs inside, given its number of events."""
+    """Measure the batch that runs inside.
+
+    Yields a function that takes the batch's number of events and returns `work` plus the batch.
+    """
     calls: dict[str, Calls] = {}
     token = _running.set(calls)
     began = perf_counter()
 
-    def so_far(events: int) -> Work:
+    def total(events: int) -> Work:
         for event_type, more in work.calls.items():
             mine = calls.setdefault(event_type, Calls())
             mine.count += more.count
@@ -65,14 +68,14 @@ def metered(work: Work) -> Iterator[Callable[[int], Work]]:
         return Work(work.batches + 1, work.events + events, seconds, calls)
 
     try:
-        yield so_far
+        yield total
     finally:
         _running.reset(token)
 
 
 @cache
 def timed(projection: P) -> P:
-    """The projection with a function that is timed. The same one each time: others remember it."""
+    """Return the projection with a timed function. Cached, because others use the result as a key."""
     if isinstance(projection, Rows):
         fold = projection.fold
         return msgspec.structs.replace(projection, fold=_timed(fold))

@@ -1,7 +1,7 @@
-"""What Prometheus is told of the log and the projections, all of it from the database.
+"""Prometheus metrics of the log and the projections, all read from the database.
 
-Any process can therefore tell it, and all tell the same: there are no counters in memory that each
-worker of a server would have for itself.
+Any process can therefore answer, and all answer the same. Counters in memory would be one set for
+each process.
 """
 
 from collections.abc import Iterator
@@ -28,73 +28,77 @@ _WORK: Final = "SELECT name, work::text FROM readmodels_checkpoint WHERE name = 
 
 
 class LogAndProjections(Collector):
-    """A handful of queries each time; one that is far behind is counted up to a hundred thousand events."""
+    """Collects all metrics with a dozen queries."""
 
     def collect(self) -> Iterator[Metric]:
-        yield from _of_log()
-        yield from _of_lags(lag.measure())
-        yield from _of_work(_work())
+        yield from _log_metrics()
+        yield from _lag_metrics(lag.measure())
+        yield from _work_metrics(_work())
 
 
 registry: Final = CollectorRegistry(auto_describe=False)
 registry.register(LogAndProjections())
 
 
-def _of_log() -> Iterator[Metric]:
+def _log_metrics() -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "payments_log_position",
-        "The highest position of the log that was given out.",
+        "Highest position that the log has assigned.",
         value=horizon.last_position(),
     )
     yield GaugeMetricFamily(
         "payments_log_contradictions",
-        "What contradicts the log, as `./manage.py projections` explains; above 0 appends are refused.",
+        "Contradictions of the log, see `./manage.py projections`; above 0 appends are refused.",
         value=len(contradictions.find()),
     )
     yield GaugeMetricFamily(
         "payments_log_head_contradicted",
-        "1 if the log does not have the seal that this host remembers (SEAL_HEAD_FILE).",
+        "1 if the log lacks the seal that this host remembers (SEAL_HEAD_FILE).",
         value=sealing.is_contradicted(),
     )
     yield GaugeMetricFamily(
         "payments_log_oldest_append_seconds",
-        "How long the oldest transaction that appends has been open; 0 if there is none.",
+        "Age of the oldest open transaction that appends; 0 if there is none.",
         value=max((each.seconds for each in holders.open_appends()), default=0.0),
     )
     yield GaugeMetricFamily(
         "payments_log_unsealed_seconds",
-        "How long the oldest event that no seal covers has been waiting for one.",
+        "Age of the oldest event that no seal covers.",
         value=sealing.unsealed_seconds(),
     )
 
 
-def _of_lags(lags: list[Lag]) -> Iterator[Metric]:
+def _lag_metrics(lags: list[Lag]) -> Iterator[Metric]:
     for name, documentation, values in (
-        ("position", "The last event read.", [each.position for each in lags]),
-        ("lag_events", f"Events behind the log, up to {lag.COUNTED_TO}.", [e.events for e in lags]),
+        ("position", "Position of the last event read.", [each.position for each in lags]),
+        (
+            "lag_events",
+            f"Events behind the log, counted up to {lag.COUNTED_TO}.",
+            [e.events for e in lags],
+        ),
         (
             "lag_seconds",
-            "How long the oldest event that is missing has been waiting.",
+            "Age of the oldest event that is not applied yet.",
             [each.seconds for each in lags],
         ),
         (
             "parked_events",
-            f"Events set aside because they could not be applied, up to {lag.COUNTED_TO}.",
+            f"Parked events, counted up to {lag.COUNTED_TO}.",
             [each.parked for each in lags],
         ),
         (
             "stopped",
-            "1 if it stands still because of an error.",
+            "1 if it is stalled by an error.",
             [each.error != "" for each in lags],
         ),
         (
             "needs_rebuild",
-            "1 if its table was filled by other code.",
+            "1 if another version of its code filled the table.",
             [each.needs_rebuild for each in lags],
         ),
         (
             "ahead_of_log",
-            "1 if it has read events that the log does not have any more.",
+            "1 if it has read events that the log no longer has.",
             [each.ahead_of_log for each in lags],
         ),
     ):
@@ -106,18 +110,18 @@ def _of_lags(lags: list[Lag]) -> Iterator[Metric]:
         yield gauge
 
 
-def _of_work(work: dict[str, Work]) -> Iterator[Metric]:
+def _work_metrics(work: dict[str, Work]) -> Iterator[Metric]:
     events = CounterMetricFamily(
         "payments_projection_events", "Events read.", labels=["projection"]
     )
     batches = SummaryMetricFamily(
         "payments_projection_batch_seconds",
-        "Batches, and the time they took up to their commit.",
+        "Batches, and their duration up to the commit.",
         labels=["projection"],
     )
     calls = SummaryMetricFamily(
         "payments_projection_call_seconds",
-        "Calls of the projection's function by type of event, and the time they took.",
+        "Calls of the projection's function by event type, and their duration.",
         labels=["projection", "event_type"],
     )
     for name, done in sorted(work.items()):

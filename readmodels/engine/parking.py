@@ -1,8 +1,8 @@
-"""Parked events: what a projection could not take waits, with all later events of its aggregate.
+"""Parked events: those that a projection could not apply, and all later ones of their aggregates.
 
-The checkpoint moves on, so one bad event does not stop the others. A parked event is retried under
-the checkpoint's lock, from the first one of its aggregate on; or it is discarded, which is for ever,
-and which catching up, rebuilds and checks honour.
+The checkpoint moves on, so a bad event stops only its own aggregate. A retry applies the aggregate's
+parked events from the first one on, under the checkpoint's lock. A discard is permanent: catching
+up, rebuilds and checks honor it.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from readmodels.engine import applying, checkpoints
 from readmodels.engine.applying import Spoiled
 from readmodels.projections.kinds import Counters, Rows
 
-# Of those who retry and discard.
+# Required to retry or discard parked events.
 REPAIR: Final = "readmodels.repair_projections"
 LONGEST_REASON: Final = 500
 
@@ -71,7 +71,7 @@ _encoder: Final = msgspec.json.Encoder()
 
 
 class NotParked(Exception):
-    """There is nothing to retry or to discard: never parked, or seen to already."""
+    """The event is not parked: it never was, or was retried or discarded already."""
 
 
 class _ParkedRow(Struct, frozen=True):
@@ -87,9 +87,9 @@ class _ParkedRow(Struct, frozen=True):
 def apply_or_park(
     projection: Rows | Counters, records: Sequence[RecordedPaymentEvent], *, attempts: int = 1
 ) -> int:
-    """Apply the records, park those that cannot be applied or come after one; return how many those are.
+    """Apply the records, and park those that fail or follow a parked one. Return how many it parked.
 
-    `attempts` counts this one. Must run inside the transaction that holds the checkpoint.
+    `attempts` includes this one. Must run inside the transaction that holds the checkpoint.
     """
     require_transaction()
     parked, discarded = _set_aside(projection, records)
@@ -108,22 +108,22 @@ def apply_or_park(
 
 
 def aggregates(projection: Rows | Counters) -> list[UUID]:
-    """The aggregates with parked events, in the order of the log."""
+    """Return the aggregates with parked events, in the order of the log."""
     with cursor() as cur:
         return [row[0] for row in cur.execute(_AGGREGATES, {"projection": projection.name})]
 
 
 def discarded(names: Sequence[str]) -> tuple[tuple[str, UUID, int], ...]:
-    """What these projections never apply: (projection, aggregate, position), in order."""
+    """Return the events that these projections never apply, as (projection, aggregate, position)."""
     with cursor() as cur:
         return tuple(cur.execute(_DISCARDED, (list(names),)).fetchall())
 
 
 def retry(projection: Rows | Counters, aggregate_id: UUID, *, by: str) -> int:
-    """Apply the aggregate's parked events; return how many are parked again.
+    """Apply the aggregate's parked events. Return how many are parked again.
 
-    `by` is an actor id. Waits for a batch that is under way. Raises NotPermitted, NotParked,
-    RebuildNeeded, UnreadableEvent.
+    `by` is an actor id. Waits for a running batch to end. Raises NotPermitted, NotParked,
+    RebuildNeeded and UnreadableEvent.
     """
     permissions.require(by, REPAIR, operators=True)
     return _retry(projection, aggregate_id)
@@ -132,9 +132,9 @@ def retry(projection: Rows | Counters, aggregate_id: UUID, *, by: str) -> int:
 def discard(
     projection: Rows | Counters, position: int, *, reason: str, by: str, at: datetime
 ) -> int:
-    """Never apply the parked event, and retry the later ones; return how many stay parked.
+    """Discard the parked event permanently, and retry the later ones. Return how many stay parked.
 
-    `by` is an actor id. Raises TextError for the reason, and as `retry` does.
+    `by` is an actor id. Raises TextError for the reason, and what `retry` raises.
     """
     permissions.require(by, REPAIR, operators=True)
     reason = checked_text(reason, max_length=LONGEST_REASON)
@@ -173,7 +173,7 @@ def _retry(projection: Rows | Counters, aggregate_id: UUID) -> int:
 def _set_aside(
     projection: Rows | Counters, records: Sequence[RecordedPaymentEvent]
 ) -> tuple[set[UUID], set[int]]:
-    """Which of the records' aggregates have parked events, and which positions are discarded."""
+    """Return which of the records' aggregates have parked events, and which positions are discarded."""
     parameters = {
         "projection": projection.name,
         "aggregates": list({record.aggregate_id for record in records}),
@@ -195,7 +195,7 @@ def _rows(spoiled: Spoiled, attempts: int) -> list[_ParkedRow]:
 
 
 def _row(record: RecordedPaymentEvent) -> _ParkedRow:
-    """An event that only waits for an earlier one."""
+    """Return the row of an event that waits for an earlier one of its aggregate."""
     return _ParkedRow(
         record.aggregate_id, record.position, record.version, record.event.event_type, "", "", 0
     )

@@ -1,7 +1,7 @@
-"""Carry the log into the read models, each event exactly once, whatever dies in between.
+"""Applies the log to the read models, each event exactly once, even if a process or server dies.
 
 A batch is one short transaction: lock the checkpoint, read the log up to its safe horizon, apply,
-move the checkpoint, commit. Either all of it happened or nothing did.
+move the checkpoint, commit. Either all of it happens or nothing does.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ BATCH: Final = 1_000
 
 
 class Batch(Struct, frozen=True):
-    """What one batch did: how many events it read, and whether there may be more already."""
+    """The number of events that a batch read, and whether there may be more."""
 
     events: int
     full: bool
@@ -33,11 +33,11 @@ class Batch(Struct, frozen=True):
 def run_batch(
     projection: Projection, *, limit: int = BATCH, on_lock: Callable[[], None] | None = None
 ) -> Batch | None:
-    """Apply the next events, at most `limit`. Return None if another worker has the checkpoint.
+    """Apply the next events, at most `limit`. Return None if another worker holds the checkpoint.
 
-    `on_lock` is called while the checkpoint is locked and before the log is read. An error of the
-    projection itself is written to its checkpoint, where status pages show it, and raised. Raises
-    HorizonHeld, LogContradicted, and OperationalError when the database is away.
+    `on_lock` is called after the checkpoint is locked, before the log is read. Errors of the
+    projection itself are stored in its checkpoint and raised. Raises HorizonHeld, LogContradicted,
+    RebuildNeeded, and OperationalError when the database is away.
     """
     try:
         with transaction.atomic():
@@ -49,9 +49,9 @@ def run_batch(
             checkpoints.check_version(projection, locked)
             return _apply_next(projection, locked, upto=horizon.safe_position(), limit=limit)
     except (HorizonHeld, LogContradicted, OperationalError, InterfaceError):
-        raise  # nothing is wrong with the projection: the next try may succeed
+        raise  # not the projection's fault: the next batch may succeed
     except checkpoints.RebuildNeeded:
-        raise  # the versions show it; workers of the table's own version go on
+        raise  # not stored as an error: workers of the table's version go on
     except Exception as error:
         if outages.of(error) is None:
             checkpoints.stop(projection, error)
@@ -59,7 +59,7 @@ def run_batch(
 
 
 def catch_up(projection: Projection) -> int:
-    """Run batches until nothing is left or another worker takes over; return the events applied."""
+    """Run batches up to the end of the log or until another worker takes over. Return the events read."""
     applied = 0
     while (batch := run_batch(projection)) is not None:
         applied += batch.events
@@ -69,9 +69,9 @@ def catch_up(projection: Projection) -> int:
 
 
 def advance(projection: Projection, *, upto: int, limit: int = BATCH) -> Batch:
-    """Apply the next events up to the safe position `upto`, waiting for the checkpoint.
+    """Apply the next events up to the safe position `upto`, after waiting for the checkpoint.
 
-    Must run inside a transaction. Raises RebuildNeeded, UnreadableEvent.
+    Must run inside a transaction. Raises RebuildNeeded and UnreadableEvent.
     """
     require_transaction()
     return _apply_next(projection, checkpoints.lock(projection), upto=upto, limit=limit)
@@ -80,7 +80,7 @@ def advance(projection: Projection, *, upto: int, limit: int = BATCH) -> Batch:
 def _apply_next(
     projection: Projection, locked: checkpoints.Position, *, upto: int, limit: int
 ) -> Batch:
-    # The last event read, never the horizon: after a crash a sequence can give a position again.
+    # Move to the last event read, never to the horizon: after a crash a sequence can give a position twice.
     with metering.metered(locked.work) as work:
         events, last = _apply(projection, after=locked.position, upto=upto, limit=limit)
         if events or locked.error:
@@ -89,7 +89,7 @@ def _apply_next(
 
 
 def _apply(projection: Projection, *, after: int, upto: int, limit: int) -> tuple[int, int]:
-    """Return how many events were read, and the last one's position."""
+    """Apply the events. Return how many were read, and the last one's position."""
     if isinstance(projection, Entries):
         events, last, follows = storage.insert_entries(
             projection, after=after, upto=upto, limit=limit
@@ -104,6 +104,6 @@ def _apply(projection: Projection, *, after: int, upto: int, limit: int) -> tupl
 
 
 def _check(*, follows: bool) -> None:
-    """Raise LogContradicted if the log lost the event that the checkpoint is at."""
+    """Raise LogContradicted if the log no longer has the event at the checkpoint."""
     if not follows and (found := contradictions.find()):
         raise LogContradicted.by(found)

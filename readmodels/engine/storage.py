@@ -1,7 +1,7 @@
-"""The statements that move folded rows and summed counters between memory and a projection's table.
+"""The SQL that reads and writes the tables of projections.
 
-Rows travel as one JSON document, which PostgreSQL turns into the table's own row type: one
-parameter whatever the columns are, arrays included. A rebuild writes whole tables by COPY.
+Rows travel as one JSON document, which PostgreSQL turns into the table's row type: one parameter for
+any set of columns, arrays included. A rebuild writes whole tables by COPY.
 """
 
 import re
@@ -34,7 +34,7 @@ _INSERT_SUMS: Final[LiteralString] = """
 INSERT INTO {table} ({columns}) SELECT {sums} FROM {parts} GROUP BY {keys}
 """
 
-# All that the log stores of the next events, without any of it passing through this process.
+# Copies the next events inside the database, so that no row passes through this process.
 _SELECT_ENTRIES: Final[LiteralString] = """
 WITH batch AS MATERIALIZED (
        SELECT * FROM events_event
@@ -55,7 +55,7 @@ SELECT {select} FROM events_event AS event
 
 
 def columns(projection: Projection) -> tuple[str, ...]:
-    """The table's columns that the projection fills. A row's begin with the aggregate's id."""
+    """Return the columns that the projection fills. Those of `Rows` begin with the aggregate's id."""
     match projection:
         case Rows():
             return projection.row.__struct_fields__
@@ -66,7 +66,7 @@ def columns(projection: Projection) -> tuple[str, ...]:
 
 
 def load_rows(projection: Rows, keys: Iterable[UUID]) -> dict[UUID, Struct]:
-    """Return the rows that exist, by key."""
+    """Return the existing rows, by key."""
     names = columns(projection)
     return {
         values[0]: projection.row(**dict(zip(names, values, strict=True)))
@@ -75,17 +75,17 @@ def load_rows(projection: Rows, keys: Iterable[UUID]) -> dict[UUID, Struct]:
 
 
 def save_rows(projection: Rows, rows: Iterable[Struct]) -> None:
-    """Insert the rows or put them in the place of older ones, in one statement."""
+    """Insert or replace the rows, in one statement."""
     _save(projection, list(rows))
 
 
 def copy_rows(projection: Rows, rows: Iterable[Struct]) -> None:
-    """Insert rows that are all new: what a rebuild writes, several times as fast as `save_rows`."""
+    """Insert rows that are all new, several times as fast as `save_rows`. For rebuilds."""
     _copy("COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)", projection, map(astuple, rows))
 
 
 def delete_all(projection: Projection) -> None:
-    """Empty the table within the transaction."""
+    """Delete all rows of the table."""
     _execute("DELETE FROM {table}", projection)
 
 
@@ -98,31 +98,31 @@ def add_up(sums: dict[Any, dict[str, int]], deltas: Mapping[Any, Mapping[str, in
 
 
 def add_counters(projection: Counters, sums: Mapping[Any, Mapping[str, int]]) -> None:
-    """Add the sums to their rows, which begin at zero, in one statement."""
+    """Add the sums to their rows, in one statement. Missing rows begin at zero."""
     _save(projection, [counter_row(projection, key, amounts) for key, amounts in sums.items()])
 
 
 def counter_row(projection: Counters, key: Any, amounts: Mapping[str, int]) -> dict[str, Any]:
-    """Return a whole row, in the order of `columns`, with zeros where nothing was counted."""
+    """Return a whole row in the order of `columns`, with zero for missing amounts."""
     return {**key._asdict(), **dict.fromkeys(_counter_columns(projection), 0), **amounts}
 
 
 def create_parts(projection: Counters) -> None:
-    """Make a table for sums of parts of the log, which `sum_parts` adds up."""
+    """Create a table for sums over parts of the log, which `sum_parts` adds up."""
     _execute(
         "CREATE UNLOGGED TABLE {parts} AS SELECT {columns} FROM {table} WITH NO DATA", projection
     )
 
 
 def copy_parts(projection: Counters, sums: Mapping[Any, Mapping[str, int]]) -> None:
-    """Write sums of a part of the log. Keys of other parts may be the same."""
+    """Write the sums over a part of the log. Other parts may have the same keys."""
     names = _counter_columns(projection)
     rows = ((*key, *(amounts.get(name, 0) for name in names)) for key, amounts in sums.items())
     _copy("COPY {parts} ({columns}) FROM STDIN (FORMAT BINARY)", projection, rows)
 
 
 def sum_parts(projection: Counters) -> None:
-    """Fill the empty table with the sums of all parts, which are done with then."""
+    """Fill the empty table with the sums over all parts, then drop the parts."""
     keys = [sql.Identifier(name) for name in _key_columns(projection)]
     sums = [
         sql.SQL("sum({})").format(sql.Identifier(name)) for name in _counter_columns(projection)
@@ -137,7 +137,7 @@ def drop_parts(projection: Counters) -> None:
 
 
 def insert_all_entries(projection: Entries, *, upto: int, until: datetime | None = None) -> None:
-    """Insert the entries of all events up to a safe position, and recorded by `until`."""
+    """Insert the entries of all events up to the safe position `upto` that were recorded by `until`."""
     statement = _compose(_ALL_ENTRIES, projection, select=_selected(projection))
     with cursor() as cur:
         cur.execute(statement, {"upto": upto, "until": until})
@@ -146,9 +146,9 @@ def insert_all_entries(projection: Entries, *, upto: int, until: datetime | None
 def insert_entries(
     projection: Entries, *, after: int, upto: int, limit: int
 ) -> tuple[int, int | None, bool]:
-    """Insert the entries of at most `limit` events; return how many, and the last one's position.
+    """Insert the entries of at most `limit` events. Return their number and the last one's position.
 
-    The third value is False if the log does not hold the event that they are to follow.
+    The third value is False if the log does not hold the event at `after`.
     """
     parameters = {"after": after, "upto": upto, "limit": limit}
     ((count, last, follows),) = execute(_select_entries(projection), parameters)
@@ -163,7 +163,7 @@ def _save(projection: Projection, rows: list[Any]) -> None:
 def _copy(
     statement: LiteralString, projection: Projection, rows: Iterable[tuple[Any, ...]]
 ) -> None:
-    # Binary is written five times as fast as text, but nothing converts what is not of the column's type.
+    # Binary is five times as fast as text, but needs values of exactly the column's type.
     with cursor() as cur, cur.copy(_compose(statement, projection)) as copy:
         copy.set_types(_types(projection))
         for row in rows:
@@ -177,7 +177,7 @@ def _types(projection: Projection) -> list[str]:
     return [re.sub(r"\(\d+\)", "", each) for each in declared]  # varchar(3) is a varchar
 
 
-# Those of every batch, put together once: psycopg would do it each time.
+# Statements of every batch, composed once.
 
 
 @cache

@@ -1,11 +1,11 @@
-"""Tell the workers that the log has grown: coalesced, and never in a command's way.
+"""Wakes the workers when the log has grown: coalesced, and without delaying a command.
 
-The writer sets a key per projection that lives for a few seconds and publishes one task for those whose
-key was not there. The task deletes each key while it holds the checkpoint, before it reads: a writer
-that then finds the key still set knows that its events will be read. A task that finds the
-checkpoint locked leaves the key alone, and whoever holds the lock looks for it after unlocking.
-Whatever gets lost, beat makes up for. A task carries the ids of the request that woke it, so its log
-lines tell them; the requests that found the key set are served by the same task.
+A writer sets a key per projection, which expires after a few seconds, and publishes one task for those
+whose key was missing. The task deletes each key while it holds the checkpoint, before it reads. A
+writer that finds the key still set therefore knows that its events will be read. A task that finds
+the checkpoint locked leaves the key alone, and the holder of the lock checks the key after it unlocks.
+Beat compensates for lost keys and tasks. A task carries the ids of the request that woke it, for its
+log lines. It also serves the requests that found the key set.
 """
 
 import logging
@@ -29,13 +29,13 @@ from readmodels.projections import PROJECTIONS
 
 logger = logging.getLogger(__name__)
 
-# How long a lost task can keep others from being published.
+# How long a lost task can keep others from being published, in milliseconds.
 KEY_MS: Final = 5_000
-# How long the broker is left alone after it failed: a frozen one costs a timeout each time.
+# Pause after the broker failed: a frozen one costs a timeout each time.
 _BREAK_SECONDS: Final = 5.0
-# After each announcement, so that under load one stands for several.
+# Pause after each announcement, so that under load one covers several appends.
 _PAUSE_SECONDS: Final = 0.01
-# As one command it costs half of what it costs as several. Returns the numbers of those that were not set.
+# One command costs half as much as several. Returns the numbers of the keys that were missing.
 _SET: Final = Script("""
 local new = {}
 for number, key in ipairs(KEYS) do
@@ -49,17 +49,17 @@ BROKER_ERRORS: Final = (redis.RedisError, OperationalError)
 
 
 def wake_all(**_: object) -> None:
-    """Have every projection's task published soon. A receiver of the signal `appended`.
+    """Wake all projections soon. A receiver of the signal `appended`.
 
-    Returns at once, whatever state the broker is in.
+    Returns at once, even if the broker is away.
     """
     _announcer().announce()
 
 
 def wake(*names: str, countdown: float | None = None) -> None:
-    """Publish a task for those projections of which none is on its way.
+    """Publish a task for those of the projections that have none on its way.
 
-    Raises RedisError or kombu's OperationalError.
+    `countdown` is in seconds. Raises RedisError or kombu's OperationalError.
     """
     new = _take_keys(names)
     if new:
@@ -67,43 +67,43 @@ def wake(*names: str, countdown: float | None = None) -> None:
 
 
 def hand_over(name: str) -> None:
-    """Publish a task for the projection whatever its key says: there is more to read.
+    """Publish a task for a projection that has more to read, even if its key is set.
 
-    The key may stand for a task that came while the checkpoint was locked, and went. Raises as `wake`.
+    The key may belong to a task that found the checkpoint locked and ended. Raises what `wake` raises.
     """
     _publisher.publish([name], None)
 
 
 def clear(name: str) -> None:
-    """Take note of all wake-ups so far. Call it while holding the checkpoint."""
+    """Clear the projection's key. Call this while holding the checkpoint."""
     try:
         _valkey.ask("DEL", _key(name))
     except redis.RedisError as error:
-        # The key expires by itself and beat does not look at it.
+        # The key expires, and beat ignores it.
         logger.warning("The wake key of %s was not cleared: %s", name, error)
 
 
 def is_woken(name: str) -> bool:
-    """Whether somebody appended since `clear`."""
+    """Return whether an append set the key since `clear`."""
     try:
         return bool(_valkey.ask("EXISTS", _key(name)))
     except redis.RedisError as error:
-        logger.warning("The wake key of %s was not read, beat will look: %s", name, error)
+        logger.warning("The wake key of %s was not read, beat takes over: %s", name, error)
         return False
 
 
-def is_first(what: str, *, seconds: int) -> bool:
-    """Whether nobody has asked for `what` in so many seconds; True when the broker does not know."""
+def is_first(name: str, *, seconds: int) -> bool:
+    """Return whether no process called this with `name` within the time. True if the broker is away."""
     try:
-        return bool(_valkey.ask("SET", what, 1, "NX", "EX", seconds))
+        return bool(_valkey.ask("SET", name, 1, "NX", "EX", seconds))
     except redis.RedisError:
         return True
 
 
 class Announcer:
-    """A daemon thread that makes an announcement, and one more for all that come meanwhile.
+    """A daemon thread that makes an announcement, and one more for all that arrive in the meantime.
 
-    What waits is the context of the request that announces, whose ids the task is to carry.
+    The queue holds contexts of requests: the task carries the ids of the request that woke it.
     """
 
     def __init__(self) -> None:
@@ -112,8 +112,8 @@ class Announcer:
         self._thread.start()
 
     def announce(self) -> None:
-        # One that waits comes after this call, so it covers what was appended. Two that see none at once
-        # are two.
+        # A waiting announcement runs after this call, so it covers this append. Two threads that see an empty
+        # queue at the same time put two, which is harmless.
         if self._waiting.empty():
             self._waiting.put(copy_context())
 
@@ -126,15 +126,15 @@ class Announcer:
                     context.run(_publish_with_ids, new)
                 time.sleep(_PAUSE_SECONDS)
             except BROKER_ERRORS as error:
-                logger.warning("The broker does not answer, beat will project: %s", error)
+                logger.warning("The broker does not answer, beat takes over: %s", error)
                 time.sleep(_BREAK_SECONDS)
             except Exception:
-                # Whatever it is, the thread must live on: it is the only one that wakes anybody.
+                # The thread must go on: no other one wakes the projections.
                 logger.exception("The projections could not be woken.")
 
 
 class _Publisher(threading.local):
-    """A thread's own connection to the broker, with timeouts: Celery's would wait for a frozen one."""
+    """A thread's own connection to the broker, with timeouts. Celery's own would wait for a frozen broker."""
 
     _connection: kombu.Connection | None = None
 
@@ -154,7 +154,7 @@ class _Publisher(threading.local):
                 retry=False,
             )
         except BaseException:
-            self._connection = None  # whatever is left of it, the next one begins anew
+            self._connection = None  # its state is unknown: the next call opens another
             raise
 
 
@@ -165,7 +165,7 @@ _lock = threading.Lock()
 
 
 def _announcer() -> Announcer:
-    # Threads do not survive a fork, hence one for each process id.
+    # One per process: threads do not survive a fork.
     announcer = _announcers.get(os.getpid())
     if announcer is None:
         with _lock:
@@ -176,7 +176,7 @@ def _announcer() -> Announcer:
 
 
 def _publish_with_ids(names: Sequence[str]) -> None:
-    # django-structlog sends what is bound along with the task.
+    # django-structlog sends the bound variables along with the task.
     bound = structlog.contextvars.get_contextvars()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(**{name: bound[name] for name in _IDS if name in bound})
@@ -184,7 +184,7 @@ def _publish_with_ids(names: Sequence[str]) -> None:
 
 
 def _take_keys(names: Sequence[str]) -> list[str]:
-    """Those whose key was not there. It is now."""
+    """Set the keys. Return the projections whose key was missing."""
     return [names[number - 1] for number in _valkey.run(_SET, tuple(map(_key, names)), KEY_MS)]
 
 

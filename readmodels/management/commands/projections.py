@@ -163,7 +163,7 @@ def _status(each: lag.Lag) -> str:
     if each.needs_rebuild:
         return f"rebuild: ./manage.py rebuild_projections {each.name}"
     if each.error:
-        return f"stands still: {each.error}"
+        return f"stalled: {each.error}"
     if each.parked:
         return "events are parked: ./manage.py parked"
     return "behind" if each.events else "current"

@@ -323,7 +323,7 @@ def test_the_command_tells_what_to_do() -> None:
     with pytest.raises(SystemExit) as exit_:
         call_command("projections", stdout=out)
     assert exit_.value.code == 1
-    assert "stands still" in out.getvalue()
+    assert "stalled" in out.getvalue()
     Checkpoint.objects.filter(name="payment_summary").update(version=0)
     out = StringIO()
     with pytest.raises(SystemExit):
