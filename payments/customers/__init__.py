@@ -1,4 +1,4 @@
-"""Everything personal, as plain rows that can be renamed and erased.
+"""Personal data of customers, in rows that can be changed and erased. Events contain only their ids.
 
-Events hold only ids of what is here.
+The admin classes of these models are in readmodels/admin/people/.
 """

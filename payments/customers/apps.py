@@ -1,4 +1,4 @@
-"""Registers the customers as the Django app "customers"."""
+"""The Django app "customers"."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ class CustomersConfig(AppConfig):
 
 
 def _require_key(**_: Any) -> None:
-    """Store the check value of the key, or refuse another key."""
-    # Imported late: the apps are not loaded when this module is.
+    """Store the check value of PSEUDONYM_KEY, or raise if the database has another one."""
+    # Models cannot be imported before the apps are loaded.
     from payments import pseudonyms
 
     pseudonyms.require_key()

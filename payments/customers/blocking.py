@@ -1,4 +1,4 @@
-"""Block and unblock a customer: an event in the log, and the flag that the risk features read."""
+"""Block and unblock customers: append an event and set the flag that the risk features read."""
 
 from datetime import datetime
 from typing import Final
@@ -35,16 +35,16 @@ def change(
     at: datetime,
     correlation_id: str | None = None,
 ) -> None:
-    """Block the customer for a BlockReason, unblock it for an UnblockReason.
+    """Block the customer if `reason` is a BlockReason, unblock it if it is an UnblockReason.
 
-    The risk rules see it from the customer's next payment on. `by` is an actor id.
+    The change takes effect with the customer's next payment. `by` is an actor id.
     Raises NotPermitted, TextError for the note, CustomerError.
     """
     permissions.require(by, BLOCK, operators=True)
     written = notes.write(None, note, author=by, at=at, longest=LONGEST_NOTE)
     blocked = isinstance(reason, BlockReason)
     with transaction.atomic():
-        # The row lock decides between people who do this at the same time.
+        # The row lock serializes concurrent calls.
         changed = Customer.objects.filter(pk=customer_id, blocked=not blocked)
         if not changed.update(blocked=blocked):
             raise _refusal(customer_id)

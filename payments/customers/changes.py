@@ -1,4 +1,4 @@
-"""Change what is known of a customer: its name and how to reach it."""
+"""Change a customer's name and contacts."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -13,15 +13,15 @@ CHANGE: Final = "customers.change_customer"
 
 
 def rename(customer_id: UUID, given: Mapping[str, str], *, by: str) -> None:
-    """Replace those of name, email and phone that are `given`; an empty one is taken away.
+    """Replace the `given` fields of name, email and phone. An empty value clears the field.
 
     `by` is an actor id. Raises NotPermitted, ContactError, CustomerError.
     """
     permissions.require(by, CHANGE, operators=True)
     checked = {field: contacts.checked(field, value) for field, value in given.items()}
-    # In one statement, so that nothing is noted of a customer who is being erased.
+    # The condition on erased_at prevents storing data of a customer that is erased concurrently.
     if Customer.objects.filter(pk=customer_id, erased_at=None).update(**checked):
         return
     if Customer.objects.filter(pk=customer_id).exists():
-        raise CustomerError("The customer was erased: nothing personal is noted again.")
+        raise CustomerError("The customer was erased. Personal data is not stored again.")
     raise CustomerError("There is no such customer.")

@@ -1,7 +1,7 @@
-"""Removing what is personal about a customer from everywhere but the log, which never had it.
+"""Erase a customer's personal data. The log contains none and stays as it is.
 
-Each step commits by itself and may be repeated; the customer's row, which says what to look for,
-comes last. So whatever is killed where, the same command does the rest.
+Each step commits on its own and can be repeated. The customer's row, which contains what to search for, is
+cleared last. The same command therefore completes an interrupted erasure.
 """
 
 import json
@@ -18,7 +18,7 @@ from django.contrib.sessions.models import Session
 from msgspec import Struct
 
 from payments import permissions
-from payments.customers import files, mentions, texts
+from payments.customers import csv_files, free_texts, mentions
 from payments.customers.mentions import Mentions
 from payments.customers.models import Blocking, Customer, Note
 from payments.database import cursor
@@ -28,8 +28,8 @@ ERASE: Final = "customers.erase_customer"
 LONGEST_REASON: Final = 500
 PERSONAL: Final = ("reference", "name", "email", "phone")
 
-# The log tells whose a payment is, whatever the read models have seen. One look into its index for
-# each note, of which there are few: as a join, PostgreSQL would rather read the whole log.
+# The log knows a payment's customer before the read models do. The subquery reads its index once per note.
+# For a join PostgreSQL would read the whole log.
 _NOTES: Final = """
 DELETE FROM customers_note AS note
  WHERE (SELECT data ->> 'customer_id' FROM events_event
@@ -37,19 +37,19 @@ DELETE FROM customers_note AS note
 """
 
 
-class ReasonTells(ValueError):
-    """The reason, which is kept, names whom it is about."""
+class ReasonNamesCustomer(ValueError):
+    """The reason, which is kept, names the erased customer."""
 
 
 class Step(Struct, frozen=True):
-    """A place and the number of its erased items. None: it could not be searched."""
+    """A place and the number of items erased there. None: it was not searched."""
 
     place: str
     erased: int | None
 
 
 class Watch(Protocol):
-    """Opens a progress bar; what it yields takes the number done so far."""
+    """Open a progress bar. The function that it yields takes the number done so far."""
 
     def __call__(
         self, description: str, *, total: int
@@ -69,28 +69,28 @@ def erase(
     at: datetime,
     watch: Watch = _unwatched,
 ) -> Iterator[Step]:
-    """Erase step by step. `reference` is how the customer was called: an erased row does not tell.
+    """Erase step by step, and yield each step when it is done.
 
-    `by` is an actor id, `watch` is called for the steps that take long.
-    Raises NotPermitted, TextError, ReasonTells.
+    `reference` is given separately, because the row of an erased customer has none. `by` is an actor id.
+    `watch` is called for long steps. Raises NotPermitted, TextError, ReasonNamesCustomer.
     """
     permissions.require(by, ERASE, operators=True)
-    words = words_of(customer, reference)
-    reason = check_reason(reason, words)
-    searchable = bool(sought(customer, reference))
-    mentioned = _mentioned_in_texts(words)
+    identifying = identifiers(customer, reference)
+    reason = check_reason(reason, identifying)
+    searchable = bool(searched_fields(customer, reference))
+    mentioned = _text_finder(identifying)
     yield Step("sessions", _end_sessions(mentioned) if searchable else None)
     yield Step("admin log entries", _clear_admin_log(customer.pk))
     blockings = Blocking.objects.filter(customer=customer)
     about_blocks = Note.objects.filter(pk__in=blockings.values("note_id"))
     yield Step("notes about blocks", about_blocks.delete()[0])
     yield Step("review notes", _delete_notes(customer.pk))
-    for place in texts.places():
+    for place in free_texts.places():
         if not searchable:
             yield Step(f"{place.name} that mention the customer", None)
             continue
         with watch(place.name, total=place.texts().count()) as progress:
-            erased = texts.erase(place, mentioned, progress=progress)
+            erased = free_texts.erase(place, mentioned, progress=progress)
         yield Step(f"{place.name} that mention the customer", erased)
     found = [field for field in PERSONAL if getattr(customer, field)]
     Customer.objects.filter(pk=customer.pk, erased_at=None).update(
@@ -105,21 +105,21 @@ def erase(
     yield Step(f"fields of the customer ({', '.join(found) or 'none left'})", len(found))
 
 
-def words_of(customer: Customer, reference: str) -> set[str]:
-    """What the customer is known by."""
-    return set(_words(customer, reference).values())
+def identifiers(customer: Customer, reference: str) -> set[str]:
+    """Return the texts that identify the customer."""
+    return set(_identifiers(customer, reference).values())
 
 
-def sought(customer: Customer, reference: str) -> list[str]:
-    """Return the fields that are searched for in texts."""
-    words = _words(customer, reference)
-    return [field for field, word in words.items() if mentions.is_telling(word)]
+def searched_fields(customer: Customer, reference: str) -> list[str]:
+    """Return the names of the fields whose values are searched for in texts."""
+    found = _identifiers(customer, reference)
+    return [field for field, value in found.items() if mentions.is_distinctive(value)]
 
 
-def not_sought(customer: Customer, reference: str) -> list[str]:
-    """Return the fields that are searched for in cells of files only: in a text they could mean anything."""
-    known = sought(customer, reference)
-    return [field for field in _words(customer, reference) if field not in known]
+def unsearched_fields(customer: Customer, reference: str) -> list[str]:
+    """Return the names of the fields whose values are searched for only in cells of files."""
+    searched = searched_fields(customer, reference)
+    return [field for field in _identifiers(customer, reference) if field not in searched]
 
 
 def erase_file(
@@ -130,31 +130,33 @@ def erase_file(
     by: str,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Step:
-    """Erase the customer from a CSV file, before the row that says what to look for.
+    """Erase the customer from a CSV file. Call it before `erase`, which clears the identifiers.
 
     Raises NotPermitted, OSError, FileError.
     """
     permissions.require(by, ERASE, operators=True)
-    mentioned = mentions.finder(words_of(customer, reference))
-    return Step(f"cells of {path}", files.erase(path, mentioned, progress=progress))
+    mentioned = mentions.finder(identifiers(customer, reference))
+    return Step(f"cells of {path}", csv_files.erase(path, mentioned, progress=progress))
 
 
-def check_reason(reason: str, words: set[str]) -> str:
-    """Return the reason as it is stored. Raises TextError, ReasonTells."""
+def check_reason(reason: str, identifying: set[str]) -> str:
+    """Return the reason as it is stored. Raises TextError, ReasonNamesCustomer."""
     reason = checked_text(reason, max_length=LONGEST_REASON)
-    if _mentioned_in_texts(words)(reason):
-        raise ReasonTells("It names the customer, and it is kept. Write the number of a case.")
+    if _text_finder(identifying)(reason):
+        raise ReasonNamesCustomer(
+            "It names the customer, and it is kept. Give the number of a case instead."
+        )
     return reason
 
 
-def _words(customer: Customer, reference: str) -> dict[str, str]:
-    """By field. An erased customer has no other than the reference that was given."""
-    known = {field: getattr(customer, field) for field in PERSONAL} | {"reference": reference}
-    return {field: word for field, word in known.items() if word}
+def _identifiers(customer: Customer, reference: str) -> dict[str, str]:
+    """Return the identifying texts by field. An erased customer has only the given reference."""
+    values = {field: getattr(customer, field) for field in PERSONAL} | {"reference": reference}
+    return {field: value for field, value in values.items() if value}
 
 
-def _mentioned_in_texts(words: set[str]) -> Mentions:
-    return mentions.finder(filter(mentions.is_telling, words))
+def _text_finder(identifying: set[str]) -> Mentions:
+    return mentions.finder(filter(mentions.is_distinctive, identifying))
 
 
 def _delete_notes(customer_id: UUID) -> int:
@@ -163,17 +165,17 @@ def _delete_notes(customer_id: UUID) -> int:
 
 
 def _clear_admin_log(customer_id: UUID) -> int:
-    """Entries of Django's change form, which wrote names into its log."""
+    """Clear entries of Django's change form, which contain names. Return their number."""
     entries = LogEntry.objects.filter(
         content_type=ContentType.objects.get_for_model(Customer), object_id=str(customer_id)
     )
-    return entries.exclude(object_repr=files.ERASED).update(
-        object_repr=files.ERASED, change_message=""
+    return entries.exclude(object_repr=csv_files.ERASED).update(
+        object_repr=csv_files.ERASED, change_message=""
     )
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """All texts in what a session holds. Django keeps messages as the JSON of a list, in one text."""
+    """Yield all texts in a session's data. Django stores messages as one text of JSON."""
     if isinstance(value, dict):
         value = [*value.keys(), *value.values()]
     if isinstance(value, list):
@@ -187,7 +189,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _end_sessions(mentioned: Mentions) -> int:
-    """Sessions hold ids, and messages that were not shown yet. Whoever's mentions them logs in again."""
+    """Delete sessions that mention the customer, in messages not shown yet. Return their number."""
     ended = 0
     for session in Session.objects.iterator(chunk_size=500):
         if any(map(mentioned, _texts(session.get_decoded()))):

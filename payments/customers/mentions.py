@@ -1,12 +1,12 @@
-"""Find a customer in texts by the words that it is known by.
+"""Find mentions of a customer in texts, by its name, reference, e-mail address and telephone number.
 
-Texts and words are folded before they are compared: width, case (ß is ss, dotless i is i), apostrophes,
+Texts and identifiers are folded before the comparison: width, case (ß is ss, dotless i is i), apostrophes,
 dashes, underscores (which separate), characters without a width, Arabic and Hebrew points, the Arabic and
 Persian forms of one letter, and Greek accents, which capitals do not have. Other accents differ.
 
-A word must stand alone only where its script separates words by spaces. In Han, Kana, Hangul, Thai and
-others it may touch the next letter, Arabic and Hebrew words may have their prefixes, and a hyphen may
-follow a name: a false hit costs a note, a miss costs the promise to erase.
+An identifier must be a separate word only in scripts that separate words by spaces. In Han, Kana, Hangul,
+Thai and others it may touch the next letter. Arabic and Hebrew words may have prefixes. A hyphen may follow a
+name. A false match costs a note, but a missed one breaks the promise to erase.
 """
 
 import re
@@ -17,8 +17,8 @@ from typing import Final
 
 import phonenumbers
 
-# Shorter ones would be found in texts that are about something else; so would a number of few digits,
-# which is an amount or a year as well. A character of Han, Kana or Hangul counts for two.
+# Shorter identifiers occur in unrelated texts, and short numbers are also amounts or years. A character of
+# Han, Kana or Hangul counts twice.
 _SHORTEST: Final = 4
 _SHORTEST_NUMBER: Final = 6
 
@@ -42,7 +42,7 @@ _OTHERS_WITHOUT_SPACES: Final = (
 _TOUCHING: Final = re.compile(f"[{_HAN_KANA_HANGUL}{_OTHERS_WITHOUT_SPACES}]")
 _WIDE: Final = re.compile(f"[{_HAN_KANA_HANGUL}]")
 _LETTER: Final = rf"[^\W{_HAN_KANA_HANGUL}{_OTHERS_WITHOUT_SPACES}]"  # or digit, of other scripts
-# The particles that both scripts write together with the next word, such as "and", "in" and "the".
+# Particles that are written together with the next word, such as "and", "in" and "the".
 _ARABIC: Final = re.compile("[\u0620-\u06ff\u0750-\u077f]")
 _ARABIC_PREFIX: Final = "[وفبكلسا]{0,4}"
 _HEBREW: Final = re.compile("[\u05d0-\u05ea]")
@@ -51,15 +51,15 @@ _HEBREW_PREFIX: Final = "[ובכלמהש]{0,4}"
 _FOLDED: Final = {
     **dict.fromkeys(map(ord, "‘’‚‛ʹʻʼʽˈ´`＇′"), "'"),
     **dict.fromkeys((0x2010, 0x2011, 0x2043), "-"),
-    # Not hyphens: they are borders of words.
+    # Dashes, unlike hyphens, end a word.
     **dict.fromkeys((0x2012, 0x2014, 0x2015, 0x2212), "–"),
     ord("ı"): "i",
     ord("İ"): "i",
     ord("_"): " ",
-    # Arabic keyboards have another yeh and kaf than Persian ones; a hamza on or under alef is often left out.
+    # Arabic and Persian keyboards differ in yeh and kaf. A hamza on or under alef is often omitted.
     **dict(zip(map(ord, "يىكةأإآٱ"), "ییکهاااا", strict=True)),
     **dict(zip(map(ord, "άέήίϊΐόύϋΰώ"), "αεηιιιουυυω", strict=True)),
-    # Tatweel, vowel signs and points: of Arabic, then of Hebrew.
+    # Tatweel, vowel signs and points of Arabic, then of Hebrew.
     **dict.fromkeys((0x640, 0x670, *range(0x64B, 0x660), *range(0x610, 0x61B))),
     **dict.fromkeys((*range(0x591, 0x5BE), 0x5BF, 0x5C1, 0x5C2, 0x5C4, 0x5C5, 0x5C7)),
     # Format characters and variation selectors, which have no width.
@@ -74,17 +74,22 @@ _DOTTED: Final = "i\u0307"  # the lower case of İ
 Mentions = Callable[[str], bool]
 
 
-def is_telling(word: str) -> bool:
-    """Return whether the word alone, in a text about anything, means the customer."""
+def is_distinctive(word: str) -> bool:
+    """Return whether the identifier is long enough to be searched for in arbitrary texts."""
     word = _PARTS.sub(" ", fold(word)).strip()
     return len(word) + len(_WIDE.findall(word)) >= (
         _SHORTEST_NUMBER if word.isdecimal() else _SHORTEST
     )
 
 
-def finder(words: Iterable[str]) -> Mentions:
-    """Return what finds any of the words: customer-12 is not in customer-123. Without words, nothing."""
-    finders = [_finder(word.strip()) for word in sorted(map(fold, words)) if _PARTS.sub("", word)]
+def finder(identifiers: Iterable[str]) -> Mentions:
+    """Return a function that returns whether a text mentions any of the identifiers.
+
+    customer-12 does not match customer-123.
+    """
+    finders = [
+        _finder(each.strip()) for each in sorted(map(fold, identifiers)) if _PARTS.sub("", each)
+    ]
 
     def mentioned(text: str) -> bool:
         folded = fold(text)
@@ -94,10 +99,10 @@ def finder(words: Iterable[str]) -> Mentions:
 
 
 def fold(text: str) -> str:
-    """Return the text as it is compared."""
+    """Return the text in the form that is compared."""
     if text.isascii():
         return text.lower().replace("_", " ").replace("`", "'")
-    # Before NFKC too, which turns some apostrophes into a blank and an accent.
+    # Replaced before NFKC, which turns some apostrophes into a space and an accent.
     text = unicodedata.normalize("NFKC", _replaced(text)).casefold()
     text = unicodedata.normalize("NFC", text.replace(_DOTTED, "i"))
     return _SUPPLEMENTARY.sub("", _OTHER_DIGITS.sub(_decimal, _replaced(text)))
@@ -112,10 +117,10 @@ def _decimal(found: re.Match[str]) -> str:
 
 
 def _finder(word: str) -> Mentions:
-    """Return what finds a folded word in a folded text, with the borders that its script has."""
+    """Return a finder for a folded identifier in folded texts, with the word borders of its script."""
     if (number := _telephone(word)) is not None:
         return _telephone_finder(number)
-    # A hyphen may join a name of several parts to another name. To an id it adds another part: another id.
+    # A hyphen may join a name to another name. In an id it begins another part, so the id differs.
     more = " " not in word or any(map(str.isdecimal, word))
     before = after = ""
     if not _TOUCHING.match(word[0]):
@@ -126,7 +131,7 @@ def _finder(word: str) -> Mentions:
             before += _HEBREW_PREFIX
     if not _TOUCHING.match(word[-1]):
         after = f"(?!{'-?' if more else ''}{_LETTER})"
-    # Beginning with the word itself, the pattern finds it ten times as fast.
+    # A pattern that begins with a literal is ten times as fast.
     spelled, border = re.compile(_spellings(word) + after), re.compile(rf"{before}\Z")
 
     def find(text: str) -> bool:
@@ -171,7 +176,7 @@ def _telephone(word: str) -> phonenumbers.PhoneNumber | None:
 
 
 def _spellings(word: str) -> str:
-    """Return the pattern of a word as people write it: over the end of a line, as the name of a file."""
+    """Return a pattern for the identifier's spellings, such as across lines or in file names."""
     parts = [_part(part) for part in _PARTS.split(word) if part]
     between = r"[\s.·・-]{0,3}" if _TOUCHING.search(word) else _BETWEEN_NAMES
     return between.join(parts)

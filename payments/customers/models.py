@@ -1,4 +1,4 @@
-"""Customers as their clients know them, who blocked them and why, and the notes of reviewers."""
+"""Customers, decisions to block them, notes of staff. Admin classes: readmodels/admin/people/."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -10,29 +10,29 @@ from django.db import models
 class Customer(models.Model):
     """A client's customer. `id` is the keyed hash of (client, reference) that events carry.
 
-    An erased one keeps its row without anything personal: a later payment under the same reference
-    finds it by the hash, and stores nothing again.
+    Erasing a customer keeps the row without personal data. A later payment under the same reference
+    finds the row by the hash and stores no personal data again.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
-    # No index of its own: the constraint's begins with it.
+    # The index of the constraint begins with this column.
     client = models.ForeignKey(
         "clients.Client", on_delete=models.PROTECT, editable=False, db_index=False
     )
-    reference = models.CharField(  # noqa: DJ001 - erased ones of one client must not be alike
+    reference = models.CharField(  # noqa: DJ001 - several erased customers of one client
         max_length=255, null=True, editable=False, help_text="The client's own id. None: erased."
     )
     name = models.CharField(max_length=200, blank=True)
     email = models.EmailField(blank=True)
     phone = models.CharField(max_length=20, blank=True, default="", db_default="")
-    # Asked with the risk features of every payment; why and by whom is in Blocking.
+    # Read with the risk features of every payment. Blocking has reason and actor.
     blocked = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     erased_at = models.DateTimeField(null=True)
     erased_by = models.CharField(max_length=100, blank=True, default="", db_default="")
     erasure_reason = models.CharField(max_length=500, blank=True, default="", db_default="")
 
-    # What people type, by column: an erasure of somebody else looks there, see texts.
+    # Columns of typed text, searched when another customer is erased: see free_texts.
     free_texts: ClassVar[Mapping[str, str]] = {"erasure_reason": "reasons of other erasures"}
 
     class Meta:
@@ -47,14 +47,14 @@ class Customer(models.Model):
             ),
         )
         indexes = (
-            # Staff search by the beginning of a name; customers without one cost nothing here.
+            # Staff search by the beginning of a name. The index leaves out customers without one.
             models.Index(
                 fields=("name",),
                 name="customer_by_name",
                 opclasses=("text_pattern_ops",),
                 condition=~models.Q(name=""),
             ),
-            # The list of the back office, and the blocked ones in the same order.
+            # The back office lists all customers, and the blocked ones, from the newest on.
             models.Index(fields=("-created_at", "-id"), name="customer_by_time"),
             models.Index(
                 fields=("-created_at", "-id"),
@@ -68,14 +68,14 @@ class Customer(models.Model):
 
 
 class Blocking(models.Model):
-    """A decision that a customer is blocked, or is not any more. The log holds it as an event."""
+    """A decision to block or unblock a customer. The log has it as an event."""
 
     customer = models.ForeignKey(
         Customer, on_delete=models.PROTECT, related_name="blockings", db_index=False
     )
     blocked = models.BooleanField()
     reason = models.CharField(max_length=50)  # a BlockReason or an UnblockReason
-    note_id = models.UUIDField(null=True)  # a Note, unless it was erased
+    note_id = models.UUIDField(null=True)  # a Note; None after it was erased
     actor = models.CharField(max_length=100)
     at = models.DateTimeField()
 
@@ -88,9 +88,9 @@ class Blocking(models.Model):
 
 
 class Note(models.Model):
-    """A note that staff wrote about a payment, or about a customer whom they blocked or unblocked.
+    """A note of staff about a payment, or about a customer that they blocked or unblocked.
 
-    The log holds `id` and `digest` only, so the text can be erased.
+    The log contains only `id` and `digest`, so the text can be erased.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
@@ -110,12 +110,12 @@ class Note(models.Model):
 
     @property
     def digest(self) -> str:
-        """Hex SHA-256 of salt and text: proves the text without revealing it."""
+        """Return the hexadecimal SHA-256 of salt and text."""
         return sha256(bytes(self.salt) + self.text.encode()).hexdigest()
 
 
 class PseudonymKey(models.Model):
-    """A check value, by which a process with another PSEUDONYM_KEY is refused: see payments.pseudonyms."""
+    """A check value that reveals another PSEUDONYM_KEY: see payments.pseudonyms."""
 
     key_id = models.SmallIntegerField(primary_key=True)
     check_value = models.CharField(max_length=64)

@@ -1,4 +1,4 @@
-"""Writing a note, so that the log can prove it without holding it."""
+"""Create notes. The log contains their digest, which proves the text without revealing it."""
 
 import secrets
 from datetime import datetime
@@ -14,7 +14,7 @@ LONGEST: Final = 2_000
 def write(
     payment_id: UUID | None, text: str, *, author: str, at: datetime, longest: int = LONGEST
 ) -> Note:
-    """Return an unsaved note with a fresh id and salt, its text as it is stored. Raises TextError.
+    """Return an unsaved note with a new id and salt and the normalized text. Raises TextError.
 
     `payment_id` is None for a note about a customer.
     """

@@ -1,4 +1,4 @@
-"""Registering customers on first sight, and finding them as people name them."""
+"""Register customers with their first payment, and find them by client and reference."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,7 +17,7 @@ from payments.domain.card_numbers import holds_card_number
 from payments.domain.text import searched
 from payments.events.store import Companion
 
-# Two first payments at once are one customer, hence DO NOTHING.
+# Concurrent first payments register one customer, hence DO NOTHING.
 _REGISTER: Final = """
 INSERT INTO customers_customer (id, client_id, reference, name, email, created_at)
 VALUES (%(customer_id)s, %(client_id)s, %(customer_reference)s, '', '', clock_timestamp())
@@ -33,12 +33,12 @@ ON CONFLICT DO NOTHING
 
 
 class CustomerError(Exception):
-    """Why a customer is not found, or stays as it is."""
+    """A customer was not found or not changed. The message is the reason."""
 
 
 @dataclass(kw_only=True, eq=False)
 class BlockUnchanged(CustomerError):
-    """`actor` has blocked or unblocked the customer already; `state` is which of the two."""
+    """`actor` has already blocked or unblocked the customer. `state` is "blocked" or "unblocked"."""
 
     state: str
     actor: str
@@ -49,7 +49,7 @@ class BlockUnchanged(CustomerError):
 
 
 def registration(customer_id: UUID, *, client_id: UUID, reference: str) -> Companion:
-    """What stores the customer, unless it is known, with the events of a first payment."""
+    """Return the statement that stores a new customer together with its first payment's events."""
     return Companion(
         _REGISTER,
         {"customer_id": customer_id, "client_id": client_id, "customer_reference": reference},
@@ -57,17 +57,17 @@ def registration(customer_id: UUID, *, client_id: UUID, reference: str) -> Compa
 
 
 def register_all(customers: Mapping[UUID, tuple[UUID, str]]) -> None:
-    """Store those of the customers (id: client, reference) that are not known. One round trip."""
+    """Store the new ones of the customers (id: client, reference). One round trip."""
     if not customers:
         return
-    # In one order, so that two imports at once cannot wait for each other.
+    # Sorted, so that concurrent imports cannot deadlock.
     ids = sorted(customers)
     clients, references = zip(*(customers[each] for each in ids), strict=True)
     execute(_REGISTER_ALL, {"ids": ids, "clients": list(clients), "references": list(references)})
 
 
 def find(client: str, reference: str) -> Customer:
-    """The customer that a client, given by its name or id, calls `reference`. Raises CustomerError."""
+    """Return the customer that a client, given by name or id, calls `reference`. Raises CustomerError."""
     client = searched(client)
     named = Q(name=client)
     with suppress(ValueError):
@@ -80,6 +80,6 @@ def find(client: str, reference: str) -> Customer:
     customer_id = pseudonyms.customer_id(owner.pk, searched(reference))
     customer = Customer.objects.select_related("client").filter(pk=customer_id).first()
     if customer is None:
-        # Not the reference, which may be a person's and would stand in somebody's log.
+        # The message omits the reference, which may be personal and would reach logs.
         raise CustomerError(f"{owner.name} has no customer with this reference.")
     return customer

@@ -16,7 +16,7 @@ class DiscardedEvent(models.Model):
     discarded_by = models.CharField(max_length=100, help_text="The actor.")
     discarded_at = models.DateTimeField()
 
-    # Typed by people: what names a customer is erased with it, see payments.customers.texts.
+    # Typed by people: what names a customer is erased with it, see payments.customers.free_texts.
     free_texts: ClassVar[Mapping[str, str]] = {"reason": "reasons of discarded events"}
 
     class Meta:

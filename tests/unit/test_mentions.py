@@ -1,4 +1,4 @@
-"""By which words a customer is found in a text, and by which it is not."""
+"""Mentions of a customer in a text."""
 
 import pytest
 
@@ -70,7 +70,7 @@ from payments.customers import mentions
         ("Tom Porter", "Tom Porter-Smith"),
     ],
 )
-def test_a_word_is_found_as_people_write_it(word: str, text: str) -> None:
+def test_finder_matches_usual_spellings(word: str, text: str) -> None:
     find = mentions.finder({word, "something else"})
     assert all(map(find, text.split(", ")))
 
@@ -89,23 +89,23 @@ def test_a_word_is_found_as_people_write_it(word: str, text: str) -> None:
         ("José", "Jose"),
     ],
 )
-def test_a_part_of_a_word_or_another_word_is_not(word: str, text: str) -> None:
+def test_finder_ignores_partial_and_other_words(word: str, text: str) -> None:
     assert not any(map(mentions.finder({word}), text.split(", ")))
 
 
 @pytest.mark.parametrize("word", ["・・・・", " ・ ・ ", "\u200b\u200b\u200b\u200b"])
-def test_a_word_of_nothing_but_separators_is_not_looked_for(word: str) -> None:
-    assert not mentions.is_telling(word)
+def test_finder_ignores_identifiers_of_separators_only(word: str) -> None:
+    assert not mentions.is_distinctive(word)
     assert not mentions.finder({word})("anything")
 
 
-def test_without_words_nothing_is_found() -> None:
+def test_finder_without_identifiers_matches_nothing() -> None:
     assert not mentions.finder(())("anything")
     assert not mentions.finder({" ", "\u200b"})("any thing")
 
 
 @pytest.mark.parametrize(
-    ("word", "telling"),
+    ("word", "distinctive"),
     [
         ("Ada", False),
         ("Adam", True),
@@ -117,5 +117,5 @@ def test_without_words_nothing_is_found() -> None:
         ("김민수", True),
     ],
 )
-def test_what_is_short_may_mean_anything(word: str, *, telling: bool) -> None:
-    assert mentions.is_telling(word) is telling
+def test_short_identifiers_are_not_distinctive(word: str, *, distinctive: bool) -> None:
+    assert mentions.is_distinctive(word) is distinctive

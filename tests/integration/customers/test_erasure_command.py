@@ -41,7 +41,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 def test_it_asks_before_it_erases(payment: str, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = (*WHO, "--reason", REASON)
-    with pytest.raises(CommandError, match="add --yes"):
+    with pytest.raises(CommandError, match="Add --yes"):
         call_command("erase_customer", *arguments, stdout=StringIO())
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda _: "no")
@@ -93,7 +93,7 @@ def test_a_second_run_erases_what_was_written_since_and_says_when_the_first_was(
     blocking.change(ada().pk, reason=UnblockReason.CLEARED, note=BLOCKED, by=OPERATOR, at=NOON)
     said = run()
     assert "was erased at" in said
-    assert f"{REASON}. Looking for what was written since." in said
+    assert f"{REASON}. Searching for text written since." in said
     assert "      1 notes about blocks\n" in said
     assert "      0 fields of the customer (none left)\n" in said
     assert found() == set()

@@ -10,7 +10,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
 
-from payments.customers import files, mentions, notes
+from payments.customers import csv_files, mentions, notes
 from payments.customers.models import Note
 from tests.support.api import ApiClient
 from tests.support.erasing import NAME, REFERENCE, found, run
@@ -70,10 +70,10 @@ def test_a_short_reference_is_not_looked_for_in_amounts_and_other_peoples_texts(
     arguments = ("Acme", "7", "--reason", "Case 7", "--yes", "--files", str(path))
     out = StringIO()
     call_command("erase_customer", *arguments, stdout=out)
-    assert "Not looked for in texts, being so short: reference.\n" in out.getvalue()
+    assert "Too short to search for in texts: reference.\n" in out.getvalue()
     assert "      - other review notes that mention the customer: not searched\n" in out.getvalue()
     assert "      - sessions: not searched\n" in out.getvalue()
-    assert "Looked for in texts" not in out.getvalue()
+    assert "Searched for in texts" not in out.getvalue()
     assert Note.objects.count() == 1
     assert path.read_text() == "customer_id,amount,line\nerased,7,7\n17,7,7\n"
     assert Session.objects.count() == 1
@@ -95,8 +95,8 @@ def test_an_export_of_events_is_no_file_for_it(payment: str, tmp_path: Path) -> 
 
 def test_a_file_that_is_no_csv_is_left_alone(tmp_path: Path) -> None:
     path = make("odd.csv", b'a,b\n"' + b"x" * 200_000)(tmp_path)
-    with pytest.raises(files.FileError, match="cannot be read as CSV"):
-        files.erase(path, mentions.finder({"xyz"}))
+    with pytest.raises(csv_files.FileError, match="cannot be read as CSV"):
+        csv_files.erase(path, mentions.finder({"xyz"}))
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -105,7 +105,7 @@ def test_a_name_is_found_in_the_encodings_of_spreadsheets(tmp_path: Path, encodi
     path = make("list.csv", "name;note\nJürgen Groß;1\nJürgen Grossmann;ü\n".encode(encoding))(
         tmp_path
     )
-    assert files.erase(path, mentions.finder({"JÜRGEN GROSS"})) == 1
+    assert csv_files.erase(path, mentions.finder({"JÜRGEN GROSS"})) == 1
     assert path.read_text(encoding=encoding) == "name;note\nerased;1\nJürgen Grossmann;ü\n"
 
 

@@ -9,7 +9,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.db.models import CharField, TextField
 
-from payments.customers import notes, texts
+from payments.customers import free_texts, notes
 from payments.customers.models import Blocking, Customer, Note
 from readmodels.models import DiscardedEvent
 from tests.support.api import ApiClient
@@ -42,7 +42,7 @@ def test_nothing_personal_is_left_in_any_table(payment: str) -> None:
     ):
         assert f"      {line}\n" in said
     stone = ada()
-    assert f"they know {stone.pk}." in said
+    assert f"contain only the id {stone.pk}." in said
     assert (
         "references of payments, X-Request-ID, X-Correlation-ID, hashes of Idempotency-Key." in said
     )
@@ -107,7 +107,7 @@ def test_every_column_that_people_type_into_is_searched() -> None:
         for field in model._meta.get_fields()
         if isinstance(field, CharField | TextField) and not field.choices
     }
-    searched = {f"{each.model._meta.label}.{each.column}" for each in texts.places()}
+    searched = {f"{each.model._meta.label}.{each.column}" for each in free_texts.places()}
     assert searched == columns - NOT_SEARCHED.keys()
     assert NOT_SEARCHED.keys() <= columns
 
@@ -115,7 +115,7 @@ def test_every_column_that_people_type_into_is_searched() -> None:
 def test_texts_are_read_page_by_page_and_what_names_nobody_stays(
     payment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(texts, "PAGE", 2)
+    monkeypatch.setattr(free_texts, "PAGE", 2)
     stay = ("Ada Ngwenyama", f"x{REFERENCE}", f"{REFERENCE}-2", "Miss Ngwenya's sister", "None")
     for written in (*stay, *[f"Asked {NAME}, who knows nobody"] * 3):
         notes.write(uuid4(), written, author=OPERATOR, at=NOON).save()
@@ -163,5 +163,5 @@ def test_a_name_is_found_in_notes_about_others_as_people_write_it(
 
     said = run()
 
-    assert "Looked for in texts: reference, name, email, phone.\n" in said
+    assert "Searched for in texts: reference, name, email, phone.\n" in said
     assert not Note.objects.filter(pk=note.pk).exists()

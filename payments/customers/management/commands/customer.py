@@ -1,4 +1,4 @@
-"""Shows, renames, blocks or unblocks a customer."""
+"""Show, rename, block or unblock a customer."""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from typing import Any
@@ -16,7 +16,7 @@ from payments.domain.text import TextError
 
 
 class Command(BaseCommand):
-    help = "Show a client's customer, rename it, note how to reach it, block it or unblock it."
+    help = "Show a client's customer, change its name or contacts, block or unblock it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
@@ -24,32 +24,32 @@ class Command(BaseCommand):
             "Examples:\n"
             "  ./manage.py customer show 'Acme Ltd' customer-123\n"
             "  ./manage.py customer rename 'Acme Ltd' customer-123 --phone '+49 151 23456789'\n"
-            "  ./manage.py customer rename 'Acme Ltd' customer-123 --email ''     it is not known any more\n"
+            "  ./manage.py customer rename 'Acme Ltd' customer-123 --email ''     clear the e-mail address\n"
             "  ./manage.py customer block 'Acme Ltd' customer-123 --reason chargebacks --note 'Case 12'\n"
             "  ./manage.py customer unblock 'Acme Ltd' customer-123 --reason cleared --note 'Case 12'\n\n"
             "CLIENT is the client's name or id, REFERENCE the client's own id of the customer.\n"
-            "The risk rules see a block from the next payment on; by the built-in policy it fails.\n"
-            "./manage.py erase_customer removes what is personal.\n\n"
-            "Exit codes: 0 done, 1 it was not (no such customer, blocked already), 2 an argument is wrong."
+            "A block takes effect with the next payment, which fails under the built-in policy.\n"
+            "./manage.py erase_customer removes personal data.\n\n"
+            "Exit status: 0 done, 1 not done (no such customer, already blocked), 2 invalid argument."
         )
         actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
         for name, explanation in (
-            ("show", "what is known of it"),
-            ("rename", "its name and how to reach it"),
-            ("block", "from its next payment on"),
-            ("unblock", "from its next payment on"),
+            ("show", "print the customer"),
+            ("rename", "change name and contacts"),
+            ("block", "block its payments from the next one on"),
+            ("unblock", "admit its payments from the next one on"),
         ):
             action = actions.add_parser(name, help=explanation)
             action.add_argument("client", metavar="CLIENT")
             action.add_argument("reference", metavar="REFERENCE")
             if name == "rename":
                 for field in LENGTHS:
-                    action.add_argument(f"--{field}", help="an empty one takes it away")
+                    action.add_argument(f"--{field}", help="pass '' to clear it")
             elif name != "show":
                 accepted = ", ".join(BlockReason if name == "block" else UnblockReason)
                 action.add_argument("--reason", required=True, metavar="CODE", help=accepted)
                 action.add_argument(
-                    "--note", required=True, help="shown to staff; can be erased, no card numbers"
+                    "--note", required=True, help="shown to staff, can be erased; no card numbers"
                 )
 
     def handle(self, *_: Any, action: str, client: str, reference: str, **options: Any) -> None:
@@ -109,7 +109,7 @@ class Command(BaseCommand):
 
 
 def _reason(action: str, code: str) -> BlockReason | UnblockReason:
-    """Raises CommandError, which does not repeat what was typed: it might be a card number."""
+    """Return the reason for a code. Raises CommandError, which does not repeat a typed card number."""
     reasons = BlockReason if action == "block" else UnblockReason
     try:
         return reasons(code)

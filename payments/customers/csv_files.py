@@ -1,4 +1,4 @@
-"""Taking what is personal out of CSV files: what an import refused, and lists that somebody exported."""
+"""Erase a customer from CSV files, such as refused rows of an import or exported lists."""
 
 import csv
 import os
@@ -16,7 +16,7 @@ _RECORDS_A_STEP: Final = 10_000
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 _UNDECODED: Final = re.compile("[\udc80-\udcff]")
 _DELIMITERS: Final = (",", ";", "\t")
-# Columns by these names hold nobody, but a customer "7" is in half of their cells.
+# These columns are not personal. The reference "7" would be found in many of their cells.
 _IMPERSONAL: Final = {"amount", "currency", "method", "date", "line", "code"} | {
     "refused_line",
     "refused_code",
@@ -24,7 +24,7 @@ _IMPERSONAL: Final = {"amount", "currency", "method", "date", "line", "code"} | 
 
 
 class FileError(Exception):
-    """The file cannot be searched; the message names it."""
+    """The file cannot be searched. The message names it."""
 
 
 def check(path: Path) -> None:
@@ -44,12 +44,12 @@ def check(path: Path) -> None:
 def erase(
     path: Path, mentions: Mentions, *, progress: Callable[[int], None] = lambda _: None
 ) -> int:
-    """Replace the cells where `mentions` finds something; return how many. All other bytes stay.
+    """Replace the cells that `mentions` matches, and return their number. All other bytes stay.
 
-    The file is replaced as a whole, or not at all. `progress` gets the number of characters done.
+    The file is replaced atomically. `progress` gets the number of characters read.
     Raises OSError, FileError.
     """
-    path = path.resolve()  # a link stays one
+    path = path.resolve()  # keeps a symbolic link
     draft = path.with_name(f".{path.name}.erasing")
     try:
         with (
@@ -57,7 +57,7 @@ def erase(
             draft.open("w", encoding="utf-8", errors="surrogateescape", newline="") as new,
         ):
             shutil.copymode(path, draft)
-            with suppress(PermissionError):  # only root may, and only root would take it away
+            with suppress(PermissionError):  # only root can change and restore the owner
                 shutil.chown(draft, path.stat().st_uid, path.stat().st_gid)
             erased = _copy(old, new, mentions, progress)
             new.flush()
@@ -90,7 +90,7 @@ def _copy(old: IO[str], new: IO[str], mentions: Mentions, progress: Callable[[in
         found = [
             place
             for place, cell in enumerate(cells)
-            if place not in impersonal and any(map(mentions, _readings(cell)))
+            if place not in impersonal and any(map(mentions, _decodings(cell)))
         ]
         if not found:
             new.write(text)
@@ -100,7 +100,7 @@ def _copy(old: IO[str], new: IO[str], mentions: Mentions, progress: Callable[[in
     return erased
 
 
-def _readings(cell: str) -> Iterator[str]:
+def _decodings(cell: str) -> Iterator[str]:
     """Yield the cell as UTF-8 and, if its bytes are not UTF-8, as Windows encodes it."""
     yield cell
     if not cell.isascii() and _UNDECODED.search(cell):
@@ -108,7 +108,7 @@ def _readings(cell: str) -> Iterator[str]:
 
 
 def _records(file: IO[str], delimiter: str) -> Iterator[tuple[str, list[str]]]:
-    """Each record as it is written, and its cells."""
+    """Yield the text of each record and its cells."""
     taken: list[str] = []
 
     def lines() -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""What people typed about anything, of any app: each model names its columns in `free_texts`.
+"""Erase typed texts that mention a customer, in the columns that models list in `free_texts`.
 
-A text that mentions the customer goes as a whole, for what stands around a name tells as much. Of a
-note the row goes: the log has the hash of its text, by which another text would pass for a forged one.
+A text is erased as a whole, because the words around a name reveal as much as the name. Notes are deleted:
+the log has the hash of their text, and a changed text would look forged.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ PAGE: Final = 1_000
 
 
 class Place(Struct, frozen=True):
-    """A column, and what people call the texts in it."""
+    """A column of texts; `name` describes them to the operator."""
 
     model: type[Model]
     column: str
@@ -54,7 +54,7 @@ def erase(
 
 
 def _pages(place: Place) -> Iterator[list[tuple[int | UUID, str]]]:
-    """The texts by key, so that no page holds a transaction open for the next one."""
+    """Yield pages of (key, text), each in a transaction of its own."""
     rows = place.texts().order_by("pk").values_list("pk", place.column)
     page = list(rows[:PAGE])
     while page:
