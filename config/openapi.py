@@ -1,4 +1,4 @@
-"""How the OpenAPI document is made: drf-spectacular's settings."""
+"""The settings of drf-spectacular, which generates the OpenAPI document."""
 
 from typing import Any, Final
 
@@ -6,12 +6,12 @@ SETTINGS: Final[dict[str, Any]] = {
     "TITLE": "Payments",
     "DESCRIPTION": (
         "Submit payments, follow them, and decide on those that wait for review.\n\n"
-        "Times are UTC, as RFC 3339 writes them; amounts are integers in minor units of their currency."
-        " An address serves the methods that stand here, and HEAD wherever GET. Any other is a 405"
-        " (`method_not_allowed`), whose `Allow` names them."
+        "Times are UTC in the format of RFC 3339. Amounts are integers in minor units of the currency."
+        " Each address supports the methods in this document, and HEAD in addition to GET. Another method is"
+        " a 405 (`method_not_allowed`) with the header `Allow`."
     ),
-    "SERVERS": [{"url": "/", "description": "Where this document comes from."}],
-    # The path has the major version. The minor one grows with each addition.
+    "SERVERS": [{"url": "/", "description": "The server of this document."}],
+    # The path holds the major version. Each addition increases the minor one.
     "VERSION": "1.1.0",
     "CONTACT": {"name": "The operator of this service"},
     "LICENSE": {"name": "MIT", "identifier": "MIT"},
@@ -22,9 +22,9 @@ SETTINGS: Final[dict[str, Any]] = {
             "description": "Claim payments that wait for review, and decide on them.",
         },
         {"name": "statistics", "description": "Counts and volumes by day and currency."},
-        {"name": "operation", "description": "How current the read models are."},
+        {"name": "operation", "description": "See how current the read models are."},
     ],
-    # Generated functions take their arguments in this order: what is addressed, then what is required.
+    # Generated functions take their arguments in this order: path, required, headers last.
     "SORT_OPERATION_PARAMETERS": lambda each: (
         each["in"] != "path",
         not each.get("required", False),
@@ -35,5 +35,5 @@ SETTINGS: Final[dict[str, Any]] = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": False,
-    "POSTPROCESSING_HOOKS": [],  # theirs rename enums, and ours have names
+    "POSTPROCESSING_HOOKS": [],  # the default hooks rename enums, which have names
 }

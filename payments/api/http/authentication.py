@@ -1,4 +1,4 @@
-"""Who asks: the bearer of an API key, found in memory."""
+"""Authentication by API key, and the scope that a view needs."""
 
 from typing import Any, Final, cast
 
@@ -17,7 +17,7 @@ _SCHEME: Final = "bearer"
 
 
 class BearerAuthentication(BaseAuthentication):
-    """`Authorization: Bearer sk_...`. The live key becomes `request.auth`."""
+    """Find the key in `Authorization: Bearer sk_...`. The live key becomes `request.auth`."""
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, LiveKey] | None:
         scheme, _, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
@@ -33,20 +33,22 @@ class BearerAuthentication(BaseAuthentication):
 
 
 class HasScope(BasePermission):
-    """The view's `scopes` name, by HTTP method, the scope that a key needs."""
+    """Require the scope to which the view's `scopes` map the HTTP method."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        # Who may not read an answer may not read its headers either.
+        # HEAD reveals the headers of GET, so it needs the same scope.
         method = "GET" if request.method == "HEAD" else request.method
         needed: Scope | None = view.scopes.get(method)
         if request.auth is None or needed is None:
             # Without a key: 401. Without a scope the method is not served: 405.
             return request.auth is not None
         if needed not in key_of(request).scopes:
-            raise Problem("permission_denied", f"This needs a key with the scope {needed}.")
+            raise Problem(
+                "permission_denied", f"This operation needs a key with the scope {needed}."
+            )
         return True
 
 
 def key_of(request: Request) -> LiveKey:
-    """The live key that HasScope has let through."""
+    """Return the live key of a request that HasScope has permitted."""
     return cast("LiveKey", request.auth)

@@ -1,4 +1,4 @@
-"""What the views of the API have in common."""
+"""Base classes and helpers of the API's views."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, NoReturn
@@ -15,8 +15,9 @@ from payments.clients.models import Scope
 
 
 def without_body(status: int, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """Return an answer without a body and without a media type."""
     response = HttpResponse(status=status, headers=dict(headers or {}))
-    del response["Content-Type"]  # Django says text/html of nothing, too
+    del response["Content-Type"]  # Django sets text/html
     return response
 
 
@@ -34,7 +35,7 @@ class _Negotiation(DefaultContentNegotiation):
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        """What nearly all clients accept needs no weighing."""
+        """Return JSON at once for the values of Accept that nearly all clients send."""
         json = next(iter(renderers))
         accepted: str = request.META.get("HTTP_ACCEPT", "*/*")
         if accepted in {"*/*", json.media_type}:
@@ -46,28 +47,30 @@ class _Negotiation(DefaultContentNegotiation):
 
 
 class _View(APIView):
-    # Without "options", which the framework would announce and we do not answer.
+    # Without "options", which the framework would list in Allow.
     http_method_names = ["get", "head", "post"]
 
     @property
     def default_response_headers(self) -> dict[str, str]:
-        """Without Allow, which is for 405 alone: where nothing is served it would be empty."""
+        """Return no headers. The framework would send Allow, which belongs to a 405 only."""
         return {}
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> NoReturn:
         allowed = ", ".join(self.allowed_methods)
-        raise Problem("method_not_allowed", f"Served here: {allowed}.", headers={"Allow": allowed})
+        raise Problem(
+            "method_not_allowed", f"This address supports {allowed}.", headers={"Allow": allowed}
+        )
 
 
 class KeyView(_View):
-    """An address that needs a key. `scopes` names, by HTTP method, what the key must be good for."""
+    """An address that needs an API key. `scopes` maps each HTTP method to the scope that it needs."""
 
     scopes: ClassVar[dict[str, Scope]]
     content_negotiation_class = _Negotiation
 
     @property
     def default_response_headers(self) -> dict[str, str]:
-        """Let only the key's client keep answers, and only to revalidate them with the ETag."""
+        """Allow only the key's client to cache answers, and only to revalidate them with the ETag."""
         return {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -84,7 +87,7 @@ class KeyView(_View):
 
 
 class PublicView(_View):
-    """An address for everybody, which the OpenAPI document leaves out."""
+    """An address that needs no key. The OpenAPI document omits it."""
 
     authentication_classes = ()
     permission_classes = ()

@@ -1,4 +1,4 @@
-"""If-Match and If-None-Match: whoever has read a payment says which version of it they mean."""
+"""The headers If-Match and If-None-Match, by which a client names the version that it has read."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -20,16 +20,16 @@ _ONE_TAG: Final = re.compile(_TAG)
 # Compressing proxies rewrite our tags: nginx weakens them, Apache and Jetty add the coding within the quotes.
 # The version stays the same.
 _OURS: Final = re.compile(r'(?:W/)?("[^"]*?)(?:--?(?:gzip|br|deflate|zstd))?"')
-# An entity-tag is no number in general, but ours of payments are.
+# The ETag of a payment is its version.
 _VERSION: Final = re.compile(r'"([1-9][0-9]{0,8})"')
-# No payment has version 0: a tag that we never gave out matches nothing.
+# No payment has version 0, so an unknown tag never matches.
 _NEVER: Final = 0
 
 PATTERN: Final = r'^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$'
 
 
 def expected_version(request: Request, payment_id: UUID) -> int | None:
-    """The version that the request is about; None for any. Raises Problem."""
+    """Return the version in If-Match, None for any version. Raises Problem."""
     given = request.headers.get("If-Match")
     if given is None or given.strip() == _ANY:
         return None
@@ -39,25 +39,25 @@ def expected_version(request: Request, payment_id: UUID) -> int | None:
         int(found[1]) if (found := _VERSION.fullmatch(tag)) else _NEVER for tag in _tags(given)
     }
     if len(versions) > 1:
-        # Of several, the one that the payment is at now, if it is among them.
+        # The current version, if it is one of several.
         payment = replay.load(PAYMENT_AGGREGATE, payment_id).state
         return payment.version if payment is not None and payment.version in versions else _NEVER
     return versions.pop()
 
 
 def required_version(request: Request, payment_id: UUID) -> int | None:
-    """As `expected_version`, for a decision: it is about what somebody looked at. Raises Problem."""
+    """Return the version in If-Match, which a decision must have. Raises Problem."""
     if "If-Match" not in request.headers:
         raise Problem(
             "precondition_required",
-            "Send the header If-Match with the ETag of the payment that was looked at, or with * to"
-            " decide whatever has happened since.",
+            "Send the header If-Match with the ETag of the payment that the reviewer looked at, or with * to"
+            " decide on any version.",
         )
     return expected_version(request, payment_id)
 
 
 def not_modified(request: Request, headers: Mapping[str, str]) -> HttpResponse | None:
-    """The answer without a body, if the client has what the ETag in `headers` stands for."""
+    """Return a 304 if If-None-Match holds the ETag in `headers`, otherwise None."""
     given = request.headers.get("If-None-Match", "")
     current = headers.get("ETag", "").removeprefix("W/")
     if given.strip() != _ANY and current not in _tags(given):
@@ -66,5 +66,5 @@ def not_modified(request: Request, headers: Mapping[str, str]) -> HttpResponse |
 
 
 def _tags(given: str) -> Iterator[str]:
-    """Return the tags of a list as this service wrote them, without the additions of proxies."""
+    """Yield the tags of a list as this service wrote them, without the additions of proxies."""
     return (_OURS.sub(r'\1"', tag) for tag in _ONE_TAG.findall(given))

@@ -1,9 +1,8 @@
-"""A token bucket for each key: in Valkey for all processes, in this one's memory while Valkey is away.
+"""A token bucket for each API key: in Valkey for all processes, in memory while Valkey is away.
 
-A process takes as many tokens at once as the key's traffic needs for a moment, and brings back those
-that it did not need: under load most requests wait for nobody. It never takes more than a hundredth
-of the bucket, so a limit under 200 a minute is counted request by request. What is brought back may
-lift the bucket over its brim, by what the key would have gained within the next fifth of a second.
+Under load a process leases several tokens at once, so that most requests make no round trip. It returns those
+that it does not spend. A lease is at most a hundredth of the bucket, so a limit below 200 a minute is counted
+request by request. Returned tokens can overfill the bucket by what it gains in a fifth of a second.
 """
 
 import logging
@@ -23,17 +22,17 @@ from payments.valkey import Connection, Script
 
 logger: Final = logging.getLogger(__name__)
 
-# How long Valkey is not asked again after it did not answer.
+# The pause after Valkey did not answer.
 _PAUSE_SECONDS: Final = 5.0
 _MOST_KEYS: Final = 10_000
-# How long taken tokens may be spent, and for as long again be brought back; then they are forgotten.
+# How long leased tokens can be spent. For as long again they can be returned; then they expire.
 _LEASE_SECONDS: Final = 0.1
-# The part of the bucket that may be taken at once.
+# A lease is at most the bucket divided by this number.
 _LEASED_PART: Final = 100
 
-# The bucket holds `burst` tokens and gains `rate` a second. One round trip, atomic, by the server's
-# clock: hosts that disagree about the time share one bucket. Takes the `wanted` tokens, or as many as
-# there are, after those that were brought back. Returns how many, and how many are left.
+# The bucket holds `burst` tokens and gains `rate` a second. The script is one atomic round trip. It uses the
+# clock of the server, because the clocks of hosts differ. It returns `unused` tokens to the bucket, then
+# takes up to `wanted`. It answers with the number of tokens taken and of those that remain.
 _TAKE: Final = Script("""
 local burst, rate, wanted, unused = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = redis.call('TIME')
@@ -50,7 +49,7 @@ return {taken, tostring(tokens)}
 
 
 class Taken(Struct, frozen=True):
-    """Whether there was a token in the bucket, and how many are left, in parts too."""
+    """The result of taking a token: whether there was one, and how many remain, with fractions."""
 
     allowed: bool
     tokens: float
@@ -58,11 +57,11 @@ class Taken(Struct, frozen=True):
 
     @property
     def wait(self) -> float:
-        """The seconds until there is one token more than can be spent now."""
+        """Return the seconds until one more token can be spent."""
         return (math.floor(self.tokens) + 1 - self.tokens) / (self.per_minute / 60)
 
     def headers(self) -> dict[str, str]:
-        """What the IETF's draft of RateLimit header fields says: `r` left, more of them in `t` seconds."""
+        """Return the RateLimit headers of the IETF draft: `r` tokens remain, another comes in `t` seconds."""
         left, more_in = math.floor(self.tokens), math.ceil(self.wait)
         return {
             "RateLimit-Policy": f'"key";q={self.per_minute};w=60',
@@ -71,7 +70,7 @@ class Taken(Struct, frozen=True):
 
 
 class KeyThrottle(BaseThrottle):
-    """`settings.API_RATE_PER_MINUTE` requests a minute for each API key, all of them at once if it likes."""
+    """Allow each API key `settings.API_RATE_PER_MINUTE` requests a minute, in a burst if it likes."""
 
     def __init__(self) -> None:
         self._taken: Taken | None = None
@@ -80,7 +79,7 @@ class KeyThrottle(BaseThrottle):
         if request.auth is None:
             return True
         self._taken = take(str(key_of(request).key_id), per_minute=settings.API_RATE_PER_MINUTE)
-        view.headers.update(self._taken.headers())  # of the answer, whatever it will be
+        view.headers.update(self._taken.headers())  # of every answer, also of a refusal
         return self._taken.allowed
 
     def wait(self) -> float | None:
@@ -88,13 +87,13 @@ class KeyThrottle(BaseThrottle):
 
 
 def take(name: str, *, per_minute: int) -> Taken:
-    """Take a token of the bucket, if there is one."""
+    """Take a token from the bucket of that name, if there is one."""
     rate = per_minute / 60
     if _breaker.lets_through():
         try:
             allowed, tokens = _leases.take(name, burst=per_minute, rate=rate)
         except redis.RedisError as error:
-            # A limit that cannot be counted together is better counted alone than not at all.
+            # Each process then counts alone.
             _breaker.trip(error)
         else:
             _breaker.reset()
@@ -104,7 +103,7 @@ def take(name: str, *, per_minute: int) -> Taken:
 
 
 class _Lease(Struct):
-    """Tokens that this process took at the monotonic second `taken_at`, and how many it left."""
+    """`held` tokens that this process took at the monotonic second `taken_at`; `left` stayed behind."""
 
     held: int
     left: float
@@ -115,14 +114,14 @@ class _Lease(Struct):
         return self.held > 0 and now < self.taken_at + _LEASE_SECONDS
 
     def spend(self, now: float, *, burst: int, rate: float) -> float:
-        """Spend one; return how many are left here and in the bucket."""
+        """Spend one token. Return how many remain, here and in the bucket."""
         self.held -= 1
         self.spent += 1
         return min(burst, self.left + self.held + (now - self.taken_at) * rate)
 
 
 class _Leases:
-    """The common buckets, as this process sees them."""
+    """This process's leases on the buckets in Valkey."""
 
     def __init__(self, valkey: Connection) -> None:
         self._valkey = valkey
@@ -130,40 +129,40 @@ class _Leases:
         self._lock = threading.Lock()
 
     def take(self, name: str, *, burst: int, rate: float) -> tuple[bool, float]:
-        """Raises RedisError."""
+        """Return whether there was a token, and how many remain. Raises RedisError."""
         now = time.monotonic()
         with self._lock:
             lease = self._leases.get(name)
             if lease is not None and lease.is_good(now):
                 return True, lease.spend(now, burst=burst, rate=rate)
-            # Whoever asks at the same time finds none, and asks for one.
+            # Threads that come meanwhile find no lease and take one of their own.
             self._leases.pop(name, None)
         wanted, unused = 1, 0
         if lease is not None and now < lease.taken_at + 2 * _LEASE_SECONDS:
-            # What ran out before its time was too few.
+            # A lease that was spent early was too small.
             wanted = lease.spent * (2 if now < lease.taken_at + _LEASE_SECONDS else 1)
             wanted, unused = max(1, min(wanted, burst // _LEASED_PART)), lease.held
         taken, left = self._valkey.run(_TAKE, (f"bucket:{name}",), burst, rate, wanted, unused)
         with self._lock:
-            beside = self._leases.get(name)
+            other = self._leases.get(name)
             if taken:
                 lease = _Lease(taken, float(left), now)
-                if beside is not None:
-                    lease.held += beside.held
-                    lease.spent += beside.spent
+                if other is not None:
+                    lease.held += other.held
+                    lease.spent += other.spent
                 if len(self._leases) >= _MOST_KEYS:
                     self._leases.clear()
                 self._leases[name] = lease
-            elif beside is not None and beside.is_good(now):
-                # Another thread has taken the last ones, more than its own.
-                lease = beside
+            elif other is not None and other.is_good(now):
+                # Another thread has leased the last tokens, more than it needs.
+                lease = other
             else:
                 return False, float(left)
             return True, lease.spend(now, burst=burst, rate=rate)
 
 
 class _LocalBuckets:
-    """The same bucket without Valkey: each process gives out the full rate."""
+    """Buckets in memory, for use without Valkey: each process allows the full rate."""
 
     def __init__(self) -> None:
         self._buckets: dict[str, tuple[float, float]] = {}
@@ -183,14 +182,14 @@ class _LocalBuckets:
 
 
 class _Breaker:
-    """Keeps a Valkey that is frozen from costing every request the timeout."""
+    """Skip Valkey for a while after an error, so that a frozen one does not delay every request."""
 
     def __init__(self) -> None:
         self._ask_again_at = 0.0  # 0: Valkey answers
         self._lock = threading.Lock()
 
     def lets_through(self) -> bool:
-        """Whether to ask Valkey. After a pause one request does, and the others wait for its news."""
+        """Return whether to ask Valkey. After a pause only one request does until it succeeds."""
         if not self._ask_again_at:
             return True
         with self._lock:
@@ -203,11 +202,11 @@ class _Breaker:
     def trip(self, error: redis.RedisError) -> None:
         with self._lock:
             if not self._ask_again_at:
-                logger.warning("Rates are counted by each process alone, Valkey is away: %s", error)
+                logger.warning("Each process counts rates alone, Valkey is away: %s", error)
             self._ask_again_at = time.monotonic() + _PAUSE_SECONDS
 
     def reset(self) -> None:
-        """Valkey has answered."""
+        """Note that Valkey has answered."""
         if self._ask_again_at:
             with self._lock:
                 self._ask_again_at = 0.0

@@ -1,4 +1,4 @@
-"""What the OpenAPI document is made of: the structs that read and answer, headers, problems, examples."""
+"""The parts of the OpenAPI document that operations share: headers, problems, security, schemas."""
 
 from collections.abc import Set as AbstractSet
 from typing import Annotated, Any, Final
@@ -23,55 +23,56 @@ def _described(description: str, **json_schema: Any) -> msgspec.Meta:
 
 
 class ProblemDetails(msgspec.Struct):
-    """RFC 9457, with a stable `code` and the id under which the logs know the request.
+    """The problem details of RFC 9457, with a stable `code` and the id of the request in the logs.
 
-    The members after `request_id` are present only where they help.
+    Whether the members after `request_id` are present depends on the code.
     """
 
     type: Annotated[
         str,
         _described("The address of the page that explains the code.", format="uri-reference"),
     ]
-    title: Annotated[str, _described("What the code means, the same for each of its problems.")]
+    title: Annotated[str, _described("The meaning of the code.")]
     status: Annotated[int, _described("The HTTP status of the answer.", minimum=400, maximum=599)]
     code: Annotated[
         str,
         _described(
-            "What to decide by. Codes are never renamed.",
+            "A code for programs. Codes are never renamed.",
             enum=sorted(KINDS),
         ),
     ]
-    detail: Annotated[str, _described("What is wrong with this request, for people to read.")]
-    instance: Annotated[str, _described("The path that was asked.")]
+    detail: Annotated[str, _described("An explanation of this refusal, for people.")]
+    instance: Annotated[str, _described("The path of the request.")]
     request_id: Annotated[str, _described("The id of the request in logs and events.")]
     errors: Annotated[
         list[FieldError] | UnsetType,
-        _described("The fields that are wrong, where single fields are."),
+        _described("The wrong fields, if single fields are wrong."),
     ] = UNSET
     payment_id: Annotated[
         str | UnsetType,
-        _described("The id of the payment that has the reference already.", format="uuid"),
+        _described("The id of the payment that already has the reference.", format="uuid"),
     ] = UNSET
     payment_status: Annotated[
         str | UnsetType,
-        _described("The status of the payment now.", enum=[each.value for each in Status]),
+        _described("The current status of the payment.", enum=[each.value for each in Status]),
     ] = UNSET
     version: Annotated[
         int | UnsetType,
-        _described("How many events the payment has now: its `ETag` without the quotes."),
+        _described("The number of the payment's events now: its `ETag` without the quotes."),
     ] = UNSET
     decision: Annotated[
         str | UnsetType,
         _described("The decision.", enum=["approved", "rejected"]),
     ] = UNSET
-    decided_by: Annotated[str | UnsetType, _described("Who decided: an id, never a name.")] = UNSET
+    decided_by: Annotated[
+        str | UnsetType, _described("The id of the reviewer who decided. Names are never shown.")
+    ] = UNSET
     claimed_by: Annotated[
-        str | UnsetType, _described("Who reviews the payment: an id, never a name.")
+        str | UnsetType,
+        _described("The id of the reviewer who has claimed the payment. Names are never shown."),
     ] = UNSET
-    claimed_until: Annotated[Moment | UnsetType, _described("When that claim ends (UTC).")] = UNSET
-    deadline: Annotated[
-        Moment | UnsetType, _described("Until when the payment can be decided (UTC).")
-    ] = UNSET
+    claimed_until: Annotated[Moment | UnsetType, _described("When the claim ends (UTC).")] = UNSET
+    deadline: Annotated[Moment | UnsetType, _described("The deadline of the review (UTC).")] = UNSET
     refundable: Annotated[
         int | UnsetType,
         _described("The amount that can still be refunded, in minor units of `currency`."),
@@ -82,7 +83,7 @@ class ProblemDetails(msgspec.Struct):
 
 
 class ApiSchema(AutoSchema):
-    """Describes an operation with the scope that it needs and with examples that all operations share."""
+    """Describe an operation with its scope, and share examples and headers among operations."""
 
     def get_description(self) -> str:  # type: ignore[override]
         """Refuse to use the docstring of the view, which is for developers."""
@@ -93,7 +94,7 @@ class ApiSchema(AutoSchema):
         view: Any = self.view
         scope = str(view.scopes[self.method].value)
         operation["description"] += f"\n\nNeeds a key with the scope `{scope}`."
-        # Not in `security`: OpenAPI 3.1 allows it, but linters take it for a scope that OAuth lacks.
+        # Not in `security`: OpenAPI 3.1 allows it there, but linters report a scope that OAuth lacks.
         operation["x-required-scopes"] = [scope]
         for answer in operation["responses"].values():
             content = answer.get("content", {}).get(CONTENT_TYPE, {})
@@ -104,7 +105,7 @@ class ApiSchema(AutoSchema):
     def _share(
         self, kind: str, found: dict[str, Any], only: AbstractSet[str] | None = None
     ) -> None:
-        """Turn what many answers share into components, and refer to them."""
+        """Replace parts that many answers share by references to components."""
         for name in found.keys() & (found.keys() if only is None else only):
             component = ResolvedComponent(  # type: ignore[no-untyped-call]
                 name=name, type=kind, schema=found[name], object=name
@@ -114,7 +115,7 @@ class ApiSchema(AutoSchema):
 
 
 class StructExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """Lets a struct stand wherever drf-spectacular expects a serializer."""
+    """Let drf-spectacular take structs as serializers."""
 
     target_class = "msgspec.Struct"
     match_subclasses = True
@@ -123,7 +124,7 @@ class StructExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-ca
         return str(self.target.__name__)
 
     def get_identity(self, auto_schema: AutoSchema, direction: Direction) -> str:
-        # The components below know only their names, so a struct is known by its name too.
+        # Components are registered by name only, so a struct has to be identified by its name too.
         return str(self.target.__name__)
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
@@ -150,7 +151,7 @@ class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
         return {
             "type": "http",
             "scheme": "bearer",
-            "description": "An API key that `./manage.py create_api_key` made. Each operation names the scope"
+            "description": "An API key from `./manage.py create_api_key`. Each operation names the scope"
             f" that it needs: {scopes}.",
         }
 
@@ -166,7 +167,7 @@ _EVERYWHERE: Final = (
 
 
 def refusals(*codes: str) -> dict[Any, OpenApiResponse]:
-    """Responses for these problem codes and for those that every endpoint may answer."""
+    """Return the responses for these problem codes and for those of every operation."""
     by_status: dict[int, list[str]] = {}
     for code in sorted({*codes, *_EVERYWHERE}, key=lambda code: KINDS[code].status):
         by_status.setdefault(KINDS[code].status.value, []).append(code)
@@ -198,7 +199,7 @@ _NUMBERS: Final = {
 
 
 def headers(*statuses: int, **described: str) -> list[OpenApiParameter]:
-    """Headers of answers with these statuses; an underscore stands for a hyphen."""
+    """Return the headers of answers with these statuses. An underscore stands for a hyphen."""
     return [
         OpenApiParameter(
             name.replace("_", "-"),
@@ -215,20 +216,20 @@ PAYMENT_HEADERS: Final = {
     "ETag": "The payment's version in quotes, for `If-Match` and `If-None-Match`.",
     "X_Event_Position": "The position of the payment's last event in the log.",
 }
-# Whatever an operation answers but 401: whose rate it would be is not known then.
+# Every status except 401, for which there is no key whose rate could be shown.
 _WITH_KEY: Final = {200, 201, 204, 304} | {kind.status.value for kind in KINDS.values()} - {401}
 COMMON_HEADERS: Final = [
-    *headers(429, 503, Retry_After="After how many seconds to try again."),
+    *headers(429, 503, Retry_After="The seconds to wait before another try."),
     *headers(
         *sorted({*_WITH_KEY, 401}),
-        Cache_Control="`private, no-cache`: keep it for this client, and ask again with `If-None-Match`.",
-        Vary="`Authorization`: another key may get another answer.",
+        Cache_Control="`private, no-cache`: cache for this client only, revalidate with `If-None-Match`.",
+        Vary="`Authorization`: the answer depends on the key.",
     ),
     *headers(401, WWW_Authenticate="How to authenticate."),
     *headers(
         *sorted(_WITH_KEY),
-        RateLimit_Policy="The key's rate: `q` requests in `w` seconds.",
-        RateLimit="How many requests are left (`r`), and in how many seconds there is one more (`t`).",
+        RateLimit_Policy="The rate limit of the key: `q` requests in `w` seconds.",
+        RateLimit="The remaining requests (`r`), and the seconds until there is one more (`t`).",
     ),
     *headers(401, *sorted(_WITH_KEY), X_Request_ID="The id of this request in logs and events."),
 ]

@@ -1,4 +1,4 @@
-"""The OpenAPI document as it is served: rendered once in a process, not once a request."""
+"""Serve the OpenAPI document, rendered once per process."""
 
 import gzip
 import re
@@ -23,7 +23,7 @@ _GZIP: Final = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))")
 
 
 class _ByFormat(DefaultContentNegotiation):
-    """Honors `?format=`, which the rest of the API refuses as an unknown parameter."""
+    """Honor `?format=`, which the rest of the API refuses as an unknown parameter."""
 
     def select_renderer(
         self, request: Request, renderers: Any, format_suffix: str | None = None
@@ -34,7 +34,7 @@ class _ByFormat(DefaultContentNegotiation):
 
 
 class Document(SpectacularAPIView):
-    """The document in the media type that is accepted, compressed where that is accepted."""
+    """Answer with the document in the accepted media type, compressed if that is accepted."""
 
     content_negotiation_class = _ByFormat
     schema = None
@@ -58,7 +58,7 @@ class Document(SpectacularAPIView):
 
 @cache
 def rendered(named: str, *, compressed: bool) -> tuple[bytes, str]:
-    """Return the document in the format of that name, and its entity tag."""
+    """Return the document in the format `named`, and its ETag."""
     if compressed:
         content = gzip.compress(rendered(named, compressed=False)[0], mtime=0)
     else:

@@ -1,4 +1,4 @@
-"""The commands in the OpenAPI document: what they take, what they answer, how they are refused."""
+"""The commands in the OpenAPI document: parameters, bodies, answers and problems."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -31,25 +31,25 @@ _REQUEST_ID: Final = OpenApiParameter(
     "X-Request-ID",
     str,
     OpenApiParameter.HEADER,
-    description="Yours, up to 64 of A-Z a-z 0-9 . _ -; else one is made. The answer, the logs and the"
-    " events carry it.",
+    description="Your id of the request: up to 64 characters of A-Z a-z 0-9 . _ -. Without a valid one the"
+    " service generates an id. The answer, the logs and the events contain it.",
 )
 _CORRELATION_ID: Final = OpenApiParameter(
     "X-Correlation-ID",
     str,
     OpenApiParameter.HEADER,
-    description="The same for all requests that you make for one purpose, of the same characters;"
-    " else the request's id. The logs and the events carry it.",
+    description="Your id of the purpose, the same for all its requests, in the same characters. The default"
+    " is the request's id. The logs and the events contain it.",
 )
 _IDEMPOTENCY_KEY: Final = OpenApiParameter(
     "Idempotency-Key",
     str,
     OpenApiParameter.HEADER,
     required=True,
-    description="New and random for each command, the same one when it is tried again."
-    " A repetition is answered like the first, with `Idempotency-Replayed: true`."
-    " With or without quotes it is the same key. A refusal is not remembered: the command is decided again."
-    " A card number of 15 or 16 digits is refused, also as in `card-...`. UUIDs and hashes are not affected.",
+    description="A new random value for each command, and the same value when you try again."
+    " A repetition gets the first answer again, with `Idempotency-Replayed: true`. A refused command is"
+    " decided again. Quotes around the key make no difference. A card number of 15 or 16 digits is refused,"
+    " also as in `card-...`. UUIDs and hashes are accepted.",
     pattern=reading.KEY_PATTERN,
     examples=[OpenApiExample("a UUID", "6c1f0f6e-3b0d-4a53-8d5e-2d8f4a7c9b10")],
 )
@@ -57,7 +57,7 @@ PAYMENT_PARAMETER: Final = OpenApiParameter(
     "payment_id",
     OpenApiTypes.UUID,
     OpenApiParameter.PATH,
-    description="The `id` of the payment, in small or capital letters.",
+    description="The `id` of the payment, in lower or upper case.",
     examples=[OpenApiExample("a payment", PAYMENT_ID)],
 )
 _IF_MATCH: Final = OpenApiParameter(
@@ -65,8 +65,8 @@ _IF_MATCH: Final = OpenApiParameter(
     str,
     OpenApiParameter.HEADER,
     required=True,
-    description="The `ETag` of the payment that was looked at, so that nobody decides on something else; or"
-    " `*` to decide whatever has happened since. It is looked at after repetitions are recognised.",
+    description="The `ETag` of the payment that the reviewer looked at, or `*` to decide on any version."
+    " A repetition is recognized before the version is checked.",
     pattern=preconditions.PATTERN,
     examples=[OpenApiExample("the second version", '"2"')],
 )
@@ -74,7 +74,7 @@ _MAY_MATCH: Final = OpenApiParameter(
     "If-Match",
     str,
     OpenApiParameter.HEADER,
-    description="The `ETag` of the payment that was looked at, if the command is about that and no other.",
+    description="The `ETag` of the payment, to refuse the command if the payment has changed since.",
     pattern=preconditions.PATTERN,
     examples=[OpenApiExample("the second version", '"2"')],
 )
@@ -119,10 +119,10 @@ def _command(
                 **PAYMENT_HEADERS,
                 Idempotency_Replayed="`true` if this repeats the answer to an earlier request.",
             ),
-            *headers(412, ETag="The version that the payment is at now, in quotes."),
+            *headers(412, ETag="The current version of the payment, in quotes."),
             *headers(
                 415,
-                Accept="The media type of a body that is read; unless it was compressed.",
+                Accept="The accepted media type, unless the body was compressed.",
                 Accept_Encoding="`identity`, if the body was compressed.",
             ),
             *COMMON_HEADERS,
@@ -172,7 +172,7 @@ SUBMIT: Final = _command(
     body=SubmitBody,
     status=201,
     summary="Submit a payment",
-    description="Most payments are completed or failed at once; a large risky one waits for review.",
+    description="Most payments are completed or failed at once. A large risky payment waits for review.",
     refused=["reference_taken"],
     parameters=headers(201, Location="The payment's address."),
     examples=[
@@ -209,7 +209,7 @@ APPROVE: Final = _command(
     body=ApproveBody,
     status=200,
     summary="Approve a payment that waits for review",
-    description="Where two people have to approve, the first approval leaves it waiting for a second one.",
+    description="If two people have to approve, the payment waits for the second approval after the first.",
     refused=[*_DECISION, "another_person_needed", "note_needed"],
     parameters=[PAYMENT_PARAMETER, _IF_MATCH],
     examples=[
@@ -228,7 +228,7 @@ REJECT: Final = _command(
     body=RejectBody,
     status=200,
     summary="Reject a payment that waits for review",
-    description="One rejection is enough, also where two people have to approve. The payment is final then.",
+    description="One rejection is enough, even if two people have to approve. The payment is then final.",
     refused=_DECISION,
     parameters=[PAYMENT_PARAMETER, _IF_MATCH],
     examples=[
@@ -253,11 +253,11 @@ CLAIM_NEXT: Final = _command(
     body=None,
     status=200,
     summary="Claim the most urgent payment that you may review",
-    description="Nobody else decides on it for 15 minutes. The same `Idempotency-Key` finds the same"
-    " payment again, and a new one claims a further payment, also if the reviewer holds others.",
+    description="Only the reviewer can decide on it for 15 minutes. The same `Idempotency-Key` returns the"
+    " same payment again. A new key claims another payment, even if the reviewer already holds one.",
     refused=["queue_behind"],
-    nothing="Nothing waits that you could claim at this moment. Ask again: a payment that is just being"
-    " changed or claimed is passed over.",
+    nothing="No payment can be claimed at the moment. Try again: payments that are just being changed or"
+    " claimed are skipped.",
     examples=[answer_example("claimed", _claimed())],
     tags=["review"],
     operation_id="claim_next_review",
@@ -266,7 +266,7 @@ CLAIM: Final = _command(
     body=None,
     status=200,
     summary="Claim a payment that waits for review",
-    description="Nobody else decides on it for 15 minutes. Claim it again to keep it for longer.",
+    description="Only the reviewer can decide on it for 15 minutes. Claim it again to extend the claim.",
     refused=[*_REVIEW, "review_expired", "senior_reviewer_needed", "another_person_needed"],
     parameters=[PAYMENT_PARAMETER, _MAY_MATCH],
     examples=[answer_example("claimed", _claimed())],
@@ -276,8 +276,8 @@ CLAIM: Final = _command(
 RELEASE: Final = _command(
     body=None,
     status=200,
-    summary="Give a claimed payment back",
-    description="Senior reviewers may also take it from others.",
+    summary="Release a claimed payment",
+    description="Senior reviewers can also release the claims of others.",
     refused=[*_REVIEW, "review_not_claimed"],
     parameters=[PAYMENT_PARAMETER, _MAY_MATCH],
     examples=[answer_example("released", _claimed(claimed_by=None, claimed_until=None))],
@@ -287,8 +287,8 @@ RELEASE: Final = _command(
 ESCALATE: Final = _command(
     body=EscalateBody,
     status=200,
-    summary="Leave a payment to senior reviewers",
-    description="Only a senior reviewer can decide on it afterwards. A claim on it ends.",
+    summary="Escalate a payment to senior reviewers",
+    description="Afterwards only a senior reviewer can decide. A claim on the payment ends.",
     refused=[*_REVIEW, "review_expired", "review_escalated", "senior_reviewer_needed"],
     parameters=[PAYMENT_PARAMETER, _MAY_MATCH],
     examples=[
@@ -304,8 +304,8 @@ ESCALATE: Final = _command(
 CANCEL: Final = _command(
     body=CancelBody,
     status=200,
-    summary="Call off a payment that is not completed yet",
-    description="A completed one is refunded instead.",
+    summary="Cancel a payment that is not completed",
+    description="A completed payment can be refunded instead.",
     refused=[
         "payment_not_found",
         "payment_already_finished",
@@ -326,8 +326,8 @@ CANCEL: Final = _command(
 REFUND: Final = _command(
     body=RefundBody,
     status=200,
-    summary="Give back some or all of a completed payment",
-    description="Without an amount, all that is left. Refunds never add up to more than the payment.",
+    summary="Refund some or all of a completed payment",
+    description="Without an amount, the remaining amount is refunded. Refunds never exceed the payment.",
     refused=[
         "payment_not_found",
         "not_refundable",
@@ -343,7 +343,7 @@ REFUND: Final = _command(
             {"reason": "requested_by_customer", "amount": 500_000, "currency": "USD"},
         ),
         answer_example(
-            "some of it is back",
+            "partially refunded",
             _decided(
                 "approved",
                 "verified_with_customer",

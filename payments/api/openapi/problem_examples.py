@@ -1,4 +1,4 @@
-"""One problem of each code, as a client would get it, for the OpenAPI document."""
+"""An example of each problem code for the OpenAPI document."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -13,7 +13,7 @@ _DEADLINE: Final = "2026-11-30T12:00:00.000000Z"
 
 
 def example(code: str) -> dict[str, Any]:
-    """In JSON's terms. Raises KeyError."""
+    """Return the example of a code as JSON. Raises KeyError."""
     details = problem_details(
         _EXAMPLES[code],
         instance=f"/api/v1/payments/{PAYMENT_ID}",
@@ -36,17 +36,21 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
             "filter_too_broad",
             "This took longer than 3 seconds. Narrow it, by dates for example.",
         ),
-        Problem("idempotency_key_missing", "Send the header Idempotency-Key."),
+        Problem(
+            "idempotency_key_missing",
+            "Send the header Idempotency-Key with a new random value for each command."
+            " Send the same value when you try again.",
+        ),
         _of_field(
             "idempotency_key_invalid",
             "Idempotency-Key",
             "wrong_format",
-            "1 to 255 visible ASCII characters are needed.",
+            'Use 1 to 255 visible ASCII characters without " , ; and \\, with or without quotes.',
         ),
         Problem(
             "idempotency_key_reused",
             "This Idempotency-Key was used for a request with another reason.",
-            errors=[FieldError("reason", "differs", "It was something else in the first request.")],
+            errors=[FieldError("reason", "differs", "It differs from the first request.")],
         ),
         Problem(
             "body_too_slow",
@@ -56,17 +60,19 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
         Problem(
             "unsupported_media_type", "Send the header Content-Type: application/json, in UTF-8."
         ),
-        Problem("method_not_allowed", "Served here: GET, HEAD, POST."),
+        Problem("method_not_allowed", "This address supports GET, HEAD, POST."),
         Problem("not_acceptable", "Could not satisfy the request Accept header."),
         Problem("not_authenticated", "The API key is unknown, expired or revoked."),
-        Problem("permission_denied", "This needs a key with the scope payments:write."),
-        Problem("throttled", "This key has used up its rate. Try again in 1 s."),
+        Problem("permission_denied", "This operation needs a key with the scope payments:write."),
+        Problem("throttled", "This key has exceeded its rate limit. Try again in 1 s."),
         Problem("not_found", "There is nothing at this address."),
         Problem("payment_not_found", f"There is no payment {PAYMENT_ID}."),
         Problem(
             "reference_taken",
             f"{_PAYMENT} has the reference 'order-1042'.",
-            errors=[FieldError("reference", "reference_taken", "References are never used twice.")],
+            errors=[
+                FieldError("reference", "reference_taken", "A reference can be used only once.")
+            ],
             members={"payment_id": PAYMENT_ID},
         ),
         Problem(
@@ -135,26 +141,28 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
             f"{_PAYMENT} can only be refunded in USD.",
             members={"currency": "USD"},
         ),
-        Problem("stale_version", "Somebody else was faster. Look again and decide."),
+        Problem(
+            "stale_version", "Other commands changed the payment first. Read it again, then decide."
+        ),
         Problem(
             "precondition_failed",
-            "The payment is completed at version 4 now, decided by staff:8. Read it again.",
+            "The payment is now completed at version 4, decided by staff:8. Read it again.",
             members={"version": 4, "payment_status": "completed", "decided_by": "staff:8"},
         ),
         Problem(
             "precondition_required",
-            "Send the header If-Match with the ETag of the payment that was looked at, or with * to"
-            " decide whatever has happened since.",
+            "Send the header If-Match with the ETag of the payment that the reviewer looked at, or with * to"
+            " decide on any version.",
         ),
         Problem("internal_error", "The failure was recorded under the request id."),
         Problem(
             "queue_behind",
-            "All payments in the queue were claimed meanwhile. Try again in a moment.",
+            "Other reviewers have just claimed all payments in the queue. Try again in a moment.",
         ),
-        Problem("projection_behind", "payment_summary has not read the log up to 4711 yet."),
+        Problem("projection_behind", "payment_summary has not reached position 4711 of the log."),
         Problem(
             "projection_parked",
-            "payment_summary could not take an event up to 4711, which waits for a repair. Without"
+            "payment_summary could not apply an event up to 4711, which has to be repaired. Without"
             " X-Min-Position the answer comes without it.",
         ),
         Problem(

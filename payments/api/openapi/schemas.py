@@ -1,9 +1,9 @@
-"""JSON Schemas of structs, in the form that client generators read.
+"""JSON Schemas of structs, in the form that client generators understand.
 
-- A nullable value is one `type` with "null" in it, so that its constraints stay next to the type.
+- A nullable value is one `type` with "null" in it, so that constraints stay next to the type.
 - Integers have a format: without one, generators for Java, Kotlin, Go, Rust and C# use 32 bits.
-- What a client sends has closed choices (`enum`). What it reads has open ones (`x-extensible-enum` on a plain
-  string): clients generated from closed ones raise on a value that was added later.
+- Requests have closed choices (`enum`). Answers have open ones (`x-extensible-enum` on a plain string):
+  clients generated from closed choices raise on a value that is added later.
 """
 
 from collections.abc import Mapping
@@ -63,7 +63,7 @@ def _readable(schema: Schema) -> Schema:
 
 
 def _open(schema: Schema, choices: Mapping[str, list[str]]) -> Schema:
-    """Return the schema with plain strings for choices, which are by reference or its own."""
+    """Return the schema with plain strings instead of choices."""
     match schema:
         case {"type": "object", "properties": properties}:
             opened = {name: _open(each, choices) for name, each in properties.items()}
@@ -81,7 +81,7 @@ def _open(schema: Schema, choices: Mapping[str, list[str]]) -> Schema:
 
 
 def _open_choice(values: list[str], kind: str | list[str], more: Schema) -> Schema:
-    # In the description too: not every page shows extensions.
+    # The description lists them too, because not every tool shows extensions.
     listed = ", ".join(f"`{each}`" for each in values)
     return {
         **more,

@@ -1,4 +1,4 @@
-"""Turns whatever a view raises into a problem; what nobody foresaw is logged and stays a secret."""
+"""Turn any exception that a view raises into a problem. Unexpected ones are logged, not shown."""
 
 import logging
 import math
@@ -48,18 +48,19 @@ _FRAMEWORK: Final[dict[type[Exception], str]] = {
     exceptions.NotFound: "not_found",
     exceptions.ParseError: "invalid_json",
     Http404: "not_found",
-    UnreadablePostError: "invalid_json",  # whoever sent it has hung up
+    UnreadablePostError: "invalid_json",  # the sender has hung up
     SuspiciousOperation: "invalid_request",
 }
 
 
 def handle(error: Exception, context: dict[str, Any]) -> HttpResponse:
-    """Django REST framework's exception handler for the whole API."""
+    """Answer with the problem of `error`. Django REST framework calls this for every view."""
     request: HttpRequest = context["request"]
     return problem_response(problem_of(error), request)
 
 
 def problem_of(error: Exception) -> Problem:
+    """Return the problem for any exception."""
     match error:
         case Problem():
             return error
@@ -67,18 +68,18 @@ def problem_of(error: Exception) -> Problem:
             missing = FieldError("note", "missing", str(error))
             return Problem(error.code, str(error), errors=[missing])
         case TextError():
-            # Bodies are checked before; the note once more where it is written.
+            # The body is checked before. The module that writes notes checks them again.
             return Problem.of_field("note", error.code, str(error))
         case PaymentError():
             return Problem(error.code, str(error), members=_members(error))
         case KeyReused():
             differing = [
-                FieldError(field, "differs", "It was something else in the first request.")
+                FieldError(field, "differs", "It differs from the first request.")
                 for field in error.fields
             ]
             return Problem("idempotency_key_reused", str(error), errors=differing)
         case AlreadyReserved():
-            taken = FieldError("reference", "reference_taken", "References are never used twice.")
+            taken = FieldError("reference", "reference_taken", "A reference can be used only once.")
             return Problem(
                 "reference_taken",
                 f"Payment {error.owner} has the reference {error.reservation.value!r}.",
@@ -88,13 +89,16 @@ def problem_of(error: Exception) -> Problem:
         case QueueLags():
             return Problem(
                 "queue_behind",
-                "All payments in the queue were claimed meanwhile. Try again in a moment.",
+                "Other reviewers have just claimed all payments in the queue. Try again in a moment.",
                 headers={"Retry-After": "1"},
             )
         case NotAtVersion():
             return _not_at_version(error)
         case StaleVersion():
-            return Problem("stale_version", "Somebody else was faster. Look again and decide.")
+            return Problem(
+                "stale_version",
+                "Other commands changed the payment first. Read it again, then decide.",
+            )
         case WrongPseudonymKey():
             _log_once(str(error))
             return Problem(
@@ -115,7 +119,7 @@ def problem_of(error: Exception) -> Problem:
             seconds = math.ceil(getattr(error, "wait", None) or 1)
             return Problem(
                 "throttled",
-                f"This key has used up its rate. Try again in {seconds} s.",
+                f"This key has exceeded its rate limit. Try again in {seconds} s.",
                 headers={"Retry-After": str(seconds)},
             )
         case _:
@@ -135,7 +139,7 @@ def _database_problem(error: Exception) -> Problem:
     outages.report(error, outage)
     return Problem(
         "temporarily_unavailable",
-        # Whether a commit succeeded may be unknown: the key makes that harmless.
+        # The command may have been committed. The key makes another try harmless.
         f"{outage.sentence} Try again with the same Idempotency-Key.",
         headers={"Retry-After": str(outage.retry_after)},
     )
@@ -171,7 +175,7 @@ def _members(error: PaymentError) -> dict[str, str | int]:
 def _not_at_version(error: NotAtVersion) -> Problem:
     payment = error.payment
     if payment is None:
-        # As to anybody who may not see it: not even that there is none is told apart.
+        # The same answer as for a payment of another client.
         return Problem("payment_not_found", f"There is no payment {error.aggregate_id}.")
     members: dict[str, str | int] = {
         "version": payment.version,
@@ -187,7 +191,7 @@ def _not_at_version(error: NotAtVersion) -> Problem:
         who = f", claimed by {lease.reviewer}"
     return Problem(
         "precondition_failed",
-        f"The payment is {payment.status} at version {payment.version} now{who}. Read it again.",
+        f"The payment is now {payment.status} at version {payment.version}{who}. Read it again.",
         headers={"ETag": etag(payment.version)},
         members=members,
     )

@@ -1,4 +1,4 @@
-"""Problem details as RFC 9457 has them. The codes are in `payments.api.problems.catalogue`."""
+"""A problem and its form in an answer, the problem details of RFC 9457."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -12,56 +12,56 @@ from msgspec import Meta, Struct
 from payments.api.problems.catalogue import KINDS
 from payments.domain.card_numbers import holds_card_number
 
-# Each code has a page below this path. Its address is the `type` of the problems.
+# Each code has a page below this path. The address of the page is the `type` of a problem.
 PATH: Final = "/api/problems"
 CONTENT_TYPE: Final = "application/problem+json"
 
 
-# What can be wrong with one field, parameter or header.
+# The codes for one wrong field, parameter or header.
 FIELD_CODES: Final[Mapping[str, str]] = {
     "missing": "It is required",
-    "given_twice": "It is there more than once",
-    "unknown_field": "There is no such field",
-    "unknown_parameter": "There is no such parameter",
-    "wrong_type": "It is of another JSON type",
-    "wrong_format": "It cannot be read",
-    "not_with_method": "It does not go with the payment's method",
-    "not_with_ordering": "It does not go with this ordering",
-    "unknown_choice": "It is none of the values that are possible",
-    "out_of_range": "It is too small, too large or too far from another",
+    "given_twice": "It was sent more than once",
+    "unknown_field": "The field is unknown",
+    "unknown_parameter": "The parameter is unknown",
+    "wrong_type": "It has another JSON type",
+    "wrong_format": "It has another format",
+    "not_with_method": "It is not accepted for the payment's method",
+    "not_with_ordering": "It is not accepted with this ordering",
+    "unknown_choice": "It is not one of the accepted values",
+    "out_of_range": "It is too small, too large or too far from another value",
     "unknown_currency": "It is not an ISO 4217 currency in use",
     "amount_not_positive": "It is less than one minor unit",
     "amount_too_large": "It has more than twelve digits",
     "text_empty": "It has no visible character",
     "text_too_long": "It has too many characters",
-    "text_not_printable": "It has a character that is not accepted",
-    "text_has_outer_blanks": "It begins or ends with a blank",
+    "text_not_printable": "It contains a character that is not accepted",
+    "text_has_outer_blanks": "It begins or ends with whitespace",
     "card_number_refused": "It looks like a card number, which is never stored",
-    "reference_taken": "Another payment has it",
-    "differs": "It was something else in the first request",
+    "reference_taken": "Another payment has this reference",
+    "differs": "It differs from the first request",
 }
 
 
 class FieldError(Struct, frozen=True):
-    """What is wrong with one field (or header, or parameter), with a code of its own."""
+    """An error of one field, header or parameter."""
 
     field: Annotated[
-        str, Meta(description="Its name, with dots where it is within another: `card.token`.")
+        str, Meta(description="Its name, with a dot for a field within another one: `card.token`.")
     ]
     code: Annotated[
         str,
         Meta(
-            description="What to decide by: it is never renamed.",
+            description="A code for programs. Codes are never renamed.",
             extra_json_schema={"enum": sorted(FIELD_CODES)},
         ),
     ]
-    detail: Annotated[str, Meta(description="What is wrong with it, for people to read.")]
+    detail: Annotated[str, Meta(description="An explanation for people.")]
 
 
 class Problem(Exception):
-    """A refusal that is answered as it is. `members` extend the problem, as RFC 9457 allows.
+    """A refusal, raised by views and rendered by the exception handler.
 
-    None of them has the name of one that every problem has.
+    `members` are additional members, as RFC 9457 allows. They must not reuse the name of a standard member.
     """
 
     def __init__(
@@ -83,30 +83,30 @@ class Problem(Exception):
 
     @classmethod
     def of_field(cls, field: str, code: str, detail: str) -> "Problem":
+        """Return an `invalid_request` with one wrong field."""
         return cls.of_fields([FieldError(field, code, detail)])
 
     @classmethod
     def of_fields(cls, errors: Sequence[FieldError]) -> "Problem":
+        """Return an `invalid_request` with several wrong fields."""
         detail = " ".join(f"{error.field}: {error.detail}" for error in errors)
         return cls("invalid_request", detail, errors=errors)
 
 
 _LONGEST_NAME: Final = 100
-
-
 _LEFT_OUT: Final = "(left out: it looks like a card number)"
 
 
 def masked_name(name: str) -> str:
-    """A name that a client made up, as far as it is repeated: never a card number."""
-    # Looked at beyond what is told, or a number could be cut to where it is none.
+    """Return the client's name for a field, truncated, or a text without it if it holds a card number."""
+    # More is searched than is returned, because truncation must not hide a card number.
     return _LEFT_OUT if holds_card_number(name[: 2 * _LONGEST_NAME]) else name[:_LONGEST_NAME]
 
 
 def problem_details(
     problem: Problem, *, instance: str, request_id: str, origin: str = ""
 ) -> dict[str, Any]:
-    """The problem's members, in JSON's terms but for the errors."""
+    """Return all members of the problem. `origin` makes its type an absolute address."""
     return {
         "type": f"{origin}{PATH}/{problem.code}",
         "title": problem.kind.title,
@@ -121,19 +121,19 @@ def problem_details(
 
 
 def instance_of(path: str) -> str:
-    """Return the request's path, unless it holds a card number."""
+    """Return the path of the request, or a text without it if it holds a card number."""
     return "/(left-out)" if holds_card_number(path) else path
 
 
 def _origin(request: HttpRequest) -> str:
-    """Return scheme and host for an absolute address, "" if the host is not ours."""
+    """Return scheme and host of the request, "" if the host is not allowed."""
     with suppress(DisallowedHost):
         return f"{request.scheme}://{request.get_host()}"
     return ""
 
 
 def problem_response(problem: Problem, request: HttpRequest) -> HttpResponse:
-    """The problem as the answer to `request`."""
+    """Return the problem as the answer to `request`."""
     members = problem_details(
         problem,
         instance=instance_of(request.path),

@@ -161,7 +161,7 @@ def test_whoever_was_slower_is_told_who_decided_what(acme: ApiClient, flagged: s
     problem = body_of(answer)
     assert problem["decided_by"] == f"staff:{acme.staff_id}"
     assert (problem["status"], problem["payment_status"]) == (412, "completed")
-    assert f"completed at version 4 now, decided by staff:{acme.staff_id}" in problem["detail"]
+    assert f"completed at version 4, decided by staff:{acme.staff_id}" in problem["detail"]
 
 
 def test_of_decisions_at_once_on_one_version_one_is_carried_out(
