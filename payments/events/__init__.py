@@ -1,1 +1,1 @@
-"""The log: an append-only table of events, and the only code that reads and writes it."""
+"""The event log: an append-only table of events of any aggregate. See README.md."""

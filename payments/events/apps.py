@@ -1,4 +1,4 @@
-"""Registers the log as the Django app "events", and its checks."""
+"""The Django app "events"."""
 
 from django.apps import AppConfig
 
@@ -9,4 +9,4 @@ class EventsConfig(AppConfig):
     verbose_name = "Event log"
 
     def ready(self) -> None:
-        from payments.events import checks  # noqa: F401 - registers them
+        from payments.events import checks  # noqa: F401 - importing registers them

@@ -1,7 +1,7 @@
 """Find contradictions of the log: a sequence, a reader or a seal that does not match it.
 
-A restore of parts, or a logical replica, can cause them. The database then refuses to append. Its function
-`events_log_problems` names the problem and the repair.
+A partial restore or a logical replica can cause them. The database then refuses to append. Its function
+`events_log_problems` returns each problem and its repair.
 """
 
 from collections.abc import Sequence
@@ -15,16 +15,16 @@ from payments.database import execute
 
 Code = Literal["sequence_altered", "sequence_behind", "log_behind", "seals_missing"]
 
-# Nothing can be read in order then, so not even a rebuild is possible.
+# The log cannot be read in order then, so even a rebuild is impossible.
 OF_THE_SEQUENCE: Final[frozenset[Code]] = frozenset({"sequence_altered", "sequence_behind"})
 
 _SQLSTATE: Final = "LG001"  # of the trigger events_event_refuse_behind
-_SEQUENCE_ENDED: Final = "2200H"  # before a trigger could look
+_SEQUENCE_ENDED: Final = "2200H"  # raised before the trigger runs
 _PROBLEMS: Final = "SELECT code, problem, repair FROM events_log_problems()"
 
 
 class Contradiction(Struct, frozen=True):
-    """A problem in a sentence, and the statement or command that repairs it."""
+    """A problem, and the statement or command that repairs it."""
 
     code: Code
     problem: str
@@ -43,12 +43,12 @@ class LogContradicted(Exception):
 
 
 def find() -> list[Contradiction]:
-    """Return what contradicts the log now, the most fundamental first."""
+    """Return the current contradictions, the most fundamental first."""
     return [Contradiction(*row) for row in execute(_PROBLEMS)]
 
 
 def refused_append(error: DatabaseError) -> LogContradicted | None:
-    """Return the contradiction for which the database refused an append, None for another error."""
+    """Return the contradiction that made the database refuse an append, None for other errors."""
     cause = error.__cause__
     if isinstance(cause, Error) and cause.sqlstate == _SEQUENCE_ENDED:
         return LogContradicted.by(find())
@@ -60,7 +60,7 @@ def refused_append(error: DatabaseError) -> LogContradicted | None:
 
 
 def of_taken_position() -> LogContradicted:
-    """Return the contradiction when a position was given out twice: the sequence is or was behind the log."""
+    """Return the contradiction of a position assigned twice: the sequence is, or was, behind the log."""
     found = find() or [
         Contradiction(
             "sequence_behind",

@@ -1,4 +1,4 @@
-"""Execute the statement of an append: try again after a lost race, and name a contradicted log."""
+"""Execute the statement of an append: retry after a deadlock, and recognize a contradicted log."""
 
 import random
 import time
@@ -12,11 +12,11 @@ from payments.database import execute
 from payments.events import contradictions
 from payments.events.models import POSITION_CONSTRAINT
 
-# Nothing was stored, and the conflict ends when one of the two tries again. Through a pooler the database's
-# default may be serializable.
+# Nothing was stored, and a retry ends the conflict. Serialization failures occur only through a pooler, where
+# the database's own default may apply.
 _RIVALRY: Final = (errors.DeadlockDetected, errors.SerializationFailure)
 _ATTEMPTS: Final = 5
-# In seconds: the rival gets time to go on, or both would wait for each other again.
+# In seconds. Without a pause, the two rivals could deadlock again.
 _PAUSE_STEP: Final = 0.05
 
 
@@ -49,7 +49,7 @@ def insert(statement: str, parameters: dict[str, object]) -> list[int]:
 def violated(error: IntegrityError) -> str | None:
     """Return the name of the unique constraint that was violated.
 
-    Only the named constraints mean a conflict. Any other one would be retried as a race without end.
+    Only the named constraints mean a conflict. Retrying on any other violation would never end.
     """
     cause = error.__cause__
     return cause.diag.constraint_name if isinstance(cause, errors.UniqueViolation) else None

@@ -1,4 +1,4 @@
-"""What is stored beside an event: who, by which command, and how to know a repetition."""
+"""The metadata of an event: its actor and command, and how to recognize a repetition."""
 
 from typing import Final
 
@@ -7,10 +7,11 @@ from msgspec import Struct
 
 
 class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`key` and `digests` are keyed hashes: of the idempotency key, and of each field sent.
+    """The metadata of the events that one command appended.
 
-    `correlation_id` binds all that was done for one purpose, `causation_id` is the request or
-    message that led to this command. Where they are one it is stored once.
+    `key` and `digests` are keyed hashes of the idempotency key and of each field that was sent.
+    `correlation_id` joins all commands with one purpose. `causation_id` is the request or message that led
+    to this command; None if it equals the correlation id.
     """
 
     actor: str
@@ -20,11 +21,12 @@ class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True):
     digests: dict[str, str] = {}
     correlation_id: str | None = None
     causation_id: str | None = None
-    # The lowest checkpoint of the read models on the page that a person decided on.
+    # The lowest checkpoint among the read models of the page on which a person decided.
     seen_position: int | None = None
 
     @property
     def cause(self) -> str | None:
+        """Return the request or message that led to the command, None if unknown."""
         return self.causation_id or self.correlation_id
 
 

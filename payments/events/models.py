@@ -10,12 +10,12 @@ RESERVATION_CONSTRAINT: Final = "events_claim_pkey"
 
 
 class Event(models.Model):
-    """One fact. Rows are only ever inserted, by `store`; triggers refuse the rest.
+    """An event. `store` inserts rows; triggers refuse every change of them.
 
-    There are two indexes and no more: each further one would cost every writer.
+    There are only two indexes, because each one slows down every append.
     """
 
-    # GENERATED ALWAYS (see migration 0002): nobody chooses a position.
+    # GENERATED ALWAYS (see the migrations): no client chooses a position.
     position = models.BigAutoField(primary_key=True)
     aggregate_type = models.CharField(max_length=50)
     aggregate_id = models.UUIDField()
@@ -25,8 +25,7 @@ class Event(models.Model):
     data = models.JSONField()
     metadata = models.JSONField()
     occurred_at = models.DateTimeField()
-    # The time of the insert itself: now() would be that of a transaction which may have begun long
-    # before.
+    # The time of the insert: now() would be the begin of a transaction that may be much older.
     recorded_at = models.DateTimeField(
         db_default=models.Func(function="clock_timestamp", output_field=models.DateTimeField())
     )
@@ -58,11 +57,11 @@ class Reservation(models.Model):
 
 
 class Snapshot(models.Model):
-    """The state of a long stream after `version` events: a cache, see `snapshots`."""
+    """A cached state of a long stream after `version` events, see `snapshots`."""
 
     aggregate_id = models.UUIDField(primary_key=True)
     version = models.IntegerField()
-    # What made the state of the events. Code that makes another one of them ignores it.
+    # The fold id of the code that made the state. Code with another fold id ignores it.
     fold = models.CharField(max_length=50)
     state = models.JSONField()
 
@@ -74,9 +73,9 @@ class Snapshot(models.Model):
 
 
 class Log(models.Model):
-    """The log as a whole: one row, made with the first seal.
+    """The log as a whole: one row, inserted with the first seal.
 
-    `identity` is in every seal. The last seal is remembered here, so that its loss is noticed.
+    `identity` is part of every seal. The row also remembers the last seal, so that its loss is noticed.
     """
 
     id = models.SmallIntegerField(primary_key=True, db_default=1)
@@ -99,7 +98,7 @@ class Log(models.Model):
 class Seal(models.Model):
     """A signed statement about a range of the log, see `seals.seal`. Triggers refuse changes."""
 
-    # That of the seal before plus one: of two sealers at once, one fails here.
+    # The previous seal's number plus one: of two concurrent sealers, one fails here.
     number = models.BigIntegerField(primary_key=True)
     statement = models.TextField()
     positions = models.TextField()

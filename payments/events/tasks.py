@@ -1,4 +1,4 @@
-"""The Celery task that seals the log. It may be lost, late or doubled: nothing breaks."""
+"""The Celery task that seals the log. It is safe to lose, delay or repeat."""
 
 import logging
 import time
@@ -12,13 +12,13 @@ from payments.events.seals import sealing
 
 logger = logging.getLogger(__name__)
 
-# A task ends well before the broker would take it for lost and deliver it again.
+# A task must end before the broker considers it lost and delivers it again.
 _LONGEST_RUN_SECONDS: Final = 30.0
 
 
 @shared_task(name="events.seal")
 def seal() -> None:
-    """Seal what is safe to read, as beat asks for every minute."""
+    """Seal all events up to the safe position. Beat sends this task every minute."""
     deadline = time.monotonic() + _LONGEST_RUN_SECONDS
     try:
         with outages.reported():
@@ -28,4 +28,4 @@ def seal() -> None:
     except HorizonHeld as held:
         logger.warning("Sealing waits: %s", held)
     except sealing.REFUSALS as error:
-        logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
+        logger.error("%s", error)  # noqa: TRY400 - the message is complete

@@ -1,6 +1,6 @@
-"""Which transactions append and stay open, for how long, and how to end them.
+"""Transactions that append and stay open: their age, and the statement that ends them.
 
-As long as one is open the log cannot be read past the moment it began to append: every projection waits.
+While one is open, no reader can pass the position at which it began to append: every projection waits.
 """
 
 from typing import Final
@@ -11,11 +11,11 @@ from payments.database import cursor
 from payments.events.reading import horizon
 from payments.events.reading.horizon import Holder
 
-# An append takes milliseconds. What takes longer than this was forgotten, or does too much at once.
+# An append takes milliseconds. A transaction older than this was forgotten, or does too much at once.
 LONG_SECONDS: Final = 3.0
 
-# A prepared transaction has no session. It is known since when it is prepared, not since when it is open.
-# Other roles' sessions are seen by whoever has pg_read_all_stats.
+# A prepared transaction has no session: its age counts from its preparation. The sessions of other roles are
+# visible only with pg_read_all_stats.
 _AGES: Final = """
 SELECT writer.name, writer.pid, prepared.gid, activity.state,
        extract(epoch FROM clock_timestamp() - coalesce(activity.xact_start, prepared.prepared))::float8
@@ -32,7 +32,7 @@ SELECT writer.name, writer.pid, prepared.gid, activity.state,
 
 
 class OpenAppend(Struct, frozen=True):
-    """Says of itself what an operator has to know."""
+    """A transaction that appends and is open. Its text is a message for operators."""
 
     holder: Holder
     state: str
@@ -53,9 +53,9 @@ class OpenAppend(Struct, frozen=True):
 
 
 def open_appends(*, longer_than: float = 0.0) -> list[OpenAppend]:
-    """The transactions that append and have been open for so many seconds, the oldest first.
+    """Return the transactions that append and have been open for more seconds, the oldest first.
 
-    Sessions of other roles only if this one may see their ages.
+    Sessions of other roles are included only if this role may see their ages.
     """
     writers = horizon.writers().values()
     if not writers:

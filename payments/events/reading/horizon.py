@@ -1,12 +1,13 @@
-"""How far the log can be read without missing an event that is still being written.
+"""Read the log in order without missing an event that is still being written.
 
-Positions are given out before commit, so a reader that simply goes on from its last position loses
-every transaction that commits late. The horizon is: all positions up to the one that the sequence
-had reached, once every transaction that was writing at that moment has ended. An INSERT locks the
-table before it takes a position, and commit makes rows visible before it frees locks, so what is up
-to the horizon is then visible or rolled back. Writers pay nothing for it. It is right only in
-exactly this order, in three READ COMMITTED statements: read the sequence, list the writers (and
-wait for them), read the events.
+PostgreSQL assigns positions before commit. A reader that continues from its last position would lose every
+transaction that commits late. The horizon is the sequence's position at a moment, once all transactions
+that were writing at that moment have ended.
+
+This is correct for two reasons. An INSERT locks the table before it takes a position. A commit makes rows
+visible before it releases locks. So each position up to the horizon is visible or rolled back. Writers pay
+nothing. The order of the three READ COMMITTED statements is part of the proof: read the sequence, list the
+writers (and wait for them), read the events.
 """
 
 import time
@@ -38,7 +39,7 @@ class UnreadableEvent(Exception):
     """The code cannot read an event of the log: the code is too old, or the event damaged."""
 
     def __init__(self, position: int, aggregate_id: UUID, cause: Exception | str) -> None:
-        # With what it is made of: it comes out of a rebuild's processes, which pickle it.
+        # The processes of a rebuild pickle the exception with these arguments.
         super().__init__(position, aggregate_id, str(cause))
         self.position = position
 
@@ -47,7 +48,7 @@ class UnreadableEvent(Exception):
 
 
 class Holder(Struct, frozen=True):
-    """A transaction that is appending: a backend's, or a prepared one with `gid` and without pid."""
+    """A transaction that is appending. A prepared one has a `gid` and no `pid`."""
 
     virtual_transaction: str
     pid: int | None
@@ -58,7 +59,7 @@ class Holder(Struct, frozen=True):
 
 
 class HorizonHeld(Exception):
-    """Appending transactions stayed open for too long; `holders` says which."""
+    """The transactions in `holders` append and stayed open for too long."""
 
     def __init__(self, holders: Sequence[Holder]) -> None:
         names = ", ".join(str(holder) for holder in holders)
@@ -68,12 +69,11 @@ class HorizonHeld(Exception):
         self.holders = tuple(holders)
 
 
-# A sequence that was never used has last_value 1 and is_called false: event 1 is still to come.
+# An unused sequence has last_value 1 and is_called false: position 1 is not assigned yet.
 _LAST_POSITION: Final = "SELECT last_value - (NOT is_called)::int FROM events_event_position_seq"
 
-# Databases cloned from one template share the table's oid, hence the database; prepared
-# transactions have no pid. ROW EXCLUSIVE is what INSERT takes, the rest is what LOCK TABLE could
-# take before it.
+# Databases cloned from one template share the table's oid, so the database must match too. Prepared
+# transactions have no pid. INSERT takes ROW EXCLUSIVE; LOCK TABLE could have taken one of the others first.
 _WRITERS: Final = """
 SELECT virtualtransaction, pid FROM pg_locks
  WHERE locktype = 'relation' AND granted
@@ -83,7 +83,7 @@ SELECT virtualtransaction, pid FROM pg_locks
    AND pid IS DISTINCT FROM pg_backend_pid()
 """
 
-# A transaction holds the lock on its own id, which is what prepared ones are listed by.
+# pg_prepared_xacts lists transactions by id. Each transaction holds the lock on its own id.
 _PREPARED: Final = """
 SELECT held.virtualtransaction, prepared.gid
   FROM pg_prepared_xacts AS prepared
@@ -91,8 +91,8 @@ SELECT held.virtualtransaction, prepared.gid
  WHERE held.locktype = 'transactionid' AND held.granted AND held.pid IS NULL
 """
 
-# Begins with the event that the reader read last, to check that it still exists. Events of other aggregates
-# are not decoded: no reader in order uses them.
+# Starts with the event that the reader read last, to check that it still exists. The data of other aggregates
+# is not fetched: readers in order do not use it.
 _READ: Final = """
 SELECT position, aggregate_id, version, event_type, schema_version,
        CASE WHEN aggregate_type = %(aggregate_type)s THEN data::text END
@@ -113,7 +113,7 @@ _LONGEST_WAIT: Final = 0.02
 
 
 def last_position() -> int:
-    """The highest position given out, committed or not; 0 for an empty log."""
+    """Return the highest assigned position, committed or not; 0 for an empty log."""
     ((last,),) = execute(_LAST_POSITION)
     return int(last)
 
@@ -125,10 +125,10 @@ def last_event() -> int:
 
 
 def safe_position(*, patience: float = 1.0) -> int:
-    """Return a position up to which nothing more will appear, waiting for open appends if it must.
+    """Return a position up to which no event will appear later. Waits for open appends if necessary.
 
-    `patience` is in seconds; after it, raises HorizonHeld. Must not run in REPEATABLE READ or
-    above.
+    `patience` is in seconds. Raises HorizonHeld after it. Requires READ COMMITTED, which every connection of
+    the service sets.
     """
     upto = last_position()
     waiting_for = writers()
@@ -139,15 +139,15 @@ def safe_position(*, patience: float = 1.0) -> int:
             raise HorizonHeld(_named(waiting_for))
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_WAIT)
-        # Writers that came later have later positions: only the first ones matter. A backend's
-        # transaction may have become a prepared one, under the same name.
+        # Later writers have later positions, so only the first ones matter. A transaction that was prepared
+        # meanwhile keeps its name.
         now_open = writers()
         waiting_for = {name: now_open[name] for name in waiting_for if name in now_open}
     return upto
 
 
 def writers() -> dict[str, Holder]:
-    """The transactions that are appending now, by virtual transaction, prepared ones without their gid."""
+    """Return the transactions that append now, by virtual transaction. Prepared ones lack their gid."""
     return {name: Holder(name, pid) for name, pid in execute(_WRITERS)}
 
 

@@ -1,4 +1,4 @@
-"""Read the whole log stream by stream, in constant memory: what a rebuild folds."""
+"""Read the whole log stream by stream, in constant memory, for a rebuild."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ from payments.events.aggregates import Aggregate, E, S
 from payments.events.reading.horizon import record
 from payments.events.reading.records import RecordedEvent
 
-# In the order of the unique index, so each aggregate's events come together.
+# The order of the unique index keeps the events of a stream together.
 _STREAMS: Final = """
 SELECT position, aggregate_id, version, event_type, schema_version, data::text
   FROM events_event
@@ -24,9 +24,9 @@ SELECT position, aggregate_id, version, event_type, schema_version, data::text
        AND (%(until)s::timestamptz IS NULL OR recorded_at <= %(until)s)
  ORDER BY aggregate_id, version
 """
-# All rows will be wanted, so the plan is to be the one that gives the last row soonest.
+# All rows are read, so plan for the total time, not for the first rows.
 _PLAN_FOR_ALL: Final = "SET LOCAL cursor_tuple_fraction = 1"
-# It may take long to fold what was fetched; nobody waits for this transaction.
+# Folding a batch may take long, and no other transaction waits for this one.
 _STAY: Final = "SET LOCAL idle_in_transaction_session_timeout = 0"
 _FETCHED_AT_ONCE: Final = 5_000
 Row = tuple[Any, ...]
@@ -35,7 +35,7 @@ _IDS: Final = 1 << 128
 
 
 class Span(Struct, frozen=True):
-    """The streams whose ids lie between two, both included."""
+    """A range of stream ids, both ends included."""
 
     first: UUID = UUID(int=0)
     last: UUID = UUID(int=_IDS - 1)
@@ -45,7 +45,7 @@ ALL: Final = Span()
 
 
 def spans(count: int) -> list[Span]:
-    """All streams in `count` parts. Ids are evenly spread, so the parts are about equal."""
+    """Divide all streams into `count` spans. Random ids make them about equal in size."""
     bounds = [_IDS * n // count for n in range(count + 1)]
     return [Span(UUID(int=first), UUID(int=end - 1)) for first, end in pairwise(bounds)]
 
@@ -66,7 +66,7 @@ def streams(
         "until": until,
     }
     stream: list[RecordedEvent[E]] = []
-    # A connection of its own: one statement and one snapshot, whatever is committed meanwhile.
+    # A separate connection: one statement sees one snapshot, whatever commits in the meantime.
     with (
         separate_connection() as connection,
         connection.transaction(),
@@ -80,7 +80,7 @@ def streams(
             if stream and stream[-1].aggregate_id != each.aggregate_id:
                 yield stream
                 stream = []
-            # Clocks may step back: an event that was recorded by then after one that was not is left out.
+            # Clocks may step back. An event recorded by `until` is left out if it follows one that was not.
             if until is None or each.version == len(stream) + 1:
                 stream.append(each)
     if stream:
@@ -88,7 +88,7 @@ def streams(
 
 
 def _read_ahead(cur: psycopg.ServerCursor[Row]) -> Iterator[Row]:
-    """Yield the cursor's rows; the server works at the next ones while these are folded."""
+    """Yield the cursor's rows, fetching the next batch while the caller folds this one."""
     with ThreadPoolExecutor(1) as ahead:
         fetched = ahead.submit(cur.fetchmany, _FETCHED_AT_ONCE)
         while rows := fetched.result():

@@ -1,7 +1,7 @@
-"""What a stream was earlier: always a prefix of its versions.
+"""Earlier states of a stream: always a prefix of its versions.
 
-Never a selection of its events: one that was recorded late may have occurred before its neighbours
-(an import, a clock that was set back), and a history with a hole in it never was.
+An event recorded late may have occurred before its neighbors (an import, a clock that was set back). A
+filter event by event would make a history with holes, which never existed.
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ from payments.events.reading.records import HistoricEvent, RecordedEvent
 R = TypeVar("R", bound=RecordedEvent[Any])
 
 _NOW: Final = "SELECT clock_timestamp()"
-# Prepared transactions, and those of other roles, do not show when they began.
+# The begin of prepared transactions, and of other roles' transactions, is not visible.
 _BEGUN: Final = """
 SELECT min(xact_start), count(xact_start) FROM pg_stat_activity WHERE pid = ANY(%(pids)s)
 """
 
 
 class NoSuchVersion(Exception):
-    """The stream has fewer events; `versions` says how many."""
+    """The stream has only `versions` events."""
 
     def __init__(self, version: int, versions: int) -> None:
         super().__init__(f"There is no version {version}: the newest one is {versions}.")
@@ -33,10 +33,10 @@ class NoSuchVersion(Exception):
 
 
 def await_final(at: datetime, *, patience: float) -> datetime:
-    """Return the time up to which the log is final: no event will be recorded before it any more.
+    """Return a time before which no further event will be recorded. Read the events afterwards.
 
-    `patience` is in seconds. Raises HorizonHeld if an open transaction may then still record an event by
-    `at`. Read the events afterwards.
+    `patience` is in seconds. Raises HorizonHeld if after it an open transaction may still record an event
+    by `at`.
     """
     ((now,),) = execute(_NOW)
     try:
