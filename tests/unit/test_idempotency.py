@@ -39,37 +39,37 @@ def _key(settings: Any) -> None:
     settings.PSEUDONYM_KEY = "a key for tests"
 
 
-def test_a_payments_id_follows_from_its_client_and_key() -> None:
+def test_payment_id_follows_from_client_and_key() -> None:
     """A golden value: another one would let every retry of the past make a second payment."""
     assert str(payment_id(CLIENT, "6c1f")) == "e06551df-2f49-5ed8-8ef3-ab322bab7b32"
     assert payment_id(CLIENT, "6c1f") != payment_id(CLIENT, "6c1e")
     assert payment_id(CLIENT, "6c1f") != payment_id(OTHER_CLIENT, "6c1f")
 
 
-def test_the_stored_key_never_changes() -> None:
+def test_command_key_never_changes() -> None:
     assert (
         command_key(ProcessPayment.name, actor=ACTOR, key="6c1f")
         == "2e7ebf736f15810fd3f73676466d7c85"
     )
 
 
-def test_the_stored_key_does_not_tell_the_key() -> None:
+def test_command_key_does_not_reveal_key() -> None:
     assert "6c1f" not in command_key(ProcessPayment.name, actor=ACTOR, key="6c1f" * 8)
 
 
-def test_one_key_on_two_commands_never_meets_itself() -> None:
+def test_command_key_differs_by_command() -> None:
     keys = {
         command_key(build().name, actor=REVIEWER, key="1") for build in (process, approve, reject)
     }
     assert len(keys) == 3
 
 
-def test_one_key_of_two_actors_never_meets_itself() -> None:
+def test_command_key_differs_by_actor() -> None:
     one = command_key(ApprovePayment.name, actor=REVIEWER, key="1")
     assert one != command_key(ApprovePayment.name, actor=OTHER_REVIEWER, key="1")
 
 
-def test_the_same_request_later_is_the_same_request() -> None:
+def test_field_digests_ignore_time() -> None:
     """When it was sent, and what was known of the customer then, is not what the caller chose."""
     again = process(at=LATER, features=UNKNOWN)
     check_same(field_digests(process(), None), field_digests(again, None))
@@ -87,7 +87,7 @@ def test_the_same_request_later_is_the_same_request() -> None:
         ({"reference": None}, ("reference",)),
     ],
 )
-def test_another_request_under_the_same_key_is_told_which_fields_differ(
+def test_check_same_names_differing_fields(
     changes: dict[str, Any], fields: tuple[str, ...]
 ) -> None:
     first = field_digests(process(reference="order-1"), None)
@@ -97,13 +97,13 @@ def test_another_request_under_the_same_key_is_told_which_fields_differ(
     assert ", ".join(fields) in str(caught.value)
 
 
-def test_a_reference_that_came_only_the_second_time_differs_too() -> None:
+def test_check_same_names_added_reference() -> None:
     with pytest.raises(KeyReused) as caught:
         check_same(field_digests(process(), None), field_digests(process(reference="r"), None))
     assert caught.value.fields == ("reference",)
 
 
-def test_a_decision_is_compared_by_its_reason_and_the_text_of_its_note() -> None:
+def test_field_digests_of_decision_cover_reason_and_note() -> None:
     """The note's id and salt are new each time, its text is what the reviewer chose."""
     first = field_digests(approve(note=NOTE), "called her")
     check_same(first, field_digests(approve(note=None), "called her"))
@@ -112,14 +112,14 @@ def test_a_decision_is_compared_by_its_reason_and_the_text_of_its_note() -> None
     assert caught.value.fields == ("note", "reason")
 
 
-def test_the_digests_do_not_tell_what_was_sent() -> None:
+def test_field_digests_do_not_reveal_values() -> None:
     """A digest without a key would tell an amount to anybody who tries them all."""
     digests = field_digests(process(reference="order-1"), None)
     assert len(set(digests.values())) == len(digests)
     assert all(len(digest) == 16 for digest in digests.values())
 
 
-def test_equal_values_of_two_fields_have_two_digests() -> None:
+def test_field_digests_differ_by_field() -> None:
     same = process(reference="USD", amount=usd(1))
     digests = field_digests(same, None)
     assert digests["reference"] != digests["currency"]

@@ -39,7 +39,7 @@ def _versions(records: list[HistoricPaymentEvent]) -> list[int]:
     return [record.version for record in records]
 
 
-def test_an_event_that_occurred_earlier_than_the_one_before_makes_no_hole() -> None:
+def test_prefix_has_no_gap_after_earlier_occurred_at() -> None:
     """Filtered event by event, the second history would be versions 1 and 3."""
     late = history((0, 0), (1, 4), (2, 2), (3, 5))
     assert _versions(timetravel.occurred_by(late, _at(0))) == [1]
@@ -48,16 +48,16 @@ def test_an_event_that_occurred_earlier_than_the_one_before_makes_no_hole() -> N
     assert _versions(timetravel.recorded_by(late, _at(2))) == [1, 2, 3]
 
 
-def test_a_clock_that_was_set_back_makes_no_hole_either() -> None:
+def test_prefix_has_no_gap_after_clock_set_back() -> None:
     assert _versions(timetravel.recorded_by(history((1, 0), (3, 0), (2, 0)), _at(2))) == [1]
 
 
-def test_a_time_without_events_before_it_has_none() -> None:
+def test_prefix_before_first_event_is_empty() -> None:
     assert timetravel.recorded_by(history((1, 1)), datetime(2000, 1, 1, tzinfo=UTC)) == []
     assert timetravel.occurred_by([], NOON) == []
 
 
-def test_a_version_is_one_that_the_stream_has() -> None:
+def test_prefix_refuses_version_beyond_stream() -> None:
     three = history((0, 0), (1, 1), (2, 2))
     assert _versions(timetravel.at_version(three, 2)) == [1, 2]
     for beyond in (-1, 0, 4, 2**40):
@@ -66,7 +66,7 @@ def test_a_version_is_one_that_the_stream_has() -> None:
 
 
 @given(st.lists(st.tuples(minutes, minutes), max_size=8), minutes)
-def test_the_past_is_the_longest_prefix(times: list[tuple[int, int]], minute: int) -> None:
+def test_prefix_as_of_time_is_longest(times: list[tuple[int, int]], minute: int) -> None:
     whole = history(*times)
     for past, index in (
         (timetravel.recorded_by(whole, _at(minute)), 0),

@@ -14,32 +14,32 @@ def _key(settings: Any) -> None:
     settings.PSEUDONYM_KEY = "a key for tests"
 
 
-def test_a_customers_id_never_changes() -> None:
+def test_customer_id_never_changes() -> None:
     """Another value here would make every customer of every log somebody else."""
     assert customer_id(CLIENT, "customer-123") == UUID("203c457f-d5a2-8b31-b473-990768564a07")
 
 
-def test_a_digest_never_changes() -> None:
+def test_keyed_digest_never_changes() -> None:
     """HMAC-SHA256 of purpose and parts, U+001F between them: every remembered key depends on it."""
     assert keyed_digest("purpose", "one", "two").hex() == (
         "b9c3b07da77d170bd9ecfd04378722719dd5b7ca47ef27ff21cc03f8b441c7c7"
     )
 
 
-def test_the_key_under_which_digests_are_stored_has_a_number() -> None:
+def test_key_id_is_one() -> None:
     assert KEY_ID == 1
 
 
-def test_one_reference_of_two_clients_is_two_customers() -> None:
+def test_customer_id_differs_by_client() -> None:
     assert customer_id(CLIENT, "customer-123") != customer_id(OTHER_CLIENT, "customer-123")
 
 
-def test_two_references_are_two_customers_down_to_case_and_accents() -> None:
+def test_customer_id_differs_by_case_and_accents() -> None:
     references = ["a", "A", "ä", "a\u0308", "a ", " a", "aa"]
     assert len({customer_id(CLIENT, reference) for reference in references}) == len(references)
 
 
-def test_a_customers_id_is_a_version_8_uuid() -> None:
+def test_customer_id_is_version_8_uuid() -> None:
     """RFC 9562 keeps version 8 for what is made by a rule of one's own."""
     for number in range(100):
         made = customer_id(CLIENT, f"customer-{number}")
@@ -47,13 +47,13 @@ def test_a_customers_id_is_a_version_8_uuid() -> None:
         assert made.variant == "specified in RFC 4122"
 
 
-def test_without_the_key_nobody_finds_the_reference(settings: Any) -> None:
+def test_customer_id_depends_on_key(settings: Any) -> None:
     before = customer_id(CLIENT, "customer-123")
     settings.PSEUDONYM_KEY = "another key"
     assert customer_id(CLIENT, "customer-123") != before
 
 
-def test_digests_of_two_purposes_never_meet() -> None:
+def test_keyed_digest_differs_by_purpose() -> None:
     assert keyed_digest("field", "a", "b") != keyed_digest("idempotency", "a", "b")
     assert keyed_digest("a", "b", "c") != keyed_digest("a", "bc")
     assert keyed_digest("ab", "c") != keyed_digest("a", "bc")

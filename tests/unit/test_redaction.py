@@ -16,12 +16,12 @@ NUMBER = "4111111111111111"
         f"Traceback (most recent call last):\n  ValueError: {NUMBER}",
     ],
 )
-def test_a_value_with_a_card_number_is_left_out(value: str) -> None:
+def test_value_with_card_number_is_redacted(value: str) -> None:
     entry = {"event": "request_failed", "request": value, "code": 400}
     assert card_numbers(None, "warning", entry) == entry | {"request": REDACTED}
 
 
-def test_other_values_stay() -> None:
+def test_other_values_are_kept() -> None:
     entry = {
         "event": "request_finished",
         "timestamp": "2026-11-24T18:47:01.123456Z",

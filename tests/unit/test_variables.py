@@ -82,7 +82,7 @@ WRONG: Final = [
 ]
 
 
-def test_a_wrong_variable_is_named_with_what_is_accepted() -> None:
+def test_invalid_variable_is_named_with_accepted_values() -> None:
     messages = read_settings(*(GOOD | {name: value} for name, value, _ in WRONG))
     for (name, _, complaint), message in zip(WRONG, messages, strict=True):
         assert str(message).startswith("ImproperlyConfigured: ")
@@ -91,7 +91,7 @@ def test_a_wrong_variable_is_named_with_what_is_accepted() -> None:
         assert "\n" not in message
 
 
-def test_good_and_empty_variables_are_taken() -> None:
+def test_valid_and_empty_variables_are_accepted() -> None:
     names = ("DEBUG", "API_RATE_PER_MINUTE", "REDIS_URL", "SEAL_KEY", "STATIC_ROOT")
     good, *empty = read_settings(
         GOOD | {"DEBUG": "off", "PROXIES": " 2 "}, *(GOOD | {name: " "} for name in names)
@@ -100,17 +100,17 @@ def test_good_and_empty_variables_are_taken() -> None:
     assert empty == [[False, 0]] * len(names)
 
 
-def test_without_any_variable_the_missing_server_is_named() -> None:
+def test_missing_server_is_named_without_variables() -> None:
     for message in read_settings({}, GOOD | {"DATABASE_URL": ""}):
         assert "No server is known: start `make run`, or set DATABASE_URL" in message
 
 
-def test_weak_secrets_are_accepted_while_debugging() -> None:
+def test_weak_secrets_are_accepted_in_debug_mode() -> None:
     weak = {"DEBUG": "1", "SECRET_KEY": "x", "PSEUDONYM_KEY": "short"}
     assert read_settings(weak) == [[True, 0]]
 
 
-def test_the_value_of_a_wrong_secret_is_not_shown() -> None:
+def test_value_of_invalid_secret_is_not_shown() -> None:
     names = ("SEAL_KEY", "SECRET_KEY", "PSEUDONYM_KEY", "SEAL_PUBLIC_KEYS")
     for message in read_settings(*(GOOD | {name: "tops3cret"} for name in names)):
         assert message.startswith("ImproperlyConfigured")
@@ -136,7 +136,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 ODD: str = os.fsdecode(b"'quoted' \"twice\" $HOME #no=comment \\n \xff \xe2\x82\xac")
 
 
-def test_a_file_of_variables_is_read_as_it_was_written(file: Path) -> None:
+def test_file_of_variables_is_read_as_written(file: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
     variables.load(file)
     assert os.environ["PSEUDONYM_KEY"] == ODD
@@ -144,15 +144,13 @@ def test_a_file_of_variables_is_read_as_it_was_written(file: Path) -> None:
     assert "REDIS_URL" not in os.environ
 
 
-def test_the_environment_takes_precedence_over_the_file(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_environment_overrides_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PSEUDONYM_KEY", "mine")
     variables.load(file)
     assert variables.given("PSEUDONYM_KEY") == "mine"
 
 
-def test_keys_of_the_file_are_not_used_with_another_database(
+def test_keys_of_file_are_ignored_with_other_database(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgres:///another")
@@ -160,7 +158,7 @@ def test_keys_of_the_file_are_not_used_with_another_database(
     assert variables.given("PSEUDONYM_KEY") is None
 
 
-def test_a_number_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_over_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEB_THREADS", "9" * 30)
     with pytest.raises(ImproperlyConfigured, match="WEB_THREADS"):
         variables.number("WEB_THREADS", 4)

@@ -65,61 +65,61 @@ HELD: Final = {
 Build = Callable[..., AnyReviewCommand]
 
 
-def test_a_claim_lasts_a_quarter_of_an_hour() -> None:
+def test_claim_lasts_fifteen_minutes() -> None:
     payment = given(*WAITING).when(claim()).then(claimed())
     assert payment.status is Status.PENDING_REVIEW
     assert payment.lease_at(LATER) == Lease(reviewer=REVIEWER, until=LATER + timedelta(minutes=15))
     assert payment.lease_at(LATER + LEASE) is None
 
 
-def test_a_claim_ends_with_the_time_to_decide() -> None:
+def test_claim_ends_at_deadline_at_latest() -> None:
     late = DEADLINE - timedelta(minutes=1)
     given(*WAITING).when(claim(at=late)).then(claimed(at=late, until=DEADLINE))
 
 
 @pytest.mark.parametrize("build", [claim, escalate, approve, reject, release])
-def test_what_somebody_has_claimed_is_not_for_others(build: Build) -> None:
+def test_command_is_refused_if_claimed_by_another(build: Build) -> None:
     error = given(*CLAIMED).when(build(reviewer=OTHER_REVIEWER)).then_refused(ReviewTaken, **HELD)
     assert REVIEWER in str(error)
     assert "2026-01-05 15:15:00 UTC" in str(error)
 
 
 @pytest.mark.parametrize("build", [claim, escalate, approve, reject])
-def test_not_even_senior_reviewers_decide_on_what_another_has(build: Build) -> None:
+def test_senior_reviewer_is_refused_if_claimed_by_another(build: Build) -> None:
     given(*CLAIMED).when(build(reviewer=SENIOR, senior=True)).then_refused(ReviewTaken, **HELD)
 
 
 @pytest.mark.parametrize("build", [claim, escalate, approve, reject])
-def test_whoever_has_claimed_it_decides(build: Build) -> None:
+def test_holder_of_claim_may_decide(build: Build) -> None:
     assert isinstance(given(*CLAIMED).when(build()).outcome, tuple)
 
 
 @pytest.mark.parametrize("build", [claim, escalate, approve, reject])
-def test_a_claim_is_over_when_its_time_is(build: Build) -> None:
+def test_expired_claim_refuses_nobody(build: Build) -> None:
     command = build(reviewer=OTHER_REVIEWER, at=LATER + LEASE)
     assert isinstance(given(*CLAIMED).when(command).outcome, tuple)
 
 
-def test_nobody_has_to_claim_what_they_decide_on() -> None:
+def test_decision_needs_no_claim() -> None:
     """The version settles who was first; a claim saves the second one the work."""
     given(*WAITING).when(approve()).then(approved(), processed_after_approval())
 
 
-def test_a_claim_is_renewed_by_whoever_has_it() -> None:
+def test_claim_renews_own_claim() -> None:
     soon = LATER + timedelta(minutes=10)
     given(*CLAIMED).when(claim(at=soon)).then(claimed(at=soon, until=soon + LEASE))
 
 
-def test_a_claim_is_given_back() -> None:
+def test_release_ends_own_claim() -> None:
     payment = given(*CLAIMED).when(release()).then(released())
     assert payment.lease is None
 
 
-def test_a_senior_reviewer_takes_a_claim_away_and_the_event_tells_from_whom() -> None:
+def test_release_by_senior_reviewer_names_holder() -> None:
     given(*CLAIMED).when(release(reviewer=SENIOR, senior=True)).then(released(reviewer=REVIEWER))
 
 
-def test_a_senior_reviewer_takes_a_claim_over_in_one_step() -> None:
+def test_take_over_releases_and_claims_in_one_append() -> None:
     payment = (
         given(*CLAIMED)
         .when(take_over(reviewer=SENIOR, senior=True))
@@ -128,35 +128,35 @@ def test_a_senior_reviewer_takes_a_claim_over_in_one_step() -> None:
     assert payment.lease == Lease(reviewer=SENIOR, until=LATER + LEASE)
 
 
-def test_a_claim_is_taken_over_from_its_holder_by_senior_reviewers_only() -> None:
+def test_take_over_needs_senior_reviewer_and_right_holder() -> None:
     given(*CLAIMED).when(take_over(reviewer=OTHER_REVIEWER)).then_refused(ReviewTaken, **HELD)
     command = take_over(reviewer=SENIOR, senior=True, holder=OTHER_REVIEWER)
     given(*CLAIMED).when(command).then_refused(ReviewTaken, **HELD)
 
 
-def test_a_claim_that_ended_meanwhile_is_claimed_instead() -> None:
+def test_take_over_claims_if_claim_has_ended() -> None:
     command = take_over(reviewer=SENIOR, senior=True, at=LATER + LEASE)
     given(*CLAIMED).when(command).then(
         claimed(reviewer=SENIOR, at=LATER + LEASE, until=LATER + LEASE + LEASE)
     )
 
 
-def test_a_reviewer_who_may_not_claim_takes_no_claim_over() -> None:
+def test_take_over_is_refused_for_first_approver() -> None:
     history = (*FIRST_APPROVED, claimed(reviewer=OTHER_REVIEWER))
     command = take_over(reviewer=REVIEWER, senior=True, holder=OTHER_REVIEWER)
     given(*history).when(command).then_refused(AnotherPersonNeeded)
 
 
 @pytest.mark.parametrize("history", [WAITING, (*CLAIMED, released())])
-def test_there_must_be_a_claim_to_give_back(history: tuple[AnyPaymentEvent, ...]) -> None:
+def test_release_without_claim_is_refused(history: tuple[AnyPaymentEvent, ...]) -> None:
     given(*history).when(release()).then_refused(NotClaimed)
 
 
-def test_a_claim_that_is_over_cannot_be_given_back() -> None:
+def test_release_of_expired_claim_is_refused() -> None:
     given(*CLAIMED).when(release(at=LATER + LEASE)).then_refused(NotClaimed)
 
 
-def test_what_was_escalated_is_for_senior_reviewers() -> None:
+def test_escalated_payment_needs_senior_reviewer() -> None:
     payment = given(*CLAIMED).when(escalate()).then(escalated())
     assert (payment.escalated, payment.lease) == (True, None)
     for build in (claim, approve, reject):
@@ -165,30 +165,30 @@ def test_what_was_escalated_is_for_senior_reviewers() -> None:
         assert isinstance(given(*CLAIMED, escalated()).when(command).outcome, tuple)
 
 
-def test_nothing_is_escalated_twice() -> None:
+def test_second_escalation_is_refused() -> None:
     given(*WAITING, escalated()).when(escalate(senior=True)).then_refused(AlreadyEscalated)
 
 
-def test_whoever_escalates_says_why() -> None:
+def test_escalation_without_note_is_refused() -> None:
     given(*WAITING).when(escalate(note=None)).then_refused(NoteNeeded)
 
 
 @pytest.mark.parametrize("build", [claim, escalate, approve, reject])
-def test_after_the_deadline_nobody_decides(build: Build) -> None:
+def test_command_after_deadline_is_refused(build: Build) -> None:
     given(*WAITING).when(build(at=DEADLINE)).then_refused(ReviewExpired, deadline=DEADLINE)
 
 
 @pytest.mark.parametrize(
     "ending", [approve(), reject(), cancel(), expire(), escalate()], ids=lambda each: each.name
 )
-def test_no_claim_outlives_the_review(ending: Any) -> None:
+def test_end_of_review_removes_claim(ending: Any) -> None:
     outcome = given(*CLAIMED).when(ending)
     assert isinstance(outcome.outcome, tuple)
     payment = outcome.then(*outcome.outcome)
     assert payment.lease is None
 
 
-def test_over_the_limit_two_people_have_to_agree() -> None:
+def test_four_eyes_needs_two_approvals() -> None:
     first = given(*FOUR_EYES).when(approve()).then(first_approved())
     assert first.status is Status.PENDING_REVIEW
     assert first.first_approval is not None
@@ -202,7 +202,7 @@ def test_over_the_limit_two_people_have_to_agree() -> None:
     assert payment.first_approval is not None
 
 
-def test_one_person_is_never_both() -> None:
+def test_four_eyes_refuses_second_approval_by_same_person() -> None:
     """Whoever they are: that a superuser may do anything is not known here."""
     history = (*FOUR_EYES, first_approved(reviewer=SENIOR))
     for build in (approve, claim):
@@ -211,20 +211,20 @@ def test_one_person_is_never_both() -> None:
         assert SENIOR in str(error)
 
 
-def test_the_second_one_is_a_senior_reviewer() -> None:
+def test_four_eyes_needs_senior_reviewer_as_second() -> None:
     for build in (claim, approve, reject, escalate):
         refused = given(*FIRST_APPROVED).when(build(reviewer=OTHER_REVIEWER))
         refused.then_refused(SeniorReviewerNeeded)
 
 
-def test_one_person_is_enough_to_reject() -> None:
+def test_four_eyes_rejects_with_one_person() -> None:
     given(*FOUR_EYES).when(reject()).then(rejected(amount=HUGE))
     given(*FIRST_APPROVED).when(reject(reviewer=SENIOR, senior=True)).then(
         rejected(amount=HUGE, reviewer=SENIOR)
     )
 
 
-def test_the_author_of_the_policy_is_neither_of_the_two() -> None:
+def test_four_eyes_refuses_author_of_policy() -> None:
     flag = flagged(amount=HUGE, risk=HUGE_FIRST, policy_author=SENIOR)
     by_author = approve(reviewer=SENIOR, senior=True)
     first = given(initiated(amount=HUGE), flag).when(by_author)
@@ -233,7 +233,7 @@ def test_the_author_of_the_policy_is_neither_of_the_two() -> None:
     second.then_refused(AnotherPersonNeeded)
 
 
-def test_the_author_of_the_policy_may_reject_and_decide_on_less() -> None:
+def test_author_of_policy_may_reject_and_approve_below_four_eyes() -> None:
     flag = flagged(amount=HUGE, risk=HUGE_FIRST, policy_author=REVIEWER)
     given(initiated(amount=HUGE), flag).when(reject()).then(rejected(amount=HUGE))
     less = flagged(policy_author=REVIEWER)
@@ -242,7 +242,7 @@ def test_the_author_of_the_policy_may_reject_and_decide_on_less() -> None:
     )
 
 
-def test_the_flag_tells_who_wrote_the_policy_and_its_deadline() -> None:
+def test_flag_carries_author_of_policy_and_deadline() -> None:
     policy = process().policy
     hours = policy.of(replace(policy.document, review_hours=48))
     features = LARGE_FIRST.features
@@ -262,7 +262,7 @@ def test_the_flag_tells_who_wrote_the_policy_and_its_deadline() -> None:
     ).then_refused(ReviewExpired, deadline=LATER)
 
 
-def test_whoever_approves_what_the_policy_advises_to_reject_says_why() -> None:
+def test_approval_against_advice_needs_note() -> None:
     risk = replace(LARGE_FIRST, reject_advised=True)
     history = (initiated(amount=LARGE), flagged(risk=risk))
     given(*history).when(approve()).then_refused(NoteNeeded)

@@ -53,7 +53,7 @@ def refused(text: str, currency: str = "USD") -> str:
     ("currency", "decimals"),
     [("USD", 2), ("EUR", 2), ("JPY", 0), ("KRW", 0), ("CLP", 0), ("KWD", 3), ("TND", 3)],
 )
-def test_a_currency_has_its_own_number_of_decimals(currency: str, decimals: int) -> None:
+def test_exponent_depends_on_currency(currency: str, decimals: int) -> None:
     assert exponent(currency) == decimals
 
 
@@ -61,22 +61,20 @@ def test_a_currency_has_its_own_number_of_decimals(currency: str, decimals: int)
     ("currency", "decimals"),
     [("RSD", 2), ("ALL", 2), ("AFN", 2), ("LBP", 2), ("MGA", 2), ("MMK", 2), ("IQD", 3)],
 )
-def test_a_minor_unit_is_that_of_iso_4217_even_where_nobody_writes_it(
-    currency: str, decimals: int
-) -> None:
+def test_exponent_follows_iso_4217_not_cldr(currency: str, decimals: int) -> None:
     """CLDR gives these no decimals, since no coin is left: amounts would be off by a hundred."""
     assert exponent(currency) == decimals
     assert Money.parse("1", currency).minor == 10**decimals
 
 
-def test_payments_are_made_in_the_active_currencies_of_iso_4217() -> None:
+def test_known_currencies_are_active_iso_4217() -> None:
     assert CURRENCIES == ISO_4217
     assert {code for code in ISO_4217 if exponent(code) == 0} == NO_DECIMALS
     assert {code for code in ISO_4217 if exponent(code) == 3} == THREE_DECIMALS
     assert {exponent(code) for code in ISO_4217} == {0, 2, 3}
 
 
-def test_a_retired_currency_is_read_and_refunded_but_not_paid() -> None:
+def test_retired_currency_is_accepted_for_refund_only() -> None:
     """Bulgaria pays in euro since 2026-01-01; payments of before are still there."""
     assert refused("1.00", "BGN") == "unknown_currency"
     assert str(Money(1_234_56, "BGN")) == "BGN 1,234.56"
@@ -92,16 +90,14 @@ def test_a_retired_currency_is_read_and_refunded_but_not_paid() -> None:
         ("ITL", date(2001, 12, 31), 5),
     ],
 )
-def test_a_past_payment_may_have_a_currency_of_its_day(
-    currency: str, last: date, minor: int
-) -> None:
+def test_retired_currency_is_accepted_on_day_of_use(currency: str, last: date, minor: int) -> None:
     assert Money.parse("5", currency, on=last).minor == minor
     with pytest.raises(MoneyError) as caught:
         Money.parse("5", currency, on=last + timedelta(days=1))
     assert caught.value.code == "unknown_currency"
 
 
-def test_retired_currencies_were_legal_tender_until_then() -> None:
+def test_retired_currencies_were_legal_tender_until_retirement() -> None:
     """The CLDR has the end of their circulation, months after their successor's beginning at most."""
     for code, day in RETIRED.items():
         ends = {
@@ -137,7 +133,7 @@ def test_retired_currencies_were_legal_tender_until_then() -> None:
         "U\x00D",
     ],
 )
-def test_a_currency_that_is_not_in_use_is_refused(currency: str) -> None:
+def test_currency_not_in_use_is_refused(currency: str) -> None:
     with pytest.raises(MoneyError) as caught:
         Money.checked(100, currency)
     assert caught.value.code == "unknown_currency"
@@ -160,7 +156,7 @@ def test_a_currency_that_is_not_in_use_is_refused(currency: str) -> None:
         (".5", "USD", 50),
     ],
 )
-def test_a_decimal_is_read_exactly(text: str, currency: str, minor: int) -> None:
+def test_parse_reads_decimal_exactly(text: str, currency: str, minor: int) -> None:
     assert Money.parse(text, currency) == Money(minor, currency)
 
 
@@ -186,9 +182,7 @@ def test_a_decimal_is_read_exactly(text: str, currency: str, minor: int) -> None
         ("0.000", "EUR"),
     ],
 )
-def test_more_decimals_than_the_currency_has_are_refused_not_rounded(
-    text: str, currency: str
-) -> None:
+def test_parse_refuses_excess_decimals(text: str, currency: str) -> None:
     assert refused(text, currency) == "amount_too_precise"
 
 
@@ -219,11 +213,11 @@ def test_more_decimals_than_the_currency_has_are_refused_not_rounded(
     # All of these are numbers to Python, and none of them is how a file writes an amount.
     + ["1_000", "١٢", "１２", " 5", "5 ", "5\n", "+5", "5.", "\x005", "\ud800", "5\x00"],
 )
-def test_what_is_not_a_plain_decimal_is_refused(text: str) -> None:
+def test_parse_refuses_anything_but_plain_decimal(text: str) -> None:
     assert refused(text) == "amount_not_a_number"
 
 
-def test_thousands_with_a_separator_are_named_in_the_refusal() -> None:
+def test_parse_names_thousands_separator() -> None:
     with pytest.raises(MoneyError, match="Write thousands without a separator"):
         Money.parse("1.000", "EUR")
     with pytest.raises(MoneyError, match=r"such as 1234\.567"):
@@ -231,36 +225,36 @@ def test_thousands_with_a_separator_are_named_in_the_refusal() -> None:
 
 
 @pytest.mark.parametrize("value", [1.5, 5, True, None, Decimal("1.5"), b"1.5"])
-def test_only_text_is_parsed_a_float_has_lost_the_amount_already(value: object) -> None:
+def test_parse_refuses_float(value: object) -> None:
     with pytest.raises(TypeError):
         Money.parse(value, "USD")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("text", ["0", "0.00", "-1", "-0.01", "-0"])
-def test_nothing_and_less_is_no_payment(text: str) -> None:
+def test_parse_refuses_zero_and_less(text: str) -> None:
     assert refused(text) == "amount_not_positive"
 
 
 @pytest.mark.parametrize("minor", [0, -1, -(2**63)])
-def test_minor_units_must_be_positive(minor: int) -> None:
+def test_checked_refuses_zero_and_less(minor: int) -> None:
     with pytest.raises(MoneyError) as caught:
         Money.checked(minor, "USD")
     assert caught.value.code == "amount_not_positive"
 
 
 @pytest.mark.parametrize("minor", [MAX_MINOR + 1, 2**63, 10**40])
-def test_an_amount_has_at_most_twelve_digits(minor: int) -> None:
+def test_checked_refuses_more_than_twelve_digits(minor: int) -> None:
     with pytest.raises(MoneyError) as caught:
         Money.checked(minor, "USD")
     assert caught.value.code == "amount_too_large"
 
 
 @pytest.mark.parametrize("text", ["10000000000.00", "9" * 5_000, "1" * 30 + ".00"])
-def test_an_amount_too_large_is_called_so(text: str) -> None:
+def test_parse_reports_amount_too_large(text: str) -> None:
     assert refused(text) == "amount_too_large"
 
 
-def test_parsing_does_not_depend_on_the_callers_decimal_context() -> None:
+def test_parse_ignores_decimal_context() -> None:
     with localcontext() as context:
         context.prec = 3
         assert Money.parse("12345.67", "USD") == Money(1_234_567, "USD")
@@ -270,37 +264,37 @@ def test_parsing_does_not_depend_on_the_callers_decimal_context() -> None:
 @pytest.mark.parametrize(
     "operation", ["__add__", "__sub__", "__lt__", "__le__", "__gt__", "__ge__"]
 )
-def test_two_currencies_never_meet_in_a_sum_or_a_comparison(operation: str) -> None:
+def test_operation_on_two_currencies_is_refused(operation: str) -> None:
     with pytest.raises(CurrencyMismatch):
         getattr(Money(100, "USD"), operation)(Money(100, "EUR"))
 
 
-def test_the_same_number_of_another_currency_is_not_equal() -> None:
+def test_money_of_other_currency_is_not_equal() -> None:
     assert Money(100, "USD") != Money(100, "EUR")
 
 
 @given(amounts, amounts, currencies)
-def test_what_is_added_can_be_taken_away(left: int, right: int, currency: str) -> None:
+def test_subtraction_reverses_addition(left: int, right: int, currency: str) -> None:
     one, other = Money(left, currency), Money(right, currency)
     assert one + other - other == one
     assert one + other == other + one
 
 
 @given(amounts, amounts, currencies)
-def test_money_is_ordered_as_its_minor_units_are(left: int, right: int, currency: str) -> None:
+def test_money_is_ordered_by_minor_units(left: int, right: int, currency: str) -> None:
     one, other = Money(left, currency), Money(right, currency)
     assert (one < other, one <= other) == (left < right, left <= right)
     assert (one > other, one >= other) == (left > right, left >= right)
 
 
 @given(amounts, currencies)
-def test_a_written_amount_is_read_back_exactly(minor: int, currency: str) -> None:
+def test_parse_reads_formatted_decimal(minor: int, currency: str) -> None:
     money = Money(minor, currency)
     assert Money.parse(f"{money.decimal:f}", currency) == money
 
 
 @given(st.text(max_size=40), currencies)
-def test_any_text_is_read_exactly_or_refused_with_a_code(text: str, currency: str) -> None:
+def test_parse_reads_any_text_exactly_or_raises(text: str, currency: str) -> None:
     try:
         money = Money.parse(text, currency)
     except MoneyError as error:
@@ -325,10 +319,10 @@ def test_any_text_is_read_exactly_or_refused_with_a_code(text: str, currency: st
         (Money(100, "PLN"), "de_DE", "1,00\u00a0PLN"),
     ],
 )
-def test_money_is_written_with_all_its_decimals(money: Money, locale: str, written: str) -> None:
+def test_formatted_shows_all_decimals(money: Money, locale: str, written: str) -> None:
     assert money.formatted(locale) == written
 
 
-def test_money_in_a_log_line_names_its_currency_first() -> None:
+def test_str_begins_with_currency() -> None:
     assert str(Money(1_234_567, "USD")) == "USD 12,345.67"
     assert str(Money(1_234_567, "JPY")) == "JPY 1,234,567"

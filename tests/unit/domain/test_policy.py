@@ -72,24 +72,24 @@ def statuses(register: Register) -> list[PolicyStatus]:
     return [each.status for each in register.policies.values()]
 
 
-def test_a_proposed_policy_is_not_in_force() -> None:
+def test_proposed_policy_is_not_active() -> None:
     register = after(propose())
     assert (statuses(register), register.active) == ([PolicyStatus.PROPOSED], None)
 
 
-def test_a_second_person_makes_it_active() -> None:
+def test_approval_by_second_person_activates_policy() -> None:
     register = after(propose(), approve())
     assert (statuses(register), register.active) == ([PolicyStatus.ACTIVE], ONE.policy_id)
     assert register.policies[ONE.policy_id].approved_by == GRACE
 
 
-def test_nobody_approves_what_they_proposed() -> None:
+def test_approval_by_proposer_is_refused() -> None:
     """Seen to fail without the comparison in _approvable."""
     with pytest.raises(SecondPersonNeeded):
         after(propose(), approve(by=ADA))
 
 
-def test_an_approval_retires_the_policy_before_it_in_the_same_append() -> None:
+def test_approval_retires_previous_policy_in_same_append() -> None:
     register = after(propose(), approve(), propose(OTHER))
     assert decide(register, approve(OTHER)) == (
         PolicyApproved(at=LATER, by=GRACE, policy_id=OTHER.policy_id, active=OTHER.policy_id),
@@ -104,13 +104,13 @@ def test_an_approval_retires_the_policy_before_it_in_the_same_append() -> None:
 
 
 @pytest.mark.parametrize("by", [ADA, GRACE, "staff:9"])
-def test_nobody_ends_the_active_one_alone(by: str) -> None:
+def test_withdrawal_of_active_policy_is_refused(by: str) -> None:
     """Whoever retired a strict policy brought back the built-in one, alone."""
     with pytest.raises(ActivePolicyKept):
         after(propose(), approve(), retire(by=by))
 
 
-def test_two_people_bring_back_the_built_in_one() -> None:
+def test_built_in_policy_returns_by_proposal_and_approval() -> None:
     register = after(propose(), approve(), propose(DEFAULT_POLICY), approve(DEFAULT_POLICY))
     assert register.active == DEFAULT_POLICY.policy_id
     assert statuses(register) == [PolicyStatus.RETIRED, PolicyStatus.ACTIVE]
@@ -118,18 +118,18 @@ def test_two_people_bring_back_the_built_in_one() -> None:
         after(propose(), approve(), propose(DEFAULT_POLICY), approve(DEFAULT_POLICY, by=ADA))
 
 
-def test_an_active_one_that_was_retired_in_the_past_stays_retired() -> None:
+def test_replay_accepts_old_retirement_of_active_policy() -> None:
     register = after(propose(), approve())
     old = PolicyRetired(at=LATER, by=ADA, policy_id=ONE.policy_id)
     assert (statuses(evolve(register, old)), evolve(register, old).active) == (["retired"], None)
 
 
-def test_withdrawing_a_proposal_leaves_the_active_one_in_force() -> None:
+def test_withdrawal_of_proposal_keeps_active_policy() -> None:
     register = after(propose(), approve(), propose(OTHER), retire(OTHER))
     assert register.active == ONE.policy_id
 
 
-def test_a_retired_policy_needs_two_people_again() -> None:
+def test_retired_policy_needs_new_proposal_and_approval() -> None:
     replaced = propose(), approve(), propose(OTHER), approve(OTHER)
     register = after(*replaced, propose(by=GRACE))
     assert statuses(register) == [PolicyStatus.PROPOSED, PolicyStatus.ACTIVE]
@@ -178,7 +178,7 @@ commands: Final = st.lists(
 
 
 @given(commands)
-def test_at_most_one_is_active_and_two_people_are_behind_it(sequence: list[Any]) -> None:
+def test_at_most_one_policy_is_active_and_approved_by_another_person(sequence: list[Any]) -> None:
     register = Register()
     history: list[AnyPolicyEvent] = []
     for command in sequence:
@@ -229,14 +229,16 @@ SAMPLES: Final[list[tuple[str, AnyPolicyEvent]]] = [
 
 
 @pytest.mark.parametrize(("stored", "event"), SAMPLES)
-def test_what_was_stored_is_read_and_written_for_ever(stored: str, event: AnyPolicyEvent) -> None:
+def test_stored_policy_event_is_read_and_written_unchanged(
+    stored: str, event: AnyPolicyEvent
+) -> None:
     """A sample is never changed: it is in databases already."""
     assert POLICY_AGGREGATE.decode(event.event_type, 1, stored) == event
     (row,) = json.loads(codec.encode_rows([{"data": event}]))
     assert row["data"] == json.loads(stored)
 
 
-def test_every_event_has_a_sample() -> None:
+def test_every_policy_event_has_sample() -> None:
     assert {type(event) for _, event in SAMPLES} == set(POLICY_EVENT_CLASSES)
     with pytest.raises(codec.UnknownEventType):
         POLICY_AGGREGATE.decode("policy.burnt", 1, "{}")

@@ -42,13 +42,13 @@ from tests.support.examples import (
 from tests.support.scenario import given
 
 
-def test_a_harmless_payment_is_initiated_and_completed_at_once() -> None:
+def test_low_risk_payment_is_completed_at_once() -> None:
     payment = given().when(process()).then(initiated(), processed())
     assert (payment.status, payment.version) == (Status.COMPLETED, 2)
     assert payment.processed_at == NOON
 
 
-def test_a_payment_initiated_earlier_is_processed_by_the_command_that_follows() -> None:
+def test_initiated_payment_is_processed_by_next_command() -> None:
     # The article's own example of a test: one event given, one command, one event expected.
     payment = (
         given(initiated()).when(process(at=LATER)).then(processed(at=LATER, initiated_at=NOON))
@@ -66,7 +66,7 @@ def test_a_payment_initiated_earlier_is_processed_by_the_command_that_follows() 
         {"customer_id": PAYMENT},
     ],
 )
-def test_an_initiated_payment_is_processed_on_its_own_terms_only(
+def test_process_with_other_terms_is_refused(
     other_terms: dict[str, object],
 ) -> None:
     given(initiated()).when(process(**other_terms)).then_refused(PaymentDiffers)
@@ -81,24 +81,24 @@ def test_an_initiated_payment_is_processed_on_its_own_terms_only(
         ((initiated(), flagged(), approved(), processed_after_approval()), "completed"),
     ],
 )
-def test_a_finished_payment_is_never_processed_again(
+def test_process_of_finished_payment_is_refused(
     history: tuple[AnyPaymentEvent, ...], status: str
 ) -> None:
     given(*history).when(process(at=LATER)).then_refused(PaymentAlreadyFinished, status=status)
 
 
-def test_a_payment_under_review_is_not_processed_past_the_reviewer() -> None:
+def test_process_of_payment_under_review_is_refused() -> None:
     given(initiated(), flagged()).when(process(at=LATER)).then_refused(
         PaymentUnderReview, status="pending_review"
     )
 
 
-def test_another_clients_payment_is_invisible() -> None:
+def test_payment_of_another_client_is_not_found() -> None:
     error = given(initiated()).when(process(client_id=OTHER_CLIENT)).then_refused(PaymentNotFound)
     assert str(error) == f"There is no payment {PAYMENT}."
 
 
-def test_over_the_methods_limit_a_payment_fails_with_the_reason_and_the_limit() -> None:
+def test_amount_over_method_limit_fails() -> None:
     over = usd(25_000_01)
     payment = (
         given()
@@ -109,14 +109,14 @@ def test_over_the_methods_limit_a_payment_fails_with_the_reason_and_the_limit() 
     assert payment.failure is FailureReason.METHOD_LIMIT_EXCEEDED
 
 
-def test_exactly_the_methods_limit_passes() -> None:
+def test_amount_at_method_limit_passes() -> None:
     limit = usd(25_000_00)
     given().when(process(amount=limit)).then(
         initiated(amount=limit), processed(amount=limit, risk=risk(limit))
     )
 
 
-def test_each_method_has_a_limit_of_its_own_in_each_currency() -> None:
+def test_method_limits_differ_by_method_and_currency() -> None:
     yen = Money(700_001, "JPY")
     given().when(process(amount=yen, method=Method.WALLET)).then(
         initiated(amount=yen, method=Method.WALLET),
@@ -124,7 +124,7 @@ def test_each_method_has_a_limit_of_its_own_in_each_currency() -> None:
     )
 
 
-def test_the_methods_limit_comes_first_because_nobody_should_review_what_cannot_pass() -> None:
+def test_method_limit_is_checked_before_risk() -> None:
     over = usd(25_000_01)
     assert risk(over, UNKNOWN).review
     given().when(process(amount=over, features=UNKNOWN)).then(
@@ -132,7 +132,7 @@ def test_the_methods_limit_comes_first_because_nobody_should_review_what_cannot_
     )
 
 
-def test_a_large_first_card_payment_waits_for_review() -> None:
+def test_large_first_card_payment_is_flagged() -> None:
     payment = (
         given()
         .when(process(amount=LARGE, features=UNKNOWN))
@@ -145,33 +145,33 @@ def test_a_large_first_card_payment_waits_for_review() -> None:
     assert payment.risk.reasons == ("first_card_payment_large",)
 
 
-def test_a_first_card_payment_of_exactly_the_review_limit_passes() -> None:
+def test_first_card_payment_at_review_limit_passes() -> None:
     limit = usd(10_000_00)
     given().when(process(amount=limit, features=UNKNOWN)).then(
         initiated(amount=limit), processed(amount=limit, risk=risk(limit, UNKNOWN))
     )
 
 
-def test_one_cent_over_the_review_limit_does_not() -> None:
+def test_first_card_payment_over_review_limit_is_flagged() -> None:
     over = usd(10_000_01)
     given().when(process(amount=over, features=UNKNOWN)).then(
         initiated(amount=over), flagged(amount=over, risk=risk(over, UNKNOWN))
     )
 
 
-def test_a_large_payment_of_a_customer_who_paid_by_card_before_passes() -> None:
+def test_large_payment_passes_after_earlier_card_payment() -> None:
     given().when(process(amount=LARGE)).then(
         initiated(amount=LARGE), processed(amount=LARGE, risk=risk(LARGE))
     )
 
 
-def test_a_large_first_bank_transfer_passes_because_the_rule_is_about_cards() -> None:
+def test_large_first_bank_transfer_passes() -> None:
     assert (
         given().when(process(amount=LARGE, features=UNKNOWN, method=Method.BANK_TRANSFER)).names()
     ) == ("PaymentInitiated", "PaymentProcessed")
 
 
-def test_with_stale_features_anything_but_a_small_amount_waits_for_review() -> None:
+def test_stale_features_flag_all_but_small_amounts() -> None:
     amount = usd(1_000_01)
     payment = (
         given()
@@ -182,14 +182,14 @@ def test_with_stale_features_anything_but_a_small_amount_waits_for_review() -> N
     assert payment.risk.reasons == ("features_stale",)
 
 
-def test_with_stale_features_a_small_amount_still_passes() -> None:
+def test_stale_features_let_small_amounts_pass() -> None:
     amount = usd(1_000_00)
     given().when(process(amount=amount, features=STALE)).then(
         initiated(amount=amount), processed(amount=amount, risk=risk(amount, STALE))
     )
 
 
-def test_a_currency_without_a_limit_waits_for_review_however_small_the_amount() -> None:
+def test_currency_without_limit_is_flagged() -> None:
     krona = Money(1, "SEK")
     payment = (
         given()
@@ -200,7 +200,7 @@ def test_a_currency_without_a_limit_waits_for_review_however_small_the_amount() 
     assert payment.risk.reasons == ("no_limit_for_currency",)
 
 
-def test_a_payment_of_a_blocked_customer_fails_and_tells_by_which_rules() -> None:
+def test_payment_of_blocked_customer_fails_with_fired_rules() -> None:
     blocked = replace(KNOWN, blocked=True)
     payment = (
         given()
@@ -220,20 +220,20 @@ def test_a_payment_of_a_blocked_customer_fails_and_tells_by_which_rules() -> Non
     assert payment.risk.reasons == ("customer_blocked",)
 
 
-def test_where_risk_is_not_assessed_nothing_waits_for_review() -> None:
+def test_payment_without_features_is_not_flagged() -> None:
     given().when(process(amount=LARGE, features=None)).then(
         initiated(amount=LARGE), processed(amount=LARGE, risk=None)
     )
 
 
-def test_where_risk_is_not_assessed_the_methods_limit_still_holds() -> None:
+def test_payment_without_features_fails_over_method_limit() -> None:
     over = usd(25_000_01)
     given().when(process(amount=over, features=None)).then(
         initiated(amount=over), failed(amount=over)
     )
 
 
-def test_the_first_event_keeps_the_clients_own_reference() -> None:
+def test_first_event_keeps_reference_of_client() -> None:
     payment = (
         given()
         .when(process(reference="order-981"))
@@ -242,7 +242,7 @@ def test_the_first_event_keeps_the_clients_own_reference() -> None:
     assert payment.reference == "order-981"
 
 
-def test_every_event_repeats_what_projections_need() -> None:
+def test_every_event_repeats_terms_of_payment() -> None:
     """A projection never looks at the write side, so what an event leaves out is lost for it."""
     for command in (
         process(at=NOON + timedelta(microseconds=1)),

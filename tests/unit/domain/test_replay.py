@@ -98,14 +98,14 @@ examples: Final = settings(max_examples=60, deadline=None)
 
 @examples
 @given(sequences)
-def test_the_state_is_the_fold_of_the_history(sequence: list[PaymentCommand]) -> None:
+def test_replay_of_history_gives_current_state(sequence: list[PaymentCommand]) -> None:
     history, states = carry_out(sequence)
     assert replay(PAYMENT, history) == (states[-1] if states else None)
 
 
 @examples
 @given(sequences)
-def test_every_prefix_of_a_history_can_be_replayed(sequence: list[PaymentCommand]) -> None:
+def test_replay_accepts_every_prefix(sequence: list[PaymentCommand]) -> None:
     """Time travel shows the state after any event, so a half-told story must be valid too."""
     history, _ = carry_out(sequence)
     for version in range(1, len(history) + 1):
@@ -117,9 +117,7 @@ def test_every_prefix_of_a_history_can_be_replayed(sequence: list[PaymentCommand
 
 @examples
 @given(sequences, st.integers(0, 20))
-def test_a_snapshot_and_the_tail_say_what_the_whole_history_says(
-    sequence: list[PaymentCommand], cut: int
-) -> None:
+def test_replay_from_snapshot_equals_full_replay(sequence: list[PaymentCommand], cut: int) -> None:
     """As it is kept, in JSON: a state that lost something on the way would decide otherwise."""
     history, _ = carry_out(sequence)
     snapshot = replay(PAYMENT, history[:cut])
@@ -130,7 +128,7 @@ def test_a_snapshot_and_the_tail_say_what_the_whole_history_says(
 
 @examples
 @given(sequences)
-def test_a_finished_payment_stays_as_it_is(sequence: list[PaymentCommand]) -> None:
+def test_finished_payment_never_changes(sequence: list[PaymentCommand]) -> None:
     _, states = carry_out(sequence)
     for earlier in states[:-1]:
         assert earlier.status not in FINISHED
@@ -138,7 +136,7 @@ def test_a_finished_payment_stays_as_it_is(sequence: list[PaymentCommand]) -> No
 
 @examples
 @given(sequences)
-def test_the_terms_of_a_payment_never_change(sequence: list[PaymentCommand]) -> None:
+def test_terms_of_payment_never_change(sequence: list[PaymentCommand]) -> None:
     history, _ = carry_out(sequence)
     terms = {(e.client_id, e.customer_id, e.amount, e.method, e.initiated_at) for e in history}
     assert len(terms) <= 1
@@ -146,7 +144,7 @@ def test_the_terms_of_a_payment_never_change(sequence: list[PaymentCommand]) -> 
 
 @examples
 @given(sequences)
-def test_every_event_is_read_back_as_it_was_stored(sequence: list[PaymentCommand]) -> None:
+def test_every_event_survives_encoding(sequence: list[PaymentCommand]) -> None:
     for event in carry_out(sequence)[0]:
         assert (
             PAYMENT_AGGREGATE.decode(event.event_type, event.schema_version, encoded(event))
@@ -156,9 +154,7 @@ def test_every_event_is_read_back_as_it_was_stored(sequence: list[PaymentCommand
 
 @examples
 @given(sequences, st.uuids())
-def test_deciding_and_evolving_change_nothing_that_exists(
-    sequence: list[PaymentCommand], other: UUID
-) -> None:
+def test_decide_and_evolve_do_not_mutate(sequence: list[PaymentCommand], other: UUID) -> None:
     history, _ = carry_out(sequence)
     payment = replay(PAYMENT, history)
     told = repr((payment, history))

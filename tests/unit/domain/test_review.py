@@ -39,7 +39,7 @@ APPROVED = (*WAITING, approved(), processed_after_approval())
 REJECTED = (*WAITING, rejected())
 
 
-def test_an_approved_payment_is_completed_in_the_same_breath() -> None:
+def test_approval_completes_payment_in_same_append() -> None:
     payment = given(*WAITING).when(approve()).then(approved(), processed_after_approval())
     assert payment.status is Status.COMPLETED
     assert payment.version == 4
@@ -53,13 +53,13 @@ def test_an_approved_payment_is_completed_in_the_same_breath() -> None:
     )
 
 
-def test_an_approval_does_not_forget_why_the_payment_was_flagged() -> None:
+def test_approval_keeps_risk_assessment() -> None:
     payment = given(*WAITING).when(approve()).then(approved(), processed_after_approval())
     assert payment.risk == LARGE_FIRST
     assert payment.flagged_at == NOON
 
 
-def test_a_rejected_payment_is_never_completed() -> None:
+def test_rejected_payment_is_never_completed() -> None:
     payment = given(*WAITING).when(reject()).then(rejected())
     assert payment.status is Status.REJECTED
     assert payment.processed_at is None
@@ -72,7 +72,7 @@ def test_a_rejected_payment_is_never_completed() -> None:
     )
 
 
-def test_a_note_is_kept_as_its_id_and_digest() -> None:
+def test_note_is_kept_as_id_and_digest() -> None:
     payment = (
         given(*WAITING)
         .when(reject(note=NOTE, reason=RejectionReason.OTHER))
@@ -89,7 +89,7 @@ def test_a_note_is_kept_as_its_id_and_digest() -> None:
     ("history", "status", "decision"),
     [(APPROVED, "completed", "approved"), (REJECTED, "rejected", "rejected")],
 )
-def test_a_payment_is_reviewed_only_once_and_the_refusal_says_who_decided_what(
+def test_second_decision_is_refused_with_first_decision(
     history: tuple[AnyPaymentEvent, ...], status: str, decision: str, second: Decision
 ) -> None:
     error = given(*history).when(second).then_refused(NotAwaitingReview, status=status)
@@ -110,19 +110,19 @@ def test_a_payment_is_reviewed_only_once_and_the_refusal_says_who_decided_what(
         ((initiated(), failed()), "failed"),
     ],
 )
-def test_only_a_payment_that_waits_can_be_reviewed(
+def test_decision_on_payment_not_under_review_is_refused(
     history: tuple[AnyPaymentEvent, ...], status: str, command: Decision
 ) -> None:
     given(*history).when(command).then_refused(NotAwaitingReview, status=status)
 
 
 @pytest.mark.parametrize("command", [approve(), reject()])
-def test_a_payment_that_does_not_exist_cannot_be_reviewed(command: Decision) -> None:
+def test_decision_on_missing_payment_is_refused(command: Decision) -> None:
     given().when(command).then_refused(PaymentNotFound)
 
 
 @pytest.mark.parametrize("decide", [approve, reject])
-def test_a_reviewer_of_one_client_sees_no_other_clients_payment(
+def test_decision_on_payment_of_other_client_looks_like_missing(
     decide: Callable[..., Decision],
 ) -> None:
     """To the letter the error of a payment that does not exist: existence is a secret too."""
@@ -132,9 +132,9 @@ def test_a_reviewer_of_one_client_sees_no_other_clients_payment(
 
 
 @pytest.mark.parametrize("decide", [approve, reject])
-def test_a_reviewer_of_the_client_may_decide(decide: Callable[..., Decision]) -> None:
+def test_reviewer_of_client_may_decide(decide: Callable[..., Decision]) -> None:
     assert isinstance(given(*WAITING).when(decide(client_id=CLIENT)).outcome, tuple)
 
 
-def test_a_new_attempt_does_not_wake_a_rejected_payment() -> None:
+def test_process_of_rejected_payment_is_refused() -> None:
     assert given(*REJECTED).when(process(amount=LARGE)).names() == "PaymentAlreadyFinished"

@@ -69,14 +69,14 @@ def large(points: int, *, reason: str = "large", then: Verdict | None = None) ->
     return Rule(reason=reason, points=points, when=(AmountOver(LOW_LIMIT),), then=then)
 
 
-def test_the_default_policy_is_the_one_that_stored_assessments_name() -> None:
+def test_default_policy_keeps_its_id() -> None:
     """A change of the policy is a new id. Write it here when the change is meant."""
     assert DEFAULT_POLICY.policy_id == (
         "8db3fec8a2548ac132dd875200f6f93278ae58c0153d40e396a3f550f9f82d60"
     )
 
 
-def test_the_id_of_a_policy_is_that_of_its_content_in_any_order_of_its_limits() -> None:
+def test_policy_id_ignores_order_of_limits() -> None:
     one = policy(review_over={"USD": 1, "EUR": 2})
     other = policy(review_over={"EUR": 2, "USD": 1})
     assert one.policy_id == other.policy_id
@@ -95,18 +95,18 @@ def test_the_id_of_a_policy_is_that_of_its_content_in_any_order_of_its_limits() 
         {"rules": DEFAULT_POLICY.document.rules[::-1]},
     ],
 )
-def test_another_content_is_another_policy(change: dict[str, object]) -> None:
+def test_policy_id_changes_with_content(change: dict[str, object]) -> None:
     document = replace(DEFAULT_POLICY.document, **change)
     assert RiskPolicy.of(document).policy_id != DEFAULT_POLICY.policy_id
 
 
-def test_two_kinds_of_rule_with_the_same_fields_are_not_the_same_rule() -> None:
+def test_policy_id_differs_by_condition_type() -> None:
     first = Rule(reason="r", points=1, when=(FeaturesOlderThan(1),))
     other = Rule(reason="r", points=1, when=(FirstCardPayment(),))
     assert policy(first).policy_id != policy(other).policy_id
 
 
-def test_a_policy_survives_being_stored() -> None:
+def test_policy_survives_encoding() -> None:
     document = DEFAULT_POLICY.document
     stored = msgspec.json.encode(document)
     assert RiskPolicy.of(msgspec.json.decode(stored, type=PolicyDocument)) == DEFAULT_POLICY
@@ -116,7 +116,7 @@ def test_a_policy_survives_being_stored() -> None:
     ("points", "band"),
     [(0, Band.LOW), (39, Band.LOW), (40, Band.MEDIUM), (69, Band.MEDIUM), (70, Band.HIGH)],
 )
-def test_the_points_of_the_rules_that_fired_make_the_band(points: int, band: Band) -> None:
+def test_band_follows_from_points_of_fired_rules(points: int, band: Band) -> None:
     scored = assess(policy(large(points)), KNOWN, amount=LARGE, method=Method.WALLET)
     assert (scored.score, scored.band) == (points, band)
     assert scored.fired == (FiredRule("large", points),)
@@ -132,53 +132,53 @@ def test_the_points_of_the_rules_that_fired_make_the_band(points: int, band: Ban
     ],
     ids=["no limits", "at the limit", "over the limit", "a currency without a limit"],
 )
-def test_large_reviews_need_four_eyes(limits: Limits, amount: Money, *, four_eyes: bool) -> None:
+def test_review_needs_four_eyes_over_limit(
+    limits: Limits, amount: Money, *, four_eyes: bool
+) -> None:
     document = policy(large(70)).document
     strict = RiskPolicy.of(replace(document, four_eyes_over=limits))
     scored = assess(strict, KNOWN, amount=amount, method=Method.WALLET)
     assert (scored.review, scored.four_eyes) == (True, four_eyes)
 
 
-def test_what_passes_needs_no_eyes() -> None:
+def test_payment_without_review_needs_no_four_eyes() -> None:
     strict = RiskPolicy.of(replace(policy().document, four_eyes_over={"USD": 0}))
     scored = assess(strict, KNOWN, amount=LARGE, method=Method.WALLET)
     assert (scored.review, scored.four_eyes) == (False, False)
 
 
 @pytest.mark.parametrize(("reject_from", "advised"), [(None, False), (80, True), (81, False)])
-def test_from_a_score_on_the_policy_advises_to_reject(
-    reject_from: int | None, *, advised: bool
-) -> None:
+def test_reject_is_advised_from_score(reject_from: int | None, *, advised: bool) -> None:
     advising = RiskPolicy.of(replace(policy(large(80)).document, reject_from=reject_from))
     scored = assess(advising, KNOWN, amount=LARGE, method=Method.WALLET)
     assert (scored.review, scored.reject_advised) == (True, advised)
 
 
-def test_points_add_up() -> None:
+def test_score_is_sum_of_points() -> None:
     both = policy(large(35, reason="one"), large(35, reason="other"))
     scored = assess(both, KNOWN, amount=LARGE, method=Method.WALLET)
     assert (scored.score, scored.band, scored.reasons) == (70, Band.HIGH, ("one", "other"))
 
 
-def test_a_high_risk_alone_is_no_reason_for_review() -> None:
+def test_small_high_risk_payment_is_not_reviewed() -> None:
     always = Rule(reason="always", points=100, when=())
     scored = assess(policy(always), KNOWN, amount=usd(10_00), method=Method.WALLET)
     assert (scored.band, scored.review) == (Band.HIGH, False)
 
 
-def test_a_large_amount_alone_is_no_reason_for_review() -> None:
+def test_large_low_risk_payment_is_not_reviewed() -> None:
     scored = assess(policy(), KNOWN, amount=LARGE, method=Method.WALLET)
     assert (scored.band, scored.review) == (Band.LOW, False)
 
 
-def test_a_rule_alone_can_ask_for_review() -> None:
+def test_rule_can_demand_review() -> None:
     scored = assess(
         policy(large(0, then=Verdict.REVIEW)), KNOWN, amount=LARGE, method=Method.WALLET
     )
     assert (scored.band, scored.review) == (Band.LOW, True)
 
 
-def test_a_rule_needs_all_that_it_asks_for() -> None:
+def test_rule_fires_only_if_all_conditions_hold() -> None:
     rule = Rule(reason="both", points=80, when=(FirstCardPayment(), AmountOver(LOW_LIMIT)))
     cases = {
         (LARGE, Method.CREDIT_CARD, UNKNOWN): True,
@@ -192,7 +192,7 @@ def test_a_rule_needs_all_that_it_asks_for() -> None:
         assert bool(scored.fired) is fires
 
 
-def test_an_amount_in_a_currency_without_a_limit_is_over_none() -> None:
+def test_amount_over_ignores_currency_without_limit() -> None:
     over = AmountOver(LOW_LIMIT)
     assert not holds(over, KNOWN, amount=Money(10_01, "EUR"), method=Method.WALLET)
     assert not holds(over, KNOWN, amount=usd(10_00), method=Method.WALLET)
@@ -229,14 +229,14 @@ VELOCITY: Final = Velocity(count_1h=3, volume_1h=300_00, count_24h=9, volume_24h
         (PaymentsOver(Window.DAY, count=1), {"velocity": None}, False),
     ],
 )
-def test_each_condition_says_what_its_name_says(
+def test_condition_holds_as_its_name_says(
     condition: AnyCondition, changes: dict[str, object], expected: object
 ) -> None:
     known = replace(KNOWN, **changes)
     assert holds(condition, known, amount=SMALL, method=Method.CREDIT_CARD) is expected
 
 
-def test_a_rule_alone_can_block_and_then_nobody_reviews() -> None:
+def test_rule_can_block_without_review() -> None:
     both = policy(
         large(0, reason="one", then=Verdict.BLOCK), large(0, reason="other", then=Verdict.REVIEW)
     )
@@ -254,9 +254,7 @@ def test_a_rule_alone_can_block_and_then_nobody_reviews() -> None:
         (69, 200_01, "pass"),
     ],
 )
-def test_a_high_risk_is_reviewed_over_one_limit_and_blocked_over_the_other(
-    points: int, minor: int, outcome: str
-) -> None:
+def test_high_risk_is_reviewed_or_blocked_by_amount(points: int, minor: int, outcome: str) -> None:
     limited = policy(large(points), review_over={"USD": 100_00}, block_over={"USD": 200_00})
     scored = assess(limited, KNOWN, amount=usd(minor), method=Method.WALLET)
     assert (scored.block, scored.review) == (outcome == "block", outcome == "review")
@@ -274,7 +272,7 @@ def test_a_high_risk_is_reviewed_over_one_limit_and_blocked_over_the_other(
         (KNOWN, 1_000_01, Method.CREDIT_CARD, False),  # what was missing is no number
     ],
 )
-def test_a_rule_that_one_number_kept_from_firing_is_a_near_miss(
+def test_near_miss_is_rule_missing_by_one_number(
     known: RiskFeatures, minor: int, method: Method, near: object
 ) -> None:
     rule = Rule(reason="r", points=7, when=(FirstCardPayment(), AmountOver({"USD": 1_000_00})))
@@ -283,13 +281,13 @@ def test_a_rule_that_one_number_kept_from_firing_is_a_near_miss(
     assert scored.near_misses == expected
 
 
-def test_a_blocked_customer_is_refused_by_the_default_policy() -> None:
+def test_default_policy_blocks_blocked_customer() -> None:
     blocked = replace(KNOWN, blocked=True)
     scored = assess(DEFAULT_POLICY, blocked, amount=SMALL, method=Method.WALLET)
     assert (scored.block, scored.reasons) == (True, ("customer_blocked",))
 
 
-def test_the_default_policy_reviews_a_large_payment_after_many() -> None:
+def test_default_policy_reviews_large_payment_after_many() -> None:
     busy = Velocity(count_1h=20, volume_1h=0, count_24h=20, volume_24h=45_000_00)
     scored = assess(
         DEFAULT_POLICY, replace(KNOWN, velocity=busy), amount=LARGE, method=Method.WALLET
@@ -298,7 +296,7 @@ def test_the_default_policy_reviews_a_large_payment_after_many() -> None:
     assert scored.reasons == ("many_payments_1h", "large_volume_24h")
 
 
-def test_stale_features_are_told_apart_by_their_age() -> None:
+def test_features_older_than_compares_age() -> None:
     assert assess(DEFAULT_POLICY, STALE, amount=LARGE, method=Method.WALLET).reasons == (
         "features_stale",
     )
@@ -307,7 +305,9 @@ def test_stale_features_are_told_apart_by_their_age() -> None:
 
 
 @given(features, amounts, methods)
-def test_an_assessment_explains_itself(known: RiskFeatures, amount: Money, method: Method) -> None:
+def test_assessment_has_all_data_of_its_explanation(
+    known: RiskFeatures, amount: Money, method: Method
+) -> None:
     scored = assess(DEFAULT_POLICY, known, amount=amount, method=method)
     assert scored.policy_id == DEFAULT_POLICY.policy_id
     assert scored.features == known
@@ -316,7 +316,7 @@ def test_an_assessment_explains_itself(known: RiskFeatures, amount: Money, metho
 
 
 @given(features, amounts, methods)
-def test_the_default_policy_says_what_its_sentence_says(
+def test_default_policy_matches_its_description(
     known: RiskFeatures, amount: Money, method: Method
 ) -> None:
     """The rules once more, written as a person would say them."""
@@ -338,6 +338,6 @@ def test_the_default_policy_says_what_its_sentence_says(
     assert scored.review is (unknown_currency or large_first_card or stale)
 
 
-def test_every_currency_of_the_default_policy_is_in_use() -> None:
+def test_default_policy_uses_active_currencies() -> None:
     assert set(DEFAULT_POLICY.document.review_over) <= CURRENCIES
     assert not assess(DEFAULT_POLICY, KNOWN, amount=SMALL, method=Method.CREDIT_CARD).review

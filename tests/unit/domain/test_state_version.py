@@ -26,11 +26,11 @@ DIGESTS: Final = {
 }
 
 
-def test_the_state_version_changes_with_the_state_and_with_evolve() -> None:
+def test_state_version_matches_digest_of_evolve_and_state() -> None:
     assert DIGESTS.get(state.STATE_VERSION) == digest(evolve), __doc__
 
 
-def test_other_code_has_another_digest() -> None:
+def test_digest_depends_on_code_but_not_on_layout() -> None:
     """It follows the functions that evolve calls, and what they are written like does not matter."""
 
     def evolve_more(*arguments: Any) -> Payment:

@@ -124,7 +124,7 @@ CELLS: Final = [
 
 
 @pytest.mark.parametrize(("state", "command", "outcome"), CELLS)
-def test_each_state_answers_each_command(
+def test_command_in_state_has_outcome_of_table(
     state: str, command: str, outcome: tuple[str, ...] | str
 ) -> None:
     assert given(*HISTORIES[state]).when(COMMANDS[command]()).names() == outcome
@@ -132,12 +132,12 @@ def test_each_state_answers_each_command(
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("state", [state for state in HISTORIES if state != "nothing"])
-def test_no_state_answers_another_client(state: str, command: str) -> None:
+def test_command_of_other_client_is_not_found_in_any_state(state: str, command: str) -> None:
     foreign = COMMANDS[command](client_id=OTHER_CLIENT)
     assert given(*HISTORIES[state]).when(foreign).names() == UNKNOWN
 
 
-def test_the_table_is_complete() -> None:
+def test_table_has_every_status_and_command() -> None:
     """A new status or command fails here until its row or column is written."""
     replayed = [replay(PAYMENT, history) for history in HISTORIES.values()]
     assert {payment.status for payment in replayed if payment} == set(Status)

@@ -266,7 +266,7 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
 
 
 @pytest.mark.parametrize(("event_type", "schema_version", "data", "event"), SAMPLES)
-def test_what_was_stored_is_read(
+def test_stored_event_is_read(
     event_type: str, schema_version: int, data: str, event: AnyPaymentEvent
 ) -> None:
     assert PAYMENT_AGGREGATE.decode(event_type, schema_version, data) == event
@@ -276,14 +276,14 @@ def test_what_was_stored_is_read(
     ("event_type", "schema_version", "data", "event"),
     [sample for sample in SAMPLES if sample[1] == sample[3].schema_version],
 )
-def test_what_is_stored_now_is_what_was_stored(
+def test_event_is_stored_as_before(
     event_type: str, schema_version: int, data: str, event: AnyPaymentEvent
 ) -> None:
     assert event.event_type == event_type
     assert json.loads(encoded(event)) == json.loads(data)
 
 
-def test_every_event_has_a_sample_of_every_schema_version() -> None:
+def test_every_event_has_sample_of_every_schema_version() -> None:
     current = {(cls.event_type, cls.schema_version) for cls in EVENT_CLASSES}
     known = {(event_type, version) for event_type, version, _, _ in SAMPLES}
     assert current <= known
@@ -298,12 +298,12 @@ def test_event_types_are_unique() -> None:
     assert all(event_type.startswith("payment.") for event_type in types)
 
 
-def test_an_event_type_that_the_code_does_not_know_is_refused() -> None:
+def test_unknown_event_type_is_refused() -> None:
     with pytest.raises(codec.UnknownEventType, match="payment.teleported"):
         PAYMENT_AGGREGATE.decode("payment.teleported", 1, "{}")
 
 
-def test_a_schema_version_that_the_code_does_not_know_is_refused() -> None:
+def test_unknown_schema_version_is_refused() -> None:
     """A newer version may mean something else by the same fields."""
     with pytest.raises(codec.UnknownEventType, match="schema version 2"):
         PAYMENT_AGGREGATE.decode("payment.initiated", 2, SAMPLES[0][2])
@@ -335,17 +335,17 @@ def _broken(**changes: Any) -> str:
         _broken(initiated_at=None),
     ],
 )
-def test_data_that_is_not_what_it_says_is_refused(data: str) -> None:
+def test_invalid_data_is_refused(data: str) -> None:
     with pytest.raises(msgspec.DecodeError):
         PAYMENT_AGGREGATE.decode("payment.initiated", 1, data)
 
 
-def test_a_field_that_a_later_version_of_the_code_added_is_ignored() -> None:
+def test_unknown_field_is_ignored() -> None:
     """Old code reads what new code wrote, during a deployment and after it is rolled back."""
     assert PAYMENT_AGGREGATE.decode("payment.initiated", 1, _broken(added_later=1)) == initiated()
 
 
-def test_times_keep_their_microseconds_and_come_back_in_utc() -> None:
+def test_times_keep_microseconds_and_are_read_in_utc() -> None:
     exact = NOON + timedelta(microseconds=1)
     event = initiated(at=exact)
     read = PAYMENT_AGGREGATE.decode(event.event_type, 1, encoded(event))
@@ -354,7 +354,7 @@ def test_times_keep_their_microseconds_and_come_back_in_utc() -> None:
 
 
 @pytest.mark.parametrize(("_type", "_version", "_data", "event"), SAMPLES)
-def test_events_cannot_be_changed(
+def test_events_are_immutable(
     _type: str, _version: int, _data: str, event: AnyPaymentEvent
 ) -> None:
     with pytest.raises(AttributeError):
@@ -384,6 +384,6 @@ METADATA_SAMPLES: Final = [
 
 
 @pytest.mark.parametrize(("stored", "read"), METADATA_SAMPLES)
-def test_metadata_too_is_read_and_written_as_it_was(stored: str, read: Metadata) -> None:
+def test_stored_metadata_is_read_and_written_unchanged(stored: str, read: Metadata) -> None:
     assert metadata.decode(stored) == read
     assert json.loads(metadata.encode(read)) == json.loads(stored)

@@ -17,7 +17,7 @@ def refused(value: str, *, max_length: int = 200, multiline: bool = False) -> st
     return caught.value.code
 
 
-def test_the_refusal_never_repeats_the_text() -> None:
+def test_refusal_never_repeats_text() -> None:
     with pytest.raises(TextError) as caught:
         checked_text(f"my card {VISA}", max_length=200)
     assert "4111" not in str(caught.value)
@@ -42,7 +42,7 @@ REFUSED: Final = [
 
 
 @pytest.mark.parametrize(("text", "named"), REFUSED)
-def test_the_refusal_of_a_character_names_it_and_its_position(text: str, named: str) -> None:
+def test_refusal_names_character_and_position(text: str, named: str) -> None:
     """NUL and lone surrogates jsonb refuses too; U+001F would let two keyed digests meet."""
     for check in (checked_text, checked_identifier):
         with pytest.raises(TextError, match=re.escape(named)) as caught:
@@ -79,7 +79,7 @@ NORMAL: Final = {
 
 
 @pytest.mark.parametrize("text", NORMAL)
-def test_text_of_every_script_is_stored_in_one_normal_form(text: str) -> None:
+def test_text_is_stored_in_normal_form(text: str) -> None:
     note, name, identifier = NORMAL[text]
     assert checked_text(text, max_length=200, multiline=True) == note
     assert checked_text(text, max_length=200) == name
@@ -87,19 +87,19 @@ def test_text_of_every_script_is_stored_in_one_normal_form(text: str) -> None:
     assert searched(text) == identifier
 
 
-def test_a_note_keeps_its_lines() -> None:
+def test_note_keeps_lines() -> None:
     assert checked_text("one\r\n\ttwo\u2028three\r\n", max_length=20, multiline=True) == (
         "one\n\ttwo\nthree"
     )
 
 
-def test_a_name_has_one_line() -> None:
+def test_name_with_line_break_is_refused() -> None:
     assert refused("one\ntwo") == "text_not_printable"
     assert checked_text("\tpasted from a sheet\r\n", max_length=30) == "pasted from a sheet"
 
 
 @pytest.mark.parametrize("blank", [" ", "\u00a0", "\u3000", " \u200b", "\ufeff "])
-def test_an_identifier_with_outer_blanks_is_refused_unless_it_was_pasted(blank: str) -> None:
+def test_identifier_with_outer_blanks_is_refused(blank: str) -> None:
     for text in (f"{blank}ord-1", f"ord-1{blank}"):
         with pytest.raises(TextError) as caught:
             checked_identifier(text, max_length=20)
@@ -110,20 +110,20 @@ def test_an_identifier_with_outer_blanks_is_refused_unless_it_was_pasted(blank: 
 
 
 @pytest.mark.parametrize("text", ["", " ", "   ", "\u3000", "\u200b", "\u200d", "\u3164", "\ufe0f"])
-def test_text_has_a_visible_character(text: str) -> None:
+def test_text_without_visible_character_is_refused(text: str) -> None:
     assert refused(text) == "text_empty"
     with pytest.raises(TextError) as caught:
         checked_identifier(text, max_length=20)
     assert caught.value.code == "text_empty"
 
 
-def test_the_length_is_that_of_the_stored_characters() -> None:
+def test_length_counts_stored_characters() -> None:
     assert checked_text("ä" * 10, max_length=10) == "ä" * 10
     assert checked_text("a\u0308" * 10, max_length=10) == "ä" * 10
     assert refused("ä" * 11, max_length=10) == "text_too_long"
 
 
-def test_an_identifier_may_hold_what_no_free_text_may() -> None:
+def test_identifier_may_contain_digits_refused_in_free_text() -> None:
     assert checked_identifier(f"order{VISA}", max_length=50) == f"order{VISA}"
     assert refused(f"order{VISA}") == "card_number_refused"
     with pytest.raises(TextError) as caught:
@@ -132,7 +132,7 @@ def test_an_identifier_may_hold_what_no_free_text_may() -> None:
 
 
 @given(st.text(st.characters(codec=None), max_size=20))
-def test_what_is_stored_is_stable_and_found_by_a_search(text: str) -> None:
+def test_stored_text_is_stable_and_found_by_search(text: str) -> None:
     try:
         stored = checked_identifier(text, max_length=100, pasted=True)
     except TextError:
@@ -142,7 +142,7 @@ def test_what_is_stored_is_stable_and_found_by_a_search(text: str) -> None:
 
 
 @given(st.text(st.characters(codec=None), max_size=20))
-def test_a_search_is_never_refused_and_can_be_asked_of_the_database(text: str) -> None:
+def test_searched_accepts_any_text_and_is_valid_for_database(text: str) -> None:
     term = searched(text)
     assert "\0" not in term
     term.encode()

@@ -57,14 +57,14 @@ SAMPLES: Final = [
 
 
 @pytest.mark.parametrize(("stored", "data"), SAMPLES)
-def test_every_version_is_read_as_the_current_one(stored: int, data: str) -> None:
+def test_every_stored_version_is_read_as_current_event(stored: int, data: str) -> None:
     event = DECODERS["payment.initiated", stored](data)
     assert event == NOW
     assert (event.amount, event.at, event.client_id) == (SMALL, NOON, CLIENT)
     assert event.customer_id == CUSTOMER
 
 
-def test_the_current_version_takes_no_detour() -> None:
+def test_current_version_is_not_upcast() -> None:
     """What is read a hundred thousand times a second is one C function, with upcasts or without."""
     for decoder in (
         DECODERS["payment.initiated", 3],
@@ -73,7 +73,7 @@ def test_the_current_version_takes_no_detour() -> None:
         assert isinstance(getattr(decoder, "__self__", None), msgspec.json.Decoder)
 
 
-def test_what_has_no_way_is_as_unknown_as_what_comes_from_the_future() -> None:
+def test_version_without_upcast_is_unknown_like_future_version() -> None:
     """A gap cuts off everything before it: version 1 has an upcast, which leads to nothing."""
     gap = {("payment.initiated", 1): _reference_is_order}
     assert unreadable([Submitted], gap) == [
@@ -87,7 +87,7 @@ def test_what_has_no_way_is_as_unknown_as_what_comes_from_the_future() -> None:
 @pytest.mark.parametrize(
     "key", [("payment.initiated", 3), ("payment.initiated", 0), ("payment.teleported", 1)]
 )
-def test_an_upcast_that_leads_to_no_event_is_found(key: tuple[str, int]) -> None:
+def test_needless_finds_upcast_without_event(key: tuple[str, int]) -> None:
     assert needless([Submitted], UPCASTS) == []
     assert needless([Submitted], {**UPCASTS, key: _all_came_by_api}) == [key]
 
@@ -97,21 +97,21 @@ def _needs_amount(document: Document) -> Document:
 
 
 @pytest.mark.parametrize("data", ["[]", "null", "{}", json.dumps({"sum": "1"}), FIRST])
-def test_older_data_that_is_not_what_it_says_is_refused_like_any_other(data: str) -> None:
+def test_invalid_data_of_old_version_is_refused(data: str) -> None:
     """Were it a KeyError, a reader of the log would not tell at which position it stands."""
     decoders = codec.decoders([Submitted], {**UPCASTS, ("payment.initiated", 2): _needs_amount})
     with pytest.raises(msgspec.ValidationError):
         decoders["payment.initiated", 2](data)
 
 
-def test_manage_py_check_names_what_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_names_unreadable_versions(monkeypatch: pytest.MonkeyPatch) -> None:
     call_command("check")
     monkeypatch.setattr(PaymentApproved, "schema_version", 2)
     with pytest.raises(SystemCheckError, match=r"E001.*payment\.approved with schema version 1"):
         call_command("check")
 
 
-def test_manage_py_check_names_an_upcast_that_leads_nowhere(
+def test_check_names_needless_upcast(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     registry: Any = PAYMENT_UPCASTS
