@@ -7,7 +7,7 @@ from django.db import models
 
 
 class DiscardedEvent(models.Model):
-    """A decision of a person that one projection never applies one event. It outlives every rebuild."""
+    """A decision of staff that one projection never applies one event. Rebuilds honor it."""
 
     projection = models.CharField(max_length=50)
     position = models.BigIntegerField()
@@ -16,7 +16,7 @@ class DiscardedEvent(models.Model):
     discarded_by = models.CharField(max_length=100, help_text="The actor.")
     discarded_at = models.DateTimeField()
 
-    # Typed by people: what names a customer is erased with it, see payments.customers.free_texts.
+    # Typed by staff: an erasure searches it for the customer, see payments.customers.free_texts.
     free_texts: ClassVar[Mapping[str, str]] = {"reason": "reasons of discarded events"}
 
     class Meta:

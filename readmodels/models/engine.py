@@ -8,16 +8,15 @@ from django.db import models
 
 
 class Checkpoint(models.Model):
-    """How far a projection has read the log.
-
-    Its row lock is what makes each batch count exactly once.
-    """
+    """A projection's position in the log. The lock on its row makes each batch count exactly once."""
 
     name = models.CharField(primary_key=True, max_length=50)
-    version = models.IntegerField(help_text="Of the projection's code that filled the tables.")
-    position = models.BigIntegerField(default=0, help_text="Of the last event read.")
+    version = models.IntegerField(help_text="Version of the code that filled the table.")
+    position = models.BigIntegerField(default=0, help_text="Position of the last event read.")
     updated_at = models.DateTimeField(auto_now=True)
-    error = models.TextField(blank=True, help_text="Why the projection stands still, if it does.")
+    error = models.TextField(
+        blank=True, help_text="Why the projection is stalled. Empty if it is not."
+    )
     work = models.JSONField(
         default=dict, db_default={}, help_text="See readmodels.engine.metering."
     )
@@ -31,14 +30,14 @@ class Checkpoint(models.Model):
 
 
 class ParkedEvent(models.Model):
-    """An event that a projection could not take, or that comes after such a one of its aggregate."""
+    """An event that a projection could not apply, or that follows such an event of its aggregate."""
 
     projection = models.CharField(max_length=50)
     aggregate_id = models.UUIDField(verbose_name="payment")
     position = models.BigIntegerField()
     version = models.IntegerField()
     event_type = models.CharField(max_length=100)
-    error = models.TextField(help_text="Empty: it waits for an earlier event of its payment.")
+    error = models.TextField(help_text="Empty if it waits for an earlier event of its payment.")
     traceback = models.TextField()
     attempts = models.IntegerField()
     parked_at = models.DateTimeField()

@@ -27,18 +27,16 @@ def _choices(*enums: type[StrEnum]) -> list[tuple[str, str]]:
 
 
 def _one_of(field: str, *values: str) -> models.Q:
-    """Not `__in`, whose definition PostgreSQL tells in other words than those it was made of.
+    """Return a condition that a rebuild can copy.
 
-    A rebuild makes indexes of what PostgreSQL tells, and looks whether they are the same.
+    PostgreSQL rewrites `IN`, so an index created from its stored definition would differ from the
+    original.
     """
     return reduce(or_, (models.Q(**{field: str(value)}) for value in values))
 
 
 class PaymentSummary(models.Model):
-    """One payment as it stands after its event at `position`.
-
-    The customer's name is joined on read.
-    """
+    """A payment after its event at `position`. The customer's name is joined on read."""
 
     payment_id = models.UUIDField(primary_key=True, editable=False)
     client_id = models.UUIDField()
@@ -48,21 +46,21 @@ class PaymentSummary(models.Model):
     refunded_amount = models.BigIntegerField(default=0)
     currency = models.CharField(max_length=3)
     method = models.CharField(max_length=20, choices=_choices(Method))
-    # With defaults of the database too: code that does not know them yet adds rows during a deployment.
+    # `db_default`: during a deployment, older code inserts rows without these columns.
     card_brand = models.CharField(max_length=20, blank=True, default="", db_default="")
     card_last4 = models.CharField(max_length=4, blank=True, default="", db_default="")
     status = models.CharField(max_length=20, choices=_choices(Status))
-    risk_score = models.SmallIntegerField(null=True, help_text="Empty: not assessed.")
+    risk_score = models.SmallIntegerField(null=True, help_text="Empty if not assessed.")
     risk_band = models.CharField(max_length=10, choices=_choices(Band), blank=True)
     risk_reasons = ArrayField(models.CharField(max_length=50), default=list)
-    requires_review = models.BooleanField(help_text="A person had, or has, to decide.")
+    requires_review = models.BooleanField(help_text="It had or has to be reviewed.")
     failure_reason = models.CharField(max_length=50, choices=_choices(FailureReason), blank=True)
     four_eyes = models.BooleanField(
-        default=False, db_default=False, help_text="Two people have to approve."
+        default=False, db_default=False, help_text="Two people must approve it."
     )
     reject_advised = models.BooleanField(default=False, db_default=False)
     claimed_by = models.CharField(
-        max_length=100, blank=True, default="", db_default="", help_text="The actor, for a while."
+        max_length=100, blank=True, default="", db_default="", help_text="The actor of the claim."
     )
     claimed_until = models.DateTimeField(null=True)
     escalated = models.BooleanField(
@@ -83,15 +81,17 @@ class PaymentSummary(models.Model):
     version = models.IntegerField()
     position = models.BigIntegerField()
     first_position = models.BigIntegerField(
-        default=0, db_default=0, help_text="Of its first event: the order of a list to follow."
+        default=0,
+        db_default=0,
+        help_text="Position of its first event. Orders the list that clients follow.",
     )
 
     class Meta:
         default_permissions = ("view",)
         verbose_name = "payment"
         ordering = ("-initiated_at", "-payment_id")
-        # What is rare has an index that ends in the order of the list: a page of it, or of it and anything
-        # else, is found among few rows. What is common is found soon in the list itself.
+        # Rare filter values have their own index, sorted like the list: a page is found among few rows, also
+        # combined with other filters. Common values are found quickly in the list itself.
         indexes = (
             models.Index(fields=("-initiated_at", "-payment_id"), name="payment_by_time"),
             models.Index(
@@ -117,7 +117,7 @@ class PaymentSummary(models.Model):
                 name="payment_reviewed",
                 condition=models.Q(requires_review=True),
             ),
-            # What the risk rules ask of a customer, see readmodels.queries.risk_features.
+            # For readmodels.queries.risk_features.
             models.Index(
                 fields=("customer_id",),
                 name="payment_paid_by_card",
@@ -142,9 +142,9 @@ class PaymentSummary(models.Model):
 class DailyStatistics(models.Model):
     """Sums of one client's payments in one currency on one UTC day.
 
-    Totals count on the day of initiation, outcomes on the day they happened, reviews on the day of
-    flagging. Counters are signed and unchecked: a batch may take one down before an earlier day's
-    brings it up.
+    Totals count on the day of initiation, outcomes on the day of the outcome, reviews on the day of
+    flagging. Counters may be negative for a while: a batch may decrease one before another batch
+    increases it.
     """
 
     key = models.CharField(primary_key=True, max_length=60, editable=False)  # day, client, currency
@@ -162,7 +162,9 @@ class DailyStatistics(models.Model):
     refunded_count = models.BigIntegerField(default=0)
     refunded_volume = models.BigIntegerField(default=0)
     review_count = models.BigIntegerField(default=0, help_text="Flagged for review on this day.")
-    open_reviews = models.BigIntegerField(default=0, help_text="Of those, still waiting.")
+    open_reviews = models.BigIntegerField(
+        default=0, help_text="Flagged on this day and still open."
+    )
 
     class Meta:
         default_permissions = ("view",)
@@ -178,11 +180,11 @@ class DailyStatistics(models.Model):
 
 
 class CustomerActivity(models.Model):
-    """What one customer began to pay in one currency within five minutes: what velocity rules add up."""
+    """One customer's initiated payments in one currency within five minutes, for velocity rules."""
 
     pk = models.CompositePrimaryKey("customer_id", "bucket", "currency")
     customer_id = models.UUIDField()
-    bucket = models.DateTimeField(help_text="Its beginning.")
+    bucket = models.DateTimeField(help_text="Start of the five minutes.")
     currency = models.CharField(max_length=3)
     initiated_count = models.BigIntegerField(default=0)
     initiated_volume = models.BigIntegerField(
@@ -198,7 +200,7 @@ class CustomerActivity(models.Model):
 
 
 class EventIndex(models.Model):
-    """What staff search events by. The log itself has no index for it: each would cost every writer."""
+    """Columns that staff search events by. Such indexes on the log itself would slow each append."""
 
     position = models.BigIntegerField(primary_key=True)
     aggregate_id = models.UUIDField(verbose_name="payment")
@@ -214,7 +216,7 @@ class EventIndex(models.Model):
         default_permissions = ("view",)
         verbose_name = "event"
         ordering = ("-recorded_at", "-position")
-        # Each ends in the order of the list: whatever it begins with, a time range narrows it further.
+        # Each index ends in the order of the list, so that a time range narrows it further.
         indexes = (
             models.Index(fields=("event_type", "-recorded_at", "-position"), name="event_by_type"),
             models.Index(fields=("actor", "-recorded_at", "-position"), name="event_by_actor"),

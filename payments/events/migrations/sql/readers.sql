@@ -1,20 +1,12 @@
-"""Refuse an append at a position that a reader of the log has passed, which nobody would ever read."""
+-- Refuse an append at a position that a reader of the log has passed: no reader would ever read the event.
 
-from typing import ClassVar
-
-from django.db import migrations, models
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.migrations.operations.base import Operation
-from django.db.migrations.state import StateApps
-
-# Functions that write, or that any role may call, run as their owner, with the search path of the tables.
-# An app that reads the log replaces the view with one that lists its readers too. The log must hold the event
-# at `needed`; if it does not, `repair` is the command to run.
-FORWARDS = """
+-- The readers of the log. An app that reads it replaces the view, and adds its own. The log must hold the event at
+-- `needed`; if it does not, `repair` is the command to run.
 CREATE VIEW {schema}.events_reader AS
 SELECT 'the last seal'::text AS name, sealed_position AS position, NULL::bigint AS needed, NULL::text AS repair
   FROM {schema}.events_log;
 
+-- Functions that write, or that any role may call, run as their owner, with the search path of the tables.
 CREATE FUNCTION {schema}.events_log_identity() RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
 BEGIN
@@ -30,6 +22,7 @@ BEGIN
 END
 $$;
 
+-- Remember the last seal, to notice if a restore loses it.
 CREATE FUNCTION {schema}.events_seal_remember() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
 BEGIN
@@ -45,6 +38,7 @@ $$;
 CREATE TRIGGER events_seal_remember AFTER INSERT ON {schema}.events_seal
 FOR EACH ROW EXECUTE FUNCTION {schema}.events_seal_remember();
 
+-- What contradicts the log, with the statement or command that repairs it.
 CREATE FUNCTION {schema}.events_log_problems()
 RETURNS TABLE (code text, problem text, repair text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
@@ -85,8 +79,8 @@ BEGIN
 END
 $$;
 
--- Every append pays for this function, so it runs as its caller and without a search path of its own (names are
--- qualified instead), and STABLE, which saves a snapshot for each of its statements.
+-- Each append runs this function. It is fast because it runs as its caller, without a search path of its own (names
+-- are qualified instead), and is STABLE, which saves a snapshot for each of its statements.
 CREATE FUNCTION {schema}.events_event_refuse_behind() RETURNS trigger LANGUAGE plpgsql STABLE AS $$
 DECLARE
   furthest bigint;
@@ -107,82 +101,14 @@ BEGIN
   END IF;
   IF refused THEN
     SELECT coalesce(string_agg(problem, ' '), 'A position was given out that readers have passed.') AS problems,
-           coalesce(string_agg(repair, E'\\n'), 'Append again.') AS repairs
+           coalesce(string_agg(repair, E'\n'), 'Append again.') AS repairs
       INTO found FROM {schema}.events_log_problems();
     RAISE EXCEPTION USING ERRCODE = 'LG001', MESSAGE = found.problems, HINT = found.repairs;
   END IF;
   RETURN NULL;
 END
 $$;
--- One look for a statement, however many rows it has, at the positions that they have really got.
+-- Once per statement, however many rows it has, over the positions that the rows really got.
 CREATE TRIGGER events_event_refuse_behind AFTER INSERT ON {schema}.events_event
 REFERENCING NEW TABLE AS appended
 FOR EACH STATEMENT EXECUTE FUNCTION {schema}.events_event_refuse_behind();
-"""
-
-BACKWARDS = """
-DROP TRIGGER events_event_refuse_behind ON {schema}.events_event;
-DROP FUNCTION {schema}.events_event_refuse_behind();
-DROP FUNCTION {schema}.events_log_problems();
-DROP TRIGGER events_seal_remember ON {schema}.events_seal;
-DROP FUNCTION {schema}.events_seal_remember();
-DROP FUNCTION {schema}.events_log_identity();
-DROP VIEW {schema}.events_reader;
-"""
-
-# A log that was sealed before.
-REMEMBER = """
-INSERT INTO {schema}.events_log (sealed_number, sealed_position)
-SELECT number, (statement::json ->> 'last')::bigint FROM {schema}.events_seal
- ORDER BY number DESC LIMIT 1
-"""
-
-
-def _forwards(_: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    _execute(schema_editor, FORWARDS)
-    _execute(schema_editor, REMEMBER)
-
-
-def _backwards(_: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    _execute(schema_editor, BACKWARDS)
-
-
-def _execute(schema_editor: BaseDatabaseSchemaEditor, statements: str) -> None:
-    with schema_editor.connection.cursor() as cursor:
-        cursor.execute("SELECT quote_ident(current_schema())")
-        cursor.execute(statements.replace("{schema}", cursor.fetchone()[0]))
-
-
-class Migration(migrations.Migration):
-    dependencies: ClassVar[list[tuple[str, str]]] = [("events", "0007_senior_reviewers")]
-
-    operations: ClassVar[list[Operation]] = [
-        migrations.CreateModel(
-            name="Log",
-            fields=[
-                (
-                    "id",
-                    models.SmallIntegerField(primary_key=True, db_default=1, serialize=False),
-                ),
-                (
-                    "identity",
-                    models.UUIDField(
-                        db_default=models.Func(
-                            function="gen_random_uuid", output_field=models.UUIDField()
-                        )
-                    ),
-                ),
-                ("sealed_number", models.BigIntegerField(db_default=0)),
-                ("sealed_position", models.BigIntegerField(db_default=0)),
-            ],
-            options={
-                "default_permissions": (),
-                "constraints": [
-                    models.CheckConstraint(
-                        condition=models.Q(("id", 1)), name="events_log_only_one"
-                    )
-                ],
-            },
-        ),
-        migrations.RunPython(_forwards, _backwards),
-    ]
