@@ -1,4 +1,4 @@
-"""Calling a command of manage.py, and reading what it says."""
+"""Run a command of manage.py in this process and return its output."""
 
 from io import StringIO
 
@@ -6,7 +6,7 @@ from django.core.management import call_command
 
 
 def run(command: str, *arguments: str) -> tuple[str, str]:
-    """What it writes to standard output and to standard error."""
+    """Return the command's standard output and standard error."""
     out, err = StringIO(), StringIO()
     call_command(command, *arguments, stdout=out, stderr=err)
     return out.getvalue().strip(), err.getvalue().strip()

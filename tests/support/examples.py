@@ -1,6 +1,6 @@
-"""The payment that most tests are about: USD 100.00 by credit card, and what can become of it.
+"""The example payment of most tests: USD 100.00 by credit card, with its commands and events.
 
-Each function builds one command or event; keyword arguments replace what a test is about.
+Each function builds one command or event. Keyword arguments replace its fields.
 """
 
 import json
@@ -78,9 +78,9 @@ def usd(minor: int) -> Money:
 
 
 SMALL: Final = usd(100_00)
-# Over the review limit, under the card's own: a first card payment of it waits for a person.
+# Over the review limit, under the limit of cards: a first card payment is flagged.
 LARGE: Final = usd(15_000_00)
-# Two people have to approve it.
+# Two people must approve it.
 HUGE: Final = usd(22_000_00)
 
 
@@ -158,7 +158,7 @@ def cancel(**changes: Any) -> CancelPayment:
 
 
 def refund(**changes: Any) -> RefundPayment:
-    """All that is left of the payment."""
+    """Return a command that refunds the remaining amount."""
     return RefundPayment(
         **{
             "payment_id": PAYMENT,
@@ -240,7 +240,7 @@ def refunded(minor: int = 100_00, so_far: int | None = None, **changes: Any) -> 
 
 
 def encoded(event: AnyPaymentEvent) -> str:
-    """The event's data as the log stores it."""
+    """Return the event's data as the log stores it."""
     (row,) = json.loads(codec.encode_rows([{"data": event}]))
     return json.dumps(row["data"])
 

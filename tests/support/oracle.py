@@ -1,4 +1,4 @@
-"""What the read models must hold: a plain fold of the log, by no code of the engine."""
+"""The expected read models: a plain fold of the log, without code of the engine."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from readmodels.projections.kinds import Counters, Entries, Projection, Rows
 
 
 def check_read_models(projections: Iterable[Projection] = tuple(PROJECTIONS.values())) -> None:
-    """Every table is what the log says up to its checkpoint, all of it seen at one moment."""
+    """Assert that every table matches the log up to its checkpoint, in one snapshot."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -44,14 +44,14 @@ def _expected(projection: Projection, log: list[RecordedPaymentEvent]) -> dict[A
             return {key: tuple(sums[key][name] for name in counted) for key in sums}
         case Entries():
             upto = checkpoint.position if checkpoint else 0
-            events = Event.objects.filter(position__lte=upto)  # those of other aggregates too
+            events = Event.objects.filter(position__lte=upto)  # includes other aggregates
             return {row[0]: row[1:] for row in events.values_list(*_columns(projection))}
 
 
 def _applied(
     projection: Projection, log: list[RecordedPaymentEvent], upto: int
 ) -> Iterator[RecordedPaymentEvent]:
-    """Without what is discarded, parked, or not read yet."""
+    """Return the events without discarded, parked and unread ones."""
     of_it = {"projection": projection.name}
     discarded = set(DiscardedEvent.objects.filter(**of_it).values_list("position", flat=True))
     parked: dict[UUID, int] = {}

@@ -1,4 +1,4 @@
-"""Stories about a payment, without a database: given events, when a command, then events."""
+"""Given events, when a command, then events: tests of a payment without a database."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from payments.domain.payment.state import Payment, replay
 
 
 def given(*events: AnyPaymentEvent) -> "Given":
-    """What has happened to the payment so far; nothing at all for `given()`."""
+    """The history of the payment, empty for `given()`."""
     return Given(events)
 
 
@@ -34,7 +34,7 @@ class When(Struct, frozen=True):
     outcome: tuple[AnyPaymentEvent, ...] | PaymentError
 
     def then(self, *expected: AnyPaymentEvent) -> Payment:
-        """Exactly these events were decided, field by field. Returns the payment after them."""
+        """Assert that the command returned exactly these events. Return the payment after them."""
         if isinstance(self.outcome, PaymentError):
             raise AssertionError(f"refused: {self.outcome!r}") from self.outcome
         assert self.outcome == expected
@@ -50,7 +50,7 @@ class When(Struct, frozen=True):
         return self.outcome
 
     def names(self) -> tuple[str, ...] | str:
-        """The outcome in short, for tables: the names of the events, or of the error."""
+        """Return the names of the events, or of the refusal."""
         if isinstance(self.outcome, PaymentError):
             return type(self.outcome).__name__
         return tuple(type(event).__name__ for event in self.outcome)

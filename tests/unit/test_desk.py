@@ -1,4 +1,4 @@
-"""What a payment's page offers to whom: exactly what the domain would carry out, and why nothing else."""
+"""The actions on a payment's page: those that the domain would execute, and why others are missing."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -200,7 +200,7 @@ def _offers(events: tuple[AnyPaymentEvent, ...]) -> tuple[tuple[actions.Action, 
 
 
 @pytest.mark.parametrize(
-    ("left", "told"),
+    ("left", "expected"),
     [
         (timedelta(seconds=-1), ("overdue", "overdue")),
         (timedelta(), ("overdue", "overdue")),
@@ -213,9 +213,9 @@ def _offers(events: tuple[AnyPaymentEvent, ...]) -> tuple[tuple[actions.Action, 
         (timedelta(days=2), ("2 days left", "")),
     ],
 )
-def test_time_left_uses_one_unit(left: timedelta, told: tuple[str, str]) -> None:
+def test_time_left_uses_one_unit(left: timedelta, expected: tuple[str, str]) -> None:
     at: datetime = NOON
-    assert fragments.time_left(at + left, at) == told
+    assert fragments.time_left(at + left, at) == expected
 
 
 def test_every_action_has_its_own_success_message() -> None:

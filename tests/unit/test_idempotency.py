@@ -1,4 +1,4 @@
-"""Idempotency keys: whose, of which command, and what was asked with them."""
+"""Idempotency keys and the digests of the fields of a command."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def _key(settings: Any) -> None:
 
 
 def test_payment_id_follows_from_client_and_key() -> None:
-    """A golden value: another one would let every retry of the past make a second payment."""
+    """A golden value: with another one, repetitions of old commands would create new payments."""
     assert str(payment_id(CLIENT, "6c1f")) == "e06551df-2f49-5ed8-8ef3-ab322bab7b32"
     assert payment_id(CLIENT, "6c1f") != payment_id(CLIENT, "6c1e")
     assert payment_id(CLIENT, "6c1f") != payment_id(OTHER_CLIENT, "6c1f")
@@ -70,7 +70,7 @@ def test_command_key_differs_by_actor() -> None:
 
 
 def test_field_digests_ignore_time() -> None:
-    """When it was sent, and what was known of the customer then, is not what the caller chose."""
+    """The caller chooses neither the time nor the risk features."""
     again = process(at=LATER, features=UNKNOWN)
     check_same(field_digests(process(), None), field_digests(again, None))
 
@@ -104,7 +104,7 @@ def test_check_same_names_added_reference() -> None:
 
 
 def test_field_digests_of_decision_cover_reason_and_note() -> None:
-    """The note's id and salt are new each time, its text is what the reviewer chose."""
+    """The id and salt of a note are new each time, but its text is the reviewer's."""
     first = field_digests(approve(note=NOTE), "called her")
     check_same(first, field_digests(approve(note=None), "called her"))
     with pytest.raises(KeyReused) as caught:
@@ -113,7 +113,7 @@ def test_field_digests_of_decision_cover_reason_and_note() -> None:
 
 
 def test_field_digests_do_not_reveal_values() -> None:
-    """A digest without a key would tell an amount to anybody who tries them all."""
+    """An amount could be found from a digest without a key by trying all amounts."""
     digests = field_digests(process(reference="order-1"), None)
     assert len(set(digests.values())) == len(digests)
     assert all(len(digest) == 16 for digest in digests.values())

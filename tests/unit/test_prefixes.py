@@ -1,4 +1,4 @@
-"""Time travel over histories whose times run in every order: the past is always a prefix."""
+"""Time travel over histories with times in any order: the past is always a prefix."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -16,7 +16,7 @@ minutes = st.integers(0, 5)
 
 
 def history(*times: tuple[int, int]) -> list[HistoricPaymentEvent]:
-    """One event for each pair of minutes: recorded, occurred."""
+    """Return one event for each pair of minutes: recorded, occurred."""
     stream = uuid4()
     return [
         HistoricPaymentEvent(
@@ -40,7 +40,7 @@ def _versions(records: list[HistoricPaymentEvent]) -> list[int]:
 
 
 def test_prefix_has_no_gap_after_earlier_occurred_at() -> None:
-    """Filtered event by event, the second history would be versions 1 and 3."""
+    """A filter by event would return versions 1 and 3 of the second history."""
     late = history((0, 0), (1, 4), (2, 2), (3, 5))
     assert _versions(timetravel.occurred_by(late, _at(0))) == [1]
     assert _versions(timetravel.occurred_by(late, _at(2))) == [1]

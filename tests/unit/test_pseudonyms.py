@@ -1,4 +1,4 @@
-"""Pseudonyms: the same for ever, different for everybody, and telling nothing."""
+"""Pseudonyms: permanent, distinct, and revealing nothing."""
 
 from typing import Any
 from uuid import UUID
@@ -15,12 +15,12 @@ def _key(settings: Any) -> None:
 
 
 def test_customer_id_never_changes() -> None:
-    """Another value here would make every customer of every log somebody else."""
+    """Another value would change the id of every customer in every log."""
     assert customer_id(CLIENT, "customer-123") == UUID("203c457f-d5a2-8b31-b473-990768564a07")
 
 
 def test_keyed_digest_never_changes() -> None:
-    """HMAC-SHA256 of purpose and parts, U+001F between them: every remembered key depends on it."""
+    """HMAC-SHA256 of purpose and parts, joined by U+001F. Every stored idempotency key depends on it."""
     assert keyed_digest("purpose", "one", "two").hex() == (
         "b9c3b07da77d170bd9ecfd04378722719dd5b7ca47ef27ff21cc03f8b441c7c7"
     )
@@ -40,7 +40,7 @@ def test_customer_id_differs_by_case_and_accents() -> None:
 
 
 def test_customer_id_is_version_8_uuid() -> None:
-    """RFC 9562 keeps version 8 for what is made by a rule of one's own."""
+    """RFC 9562 reserves version 8 for custom rules."""
     for number in range(100):
         made = customer_id(CLIENT, f"customer-{number}")
         assert made.version == 8

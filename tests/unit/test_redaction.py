@@ -1,4 +1,4 @@
-"""Logs hold no card numbers, however they came to the line."""
+"""Logs hold no card numbers, from any source."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Variables of the environment: each wrong one is named in one line with what is accepted."""
+"""Environment variables: each invalid one is named in one line with the accepted values."""
 
 import json
 import os
@@ -37,7 +37,7 @@ json.dump(found, sys.stdout)
 
 
 def read_settings(*environments: dict[str, str]) -> list[Any]:
-    """Read the settings with no other variables of ours; one process reads all, for the time it takes."""
+    """Return the results of reading the settings with each environment, all in one process to save time."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=place.PROJECT,
@@ -119,7 +119,7 @@ def test_value_of_invalid_secret_is_not_shown() -> None:
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file of variables as a launcher has written it."""
+    """Return a file of variables as a launcher writes it."""
     monkeypatch.setattr(variables, "_asked", set())
     for name in ("DATABASE_URL", "PSEUDONYM_KEY", "REDIS_URL"):
         monkeypatch.delenv(name, raising=False)

@@ -1,4 +1,4 @@
-"""Commands in any order: what must hold of a payment whatever is tried."""
+"""Commands in random order: invariants of a payment."""
 
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -54,7 +54,7 @@ TERMINAL = {Status.FAILED, Status.REJECTED, Status.EXPIRED, Status.CANCELLED, St
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """Beside the events it keeps books of its own: what was given back, and until when to decide."""
+    """A model of a payment with its own record of refunds and deadlines."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class AnyOrder(RuleBasedStateMachine):
         currency=st.sampled_from(["USD", "USD", "USD", "EUR"]),
     )
     def give_back(self, share: Fraction | None, more: int, currency: str) -> None:
-        """A share of what is left, or a cent more or less; all of it without an amount."""
+        """Refund a share of the remaining amount, one cent more or less, or all of it."""
         payment, amount = self.payment, None
         assert payment is not None
         if share is not None:

@@ -1,4 +1,4 @@
-"""Card numbers are found however they are written, and other numbers are not taken for them."""
+"""Recognizing card numbers in every notation, and ignoring other numbers."""
 
 import hashlib
 from collections.abc import Callable
@@ -75,7 +75,7 @@ def test_holds_card_number_finds_every_scheme(card: str) -> None:
         "4111;1111;1111;1111",
         "4111・1111・1111・1111",
         "0004111111111111111",
-        # Readers read digits of other scripts too.
+        # Digits of other scripts count too.
         "٤١١١١١١١١١١١١١١١",
         "４１１１ １１１１ １１１１ １１１１",
         "४१११ 1111 ११११ 1111",
@@ -89,7 +89,7 @@ def test_holds_card_number_finds_every_notation(text: str) -> None:
 @example(UUID("42424242-4242-4242-a000-000000000000"), True)
 @example(UUID("a4111111-1111-1111-1b00-000000000000"), False)
 def test_holds_card_number_ignores_uuids(uuid: UUID, plain: bool) -> None:  # noqa: FBT001
-    """One random one in 1,700 did, and its client was refused for no reason that it could see."""
+    """One random UUID in 1,700 has the digits of a card."""
     assert not holds_card_number(uuid.hex if plain else f"customer {uuid}")
 
 
@@ -115,7 +115,7 @@ def test_holds_card_number_finds_card_across_lines() -> None:
         "41111111111111111111",  # too long
         "411111111111111111111111111111111111",
         "+49 30 901820 4711",
-        "20261124123045",  # as many shops number their orders
+        "20261124123045",  # a common form of order numbers
         "20261124-123045-17",
         "2026-11-24 12:30:45.123456",
         "1764072000000",
@@ -205,7 +205,7 @@ def test_holds_card_number_finds_card_next_to_phone_iban_or_date(text: str) -> N
 def test_holds_card_number_ignores_phones_and_ibans(
     number: Callable[[Random], str], context: str
 ) -> None:
-    """Of any 3,000, at most one in a thousand is refused."""
+    """At most one in a thousand of 3,000 random numbers is refused."""
     random = Random(SEED)
     texts = [context.format(number(random), number(random)) for _ in range(3_000)]
     refused = [text for text in texts if holds_card_number(text)]
@@ -234,7 +234,7 @@ def test_holds_card_number_ignores_phones_and_ibans(
 def test_holds_card_number_finds_random_cards_in_text(
     written: Callable[[str, Random], str],
 ) -> None:
-    """Of any 1,000, at most one passes."""
+    """At most one of 1,000 random cards is missed."""
     random = Random(SEED)
     texts = [written(written_numbers.card(random), random) for _ in range(1_000)]
     passed = [text for text in texts if not holds_card_number(text)]

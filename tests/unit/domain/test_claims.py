@@ -1,4 +1,4 @@
-"""Stories of the review queue: who has a payment, for how long, and who may decide on it."""
+"""Claims, escalations and four eyes: who may decide on a payment, and until when."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -101,7 +101,7 @@ def test_expired_claim_refuses_nobody(build: Build) -> None:
 
 
 def test_decision_needs_no_claim() -> None:
-    """The version settles who was first; a claim saves the second one the work."""
+    """The version settles who was first. A claim only saves the second reviewer's work."""
     given(*WAITING).when(approve()).then(approved(), processed_after_approval())
 
 
@@ -203,7 +203,7 @@ def test_four_eyes_needs_two_approvals() -> None:
 
 
 def test_four_eyes_refuses_second_approval_by_same_person() -> None:
-    """Whoever they are: that a superuser may do anything is not known here."""
+    """The rule has no exception: the domain does not know superusers."""
     history = (*FOUR_EYES, first_approved(reviewer=SENIOR))
     for build in (approve, claim):
         refused = given(*history).when(build(reviewer=SENIOR, senior=True))

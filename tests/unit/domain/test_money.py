@@ -1,4 +1,4 @@
-"""Money: exact, of one currency, and never read from anything that is not exactly an amount."""
+"""Money: exact amounts in one currency, and strict parsing."""
 
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
@@ -62,7 +62,7 @@ def test_exponent_depends_on_currency(currency: str, decimals: int) -> None:
     [("RSD", 2), ("ALL", 2), ("AFN", 2), ("LBP", 2), ("MGA", 2), ("MMK", 2), ("IQD", 3)],
 )
 def test_exponent_follows_iso_4217_not_cldr(currency: str, decimals: int) -> None:
-    """CLDR gives these no decimals, since no coin is left: amounts would be off by a hundred."""
+    """CLDR gives these no decimals, because they have no coins: amounts would be wrong by a factor of 100."""
     assert exponent(currency) == decimals
     assert Money.parse("1", currency).minor == 10**decimals
 
@@ -75,7 +75,7 @@ def test_known_currencies_are_active_iso_4217() -> None:
 
 
 def test_retired_currency_is_accepted_for_refund_only() -> None:
-    """Bulgaria pays in euro since 2026-01-01; payments of before are still there."""
+    """Bulgaria has used the euro since 2026-01-01. Earlier payments in lev remain."""
     assert refused("1.00", "BGN") == "unknown_currency"
     assert str(Money(1_234_56, "BGN")) == "BGN 1,234.56"
     assert Money(1_234_56, "BGN").formatted() == "BGN\u00a01,234.56"
@@ -98,14 +98,14 @@ def test_retired_currency_is_accepted_on_day_of_use(currency: str, last: date, m
 
 
 def test_retired_currencies_were_legal_tender_until_retirement() -> None:
-    """The CLDR has the end of their circulation, months after their successor's beginning at most."""
+    """CLDR has the end of circulation, at most some months after the successor was introduced."""
     for code, day in RETIRED.items():
         ends = {
             end
             for history in get_global("territory_currencies").values()
             for each, _, end, tender in history
             if each == code and tender
-        } - {None}  # Bulgaria's is not in the CLDR of today
+        } - {None}  # this version of CLDR does not know Bulgaria's change
         end = max((date(*each) for each in ends), default=date(2026, 1, 31))
         assert timedelta(days=-1) <= end - day <= timedelta(days=140), code
 
@@ -167,10 +167,10 @@ def test_parse_reads_decimal_exactly(text: str, currency: str, minor: int) -> No
         ("0.5", "JPY"),
         ("1.2345", "KWD"),
         ("0.001", "USD"),
-        # More digits than Decimal's default context keeps: rounded there, this would be USD 1.00.
+        # More digits than Decimal's default context keeps, which would round this to USD 1.00.
         ("1.00000000000000000000000000000000000001", "USD"),
         ("0." + "0" * 400 + "1", "USD"),
-        # Zeros count: half of Europe writes a thousand so.
+        # Zeros count: half of Europe writes a thousand like this.
         ("1.000", "EUR"),
         ("12.000", "EUR"),
         ("1.10000", "USD"),
@@ -210,7 +210,7 @@ def test_parse_refuses_excess_decimals(text: str, currency: str) -> None:
     ]
     + ["inf", "-inf", "Infinity", "nan", "sNaN", "NaN123"]
     + ["1e3", "1E-2", "1E+999999999", "1E+999999999999999999999", "0E+999999999", "1E-999999999"]
-    # All of these are numbers to Python, and none of them is how a file writes an amount.
+    # Python accepts all of these as numbers. Files do not write amounts like this.
     + ["1_000", "١٢", "１２", " 5", "5 ", "5\n", "+5", "5.", "\x005", "\ud800", "5\x00"],
 )
 def test_parse_refuses_anything_but_plain_decimal(text: str) -> None:

@@ -1,4 +1,4 @@
-"""The register of policies: two people for each, one policy active at a time."""
+"""The register of policies: two people per policy, one active policy at a time."""
 
 import json
 from typing import Any, Final
@@ -84,7 +84,7 @@ def test_approval_by_second_person_activates_policy() -> None:
 
 
 def test_approval_by_proposer_is_refused() -> None:
-    """Seen to fail without the comparison in _approvable."""
+    """Seen to fail without the comparison in _require_approvable."""
     with pytest.raises(SecondPersonNeeded):
         after(propose(), approve(by=ADA))
 
@@ -105,7 +105,7 @@ def test_approval_retires_previous_policy_in_same_append() -> None:
 
 @pytest.mark.parametrize("by", [ADA, GRACE, "staff:9"])
 def test_withdrawal_of_active_policy_is_refused(by: str) -> None:
-    """Whoever retired a strict policy brought back the built-in one, alone."""
+    """Otherwise one person could replace a strict policy by the built-in one."""
     with pytest.raises(ActivePolicyKept):
         after(propose(), approve(), retire(by=by))
 
@@ -232,7 +232,7 @@ SAMPLES: Final[list[tuple[str, AnyPolicyEvent]]] = [
 def test_stored_policy_event_is_read_and_written_unchanged(
     stored: str, event: AnyPolicyEvent
 ) -> None:
-    """A sample is never changed: it is in databases already."""
+    """Never change a sample: databases contain it."""
     assert POLICY_AGGREGATE.decode(event.event_type, 1, stored) == event
     (row,) = json.loads(codec.encode_rows([{"data": event}]))
     assert row["data"] == json.loads(stored)

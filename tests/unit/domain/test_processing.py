@@ -1,4 +1,4 @@
-"""Stories of taking a payment: it is completed, it fails, or it waits for a person."""
+"""Processing a payment: it completes, fails, or waits for review."""
 
 from datetime import timedelta
 
@@ -49,7 +49,7 @@ def test_low_risk_payment_is_completed_at_once() -> None:
 
 
 def test_initiated_payment_is_processed_by_next_command() -> None:
-    # The article's own example of a test: one event given, one command, one event expected.
+    # The smallest test: one event given, one command, one event expected.
     payment = (
         given(initiated()).when(process(at=LATER)).then(processed(at=LATER, initiated_at=NOON))
     )
@@ -243,7 +243,7 @@ def test_first_event_keeps_reference_of_client() -> None:
 
 
 def test_every_event_repeats_terms_of_payment() -> None:
-    """A projection never looks at the write side, so what an event leaves out is lost for it."""
+    """Projections read events only."""
     for command in (
         process(at=NOON + timedelta(microseconds=1)),
         process(amount=LARGE, features=UNKNOWN),

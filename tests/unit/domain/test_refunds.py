@@ -1,4 +1,4 @@
-"""Refunds, cancellations and deadlines: money goes back at most once, and nobody waits for ever."""
+"""Refunds, cancellations and deadlines."""
 
 from datetime import timedelta
 
@@ -61,7 +61,7 @@ def test_refund_over_remaining_amount_is_refused() -> None:
 
 @pytest.mark.parametrize("minor", [0, -1])
 def test_refund_of_zero_or_less_is_refused(minor: int) -> None:
-    """The API lets neither in; the rule must not depend on it."""
+    """The API refuses both too, but the rule must not depend on it."""
     COMPLETED.when(refund(amount=usd(minor))).then_refused(
         RefundTooLarge, refund=usd(minor), refundable=usd(100_00)
     )

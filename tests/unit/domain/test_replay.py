@@ -1,4 +1,4 @@
-"""What holds for any history, found by letting commands meet a payment at random."""
+"""Properties of every history, tested with random commands."""
 
 from datetime import timedelta
 from typing import Final
@@ -28,7 +28,7 @@ FINISHED: Final = {Status.COMPLETED, Status.FAILED, Status.REJECTED}
 times: Final = st.integers(0, 10**12).map(lambda us: NOON + timedelta(microseconds=us))
 notes: Final = st.none() | st.builds(NoteRef, st.uuids(), st.just("ab" * 32))
 reviewers: Final = st.integers(1, 9).map(lambda number: f"staff:{number}")
-# Few values, so that commands often agree with what is there, around the limits and at the ends.
+# Few values, so commands often match the history. They lie around the limits and at the ends.
 amounts: Final = st.builds(
     Money,
     st.sampled_from([1, 1_000_01, 10_000_00, 10_000_01, 25_000_01, MAX_MINOR]),
@@ -106,7 +106,7 @@ def test_replay_of_history_gives_current_state(sequence: list[PaymentCommand]) -
 @examples
 @given(sequences)
 def test_replay_accepts_every_prefix(sequence: list[PaymentCommand]) -> None:
-    """Time travel shows the state after any event, so a half-told story must be valid too."""
+    """Time travel shows the state after any event, so every prefix must be valid."""
     history, _ = carry_out(sequence)
     for version in range(1, len(history) + 1):
         payment = replay(PAYMENT, history[:version])
@@ -118,7 +118,7 @@ def test_replay_accepts_every_prefix(sequence: list[PaymentCommand]) -> None:
 @examples
 @given(sequences, st.integers(0, 20))
 def test_replay_from_snapshot_equals_full_replay(sequence: list[PaymentCommand], cut: int) -> None:
-    """As it is kept, in JSON: a state that lost something on the way would decide otherwise."""
+    """Through JSON, as snapshots are stored: a lost field would change later decisions."""
     history, _ = carry_out(sequence)
     snapshot = replay(PAYMENT, history[:cut])
     kept = msgspec.json.decode(msgspec.json.encode(snapshot), type=Payment | None)
@@ -157,7 +157,7 @@ def test_every_event_survives_encoding(sequence: list[PaymentCommand]) -> None:
 def test_decide_and_evolve_do_not_mutate(sequence: list[PaymentCommand], other: UUID) -> None:
     history, _ = carry_out(sequence)
     payment = replay(PAYMENT, history)
-    told = repr((payment, history))
+    before = repr((payment, history))
     for event in history:
         evolve(payment, other, event)
-    assert repr((payment, history)) == told
+    assert repr((payment, history)) == before

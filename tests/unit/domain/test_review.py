@@ -1,4 +1,4 @@
-"""Stories of the review desk: one person decides once, and the payment says who and why."""
+"""Reviews: one decision per payment, with reviewer and reason."""
 
 from collections.abc import Callable
 
@@ -125,7 +125,7 @@ def test_decision_on_missing_payment_is_refused(command: Decision) -> None:
 def test_decision_on_payment_of_other_client_looks_like_missing(
     decide: Callable[..., Decision],
 ) -> None:
-    """To the letter the error of a payment that does not exist: existence is a secret too."""
+    """The error equals that of a missing payment: the caller must not learn that it exists."""
     foreign = given(*WAITING).when(decide(client_id=OTHER_CLIENT)).then_refused(PaymentNotFound)
     missing = given().when(decide(client_id=OTHER_CLIENT)).then_refused(PaymentNotFound)
     assert str(foreign) == str(missing)

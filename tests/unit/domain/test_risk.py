@@ -1,4 +1,4 @@
-"""The risk policy: a document whose id is its content, and a pure function of it."""
+"""The risk policy: its id, its conditions and the scoring."""
 
 from typing import Final
 
@@ -70,7 +70,7 @@ def large(points: int, *, reason: str = "large", then: Verdict | None = None) ->
 
 
 def test_default_policy_keeps_its_id() -> None:
-    """A change of the policy is a new id. Write it here when the change is meant."""
+    """A change of the policy changes its id. Update it here if the change is intended."""
     assert DEFAULT_POLICY.policy_id == (
         "8db3fec8a2548ac132dd875200f6f93278ae58c0153d40e396a3f550f9f82d60"
     )
@@ -216,7 +216,7 @@ VELOCITY: Final = Velocity(count_1h=3, volume_1h=300_00, count_24h=9, volume_24h
         (CountryIn(("FR", "DE")), {"country": "DE"}, True),
         (CountryIn(("FR", "DE")), {"country": "IT"}, False),
         (CountryIn(("FR", "DE")), {}, False),
-        # This payment counts too: it is the fourth within the hour, the tenth within the day.
+        # This payment counts too: it is the fourth of the hour and the tenth of the day.
         (PaymentsOver(Window.HOUR, count=3), {"velocity": VELOCITY}, True),
         (PaymentsOver(Window.HOUR, count=4), {"velocity": VELOCITY}, False),
         (PaymentsOver(Window.DAY, count=9), {"velocity": VELOCITY}, True),
@@ -267,9 +267,14 @@ def test_high_risk_is_reviewed_or_blocked_by_amount(points: int, minor: int, out
         (UNKNOWN, 900_00, Method.CREDIT_CARD, True),
         (UNKNOWN, 1_000_00, Method.CREDIT_CARD, True),
         (UNKNOWN, 899_99, Method.CREDIT_CARD, False),  # far from the limit
-        (UNKNOWN, 1_000_01, Method.CREDIT_CARD, False),  # it fires
-        (KNOWN, 1_000_00, Method.CREDIT_CARD, False),  # something else was missing too
-        (KNOWN, 1_000_01, Method.CREDIT_CARD, False),  # what was missing is no number
+        (UNKNOWN, 1_000_01, Method.CREDIT_CARD, False),  # the rule fires
+        (KNOWN, 1_000_00, Method.CREDIT_CARD, False),  # another condition does not hold either
+        (
+            KNOWN,
+            1_000_01,
+            Method.CREDIT_CARD,
+            False,
+        ),  # the condition that does not hold is not a measure
     ],
 )
 def test_near_miss_is_rule_missing_by_one_number(
@@ -319,7 +324,7 @@ def test_assessment_has_all_data_of_its_explanation(
 def test_default_policy_matches_its_description(
     known: RiskFeatures, amount: Money, method: Method
 ) -> None:
-    """The rules once more, written as a person would say them."""
+    """The rules again, independently of the conditions."""
     limits = DEFAULT_POLICY.document.review_over
     unknown_currency = amount.currency not in limits
     large_first_card = (

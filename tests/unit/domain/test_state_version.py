@@ -1,7 +1,7 @@
-"""A snapshot is of the state that `evolve` made: code that makes another one must say so.
+"""STATE_VERSION must change with `evolve` and the state's fields, to invalidate older snapshots.
 
-When this fails, give `STATE_VERSION` in payments/domain/payment/state.py its next number and put the
-digest here. Only a change that makes the very same state of every history may keep the number.
+If this fails, increase `STATE_VERSION` in payments/domain/payment/state.py and add the digest here. Keep the
+number only if the change gives the same state for every history.
 """
 
 import ast
@@ -31,10 +31,10 @@ def test_state_version_matches_digest_of_evolve_and_state() -> None:
 
 
 def test_digest_depends_on_code_but_not_on_layout() -> None:
-    """It follows the functions that evolve calls, and what they are written like does not matter."""
+    """The digest covers the functions that evolve calls, but not docstrings, comments and layout."""
 
     def evolve_more(*arguments: Any) -> Payment:
-        """Says more."""
+        """Another docstring."""
         return evolve(*arguments)  # and this too
 
     def evolve_well(*arguments: Any) -> Payment:
@@ -50,9 +50,9 @@ def test_digest_depends_on_code_but_not_on_layout() -> None:
 
 
 def digest(function: Callable[..., Any]) -> str:
-    """Of the code of `function` and of all that it calls in its module, and of the state's fields."""
+    """Return a digest of `function`, the functions of its module that it calls, and the state's fields."""
     code = [_code(function), *(_code(each) for _, each in sorted(_reached(function).items()))]
-    code += [_code(upcast) for _, upcast in sorted(UPCASTS.items())]  # they too make the state
+    code += [_code(upcast) for _, upcast in sorted(UPCASTS.items())]  # upcasts change the state too
     return hashlib.sha256("\n".join([*code, _shape()]).encode()).hexdigest()[:16]
 
 
@@ -85,7 +85,7 @@ def _code(function: Callable[..., Any]) -> str:
 
 
 def _shape() -> str:
-    """The fields of the state and their types, without what docstrings say of them."""
+    """Return the state's fields and types, without docstrings."""
 
     def plain(schema: Any) -> Any:
         if isinstance(schema, dict):

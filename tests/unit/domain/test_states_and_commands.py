@@ -1,4 +1,4 @@
-"""Every state meets every command: the whole behaviour of the aggregate on one page."""
+"""Every state and every command: the behavior of the payment in one table."""
 
 from typing import Any, Final, get_args
 
@@ -79,7 +79,7 @@ DONE: Final = "PaymentAlreadyFinished"
 IDLE: Final = "NotAwaitingReview"
 KEPT: Final = "NotRefundable"
 UNKNOWN: Final = "PaymentNotFound"
-REVIEWED: Final = (IDLE,) * 6  # what reviewers do and what happens when they do not
+REVIEWED: Final = (IDLE,) * 6  # five commands of reviewers, and the expiry
 FINISHED: Final = (DONE, *REVIEWED, DONE, KEPT)
 REFUNDABLE: Final = (DONE, *REVIEWED, DONE, ("PaymentRefunded",))
 CLAIMED: Final = ("ReviewClaimed",)
@@ -92,11 +92,11 @@ SENIOR: Final = "SeniorReviewerNeeded"
 
 
 def waiting(*review: tuple[str, ...] | str) -> tuple[tuple[str, ...] | str, ...]:
-    """Whatever reviewers may do, a payment that waits can expire and be cancelled, and no more."""
+    """Return the row of a payment under review, which can also expire or be cancelled."""
     return ("PaymentUnderReview", *review, ("PaymentExpired",), ("PaymentCancelled",), KEPT)
 
 
-# state: what each of COMMANDS comes to, in their order. README has the same table in words.
+# The outcome of each of COMMANDS, in their order. The README of the domain has the same table.
 TABLE: Final[dict[str, tuple[tuple[str, ...] | str, ...]]] = {
     "nothing": (("PaymentInitiated", "PaymentProcessed"), *(UNKNOWN,) * 8),
     "initiated": (("PaymentProcessed",), *REVIEWED, ("PaymentCancelled",), KEPT),
@@ -138,7 +138,7 @@ def test_command_of_other_client_is_not_found_in_any_state(state: str, command: 
 
 
 def test_table_has_every_status_and_command() -> None:
-    """A new status or command fails here until its row or column is written."""
+    """A new status or command fails here until the table has its row or column."""
     replayed = [replay(PAYMENT, history) for history in HISTORIES.values()]
     assert {payment.status for payment in replayed if payment} == set(Status)
     assert {type(build()) for build in COMMANDS.values()} == set(get_args(PaymentCommand))

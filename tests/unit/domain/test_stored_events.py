@@ -1,7 +1,7 @@
-"""The log as it was written: these documents are in databases already and must be read for ever.
+"""Stored events: databases contain these documents, so they must stay readable permanently.
 
-A test that fails here has found a change that would break every log. Rename the field back, or
-give the event its next schema version and an upcast; never change a sample.
+If a test fails here, your change would break every log. Rename the field back, or give the event its next
+schema version and an upcast. Never change a sample.
 """
 
 import json
@@ -59,7 +59,7 @@ _SMALL: Final = (
 )
 _LARGE: Final = _SMALL.replace("10000", "1500000") + ',"flagged_at":"2026-01-05T12:00:00Z"'
 _POLICY: Final = "3b9b85a5e9e34250339692bf59358d29bda545bf5398224006c5bbbce9521d65"
-# As they were before features told velocity and assessments told near misses and limits.
+# From before features had a velocity and assessments had near misses and limits.
 _FIRST_KNOWN: Final = RiskFeatures(paid_by_card_before=True, position=40, age_ms=0)
 _FIRST_LOW: Final = RiskAssessment(
     score=0, band=Band.LOW, review=False, fired=(), features=_FIRST_KNOWN, policy_id=_POLICY
@@ -93,7 +93,7 @@ _FULL: Final = RiskAssessment(
     block_over=9_000_000,
 )
 
-# (event type, schema version, stored data, the event that it is)
+# (event type, schema version, stored data, event)
 SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
     ("payment.initiated", 1, f'{{"at":"2026-01-05T12:00:00Z",{_SMALL}}}', initiated()),
     (
@@ -292,7 +292,7 @@ def test_every_event_has_sample_of_every_schema_version() -> None:
 
 
 def test_event_types_are_unique() -> None:
-    """The type is the only thing that tells stored events apart."""
+    """Only the type distinguishes stored events."""
     types = [cls.event_type for cls in EVENT_CLASSES]
     assert len(set(types)) == len(types)
     assert all(event_type.startswith("payment.") for event_type in types)
@@ -304,7 +304,7 @@ def test_unknown_event_type_is_refused() -> None:
 
 
 def test_unknown_schema_version_is_refused() -> None:
-    """A newer version may mean something else by the same fields."""
+    """The same fields may have another meaning in a newer version."""
     with pytest.raises(codec.UnknownEventType, match="schema version 2"):
         PAYMENT_AGGREGATE.decode("payment.initiated", 2, SAMPLES[0][2])
 
@@ -341,7 +341,7 @@ def test_invalid_data_is_refused(data: str) -> None:
 
 
 def test_unknown_field_is_ignored() -> None:
-    """Old code reads what new code wrote, during a deployment and after it is rolled back."""
+    """Old code reads events of new code during a deployment and after a rollback."""
     assert PAYMENT_AGGREGATE.decode("payment.initiated", 1, _broken(added_later=1)) == initiated()
 
 

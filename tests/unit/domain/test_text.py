@@ -1,4 +1,4 @@
-"""Free text: readable, storable, and never a card number."""
+"""Texts: which are stored, in which form, and which are refused."""
 
 import re
 from typing import Final
@@ -43,7 +43,7 @@ REFUSED: Final = [
 
 @pytest.mark.parametrize(("text", "named"), REFUSED)
 def test_refusal_names_character_and_position(text: str, named: str) -> None:
-    """NUL and lone surrogates jsonb refuses too; U+001F would let two keyed digests meet."""
+    """jsonb also refuses NUL and lone surrogates. U+001F could make two keyed digests equal."""
     for check in (checked_text, checked_identifier):
         with pytest.raises(TextError, match=re.escape(named)) as caught:
             check(text, max_length=200)
@@ -51,7 +51,7 @@ def test_refusal_names_character_and_position(text: str, named: str) -> None:
     assert refused(text, multiline=True) == "text_not_printable"
 
 
-# What is stored of a text: as a note, as a name or reason, as an identifier.
+# Input, and its stored form as a note, as a name or reason, and as an identifier.
 NORMAL: Final = {
     "plain": ("plain",) * 3,
     "Motif\u00a0: 1\u202f500\u00a0€": ("Motif : 1 500 €",) * 3,
@@ -74,7 +74,7 @@ NORMAL: Final = {
     "株式会社 ｶﾌﾞ": ("株式会社 ｶﾌﾞ",) * 3,
     "O'Brien; DROP TABLE--": ("O'Brien; DROP TABLE--",) * 3,
     "\U0001f9ff\U0001faff\U0001fbff": ("\U0001f9ff\U0001faff\U0001fbff",)
-    * 3,  # some of a newer Unicode
+    * 3,  # some are from a newer Unicode
 }
 
 

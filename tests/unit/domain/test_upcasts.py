@@ -1,6 +1,6 @@
-"""Upcasts: an event whose struct has changed twice is read from whatever version stored it.
+"""Upcasts: an event whose struct has changed twice is read from any stored version.
 
-No event of the service has a second version yet, so these have one of their own.
+No event of the service has a second version yet, so these tests define one.
 """
 
 import json
@@ -20,7 +20,7 @@ from tests.support.examples import CLIENT, CUSTOMER, NOON, SMALL, encoded, initi
 
 
 class Submitted(PaymentInitiated, frozen=True, kw_only=True):
-    """PaymentInitiated, had its reference become `order` in version 2 and got a channel in 3."""
+    """PaymentInitiated, if version 2 had renamed `reference` to `order` and version 3 had added a channel."""
 
     schema_version: ClassVar[int] = 3
 
@@ -48,7 +48,7 @@ NOW: Final = Submitted(
     channel="api",
 )
 
-# (schema version, stored data): one golden sample of each version that was ever written
+# (schema version, stored data): one golden sample of each version
 SAMPLES: Final = [
     (1, FIRST),
     (2, FIRST.replace('"reference"', '"order"')),
@@ -65,7 +65,7 @@ def test_every_stored_version_is_read_as_current_event(stored: int, data: str) -
 
 
 def test_current_version_is_not_upcast() -> None:
-    """What is read a hundred thousand times a second is one C function, with upcasts or without."""
+    """Decoding the current version is one C function, with or without upcasts."""
     for decoder in (
         DECODERS["payment.initiated", 3],
         PAYMENT_AGGREGATE._decoders["payment.initiated", 1],
@@ -74,7 +74,7 @@ def test_current_version_is_not_upcast() -> None:
 
 
 def test_version_without_upcast_is_unknown_like_future_version() -> None:
-    """A gap cuts off everything before it: version 1 has an upcast, which leads to nothing."""
+    """Without an upcast from version 2, version 1 is unreadable too, though it has one."""
     gap = {("payment.initiated", 1): _reference_is_order}
     assert unreadable([Submitted], gap) == [
         ("payment.initiated", 1),
@@ -98,7 +98,7 @@ def _needs_amount(document: Document) -> Document:
 
 @pytest.mark.parametrize("data", ["[]", "null", "{}", json.dumps({"sum": "1"}), FIRST])
 def test_invalid_data_of_old_version_is_refused(data: str) -> None:
-    """Were it a KeyError, a reader of the log would not tell at which position it stands."""
+    """A KeyError would not name the position of the event."""
     decoders = codec.decoders([Submitted], {**UPCASTS, ("payment.initiated", 2): _needs_amount})
     with pytest.raises(msgspec.ValidationError):
         decoders["payment.initiated", 2](data)

@@ -1,4 +1,4 @@
-"""Random numbers as people write them: telephone numbers, IBANs and card numbers."""
+"""Random telephone numbers, IBANs and card numbers, as people write them."""
 
 import string
 from random import Random
@@ -10,7 +10,7 @@ def digits(random: Random, count: int) -> str:
 
 
 def grouped(text: str, *sizes: int, by: str = " ") -> str:
-    """Cut into groups of these sizes; the last group takes the rest."""
+    """Return the digits in groups of these sizes. The last group takes the rest."""
     groups = []
     for size in sizes:
         groups.append(text[:size])
@@ -101,7 +101,7 @@ def european_iban(random: Random) -> str:
 
 
 def with_check_digit(number: str) -> str:
-    """Append the digit that makes the sum of the digits, every second one doubled, divisible by ten."""
+    """Return the number with its check digit by Luhn."""
     total = sum(
         sum(divmod(int(digit) * (2 - place % 2), 10))
         for place, digit in enumerate(reversed(number))
