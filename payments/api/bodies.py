@@ -41,51 +41,51 @@ _CURRENCY: Final = Meta(
     extra_json_schema={"pattern": "^[A-Z]{3}$"},
 )
 _IDENTIFIER: Final = (
-    " Stored and returned in Unicode form NFC, with plain spaces for odd ones and without invisible"
-    " characters such as U+200B. Outer blanks are refused. So is a card number, alone or as a group"
-    " of its own: 15 or 16 digits with the prefix and check digit of a scheme, which chance makes of one"
-    " random number of 16 digits in 43. Digits next to letters and other lengths are not affected."
+    " Stored and returned in Unicode form NFC, with ordinary spaces and without invisible characters such"
+    " as U+200B. Outer whitespace is refused. So is a card number, alone or as a group of its own: 15 or 16"
+    " digits with the prefix and check digit of a card scheme. One in 43 random numbers of 16 digits looks"
+    " like one. Digits next to letters and other lengths are accepted."
 )
 _CUSTOMER: Final = Meta(
-    description="Your own id of the customer." + _IDENTIFIER,
+    description="Your id of the customer." + _IDENTIFIER,
     examples=["customer-456"],
     extra_json_schema={"minLength": 1, "maxLength": REFERENCE_LENGTH},
 )
 _REFERENCE: Final = Meta(
-    description="Your own id of the payment, permanently unique." + _IDENTIFIER,
+    description="Your id of the payment, permanently unique." + _IDENTIFIER,
     examples=["order-1042"],
     extra_json_schema={"minLength": 1, "maxLength": REFERENCE_LENGTH},
 )
-_REASON: Final = Meta(description="Why, in a word that can be counted.")
+_REASON: Final = Meta(description="The reason code.")
 _NOTE: Final = Meta(
-    description="Why, in your own words. Line breaks are accepted; card numbers, control characters and"
-    " characters that reverse text are refused. Stored in Unicode form NFC, without outer blanks.",
+    description="An explanation. Line breaks are accepted. Card numbers, control characters and characters"
+    " that reverse text are refused. Stored in Unicode form NFC, without outer whitespace.",
     extra_json_schema={"minLength": 1, "maxLength": NOTE_LENGTH},
 )
 _TOKEN: Final = Meta(
-    description="What your vault calls the card; the same for the same card. A card number is refused.",
+    description="The token of the card in your vault, always the same for a card. A card number is refused.",
     examples=["tok_1PqZ8k"],
     extra_json_schema={"minLength": 1, "maxLength": REFERENCE_LENGTH},
 )
 _LAST4: Final = Meta(
-    pattern="^[0-9]{4}$", description="The last four digits of its number.", examples=["4242"]
+    pattern="^[0-9]{4}$", description="The last four digits of the card number.", examples=["4242"]
 )
 _CARD: Final = Meta(description="Only with `credit_card` and `debit_card`.")
 _ALPHA_2: Final = Meta(pattern="^[A-Z]{2}$")
 _COUNTRY: Final = Meta(
-    # Not looked up: XK is Kosovo to everybody but the list, and a payment is no place to argue it.
-    description="Where the payment is made from, for the risk rules: two letters as in ISO 3166-1,"
-    " user-assigned ones such as XK too.",
+    # Not compared with the list, which lacks codes in common use, such as XK for Kosovo.
+    description="The country that the payment is made from, for the risk rules: two letters of ISO 3166-1,"
+    " including user-assigned codes such as XK.",
     examples=["DE"],
 )
 _IP_ADDRESS: Final = Meta(
-    description="The IPv4 or IPv6 address that the customer pays from. Only a keyed hash is stored:"
-    " of IPv6 the first 64 bits count.",
+    description="The IPv4 or IPv6 address that the customer pays from. Only a keyed hash is stored; it covers"
+    " the first 64 bits of an IPv6 address.",
     examples=["203.0.113.7"],
     extra_json_schema={"minLength": 2, "maxLength": 45},
 )
 _DEVICE: Final = Meta(
-    description="Your own id of the customer's device, without outer blanks. Only a keyed hash is stored.",
+    description="Your id of the customer's device, without outer whitespace. Only a keyed hash is stored.",
     examples=["device-7f3a"],
     extra_json_schema={"minLength": 1, "maxLength": REFERENCE_LENGTH},
 )
@@ -114,19 +114,19 @@ class Body(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CardBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """The card that is paid with, without its number. The token itself is not stored."""
+    """The card to pay with, without its number. The token is not stored."""
 
     token: Annotated[str, _TOKEN]
-    brand: Annotated[Brand, Meta(description="Who issued it.")]
+    brand: Annotated[Brand, Meta(description="The brand of the card.")]
     last4: Annotated[str, _LAST4]
 
 
 class SubmitBody(Body, frozen=True, forbid_unknown_fields=True):
-    """A payment to take."""
+    """A payment to submit."""
 
     amount: Annotated[int, _MINOR]
     currency: Annotated[str, _CURRENCY]
-    method: Annotated[Method, Meta(description="How it is paid.")]
+    method: Annotated[Method, Meta(description="The payment method.")]
     customer_id: Annotated[str, _CUSTOMER]
     reference: Annotated[str | None, _REFERENCE] = None
     card: Annotated[CardBody | None, _CARD] = None
@@ -140,7 +140,7 @@ class SubmitBody(Body, frozen=True, forbid_unknown_fields=True):
         yield from _wrong_money(values)
         method = values.get("method")
         if "card" in values and method is not None and method not in CARDS:
-            yield FieldError("card", "not_with_method", f"A {method} has no card.")
+            yield FieldError("card", "not_with_method", f"A payment by {method} has no card.")
         address, email = values.get("ip_address"), values.get("email")
         if address is not None and _canonical(canonical_ip, address) is None:
             accepted = "Give an IPv4 or IPv6 address, like 203.0.113.7 or 2001:db8::7."
@@ -150,7 +150,7 @@ class SubmitBody(Body, frozen=True, forbid_unknown_fields=True):
             yield FieldError("email", "wrong_format", accepted)
 
     def presented_card(self) -> PresentedCard | None:
-        """Raises Problem."""
+        """Return the card, None without one. Raises Problem."""
         card = self.card
         if card is None:
             return None
@@ -171,7 +171,7 @@ class SubmitBody(Body, frozen=True, forbid_unknown_fields=True):
         return PresentedSignals(ip_address=ip_address, device_id=self.device_id, email=email)
 
     def money(self) -> Money:
-        """Raises Problem."""
+        """Return amount and currency. Raises Problem."""
         try:
             return Money.checked(self.amount, self.currency)
         except MoneyError as error:
@@ -179,38 +179,38 @@ class SubmitBody(Body, frozen=True, forbid_unknown_fields=True):
 
 
 class NoBody(Body, frozen=True, forbid_unknown_fields=True):
-    """For a command that has nothing to say."""
+    """The body of a command without fields."""
 
 
 class EscalateBody(Body, frozen=True, forbid_unknown_fields=True):
-    """Why senior reviewers should decide."""
+    """The reason for escalating a payment to senior reviewers."""
 
     reason: Annotated[EscalationReason, _REASON]
     note: Annotated[str, _NOTE]
 
 
 class ApproveBody(Body, frozen=True, forbid_unknown_fields=True):
-    """Why the payment may go through."""
+    """The reason for approving a payment."""
 
     reason: Annotated[ApprovalReason, _REASON]
     note: Annotated[str | None, _NOTE] = None
 
 
 class RejectBody(Body, frozen=True, forbid_unknown_fields=True):
-    """Why the payment is refused."""
+    """The reason for rejecting a payment."""
 
     reason: Annotated[RejectionReason, _REASON]
     note: Annotated[str | None, _NOTE] = None
 
 
 class CancelBody(Body, frozen=True, forbid_unknown_fields=True):
-    """Why the payment is called off."""
+    """The reason for cancelling a payment."""
 
     reason: Annotated[CancellationReason, _REASON]
 
 
 class RefundBody(Body, frozen=True, forbid_unknown_fields=True):
-    """What to give back, and why; without an amount, all that is left."""
+    """The amount to refund, and the reason. Without an amount, the remaining amount is refunded."""
 
     reason: Annotated[RefundReason, _REASON]
     amount: Annotated[int | None, _MINOR] = None
@@ -220,11 +220,11 @@ class RefundBody(Body, frozen=True, forbid_unknown_fields=True):
     def wrong_values(cls, values: Mapping[str, Any]) -> Iterator[FieldError]:
         for one, other in (("amount", "currency"), ("currency", "amount")):
             if other in values and one not in values:
-                yield FieldError(one, "missing", "Give an amount and its currency, or neither.")
+                yield FieldError(one, "missing", "Give both amount and currency, or neither.")
         yield from _wrong_money(values, refund=True)
 
     def money(self) -> Money | None:
-        """Raises Problem."""
+        """Return amount and currency, None to refund the remaining amount. Raises Problem."""
         if self.amount is None and self.currency is None:
             return None
         if self.amount is None or self.currency is None:

@@ -1,4 +1,4 @@
-"""A payment as clients see it."""
+"""The JSON of a payment, and the headers that go with it."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -34,65 +34,67 @@ def rfc3339(at: datetime | None) -> str | None:
 
 
 class Risk(Struct, frozen=True):
-    """What the risk policy made of the payment."""
+    """The assessment of the payment by the risk policy."""
 
-    score: Annotated[int, Meta(description="The points of the rules that fired, added up.")]
-    band: Annotated[Band, Meta(description="What the policy calls so many points.")]
+    score: Annotated[int, Meta(description="The sum of the points of the rules that fired.")]
+    band: Annotated[Band, Meta(description="The policy's name for that score.")]
     reasons: Annotated[
-        tuple[str, ...], Meta(description="Which rules fired, in the order of the policy.")
+        tuple[str, ...], Meta(description="The rules that fired, in the order of the policy.")
     ]
 
 
 class CardView(Struct, frozen=True):
-    """The card that was paid with, as far as it is kept."""
+    """The card of the payment, as far as it is stored."""
 
-    brand: Annotated[Brand, Meta(description="Who issued it.")]
-    last4: Annotated[str, Meta(description="The last four digits of its number.")]
+    brand: Annotated[Brand, Meta(description="The brand of the card.")]
+    last4: Annotated[str, Meta(description="The last four digits of the card number.")]
 
 
 class Decision(Struct, frozen=True):
-    """What a person decided at last; of two who approved, the second."""
+    """The final decision of a reviewer; after two approvals, the second one."""
 
     decision: Annotated[
         str,
         Meta(description="The outcome.", extra_json_schema={"enum": ["approved", "rejected"]}),
     ]
-    reviewer: Annotated[str, Meta(description="Who decided: an id, never a name.")]
-    reason: Annotated[str, Meta(description="One of the reasons that such a decision takes.")]
-    at: Annotated[Moment, Meta(description="When (UTC).")]
+    reviewer: Annotated[str, Meta(description="The id of the reviewer. Names are never shown.")]
+    reason: Annotated[str, Meta(description="The reason code.")]
+    at: Annotated[Moment, Meta(description="The time of the decision (UTC).")]
 
 
 class OpenReview(Struct, frozen=True, kw_only=True):
-    """Where a review stands that nobody has finished. People are ids, never names."""
+    """The state of a review that is not decided. People are shown by ids, never by names."""
 
     claimed_by: Annotated[
         str | None,
         Meta(
-            description="Who claimed it last and has not given it back; null: nobody. It is theirs no"
-            " longer once `claimed_until` has passed."
+            description="The reviewer with the latest claim that was not released; null: none. The claim ends"
+            " at `claimed_until`."
         ),
     ]
     claimed_until: Annotated[
         Moment | None,
         Meta(
-            description="When the claim ends or has ended (UTC): compare it with the time. Anybody may"
-            " claim the payment after that. Null: nobody has claimed it."
+            description="The end of the claim (UTC), which may have passed. Afterwards any reviewer can claim"
+            " the payment. Null: there is no claim."
         ),
     ]
-    escalated: Annotated[bool, Meta(description="Only senior reviewers decide.")]
+    escalated: Annotated[bool, Meta(description="Only senior reviewers can decide.")]
     four_eyes: Annotated[bool, Meta(description="Two people have to approve.")]
     first_approver: Annotated[
         str | None,
-        Meta(description="Who of the two has approved; null: nobody yet, or one is enough."),
+        Meta(description="The reviewer who gave the first of two approvals; null: there is none."),
     ]
-    reject_advised: Annotated[bool, Meta(description="To approve all the same takes a note.")]
+    reject_advised: Annotated[
+        bool, Meta(description="The policy advises to reject. An approval needs a note.")
+    ]
 
 
 class PaymentView(Struct, frozen=True, kw_only=True):
-    """A payment after `version` events, the last of which is at `position` in the log."""
+    """A payment after `version` events. The last one is at `position` in the log."""
 
-    id: Annotated[UUID, Meta(description="Ours, the same in every address.")]
-    status: Annotated[Status, Meta(description="What has become of it.")]
+    id: Annotated[UUID, Meta(description="The id that the service gave the payment.")]
+    status: Annotated[Status, Meta(description="The status of the payment.")]
     amount: Annotated[
         int,
         Meta(
@@ -103,47 +105,46 @@ class PaymentView(Struct, frozen=True, kw_only=True):
     refunded_amount: Annotated[
         int,
         Meta(
-            description="What was given back, all refunds together, in minor units; 0: nothing.",
+            description="The sum of all refunds, in minor units.",
             extra_json_schema={"minimum": 0, "maximum": MAX_MINOR},
         ),
     ]
     currency: Annotated[str, Meta(description="An ISO 4217 code.")]
-    method: Annotated[Method, Meta(description="How it is paid.")]
-    card: Annotated[CardView | None, Meta(description="Null: none was named.")]
-    customer_id: Annotated[
-        str | None, Meta(description="Your own id of the customer; null: erased.")
-    ]
-    reference: Annotated[str | None, Meta(description="Your own id of it; null: it has none.")]
+    method: Annotated[Method, Meta(description="The payment method.")]
+    card: Annotated[CardView | None, Meta(description="Null: no card was sent.")]
+    customer_id: Annotated[str | None, Meta(description="Your id of the customer; null: erased.")]
+    reference: Annotated[str | None, Meta(description="Your id of the payment; null: none.")]
     failure_reason: Annotated[
-        FailureReason | None, Meta(description="Why it failed; null: it did not.")
+        FailureReason | None, Meta(description="Why the payment failed; null: it did not fail.")
     ]
-    risk: Annotated[Risk | None, Meta(description="Null: it was not assessed.")]
+    risk: Annotated[Risk | None, Meta(description="Null: the payment was not assessed.")]
     open_review: Annotated[
         OpenReview | None, Meta(description="Null unless the status is `pending_review`.")
     ]
-    review: Annotated[Decision | None, Meta(description="Null: no person has decided.")]
+    review: Annotated[Decision | None, Meta(description="Null: no reviewer has decided.")]
     review_deadline: Annotated[
         Moment | None,
         Meta(
-            description="Whoever reviews it has to decide before (UTC); else it expires. Null: it was"
-            " never flagged for review."
+            description="The deadline of the review (UTC), at which an undecided payment expires. Null: the"
+            " payment was never flagged for review."
         ),
     ]
     version: Annotated[
         int,
         Meta(
-            description="How many events it has: its `ETag` without the quotes.",
+            description="The number of the payment's events: its `ETag` without the quotes.",
             extra_json_schema=FROM_ONE,
         ),
     ]
     position: Annotated[
         int,
         Meta(
-            description="Of its last event in the log of all payments.", extra_json_schema=FROM_ONE
+            description="The position of its last event in the log of all payments.",
+            extra_json_schema=FROM_ONE,
         ),
     ]
-    created_at: Annotated[Moment, Meta(description="When it was submitted (UTC).")]
-    updated_at: Annotated[Moment, Meta(description="When its last event happened (UTC).")]
+    created_at: Annotated[Moment, Meta(description="The time of submission (UTC).")]
+    updated_at: Annotated[Moment, Meta(description="The time of its last event (UTC).")]
 
     @classmethod
     def of(cls, fields: "PaymentFields", *, customer_reference: str | None) -> Self:
@@ -285,7 +286,7 @@ def json_response(
 
 
 class Versioned(Protocol):
-    """A payment after so many events, however it is held."""
+    """A representation of a payment that knows its version and position."""
 
     @property
     def version(self) -> int: ...
@@ -301,10 +302,9 @@ def payment_headers(payment: Versioned) -> dict[str, str]:
 
 
 def etag(version: int) -> str:
-    """The ETag of a payment. A strong one, because If-Match compares no others.
+    """Return the ETag of a payment. It is strong, because If-Match ignores weak ones.
 
-    The version says everything about the bytes but the customer's reference, which whoever has the ETag
-    has too: an erasure or a new name of theirs gives no new one.
+    The version determines all fields but the customer's reference. An erasure does not change the ETag.
     """
     return f'"{version}"'
 
@@ -316,7 +316,7 @@ def outcome_response(
     status: int,
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
-    """What a command answers, the same whenever it is repeated."""
+    """Return the answer to a command, which is the same for a repetition."""
     fields = fields_of(outcome.payment, outcome.position)
     body = PaymentView.of(fields, customer_reference=customer_reference)
     replayed = {"Idempotency-Replayed": "true"} if outcome.replayed else {}

@@ -1,4 +1,4 @@
-"""Cursors of lists: a page begins after the last payment of the page before, so depth costs nothing."""
+"""Cursors of lists. A page begins after the last payment of the previous page: all pages cost the same."""
 
 import base64
 import json
@@ -20,16 +20,18 @@ After = tuple[datetime, UUID] | int
 
 
 class Cursor(Struct, frozen=True):
-    """The place of a page's last payment in the list, and the question that the page answers."""
+    """The place of a page's last payment in the list, and a hash of the list's address and filters."""
 
     after: After
     question: str
 
 
 def question(path: str, given: Mapping[str, object]) -> str:
-    """What stands for an address and its parameters, but for those that change from page to page."""
-    asked = {name: str(value) for name, value in given.items() if name not in {"cursor", "limit"}}
-    return sha256(json.dumps([path, asked], sort_keys=True).encode()).hexdigest()[:12]
+    """Return a hash of an address and its parameters, except those that differ between pages."""
+    parameters = {
+        name: str(value) for name, value in given.items() if name not in {"cursor", "limit"}
+    }
+    return sha256(json.dumps([path, parameters], sort_keys=True).encode()).hexdigest()[:12]
 
 
 def encode(cursor: Cursor) -> str:
@@ -43,14 +45,14 @@ def encode(cursor: Cursor) -> str:
 
 
 def decode(text: str) -> Cursor:
-    """Raises ValueError."""
+    """Return the cursor. Raises ValueError."""
     try:
         padded = text + "=" * (-len(text) % 4)
         match json.loads(base64.urlsafe_b64decode(padded.encode("ascii"))):
-            case [int(position), str(asked)] if 0 <= position <= _HIGHEST:
-                return Cursor(position, asked)
-            case [int(micros), str(payment_id), str(asked)]:
-                return Cursor((_EPOCH + micros * _MICROSECOND, UUID(payment_id)), asked)
+            case [int(position), str(question)] if 0 <= position <= _HIGHEST:
+                return Cursor(position, question)
+            case [int(micros), str(payment_id), str(question)]:
+                return Cursor((_EPOCH + micros * _MICROSECOND, UUID(payment_id)), question)
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         pass
-    raise ValueError("This is not a cursor of an earlier answer.")
+    raise ValueError("It is not the `next` of an earlier answer.")

@@ -1,8 +1,8 @@
-"""Payments in the order of the log, for clients that follow the list without missing a payment.
+"""Lists in the order of the log, which clients follow without missing a payment.
 
-The place of a payment is the position of its first event, which never changes. The list ends where the read
-model has read the log, in the snapshot of the page itself, so nothing appears before the cursor later. It
-also ends before a payment that waits for a repair, which will appear at its own place.
+A payment is listed at the position of its first event, which never changes. The list ends at the read model's
+checkpoint, read in the same snapshot as the page, so nothing appears before the cursor later. It also ends
+before a payment that has to be repaired, which will appear at its own position.
 """
 
 import re
@@ -23,10 +23,10 @@ FIELD: Final = "first_position"
 # Filters on fields that change: a payment that matches later would be missed.
 _CHANGING: Final = ("status", "requires_review")
 _PARAMETER: Final = re.compile(r"%\((\w+)\)s")
-_REPAIR_SECONDS: Final = 60  # before another attempt, when people have to repair or rebuild
+_REPAIR_SECONDS: Final = 60  # Retry-After while an operator has to repair or rebuild
 
-# The first parked event of a payment that the table does not have yet. Later events of known payments are
-# missing as in any other list. Payments of other clients and customers do not end the list.
+# The first parked event of a payment that the table does not have yet. Later events of payments in the table
+# are missing as in any other list. Payments of other clients and customers do not end the list.
 _FIRST_PARKED: Final = """
 SELECT parked.position
   FROM readmodels_parkedevent AS parked
@@ -38,7 +38,7 @@ SELECT parked.position
          SELECT FROM readmodels_paymentsummary AS known WHERE known.payment_id = parked.aggregate_id)
  ORDER BY parked.position LIMIT 1
 """
-# Positions in rows that another version of the code filled may be wrong.
+# Rows that another version of the code wrote may have wrong positions.
 _END: Final = """
 SELECT least(position, (FIRST_PARKED) - 1)
   FROM readmodels_checkpoint WHERE name = %(projection)s AND version = %(version)s
@@ -49,14 +49,14 @@ SELECT version, (FIRST_PARKED) FROM readmodels_checkpoint WHERE name = %(project
 
 
 def unfit_filters(given: Mapping[str, Any]) -> list[FieldError]:
-    """Return errors for the filters that a list in this order cannot have."""
+    """Return an error for each filter that this ordering does not accept."""
     if given.get("ordering") != ORDERING:
         return []
     return [
         FieldError(
             name,
             "not_with_ordering",
-            f"It changes with time, so ordering={ORDERING} would miss payments.",
+            f"This field changes, so a list with ordering={ORDERING} would miss payments.",
         )
         for name in _CHANGING
         if name in given
@@ -76,7 +76,7 @@ class Following:
         }
 
     def rows(self, rows: QuerySet[PaymentSummary]) -> QuerySet[PaymentSummary]:
-        """Return the rows that can be listed now, in order. One statement reads them and the end."""
+        """Return the rows that can be listed now. One statement reads the rows and the end of the list."""
         in_order = [self._parameters[name] for name in _PARAMETER.findall(_END)]
         text = _PARAMETER.sub("%s", _END)
         end = RawSQL(text, in_order, output_field=BigIntegerField())  # noqa: S611 - all constant
@@ -84,8 +84,8 @@ class Following:
             **{f"{FIELD}__gt": self._parameters["after"], f"{FIELD}__lte": end}
         ).order_by(FIELD)
 
-    def check_goes_on(self) -> None:
-        """Raise Problem if a page is empty because people have to act first."""
+    def check_not_blocked(self) -> None:
+        """Raise Problem if a page is empty because an operator has to act."""
         found = execute(_STATE, self._parameters)
         ((version, parked),) = found or ((self._parameters["version"], None),)
         if version != self._parameters["version"]:
@@ -93,8 +93,8 @@ class Following:
         if parked is not None:
             raise _unavailable(
                 "projection_parked",
-                f"payment_summary could not take the event at {parked}, which waits for a repair."
-                " The list goes on there, with the same cursor.",
+                f"payment_summary could not apply the event at {parked}, which has to be repaired."
+                " The list then continues with the same cursor.",
             )
 
 

@@ -24,7 +24,7 @@ _LONGEST_WAIT: Final = 0.3
 _PAUSE: Final = 0.01
 _HIGHEST: Final = 2**63 - 1  # position that PostgreSQL can give out
 _DIGITS: Final = len(str(_HIGHEST))
-# After how many seconds to try again: when workers have to read on, and when people have to repair.
+# Retry-After in seconds: while workers catch up, and while an operator has to repair.
 _SOON: Final = 1
 _LATER: Final = 60
 
@@ -33,8 +33,8 @@ SELECT position >= %(position)s, error = '' AND version = %(version)s
   FROM readmodels_checkpoint WHERE name = %(projection)s
 """
 
-# What was parked after the position is not missing from an answer as of the position. Of other clients'
-# payments nothing is told.
+# An event that was parked after the position is not missing from an answer as of the position. Parked events
+# of other clients are not revealed.
 _PARKED_AT: Final = """
 SELECT FROM readmodels_parkedevent AS parked
   JOIN events_event AS begun ON begun.aggregate_id = parked.aggregate_id AND begun.version = 1
@@ -67,22 +67,22 @@ def await_position(
     if _is_parked(projection, position, key_of(request).client_id, payment_id):
         raise _unavailable(
             "projection_parked",
-            f"{projection.name} could not take an event up to {position}, which waits for a"
-            f" repair. Without {HEADER} the answer comes without it.",
+            f"{projection.name} could not apply an event up to {position}, which has to be"
+            f" repaired. Without {HEADER} the answer comes without it.",
             _LATER,
         )
 
 
 def _position(given: str) -> int:
-    """Raises Problem."""
+    """Return the position in the header. Raises Problem."""
     if not (given.isascii() and given.isdigit() and len(given) <= _DIGITS):
-        detail = "A number is needed, the X-Event-Position of an earlier answer."
+        detail = "Send a number, the X-Event-Position of an earlier answer."
         raise Problem.of_field(HEADER, "wrong_format", detail)
     return min(int(given), _HIGHEST)
 
 
 def _await(projection: Projection, position: int) -> None:
-    """Return when the projection has read up to `position`. Raises Problem if that takes too long."""
+    """Wait until the projection has read up to `position`. Raises Problem if that takes too long."""
     reached, running = _look(projection, position)
     if reached:
         return
@@ -90,9 +90,9 @@ def _await(projection: Projection, position: int) -> None:
     if position > last:
         raise Problem.of_field(HEADER, "out_of_range", f"The log ends at {last}.")
     if not running:
-        raise _unavailable("projection_behind", f"{projection.name} stands still.", _LATER)
+        raise _unavailable("projection_behind", f"{projection.name} is stalled.", _LATER)
     if not _waiting.acquire(blocking=False):
-        raise _unavailable("projection_behind", "Too many reads are waiting already.", _SOON)
+        raise _unavailable("projection_behind", "Too many reads are waiting.", _SOON)
     try:
         deadline = time.monotonic() + _LONGEST_WAIT
         while time.monotonic() < deadline:
@@ -102,25 +102,28 @@ def _await(projection: Projection, position: int) -> None:
                 return
     finally:
         _waiting.release()
-    detail = f"{projection.name} has not read the log up to {position} yet."
+    detail = f"{projection.name} has not reached position {position} of the log."
     raise _unavailable("projection_behind", detail, _SOON)
 
 
 def _look(projection: Projection, position: int) -> tuple[bool, bool]:
-    """Whether the projection has read up to `position`, and whether it does not stand still."""
+    """Return whether the projection has read up to `position`, and whether it is not stalled."""
     parameters = {
         "projection": projection.name,
         "version": projection.version,
         "position": position,
     }
     found = execute(_CHECKPOINT, parameters)
-    return found[0] if found else (False, True)  # without a row, its first batch is to come
+    return found[0] if found else (False, True)  # without a row, no batch has run yet
 
 
 def _is_parked(
     projection: Projection, position: int, client_id: UUID, payment_id: UUID | None
 ) -> bool:
-    """Whether the answer would miss an event up to `position`, of one payment or the one at it."""
+    """Return whether an event that the answer needs is parked.
+
+    That is any event of the payment up to `position`, or without a payment the event at `position`.
+    """
     parameters = {
         "projection": projection.name,
         "position": position,

@@ -1,4 +1,4 @@
-"""Query parameters, read strictly: an unknown or impossible one is a problem, not a guess."""
+"""Read query parameters strictly: an unknown or wrong one is a problem."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -11,12 +11,12 @@ from payments.api.problems.problem import FieldError, Problem, masked_name
 from payments.domain.money import MoneyError, exponent
 from payments.domain.text import TextError
 
-_NOT_UTF_8: Final = "It is not UTF-8."
-_MOST_TOLD: Final = 20
+_NOT_UTF_8: Final = "It is not valid UTF-8."
+_MOST_SHOWN: Final = 20
 
 
 class WrongValue(ValueError):
-    """A wrong value with the code that bodies use for the same error."""
+    """A wrong value, with the same code as in a body."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -30,10 +30,10 @@ def read(
     several: Collection[str] = (),
     together: Callable[[Mapping[str, Any]], Iterable[FieldError]] = lambda _: (),
 ) -> dict[str, Any]:
-    """Return the parameters that were given, by name. Raises Problem, which names all that is wrong.
+    """Return the parameters of the request by name. Raises Problem, which names every wrong one.
 
-    Those in `several` may be repeated; their value is the list of different values, in order. `together`
-    checks all values, with None for those that are wrong by themselves.
+    Parameters in `several` may be repeated. Their value is the sorted list of distinct values. `together`
+    checks all values at once, with None for those that are wrong by themselves.
     """
     wrong = _not_utf_8(request)
     broken = {error.field for error in wrong}
@@ -44,7 +44,9 @@ def read(
         if name in broken:
             continue
         if name not in readers:
-            known = f"Known are {', '.join(readers)}." if readers else "This address takes none."
+            known = (
+                f"Accepted are {', '.join(readers)}." if readers else "This address accepts none."
+            )
             wrong.append(FieldError(masked_name(name), "unknown_parameter", known))
             continue
         given = request.query_params.getlist(name)
@@ -59,12 +61,12 @@ def read(
         values[name] = sorted(set(found)) if name in several else found[0]
     wrong += together(values)
     if wrong:
-        raise Problem.of_fields(wrong[:_MOST_TOLD])
+        raise Problem.of_fields(wrong[:_MOST_SHOWN])
     return values
 
 
 def _not_utf_8(request: Request) -> list[FieldError]:
-    """Return errors for parameters that are not UTF-8, in which Django replaces bytes by U+FFFD."""
+    """Return an error for each parameter that is not UTF-8, in which Django replaces bytes by U+FFFD."""
     query = request.META.get("QUERY_STRING", "")
     if "%" not in query and query.isascii():
         return []
@@ -79,8 +81,8 @@ def _not_utf_8(request: Request) -> list[FieldError]:
 
 
 def in_path(name: str, value: str) -> list[FieldError]:
-    """Return the errors of a text within the address."""
-    # The server's replacement for bytes that are not UTF-8.
+    """Return the errors of a text in the path."""
+    # The server replaces bytes that are not UTF-8 by this character.
     if "\ufffd" in value:
         return [FieldError(name, "wrong_format", _NOT_UTF_8)]
     wrong = wrong_text(name, value)
@@ -88,7 +90,7 @@ def in_path(name: str, value: str) -> list[FieldError]:
 
 
 def in_order(given: Mapping[str, Any], least: str, most: str) -> Iterator[FieldError]:
-    """Yield an error for a range that ends before it begins."""
+    """Yield an error if the range ends before it begins."""
     low, high = given.get(least), given.get(most)
     if low is not None and high is not None and low > high:
         yield FieldError(most, "out_of_range", f"It must not be less than {least}.")
@@ -97,7 +99,7 @@ def in_order(given: Mapping[str, Any], least: str, most: str) -> Iterator[FieldE
 def whole(least: int, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not (text.isascii() and text.isdigit()):
-            raise ValueError(f"A number from {least} to {most} is needed.")
+            raise ValueError(f"It must be a number from {least} to {most}.")
         digits = text.lstrip("0") or "0"
         if len(digits) > len(str(most)) or not least <= int(digits) <= most:
             raise WrongValue("out_of_range", f"It must be from {least} to {most}.")
@@ -120,7 +122,7 @@ def flag(text: str) -> bool:
 
 
 def text(value: str) -> str:
-    """Return an identifier as it is stored."""
+    """Return an identifier in the form in which it is stored."""
     try:
         return stored_text("", value)
     except TextError as error:

@@ -1,4 +1,4 @@
-"""What the reads answer."""
+"""The answers of the read API."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -44,28 +44,30 @@ _COUNTED: Final = {"minimum": 0, "maximum": COUNTED_TO}
 
 
 class PaymentPage(Struct):
-    """Payments in the order that was asked for."""
+    """A page of a list of payments."""
 
     payments: Annotated[list[PaymentView], Meta(description="At most `limit`.")]
     next: Annotated[
         str | None,
         Meta(
-            description="The `cursor` of the following page; null: this is the last one. Never null with"
-            " `ordering=position`: ask again with it for what comes later."
+            description="The `cursor` of the next page; null: this is the last page. With `ordering=position`"
+            " it is never null: use it later for new payments."
         ),
     ]
 
 
 class EventData(Struct, frozen=True, kw_only=True):
-    """The facts of an event. Which of them it has depends on its type; new ones may be added."""
+    """The data of an event. The fields depend on its type, and new ones may be added."""
 
     amount: Annotated[int | UnsetType, Meta(description="In minor units.")] = UNSET
     currency: Annotated[str | UnsetType, Meta(description="An ISO 4217 code.")] = UNSET
-    method: Annotated[Method | UnsetType, Meta(description="How it is paid.")] = UNSET
+    method: Annotated[Method | UnsetType, Meta(description="The payment method.")] = UNSET
     reference: Annotated[
-        str | UnsetType | None, Meta(description="Your own id of the payment; null: it has none.")
+        str | UnsetType | None, Meta(description="Your id of the payment; null: none.")
     ] = UNSET
-    card: Annotated[CardView | UnsetType | None, Meta(description="Null: none was named.")] = UNSET
+    card: Annotated[CardView | UnsetType | None, Meta(description="Null: no card was sent.")] = (
+        UNSET
+    )
     score: Annotated[int | UnsetType, Meta(description="The points of the rules that fired.")] = (
         UNSET
     )
@@ -73,26 +75,28 @@ class EventData(Struct, frozen=True, kw_only=True):
     reasons: Annotated[tuple[str, ...] | UnsetType, Meta(description="The rules that fired.")] = (
         UNSET
     )
-    reason: Annotated[str | UnsetType, Meta(description="Why, in a word.")] = UNSET
+    reason: Annotated[str | UnsetType, Meta(description="The reason code.")] = UNSET
     limit: Annotated[
         int | UnsetType | None,
-        Meta(description="The limit of the method, in minor units; null: another reason."),
+        Meta(description="The limit of the method, in minor units; null: there is another reason."),
     ] = UNSET
-    reviewer: Annotated[str | UnsetType, Meta(description="An id, never a name.")] = UNSET
+    reviewer: Annotated[
+        str | UnsetType, Meta(description="The id of the reviewer. Names are never shown.")
+    ] = UNSET
     until: Annotated[
         Moment | UnsetType, Meta(description="When the reviewer's claim ends (UTC).")
     ] = UNSET
     deadline: Annotated[
-        Moment | UnsetType, Meta(description="Until when the payment could be decided (UTC).")
+        Moment | UnsetType, Meta(description="The deadline of the review (UTC).")
     ] = UNSET
     refund_id: Annotated[UUID | UnsetType, Meta(description="The id of this refund.")] = UNSET
     refunded: Annotated[
-        int | UnsetType, Meta(description="All refunds together, this one included.")
+        int | UnsetType, Meta(description="The sum of all refunds, including this one.")
     ] = UNSET
 
 
 class EventView(Struct):
-    """An event of a payment, without what concerns only the operator."""
+    """An event of a payment, without fields that concern only the operator."""
 
     version: Annotated[
         int,
@@ -103,111 +107,120 @@ class EventView(Struct):
     position: Annotated[
         int,
         Meta(
-            description="In the log of all payments: it grows, and may leave numbers out.",
+            description="Its position in the log of all payments. Positions increase and may have gaps.",
             extra_json_schema=FROM_ONE,
         ),
     ]
     type: Annotated[
         str,
         Meta(
-            description="What happened. New types may be added: pass by those that you do not know.",
+            description="The type of the event. New types may be added: ignore those that you do not know.",
             examples=[event_class.event_type for event_class in EVENT_CLASSES],
         ),
     ]
-    at: Annotated[Moment, Meta(description="When it happened (UTC).")]
+    at: Annotated[Moment, Meta(description="The time of the event (UTC).")]
     recorded_at: Annotated[
         Moment,
-        Meta(description="When the log recorded it (UTC): `state?at=` compares with this."),
+        Meta(
+            description="The time at which the log recorded it (UTC), which `state?at=` compares."
+        ),
     ]
-    data: Annotated[EventData, Meta(description="What the event says.")]
+    data: Annotated[EventData, Meta(description="The data of the event.")]
 
 
 class EventList(Struct):
-    """All that happened to a payment."""
+    """All events of a payment."""
 
-    events: Annotated[list[EventView], Meta(description="The oldest first.")]
-
-
-def _count(what: str) -> Meta:
-    return Meta(description=f"How many payments {what}.")
+    events: Annotated[list[EventView], Meta(description="The events, the oldest first.")]
 
 
-def _volume(what: str) -> Meta:
-    return Meta(description=f"What {what}, in minor units of the currency.")
+def _count(which: str) -> Meta:
+    return Meta(description=f"The number of payments that {which}.")
+
+
+def _volume(which: str) -> Meta:
+    return Meta(description=f"The sum of {which}, in minor units of the currency.")
 
 
 class DayView(Struct):
     """One currency on one UTC day.
 
-    Payments count in the totals of the day on which they were submitted, and in the other sums on the
-    day on which that happened to them.
+    Totals count a payment on the day of its submission. The other numbers count it on the day of the event,
+    such as its completion.
     """
 
     date: Annotated[dt.date, Meta(description="The day, in UTC.")]
     currency: Annotated[str, Meta(description="An ISO 4217 code.")]
     total_count: Annotated[int, _count("were submitted")]
-    total_volume: Annotated[int, _volume("they amount to")]
+    total_volume: Annotated[int, _volume("their amounts")]
     average: Annotated[
         float | None,
         Meta(
-            description="`total_volume` by `total_count`, in minor units, rounded to two decimals;"
-            " null: none was submitted."
+            description="`total_volume` divided by `total_count`, in minor units, rounded to two decimals;"
+            " null: no payment was submitted."
         ),
     ]
     completed_count: Annotated[int, _count("were completed, whenever they were submitted")]
-    completed_volume: Annotated[int, _volume("they amount to")]
+    completed_volume: Annotated[int, _volume("their amounts")]
     failed_count: Annotated[int, _count("failed")]
-    failed_volume: Annotated[int, _volume("they amount to")]
-    rejected_count: Annotated[int, _count("a reviewer rejected")]
-    rejected_volume: Annotated[int, _volume("they amount to")]
+    failed_volume: Annotated[int, _volume("their amounts")]
+    rejected_count: Annotated[int, _count("were rejected by a reviewer")]
+    rejected_volume: Annotated[int, _volume("their amounts")]
     refunded_count: Annotated[
-        int, Meta(description="How many refunds there were; a payment may have several.")
+        int, Meta(description="The number of refunds. A payment may have several.")
     ]
-    refunded_volume: Annotated[int, _volume("was given back by them")]
+    refunded_volume: Annotated[int, _volume("these refunds")]
     review_count: Annotated[int, _count("were flagged for review on this day")]
     open_reviews: Annotated[
-        int, Meta(description="How many of those flagged on this day still wait for a decision.")
+        int,
+        Meta(
+            description="The number of payments flagged on this day that still wait for a decision."
+        ),
     ]
 
 
 class DayList(Struct):
-    """The days of which there is something to tell."""
+    """The days on which payments were submitted or changed."""
 
     days: Annotated[
-        list[DayView], Meta(description="The newest first, of each day the currencies from A to Z.")
+        list[DayView],
+        Meta(
+            description="The newest day first. Within a day, currencies are in alphabetical order."
+        ),
     ]
 
 
 class ProjectionView(Struct):
-    """How far a read model is behind the log, and how many events wait apart because it could not take them.
+    """The lag of a read model, and the number of events that it could not apply.
 
     Both are counted up to 100,000.
     """
 
-    name: Annotated[str, Meta(description="Which read model.")]
+    name: Annotated[str, Meta(description="The name of the read model.")]
     state: Annotated[
         State,
         Meta(
-            description="`behind` catches up by itself. `parked` has read the whole log and misses"
-            " events until they are repaired; `stopped`, `needs_rebuild` and `ahead_of_log` wait for an"
-            " operator."
+            description="`behind` catches up by itself. `parked` has read the whole log but lacks events that"
+            " have to be repaired. `stopped`, `needs_rebuild` and `ahead_of_log` need an operator."
         ),
     ]
-    position: Annotated[int, Meta(description="Of the last event that it has read; 0: none yet.")]
+    position: Annotated[
+        int, Meta(description="The position of the last event that it has read; 0: none yet.")
+    ]
     events: Annotated[
         int,
         Meta(
-            description="How many events it has not read yet, up to 100,000.",
+            description="The number of events that it has not read yet, up to 100,000.",
             extra_json_schema=_COUNTED,
         ),
     ]
     seconds: Annotated[
-        float, Meta(description="For how long the oldest of those has been waiting; 0: none has.")
+        float, Meta(description="The age of the oldest of these events in seconds; 0: none.")
     ]
     parked: Annotated[
         int,
         Meta(
-            description="How many events wait for a repair, up to 100,000.",
+            description="The number of events that have to be repaired, up to 100,000.",
             extra_json_schema=_COUNTED,
         ),
     ]
@@ -216,11 +229,13 @@ class ProjectionView(Struct):
 class ProjectionList(Struct):
     """All read models."""
 
-    projections: Annotated[list[ProjectionView], Meta(description="In no order that would matter.")]
+    projections: Annotated[
+        list[ProjectionView], Meta(description="The read models, in no particular order.")
+    ]
 
 
 def payments(summaries: Iterable[PaymentSummary]) -> list[PaymentView]:
-    """The payments with their customers' references, which one query brings for all of them."""
+    """Return the payments with their customers' references, which one query reads."""
     rows = list(summaries)
     customers = Customer.objects.filter(pk__in={row.customer_id for row in rows})
     references = dict(customers.values_list("pk", "reference"))
@@ -308,5 +323,5 @@ def day(row: DailyStatistics) -> DayView:
 
 
 def projection(lag: Lag) -> ProjectionView:
-    """Without the error, which may tell of other clients' payments."""
+    """Return the lag without the error, which may name payments of other clients."""
     return ProjectionView(lag.name, lag.state, lag.position, lag.events, lag.seconds, lag.parked)

@@ -1,4 +1,4 @@
-"""How the reads appear in the OpenAPI document."""
+"""The reads in the OpenAPI document: parameters, answers and problems."""
 
 from typing import Annotated, Any, Final
 
@@ -35,38 +35,36 @@ MAX_VERSION: Final = schemas.INT32_MAX
 class _StatusFilter(msgspec.Struct):
     status: Annotated[
         list[Status] | UnsetType,
-        Meta(
-            description="What has become of it; repeated, one of several: `status=completed&status=failed`."
-        ),
+        Meta(description="The status. It may be repeated: `status=completed&status=failed`."),
     ] = UNSET
 
 
 class _MethodFilter(msgspec.Struct):
-    method: Annotated[Method | UnsetType, Meta(description="How it is paid.")] = UNSET
+    method: Annotated[Method | UnsetType, Meta(description="The payment method.")] = UNSET
 
 
 _CURRENCY: Final = _query("currency", "An ISO 4217 code.", pattern="^[A-Z]{3}$")
 _LIST: Final = [
     _StatusFilter,
-    _query("from", "Initiated at or after this time or date (UTC).", OpenApiTypes.DATETIME),
-    _query("to", "Initiated before this time or date (UTC).", OpenApiTypes.DATETIME),
+    _query("from", "Submitted at or after this time or date (UTC).", OpenApiTypes.DATETIME),
+    _query("to", "Submitted before this time or date (UTC).", OpenApiTypes.DATETIME),
     _query(
         "ordering",
-        "Newest first, or oldest first. By `position`, in the order of the log, the list can be followed:"
-        " `next` is never null, and no payment ever appears before it. Each appears once, as it is at"
-        " that time, also if it changes later. `status` and `requires_review` do not go with it.",
+        "Newest first, oldest first, or in the order of the log. A list by `position` can be followed:"
+        " `next` is never null, and no payment appears before it later. Each payment appears once, as it"
+        " is at that time. `status` and `requires_review` are not accepted with it.",
         enum=["-created_at", "created_at", "position"],
     ),
-    _query("cursor", "`next` of an earlier answer to the same question."),
-    _query("limit", "Payments a page; default 50.", schemas.integer(1, 100)),
+    _query("cursor", "`next` of an earlier answer, with the same filters."),
+    _query("limit", "The payments on a page; default 50.", schemas.integer(1, 100)),
 ]
 _FRESH: Final = [
     OpenApiParameter(
         "X-Min-Position",
         schemas.integer(0, schemas.INT64_MAX),
         OpenApiParameter.HEADER,
-        description="The `X-Event-Position` of an earlier answer: wait up to 300 ms until the read model has"
-        " seen that event.",
+        description="The `X-Event-Position` of an earlier answer. The read waits up to 300 ms until the read"
+        " model has reached that event.",
     )
 ]
 _STALE: Final = ("projection_behind", "projection_parked")
@@ -74,10 +72,10 @@ _IF_NONE_MATCH: Final = OpenApiParameter(
     "If-None-Match",
     str,
     OpenApiParameter.HEADER,
-    description="The `ETag` of an earlier answer: 304 and no body if it would be the same.",
+    description="The `ETag` of an earlier answer. An unchanged answer is a 304 without a body.",
 )
 _LIST_HEADERS: Final = {
-    "ETag": "A weak one, new whenever the read model has moved: by anybody's payment. None before its first."
+    "ETag": "Weak. It changes whenever the read model moves, and is missing before the first payment."
 }
 
 
@@ -90,17 +88,17 @@ def _read(
     of: dict[str, str] | None = None,
     **more: Any,
 ) -> dict[str, Any]:
-    """`shown` is an example of the answer, `of` the headers that it has; with an ETag, 304 is another."""
+    """Return the description of a read. `shown` is an example, `of` describes the headers."""
     conditional = of is not None
     unchanged = OpenApiResponse(
-        description="Not modified: the answer would be the one that `If-None-Match` names. It has no body."
+        description="Not modified: the `ETag` in `If-None-Match` is current. The answer has no body."
     )
     return {
         "summary": summary,
         "description": description,
         "request": None,
         "responses": {
-            200: OpenApiResponse(answer, description="What was asked for."),
+            200: OpenApiResponse(answer, description="The answer."),
             **({304: unchanged} if conditional else {}),
             **refusals(*refused),
         },
@@ -182,7 +180,7 @@ LIST: Final = _read(
     "filter_too_broad",
     *_STALE,
     operation_id="list_payments",
-    description="Your payments, a page at a time. All filters that are given have to match.",
+    description="Your payments, a page at a time. A payment has to match all filters.",
     shown=_PAGE,
     of=_LIST_HEADERS,
     tags=["payments"],
@@ -192,17 +190,17 @@ LIST: Final = _read(
         _CURRENCY,
         _query(
             "customer_id",
-            "Your own id of the customer, in any Unicode normalization form.",
+            "Your id of the customer, in any Unicode normalization form.",
             _REFERENCE,
         ),
         _query(
             "reference",
-            "Your own id of the payment, in any Unicode normalization form.",
+            "Your id of the payment, in any Unicode normalization form.",
             _REFERENCE,
         ),
-        _query("requires_review", "Whether a person had, or has, to decide.", bool),
-        _query("amount_min", "In minor units; needs a currency.", schemas.integer(0, MAX_MINOR)),
-        _query("amount_max", "In minor units; needs a currency.", schemas.integer(0, MAX_MINOR)),
+        _query("requires_review", "Whether the payment was flagged for review.", bool),
+        _query("amount_min", "In minor units. Requires `currency`.", schemas.integer(0, MAX_MINOR)),
+        _query("amount_max", "In minor units. Requires `currency`.", schemas.integer(0, MAX_MINOR)),
         *_LIST,
     ],
 )
@@ -213,7 +211,7 @@ CUSTOMER: Final = _read(
     "filter_too_broad",
     *_STALE,
     operation_id="list_customer_payments",
-    description="The payments of one customer of yours, a page at a time; an empty page for an unknown one.",
+    description="The payments of one of your customers, a page at a time. An unknown customer has none.",
     shown=_PAGE,
     of=_LIST_HEADERS,
     tags=["payments"],
@@ -223,7 +221,7 @@ CUSTOMER: Final = _read(
             "customer_id",
             _REFERENCE,
             OpenApiParameter.PATH,
-            description="Your own id of the customer (`customer_id` of the payments), percent-encoded.",
+            description="Your id of the customer (`customer_id` of the payments), percent-encoded.",
             examples=[OpenApiExample("a customer", "customer-456")],
         ),
         *_LIST,
@@ -236,8 +234,8 @@ RETRIEVE: Final = _read(
     "payment_not_found",
     *_STALE,
     operation_id="read_payment",
-    description="As the read model has it, or as the log has it if the read model has not seen it yet."
-    " After a command, send its `X-Event-Position` as `X-Min-Position` to read what it wrote.",
+    description="The payment from the read model, or from the log if the read model has not reached it."
+    " After a command, send its `X-Event-Position` as `X-Min-Position` to read its outcome.",
     shown=PENDING,
     of=PAYMENT_HEADERS,
     tags=["payments"],
@@ -245,11 +243,11 @@ RETRIEVE: Final = _read(
 )
 EVENTS: Final = _read(
     EventList,
-    "Read what happened to a payment",
+    "Read the events of a payment",
     "invalid_request",
     "payment_not_found",
     operation_id="read_payment_events",
-    description="Every event of the payment, read from the log itself, the oldest first.",
+    description="Every event of the payment from the log, the oldest first.",
     shown=_EVENTS,
     of={"ETag": PAYMENT_HEADERS["ETag"]},
     tags=["payments"],
@@ -257,26 +255,25 @@ EVENTS: Final = _read(
 )
 STATE: Final = _read(
     PaymentView,
-    "Read what a payment was",
+    "Read an earlier state of a payment",
     "invalid_request",
     "payment_not_found",
     operation_id="read_payment_state",
     shown=PENDING,
     of=PAYMENT_HEADERS,
-    description="The payment after its first events: give a `version`, or a time to take the events that"
-    " were recorded by then.",
+    description="The payment at a `version`, or as it was recorded `at` a time.",
     tags=["payments"],
     parameters=[
         PAYMENT_PARAMETER,
         _query(
             "version",
-            "After this many events. Give either this or a time.",
+            "The state after this many events. Send either `version` or `at`.",
             schemas.integer(1, MAX_VERSION) | {"format": "int64"},
         ),
         _query(
             "at",
-            "As it was known at this time (UTC), by the `recorded_at` of its events. The answer is final:"
-            " a time to come is refused.",
+            "The state of the events whose `recorded_at` is not after this time (UTC). The answer is final:"
+            " a future time is refused.",
             OpenApiTypes.DATETIME,
         ),
     ],
@@ -287,7 +284,7 @@ DAILY: Final = _read(
     "invalid_request",
     *_STALE,
     operation_id="read_daily_statistics",
-    description="Counts and volumes of your payments, by UTC day and currency. Give a `date`, or `from` and"
+    description="Counts and volumes of your payments, by UTC day and currency. Send `date`, or `from` and"
     " `to`.",
     shown=_DAYS,
     of=_LIST_HEADERS,
@@ -302,11 +299,10 @@ DAILY: Final = _read(
 )
 PROJECTIONS: Final = _read(
     ProjectionList,
-    "See how far the read models are behind the log",
+    "Read the lag of the read models",
     "invalid_request",
     operation_id="read_projections",
-    description="What lists and statistics are read from, and how current each of it is. It concerns all"
-    " clients.",
+    description="The read models of lists and statistics, and how current each one is for all clients.",
     shown=_PROJECTIONS,
     tags=["operation"],
 )

@@ -1,4 +1,4 @@
-"""ETags of what is read from a projection: as cheap as its checkpoint, and new whenever that moves."""
+"""ETags of answers from a projection: a hash of its checkpoint, so they change whenever it moves."""
 
 from hashlib import sha256
 from typing import Final
@@ -18,16 +18,16 @@ SELECT concat_ws(' ', version, position, extract(epoch FROM updated_at))
 
 
 def headers(projection: Projection, request: Request) -> dict[str, str]:
-    """The ETag of the answer that `request` gets from `projection`.
+    """Return the header ETag of the answer to `request`, or no header before the first batch.
 
-    To be asked for before the rows are read: rows newer than their ETag are sent once more, rows older
-    than it would be kept for good. It is weak, since other code may write the same rows with other bytes.
-    Other clients' payments move it too; to count the changes of each client would cost every batch.
+    Call this before reading the rows. Rows that are newer than the ETag are sent again; older ones would be
+    cached permanently. The ETag is weak, because another version of the code may render the rows differently.
+    Payments of other clients change it too: counting changes per client would slow down every batch.
     """
     checkpoint = execute(_CHECKPOINT, {"projection": projection.name})
     if not checkpoint:
-        return {}  # its first batch is to come
+        return {}
     ((position,),) = checkpoint
-    # With the client: whoever changes keys must not be told that nothing has changed.
+    # The client is included, because the answer to the key of another client differs.
     seen = f"{projection.name} {position} {key_of(request).client_id} {request.get_full_path()}"
     return {"ETag": f'W/"{sha256(seen.encode()).hexdigest()[:_LENGTH]}"'}

@@ -1,4 +1,4 @@
-"""The reads: payments, their events and states, a customer's payments, daily statistics, projections."""
+"""The reads: payments, their events and states, daily statistics, projections."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -50,7 +50,7 @@ LONGEST_RANGE: Final = timedelta(days=366)
 _LONGEST_WAIT: Final = 0.3  # seconds, for open appends
 
 _KEYSET: Final = ("initiated_at", "payment_id")
-# What every list of payments can be asked for.
+# The parameters of every list of payments.
 _LIST: Final = {
     "status": parameters.choice(*Status),
     "from": times.moment,
@@ -73,7 +73,7 @@ _LOOKUPS: Final = {
 
 
 class ListPayments(KeyView):
-    """The client's payments, a page at a time."""
+    """List the client's payments, a page at a time."""
 
     scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
 
@@ -102,7 +102,7 @@ class ListPayments(KeyView):
 
 
 class CustomerPayments(KeyView):
-    """One customer's payments; none for a customer who never paid."""
+    """List one customer's payments; none for an unknown customer."""
 
     scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
 
@@ -122,9 +122,9 @@ class CustomerPayments(KeyView):
 
 
 class OnePayment(KeyView):
-    """A payment that the projection has not reached yet is answered from the log.
+    """Read a payment, from the log if the projection has not reached it.
 
-    Whoever has just submitted it knows that it exists.
+    A client that has just submitted the payment knows that it exists.
     """
 
     scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
@@ -147,7 +147,7 @@ class OnePayment(KeyView):
 
 
 class PaymentEvents(KeyView):
-    """What happened to a payment, from the log itself."""
+    """Read the events of a payment from the log."""
 
     scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
 
@@ -163,7 +163,7 @@ class PaymentEvents(KeyView):
 
 
 class PaymentState(KeyView):
-    """What a payment was at a version, or what was known of it at a time."""
+    """Read the state of a payment at a version, or as it was recorded at a time."""
 
     scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
 
@@ -173,9 +173,9 @@ class PaymentState(KeyView):
             request, {"version": parameters.whole(1, schema.MAX_VERSION), "at": times.moment}
         )
         if not given:
-            raise Problem.of_field("version", "missing", "Give a version or a time (at).")
+            raise Problem.of_field("version", "missing", "Send a version or a time (at).")
         if len(given) > 1:
-            raise Problem.of_field("at", "given_twice", "Give a version or a time, not both.")
+            raise Problem.of_field("at", "given_twice", "Send a version or a time, not both.")
         until = _await_final(given["at"]) if "at" in given else None
         history = _history(payment_id, key_of(request).client_id)
         if until is None:
@@ -184,7 +184,7 @@ class PaymentState(KeyView):
             except timetravel.NoSuchVersion as error:
                 raise Problem.of_field("version", "out_of_range", str(error)) from None
         elif given["at"] > until:
-            detail = f"The log is final up to {rfc3339(until)}. Ask for that time, or later."
+            detail = f"The log is final up to {rfc3339(until)}. Send that time or an earlier one."
             raise Problem.of_field("at", "out_of_range", detail)
         else:
             past = timetravel.recorded_by(history, given["at"])
@@ -206,13 +206,13 @@ def _await_final(at: datetime) -> datetime:
     except HorizonHeld as held:
         raise Problem(
             "temporarily_unavailable",
-            "A transaction that may still change the state at this time is open. Try again.",
+            "A transaction is open that may still change the state at this time. Try again.",
             headers={"Retry-After": "1"},
         ) from held
 
 
 class Daily(KeyView):
-    """Sums by UTC day and currency, one day or a range of at most a year."""
+    """Read sums by UTC day and currency, for a day or a range of at most a year."""
 
     scopes: ClassVar = {"GET": Scope.STATISTICS_READ}
 
@@ -238,7 +238,7 @@ class Daily(KeyView):
 
 
 class Projections(KeyView):
-    """How far the read models are behind the log."""
+    """Read the lag of the read models."""
 
     scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
 
@@ -252,9 +252,9 @@ class Projections(KeyView):
 def _wrong_days(given: Mapping[str, Any]) -> Iterator[FieldError]:
     if "date" in given:
         if given.keys() & {"from", "to"}:
-            yield FieldError("date", "given_twice", "Give a date or a range, not both.")
+            yield FieldError("date", "given_twice", "Send a date or a range, not both.")
     elif not {"from", "to"} <= given.keys():
-        yield FieldError("date", "missing", "Give a date, or both from and to.")
+        yield FieldError("date", "missing", "Send a date, or both from and to.")
     elif None not in {given["from"], given["to"]} and not (
         timedelta() <= given["to"] - given["from"] <= LONGEST_RANGE
     ):
@@ -263,7 +263,9 @@ def _wrong_days(given: Mapping[str, Any]) -> Iterator[FieldError]:
 
 def _wrong_filters(given: Mapping[str, Any]) -> Iterator[FieldError]:
     if given.keys() & {"amount_min", "amount_max"} and "currency" not in given:
-        yield FieldError("currency", "missing", "Amounts need a currency to be compared.")
+        yield FieldError(
+            "currency", "missing", "Amounts can only be compared in one currency. Send a currency."
+        )
     yield from parameters.in_order(given, "amount_min", "amount_max")
     yield from parameters.in_order(given, "from", "to")
     yield from following.unfit_filters(given)
@@ -296,7 +298,9 @@ def _after(given: Mapping[str, Any], question: str) -> cursors.After | None:
     cursor: cursors.Cursor = given["cursor"]
     by_position = given.get("ordering") == following.ORDERING
     if cursor.question != question or isinstance(cursor.after, int) is not by_position:
-        raise Problem.of_field("cursor", "wrong_format", "It is of an answer to another question.")
+        raise Problem.of_field(
+            "cursor", "wrong_format", "It belongs to a list with another address or other filters."
+        )
     return cursor.after
 
 
@@ -332,7 +336,7 @@ def _followed(
     if found:
         last = found[-1].first_position
     else:
-        list_.check_goes_on()
+        list_.check_not_blocked()
     next_cursor = cursors.encode(cursors.Cursor(last, question))
     return representation.PaymentPage(representation.payments(found), next_cursor)
 
@@ -355,7 +359,7 @@ def _from_log(payment_id: UUID, client_id: UUID) -> PaymentView | None:
 
 
 def _history(payment_id: UUID, client_id: UUID) -> list[HistoricPaymentEvent]:
-    """The events of the client's payment. Raises Problem."""
+    """Return the events of the client's payment. Raises Problem."""
     history = store.history(PAYMENT_AGGREGATE, payment_id)
     if not history or history[0].event.client_id != client_id:
         raise _not_found(payment_id)

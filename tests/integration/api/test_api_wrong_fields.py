@@ -237,7 +237,10 @@ def test_one_mistake_has_one_code_in_bodies_and_filters(
 
 @pytest.mark.parametrize(
     ("path", "known"),
-    [("/api/v1/projections", "takes none"), ("/api/v1/statistics/daily", "Known are date, from")],
+    [
+        ("/api/v1/projections", "accepts none"),
+        ("/api/v1/statistics/daily", "Accepted are date, from"),
+    ],
 )
 def test_an_unknown_parameter_is_answered_with_the_known_ones(
     acme: ApiClient, path: str, known: str
