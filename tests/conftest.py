@@ -1,4 +1,4 @@
-"""Real servers for the whole run, and servers to break for those tests that break them."""
+"""The servers of the run, and servers for the tests that break them."""
 
 import os
 import shutil
@@ -12,14 +12,16 @@ from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
 from tests.support import clusters, servers
 
-# A service that `make run` has started in this checkout is none of the tests' business.
+# The tests must not end the processes of a `make run` in this checkout.
 processes.mark_as("tests")
-# Playwright runs an event loop beside the tests, which Django takes for asynchronous code.
+# Django takes the event loop of Playwright for asynchronous code.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", help="torture for minutes instead of seconds")
+    parser.addoption(
+        "--long", action="store_true", help="run concurrency tests for minutes instead of seconds"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,20 +40,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None) -> None:
-    """With permissions made once: after each flush Django would look again which of them are missing."""
+    """Create permissions once. Otherwise Django would look for missing ones after each flush."""
     post_migrate.receivers.clear()
     post_migrate.sender_receivers_cache.clear()
 
 
 @pytest.fixture
 def long(pytestconfig: pytest.Config) -> bool:
-    """Whether there is time for more than a quick look."""
+    """Return whether tests may take minutes."""
     return bool(pytestconfig.getoption("--long"))
 
 
 @pytest.fixture(autouse=True)
 def _empty_valkey(request: pytest.FixtureRequest) -> None:
-    """Wake-ups and rate limits of one test are nothing to the next."""
+    """Remove the wake-ups and rate limits of the test before."""
     if {"db", "transactional_db", "live_server"} & set(request.fixturenames):
         import redis
         from django.conf import settings

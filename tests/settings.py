@@ -1,4 +1,4 @@
-"""The service's settings, on servers that only these tests use."""
+"""The service's settings with the servers of the test run."""
 
 import os
 
@@ -6,10 +6,10 @@ from tests.support import servers
 
 os.environ.update(servers.environment())
 
-from config.settings import *  # noqa: F403 - what they read has been set just now
+from config.settings import *  # noqa: F403 - their variables have been set above
 
 DATABASES["default"]["ENGINE"] = "tests.postgresql"  # noqa: F405
-# Hashing slowly protects nobody here.
+# A slow hash only costs time here.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-# A thread that writes at any moment would do so between two tests, where there is no database.
+# Otherwise a thread could write between two tests, when no database access is allowed.
 API_KEY_USES_SECONDS = 0.0

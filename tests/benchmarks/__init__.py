@@ -1,1 +1,1 @@
-"""Figures as ratios: each benchmark runs beside its baseline, in turns, on the same servers."""
+"""Figures as ratios: benchmark and baseline run in turns on the same servers."""

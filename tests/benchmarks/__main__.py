@@ -1,4 +1,4 @@
-"""`make bench`: figures as ratios, on servers of their own that keep what they promise (fsync on)."""
+"""`make bench`: figures as ratios, on durable servers that only the benchmarks use."""
 
 import os
 import shutil
@@ -11,12 +11,15 @@ from config.stack.valkey import Valkey
 from tests.support import servers
 
 NAMES: Final = ("dispatch", "loading", "projecting", "post", "importing", "rebuild", "seals")
-# Not run unless named: they take minutes.
+# They take minutes, so they run only if they are named.
 LONG: Final = ("busy", "lists")
 
 
 def main(names: list[str]) -> int:
-    """Run the named benchmarks, or all but the long ones, and print their figures. Returns 2 for others."""
+    """Run the named benchmarks, or all but the long ones, and print their figures.
+
+    Return 2 for an unknown name.
+    """
     unknown = [name for name in names if name not in NAMES + LONG]
     if unknown:
         print(

@@ -1,4 +1,4 @@
-"""A rebuild of a million events while a hundred commands a second and readers in loops go on."""
+"""A rebuild of a million events alongside a hundred commands a second and readers in loops."""
 
 import os
 import threading
@@ -22,7 +22,7 @@ _RATE: Final = 100  # commands a second
 
 
 def run() -> list[Figure]:
-    """Raises AssertionError if a read failed, or if the tables differ from what catching up gave."""
+    """Raises AssertionError if a read failed, or if the tables differ from those of catching up."""
     projections = list(PROJECTIONS.values())
     history.write(Client.objects.create(name="Benchmark").pk, events=_EVENTS, seed=int(time.time()))
     with connection.cursor() as cursor:
@@ -53,7 +53,7 @@ def run() -> list[Figure]:
     assert all(each.same for each in rebuild(projections, dry_run=True, workers=cores).comparisons)
     return [
         Figure(
-            what=f"rebuild of all read models from {busy.events:,} events beside {_RATE} commands/s and"
+            what=f"rebuild of all read models from {busy.events:,} events alongside {_RATE} commands/s and"
             f" {seen.reads:,} reads (longest wait {seen.longest_wait * 1_000:.0f} ms), against alone",
             rate=rate,
             baseline=alone,

@@ -1,4 +1,4 @@
-"""Commands per second: dispatch against pgbench doing the same SELECT and INSERT, and against plain CRUD."""
+"""Commands per second of dispatch, against the same statements in pgbench and against CRUD."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +23,7 @@ _GOALS: Final = {16: (0.30, 2.0), 1: (0.52, 1.8)}
 # More flagged payments than all clients together can approve in one round.
 _STOCK: Final = 15_000
 
-# The same table and indexes, the same two statements as a command that loads a stream and appends to it,
-# without the look for a snapshot.
+# The statements of a command that loads a stream and appends to it, except the query for a snapshot.
 _PGBENCH: Final = """
 \\set n random(1, 20000)
 \\set version 2 * random(2, 1000000000)
@@ -40,7 +39,7 @@ SELECT aggregate_type, md5(:n::text)::uuid, :version::int + version, event_type,
 
 
 class CrudPayment(models.Model):
-    """What the payment would be without events: one mutable row."""
+    """A payment without events: one mutable row."""
 
     id = models.UUIDField(primary_key=True, default=uuid4)
     client_id = models.UUIDField()
@@ -105,7 +104,7 @@ def run() -> list[Figure]:
 
 
 def _approve(stock: int, _client: int) -> Work:
-    """A client that approves one flagged payment after the other."""
+    """Approve flagged payments, one after the other."""
     client_id = uuid4()
     flagged = [_flagged(client_id) for _ in range(stock)]
     request = CommandContext(actor="staff:1")
@@ -128,7 +127,7 @@ def _approve(stock: int, _client: int) -> Work:
 
 
 def _update_row(stock: int, _client: int) -> Work:
-    """A client that does to rows what `_approve` does to streams, and keeps no history."""
+    """Approve rows instead of streams, without a history."""
     now = datetime.now(UTC)
     rows = [
         CrudPayment(
@@ -171,7 +170,7 @@ def _flagged(client_id: UUID) -> ProcessPayment:
 
 @contextmanager
 def _tables() -> Iterator[None]:
-    """A copy of the log's table with 20,000 streams for pgbench, and the CRUD table."""
+    """Create a copy of the log's table with 20,000 streams for pgbench, and the CRUD table."""
     command = _flagged(uuid4())
     dispatch(command, CommandContext(actor="client:benchmark", key="benchmark"))
     with connection.schema_editor() as editor:

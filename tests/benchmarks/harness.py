@@ -1,4 +1,4 @@
-"""What the benchmarks share: interleaved rounds, processes of threads, pgbench, and the table of results."""
+"""Interleaved rounds, concurrent clients, pgbench and the table of results."""
 
 import multiprocessing
 import os
@@ -20,7 +20,7 @@ Work = Callable[[], object]
 
 
 class Figure(Struct, frozen=True, kw_only=True):
-    """One line of the report. `rate` and `baseline` are medians in `unit`; `goal` is for their ratio."""
+    """A line of the report. `rate` and `baseline` are medians in `unit`; `goal` is for their ratio."""
 
     what: str
     rate: float
@@ -34,7 +34,7 @@ class Figure(Struct, frozen=True, kw_only=True):
 
 
 def in_turns(candidates: Mapping[str, Callable[[], float]], *, rounds: int = 3) -> dict[str, float]:
-    """Run each candidate once a round and return the medians: what drifts, drifts for all of them."""
+    """Run each candidate once a round and return the medians. A drift affects all candidates alike."""
     samples: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(rounds):
         for name, candidate in candidates.items():
@@ -68,7 +68,7 @@ def per_second(
 
 
 def pgbench(script: str, *, clients: int, seconds: int) -> float:
-    """Return the transactions per second of `script`, prepared, from PostgreSQL's own load generator."""
+    """Run `script` prepared in pgbench. Return the transactions per second."""
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
         file.write(script)
         file.flush()
@@ -89,12 +89,12 @@ def pgbench(script: str, *, clients: int, seconds: int) -> float:
 
 
 def postgres_program(name: str) -> str:
-    """The path of a program that belongs to the server under test."""
+    """Return the path of a program of the PostgreSQL under test."""
     return str(Path(os.environ["POSTGRES_BIN"]) / name)
 
 
 def report(figures: Sequence[Figure]) -> None:
-    """Print the figures. A missed goal is told, not hidden."""
+    """Print the figures. Missed goals are marked."""
     table = Table(title="Benchmarks", title_justify="left")
     table.add_column("what")
     for column in ("rate", "baseline", "ratio", "goal"):

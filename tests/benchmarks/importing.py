@@ -1,4 +1,4 @@
-"""Rows per second of an import, against a COPY of the very same events into the same table and indexes."""
+"""Rows per second of an import, against a COPY of the same events into an equal table."""
 
 import tempfile
 import time
@@ -18,7 +18,7 @@ _CONSTANTS: Final = {"currency": "USD", "method": "credit_card", "client": "Benc
 
 
 def run() -> list[Figure]:
-    _import(_ROWS)  # what the COPY copies, and every statement is prepared
+    _import(_ROWS)  # makes the events for COPY, and prepares every statement
     medians = in_turns({"import": lambda: _import(_ROWS), "copy": _copy})
     return [
         Figure(
@@ -34,7 +34,7 @@ _files = 0
 
 
 def _import(rows: int) -> float:
-    """Import a file that was never imported before; return rows per second."""
+    """Import a new file. Return the rows per second."""
     global _files  # noqa: PLW0603 - each file must differ from all others
     _files += 1
     first = date(2020, 1, 1)
@@ -54,7 +54,7 @@ def _import(rows: int) -> float:
 
 
 def _copy() -> float:
-    """Copy as many rows' events out of the log into its like; return rows per second."""
+    """Copy the events of as many rows from the log to an equal table. Return the rows per second."""
     with connection.cursor() as plain:
         plain.execute("DROP TABLE IF EXISTS benchmark_copy")
         plain.execute("CREATE TABLE benchmark_copy (LIKE events_event INCLUDING ALL)")

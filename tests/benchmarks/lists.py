@@ -1,6 +1,6 @@
-"""How long a page of the back office's lists takes among five million payments, whatever narrows it.
+"""The time of a page of the back office's lists among five million payments, for each filter.
 
-A page is timed whole, from the request to the finished HTML, in this process.
+The time is from the request to the finished HTML, in this process.
 """
 
 import itertools
@@ -39,15 +39,15 @@ from readmodels.rebuild import catalogue
 from tests.benchmarks.harness import Figure, in_turns
 
 _PAYMENTS: Final = int(os.environ.get("LISTS_PAYMENTS", "5000000"))
-# Submitted as clients do it; the others are copies of what the projections made of these.
+# Clients submit these. The others are copies of their rows in the read models.
 _SUBMITTED: Final = 5_000
 _OVER: Final = timedelta(days=3 * 365)
-_REFUNDED: Final = 40  # one in so many
+_REFUNDED: Final = 40  # one of this many payments
 _CUSTOMER_COPIES: Final = 50
 _ROUNDS: Final = 3
 _GOAL: Final = 0.3  # seconds
 _DEPTH: Final = 1.3  # times the first page
-# So often, or velocity would be too old and send every large payment to review.
+# Otherwise the velocity would be too old, and every large payment would wait for review.
 _PROJECTED: Final = 200
 
 _COPIES: Final = {
@@ -85,7 +85,7 @@ _CUSTOMERS: Final = "/admin/customers/customer/"
 
 
 def run() -> list[Figure]:
-    """Raises AssertionError if a page does not come."""
+    """Raises AssertionError if a page is not served."""
     _fill()
     browser = _staff()
     addresses = list(dict.fromkeys(_addresses()))
@@ -123,7 +123,7 @@ def run() -> list[Figure]:
 
 
 def _addresses() -> Iterator[str]:
-    """Every filter of every list, by itself and with each of another filter, and every search."""
+    """Return each filter of each list, each pair of filters, and each search."""
     payment = PaymentSummary.objects.order_by("initiated_at")[0]
     event = EventIndex.objects.exclude(correlation_id=None).order_by("recorded_at")[0]
     customer = Customer.objects.exclude(name="")[0]
@@ -170,7 +170,7 @@ def _questions(address: str, *filters: list[str]) -> Iterator[str]:
 
 
 def _ranges(first: datetime) -> list[tuple[datetime, datetime]]:
-    """The first month, a day in the middle, all of it, and a time before it."""
+    """Return the first month, a day in the middle, the whole time, and a time before it."""
     last = datetime.now(UTC)
     middle = first + (last - first) / 2
     return [
@@ -182,19 +182,19 @@ def _ranges(first: datetime) -> list[tuple[datetime, datetime]]:
 
 
 def _behind(rank: int) -> str:
-    """The page of payments after the one of that rank."""
+    """Return the address of the page after the payment of that rank."""
     at, payment_id = PaymentSummary.objects.values_list("initiated_at", "payment_id")[rank]
     return f"{_LIST}?{urlencode({'after': f'{at.isoformat()}~{payment_id}'})}"
 
 
 def _timed(browser: Browser, address: str) -> float:
-    """The median of a few times, in seconds."""
+    """Return the median of a few requests in seconds."""
     seconds = []
     for _ in range(_ROUNDS):
         began = time.perf_counter()
         answer = browser.get(address)
         seconds.append(time.perf_counter() - began)
-        # A filter that the admin does not know is a redirection, one that takes too long a 503.
+        # An unknown filter is answered with a redirection, a slow query with a 503.
         assert answer.status_code in {200, 503}, (address, answer.status_code)
     return statistics.median(seconds)
 
@@ -227,7 +227,7 @@ def _fill() -> None:
 
 
 def _copy(table: str, statement: str, parameters: dict[str, int]) -> None:
-    """Without its indexes but the primary key, which are made again after it."""
+    """Drop the table's indexes except the primary key, and create them again after the block."""
     indexes = catalogue.describe("public", table).indexes
     with connection.cursor() as cursor:
         for name, _, _ in indexes:

@@ -1,4 +1,4 @@
-"""How long it takes to load a payment with a long history, from its start and from a snapshot."""
+"""The time of loading a payment with a long history, with and without a snapshot."""
 
 import statistics
 import time
@@ -22,12 +22,12 @@ from tests.benchmarks.harness import Figure, Work, in_turns
 
 _SHORT: Final = 1_000
 _LONG: Final = 10_000
-# Payments of two events around them, so that the server finds them as in a log.
+# Short payments around them, so that the table resembles a real log.
 _OTHERS: Final = 20_000
-# What is left to fold after the snapshot, at most: see payments.events.snapshots.AFTER.
+# At most this many events follow the snapshot, see payments.events.snapshots.AFTER.
 _TAIL: Final = 100
 _LOADS: Final = {_SHORT: 100, _LONG: 30}
-# Milliseconds. A figure is loads per second, so that more is better like everywhere.
+# Milliseconds. The figure is loads per second, because more is better in every figure.
 _GOAL_SHORT: Final = 3.5
 _GOAL_SNAPSHOT: Final = 2.5
 
@@ -94,7 +94,7 @@ def run() -> list[Figure]:
 
 
 def _per_second(work: Work, times: int) -> float:
-    """Return how often the median run of `work` fits into a second."""
+    """Return how many median runs of `work` fit into a second."""
     seconds = []
     for _ in range(times):
         began = time.perf_counter()
@@ -104,7 +104,7 @@ def _per_second(work: Work, times: int) -> float:
 
 
 def _load(payment_id: UUID) -> None:
-    """As a command does, which looks for its key."""
+    """Load like a command, which also looks up its idempotency key."""
     replay.load(PAYMENT_AGGREGATE, payment_id, key="0" * 32)
 
 
@@ -114,7 +114,7 @@ def _fetch(payment_id: UUID) -> None:
 
 
 def _payment(versions: int) -> UUID:
-    """A payment that waits for review and was approved ever again, as none is today."""
+    """Append many approvals to a payment, more than a real one can have."""
     now = datetime.now(UTC)
     command = ProcessPayment(
         payment_id=uuid4(),

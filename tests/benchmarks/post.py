@@ -22,7 +22,7 @@ from config.stack import commands, processes
 from tests.benchmarks.harness import Figure, in_turns
 from tests.support.roundtrips import round_trips
 
-# Short turns: a machine may become twice as fast within seconds.
+# Turns are short because the speed of a machine may double within seconds.
 _SECONDS: Final = 1
 _ROUNDS: Final = 20
 _CLIENTS: Final = 8
@@ -53,12 +53,12 @@ def run() -> list[Figure]:
 
 @contextmanager
 def _server() -> Iterator[tuple[int, dict[str, dict[str, str]]]]:
-    """A server of both; yields its port and, for each path, the headers that it wants."""
+    """Run the server of both. Yield its port and the headers for each path."""
     _manage("migrate", "--run-syncdb", "--verbosity=0")
     key = _manage("create_api_key", "Benchmark").strip()
     _manage("createsuperuser", "--noinput", "--username=bench", "--email=b@example.com")
-    told = re.search(r"token (\w+)", _manage("drf_create_token", "bench"))
-    assert told
+    found = re.search(r"token (\w+)", _manage("drf_create_token", "bench"))
+    assert found
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -73,7 +73,7 @@ def _server() -> Iterator[tuple[int, dict[str, dict[str, str]]]]:
             {
                 _OURS: {"Authorization": f"Bearer {key}"},
                 "/baseline/bare": {},
-                "/baseline/guarded": {"Authorization": f"Token {told[1]}"},
+                "/baseline/guarded": {"Authorization": f"Token {found[1]}"},
             },
         )
     finally:
@@ -81,7 +81,7 @@ def _server() -> Iterator[tuple[int, dict[str, dict[str, str]]]]:
 
 
 def _round_trips(headers: dict[str, str]) -> tuple[int, int]:
-    """Of a customer's first payment and of a later one, in this process."""
+    """Count the round trips of a customer's first payment and of a later one, in this process."""
 
     def submit(customer: str) -> int:
         with round_trips() as counted:
@@ -94,16 +94,16 @@ def _round_trips(headers: dict[str, str]) -> tuple[int, int]:
         return counted.count
 
     client = Client(headers={"Host": "127.0.0.1"})
-    for _ in range(2):  # until every statement is prepared and the keys are known
-        submit("somebody")
+    for _ in range(2):  # prepares every statement and caches the keys
+        submit("customer")
         submit(str(uuid4()))
-    return submit("somebody new"), submit("somebody new")
+    return submit("new customer"), submit("new customer")
 
 
 def _per_second(port: int, path: str, headers: dict[str, str]) -> float:
-    """Of a few clients, each of which sends one request after the other over one connection.
+    """Return the requests per second of a few clients with one connection each.
 
-    One thread serves them all: what they cost is taken from the server, on the same cores.
+    One thread runs all clients, because they take CPU time from the server.
     """
     with selectors.DefaultSelector() as answers, ExitStack() as open_:
         for number in range(_CLIENTS):
@@ -122,7 +122,7 @@ def _per_second(port: int, path: str, headers: dict[str, str]) -> float:
 
 
 class _Client:
-    """A hundred customers, known after their first payment."""
+    """Return a hundred customers that have paid once."""
 
     def __init__(self, number: int, port: int, path: str, headers: dict[str, str]) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))

@@ -1,4 +1,4 @@
-"""How soon a commit shows in the read models, and what reading in safe order costs the writers."""
+"""The time from a commit to the read models, and the cost of reading in safe order for writers."""
 
 import multiprocessing
 import signal
@@ -31,7 +31,7 @@ _RATE: Final = 200  # commands a second
 _SECONDS: Final = 10
 _STRANGER_SECONDS: Final = 4
 _CLIENTS: Final = (2, 8)  # processes, threads
-# Milliseconds. A figure is what fits a second, so that more is better like everywhere.
+# Milliseconds. The figure is their number per second, because more is better in every figure.
 _GOAL_MEDIAN, _GOAL_P99, _GOAL_STRANGER = 10, 50, 100
 
 _POSITION: Final = "SELECT position FROM readmodels_checkpoint WHERE name = 'payment_summary'"
@@ -45,23 +45,23 @@ def run() -> list[Figure]:
 
 
 def _latency() -> list[Figure]:
-    """Commands at a steady rate, projected by a Celery worker that they wake."""
+    """Run commands at a steady rate while a Celery worker projects them."""
     dispatch(a_payment(), CommandContext(actor="client:benchmark"))
     for projection in PROJECTIONS.values():
         catch_up(projection)
     with _worker():
-        _visible_after(seconds=2)  # everything is warm then
+        _visible_after(seconds=2)  # warms everything up
         alone = _visible_after(seconds=_SECONDS)
         with separate_connection() as stranger, stranger.transaction():
             stranger.execute(_STRANGER)
-            beside = _visible_after(seconds=_STRANGER_SECONDS)
+            alongside = _visible_after(seconds=_STRANGER_SECONDS)
     percentiles = statistics.quantiles(alone, n=100)
     return [
         _milliseconds(f"commit to visible at {_RATE}/s, median", percentiles[49], _GOAL_MEDIAN),
         _milliseconds("the same, 99th percentile", percentiles[98], _GOAL_P99),
         _milliseconds(
-            f"the same beside an unrelated transaction of {_STRANGER_SECONDS} s, 99th percentile",
-            statistics.quantiles(beside, n=100)[98],
+            f"the same alongside an unrelated transaction of {_STRANGER_SECONDS} s, 99th percentile",
+            statistics.quantiles(alongside, n=100)[98],
             _GOAL_STRANGER,
         ),
     ]
@@ -78,7 +78,7 @@ def _milliseconds(what: str, milliseconds: float, goal: float) -> Figure:
 
 
 def _visible_after(*, seconds: float) -> list[float]:
-    """Submit payments and return how many milliseconds after its commit each was in its read model."""
+    """Submit payments. Return the milliseconds from each commit to the row in its read model."""
     seen: list[tuple[float, int]] = []
     done = threading.Event()
 
@@ -125,19 +125,20 @@ def _worker() -> Iterator[None]:
 
 
 def _safe_order() -> Figure:
-    """Writers while a reader tails the log, waiting for open appends or not."""
+    """Run writers while a reader tails the log. `waits`: it waits for open appends."""
     count, threads = _CLIENTS
     writers = partial(per_second, _submit, processes=count, threads=threads, seconds=4)
 
-    def beside(*, waits: bool) -> float:
+    def write_alongside(*, waits: bool) -> float:
         with _tailing(waits=waits):
             return writers()
 
     medians = in_turns(
-        {"on": partial(beside, waits=True), "off": partial(beside, waits=False)}, rounds=5
+        {"on": partial(write_alongside, waits=True), "off": partial(write_alongside, waits=False)},
+        rounds=5,
     )
     return Figure(
-        what=f"{count * threads} writers beside a reader in safe order, against one in any",
+        what=f"{count * threads} writers alongside a reader in safe order, against one in any",
         rate=medians["on"],
         baseline=medians["off"],
         unit="/s",
@@ -177,7 +178,7 @@ def _submit(_client: int) -> Work:
 
 
 def a_payment() -> ProcessPayment:
-    """A small payment, without a look at its risk."""
+    """Return a small payment without risk features."""
     return ProcessPayment(
         payment_id=uuid4(),
         client_id=uuid4(),

@@ -1,4 +1,4 @@
-"""Rebuilding two read models against one set-based statement each, with indexes built after."""
+"""Events per second of rebuilding two read models, against one SQL statement for each."""
 
 import os
 import random
@@ -24,7 +24,7 @@ from tests.benchmarks.harness import Figure, in_turns
 _EVENTS: Final = 300_000
 _REVIEWED_EVERY: Final = 200
 
-# What a projection written as SQL would be: the same rows, computed by the server in one pass each.
+# A projection written as SQL: the server computes the same rows in one pass.
 _PAYMENTS: Final = """
 CREATE TABLE benchmark_summary AS
 SELECT aggregate_id AS payment_id,

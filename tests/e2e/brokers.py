@@ -1,4 +1,4 @@
-"""A Valkey that answers every command with an error, in front of a real one."""
+"""A proxy of Valkey that can answer every command with an error."""
 
 import socket
 import threading
@@ -11,7 +11,7 @@ from config.stack.valkey import Valkey
 
 
 class FailingValkey:
-    """Listens on a socket of its own. `error`: what it answers instead of the server behind it."""
+    """A proxy on its own socket. While `error` is set, it answers with it instead of the server."""
 
     def __init__(self, server: Valkey, socket_path: Path) -> None:
         self.error: str | None = None
@@ -42,7 +42,7 @@ class FailingValkey:
                     server.sendall(command)
                 else:
                     client.sendall(f"-{self.error}\r\n".encode())
-            # Or a command that waits there takes a task for nobody.
+            # Otherwise a waiting command at the server would take a task that no client receives.
             server.shutdown(socket.SHUT_RDWR)
 
     def _answer(self, server: socket.socket, client: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""The whole service on servers that a test may break: web server, worker and beat as processes."""
+"""The processes of the service, on servers that a test may break."""
 
 import json
 import os
@@ -27,7 +27,7 @@ PATIENCE: Final = 30.0
 
 
 class Service:
-    """Processes that run on `postgres` and `valkey` as in production: with the least privileges."""
+    """The web server, the worker and beat. As in production, their role has the least privileges."""
 
     def __init__(self, postgres: Postgres, valkey: Valkey, **environment: str) -> None:
         self.postgres = postgres
@@ -74,7 +74,7 @@ class Service:
     def post(
         self, headers: Mapping[str, str] | None = None, **changes: Any
     ) -> tuple[int, dict[str, Any], float]:
-        """Submit a payment; return the status, the answer and the seconds that it took."""
+        """Submit a payment. Return the status, the body and the seconds of the answer."""
         began = time.monotonic()
         status, body = self._ask(
             "/api/v1/payments",
@@ -91,19 +91,19 @@ class Service:
         return self._ask(path, None, {})
 
     def query(self, statement: str) -> Any:
-        """The only value that `statement` finds."""
+        """Return the only value that `statement` selects."""
         with psycopg.connect(self.postgres.url("payments")) as connection:
             row = connection.execute(statement).fetchone()
         assert row is not None
         return row[0]
 
     def log(self, program: str) -> list[dict[str, Any]]:
-        """What `program` has logged so far, line by line."""
+        """Return the lines that `program` has logged so far."""
         lines = (self.postgres.folder / f"{program}.log").read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def ended(self) -> list[int | None]:
-        """The exit statuses of processes that have ended by themselves."""
+        """Return the exit statuses of the processes that have ended."""
         return [child.poll() for child in self._children if child.poll() is not None]
 
     def stop(self) -> None:
@@ -157,10 +157,10 @@ def whole_service(*, durable: bool = False, **environment: str) -> Iterator[Serv
 
 
 def wait_for(condition: Callable[[], bool], *, seconds: float = PATIENCE) -> float:
-    """Return after how many seconds the condition held; fail if it never did."""
+    """Wait until the condition holds. Return the seconds, or fail after `seconds`."""
     began = time.monotonic()
     while not condition():
-        assert time.monotonic() - began < seconds, "It never happened."
+        assert time.monotonic() - began < seconds, f"The condition did not hold within {seconds} s."
         time.sleep(0.02)
     return time.monotonic() - began
 

@@ -1,1 +1,1 @@
-"""Django's PostgreSQL backend, for tests that commit: it can empty the append-only log afterwards."""
+"""The service's database backend for tests that commit. It can empty the append-only log."""

@@ -1,4 +1,4 @@
-"""Empties tables between tests, although triggers refuse it and some rows belong to the schema."""
+"""A backend that empties tables between tests although the triggers of the log refuse it."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -8,7 +8,7 @@ from django.db.backends.postgresql import operations
 
 from config.postgresql import base
 
-# Filled by migrations and never changed by a test: emptying them would cost more than all the rest.
+# Migrations fill these tables and no test changes them. Filling them again would be slow.
 _PART_OF_THE_SCHEMA: Final = {
     "auth_group",
     "auth_group_permissions",
@@ -27,8 +27,8 @@ class DatabaseOperations(operations.DatabaseOperations):
         reset_sequences: bool = False,
         allow_cascade: bool = False,
     ) -> list[str]:
-        # Triggers that are not for replicas keep still, foreign keys among them. Flushing is one
-        # transaction. A test leaves few rows, which are deleted faster than a file is truncated.
+        # In this role only the triggers for replicas run, so neither the log's nor foreign keys'.
+        # A flush is one transaction. DELETE is faster than TRUNCATE for the few rows of a test.
         emptied = [self.quote_name(each) for each in tables if each not in _PART_OF_THE_SCHEMA]
         return [
             "SET LOCAL session_replication_role = replica;",

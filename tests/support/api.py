@@ -1,4 +1,4 @@
-"""A client of the API as its tests use it: real requests through every middleware."""
+"""A client of the API. Its requests pass every middleware."""
 
 import json
 from functools import cache
@@ -24,14 +24,14 @@ BODY: Final[dict[str, Any]] = {
     "method": "credit_card",
     "customer_id": "customer-123",
 }
-# Over the review limit, by card, from somebody who never paid before.
+# It waits for review: a large amount by card from a new customer.
 RISKY: Final = BODY | {"amount": 15_000_00, "currency": "USD", "reference": "order-981"}
-# Two people have to approve it.
+# Two reviewers have to approve it.
 FOUR_EYES: Final = RISKY | {"amount": 22_000_00}
 
 
 class ApiClient:
-    """A merchant with one key. `staff_id` is who decides with it, under the name `staff`."""
+    """A merchant with one API key. The user `staff`, whose id is `staff_id`, decides with it."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class ApiClient:
             self.client, scopes or list(Scope.values), staff_id=self.staff_id, by=OPERATOR
         )
         keyring.forget()
-        # What a view raises becomes an answer, as on a real server.
+        # As on a real server, an exception in a view becomes an answer.
         self._browser = Browser(raise_request_exception=False)
 
     @property
@@ -64,7 +64,7 @@ class ApiClient:
         return self.post(PAYMENTS, BODY | changes, key=key)
 
     def post(self, path: str, body: Any, key: str | None = None, **headers: str) -> HttpResponse:
-        """With what every command needs; a decision is about whatever the payment is now."""
+        """Send a command with the headers that it needs. It applies to any version of the payment."""
         headers = {"Idempotency-Key": key or str(uuid4()), "If-Match": "*"} | headers
         return self.send("POST", path, json.dumps(body).encode(), **headers)
 
@@ -99,7 +99,7 @@ def project() -> None:
 
 @cache
 def document() -> Any:
-    """The OpenAPI document, read once."""
+    """Return the OpenAPI document. It is requested once."""
     answer = Browser().get("/api/schema/", headers={"Accept": "application/json"})
     assert answer.status_code == 200
     return json.loads(answer.content)

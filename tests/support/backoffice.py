@@ -1,4 +1,4 @@
-"""The back office as its tests use it: people with roles, and what a page says to them."""
+"""Users of the back office with their roles, and the text of its pages."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ from django.test import Client as Browser
 
 
 def browser(role: str = "senior reviewer", username: str = "grace") -> Browser:
-    """The window of somebody who has logged in."""
+    """Return the browser of a new user who has logged in."""
     user = get_user_model().objects.create(username=username, is_staff=True)
     user.groups.add(Group.objects.get(name=role))
     logged_in = Browser()
@@ -18,5 +18,5 @@ def browser(role: str = "senior reviewer", username: str = "grace") -> Browser:
 
 
 def text(answer: Any) -> str:
-    """The page without its markup."""
+    """Return the page without its markup."""
     return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())

@@ -1,4 +1,4 @@
-"""Doing things at the same moment, in threads with database connections of their own."""
+"""Concurrent work in threads that have their own database connections."""
 
 import threading
 import time
@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 def at_once(count: int, work: Callable[[int], T]) -> list[T]:
-    """Call `work` with 0, 1, ... in as many threads, which start together; return what each returned.
+    """Call `work` with 0, 1, ... in `count` threads that start together. Return the results in order.
 
-    Raises what the first of them raised that failed.
+    Raises the exception of the first call that failed.
     """
     start = threading.Barrier(count)
 
@@ -34,13 +34,13 @@ def at_once(count: int, work: Callable[[int], T]) -> list[T]:
 
 @contextmanager
 def session(**options: Any) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-    """A plain connection to the test database beside Django's, in autocommit, for holding things open."""
+    """Connect to the test database, separately from Django and in autocommit."""
     with psycopg.connect(**dsn(), autocommit=True, **options) as other:
         yield other
 
 
 def until_blocked() -> None:
-    """Return when some transaction waits for the end of another, or after a second without one."""
+    """Return when a transaction waits for the end of another one, at the latest after a second."""
     waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
     with session() as looking:
         for _ in range(100):
@@ -50,7 +50,7 @@ def until_blocked() -> None:
 
 
 def dsn() -> dict[str, Any]:
-    """How Django connects to the test database, for those who connect by themselves."""
+    """Return the parameters of Django's connection to the test database."""
     parameters = connection.get_connection_params()
     names = ("host", "port", "user", "password", "dbname")
     return {name: parameters[name] for name in names if parameters.get(name)}

@@ -1,8 +1,7 @@
-"""Die at the Nth round trip to the database, for any N: every phase of a batch, whatever it will be.
+"""Crashes at a chosen round trip to the database, and so in every phase of a batch.
 
-from payments.aggregates import PAYMENT_AGGREGATE
-Run as a program it lets children die at each round trip of a batch in turn, and looks each time
-whether the read models are what the log says.
+As a program: kill a child at each round trip of a batch in turn, and compare the read models with
+the log each time.
 """
 
 import os
@@ -19,7 +18,7 @@ import psycopg
 
 @contextmanager
 def at_round_trip(number: int, deed: Callable[[], object]) -> Iterator[None]:
-    """Do `deed` when psycopg is about to wait for the server for the `number`th time, from one on."""
+    """Call `deed` when psycopg is about to wait for the server for the `number`th time, counted from 1."""
     wait = psycopg.Connection.wait
     waits = count(1)
 
@@ -40,7 +39,7 @@ def die() -> None:
 
 
 def main(name: str) -> None:
-    """Kill a batch of projection `name` in each of its phases; print how many there were."""
+    """Kill a batch of projection `name` in each of its phases. Print the number of phases."""
     import django
 
     django.setup()
@@ -70,7 +69,7 @@ def main(name: str) -> None:
 
 
 def _append(undecided: UUID | None) -> UUID:
-    """A payment that begins, and the end of the one before: rows to insert and to change."""
+    """Begin a payment and complete the one before: a row to insert and a row to change."""
     from payments.aggregates import PAYMENT_AGGREGATE
     from payments.events import store
     from payments.events.metadata import Metadata

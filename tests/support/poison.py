@@ -1,4 +1,4 @@
-"""Projections whose functions go wrong on some events, and payments that have such events."""
+"""Projections whose functions fail on some events, and payments with such events."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,7 +18,9 @@ BY_TEST = Metadata(actor="system:test", command="process_payment")
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 POISONED, SOUND = UUID(int=1), UUID(int=2)
 
-Spoiler = Callable[[RecordedPaymentEvent, Any], Any]  # what becomes of the function's result
+Spoiler = Callable[
+    [RecordedPaymentEvent, Any], Any
+]  # returns another result for the event, or raises
 
 
 def raises(record: RecordedPaymentEvent, result: Any) -> Any:
@@ -75,7 +77,7 @@ def spoiled(
     spoiler: Spoiler,
     is_poison: Callable[[RecordedPaymentEvent], bool] = at_the_approval,
 ) -> Rows | Counters:
-    """The projection with a function that goes wrong on some events."""
+    """Return the projection with a function that fails on some events."""
     if isinstance(projection, Counters):
         delta = projection.delta
         return replace(

@@ -1,4 +1,4 @@
-"""What stands in for a pooler between the service and the test's PostgreSQL."""
+"""Minimal connection poolers between the service and the test's PostgreSQL."""
 
 import socket
 import struct
@@ -14,9 +14,10 @@ _REFUSED: Final = "unsupported startup parameter: options"
 
 @contextmanager
 def pooler(folder: Path, server: str, *, refuses: bool) -> Iterator[Path]:
-    """Listen in `folder` for clients of `server` (a folder, too) without passing their options on.
+    """Listen in `folder` for clients of the server whose socket is in `server`.
 
-    `refuses`: as older poolers do; otherwise they are dropped, as poolers do that are set up to.
+    The pooler passes no startup options on. `refuses`: it refuses clients that send some, as older
+    poolers do. Otherwise it drops the options, as poolers can be configured to.
     """
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / f".s.PGSQL.{_PORT}"))
@@ -37,14 +38,14 @@ def _serve(client: socket.socket, server: str, refuses: bool) -> None:  # noqa: 
     with client, suppress(OSError):
         (length,) = struct.unpack("!i", client.recv(4))
         start = client.recv(length - 4)
-        words = start[4:].rstrip(b"\0").split(b"\0")
-        given = dict(zip(words[::2], words[1::2], strict=True))
+        fields = start[4:].rstrip(b"\0").split(b"\0")
+        given = dict(zip(fields[::2], fields[1::2], strict=True))
         if given.pop(b"options", None) is not None and refuses:
             text = b"SFATAL\0VFATAL\0C08P01\0M" + _REFUSED.encode() + b"\0\0"
             client.sendall(b"E" + struct.pack("!i", len(text) + 4) + text)
             return
-        words = [word for pair in given.items() for word in pair]
-        start = start[:4] + b"".join(word + b"\0" for word in words) + b"\0"
+        fields = [field for pair in given.items() for field in pair]
+        start = start[:4] + b"".join(field + b"\0" for field in fields) + b"\0"
         with socket.socket(socket.AF_UNIX) as backend:
             backend.connect(f"{server}/.s.PGSQL.{_PORT}")
             backend.sendall(struct.pack("!i", len(start) + 4) + start)
@@ -64,11 +65,13 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
 
 @contextmanager
 def transaction_pooler(folder: Path, server: str, **start: str) -> Iterator[Path]:
-    """Listen in `folder` for clients that share one connection to `server`, a transaction each."""
+    """Listen in `folder` for clients that share one connection to `server` by the transaction."""
     with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as backend:
         backend.connect(f"{server}/.s.PGSQL.{_PORT}")
-        words = b"".join(word.encode() + b"\0" for pair in start.items() for word in pair) + b"\0"
-        backend.sendall(struct.pack("!ii", len(words) + 8, 3 << 16) + words)
+        fields = (
+            b"".join(field.encode() + b"\0" for pair in start.items() for field in pair) + b"\0"
+        )
+        backend.sendall(struct.pack("!ii", len(fields) + 8, 3 << 16) + fields)
         shared = _Shared(backend)
         listener.bind(str(folder / f".s.PGSQL.{_PORT}"))
         listener.listen()
@@ -78,7 +81,7 @@ def transaction_pooler(folder: Path, server: str, **start: str) -> Iterator[Path
 
 
 class _Shared:
-    """One connection to the server, held by a client from the begin to the end of a transaction."""
+    """One connection to the server. A client holds it for the time of a transaction."""
 
     def __init__(self, backend: socket.socket) -> None:
         self._backend = backend
@@ -93,13 +96,13 @@ class _Shared:
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        with client, client.makefile("rb") as said, suppress(OSError, struct.error):
-            said.read(struct.unpack("!i", said.read(4))[0] - 4)
+        with client, client.makefile("rb") as received, suppress(OSError, struct.error):
+            received.read(struct.unpack("!i", received.read(4))[0] - 4)
             client.sendall(self._greeting)
             held = False
-            while (kind := said.read(1)) and kind != b"X":
-                length = said.read(4)
-                body = said.read(struct.unpack("!i", length)[0] - 4)
+            while (kind := received.read(1)) and kind != b"X":
+                length = received.read(4)
+                body = received.read(struct.unpack("!i", length)[0] - 4)
                 if not held:
                     self._free.acquire()
                     held = True

@@ -1,4 +1,4 @@
-"""Appends by hand, for tests that hold their transactions in ways that the store never would."""
+"""Appends without the store, for tests that control the transactions themselves."""
 
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -20,6 +20,7 @@ DATA: Final = encoded(initiated())
 
 
 def insert(writer: Session, stream: UUID | None = None) -> int:
+    """Append an event to the stream, or to a new one. Return its position."""
     row = writer.execute(INSERT, {"stream": stream or uuid4(), "data": DATA}).fetchone()
     assert row is not None
     return int(row[0])

@@ -1,4 +1,4 @@
-"""Readers in loops, each in its own way, that note whatever they see of two tables that belong together."""
+"""Readers in loops that compare two tables which must agree. Each reads in another way."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ import psycopg
 
 from tests.support.concurrency import session
 
-# The payments counted one by one and as the days count them, in one statement and so in one snapshot.
+# The number of payments by row and by the days' sums, in one statement and therefore one snapshot.
 _ONE_ORDER: Final = """
 SELECT (SELECT count(*) FROM readmodels_paymentsummary),
        (SELECT sum(total_count) FROM readmodels_dailystatistics)
@@ -48,7 +48,7 @@ def _server_cursor(connection: Session) -> tuple[int, int]:
 
 
 def _one_after_the_other(*statements: str) -> Reader:
-    """In one transaction, as a page does: its first lock is still held when it asks for the second."""
+    """Read in one transaction, as a page does. It holds its first lock while it waits for the second."""
 
     def read(connection: Session) -> tuple[int, int]:
         counts = []
@@ -73,7 +73,7 @@ READERS: Final[dict[str, Reader]] = {
 
 
 class Seen:
-    """What all readers together saw: the fewest payments, the longest wait for a lock (s), errors."""
+    """The results of all readers: reads, the fewest payments, the longest wait for a lock (s), errors."""
 
     def __init__(self) -> None:
         self.reads = 0
@@ -84,7 +84,7 @@ class Seen:
 
 @contextmanager
 def reading(*, pause: float = 0.02) -> Iterator[Seen]:
-    """Have all READERS read until the block ends; `pause` is in seconds."""
+    """Run all READERS until the block ends. `pause` is in seconds."""
     seen, done = Seen(), threading.Event()
 
     def loop(read: Reader) -> None:
@@ -98,7 +98,7 @@ def reading(*, pause: float = 0.02) -> Iterator[Seen]:
             seen.errors.append(error)
 
     def watch() -> None:
-        # What readers wait for, and not how busy the machine is.
+        # Waits that the server reports do not depend on how busy the machine is.
         with session() as connection:
             while not done.wait(0.005):
                 ((waited,),) = connection.execute(_LONGEST_WAIT).fetchall()

@@ -1,4 +1,4 @@
-"""The review desk without a browser: payments that wait, buttons that are offered, and pressing them."""
+"""The review desk without a browser: waiting payments, the buttons on offer, and requests as they send."""
 
 import itertools
 import re
@@ -20,7 +20,7 @@ NAMES: Final = [action.name for action in actions.ACTIONS]
 
 
 def waiting(count: int = 1, **changes: Any) -> list[str]:
-    """Payments that wait for review, the first one first, in the queue."""
+    """Submit payments that wait for review. Return their ids in the order of the queue."""
     client, found = ApiClient(), []
     for number in itertools.islice(_NUMBERS, count):
         # Not a random id: some have the digits of a card number.
@@ -43,14 +43,14 @@ def at(payment: str, action: str) -> str:
 
 
 def buttons(logged_in: Browser, payment: str) -> list[str]:
-    """The actions that the payment's page offers, in order."""
+    """Return the actions that the payment's page offers, in order."""
     html = logged_in.get(payment_page(payment)).content.decode()
     leads = {each.name: "href" if each.has_page else "action" for each in actions.ACTIONS}
     return [name for name in NAMES if f'{leads[name]}="{at(payment, name)}"' in html]
 
 
 def form(logged_in: Browser, payment: str, action: str, **given: str) -> dict[str, str]:
-    """What the form behind the button would send."""
+    """Return the fields that the action's form would send."""
     has_page = next(each for each in actions.ACTIONS if each.name == action).has_page
     html = logged_in.get(
         at(payment, action) if has_page else payment_page(payment)
@@ -64,13 +64,13 @@ def form(logged_in: Browser, payment: str, action: str, **given: str) -> dict[st
 
 
 def seen_by(logged_in: Browser, payment: str) -> str:
-    """Return what a page of the payment, opened now, carries about what it shows."""
+    """Return the signed position that a page of the payment contains if it is opened now."""
     actor = actors.staff(int(logged_in.session["_auth_user_id"]))
     return seen_position.signed(UUID(payment), actor)
 
 
 def do(logged_in: Browser, payment: str, action: str, **given: str) -> str:
-    """Press the button, fill in the form, and read what comes."""
+    """Send the action's form. Return the text of the page that follows."""
     sent = form(logged_in, payment, action, **given)
     return text(logged_in.post(at(payment, action), sent, follow=True))
 

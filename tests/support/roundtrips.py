@@ -1,4 +1,4 @@
-"""An exact count of database round trips, from libpq's own trace of the protocol."""
+"""Exact counts of database round trips, from libpq's trace of the protocol."""
 
 import tempfile
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ class RoundTrips:
 
 @contextmanager
 def round_trips() -> Iterator[RoundTrips]:
-    """Count how often the server said that it was ready for the next request.
+    """Count how often the server reports that it is ready for the next request.
 
-    Statements that the connection runs for the first time are prepared by a round trip more.
+    The first run of a statement on the connection takes one more round trip, which prepares it.
     """
     connection.ensure_connection()
     counted = RoundTrips()

@@ -1,4 +1,4 @@
-"""Writers that do with their transactions whatever PostgreSQL allows."""
+"""Concurrent writers that use every kind of transaction that PostgreSQL has."""
 
 import queue
 import random
@@ -15,13 +15,14 @@ from tests.support.raw_appends import Session, insert
 
 
 class Storm(Struct, frozen=True):
-    """What the writers do to the log, and for how long."""
+    """Writers of the event log and the seconds that they write."""
 
     seconds: float
     writers: int = 8
     streams: tuple[UUID, ...] = tuple(UUID(int=number) for number in range(12))
 
     def blow(self) -> None:
+        """Write until the time is over. Raises the first exception of a writer."""
         prepared: queue.Queue[tuple[str, bool] | None] = queue.Queue()
         deadline = time.monotonic() + self.seconds
         errors: list[Exception] = []
@@ -67,7 +68,7 @@ class Storm(Struct, frozen=True):
         ]
         weights = [30, 10, 10, 10, 8, 8, 8, 1, 4]
         with session() as writer:
-            # Two appends to one stream at once: one of them is refused, and the writer rolls back.
+            # Of two concurrent appends to one stream, one is refused and its writer rolls back.
             while time.monotonic() < deadline:
                 streams = sorted(chance.sample(self.streams, k=2))
                 deed = chance.choices(deeds, weights)[0]
@@ -96,7 +97,7 @@ def _several_appends(writer: Session, streams: list[UUID], chance: random.Random
     insert(writer, streams[0])
     _dawdle(chance)
     insert(writer, streams[0])
-    # In one order everywhere, so that the storm is not spent in deadlocks.
+    # The same order everywhere avoids deadlocks.
     insert(writer, streams[1])
     _dawdle(chance)
     writer.execute("COMMIT")
@@ -110,7 +111,7 @@ def _rolled_back(writer: Session, streams: list[UUID], chance: random.Random) ->
 
 
 def _savepoint_rolled_back(writer: Session, streams: list[UUID], chance: random.Random) -> None:
-    """The lock goes with the savepoint, and comes back with the next append."""
+    """Lose the lock with the savepoint and take it again with the next append."""
     writer.execute("BEGIN")
     writer.execute("SAVEPOINT s")
     insert(writer, streams[0])
@@ -164,7 +165,7 @@ def _dawdle(chance: random.Random) -> None:
 
 
 def _finish_prepared(prepared: "queue.Queue[tuple[str, bool] | None]") -> None:
-    """Commit or roll back, from another session and a little later, what writers prepared."""
+    """Commit or roll back prepared transactions a little later, from another session."""
     chance = random.Random(0)
     with session() as other:
         while (left := prepared.get()) is not None:
@@ -174,7 +175,7 @@ def _finish_prepared(prepared: "queue.Queue[tuple[str, bool] | None]") -> None:
 
 
 def _write_elsewhere(deadline: float) -> None:
-    """One long transaction after the other that has nothing to do with the log."""
+    """Run long transactions that do not touch the log, one after the other."""
     with session() as stranger:
         while time.monotonic() < deadline:
             stranger.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")

@@ -1,4 +1,4 @@
-"""A log to tamper with, and what verifying finds in it then."""
+"""Changes to the log that verifying must find."""
 
 import os
 import subprocess
@@ -16,14 +16,14 @@ from tests.support.raw_appends import Session
 
 
 def found(**options: Any) -> list[tuple[str, int]]:
-    """What verifying finds, as (kind, position)."""
+    """Return the findings of a verification as (kind, position)."""
     report = verifying.verify(keys.trusted(), **options)
     assert report.findings.total == len(report.findings.first)
     return [(each.kind.value, each.position) for each in report.findings.first]
 
 
 def verify(*arguments: str) -> tuple[int, str]:
-    """Exit status and output of the command."""
+    """Run the command. Return its exit status and its output."""
     out = StringIO()
     try:
         call_command("verify_events", *arguments, stdout=out)
@@ -38,7 +38,7 @@ def change_event(superuser: Session, position: int, change: str) -> None:
 
 
 def delete_seals(superuser: Session, condition: str) -> None:
-    """As one does who covers the traces: the database does not remember the seals, either."""
+    """Delete seals and the database's memory of them, as an attacker would."""
     superuser.execute(f"DELETE FROM events_seal WHERE {condition}")
     superuser.execute(
         "UPDATE events_log SET sealed_number = (SELECT coalesce(max(number), 0) FROM events_seal),"

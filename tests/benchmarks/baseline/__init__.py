@@ -1,1 +1,1 @@
-"""What the API is measured against: the Django REST framework of the textbook, on the same server."""
+"""The baseline of the API: a textbook application of Django REST framework."""

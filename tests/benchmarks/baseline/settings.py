@@ -1,4 +1,4 @@
-"""The service's settings, with the textbook's application beside it."""
+"""The service's settings with the baseline application."""
 
 from config.settings import *  # noqa: F403
 from config.settings import INSTALLED_APPS, REDIS_URL, REST_FRAMEWORK
@@ -13,5 +13,5 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_THROTTLE_RATES": {"user": "100000000/min"},
 }
-# Neither is to be stopped by its limit.
+# No rate limit may stop a measurement.
 API_RATE_PER_MINUTE = 100_000_000

@@ -1,4 +1,4 @@
-"""The service's addresses, and the textbook's create, bare and with a token and a throttle."""
+"""The service's addresses and two creates: bare, and with a token and a throttle."""
 
 from django.urls import path
 from rest_framework.authentication import TokenAuthentication
@@ -31,7 +31,7 @@ class Guarded(Bare):
     throttle_classes = [UserRateThrottle]
 
 
-# The API stands first, as it does in the service.
+# The API is first, as in the service.
 urlpatterns = [
     *service[:1],
     path("baseline/bare", Bare.as_view()),
