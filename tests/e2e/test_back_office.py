@@ -90,7 +90,9 @@ class Desk:
         pytest.fail(f"The Tab key never reached {text!r}.")
 
 
-BOTH_SCHEMES: Final = pytest.mark.parametrize("desk", ["light", "dark"], indirect=True)
+BOTH_SCHEMES: Final = pytest.mark.parametrize(
+    "desk", ["light", pytest.param("dark", marks=pytest.mark.nightly)], indirect=True
+)
 
 
 @pytest.fixture
@@ -271,6 +273,18 @@ def test_pages_have_no_serious_accessibility_violation(desk: Desk) -> None:
         f"/admin/clients/client/key/{desk.client.key.pk}/revoke/",
         f"/admin/readmodels/eventindex/{event.pk}/change/",
     ]
+    check_accessible(desk, paths, rules)
+
+
+@pytest.mark.parametrize("desk", ["dark"], indirect=True)
+def test_the_review_desk_has_enough_contrast_in_the_dark(desk: Desk) -> None:
+    desk.log_in()
+    payment = f"/admin/readmodels/paymentsummary/{desk.payment}"
+    paths = [PAGES["queue"], f"{payment}/change/", f"{payment}/approve/"]
+    check_accessible(desk, paths, ["color-contrast"])
+
+
+def check_accessible(desk: Desk, paths: list[str], rules: list[str] | None) -> None:
     for path in paths:
         desk.page.set_viewport_size({"width": 1440, "height": 900})
         desk.open(path)

@@ -14,7 +14,7 @@ from tests.e2e.service import Service, wait_for
 from tests.e2e.test_faults import EVENTS, PROJECTED, all_projected
 from tests.support import clusters
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 
 # The oldest that is supported, where it is installed; else the drill is within one version.
 OLDEST: Final = Path("/usr/lib/postgresql/15/bin")

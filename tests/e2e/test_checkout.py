@@ -129,6 +129,7 @@ def _at_work_in(environment: Path) -> list[int]:
     ]
 
 
+@pytest.mark.nightly
 def test_another_python_that_is_asked_for_replaces_the_environment(checkout: Checkout) -> None:
     checkout.fake_environment("3.9", complete=True)
     assert checkout.make("install") == ""  # the default replaces nothing

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 SETTINGS = place.PROJECT / "tests/e2e/schemathesis.toml"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def key(shared_service: Service) -> str:
     """Of somebody who may do everything, also decide."""
     shared_service.manage("create_staff", "sam", "--role", "senior reviewer")
@@ -26,12 +26,13 @@ def key(shared_service: Service) -> str:
     ).strip()
 
 
-def test_schemathesis_finds_no_difference(shared_service: Service, key: str) -> None:
+@pytest.mark.parametrize("examples", [4, pytest.param(12, marks=pytest.mark.nightly)])
+def test_schemathesis_finds_no_difference(shared_service: Service, key: str, examples: int) -> None:
     """It found offsets of time that the database refuses, and line breaks in the path that were a 404."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(SETTINGS)),
-            *("run", f"{shared_service.url}/api/schema/"),
+            *("run", f"{shared_service.url}/api/schema/", "--max-examples", str(examples)),
         ],
         env=os.environ | {"API_KEY": key},
         cwd=place.PROJECT,

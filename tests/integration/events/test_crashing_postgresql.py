@@ -14,7 +14,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.core.management import call_command
 from django.db import (
     DatabaseError,
     InterfaceError,
@@ -31,6 +30,7 @@ from payments.events.reading import horizon
 from payments.events.reading.horizon import HorizonHeld
 from readmodels.engine import runner
 from readmodels.projections import PROJECTIONS
+from tests.support import clusters
 from tests.support.crashing import at_round_trip
 from tests.support.examples import flagged, initiated
 from tests.support.oracle import check_read_models
@@ -44,15 +44,12 @@ GONE = (DatabaseError, InterfaceError, HorizonHeld)
 @contextmanager
 def django_on(server: Postgres) -> Iterator[None]:
     """Have Django, in every thread, use another server, with the service's tables in it."""
-    server.create_database("payments")
     settings = connections.settings["default"]
-    parameters = {"HOST": str(server.sockets), "NAME": "payments"}
+    parameters = {"HOST": str(server.sockets), "NAME": clusters.DATABASE}
     before = {name: settings[name] for name in parameters}
     connection.close()
     settings.update(parameters)
     try:
-        call_command("migrate", verbosity=0)
-        connection.close()  # the server it talks to will be another one
         yield
     finally:
         connection.close()
@@ -128,6 +125,8 @@ def test_no_event_is_lost_or_counted_twice(own_postgres: Postgres, *, long: bool
         assert len(log) > 200
 
 
+# test_exactly_once.py kills the projections' own process in any phase, in every run.
+@pytest.mark.nightly
 def test_a_crash_in_any_phase_of_a_batch_counts_nothing_twice(own_postgres: Postgres) -> None:
     projection = PROJECTIONS["daily_statistics"]
     with django_on(own_postgres):

@@ -199,13 +199,16 @@ class Projections(RuleBasedStateMachine):
         return stream
 
 
-def test_whatever_happens_in_any_order(monkeypatch: pytest.MonkeyPatch, *, long: bool) -> None:
+@pytest.mark.parametrize("examples", [4, pytest.param(12, marks=pytest.mark.nightly)])
+def test_whatever_happens_in_any_order(
+    monkeypatch: pytest.MonkeyPatch, examples: int, *, long: bool
+) -> None:
     impatient = partial(horizon.safe_position, patience=0.02)
     monkeypatch.setattr(horizon, "safe_position", impatient)
     run_state_machine_as_test(
         Projections,
         settings=settings(
-            max_examples=400 if long else 12,
+            max_examples=400 if long else examples,
             stateful_step_count=30,
             deadline=None,
             derandomize=not long,

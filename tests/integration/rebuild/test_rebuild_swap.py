@@ -115,9 +115,10 @@ SWAPPING = (
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("events", [5_000, pytest.param(20_000, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("phase", [BUILDING, SWAPPING], ids=["building", "swapping"])
-def test_a_rebuild_that_is_killed_changes_nothing(filled: int, phase: str) -> None:
-    history.write(Client.objects.get().pk, events=20_000, seed=2)
+def test_a_rebuild_that_is_killed_changes_nothing(filled: int, phase: str, events: int) -> None:
+    history.write(Client.objects.get().pk, events=events, seed=2)
     project()
     before, then = contents(), positions()
     with session() as reader, reader.transaction():

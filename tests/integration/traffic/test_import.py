@@ -264,7 +264,7 @@ def test_two_imports_at_once_are_one() -> None:
 
 @pytest.mark.slow
 def test_an_import_that_was_killed_completes_when_it_is_started_again() -> None:
-    rows = [f"c{n % 900},1997-01-31,{n}.00,USD,wallet,\n" for n in range(1, 9001)]
+    rows = [f"c{n % 900},1997-01-31,{n}.00,USD,wallet,\n" for n in range(1, 3001)]
     path = write(HEADER + "".join(rows)).absolute()
     manage = str(place.PROJECT / "manage.py")
     command = [sys.executable, manage, "import_payments", str(path), "--set=client=Acme"]
@@ -272,7 +272,7 @@ def test_an_import_that_was_killed_completes_when_it_is_started_again() -> None:
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "TEST_DATABASE_NAME": connection.settings_dict["NAME"],
     }
-    for _ in range(3):
+    for _ in range(2):
         before = Event.objects.count()
         child = subprocess.Popen(command, env=environment)
         while Event.objects.count() < before + 1000:
@@ -281,13 +281,13 @@ def test_an_import_that_was_killed_completes_when_it_is_started_again() -> None:
         child.kill()
         child.wait()
     killed = Event.objects.count()
-    assert 3_000 <= killed < 18_000
+    assert 2_000 <= killed < 6_000
     report = run(path)
     done = killed // 2
-    assert (report["there already"], report["accepted"]) == (f"{done:,}", f"{9000 - done:,}")
-    assert report["in the log"] == "9,000 USD 40,504,500.00"
+    assert (report["there already"], report["accepted"]) == (f"{done:,}", f"{3000 - done:,}")
+    assert report["in the log"] == "3,000 USD 4,501,500.00"
     project()
-    assert PaymentSummary.objects.count() == 9000
+    assert PaymentSummary.objects.count() == 3000
 
 
 @given(st.lists(st.sampled_from([b"a", b"b", b"c", b" ", b"", b"d\r"]), max_size=30))
