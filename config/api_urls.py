@@ -12,7 +12,7 @@ from readmodels.api import views
 
 
 class _AnyText(StringConverter):
-    """Match slashes and line breaks too: the view, not a 404, reports what is wrong with a text."""
+    """Match slashes and line breaks too, so that the view can report a wrong text."""
 
     regex = "(?s:.+)"
 

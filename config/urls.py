@@ -37,7 +37,7 @@ urlpatterns: Final[list[URLPattern | URLResolver]] = [
     *_with_or_without_slash(
         "api/docs", SpectacularSwaggerView.as_view(url_name="schema", **_PUBLIC), name="docs"
     ),
-    # Also after several slashes: many base URLs end in one by mistake.
+    # Also after several slashes, because many base URLs end in one by mistake.
     re_path(r"^/*api(/|$)", problem_pages.UnknownAddress.as_view()),
     path("metrics", metrics.metrics),
 ]

@@ -1,4 +1,4 @@
-"""The WSGI application: never ASGI, on which synchronous views are several times slower."""
+"""The WSGI application. With ASGI, synchronous views are several times slower."""
 
 import os
 
@@ -10,9 +10,9 @@ from payments import pseudonyms
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-# Django's first: it reads the settings.
+# Django's application comes first, because it reads the settings.
 _django = get_wsgi_application()
-# Else the first request of each process waits for all views to be imported.
-get_resolver().url_patterns  # noqa: B018 - looking at them loads them
+# Import all views now, not during the first request of the process.
+get_resolver().url_patterns  # noqa: B018 - reading them loads them
 pseudonyms.require_key_at_start()
 application = encoding.utf_8(_django)

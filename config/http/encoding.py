@@ -1,7 +1,7 @@
-"""Forms and addresses are UTF-8, whatever charset the client names.
+"""Decode forms and addresses as UTF-8, and ignore other charsets that the client declares.
 
-In another one (unicode_escape, utf-7) it could send text that no database takes, and what fails then
-is what was to be recorded of the request; of some (hex) Django cannot even make a request.
+With another charset (unicode_escape, utf-7) a client could send text that the database refuses, and recording
+the request would fail. With some of them (hex) Django cannot even create the request.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,13 +16,13 @@ Application = Callable[[Environment, Any], Iterable[bytes]]
 
 
 def utf_8(application: Application) -> Application:
-    """Return the WSGI application without the charsets that requests declare."""
+    """Return the WSGI application with a wrapper that removes the charsets of requests."""
 
     def serve(environ: Environment, start_response: Any) -> Iterable[bytes]:
         if not environ["PATH_INFO"].isascii():
             environ["PATH_INFO"] = _with_replacements(environ["PATH_INFO"])
         given = environ.get("CONTENT_TYPE", "")
-        # A parameter with a star has a charset of its own, for which Django raises an exception.
+        # A parameter with a star declares its own charset, for which Django raises an exception.
         if "charset" in given.lower() or "*" in given:
             environ[SENT_CONTENT_TYPE] = given
             environ["CONTENT_TYPE"] = _without_charset(given)
@@ -32,7 +32,7 @@ def utf_8(application: Application) -> Application:
 
 
 def _with_replacements(path: str) -> str:
-    """Replace bytes that are not UTF-8 by U+FFFD, as granian does. Django would decode them otherwise."""
+    """Replace bytes that are not UTF-8 by U+FFFD, as granian does. Django would decode them as Latin-1."""
     return path.encode("latin-1").decode(errors="replace").encode().decode("latin-1")
 
 

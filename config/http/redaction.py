@@ -1,4 +1,4 @@
-"""Keeps card numbers out of the logs: a refused one still stands in the path of its request."""
+"""Keep card numbers out of the logs. A refused one can still be in the path of its request."""
 
 from collections.abc import MutableMapping
 from typing import Any, Final
@@ -12,7 +12,7 @@ REDACTED: Final = "(left out: it looks as if it held a card number)"
 def card_numbers(
     _logger: object, _method: str, entry: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """A processor of structlog, to come after those that turn errors into text."""
+    """Redact values with a card number. A structlog processor, to follow those that turn errors into text."""
     for name, value in entry.items():
         if isinstance(value, str) and holds_card_number(unquote_plus(value)):
             entry[name] = REDACTED

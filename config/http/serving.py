@@ -22,8 +22,8 @@ from config.http.threads import Threads
 from payments.api.problems.problem import CONTENT_TYPE, Problem, instance_of, problem_details
 
 _TICK_SECONDS: Final = 0.25
-# The value of a header with bytes beyond ASCII, which granian keeps to itself. It fits no form, so the header
-# is refused where it counts: left out, a precondition would not be checked, and a proxy would not be noticed.
+# Replaces the value of a header with bytes beyond ASCII, which granian hides. It matches no format, so
+# the header is refused where it matters. Without it, a precondition or a proxy's header would be ignored.
 _UNREADABLE: Final = "\xff"
 _CONSTANT: Final[Environment] = {
     "SCRIPT_NAME": "",
@@ -89,10 +89,10 @@ class Server:
             self._answered.append(done)
 
     def _end_answered(self) -> None:
-        """End the coroutines of requests that have been answered.
+        """End the coroutines of answered requests.
 
-        The next request or the next tick does it. Waking the loop from a thread after each request would cost
-        a tenth of a POST.
+        The next request or the next tick calls this. Waking the loop from a thread after each request would
+        cost a tenth of the time of a POST.
         """
         while self._answered:
             self._answered.popleft().set_result(None)
@@ -103,7 +103,7 @@ class Server:
 
 
 def answer(application: Application, environ: Environment, protocol: Any) -> None:
-    """Send what `application` answers."""
+    """Send the answer of `application`."""
     started: list[Any] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
@@ -114,13 +114,13 @@ def answer(application: Application, environ: Environment, protocol: Any) -> Non
         if getattr(content, "streaming", False):
             stream = protocol.response_stream(*started)
             for chunk in content:
-                # The call sends the bytes; nothing has to be awaited.
+                # The call sends the bytes and needs no await.
                 stream.send_bytes(chunk)
         else:
             whole = b"".join(content)
             protocol.response_bytes(*started, whole)
     finally:
-        # Django ends the request here, and checks its connections.
+        # Django ends the request in close() and checks its connections.
         if close := getattr(content, "close", None):
             close()
 
@@ -140,7 +140,7 @@ def environment(scope: Scope, headers: Any, body: bytes | None) -> Environment:
         "wsgi.url_scheme": scope.scheme,
         "wsgi.input": io.BytesIO(body or b""),
     }
-    for name in headers.keys():  # noqa: SIM118 - it is no mapping
+    for name in headers.keys():  # noqa: SIM118 - not a mapping
         if key := _key(name):
             values = headers.get_all(name)
             separator = ";" if name == "cookie" else ","
@@ -152,7 +152,7 @@ def environment(scope: Scope, headers: Any, body: bytes | None) -> Environment:
 
 @lru_cache(maxsize=1_000)
 def _key(name: str) -> str | None:
-    """Return the name of a header in the environment, None if it is left out.
+    """Return the name of a header in the environment, None for a header to omit.
 
     A header with an underscore would get the name of another header, which proxies check and set.
     """
@@ -185,7 +185,7 @@ def _refuse(error: slow_bodies.BodyError, scope: Scope, protocol: Any) -> None:
                 "The body did not arrive in time. Try again with the same Idempotency-Key.",
             )
         case slow_bodies.TooLarge():
-            problem = Problem("body_too_large", "No request needs a body as large as this one.")
+            problem = Problem("body_too_large", "The body is larger than any request needs.")
         case _:
             problem = Problem("invalid_request", "The body ended before its announced length.")
     request_id = valid_or_new_id(scope.headers.get("x-request-id"))

@@ -1,7 +1,7 @@
-"""What django-axes records of attempts to sign in, and what it answers to whoever failed too often.
+"""Settings functions for django-axes: the data that it records of sign-ins, and the lockout page.
 
-It records a name and an address, and what the browser calls itself. What else was sent could be
-anything: a card number, a customer's name, what no database takes.
+It records a user name, an address and the browser's name. Other data of the request can hold card numbers,
+customers' names or text that the database refuses.
 """
 
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -19,14 +19,14 @@ from payments.pseudonyms import keyed_digest
 
 _HASHED: Final = 12  # octets
 _UNSPECIFIED: Final = "0.0.0.0"  # noqa: S104 - nothing is bound to it
-_SUBNET: Final = 64  # bits; whoever has one IPv6 address has all of such a network
+_SUBNET: Final = 64  # bits; the owner of an IPv6 address usually has the whole network
 
 
 def recorded_name(request: HttpRequest, credentials: dict[str, Any] | None = None) -> str:
-    """The name that was typed if somebody has it, otherwise a keyed hash of it.
+    """Return the typed name if a user has it, otherwise a keyed hash of it.
 
-    People type their password, or a customer's name, where their own belongs. Told apart from each
-    other all the same: were all unknown names one, whoever is locked out would learn which are known.
+    People sometimes type their password, or a customer's name, as the user name. Unknown names stay distinct:
+    with one common name for them, a lockout would reveal which names exist.
     """
     typed = str((credentials or request.POST).get("username") or "")
     if get_user_model().objects.filter(username=typed).exists():
@@ -35,10 +35,10 @@ def recorded_name(request: HttpRequest, credentials: dict[str, Any] | None = Non
 
 
 def address(request: HttpRequest) -> str:
-    """What the outermost of our `settings.PROXIES` proxies saw, of IPv6 the network.
+    """Return the address that the outermost of our `settings.PROXIES` proxies saw, of IPv6 the network.
 
-    Without proxies whoever is connected: in X-Forwarded-For anybody can write what they like. What is no
-    address is all the same one: axes does not count failures without an address reliably.
+    Without proxies it is the address of the connection, because clients can send any X-Forwarded-For. Values
+    that are not addresses become 0.0.0.0, because axes does not count failures without an address reliably.
     """
     seen: str = request.META.get("REMOTE_ADDR", "")
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
@@ -56,11 +56,13 @@ def address(request: HttpRequest) -> str:
 
 
 def in_logs(username: str, *_: object) -> str:
-    """Not the address, which is personal."""
+    """Return how logs name the client: without the address, which is personal data."""
     return username
 
 
 class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no types
+    """Record attempts without data that must not be stored."""
+
     def user_login_failed(
         self,
         sender: object,
@@ -76,7 +78,7 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no types
 
 
 class _Recorded:
-    """A request with nothing in it but what is recorded; what axes tells it the request knows, too."""
+    """A request as axes sees it: without form data. Attributes that axes sets reach the real request."""
 
     GET = POST = QueryDict()
 
@@ -94,6 +96,7 @@ class _Recorded:
 
 
 def locked_out(request: HttpRequest, _answer: HttpResponse, _who: dict[str, Any]) -> HttpResponse:
+    """Return the page that shows for how long the user is locked out."""
     wait = settings.AXES_COOLOFF_TIME
     context = admin.site.each_context(request) | {
         "failures": settings.AXES_FAILURE_LIMIT,
@@ -105,7 +108,7 @@ def locked_out(request: HttpRequest, _answer: HttpResponse, _who: dict[str, Any]
 
 
 def _without_port(text: str) -> str:
-    """Some proxies write 192.0.2.1:443 and [2001:db8::1]:443."""
+    """Return the address without the port that some proxies add: 192.0.2.1:443, [2001:db8::1]:443."""
     if text.startswith("["):
         return text[1:].partition("]")[0]
     return text.partition(":")[0] if text.count(":") == 1 else text

@@ -1,7 +1,7 @@
 """Receive a request's body completely before it takes a thread, within a deadline and a size.
 
-A sender that stops in the middle therefore holds no thread. If a process has more unfinished bodies than it
-admits, it gives up the oldest one. Usual bodies arrive within milliseconds, so that one is a slow sender's.
+A sender that stops in the middle therefore blocks no thread. If a process has too many unfinished bodies, it
+drops the oldest one. Normal bodies arrive within milliseconds, so the oldest one has a slow sender.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ class BodyError(Exception):
 
 
 class TooSlow(BodyError):
-    """The body did not arrive in time, or its place was needed."""
+    """The body did not arrive in time, or was dropped."""
 
 
 class TooLarge(BodyError):
-    """The body is, or was announced to be, larger than any request needs."""
+    """The body is, or was announced to be, too large."""
 
 
 class Broken(BodyError):
@@ -47,7 +47,7 @@ class Receiver:
         self._seconds = seconds
         self._most_bytes = most_bytes
         self._most_unfinished = most_unfinished
-        # When each must have arrived, the oldest first.
+        # The deadline of each body, the oldest first.
         self._unfinished: dict[asyncio.Future[bytes], float] = {}
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -97,7 +97,7 @@ class Receiver:
             ends += not chunk
             if len(body) > self._most_bytes:
                 raise TooLarge
-        # The server gives an empty piece for the end, and another one for an error.
+        # The server sends an empty chunk at the end, and another one after an error.
         if ends != 1:
             raise Broken
         return bytes(body)

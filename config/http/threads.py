@@ -12,7 +12,7 @@ _STOP_SECONDS: Final = 10.0
 
 
 class Threads:
-    """A pool without the future and the two locks that concurrent.futures has for each task."""
+    """A pool without the future and the two locks that concurrent.futures creates for each task."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -29,7 +29,7 @@ class Threads:
             thread.start()
 
     def stop(self) -> None:
-        """Finish the work that was put in, for at most ten seconds."""
+        """Finish the queued work, for at most ten seconds."""
         for _ in self._threads:
             self._waiting.put(None)
         for thread in self._threads:
@@ -44,6 +44,6 @@ class Threads:
             try:
                 work()
             except Exception:
-                # The thread must go on: no other replaces it.
+                # The thread must continue, because nothing replaces it.
                 logger.exception("A request failed outside the application.")
-            del work  # else a request stays in memory until the next one
+            del work  # otherwise a request stays in memory until the next one

@@ -1,1 +1,1 @@
-"""Commands over HTTP."""
+"""The commands of the HTTP API, and the parts that its reads share."""

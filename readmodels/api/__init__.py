@@ -1,1 +1,1 @@
-"""Reads over HTTP: a client sees its own payments and nothing else."""
+"""The reads of the HTTP API. A client sees only its own payments."""

@@ -1,6 +1,6 @@
-"""Keys that the WSGI application adds to a request's environment."""
+"""Keys that the service adds to the WSGI environment of a request."""
 
 from typing import Final
 
-# The Content-Type as it was sent, where Django is shown another one.
+# The Content-Type that the client sent, if the wrapper has removed its charset.
 SENT_CONTENT_TYPE: Final = "payments.content_type"
