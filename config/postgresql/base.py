@@ -1,4 +1,4 @@
-"""Connections that are checked before each statement and made anew if the server has ended them."""
+"""Connections that are checked before each statement and replaced if the server has ended them."""
 
 from types import TracebackType
 from typing import Any, Final
@@ -58,6 +58,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.close()
 
     def is_usable(self) -> bool:
+        """Return whether the connection is open, as far as the server's messages say."""
         if self.is_abandoned:
             return False
         pgconn = self.connection.pgconn
@@ -67,16 +68,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return True
         try:
             pgconn.consume_input()
-            pgconn.is_busy()  # makes libpq read it
+            pgconn.is_busy()  # makes libpq parse it
         except psycopg.OperationalError:
             return False
-        lives: bool = pgconn.status == ConnStatus.OK
-        return lives and not self.is_abandoned
+        is_open: bool = pgconn.status == ConnStatus.OK
+        return is_open and not self.is_abandoned
 
     @cached_property
     def wrap_database_errors(self) -> utils.DatabaseErrorWrapper:
         return _DatabaseErrorWrapper(self)
 
-    def _on_notice(self, said: psycopg.errors.Diagnostic) -> None:
-        if said.severity_nonlocalized in _ENDING:
+    def _on_notice(self, notice: psycopg.errors.Diagnostic) -> None:
+        if notice.severity_nonlocalized in _ENDING:
             self.is_abandoned = True

@@ -1,6 +1,6 @@
 """The settings of each session, which do not depend on the defaults of database, role and server.
 
-They travel in the startup packet and cost no round trip. Settings that administrators choose are left alone
+They are part of the startup packet and cost no round trip. Settings for administrators to choose are not set
 (default_transaction_read_only, timeouts, synchronous_commit).
 """
 
@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import psycopg
 
-# psycopg reads times in ISO style only, intervals in PostgreSQL's. In a snapshot older than the log's safe
-# horizon a projection would miss what was committed between them.
+# psycopg reads times in ISO style only, and intervals in PostgreSQL's. Isolation: with a snapshot older than
+# the log's safe position, a projection would miss events.
 _SETTINGS: Final = {
     "datestyle": "ISO",
     "intervalstyle": "postgres",
@@ -19,14 +19,14 @@ _SETTINGS: Final = {
     "extra_float_digits": "1",
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
-    # pg_catalog comes first unless it is named: no schema can hide PostgreSQL's functions.
+    # pg_catalog is searched first unless it is named, so no schema can shadow PostgreSQL's functions.
     "search_path": "public",
 }
 # The server reports these values, and a pooler keeps them for a client that sets them.
 _REPORTED: Final = {"DateStyle": "ISO", "IntervalStyle": "postgres", "TimeZone": "UTC"}
 _SET_REPORTED: Final = "SET datestyle = ISO; SET intervalstyle = postgres; SET timezone = 'UTC'"
 _SPACE: Final = "\\ "
-# Parts of the messages of poolers that take no options.
+# Parts of the error messages of poolers that accept no options.
 _REFUSALS: Final = ("startup parameter", "command-line options")
 
 
@@ -37,9 +37,9 @@ def options(given: str = "") -> str:
 
 
 def connect(parameters: dict[str, Any]) -> psycopg.Connection[Any]:
-    """Connect. Through a pooler that takes no options, set the values that it keeps for its clients.
+    """Connect. If a pooler accepts no options, set the values that it keeps for its clients.
 
-    The isolation level is not one of them: there the role needs it as its default.
+    The isolation level is not one of them: set it as the default of the role.
     """
     try:
         connection = psycopg.connect(**parameters)

@@ -1,1 +1,1 @@
-"""Seals: signed digests of the log, by which every later change of a sealed event shows."""
+"""Seals: signed digests of the log, which reveal every later change of a sealed event."""

@@ -1,4 +1,4 @@
-"""Which seals an existing export covers, so that a shorter one does not replace it."""
+"""Read which seals an export covers, so that no export replaces a longer one."""
 
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ _BEGINNING: Final = f'{{"format":"{FORMAT}"'.encode()
 
 
 class KeptExport(Exception):
-    """The file stays as it is; the message says what it holds that the new export does not."""
+    """The file was kept: it holds something that the new export does not."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(f"{path} {why}")
@@ -32,13 +32,13 @@ class _SealLine(Struct):
 
 
 def check_is_file(path: Path) -> None:
-    """Raise KeptExport for what must never be replaced by a file."""
+    """Raise KeptExport if the path is not a regular file, which an export must not replace."""
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise KeptExport(path, "is a link, a folder or a device. Name a file.")
 
 
 def read(path: Path) -> Coverage | None:
-    """Return what the export covers, None if it has no seal yet or is not there.
+    """Return the coverage of the export, None if it has no seal yet or does not exist.
 
     Raises OSError, KeptExport for a file that is not an export.
     """
@@ -62,7 +62,7 @@ def read(path: Path) -> Coverage | None:
 def check_replaces(path: Path, old: Coverage, first: int, last: int, chain: str | None) -> None:
     """Raise KeptExport unless seals `first` to `last` hold all of the old export.
 
-    `chain` is that of the seal that is the last one of the old export.
+    `chain` is the new export's chain at the last seal of the old export.
     """
     covered = f"covers seals {old.first.number} to {old.last.number}"
     if first > old.first.number or last < old.last.number:

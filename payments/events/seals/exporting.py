@@ -1,7 +1,7 @@
-"""Writes the sealed events and their seals as lines of JSON, to be verified without this service.
+"""Write the sealed events and their seals as lines of JSON, to be verified without this service.
 
-The first line names the columns of the events. The events of a seal come before it, each with the
-very text that is hashed. `verify_export.py` beside this module shows all that a verifier has to do.
+The first line names the columns of the events. The events of a seal precede it, each as the exact text that
+is hashed. `verify_export.py` in this folder shows every step of a verification.
 """
 
 import itertools
@@ -27,7 +27,7 @@ _encoder: Final = msgspec.json.Encoder()
 
 
 class Exported(Struct, frozen=True, kw_only=True):
-    """What a file holds; `last` is the statement of its last seal, None if no file was written."""
+    """The content of an export. `last` is the statement of its last seal, None if no file was written."""
 
     seals: int
     events: int
@@ -41,11 +41,11 @@ def export(
     force: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Exported:
-    """Write what the seals after seal `after` cover. `progress` gets the last position done.
+    """Write the events that the seals after seal `after` cover. `progress` gets the last position done.
 
-    The file replaces an export only if it holds all of it, unless `force` is set. Without a seal
-    no file is written. Nothing is verified here: an export of a log that was tampered with shows
-    just that. Raises OSError, KeptExport, msgspec.DecodeError if a seal cannot be read.
+    The file replaces an export only if it holds all of it, unless `force` is set. Without a seal, no file is
+    written. Nothing is verified: the export shows a log that was tampered with as it is.
+    Raises OSError, KeptExport, and msgspec.DecodeError if a seal cannot be read.
     """
     coverage.check_is_file(path)
     old = None if force else coverage.read(path)
@@ -74,7 +74,7 @@ def export(
 
 
 def _events(statement: Statement) -> Iterator[bytes]:
-    # One event more than was sealed is enough for the verifier to refuse the rest.
+    # One event more than was sealed is enough to make the verifier refuse the export.
     parameters = {name: getattr(statement, name) for name in ("first", "last", "events")}
     for (line,) in execute(_EVENTS, parameters):
         yield line.encode()
@@ -86,5 +86,5 @@ def _line(stored: Seal) -> bytes:
         "digests": stored.digests.hex(),
         "signature": stored.signature.hex(),
     }
-    # The statement as it was signed, not made again.
+    # The statement as it was signed, not encoded again.
     return b'{"seal":' + stored.statement.encode() + b"," + _encoder.encode(rest)[1:] + b"\n"

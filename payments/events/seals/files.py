@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all."""
+"""Write a file as a whole or not at all."""
 
 import os
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ from typing import BinaryIO, cast
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file that becomes `path` when the block ends, and disappears when it fails.
+    """Yield a file that replaces `path` when the block ends, and is removed if it fails.
 
-    Only its owner may read it.
+    Only the owner may read the file.
     """
     with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         try:

@@ -1,4 +1,4 @@
-"""What verifying finds, told apart by what must have been done."""
+"""The differences that verifying finds, by the kind of change that explains them."""
 
 from collections import Counter
 from enum import StrEnum
@@ -11,9 +11,10 @@ _MOST: Final = 1_000
 
 
 class Kind(StrEnum):
-    """`cut` and `rewritten` show only against a head that was kept elsewhere.
+    """A kind of difference.
 
-    Events that are `unsealed` for long, or were sealed `late`, may have been changed before.
+    `cut` and `rewritten` are found only with a head that was kept elsewhere. Events that were `unsealed` for
+    long, or sealed `late`, may have been changed before.
     """
 
     CHANGED = "changed"
@@ -29,9 +30,9 @@ class Kind(StrEnum):
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """One difference. `position` is the event's, or the first one that is concerned.
+    """A difference, at one position or from it on.
 
-    `sealed` and `stored` are the short digests of an event that differs, None where there is none.
+    `sealed` and `stored` are the short digests of the sealed and the stored event, None if there is none.
     """
 
     kind: Kind
@@ -43,7 +44,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 class Findings:
-    """The first ones, in the order of the log, and how many there are of each kind."""
+    """The first findings in the order of the log, and the number of each kind."""
 
     def __init__(self) -> None:
         self.first: list[Finding] = []
@@ -63,9 +64,9 @@ class Findings:
         self.first += later.first[: _MOST - len(self.first)]
 
     def recognise_moved(self) -> None:
-        """Call reordered what is not where it was sealed but somewhere else, among the first ones.
+        """Mark events as reordered that were sealed at another position, among the first findings.
 
-        Two events never have the same digest: their aggregate or version differs.
+        No two events have the same digest: their aggregate or version differs.
         """
         sealed_at = {each.sealed: each.position for each in self.first if each.sealed}
         stored_at = {each.stored: each.position for each in self.first if each.stored}

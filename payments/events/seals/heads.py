@@ -1,7 +1,7 @@
-"""The head: the last seal's statement and signature in a small file, for keeping elsewhere.
+"""Heads: the statement and signature of the last seal, in a small file to be kept elsewhere.
 
-Who can change the log can also cut it off, with its seals. Only a head that they could not reach
-knows that there was more.
+An attacker who can change the log can also truncate it, with its seals. Only a head out of their reach proves
+that there was more.
 """
 
 from pathlib import Path
@@ -15,21 +15,21 @@ from payments.events.seals.seal import Statement
 
 
 class Head(Struct, frozen=True, forbid_unknown_fields=True):
-    """`signature` is hex."""
+    """The statement of a seal and its signature in hex."""
 
     seal: Statement
     signature: str
 
 
 class NotAHead(Exception):
-    """The file is no head that can be believed."""
+    """The file is not a trustworthy head."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(f"{path} is not the head of a log: {why}")
 
 
 def write(path: Path, head: Head) -> None:
-    """Raises OSError."""
+    """Write the head. Raises OSError."""
     with replacing(path) as file:
         file.write(msgspec.json.format(msgspec.json.encode(head)) + b"\n")
 
@@ -54,7 +54,7 @@ def parse(path: Path) -> Head:
 
 
 def read(path: Path, trusted: frozenset[str]) -> Head:
-    """Read a head that one of the trusted keys has signed. Raises NotAHead."""
+    """Read a head that one of the trusted keys signed. Raises NotAHead."""
     head = parse(path)
     signature = bytes.fromhex(head.signature)
     if head.seal.key not in trusted:

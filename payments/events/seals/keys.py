@@ -1,4 +1,4 @@
-"""The keys of the seals: the private one of who seals, the public ones that a verifier trusts.
+"""The keys of the seals: the sealer's private key, and the public keys that a verifier trusts.
 
 A key is 32 bytes in hex. Any 32 random bytes are a private key of Ed25519 (RFC 8032).
 """
@@ -19,11 +19,11 @@ _KEY_BYTES: Final = 32
 
 
 class SealKeyError(Exception):
-    """A key is missing or is none."""
+    """A key is missing or invalid."""
 
 
 def signing_key() -> Ed25519PrivateKey:
-    """Return the key of SEAL_KEY; with DEBUG and without one, a published key.
+    """Return the private key of SEAL_KEY; if it is empty and DEBUG is on, a published key.
 
     Raises SealKeyError.
     """
@@ -47,14 +47,14 @@ def _private_key() -> Ed25519PrivateKey:
 
 
 def public_key(private: Ed25519PrivateKey) -> str:
-    """What verifies the key's signatures, in hex; seals name their key by it."""
+    """Return the public key in hex. Seals contain it."""
     return private.public_key().public_bytes_raw().hex()
 
 
 def trusted(given: Iterable[str] = ()) -> frozenset[str]:
-    """The public keys whose seals are believed: those given, SEAL_PUBLIC_KEYS, SEAL_KEY's own.
+    """Return the trusted public keys: those given, SEAL_PUBLIC_KEYS, and the one of SEAL_KEY.
 
-    Raises SealKeyError, also if there is none at all.
+    Raises SealKeyError if a key is invalid or there is none.
     """
     keys = {_bytes("--public-key", key).hex() for key in given}
     keys |= {_bytes("SEAL_PUBLIC_KEYS", key).hex() for key in settings.SEAL_PUBLIC_KEYS}
@@ -69,7 +69,7 @@ def trusted(given: Iterable[str] = ()) -> frozenset[str]:
 
 
 def is_signed(message: bytes, signature: bytes, key: str) -> bool:
-    """Whether the holder of the private key of public `key` signed the message."""
+    """Return whether the owner of public `key` signed the message."""
     try:
         Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(signature, message)
     except InvalidSignature:
@@ -83,7 +83,7 @@ def _bytes(name: str, key: str) -> bytes:
     except ValueError:
         octets = b""
     if len(octets) != _KEY_BYTES:
-        # Without the key, which may be a secret in the wrong place.
+        # Do not print the key: it may be a secret in the wrong variable.
         raise SealKeyError(f"{name} must be {2 * _KEY_BYTES} hexadecimal digits.")
     return octets
 

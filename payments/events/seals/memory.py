@@ -1,7 +1,7 @@
-"""The last head that this host has seen, in a file outside the database: SEAL_HEAD_FILE.
+"""Remember the highest head that this host has seen, in a file outside the database: SEAL_HEAD_FILE.
 
-An attacker who can change the log can delete its seals, so that a sealer seals the forged events anew. A
-sealer that remembers the last seal refuses to. Each host remembers the highest head that it has seen.
+An attacker who can change the log can delete its seals, and a sealer would seal the forged events. A sealer
+that remembers the last seal refuses.
 """
 
 import fcntl
@@ -17,7 +17,7 @@ from payments.events.seals.heads import Head
 
 
 class HeadContradicted(Exception):
-    """The log does not have the seal that is remembered."""
+    """The log lacks the remembered seal."""
 
     def __init__(self, head: Head) -> None:
         super().__init__(
@@ -29,7 +29,7 @@ class HeadContradicted(Exception):
 
 
 def recall(trusted: frozenset[str] | None = None) -> Head | None:
-    """Return the remembered head, None without one. Without `trusted` no signature is checked.
+    """Return the remembered head, None without one. Without `trusted`, no signature is checked.
 
     Raises NotAHead.
     """
@@ -47,7 +47,7 @@ def check(head: Head) -> None:
 
 
 def remember(head: Head) -> None:
-    """Keep the head, unless a higher one is kept already. Raises OSError, NotAHead."""
+    """Remember the head unless a higher one is remembered. Raises OSError, NotAHead."""
     path = _path()
     if path is None:
         return
@@ -63,7 +63,7 @@ def _path() -> Path | None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Keep the other processes of this host from writing a lower head over a higher one."""
+    """Keep other processes of this host from replacing a higher head with a lower one."""
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)

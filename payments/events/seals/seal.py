@@ -1,16 +1,16 @@
-"""What a seal is: a signed statement about a range of the log.
+"""The format of a seal: a signed statement about a range of the log.
 
-The statement binds every stored column of every event of the range, and the seal before:
+The statement covers every stored column of every event in the range, and the previous seal:
 
-- An event's *leaf* is the SHA-256 of a JSON array of its columns but the position, as PostgreSQL
-  writes it, in UTF-8. Times are microseconds since 1970: their text would depend on the session.
-- The *chain* is the SHA-256 of the chain of the seal before (zeros for the first), followed by
-  position (8 bytes, big-endian) and leaf of each event.
-- The *index* is the SHA-256 of the positions as text, a newline and the first 8 bytes of each leaf.
-  Both lists are stored beside the statement: by them a difference finds its place, and a position
-  that is not listed was rolled back.
+- An event's *leaf* is the SHA-256 of a JSON array of its columns except the position, as PostgreSQL writes
+  it, in UTF-8. Times are microseconds since 1970, because their text depends on the session.
+- The *chain* is the SHA-256 of the previous seal's chain (zeros for the first seal), followed by the position
+  (8 bytes, big-endian) and the leaf of each event.
+- The *index* is the SHA-256 of the positions as text, a newline and the first 8 bytes of each leaf. Both
+  lists are stored with the statement. They locate a difference. A position that is not listed was rolled
+  back.
 
-The statement is signed and stored as one text, so nothing has to be written the same way twice.
+The statement is signed and stored as one text, so no other program has to format it identically.
 """
 
 import hashlib
@@ -33,12 +33,12 @@ COLUMNS: Final = (
     "occurred_at",
     "recorded_at",
 )
-# Names with their schema: nobody who may create functions should be able to put others in between.
+# Qualified names: a role that may create functions must not be able to shadow these.
 _MICROSECONDS: Final = "pg_catalog.trunc(extract(epoch FROM {}) * 1e6)"
 _VALUES: Final = ", ".join(
     _MICROSECONDS.format(name) if name.endswith("_at") else name for name in COLUMNS
 )
-# SQL for a row of events_event: the text that is hashed, and its hash.
+# SQL expressions over a row of events_event: the hashed text, and its hash.
 LEAF_TEXT: Final = f"pg_catalog.json_build_array({_VALUES})::text"
 LEAF: Final = f"pg_catalog.sha256(pg_catalog.convert_to({LEAF_TEXT}, 'UTF8'))"
 
@@ -52,9 +52,9 @@ _Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class Statement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is signed. `first` follows the last position of the seal before; hashes are hex.
+    """The signed statement. `first` follows the last position of the previous seal; hashes are hex.
 
-    `log` is the identity of the log, which no other installation has. Seals of format 1 have none.
+    `log` is the identity of the log, unique to the installation. Seals of format 1 have none.
     """
 
     format: Literal["payments-seal/1", "payments-seal/2"] = "payments-seal/2"
@@ -71,7 +71,7 @@ class Statement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Seal(Struct, frozen=True):
-    """A row of events_seal, not believed yet: see `verifying`."""
+    """A row of events_seal, not verified: see `verifying`."""
 
     number: int
     statement: str
@@ -85,12 +85,12 @@ _decoder: Final = msgspec.json.Decoder(Statement)
 
 
 def encode(statement: Statement) -> str:
-    """The text that is signed: compact JSON, its keys in the order of the class."""
+    """Return the text to sign: compact JSON with the keys in the order of the class."""
     return _encoder.encode(statement).decode()
 
 
 def decode(text: str) -> Statement:
-    """Raises msgspec.DecodeError."""
+    """Return the statement of a signed text. Raises msgspec.DecodeError."""
     statement = _decoder.decode(text)
     if (statement.log is UNSET) != (statement.format == "payments-seal/1"):
         raise msgspec.DecodeError("Seals have a log since format 2, and only since then")
@@ -98,7 +98,7 @@ def decode(text: str) -> Statement:
 
 
 def chain(previous: str, leaves: Iterable[tuple[int, bytes]]) -> str:
-    """The chain after these (position, leaf) in order."""
+    """Return the chain after these pairs of position and leaf."""
     running = hashlib.sha256(bytes.fromhex(previous))
     for position, leaf in leaves:
         running.update(position.to_bytes(8, "big") + leaf)
@@ -106,16 +106,18 @@ def chain(previous: str, leaves: Iterable[tuple[int, bytes]]) -> str:
 
 
 def index(positions: str, digests: bytes) -> str:
+    """Return the index of a seal with these positions and digests."""
     return hashlib.sha256(positions.encode() + b"\n" + digests).hexdigest()
 
 
 def each_digest(digests: bytes) -> Iterator[bytes]:
+    """Yield the digest of each event."""
     for start in range(0, len(digests), DIGEST_BYTES):
         yield digests[start : start + DIGEST_BYTES]
 
 
 def as_ranges(positions: Sequence[int]) -> str:
-    """Ascending positions in short: "1-4711 4713 4715-4800"."""
+    """Return ascending positions as text, such as "1-4711 4713 4715-4800"."""
     ranges: list[list[int]] = []
     for position in positions:
         if ranges and position == ranges[-1][1] + 1:
@@ -126,6 +128,7 @@ def as_ranges(positions: Sequence[int]) -> str:
 
 
 def from_ranges(text: str) -> Iterator[int]:
+    """Yield the positions of a text made by `as_ranges`."""
     for part in text.split():
         first, _, last = part.partition("-")
         yield from range(int(first), int(last or first) + 1)

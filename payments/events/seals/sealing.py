@@ -1,7 +1,7 @@
-"""Seals what has become safe to read: nothing is skipped that is still being written.
+"""Seal the log up to its safe position, so that no event that is still being written is skipped.
 
-A seal is one INSERT. Its number is that of the seal before plus one and the primary key, so of two
-sealers at once one fails there, harmlessly, and goes on after the other.
+A seal is one INSERT. Its number, the primary key, is the previous seal's plus one. Of two concurrent sealers
+one fails there, harmlessly, and continues after the other.
 """
 
 import logging
@@ -39,13 +39,13 @@ SELECT extract(epoch FROM clock_timestamp() - recorded_at)::float8
 
 
 class DamagedSeal(Exception):
-    """The last seal is not as it was stored, so no other can follow it."""
+    """The last seal was changed, so no other seal can follow it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"Seal {number} was tampered with: see `./manage.py verify_events`.")
 
 
-# Why nothing is sealed, in a sentence.
+# The reasons not to seal. Their texts are messages for operators.
 REFUSALS: Final = (
     keys.SealKeyError,
     DamagedSeal,
@@ -56,10 +56,10 @@ REFUSALS: Final = (
 
 
 def seal_all(*, patience: float = 1.0) -> Iterator[Statement]:
-    """Seal up to the safe horizon; yield each statement when its seal is stored.
+    """Seal up to the safe position; yield each statement when its seal is stored.
 
     Raises SealKeyError, HorizonHeld, DamagedSeal, LogContradicted, HeadContradicted, NotAHead, and
-    TransactionManagementError inside a transaction: a seal that is rolled back was already remembered.
+    TransactionManagementError inside a transaction: a rollback would remove seals that are already remembered.
     """
     require_no_transaction()
     key = keys.signing_key()
@@ -78,7 +78,7 @@ def seal_all(*, patience: float = 1.0) -> Iterator[Statement]:
 
 
 def last() -> Statement | None:
-    """The statement of the last seal. Raises DamagedSeal."""
+    """Return the statement of the last seal. Raises DamagedSeal."""
     row = table.last()
     return None if row is None else _decoded(row[0], row[1])
 
@@ -94,13 +94,14 @@ def _decoded(number: int, text: str) -> Statement:
 
 
 class Remembered(Struct, frozen=True):
-    """The last seal that the database remembers. It may be missing."""
+    """The last seal that the database remembers. The seal itself may be missing."""
 
     number: int
     position: int
 
 
 def remembered() -> Remembered:
+    """Return the last seal that the database remembers, number 0 before the first."""
     rows = execute("SELECT sealed_number, sealed_position FROM events_log")
     return Remembered(*rows[0]) if rows else Remembered(0, 0)
 
@@ -116,7 +117,7 @@ def unsealed_seconds() -> float:
 
 
 def is_contradicted() -> bool:
-    """Return whether the log lacks the seal that this host remembers. Without a memory, no query."""
+    """Return whether the log lacks the seal that this host remembers. Without one, no query is sent."""
     try:
         if (head := memory.recall()) is not None:
             memory.check(head)
@@ -126,14 +127,14 @@ def is_contradicted() -> bool:
 
 
 def state() -> Literal["ok", "late", "contradicted"]:
-    """Return whether the log is sealed in time, and as this host remembers it."""
+    """Return whether the log is sealed in time and has the seal that this host remembers."""
     if is_contradicted():
         return "contradicted"
     return "late" if unsealed_seconds() > LONGEST_UNSEALED_SECONDS else "ok"
 
 
 def _remember_last(known: Head | None) -> None:
-    """Remember the last seal, which another host may have made."""
+    """Remember the last seal if it is higher: another host may have made it."""
     if (row := table.last()) is None:
         return
     number, text, signature = row
@@ -152,7 +153,7 @@ def _remember(head: Head) -> None:
 
 
 def _next(upto: int, key: Ed25519PrivateKey, log: UUID) -> tuple[Statement, Seal] | None:
-    """The seal of the next events, not stored yet; None if there are none up to `upto`."""
+    """Return the next seal, not stored yet; None if no unsealed event exists up to `upto`."""
     before = last()
     if before and before.log not in {UNSET, log}:
         raise DamagedSeal(before.number)
@@ -165,7 +166,7 @@ def _next(upto: int, key: Ed25519PrivateKey, log: UUID) -> tuple[Statement, Seal
         )
     after = before.last if before else 0
     with cursor() as cur:
-        # Binary, for the sake of the hashes.
+        # Binary, because the hashes are bytes.
         parameters = {"after": after, "upto": upto, "limit": seal.MOST_EVENTS}
         leaves = cur.execute(_LEAVES, parameters, binary=True).fetchall()
     if not leaves:
@@ -177,8 +178,8 @@ def _next(upto: int, key: Ed25519PrivateKey, log: UUID) -> tuple[Statement, Seal
         log=log,
         number=before.number + 1 if before else 1,
         first=after + 1,
-        # The last event that was read, never the horizon: after a crash a sequence can give again
-        # what nobody had committed.
+        # The last event that was read, not the horizon: after a crash, a sequence may assign uncommitted
+        # positions again.
         last=leaves[-1][0],
         events=len(leaves),
         index=seal.index(positions, digests),

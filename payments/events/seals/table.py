@@ -1,4 +1,4 @@
-"""The table of the seals: append one, read them in order."""
+"""Append seals to their table, and read them in order."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -23,7 +23,7 @@ _AT_ONCE: Final = 20
 
 
 def append(new: Seal) -> bool:
-    """Whether it was stored: not if there is a seal with this number already."""
+    """Store the seal unless its number exists; return whether it was stored."""
     row = (new.number, new.statement, new.positions, new.digests, new.signature)
     with cursor() as cur:
         return cur.execute(_APPEND, row).fetchone() is not None
@@ -46,7 +46,7 @@ def statement(number: int) -> str | None:
 
 
 def identity() -> UUID:
-    """Return the identity of the log, which is made with the first seal."""
+    """Return the identity of the log. The first seal creates it."""
     with cursor() as cur:
         row = cur.execute("SELECT events_log_identity()").fetchone()
     assert row is not None, "a function returns a row"  # noqa: S101
@@ -64,11 +64,11 @@ def known_identity() -> UUID | None:
 
 
 def read(*, after: int) -> Iterator[Seal]:
-    """Yield the seals with a number > `after` in order, those too that are stored meanwhile."""
+    """Yield the seals with a number > `after` in order, including those stored in the meantime."""
     while True:
         with cursor() as cur:
             parameters = {"after": after, "limit": _AT_ONCE}
-            # Binary, for the sake of the digests.
+            # Binary, because the digests are bytes.
             rows = cur.execute(_READ, parameters, binary=True).fetchall()
         if not rows:
             return

@@ -1,7 +1,7 @@
-"""Verifies the log against its seals, in constant memory, and says what differs and where.
+"""Verify the log against its seals in constant memory, and locate each difference.
 
-PostgreSQL hashes the events of a seal in one statement, several connections at once, and only the
-chain comes back. Only where it differs are the digests fetched event by event.
+PostgreSQL hashes the events of a seal in one statement and returns only the chain. Several connections work
+at the same time. Digests are fetched event by event only if the chain differs.
 """
 
 import heapq
@@ -25,13 +25,13 @@ from payments.events.seals.findings import Finding, Findings, Kind
 from payments.events.seals.heads import Head
 from payments.events.seals.seal import Seal, Statement
 
-# Counting stops here: whoever seals this little needs no exact number.
+# Counting stops here: with so many unsealed events, the exact number does not matter.
 COUNTED_TO: Final = 100_000
 
-# No seal covers positions below 1, and an event that somebody put there must not go unnoticed.
+# Positions below 1 are never assigned. An event that was forged there must be found.
 _LOWEST: Final = -(2**63)
 
-# One event more than was sealed is enough for another chain.
+# One event more than was sealed is enough to change the chain.
 _CHAIN: Final = f"""
 SELECT pg_catalog.sha256(%(previous)s::bytea || pg_catalog.string_agg(
          pg_catalog.int8send(position) || leaf, ''::bytea ORDER BY position)),
@@ -63,7 +63,7 @@ _Session = psycopg.Connection[tuple[Any, ...]]
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """`head` is the last seal that is believed; `unsealed` counts up to COUNTED_TO."""
+    """The result. `head` is the last valid seal; `unsealed` counts up to COUNTED_TO."""
 
     seals: int
     events: int
@@ -73,11 +73,11 @@ class Report(Struct, frozen=True, kw_only=True):
 
 
 class _Broken(Exception):
-    """The seal cannot be believed; the message says why."""
+    """The seal is invalid; the message says why."""
 
 
 class _Link(Struct, frozen=True):
-    """A place in the chain of seals: the seal, if it is believed, and what was found there."""
+    """A place in the chain of seals: the seal if it is valid, and the findings there."""
 
     findings: Findings
     seal: Seal | None = None
@@ -85,7 +85,7 @@ class _Link(Struct, frozen=True):
 
 
 def last_position() -> int:
-    """The last position that the last seal claims to cover, for a progress bar."""
+    """Return the last position that the last seal claims to cover, for a progress bar."""
     row = table.last()
     try:
         return seal.decode(row[1]).last if row else 0
@@ -100,10 +100,10 @@ def verify(
     jobs: int = 2,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
-    """Compare each sealed event with its seal, each seal with the one before, all with the heads.
+    """Compare each sealed event with its seal, each seal with the previous one, and all with the heads.
 
     The heads are `against` and the one that this host remembers. `trusted` are public keys. `progress` gets
-    the last position done. Raises NotAHead, and database errors, Django's and psycopg's.
+    the last position done. Raises NotAHead, and the database errors of Django and psycopg.
     """
     findings = Findings()
     known = [head for head in (against, memory.recall(trusted)) if head is not None]
@@ -129,11 +129,11 @@ def verify(
 
 
 def _links(trusted: frozenset[str], known: Sequence[Head]) -> Iterator[_Link]:
-    """Yield the chain, each seal compared with the one before it and with the known heads."""
+    """Yield the chain, each seal compared with the previous one and with the known heads."""
     number = covered = 0
     log = table.known_identity()
     named = False
-    previous: str | None = seal.BEFORE_THE_FIRST  # None: not known
+    previous: str | None = seal.BEFORE_THE_FIRST  # None: unknown
     for stored in table.read(after=_LOWEST):
         findings = Findings()
         if stored.number > number + 1:
@@ -179,7 +179,7 @@ def _believed(
     log: UUID | None,
     named: bool,
 ) -> Statement:
-    """The seal's statement if it is what was signed, and in its place. Raises _Broken."""
+    """Return the seal's statement if its signature and place are valid. Raises _Broken."""
     try:
         statement = seal.decode(stored.statement)
     except msgspec.DecodeError as error:
@@ -200,7 +200,7 @@ def _believed(
 
 
 def _checked(links: Iterator[_Link], jobs: int, known: Sequence[Head]) -> Iterator[_Link]:
-    """The same links with what their events show, by `jobs` connections at once, in order."""
+    """Yield the links in order, with the findings of their events. Uses `jobs` connections at once."""
     with ExitStack() as opened:
         idle: SimpleQueue[_Session] = SimpleQueue()
         for _ in range(jobs):
@@ -220,7 +220,7 @@ def _checked(links: Iterator[_Link], jobs: int, known: Sequence[Head]) -> Iterat
 
 
 def _check(idle: "SimpleQueue[_Session]", link: _Link, vouched: int) -> _Link:
-    """Add to the link's findings what its events show."""
+    """Compare the events of the link with its seal, and return the link with its findings."""
     if link.seal is None or link.statement is None:
         return link
     statement = link.statement
@@ -247,7 +247,7 @@ def _check(idle: "SimpleQueue[_Session]", link: _Link, vouched: int) -> _Link:
 
 
 def _compare(session: _Session, stored: Seal, first: int, last: int, findings: Findings) -> None:
-    """Find the differences event by event."""
+    """Add a finding for each event that differs."""
     none_yet = findings.total
     sealed = zip(seal.from_ranges(stored.positions), seal.each_digest(stored.digests), strict=True)
     statement = _DIGESTS.format(first=first, last=last).encode()  # COPY takes no parameters
@@ -280,7 +280,7 @@ def _compare(session: _Session, stored: Seal, first: int, last: int, findings: F
                 )
                 was = None
     if findings.total == none_yet:
-        # A change that keeps the short digest takes years to find, but not for ever.
+        # An attacker with enough time can find a change that keeps the short digest.
         detail = f"or an event up to {last}; its short digest was made to stay the same"
         findings.add(_finding(Kind.CHANGED, stored.number, max(first, 1), detail))
 
