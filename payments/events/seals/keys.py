@@ -62,7 +62,7 @@ def trusted(given: Iterable[str] = ()) -> frozenset[str]:
         keys.add(public_key(_private_key()))
     if not keys:
         raise SealKeyError(
-            "Whose seals are to be believed? Set SEAL_PUBLIC_KEYS or give --public-key;"
+            "No public key is trusted. Set SEAL_PUBLIC_KEYS or pass --public-key;"
             " who seals prints it with `./manage.py seal_events --show-key`."
         )
     return frozenset(keys)
@@ -90,4 +90,4 @@ def _bytes(name: str, key: str) -> bytes:
 
 @cache
 def _warn_once() -> None:
-    logger.warning("Seals are signed with the development key, which everybody knows.")
+    logger.warning("Seals are signed with the development key, which is public.")

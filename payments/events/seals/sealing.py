@@ -42,7 +42,7 @@ class DamagedSeal(Exception):
     """The last seal was changed, so no other seal can follow it."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(f"Seal {number} was tampered with: see `./manage.py verify_events`.")
+        super().__init__(f"Seal {number} was changed: see `./manage.py verify_events`.")
 
 
 # The reasons not to seal. Their texts are messages for operators.
@@ -59,7 +59,7 @@ def seal_all(*, patience: float = 1.0) -> Iterator[Statement]:
     """Seal up to the safe position; yield each statement when its seal is stored.
 
     Raises SealKeyError, HorizonHeld, DamagedSeal, LogContradicted, HeadContradicted, NotAHead, and
-    TransactionManagementError inside a transaction: a rollback would remove seals that are already remembered.
+    TransactionManagementError inside a transaction: a rollback would remove seals that are remembered.
     """
     require_no_transaction()
     key = keys.signing_key()

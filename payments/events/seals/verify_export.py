@@ -1,4 +1,4 @@
-"""Verifies an export of the event log; needs nothing but Python and the package `cryptography`.
+"""Verify an export of the event log. This needs only Python and the package `cryptography`.
 
     python verify_export.py EXPORT PUBLIC_KEY [PUBLIC_KEY...]
 
@@ -13,7 +13,7 @@ SHA-256 of the bytes of that array. A line with "seal" comes after the events th
 - its index is the SHA-256 of "positions", a newline and "digests"
 - its number, "first", "previous" and "log" continue the seal before it
 
-Exit status: 0 everything is as it was sealed, 1 it is not.
+Exit status: 0 everything is as it was sealed, 1 something differs.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ Leaves = list[tuple[int, bytes]]
 
 
 def verify(lines: Iterable[bytes], keys: list[str]) -> str:
-    """Return what was verified. Raises ValueError at the first thing that is wrong."""
+    """Return a summary. Raises ValueError at the first difference."""
     events = 0
     leaves: Leaves = []
     seal: dict[str, Any] | None = None
@@ -62,7 +62,7 @@ def verify(lines: Iterable[bytes], keys: list[str]) -> str:
             began = began or seal
             events += len(leaves)
             leaves = []
-        else:  # nothing that other readers might take for an event, and no second header
+        else:  # neither a second header nor text that another reader might take for an event
             raise ValueError("There is a line which is neither an event nor a seal.")
     if leaves or seal is None or began is None:
         raise ValueError("The file does not end with a seal: something was cut off.")
@@ -75,6 +75,7 @@ def verify(lines: Iterable[bytes], keys: list[str]) -> str:
 def verify_seal(
     line: dict[str, Any], leaves: Leaves, before: dict[str, Any] | None, keys: list[str]
 ) -> dict[str, Any]:
+    """Return the statement of the seal in `line`. Raises ValueError if it, or an event, differs."""
     seal: dict[str, Any] = line["seal"]
     name = f"Seal {seal['number']}"
     if list(line) != ["seal", "positions", "digests", "signature"]:
@@ -110,7 +111,7 @@ def verify_seal(
             f"{name}: other events were sealed from {seal['first']} to {seal['last']}."
         )
     if not leaves or (seal["events"], seal["last"]) != (len(leaves), leaves[-1][0]):
-        raise ValueError(f"{name} says otherwise how many events it covers.")
+        raise ValueError(f"{name} has another number or end of events.")
     listed = line["positions"].encode() + b"\n" + bytes.fromhex(line["digests"])
     if hashlib.sha256(listed).hexdigest() != seal["index"]:
         raise ValueError(f"{name}: its positions or digests are not those that were signed.")
@@ -121,6 +122,7 @@ def verify_seal(
 
 
 def ranges(leaves: Leaves) -> str:
+    """Return the positions as an export writes them."""
     found: list[list[int]] = []
     for position, _ in leaves:
         if found and position == found[-1][1] + 1:

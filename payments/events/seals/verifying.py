@@ -152,7 +152,7 @@ def _links(trusted: frozenset[str], known: Sequence[Head]) -> Iterator[_Link]:
             yield _Link(findings)
             continue
         if any(head.seal.number == number and head.seal != statement for head in known):
-            detail = "the head knows another seal of this number"
+            detail = "the head has another seal with this number"
             findings.add(_finding(Kind.REWRITTEN, number, statement.first, detail))
         covered, previous = statement.last, statement.chain
         if statement.log is not UNSET:
@@ -162,7 +162,7 @@ def _links(trusted: frozenset[str], known: Sequence[Head]) -> Iterator[_Link]:
     if beyond:
         last = max(beyond, key=lambda each: each.number)
         findings = Findings()
-        detail = f"the head knows seals up to {last.number}, position {last.last}"
+        detail = f"the head has seals up to {last.number}, position {last.last}"
         if covered < last.last:
             findings.add(_finding(Kind.CUT, number + 1, covered + 1, detail))
         else:  # by fewer seals
@@ -187,15 +187,15 @@ def _believed(
     if statement.key not in trusted:
         raise _Broken(f"it is signed with key {statement.key}, which is not trusted")
     if not keys.is_signed(stored.statement.encode(), stored.signature, statement.key):
-        raise _Broken("it is not what was signed")
+        raise _Broken("its signature does not match")
     if stored.number != statement.number:
-        raise _Broken(f"it is seal {statement.number} in another's place")
+        raise _Broken(f"it contains seal {statement.number}")
     if named if statement.log is UNSET else log not in {None, statement.log}:
-        raise _Broken(f"it is not of this log, {log}")
+        raise _Broken(f"it belongs to another log than {log}")
     if seal.index(stored.positions, stored.digests) != statement.index:
         raise _Broken("its positions or digests are not those that were signed")
     if previous not in {None, statement.previous} or statement.first <= covered:
-        raise _Broken("it does not continue the seal before")
+        raise _Broken("it does not follow the previous seal")
     return statement
 
 
@@ -281,7 +281,7 @@ def _compare(session: _Session, stored: Seal, first: int, last: int, findings: F
                 was = None
     if findings.total == none_yet:
         # An attacker with enough time can find a change that keeps the short digest.
-        detail = f"or an event up to {last}; its short digest was made to stay the same"
+        detail = f"or an event up to {last}; its short digest is the same"
         findings.add(_finding(Kind.CHANGED, stored.number, max(first, 1), detail))
 
 

@@ -33,7 +33,7 @@ def test_a_cut_tail_shows_against_a_head_only(
     assert verify()[0] == 0
     code, output = verify("--against", head)
     assert code == 1
-    assert f"position {sealed[7] + 1} and all that followed cut off" in output
+    assert f"position {sealed[7] + 1} and all later events cut off" in output
 
 
 def test_all_seals_cut_off_show_at_once_or_against_a_head(
@@ -48,7 +48,7 @@ def test_all_seals_cut_off_show_at_once_or_against_a_head(
     delete_seals(superuser, "true")
     code, output = verify()
     assert code == 0
-    assert "No seal covers anything: nothing is known of this log." in output
+    assert "The log has no seal, so nothing was verified." in output
     assert found(against=heads.read(head, keys.trusted())) == [("cut", 1)]
 
 
@@ -147,7 +147,7 @@ def test_a_sealer_does_not_seal_a_forged_log_anew(
     assert remembered(head_file) == 3
     code, output = verify()
     assert code == 1
-    assert f"position {sealed[3] + 1} and all that followed cut off" in output
+    assert f"position {sealed[3] + 1} and all later events cut off" in output
     with pytest.raises(CommandError, match="does not have seal 3"):
         call_command("seal_events", stdout=StringIO())
     ready = Browser().get("/readyz").json()
@@ -193,7 +193,7 @@ def test_seals_of_another_log_are_broken_and_not_continued(
     superuser.execute("UPDATE events_log SET identity = gen_random_uuid()")
     report = verifying.verify(keys.trusted())
     assert {each.kind for each in report.findings.first} == {Kind.SEAL_BROKEN}
-    assert "not of this log" in report.findings.first[0].detail
+    assert "belongs to another log" in report.findings.first[0].detail
     insert(writer)
     with pytest.raises(sealing.DamagedSeal):
         list(sealing.seal_all())

@@ -78,7 +78,7 @@ def test_the_development_key_is_for_development(
         keys.trusted()
         assert caplog.text == ""
         keys.signing_key()
-        assert "which everybody knows" in caplog.text
+        assert "which is public" in caplog.text
     else:
         with pytest.raises(keys.SealKeyError):
             keys.signing_key()

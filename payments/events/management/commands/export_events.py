@@ -1,4 +1,4 @@
-"""Exports sealed events with their seals, for auditors."""
+"""Export sealed events with their seals, for auditors."""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
@@ -14,7 +14,7 @@ from payments.progress import progress_bar
 
 
 class Command(BaseCommand):
-    help = "Write the sealed events and their seals as lines of JSON that anybody can verify."
+    help = "Write the sealed events and their seals as lines of JSON, to be verified elsewhere."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
@@ -23,16 +23,18 @@ class Command(BaseCommand):
             "  ./manage.py export_events log.ndjson\n"
             "  ./manage.py export_events july.ndjson --after 4711     only what came later\n"
             "  python payments/events/seals/verify_export.py log.ndjson PUBLIC_KEY\n\n"
-            "The last one is what an auditor runs: the file stands alone and needs only the package\n"
-            "cryptography. An export is replaced only by one that holds all of it.\n"
-            "Exit codes: 0 the file is complete or there is nothing to export, 1 it was not written."
+            "Auditors run the last command: the file needs no other file of this project, only the package\n"
+            "cryptography. Only an export that holds all of it replaces an export.\n"
+            "Exit codes: 0 the file is complete, or there is nothing to export; 1 it was not written."
         )
-        parser.add_argument("file", type=Path, metavar="FILE", help="replaced when complete")
+        parser.add_argument(
+            "file", type=Path, metavar="FILE", help="the export; replaced once complete"
+        )
         parser.add_argument(
             "--after", type=int, default=0, metavar="SEAL", help="begin after this seal; default 0"
         )
         parser.add_argument(
-            "--force", action="store_true", help="replace any file, also a longer export"
+            "--force", action="store_true", help="replace any file, even a longer export"
         )
 
     def handle(self, *_: Any, file: Path, after: int, force: bool, **__: Any) -> None:

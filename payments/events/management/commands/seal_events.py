@@ -1,4 +1,4 @@
-"""Seals the event log, as the workers do every minute."""
+"""Seal the event log, as the workers do every minute."""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from typing import Any
@@ -13,7 +13,7 @@ from payments.progress import progress_bar
 
 
 class Command(BaseCommand):
-    help = "Seal the events that no seal covers yet: from then on every change of them shows."
+    help = "Seal new events, so that verify_events finds every later change of them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
@@ -21,13 +21,13 @@ class Command(BaseCommand):
             "Examples:\n"
             "  SEAL_KEY=$(openssl rand -hex 32) ./manage.py seal_events --show-key\n"
             "  ./manage.py seal_events && ./manage.py verify_events --export head.json\n\n"
-            "The workers do this every minute. It may run at any time, and several times at once.\n"
-            "Exit codes: 0 everything that is safe to read is sealed, 1 it is not."
+            "The workers do this every minute. It is safe to run at any time, even concurrently.\n"
+            "Exit codes: 0 all events up to the safe position are sealed, 1 they are not."
         )
         parser.add_argument(
             "--show-key",
             action="store_true",
-            help="only print the public key of SEAL_KEY, which verifies its seals",
+            help="print the public key of SEAL_KEY and seal nothing",
         )
 
     def handle(self, *_: Any, show_key: bool, **__: Any) -> None:

@@ -1,4 +1,4 @@
-"""Verifies the event log against its seals."""
+"""Verify the event log against its seals."""
 
 import json
 import time
@@ -26,20 +26,20 @@ _CANNOT_RUN: Final = 2
 
 
 class Command(BaseCommand):
-    help = "Compare the event log with its seals; say which events are not as they were sealed."
+    help = "Compare the event log with its seals and list the events that changed."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
             "Examples:\n"
             "  ./manage.py verify_events\n"
-            "  ./manage.py verify_events --export head.json      if all is well; keep it elsewhere\n"
-            "  ./manage.py verify_events --against head.json     was the end cut off, or sealed anew?\n"
+            "  ./manage.py verify_events --export head.json      if nothing differs; keep it elsewhere\n"
+            "  ./manage.py verify_events --against head.json     was the end cut off or sealed again?\n"
             "  ./manage.py verify_events --public-key 3d40...    trust this key too\n"
             "  DATABASE_URL=postgres://auditor@... ./manage.py verify_events    reads two tables only\n\n"
-            "Exit codes: 0 all is as it was sealed; 1 something is not, contradicts the log, was sealed\n"
-            "an hour after it was recorded or later, or is not sealed for five minutes; 2 it cannot be\n"
-            "verified. A head that is compared vouches for the seals up to it, however late they were:\n"
+            "Exit codes: 0 all is as it was sealed; 1 something differs, contradicts the log, was sealed\n"
+            "an hour or more after it was recorded, or has no seal for five minutes; 2 it cannot be\n"
+            "verified. A compared head proves the seals up to it, however late they were made:\n"
             "export one after an outage of the workers, once you have found its cause."
         )
         parser.add_argument(
@@ -47,14 +47,14 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="KEY",
-            help="whose seals to believe, besides SEAL_PUBLIC_KEYS; may be repeated",
+            help="trust the seals of this key too, in addition to SEAL_PUBLIC_KEYS; may be repeated",
         )
         parser.add_argument("--export", type=Path, metavar="FILE", help="write the signed head")
         parser.add_argument("--against", type=Path, metavar="FILE", help="a head of this log")
         parser.add_argument(
             "--jobs", type=int, default=2, metavar="N", help="connections at once; default 2"
         )
-        parser.add_argument("--json", action="store_true", help="for programs")
+        parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *_: Any, **options: Any) -> None:
         if not 1 <= options["jobs"] <= 64:  # noqa: PLR2004
@@ -75,7 +75,7 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(_document(report, contradicting), indent=2))
         else:
-            self._tell(report, time.monotonic() - began)
+            self._print(report, time.monotonic() - began)
             for each in contradicting:
                 self.stdout.write(str(each))
         if report.findings.total or contradicting:
@@ -100,7 +100,7 @@ class Command(BaseCommand):
                 f"{path} cannot be written: {error.strerror}.", returncode=_CANNOT_RUN
             ) from error
 
-    def _tell(self, report: Report, seconds: float) -> None:
+    def _print(self, report: Report, seconds: float) -> None:
         shown = list(islice(_runs(report.findings.first), _SHOWN))
         for run in shown:
             self.stdout.write(_sentence(run))
@@ -119,7 +119,7 @@ class Command(BaseCommand):
             else:
                 self.stdout.write(f"The log is NOT as it was sealed: {kinds}.")
         elif report.head is None:
-            self.stdout.write("No seal covers anything: nothing is known of this log.")
+            self.stdout.write("The log has no seal, so nothing was verified.")
         else:
             self.stdout.write(
                 f"Everything up to position {report.head.seal.last:,} is as it was sealed."
@@ -130,7 +130,7 @@ class Command(BaseCommand):
 
 
 def _runs(findings: list[Finding]) -> Iterator[list[Finding]]:
-    """Together what happened alike to neighbours."""
+    """Yield findings of the same kind at consecutive positions together."""
     run: list[Finding] = []
     for finding in findings:
         if run and (finding.kind, finding.seal, finding.position, finding.detail) != (
@@ -150,23 +150,21 @@ def _sentence(run: list[Finding]) -> str:
     finding, last = run[0], run[-1].position
     detail = f": {finding.detail}" if finding.detail else ""
     if finding.kind in {Kind.SEAL_MISSING, Kind.SEAL_BROKEN, Kind.LATE}:
-        return (
-            f"seal {finding.seal} (from position {finding.position}) {_WORDS[finding.kind]}{detail}"
-        )
+        return f"seal {finding.seal} (from position {finding.position}) {_LABELS[finding.kind]}{detail}"
     place = f"s {finding.position} to {last}" if len(run) > 1 else f" {last}"
-    return f"position{place} {_WORDS[finding.kind]} (seal {finding.seal}){detail}"
+    return f"position{place} {_LABELS[finding.kind]} (seal {finding.seal}){detail}"
 
 
-_WORDS: Final = {
+_LABELS: Final = {
     Kind.CHANGED: "changed",
     Kind.DELETED: "deleted",
     Kind.ADDED: "added",
     Kind.REORDERED: "reordered",
     Kind.SEAL_MISSING: "missing",
     Kind.SEAL_BROKEN: "broken",
-    Kind.CUT: "and all that followed cut off",
-    Kind.REWRITTEN: "and what follows sealed anew",
-    Kind.UNSEALED: "and what follows not sealed for too long",
+    Kind.CUT: "and all later events cut off",
+    Kind.REWRITTEN: "and later events sealed again",
+    Kind.UNSEALED: "and later events without a seal for too long",
     Kind.LATE: "sealed too late to prove what it was before",
 }
 
