@@ -1,5 +1,6 @@
-"""The bindings in payments.aggregates, and what `manage.py check` says of their names."""
+"""The bindings in payments.aggregates, and the independence of the events app from them."""
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -44,3 +45,15 @@ def test_check_refuses_two_events_with_one_stored_name(monkeypatch: pytest.Monke
     monkeypatch.setattr(BlockPlaced, "event_type", "customer.unblocked")
     with pytest.raises(SystemCheckError, match=r"two of event customer\.unblocked"):
         call_command("check")
+
+
+def test_the_events_app_does_not_mention_payments() -> None:
+    """Module paths and the permanent names of file formats are allowed."""
+    allowed = re.compile(r"payments[./]|(from|import) payments |payments-(seal|export)/")
+    mentions = [
+        f"{path.relative_to(TESTS.parent)}:{number}: {line}"
+        for path in (TESTS.parent / "payments/events").rglob("*.py")
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if "payment" in allowed.sub("", line.lower())
+    ]
+    assert mentions == []

@@ -80,9 +80,7 @@ def test_a_chain_does_not_go_on_from_a_damaged_seal(
     insert(writer)
     for change in ("statement = 'x'", "number = 7"):
         superuser.execute(f"UPDATE events_seal SET {change} WHERE number = 3")
-        with pytest.raises(
-            CommandError, match="was changed: see `./manage.py verify_events`"
-        ):
+        with pytest.raises(CommandError, match="was changed: see `./manage.py verify_events`"):
             call_command("seal_events", stdout=StringIO())
         superuser.execute("UPDATE events_seal SET number = 3 WHERE number = 7")
 
