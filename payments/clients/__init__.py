@@ -1,1 +1,1 @@
-"""API clients and their keys."""
+"""API clients and their keys. The admin classes are in readmodels/admin/people/."""

@@ -1,4 +1,4 @@
-"""Registers the API clients as the Django app "clients"."""
+"""The Django app "clients"."""
 
 from django.apps import AppConfig
 

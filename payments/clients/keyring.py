@@ -1,10 +1,9 @@
-"""The live API keys in memory, so that recognising one costs no round trip.
+"""Keep the live API keys in memory, so that authentication needs no round trip.
 
-A process reads all of them again when what it knows is older than two seconds, in the request that
-finds it out, so a revoked key dies everywhere within three. It looks up an unknown key by itself, at most a
-hundred times a second. The time of a key's last use is noted in memory; a thread writes the new times in
-bulk, and so does the end of the process. While the database is away the old knowledge is good for half a
-minute: nobody can pay without the database, but errors should say what is wrong.
+A request reads all keys again if the copy is older than two seconds, so a revoked key is refused within
+three. An unknown key is looked up individually, at most a hundred times a second. A thread writes the times
+of last use in bulk, as does the end of the process. While the database is unreachable, the copy is used for
+30 seconds: no payment is possible then, but requests get the error of the database and not a 401.
 """
 
 import logging
@@ -29,10 +28,10 @@ logger: Final = logging.getLogger(__name__)
 
 _FRESH_SECONDS: Final = 2.0
 _USABLE_SECONDS: Final = 30.0
-# A guess costs one look at an index; guesses beyond this number cost nothing.
+# A guessed key costs one index lookup; guesses beyond this rate cost nothing.
 _LOOKUPS_PER_SECOND: Final = 100
 
-# Expired keys are sorted out by their time. The keys of people who left, or are no longer staff, are dead.
+# `find` checks expiry. Keys of people who are inactive or no longer staff are dead.
 _LIVE: Final = """
 SELECT key.digest, key.id, key.client_id, key.scopes, key.expires_at, key.staff_id
   FROM clients_apikey AS key LEFT JOIN auth_user AS staff ON staff.id = key.staff_id
@@ -62,7 +61,7 @@ def digest(key: str) -> bytes:
 
 
 class Keyring:
-    """What one process knows of the keys, shared by its threads."""
+    """The keys in the memory of one process, shared by its threads."""
 
     def __init__(self) -> None:
         self._keys: Mapping[bytes, LiveKey] = {}
@@ -72,20 +71,20 @@ class Keyring:
         self._uses: dict[UUID, datetime] = {}
         self._written: dict[UUID, datetime] = {}
         self._writing = threading.Lock()
-        self._writer_of: int | None = None  # the process; threads do not survive a fork
+        self._writer_of: int | None = None  # the process id; threads do not survive a fork
         self._ended = threading.Event()
         self._refreshing = threading.Lock()
 
     def find(self, text: str, *, at: datetime) -> LiveKey | None:
-        """Return the live key that reads `text`.
+        """Return the live key whose text is `text`, if there is one.
 
-        Raises Django's DatabaseError or InterfaceError when the keys are too old and cannot be read.
+        Raises Django's DatabaseError or InterfaceError if the copy is too old and cannot be read again.
         """
         self._refresh(max_age=_FRESH_SECONDS)
         sought = digest(text)
         key = self._keys.get(sought)
         if key is None and self._may_look_up():
-            # Another thread may be reading all keys, from before this one was made.
+            # The key may be newer than the copy, or than the read of another thread.
             key = next(iter(_read(_ONE, {"digest": sought}).values()), None)
         if key is None or (key.expires_at is not None and key.expires_at <= at):
             return None
@@ -93,15 +92,15 @@ class Keyring:
         return key
 
     def forget(self) -> None:
-        """Read the keys again at the next request."""
+        """Make the next request read the keys again."""
         self._read_at = float("-inf")
 
     def write_uses(self) -> None:
-        """Write the uses that are not written yet. What fails is tried again the next time."""
+        """Write times of last use that are not written yet. Failed writes are repeated next time."""
         with self._writing:
-            # Copied in one step: threads of requests go on noting.
-            noted = self._uses.copy()
-            uses = [(key, at) for key, at in noted.items() if self._written.get(key) != at]
+            # Copied atomically, because threads of requests keep adding.
+            recorded = self._uses.copy()
+            uses = [(key, at) for key, at in recorded.items() if self._written.get(key) != at]
             if not uses:
                 return
             try:
@@ -112,16 +111,16 @@ class Keyring:
             else:
                 self._written.update(uses)
             finally:
-                # It is needed so seldom that a new one each time is cheaper than one that lies idle.
+                # Opening a connection every 30 seconds is cheaper than keeping an idle one.
                 connection.close()
 
     def end(self) -> None:
-        """Write what is left, and have the thread end."""
+        """Stop the thread and write the remaining times of last use."""
         self._ended.set()
         self.write_uses()
 
     def _may_look_up(self) -> bool:
-        """Count a lookup. New keys work at once, and guesses cannot cause a read each."""
+        """Count a lookup, and return whether the rate admits it."""
         now = time.monotonic()
         if now - self._lookups_since >= 1:
             self._lookups_since, self._lookups = now, 0
@@ -133,7 +132,7 @@ class Keyring:
         if age <= max_age:
             return
         usable = age < _USABLE_SECONDS
-        # One thread reads; the others go on with what is known, if it is not too old.
+        # One thread reads. The others use the copy while it is usable.
         if not self._refreshing.acquire(blocking=not usable):
             return
         try:
@@ -144,20 +143,20 @@ class Keyring:
             self._read_at = began
             self._start_writer()
         except (DatabaseError, InterfaceError):
-            # While the old ones do, the request itself will meet the database and tell.
+            # With a usable copy, the request itself reports the error of the database.
             if not usable:
                 raise
         finally:
             self._refreshing.release()
 
     def _start_writer(self) -> None:
-        """Start the thread that writes uses, unless this process has it. `_refreshing` must be held."""
+        """Start this process's writing thread, if it has none. The caller must hold `_refreshing`."""
         seconds: float = settings.API_KEY_USES_SECONDS
         if not seconds or self._writer_of == os.getpid():
             return
         self._writer_of = os.getpid()
         threading.Thread(target=self._run, args=(seconds,), name="key uses", daemon=True).start()
-        # As atexit, and also in processes that multiprocessing has forked, which know no atexit.
+        # Unlike atexit, this also runs in processes that multiprocessing has forked.
         Finalize(None, self.end, exitpriority=0)
 
     def _run(self, seconds: float) -> None:
@@ -165,7 +164,7 @@ class Keyring:
             try:
                 self.write_uses()
             except Exception:
-                # Whatever it is, the thread must live on: no other writes them.
+                # The thread must survive any error, since no other thread writes.
                 logger.exception("The last uses of keys were not written.")
 
 

@@ -1,4 +1,4 @@
-"""API keys: made, shown once, recognised by their digest, rotated and revoked."""
+"""Create, rotate and revoke API keys."""
 
 import secrets
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from payments.clients.models import ApiKey, Client
 
 MANAGE: Final = "clients.manage_apikey"
 
-# "sk" stands for secret key, while "pk" usually begins publishable keys. Scanners report "sk_live" to another
-# company. Older keys begin with "pk" and are found by their digest like all others.
+# "sk" means secret key. Secret scanners attribute "sk_live" to another company, and "pk" usually means a
+# publishable key. Older keys that begin with "pk" keep working.
 _PREFIX_BYTES: Final = 4
 _SECRET_BYTES: Final = 32
 
 
 class KeyRefused(Exception):
-    """A key that cannot be rotated; the message tells why, and what to do."""
+    """The key cannot be rotated. The message states the reason and the remedy."""
 
 
 def create(
@@ -31,7 +31,7 @@ def create(
     expires_at: datetime | None = None,
     by: str,
 ) -> tuple[ApiKey, str]:
-    """Store a new key; return it and its text, which nobody can ever read again.
+    """Store a new key; return it and its text, which cannot be recovered later.
 
     `by` is an actor id. Raises NotPermitted.
     """
@@ -40,16 +40,16 @@ def create(
 
 
 def rotate(key: ApiKey, *, at: datetime, old_until: datetime, by: str) -> tuple[ApiKey, str]:
-    """Make a key with the same rights and lifetime, and let the old one expire at `old_until`.
+    """Create a key with the same scopes and lifetime; the old one expires at `old_until` or earlier.
 
-    Of a key, what it replaces and what replaces it two live at most. Raises NotPermitted, KeyRefused.
+    At most two keys of a rotation chain are live at a time. Raises NotPermitted, KeyRefused.
     """
     permissions.require(by, MANAGE, operators=True)
     with transaction.atomic():
-        # Locked and read again: meanwhile somebody may have revoked it, or be rotating it too.
+        # Another process may have revoked it, or may be rotating it.
         old = ApiKey.objects.select_for_update().get(pk=key.pk)
-        _rotatable(old, at)
-        # The first rotation has cut its life short; a successor that was lost has all of it.
+        _require_rotatable(old, at)
+        # An earlier rotation shortened the life of `old`. Its first successor has the original lifetime.
         whole = old.successors.order_by("created_at").first() or old
         expires_at = (
             None if whole.expires_at is None else at + (whole.expires_at - whole.created_at)
@@ -64,17 +64,17 @@ def rotate(key: ApiKey, *, at: datetime, old_until: datetime, by: str) -> tuple[
 
 
 def revoke(key: ApiKey, *, at: datetime, by: str) -> None:
-    """End the key for good, everywhere within three seconds: processes read keys again after two.
+    """Revoke the key permanently. Processes read keys every two seconds and refuse it within three.
 
     Raises NotPermitted.
     """
     permissions.require(by, MANAGE, operators=True)
-    # Of two who do it at once the first one's time stays.
+    # Keep the first timestamp if two people revoke concurrently.
     ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=at)
 
 
-def _rotatable(key: ApiKey, at: datetime) -> None:
-    """Refuse a key that is dead, and a third one that would live beside it and another."""
+def _require_rotatable(key: ApiKey, at: datetime) -> None:
+    """Raise KeyRefused if the key is dead, or if another key of its chain is live."""
     if key.revoked_at is not None:
         raise KeyRefused(f"{key} was revoked {_moment(key.revoked_at)}. See create_api_key.")
     if key.expires_at is not None and key.expires_at <= at:
@@ -83,13 +83,13 @@ def _rotatable(key: ApiKey, at: datetime) -> None:
     if before is not None and before.is_live(at):
         until = f"wait until {_moment(before.expires_at)}" if before.expires_at else "let it expire"
         raise KeyRefused(
-            f"{key} replaces {before}, which still works: revoke {before}, or {until}."
+            f"{key} replaces {before}, which is still live: revoke {before}, or {until}."
         )
     for successor in key.successors.order_by("created_at"):
         if successor.is_live(at):
             raise KeyRefused(
-                f"{key} is replaced by {successor} already. Go on with {successor}; if its text was"
-                f" lost, revoke {successor} and rotate {key} again."
+                f"{key} is already replaced by {successor}. Use {successor}. If its text was lost,"
+                f" revoke {successor} and rotate {key} again."
             )
 
 

@@ -1,4 +1,4 @@
-"""API clients (merchants' back ends) and the keys that they authenticate with."""
+"""API clients and their keys. Admin classes: readmodels/admin/people/."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -10,7 +10,7 @@ from django.db import models
 
 
 class Client(models.Model):
-    """A merchant. Every payment belongs to one."""
+    """A merchant. Every payment belongs to a client."""
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     name = models.CharField(max_length=200, unique=True)
@@ -31,10 +31,7 @@ class Scope(models.TextChoices):
 
 
 class ApiKey(models.Model):
-    """A key's digest and what it may do.
-
-    The key itself is shown once, when it is made, and never stored.
-    """
+    """The digest and the scopes of an API key. The key itself is shown once and never stored."""
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="keys")

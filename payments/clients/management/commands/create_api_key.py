@@ -1,4 +1,4 @@
-"""Makes an API key, and the client if it is new."""
+"""Create an API key, and its client if it is new."""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from datetime import timedelta
@@ -15,7 +15,7 @@ from payments.domain.text import TextError, checked_text
 
 
 class Command(BaseCommand):
-    help = "Make an API key and print it. It is shown once and stored only as a digest."
+    help = "Create an API key and print it. It is shown once and stored only as a digest."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
@@ -26,15 +26,17 @@ class Command(BaseCommand):
             "  ./manage.py create_api_key 'Acme Ltd' --scope reviews:write --staff ada\n\n"
             f"Scopes: {', '.join(Scope.values)}"
         )
-        parser.add_argument("client", help="the client's name; a new name makes a new client")
+        parser.add_argument("client", help="the client's name; a new name creates a client")
         parser.add_argument(
             "--scope",
             action="append",
             choices=Scope.values,
             metavar="SCOPE",
-            help="may be given several times; default: payments:write, payments:read, statistics:read",
+            help="can be repeated; default: payments:write, payments:read, statistics:read",
         )
-        parser.add_argument("--staff", metavar="USERNAME", help="who decides with this key")
+        parser.add_argument(
+            "--staff", metavar="USERNAME", help="the reviewer who decides with this key"
+        )
         parser.add_argument("--expires-in-days", type=int, metavar="N", help="default: never")
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -51,9 +53,7 @@ class Command(BaseCommand):
             if staff is None:
                 raise CommandError(f"There is no staff member {options['staff']!r}.")
         if Scope.REVIEWS_WRITE in scopes and staff is None:
-            raise CommandError(
-                "A key with reviews:write belongs to somebody: add --staff USERNAME."
-            )
+            raise CommandError("A key with reviews:write needs a reviewer. Add --staff USERNAME.")
         days = options["expires_in_days"]
         if days is not None and not 0 < days <= 3650:  # noqa: PLR2004
             raise CommandError("--expires-in-days must be from 1 to 3650.")
@@ -71,6 +71,6 @@ class Command(BaseCommand):
         )
         self.stderr.write(
             f"{'New client' if created else 'Client'} {client.name} ({client.pk}),"
-            f" scopes {', '.join(key.scopes)}. Keep the key: it is not shown again."
+            f" scopes {', '.join(key.scopes)}. Store the key now: it is not shown again."
         )
         self.stdout.write(text)

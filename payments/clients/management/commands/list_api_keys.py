@@ -1,4 +1,4 @@
-"""Lists API keys, never their secrets."""
+"""List API keys, without their secrets."""
 
 import json
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
@@ -26,8 +26,8 @@ class Command(BaseCommand):
             "Examples:\n  ./manage.py list_api_keys\n  ./manage.py list_api_keys --client 'Acme Ltd'\n"
             "  ./manage.py list_api_keys --json | jq -r '.[] | .scopes[]'"
         )
-        parser.add_argument("--client", metavar="NAME", help="only this client's")
-        parser.add_argument("--json", action="store_true", help="for programs")
+        parser.add_argument("--client", metavar="NAME", help="list only the keys of this client")
+        parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *_: Any, **options: Any) -> None:
         keys = ApiKey.objects.select_related("client", "staff").order_by(
@@ -55,7 +55,7 @@ class Command(BaseCommand):
             )
         console = Console(file=cast("TextIO", self.stdout))
         if not console.is_terminal:
-            console.width = _WIDE  # a program reads whole lines
+            console.width = _WIDE  # so that scripts read whole lines
         console.print(table)
 
 

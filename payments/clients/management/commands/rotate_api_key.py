@@ -1,4 +1,4 @@
-"""Replaces an API key while both work for a while."""
+"""Replace an API key by a new one, with a grace period for the old one."""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from datetime import timedelta
@@ -16,19 +16,25 @@ _LONGEST_HOURS: Final = 24 * 90
 
 
 class Command(BaseCommand):
-    help = "Make a key with the same rights and lifetime; the old one works for a while longer."
+    help = "Create a key with the same scopes and lifetime. The old key works until the grace period ends."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
             "Examples:\n"
-            "  ./manage.py rotate_api_key sk_1a2b3c4d                   a day to change over\n"
-            "  ./manage.py rotate_api_key sk_1a2b3c4d --grace-hours 0   the old one ends now\n\n"
-            "Of a key and those that replace it at most two work at a time: a third one is refused, with\n"
-            "the key to revoke or to wait for. Nothing is made of a key that is revoked or has expired."
+            "  ./manage.py rotate_api_key sk_1a2b3c4d                   24 hours to change over\n"
+            "  ./manage.py rotate_api_key sk_1a2b3c4d --grace-hours 0   the old key ends now\n\n"
+            "At most two keys of a rotation chain work at a time. For a third one, the error names the key\n"
+            "to revoke or to wait for. Revoked and expired keys cannot be rotated."
         )
-        parser.add_argument("prefix", help="as list_api_keys shows it")
-        parser.add_argument("--grace-hours", type=int, default=24, metavar="N", help="default: 24")
+        parser.add_argument("prefix", help="the key's prefix, from list_api_keys")
+        parser.add_argument(
+            "--grace-hours",
+            type=int,
+            default=24,
+            metavar="N",
+            help="hours that the old key still works, default: 24",
+        )
 
     def handle(self, *_: Any, **options: Any) -> None:
         if not 0 <= options["grace_hours"] <= _LONGEST_HOURS:
@@ -45,6 +51,6 @@ class Command(BaseCommand):
         key.refresh_from_db()
         self.stderr.write(
             f"{key.prefix} works until {key.expires_at:%Y-%m-%d %H:%M} UTC."
-            f" Keep the new key {new.prefix}: it is not shown again."
+            f" Store the new key {new.prefix} now: it is not shown again."
         )
         self.stdout.write(text)
