@@ -45,9 +45,9 @@ class Command(BaseCommand):
             "The same command completes an interrupted run, and erases what was written since a complete\n"
             "one. A later payment under the same reference belongs to the same id and stores no personal\n"
             "data. A block stays. Time, reason and operator of the erasure are kept. Not reached: backups,\n"
-            "log files, and personal data that a client put into its own references of payments, X-Request-\n"
-            "ID, X-Correlation-ID and Idempotency-Key, because the log never changes. The API returns null\n"
-            "for the customer's reference, except to a repeated submission that contains it.\n\n"
+            "log files, and personal data that a client put into its own references of payments,\n"
+            "X-Request-ID, X-Correlation-ID and Idempotency-Key, because the log never changes.\n"
+            "The API returns null for the customer's reference, except to a repeated submission.\n\n"
             "Exit status: 0 erased, 1 not erased (no such customer, not confirmed), 2 invalid argument."
         )
         parser.add_argument("client", metavar="CLIENT")
