@@ -1,1 +1,1 @@
-"""Payments that do not come through the API: files of past ones, simulated ones, demo data."""
+"""Payments from other sources than the API: files of past payments, simulations, demo data."""

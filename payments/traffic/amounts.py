@@ -1,4 +1,4 @@
-"""The amounts of past payments, with a decimal point or a decimal comma."""
+"""Parse amounts with a decimal point or a decimal comma."""
 
 import re
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from payments.domain.money import Money, MoneyError, exponent
 
 
 class Decimals(StrEnum):
-    """The sign before an amount's decimals. The other one, or blanks, may separate thousands."""
+    """The decimal sign. The other sign, an apostrophe or a space may separate thousands."""
 
     POINT = "point"
     COMMA = "comma"
@@ -32,9 +32,9 @@ _SEPARATORS: Final = str.maketrans("", "", f".,{_BLANKS}")
 
 
 def parse(text: str, currency: str, decimals: Decimals | None, *, on: date) -> Money:
-    """Read the amount of a payment `on` a day. Raises MoneyError.
+    """Return the amount of a payment on the day `on`. Raises MoneyError.
 
-    Without `decimals` it must be plain, such as 1234.56.
+    Without `decimals` only a plain amount is accepted, such as 1234.56.
     """
     if decimals is not None:
         return _parse(text, currency, decimals, on)
@@ -50,7 +50,7 @@ def parse(text: str, currency: str, decimals: Decimals | None, *, on: date) -> M
 
 def may_be_thousands(text: str, currency: str) -> bool:
     """Return whether a plain amount differs if a point separates thousands, such as 1.234 dinars."""
-    if exponent(currency) < 3:  # noqa: PLR2004 - then it has too many decimals
+    if exponent(currency) < 3:  # noqa: PLR2004 - otherwise it has too many decimals
         return False
     thousands = _readable(text, currency, Decimals.COMMA)
     return thousands is not None and thousands != _readable(text, currency, None)

@@ -1,4 +1,4 @@
-"""Registers the commands of the traffic as the Django app "traffic"; it has no tables."""
+"""The Django app "traffic", which has commands and no tables."""
 
 from django.apps import AppConfig
 

@@ -1,22 +1,22 @@
-"""Read the dates of past payments: only complete dates, which have one meaning."""
+"""Parse dates. Only complete dates with a single meaning are accepted."""
 
 import re
 from datetime import UTC, datetime
 from typing import Final
 
-# fromisoformat() also reads weeks and any separator between date and time, strptime() months of one digit.
+# fromisoformat() also accepts weeks and any separator before the time, strptime() one-digit months.
 _ACCEPTED: Final = re.compile(
     r"""\d{4}-\d\d-\d\d (?:[T ]\d\d:\d\d (?: :\d\d (?:[.,]\d+)? )? (?: Z|[ ]UTC|[ ]?[+-]\d\d(?::?\d\d)? )? )?
       | \d{8} (?:T\d{4} (?:\d\d)? (?: Z|[+-]\d\d(?::?\d\d)? )? )?""",
     re.ASCII | re.VERBOSE,
 )
 _OFFSET: Final = re.compile(r" ([+-])")
-# Programs write 0001-01-01, 1900-01-01 or 1970-01-01 where a date is missing.
+# Programs write 0001-01-01, 1900-01-01 or 1970-01-01 for a missing date.
 EARLIEST: Final = datetime(1970, 1, 2, tzinfo=UTC)
 
 
 class DateError(ValueError):
-    """A date that is refused. `code` is stable, the message is for people."""
+    """The date is refused. `code` is stable, the message is for people."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -24,7 +24,7 @@ class DateError(ValueError):
 
 
 def parse(text: str, *, now: datetime) -> datetime:
-    """Read a day or a time, in UTC where it has no offset. Raises DateError."""
+    """Return the time of a date or time, in UTC if it has no offset. Raises DateError."""
     at = _at(text)
     if at > now:
         raise DateError("in_the_future", f"{text[:40]} is in the future.")
@@ -36,7 +36,7 @@ def parse(text: str, *, now: datetime) -> datetime:
 def _at(text: str) -> datetime:
     try:
         if _ACCEPTED.fullmatch(text):
-            # As Ruby's programs write an offset: 1997-01-31 13:45:00 +0100, or UTC.
+            # Ruby writes the offset after a space: 1997-01-31 13:45:00 +0100, or UTC.
             at = datetime.fromisoformat(_OFFSET.sub(r"\1", text.replace(" UTC", "Z")))
             return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):

@@ -22,23 +22,28 @@ from payments.domain.payment.state import Payment, Status
 from payments.traffic import simulation
 
 SHOP: Final = "Demo shop"
-# First name, last name, role, and what to try with it.
+# First name, last name, role, and what to try with the role.
 STAFF: Final = {
-    "ada": ("Ada", "Ng", "senior reviewer", "press Claim next in the review queue, and decide"),
-    "ben": ("Ben", "Okoye", "senior reviewer", "approve as the second what ada has approved"),
+    "ada": ("Ada", "Ng", "senior reviewer", "press Claim next in the review queue and decide"),
+    "ben": (
+        "Ben",
+        "Okoye",
+        "senior reviewer",
+        "give the second approval to a payment that ada approved",
+    ),
     "cleo": ("Cleo", "Martin", "analyst", "decide on payments, escalate one to ada or ben"),
     "dora": ("Dora", "Silva", "risk manager", "propose a risk policy"),
     "emil": ("Emil", "Berg", "risk manager", "approve the policy that dora proposed"),
     "fay": ("Fay", "Adeyemi", "viewer", "look at payments, customers and statistics"),
-    "gus": ("Gus", "Moreau", "auditor", "look at everything, sign-ins and events too"),
+    "gus": ("Gus", "Moreau", "auditor", "look at everything, including sign-ins and events"),
 }
 
 _PAYMENTS: Final = 400
-# Flags nine: some to wait, some decided, of both some so large that it takes two.
+# This seed flags waiting and decided payments, with and without a second approval.
 _SEED: Final = 27626
 _OVER: Final = timedelta(days=14)
-# Of the flagged ones, so many at the end stay in the queue; the first of them is overdue and expires a minute
-# after the workers started. Of the others these are not free.
+# So many of the last flagged payments stay in the queue. The first of them is overdue and expires a minute
+# after the workers start. The indexes name those that are escalated, approved once or claimed.
 _WAITING: Final = 7
 _ESCALATED, _FIRST_APPROVED, _CLAIMED = 2, 3, 4
 _NAMES: Final = (
@@ -54,14 +59,14 @@ _NAMES: Final = (
 
 
 def seed(password: str, *, reset: bool = False) -> bool:
-    """Fill an empty service; return whether it was filled now.
+    """Add demo data to an empty service; return whether data was added.
 
-    New members of staff get `password`. With `reset` those who are there already get it too.
+    New users get `password`. With `reset`, existing users get it too.
     """
     staff = [_member(name, password, reset=reset) for name in STAFF]
     shop, _ = Client.objects.get_or_create(name=SHOP)
     customers = Customer.objects.filter(client=shop)
-    # Names come last. All before them has keys, so a seeding that was killed is taken up again.
+    # Names come last. All earlier steps are idempotent, so an interrupted run can be repeated.
     if customers.exclude(name="").exists():
         return False
     _submit(shop, staff)

@@ -1,4 +1,4 @@
-"""Writes many past payments fast, for trying how the service does with a large log."""
+"""Write many past payments quickly, to try the service with a large log."""
 
 import itertools
 from collections.abc import Callable
@@ -19,7 +19,7 @@ _YEARS: Final = timedelta(days=3 * 365)
 def write(
     client_id: UUID, *, events: int, seed: int, progress: Callable[[int], None] = lambda _: None
 ) -> int:
-    """Append at least `events` events, two a payment; return how many. Risk is not assessed."""
+    """Append at least `events` events, two for each payment; return the number. Risk is not assessed."""
     pseudonyms.require_key()
     attempts = simulation.attempts(seed)
     moments = simulation.moments(seed, until=datetime.now(UTC), over=_YEARS)

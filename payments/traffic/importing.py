@@ -1,4 +1,4 @@
-"""Take payments of the past from a file into the log, once, however often and interrupted it is read."""
+"""Import past payments from a file. Each row is imported once, even after an interruption or a rerun."""
 
 import itertools
 from collections import defaultdict
@@ -36,21 +36,22 @@ _ACTOR: Final = actors.system("import")
 
 
 class Total(msgspec.Struct):
-    """How many payments, and their sum in minor units of one currency."""
+    """The number of payments in one currency, and their sum in minor units."""
 
     count: int = 0
     minor: int = 0
 
 
 class Report(Struct):
-    """What became of the rows. `totals` are of all that are in the log now, by currency.
+    """The numbers of rows by outcome.
 
-    `run` is the correlation id of the events that this run added.
+    `totals` covers the rows that are in the log now, by currency. `run` is the correlation id of the events
+    that this run added.
     """
 
     run: str
     accepted: int = 0
-    known: int = 0  # in the log already
+    known: int = 0  # already in the log
     refused: int = 0
     totals: dict[str, Total] = msgspec.field(default_factory=lambda: defaultdict(Total))
 
@@ -73,8 +74,8 @@ def import_file(
     """Import the file's rows. `refuse` gets each refused line with a code and a reason.
 
     A row's key is its content and its ordinal among equal rows, so a second run adds nothing.
-    `progress` gets the number of bytes done. Raises OSError, and OperationalError without a
-    database.
+    `progress` gets the number of bytes read. Raises OSError, and OperationalError if the database is
+    unreachable.
     """
     report = Report(run=str(uuid4()))
     clients = _Clients()
@@ -91,7 +92,7 @@ def import_file(
 
 
 def _has_decimal_commas(path: Path, layout: Layout) -> bool:
-    """Return whether the file has decimal commas, so that 1.234 is a thousand. Reads it once more."""
+    """Read the file once more, and return whether its amounts have decimal commas."""
 
     def written() -> Iterator[tuple[str, str]]:
         for line in lines.read(path, layout.delimiter, skip=layout.header_records):
@@ -137,18 +138,18 @@ def _row(line: Line, payment: PastPayment, client_id: UUID, run: str) -> _Row:
 def _import_batch(
     batch: list[_Row], report: Report, refused: Callable[[Line, str, str], None]
 ) -> None:
-    """Three statements for a batch of new payments, one for a batch of known ones."""
+    """Import a batch: three statements if all payments are new, one if all are in the log."""
     known = store.begun_by([row.command.payment_id for row in batch])
     fresh = [row for row in batch if row.command.payment_id not in known]
     registry.register_all(
         {row.command.customer_id: (row.command.client_id, row.customer_reference) for row in fresh}
     )
-    # A reference that is taken refuses one row, not the five hundred of one statement.
-    plain = [row for row in fresh if row.command.reference is None]
-    accepted = dispatch.dispatch_new([(row.command, row.context) for row in plain])
+    # Rows with references are imported one by one, so a taken reference refuses only its row.
+    unreferenced = [row for row in fresh if row.command.reference is None]
+    accepted = dispatch.dispatch_new([(row.command, row.context) for row in unreferenced])
     report.accepted += accepted
-    report.known += len(plain) - accepted
-    for row in plain:
+    report.known += len(unreferenced) - accepted
+    for row in unreferenced:
         _count(report, row.command.amount)
     for row in batch:
         if row.command.reference is not None or row.command.payment_id in known:
@@ -194,7 +195,7 @@ def _batches(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
 
 
 class _Clients:
-    """The ids of the clients that the rows name; a new name makes a new client."""
+    """The ids of the clients that the rows name. A new name creates a client."""
 
     def __init__(self) -> None:
         self._ids: dict[str, UUID] = {}

@@ -1,4 +1,4 @@
-"""Where a file of past payments has each field: the delimiter, the columns, --map and --set."""
+"""The layout of a file of past payments: the delimiter, and the column or value of each field."""
 
 import codecs
 import csv
@@ -16,7 +16,7 @@ from payments.traffic.lines import MAX_BYTES, Line
 REQUIRED: Final = ("client", "customer_id", "amount", "currency", "method", "date")
 OPTIONAL: Final = ("reference",)
 FIELDS: Final = (*REQUIRED, *OPTIONAL)
-# None: any blanks
+# None: any whitespace
 DELIMITERS: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "blanks": None}
 
 _EXCEL_DELIMITER: Final = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=([,;\t|])"?\r?\n', re.IGNORECASE)
@@ -30,11 +30,11 @@ _NOT_CSV: Final = {
 
 
 class LayoutError(ValueError):
-    """The file, --map and --set do not fit each other; the message says which name."""
+    """The file, --map and --set do not match. The message names the field or column."""
 
 
 class RowError(ValueError):
-    """A row that is refused."""
+    """The row is refused."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -42,7 +42,7 @@ class RowError(ValueError):
 
 
 class Layout(Struct, frozen=True):
-    """Where each field comes from: a column, or the same value for all rows."""
+    """The source of each field: a column, or a constant for all rows."""
 
     delimiter: str | None
     names: Sequence[str]
@@ -59,7 +59,7 @@ class Layout(Struct, frozen=True):
         *,
         delimiter: str | None = "",
     ) -> "Layout":
-        """Read the columns' names, and find the delimiter unless it is given ("").
+        """Read the column names, and detect the delimiter if it is "".
 
         Raises LayoutError.
         """
@@ -75,7 +75,7 @@ class Layout(Struct, frozen=True):
             blank = rest.removeprefix(codecs.BOM_UTF8).strip()
             raise LayoutError(
                 f"The {'first line is blank' if blank else 'file is empty'}:"
-                " a first line with the columns' names is needed."
+                " the first line must contain the column names."
             )
         columns = _columns(names, mapped, constants)
         return cls(found, names, columns, constants, 2 if excel else 1)
@@ -110,9 +110,9 @@ def _check_fields(mapped: Mapping[str, str], constants: Mapping[str, str]) -> No
     for option, given in (("--map", mapped), ("--set", constants)):
         if unknown := sorted(given.keys() - set(FIELDS)):
             known = ", ".join(FIELDS)
-            raise LayoutError(f"{option} {unknown[0]}: there is no such field. Known: {known}.")
+            raise LayoutError(f"{option} {unknown[0]}: there is no such field. Fields: {known}.")
     if twice := sorted(mapped.keys() & constants.keys()):
-        raise LayoutError(f"{twice[0]} stands in --map and in --set.")
+        raise LayoutError(f"{twice[0]} is in both --map and --set. Use one of them.")
 
 
 def _check_text(beginning: bytes) -> None:
@@ -120,14 +120,14 @@ def _check_text(beginning: bytes) -> None:
         if beginning.startswith(mark):
             raise LayoutError(f"The file is {what}.")
     if b"\0" in beginning.partition(b"\n")[0]:
-        raise LayoutError("The file is not UTF-8 text: the first line holds NUL characters.")
+        raise LayoutError("The file is not UTF-8 text: the first line contains NUL characters.")
 
 
 def _header(
     beginning: bytes, delimiter: str | None, mapped: Mapping[str, str]
 ) -> tuple[str | None, list[str]]:
-    """Return the names and the delimiter, of several the one that yields the most fields."""
-    wanted = {_plain(mapped.get(field, field)) for field in FIELDS}
+    """Return the delimiter that yields the most fields, and the column names."""
+    wanted = {_normalized(mapped.get(field, field)) for field in FIELDS}
     found: list[tuple[int, str | None, list[str]]] = []
     faults = []
     for each in _candidates(beginning, delimiter):
@@ -136,7 +136,7 @@ def _header(
         except LayoutError as error:
             faults.append(error)
         else:
-            found.append((len(wanted & {_plain(name) for name in names}), each, names))
+            found.append((len(wanted & {_normalized(name) for name in names}), each, names))
     if not found:
         raise faults[0]
     _, delimiter, names = max(found, key=lambda each: each[0])
@@ -161,13 +161,13 @@ def _names(beginning: bytes, delimiter: str | None) -> list[str]:
     if len(content) >= MAX_BYTES:
         raise LayoutError(f"The first line has more than {MAX_BYTES} bytes.")
     if fault is not None:
-        raise LayoutError(f"The columns' names cannot be read. {fault.reason}")
+        raise LayoutError(f"The column names cannot be read. {fault.reason}")
     try:
         return [name.strip() for name in _split(content.decode(), delimiter)]
     except UnicodeDecodeError:
         raise LayoutError("The first line is not UTF-8 text. Save the file as UTF-8.") from None
     except csv.Error as error:
-        raise LayoutError(f"The columns' names cannot be read: {error}.") from None
+        raise LayoutError(f"The column names cannot be read: {error}.") from None
 
 
 def _columns(
@@ -176,7 +176,7 @@ def _columns(
     columns, missing, faults = {}, [], []
     for field in (*mapped, *(each for each in FIELDS if each not in {*mapped, *constants})):
         name = mapped.get(field, field)
-        places = [n for n, each in enumerate(names) if _plain(each) == _plain(name)]
+        places = [n for n, each in enumerate(names) if _normalized(each) == _normalized(name)]
         if field in mapped and names.count(name) == 1:
             places = [names.index(name)]
         if len(places) == 1:
@@ -189,7 +189,7 @@ def _columns(
             missing.append(field)
     if missing:
         faults.append(
-            f"No column says the {', '.join(missing)}. Add --map FIELD=COLUMN or --set FIELD=VALUE"
+            f"No column for {', '.join(missing)}. Add --map FIELD=COLUMN or --set FIELD=VALUE"
             f" for each. The columns are {', '.join(names)}."
         )
     if faults:
@@ -197,8 +197,8 @@ def _columns(
     return columns
 
 
-def _plain(name: str) -> str:
-    """Return the name in one spelling: "Customer ID" is customer_id."""
+def _normalized(name: str) -> str:
+    """Return the normalized name: "Customer ID" becomes customer_id."""
     return re.sub(r"[\s_-]+", "_", searched(name).casefold())
 
 

@@ -1,4 +1,4 @@
-"""A file's records, a bounded number of bytes at a time, with the number of equal ones before each."""
+"""Read the records of a file in bounded memory, and number equal records."""
 
 from codecs import BOM_UTF8
 from collections import Counter
@@ -14,13 +14,13 @@ from payments.traffic.quotes import ESCAPE, Quotes, State, closed_line
 MAX_BYTES: Final = 64 * 1024
 
 _DIGEST_BYTES: Final = 16
-# One bit for each of 2^27 digests, 16 MB: of ten million records 7 % pass for repeated and are counted
-# exactly after all, so it costs memory and never truth.
+# One bit for each of 2^27 digests, 16 MB. Of ten million records 7 % are taken for repeated, and then counted
+# exactly. The filter affects memory, not the result.
 _FILTER_BITS: Final = 1 << 27
 
 
 class Fault(Struct, frozen=True):
-    """Why a line cannot be read as a record, with a stable code."""
+    """The reason why a line cannot be read as a record, with a stable code."""
 
     code: str
     reason: str
@@ -29,8 +29,7 @@ class Fault(Struct, frozen=True):
 class Line(Struct, frozen=True):
     """A record, or a line of a record that cannot be read.
 
-    `content` is without the line end at its end. `ordinal` is 1 for the first of equal records, 0
-    where there is a fault.
+    `content` has no final line end. `ordinal` numbers equal records from 1; it is 0 with a fault.
     """
 
     number: int  # of its first line
@@ -41,12 +40,12 @@ class Line(Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """The same whenever the file is read, and different for each of its records."""
+        """Return a key that is stable over reads and unique within the file."""
         return f"{_digest(self.content).hex()}:{self.ordinal}"
 
 
 def header(path: Path) -> bytes:
-    """Return the beginning of the file, where the columns' names are. Raises OSError."""
+    """Return the beginning of the file, which contains the column names. Raises OSError."""
     with path.open("rb") as file:
         return file.read(MAX_BYTES)
 
@@ -54,7 +53,7 @@ def header(path: Path) -> bytes:
 def records(file: IO[bytes], delimiter: str | None) -> Iterator[tuple[int, bytes, Fault | None]]:
     """Yield the number of each record's first line and its content, from the file's beginning.
 
-    Each line of a record that cannot be read is yielded alone, with the fault.
+    Each line of an unreadable record is yielded separately, with the fault.
     """
     if file.read(len(BOM_UTF8)) != BOM_UTF8:
         file.seek(0)
@@ -83,7 +82,7 @@ def read(path: Path, delimiter: str | None = ",", *, skip: int = 1) -> Iterator[
     with path.open("rb") as file:
         for number, content, fault in _filled(file, delimiter, skip):
             if fault is not None:
-                # Not counted, so that equal records keep their keys when the fault is corrected.
+                # Not counted, so that other records keep their keys when the fault is corrected.
                 yield Line(number, content, 0, file.tell(), fault)
                 continue
             digest = _digest(content)
@@ -93,9 +92,9 @@ def read(path: Path, delimiter: str | None = ",", *, skip: int = 1) -> Iterator[
 
 
 def _perhaps_repeated(path: Path, delimiter: str | None, skip: int) -> set[bytes]:
-    """The digests of all records that occur more than once, and of few others.
+    """Return the digests of all records that occur more than once, and of few others.
 
-    A Bloom filter with one hash function (Bloom, 1970).
+    It is a Bloom filter with one hash function.
     """
     bits = bytearray(_FILTER_BITS // 8)
     repeated = set()
@@ -153,7 +152,7 @@ class _Record:
         return bool(self._part)
 
     def _take(self) -> bool:
-        """Follow the quotes to the line's end; return whether the line is too long to be kept."""
+        """Process the quotes of the line; return whether it is too long for a record."""
         part = self._part
         if len(part) < MAX_BYTES or part.endswith(b"\n"):
             self._quotes.add(_end(part))
@@ -172,7 +171,7 @@ class _Record:
         if self._quotes.line_end_escaped:
             return Fault(
                 "not_csv",
-                f"{begun} has a line that ends with a backslash: the next may belong to it.",
+                f"{begun} has a line that ends with a backslash, so the next line may belong to it.",
             )
         if self._quotes.state is State.MALFORMED:
             return Fault("not_csv", f"{begun} has a quote that is not doubled within quotes.")

@@ -1,4 +1,4 @@
-"""Sends attempts at an even rate from several threads, and remembers how long each took."""
+"""Send attempts at a constant rate from several threads, and measure their latency."""
 
 import threading
 import time
@@ -15,20 +15,20 @@ _PROGRESS_SECONDS: Final = 0.2
 
 
 class Run(Struct):
-    """How often each status came, and the latencies in seconds."""
+    """The number of answers by status, and the latencies in seconds."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     latencies: list[float] = field(default_factory=list)
     seconds: float = 0.0
 
     def percentile(self, share: float) -> float:
-        """The latency that `share` of the attempts did not exceed, in seconds."""
+        """Return the latency in seconds that a `share` (0 to 1) of the attempts did not exceed."""
         ordered = sorted(self.latencies)
         return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else 0.0
 
 
 class Pacer:
-    """Each attempt has its time, so that a slow one does not make the following ones rarer."""
+    """Send each attempt at its scheduled time, so that slow answers do not reduce the rate."""
 
     def __init__(self, attempts: Iterator[Attempt], send: Send, *, rate: float) -> None:
         self._attempts = attempts
@@ -46,7 +46,7 @@ class Pacer:
         threads: int,
         progress: Callable[[int], None] = lambda _: None,
     ) -> Run:
-        """Send for `seconds`, or until `stop` is called. `progress` gets the seconds that have passed."""
+        """Send for `seconds`, or until `stop` is called. `progress` gets the elapsed seconds."""
         began = self._next = time.monotonic()
         workers = [
             threading.Thread(target=self._work, args=(began + seconds,)) for _ in range(threads)

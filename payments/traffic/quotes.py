@@ -11,7 +11,7 @@ _BACKSLASH: Final = 0x5C
 _UNESCAPED: Final = re.compile(rb'(?<!\\)(?:\\\\)*"')
 
 
-# Also those without a width, in UTF-8.
+# Whitespace and invisible characters, in UTF-8.
 _BLANK: Final = (
     rb"(?:\s|\xc2[\xa0\xad]|\xe2\x80[\x80-\x8f\xa8\xa9\xaf]|\xe2\x81[\x9f\xa0]"
     rb"|\xe3\x80\x80|\xef\xbb\xbf)"
@@ -23,11 +23,11 @@ class State(Enum):
 
     CLOSED = auto()
     OPEN = auto()  # within quotes
-    MALFORMED = auto()  # the quotes have more than one reading
+    MALFORMED = auto()  # the quotes are ambiguous
 
 
 class Quotes:
-    """Follow the quotes of one record, a piece of at most one line at a time."""
+    """Track the quotes of one record, line by line."""
 
     def __init__(self, delimiter: str | None) -> None:
         self._patterns = _patterns(delimiter)
@@ -39,17 +39,17 @@ class Quotes:
 
     @property
     def ended(self) -> bool:
-        """Return whether no reading of the quotes and backslashes leaves one open.
+        """Return whether the record has ended under every interpretation of quotes and backslashes.
 
         A line within a value must not be read as a record, even if the writer does not double quotes, or
-        escapes them or line ends with a backslash, as MySQL does.
+        escapes quotes and line ends with a backslash, as MySQL does.
         """
         if self.state is State.MALFORMED:
             return not (any(self._odd) or self._open or self._last == _BACKSLASH)
         return self.state is State.CLOSED
 
     def add(self, line: bytes) -> None:
-        """Take a line without its line end."""
+        """Process a line, given without its line end."""
         self._count(line)
         if self._last == _BACKSLASH:
             self.line_end_escaped = True
@@ -68,15 +68,15 @@ class Quotes:
             self.state = State.MALFORMED
 
     def add_part(self, part: bytes) -> None:
-        """Take a part of a line that is too long to be read at once."""
+        """Process a part of a line that is too long for a record."""
         self._count(part)
         self.state = State.MALFORMED
 
     def _count(self, part: bytes) -> None:
-        """Read the quotes in several ways.
+        """Count the quotes under each interpretation.
 
-        Either all of them count, or not those after a backslash, or a backslash may be escaped too, or only
-        those next to a delimiter count.
+        Count all quotes, or all but those after a backslash, or all but those after an unescaped
+        backslash, or only those next to a delimiter.
         """
         self._last = part[-1] if part else 0
         quotes = part.count(b'"')
@@ -92,17 +92,17 @@ class Quotes:
 
 
 def closed_line(delimiter: str | None) -> Callable[[bytes], object]:
-    """Return a fast check that a line is a record by itself, but for backslashes before quotes."""
+    """Return a fast check that a line without escaped quotes is a complete record."""
     return _patterns(delimiter)[0].fullmatch
 
 
 @cache
 def _patterns(delimiter: str | None) -> tuple[re.Pattern[bytes], ...]:
-    """A line that closes its quotes, one that leaves some open, and a quote that opens or closes.
+    """Return patterns for a closed line, an open line, an opening quote and a closing quote.
 
-    Between values, blanks may come before a quote. A quote within an unquoted value is a character
-    like any other, as in spreadsheets, but not behind odd blanks or in a formula such as ="00123" that
-    goes on in the next line. No quote is right in a file without a delimiter.
+    Spaces may precede a quoted value. As in spreadsheets, a quote inside an unquoted value is an ordinary
+    character, except after unusual whitespace or in a formula such as ="00123" that continues on the next
+    line. A file without a delimiter has no quotes.
     """
     if delimiter is None:
         return tuple(

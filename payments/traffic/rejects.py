@@ -1,4 +1,4 @@
-"""The refused rows of an import, as a file that can be corrected and imported."""
+"""Write the refused rows of an import to a file that can be corrected and imported."""
 
 import csv
 from collections import Counter
@@ -15,17 +15,17 @@ _CARD_NUMBER: Final = "The line looks as if it held a card number."
 
 
 class RejectsError(ValueError):
-    """The file would replace another one; the message names it."""
+    """The file would replace another kind of file. The message names it."""
 
 
 class Rejects:
-    """Write refused rows as they come: line, code and reason, then the columns of the input.
+    """A file of refused rows: line, code and reason, then the columns of the input.
 
-    No file remains if there are none. `frequent` counts the codes, `reasons` has the first of each.
+    Without refused rows no file remains. `frequent` counts the codes, `reasons` has the first reason of each.
     """
 
     def __init__(self, path: Path, source: Path, layout: Layout) -> None:
-        """Raises OSError, RejectsError for a file that an import did not write."""
+        """Raise RejectsError if `path` is a file that no import wrote. Raises OSError."""
         _check(path, source)
         self.path = path
         self.frequent = Counter[str]()
@@ -49,7 +49,7 @@ class Rejects:
         content = line.content.decode(errors="replace")
         cells = self._cells(line, content)
         if holds_card_number(content):
-            # A card number must not be stored here either, for any refusal.
+            # Card numbers must not be stored, whatever the reason of the refusal.
             cells, reason = [], _CARD_NUMBER
         self._writer.writerow([line.number, code, reason, *cells])
         self.frequent[code] += 1
@@ -66,12 +66,14 @@ def _check(path: Path, source: Path) -> None:
     if path.exists() and path.samefile(source):
         raise RejectsError(f"--rejects {path} is the file to import. Name another file.")
     if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise RejectsError(f"--rejects {path} is a link, a folder or a device. Name a file.")
+        raise RejectsError(
+            f"--rejects {path} is a link, a folder or a device. Name a regular file."
+        )
     if not path.exists():
         return
     with path.open("rb") as file:
         beginning = file.read(len(_OLD_HEADER))
     if beginning and not beginning.startswith((_OLD_HEADER, _ADDED[0].encode())):
         raise RejectsError(
-            f"--rejects {path} exists and does not hold refused rows. Name another file."
+            f"--rejects {path} exists and does not contain refused rows. Name another file."
         )

@@ -1,4 +1,4 @@
-"""Read a row of a file as a past payment, or refuse it with a reason."""
+"""Convert a row of a file to a past payment, or refuse it with a reason."""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -19,7 +19,7 @@ _LENGTHS: Final = {"client": 200, "customer_id": 255, "reference": 255}
 
 
 class PastPayment(Struct, frozen=True):
-    """What a row says, checked."""
+    """The validated content of a row."""
 
     client: str
     customer_reference: str
@@ -30,10 +30,10 @@ class PastPayment(Struct, frozen=True):
 
 
 class Rows(Struct, frozen=True):
-    """Reads rows of one layout.
+    """A reader of rows with one layout.
 
-    `decimal_commas` says whether other amounts of the file have a decimal comma. It is called for
-    an amount such as 1.234 of a currency with three decimals, if `decimals` was not given.
+    `decimal_commas` returns whether other amounts of the file have a decimal comma. Without `decimals`, it
+    is called for an amount such as 1.234 in a currency with three decimals.
     """
 
     layout: Layout
@@ -75,9 +75,9 @@ class Rows(Struct, frozen=True):
 
 
 def check_constants(layout: Layout, decimals: Decimals | None, *, now: datetime) -> None:
-    """Check the values that are the same for all rows. Raises LayoutError, which names the field."""
+    """Check the constants of --set. Raises LayoutError, which names the field."""
     on = date.min
-    # The date first: the currency may be one that was in use then.
+    # The date comes first, because it decides which currencies were in use.
     for field, value in sorted(layout.constants.items(), key=lambda each: each[0] != "date"):
         try:
             match field:
@@ -111,5 +111,5 @@ def _method(value: str) -> Method:
     except ValueError:
         known = ", ".join(Method)
         raise RowError(
-            "unknown_method", f"{value[:40]!r} is not a method. Known: {known}."
+            "unknown_method", f"{value[:40]!r} is not a payment method. Valid: {known}."
         ) from None

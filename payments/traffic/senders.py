@@ -1,4 +1,4 @@
-"""Two ways for a simulated payment to reach the service: the function that views call, or HTTP."""
+"""Submit simulated payments, by the use case or over HTTP."""
 
 import urllib.error
 import urllib.request
@@ -17,7 +17,7 @@ from payments.traffic.simulation import Attempt
 
 _TIMEOUT_SECONDS: Final = 10
 
-# Sends an attempt and returns the payment's status, or what went wrong in a word or two.
+# Sends an attempt; returns the payment's status or a short description of the error.
 Send = Callable[[Attempt], str]
 
 
@@ -26,7 +26,7 @@ def directly(client_id: UUID) -> Send:
         try:
             return submit(attempt)
         except Error as error:
-            close_old_connections()  # a server that is back is found by the next one
+            close_old_connections()  # the next attempt connects again
             return f"no answer ({type(error).__name__})"
 
     def submit(attempt: Attempt) -> str:
@@ -47,7 +47,7 @@ def directly(client_id: UUID) -> Send:
 
 
 def over_http(url: str, key: str) -> Send:
-    """`url` is the service's, such as http://127.0.0.1:8000; `key` an API key."""
+    """Return a sender for the service at `url`, such as http://127.0.0.1:8000. `key` is an API key."""
 
     def send(attempt: Attempt) -> str:
         body = {

@@ -1,4 +1,4 @@
-"""Believable payments: customers who come back, many small amounts and few large ones, some retries."""
+"""Generate realistic payments: returning customers, mostly small amounts, some retries."""
 
 import random
 from collections.abc import Iterator
@@ -24,14 +24,14 @@ _BRANDS: Final = {Brand.VISA: 55, Brand.MASTERCARD: 35, Brand.AMERICAN_EXPRESS: 
 _TYPICAL: Final = 40.0
 _SPREAD: Final = 1.2
 _UNITS_OF_A_DOLLAR: Final = {"USD": 100, "EUR": 93, "GBP": 79, "JPY": 150}
-# One in so many.
+# One attempt in this many.
 _REPEATED: Final = 50
 _OVER_THE_LIMIT: Final = 100
 _RISKY: Final = 120
 
 
 class Attempt(Struct, frozen=True):
-    """What a client would send; a retry has the key of an earlier attempt, and says the same."""
+    """A client's request. A retry equals the earlier attempt, including its key."""
 
     key: str
     customer_reference: str
@@ -42,8 +42,8 @@ class Attempt(Struct, frozen=True):
 
 
 def attempts(seed: int) -> Iterator[Attempt]:
-    """Yield attempts without end, the same ones for the same seed."""
-    rng = random.Random(seed)  # noqa: S311 - nobody guesses these
+    """Yield an endless sequence of attempts, which depends only on the seed."""
+    rng = random.Random(seed)  # noqa: S311 - not a secret
     number = 0
     while True:
         number += 1
@@ -54,7 +54,7 @@ def attempts(seed: int) -> Iterator[Attempt]:
 
 
 def moments(seed: int, *, until: datetime, over: timedelta) -> Iterator[datetime]:
-    """Yield random times of the last `over` before `until`, most of them by day."""
+    """Yield random times, mostly by day, between `until - over` and `until`."""
     rng = random.Random(seed)  # noqa: S311
     while True:
         at = until - over * rng.random()
@@ -64,13 +64,13 @@ def moments(seed: int, *, until: datetime, over: timedelta) -> Iterator[datetime
 
 
 def _attempt(rng: random.Random, name: str) -> Attempt:
-    # A few customers pay often, many rarely.
+    # Few customers pay often, many rarely.
     customer = f"customer-{int(_CUSTOMERS * rng.random() ** 2)}"
     currency = rng.choices(list(_CURRENCIES), list(_CURRENCIES.values()))[0]
     method = rng.choices(list(_METHODS), list(_METHODS.values()))[0]
     minor = round(rng.lognormvariate(0, _SPREAD) * _TYPICAL * _UNITS_OF_A_DOLLAR[currency])
     if rng.randrange(_RISKY) == 0:
-        # A first card payment over the review limit: one customer more for the queue.
+        # A new customer's card payment over the review limit, which joins the queue.
         customer, method, currency = f"newcomer-{name}", Method.CREDIT_CARD, "USD"
         minor = rng.randrange(11_000_00, 24_000_00)
     elif rng.randrange(_OVER_THE_LIMIT) == 0:
@@ -86,7 +86,7 @@ def _attempt(rng: random.Random, name: str) -> Attempt:
 
 
 def _card(customer: str) -> PresentedCard:
-    """The customer's one card: it takes nothing from the chances of what comes after it."""
+    """Return the customer's card, from a generator of its own so that later draws do not change."""
     rng = random.Random(customer)  # noqa: S311
     brand = rng.choices(list(_BRANDS), list(_BRANDS.values()))[0]
     return PresentedCard(token=f"tok_{customer}", brand=brand, last4=f"{rng.randrange(10_000):04}")

@@ -92,7 +92,7 @@ def test_real_purchases_are_imported_to_the_cent(*, long: bool) -> None:
         return
     before = (summaries(), list(DailyStatistics.objects.order_by("pk").values_list()))
     again = run(CDNOW, *CDNOW_OPTIONS)
-    assert (again["accepted"], again["there already"]) == ("0", "69,579")
+    assert (again["accepted"], again["already imported"]) == ("0", "69,579")
     assert Event.objects.count() == 139_158
     rebuild(list(PROJECTIONS.values()))
     assert before == (summaries(), list(DailyStatistics.objects.order_by("pk").values_list()))
@@ -122,14 +122,14 @@ def test_equal_rows_are_different_payments() -> None:
     """Without the ordinal, two equal purchases of one day were one."""
     path = write(HEADER + ROW * 3 + "bob,1997-01-31,1.00,USD,wallet,\n" + ROW)
     assert run(path)["accepted"] == "5"
-    assert run(path)["there already"] == "5"
+    assert run(path)["already imported"] == "5"
     assert Event.objects.count() == 10
 
 
 def test_a_longer_file_adds_only_what_is_new() -> None:
     run(write(HEADER + ROW * 2))
     report = run(write(HEADER + ROW * 3 + "bob,1997-01-31,1.00,USD,wallet,\n"))
-    assert (report["accepted"], report["there already"]) == ("2", "2")
+    assert (report["accepted"], report["already imported"]) == ("2", "2")
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_reference_that_is_taken_refuses_its_row_only() -> None:
     report = run(write(HEADER + "".join(rows)))
     assert (report["accepted"], report["refused"].split()[0]) == ("2", "1")
     assert rejects()[0].startswith("4,reference_taken,")
-    assert run(write(HEADER + "".join(rows)))["there already"] == "2"
+    assert run(write(HEADER + "".join(rows)))["already imported"] == "2"
 
 
 def test_rows_that_were_imported_differently_are_told() -> None:
@@ -204,21 +204,21 @@ def test_with_strict_a_refused_row_is_an_exit_status() -> None:
     [
         ("", ["--set=client=Acme"], "The file is empty"),
         ("\n\n", ["--set=client=Acme"], "The file is empty"),
-        (HEADER, [], "No column says the client"),
-        ("a,b\n", ["--set=client=A"], "No column says the customer_id"),
+        (HEADER, [], "No column for client"),
+        ("a,b\n", ["--set=client=A"], "No column for customer_id"),
         (HEADER, ["--map=amuont=x"], "--map amuont: there is no such field"),
         (HEADER, ["--set=amuont=x"], "--set amuont: there is no such field"),
         (HEADER, ["--map=amount=total"], "--map amount=total: the columns are customer_id"),
-        (HEADER, ["--map=amount=x", "--set=amount=1"], "amount stands in --map and in --set"),
+        (HEADER, ["--map=amount=x", "--set=amount=1"], "amount is in both --map and --set"),
         (
             "amount,amount\n",
             ["--set=client=A"],
-            "2 columns 'amount'. No column says the customer_id",
+            "2 columns 'amount'. No column for customer_id",
         ),
         (HEADER[:-1] + ",amount\n", ["--set=client=A"], "There are 2 columns 'amount'"),
         (HEADER, ["--map=amount"], "'amount' is not like NAME=VALUE"),
-        (HEADER, ["--set=client=A,client=B"], "--set client: it stands there twice"),
-        (HEADER, ["--set=client=A", "--set=client=B"], "--set client: it stands there twice"),
+        (HEADER, ["--set=client=A,client=B"], "--set client: given twice"),
+        (HEADER, ["--set=client=A", "--set=client=B"], "--set client: given twice"),
     ],
 )
 def test_what_does_not_fit_is_told_in_one_line(
@@ -284,7 +284,7 @@ def test_an_import_that_was_killed_completes_when_it_is_started_again() -> None:
     assert 2_000 <= killed < 6_000
     report = run(path)
     done = killed // 2
-    assert (report["there already"], report["accepted"]) == (f"{done:,}", f"{3000 - done:,}")
+    assert (report["already imported"], report["accepted"]) == (f"{done:,}", f"{3000 - done:,}")
     assert report["in the log"] == "3,000 USD 4,501,500.00"
     project()
     assert PaymentSummary.objects.count() == 3000

@@ -54,7 +54,7 @@ def test_a_quoted_line_break_belongs_to_its_row(comment: str, line_end: str) -> 
 
     assert report["in the log"] == "2 EUR 21.00"
     assert customers() == {"c1", "c2"}
-    assert run(path, "--strict")["there already"] == "2"
+    assert run(path, "--strict")["already imported"] == "2"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_corrected_quote_leaves_the_keys_of_other_rows() -> None:
 
     report = run(write(COLUMNS + row("a") + "\n" + LAST), "--rejects=refused")
 
-    assert (report["there already"], report["accepted"]) == ("1", "1")
+    assert (report["already imported"], report["accepted"]) == ("1", "1")
 
 
 cells: Final = st.text(alphabet='ab ,;"\n\r\t', max_size=8)
@@ -208,7 +208,7 @@ def test_the_delimiter_can_be_given() -> None:
     path = write((HEADER + ROW).replace(",", "|"))
 
     assert run(path, "--set=client=Acme", "--delimiter=pipe")["accepted"] == "1"
-    with pytest.raises(CommandError, match="No column says the customer_id, amount"):
+    with pytest.raises(CommandError, match="No column for customer_id, amount"):
         run(path, "--set=client=Acme", "--delimiter=semicolon")
 
 
@@ -237,7 +237,7 @@ def test_columns_whose_names_differ_by_case_only_are_distinguished_by_map() -> N
 
 def test_all_missing_columns_are_named_at_once() -> None:
     missing = "client, customer_id, amount, currency, method, date"
-    with pytest.raises(CommandError, match=f"No column says the {missing}"):
+    with pytest.raises(CommandError, match=f"No column for {missing}"):
         call_command("import_payments", str(write("a,b\n")))
 
 
@@ -270,7 +270,7 @@ def test_empty_rows_are_not_refused(blank: str) -> None:
         ),
         ((HEADER.replace("date", '"date"x') + ROW).encode(), "a quote that is not doubled"),
         (b"x" * 100_000, "The first line has more than 65536 bytes"),
-        (b'"' + b"x\n" * 100_000, "The columns' names cannot be read"),
+        (b'"' + b"x\n" * 100_000, "The column names cannot be read"),
         (b"sep=;\n", "The file is empty"),
         (b"\xef\xbb\xbf", "The file is empty"),
     ],
@@ -290,10 +290,10 @@ def test_the_import_fails_if_all_rows_are_refused_and_says_why() -> None:
 
     assert report["refused"].startswith("3")
     assert report["most often"].startswith(
-        "2 unknown_method: 'card' is not a method. Known: credit"
+        "2 unknown_method: 'card' is not a payment method. Valid: credit"
     )
     assert run(write(text + ROW))["accepted"] == "1"
-    assert run(write(text + ROW))["there already"] == "1"
+    assert run(write(text + ROW))["already imported"] == "1"
     assert run(write(HEADER))["accepted"] == "0"
 
 
@@ -315,7 +315,7 @@ def test_rows_may_have_a_currency_that_was_in_use_on_their_day() -> None:
 @pytest.mark.parametrize(
     ("constant", "complaint"),
     [
-        ("method=card", "--set method: 'card' is not a method. Known: credit_card"),
+        ("method=card", "--set method: 'card' is not a payment method. Valid: credit_card"),
         ("currency=usd", "--set currency: 'usd' is not an ISO 4217 currency"),
         ("currency=XAU", "--set currency: 'XAU' is not an ISO 4217 currency"),
         ("amount=1.000", "--set amount: 1.000 has more than the 2 decimals of USD"),

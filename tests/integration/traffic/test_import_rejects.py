@@ -56,7 +56,7 @@ def test_refused_rows_never_replace_a_file_of_other_content() -> None:
     path, other = write(HEADER + "x\n"), Path("letters.csv")
     other.write_text("name,address\n")
 
-    with pytest.raises(CommandError, match="letters.csv exists and does not hold refused rows"):
+    with pytest.raises(CommandError, match="letters.csv exists and does not contain refused rows"):
         run(path, "--set=client=Acme", f"--rejects={other}")
 
     assert other.read_text() == "name,address\n"

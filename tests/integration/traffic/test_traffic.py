@@ -104,7 +104,7 @@ def test_sender_reconnects_after_the_database_closed_its_connection() -> None:
         (["--for=-1"], "--for must be over 0"),
         (["--for=inf"], "at most 1000000 seconds"),
         (["--for=nan"], "--for must be over 0"),
-        (["--threads=0"], "--threads from 1 to 64"),
+        (["--threads=0"], "--threads must be from 1 to 64"),
         (["--http=ftp://x"], "must begin with http"),
         (["--http=http://x"], "variable API_KEY"),
         (["--history=0"], "--history must be from 1"),

@@ -1,4 +1,4 @@
-"""Imports a file of past payments."""
+"""Import a file of past payments."""
 
 import re
 import textwrap
@@ -28,8 +28,8 @@ _INTERRUPTED_STATUS: Final = 130
 
 class Command(BaseCommand):
     help = (
-        "Import a file of past payments: CSV in UTF-8, or columns apart by blanks, with a first line that"
-        " names the columns. Risk is not assessed."
+        "Import a file of past payments: CSV in UTF-8 or whitespace-separated columns. The first line names"
+        " the columns. Risk is not assessed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -43,12 +43,12 @@ class Command(BaseCommand):
             f"Fields: {', '.join(FIELDS)} (reference is optional).\n"
             f"Methods: {', '.join(Method)}.\n"
             f"{_currencies()}"
-            "Amounts are plain decimals such as 11.77, with at most the decimals of their currency.\n"
+            "Amounts are decimals in major units such as 11.77, with at most their currency's decimals.\n"
             "With --decimal point 1,234.56 is accepted too, with --decimal comma 1234,56 and 1.234,56.\n"
             "Dates are like 1997-01-31, 19970131 or 1997-01-31T13:45:00+01:00, in UTC without an offset.\n"
-            "A value in quotes may hold line breaks. Names of columns may be in capitals.\n\n"
-            "A second run adds nothing, and one that was killed goes on where it was. Refused rows are\n"
-            "written with the columns of the file: correct and import either them or the file, not both.\n\n"
+            "Quoted values may contain line breaks. Column names are compared without case.\n\n"
+            "A second run adds nothing, and completes an interrupted one. Refused rows are written with the\n"
+            "columns of the file: correct and import either the refused rows or the file, not both.\n\n"
             "Exit status: 0 done, 1 nothing could be imported, 3 with --strict if a row was refused."
         )
         parser.add_argument("file", type=Path, metavar="FILE")
@@ -58,7 +58,7 @@ class Command(BaseCommand):
             action="extend",
             default=[],
             metavar="FIELD=COLUMN,...",
-            help="where a field's column has another name",
+            help="columns that are not named like their field",
         )
         parser.add_argument(
             "--set",
@@ -66,26 +66,26 @@ class Command(BaseCommand):
             action="extend",
             default=[],
             metavar="FIELD=VALUE,...",
-            help="what is the same for all rows",
+            help="values that are the same for all rows",
         )
         parser.add_argument(
             "--delimiter",
             choices=tuple(DELIMITERS),
-            help="what separates columns; default: found in the first line",
+            help="column separator; default: detected from the first line",
         )
         parser.add_argument(
             "--decimal",
             choices=tuple(each.value for each in Decimals),
-            help="the sign before an amount's decimals; the other one may separate thousands",
+            help="decimal sign of amounts; the other sign may separate thousands",
         )
         parser.add_argument(
             "--rejects",
             type=Path,
             metavar="FILE",
-            help="where refused rows go; default: FILE.rejected.csv in the current folder",
+            help="file of refused rows; default: FILE.rejected.csv in the current folder",
         )
         parser.add_argument(
-            "--strict", action="store_true", help="exit with 3 if a row was refused"
+            "--strict", action="store_true", help="exit with status 3 if a row was refused"
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -107,10 +107,10 @@ class Command(BaseCommand):
             raise CommandError(f"{error.filename or path}: {error.strerror}.") from error
         except (OperationalError, InterfaceError) as error:
             raise CommandError(
-                f"The database went away. The same command goes on from here. {str(error).strip()}"
+                f"The database is unreachable. Run the same command again to continue. {str(error).strip()}"
             ) from error
         except KeyboardInterrupt:
-            self.stderr.write("Stopped. The same command goes on from here.")
+            self.stderr.write("Stopped. Run the same command again to continue.")
             raise SystemExit(_INTERRUPTED_STATUS) from None
         self._report(report, rejects)
         if report.refused and options["strict"]:
@@ -130,7 +130,7 @@ class Command(BaseCommand):
 
     def _report(self, report: importing.Report, rejects: Rejects) -> None:
         self.stdout.write(f"accepted          {report.accepted:>12,}")
-        self.stdout.write(f"there already     {report.known:>12,}")
+        self.stdout.write(f"already imported  {report.known:>12,}")
         where = f"   see {rejects.path}" if report.refused else ""
         self.stdout.write(f"refused           {report.refused:>12,}{where}")
         for code, count in rejects.frequent.most_common(1):
@@ -147,14 +147,14 @@ def _currencies() -> str:
     retired = ", ".join(f"{code} {day}" for code, day in sorted(RETIRED.items()))
     lines_ = (
         f"Currencies: {' '.join(sorted(CURRENCIES))}.",
-        f"Also, for payments of before the day (UTC): {retired}.",
+        f"Also, for payments before the given day (UTC): {retired}.",
     )
     return "".join(textwrap.fill(line, 95, subsequent_indent="  ") + "\n" for line in lines_)
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
     pairs = []
-    for part in re.split(r",(?=\s*\w+=)", text):  # a value may have commas: Acme, Inc.
+    for part in re.split(r",(?=\s*\w+=)", text):  # values may contain commas: Acme, Inc.
         name, equals, value = part.partition("=")
         if not equals or not name.strip() or not value.strip():
             raise ArgumentTypeError(f"{part!r} is not like NAME=VALUE")
@@ -163,8 +163,8 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 
 
 def _once(option: str, pairs: list[tuple[str, str]]) -> dict[str, str]:
-    """Raises CommandError for a name that was given twice, in one option or in several."""
+    """Return the pairs as a dictionary. Raises CommandError if a name occurs twice."""
     for name, count in Counter(name for name, _ in pairs).items():
         if count > 1:
-            raise CommandError(f"{option} {name}: it stands there twice.")
+            raise CommandError(f"{option} {name}: given twice.")
     return dict(pairs)

@@ -1,4 +1,4 @@
-"""Sends believable payments."""
+"""Send realistic payments."""
 
 import os
 import secrets
@@ -21,8 +21,8 @@ _MOST_EVENTS: Final = 100_000_000
 
 class Command(BaseCommand):
     help = (
-        "Send a believable mix of payments: small and large ones, several currencies, some that fail,"
-        " wait for review or are sent twice."
+        "Send a realistic mix of payments: small and large, several currencies, some failing, some sent to"
+        " review, some repeated."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -31,12 +31,12 @@ class Command(BaseCommand):
             "Examples:\n"
             "  ./manage.py simulate_payments --rate 20 --for 60\n"
             "  API_KEY=sk_... ./manage.py simulate_payments --rate 50 --for 30 --http http://127.0.0.1:8000\n"
-            "  ./manage.py simulate_payments --history 1000000      a large log, fast\n\n"
-            "Ctrl-C ends it with the summary of what was sent.\n"
-            "Exit status: 0 done, 1 if something was not answered with a payment."
+            "  ./manage.py simulate_payments --history 1000000      write a large log\n\n"
+            "Ctrl-C stops and prints the summary.\n"
+            "Exit status: 0 done, 1 if a request failed."
         )
         parser.add_argument(
-            "--rate", type=float, default=10, metavar="N", help="payments a second; default 10"
+            "--rate", type=float, default=10, metavar="N", help="payments per second, default: 10"
         )
         parser.add_argument(
             "--for",
@@ -44,15 +44,22 @@ class Command(BaseCommand):
             type=float,
             default=60,
             metavar="S",
-            help="for how many seconds; default 60",
+            help="duration in seconds, default: 60",
         )
-        parser.add_argument("--threads", type=int, default=4, metavar="N", help="default 4")
         parser.add_argument(
-            "--http", metavar="URL", help="through the API, with the key in the variable API_KEY"
+            "--threads", type=int, default=4, metavar="N", help="number of threads, default: 4"
+        )
+        parser.add_argument(
+            "--http",
+            metavar="URL",
+            help="send through the API at URL, with the key in the variable API_KEY",
         )
         parser.add_argument("--seed", type=int, help="the same seed sends the same payments")
         parser.add_argument(
-            "--history", type=int, metavar="EVENTS", help="write past payments instead"
+            "--history",
+            type=int,
+            metavar="EVENTS",
+            help="write past payments with so many events instead",
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -65,7 +72,7 @@ class Command(BaseCommand):
         if not 0 < options["seconds"] <= _MOST_SECONDS:
             raise CommandError(f"--for must be over 0 and at most {_MOST_SECONDS} seconds.")
         if not 0 < options["threads"] <= 64:  # noqa: PLR2004
-            raise CommandError("Give --threads from 1 to 64.")
+            raise CommandError("--threads must be from 1 to 64.")
         pacer = Pacer(
             simulation.attempts(seed), self._sender(options["http"]), rate=options["rate"]
         )
@@ -73,7 +80,7 @@ class Command(BaseCommand):
             run = pacer.go(
                 seconds=options["seconds"], threads=options["threads"], progress=progress
             )
-        self._tell(run, seed)
+        self._print_summary(run, seed)
 
     def _sender(self, url: str | None) -> senders.Send:
         if url is None:
@@ -82,7 +89,7 @@ class Command(BaseCommand):
             raise CommandError("--http must begin with http:// or https://.")
         if "API_KEY" not in os.environ:
             raise CommandError(
-                "Put an API key into the variable API_KEY: ./manage.py create_api_key 'Simulated shop'"
+                "Set the variable API_KEY to a key of ./manage.py create_api_key 'Simulated shop'."
             )
         return senders.over_http(url, os.environ["API_KEY"])
 
@@ -95,7 +102,7 @@ class Command(BaseCommand):
         seconds = time.monotonic() - began
         self.stdout.write(f"{written:,} events in {seconds:.1f} s ({written / seconds:,.0f}/s).")
 
-    def _tell(self, run: Run, seed: int) -> None:
+    def _print_summary(self, run: Run, seed: int) -> None:
         sent = len(run.latencies)
         self.stdout.write(
             f"{sent:,} sent in {run.seconds:.1f} s ({sent / max(run.seconds, 0.001):.1f}/s, seed {seed}),"
