@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,36 +18,45 @@ from tests.support import servers
 GOOD: Final = {"DATABASE_URL": "postgres://me@127.0.0.1:1/payments", **servers.SECRETS}
 
 
-# Reads the settings with each of many environments, and writes what became of it. A service that runs in
-# this checkout lends its variables to none of them.
+# Reads the settings with each of the environments in a line, and writes the results in a line. Variables of
+# a service that runs in this checkout are not used.
 PROGRAM: Final = """
 import json, os, runpy, sys
 from config import variables
 variables.load = lambda path: None
-found = []
-for environment in json.load(sys.stdin):
-    os.environ.clear()
-    os.environ.update(environment)
-    try:
-        settings = runpy.run_module("config.settings")
-        found.append([settings["DEBUG"], settings["PROXIES"]])
-    except Exception as error:
-        found.append(f"{type(error).__name__}: {error}")
-json.dump(found, sys.stdout)
+for line in sys.stdin:
+    found = []
+    for environment in json.loads(line):
+        os.environ.clear()
+        os.environ.update(environment)
+        try:
+            settings = runpy.run_module("config.settings")
+            found.append([settings["DEBUG"], settings["PROXIES"]])
+        except Exception as error:
+            found.append(f"{type(error).__name__}: {error}")
+    print(json.dumps(found), flush=True)
 """
 
 
-def read_settings(*environments: dict[str, str]) -> list[Any]:
-    """Return the results of reading the settings with each environment, all in one process to save time."""
-    done = subprocess.run(
+@pytest.fixture(scope="module")
+def read_settings() -> Iterator[Callable[..., list[Any]]]:
+    """Return a function that reads the settings with each given environment, in one other process."""
+    with subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
         cwd=place.PROJECT,
-        input=json.dumps(environments),
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
-        check=True,
-    )
-    return list(json.loads(done.stdout))
+    ) as reader:
+        assert reader.stdin is not None
+        assert reader.stdout is not None
+        requests, results = reader.stdin, reader.stdout
+
+        def read(*environments: dict[str, str]) -> list[Any]:
+            print(json.dumps(environments), file=requests, flush=True)
+            return list(json.loads(results.readline()))
+
+        yield read
 
 
 WRONG: Final = [
@@ -82,7 +92,9 @@ WRONG: Final = [
 ]
 
 
-def test_invalid_variable_is_named_with_accepted_values() -> None:
+def test_invalid_variable_is_named_with_accepted_values(
+    read_settings: Callable[..., list[Any]],
+) -> None:
     messages = read_settings(*(GOOD | {name: value} for name, value, _ in WRONG))
     for (name, _, complaint), message in zip(WRONG, messages, strict=True):
         assert str(message).startswith("ImproperlyConfigured: ")
@@ -91,7 +103,7 @@ def test_invalid_variable_is_named_with_accepted_values() -> None:
         assert "\n" not in message
 
 
-def test_valid_and_empty_variables_are_accepted() -> None:
+def test_valid_and_empty_variables_are_accepted(read_settings: Callable[..., list[Any]]) -> None:
     names = ("DEBUG", "API_RATE_PER_MINUTE", "REDIS_URL", "SEAL_KEY", "STATIC_ROOT")
     good, *empty = read_settings(
         GOOD | {"DEBUG": "off", "PROXIES": " 2 "}, *(GOOD | {name: " "} for name in names)
@@ -100,17 +112,17 @@ def test_valid_and_empty_variables_are_accepted() -> None:
     assert empty == [[False, 0]] * len(names)
 
 
-def test_missing_server_is_named_without_variables() -> None:
+def test_missing_server_is_named_without_variables(read_settings: Callable[..., list[Any]]) -> None:
     for message in read_settings({}, GOOD | {"DATABASE_URL": ""}):
         assert "No server is known: start `make run`, or set DATABASE_URL" in message
 
 
-def test_weak_secrets_are_accepted_in_debug_mode() -> None:
+def test_weak_secrets_are_accepted_in_debug_mode(read_settings: Callable[..., list[Any]]) -> None:
     weak = {"DEBUG": "1", "SECRET_KEY": "x", "PSEUDONYM_KEY": "short"}
     assert read_settings(weak) == [[True, 0]]
 
 
-def test_value_of_invalid_secret_is_not_shown() -> None:
+def test_value_of_invalid_secret_is_not_shown(read_settings: Callable[..., list[Any]]) -> None:
     names = ("SEAL_KEY", "SECRET_KEY", "PSEUDONYM_KEY", "SEAL_PUBLIC_KEYS")
     for message in read_settings(*(GOOD | {name: "tops3cret"} for name in names)):
         assert message.startswith("ImproperlyConfigured")

@@ -12,7 +12,7 @@ from tests.support.api import PAYMENTS, ApiClient, body_of, project
 from tests.support.examples import NOON, flagged, initiated
 from tests.support.poison import append
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from tests.support.examples import OPERATOR, encoded, initiated, processed
 from tests.support.poison import append, raises, spoiled
 from tests.support.raw_appends import INSERT
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 SUMMARY = payment_summary.PROJECTION
 LIST = f"{PAYMENTS}?ordering=position"

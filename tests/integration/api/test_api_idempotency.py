@@ -16,7 +16,7 @@ from tests.support.api import BODY, PAYMENTS, RISKY, ApiClient, body_of, reviewe
 from tests.support.concurrency import at_once
 from tests.support.examples import OPERATOR
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 class Sent(Struct):

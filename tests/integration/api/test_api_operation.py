@@ -23,7 +23,7 @@ from readmodels.models import Checkpoint
 from readmodels.projections import PROJECTIONS
 from tests.support.api import PAYMENTS, ApiClient, body_of, project
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.mark.parametrize("path", ["/api", "/api/", "/api/v1", "/api/v1/", "/api/v2/payments"])

@@ -10,7 +10,7 @@ from payments.customers.models import Customer
 from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.support.backoffice import browser
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from readmodels.models import PaymentSummary
 from tests.support.api import RISKY, ApiClient, body_of, project
 from tests.support.backoffice import browser, text
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 NFC, NFD = "R\u00e9f", "Re\u0301f"
 

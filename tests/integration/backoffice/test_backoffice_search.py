@@ -12,7 +12,7 @@ from payments.customers.models import Customer
 from tests.support.api import BODY, PAYMENTS, ApiClient, body_of, project
 from tests.support.backoffice import browser
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 REFERENCE: Final = "R\u00e9f N-1"
 NAME: Final = "Jos\u00e9 Nu\u0303nez"

@@ -10,7 +10,7 @@ from tests.support.api import ApiClient, project
 from tests.support.backoffice import browser, text
 from tests.support.reviewing import at, form, paid, waiting
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def metadata(payment: str) -> Any:

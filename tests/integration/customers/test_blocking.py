@@ -32,7 +32,7 @@ from tests.support.concurrency import at_once
 from tests.support.examples import CLIENT, NOON, OPERATOR
 from tests.support.tampering import found
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 TEXT: Final = "Case 12, Ada Ng"
 

@@ -25,7 +25,7 @@ from tests.support import servers
 from tests.support.concurrency import dsn
 from tests.support.examples import initiated, processed
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 REFUSED: Final = "events_event is append-only"
 CHOSEN: Final = 'cannot insert a non-DEFAULT value into column "position"'

@@ -20,7 +20,7 @@ from tests.support.concurrency import dsn, session
 from tests.support.poolers import pooler, transaction_pooler
 from tests.support.roundtrips import round_trips
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def terminate(*, wait: bool = True) -> None:

@@ -33,7 +33,7 @@ from tests.support.examples import initiated, processed
 from tests.support.raw_appends import insert
 from tests.support.storm import Storm
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 SUMMARY = PROJECTIONS["payment_summary"]
 STATISTICS = PROJECTIONS["daily_statistics"]
