@@ -1,4 +1,4 @@
-"""The OpenAPI document and the served application say the same: schemathesis compares them."""
+"""schemathesis compares the OpenAPI document with the served application."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Clients that were generated from the OpenAPI document do what a merchant has to, in three languages."""
+"""Clients generated from the OpenAPI document, in three languages."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Requests as they arrive on the wire: headers sent twice, chunks, and bytes that are not UTF-8."""
+"""Requests on the wire: headers sent twice, chunks, and bytes that are not UTF-8."""
 
 import json
 import re
@@ -67,7 +67,9 @@ JSON: Final = "Content-Type: application/json"
         ("idempotency-key: K", "IDEMPOTENCY-KEY: K"),
     ],
 )
-def test_two_keys_in_one_request_make_no_payment(running: Service, headers: tuple[str]) -> None:
+def test_two_idempotency_keys_in_one_request_are_refused(
+    running: Service, headers: tuple[str]
+) -> None:
     before = running.query("SELECT count(*) FROM events_event")
     status, _, problem = submit(running, *headers)
     assert (status, problem["code"]) == (400, "idempotency_key_invalid")
@@ -75,13 +77,15 @@ def test_two_keys_in_one_request_make_no_payment(running: Service, headers: tupl
 
 
 @pytest.mark.parametrize("header", ["Idempotency_Key: K", b"Idempotency-Key: K\xc3\xa9"])
-def test_a_key_that_proxies_drop_is_refused(running: Service, header: str | bytes) -> None:
+def test_idempotency_key_that_proxies_drop_is_refused(
+    running: Service, header: str | bytes
+) -> None:
     status, _, problem = submit(running, header)
     assert status == 400
     assert problem["code"].startswith("idempotency_key_")
 
 
-def test_a_key_is_one_key_in_quotes_blanks_and_without(running: Service) -> None:
+def test_idempotency_key_ignores_quotes_and_blanks(running: Service) -> None:
     first = submit(running, "Idempotency-Key: once")
     for header in ('Idempotency-Key:   "once"  ', "idempotency-key:once\t"):
         again = submit(running, header)
@@ -103,7 +107,7 @@ def test_a_key_is_one_key_in_quotes_blanks_and_without(running: Service) -> None
         ),
     ],
 )
-def test_a_body_of_two_types_is_refused(
+def test_two_content_types_are_refused(
     running: Service, headers: tuple[str], status: int, code: str
 ) -> None:
     found, _, problem = submit(running, "Idempotency-Key: types", *headers)
@@ -126,7 +130,7 @@ def test_other_headers_sent_twice_are_never_half_honored(running: Service) -> No
     assert (status, problem["code"]) == (400, "invalid_request")
 
 
-def test_tags_on_several_lines_are_a_list(running: Service) -> None:
+def test_etags_on_several_lines_are_a_list(running: Service) -> None:
     _, _, payment = submit(running, "Idempotency-Key: to-refund")
     path = f"{PAYMENTS}/{payment['id']}"
     status, _, _ = ask(running, "GET", path, 'If-None-Match: "1"', 'If-None-Match: W/"2"')
@@ -138,7 +142,7 @@ def test_tags_on_several_lines_are_a_list(running: Service) -> None:
     assert status == 200
 
 
-def test_a_chunked_body_is_a_body(running: Service) -> None:
+def test_chunked_body_is_accepted(running: Service) -> None:
     """.NET's PostAsJsonAsync sends no Content-Length."""
     chunks = b"%x\r\n%s\r\n5\r\n     \r\n0\r\n\r\n" % (len(DATA), DATA)
     headers = ("Idempotency-Key: chunked", JSON, "Transfer-Encoding: chunked")
@@ -180,7 +184,7 @@ def test_probes_need_no_known_host(running: Service, host: str) -> None:
         ("Idempotency-Key: café".encode(), "idempotency_key_invalid"),
     ],
 )
-def test_a_header_that_cannot_be_read_is_refused_and_not_left_out(
+def test_unreadable_header_is_refused_instead_of_ignored(
     running: Service, header: bytes, code: str
 ) -> None:
     _, _, payment = submit(running, "Idempotency-Key: to-keep")
@@ -198,9 +202,7 @@ def test_a_header_that_cannot_be_read_is_refused_and_not_left_out(
 
 
 @pytest.mark.parametrize("sender", [b"\xff, 192.0.2.1", "ü, 192.0.2.1".encode(), b"192.0.2.1"])
-def test_metrics_notice_a_proxy_by_a_header_that_cannot_be_read(
-    running: Service, sender: bytes
-) -> None:
+def test_metrics_detect_a_proxy_by_an_unreadable_header(running: Service, sender: bytes) -> None:
     assert ask(running, "GET", "/metrics")[0] == 200
     assert ask(running, "GET", "/metrics", b"X-Forwarded-For: " + sender)[0] == 403
 
@@ -210,9 +212,7 @@ def test_metrics_notice_a_proxy_by_a_header_that_cannot_be_read(
     ["Accept", "Cookie", "Referer", "User-Agent", "Origin", "Range", "If-None-Match"]
     + ["If-Modified-Since", "Accept-Language", "Accept-Encoding", "X-Customs-Officer"],
 )
-def test_a_header_that_cannot_be_read_is_no_failure_of_the_server(
-    running: Service, name: str
-) -> None:
+def test_unreadable_header_does_not_cause_a_server_error(running: Service, name: str) -> None:
     for path in (PAYMENTS, "/api/docs/", "/admin/login/", "/static/readmodels/backoffice.css"):
         status = ask(running, "GET", path, f"{name}: ü".encode())[0]
         assert status in {200, 206, 406, 416}, path

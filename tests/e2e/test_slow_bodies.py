@@ -1,4 +1,4 @@
-"""Requests that arrive slowly, in halves or not at all, and those that must not notice."""
+"""Bodies that arrive slowly, partly or not at all."""
 
 import json
 import socket
@@ -94,7 +94,7 @@ def unfinished(running: Service, path: str) -> Sender:
     return Sender(running).head(path, "Content-Length: 100").send(b"a=")
 
 
-def test_unfinished_bodies_hold_no_thread_and_are_answered_408(running: Service) -> None:
+def test_unfinished_bodies_block_no_thread_and_get_408(running: Service) -> None:
     """With a thread for each from its head on, two of them refused every other POST."""
     with ExitStack() as open_:
         began = time.monotonic()
@@ -117,7 +117,7 @@ def test_unfinished_bodies_hold_no_thread_and_are_answered_408(running: Service)
         assert time.monotonic() - began >= SECONDS
 
 
-def test_a_body_that_trickles_has_no_more_time_than_another(running: Service) -> None:
+def test_trickling_body_has_the_same_deadline(running: Service) -> None:
     """A limit for each pause between two pieces would let it go on for hours."""
     with Sender(running).head(API, LENGTH) as sender:
         began = time.monotonic()
@@ -141,7 +141,7 @@ def test_many_bodies_that_arrive_after_their_heads_are_all_taken(running: Servic
             assert [sender.answer()[0] for sender in senders] == [201] * 16
 
 
-def test_more_unfinished_bodies_than_places_push_out_the_oldest(running: Service) -> None:
+def test_too_many_unfinished_bodies_drop_the_oldest(running: Service) -> None:
     with ExitStack() as open_:
         oldest = open_.enter_context(unfinished(running, LOGIN))
         time.sleep(0.2)
@@ -157,7 +157,7 @@ def chunked(*pieces: bytes) -> bytes:
     return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
 
 
-def test_a_body_in_chunks_is_taken_and_a_repetition_of_it_is_one(running: Service) -> None:
+def test_chunked_body_is_accepted_and_its_repetition_recognized(running: Service) -> None:
     key = f"X-Correlation-ID: {uuid4()}"
     with Sender(running) as sender:
         sender.head(API, "Transfer-Encoding: chunked", key)
@@ -171,7 +171,7 @@ def test_a_body_in_chunks_is_taken_and_a_repetition_of_it_is_one(running: Servic
 
 @pytest.mark.parametrize("path", [API, LOGIN])
 @pytest.mark.parametrize("announced", [True, False])
-def test_a_body_that_is_too_large_is_refused_before_it_is_held(
+def test_large_body_is_refused_before_it_is_in_memory(
     running: Service, path: str, *, announced: bool
 ) -> None:
     with Sender(running) as sender:
@@ -191,7 +191,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_held(
 @pytest.mark.parametrize(
     "cut", [b"Content-Length: 100\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n5\r\na=1&b\r\n4\r"]
 )
-def test_a_body_that_is_cut_off_is_not_taken_for_a_whole_one(running: Service, cut: bytes) -> None:
+def test_truncated_body_is_refused(running: Service, cut: bytes) -> None:
     """What was there of it reached the application, as if it were all."""
     with Sender(running) as sender:
         sender.send(
@@ -230,7 +230,7 @@ def test_static_files_are_streamed_whole(running: Service) -> None:
     assert content.rstrip().endswith(b"}")
 
 
-def test_a_connection_that_sends_no_whole_head_is_closed(running: Service) -> None:
+def test_connection_without_a_complete_head_is_closed(running: Service) -> None:
     """The server's deadline for heads: idle connections would take all that it admits."""
     with Sender(running) as silent, Sender(running) as half:
         half.send(b"POST /admin/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Half")

@@ -1,4 +1,4 @@
-"""One request followed by its id: from HTTP through the event log into the worker's log."""
+"""The id of one request, from HTTP through the event log to the worker's log."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 IDS = {"X-Request-ID": "request-7", "X-Correlation-ID": "checkout-981"}
 
 
-def test_a_request_is_found_in_the_log_of_events_and_in_that_of_the_worker(
+def test_request_id_is_in_the_event_log_and_the_workers_log(
     shared_service: Service,
 ) -> None:
     status, payment, _ = shared_service.post(IDS)

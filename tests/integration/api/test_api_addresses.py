@@ -1,4 +1,4 @@
-"""Addresses that are slightly wrong are named as such, and probes are answered under any name."""
+"""Slightly wrong addresses, hosts and slashes, and the times in answers."""
 
 import re
 from typing import Any
@@ -38,7 +38,7 @@ def acme() -> ApiClient:
         ("/api/v1/nothing", ""),
     ],
 )
-def test_a_slip_in_an_address_is_a_problem_that_names_it(
+def test_unknown_address_hints_at_the_usual_mistake(
     acme: ApiClient, method: str, path: str, hint: str
 ) -> None:
     # With a host, or the test client takes what follows two slashes for one.
@@ -48,7 +48,7 @@ def test_a_slip_in_an_address_is_a_problem_that_names_it(
     assert hint in body_of(answer)["detail"]
 
 
-def test_an_unknown_host_is_a_problem_at_such_addresses_too(acme: ApiClient) -> None:
+def test_unknown_host_is_a_problem(acme: ApiClient) -> None:
     answer = acme.get("http://localhost//api/v1/payments", Host="evil.example")
     assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
 
@@ -56,7 +56,7 @@ def test_an_unknown_host_is_a_problem_at_such_addresses_too(acme: ApiClient) -> 
 @pytest.mark.parametrize(
     "path", ["/api/docs", "/api/schema", "/api/problems", "/api/problems/not_found"]
 )
-def test_pages_are_there_with_and_without_a_slash(path: str) -> None:
+def test_pages_answer_with_and_without_a_trailing_slash(path: str) -> None:
     with_slash, without = Browser().get(f"{path}/"), Browser().get(path)
     assert (with_slash.status_code, without.status_code) == (200, 200)
     assert with_slash["Content-Type"] == without["Content-Type"]
@@ -70,7 +70,7 @@ def test_pages_are_there_with_and_without_a_slash(path: str) -> None:
     ],
 )
 @pytest.mark.parametrize("https", [False, True])
-def test_probes_are_answered_under_any_name(settings: Settings, host: str, *, https: bool) -> None:
+def test_probes_answer_for_any_host(settings: Settings, host: str, *, https: bool) -> None:
     """Kubernetes and load balancers send the address of the pod, without encryption."""
     settings.ALLOWED_HOSTS = ["payments.example"]
     settings.SECURE_SSL_REDIRECT = https

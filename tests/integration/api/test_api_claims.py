@@ -1,4 +1,4 @@
-"""Claims over HTTP: a payment is one reviewer's for a while, and large ones need two people."""
+"""Claims over HTTP, the review queue, and payments that need two approvals."""
 
 from datetime import timedelta
 from io import StringIO
@@ -64,7 +64,7 @@ def actor(client: ApiClient) -> str:
     return f"staff:{client.staff_id}"
 
 
-def test_a_claim_says_whose_it_is_and_until_when(ada: ApiClient) -> None:
+def test_claim_shows_reviewer_and_end(ada: ApiClient) -> None:
     (payment,) = waiting(ada)
     answer = command(ada, payment, "claim")
     body = body_of(answer)
@@ -83,7 +83,7 @@ def test_a_claim_says_whose_it_is_and_until_when(ada: ApiClient) -> None:
     assert body_of(ada.get(f"{PAYMENTS}/{payment}/state?version=3")) == body
 
 
-def test_a_claim_that_has_ended_is_not_told_as_if_it_held(ada: ApiClient, ben: ApiClient) -> None:
+def test_ended_claim_is_not_shown_as_current(ada: ApiClient, ben: ApiClient) -> None:
     (payment,) = waiting(ada)
     at = timezone.now() - timedelta(minutes=16)
     claim = ClaimReview(
@@ -113,7 +113,9 @@ def shown(*arguments: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["claim", "release", "approve", "reject", "escalate"])
-def test_others_are_told_who_has_claimed_it(ada: ApiClient, ben: ApiClient, name: str) -> None:
+def test_claimed_payment_refuses_others_with_the_reviewer(
+    ada: ApiClient, ben: ApiClient, name: str
+) -> None:
     (payment,) = waiting(ada)
     until = body_of(command(ada, payment, "claim"))["open_review"]["claimed_until"]
     reasons = {
@@ -129,7 +131,7 @@ def test_others_are_told_who_has_claimed_it(ada: ApiClient, ben: ApiClient, name
     assert (Event.objects.count(), Note.objects.count()) == (3, 0)
 
 
-def test_whoever_looked_before_it_was_claimed_is_told(ada: ApiClient, ben: ApiClient) -> None:
+def test_decision_after_a_claim_by_another_is_refused(ada: ApiClient, ben: ApiClient) -> None:
     (payment,) = waiting(ada)
     command(ada, payment, "claim")
     answer = command(ben, payment, "reject", {"reason": "other"}, **{"If-Match": '"2"'})
@@ -137,7 +139,7 @@ def test_whoever_looked_before_it_was_claimed_is_told(ada: ApiClient, ben: ApiCl
     assert (answer.status_code, problem["claimed_by"]) == (412, actor(ada))
 
 
-def test_a_claim_is_released_and_taken_away(
+def test_claim_is_released_by_its_reviewer_and_by_a_senior(
     ada: ApiClient, ben: ApiClient, grace: ApiClient
 ) -> None:
     (payment,) = waiting(ada)
@@ -149,7 +151,7 @@ def test_a_claim_is_released_and_taken_away(
     assert command(ada, payment, "approve", {"reason": "other"}).status_code == 200
 
 
-def test_what_was_escalated_is_for_senior_reviewers(ada: ApiClient, grace: ApiClient) -> None:
+def test_escalated_payment_needs_a_senior_reviewer(ada: ApiClient, grace: ApiClient) -> None:
     (payment,) = waiting(ada)
     escalated = body_of(command(ada, payment, "escalate", ESCALATION))
     assert escalated["open_review"]["escalated"] is True
@@ -159,7 +161,9 @@ def test_what_was_escalated_is_for_senior_reviewers(ada: ApiClient, grace: ApiCl
     assert command(grace, payment, "approve", {"reason": "other"}).status_code == 200
 
 
-def test_large_amounts_need_two_people(ada: ApiClient, ben: ApiClient, grace: ApiClient) -> None:
+def test_large_payment_needs_two_approvals(
+    ada: ApiClient, ben: ApiClient, grace: ApiClient
+) -> None:
     (payment,) = waiting(ada, amount=FOUR_EYES["amount"])
     first = body_of(command(ada, payment, "approve", {"reason": "other"}, key="1"))
     assert (first["status"], first["review"]) == ("pending_review", None)
@@ -178,7 +182,7 @@ def test_large_amounts_need_two_people(ada: ApiClient, ben: ApiClient, grace: Ap
     assert body_of(replayed) == first
 
 
-def test_not_even_a_superuser_is_two_people(grace: ApiClient) -> None:
+def test_superuser_cannot_give_both_approvals(grace: ApiClient) -> None:
     get_user_model().objects.filter(username="grace").update(is_superuser=True)
     (payment,) = waiting(grace, amount=FOUR_EYES["amount"])
     assert command(grace, payment, "approve", {"reason": "other"}).status_code == 200
@@ -186,7 +190,7 @@ def test_not_even_a_superuser_is_two_people(grace: ApiClient) -> None:
     assert (refused.status_code, body_of(refused)["code"]) == (403, "another_person_needed")
 
 
-def test_the_next_one_is_the_one_that_must_be_decided_first(ada: ApiClient, ben: ApiClient) -> None:
+def test_claim_next_takes_the_nearest_deadline(ada: ApiClient, ben: ApiClient) -> None:
     first, second = waiting(ada, 2)
     assert body_of(ada.post(NEXT, {}))["id"] == first
     assert body_of(ben.post(NEXT, {}))["id"] == second
@@ -199,7 +203,7 @@ def test_the_next_one_is_the_one_that_must_be_decided_first(ada: ApiClient, ben:
 
 
 @pytest.mark.parametrize("times_projected", [0, 1])
-def test_a_new_key_claims_a_further_payment_for_a_reviewer_who_holds_one(
+def test_claim_next_with_a_new_key_claims_another_payment(
     ada: ApiClient, times_projected: int
 ) -> None:
     """Each key has one payment, also when the others of the reviewer were decided meanwhile."""
@@ -214,7 +218,7 @@ def test_a_new_key_claims_a_further_payment_for_a_reviewer_who_holds_one(
     assert body_of(ada.post(NEXT, {}, key="2"))["id"] == payments[1]
 
 
-def test_a_body_is_not_needed_and_not_ignored(ada: ApiClient) -> None:
+def test_claim_accepts_no_body_and_checks_a_sent_one(ada: ApiClient) -> None:
     (payment,) = waiting(ada)
     key = {"Idempotency-Key": "1"}
     answer = ada.send("POST", f"{PAYMENTS}/{payment}/claim", b"", **key)
@@ -223,7 +227,7 @@ def test_a_body_is_not_needed_and_not_ignored(ada: ApiClient) -> None:
     assert (answer.status_code, body_of(answer)["errors"][0]["field"]) == (400, "for")
 
 
-def test_what_one_may_not_decide_is_not_offered(
+def test_claim_next_skips_payments_that_the_reviewer_may_not_decide(
     ada: ApiClient, ben: ApiClient, grace: ApiClient
 ) -> None:
     escalated, large = (*waiting(ada), *waiting(ada, amount=FOUR_EYES["amount"]))
@@ -238,12 +242,12 @@ def test_what_one_may_not_decide_is_not_offered(
     assert body_of(hugo.post(NEXT, {}))["id"] == large
 
 
-def test_only_the_clients_own_payments_are_offered(ada: ApiClient) -> None:
+def test_claim_next_offers_only_payments_of_the_client(ada: ApiClient) -> None:
     waiting(ada)
     assert ApiClient("Bolt", staff="bob").post(NEXT, {}).status_code == 204
 
 
-def test_a_repetition_finds_the_same_payment_though_the_queue_has_moved_on(ada: ApiClient) -> None:
+def test_claim_next_repetition_returns_the_same_payment(ada: ApiClient) -> None:
     first, _ = waiting(ada, 2)
     claimed = ada.post(NEXT, {}, key="1")
     command(ada, first, "approve", {"reason": "other"})
@@ -253,9 +257,7 @@ def test_a_repetition_finds_the_same_payment_though_the_queue_has_moved_on(ada: 
     assert body_of(again) == body_of(claimed)
 
 
-def test_one_key_on_two_commands_and_of_two_people_never_meets(
-    ada: ApiClient, ben: ApiClient
-) -> None:
+def test_claim_keys_are_separate_per_command_and_person(ada: ApiClient, ben: ApiClient) -> None:
     first, second, third = waiting(ada, 3)
     answers = [ada.post(NEXT, {}, key="1"), command(ada, second, "claim", key="1")]
     answers.append(ben.post(NEXT, {}, key="1"))
@@ -263,7 +265,7 @@ def test_one_key_on_two_commands_and_of_two_people_never_meets(
     assert not any("Idempotency-Replayed" in each for each in answers)
 
 
-def test_twenty_repetitions_at_once_claim_one_payment(ada: ApiClient) -> None:
+def test_claim_next_concurrent_repetitions_claim_one_payment(ada: ApiClient) -> None:
     """Without the claim of the key, each of them takes another one."""
     waiting(ada, 5)
     before = Event.objects.count()
@@ -274,7 +276,7 @@ def test_twenty_repetitions_at_once_claim_one_payment(ada: ApiClient) -> None:
     assert Event.objects.count() == before + 1
 
 
-def test_reviewers_at_once_never_get_the_same_payment(ada: ApiClient) -> None:
+def test_claim_next_gives_concurrent_reviewers_different_payments(ada: ApiClient) -> None:
     """The queue is never projected here, so the log alone keeps them apart where the locks are gone."""
     payments = waiting(ada, 12)
     people = [ApiClient(staff=f"reviewer-{number}") for number in range(8)]
@@ -295,9 +297,7 @@ def offered(client: ApiClient, *, senior: bool = False) -> list[str]:
     return [str(each) for each in offers]
 
 
-def test_the_queue_offers_each_person_what_they_may_decide_on(
-    ada: ApiClient, grace: ApiClient
-) -> None:
+def test_queue_offers_each_reviewer_what_they_may_decide(ada: ApiClient, grace: ApiClient) -> None:
     """The log would refuse the rest; whoever waits for it should not have to."""
     free, escalated, claimed = waiting(ada, 3)
     (large,) = waiting(ada, amount=FOUR_EYES["amount"])
@@ -312,7 +312,7 @@ def test_the_queue_offers_each_person_what_they_may_decide_on(
     assert offered(hugo, senior=True) == [free, escalated, large]
 
 
-def test_what_the_queue_offers_is_locked_for_others(ada: ApiClient) -> None:
+def test_queue_locks_offered_payments(ada: ApiClient) -> None:
     """Without SKIP LOCKED the second one waits for the first one, here until its patience ends."""
     first, second = waiting(ada, 2)
 
@@ -331,7 +331,7 @@ def test_what_the_queue_offers_is_locked_for_others(ada: ApiClient) -> None:
         assert at_once(1, offer) == [second]
 
 
-def test_a_queue_that_offers_only_what_is_taken_says_so(
+def test_claim_next_reports_a_lagging_queue(
     ada: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(review, "_MOST_TAKEN", 2)
@@ -349,7 +349,7 @@ def test_a_queue_that_offers_only_what_is_taken_says_so(
     assert ada.post(NEXT, {}).status_code == 204
 
 
-def test_a_payment_that_cannot_be_read_does_not_keep_the_others_from_being_claimed(
+def test_claim_next_skips_unreadable_payments(
     ada: ApiClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     """From newer code, during a deployment, or damaged."""
@@ -368,21 +368,21 @@ def test_a_payment_that_cannot_be_read_does_not_keep_the_others_from_being_claim
 
 
 @pytest.mark.parametrize("path", [NEXT, "claim", "release", "escalate"])
-def test_a_key_is_needed(ada: ApiClient, path: str) -> None:
+def test_claim_needs_an_idempotency_key(ada: ApiClient, path: str) -> None:
     (payment,) = waiting(ada)
     address = path if path == NEXT else f"{PAYMENTS}/{payment}/{path}"
     answer = ada.send("POST", address, b"{}")
     assert (answer.status_code, body_of(answer)["code"]) == (400, "idempotency_key_missing")
 
 
-def test_the_deadline_is_the_policys(ada: ApiClient) -> None:
+def test_review_deadline_comes_from_the_policy(ada: ApiClient) -> None:
     (payment,) = waiting(ada)
     body = body_of(ada.get(f"{PAYMENTS}/{payment}"))
     assert body["review_deadline"][:10] == str((timezone.now() + timedelta(days=7)).date())
 
 
 @pytest.mark.parametrize("name", ["claim", "escalate", "approve", "reject"])
-def test_after_the_deadline_nothing_is_decided_and_the_deadline_told(
+def test_decision_after_the_deadline_is_refused_with_the_deadline(
     ada: ApiClient, name: str
 ) -> None:
     late = timezone.now() - REVIEW_PERIOD
@@ -397,7 +397,7 @@ def test_after_the_deadline_nothing_is_decided_and_the_deadline_told(
     assert problem["deadline"] == rfc3339(late + REVIEW_PERIOD)
 
 
-def test_a_reviewer_who_may_not_decide_claims_nothing(ada: ApiClient) -> None:
+def test_claim_without_permission_is_refused(ada: ApiClient) -> None:
     waiting(ada)
     reviewer("ada", allowed=False).user_permissions.clear()
     assert ada.post(NEXT, {}).status_code == 403

@@ -1,4 +1,4 @@
-"""If-Match and If-None-Match: decisions on what was looked at, and polls that cost almost nothing."""
+"""If-Match on decisions, and If-None-Match on reads."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -37,7 +37,7 @@ def outcome(answer: Any) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("command", ["approve", "reject"])
-def test_a_decision_must_say_what_it_is_about(acme: ApiClient, flagged: str, command: str) -> None:
+def test_decision_without_if_match_is_refused(acme: ApiClient, flagged: str, command: str) -> None:
     """Without the demand, whoever forgot the header approved what they had never seen."""
     key = {"Idempotency-Key": "key-1"}
     answer = acme.send("POST", f"{flagged}/{command}", b'{"reason": "other"}', **key)
@@ -47,7 +47,7 @@ def test_a_decision_must_say_what_it_is_about(acme: ApiClient, flagged: str, com
 
 
 @pytest.mark.parametrize("command", ["approve", "reject"])
-def test_a_decision_on_what_was_looked_at_is_carried_out(
+def test_decision_with_the_current_etag_succeeds(
     acme: ApiClient, flagged: str, command: str
 ) -> None:
     seen = acme.get(flagged)["ETag"]
@@ -65,7 +65,7 @@ PROXIED = [
 
 
 @pytest.mark.parametrize("seen", PROXIED)
-def test_a_tag_that_a_proxy_has_rewritten_is_the_version_that_was_read(
+def test_if_match_accepts_etags_rewritten_by_proxies(
     acme: ApiClient, flagged: str, seen: str
 ) -> None:
     answer = acme.post(f"{flagged}/approve", REASON, **{"If-Match": seen})
@@ -73,13 +73,13 @@ def test_a_tag_that_a_proxy_has_rewritten_is_the_version_that_was_read(
 
 
 @pytest.mark.parametrize("seen", PROXIED)
-def test_a_poll_with_a_tag_that_a_proxy_has_rewritten_is_not_answered_again(
+def test_if_none_match_accepts_etags_rewritten_by_proxies(
     acme: ApiClient, flagged: str, seen: str
 ) -> None:
     assert acme.get(flagged, **{"If-None-Match": seen}).status_code == 304
 
 
-def test_a_repetition_with_several_tags_is_recognised(acme: ApiClient, flagged: str) -> None:
+def test_repetition_with_several_etags_is_recognized(acme: ApiClient, flagged: str) -> None:
     seen = {"If-Match": '"1", W/"2"'}
     first = acme.post(f"{flagged}/approve", REASON, "key-1", **seen)
 
@@ -98,9 +98,7 @@ OTHERS: dict[str, dict[str, str]] = {
 
 
 @pytest.mark.parametrize("command", OTHERS)
-def test_other_commands_heed_what_was_looked_at_if_it_is_said(
-    acme: ApiClient, flagged: str, command: str
-) -> None:
+def test_other_commands_honor_if_match(acme: ApiClient, flagged: str, command: str) -> None:
     """Without the version in the command, each of these was carried out on what had moved on."""
     if command == "refunds":
         flagged = str(acme.submit()["Location"])
@@ -135,7 +133,7 @@ def test_other_commands_heed_what_was_looked_at_if_it_is_said(
         *('"1", "3"', '"1","3-gzip"', '"2gzip"', '"2-gzip-gzip"'),
     ],
 )
-def test_a_decision_on_anything_else_is_refused(acme: ApiClient, flagged: str, seen: str) -> None:
+def test_decision_with_another_etag_is_refused(acme: ApiClient, flagged: str, seen: str) -> None:
     answer = acme.post(f"{flagged}/approve", REASON | {"note": "Seen."}, **{"If-Match": seen})
     assert outcome(answer) == (412, "precondition_failed")
     assert answer["ETag"] == '"2"'
@@ -147,14 +145,14 @@ def test_a_decision_on_anything_else_is_refused(acme: ApiClient, flagged: str, s
 @pytest.mark.parametrize(
     "seen", ["", "2", "nonsense", '"2', "*, *", '*, "2"', 'w/"2"', '"1" "2"', ","]
 )
-def test_what_is_no_tag_is_named(acme: ApiClient, flagged: str, seen: str) -> None:
+def test_invalid_if_match_is_refused(acme: ApiClient, flagged: str, seen: str) -> None:
     answer = acme.post(f"{flagged}/approve", REASON, **{"If-Match": seen})
     assert outcome(answer) == (400, "invalid_request")
     (error,) = body_of(answer)["errors"]
     assert (error["field"], error["code"]) == ("If-Match", "wrong_format")
 
 
-def test_whoever_was_slower_is_told_who_decided_what(acme: ApiClient, flagged: str) -> None:
+def test_slower_decision_is_refused_with_the_decision(acme: ApiClient, flagged: str) -> None:
     acme.post(f"{flagged}/approve", REASON, **{"If-Match": '"2"'})
     answer = acme.post(f"{flagged}/reject", REASON, **{"If-Match": '"2"'})
     assert outcome(answer) == (412, "precondition_failed")
@@ -164,9 +162,7 @@ def test_whoever_was_slower_is_told_who_decided_what(acme: ApiClient, flagged: s
     assert f"completed at version 4, decided by staff:{acme.staff_id}" in problem["detail"]
 
 
-def test_of_decisions_at_once_on_one_version_one_is_carried_out(
-    acme: ApiClient, flagged: str
-) -> None:
+def test_concurrent_decisions_on_one_version_succeed_once(acme: ApiClient, flagged: str) -> None:
     def decide(number: int) -> int:
         command = ("approve", "reject")[number % 2]
         return acme.post(f"{flagged}/{command}", REASON, **{"If-Match": '"2"'}).status_code
@@ -174,9 +170,7 @@ def test_of_decisions_at_once_on_one_version_one_is_carried_out(
     assert sorted(at_once(8, decide)) == [200, *[412] * 7]
 
 
-def test_a_repetition_is_recognised_before_its_version_is_looked_at(
-    acme: ApiClient, flagged: str
-) -> None:
+def test_repetition_is_recognized_before_if_match_is_checked(acme: ApiClient, flagged: str) -> None:
     """In the other order whoever tried again was told 412, and never that the first try had succeeded."""
     first = acme.post(f"{flagged}/approve", REASON, "key-1", **{"If-Match": '"2"'})
     again = acme.post(f"{flagged}/approve", REASON, "key-1", **{"If-Match": '"2"'})
@@ -184,7 +178,7 @@ def test_a_repetition_is_recognised_before_its_version_is_looked_at(
     assert again["Idempotency-Replayed"] == "true"
 
 
-def test_who_may_not_see_a_payment_learns_nothing_of_its_version(flagged: str) -> None:
+def test_if_match_reveals_nothing_about_payments_of_others(flagged: str) -> None:
     """Of one that does not exist 412 would have told that the other one does, by its 404."""
     bolt = ApiClient("Bolt")
     for path in (flagged, f"{PAYMENTS}/{uuid4()}"):
@@ -208,7 +202,7 @@ def polled(client: ApiClient, flagged: str) -> list[str]:
     ]
 
 
-def test_what_has_not_changed_is_not_sent_again(acme: ApiClient, flagged: str) -> None:
+def test_if_none_match_answers_304_while_unchanged(acme: ApiClient, flagged: str) -> None:
     project()
     for path in polled(acme, flagged):
         first = acme.get(path)
@@ -223,7 +217,7 @@ def test_what_has_not_changed_is_not_sent_again(acme: ApiClient, flagged: str) -
             assert acme.get(path, **{"If-None-Match": given}).status_code == 200
 
 
-def test_what_has_changed_is_sent_again(acme: ApiClient, flagged: str) -> None:
+def test_if_none_match_answers_200_after_a_change(acme: ApiClient, flagged: str) -> None:
     project()
     before = {path: acme.get(path)["ETag"] for path in polled(acme, flagged) if "state" not in path}
     acme.post(f"{flagged}/approve", REASON)
@@ -234,7 +228,7 @@ def test_what_has_changed_is_sent_again(acme: ApiClient, flagged: str) -> None:
         assert again["ETag"] != etag
 
 
-def test_what_another_client_or_question_got_is_no_answer_to_this_one(acme: ApiClient) -> None:
+def test_etag_of_another_client_or_filter_does_not_match(acme: ApiClient) -> None:
     """With the position alone, whoever changed keys was told that nothing had changed."""
     acme.submit()
     project()
@@ -245,13 +239,13 @@ def test_what_another_client_or_question_got_is_no_answer_to_this_one(acme: ApiC
     assert acme.get(path, **{"If-None-Match": etag}).status_code == 304
 
 
-def test_an_answer_before_the_first_batch_has_no_tag(acme: ApiClient) -> None:
+def test_list_has_no_etag_before_the_first_batch(acme: ApiClient) -> None:
     answer = acme.get(PAYMENTS)
     assert answer.status_code == 200
     assert "ETag" not in answer
 
 
-def test_a_repaired_event_shows_though_the_position_has_not_moved(acme: ApiClient) -> None:
+def test_etag_changes_when_a_parked_event_is_repaired(acme: ApiClient) -> None:
     """Seen without the touch of the checkpoint: the list was 304 until the next payment of anybody."""
     payment = body_of(acme.submit())["id"]
     catch_up(spoiled(payment_summary.PROJECTION, raises, lambda _: True))
@@ -276,7 +270,7 @@ def test_a_poll_of_a_payment_or_a_list_costs_one_round_trip(acme: ApiClient, fla
         assert full.count > 1
 
 
-def test_a_bad_question_is_refused_whatever_tag_comes_with_it(acme: ApiClient) -> None:
+def test_if_none_match_does_not_hide_a_wrong_parameter(acme: ApiClient) -> None:
     assert acme.get(f"{PAYMENTS}?limit=0", **{"If-None-Match": "*"}).status_code == 400
     nobodys = acme.get(f"{PAYMENTS}/{uuid4()}", **{"If-None-Match": "*"})
     assert nobodys.status_code == 404

@@ -1,4 +1,4 @@
-"""The OpenAPI document: complete, and true to what reads and answers."""
+"""The OpenAPI document is complete and matches the structs."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, document, pro
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
-def test_the_document_is_made_from_what_reads_and_answers() -> None:
+def test_document_matches_the_structs() -> None:
     found = document()
     assert found["openapi"] == "3.1.1"
     assert found["servers"][0]["url"] == "/"
@@ -88,7 +88,7 @@ def struct_of(content: Any) -> Any:
     return found
 
 
-def test_every_operation_shows_a_body_and_an_answer_that_are_possible() -> None:
+def test_document_examples_match_their_schemas() -> None:
     for name, operation in operations():
         for content in operation.get("requestBody", {}).get("content", {}).values():
             assert content["examples"], name
@@ -105,7 +105,7 @@ def test_every_operation_shows_a_body_and_an_answer_that_are_possible() -> None:
             msgspec.convert(example["value"], struct_of(content))
 
 
-def test_every_answer_that_refuses_shows_a_problem_of_each_code_that_it_tells() -> None:
+def test_document_has_an_example_of_each_problem_of_an_operation() -> None:
     found = document()
     shared = found["components"]["examples"]
     for name, operation in operations():
@@ -128,7 +128,7 @@ def test_every_answer_that_refuses_shows_a_problem_of_each_code_that_it_tells() 
 
 
 @pytest.mark.parametrize("code", KINDS)
-def test_there_is_an_example_of_every_problem(code: str) -> None:
+def test_every_problem_code_has_an_example(code: str) -> None:
     shown = problem_examples.example(code)
     assert (shown["code"], shown["status"]) == (code, KINDS[code].status.value)
     assert set(shown) <= set(ProblemDetails.__struct_fields__)
@@ -148,7 +148,7 @@ def test_every_property_and_every_parameter_is_described() -> None:
             assert each.get("description"), (name, each["name"])
 
 
-def test_all_that_a_problem_tells_is_described() -> None:
+def test_every_member_of_a_problem_is_described() -> None:
     client = ApiClient()
     flagged = client.submit(**RISKY)["Location"]
     paid = client.submit()["Location"]
@@ -217,7 +217,7 @@ UNDESCRIBED = {
 SOMETIMES = {"Idempotency-Replayed", "Accept", "Accept-Encoding"}
 
 
-def test_every_header_that_is_sent_is_described_and_the_other_way_round() -> None:
+def test_document_describes_exactly_the_headers_that_are_sent() -> None:
     """A 404 sent an empty Allow, and no document told the version that comes with a 412."""
     ada, reader = ApiClient(), ApiClient(scopes=[Scope.PAYMENTS_READ])
     first = ada.submit(key="key-1")

@@ -1,4 +1,4 @@
-"""The OpenAPI document over HTTP: rendered once, in the format that is asked for, cheap to ask for again."""
+"""The OpenAPI document over HTTP: rendered once, negotiated, cacheable."""
 
 import gzip
 import json
@@ -38,7 +38,7 @@ def test_the_document_is_rendered_once() -> None:
         ("?format=yaml", "*/*", "application/vnd.oai.openapi"),
     ],
 )
-def test_the_document_comes_in_the_format_that_is_asked_for(
+def test_document_is_served_in_the_accepted_format(
     query: str, accept: str, media_type: str
 ) -> None:
     answer = ask(query, Accept=accept)
@@ -52,7 +52,7 @@ def test_an_unknown_format_is_refused() -> None:
     assert ask(Accept="text/html").status_code == 406
 
 
-def test_the_document_is_unchanged_for_those_who_have_it() -> None:
+def test_document_answers_304_while_unchanged() -> None:
     first = ask()
     assert first["Cache-Control"] == "public, max-age=300"
 
@@ -63,7 +63,7 @@ def test_the_document_is_unchanged_for_those_who_have_it() -> None:
     assert ask(**{"If-None-Match": '"other"'}).status_code == 200
 
 
-def test_each_form_of_the_document_has_a_tag_of_its_own() -> None:
+def test_each_format_of_the_document_has_its_own_etag() -> None:
     forms = [
         ask(Accept=accept, **{"Accept-Encoding": encoding})
         for accept in ("application/json", "application/yaml")
@@ -74,7 +74,7 @@ def test_each_form_of_the_document_has_a_tag_of_its_own() -> None:
         assert {"Accept", "Accept-Encoding"} <= set(answer["Vary"].split(", "))
 
 
-def test_the_document_is_compressed_for_those_who_accept_it() -> None:
+def test_document_is_compressed_if_gzip_is_accepted() -> None:
     plain, small = ask(), ask(**{"Accept-Encoding": "br, gzip;q=0.5"})
     assert small["Content-Encoding"] == "gzip"
     assert gzip.decompress(small.content) == plain.content

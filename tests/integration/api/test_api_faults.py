@@ -1,4 +1,4 @@
-"""The API while the servers behind it are away: what still works, and what is said otherwise."""
+"""The API while Valkey, the database or the broker is away."""
 
 import time
 from collections.abc import Iterator
@@ -48,9 +48,7 @@ def no_database(folder: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("fault", ["stop", "freeze"])
-def test_a_payment_is_taken_in_under_a_second_while_valkey_is_away(
-    valkey: Valkey, fault: str
-) -> None:
+def test_submit_takes_under_a_second_without_valkey(valkey: Valkey, fault: str) -> None:
     client = ApiClient()
     assert client.submit().status_code == 201
     getattr(valkey, fault)()
@@ -66,9 +64,7 @@ def test_a_payment_is_taken_in_under_a_second_while_valkey_is_away(
     assert later_took < 10 * TIMEOUT_SECONDS / 2
 
 
-def test_the_limit_holds_in_each_process_while_valkey_is_away(
-    valkey: Valkey, settings: Settings
-) -> None:
+def test_rate_limit_holds_per_process_without_valkey(valkey: Valkey, settings: Settings) -> None:
     settings.API_RATE_PER_MINUTE = 10
     client = ApiClient()
     valkey.stop()
@@ -78,7 +74,7 @@ def test_the_limit_holds_in_each_process_while_valkey_is_away(
     assert left == sorted([f"r={count}" for count in range(10)] + ["r=0"] * 6)
 
 
-def test_valkey_counts_again_when_it_is_back(
+def test_rate_limit_uses_valkey_again_when_it_returns(
     valkey: Valkey, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.API_RATE_PER_MINUTE = 2
@@ -92,7 +88,7 @@ def test_valkey_counts_again_when_it_is_back(
     assert throttling._breaker.lets_through()
 
 
-def test_under_load_most_requests_wait_for_nobody_and_the_limit_holds(
+def test_rate_limit_leases_save_round_trips_under_load(
     own_valkey: Valkey,
 ) -> None:
     """Two processes that each hold tokens give out what the bucket has, not one more."""
@@ -117,7 +113,7 @@ def _spent(leases: throttling._Leases, *, requests: int, limit: int) -> int:
     return sum(leases.take("key", burst=limit, rate=limit / 60)[0] for _ in range(requests))
 
 
-def test_tokens_that_nobody_needed_are_brought_back(own_valkey: Valkey) -> None:
+def test_rate_limit_returns_unspent_tokens(own_valkey: Valkey) -> None:
     leases = throttling._Leases(Connection(own_valkey.url()))
 
     def left() -> float:
@@ -133,7 +129,7 @@ def test_tokens_that_nobody_needed_are_brought_back(own_valkey: Valkey) -> None:
     assert another.take("key", burst=1_000, rate=0.001)[1] == pytest.approx(947, abs=0.01)
 
 
-def test_tokens_that_were_held_for_long_are_not_brought_back(own_valkey: Valkey) -> None:
+def test_rate_limit_does_not_return_expired_tokens(own_valkey: Valkey) -> None:
     """Seen to fail: brought back at any time, they lifted a bucket over its brim that had long been full."""
     one, another = (throttling._Leases(Connection(own_valkey.url())) for _ in range(2))
     limit = 6_000
@@ -146,7 +142,7 @@ def test_tokens_that_were_held_for_long_are_not_brought_back(own_valkey: Valkey)
     assert left < 10
 
 
-def test_the_last_tokens_are_for_whoever_asks(own_valkey: Valkey) -> None:
+def test_rate_limit_gives_the_last_tokens_to_any_process(own_valkey: Valkey) -> None:
     """Seen to fail: refused beside another thread that had just taken more than it needed."""
     leases: throttling._Leases
 
@@ -161,7 +157,7 @@ def test_the_last_tokens_are_for_whoever_asks(own_valkey: Valkey) -> None:
     assert [leases.take("key", burst=1, rate=0.001)[0] for _ in range(3)] == [True, True, True]
 
 
-def test_one_request_asks_whether_valkey_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_request_probes_valkey_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     breaker = throttling._Breaker()
     breaker.trip(redis.ConnectionError("gone"))
     assert not breaker.lets_through()
@@ -171,7 +167,7 @@ def test_one_request_asks_whether_valkey_is_back(monkeypatch: pytest.MonkeyPatch
     assert [breaker.lets_through() for _ in range(3)] == [True, True, True]
 
 
-def test_without_the_database_a_payment_can_be_tried_again(tmp_path: Path) -> None:
+def test_submit_without_the_database_can_be_retried(tmp_path: Path) -> None:
     client = ApiClient()
     assert client.submit().status_code == 201
     with no_database(tmp_path):
@@ -183,7 +179,7 @@ def test_without_the_database_a_payment_can_be_tried_again(tmp_path: Path) -> No
     assert client.submit("key-1").status_code == 201
 
 
-def test_keys_are_good_for_half_a_minute_without_the_database(
+def test_api_keys_work_for_half_a_minute_without_the_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A revoked key must not live for as long as the database is away."""
@@ -199,7 +195,7 @@ def test_keys_are_good_for_half_a_minute_without_the_database(
     assert keyring.find(client.token, at=timezone.now() + timedelta(days=1)) is not None
 
 
-def test_without_the_database_the_process_lives_but_is_not_ready(tmp_path: Path) -> None:
+def test_probes_without_the_database_report_alive_and_not_ready(tmp_path: Path) -> None:
     assert Browser().get("/readyz").status_code == 200
     with no_database(tmp_path):
         alive, ready = Browser().get("/healthz"), Browser().get("/readyz")
@@ -217,7 +213,7 @@ def test_without_the_database_the_process_lives_but_is_not_ready(tmp_path: Path)
 
 
 @pytest.mark.parametrize("fault", ["stop", "freeze"])
-def test_without_the_broker_it_is_ready_but_degraded(
+def test_readyz_without_the_broker_is_degraded(
     own_valkey: Valkey, settings: Settings, fault: str
 ) -> None:
     settings.REDIS_URL = own_valkey.url()

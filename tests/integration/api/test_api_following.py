@@ -1,4 +1,4 @@
-"""A client follows the list of payments by `ordering=position`: it misses none, and reads each once."""
+"""Following the list of payments with `ordering=position`."""
 
 import random
 import threading
@@ -50,7 +50,7 @@ def refusal(answer: Any) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("path", [LIST, CUSTOMER, f"{LIST}&currency=EUR&amount_min=1"])
-def test_a_followed_list_goes_on_behind_its_last_page(acme: ApiClient, path: str) -> None:
+def test_followed_list_continues_after_its_last_page(acme: ApiClient, path: str) -> None:
     first = page(acme, path)
     assert (first["payments"], bool(first["next"])) == ([], True)
     submitted = [body_of(acme.submit())["id"] for _ in range(5)]
@@ -80,7 +80,7 @@ def test_a_payment_stays_listed_at_its_first_position(acme: ApiClient) -> None:
 
 
 @pytest.mark.parametrize("filter_", ["status=completed", "requires_review=true"])
-def test_a_filter_by_what_changes_is_refused(acme: ApiClient, filter_: str) -> None:
+def test_followed_list_refuses_filters_on_changing_fields(acme: ApiClient, filter_: str) -> None:
     answer = acme.get(f"{LIST}&{filter_}")
     assert refusal(answer) == (400, "invalid_request")
     (error,) = body_of(answer)["errors"]
@@ -109,7 +109,7 @@ def park(payment: str) -> None:
     catch_up(broken)
 
 
-def test_a_followed_list_stops_before_a_payment_that_waits_for_a_repair(acme: ApiClient) -> None:
+def test_followed_list_stops_before_a_parked_payment(acme: ApiClient) -> None:
     one, parked, two = submitted_in_order(acme, "a", "b", "a")
     park(parked)
 
@@ -129,7 +129,7 @@ def test_a_followed_list_stops_before_a_payment_that_waits_for_a_repair(acme: Ap
     assert ids(page(acme, LIST, first["next"])) == [parked, two]
 
 
-def test_a_later_event_that_waits_for_a_repair_holds_no_list_up(acme: ApiClient) -> None:
+def test_followed_list_continues_past_a_later_parked_event(acme: ApiClient) -> None:
     one, two = submitted_in_order(acme, "a", "b")
     project()
     acme.post(f"{PAYMENTS}/{one}/refunds", {"reason": "other"})
@@ -163,7 +163,7 @@ def parking_position(payment: str) -> int:
     return int(row[0])
 
 
-def test_a_table_of_older_code_is_not_followed(acme: ApiClient) -> None:
+def test_followed_list_is_refused_on_a_table_of_older_code(acme: ApiClient) -> None:
     """Its rows have no position of their first event."""
     acme.submit()
     runner.catch_up(replace(SUMMARY, version=SUMMARY.version - 1))
@@ -244,7 +244,7 @@ def write(client: ApiClient, payment: UUID, chance: random.Random) -> None:
 
 
 @pytest.mark.slow
-def test_a_follower_misses_no_payment_that_is_committed_out_of_order(
+def test_followed_list_misses_no_payment_committed_out_of_order(
     acme: ApiClient, *, long: bool
 ) -> None:
     """50 payments a second in bursts of ten. Following `created_at` misses some of them."""

@@ -1,4 +1,4 @@
-"""Requests that no client sends by accident: each is answered by a problem, none by a 500 or a page."""
+"""Requests that no client sends by accident are answered with a problem, never with a 500 or a page."""
 
 from typing import Any
 
@@ -72,7 +72,7 @@ def test_a_strange_header_is_a_problem(headers: dict[str, str]) -> None:
         "/api/docs/",
     ],
 )
-def test_a_method_that_is_not_served_is_a_problem(method: str, path: str) -> None:
+def test_unsupported_method_is_a_problem(method: str, path: str) -> None:
     answer = ApiClient().send(method, path)
     assert answer.status_code == 405
     assert_problem(answer)
@@ -81,7 +81,7 @@ def test_a_method_that_is_not_served_is_a_problem(method: str, path: str) -> Non
 
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html"])
-def test_what_fails_before_any_view_is_a_problem(
+def test_failure_before_any_view_is_a_problem(
     monkeypatch: pytest.MonkeyPatch, settings: Settings, accept: str, *, debug: bool
 ) -> None:
     settings.DEBUG = debug

@@ -1,4 +1,4 @@
-"""Every command may be sent again: one effect, the same answer, and no key that meets another's."""
+"""Idempotency of every command: one effect, the same answer, separate keys."""
 
 from typing import Any, Final
 from uuid import uuid4
@@ -67,7 +67,7 @@ def stored() -> tuple[int, int]:
     return Event.objects.count(), Note.objects.count()
 
 
-def test_without_a_key_nothing_is_carried_out(acme: ApiClient, sent: Sent) -> None:
+def test_command_without_idempotency_key_is_refused(acme: ApiClient, sent: Sent) -> None:
     before = stored()
     for key, code in ((None, "missing"), ("", "invalid"), ("x" * 256, "invalid")):
         headers = {"If-Match": "*"} | ({} if key is None else {"Idempotency-Key": key})
@@ -76,7 +76,7 @@ def test_without_a_key_nothing_is_carried_out(acme: ApiClient, sent: Sent) -> No
     assert stored() == before
 
 
-def test_the_first_answer_is_the_answer_for_ever(acme: ApiClient, sent: Sent) -> None:
+def test_repetition_gets_the_first_answer_permanently(acme: ApiClient, sent: Sent) -> None:
     first = acme.post(sent.path, sent.body, "key-1")
     assert first.status_code == sent.status
     if sent.status == 201:  # the payment moves on
@@ -93,7 +93,7 @@ def test_the_first_answer_is_the_answer_for_ever(acme: ApiClient, sent: Sent) ->
     assert stored() == before
 
 
-def test_another_request_under_a_used_key_is_told_what_differs(acme: ApiClient, sent: Sent) -> None:
+def test_reused_key_is_refused_with_the_differing_fields(acme: ApiClient, sent: Sent) -> None:
     acme.post(sent.path, sent.body, "key-1")
     before = stored()
     answer = acme.post(sent.path, sent.body | sent.differing, "key-1")
@@ -105,7 +105,7 @@ def test_another_request_under_a_used_key_is_told_what_differs(acme: ApiClient, 
 
 
 @pytest.mark.parametrize("sent", OPTIONAL, indirect=True)
-def test_a_field_that_was_left_away_differs_too(
+def test_reused_key_reports_an_omitted_field(
     acme: ApiClient, sent: Sent, request: pytest.FixtureRequest
 ) -> None:
     acme.post(sent.path, sent.body, "key-1")
@@ -116,9 +116,7 @@ def test_a_field_that_was_left_away_differs_too(
     assert {error["field"] for error in body_of(answer)["errors"]} == optional
 
 
-def test_twenty_duplicates_at_once_have_one_effect_and_one_answer(
-    acme: ApiClient, sent: Sent
-) -> None:
+def test_concurrent_repetitions_have_one_effect_and_one_answer(acme: ApiClient, sent: Sent) -> None:
     acme.submit()  # its customer is known
     before = stored()
     answers = at_once(20, lambda _: acme.post(sent.path, sent.body, "key-1"))
@@ -130,7 +128,7 @@ def test_twenty_duplicates_at_once_have_one_effect_and_one_answer(
     assert stored() == (before[0] + events, before[1] + notes)
 
 
-def test_one_key_on_two_commands_never_meets(acme: ApiClient) -> None:
+def test_idempotency_keys_are_separate_per_command(acme: ApiClient) -> None:
     flagged = acme.submit("key-1", **RISKY)["Location"]
     other = acme.submit("key-2", **RISKY | {"reference": "order-2"})["Location"]
     approved = acme.post(f"{flagged}/approve", {"reason": "other"}, "key-1")
@@ -142,14 +140,14 @@ def test_one_key_on_two_commands_never_meets(acme: ApiClient) -> None:
     assert body_of(too_late)["code"] == "not_under_review"
 
 
-def test_one_key_on_two_payments_never_meets(acme: ApiClient) -> None:
+def test_idempotency_keys_are_separate_per_payment(acme: ApiClient) -> None:
     for number in (1, 2):
         flagged = acme.submit(**RISKY | {"reference": f"order-{number}"})["Location"]
         answer = acme.post(f"{flagged}/approve", {"reason": "other"}, "key-1")
         assert (answer.status_code, "Idempotency-Replayed" in answer) == (200, False)
 
 
-def test_one_key_of_two_people_never_meets(acme: ApiClient) -> None:
+def test_idempotency_keys_are_separate_per_person(acme: ApiClient) -> None:
     """Without the actor in it, the second would have been told that their decision was carried out."""
     bob = reviewer("bob")
     _, token = keys.create(acme.client, [Scope.REVIEWS_WRITE], staff_id=bob.pk, by=OPERATOR)
@@ -173,7 +171,7 @@ def test_two_keys_of_one_client_share_its_idempotency_keys(acme: ApiClient) -> N
     assert (again.content, again["Idempotency-Replayed"]) == (first.content, "true")
 
 
-def test_what_was_refused_is_not_remembered(acme: ApiClient) -> None:
+def test_refused_command_is_not_remembered(acme: ApiClient) -> None:
     key = str(uuid4())
     assert acme.submit(key, amount=0).status_code == 400
     assert acme.submit(key).status_code == 201
@@ -195,7 +193,7 @@ def test_a_refused_decision_is_decided_again_under_its_key(acme: ApiClient) -> N
     assert (repeated.content, repeated["Idempotency-Replayed"]) == (decided.content, "true")
 
 
-def test_a_taken_reference_names_the_payment_also_when_they_come_at_once(acme: ApiClient) -> None:
+def test_taken_reference_names_the_payment_even_concurrently(acme: ApiClient) -> None:
     answers = at_once(8, lambda _: acme.submit(reference="order-1"))
     assert sorted(answer.status_code for answer in answers) == [201, *[409] * 7]
     (taken,) = (body_of(answer)["id"] for answer in answers if answer.status_code == 201)
@@ -236,7 +234,7 @@ NO_KEY: Final = [
 
 
 @pytest.mark.parametrize("key", SAME_KEY)
-def test_a_key_in_quotes_is_the_key_without_them(acme: ApiClient, sent: Sent, key: str) -> None:
+def test_idempotency_key_quotes_are_ignored(acme: ApiClient, sent: Sent, key: str) -> None:
     """An SDK that begins to quote its keys between a try and a retry paid twice."""
     first = acme.post(sent.path, sent.body, "key-1")
     before = stored()
@@ -249,7 +247,9 @@ def test_a_key_in_quotes_is_the_key_without_them(acme: ApiClient, sent: Sent, ke
 
 
 @pytest.mark.parametrize("key", NO_KEY)
-def test_a_header_that_is_not_one_key_is_refused(acme: ApiClient, sent: Sent, key: str) -> None:
+def test_idempotency_key_header_with_another_format_is_refused(
+    acme: ApiClient, sent: Sent, key: str
+) -> None:
     before = stored()
 
     answer = acme.post(sent.path, sent.body, key)
@@ -264,5 +264,5 @@ def test_a_header_that_is_not_one_key_is_refused(acme: ApiClient, sent: Sent, ke
 
 
 @pytest.mark.parametrize("key", ["!", "x" * 255, f'"{"x" * 255}"', "a/b:c=d{e}'f'", "W/x"])
-def test_every_other_visible_character_may_be_in_a_key(acme: ApiClient, key: str) -> None:
+def test_idempotency_key_accepts_all_other_visible_characters(acme: ApiClient, key: str) -> None:
     assert acme.submit(key).status_code == 201

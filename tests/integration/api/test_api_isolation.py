@@ -1,4 +1,4 @@
-"""No endpoint shows a client anything of another's: the addresses are walked, so that none is forgotten."""
+"""No endpoint shows a client anything of another client. Every address is checked."""
 
 import json
 import re
@@ -119,7 +119,7 @@ def test_all_endpoints_are_walked() -> None:
 
 @every_endpoint
 @pytest.mark.parametrize("projected", [True, False])
-def test_another_clients_payment_is_as_if_there_were_none(
+def test_payment_of_another_client_is_not_found(
     acme: ApiClient, payment: str, endpoint: Endpoint, *, projected: bool
 ) -> None:
     """Without the client in a statement, or in `authorise`, the endpoints concerned fail here."""
@@ -139,7 +139,9 @@ def test_another_clients_payment_is_as_if_there_were_none(
 
 
 @every_endpoint
-def test_its_own_client_sees_it(acme: ApiClient, payment: str, endpoint: Endpoint) -> None:
+def test_payment_is_visible_to_its_client(
+    acme: ApiClient, payment: str, endpoint: Endpoint
+) -> None:
     """Otherwise the test above would prove nothing."""
     answer = ask(acme, endpoint, payment)
     # What a payment under review cannot take is a 409, which says what it is.
@@ -150,7 +152,7 @@ def test_its_own_client_sees_it(acme: ApiClient, payment: str, endpoint: Endpoin
 
 
 @pytest.mark.parametrize("endpoint", COMMANDS, ids=lambda endpoint: endpoint.name)
-def test_no_command_takes_a_card_number_for_its_key(
+def test_idempotency_key_refuses_card_numbers_for_every_command(
     acme: ApiClient, payment: str, endpoint: Endpoint
 ) -> None:
     """A payment's id is a hash of the key that has no secret: whoever has it could find the number."""
@@ -164,9 +166,7 @@ def test_no_command_takes_a_card_number_for_its_key(
 
 
 @every_endpoint
-def test_nothing_is_answered_without_a_key_that_is_good_for_it(
-    payment: str, endpoint: Endpoint
-) -> None:
+def test_every_endpoint_needs_a_key_with_its_scope(payment: str, endpoint: Endpoint) -> None:
     others = [scope for scope in Scope.values if scope != endpoint.scope]
     answer = ask(ApiClient("Acme", scopes=others), endpoint, payment)
     assert (answer.status_code, body_of(answer)["code"]) == (403, "permission_denied")

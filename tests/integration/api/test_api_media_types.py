@@ -1,4 +1,4 @@
-"""A body is JSON in UTF-8 as it is: every other type, charset and coding is named and refused."""
+"""Bodies must be uncompressed JSON in UTF-8."""
 
 import json
 from typing import Any
@@ -57,7 +57,9 @@ def served(client: ApiClient, content_type: str) -> tuple[int, dict[str, str], A
         "application/json;",
     ],
 )
-def test_json_in_utf_8_is_taken_however_it_is_written(acme: ApiClient, content_type: str) -> None:
+def test_media_type_accepts_every_spelling_of_json_in_utf_8(
+    acme: ApiClient, content_type: str
+) -> None:
     assert served(acme, content_type)[0] == 201
 
 
@@ -74,7 +76,7 @@ def test_json_in_utf_8_is_taken_however_it_is_written(acme: ApiClient, content_t
         *("application/json; charset*=UTF-8''latin-1", "application/json; x*=nothing''y"),
     ],
 )
-def test_every_other_type_and_charset_is_refused(acme: ApiClient, content_type: str) -> None:
+def test_media_type_refuses_other_types_and_charsets(acme: ApiClient, content_type: str) -> None:
     """Only the beginning was compared, so much that is not JSON passed."""
     status, headers, problem = served(acme, content_type)
     assert (status, problem["code"]) == (415, "unsupported_media_type")
@@ -83,7 +85,7 @@ def test_every_other_type_and_charset_is_refused(acme: ApiClient, content_type: 
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "GZIP", "deflate, gzip", "identity, gzip", "x"])
-def test_a_coded_body_is_refused_with_what_is_taken(acme: ApiClient, coding: str) -> None:
+def test_compressed_body_is_refused_with_accept_encoding(acme: ApiClient, coding: str) -> None:
     headers = {"Idempotency-Key": "key-1", "Content-Encoding": coding}
     answer = acme.send("POST", PAYMENTS, DATA, **headers)
     assert (answer.status_code, body_of(answer)["code"]) == (415, "unsupported_media_type")
@@ -91,6 +93,6 @@ def test_a_coded_body_is_refused_with_what_is_taken(acme: ApiClient, coding: str
     assert not Event.objects.exists()
 
 
-def test_a_body_that_is_said_not_to_be_coded_is_taken(acme: ApiClient) -> None:
+def test_identity_content_encoding_is_accepted(acme: ApiClient) -> None:
     headers = {"Idempotency-Key": "key-1", "Content-Encoding": "identity"}
     assert acme.send("POST", PAYMENTS, DATA, **headers).status_code == 201

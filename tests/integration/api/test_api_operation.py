@@ -1,4 +1,4 @@
-"""What surrounds the endpoints: problems explained, health, logs."""
+"""The surroundings of the endpoints: problem pages, probes, logs."""
 
 import json
 import logging
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.mark.parametrize("path", ["/api", "/api/", "/api/v1", "/api/v1/", "/api/v2/payments"])
-def test_every_address_of_the_api_speaks_in_problems(path: str) -> None:
+def test_unknown_api_address_answers_with_a_problem(path: str) -> None:
     answer = Browser().get(path)
     assert answer.status_code == 404
     assert answer["Content-Type"] == "application/problem+json"
@@ -35,7 +35,7 @@ def test_every_address_of_the_api_speaks_in_problems(path: str) -> None:
     assert "Allow" not in answer.headers  # it was there, and empty
 
 
-def test_a_problem_says_where_it_is_explained() -> None:
+def test_problem_type_is_the_address_of_its_page() -> None:
     problem = body_of(ApiClient().get(f"{PAYMENTS}?limit=0"))
     page = body_of(Browser().get(problem["type"]))
     assert problem["type"] == f"http://testserver{page['type']}"
@@ -46,7 +46,7 @@ def test_a_problem_says_where_it_is_explained() -> None:
 
 
 @pytest.mark.parametrize("code", KINDS)
-def test_a_problems_page_says_cause_and_remedy_to_programs_and_people(code: str) -> None:
+def test_problem_page_shows_cause_and_remedy_as_json_and_html(code: str) -> None:
     kind = KINDS[code]
     assert kind.cause.endswith(".")
     assert kind.remedy.endswith(".")
@@ -71,7 +71,7 @@ def test_a_problems_page_says_cause_and_remedy_to_programs_and_people(code: str)
         assert "Accept" in answer["Vary"]
 
 
-def test_the_list_of_problems_is_a_page_for_people_too() -> None:
+def test_problem_list_is_also_html() -> None:
     answer = Browser().get("/api/problems", headers={"Accept": "text/html"})
     for code in (*KINDS, *FIELD_CODES):
         assert f"<code>{code}</code>" in answer.content.decode()
@@ -105,18 +105,18 @@ def test_a_note_that_only_its_writer_refuses_is_a_problem_too() -> None:
     assert (problem.code, problem.errors[0].code) == ("invalid_request", "text_empty")
 
 
-def test_only_json_is_spoken() -> None:
+def test_accept_without_json_is_refused() -> None:
     answer = ApiClient().get(PAYMENTS, Accept="text/html")
     assert (answer.status_code, body_of(answer)["code"]) == (406, "not_acceptable")
 
 
-def test_a_refused_method_is_told_which_are_allowed() -> None:
+def test_refused_method_gets_the_allowed_ones() -> None:
     client = ApiClient()
     assert client.send("OPTIONS", PAYMENTS)["Allow"] == "GET, HEAD, POST"
     assert client.send("GET", f"{PAYMENTS}/{client.client_id}/approve")["Allow"] == "POST"
 
 
-def test_the_process_lives_without_asking_the_database(
+def test_healthz_does_not_use_the_database(
     django_assert_num_queries: Any,
 ) -> None:
     with django_assert_num_queries(0):
@@ -124,7 +124,7 @@ def test_the_process_lives_without_asking_the_database(
     assert (answer.status_code, answer.content) == (200, b"ok\n")
 
 
-def test_it_is_ready_while_projections_run() -> None:
+def test_readyz_reports_running_projections() -> None:
     project()
     answer = Browser().get("/readyz")
     assert answer.status_code == 200
@@ -139,7 +139,7 @@ def test_it_is_ready_while_projections_run() -> None:
     }
 
 
-def test_it_is_not_ready_before_its_migrations() -> None:
+def test_readyz_is_503_before_migrations() -> None:
     _check_migrations.cache_clear()
     row = MigrationRecorder.Migration.objects.filter(app="readmodels").latest("name")
     row.delete()
@@ -149,7 +149,7 @@ def test_it_is_not_ready_before_its_migrations() -> None:
     assert Browser().get("/readyz").status_code == 200
 
 
-def test_a_projection_that_stands_still_is_told_but_not_why() -> None:
+def test_readyz_names_a_stalled_projection_without_its_error() -> None:
     client = ApiClient()
     project()
     Checkpoint.objects.filter(name="payment_summary").update(error="order-981 of Bolt is odd")
@@ -166,7 +166,7 @@ def test_a_projection_that_stands_still_is_told_but_not_why() -> None:
     assert b"order-981" not in ready.content + listed.content
 
 
-def test_the_documentation_asks_nobody_else_for_anything() -> None:
+def test_api_docs_load_nothing_from_other_hosts() -> None:
     page = Browser().get("/api/docs/")
     assert page.status_code == 200
     assert not page.cookies
@@ -176,7 +176,7 @@ def test_the_documentation_asks_nobody_else_for_anything() -> None:
     assert 'src="//' not in html
 
 
-def test_what_fails_is_logged_as_json_under_the_requests_id(
+def test_failure_is_logged_as_json_with_the_request_id(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:

@@ -1,4 +1,4 @@
-"""Whatever the framework refuses or nobody foresaw is a problem document too, which tells no secrets."""
+"""Refusals of the framework and unexpected errors are problems that reveal nothing."""
 
 from typing import Any
 
@@ -22,15 +22,13 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
         ("PATCH", "/api/nothing", 404, "not_found"),
     ],
 )
-def test_the_frameworks_own_refusals_are_problems_too(
-    method: str, path: str, status: int, code: str
-) -> None:
+def test_framework_refusals_are_problems(method: str, path: str, status: int, code: str) -> None:
     answer = ApiClient().send(method, path)
     assert (answer.status_code, body_of(answer)["code"]) == (status, code)
     assert answer["Content-Type"] == "application/problem+json"
 
 
-def test_what_nobody_foresaw_stays_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unexpected_error_reveals_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError("the password is hunter2")
 
@@ -42,7 +40,7 @@ def test_what_nobody_foresaw_stays_a_secret(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_a_host_that_is_not_ours_is_a_problem_too(settings: Settings, *, debug: bool) -> None:
+def test_disallowed_host_is_a_problem(settings: Settings, *, debug: bool) -> None:
     """With DEBUG it was a page of 78 KB with the settings."""
     settings.DEBUG = debug
     answer = ApiClient().get(PAYMENTS, Host="evil.example")

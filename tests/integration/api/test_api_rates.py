@@ -1,4 +1,4 @@
-"""The API answers a key so many times a minute, exactly, and tells what is left."""
+"""The rate limit of a key is exact, and every answer shows the remaining requests."""
 
 import pytest
 from pytest_django import Settings
@@ -10,7 +10,7 @@ from tests.support.concurrency import at_once
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
-def test_the_rate_is_exact_whoever_asks_at_once(settings: Settings) -> None:
+def test_rate_limit_is_exact_for_concurrent_requests(settings: Settings) -> None:
     """With a bucket that is read and then written, several more than ten got through."""
     settings.API_RATE_PER_MINUTE = 10
     client = ApiClient()
@@ -22,7 +22,7 @@ def test_the_rate_is_exact_whoever_asks_at_once(settings: Settings) -> None:
     assert ApiClient("Bolt").get("/api/v1/projections").status_code == 200
 
 
-def test_every_answer_tells_what_is_left_of_the_rate(settings: Settings) -> None:
+def test_rate_limit_headers_show_the_remaining_requests(settings: Settings) -> None:
     settings.API_RATE_PER_MINUTE = 4
     client = ApiClient()
     told = []
@@ -37,7 +37,7 @@ def test_every_answer_tells_what_is_left_of_the_rate(settings: Settings) -> None
     assert "RateLimit" not in client.get(PAYMENTS, Authorization="")
 
 
-def test_what_is_refused_counts_too(settings: Settings) -> None:
+def test_rate_limit_counts_refused_requests(settings: Settings) -> None:
     """Asked for after the scope and the representation, these were free for whoever has any key."""
     settings.API_RATE_PER_MINUTE = 5
     client = ApiClient(scopes=[Scope.STATISTICS_READ])

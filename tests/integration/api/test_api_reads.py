@@ -1,4 +1,4 @@
-"""Reading over HTTP: pages, filters, what a client sees of its own, and that it sees nothing else."""
+"""Reads over HTTP: pages, filters, statistics and isolation."""
 
 import random
 from datetime import timedelta
@@ -47,7 +47,7 @@ def test_a_decided_payment_reads_as_it_was_answered(acme: ApiClient) -> None:
     assert acme.get(path).content == decided.content
 
 
-def test_a_payments_events_are_told_without_secrets(acme: ApiClient) -> None:
+def test_payment_events_omit_operator_fields(acme: ApiClient) -> None:
     path = acme.submit(**RISKY)["Location"]
     acme.post(f"{path}/approve", {"reason": "other", "note": "secret"})
     answer = acme.get(f"{path}/events")
@@ -65,7 +65,7 @@ def test_a_payments_events_are_told_without_secrets(acme: ApiClient) -> None:
         assert secret not in told
 
 
-def test_pages_hold_every_payment_once(acme: ApiClient) -> None:
+def test_keyset_pages_hold_every_payment_once(acme: ApiClient) -> None:
     submitted = [body_of(acme.submit(customer_id=f"c{n % 3}"))["id"] for n in range(7)]
     project()
     found, path = [], f"{PAYMENTS}?limit=3"
@@ -77,7 +77,7 @@ def test_pages_hold_every_payment_once(acme: ApiClient) -> None:
     assert found == submitted[::-1]
 
 
-def test_payments_of_one_moment_are_paged_too(acme: ApiClient) -> None:
+def test_keyset_pages_handle_equal_times(acme: ApiClient) -> None:
     for _ in range(5):
         acme.submit()
     project()
@@ -90,7 +90,7 @@ def test_payments_of_one_moment_are_paged_too(acme: ApiClient) -> None:
     assert third["next"] is None
 
 
-def test_pages_begin_with_the_oldest_if_that_is_asked_for(acme: ApiClient) -> None:
+def test_keyset_pages_can_begin_with_the_oldest(acme: ApiClient) -> None:
     submitted = [body_of(acme.submit())["id"] for _ in range(5)]
     project()
     PaymentSummary.objects.filter(pk__in=submitted[3:]).update(initiated_at=timezone.now())
@@ -105,7 +105,7 @@ def test_pages_begin_with_the_oldest_if_that_is_asked_for(acme: ApiClient) -> No
         assert third["next"] is None
 
 
-def test_a_page_is_found_without_counting(acme: ApiClient) -> None:
+def test_keyset_page_needs_no_count(acme: ApiClient) -> None:
     acme.submit()
     project()
     with CaptureQueriesContext(connection) as asked:
@@ -117,7 +117,7 @@ def test_a_page_is_found_without_counting(acme: ApiClient) -> None:
     assert "offset" not in statements
 
 
-def test_filters_find_what_they_say(acme: ApiClient) -> None:
+def test_filters_select_matching_payments(acme: ApiClient) -> None:
     small = body_of(acme.submit(amount=100, customer_id="ann"))["id"]
     risky = body_of(acme.submit(**RISKY))["id"]
     wallet = body_of(acme.submit(method="wallet", amount=700, customer_id="ann"))["id"]
@@ -144,7 +144,7 @@ def test_filters_find_what_they_say(acme: ApiClient) -> None:
     ]
 
 
-def test_any_question_is_answered_like_by_hand(acme: ApiClient) -> None:
+def test_filters_match_a_model_for_any_query(acme: ApiClient) -> None:
     """Random filters and pages, their values those of the payments, so that each end of a range is met."""
     chance = random.Random(7)
     for number in range(40):
@@ -249,7 +249,7 @@ def _all_pages(client: ApiClient, path: str, asked: dict[str, str], limit: int) 
         cursor = {"cursor": body["next"]}
 
 
-def test_a_cursor_goes_with_its_question_only(acme: ApiClient) -> None:
+def test_cursor_of_another_list_is_refused(acme: ApiClient) -> None:
     """To another one it answered a page from the middle of nowhere."""
     for _ in range(3):
         acme.submit()
@@ -262,14 +262,14 @@ def test_a_cursor_goes_with_its_question_only(acme: ApiClient) -> None:
     assert acme.get(f"/api/v1/customers/customer-123/payments?cursor={cursor}").status_code == 400
 
 
-def test_a_customers_reference_may_hold_anything(acme: ApiClient) -> None:
+def test_customer_payments_accept_any_reference(acme: ApiClient) -> None:
     payment = body_of(acme.submit(customer_id="a/b ünï?c"))["id"]
     project()
     assert ids(acme, "/api/v1/customers/a%2Fb%20%C3%BCn%C3%AF%3Fc/payments") == [payment]
 
 
 @pytest.mark.parametrize("reference", ["%00", "two%0Alines", "%E2%80%AE", "4111111111111111"])
-def test_a_reference_that_no_customer_can_have_is_refused(acme: ApiClient, reference: str) -> None:
+def test_customer_payments_refuse_an_impossible_reference(acme: ApiClient, reference: str) -> None:
     answer = acme.get(f"/api/v1/customers/{reference}/payments")
     assert (answer.status_code, body_of(answer)["code"]) == (400, "invalid_request")
     assert [error["field"] for error in body_of(answer)["errors"]] == ["customer_id"]
@@ -326,7 +326,7 @@ def test_a_time_with_any_offset_is_a_time(acme: ApiClient, path: str) -> None:
         assert (answer.status_code, body_of(answer)["code"]) == (400, "invalid_request")
 
 
-def test_a_page_that_takes_too_long_asks_for_a_narrower_filter(
+def test_slow_list_asks_for_a_narrower_filter(
     acme: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("readmodels.queries.bounded._SECONDS", 0.2)
@@ -372,12 +372,12 @@ def test_daily_statistics_sum_a_clients_day(acme: ApiClient) -> None:
         "from=2020-01-01&to=2026-01-01",
     ],
 )
-def test_statistics_need_a_sensible_date(acme: ApiClient, query: str) -> None:
+def test_daily_statistics_refuse_wrong_dates(acme: ApiClient, query: str) -> None:
     answer = acme.get(f"/api/v1/statistics/daily?{query}")
     assert (answer.status_code, body_of(answer)["code"]) == (400, "invalid_request")
 
 
-def test_projections_tell_their_lag(acme: ApiClient) -> None:
+def test_projections_show_their_lag(acme: ApiClient) -> None:
     acme.submit()
     behind = body_of(acme.get("/api/v1/projections"))["projections"]
     assert {each["events"] for each in behind} == {2}

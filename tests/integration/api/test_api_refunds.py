@@ -1,4 +1,4 @@
-"""Calling off and giving back over HTTP: once, never too much, and never somebody else's."""
+"""Cancelling and refunding over HTTP."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def refund(minor: int, currency: str = "EUR") -> dict[str, Any]:
     return REASON | {"amount": minor, "currency": currency}
 
 
-def test_a_payment_is_given_back_in_parts(acme: ApiClient, paid: str) -> None:
+def test_refund_in_parts(acme: ApiClient, paid: str) -> None:
     answer = acme.post(f"{PAYMENTS}/{paid}/refunds", refund(999))
     partly = body_of(answer)
     assert answer.status_code == 200
@@ -45,7 +45,7 @@ def test_a_payment_is_given_back_in_parts(acme: ApiClient, paid: str) -> None:
     assert [each["data"]["refunded"] for each in events[2:]] == [999, 1999]
 
 
-def test_a_refund_that_is_sent_again_gives_back_once(acme: ApiClient, paid: str) -> None:
+def test_repeated_refund_has_one_effect(acme: ApiClient, paid: str) -> None:
     answers = at_once(
         8, lambda _: acme.post(f"{PAYMENTS}/{paid}/refunds", refund(500), key="refund-1")
     )
@@ -56,7 +56,7 @@ def test_a_refund_that_is_sent_again_gives_back_once(acme: ApiClient, paid: str)
     assert (other.status_code, body_of(other)["code"]) == (422, "idempotency_key_reused")
 
 
-def test_many_refunds_at_once_never_add_up_to_more(acme: ApiClient, paid: str) -> None:
+def test_concurrent_refunds_never_exceed_the_payment(acme: ApiClient, paid: str) -> None:
     answers = at_once(8, lambda _: acme.post(f"{PAYMENTS}/{paid}/refunds", refund(600)))
     codes = [(answer.status_code, body_of(answer).get("code")) for answer in answers]
     assert codes.count((200, None)) <= 3
@@ -89,7 +89,7 @@ def test_a_wrong_refund_is_refused(
     assert not Event.objects.filter(event_type="payment.refunded").exists()
 
 
-def test_what_waits_for_review_is_called_off_and_no_longer_open(acme: ApiClient) -> None:
+def test_cancel_ends_an_open_review(acme: ApiClient) -> None:
     waiting = body_of(acme.submit(**RISKY))["id"]
     answer = acme.post(f"{PAYMENTS}/{waiting}/cancel", REASON)
     assert (answer.status_code, body_of(answer)["status"]) == (200, "cancelled")
@@ -99,7 +99,7 @@ def test_what_waits_for_review_is_called_off_and_no_longer_open(acme: ApiClient)
     assert (late.status_code, body_of(late)["code"]) == (409, "not_under_review")
 
 
-def test_a_completed_payment_is_not_called_off(acme: ApiClient, paid: str) -> None:
+def test_cancel_refuses_a_completed_payment(acme: ApiClient, paid: str) -> None:
     answer = acme.post(f"{PAYMENTS}/{paid}/cancel", REASON)
     assert (answer.status_code, body_of(answer)["code"]) == (409, "payment_already_finished")
     assert "Refund it instead" in body_of(answer)["detail"]
@@ -111,7 +111,7 @@ def test_another_client_finds_nothing(paid: str, command: str) -> None:
     assert (answer.status_code, body_of(answer)["code"]) == (404, "payment_not_found")
 
 
-def test_rival_refunds_that_the_payment_can_take_all_succeed(acme: ApiClient, paid: str) -> None:
+def test_concurrent_refunds_within_the_payment_all_succeed(acme: ApiClient, paid: str) -> None:
     """With five attempts and no pause, one in six gave up as `stale_version`."""
     part = {"reason": "other", "amount": 1, "currency": "EUR"}
 

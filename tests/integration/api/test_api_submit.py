@@ -1,4 +1,4 @@
-"""Submitting payments over HTTP: answers, repetitions, and everything that is refused."""
+"""Submitting payments over HTTP: answers, repetitions and refusals."""
 
 import json
 from typing import Any
@@ -111,7 +111,7 @@ def test_two_clients_may_use_one_key(acme: ApiClient) -> None:
     assert body_of(first)["id"] != body_of(second)["id"]
 
 
-def test_a_reference_is_used_once_for_ever(acme: ApiClient) -> None:
+def test_reference_is_permanently_unique(acme: ApiClient) -> None:
     first = body_of(acme.submit(reference="order-1"))
     before = stored()
     answer = acme.submit(reference="order-1", customer_id="somebody new")
@@ -176,7 +176,7 @@ def test_bad_input_names_its_field_and_stores_nothing(
     assert stored() == (0, 0, 0)
 
 
-def test_all_fields_that_are_wrong_are_told_at_once(acme: ApiClient) -> None:
+def test_all_wrong_fields_are_reported_at_once(acme: ApiClient) -> None:
     body = {
         "amonut": 1,
         "amount": "1999",
@@ -235,9 +235,7 @@ def test_a_name_that_holds_a_card_number_is_not_repeated(acme: ApiClient, before
     ],
     ids=["method", "brand"],
 )
-def test_a_first_value_that_the_second_replaces_is_not_repeated(
-    acme: ApiClient, field: str, given: str
-) -> None:
+def test_repeated_field_hides_its_values(acme: ApiClient, field: str, given: str) -> None:
     data = f'{{"amount": 1, "currency": "USD", "customer_id": "c", {given}}}'
     answer = acme.send("POST", PAYMENTS, data.encode(), **{"Idempotency-Key": "key-1"})
     problem = assert_problem(answer, 400, "invalid_request", field)
@@ -278,7 +276,7 @@ def test_an_endless_number_is_refused_by_name(acme: ApiClient) -> None:
     assert stored() == (0, 0, 0)
 
 
-def test_bytes_that_are_no_text_are_refused_by_name(acme: ApiClient) -> None:
+def test_invalid_utf_8_is_refused_by_field(acme: ApiClient) -> None:
     data = json.dumps(BODY).encode()[:-1] + b', "reference": "\xed\xa0\x80"}'
     answer = acme.send("POST", PAYMENTS, data, **{"Idempotency-Key": "key-1"})
     problem = assert_problem(answer, 400, "invalid_request", "reference")
@@ -287,7 +285,7 @@ def test_bytes_that_are_no_text_are_refused_by_name(acme: ApiClient) -> None:
 
 
 @pytest.mark.parametrize("data", [b"[]", b"null", b"5", b'"text"'])
-def test_json_that_is_no_object_is_refused(acme: ApiClient, data: bytes) -> None:
+def test_json_other_than_an_object_is_refused(acme: ApiClient, data: bytes) -> None:
     answer = acme.send("POST", PAYMENTS, data, **{"Idempotency-Key": "key-1"})
     assert_problem(answer, 400, "invalid_request")
 
@@ -302,13 +300,13 @@ def test_a_field_that_is_given_twice_is_refused(acme: ApiClient, second: str) ->
     assert stored() == (0, 0, 0)
 
 
-def test_choices_are_told_and_what_was_given_is_not_repeated(acme: ApiClient) -> None:
+def test_unknown_choice_lists_the_choices_without_the_value(acme: ApiClient) -> None:
     problem = assert_problem(acme.submit(method=CARD), 400, "invalid_request", "method")
     assert "credit_card" in problem["detail"]
     assert CARD not in json.dumps(problem)
 
 
-def test_a_megabyte_is_refused_unread(acme: ApiClient) -> None:
+def test_large_body_is_refused_unread(acme: ApiClient) -> None:
     answer = acme.submit(reference="x" * 1_000_000)
     assert_problem(answer, 413, "body_too_large")
     assert stored() == (0, 0, 0)

@@ -1,4 +1,4 @@
-"""The rules for texts at the API: what people write is taken, and one spelling is one value."""
+"""The rules for texts at the API: natural text is accepted, and equal spellings are one value."""
 
 from typing import Any, Final
 from urllib.parse import quote
@@ -40,7 +40,7 @@ def errors(answer: Any) -> list[tuple[str, str]]:
         ("Refund to DE16 6860 3942 2040 9536 37", "Refund to DE16 6860 3942 2040 9536 37"),
     ],
 )
-def test_notes_take_what_people_write(acme: ApiClient, note: str, stored: str) -> None:
+def test_notes_accept_natural_text(acme: ApiClient, note: str, stored: str) -> None:
     payment = body_of(acme.submit(**RISKY))["id"]
 
     answer = acme.post(f"{PAYMENTS}/{payment}/escalate", {"reason": "other", "note": note})
@@ -123,7 +123,7 @@ def test_the_refusal_of_a_character_names_it_and_its_position(acme: ApiClient) -
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     ],
 )
-def test_ids_that_shops_make_are_taken(acme: ApiClient, identifier: str) -> None:
+def test_ids_of_shops_are_accepted(acme: ApiClient, identifier: str) -> None:
     answer = acme.submit(identifier, customer_id=identifier, reference=identifier)
     assert answer.status_code == 201, answer.content
     traced = acme.post(PAYMENTS, RISKY, **{"X-Request-ID": identifier})

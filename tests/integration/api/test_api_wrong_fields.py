@@ -1,4 +1,4 @@
-"""Everything that is wrong with a request is named at once, under the same codes wherever it is said."""
+"""Every wrong field and parameter is named at once, with the same codes everywhere."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Cards: what is kept of them, what is refused, and that a number gets nowhere."""
+"""Cards: what is stored, what is refused, and that no card number is stored."""
 
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ def stored(answer: Any) -> Any:
     return Event.objects.get(aggregate_id=body_of(answer)["id"], version=1).data["card"]
 
 
-def test_a_card_is_shown_by_its_brand_and_last_digits_wherever_the_payment_is(
+def test_card_is_shown_by_brand_and_last_digits(
     acme: ApiClient,
 ) -> None:
     answer = acme.submit(card=CARD)
@@ -41,7 +41,7 @@ def test_a_card_is_shown_by_its_brand_and_last_digits_wherever_the_payment_is(
     assert "Credit card, Visa ending in 4242" in text(page)
 
 
-def test_of_the_token_only_a_fingerprint_is_kept_that_is_one_clients(acme: ApiClient) -> None:
+def test_card_token_is_stored_as_a_fingerprint_per_client(acme: ApiClient) -> None:
     first, second = acme.submit(card=CARD), acme.submit(card=CARD, customer_id="another")
     other = acme.submit(card=CARD | {"token": "tok_2"})
     bolts = ApiClient("Bolt").submit(card=CARD)
@@ -52,7 +52,7 @@ def test_of_the_token_only_a_fingerprint_is_kept_that_is_one_clients(acme: ApiCl
     assert CARD["token"] not in str(list(Event.objects.values()))
 
 
-def test_a_repetition_with_another_card_is_told_so(acme: ApiClient) -> None:
+def test_repetition_with_another_card_is_refused(acme: ApiClient) -> None:
     first = acme.submit(key="1", card=CARD)
     again = acme.submit(key="1", card=CARD)
     assert (again["Idempotency-Replayed"], body_of(again)) == ("true", body_of(first))
@@ -95,7 +95,7 @@ def test_a_bad_card_names_its_field_and_stores_nothing(
     assert Event.objects.count() == 0
 
 
-def test_the_choices_of_a_brand_are_told(acme: ApiClient) -> None:
+def test_unknown_card_brand_lists_the_brands(acme: ApiClient) -> None:
     problem = body_of(acme.submit(card=CARD | {"brand": "4111111111111111"}))
     assert "visa, mastercard, american_express" in problem["detail"]
     assert "4111111" not in str(problem)

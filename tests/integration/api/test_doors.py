@@ -1,4 +1,4 @@
-"""Every door at which somebody may type a card number: it is refused in words, and gets nowhere."""
+"""Every entrance refuses a card number with an explanation, and stores and logs nothing."""
 
 import io
 import logging
@@ -274,7 +274,7 @@ def stored() -> set[str]:
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_a_card_number_is_refused_in_words_stored_nowhere_and_in_no_log_line(
+def test_card_number_is_refused_and_neither_stored_nor_logged(
     door: str, place: Place, log: io.StringIO
 ) -> None:
     before = Event.objects.count(), Note.objects.count(), DiscardedEvent.objects.count()

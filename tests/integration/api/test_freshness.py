@@ -1,4 +1,4 @@
-"""Reading one's own write: X-Min-Position waits a moment, and says why when that was not enough."""
+"""Reads with X-Min-Position wait for the projection, or report why they cannot."""
 
 import threading
 import time
@@ -54,7 +54,7 @@ def problem(answer: Any) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("path", READS)
-def test_a_read_waits_until_its_projection_has_seen_the_write(acme: ApiClient, path: str) -> None:
+def test_min_position_waits_for_the_projection(acme: ApiClient, path: str) -> None:
     payment, position = submitted(acme)
     worker = threading.Timer(0.1, at_once, (1, lambda _: runner.catch_up(READS[path])))
     worker.start()
@@ -68,7 +68,7 @@ def test_a_read_waits_until_its_projection_has_seen_the_write(acme: ApiClient, p
 
 
 @pytest.mark.parametrize("path", READS)
-def test_a_read_that_waited_in_vain_is_told_to_come_again(acme: ApiClient, path: str) -> None:
+def test_min_position_answers_503_after_waiting(acme: ApiClient, path: str) -> None:
     project()
     payment, position = submitted(acme)
     began = time.monotonic()
@@ -79,7 +79,7 @@ def test_a_read_that_waited_in_vain_is_told_to_come_again(acme: ApiClient, path:
     assert READS[path].name in body_of(answer)["detail"]
 
 
-def test_what_is_there_already_is_read_at_once(acme: ApiClient) -> None:
+def test_min_position_does_not_wait_if_already_reached(acme: ApiClient) -> None:
     payment, position = submitted(acme)
     project()
     for path in READS:
@@ -89,7 +89,7 @@ def test_what_is_there_already_is_read_at_once(acme: ApiClient) -> None:
             assert time.monotonic() - began < 0.2
 
 
-def test_a_head_request_waits_too_and_a_command_does_not(acme: ApiClient) -> None:
+def test_min_position_applies_to_head_and_not_to_commands(acme: ApiClient) -> None:
     _, position = submitted(acme)
     headers = {"X-Min-Position": str(position)}
     assert acme.send("HEAD", PAYMENTS, b"", **headers).status_code == 503
@@ -97,7 +97,7 @@ def test_a_head_request_waits_too_and_a_command_does_not(acme: ApiClient) -> Non
     assert acme.post(PAYMENTS, body, **headers).status_code == 201
 
 
-def test_a_position_beyond_the_log_is_a_mistake(acme: ApiClient) -> None:
+def test_min_position_beyond_the_log_is_refused(acme: ApiClient) -> None:
     """Waiting for it would be waiting for somebody else's event."""
     payment, position = submitted(acme)
     project()
@@ -111,14 +111,14 @@ def test_a_position_beyond_the_log_is_a_mistake(acme: ApiClient) -> None:
 
 
 @pytest.mark.parametrize("given", ["", "-1", "1.5", "1, 2", "x", "\u0661", "0x10", "9" * 20, " "])
-def test_garbage_is_named(acme: ApiClient, given: str) -> None:
+def test_min_position_that_is_not_a_number_is_refused(acme: ApiClient, given: str) -> None:
     answer = read(acme, PAYMENTS, given)
     assert problem(answer) == (400, "invalid_request")
     (error,) = body_of(answer)["errors"]
     assert (error["field"], error["code"]) == ("X-Min-Position", "wrong_format")
 
 
-def test_a_read_does_not_wait_for_what_stands_still(acme: ApiClient) -> None:
+def test_min_position_does_not_wait_for_a_stalled_projection(acme: ApiClient) -> None:
     project()
     _, position = submitted(acme)
     for wrong in ({"error": "UnreadableEvent: ..."}, {"error": "", "version": 99}):
@@ -143,7 +143,7 @@ def park(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", READS)
-def test_a_read_that_would_miss_a_parked_event_says_so(acme: ApiClient, path: str) -> None:
+def test_min_position_reports_a_parked_event(acme: ApiClient, path: str) -> None:
     earlier, before = submitted(acme)
     project()
     payment, position = submitted(acme)
@@ -163,7 +163,7 @@ def test_a_read_that_would_miss_a_parked_event_says_so(acme: ApiClient, path: st
 
 
 @pytest.mark.parametrize("path", READS)
-def test_another_clients_parked_events_are_nobodys_business(acme: ApiClient, path: str) -> None:
+def test_min_position_ignores_parked_events_of_other_clients(acme: ApiClient, path: str) -> None:
     payment, position = submitted(acme)
     park(path)
     answer = read(ApiClient("Bolt"), path, position, payment)
@@ -171,7 +171,7 @@ def test_another_clients_parked_events_are_nobodys_business(acme: ApiClient, pat
     assert read(acme, ONE, position, str(uuid4())).status_code in {404, 503}
 
 
-def test_few_requests_wait_and_the_others_are_sent_away_at_once(
+def test_min_position_limits_the_waiting_requests(
     acme: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without the semaphore all of them waited, and with them every thread of the server."""
@@ -192,7 +192,7 @@ def test_few_requests_wait_and_the_others_are_sent_away_at_once(
     assert read(acme, PAYMENTS, position).status_code == 200
 
 
-def test_a_quarter_of_the_threads_may_wait(settings: Any) -> None:
+def test_min_position_may_occupy_a_quarter_of_the_threads(settings: Any) -> None:
     assert settings.WEB_THREADS == 4
     assert freshness._waiting._initial_value == 1  # type: ignore[attr-defined]
 
@@ -221,7 +221,7 @@ def test_no_transaction_is_open_while_a_read_waits(acme: ApiClient) -> None:
     assert ("idle in transaction",) not in states
 
 
-def test_a_gap_at_the_end_of_the_log_is_behind_and_not_beyond(acme: ApiClient) -> None:
+def test_min_position_in_a_gap_at_the_end_of_the_log_is_behind(acme: ApiClient) -> None:
     """A rolled-back append took a position that no projection will reach before the next event."""
     project()
     with session() as writer:
@@ -231,7 +231,7 @@ def test_a_gap_at_the_end_of_the_log_is_behind_and_not_beyond(acme: ApiClient) -
     assert problem(read(acme, PAYMENTS, lost)) == (503, "projection_behind")
 
 
-def test_the_document_tells_of_it() -> None:
+def test_document_describes_min_position() -> None:
     operations = [each["get"] for each in document()["paths"].values() if "get" in each]
     waiting = [
         each["operationId"]

@@ -1,4 +1,4 @@
-"""UUIDs in capital letters, as Swift and SQL Server print them, name the same things."""
+"""UUIDs in upper case, as Swift and SQL Server print them, are accepted."""
 
 from typing import Any
 

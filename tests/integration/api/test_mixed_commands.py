@@ -1,4 +1,4 @@
-"""A thousand commands at once on fifty payments: nothing breaks, and every answer explains itself."""
+"""A thousand concurrent commands on fifty payments."""
 
 import random
 from datetime import timedelta

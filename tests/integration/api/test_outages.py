@@ -1,4 +1,4 @@
-"""A database that is read-only, full, starting or overloaded: what clients, staff and probes see."""
+"""A read-only, full, starting or overloaded database, as clients, staff and probes see it."""
 
 import logging
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def default_read_only() -> Iterator[None]:
             other.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only'.encode())
 
 
-def test_a_read_only_database_is_a_503_that_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_read_only_database_answers_503(caplog: pytest.LogCaptureFixture) -> None:
     client = ApiClient()
     read = client.submit(**RISKY)["Location"]
     catch_up()

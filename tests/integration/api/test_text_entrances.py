@@ -1,4 +1,4 @@
-"""One rule for texts at every entrance: imports, forms and commands store what the API would store."""
+"""Imports, forms and commands store texts in the same form as the API."""
 
 import re
 from pathlib import Path

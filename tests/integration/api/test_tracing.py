@@ -1,4 +1,4 @@
-"""Who caused what: the ids of a request in the events, in the tasks that it wakes and in the logs."""
+"""The ids of a request in the events, in the tasks that it wakes and in the logs."""
 
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def test_a_request_is_its_own_correlation_and_stored_once() -> None:
     assert "causation_id" not in metadata()
 
 
-def test_requests_of_one_purpose_are_bound_and_told_apart() -> None:
+def test_correlation_id_joins_requests_with_distinct_ids() -> None:
     acme = ApiClient()
     purpose = {"X-Correlation-ID": "checkout-981"}
     path = acme.post(PAYMENTS, RISKY, **purpose, **{"X-Request-ID": "trace-7"})["Location"]

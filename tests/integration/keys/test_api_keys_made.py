@@ -1,4 +1,4 @@
-"""API keys are made, shown once, listed, rotated and revoked."""
+"""API keys are created, shown once, listed, rotated and revoked."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def test_a_key_begins_as_a_secret_one_and_not_as_another_companys() -> None:
     assert acme.token.startswith(f"{acme.key.prefix}_")
 
 
-def test_a_key_of_before_with_another_prefix_works() -> None:
+def test_key_with_an_older_prefix_works() -> None:
     acme = ApiClient()
     acme.key.prefix, acme.token = "pk_1a2b3c4d", "pk_1a2b3c4d_secret"
     acme.key.digest = digest(acme.token)
@@ -65,7 +65,7 @@ def test_a_key_is_stored_as_its_digest_only() -> None:
         (["x" * 201], "client: The text must have at most 200"),
     ],
 )
-def test_an_impossible_key_is_refused_in_one_line(arguments: list[str], complaint: str) -> None:
+def test_invalid_key_options_are_refused_in_one_line(arguments: list[str], complaint: str) -> None:
     with pytest.raises(CommandError, match=complaint):
         run("create_api_key", *arguments)
     assert (ApiKey.objects.count(), Client.objects.count()) == (0, 0)
@@ -80,7 +80,7 @@ def test_a_key_for_reviews_needs_a_person_in_the_database_too() -> None:
     keys.create(client, [Scope.REVIEWS_WRITE], staff_id=reviewer().pk, by=OPERATOR)
 
 
-def test_a_rotated_key_works_beside_the_old_one_for_a_while() -> None:
+def test_rotated_key_works_alongside_the_old_one() -> None:
     client = ApiClient()
     text, _ = run("rotate_api_key", client.key.prefix)
     keyring.forget()
@@ -130,7 +130,7 @@ def test_a_key_that_was_revoked_or_has_expired_since_it_was_looked_at_is_not_rot
     assert ApiKey.objects.count() == 2
 
 
-def test_of_a_key_and_its_successors_two_live_at_most() -> None:
+def test_at_most_two_keys_of_a_rotation_chain_are_live() -> None:
     first = ApiClient().key
     second = rotate(first)
     assert second.rotated_from == first
@@ -150,7 +150,7 @@ def test_of_a_key_and_its_successors_two_live_at_most() -> None:
     assert rotate(rotate(third, hours=0)).rotated_from != third
 
 
-def test_of_those_who_rotate_a_key_at_once_one_gets_another() -> None:
+def test_concurrent_rotations_of_a_key_succeed_once() -> None:
     key = ApiClient().key
 
     def attempt(_: int) -> int:
@@ -189,7 +189,7 @@ def test_the_list_shows_no_secrets() -> None:
         run("revoke_api_key", "pk_nothing")
 
 
-def test_a_risk_manager_ends_a_leaked_key_in_the_back_office() -> None:
+def test_risk_manager_revokes_a_key_in_the_back_office() -> None:
     client = ApiClient()
     assert client.get(PAYMENTS).status_code == 200
     page = reverse("admin:clients_client_change", args=[client.client_id])

@@ -1,4 +1,4 @@
-"""An API key is recognised without a round trip, does what its scopes say, and is soon dead when it ends."""
+"""API keys are found without a round trip, limited to their scopes, and refused soon after they end."""
 
 import time
 from datetime import timedelta
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer pk_nonsense", "Basic YTpi", "pk_x"])
-def test_without_a_live_key_nothing_is_answered(header: str) -> None:
+def test_request_without_a_live_key_is_refused(header: str) -> None:
     answer = ApiClient().get(PAYMENTS, Authorization=header)
     assert (answer.status_code, body_of(answer)["code"]) == (401, "not_authenticated")
     assert answer["WWW-Authenticate"] == 'Bearer realm="payments"'
@@ -33,7 +33,7 @@ def test_recognising_a_key_costs_no_round_trip() -> None:
     assert counted.count == 0
 
 
-def test_keys_are_read_once_in_two_seconds_however_many_ask() -> None:
+def test_keys_are_read_once_in_two_seconds() -> None:
     client = ApiClient()
     keyring.find(client.token, at=timezone.now())
     read_at = keyring._read_at
@@ -73,28 +73,26 @@ def test_a_new_key_works_at_once_while_others_guess() -> None:
         (Scope.STATISTICS_READ, "GET", f"{PAYMENTS}/00000000-0000-0000-0000-000000000000"),
     ],
 )
-def test_a_key_does_what_its_scopes_say_and_nothing_else(
-    scope: Scope, method: str, path: str
-) -> None:
+def test_key_is_limited_to_its_scopes(scope: Scope, method: str, path: str) -> None:
     answer = ApiClient(scopes=[scope]).send(method, path)
     assert (answer.status_code, body_of(answer)["code"]) == (403, "permission_denied")
 
 
-def test_the_headers_of_an_answer_need_its_scope_too() -> None:
+def test_head_needs_the_scope_of_get() -> None:
     """HEAD had no scope of its own, so any key could have learned versions and lengths."""
     payment = ApiClient().submit()["Location"]
     assert ApiClient(scopes=[Scope.PAYMENTS_WRITE]).send("HEAD", payment).status_code == 403
     assert ApiClient(scopes=[Scope.PAYMENTS_READ]).send("HEAD", payment)["ETag"] == '"2"'
 
 
-def test_an_expired_key_is_dead() -> None:
+def test_expired_key_is_refused() -> None:
     client = ApiClient()
     ApiKey.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     keyring.forget()
     assert client.get(PAYMENTS).status_code == 401
 
 
-def test_a_revoked_key_is_dead_within_three_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_revoked_key_is_refused_within_three_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     client = ApiClient()
     assert client.get(PAYMENTS).status_code == 200
     run("revoke_api_key", client.key.prefix)
@@ -104,7 +102,7 @@ def test_a_revoked_key_is_dead_within_three_seconds(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("field", ["is_active", "is_staff"])
-def test_a_key_of_a_person_who_has_left_is_dead(field: str) -> None:
+def test_key_of_a_former_staff_member_is_refused(field: str) -> None:
     """One whose person was no longer staff went on reading."""
     client = ApiClient()
     assert client.get(PAYMENTS).status_code == 200

@@ -1,4 +1,4 @@
-"""When an API key was last used is written soon, beside the requests, and whatever goes wrong."""
+"""The time of a key's last use is written soon, in the background and despite failures."""
 
 import os
 import subprocess
