@@ -26,7 +26,7 @@ PAYMENT_AGGREGATE: Final[Aggregate[Payment, AnyPaymentEvent]] = Aggregate(
 POLICY_AGGREGATE: Final[Aggregate[Register, AnyPolicyEvent]] = Aggregate(
     name=register.AGGREGATE_TYPE,
     event_classes=POLICY_EVENT_CLASSES,
-    evolve=lambda policies, _, event: register.evolve(policies or Register(), event),
+    evolve=register.evolve,
     state_class=Register,
 )
 

@@ -100,6 +100,6 @@ def handle(
     return execute(
         POLICY_AGGREGATE,
         REGISTER,
-        lambda before: decide(before or Register(), command),
+        lambda before: decide(before, command),
         metadata=metadata,
     ).state

@@ -6,7 +6,7 @@ return to the built-in policy. Every event names the policy that is active after
 needs only the last event.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar, Final, assert_never, get_args
 from uuid import UUID
@@ -117,8 +117,9 @@ class Register(Struct, frozen=True, kw_only=True):
     active: str | None = None
 
 
-def decide(register: Register, command: AnyPolicyCommand) -> tuple[AnyPolicyEvent, ...]:
+def decide(register: Register | None, command: AnyPolicyCommand) -> tuple[AnyPolicyEvent, ...]:
     """Return the events of `command`. Raises PolicyRefused."""
+    register = register or Register()
     match command:
         case ProposePolicy(policy=policy):
             _require_proposable(register, policy.policy_id)
@@ -155,8 +156,9 @@ def decide(register: Register, command: AnyPolicyCommand) -> tuple[AnyPolicyEven
             assert_never(command)
 
 
-def evolve(register: Register, event: AnyPolicyEvent) -> Register:
+def evolve(register: Register | None, _register_id: UUID, event: AnyPolicyEvent) -> Register:
     """Return the register after `event`."""
+    register = register or Register()
     policies = dict(register.policies)
     match event:
         case PolicyProposed():
@@ -183,13 +185,6 @@ def evolve(register: Register, event: AnyPolicyEvent) -> Register:
         case _:
             assert_never(event)
     return Register(version=register.version + 1, policies=policies, active=event.active)
-
-
-def replay(events: Iterable[AnyPolicyEvent]) -> Register:
-    register = Register()
-    for event in events:
-        register = evolve(register, event)
-    return register
 
 
 def _found(register: Register, policy_id: str) -> RegisteredPolicy:

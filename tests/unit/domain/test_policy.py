@@ -22,6 +22,7 @@ from payments.domain.risk.refusals import (
 )
 from payments.domain.risk.register import (
     POLICY_EVENT_CLASSES,
+    REGISTER,
     AnyPolicyEvent,
     ApprovePolicy,
     PolicyApproved,
@@ -32,9 +33,9 @@ from payments.domain.risk.register import (
     RetirePolicy,
     decide,
     evolve,
-    replay,
 )
 from payments.events import codec
+from payments.events.replay import fold
 from tests.support.examples import LATER, NOON
 
 ADA, GRACE = "staff:7", "staff:8"
@@ -64,7 +65,7 @@ def after(*commands: Any) -> Register:
     register = Register()
     for command in commands:
         for event in decide(register, command):
-            register = evolve(register, event)
+            register = evolve(register, REGISTER, event)
     return register
 
 
@@ -121,7 +122,8 @@ def test_built_in_policy_returns_by_proposal_and_approval() -> None:
 def test_replay_accepts_old_retirement_of_active_policy() -> None:
     register = after(propose(), approve())
     old = PolicyRetired(at=LATER, by=ADA, policy_id=ONE.policy_id)
-    assert (statuses(evolve(register, old)), evolve(register, old).active) == (["retired"], None)
+    retired = evolve(register, REGISTER, old)
+    assert (statuses(retired), retired.active) == (["retired"], None)
 
 
 def test_withdrawal_of_proposal_keeps_active_policy() -> None:
@@ -187,7 +189,7 @@ def test_at_most_one_policy_is_active_and_approved_by_another_person(sequence: l
         except PolicyRefused:
             continue
         history += events
-        before, register = register, replay(history)
+        before, register = register, fold(POLICY_AGGREGATE, REGISTER, history) or Register()
         if register.active != before.active:
             assert command.by != before.policies[register.active or ""].proposed_by
         active = [key for key, each in register.policies.items() if each.status == "active"]
