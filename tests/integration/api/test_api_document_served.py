@@ -12,6 +12,8 @@ from payments.api.openapi.document import rendered
 
 PATH = "/api/schema/"
 
+pytestmark = pytest.mark.slow
+
 
 def ask(query: str = "", **headers: str) -> HttpResponse:
     return Browser().get(PATH + query, headers=headers)  # type: ignore[return-value]
