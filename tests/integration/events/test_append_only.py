@@ -67,7 +67,9 @@ def stream_id() -> UUID:
 
 
 @pytest.mark.parametrize(("statement", "reason"), STATEMENTS.values(), ids=STATEMENTS)
-def test_psql_cannot_change_history(stream_id: UUID, statement: str, reason: str) -> None:
+def test_triggers_refuse_changes_by_a_superuser(
+    stream_id: UUID, statement: str, reason: str
+) -> None:
     """As the table's owner and a superuser: who has less is refused for less."""
     before = store.history(PAYMENT_AGGREGATE, stream_id)
     result = _psql(statement)
@@ -76,13 +78,13 @@ def test_psql_cannot_change_history(stream_id: UUID, statement: str, reason: str
     assert store.history(PAYMENT_AGGREGATE, stream_id) == before
 
 
-def test_the_refusal_says_what_to_do_instead(stream_id: UUID) -> None:
+def test_trigger_message_names_the_alternative(stream_id: UUID) -> None:
     result = _psql("DELETE FROM events_event")
     assert "DELETE refused" in result.stderr
     assert "Append a correcting event instead." in result.stderr
 
 
-def test_the_orm_cannot_change_history(stream_id: UUID) -> None:
+def test_triggers_refuse_changes_through_the_orm(stream_id: UUID) -> None:
     before = store.history(PAYMENT_AGGREGATE, stream_id)
     event = Event.objects.get(aggregate_id=stream_id, version=2)
     event.data = {}
@@ -100,7 +102,7 @@ def test_the_orm_cannot_change_history(stream_id: UUID) -> None:
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_the_orm_cannot_choose_a_position(version: int) -> None:
+def test_insert_refuses_a_chosen_position(version: int) -> None:
     """At a position that readers have passed, an event would be there and never be seen."""
     event = Event(
         position=500,
@@ -122,7 +124,7 @@ def test_the_orm_cannot_choose_a_position(version: int) -> None:
     assert not Event.objects.exists()
 
 
-def test_a_transaction_that_tried_keeps_nothing(stream_id: UUID) -> None:
+def test_transaction_with_a_refused_change_stores_nothing(stream_id: UUID) -> None:
     with pytest.raises(DatabaseError, match=REFUSED), transaction.atomic():
         store.append(
             PAYMENT_AGGREGATE,
@@ -145,7 +147,7 @@ SELECT aggregate_type, gen_random_uuid(), version, event_type, schema_version, d
 """
 
 
-def test_a_role_with_the_least_privileges_can_append_read_and_seal_and_nothing_else() -> None:
+def test_least_privileged_role_can_only_append_read_and_seal() -> None:
     """What the service needs, so that not even its own connection could take the triggers away."""
     stream_id = uuid4()
     metadata = Metadata(actor="system:test", command="process_payment")

@@ -135,7 +135,7 @@ def repairs(code: str) -> str:
 
 
 @pytest.mark.parametrize("behind", [3, 40], ids=["in the gap", "far"])
-def test_a_sequence_that_was_set_back_is_refused_and_repaired(
+def test_append_refuses_a_sequence_set_back_until_it_is_repaired(
     top: int, writer: Session, behind: int
 ) -> None:
     def set_back() -> None:  # each refused append takes a position
@@ -152,7 +152,7 @@ def test_a_sequence_that_was_set_back_is_refused_and_repaired(
     check_sound()
 
 
-def test_a_sequence_that_was_not_replicated_is_refused(top: int, writer: Session) -> None:
+def test_append_refuses_a_sequence_that_was_not_replicated(top: int, writer: Session) -> None:
     """Logical replication copies no sequences: on its subscriber they have never been called."""
     set_sequence(1, called=False)
     check_reported_everywhere("sequence_behind", f"setval('events_event_position_seq', {top})")
@@ -160,9 +160,7 @@ def test_a_sequence_that_was_not_replicated_is_refused(top: int, writer: Session
     check_sound()
 
 
-def test_a_sequence_behind_events_that_nobody_has_read_is_reported(
-    top: int, writer: Session
-) -> None:
+def test_find_reports_a_sequence_behind_unread_events(top: int, writer: Session) -> None:
     Checkpoint.objects.all().delete()
     with session() as other:
         other.execute("UPDATE events_log SET sealed_number = 0, sealed_position = 0")
@@ -171,20 +169,20 @@ def test_a_sequence_behind_events_that_nobody_has_read_is_reported(
     assert f"setval('events_event_position_seq', {top})" in refusal()
 
 
-def test_a_position_that_is_taken_is_refused_once(top: int) -> None:
+def test_append_refuses_a_taken_position_once(top: int) -> None:
     """The refused append takes the position, and so the sequence has caught up."""
     set_sequence(top - 1)
     assert "was behind the log" in refusal()
     check_sound()
 
 
-def test_a_sequence_that_is_set_to_be_called_is_no_contradiction(top: int) -> None:
+def test_find_accepts_a_sequence_set_to_the_next_position(top: int) -> None:
     set_sequence(top + 1, called=False)
     check_sound()
 
 
 @pytest.mark.parametrize("sequence_too", [True, False], ids=["sequence older", "sequence newer"])
-def test_a_log_that_was_restored_below_its_checkpoints_is_refused_and_repaired(
+def test_append_refuses_a_log_behind_its_checkpoints_until_it_is_repaired(
     top: int, superuser: Session, *, sequence_too: bool
 ) -> None:
     kept = top - 20
@@ -214,7 +212,7 @@ def test_a_log_that_was_restored_below_its_checkpoints_is_refused_and_repaired(
     assert Event.objects.latest("position").position > top
 
 
-def test_a_rebuild_of_one_projection_leaves_the_others_ahead(top: int, superuser: Session) -> None:
+def test_rebuild_of_one_projection_does_not_repair_the_others(top: int, superuser: Session) -> None:
     cut(superuser, top - 20)
     assert command("rebuild_projections", "payment_summary")[2] == 0
     states = {each.name: each.state for each in lag.measure()}
@@ -223,7 +221,7 @@ def test_a_rebuild_of_one_projection_leaves_the_others_ahead(top: int, superuser
     assert "rebuild_projections event_index" in refusal()
 
 
-def test_read_models_that_are_older_than_the_log_catch_up(top: int) -> None:
+def test_read_models_older_than_the_log_catch_up(top: int) -> None:
     """Emptied as a whole, or restored from an older backup."""
     with session() as other:
         for table in ("checkpoint", "paymentsummary", "dailystatistics", "customeractivity"):
@@ -234,7 +232,7 @@ def test_read_models_that_are_older_than_the_log_catch_up(top: int) -> None:
     assert PaymentSummary.objects.count() > 20
 
 
-def test_a_sequence_behind_the_seals_alone_is_refused(top: int, superuser: Session) -> None:
+def test_append_refuses_a_sequence_behind_the_seals_alone(top: int, superuser: Session) -> None:
     Checkpoint.objects.all().delete()
     cut(superuser, top - 20)
     set_sequence(top - 20)
@@ -244,7 +242,7 @@ def test_a_sequence_behind_the_seals_alone_is_refused(top: int, superuser: Sessi
     assert ("deleted", top) in tampering.found()
 
 
-def test_deleted_seals_are_reported_and_nothing_is_appended_or_sealed(
+def test_append_and_seal_refuse_deleted_seals(
     top: int, superuser: Session, caplog: pytest.LogCaptureFixture
 ) -> None:
     kept = superuser.execute("SELECT * FROM events_seal").fetchall()
@@ -259,7 +257,7 @@ def test_deleted_seals_are_reported_and_nothing_is_appended_or_sealed(
 
 
 @pytest.mark.parametrize("seals_too", [True, False], ids=["seals restored after it", "seals kept"])
-def test_a_log_without_its_identity_takes_that_of_its_seals(
+def test_log_without_identity_takes_the_identity_of_its_seals(
     top: int, superuser: Session, *, seals_too: bool
 ) -> None:
     """As tables restored without events_log leave it."""
@@ -276,7 +274,7 @@ def test_a_log_without_its_identity_takes_that_of_its_seals(
     check_sound()
 
 
-def test_lost_seals_are_given_up_by_a_statement(top: int, superuser: Session) -> None:
+def test_repair_statement_gives_up_lost_seals(top: int, superuser: Session) -> None:
     superuser.execute("DELETE FROM events_seal")
     superuser.execute(repairs("seals_missing").partition("lost: ")[2])
     check_sound()
@@ -286,7 +284,7 @@ def test_lost_seals_are_given_up_by_a_statement(top: int, superuser: Session) ->
     "change",
     ["INCREMENT BY -1", "INCREMENT BY 7", "CYCLE", "CACHE 20", "MAXVALUE 1000000", "AS integer"],
 )
-def test_an_altered_sequence_is_reported_and_repaired(
+def test_find_reports_an_altered_sequence_and_its_repair(
     top: int, writer: Session, change: str
 ) -> None:
     sequence = "ALTER SEQUENCE events_event_position_seq"
@@ -302,7 +300,7 @@ def test_an_altered_sequence_is_reported_and_repaired(
 
 
 @pytest.mark.parametrize("cycle", ["NO CYCLE", "CYCLE"])
-def test_a_sequence_that_has_reached_a_limit_is_reported_and_repaired(
+def test_find_reports_an_exhausted_sequence_and_its_repair(
     top: int, writer: Session, cycle: str
 ) -> None:
     writer.execute(f"ALTER SEQUENCE events_event_position_seq MAXVALUE {top} {cycle}")
@@ -317,9 +315,7 @@ def test_a_sequence_that_has_reached_a_limit_is_reported_and_repaired(
         set_sequence(horizon.last_event())
 
 
-def test_a_sequence_that_counts_down_never_gives_a_position_of_the_past(
-    top: int, writer: Session
-) -> None:
+def test_append_refuses_a_sequence_that_counts_down(top: int, writer: Session) -> None:
     writer.execute("ALTER SEQUENCE events_event_position_seq INCREMENT BY -1")
     try:
         for _ in range(6):  # over taken positions and over those of the gap
@@ -330,7 +326,7 @@ def test_a_sequence_that_counts_down_never_gives_a_position_of_the_past(
     check_sound()
 
 
-def test_no_event_lands_behind_a_checkpoint_while_the_sequence_is_set_back(
+def test_no_event_is_stored_behind_a_checkpoint_while_the_sequence_is_set_back(
     top: int, writer: Session
 ) -> None:
     """Under writers, with projections that read on, at any moment of either."""
@@ -365,13 +361,13 @@ def test_no_event_lands_behind_a_checkpoint_while_the_sequence_is_set_back(
     check_read_models([PROJECTIONS["event_index"]])
 
 
-def test_an_import_is_refused_as_a_whole(top: int) -> None:
+def test_append_streams_refuses_an_import_as_a_whole(top: int) -> None:
     set_sequence(top - 20)
     streams = [store.Append(uuid4(), (initiated(),), BY_TEST) for _ in range(3)]
     assert "setval" in refusal(lambda: store.append_streams(PAYMENT_AGGREGATE, streams))
 
 
-def test_the_workers_log_it_once(top: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_worker_logs_a_contradiction_once(top: int, caplog: pytest.LogCaptureFixture) -> None:
     set_sequence(top - 3)
     for _ in range(3):
         tasks.project_all()
@@ -382,7 +378,7 @@ def test_the_workers_log_it_once(top: int, caplog: pytest.LogCaptureFixture) -> 
     set_sequence(top)
 
 
-def test_requests_that_are_refused_are_logged_once(
+def test_refused_requests_log_a_contradiction_once(
     top: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     set_sequence(top - 20)
@@ -395,7 +391,7 @@ def test_requests_that_are_refused_are_logged_once(
     set_sequence(top)
 
 
-def test_an_append_that_is_refused_keeps_the_transaction_usable(top: int) -> None:
+def test_refused_append_keeps_the_transaction_usable(top: int) -> None:
     set_sequence(top - 3)
     with transaction.atomic():
         refusal()
@@ -403,7 +399,7 @@ def test_an_append_that_is_refused_keeps_the_transaction_usable(top: int) -> Non
     set_sequence(top)
 
 
-def test_the_report_for_programs_names_the_contradiction(top: int) -> None:
+def test_json_report_names_the_contradiction(top: int) -> None:
     set_sequence(top - 3)
     out = StringIO()
     with pytest.raises(SystemExit):
@@ -413,7 +409,7 @@ def test_the_report_for_programs_names_the_contradiction(top: int) -> None:
     set_sequence(top)
 
 
-def test_a_page_that_can_store_nothing_says_so(top: int) -> None:
+def test_page_shows_that_nothing_can_be_stored(top: int) -> None:
     assert ApiClient().submit(**RISKY).status_code == 201
     project()
     last = horizon.last_event()

@@ -106,7 +106,9 @@ class Crew:
             connections.close_all()
 
 
-def test_no_event_is_lost_or_counted_twice(own_postgres: Postgres, *, long: bool) -> None:
+def test_crashes_of_postgresql_lose_and_repeat_no_event(
+    own_postgres: Postgres, *, long: bool
+) -> None:
     chance = Random(5)
     with django_on(own_postgres):
         crew = Crew()
@@ -127,7 +129,7 @@ def test_no_event_is_lost_or_counted_twice(own_postgres: Postgres, *, long: bool
 
 # test_exactly_once.py kills the projections' own process in any phase, in every run.
 @pytest.mark.nightly
-def test_a_crash_in_any_phase_of_a_batch_counts_nothing_twice(own_postgres: Postgres) -> None:
+def test_crash_in_any_phase_of_a_batch_counts_nothing_twice(own_postgres: Postgres) -> None:
     projection = PROJECTIONS["daily_statistics"]
     with django_on(own_postgres):
         for number in count(1):

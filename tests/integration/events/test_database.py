@@ -46,7 +46,7 @@ def prepared(like: str) -> list[tuple[Any, ...]]:
         return found
 
 
-def test_values_come_back_as_they_were_sent() -> None:
+def test_execute_returns_values_unchanged() -> None:
     sent = {
         "id": uuid4(),
         "at": datetime(2026, 11, 27, 12, tzinfo=UTC),
@@ -63,7 +63,7 @@ def test_values_come_back_as_they_were_sent() -> None:
     assert (back, percent) == (list(sent.values()), "100 %")
 
 
-def test_a_statement_is_prepared_once_for_numbers_of_all_sizes() -> None:
+def test_execute_prepares_once_for_numbers_of_all_sizes() -> None:
     for number in (1, 40_000, 3_000_000_000):
         assert execute(KEEP, {"number": number, "label": "x"}) == []
     with round_trips() as counted:
@@ -73,7 +73,7 @@ def test_a_statement_is_prepared_once_for_numbers_of_all_sizes() -> None:
     assert [number for number, _ in execute(KEPT)] == [1, 40_000, 3_000_000_000, 2**62]
 
 
-def test_the_first_statement_of_a_transaction_is_part_of_it() -> None:
+def test_execute_includes_the_first_statement_in_the_transaction() -> None:
     for number in range(2):  # prepared already or not
         with pytest.raises(ZeroDivisionError), transaction.atomic():
             execute(KEEP, {"number": number, "label": "first"})
@@ -86,7 +86,7 @@ def test_the_first_statement_of_a_transaction_is_part_of_it() -> None:
     assert execute(KEPT) == [(1, "first"), (2, "second")]
 
 
-def test_what_is_prepared_outlives_a_rollback() -> None:
+def test_prepared_statement_survives_a_rollback() -> None:
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         execute(KEPT)
         execute(KEPT)
@@ -97,7 +97,7 @@ def test_what_is_prepared_outlives_a_rollback() -> None:
     assert counted.count == 1
 
 
-def test_a_refused_statement_raises_djangos_error_and_the_next_one_works() -> None:
+def test_execute_raises_djangos_error_and_stays_usable() -> None:
     execute(KEEP, {"number": 1, "label": "x"})
     with pytest.raises(IntegrityError) as refused:
         execute(KEEP, {"number": 1, "label": "x"})
@@ -107,13 +107,13 @@ def test_a_refused_statement_raises_djangos_error_and_the_next_one_works() -> No
     execute(KEEP, {"number": 2, "label": "x"})
 
 
-def test_a_text_with_nul_is_refused_not_cut() -> None:
+def test_execute_refuses_text_with_nul() -> None:
     with pytest.raises(DataError):
         execute(KEEP, {"number": 1, "label": "a\x00b"})
     assert execute(KEPT) == []
 
 
-def test_a_new_connection_prepares_anew() -> None:
+def test_new_connection_prepares_again() -> None:
     execute(KEPT)
     with session() as other:
         pid = connection.connection.info.backend_pid
@@ -121,7 +121,7 @@ def test_a_new_connection_prepares_anew() -> None:
     assert execute(KEPT) == []
 
 
-def test_statements_of_two_clients_never_have_one_name() -> None:
+def test_statements_of_two_clients_have_different_names() -> None:
     """Through a pooler one client's number was another one's statement, run with its parameters."""
     execute(KEPT)
     ((name,),) = prepared("SELECT number%")
@@ -130,7 +130,7 @@ def test_statements_of_two_clients_never_have_one_name() -> None:
     assert name not in {other for (other,) in prepared("%")}
 
 
-def test_a_statement_that_another_client_of_the_connection_prepared_is_used() -> None:
+def test_execute_uses_a_statement_prepared_by_another_client() -> None:
     execute(KEPT)
     native = connection.connection
     del native._payments_session
@@ -140,7 +140,7 @@ def test_a_statement_that_another_client_of_the_connection_prepared_is_used() ->
 
 @pytest.mark.parametrize("inside", [False, True])
 @pytest.mark.parametrize("end", ["type", "DEALLOCATE ALL", "DISCARD ALL"])
-def test_a_plan_that_is_of_no_use_any_more_is_made_anew(end: str, *, inside: bool) -> None:
+def test_execute_prepares_an_outdated_plan_again(end: str, *, inside: bool) -> None:
     """PostgreSQL refuses one whose result has changed for as long as it stays prepared."""
     execute(KEEP, {"number": 1, "label": "x"})
     assert execute(KEPT) == [(1, "x")]
@@ -156,7 +156,7 @@ def test_a_plan_that_is_of_no_use_any_more_is_made_anew(end: str, *, inside: boo
     assert execute(KEPT) == [(1, "x")]
 
 
-def test_after_an_error_that_was_swallowed_nothing_is_taken_that_would_be_rolled_back() -> None:
+def test_execute_refuses_after_a_swallowed_error_in_the_transaction() -> None:
     execute(KEEP, {"number": 1, "label": "x"})
     with transaction.atomic():
         with suppress(ZeroDivisionError), transaction.atomic(savepoint=False):
@@ -165,7 +165,9 @@ def test_after_an_error_that_was_swallowed_nothing_is_taken_that_would_be_rolled
             execute(KEEP, {"number": 2, "label": "x"})
 
 
-def test_a_thread_may_have_two_connections_and_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thread_with_two_connections_keeps_statements_of_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Beside an event loop, such as that of a browser's driver, Django opens another one."""
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
@@ -196,13 +198,13 @@ def interrupted_after(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def test_whoever_waits_can_be_interrupted() -> None:
+def test_execute_can_be_interrupted_while_waiting() -> None:
     with pytest.raises(KeyboardInterrupt), interrupted_after(0.2):
         execute("SELECT pg_sleep(%(seconds)s)", {"seconds": 20})
     assert execute(KEPT) == []
 
 
-def test_an_interrupted_preparation_is_made_good() -> None:
+def test_execute_recovers_from_an_interrupted_preparation() -> None:
     with session() as other, other.transaction():
         other.execute("LOCK TABLE kept")
         # To prepare it, the server needs the table.

@@ -71,7 +71,7 @@ def announced() -> Iterator[list[int]]:
     signals.appended.disconnect(listen)
 
 
-def test_a_command_answers_with_the_payment_and_its_place_in_the_log() -> None:
+def test_dispatch_returns_the_payment_and_its_position() -> None:
     outcome = submit("1")
     assert (outcome.payment.status, outcome.payment.version) == (Status.COMPLETED, 2)
     assert not outcome.replayed
@@ -80,7 +80,7 @@ def test_a_command_answers_with_the_payment_and_its_place_in_the_log() -> None:
     assert stream.version == 2
 
 
-def test_a_repeated_command_answers_the_same_and_adds_nothing() -> None:
+def test_dispatch_replays_a_repeated_command() -> None:
     first = submit("1", reference="order-981")
     again = submit("1", reference="order-981")
     assert (again.payment, again.position) == (first.payment, first.position)
@@ -88,7 +88,7 @@ def test_a_repeated_command_answers_the_same_and_adds_nothing() -> None:
     assert Event.objects.count() == 2
 
 
-def test_a_repetition_answers_what_the_first_run_did_whatever_came_later() -> None:
+def test_dispatch_replays_the_first_outcome_after_later_events() -> None:
     first = submit("1", amount=LARGE, features=UNKNOWN)
     dispatch(approve(payment_id=first.payment.payment_id), CommandContext(actor=REVIEWER))
     again = submit("1", amount=LARGE, features=UNKNOWN)
@@ -96,14 +96,14 @@ def test_a_repetition_answers_what_the_first_run_did_whatever_came_later() -> No
     assert (again.payment, again.position) == (first.payment, first.position)
 
 
-def test_a_repetition_with_fresher_features_is_still_a_repetition() -> None:
+def test_dispatch_replays_a_command_with_newer_features() -> None:
     """What was known of the customer is not the caller's choice, and the first answer stands."""
     first = submit("1", amount=LARGE, features=UNKNOWN)
     again = submit("1", amount=LARGE)
     assert again.payment == first.payment
 
 
-def test_a_repeated_decision_answers_the_same(waiting: UUID) -> None:
+def test_dispatch_replays_a_repeated_decision(waiting: UUID) -> None:
     request = CommandContext(actor=REVIEWER, key="d")
     first = dispatch(approve(payment_id=waiting), request, note="called")
     again = dispatch(approve(payment_id=waiting), request, note="called")
@@ -111,7 +111,7 @@ def test_a_repeated_decision_answers_the_same(waiting: UUID) -> None:
     assert store.load(PAYMENT_AGGREGATE, waiting).version == 4
 
 
-def test_another_request_under_the_same_key_is_refused_and_names_the_fields(waiting: UUID) -> None:
+def test_dispatch_refuses_a_reused_key_and_names_the_fields(waiting: UUID) -> None:
     with pytest.raises(KeyReused) as caught:
         submit("large", amount=usd(1), reference="order-1")
     assert caught.value.fields == ("amount", "reference")
@@ -123,7 +123,7 @@ def test_another_request_under_the_same_key_is_refused_and_names_the_fields(wait
     assert Event.objects.count() == 3
 
 
-def test_one_key_of_two_people_or_commands_is_two_keys(waiting: UUID) -> None:
+def test_dispatch_separates_keys_by_actor_and_command(waiting: UUID) -> None:
     """With the key alone remembered, a reviewer's "large" met the merchant's payment "large"."""
     dispatch(approve(payment_id=waiting), CommandContext(actor=REVIEWER, key="large"))
     for command in (reject(payment_id=waiting), approve(payment_id=waiting)):
@@ -131,14 +131,14 @@ def test_one_key_of_two_people_or_commands_is_two_keys(waiting: UUID) -> None:
             dispatch(command, CommandContext(actor=OTHER_REVIEWER, key="large"))
 
 
-def test_without_a_key_a_repetition_is_decided_again() -> None:
+def test_dispatch_decides_again_without_a_key() -> None:
     command = process()
     dispatch(command, CommandContext(actor="system:test"))
     with pytest.raises(PaymentAlreadyFinished):
         dispatch(command, CommandContext(actor="system:test"))
 
 
-def test_what_was_refused_is_not_remembered(waiting: UUID) -> None:
+def test_dispatch_decides_a_refused_command_again(waiting: UUID) -> None:
     """It appended nothing, so there is nothing to remember; the same key may succeed later."""
     request = CommandContext(actor=REVIEWER, key="d")
     with pytest.raises(StaleVersion):
@@ -146,7 +146,7 @@ def test_what_was_refused_is_not_remembered(waiting: UUID) -> None:
     assert not dispatch(approve(payment_id=waiting), request, expected_version=2).replayed
 
 
-def test_another_clients_payment_is_not_found_before_anything_else_is_said(waiting: UUID) -> None:
+def test_dispatch_hides_another_clients_payment_before_other_refusals(waiting: UUID) -> None:
     """Asked after the version, the refusal told everybody that there was such a payment."""
     command = approve(payment_id=waiting, client_id=OTHER_CLIENT)
     with pytest.raises(PaymentNotFound):
@@ -157,7 +157,7 @@ def test_another_clients_payment_is_not_found_before_anything_else_is_said(waiti
         dispatch(command, request)
 
 
-def test_a_pinned_version_must_be_the_current_one(waiting: UUID) -> None:
+def test_dispatch_refuses_an_outdated_expected_version(waiting: UUID) -> None:
     with pytest.raises(StaleVersion):
         dispatch(approve(payment_id=waiting), CommandContext(actor=REVIEWER), expected_version=1)
     outcome = dispatch(
@@ -166,7 +166,7 @@ def test_a_pinned_version_must_be_the_current_one(waiting: UUID) -> None:
     assert outcome.payment.version == 4
 
 
-def test_an_honest_retry_of_a_pinned_command_is_answered_not_refused(waiting: UUID) -> None:
+def test_dispatch_replays_a_repetition_before_checking_the_version(waiting: UUID) -> None:
     """Replay comes before the version: the first run itself has made the pinned version stale."""
     request = CommandContext(actor=REVIEWER, key="d")
     first = dispatch(approve(payment_id=waiting), request, expected_version=2)
@@ -174,7 +174,7 @@ def test_an_honest_retry_of_a_pinned_command_is_answered_not_refused(waiting: UU
     assert (again.payment, again.replayed) == (first.payment, True)
 
 
-def test_a_lost_race_is_decided_again_on_the_fresh_state(waiting: UUID) -> None:
+def test_dispatch_decides_again_after_a_lost_race(waiting: UUID) -> None:
     """With a single attempt this was StaleVersion, for somebody who had pinned nothing."""
     with _rejecting_meanwhile(waiting), pytest.raises(NotAwaitingReview) as caught:
         dispatch(approve(payment_id=waiting), CommandContext(actor=REVIEWER))
@@ -182,12 +182,12 @@ def test_a_lost_race_is_decided_again_on_the_fresh_state(waiting: UUID) -> None:
     assert caught.value.review.reviewer == OTHER_REVIEWER
 
 
-def test_a_lost_race_for_a_pinned_version_is_told(waiting: UUID) -> None:
+def test_dispatch_reports_a_lost_race_for_an_expected_version(waiting: UUID) -> None:
     with _rejecting_meanwhile(waiting), pytest.raises(StaleVersion):
         dispatch(approve(payment_id=waiting), CommandContext(actor=REVIEWER), expected_version=2)
 
 
-def test_in_a_callers_transaction_a_lost_race_is_told_and_the_transaction_goes_on(
+def test_dispatch_in_a_transaction_raises_after_a_lost_race(
     waiting: UUID,
 ) -> None:
     with transaction.atomic():
@@ -197,7 +197,7 @@ def test_in_a_callers_transaction_a_lost_race_is_told_and_the_transaction_goes_o
     assert Client.objects.filter(name="still here").exists()
 
 
-def test_in_a_callers_transaction_a_repetition_is_still_answered() -> None:
+def test_dispatch_in_a_transaction_replays_a_repetition() -> None:
     """A new payment is not looked up before it is appended: here that miss was taken for a race."""
     first = submit("1")
     with transaction.atomic():
@@ -205,7 +205,7 @@ def test_in_a_callers_transaction_a_repetition_is_still_answered() -> None:
     assert (again.payment, again.position, again.replayed) == (first.payment, first.position, True)
 
 
-def test_a_pin_holds_for_processing_too() -> None:
+def test_dispatch_checks_the_expected_version_of_a_new_payment() -> None:
     command = process(payment_id=idempotency.payment_id(CLIENT, "1"))
     metadata = Metadata(actor=MERCHANT, command="process_payment")
     store.append(
@@ -219,7 +219,7 @@ def test_a_pin_holds_for_processing_too() -> None:
         assert dispatch(command, request, expected_version=1).payment.version == 2
 
 
-def test_eight_reviewers_at_once_and_one_decision(waiting: UUID) -> None:
+def test_dispatch_accepts_one_of_eight_concurrent_decisions(waiting: UUID) -> None:
     def decide(number: int) -> str:
         build = approve if number % 2 else reject
         command = build(payment_id=waiting, reviewer=f"staff:{number}")
@@ -235,7 +235,7 @@ def test_eight_reviewers_at_once_and_one_decision(waiting: UUID) -> None:
     assert store.load(PAYMENT_AGGREGATE, waiting).version in {3, 4}
 
 
-def test_twenty_equal_commands_at_once_are_one_payment_and_twenty_equal_answers() -> None:
+def test_dispatch_makes_one_payment_of_twenty_concurrent_repetitions() -> None:
     for number in range(5):
         key, reference = f"key-{number}", f"order-{number}"
 
@@ -248,7 +248,7 @@ def test_twenty_equal_commands_at_once_are_one_payment_and_twenty_equal_answers(
         assert Event.objects.count() == 2 * (number + 1)
 
 
-def test_twenty_equal_decisions_at_once_are_one_decision(waiting: UUID) -> None:
+def test_dispatch_makes_one_decision_of_twenty_concurrent_repetitions(waiting: UUID) -> None:
     request = CommandContext(actor=REVIEWER, key="d")
 
     def send(_: int) -> Outcome:
@@ -260,7 +260,7 @@ def test_twenty_equal_decisions_at_once_are_one_decision(waiting: UUID) -> None:
     assert store.load(PAYMENT_AGGREGATE, waiting).version == 4
 
 
-def test_a_reference_belongs_to_one_payment_of_a_client() -> None:
+def test_dispatch_refuses_a_reference_of_another_payment() -> None:
     first = submit("1", reference="order-981")
     with pytest.raises(AlreadyReserved) as caught:
         submit("2", reference="order-981")
@@ -268,13 +268,13 @@ def test_a_reference_belongs_to_one_payment_of_a_client() -> None:
     assert Event.objects.count() == 2
 
 
-def test_two_clients_may_have_the_same_reference() -> None:
+def test_dispatch_accepts_the_same_reference_for_two_clients() -> None:
     submit("1", reference="order-981")
     command = process(payment_id=uuid4(), client_id=OTHER_CLIENT, reference="order-981")
     assert not dispatch(command, CommandContext(actor="system:test")).replayed
 
 
-def test_of_twenty_payments_with_one_reference_at_once_one_is_made() -> None:
+def test_dispatch_accepts_one_of_twenty_concurrent_references() -> None:
     def send(number: int) -> UUID:
         try:
             return submit(f"key-{number}", reference="order-981").payment.payment_id
@@ -285,7 +285,7 @@ def test_of_twenty_payments_with_one_reference_at_once_one_is_made() -> None:
     assert Event.objects.count() == 2
 
 
-def test_rows_alongside_exist_if_and_only_if_the_events_do(waiting: UUID) -> None:
+def test_dispatch_stores_rows_alongside_only_with_the_events(waiting: UUID) -> None:
     """Without the transaction around both, the payment was approved and its note lost."""
 
     def insert() -> None:
@@ -304,7 +304,7 @@ def test_rows_alongside_exist_if_and_only_if_the_events_do(waiting: UUID) -> Non
     assert not Client.objects.exists()
 
 
-def test_a_repetition_stores_nothing_alongside_again(waiting: UUID) -> None:
+def test_dispatch_stores_nothing_alongside_a_repetition(waiting: UUID) -> None:
     def insert() -> None:
         Client.objects.create(name="alongside")
 
@@ -315,7 +315,7 @@ def test_a_repetition_stores_nothing_alongside_again(waiting: UUID) -> None:
     assert Client.objects.count() == 1
 
 
-def test_listeners_hear_the_position_of_what_is_committed_only(announced: list[int]) -> None:
+def test_appended_is_sent_for_committed_events_only(announced: list[int]) -> None:
     first = submit("1")
     assert announced == [first.position]
     submit("1")
@@ -330,7 +330,7 @@ def test_listeners_hear_the_position_of_what_is_committed_only(announced: list[i
     assert announced == [first.position, second.position]
 
 
-def test_a_listener_that_fails_does_not_fail_the_command() -> None:
+def test_dispatch_ignores_a_failing_receiver() -> None:
     def fail(**_: object) -> None:
         raise RuntimeError("a listener's own fault")
 
@@ -346,20 +346,20 @@ def _new(key: str, **changes: Any) -> tuple[ProcessPayment, CommandContext]:
     return command, CommandContext(actor=MERCHANT, key=key)
 
 
-def test_many_new_payments_are_appended_together() -> None:
+def test_dispatch_new_appends_payments_in_one_statement() -> None:
     assert dispatch_new([_new(str(number)) for number in range(100)]) == 100
     assert Event.objects.count() == 200
     assert submit("7").replayed
 
 
-def test_of_many_payments_those_that_exist_are_not_made_again() -> None:
+def test_dispatch_new_replays_existing_payments() -> None:
     submit("3")
     assert dispatch_new([_new(str(number)) for number in range(10)]) == 9
     assert dispatch_new([_new(str(number)) for number in range(10)]) == 0
     assert Event.objects.count() == 20
 
 
-def test_many_payments_with_references_claim_them() -> None:
+def test_dispatch_new_reserves_references() -> None:
     batch = [_new(str(number), reference=f"order-{number}") for number in range(3)]
     assert dispatch_new(batch) == 3
     with pytest.raises(AlreadyReserved):
@@ -367,7 +367,7 @@ def test_many_payments_with_references_claim_them() -> None:
     assert dispatch_new([]) == 0
 
 
-def test_many_payments_in_a_callers_transaction_are_not_made_twice_either() -> None:
+def test_dispatch_new_replays_existing_payments_in_a_transaction() -> None:
     submit("3")
     with transaction.atomic():
         assert dispatch_new([_new(str(number)) for number in range(10)]) == 9

@@ -35,7 +35,7 @@ def positions(upto: int) -> list[int]:
     ]
 
 
-def test_a_log_that_was_never_written_ends_at_zero(writer: Session) -> None:
+def test_safe_position_of_an_unused_log_is_zero(writer: Session) -> None:
     """A new sequence says 1 and "not called": taken at its word, event 1 would never be read."""
     writer.execute("ALTER SEQUENCE events_event_position_seq RESTART")
     assert horizon.safe_position() == 0
@@ -44,7 +44,7 @@ def test_a_log_that_was_never_written_ends_at_zero(writer: Session) -> None:
     assert positions(horizon.safe_position()) == [first]
 
 
-def test_an_open_append_holds_the_horizon_and_is_named(writer: Session) -> None:
+def test_safe_position_names_an_open_append(writer: Session) -> None:
     writer.execute("BEGIN")
     early = insert(writer)
     with session() as other:
@@ -58,7 +58,7 @@ def test_an_open_append_holds_the_horizon_and_is_named(writer: Session) -> None:
     assert positions(horizon.safe_position()) == [early, late]
 
 
-def test_a_prepared_append_holds_the_horizon_and_is_named(writer: Session) -> None:
+def test_safe_position_names_a_prepared_append(writer: Session) -> None:
     """It has no session any more, so its gid is the only thing an operator can act on."""
     writer.execute("BEGIN")
     early = insert(writer)
@@ -74,7 +74,7 @@ def test_a_prepared_append_holds_the_horizon_and_is_named(writer: Session) -> No
     assert positions(horizon.safe_position()) == [early, late]
 
 
-def test_a_writer_that_is_prepared_while_the_reader_waits_is_still_waited_for(
+def test_safe_position_waits_for_an_append_prepared_meanwhile(
     writer: Session,
 ) -> None:
     writer.execute("BEGIN")
@@ -88,7 +88,7 @@ def test_a_writer_that_is_prepared_while_the_reader_waits_is_still_waited_for(
     assert positions(horizon.safe_position()) == [early]
 
 
-def test_the_reader_waits_for_an_append_that_ends_soon(writer: Session) -> None:
+def test_safe_position_waits_for_an_append_that_ends_soon(writer: Session) -> None:
     writer.execute("BEGIN")
     early = insert(writer)
     with session() as other:
@@ -99,7 +99,7 @@ def test_the_reader_waits_for_an_append_that_ends_soon(writer: Session) -> None:
     timer.join()
 
 
-def test_an_append_that_begins_later_is_not_waited_for(writer: Session) -> None:
+def test_safe_position_ignores_appends_that_begin_later(writer: Session) -> None:
     """Else writers that overlap would hold the horizon for ever."""
     writer.execute("BEGIN")
     early = insert(writer)
@@ -120,7 +120,7 @@ def test_an_append_that_begins_later_is_not_waited_for(writer: Session) -> None:
 @pytest.mark.parametrize(
     "mode", ["ROW EXCLUSIVE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE"]
 )
-def test_a_lock_that_lets_its_holder_append_is_waited_for(writer: Session, mode: str) -> None:
+def test_safe_position_waits_for_locks_that_permit_an_append(writer: Session, mode: str) -> None:
     writer.execute("BEGIN")
     writer.execute(f"LOCK TABLE events_event IN {mode} MODE")
     with pytest.raises(HorizonHeld, match=f"pid {writer.info.backend_pid}"):
@@ -131,7 +131,7 @@ def test_a_lock_that_lets_its_holder_append_is_waited_for(writer: Session, mode:
 
 
 @pytest.mark.parametrize("level", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
-def test_a_transaction_that_writes_elsewhere_is_not_waited_for(writer: Session, level: str) -> None:
+def test_safe_position_ignores_writers_of_other_tables(writer: Session, level: str) -> None:
     """A cursor by transaction id would stand still as long as it runs."""
     writer.execute(f"BEGIN ISOLATION LEVEL {level}")
     writer.execute("SELECT count(*) FROM events_event")
@@ -141,7 +141,7 @@ def test_a_transaction_that_writes_elsewhere_is_not_waited_for(writer: Session, 
     assert positions(horizon.safe_position(patience=0.05)) == [late]
 
 
-def test_a_rolled_back_append_leaves_a_gap_and_nothing_to_wait_for(writer: Session) -> None:
+def test_safe_position_passes_a_rolled_back_append(writer: Session) -> None:
     writer.execute("BEGIN")
     insert(writer)
     writer.execute("ROLLBACK")
@@ -149,7 +149,7 @@ def test_a_rolled_back_append_leaves_a_gap_and_nothing_to_wait_for(writer: Sessi
     assert positions(horizon.safe_position()) == [late]
 
 
-def test_what_is_left_of_a_transaction_after_a_savepoint_is_waited_for(writer: Session) -> None:
+def test_safe_position_waits_after_a_rollback_to_a_savepoint(writer: Session) -> None:
     writer.execute("BEGIN")
     early = insert(writer)
     writer.execute("SAVEPOINT s")
@@ -166,14 +166,14 @@ def test_what_is_left_of_a_transaction_after_a_savepoint_is_waited_for(writer: S
     assert positions(horizon.safe_position()) == [early, late]
 
 
-def test_an_appender_does_not_wait_for_itself() -> None:
+def test_safe_position_ignores_its_own_transaction() -> None:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(INSERT, {"stream": uuid4(), "data": DATA})
         assert horizon.safe_position(patience=0) == horizon.last_position()
 
 
-def test_a_clone_of_the_database_is_not_waited_for(writer: Session) -> None:
+def test_safe_position_ignores_a_clone_of_the_database(writer: Session) -> None:
     """It has the same table oid, as test databases made from one template do."""
     writer.close()
     with _clone() as name, session() as here, psycopg.connect(**{**dsn(), "dbname": name}) as there:
@@ -183,7 +183,7 @@ def test_a_clone_of_the_database_is_not_waited_for(writer: Session) -> None:
         assert mine in positions(horizon.safe_position(patience=0.05))
 
 
-def test_a_limit_cuts_after_the_first_events(writer: Session) -> None:
+def test_read_next_returns_at_most_limit_events(writer: Session) -> None:
     made = [insert(writer) for _ in range(5)]
     upto = horizon.safe_position()
     assert [
@@ -197,7 +197,7 @@ def test_a_limit_cuts_after_the_first_events(writer: Session) -> None:
     assert horizon.read_next(PAYMENT_AGGREGATE, after=made[-1], upto=upto, limit=9).records == []
 
 
-def test_an_event_that_the_code_cannot_read_is_named(writer: Session) -> None:
+def test_read_next_names_an_unreadable_event(writer: Session) -> None:
     stream = uuid4()
     for event_type, data in (("payment.teleported", DATA), ("payment.initiated", "{}")):
         row = writer.execute(

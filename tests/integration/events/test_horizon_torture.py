@@ -73,7 +73,7 @@ def _patient() -> int:
     return horizon.safe_position(patience=20)
 
 
-def test_a_tailing_reader_misses_nothing_whatever_writers_do(*, long: bool) -> None:
+def test_tailing_reader_misses_nothing_in_a_storm(*, long: bool) -> None:
     reader = Tail(_patient)
     Storm(seconds=60 if long else 5).blow()
     reader.finish()
@@ -103,7 +103,7 @@ def _locks_before_the_sequence() -> int:
 
 
 @pytest.mark.parametrize("reader", [_without_waiting, _locks_before_the_sequence])
-def test_the_storm_finds_a_reader_that_is_wrong(reader: Callable[[], int]) -> None:
+def test_storm_detects_a_wrong_reader(reader: Callable[[], int]) -> None:
     wrong = Tail(reader)
     deadline = time.monotonic() + 30
     missed: set[Read] = set()

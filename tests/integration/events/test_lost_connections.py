@@ -49,20 +49,20 @@ def in_a_transaction() -> None:
 
 
 @pytest.mark.parametrize("use", [with_execute, with_cursor, with_the_orm, in_a_transaction])
-def test_a_connection_that_was_ended_while_idle_is_made_anew(use: Callable[[], None]) -> None:
+def test_idle_connection_ended_by_the_server_is_replaced(use: Callable[[], None]) -> None:
     use()
     terminate()
     use()
 
 
-def test_looking_at_the_connection_costs_no_round_trip() -> None:
+def test_connection_check_costs_no_round_trip() -> None:
     with_execute()
     with round_trips() as counted:
         with_execute()
     assert counted.count == 1
 
 
-def test_what_the_server_sends_to_an_idle_connection_does_not_end_it() -> None:
+def test_messages_to_an_idle_connection_do_not_close_it() -> None:
     """A changed setting is reported at once; so are notices."""
     with_execute()
     pid = connection.connection.info.backend_pid
@@ -75,7 +75,7 @@ def test_what_the_server_sends_to_an_idle_connection_does_not_end_it() -> None:
     assert connection.connection.info.backend_pid == pid
 
 
-def test_a_transaction_that_lost_its_connection_is_not_begun_anew() -> None:
+def test_transaction_with_a_lost_connection_fails() -> None:
     """Its first half would be missing."""
     with pytest.raises(OperationalError), transaction.atomic():
         with_execute()
@@ -84,7 +84,7 @@ def test_a_transaction_that_lost_its_connection_is_not_begun_anew() -> None:
     with_execute()
 
 
-def test_a_statement_that_reached_the_server_is_not_repeated() -> None:
+def test_statement_that_reached_the_server_is_not_repeated() -> None:
     with session() as other:
         other.execute("CREATE TABLE counted (number int)")
     try:
@@ -111,7 +111,7 @@ def terminate_sleepers() -> None:
         )
 
 
-def test_no_request_fails_for_a_connection_that_was_ended() -> None:
+def test_request_succeeds_after_its_connection_was_ended() -> None:
     client = ApiClient()
     assert client.submit().status_code == 201
     for _ in range(3):
@@ -161,7 +161,7 @@ def shown(native: psycopg.Connection[tuple[object, ...]]) -> dict[str, object]:
     }
 
 
-def test_sessions_do_not_depend_on_the_defaults_of_the_database() -> None:
+def test_sessions_ignore_the_defaults_of_the_database() -> None:
     """A German DateStyle failed most reads, and autocommit was serializable."""
     with defaults(HOSTILE):
         with_execute()
@@ -179,7 +179,7 @@ def test_sessions_do_not_depend_on_the_defaults_of_the_database() -> None:
         assert (each["standard_conforming_strings"], each["extra_float_digits"]) == ("on", "1")
 
 
-def test_the_api_answers_with_hostile_defaults_of_the_database() -> None:
+def test_api_works_with_hostile_defaults_of_the_database() -> None:
     with defaults(HOSTILE):
         client = ApiClient()
         paid = body_of(client.submit())["id"]
@@ -188,7 +188,7 @@ def test_the_api_answers_with_hostile_defaults_of_the_database() -> None:
         assert Browser().get("/readyz").status_code == 200
 
 
-def test_commands_and_rebuilds_work_with_hostile_defaults_of_the_database() -> None:
+def test_commands_work_with_hostile_defaults_of_the_database() -> None:
     """`projections --check`, `payment` and a rebuild could not read a time."""
     with defaults(HOSTILE):
         paid = body_of(ApiClient().submit())["id"]
@@ -206,7 +206,7 @@ def test_commands_and_rebuilds_work_with_hostile_defaults_of_the_database() -> N
 
 
 @pytest.mark.parametrize("refuses", [True, False])
-def test_a_pooler_that_takes_no_options_is_asked_for_what_it_keeps(*, refuses: bool) -> None:
+def test_connect_sets_reported_values_through_a_pooler_without_options(*, refuses: bool) -> None:
     """Older ones end the connection, others drop what they do not know."""
     host = connection.settings_dict["HOST"]
     folder = servers.own_folder()  # its path is short enough
@@ -225,7 +225,7 @@ def test_a_pooler_that_takes_no_options_is_asked_for_what_it_keeps(*, refuses: b
     shutil.rmtree(folder)
 
 
-def test_a_rebuild_through_a_transaction_pooler_is_refused() -> None:
+def test_rebuild_refuses_a_transaction_pooler() -> None:
     """Its lock stayed on the pooled connection, and every later rebuild found another one at work."""
     parameters = dsn()
     folder = servers.own_folder()
@@ -245,11 +245,11 @@ def test_a_rebuild_through_a_transaction_pooler_is_refused() -> None:
     call_command("rebuild_projections", "payment_summary")
 
 
-def test_an_option_of_the_url_prevails() -> None:
+def test_options_of_the_url_take_precedence() -> None:
     assert options("-c search_path=payments").endswith("search_path=public -c search_path=payments")
 
 
-def test_a_read_only_database_gets_a_new_connection_next_time() -> None:
+def test_connection_is_replaced_after_a_read_only_error() -> None:
     """The server that was the primary may not be it any more, and the address lead to another."""
     with_execute()
     pid = connection.connection.info.backend_pid

@@ -51,7 +51,7 @@ def another_key(settings: Any) -> None:
     settings.PSEUDONYM_KEY = OTHER
 
 
-def test_the_check_value_is_made_once(settings: Any) -> None:
+def test_check_value_is_stored_once(settings: Any) -> None:
     stored = PseudonymKey.objects.get()
     assert settings.PSEUDONYM_KEY not in stored.check_value
     pseudonyms._verified.clear()
@@ -59,14 +59,14 @@ def test_the_check_value_is_made_once(settings: Any) -> None:
     assert PseudonymKey.objects.get().check_value == stored.check_value
 
 
-def test_several_first_processes_agree() -> None:
+def test_concurrent_first_processes_store_one_check_value() -> None:
     PseudonymKey.objects.all().delete()
     pseudonyms._verified.clear()
     at_once(4, lambda _: pseudonyms.require_key())
     assert PseudonymKey.objects.count() == 1
 
 
-def test_the_key_is_checked_once_in_a_process() -> None:
+def test_key_is_checked_once_per_process() -> None:
     with round_trips() as counted:
         for _ in range(3):
             pseudonyms.require_key()
@@ -74,7 +74,7 @@ def test_the_key_is_checked_once_in_a_process() -> None:
 
 
 @pytest.mark.usefixtures("another_key")
-def test_a_payment_is_refused_and_nothing_is_stored(caplog: pytest.LogCaptureFixture) -> None:
+def test_payment_with_another_key_stores_nothing(caplog: pytest.LogCaptureFixture) -> None:
     answer = ApiClient().submit()
     assert (answer.status_code, body_of(answer)["code"]) == (503, "temporarily_unavailable")
     assert "PSEUDONYM_KEY" not in body_of(answer)["detail"]
@@ -84,7 +84,7 @@ def test_a_payment_is_refused_and_nothing_is_stored(caplog: pytest.LogCaptureFix
 
 
 @pytest.mark.usefixtures("another_key")
-def test_commands_are_refused_and_store_nothing(tmp_path: Path) -> None:
+def test_commands_with_another_key_store_nothing(tmp_path: Path) -> None:
     acme = Client.objects.create(name="Acme")
     rows = tmp_path / "rows.csv"
     rows.write_text("amount,customer,date\n10.00,customer-1,2026-01-01T10:00:00Z\n")
@@ -104,7 +104,7 @@ def test_commands_are_refused_and_store_nothing(tmp_path: Path) -> None:
     assert not Customer.objects.exists()
 
 
-def test_without_a_check_value_a_customer_shows_the_key(settings: Any) -> None:
+def test_key_is_compared_with_a_customer_without_a_check_value(settings: Any) -> None:
     """Of a database that was filled before there was one."""
     assert ApiClient().submit().status_code == 201
     PseudonymKey.objects.all().delete()
@@ -113,7 +113,7 @@ def test_without_a_check_value_a_customer_shows_the_key(settings: Any) -> None:
     assert not PseudonymKey.objects.exists()
 
 
-def test_programs_do_not_start_with_another_key() -> None:
+def test_programs_refuse_to_start_with_another_key() -> None:
     """Web, worker, beat, and a command: the message names the variable."""
     environment = {"PSEUDONYM_KEY": OTHER}
     process = manage("migrate", environment=environment)
@@ -143,7 +143,7 @@ def test_programs_do_not_start_with_another_key() -> None:
         assert REFUSAL in done.stderr, (program, done.stderr)
 
 
-def test_a_web_process_starts_while_the_database_is_away() -> None:
+def test_web_process_starts_without_the_database() -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import config.wsgi"],
         cwd=place.PROJECT,

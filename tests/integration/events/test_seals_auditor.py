@@ -18,7 +18,7 @@ pytestmark = [
 ]
 
 
-def test_an_auditor_reads_two_tables_and_writes_none(
+def test_auditor_role_verifies_and_writes_nothing(
     sealed: list[int], superuser: Session, tmp_path: Path
 ) -> None:
     """The grants are the README's."""
@@ -56,7 +56,7 @@ def test_an_auditor_reads_two_tables_and_writes_none(
         superuser.execute("DROP ROLE auditor")
 
 
-def test_the_log_cannot_be_read_is_not_tampering() -> None:
+def test_verify_distinguishes_an_unreadable_log_from_tampering() -> None:
     environment = {"DATABASE_URL": servers.postgres().url("nowhere")}
     process = manage("verify_events", environment=environment)
     _, errors = process.communicate()

@@ -34,7 +34,7 @@ SEAL_CHANGES: Final = {
 
 
 @pytest.mark.parametrize("change", SEAL_CHANGES.values(), ids=SEAL_CHANGES)
-def test_a_seal_is_changed(sealed: list[int], superuser: Session, change: str) -> None:
+def test_verify_finds_a_changed_seal(sealed: list[int], superuser: Session, change: str) -> None:
     superuser.execute(f"UPDATE events_seal SET {change} WHERE number = 2")
     first = found()[0]
     assert first[0] in {"seal broken", "seal missing"}
@@ -42,12 +42,14 @@ def test_a_seal_is_changed(sealed: list[int], superuser: Session, change: str) -
     assert verify()[0] == 1
 
 
-def test_the_last_seal_gets_another_number(sealed: list[int], superuser: Session) -> None:
+def test_verify_finds_another_number_of_the_last_seal(
+    sealed: list[int], superuser: Session
+) -> None:
     superuser.execute("UPDATE events_seal SET number = 5 WHERE number = 3")
     assert found() == [("seal missing", sealed[7] + 1), ("seal broken", sealed[7] + 1)]
 
 
-def test_a_seal_is_put_in_anothers_place(sealed: list[int], superuser: Session) -> None:
+def test_verify_finds_a_seal_in_the_place_of_another(sealed: list[int], superuser: Session) -> None:
     superuser.execute(
         "UPDATE events_seal AS here SET statement = there.statement, positions = there.positions,"
         " digests = there.digests, signature = there.signature"
@@ -57,12 +59,12 @@ def test_a_seal_is_put_in_anothers_place(sealed: list[int], superuser: Session) 
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_a_seal_is_deleted(sealed: list[int], superuser: Session, number: int) -> None:
+def test_verify_finds_a_deleted_seal(sealed: list[int], superuser: Session, number: int) -> None:
     superuser.execute("DELETE FROM events_seal WHERE number = %s", [number])
     assert found() == [("seal missing", 1 if number == 1 else sealed[3] + 1)]
 
 
-def test_a_seal_of_a_branch_is_put_back(sealed: list[int], superuser: Session) -> None:
+def test_verify_finds_a_seal_of_another_branch(sealed: list[int], superuser: Session) -> None:
     """Both were signed, but the one does not continue the other."""
     old = superuser.execute("SELECT * FROM events_seal WHERE number = 3").fetchone()
     delete_seals(superuser, "number > 1")
@@ -74,7 +76,7 @@ def test_a_seal_of_a_branch_is_put_back(sealed: list[int], superuser: Session) -
     assert found() == [("seal broken", sealed[7] + 1)]
 
 
-def test_a_chain_does_not_go_on_from_a_damaged_seal(
+def test_seal_events_refuses_to_continue_a_damaged_seal(
     sealed: list[int], writer: Session, superuser: Session
 ) -> None:
     insert(writer)
@@ -93,7 +95,7 @@ def test_a_chain_does_not_go_on_from_a_damaged_seal(
         "TRUNCATE events_seal",
     ],
 )
-def test_triggers_keep_seals(sealed: list[int], statement: str) -> None:
+def test_triggers_refuse_changes_of_seals(sealed: list[int], statement: str) -> None:
     with pytest.raises(DatabaseError, match="events_seal is append-only"), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(statement)

@@ -29,7 +29,7 @@ pytestmark = [
 VERIFIER: Final = place.PROJECT / "payments" / "events" / "seals" / "verify_export.py"
 
 
-def test_an_export_is_verified_without_the_service(sealed: list[int], tmp_path: Path) -> None:
+def test_export_is_verified_without_the_service(sealed: list[int], tmp_path: Path) -> None:
     code, output = _verify_export(_export(tmp_path))
     assert code == 0
     assert output.startswith(f"10 events, seals 1 to 3, positions 1 to {sealed[-1]}: everything")
@@ -42,7 +42,7 @@ def test_an_export_is_verified_without_the_service(sealed: list[int], tmp_path: 
     assert event["recorded_at"] == int(stored.recorded_at.timestamp() * 1_000_000)
 
 
-def test_a_part_is_exported(sealed: list[int], tmp_path: Path) -> None:
+def test_export_after_a_seal_writes_only_later_events(sealed: list[int], tmp_path: Path) -> None:
     code, output = _verify_export(_export(tmp_path, "--after", "2"))
     assert code == 0
     assert output.startswith("2 events, seals 3 to 3")
@@ -52,7 +52,7 @@ def test_a_part_is_exported(sealed: list[int], tmp_path: Path) -> None:
     assert output.startswith("10 events, seals 1 to 3")
 
 
-def test_an_export_is_replaced_by_a_longer_one(sealed: list[int], tmp_path: Path) -> None:
+def test_longer_export_replaces_an_export(sealed: list[int], tmp_path: Path) -> None:
     path = _export(tmp_path, "--after", "2")
     assert "1 seal," in _run("export_events", str(path), "--after", "2")
     lines = path.read_bytes().splitlines(keepends=True)
@@ -70,7 +70,7 @@ def test_an_export_is_replaced_by_a_longer_one(sealed: list[int], tmp_path: Path
         (["--after", "1"], "covers seals 1 to 3, the new export 2 to 3"),
     ],
 )
-def test_an_export_is_not_replaced_by_a_shorter_one(
+def test_shorter_export_does_not_replace_an_export(
     sealed: list[int], tmp_path: Path, options: list[str], complaint: str
 ) -> None:
     path = _export(tmp_path)
@@ -86,7 +86,7 @@ def test_an_export_is_not_replaced_by_a_shorter_one(
     assert _verify_export(path)[1].startswith("6 events, seals 2 to 3")
 
 
-def test_an_export_of_a_log_that_was_cut_does_not_replace_the_longer_one(
+def test_export_of_a_truncated_log_does_not_replace_a_longer_one(
     sealed: list[int], superuser: Session, tmp_path: Path
 ) -> None:
     path = _export(tmp_path)
@@ -100,7 +100,7 @@ def test_an_export_of_a_log_that_was_cut_does_not_replace_the_longer_one(
     assert _verify_export(path)[1].startswith("10 events, seals 1 to 3")
 
 
-def test_an_export_of_another_history_does_not_replace_the_first_one(
+def test_export_of_another_history_does_not_replace_an_export(
     sealed: list[int], superuser: Session, tmp_path: Path
 ) -> None:
     path = _export(tmp_path)
@@ -113,7 +113,7 @@ def test_an_export_of_another_history_does_not_replace_the_first_one(
         _run("export_events", str(path))
 
 
-def test_an_export_replaces_no_other_file(sealed: list[int], tmp_path: Path) -> None:
+def test_export_does_not_replace_other_files(sealed: list[int], tmp_path: Path) -> None:
     other, link, pipe = tmp_path / "letter", tmp_path / "link", tmp_path / "pipe"
     other.write_text("Dear all")
     link.symlink_to(other)
@@ -130,9 +130,7 @@ def test_an_export_replaces_no_other_file(sealed: list[int], tmp_path: Path) -> 
     assert pipe.is_fifo()
 
 
-def test_backslashes_quotes_and_other_scripts_survive_an_export(
-    writer: Session, tmp_path: Path
-) -> None:
+def test_export_keeps_backslashes_quotes_and_other_scripts(writer: Session, tmp_path: Path) -> None:
     position = insert(writer)
     with session() as other:
         other.execute("SET session_replication_role = replica")
@@ -207,7 +205,7 @@ TAMPERED: Final[dict[str, Callable[[list[str]], object]]] = {
 
 
 @pytest.mark.parametrize("tamper", TAMPERED.values(), ids=TAMPERED)
-def test_an_export_that_was_tampered_with_is_refused(
+def test_verify_export_refuses_a_changed_export(
     sealed: list[int], tmp_path: Path, tamper: Callable[[list[str]], object]
 ) -> None:
     path = _export(tmp_path)
@@ -219,7 +217,7 @@ def test_an_export_that_was_tampered_with_is_refused(
     assert output.startswith("NOT as it was sealed: ")
 
 
-def test_an_export_of_a_log_that_was_tampered_with_is_refused(
+def test_verify_export_refuses_an_export_of_a_changed_log(
     sealed: list[int], superuser: Session, tmp_path: Path
 ) -> None:
     change_event(superuser, sealed[1], "schema_version = 7")
@@ -228,13 +226,13 @@ def test_an_export_of_a_log_that_was_tampered_with_is_refused(
     assert f"from position {sealed[1]} on" in output
 
 
-def test_an_export_with_an_unknown_key_is_refused(sealed: list[int], tmp_path: Path) -> None:
+def test_verify_export_refuses_an_unknown_key(sealed: list[int], tmp_path: Path) -> None:
     code, output = _verify_export(_export(tmp_path), "ab" * 32)
     assert code == 1
     assert "unknown key" in output
 
 
-def test_an_export_that_fails_leaves_the_old_file(
+def test_failed_export_keeps_the_old_file(
     sealed: list[int], tmp_path: Path, superuser: Session
 ) -> None:
     path = _export(tmp_path)

@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 
-def test_a_cut_tail_shows_against_a_head_only(
+def test_verify_finds_a_truncated_log_only_with_a_head(
     sealed: list[int], superuser: Session, tmp_path: Path
 ) -> None:
     head = str(tmp_path / "head.json")
@@ -36,7 +36,7 @@ def test_a_cut_tail_shows_against_a_head_only(
     assert f"position {sealed[7] + 1} and all later events cut off" in output
 
 
-def test_all_seals_cut_off_show_at_once_or_against_a_head(
+def test_verify_finds_that_all_seals_were_deleted(
     sealed: list[int], superuser: Session, tmp_path: Path
 ) -> None:
     head = tmp_path / "head.json"
@@ -52,7 +52,7 @@ def test_all_seals_cut_off_show_at_once_or_against_a_head(
     assert found(against=heads.read(head, keys.trusted())) == [("cut", 1)]
 
 
-def test_a_log_that_was_cut_and_sealed_anew_shows_against_a_head(
+def test_verify_finds_a_truncated_and_resealed_log_with_a_head(
     sealed: list[int], superuser: Session, tmp_path: Path
 ) -> None:
     """Even by who has the key."""
@@ -65,7 +65,7 @@ def test_a_log_that_was_cut_and_sealed_anew_shows_against_a_head(
     assert found(against=heads.read(head, keys.trusted())) == [("rewritten", sealed[7] + 1)]
 
 
-def test_a_log_that_went_on_agrees_with_an_old_head(
+def test_verify_accepts_a_longer_log_than_the_head(
     sealed: list[int], writer: Session, tmp_path: Path
 ) -> None:
     head = str(tmp_path / "head.json")
@@ -75,7 +75,7 @@ def test_a_log_that_went_on_agrees_with_an_old_head(
     assert verify("--against", head)[0] == 0
 
 
-def test_no_head_is_exported_of_a_log_that_was_tampered_with(
+def test_verify_exports_no_head_of_a_changed_log(
     sealed: list[int], superuser: Session, tmp_path: Path
 ) -> None:
     change_event(superuser, sealed[0], "schema_version = 7")
@@ -83,7 +83,7 @@ def test_no_head_is_exported_of_a_log_that_was_tampered_with(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_head_that_cannot_be_written_is_said(sealed: list[int], tmp_path: Path) -> None:
+def test_verify_reports_a_head_that_cannot_be_written(sealed: list[int], tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="cannot be written: No such file") as refused:
         verify("--export", str(tmp_path / "no" / "head.json"))
     assert refused.value.returncode == 2
@@ -98,7 +98,7 @@ def test_a_head_that_cannot_be_written_is_said(sealed: list[int], tmp_path: Path
         ("forged", "its signature is not that of its key"),
     ],
 )
-def test_what_is_no_head_is_refused(
+def test_verify_refuses_an_invalid_head(
     sealed: list[int], tmp_path: Path, content: str | None, reason: str
 ) -> None:
     path = tmp_path / "head.json"
@@ -125,7 +125,7 @@ def remembered(path: Path) -> int:
     return heads.read(path, keys.trusted()).seal.number
 
 
-def test_a_sealer_remembers_the_last_seal(
+def test_sealer_remembers_the_last_seal(
     head_file: Path, sealed: list[int], writer: Session
 ) -> None:
     assert remembered(head_file) == 3
@@ -135,7 +135,7 @@ def test_a_sealer_remembers_the_last_seal(
     assert verify()[0] == 0
 
 
-def test_a_sealer_does_not_seal_a_forged_log_anew(
+def test_sealer_refuses_to_reseal_a_forged_log(
     head_file: Path, sealed: list[int], superuser: Session, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Without any key: triggers off, an amount changed, the seals deleted, the traces covered."""
@@ -157,7 +157,7 @@ def test_a_sealer_does_not_seal_a_forged_log_anew(
     assert Seal.objects.count() == 3
 
 
-def test_a_sealer_remembers_what_another_host_sealed(
+def test_sealer_remembers_a_seal_of_another_host(
     head_file: Path, sealed: list[int], writer: Session, settings: Any
 ) -> None:
     settings.SEAL_HEAD_FILE = ""  # the other host's
@@ -169,13 +169,13 @@ def test_a_sealer_remembers_what_another_host_sealed(
     assert remembered(head_file) == 4
 
 
-def test_a_lower_head_does_not_replace_a_higher_one(head_file: Path, sealed: list[int]) -> None:
+def test_lower_head_does_not_replace_a_higher_one(head_file: Path, sealed: list[int]) -> None:
     first = Seal.objects.get(number=1)
     memory.remember(heads.of(seal.decode(first.statement), bytes(first.signature)))
     assert remembered(head_file) == 3
 
 
-def test_the_head_of_another_log_is_no_head_of_this_one(
+def test_verify_refuses_the_head_of_another_log(
     head_file: Path, sealed: list[int], superuser: Session, writer: Session
 ) -> None:
     """Another installation's, with the same key and the same number of seals."""
@@ -187,7 +187,7 @@ def test_the_head_of_another_log_is_no_head_of_this_one(
     assert found(against=heads.read(other, keys.trusted())) == [("rewritten", sealed[7] + 1)]
 
 
-def test_seals_of_another_log_are_broken_and_not_continued(
+def test_verify_and_seal_refuse_seals_of_another_log(
     sealed: list[int], superuser: Session, writer: Session
 ) -> None:
     superuser.execute("UPDATE events_log SET identity = gen_random_uuid()")
@@ -199,7 +199,7 @@ def test_seals_of_another_log_are_broken_and_not_continued(
         list(sealing.seal_all())
 
 
-def test_a_head_that_cannot_be_read_stops_the_sealer(
+def test_sealer_stops_at_an_unreadable_head(
     head_file: Path, writer: Session, caplog: pytest.LogCaptureFixture
 ) -> None:
     head_file.write_text("{}")
@@ -209,7 +209,7 @@ def test_a_head_that_cannot_be_read_stops_the_sealer(
     assert not Seal.objects.exists()
 
 
-def test_a_head_that_cannot_be_written_is_a_warning(
+def test_sealer_warns_of_a_head_that_cannot_be_written(
     writer: Session, settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.SEAL_HEAD_FILE = str(tmp_path / "no" / "head.json")
@@ -219,7 +219,7 @@ def test_a_head_that_cannot_be_written_is_a_warning(
     assert "cannot be written" in caplog.text
 
 
-def test_an_old_log_without_a_seal_is_a_finding(writer: Session, superuser: Session) -> None:
+def test_verify_finds_an_old_log_without_a_seal(writer: Session, superuser: Session) -> None:
     position = insert(writer)
     assert verify()[0] == 0
     change_event(superuser, position, "recorded_at = recorded_at - interval '6 minutes'")
@@ -232,7 +232,7 @@ def test_an_old_log_without_a_seal_is_a_finding(writer: Session, superuser: Sess
     assert verify()[0] == 0
 
 
-def test_events_that_were_sealed_late_are_a_finding_until_a_head_vouches_for_them(
+def test_verify_finds_late_seals_unless_a_head_proves_them(
     writer: Session, superuser: Session, tmp_path: Path
 ) -> None:
     """As when seals were deleted and made anew."""
@@ -248,7 +248,7 @@ def test_events_that_were_sealed_late_are_a_finding_until_a_head_vouches_for_the
     assert verify("--against", str(head))[0] == 0
 
 
-def test_a_log_that_was_sealed_anew_by_fewer_seals_is_not_called_cut(
+def test_verify_reports_fewer_new_seals_as_rewritten(
     sealed: list[int], superuser: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     head = tmp_path / "head.json"

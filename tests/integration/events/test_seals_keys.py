@@ -22,7 +22,7 @@ pytestmark = [
 OLD_KEY: Final = "0a" * 32
 
 
-def test_a_change_is_sealed_anew_with_another_key(
+def test_verify_finds_a_change_resealed_with_another_key(
     sealed: list[int], superuser: Session, settings: Any
 ) -> None:
     """Who can write everything but has not the key."""
@@ -37,7 +37,7 @@ def test_a_change_is_sealed_anew_with_another_key(
     assert "not trusted" in finding.detail
 
 
-def test_keys_are_rotated(sealed: list[int], writer: Session, settings: Any) -> None:
+def test_verify_accepts_rotated_keys(sealed: list[int], writer: Session, settings: Any) -> None:
     old = keys.public_key(keys.signing_key())
     settings.SEAL_KEY = OLD_KEY
     insert(writer)
@@ -49,7 +49,7 @@ def test_keys_are_rotated(sealed: list[int], writer: Session, settings: Any) -> 
     assert verify("--public-key", old)[0] == 0
 
 
-def test_without_a_key_nothing_is_sealed(
+def test_sealing_without_a_key_is_refused(
     writer: Session, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.SEAL_KEY = ""
@@ -65,7 +65,7 @@ def test_without_a_key_nothing_is_sealed(
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_the_development_key_is_for_development(
+def test_development_key_is_refused_without_debug(
     settings: Any, caplog: pytest.LogCaptureFixture, *, debug: bool
 ) -> None:
     settings.SEAL_KEY, settings.DEBUG = keys.DEVELOPMENT_KEY, debug
@@ -84,7 +84,7 @@ def test_the_development_key_is_for_development(
             keys.signing_key()
 
 
-def test_a_key_that_is_none_is_named(settings: Any) -> None:
+def test_invalid_key_is_reported_with_its_variable(settings: Any) -> None:
     with pytest.raises(CommandError, match="--public-key must be 64 hexadecimal digits"):
         verify("--public-key", "abc")
     settings.SEAL_PUBLIC_KEYS = ["z" * 64]

@@ -26,12 +26,12 @@ pytestmark = [
 ]
 
 
-def test_beat_asks_for_tasks_that_workers_know() -> None:
+def test_workers_know_every_task_of_the_beat_schedule() -> None:
     app.loader.import_default_modules()
     assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
 
 
-def test_the_task_seals_what_is_there(writer: Session) -> None:
+def test_seal_task_seals_new_events(writer: Session) -> None:
     insert(writer)
     assert 0 < sealing.unsealed_seconds() < 60
     tasks.seal()
@@ -39,7 +39,7 @@ def test_the_task_seals_what_is_there(writer: Session) -> None:
     assert verifying.verify(keys.trusted()).events == 1
 
 
-def test_the_task_says_that_it_waits(writer: Session, caplog: pytest.LogCaptureFixture) -> None:
+def test_seal_task_logs_that_it_waits(writer: Session, caplog: pytest.LogCaptureFixture) -> None:
     writer.execute("BEGIN")
     insert(writer)
     tasks.seal()
@@ -47,7 +47,7 @@ def test_the_task_says_that_it_waits(writer: Session, caplog: pytest.LogCaptureF
     assert f"pid {writer.info.backend_pid}" in caplog.text
 
 
-def test_an_event_that_is_not_committed_yet_is_not_skipped(writer: Session) -> None:
+def test_sealing_does_not_skip_an_uncommitted_event(writer: Session) -> None:
     writer.execute("BEGIN")
     early = insert(writer)
     with session() as other:
@@ -61,7 +61,7 @@ def test_an_event_that_is_not_committed_yet_is_not_skipped(writer: Session) -> N
     assert found() == []
 
 
-def test_a_seal_ends_with_an_event_not_with_the_horizon(writer: Session) -> None:
+def test_seal_ends_with_an_event(writer: Session) -> None:
     """After a crash a sequence can give again what nobody had committed."""
     last = insert(writer)
     with writer.transaction(force_rollback=True):
@@ -70,7 +70,7 @@ def test_a_seal_ends_with_an_event_not_with_the_horizon(writer: Session) -> None
     assert statement.last == last
 
 
-def test_two_sealers_at_once_make_one_chain(writer: Session) -> None:
+def test_concurrent_sealers_make_one_chain(writer: Session) -> None:
     for _ in range(40):
         insert(writer)
     made = at_once(4, lambda _: [each.number for each in sealing.seal_all()])
@@ -79,7 +79,7 @@ def test_two_sealers_at_once_make_one_chain(writer: Session) -> None:
     assert (report.events, report.findings.total) == (40, 0)
 
 
-def test_writers_and_sealers_at_once(writer: Session) -> None:
+def test_concurrent_writers_and_sealers_seal_every_event_once(writer: Session) -> None:
     """No event is skipped, and none that comes later lands in a sealed range."""
     done = threading.Event()
 
@@ -103,7 +103,7 @@ def test_writers_and_sealers_at_once(writer: Session) -> None:
 
 
 @pytest.mark.slow
-def test_a_sealer_is_killed(writer: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_sealer_leaves_whole_seals(writer: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """A seal is one statement: it is there or it is not."""
     monkeypatch.setattr(seal, "MOST_EVENTS", 10_000)
     stream = "INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type,"

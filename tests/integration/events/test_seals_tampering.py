@@ -41,13 +41,13 @@ ODD: Final = {
 }
 
 
-def test_every_column_is_tried() -> None:
+def test_every_column_has_a_change() -> None:
     tried = {*COLUMNS, "position"}
     assert tried == {field.column for field in Event._meta.concrete_fields}
     assert tried == {*seal.COLUMNS, "position"}
 
 
-def test_a_log_that_nobody_touched_is_as_it_was_sealed(sealed: list[int], writer: Session) -> None:
+def test_verify_finds_nothing_in_an_unchanged_log(sealed: list[int], writer: Session) -> None:
     """Rolled-back appends are no finding, and later events are counted."""
     insert(writer)
     report = verifying.verify(keys.trusted())
@@ -57,7 +57,7 @@ def test_a_log_that_nobody_touched_is_as_it_was_sealed(sealed: list[int], writer
     assert report.head.seal.last == sealed[-1]
 
 
-def test_the_settings_of_a_session_do_not_matter(sealed: list[int], superuser: Session) -> None:
+def test_verify_ignores_the_settings_of_the_session(sealed: list[int], superuser: Session) -> None:
     """Django's sessions are in UTC, those that verify are as the server likes."""
     name = superuser.info.dbname
     for setting in (
@@ -74,7 +74,7 @@ def test_the_settings_of_a_session_do_not_matter(sealed: list[int], superuser: S
 
 @pytest.mark.parametrize("number", [0, 5, 9])
 @pytest.mark.parametrize("column", COLUMNS)
-def test_a_byte_of_any_column_is_changed(
+def test_verify_finds_a_change_of_any_column(
     sealed: list[int], superuser: Session, column: str, number: int
 ) -> None:
     position = sealed[number]
@@ -83,14 +83,14 @@ def test_a_byte_of_any_column_is_changed(
 
 
 @pytest.mark.parametrize("change", ODD.values(), ids=ODD)
-def test_a_value_is_changed_that_looks_the_same(
+def test_verify_finds_a_change_between_equal_json_values(
     sealed: list[int], superuser: Session, change: str
 ) -> None:
     change_event(superuser, sealed[5], change)
     assert found() == [("changed", sealed[5])]
 
 
-def test_a_change_that_keeps_the_short_digest_shows_in_the_chain(
+def test_verify_finds_a_change_with_the_same_short_digest(
     writer: Session, superuser: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With digests of one byte such a change is soon found; with the real ones it takes centuries."""
@@ -112,17 +112,17 @@ def test_a_change_that_keeps_the_short_digest_shows_in_the_chain(
 
 
 @pytest.mark.parametrize("number", [0, 3, 4, 9])
-def test_an_event_is_deleted(sealed: list[int], superuser: Session, number: int) -> None:
+def test_verify_finds_a_deleted_event(sealed: list[int], superuser: Session, number: int) -> None:
     superuser.execute("DELETE FROM events_event WHERE position = %s", [sealed[number]])
     assert found() == [("deleted", sealed[number])]
 
 
-def test_all_events_are_deleted(sealed: list[int], superuser: Session) -> None:
+def test_verify_finds_that_all_events_were_deleted(sealed: list[int], superuser: Session) -> None:
     superuser.execute("DELETE FROM events_event")
     assert found() == [("deleted", position) for position in sealed]
 
 
-def test_an_event_is_added_in_a_gap(sealed: list[int], superuser: Session) -> None:
+def test_verify_finds_an_event_added_in_a_gap(sealed: list[int], superuser: Session) -> None:
     gap = sealed[5] + 1
     assert gap not in sealed
     add_event(superuser, gap)
@@ -130,14 +130,14 @@ def test_an_event_is_added_in_a_gap(sealed: list[int], superuser: Session) -> No
 
 
 @pytest.mark.parametrize("below", [0, -7])
-def test_an_event_is_added_before_the_first(
+def test_verify_finds_an_event_added_before_the_first(
     sealed: list[int], superuser: Session, below: int
 ) -> None:
     add_event(superuser, below)
     assert found() == [("added", below)]
 
 
-def test_an_event_is_added_after_the_last_of_a_seal(writer: Session, superuser: Session) -> None:
+def test_verify_finds_an_event_added_between_two_seals(writer: Session, superuser: Session) -> None:
     """Between two seals there is no place that belongs to neither."""
     last = insert(writer)
     assert len(list(sealing.seal_all())) == 1
@@ -149,16 +149,14 @@ def test_an_event_is_added_after_the_last_of_a_seal(writer: Session, superuser: 
     assert found() == [("added", last + 1)]
 
 
-def test_an_event_after_the_last_seal_is_only_counted(
-    sealed: list[int], superuser: Session
-) -> None:
+def test_verify_counts_events_after_the_last_seal(sealed: list[int], superuser: Session) -> None:
     add_event(superuser, sealed[-1] + 1)
     assert found() == []
     assert "No seal covers 1 later events yet." in verify()[1]
 
 
 @pytest.mark.parametrize(("one", "other"), [(4, 6), (1, 8)], ids=["in a seal", "across seals"])
-def test_two_events_are_exchanged(
+def test_verify_finds_two_exchanged_events(
     sealed: list[int], superuser: Session, one: int, other: int
 ) -> None:
     a, b = sealed[one], sealed[other]
@@ -168,14 +166,14 @@ def test_two_events_are_exchanged(
 
 
 @pytest.mark.parametrize("number", [4, 5, 9], ids=["over another", "by one", "between seals"])
-def test_an_event_is_moved(sealed: list[int], superuser: Session, number: int) -> None:
+def test_verify_finds_a_moved_event(sealed: list[int], superuser: Session, number: int) -> None:
     """Also where the order stays the same."""
     gap = sealed[5] + 1
     change_event(superuser, sealed[number], f"position = {gap}")
     assert found() == [("reordered", place) for place in sorted((gap, sealed[number]))]
 
 
-def test_every_kind_at_once_is_told_apart(sealed: list[int], superuser: Session) -> None:
+def test_verify_distinguishes_all_kinds_of_change(sealed: list[int], superuser: Session) -> None:
     change_event(superuser, sealed[1], "schema_version = 7")
     superuser.execute("DELETE FROM events_event WHERE position = %s", [sealed[2]])
     add_event(superuser, sealed[5] + 1)
@@ -189,7 +187,7 @@ def test_every_kind_at_once_is_told_apart(sealed: list[int], superuser: Session)
     assert "The log is NOT as it was sealed: 1 changed, 1 deleted, 1 added." in output
 
 
-def test_the_report_for_programs(sealed: list[int], superuser: Session) -> None:
+def test_verify_prints_json(sealed: list[int], superuser: Session) -> None:
     change_event(superuser, sealed[0], "schema_version = 7")
     code, output = verify("--json")
     assert code == 1
@@ -200,7 +198,7 @@ def test_the_report_for_programs(sealed: list[int], superuser: Session) -> None:
     ]
 
 
-def test_thousands_of_findings_are_counted_and_the_first_are_kept(
+def test_verify_counts_all_findings_and_keeps_the_first(
     writer: Session, superuser: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(seal, "MOST_EVENTS", 700)
@@ -223,7 +221,7 @@ def test_thousands_of_findings_are_counted_and_the_first_are_kept(
 
 
 @pytest.mark.parametrize("changed", [False, True], ids=["one more", "and the sealed one changed"])
-def test_two_events_at_one_position_are_reported_there(
+def test_verify_finds_two_events_at_one_position(
     sealed: list[int], superuser: Session, *, changed: bool
 ) -> None:
     """After the primary key was dropped."""
@@ -248,7 +246,7 @@ def change_event_of_version(superuser: Session, position: int) -> None:
     )
 
 
-def test_functions_and_tables_on_the_search_path_hide_no_change(
+def test_verify_ignores_functions_and_tables_on_the_search_path(
     sealed: list[int], superuser: Session
 ) -> None:
     """A superuser's schema stands before all others for every session of the database."""

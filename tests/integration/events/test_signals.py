@@ -30,7 +30,7 @@ def stored(answer: Any) -> Any:
     return initiated.data.get("signals")
 
 
-def test_signals_are_stored_as_hashes_that_differ_per_client(acme: ApiClient) -> None:
+def test_signals_are_stored_as_hashes_per_client(acme: ApiClient) -> None:
     first = stored(acme.submit(**SENT))
     again = stored(acme.submit(customer_id="another", **SENT))
     bolts = stored(ApiClient("Bolt").submit(**SENT))
@@ -41,7 +41,7 @@ def test_signals_are_stored_as_hashes_that_differ_per_client(acme: ApiClient) ->
     assert len({*first.values(), *bolts.values()}) == 6
 
 
-def test_no_table_holds_a_signal_as_it_was_sent(acme: ApiClient) -> None:
+def test_no_table_stores_a_signal_in_clear(acme: ApiClient) -> None:
     answer = acme.submit(**SENT)
     project()
     with connection.cursor() as cursor:
@@ -55,7 +55,7 @@ def test_no_table_holds_a_signal_as_it_was_sent(acme: ApiClient) -> None:
         assert value not in tables
 
 
-def test_a_payment_without_signals_stores_none(acme: ApiClient) -> None:
+def test_payment_without_signals_stores_none(acme: ApiClient) -> None:
     assert stored(acme.submit()) is None
     assert stored(acme.submit(device_id="device-1")).keys() == {"device_id"}
 
@@ -70,7 +70,7 @@ def test_a_payment_without_signals_stores_none(acme: ApiClient) -> None:
         ("email", "andre\u0301@example.com", "andr\u00e9@example.com"),
     ],
 )
-def test_two_spellings_of_one_value_have_one_hash(
+def test_equal_signals_in_two_spellings_have_one_hash(
     acme: ApiClient, field: str, one: str, other: str
 ) -> None:
     first, second = acme.submit(**{field: one}), acme.submit(**{field: other})
@@ -87,11 +87,13 @@ def test_two_spellings_of_one_value_have_one_hash(
         ("email", "ada@example.com", "ada+shop@example.com"),
     ],
 )
-def test_two_values_have_two_hashes(acme: ApiClient, field: str, one: str, other: str) -> None:
+def test_different_signals_have_different_hashes(
+    acme: ApiClient, field: str, one: str, other: str
+) -> None:
     assert stored(acme.submit(**{field: one})) != stored(acme.submit(**{field: other}))
 
 
-def test_a_repeated_key_with_another_signal_names_it(acme: ApiClient) -> None:
+def test_reused_key_names_the_changed_signal(acme: ApiClient) -> None:
     acme.submit(key="1", **SENT)
     assert acme.submit(key="1", **SENT)["Idempotency-Replayed"] == "true"
     for field, value in SIGNALS_OF_ANOTHER.items():
@@ -118,7 +120,7 @@ def test_a_repeated_key_with_another_signal_names_it(acme: ApiClient) -> None:
         ("device_id", "4111111111111111", "card_number_refused"),
     ],
 )
-def test_a_bad_signal_names_its_field_and_stores_nothing(
+def test_invalid_signal_names_its_field_and_stores_nothing(
     acme: ApiClient, field: str, value: object, code: str
 ) -> None:
     changed: dict[str, Any] = {field: value}
@@ -129,12 +131,12 @@ def test_a_bad_signal_names_its_field_and_stores_nothing(
     assert Event.objects.count() == 0
 
 
-def test_all_bad_signals_are_named_at_once(acme: ApiClient) -> None:
+def test_all_invalid_signals_are_named_at_once(acme: ApiClient) -> None:
     problem = body_of(acme.submit(ip_address="x", email="y"))
     assert [error["field"] for error in problem["errors"]] == ["ip_address", "email"]
 
 
-def test_no_answer_shows_a_signal_or_its_hash(acme: ApiClient) -> None:
+def test_answers_contain_no_signal_or_hash(acme: ApiClient) -> None:
     answer = acme.submit(**SENT)
     hashes = stored(answer).values()
     project()

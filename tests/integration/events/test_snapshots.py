@@ -77,7 +77,7 @@ def _approvals(number: int) -> list[AnyPaymentEvent]:
     return [approved() for _ in range(number)]
 
 
-def test_a_command_on_a_long_stream_leaves_a_snapshot_where_the_next_load_begins() -> None:
+def test_command_on_a_long_stream_keeps_a_snapshot() -> None:
     payment = stream_of(101)
     outcome = decide(payment)
     snapshot = kept()
@@ -90,12 +90,12 @@ def test_a_command_on_a_long_stream_leaves_a_snapshot_where_the_next_load_begins
     assert stream.position(102) == outcome.position
 
 
-def test_a_stream_of_a_hundred_events_needs_none() -> None:
+def test_command_on_a_short_stream_keeps_no_snapshot() -> None:
     decide(stream_of(100))
     assert kept() is None
 
 
-def test_the_tail_is_folded_onto_the_snapshot_until_it_is_long_itself() -> None:
+def test_load_folds_later_events_onto_the_snapshot() -> None:
     payment = stream_of(200)
     keep_at(payment, 150)
     decide(payment)
@@ -110,7 +110,7 @@ def test_the_tail_is_folded_onto_the_snapshot_until_it_is_long_itself() -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3, 6, 7])
-def test_wherever_it_is_cut_the_payment_is_the_same(cut: int) -> None:
+def test_load_returns_the_same_state_from_any_snapshot(cut: int) -> None:
     payment = stream_of(6)
     decide(payment)
     keep_at(payment, cut)
@@ -122,7 +122,7 @@ def test_wherever_it_is_cut_the_payment_is_the_same(cut: int) -> None:
     assert [stream.position(version) for version in range(cut, 8)] == positions[cut - 1 :]
 
 
-def test_neither_loading_nor_keeping_costs_a_command_a_round_trip() -> None:
+def test_snapshots_cost_a_command_no_round_trip() -> None:
     for _ in range(6):  # every statement is prepared
         decide(stream_of(101))
     without, small = stream_of(101), stream_of(2)
@@ -138,7 +138,7 @@ def test_neither_loading_nor_keeping_costs_a_command_a_round_trip() -> None:
 
 
 @pytest.mark.parametrize("cut", [2, 3, 4, 5, 40])
-def test_a_repetition_gets_its_first_answer_from_both_sides_of_a_snapshot(cut: int) -> None:
+def test_repetition_is_replayed_before_and_after_a_snapshot(cut: int) -> None:
     """Without the events of the key in the load, a repetition before the cut was decided again."""
     payment = stream_of(3)
     first = decide(payment)
@@ -150,7 +150,7 @@ def test_a_repetition_gets_its_first_answer_from_both_sides_of_a_snapshot(cut: i
     assert again.payment.version == 4
 
 
-def test_a_repetition_after_the_snapshot_costs_one_round_trip_and_one_before_it_two() -> None:
+def test_repetition_before_a_snapshot_costs_a_second_round_trip() -> None:
     payment = stream_of(3)
     decide(payment)
     store.append(PAYMENT_AGGREGATE, payment, _approvals(40), expected=4, metadata=BY_TEST)
@@ -161,7 +161,7 @@ def test_a_repetition_after_the_snapshot_costs_one_round_trip_and_one_before_it_
         assert counted.count == expected
 
 
-def test_a_snapshot_of_another_fold_is_ignored_and_replaced() -> None:
+def test_snapshot_of_another_fold_is_replaced() -> None:
     """Without the comparison of the fold, the payment below was completed."""
     payment = stream_of(150)
     keep_at(payment, 140)
@@ -186,7 +186,7 @@ def test_a_snapshot_of_another_fold_is_ignored_and_replaced() -> None:
         "UPDATE events_snapshot SET state = jsonb_set(state, '{status}', '\"teleported\"')",
     ],
 )
-def test_a_damaged_snapshot_is_told_and_ignored(
+def test_damaged_snapshot_is_logged_and_ignored(
     damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     payment = stream_of(6)
@@ -200,7 +200,7 @@ def test_a_damaged_snapshot_is_told_and_ignored(
     assert decide(payment).payment.status is Status.REJECTED
 
 
-def test_a_snapshot_of_a_version_that_never_was_hides_no_payment() -> None:
+def test_snapshot_of_a_missing_version_is_ignored() -> None:
     """Without the look at its event, nothing was loaded: the payment seemed not to exist."""
     payment = stream_of(6)
     keep_at(payment, 4)
@@ -211,7 +211,7 @@ def test_a_snapshot_of_a_version_that_never_was_hides_no_payment() -> None:
     assert (stream.begin, loaded) == (0, whole(payment))
 
 
-def test_a_newer_snapshot_is_never_replaced_by_an_older_one() -> None:
+def test_older_snapshot_does_not_replace_a_newer_one() -> None:
     """Without the WHERE of the upsert, whoever came last won."""
     payment = stream_of(60)
 
@@ -225,7 +225,7 @@ def test_a_newer_snapshot_is_never_replaced_by_an_older_one() -> None:
 
 
 @pytest.mark.slow
-def test_a_command_does_not_wait_for_its_snapshot() -> None:
+def test_command_does_not_wait_for_its_snapshot() -> None:
     """Kept in the command's own thread, it was as late as the lock was long."""
     payments = [stream_of(101) for _ in range(3)]
     with session() as other, connection.cursor() as cursor:
@@ -244,7 +244,7 @@ def test_a_command_does_not_wait_for_its_snapshot() -> None:
     assert Snapshot.objects.count() == 1, "two were dropped, the next commands bring them again"
 
 
-def test_a_snapshot_that_cannot_be_kept_fails_nothing(
+def test_command_succeeds_if_its_snapshot_fails(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(snapshots, "_KEEP", "SELECT 1 / 0")
@@ -254,7 +254,7 @@ def test_a_snapshot_that_cannot_be_kept_fails_nothing(
     assert f"The snapshot of {payment} was not kept: division by zero" in caplog.text
 
 
-def test_a_process_with_too_many_threads_keeps_none_and_fails_nothing(
+def test_command_succeeds_without_a_free_thread(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(_: threading.Thread) -> None:
@@ -269,7 +269,7 @@ def test_a_process_with_too_many_threads_keeps_none_and_fails_nothing(
     assert kept() is not None, "the next one has its turn"
 
 
-def test_what_is_rolled_back_leaves_no_snapshot() -> None:
+def test_rolled_back_command_keeps_no_snapshot() -> None:
     """Kept before the commit, it was the state of events that never were."""
     payment = stream_of(101)
     with transaction.atomic():
@@ -283,7 +283,7 @@ def test_what_is_rolled_back_leaves_no_snapshot() -> None:
     assert kept() is not None
 
 
-def test_the_history_in_manage_py_trusts_no_snapshot() -> None:
+def test_payment_command_ignores_snapshots() -> None:
     payment = stream_of(5)
     keep_at(payment, 5)
     falsify("status", "completed")
@@ -292,7 +292,7 @@ def test_the_history_in_manage_py_trusts_no_snapshot() -> None:
     assert "Pending review" in out.getvalue()
 
 
-def test_a_payment_is_read_from_its_snapshot_where_no_projection_has_been() -> None:
+def test_api_reads_an_unprojected_payment_from_its_snapshot() -> None:
     acme = ApiClient()
     payment = uuid4()
     own = {"client_id": acme.client_id}
@@ -304,7 +304,7 @@ def test_a_payment_is_read_from_its_snapshot_where_no_projection_has_been() -> N
     assert answer["X-Event-Position"] == str(position)
 
 
-def test_a_load_without_a_fold_takes_no_notice() -> None:
+def test_store_load_ignores_snapshots_by_default() -> None:
     payment = stream_of(4)
     keep_at(payment, 3)
     stream = store.load(PAYMENT_AGGREGATE, payment)

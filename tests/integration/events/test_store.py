@@ -33,12 +33,12 @@ def append(stream: UUID, *events: AnyPaymentEvent, expected: int = 0, **more: An
     )
 
 
-def test_a_stream_that_was_never_written_is_empty() -> None:
+def test_load_returns_an_empty_stream_for_an_unknown_id() -> None:
     stream = store.load(PAYMENT_AGGREGATE, uuid4())
     assert (stream.version, stream.events, stream.positions) == (0, (), ())
 
 
-def test_what_was_appended_is_loaded_in_order() -> None:
+def test_load_returns_events_in_order() -> None:
     stream_id = uuid4()
     first = append(stream_id, initiated(), flagged())
     second = append(stream_id, rejected(), expected=2)
@@ -49,7 +49,7 @@ def test_what_was_appended_is_loaded_in_order() -> None:
     assert stream.positions[1:] == (first, second)
 
 
-def test_the_log_keeps_who_did_it_and_when() -> None:
+def test_history_returns_metadata_and_recording_time() -> None:
     stream_id = uuid4()
     metadata = Metadata(
         actor="staff:7", command="approve_payment", correlation_id="r-1", causation_id="m-1"
@@ -71,7 +71,7 @@ def test_the_log_keeps_who_did_it_and_when() -> None:
     assert row.occurred_at == NOON
 
 
-def test_an_event_is_recorded_when_it_is_inserted_not_when_its_transaction_began() -> None:
+def test_recorded_at_is_the_time_of_the_insert() -> None:
     """With now() as the default, what waited in an open transaction seemed older than what it met."""
     stream_id = uuid4()
     with transaction.atomic():
@@ -86,7 +86,7 @@ def test_an_event_is_recorded_when_it_is_inserted_not_when_its_transaction_began
 
 @pytest.mark.parametrize("existing", [0, 1, 2])
 @pytest.mark.parametrize("expected", [0, 1, 2, 3, 7])
-def test_only_the_version_that_a_stream_has_can_be_continued(existing: int, expected: int) -> None:
+def test_append_refuses_any_other_version(existing: int, expected: int) -> None:
     """Without the EXISTS of the append, every version over the stream's own left a gap."""
     stream_id = uuid4()
     events: list[AnyPaymentEvent] = [initiated(), flagged()]
@@ -101,7 +101,7 @@ def test_only_the_version_that_a_stream_has_can_be_continued(existing: int, expe
     assert _versions(stream_id) == list(range(1, existing + (expected == existing) + 1))
 
 
-def test_a_refused_append_stores_none_of_its_events() -> None:
+def test_refused_append_stores_no_event() -> None:
     stream_id = uuid4()
     append(stream_id, initiated(), flagged())
     with pytest.raises(StaleVersion):
@@ -109,7 +109,7 @@ def test_a_refused_append_stores_none_of_its_events() -> None:
     assert store.load(PAYMENT_AGGREGATE, stream_id).events == (initiated(), flagged())
 
 
-def test_eight_threads_append_to_one_stream_and_every_version_exists_exactly_once() -> None:
+def test_concurrent_appends_make_every_version_once() -> None:
     """Without the unique constraint most versions of this stream were there two to eight times."""
     stream_id = uuid4()
     each = 15
@@ -129,7 +129,7 @@ def test_eight_threads_append_to_one_stream_and_every_version_exists_exactly_onc
     assert attempts > 8 * each, "nobody ever met anybody: this proved nothing"
 
 
-def test_of_eight_first_appends_at_once_one_wins() -> None:
+def test_append_accepts_one_of_eight_concurrent_first_appends() -> None:
     for _ in range(10):
         stream_id = uuid4()
 
@@ -144,7 +144,7 @@ def test_of_eight_first_appends_at_once_one_wins() -> None:
         assert _versions(stream_id) == [1, 2]
 
 
-def test_a_sequence_behind_its_table_is_not_taken_for_a_race() -> None:
+def test_append_distinguishes_a_taken_position_from_a_race() -> None:
     """When any unique violation meant StaleVersion, this was retried as a race that never ends."""
     last = append(uuid4(), initiated())
     try:
@@ -155,7 +155,7 @@ def test_a_sequence_behind_its_table_is_not_taken_for_a_race() -> None:
         _set_sequence(last)
 
 
-def test_a_claimed_value_belongs_to_one_stream_and_the_refusal_names_it() -> None:
+def test_append_refuses_a_reserved_value_and_names_its_owner() -> None:
     owner, other = uuid4(), uuid4()
     append(owner, initiated(), reservations=[REFERENCE])
     with pytest.raises(AlreadyReserved) as caught:
@@ -166,7 +166,7 @@ def test_a_claimed_value_belongs_to_one_stream_and_the_refusal_names_it() -> Non
     assert list(Reservation.objects.values_list("value", "aggregate_id")) == [("order-981", owner)]
 
 
-def test_the_same_value_can_be_claimed_in_two_namespaces() -> None:
+def test_append_reserves_the_same_value_in_two_namespaces() -> None:
     append(uuid4(), initiated(), reservations=[store.Reservation("a", "1")])
     append(
         uuid4(),
@@ -176,7 +176,7 @@ def test_the_same_value_can_be_claimed_in_two_namespaces() -> None:
     assert Reservation.objects.count() == 3
 
 
-def test_of_two_claims_the_taken_one_is_named() -> None:
+def test_append_names_the_reservation_that_is_taken() -> None:
     owner = uuid4()
     append(owner, initiated(), reservations=[store.Reservation("a", "2")])
     with pytest.raises(AlreadyReserved) as caught:
@@ -189,7 +189,7 @@ def test_of_two_claims_the_taken_one_is_named() -> None:
     assert Reservation.objects.count() == 1
 
 
-def test_a_stale_append_claims_nothing() -> None:
+def test_stale_append_reserves_nothing() -> None:
     """The claim is made by the same statement: without its own EXISTS it outlived a refused gap."""
     with pytest.raises(StaleVersion):
         append(uuid4(), initiated(), expected=3, reservations=[REFERENCE])
@@ -200,7 +200,7 @@ def test_a_stale_append_claims_nothing() -> None:
     assert not Reservation.objects.exists()
 
 
-def test_of_eight_streams_that_claim_one_value_at_once_one_gets_it() -> None:
+def test_append_accepts_one_of_eight_concurrent_reservations() -> None:
     def claim(_: int) -> tuple[UUID, UUID]:
         stream_id = uuid4()
         try:
@@ -216,7 +216,7 @@ def test_of_eight_streams_that_claim_one_value_at_once_one_gets_it() -> None:
     assert Event.objects.count() == 1
 
 
-def test_a_claim_of_a_transaction_that_is_rolled_back_is_free_again() -> None:
+def test_rollback_releases_a_reservation() -> None:
     with session() as other:
         other.execute("BEGIN")
         other.execute(
@@ -230,7 +230,7 @@ def test_a_claim_of_a_transaction_that_is_rolled_back_is_free_again() -> None:
     assert Reservation.objects.count() == 1
 
 
-def test_inside_a_transaction_a_refused_append_leaves_the_rest_usable() -> None:
+def test_refused_append_in_a_transaction_keeps_it_usable() -> None:
     """Without the savepoint the client below was lost: "current transaction is aborted"."""
     stream_id = uuid4()
     append(stream_id, initiated(), reservations=[REFERENCE])
@@ -245,7 +245,7 @@ def test_inside_a_transaction_a_refused_append_leaves_the_rest_usable() -> None:
     assert _versions(stream_id) == [1, 2]
 
 
-def test_a_deadlock_is_nobodys_fault_and_tried_again() -> None:
+def test_append_streams_retries_after_a_deadlock() -> None:
     """Two imports that begin the same streams in opposite orders. Raised once, it was a 500."""
     one, other = uuid4(), uuid4()
     insert = (
@@ -275,7 +275,7 @@ def test_a_deadlock_is_nobodys_fault_and_tried_again() -> None:
     assert _versions(one) == _versions(other) == [1]
 
 
-def test_many_streams_begin_in_one_statement() -> None:
+def test_append_streams_begins_many_streams() -> None:
     events: list[AnyPaymentEvent] = [initiated(), processed()]
     streams = [Append(uuid4(), events, BY_TEST) for _ in range(50)]
     last = store.append_streams(PAYMENT_AGGREGATE, streams)
@@ -287,7 +287,7 @@ def test_many_streams_begin_in_one_statement() -> None:
         )
 
 
-def test_of_many_streams_all_begin_or_none() -> None:
+def test_append_streams_begins_all_streams_or_none() -> None:
     existing = uuid4()
     append(existing, initiated())
     with pytest.raises(StaleVersion):
@@ -297,7 +297,7 @@ def test_of_many_streams_all_begin_or_none() -> None:
     assert Event.objects.count() == 1
 
 
-def test_an_event_type_that_the_code_does_not_know_stops_the_load() -> None:
+def test_load_raises_on_an_unknown_event_type() -> None:
     stream_id = uuid4()
     append(stream_id, initiated())
     with connection.cursor() as cursor:

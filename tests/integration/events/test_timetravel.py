@@ -60,7 +60,7 @@ class Terminal(StringIO):
 
 
 @pytest.mark.parametrize("columns", [60, 80, 100])
-def test_no_id_and_no_time_is_broken_in_a_terminal(
+def test_payment_command_breaks_no_id_or_time(
     approved: str, monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
@@ -82,7 +82,7 @@ def recorded(version: int) -> datetime:
     return Event.objects.get(version=version).recorded_at
 
 
-def test_the_state_at_a_version(acme: ApiClient, approved: str) -> None:
+def test_state_at_a_version(acme: ApiClient, approved: str) -> None:
     states = [body_of(acme.get(f"{approved}/state?version={n}")) for n in (1, 2, 3, 4)]
     assert [state["version"] for state in states] == [1, 2, 3, 4]
     assert [state["status"] for state in states] == [
@@ -95,7 +95,7 @@ def test_the_state_at_a_version(acme: ApiClient, approved: str) -> None:
     assert states[3] == body_of(acme.get(approved))
 
 
-def test_a_state_answers_as_its_payment_did(acme: ApiClient) -> None:
+def test_state_has_the_form_of_a_payment(acme: ApiClient) -> None:
     submitted = acme.submit(**RISKY)
     acme.post(f"{submitted['Location']}/reject", {"reason": "suspected_fraud"})
     state = acme.get(f"{submitted['Location']}/state?version=2")
@@ -104,7 +104,7 @@ def test_a_state_answers_as_its_payment_did(acme: ApiClient) -> None:
     assert state["X-Event-Position"] == submitted["X-Event-Position"]
 
 
-def test_the_state_at_a_time(acme: ApiClient, approved: str) -> None:
+def test_state_at_a_time(acme: ApiClient, approved: str) -> None:
     def status(at: datetime) -> str:
         query = at.isoformat().replace("+", "%2B")
         answer = acme.get(f"{approved}/state?at={query}")
@@ -133,7 +133,7 @@ def test_the_state_at_a_time(acme: ApiClient, approved: str) -> None:
         ("occurred=2026-01-01", "occurred", "unknown_parameter"),
     ],
 )
-def test_a_bad_parameter_is_named(
+def test_state_names_an_invalid_parameter(
     acme: ApiClient, approved: str, query: str, field: str, code: str
 ) -> None:
     answer = acme.get(f"{approved}/state?{query}")
@@ -143,7 +143,7 @@ def test_a_bad_parameter_is_named(
 
 
 @pytest.mark.parametrize("query", ["version=1", "version=99", "at=2100-01-01"])
-def test_another_clients_payment_has_no_past(approved: str, query: str) -> None:
+def test_state_hides_another_clients_payment(approved: str, query: str) -> None:
     """Without the client's check before the version's, `version=99` told that it exists."""
     bolt = ApiClient("Bolt")
     for path in (approved, f"{PAYMENTS}/{uuid4()}"):
@@ -160,7 +160,7 @@ def at(client: ApiClient, payment: str, moment: datetime) -> Any:
     return client.get(f"{payment}/state?at={moment.isoformat().replace('+', '%2B')}")
 
 
-def test_the_state_at_a_time_is_answered_when_it_is_final(acme: ApiClient) -> None:
+def test_state_at_a_time_waits_until_it_is_final(acme: ApiClient) -> None:
     """While an append was open it was one state, and after its commit another, for the same time."""
     payment = str(acme.submit()["Location"])
     event = refunded(client_id=acme.client_id)
@@ -182,7 +182,7 @@ def test_the_state_at_a_time_is_answered_when_it_is_final(acme: ApiClient) -> No
     assert (after.status_code, body_of(after)["version"]) == (200, 3)
 
 
-def test_events_show_the_times_that_find_their_states(acme: ApiClient, approved: str) -> None:
+def test_state_at_the_recorded_time_of_an_event(acme: ApiClient, approved: str) -> None:
     """An event's own time is a moment before, when it was not known yet."""
     for event in body_of(acme.get(f"{approved}/events"))["events"]:
         state = body_of(acme.get(f"{approved}/state?at={event['recorded_at']}"))
@@ -191,7 +191,7 @@ def test_events_show_the_times_that_find_their_states(acme: ApiClient, approved:
     assert state["version"] == last["version"]
 
 
-def test_the_command_tells_who_did_what(acme: ApiClient, approved: str) -> None:
+def test_payment_command_shows_actors_and_commands(acme: ApiClient, approved: str) -> None:
     out = told(UUID(approved[-36:]))
     for words in (
         "Submitted: $15,000.00 by credit card as order-981",
@@ -208,7 +208,7 @@ def test_the_command_tells_who_did_what(acme: ApiClient, approved: str) -> None:
     assert all(request_id in out for request_id in ids)
 
 
-def test_the_command_travels(approved: str) -> None:
+def test_payment_command_shows_a_version(approved: str) -> None:
     payment = approved[-36:]
     assert "Status Pending review" in told(payment, "--version", 2)
     assert "2 later events are left out." in told(payment, "--version", 2)
@@ -219,7 +219,7 @@ def test_the_command_travels(approved: str) -> None:
     assert "1 later event is left out." in before
 
 
-def test_the_command_goes_by_either_time() -> None:
+def test_payment_command_accepts_recorded_and_occurred_times() -> None:
     """The same payment, told late: recorded now, occurred in January."""
     payment = uuid4()
     by_import = Metadata(actor="system:import", command="process_payment")
@@ -237,7 +237,7 @@ def test_the_command_goes_by_either_time() -> None:
         told(payment, "--at", "2026-01-06")
 
 
-def test_the_command_shows_first_approval_and_claim() -> None:
+def test_payment_command_shows_first_approval_and_claim() -> None:
     ada, grace = ApiClient(staff="ada"), ApiClient(staff="grace", senior=True)
     payment = body_of(ada.submit(**FOUR_EYES))["id"]
     ada.post(f"{PAYMENTS}/{payment}/approve", {"reason": "known_customer"})
@@ -247,7 +247,7 @@ def test_the_command_shows_first_approval_and_claim() -> None:
     assert f"Claimed by grace (staff:{grace.staff_id}) until " in shown
 
 
-def test_what_a_client_wrote_is_shown_as_it_is() -> None:
+def test_payment_command_shows_markup_as_text() -> None:
     """As markup, the first would vanish and the second break the command."""
     payment = uuid4()
     by_test = Metadata(actor=f"client:{CLIENT}", command="process_payment", correlation_id="[/r]")
@@ -273,17 +273,17 @@ def test_what_a_client_wrote_is_shown_as_it_is() -> None:
         ([uuid4(), "--occurred", ""], "argument --occurred: A time like"),
     ],
 )
-def test_the_command_names_what_is_wrong(arguments: list[Any], message: str) -> None:
+def test_payment_command_names_an_invalid_argument(arguments: list[Any], message: str) -> None:
     with pytest.raises(CommandError, match=message):
         told(*arguments)
 
 
-def test_a_version_that_does_not_exist_is_told_with_the_newest(approved: str) -> None:
+def test_payment_command_names_the_newest_version(approved: str) -> None:
     with pytest.raises(CommandError, match=r"no version 5: the newest one is 4"):
         told(approved[-36:], "--version", 5)
 
 
-def test_an_event_that_the_code_does_not_know_is_named(approved: str) -> None:
+def test_payment_command_names_an_unknown_event(approved: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type,"
@@ -295,7 +295,7 @@ def test_an_event_that_the_code_does_not_know_is_named(approved: str) -> None:
         told(approved[-36:])
 
 
-def test_the_back_office_shows_any_version_and_decides_on_the_newest_only(acme: ApiClient) -> None:
+def test_payment_page_shows_old_versions_without_actions(acme: ApiClient) -> None:
     payment = body_of(acme.submit(**RISKY))["id"]
     project()
     url = reverse("admin:readmodels_paymentsummary_change", args=[payment])
