@@ -17,14 +17,14 @@ import psycopg
 
 
 @contextmanager
-def at_round_trip(number: int, deed: Callable[[], object]) -> Iterator[None]:
-    """Call `deed` when psycopg is about to wait for the server for the `number`th time, counted from 1."""
+def at_round_trip(number: int, action: Callable[[], object]) -> Iterator[None]:
+    """Call `action` when psycopg is about to wait for the server for the `number`th time, counted from 1."""
     wait = psycopg.Connection.wait
     waits = count(1)
 
     def counted(connection: Any, *arguments: Any, **options: Any) -> Any:
         if next(waits) == number:
-            deed()
+            action()
         return wait(connection, *arguments, **options)
 
     psycopg.Connection.wait = counted  # type: ignore[method-assign, assignment]
@@ -35,6 +35,7 @@ def at_round_trip(number: int, deed: Callable[[], object]) -> Iterator[None]:
 
 
 def die() -> None:
+    """Kill this process."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -33,6 +33,7 @@ def verify(*arguments: str) -> tuple[int, str]:
 
 
 def change_event(superuser: Session, position: int, change: str) -> None:
+    """Change columns of one event, by the SET clause `change`."""
     done = superuser.execute(f"UPDATE events_event SET {change} WHERE position = {position}")
     assert done.rowcount == 1
 

@@ -1,7 +1,6 @@
-"""History cannot be changed: not by the ORM, not by hand in psql, whatever the rights of who tries.
+"""The database refuses every change of the log, by the ORM or by psql, even to a superuser.
 
-Each statement here went through when its trigger (or, for the position, GENERATED ALWAYS) was taken
-away for a run of this file.
+Each statement here succeeded when its trigger (or GENERATED ALWAYS, for the position) was removed for a run.
 """
 
 import os
@@ -70,7 +69,7 @@ def stream_id() -> UUID:
 def test_triggers_refuse_changes_by_a_superuser(
     stream_id: UUID, statement: str, reason: str
 ) -> None:
-    """As the table's owner and a superuser: who has less is refused for less."""
+    """The role is the table's owner and a superuser. Others are refused earlier."""
     before = store.history(PAYMENT_AGGREGATE, stream_id)
     result = _psql(statement)
     assert result.returncode != 0
@@ -103,7 +102,7 @@ def test_triggers_refuse_changes_through_the_orm(stream_id: UUID) -> None:
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_insert_refuses_a_chosen_position(version: int) -> None:
-    """At a position that readers have passed, an event would be there and never be seen."""
+    """At a position that readers have passed, they would never see the event."""
     event = Event(
         position=500,
         aggregate_type="payment",
@@ -137,7 +136,7 @@ def test_transaction_with_a_refused_change_stores_nothing(stream_id: UUID) -> No
     assert Event.objects.count() == 2
 
 
-# Behind every checkpoint, or before the sequence; or recorded at another time than it was.
+# Insert behind every checkpoint, or with another recording time.
 _FORGE: Final = """
 INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type, schema_version, data,
                           metadata, occurred_at, {column})
@@ -148,7 +147,7 @@ SELECT aggregate_type, gen_random_uuid(), version, event_type, schema_version, d
 
 
 def test_least_privileged_role_can_only_append_read_and_seal() -> None:
-    """What the service needs, so that not even its own connection could take the triggers away."""
+    """The service needs no more, so even its own connection cannot remove the triggers."""
     stream_id = uuid4()
     metadata = Metadata(actor="system:test", command="process_payment")
     with connection.cursor() as cursor:

@@ -1,7 +1,7 @@
-"""A sequence, a log, read models or seals that were restored apart are refused, reported and repaired.
+"""Partial restores of sequence, log, read models or seals are refused, reported and repaired.
 
-That a test can fail was seen by taking away what it is about: the trigger, a condition of it or of
-`events_log_problems`, the check of a batch's checkpoint.
+Each test was seen to fail without its protection: the trigger, a condition of it or of
+`events_log_problems`, or the check of a batch's checkpoint.
 """
 
 import json
@@ -49,7 +49,7 @@ BY_TEST: Final = Metadata(actor="system:test", command="process_payment")
 
 @pytest.fixture
 def top(writer: Session) -> int:
-    """Return the last position of a log that is projected and sealed; there is a gap before it."""
+    """Return the last position of a log that is projected and sealed, with a gap before it."""
     history.write(Client.objects.create(name="Old").pk, events=60, seed=1)
     with writer.transaction(force_rollback=True):
         for _ in range(3):
@@ -146,14 +146,14 @@ def test_append_refuses_a_sequence_set_back_until_it_is_repaired(
     check_reported_everywhere("sequence_behind", repair, before_append=set_back)
     set_sequence(top - 3)
     with pytest.raises(Error, match="which their sequence is behind"):
-        insert(writer)  # by hand, too
+        insert(writer)  # also by hand
     assert {each.state for each in lag.measure()} == {"ahead_of_log"}
     writer.execute(repairs("sequence_behind"))
     check_sound()
 
 
 def test_append_refuses_a_sequence_that_was_not_replicated(top: int, writer: Session) -> None:
-    """Logical replication copies no sequences: on its subscriber they have never been called."""
+    """Logical replication copies no sequences: those of a subscriber are unused."""
     set_sequence(1, called=False)
     check_reported_everywhere("sequence_behind", f"setval('events_event_position_seq', {top})")
     writer.execute(repairs("sequence_behind"))
@@ -170,7 +170,7 @@ def test_find_reports_a_sequence_behind_unread_events(top: int, writer: Session)
 
 
 def test_append_refuses_a_taken_position_once(top: int) -> None:
-    """The refused append takes the position, and so the sequence has caught up."""
+    """The refused append takes the position, so the sequence has caught up."""
     set_sequence(top - 1)
     assert "was behind the log" in refusal()
     check_sound()
@@ -200,7 +200,7 @@ def test_append_refuses_a_log_behind_its_checkpoints_until_it_is_repaired(
         assert "setval" in refused[1]
         with session() as other:
             other.execute(repairs("sequence_behind"))
-        # Behind no checkpoint any more, and still nothing is appended to a log that has lost events.
+        # No checkpoint is ahead any more, but a log that has lost events still refuses appends.
         assert "rebuild_projections" in refusal()
     assert command("projections", "--check")[2] == 2
     assert command("projections", "--check", "--sample", "10")[2] != 0
@@ -222,7 +222,7 @@ def test_rebuild_of_one_projection_does_not_repair_the_others(top: int, superuse
 
 
 def test_read_models_older_than_the_log_catch_up(top: int) -> None:
-    """Emptied as a whole, or restored from an older backup."""
+    """Read models may be empty, or restored from an older backup."""
     with session() as other:
         for table in ("checkpoint", "paymentsummary", "dailystatistics", "customeractivity"):
             other.execute(f"TRUNCATE readmodels_{table}")
@@ -260,7 +260,7 @@ def test_append_and_seal_refuse_deleted_seals(
 def test_log_without_identity_takes_the_identity_of_its_seals(
     top: int, superuser: Session, *, seals_too: bool
 ) -> None:
-    """As tables restored without events_log leave it."""
+    """A restore without the table events_log has this effect."""
     kept = superuser.execute("SELECT * FROM events_seal").fetchall()
     superuser.execute("DELETE FROM events_log")
     if seals_too:
@@ -307,7 +307,7 @@ def test_find_reports_an_exhausted_sequence_and_its_repair(
     try:
         check_reported_everywhere("sequence_altered", "NO MAXVALUE")
         output = command("projections")[1]
-        for line in output.splitlines():  # as it is printed, all of it
+        for line in output.splitlines():  # the whole statement, as printed
             writer.execute(line.partition("Repair: ")[2])
         check_sound()
     finally:
@@ -318,7 +318,7 @@ def test_find_reports_an_exhausted_sequence_and_its_repair(
 def test_append_refuses_a_sequence_that_counts_down(top: int, writer: Session) -> None:
     writer.execute("ALTER SEQUENCE events_event_position_seq INCREMENT BY -1")
     try:
-        for _ in range(6):  # over taken positions and over those of the gap
+        for _ in range(6):  # past taken positions and the gap
             refusal()
     finally:
         writer.execute("ALTER SEQUENCE events_event_position_seq INCREMENT BY 1")
@@ -329,13 +329,13 @@ def test_append_refuses_a_sequence_that_counts_down(top: int, writer: Session) -
 def test_no_event_is_stored_behind_a_checkpoint_while_the_sequence_is_set_back(
     top: int, writer: Session
 ) -> None:
-    """Under writers, with projections that read on, at any moment of either."""
+    """Writers and projections are active when the sequence is set back."""
     done = threading.Event()
 
     def append() -> None:
         with session() as mine:
             while not done.is_set():
-                # What is rolled back leaves a gap, into which a sequence that was set back leads again.
+                # A rollback leaves a gap. A sequence that was set back assigns its positions again.
                 with suppress(Error), mine.transaction(force_rollback=random.random() < 0.5):
                     insert(mine)
 

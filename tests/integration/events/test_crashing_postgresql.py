@@ -1,7 +1,7 @@
 """PostgreSQL is killed and restarted under writers, a tailing reader and the projections.
 
-Seen to fail: without waiting for open appends the tailing reader misses events. (That a batch is one
-transaction is what test_exactly_once.py is about: here kills seldom hit the few milliseconds of one.)
+Seen to fail: without waiting for open appends, the tailing reader misses events. (test_exactly_once.py tests
+that a batch is one transaction: kills here seldom hit the few milliseconds of one.)
 """
 
 import threading
@@ -43,7 +43,7 @@ GONE = (DatabaseError, InterfaceError, HorizonHeld)
 
 @contextmanager
 def django_on(server: Postgres) -> Iterator[None]:
-    """Have Django, in every thread, use another server, with the service's tables in it."""
+    """Connect Django in every thread to another server that has the service's tables."""
     settings = connections.settings["default"]
     parameters = {"HOST": str(server.sockets), "NAME": clusters.DATABASE}
     before = {name: settings[name] for name in parameters}
@@ -57,11 +57,11 @@ def django_on(server: Postgres) -> Iterator[None]:
 
 
 class Crew:
-    """Threads that go on, whatever becomes of the server, until they are told to stop."""
+    """Threads that continue through every crash of the server until they are stopped."""
 
     def __init__(self) -> None:
         self.done = threading.Event()
-        self.appended: list[UUID] = []  # and told so
+        self.appended: list[UUID] = []  # and reported
         self.read: list[int] = []
         self.errors: list[Exception] = []
         works = [self.append, self.append, self.append, self.tail, self.project]
@@ -127,7 +127,7 @@ def test_crashes_of_postgresql_lose_and_repeat_no_event(
         assert len(log) > 200
 
 
-# test_exactly_once.py kills the projections' own process in any phase, in every run.
+# test_exactly_once.py kills the projections' process in every phase, in every run.
 @pytest.mark.nightly
 def test_crash_in_any_phase_of_a_batch_counts_nothing_twice(own_postgres: Postgres) -> None:
     projection = PROJECTIONS["daily_statistics"]

@@ -1,4 +1,4 @@
-"""Prepared statements on Django's connection: in its transactions, and whatever breaks on the way."""
+"""Prepared statements on Django's connection, in its transactions and after failures."""
 
 import asyncio
 import signal
@@ -74,7 +74,7 @@ def test_execute_prepares_once_for_numbers_of_all_sizes() -> None:
 
 
 def test_execute_includes_the_first_statement_in_the_transaction() -> None:
-    for number in range(2):  # prepared already or not
+    for number in range(2):  # prepared or not
         with pytest.raises(ZeroDivisionError), transaction.atomic():
             execute(KEEP, {"number": number, "label": "first"})
             execute(KEEP, {"number": number + 10, "label": "second"})
@@ -122,7 +122,7 @@ def test_new_connection_prepares_again() -> None:
 
 
 def test_statements_of_two_clients_have_different_names() -> None:
-    """Through a pooler one client's number was another one's statement, run with its parameters."""
+    """With numbered names, a pooler made one client run another client's statement."""
     execute(KEPT)
     ((name,),) = prepared("SELECT number%")
     connection.connection.execute("DEALLOCATE ALL")
@@ -141,7 +141,7 @@ def test_execute_uses_a_statement_prepared_by_another_client() -> None:
 @pytest.mark.parametrize("inside", [False, True])
 @pytest.mark.parametrize("end", ["type", "DEALLOCATE ALL", "DISCARD ALL"])
 def test_execute_prepares_an_outdated_plan_again(end: str, *, inside: bool) -> None:
-    """PostgreSQL refuses one whose result has changed for as long as it stays prepared."""
+    """PostgreSQL refuses a prepared statement permanently once its result type has changed."""
     execute(KEEP, {"number": 1, "label": "x"})
     assert execute(KEPT) == [(1, "x")]
     if end == "type":
@@ -168,17 +168,17 @@ def test_execute_refuses_after_a_swallowed_error_in_the_transaction() -> None:
 def test_thread_with_two_connections_keeps_statements_of_each(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Beside an event loop, such as that of a browser's driver, Django opens another one."""
+    """Next to an event loop, such as that of a browser's driver, Django opens a second one."""
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
-    async def beside_a_loop() -> int:
+    async def next_to_a_loop() -> int:
         execute(KEPT)
         pid: int = connection.connection.info.backend_pid
         connection.close()
         return pid
 
     execute(KEPT)
-    assert asyncio.run(beside_a_loop()) != connection.connection.info.backend_pid
+    assert asyncio.run(next_to_a_loop()) != connection.connection.info.backend_pid
     with round_trips() as counted:
         execute(KEPT)
     assert counted.count == 1
@@ -207,7 +207,7 @@ def test_execute_can_be_interrupted_while_waiting() -> None:
 def test_execute_recovers_from_an_interrupted_preparation() -> None:
     with session() as other, other.transaction():
         other.execute("LOCK TABLE kept")
-        # To prepare it, the server needs the table.
+        # Preparing the statement needs the locked table.
         with pytest.raises(KeyboardInterrupt), interrupted_after(0.2):
             execute(KEPT)
     assert execute(KEPT) == []

@@ -1,4 +1,4 @@
-"""The one write path on a real PostgreSQL: a command is carried out once, however often it comes."""
+"""Dispatch on a real PostgreSQL: a command is executed once, however often it is sent."""
 
 import threading
 from collections.abc import Iterator
@@ -47,20 +47,20 @@ MERCHANT = actors.client(CLIENT)
 
 
 def submit(key: str, **changes: Any) -> Outcome:
-    """Process the payment whose id follows from `key`, as the client."""
+    """Process the payment whose id is derived from `key`, as the client."""
     command = process(payment_id=idempotency.payment_id(CLIENT, key), **changes)
     return dispatch(command, CommandContext(actor=MERCHANT, key=key))
 
 
 @pytest.fixture
 def waiting() -> UUID:
-    """A payment that waits for review."""
+    """Return a payment that waits for review."""
     return submit("large", amount=LARGE, features=UNKNOWN).payment.payment_id
 
 
 @pytest.fixture
 def announced() -> Iterator[list[int]]:
-    """The positions that listeners were told."""
+    """Return the positions that receivers of `appended` got."""
     positions: list[int] = []
 
     def listen(position: int, **_: object) -> None:
@@ -97,7 +97,7 @@ def test_dispatch_replays_the_first_outcome_after_later_events() -> None:
 
 
 def test_dispatch_replays_a_command_with_newer_features() -> None:
-    """What was known of the customer is not the caller's choice, and the first answer stands."""
+    """The caller does not choose the features, so they do not distinguish commands."""
     first = submit("1", amount=LARGE, features=UNKNOWN)
     again = submit("1", amount=LARGE)
     assert again.payment == first.payment
@@ -124,7 +124,7 @@ def test_dispatch_refuses_a_reused_key_and_names_the_fields(waiting: UUID) -> No
 
 
 def test_dispatch_separates_keys_by_actor_and_command(waiting: UUID) -> None:
-    """With the key alone remembered, a reviewer's "large" met the merchant's payment "large"."""
+    """With the key alone, a reviewer's key "large" collided with the merchant's."""
     dispatch(approve(payment_id=waiting), CommandContext(actor=REVIEWER, key="large"))
     for command in (reject(payment_id=waiting), approve(payment_id=waiting)):
         with pytest.raises(NotAwaitingReview):
@@ -139,7 +139,7 @@ def test_dispatch_decides_again_without_a_key() -> None:
 
 
 def test_dispatch_decides_a_refused_command_again(waiting: UUID) -> None:
-    """It appended nothing, so there is nothing to remember; the same key may succeed later."""
+    """It appended nothing, so the log has no trace of it, and the same key may succeed later."""
     request = CommandContext(actor=REVIEWER, key="d")
     with pytest.raises(StaleVersion):
         dispatch(approve(payment_id=waiting), request, expected_version=7)
@@ -147,7 +147,7 @@ def test_dispatch_decides_a_refused_command_again(waiting: UUID) -> None:
 
 
 def test_dispatch_hides_another_clients_payment_before_other_refusals(waiting: UUID) -> None:
-    """Asked after the version, the refusal told everybody that there was such a payment."""
+    """If the version is checked first, its refusal reveals that the payment exists."""
     command = approve(payment_id=waiting, client_id=OTHER_CLIENT)
     with pytest.raises(PaymentNotFound):
         dispatch(command, CommandContext(actor=REVIEWER, key="d"), expected_version=99)
@@ -167,7 +167,7 @@ def test_dispatch_refuses_an_outdated_expected_version(waiting: UUID) -> None:
 
 
 def test_dispatch_replays_a_repetition_before_checking_the_version(waiting: UUID) -> None:
-    """Replay comes before the version: the first run itself has made the pinned version stale."""
+    """The first run itself made the expected version stale."""
     request = CommandContext(actor=REVIEWER, key="d")
     first = dispatch(approve(payment_id=waiting), request, expected_version=2)
     again = dispatch(approve(payment_id=waiting), request, expected_version=2)
@@ -175,7 +175,7 @@ def test_dispatch_replays_a_repetition_before_checking_the_version(waiting: UUID
 
 
 def test_dispatch_decides_again_after_a_lost_race(waiting: UUID) -> None:
-    """With a single attempt this was StaleVersion, for somebody who had pinned nothing."""
+    """With a single attempt this raised StaleVersion, without an expected version."""
     with _rejecting_meanwhile(waiting), pytest.raises(NotAwaitingReview) as caught:
         dispatch(approve(payment_id=waiting), CommandContext(actor=REVIEWER))
     assert caught.value.review is not None
@@ -198,7 +198,7 @@ def test_dispatch_in_a_transaction_raises_after_a_lost_race(
 
 
 def test_dispatch_in_a_transaction_replays_a_repetition() -> None:
-    """A new payment is not looked up before it is appended: here that miss was taken for a race."""
+    """A new payment is not loaded before the append, so a repetition looks like a race."""
     first = submit("1")
     with transaction.atomic():
         again = submit("1")
@@ -286,7 +286,7 @@ def test_dispatch_accepts_one_of_twenty_concurrent_references() -> None:
 
 
 def test_dispatch_stores_rows_alongside_only_with_the_events(waiting: UUID) -> None:
-    """Without the transaction around both, the payment was approved and its note lost."""
+    """Without a transaction around both, the payment was approved and its note lost."""
 
     def insert() -> None:
         Client.objects.create(name="alongside")
@@ -375,7 +375,7 @@ def test_dispatch_new_replays_existing_payments_in_a_transaction() -> None:
 
 
 class _rejecting_meanwhile:  # noqa: N801 - it reads as what it does
-    """Another transaction has rejected the payment, and commits once this one waits for it."""
+    """Reject the payment in another transaction, which commits once this one waits for it."""
 
     def __init__(self, payment_id: UUID) -> None:
         self._payment_id = payment_id

@@ -1,6 +1,6 @@
-"""Reading the log in order while it is written: nothing missing, nothing twice, nothing out of order.
+"""Read the log in order while it is written: no event is missing, repeated or out of order.
 
-Each way of holding a transaction open by itself; a storm of all of them is in test_horizon_torture.
+Each test holds a transaction open in one way. test_horizon_torture.py combines them.
 """
 
 import threading
@@ -36,7 +36,7 @@ def positions(upto: int) -> list[int]:
 
 
 def test_safe_position_of_an_unused_log_is_zero(writer: Session) -> None:
-    """A new sequence says 1 and "not called": taken at its word, event 1 would never be read."""
+    """An unused sequence has last_value 1, but position 1 is not assigned yet."""
     writer.execute("ALTER SEQUENCE events_event_position_seq RESTART")
     assert horizon.safe_position() == 0
     assert positions(horizon.safe_position()) == []
@@ -59,7 +59,7 @@ def test_safe_position_names_an_open_append(writer: Session) -> None:
 
 
 def test_safe_position_names_a_prepared_append(writer: Session) -> None:
-    """It has no session any more, so its gid is the only thing an operator can act on."""
+    """A prepared transaction has no session: operators need its gid."""
     writer.execute("BEGIN")
     early = insert(writer)
     writer.execute("PREPARE TRANSACTION 'left by a broken coordinator'")
@@ -100,7 +100,7 @@ def test_safe_position_waits_for_an_append_that_ends_soon(writer: Session) -> No
 
 
 def test_safe_position_ignores_appends_that_begin_later(writer: Session) -> None:
-    """Else writers that overlap would hold the horizon for ever."""
+    """Otherwise overlapping writers would hold the horizon permanently."""
     writer.execute("BEGIN")
     early = insert(writer)
     with session() as later:
@@ -132,7 +132,7 @@ def test_safe_position_waits_for_locks_that_permit_an_append(writer: Session, mo
 
 @pytest.mark.parametrize("level", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
 def test_safe_position_ignores_writers_of_other_tables(writer: Session, level: str) -> None:
-    """A cursor by transaction id would stand still as long as it runs."""
+    """A cursor by transaction id would wait for it."""
     writer.execute(f"BEGIN ISOLATION LEVEL {level}")
     writer.execute("SELECT count(*) FROM events_event")
     writer.execute("INSERT INTO events_claim VALUES ('a', 'b', gen_random_uuid())")
@@ -174,7 +174,7 @@ def test_safe_position_ignores_its_own_transaction() -> None:
 
 
 def test_safe_position_ignores_a_clone_of_the_database(writer: Session) -> None:
-    """It has the same table oid, as test databases made from one template do."""
+    """A clone has the same table oid."""
     writer.close()
     with _clone() as name, session() as here, psycopg.connect(**{**dsn(), "dbname": name}) as there:
         assert _oid(here) == _oid(there)
@@ -210,7 +210,7 @@ def test_read_next_names_an_unreadable_event(writer: Session) -> None:
 
 @contextmanager
 def _clone() -> Iterator[str]:
-    """A copy of the test database, which nobody may be connected to while it is made."""
+    """Yield a copy of the test database. Copying needs a database without connections."""
     mine = dsn()
     name = f"{mine['dbname']}_clone"
     connection.close()

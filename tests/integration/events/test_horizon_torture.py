@@ -1,6 +1,6 @@
-"""A storm of writers that do with their transactions whatever PostgreSQL allows, and a reader that tails.
+"""A storm of writers that use their transactions in all ways that PostgreSQL allows, and a tailing reader.
 
-That the storm can tell a right reader from a wrong one is a test of its own. `--long` blows for a minute.
+Another test shows that the storm detects a wrong reader. With `--long` it lasts a minute.
 """
 
 import random
@@ -22,7 +22,7 @@ Read = tuple[int, UUID, int]
 
 
 class Tail:
-    """A reader that goes on from the last event it read, by a way of its own to find how far."""
+    """A reader that continues from its last event, up to the position that a given function returns."""
 
     def __init__(self, safe_position: Callable[[], int]) -> None:
         self._safe_position = safe_position
@@ -34,7 +34,7 @@ class Tail:
         self._thread.start()
 
     def finish(self) -> None:
-        """Stop at the end of the log."""
+        """Read up to the end of the log and stop."""
         self._stop.set()
         self._thread.join(30)
         if self.error is not None:
@@ -88,12 +88,12 @@ def test_tailing_reader_misses_nothing_in_a_storm(*, long: bool) -> None:
 
 
 def _without_waiting() -> int:
-    """The cursor that most event stores have: everything after the last position read."""
+    """Return the last position, without waiting, as most event stores do."""
     return 2**62
 
 
 def _locks_before_the_sequence() -> int:
-    """All the right steps, but the first two the other way round."""
+    """Return a position by the correct steps, but with the first two exchanged."""
     waiting_for = horizon.writers()
     upto = horizon.last_position()
     while waiting_for:

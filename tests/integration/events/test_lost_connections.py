@@ -1,4 +1,4 @@
-"""Connections that the server ended while nobody used them, and databases with defaults of their own."""
+"""Connections that the server ended while idle, and databases with unusual defaults."""
 
 import shutil
 import threading
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def terminate(*, wait: bool = True) -> None:
-    """End this thread's connection, as an administrator, a restart or a limit for idle ones does."""
+    """End this thread's connection, as an administrator, a restart or an idle timeout does."""
     pid = connection.connection.info.backend_pid
     with session() as other:
         other.execute("SELECT pg_terminate_backend(%s, %s)", [pid, 5_000 if wait else 0])
@@ -63,7 +63,7 @@ def test_connection_check_costs_no_round_trip() -> None:
 
 
 def test_messages_to_an_idle_connection_do_not_close_it() -> None:
-    """A changed setting is reported at once; so are notices."""
+    """The server sends notices and changed settings at once."""
     with_execute()
     pid = connection.connection.info.backend_pid
     with session() as other:
@@ -76,7 +76,7 @@ def test_messages_to_an_idle_connection_do_not_close_it() -> None:
 
 
 def test_transaction_with_a_lost_connection_fails() -> None:
-    """Its first half would be missing."""
+    """A retry would lack the first statements."""
     with pytest.raises(OperationalError), transaction.atomic():
         with_execute()
         terminate()
@@ -162,7 +162,7 @@ def shown(native: psycopg.Connection[tuple[object, ...]]) -> dict[str, object]:
 
 
 def test_sessions_ignore_the_defaults_of_the_database() -> None:
-    """A German DateStyle failed most reads, and autocommit was serializable."""
+    """With a German DateStyle most reads failed, and autocommit was serializable."""
     with defaults(HOSTILE):
         with_execute()
         found = [shown(connection.connection)]
@@ -207,7 +207,7 @@ def test_commands_work_with_hostile_defaults_of_the_database() -> None:
 
 @pytest.mark.parametrize("refuses", [True, False])
 def test_connect_sets_reported_values_through_a_pooler_without_options(*, refuses: bool) -> None:
-    """Older ones end the connection, others drop what they do not know."""
+    """Older poolers refuse the connection, others drop the options."""
     host = connection.settings_dict["HOST"]
     folder = servers.own_folder()  # its path is short enough
     with defaults({"datestyle": "German", "timezone": "Pacific/Apia"}):
@@ -226,7 +226,7 @@ def test_connect_sets_reported_values_through_a_pooler_without_options(*, refuse
 
 
 def test_rebuild_refuses_a_transaction_pooler() -> None:
-    """Its lock stayed on the pooled connection, and every later rebuild found another one at work."""
+    """Its lock stayed on the pooled connection and blocked every later rebuild."""
     parameters = dsn()
     folder = servers.own_folder()
     who = {"user": parameters["user"], "database": parameters["dbname"]}
@@ -250,7 +250,7 @@ def test_options_of_the_url_take_precedence() -> None:
 
 
 def test_connection_is_replaced_after_a_read_only_error() -> None:
-    """The server that was the primary may not be it any more, and the address lead to another."""
+    """After a failover, the address may lead to another server."""
     with_execute()
     pid = connection.connection.info.backend_pid
     connection.connection.execute("SET default_transaction_read_only = on")

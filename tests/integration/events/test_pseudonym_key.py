@@ -1,6 +1,6 @@
-"""A process with another PSEUDONYM_KEY would split every customer: it is refused.
+"""A process with another PSEUDONYM_KEY is refused, because it would split every customer.
 
-That a test can fail was seen by taking away the comparison, or `require_key` from where it is called.
+Each test was seen to fail without the comparison, or without a call of `require_key`.
 """
 
 import os
@@ -37,7 +37,7 @@ REFUSAL: Final = "PSEUDONYM_KEY is not the key of this database"
 
 @pytest.fixture(autouse=True)
 def _asked_anew() -> Iterator[None]:
-    """As in a new process, on a database that was migrated."""
+    """Check the key again, as a new process does."""
     pseudonyms._verified.clear()
     pseudonyms.require_key()
     yield
@@ -105,7 +105,7 @@ def test_commands_with_another_key_store_nothing(tmp_path: Path) -> None:
 
 
 def test_key_is_compared_with_a_customer_without_a_check_value(settings: Any) -> None:
-    """Of a database that was filled before there was one."""
+    """The database was filled before check values existed."""
     assert ApiClient().submit().status_code == 201
     PseudonymKey.objects.all().delete()
     settings.PSEUDONYM_KEY = OTHER
@@ -114,7 +114,7 @@ def test_key_is_compared_with_a_customer_without_a_check_value(settings: Any) ->
 
 
 def test_programs_refuse_to_start_with_another_key() -> None:
-    """Web, worker, beat, and a command: the message names the variable."""
+    """The message of web, worker, beat and commands names the variable."""
     environment = {"PSEUDONYM_KEY": OTHER}
     process = manage("migrate", environment=environment)
     _, errors = process.communicate(timeout=120)

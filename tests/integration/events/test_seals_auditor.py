@@ -1,4 +1,4 @@
-"""An auditor verifies the log with a role that writes nothing, and is told when it cannot be read."""
+"""An auditor verifies the log with a read-only role, and sees when it cannot be read."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ pytestmark = [
 def test_auditor_role_verifies_and_writes_nothing(
     sealed: list[int], superuser: Session, tmp_path: Path
 ) -> None:
-    """The grants are the README's."""
+    """The grants are those of payments/events/README.md."""
     public = keys.public_key(keys.signing_key())
     superuser.execute("DROP ROLE IF EXISTS auditor")
     superuser.execute("CREATE ROLE auditor LOGIN")

@@ -1,7 +1,7 @@
-"""Whatever is done to seals by somebody whom no trigger stops, it shows.
+"""Verifying finds every change of seals by a superuser who disabled the triggers.
 
-The tampering here is a superuser's, with the triggers disabled. That a test can fail was seen by
-taking away what it is about: the signature, the index, or the link to the seal before from _believed.
+Each test was seen to fail without its check in _believed: the signature, the index, or the link to the
+previous seal.
 """
 
 from io import StringIO
@@ -65,7 +65,7 @@ def test_verify_finds_a_deleted_seal(sealed: list[int], superuser: Session, numb
 
 
 def test_verify_finds_a_seal_of_another_branch(sealed: list[int], superuser: Session) -> None:
-    """Both were signed, but the one does not continue the other."""
+    """Both are signed, but one does not follow the other."""
     old = superuser.execute("SELECT * FROM events_seal WHERE number = 3").fetchone()
     delete_seals(superuser, "number > 1")
     change_event(superuser, sealed[4], "schema_version = 7")

@@ -1,4 +1,4 @@
-"""An export is verified without the service, and refused if anything in it or in the log was changed."""
+"""An export is verified without the service, and refused if the export or the log was changed."""
 
 import json
 import os
@@ -259,7 +259,7 @@ def _run(*arguments: str) -> str:
 
 
 def _verify_export(path: Path, *public_keys: str) -> tuple[int, str]:
-    """As an auditor would, who has neither the settings nor the database."""
+    """Run the verifier as an auditor does, without settings and database."""
     done = subprocess.run(
         [sys.executable, VERIFIER, path, *(public_keys or [keys.public_key(keys.signing_key())])],
         env={"PATH": os.environ["PATH"]},

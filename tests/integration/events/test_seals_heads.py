@@ -1,4 +1,4 @@
-"""A log that was cut, or cut and sealed anew, shows against a head that was kept elsewhere."""
+"""Heads kept elsewhere reveal a log that was truncated, or truncated and sealed again."""
 
 from io import StringIO
 from pathlib import Path
@@ -55,7 +55,7 @@ def test_verify_finds_that_all_seals_were_deleted(
 def test_verify_finds_a_truncated_and_resealed_log_with_a_head(
     sealed: list[int], superuser: Session, tmp_path: Path
 ) -> None:
-    """Even by who has the key."""
+    """The attacker has the key."""
     head = tmp_path / "head.json"
     verify("--export", str(head))
     delete_seals(superuser, "number > 1")
@@ -114,7 +114,7 @@ def test_verify_refuses_an_invalid_head(
 
 @pytest.fixture
 def head_file(tmp_path: Path, settings: Any) -> Path:
-    """What a worker remembers outside the database."""
+    """Return the file in which a worker remembers the last seal."""
     path = tmp_path / "head" / "seal.json"
     path.parent.mkdir()
     settings.SEAL_HEAD_FILE = str(path)
@@ -138,7 +138,7 @@ def test_sealer_remembers_the_last_seal(
 def test_sealer_refuses_to_reseal_a_forged_log(
     head_file: Path, sealed: list[int], superuser: Session, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Without any key: triggers off, an amount changed, the seals deleted, the traces covered."""
+    """The attacker, without a key, changed an amount, deleted the seals and reset the database's memory."""
     change_event(superuser, sealed[4], "data = jsonb_set(data, '{amount,minor}', '10001')")
     delete_seals(superuser, "number > 1")
     tasks.seal()
@@ -152,7 +152,7 @@ def test_sealer_refuses_to_reseal_a_forged_log(
         call_command("seal_events", stdout=StringIO())
     ready = Browser().get("/readyz").json()
     assert (ready["degraded"], ready["seals"]) == (True, "contradicted")
-    head_file.unlink()  # as after a restore that was meant
+    head_file.unlink()  # as after an intended restore
     tasks.seal()
     assert Seal.objects.count() == 3
 
@@ -178,7 +178,7 @@ def test_lower_head_does_not_replace_a_higher_one(head_file: Path, sealed: list[
 def test_verify_refuses_the_head_of_another_log(
     head_file: Path, sealed: list[int], superuser: Session, writer: Session
 ) -> None:
-    """Another installation's, with the same key and the same number of seals."""
+    """Another installation has the same key and as many seals."""
     delete_seals(superuser, "true")
     superuser.execute("UPDATE events_log SET identity = gen_random_uuid()")
     head_file.rename(head_file.with_suffix(".other"))
@@ -235,7 +235,7 @@ def test_verify_finds_an_old_log_without_a_seal(writer: Session, superuser: Sess
 def test_verify_finds_late_seals_unless_a_head_proves_them(
     writer: Session, superuser: Session, tmp_path: Path
 ) -> None:
-    """As when seals were deleted and made anew."""
+    """Seals are late if an attacker deleted them and they were made again."""
     position = insert(writer)
     change_event(superuser, position, "recorded_at = recorded_at - interval '3 hours'")
     insert(writer)

@@ -1,4 +1,4 @@
-"""Who has no trusted key makes no seal that is believed, and nobody seals with what is no key."""
+"""Only trusted keys make valid seals, and invalid keys are refused."""
 
 from io import StringIO
 from typing import Any, Final
@@ -25,7 +25,7 @@ OLD_KEY: Final = "0a" * 32
 def test_verify_finds_a_change_resealed_with_another_key(
     sealed: list[int], superuser: Session, settings: Any
 ) -> None:
-    """Who can write everything but has not the key."""
+    """The attacker can write everything but lacks the key."""
     change_event(superuser, sealed[9], "schema_version = 7")
     delete_seals(superuser, "number = 3")
     trusted = keys.trusted()

@@ -1,7 +1,7 @@
-"""While others write, seal and die, every event is sealed once and in one chain.
+"""Every event is sealed once, in one chain, while others write, seal and are killed.
 
-That a test can fail was seen by taking away what it is about: the horizon from sealing (the event
-that commits late is then never sealed, and found as added), or the constraint of two sealers.
+Each test was seen to fail without its protection: without the horizon, an event that commits late is never
+sealed and found as added; without the primary key, two sealers make two chains.
 """
 
 import random
@@ -62,7 +62,7 @@ def test_sealing_does_not_skip_an_uncommitted_event(writer: Session) -> None:
 
 
 def test_seal_ends_with_an_event(writer: Session) -> None:
-    """After a crash a sequence can give again what nobody had committed."""
+    """After a crash, a sequence may assign uncommitted positions again."""
     last = insert(writer)
     with writer.transaction(force_rollback=True):
         insert(writer)
@@ -80,7 +80,7 @@ def test_concurrent_sealers_make_one_chain(writer: Session) -> None:
 
 
 def test_concurrent_writers_and_sealers_seal_every_event_once(writer: Session) -> None:
-    """No event is skipped, and none that comes later lands in a sealed range."""
+    """No event is skipped, and no later event is stored in a sealed range."""
     done = threading.Event()
 
     def work(number: int) -> None:
@@ -104,7 +104,7 @@ def test_concurrent_writers_and_sealers_seal_every_event_once(writer: Session) -
 
 @pytest.mark.slow
 def test_killed_sealer_leaves_whole_seals(writer: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A seal is one statement: it is there or it is not."""
+    """A seal is one statement, so it is stored or not."""
     monkeypatch.setattr(seal, "MOST_EVENTS", 10_000)
     stream = "INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type,"
     writer.execute(

@@ -1,7 +1,6 @@
-"""Whatever is done to sealed events by somebody whom no trigger stops, it shows.
+"""Verifying finds every change of sealed events by a superuser who disabled the triggers.
 
-The tampering here is a superuser's, with the triggers disabled. That a test can fail was seen by
-taking away what it is about: a column from seal.COLUMNS, or the position from the chain.
+Each test was seen to fail without its protection: a column of seal.COLUMNS, or the position in the chain.
 """
 
 import json
@@ -48,7 +47,7 @@ def test_every_column_has_a_change() -> None:
 
 
 def test_verify_finds_nothing_in_an_unchanged_log(sealed: list[int], writer: Session) -> None:
-    """Rolled-back appends are no finding, and later events are counted."""
+    """Gaps of rolled-back appends are not reported, and later events are counted."""
     insert(writer)
     report = verifying.verify(keys.trusted())
     assert report.findings.total == 0
@@ -58,7 +57,7 @@ def test_verify_finds_nothing_in_an_unchanged_log(sealed: list[int], writer: Ses
 
 
 def test_verify_ignores_the_settings_of_the_session(sealed: list[int], superuser: Session) -> None:
-    """Django's sessions are in UTC, those that verify are as the server likes."""
+    """Django's sessions are in UTC; those of the verifier have the server's defaults."""
     name = superuser.info.dbname
     for setting in (
         "TimeZone TO 'Asia/Tokyo'",
@@ -93,7 +92,7 @@ def test_verify_finds_a_change_between_equal_json_values(
 def test_verify_finds_a_change_with_the_same_short_digest(
     writer: Session, superuser: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With digests of one byte such a change is soon found; with the real ones it takes centuries."""
+    """The test uses digests of one byte: with the real ones, finding such a change takes centuries."""
     monkeypatch.setattr(seal, "DIGEST_BYTES", 1)
     monkeypatch.setattr(verifying, "_DIGESTS", verifying._DIGESTS.replace(", 8)", ", 1)"))
     insert(writer)
@@ -138,7 +137,7 @@ def test_verify_finds_an_event_added_before_the_first(
 
 
 def test_verify_finds_an_event_added_between_two_seals(writer: Session, superuser: Session) -> None:
-    """Between two seals there is no place that belongs to neither."""
+    """Every position belongs to a seal."""
     last = insert(writer)
     assert len(list(sealing.seal_all())) == 1
     with writer.transaction(force_rollback=True):
@@ -167,7 +166,7 @@ def test_verify_finds_two_exchanged_events(
 
 @pytest.mark.parametrize("number", [4, 5, 9], ids=["over another", "by one", "between seals"])
 def test_verify_finds_a_moved_event(sealed: list[int], superuser: Session, number: int) -> None:
-    """Also where the order stays the same."""
+    """The order of the events does not change."""
     gap = sealed[5] + 1
     change_event(superuser, sealed[number], f"position = {gap}")
     assert found() == [("reordered", place) for place in sorted((gap, sealed[number]))]
@@ -224,7 +223,7 @@ def test_verify_counts_all_findings_and_keeps_the_first(
 def test_verify_finds_two_events_at_one_position(
     sealed: list[int], superuser: Session, *, changed: bool
 ) -> None:
-    """After the primary key was dropped."""
+    """The primary key was dropped."""
     superuser.execute("ALTER TABLE events_event DROP CONSTRAINT events_event_pkey")
     try:
         add_event(superuser, sealed[2])
@@ -249,7 +248,7 @@ def change_event_of_version(superuser: Session, position: int) -> None:
 def test_verify_ignores_functions_and_tables_on_the_search_path(
     sealed: list[int], superuser: Session
 ) -> None:
-    """A superuser's schema stands before all others for every session of the database."""
+    """A superuser's schema is first on the search path of every session."""
     name = superuser.info.dbname
     superuser.execute("CREATE SCHEMA hiding")
     try:

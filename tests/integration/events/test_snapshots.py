@@ -1,4 +1,4 @@
-"""Snapshots of long streams: what is loaded with one is what the whole log says, or it is not used."""
+"""Snapshots of long streams: a load with one returns the state of the whole log, or ignores it."""
 
 import threading
 import time
@@ -28,7 +28,7 @@ BY_TEST = Metadata(actor="system:test", command="process_payment")
 
 
 def stream_of(versions: int) -> UUID:
-    """A payment that waits for review, with a history longer than payments have today."""
+    """Return a payment that waits for review, with an unusually long history."""
     payment = uuid4()
     events: list[AnyPaymentEvent] = [initiated(amount=LARGE), flagged()]
     store.append(
@@ -46,18 +46,18 @@ def decide(payment: UUID, key: str = "decision-1") -> Outcome:
 
 
 def whole(payment: UUID) -> Payment | None:
-    """What the log says, without any snapshot."""
+    """Return the state that the log gives without any snapshot."""
     return replay(payment, (record.event for record in store.history(PAYMENT_AGGREGATE, payment)))
 
 
 def kept() -> Snapshot | None:
-    """The snapshot, when whoever is keeping one has done so."""
+    """Return the snapshot, after a thread that keeps one has finished."""
     with snapshots._one_at_a_time:
         return Snapshot.objects.first()
 
 
 def keep_at(payment: UUID, version: int) -> None:
-    """Keep what the payment was then."""
+    """Keep a snapshot of the payment at that version."""
     events = [record.event for record in store.history(PAYMENT_AGGREGATE, payment)[:version]]
     state = replay(payment, events)
     assert state is not None
@@ -65,7 +65,7 @@ def keep_at(payment: UUID, version: int) -> None:
 
 
 def falsify(field: str, value: str) -> None:
-    """Have every snapshot say something else."""
+    """Change the state in every snapshot."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE events_snapshot SET state = jsonb_set(state, ARRAY[%s], to_jsonb(%s::text))",
@@ -139,7 +139,7 @@ def test_snapshots_cost_a_command_no_round_trip() -> None:
 
 @pytest.mark.parametrize("cut", [2, 3, 4, 5, 40])
 def test_repetition_is_replayed_before_and_after_a_snapshot(cut: int) -> None:
-    """Without the events of the key in the load, a repetition before the cut was decided again."""
+    """Unless the load includes the events of the key, a repetition before the snapshot is decided again."""
     payment = stream_of(3)
     first = decide(payment)
     store.append(PAYMENT_AGGREGATE, payment, _approvals(40), expected=4, metadata=BY_TEST)
@@ -162,7 +162,7 @@ def test_repetition_before_a_snapshot_costs_a_second_round_trip() -> None:
 
 
 def test_snapshot_of_another_fold_is_replaced() -> None:
-    """Without the comparison of the fold, the payment below was completed."""
+    """Without the comparison of the fold ids, the payment was completed."""
     payment = stream_of(150)
     keep_at(payment, 140)
     Snapshot.objects.update(fold="payment 0")
@@ -201,7 +201,7 @@ def test_damaged_snapshot_is_logged_and_ignored(
 
 
 def test_snapshot_of_a_missing_version_is_ignored() -> None:
-    """Without the look at its event, nothing was loaded: the payment seemed not to exist."""
+    """Unless its event is checked, nothing is loaded, and the payment seems not to exist."""
     payment = stream_of(6)
     keep_at(payment, 4)
     Snapshot.objects.update(version=99)
@@ -212,7 +212,7 @@ def test_snapshot_of_a_missing_version_is_ignored() -> None:
 
 
 def test_older_snapshot_does_not_replace_a_newer_one() -> None:
-    """Without the WHERE of the upsert, whoever came last won."""
+    """Without the WHERE of the upsert, the last writer won."""
     payment = stream_of(60)
 
     def keep_ever_older(number: int) -> None:
@@ -226,7 +226,7 @@ def test_older_snapshot_does_not_replace_a_newer_one() -> None:
 
 @pytest.mark.slow
 def test_command_does_not_wait_for_its_snapshot() -> None:
-    """Kept in the command's own thread, it was as late as the lock was long."""
+    """In the command's own thread, the command waited as long as the lock was held."""
     payments = [stream_of(101) for _ in range(3)]
     with session() as other, connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '2s'")
@@ -270,7 +270,7 @@ def test_command_succeeds_without_a_free_thread(
 
 
 def test_rolled_back_command_keeps_no_snapshot() -> None:
-    """Kept before the commit, it was the state of events that never were."""
+    """A snapshot kept before the commit would hold the state of events that were rolled back."""
     payment = stream_of(101)
     with transaction.atomic():
         decide(payment)

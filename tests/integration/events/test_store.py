@@ -1,4 +1,4 @@
-"""The store on a real PostgreSQL: streams without gaps or doubles, whoever appends at the same time."""
+"""The store on a real PostgreSQL: streams without gaps or duplicates under concurrent appends."""
 
 import threading
 import time
@@ -72,7 +72,7 @@ def test_history_returns_metadata_and_recording_time() -> None:
 
 
 def test_recorded_at_is_the_time_of_the_insert() -> None:
-    """With now() as the default, what waited in an open transaction seemed older than what it met."""
+    """With now() as the default, events of a long transaction seemed older than others before them."""
     stream_id = uuid4()
     with transaction.atomic():
         _database_time()
@@ -87,7 +87,7 @@ def test_recorded_at_is_the_time_of_the_insert() -> None:
 @pytest.mark.parametrize("existing", [0, 1, 2])
 @pytest.mark.parametrize("expected", [0, 1, 2, 3, 7])
 def test_append_refuses_any_other_version(existing: int, expected: int) -> None:
-    """Without the EXISTS of the append, every version over the stream's own left a gap."""
+    """Without the EXISTS of the append, every higher version left a gap."""
     stream_id = uuid4()
     events: list[AnyPaymentEvent] = [initiated(), flagged()]
     if existing:
@@ -110,7 +110,7 @@ def test_refused_append_stores_no_event() -> None:
 
 
 def test_concurrent_appends_make_every_version_once() -> None:
-    """Without the unique constraint most versions of this stream were there two to eight times."""
+    """Without the unique constraint, most versions existed two to eight times."""
     stream_id = uuid4()
     each = 15
 
@@ -145,7 +145,7 @@ def test_append_accepts_one_of_eight_concurrent_first_appends() -> None:
 
 
 def test_append_distinguishes_a_taken_position_from_a_race() -> None:
-    """When any unique violation meant StaleVersion, this was retried as a race that never ends."""
+    """When any unique violation raised StaleVersion, this was retried without end."""
     last = append(uuid4(), initiated())
     try:
         _set_sequence(last - 1)
@@ -190,7 +190,7 @@ def test_append_names_the_reservation_that_is_taken() -> None:
 
 
 def test_stale_append_reserves_nothing() -> None:
-    """The claim is made by the same statement: without its own EXISTS it outlived a refused gap."""
+    """The reservation needs its own EXISTS, or it remains after a refused gap."""
     with pytest.raises(StaleVersion):
         append(uuid4(), initiated(), expected=3, reservations=[REFERENCE])
     stream_id = uuid4()
@@ -231,7 +231,7 @@ def test_rollback_releases_a_reservation() -> None:
 
 
 def test_refused_append_in_a_transaction_keeps_it_usable() -> None:
-    """Without the savepoint the client below was lost: "current transaction is aborted"."""
+    """Without the savepoint: "current transaction is aborted"."""
     stream_id = uuid4()
     append(stream_id, initiated(), reservations=[REFERENCE])
     with transaction.atomic():
@@ -246,7 +246,7 @@ def test_refused_append_in_a_transaction_keeps_it_usable() -> None:
 
 
 def test_append_streams_retries_after_a_deadlock() -> None:
-    """Two imports that begin the same streams in opposite orders. Raised once, it was a 500."""
+    """Two imports begin the same streams in opposite orders."""
     one, other = uuid4(), uuid4()
     insert = (
         "INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type,"
@@ -254,7 +254,7 @@ def test_append_streams_retries_after_a_deadlock() -> None:
         " VALUES ('payment', %s, 1, 'x', 1, '{}', '{}', now())"
     )
     with session() as rival, connection.cursor() as cursor:
-        # The last one to wait must be the one that does not look, so that ours is the victim.
+        # The rival must wait last and without deadlock detection, so that this transaction is the victim.
         rival.execute("SET deadlock_timeout = '1min'")
         cursor.execute("SET deadlock_timeout = '500ms'")
         rival.execute("BEGIN")

@@ -1,4 +1,4 @@
-"""What a payment was: over HTTP, in `./manage.py payment` and in the back office."""
+"""Earlier states of a payment: over HTTP, in `./manage.py payment` and in the back office."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -42,7 +42,7 @@ def acme() -> ApiClient:
 
 @pytest.fixture
 def approved(acme: ApiClient) -> str:
-    """The address of a payment that was submitted, flagged, approved and completed."""
+    """Return the address of a payment that was submitted, flagged, approved and completed."""
     path = acme.submit(**RISKY)["Location"]
     assert acme.post(f"{path}/approve", {"reason": "known_customer"}).status_code == 200
     return str(path)
@@ -69,7 +69,7 @@ def test_payment_command_breaks_no_id_or_time(
         call_command("payment", approved[-36:], stdout=out)
     lines = terminal.getvalue().splitlines()
     assert max(map(len, lines)) <= columns
-    # Every word of the piped output is there in one piece, in the same order.
+    # Every word of the piped output appears whole and in order.
     assert terminal.getvalue().split() == piped.getvalue().split()
     times = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}"
     for pattern in (times, r"position\s+[0-9]+", approved[-36:]):
@@ -144,7 +144,7 @@ def test_state_names_an_invalid_parameter(
 
 @pytest.mark.parametrize("query", ["version=1", "version=99", "at=2100-01-01"])
 def test_state_hides_another_clients_payment(approved: str, query: str) -> None:
-    """Without the client's check before the version's, `version=99` told that it exists."""
+    """If the version is checked before the client, `version=99` reveals that the payment exists."""
     bolt = ApiClient("Bolt")
     for path in (approved, f"{PAYMENTS}/{uuid4()}"):
         answer = bolt.get(f"{path}/state?{query}")
@@ -161,7 +161,7 @@ def at(client: ApiClient, payment: str, moment: datetime) -> Any:
 
 
 def test_state_at_a_time_waits_until_it_is_final(acme: ApiClient) -> None:
-    """While an append was open it was one state, and after its commit another, for the same time."""
+    """Otherwise the state at one time would change when an open append commits."""
     payment = str(acme.submit()["Location"])
     event = refunded(client_id=acme.client_id)
     with session() as writer:
@@ -177,13 +177,13 @@ def test_state_at_a_time_waits_until_it_is_final(acme: ApiClient) -> None:
 
     assert (while_open.status_code, while_open["Retry-After"]) == (503, "1")
     assert body_of(while_open)["code"] == "temporarily_unavailable"
-    # What was recorded before the transaction began is final all the same.
+    # Events recorded before the transaction began are final.
     assert (before.status_code, body_of(before)["version"]) == (200, 2)
     assert (after.status_code, body_of(after)["version"]) == (200, 3)
 
 
 def test_state_at_the_recorded_time_of_an_event(acme: ApiClient, approved: str) -> None:
-    """An event's own time is a moment before, when it was not known yet."""
+    """An event occurs a moment before it is recorded."""
     for event in body_of(acme.get(f"{approved}/events"))["events"]:
         state = body_of(acme.get(f"{approved}/state?at={event['recorded_at']}"))
         assert state["version"] >= event["version"]
@@ -220,7 +220,7 @@ def test_payment_command_shows_a_version(approved: str) -> None:
 
 
 def test_payment_command_accepts_recorded_and_occurred_times() -> None:
-    """The same payment, told late: recorded now, occurred in January."""
+    """The payment is recorded now and occurred in January."""
     payment = uuid4()
     by_import = Metadata(actor="system:import", command="process_payment")
     events: list[AnyPaymentEvent] = [
@@ -230,7 +230,7 @@ def test_payment_command_accepts_recorded_and_occurred_times() -> None:
     ]
     store.append(PAYMENT_AGGREGATE, payment, events, expected=0, metadata=by_import)
     assert "version 1" in told(payment, "--occurred", NOON.isoformat())
-    # The third event occurred by then, but not all of what was before it.
+    # The third event occurred by then, but not every event before it.
     assert "version 1" in told(payment, "--occurred", (LATER - timedelta(hours=1)).isoformat())
     assert "version 3" in told(payment, "--occurred", "2026-01-06")
     with pytest.raises(CommandError, match="There was no payment .* yet"):
@@ -248,7 +248,7 @@ def test_payment_command_shows_first_approval_and_claim() -> None:
 
 
 def test_payment_command_shows_markup_as_text() -> None:
-    """As markup, the first would vanish and the second break the command."""
+    """As markup, the first text would vanish and the second would break the command."""
     payment = uuid4()
     by_test = Metadata(actor=f"client:{CLIENT}", command="process_payment", correlation_id="[/r]")
     store.append(
