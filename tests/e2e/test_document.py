@@ -18,7 +18,7 @@ SETTINGS = place.PROJECT / "tests/e2e/schemathesis.toml"
 
 @pytest.fixture(scope="module")
 def key(shared_service: Service) -> str:
-    """Of somebody who may do everything, also decide."""
+    """Return a key with every scope, of a staff member with every permission."""
     shared_service.manage("create_staff", "sam", "--role", "senior reviewer")
     scopes = [word for scope in Scope.values for word in ("--scope", scope)]
     return shared_service.manage(

@@ -30,9 +30,9 @@ def acme() -> ApiClient:
         ("/api/v1//payments", "two slashes"),
         ("/api/v1/payments//", "two slashes"),
         ("//api", "two slashes"),
-        ("/api/v1/./payments", "a dot"),
-        ("/api/v1/x/../payments", "a dot"),
-        ("/api/../api/v1/payments", "a dot"),
+        ("/api/v1/./payments", "a segment of dots"),
+        ("/api/v1/x/../payments", "a segment of dots"),
+        ("/api/../api/v1/payments", "a segment of dots"),
         ("/api/v1/payments/", "slash at its end"),
         ("/api/v1/projections/", "slash at its end"),
         ("/api/v1/nothing", ""),
@@ -41,7 +41,7 @@ def acme() -> ApiClient:
 def test_unknown_address_hints_at_the_usual_mistake(
     acme: ApiClient, method: str, path: str, hint: str
 ) -> None:
-    # With a host, or the test client takes what follows two slashes for one.
+    # Without a host, the test client would read the part after two slashes as the host.
     answer = acme.send(method, f"http://localhost{path}", b"", **{"Idempotency-Key": "key-1"})
     assert (answer.status_code, body_of(answer)["code"]) == (404, "not_found")
     assert answer["Content-Type"] == "application/problem+json"
@@ -111,7 +111,7 @@ _TIME = re.compile(r'"(\d{4}-\d\d-\d\dT[^"]*)"')
 
 @pytest.mark.parametrize("path", READS)
 def test_times_always_have_microseconds(acme: ApiClient, path: str) -> None:
-    """A payment in a million was submitted at a whole second, and its times had no fraction."""
+    """One payment in a million is submitted at a whole second."""
     payment = uuid4()
     terms: dict[str, Any] = {"client_id": acme.client_id}
     append(payment, initiated(**terms), flagged(**terms))

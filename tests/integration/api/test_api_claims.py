@@ -47,7 +47,7 @@ def grace() -> ApiClient:
 
 
 def waiting(client: ApiClient, count: int = 1, **changes: Any) -> list[str]:
-    """Payments that wait for review, the first one first, in the queue."""
+    """Return payments in the review queue, the oldest first."""
     found = []
     for _ in range(count):
         each = {"customer_id": str(uuid4()), "reference": str(uuid4())}
@@ -106,7 +106,7 @@ def test_ended_claim_is_not_shown_as_current(ada: ApiClient, ben: ApiClient) -> 
 
 
 def shown(*arguments: str) -> str:
-    """What `./manage.py payment` says the payment is."""
+    """Return the status that `./manage.py payment` prints."""
     out = StringIO()
     call_command("payment", *arguments, stdout=out)
     return out.getvalue().partition(" Payment ")[2]
@@ -176,7 +176,7 @@ def test_large_payment_needs_two_approvals(
     second = body_of(command(grace, payment, "approve", {"reason": "known_customer"}))
     assert (second["status"], second["open_review"]) == ("completed", None)
     assert second["review"]["reviewer"] == actor(grace)
-    # A repetition is answered as the first time, whatever has come since.
+    # A repetition gets the first answer, although the payment has changed.
     replayed = command(ada, payment, "approve", {"reason": "other"}, key="1")
     assert replayed["Idempotency-Replayed"] == "true"
     assert body_of(replayed) == first
@@ -206,7 +206,7 @@ def test_claim_next_takes_the_nearest_deadline(ada: ApiClient, ben: ApiClient) -
 def test_claim_next_with_a_new_key_claims_another_payment(
     ada: ApiClient, times_projected: int
 ) -> None:
-    """Each key has one payment, also when the others of the reviewer were decided meanwhile."""
+    """Each key claims one payment, even if the reviewer's other payments were decided meanwhile."""
     payments = waiting(ada, 3)
     claimed = []
     for key in ("1", "2", "3"):
@@ -266,7 +266,7 @@ def test_claim_keys_are_separate_per_command_and_person(ada: ApiClient, ben: Api
 
 
 def test_claim_next_concurrent_repetitions_claim_one_payment(ada: ApiClient) -> None:
-    """Without the claim of the key, each of them takes another one."""
+    """Without the reservation of the key, each of them claims another payment."""
     waiting(ada, 5)
     before = Event.objects.count()
     answers = at_once(20, lambda _: ada.post(NEXT, {}, key="1"))
@@ -277,7 +277,7 @@ def test_claim_next_concurrent_repetitions_claim_one_payment(ada: ApiClient) -> 
 
 
 def test_claim_next_gives_concurrent_reviewers_different_payments(ada: ApiClient) -> None:
-    """The queue is never projected here, so the log alone keeps them apart where the locks are gone."""
+    """The queue is not projected here, so only the log prevents two claims after the locks are released."""
     payments = waiting(ada, 12)
     people = [ApiClient(staff=f"reviewer-{number}") for number in range(8)]
 
@@ -298,7 +298,7 @@ def offered(client: ApiClient, *, senior: bool = False) -> list[str]:
 
 
 def test_queue_offers_each_reviewer_what_they_may_decide(ada: ApiClient, grace: ApiClient) -> None:
-    """The log would refuse the rest; whoever waits for it should not have to."""
+    """The log would refuse the others, but only after a wait."""
     free, escalated, claimed = waiting(ada, 3)
     (large,) = waiting(ada, amount=FOUR_EYES["amount"])
     waiting(ApiClient("Bolt", staff="bob"))
@@ -313,7 +313,7 @@ def test_queue_offers_each_reviewer_what_they_may_decide(ada: ApiClient, grace: 
 
 
 def test_queue_locks_offered_payments(ada: ApiClient) -> None:
-    """Without SKIP LOCKED the second one waits for the first one, here until its patience ends."""
+    """Without SKIP LOCKED the second request waits for the first one, here until its timeout."""
     first, second = waiting(ada, 2)
 
     def offer(_: int) -> str:
@@ -352,7 +352,7 @@ def test_claim_next_reports_a_lagging_queue(
 def test_claim_next_skips_unreadable_payments(
     ada: ApiClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """From newer code, during a deployment, or damaged."""
+    """Such events come from newer code during a deployment, or are damaged."""
     first, second = (
         body_of(ada.submit(**RISKY | {"customer_id": name, "reference": name}))["id"]
         for name in ("ann", "bob")

@@ -38,7 +38,7 @@ def outcome(answer: Any) -> tuple[int, str]:
 
 @pytest.mark.parametrize("command", ["approve", "reject"])
 def test_decision_without_if_match_is_refused(acme: ApiClient, flagged: str, command: str) -> None:
-    """Without the demand, whoever forgot the header approved what they had never seen."""
+    """A client that forgets the header could approve a version that it has not read."""
     key = {"Idempotency-Key": "key-1"}
     answer = acme.send("POST", f"{flagged}/{command}", b'{"reason": "other"}', **key)
     assert outcome(answer) == (428, "precondition_required")
@@ -99,7 +99,7 @@ OTHERS: dict[str, dict[str, str]] = {
 
 @pytest.mark.parametrize("command", OTHERS)
 def test_other_commands_honor_if_match(acme: ApiClient, flagged: str, command: str) -> None:
-    """Without the version in the command, each of these was carried out on what had moved on."""
+    """Each of these would otherwise act on a changed payment."""
     if command == "refunds":
         flagged = str(acme.submit()["Location"])
     if command == "release":
@@ -171,7 +171,7 @@ def test_concurrent_decisions_on_one_version_succeed_once(acme: ApiClient, flagg
 
 
 def test_repetition_is_recognized_before_if_match_is_checked(acme: ApiClient, flagged: str) -> None:
-    """In the other order whoever tried again was told 412, and never that the first try had succeeded."""
+    """In the other order a retry gets a 412 although the first try succeeded."""
     first = acme.post(f"{flagged}/approve", REASON, "key-1", **{"If-Match": '"2"'})
     again = acme.post(f"{flagged}/approve", REASON, "key-1", **{"If-Match": '"2"'})
     assert (again.status_code, again.content) == (200, first.content)
@@ -179,7 +179,7 @@ def test_repetition_is_recognized_before_if_match_is_checked(acme: ApiClient, fl
 
 
 def test_if_match_reveals_nothing_about_payments_of_others(flagged: str) -> None:
-    """Of one that does not exist 412 would have told that the other one does, by its 404."""
+    """Different answers would reveal that the payment exists."""
     bolt = ApiClient("Bolt")
     for path in (flagged, f"{PAYMENTS}/{uuid4()}"):
         for seen in ("*", '"1"', '"2"', '"7"'):
@@ -189,7 +189,7 @@ def test_if_match_reveals_nothing_about_payments_of_others(flagged: str) -> None
 
 
 def polled(client: ApiClient, flagged: str) -> list[str]:
-    """Every address whose answers have an ETag."""
+    """Return every address whose answers have an ETag."""
     today = timezone.now().date()
     return [
         flagged,
@@ -229,7 +229,7 @@ def test_if_none_match_answers_200_after_a_change(acme: ApiClient, flagged: str)
 
 
 def test_etag_of_another_client_or_filter_does_not_match(acme: ApiClient) -> None:
-    """With the position alone, whoever changed keys was told that nothing had changed."""
+    """With the position alone, another client's key would get a 304."""
     acme.submit()
     project()
     bolt, path = ApiClient("Bolt"), f"{PAYMENTS}?limit=5"
@@ -246,7 +246,7 @@ def test_list_has_no_etag_before_the_first_batch(acme: ApiClient) -> None:
 
 
 def test_etag_changes_when_a_parked_event_is_repaired(acme: ApiClient) -> None:
-    """Seen without the touch of the checkpoint: the list was 304 until the next payment of anybody."""
+    """Without the new time in the checkpoint, the list was a 304 until the next payment."""
     payment = body_of(acme.submit())["id"]
     catch_up(spoiled(payment_summary.PROJECTION, raises, lambda _: True))
     before = acme.get(PAYMENTS)

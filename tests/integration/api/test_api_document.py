@@ -118,8 +118,8 @@ def test_document_has_an_example_of_each_problem_of_an_operation() -> None:
                 shared[each["$ref"].removeprefix("#/components/examples/")]["value"]
                 for each in content["examples"].values()
             ]
-            told = re.findall(r"`(\w+)`: ", answer["description"])
-            assert [problem["code"] for problem in shown] == told != [], (name, status)
+            codes = re.findall(r"`(\w+)`: ", answer["description"])
+            assert [problem["code"] for problem in shown] == codes != [], (name, status)
             for problem in shown:
                 msgspec.convert(problem, ProblemDetails)
                 kind = KINDS[problem["code"]]
@@ -163,10 +163,10 @@ def test_every_member_of_a_problem_is_described() -> None:
         client.post(f"{paid}/refunds", other | {"amount": 2_000, "currency": "EUR"}),
         client.post(f"{paid}/refunds", other | {"amount": 1, "currency": "USD"}),
     ]
-    told = [body_of(answer) for answer in refusals]
-    assert len({problem["code"] for problem in told}) == 7
-    for problem in told:
-        if problem["code"] != "precondition_failed":  # which tells who decided, or has claimed it
+    problems = [body_of(answer) for answer in refusals]
+    assert len({problem["code"] for problem in problems}) == 7
+    for problem in problems:
+        if problem["code"] != "precondition_failed":  # which shows who decided or claimed it
             assert set(problem) == set(problem_examples.example(problem["code"]))
         assert set(problem) <= set(ProblemDetails.__struct_fields__)
         msgspec.convert(problem, ProblemDetails)
@@ -188,8 +188,8 @@ def test_every_command_and_every_poll_is_described_with_its_headers() -> None:
             assert "Idempotency-Key" in sent, name
             assert {"400", "413", "415", "422"} <= set(answers), name
             assert ("409" in answers) == ("claim-next" not in name), name
-            told = answers.get("200") or answers["201"]
-            assert {"ETag", "X-Event-Position", "Idempotency-Replayed"} <= set(told["headers"])
+            success = answers.get("200") or answers["201"]
+            assert {"ETag", "X-Event-Position", "Idempotency-Replayed"} <= set(success["headers"])
         else:
             polled = "ETag" in answers["200"]["headers"]
             assert polled == ("If-None-Match" in sent) == ("304" in answers), name
@@ -204,7 +204,7 @@ ONE = f"{PAYMENTS}/{{payment_id}}"
 CLAIM_NEXT = "/api/v1/reviews/claim-next"
 DAILY = "/api/v1/statistics/daily"
 PROJECTIONS = "/api/v1/projections"
-# Of every answer, whatever it says.
+# The headers of every answer.
 UNDESCRIBED = {
     "Content-Length",
     "Content-Type",
@@ -218,7 +218,7 @@ SOMETIMES = {"Idempotency-Replayed", "Accept", "Accept-Encoding"}
 
 
 def test_document_describes_exactly_the_headers_that_are_sent() -> None:
-    """A 404 sent an empty Allow, and no document told the version that comes with a 412."""
+    """A 404 had an empty Allow, and the document lacked the ETag of a 412."""
     ada, reader = ApiClient(), ApiClient(scopes=[Scope.PAYMENTS_READ])
     first = ada.submit(key="key-1")
     paid, flagged = first["Location"], ada.submit(**RISKY)["Location"]

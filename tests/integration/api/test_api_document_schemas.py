@@ -31,7 +31,7 @@ def operations() -> Iterator[tuple[str, Any]]:
 
 
 def walk(schema: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """The schema and all that it holds, without what it refers to."""
+    """Yield the schema and the schemas within it, without references."""
     yield name, schema
     for field, each in schema.get("properties", {}).items():
         yield from walk(each, f"{name}.{field}")
@@ -60,7 +60,7 @@ def types_of(schema: Any) -> set[str]:
 
 
 def reached_from_answers() -> set[str]:
-    """The names of all components that an answer holds."""
+    """Return the names of all components of answers."""
     waiting = [
         content["schema"]["$ref"]
         for _, operation in operations()
@@ -168,7 +168,7 @@ def test_filters_and_bodies_share_their_choices() -> None:
 
 
 def test_choices_in_answers_are_open() -> None:
-    """A client that was generated from closed ones raises on a status that came later."""
+    """A client that is generated from closed choices raises on a status that is added later."""
     answered = reached_from_answers()
     assert {"PaymentView", "Risk", "ProblemDetails", "FieldError"} <= answered
     closed = {

@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 @pytest.fixture
 def valkey(own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Valkey:
-    """The server that counts rates in this test; workers are woken by another."""
+    """Start a Valkey that counts rates in this test. Workers are woken through another one."""
     monkeypatch.setattr(throttling, "_leases", throttling._Leases(Connection(own_valkey.url())))
     monkeypatch.setattr(throttling, "_breaker", throttling._Breaker())
     monkeypatch.setattr(throttling, "_local", throttling._LocalBuckets())
@@ -36,7 +36,7 @@ def valkey(own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Valkey:
 
 @contextmanager
 def no_database(folder: Path) -> Iterator[None]:
-    """Every connection that is opened now looks where no server listens."""
+    """Direct every new connection to a port where no server listens."""
     host = connection.settings_dict["HOST"]
     connection.close()
     connection.settings_dict["HOST"] = str(folder)
@@ -91,7 +91,7 @@ def test_rate_limit_uses_valkey_again_when_it_returns(
 def test_rate_limit_leases_save_round_trips_under_load(
     own_valkey: Valkey,
 ) -> None:
-    """Two processes that each hold tokens give out what the bucket has, not one more."""
+    """Two processes with leases together allow exactly the tokens of the bucket."""
     asked: list[str] = []
 
     class Asked(Connection):
@@ -130,7 +130,7 @@ def test_rate_limit_returns_unspent_tokens(own_valkey: Valkey) -> None:
 
 
 def test_rate_limit_does_not_return_expired_tokens(own_valkey: Valkey) -> None:
-    """Seen to fail: brought back at any time, they lifted a bucket over its brim that had long been full."""
+    """Tokens that were returned at any time overfilled a full bucket."""
     one, another = (throttling._Leases(Connection(own_valkey.url())) for _ in range(2))
     limit = 6_000
     for _ in range(70):  # by then it holds dozens
@@ -143,7 +143,7 @@ def test_rate_limit_does_not_return_expired_tokens(own_valkey: Valkey) -> None:
 
 
 def test_rate_limit_gives_the_last_tokens_to_any_process(own_valkey: Valkey) -> None:
-    """Seen to fail: refused beside another thread that had just taken more than it needed."""
+    """A request was refused while another thread had leased more tokens than it needed."""
     leases: throttling._Leases
 
     class TakesAll(Connection):
@@ -182,7 +182,7 @@ def test_submit_without_the_database_can_be_retried(tmp_path: Path) -> None:
 def test_api_keys_work_for_half_a_minute_without_the_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A revoked key must not live for as long as the database is away."""
+    """A revoked key must not work for the whole outage."""
     client = ApiClient()
     assert client.get(f"{PAYMENTS}?limit=0").status_code == 400
     with no_database(tmp_path):

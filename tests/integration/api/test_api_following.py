@@ -139,7 +139,7 @@ def test_followed_list_continues_past_a_later_parked_event(acme: ApiClient) -> N
 
 
 def test_a_payment_whose_first_event_was_discarded_is_listed_at_its_next(acme: ApiClient) -> None:
-    """Its first two events are parked; the second cannot be applied alone, either."""
+    """Its first two events are parked, because the second cannot be applied alone."""
     one, parked, two = submitted_in_order(acme, "a", "b", "c")
     park(parked)
     first = page(acme, LIST)
@@ -164,7 +164,7 @@ def parking_position(payment: str) -> int:
 
 
 def test_followed_list_is_refused_on_a_table_of_older_code(acme: ApiClient) -> None:
-    """Its rows have no position of their first event."""
+    """Its rows lack the position of the first event."""
     acme.submit()
     runner.catch_up(replace(SUMMARY, version=SUMMARY.version - 1))
 
@@ -176,7 +176,7 @@ def test_followed_list_is_refused_on_a_table_of_older_code(acme: ApiClient) -> N
 
 
 class Reader(threading.Thread):
-    """A client that reads pages until it is stopped, and then until nothing comes."""
+    """Read pages until stopped, then until a page is empty."""
 
     def __init__(self, read_page: Callable[[], list[str]]) -> None:
         super().__init__()
@@ -220,7 +220,7 @@ def by_position(client: ApiClient) -> Callable[[], list[str]]:
 
 
 def by_time(client: ApiClient) -> Callable[[], list[str]]:
-    """What clients did: read to the end, then go on from the last payment's time."""
+    """Read to the end, then continue from the last payment's time, as clients did before."""
     last: dict[str, str] = {"from": "2000-01-01", "id": ""}
 
     def read_page() -> list[str]:
@@ -289,7 +289,7 @@ def test_followed_list_misses_no_payment_committed_out_of_order(
 
 
 def test_an_imported_payment_is_listed_where_the_log_has_it(acme: ApiClient) -> None:
-    """It occurred long ago, and a client that follows times has passed by it."""
+    """It has an old time, which a client that follows times has already passed."""
     one = body_of(acme.submit())["id"]
     late = uuid4()
     append(late, initiated(client_id=acme.client_id), processed(client_id=acme.client_id))

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 class Sent(Struct):
-    """A command as a client sends it, and the other value of one of its fields."""
+    """A command as a client sends it, and another value for one of its fields."""
 
     path: str
     body: dict[str, Any]
@@ -55,7 +55,7 @@ def acme() -> ApiClient:
 
 @pytest.fixture(params=COMMANDS)
 def sent(request: pytest.FixtureRequest, acme: ApiClient) -> Sent:
-    """Each command, on a payment that can take it."""
+    """Return each command with a payment that accepts it."""
     command = COMMANDS[request.param]
     if command.on is None:
         return replace(command, path=PAYMENTS)
@@ -148,7 +148,7 @@ def test_idempotency_keys_are_separate_per_payment(acme: ApiClient) -> None:
 
 
 def test_idempotency_keys_are_separate_per_person(acme: ApiClient) -> None:
-    """Without the actor in it, the second would have been told that their decision was carried out."""
+    """Without the actor in the key, the second reviewer would get the first one's answer."""
     bob = reviewer("bob")
     _, token = keys.create(acme.client, [Scope.REVIEWS_WRITE], staff_id=bob.pk, by=OPERATOR)
     keyring.forget()
@@ -163,7 +163,7 @@ def test_idempotency_keys_are_separate_per_person(acme: ApiClient) -> None:
 
 
 def test_two_keys_of_one_client_share_its_idempotency_keys(acme: ApiClient) -> None:
-    """Whoever rotates a key in between must not pay twice."""
+    """A client that rotates its key between two tries must not pay twice."""
     first = acme.submit("key-1")
     _, token = keys.create(acme.client, [Scope.PAYMENTS_WRITE], by=OPERATOR)
     keyring.forget()
@@ -178,7 +178,7 @@ def test_refused_command_is_not_remembered(acme: ApiClient) -> None:
 
 
 def test_a_refused_decision_is_decided_again_under_its_key(acme: ApiClient) -> None:
-    """The refusal appended nothing; the first answer that is repeated is that of the success."""
+    """The refusal appended nothing, so the first success is the answer that is repeated."""
     colleague = ApiClient("Acme", staff="grace")
     payment = acme.submit(**RISKY)["Location"]
     colleague.post(f"{payment}/claim", {})
@@ -235,7 +235,7 @@ NO_KEY: Final = [
 
 @pytest.mark.parametrize("key", SAME_KEY)
 def test_idempotency_key_quotes_are_ignored(acme: ApiClient, sent: Sent, key: str) -> None:
-    """An SDK that begins to quote its keys between a try and a retry paid twice."""
+    """An SDK that begins to quote its keys between two tries must not pay twice."""
     first = acme.post(sent.path, sent.body, "key-1")
     before = stored()
 

@@ -77,7 +77,7 @@ def acme() -> ApiClient:
 
 @pytest.fixture
 def payment(acme: ApiClient) -> str:
-    """A payment that waits for review, everywhere in the read models."""
+    """Return a payment that waits for review and is in every read model."""
     flagged = RISKY | {"reference": "order-of-acme", "customer_id": CUSTOMER, "amount": 1_234_567}
     answer = body_of(acme.submit(**flagged))
     assert answer["status"] == "pending_review"
@@ -93,7 +93,7 @@ def ask(client: ApiClient, endpoint: Endpoint, payment_id: str) -> Any:
 
 
 def example(endpoint: Endpoint) -> Any:
-    """A body that the document shows."""
+    """Return an example body from the document."""
     operation = document()["paths"][endpoint.path][endpoint.method.lower()]
     if "requestBody" not in operation:
         return {}
@@ -101,8 +101,8 @@ def example(endpoint: Endpoint) -> Any:
     return next(iter(shown.values()))["value"]
 
 
-def told(answer: Any, payment_id: str) -> Any:
-    """Everything of an answer but which payment was asked for, and which request it was."""
+def comparable(answer: Any, payment_id: str) -> Any:
+    """Return the answer without the ids of the payment and the request."""
     headers = {
         name: value for name, value in answer.items() if name not in {"X-Request-ID", "RateLimit"}
     }
@@ -122,14 +122,14 @@ def test_all_endpoints_are_walked() -> None:
 def test_payment_of_another_client_is_not_found(
     acme: ApiClient, payment: str, endpoint: Endpoint, *, projected: bool
 ) -> None:
-    """Without the client in a statement, or in `authorise`, the endpoints concerned fail here."""
+    """An endpoint whose statement ignores the client fails here."""
     if not projected:
         PaymentSummary.objects.all().delete()
     bolt, before = ApiClient("Bolt"), Event.objects.count()
     answer = ask(bolt, endpoint, payment)
     if endpoint.is_of_one_payment:
         assert (answer.status_code, body_of(answer)["code"]) == (404, "payment_not_found")
-        assert told(answer, payment) == told(ask(bolt, endpoint, NOBODYS), NOBODYS)
+        assert comparable(answer, payment) == comparable(ask(bolt, endpoint, NOBODYS), NOBODYS)
         assert Event.objects.count() == before
     else:
         assert answer.status_code in {200, 201, 204}
@@ -142,7 +142,7 @@ def test_payment_of_another_client_is_not_found(
 def test_payment_is_visible_to_its_client(
     acme: ApiClient, payment: str, endpoint: Endpoint
 ) -> None:
-    """Otherwise the test above would prove nothing."""
+    """The test above is only meaningful if the owner sees the payment."""
     answer = ask(acme, endpoint, payment)
     # What a payment under review cannot take is a 409, which says what it is.
     assert answer.status_code in {200, 201, 409}, answer.content
@@ -155,7 +155,7 @@ def test_payment_is_visible_to_its_client(
 def test_idempotency_key_refuses_card_numbers_for_every_command(
     acme: ApiClient, payment: str, endpoint: Endpoint
 ) -> None:
-    """A payment's id is a hash of the key that has no secret: whoever has it could find the number."""
+    """A payment's id is a hash of the key without a secret, so the number could be found from the id."""
     before = Event.objects.count()
     address = endpoint.address(payment_id=payment)
     answer = acme.post(address, example(endpoint), key="card-4111111111111111")

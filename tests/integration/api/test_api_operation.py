@@ -213,7 +213,7 @@ def test_failure_is_logged_as_json_with_the_request_id(
 def test_a_card_number_in_an_address_is_refused_and_neither_logged_nor_repeated(
     address: str, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Without the processor the number stood in `request`, and in the line of the log."""
+    """Without the processor the log line contained the number."""
     with caplog.at_level(logging.WARNING):
         answer = ApiClient().get(f"/api/v1/{address.format('4111%201111%201111%201111')}")
     assert answer.status_code == status

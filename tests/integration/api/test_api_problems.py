@@ -41,7 +41,7 @@ def test_unexpected_error_reveals_nothing(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("debug", [False, True])
 def test_disallowed_host_is_a_problem(settings: Settings, *, debug: bool) -> None:
-    """With DEBUG it was a page of 78 KB with the settings."""
+    """With DEBUG the answer was Django's page with the settings."""
     settings.DEBUG = debug
     answer = ApiClient().get(PAYMENTS, Host="evil.example")
     assert answer["Content-Type"] == "application/problem+json"

@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def test_rate_limit_is_exact_for_concurrent_requests(settings: Settings) -> None:
-    """With a bucket that is read and then written, several more than ten got through."""
+    """With a bucket that is read and then written, more than ten get through."""
     settings.API_RATE_PER_MINUTE = 10
     client = ApiClient()
     statuses = at_once(16, lambda _: client.get("/api/v1/projections").status_code)
@@ -25,12 +25,12 @@ def test_rate_limit_is_exact_for_concurrent_requests(settings: Settings) -> None
 def test_rate_limit_headers_show_the_remaining_requests(settings: Settings) -> None:
     settings.API_RATE_PER_MINUTE = 4
     client = ApiClient()
-    told = []
+    limits = []
     for path in (PAYMENTS, f"{PAYMENTS}?limit=0", f"{PAYMENTS}/{client.client_id}", PAYMENTS):
         answer = client.get(path)
         assert answer["RateLimit-Policy"] == '"key";q=4;w=60'
-        told.append(answer["RateLimit"])
-    assert told == [f'"key";r={left};t=15' for left in (3, 2, 1, 0)]
+        limits.append(answer["RateLimit"])
+    assert limits == [f'"key";r={left};t=15' for left in (3, 2, 1, 0)]
     refused = client.get(PAYMENTS)
     assert refused.status_code == 429
     assert refused["RateLimit"] == f'"key";r=0;t={refused["Retry-After"]}'
@@ -38,7 +38,7 @@ def test_rate_limit_headers_show_the_remaining_requests(settings: Settings) -> N
 
 
 def test_rate_limit_counts_refused_requests(settings: Settings) -> None:
-    """Asked for after the scope and the representation, these were free for whoever has any key."""
+    """Checked after scope and negotiation, these requests would not count."""
     settings.API_RATE_PER_MINUTE = 5
     client = ApiClient(scopes=[Scope.STATISTICS_READ])
     refused = [

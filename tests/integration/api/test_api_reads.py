@@ -60,9 +60,9 @@ def test_payment_events_omit_operator_fields(acme: ApiClient) -> None:
         "payment.processed",
     ]
     assert events[1]["data"]["reasons"] == ["first_card_payment_large"]
-    told = answer.content.decode()
+    content = answer.content.decode()
     for secret in ("secret", "digest", "metadata", "policy_id"):
-        assert secret not in told
+        assert secret not in content
 
 
 def test_keyset_pages_hold_every_payment_once(acme: ApiClient) -> None:
@@ -145,7 +145,7 @@ def test_filters_select_matching_payments(acme: ApiClient) -> None:
 
 
 def test_filters_match_a_model_for_any_query(acme: ApiClient) -> None:
-    """Random filters and pages, their values those of the payments, so that each end of a range is met."""
+    """Query with random filters and pages. Their values are those of payments, so ends of ranges are hit."""
     chance = random.Random(7)
     for number in range(40):
         each: dict[str, Any] = {
@@ -182,7 +182,7 @@ def test_filters_match_a_model_for_any_query(acme: ApiClient) -> None:
 
 
 def _question(chance: random.Random, example: dict[str, Any]) -> dict[str, str]:
-    """Some filters, with values of a payment, and an order."""
+    """Return some filters with values of a payment, and an order."""
     other = chance.random() < 0.3
     asked: dict[str, str] = {}
     if chance.random() < 0.25:
@@ -212,7 +212,7 @@ def _answers(payment: dict[str, Any], asked: dict[str, str]) -> bool:
 
 
 def _passes(payment: dict[str, Any], name: str, value: str) -> bool:
-    """What the document says of the filter, once more."""
+    """Return whether the payment matches, by the document's description of the filters."""
     match name:
         case "customer":
             return bool(payment["customer_id"] == value)
@@ -250,7 +250,7 @@ def _all_pages(client: ApiClient, path: str, asked: dict[str, str], limit: int) 
 
 
 def test_cursor_of_another_list_is_refused(acme: ApiClient) -> None:
-    """To another one it answered a page from the middle of nowhere."""
+    """Another list answered a page from an arbitrary place."""
     for _ in range(3):
         acme.submit()
     project()
@@ -318,7 +318,7 @@ def test_a_bad_parameter_is_named(acme: ApiClient, query: str, field: str) -> No
 
 @pytest.mark.parametrize("path", [PAYMENTS, "/api/v1/customers/ann/payments"])
 def test_a_time_with_any_offset_is_a_time(acme: ApiClient, path: str) -> None:
-    """PostgreSQL knows no offset of sixteen hours: such a one was a 500, which schemathesis found."""
+    """PostgreSQL accepts no offset of sixteen hours, which was a 500."""
     for offset in ("Z", "%2B05:30", "-15:59", "%2B20:30", "-23:59"):
         assert acme.get(f"{path}?from=2026-01-01T12:00:00{offset}").status_code == 200
     for beyond in ("0001-01-01T00:00:00%2B01:00", "9999-12-31T23:59:59-01:00"):
@@ -391,7 +391,7 @@ def test_projections_show_their_lag(acme: ApiClient) -> None:
 def test_another_clients_payment_does_not_exist(
     acme: ApiClient, path: str, *, projected: bool
 ) -> None:
-    """Without the client in the query, each of these was answered."""
+    """Each of these was answered when the query ignored the client."""
     payment = body_of(acme.submit(**RISKY))["id"]
     if projected:
         project()

@@ -21,7 +21,7 @@ def acme() -> ApiClient:
 
 @pytest.fixture
 def paid(acme: ApiClient) -> str:
-    """A payment of EUR 19.99 that went through."""
+    """Return the id of a completed payment of EUR 19.99."""
     return str(body_of(acme.submit())["id"])
 
 
@@ -112,7 +112,7 @@ def test_another_client_finds_nothing(paid: str, command: str) -> None:
 
 
 def test_concurrent_refunds_within_the_payment_all_succeed(acme: ApiClient, paid: str) -> None:
-    """With five attempts and no pause, one in six gave up as `stale_version`."""
+    """With five attempts and no pause, one in six ended as `stale_version`."""
     part = {"reason": "other", "amount": 1, "currency": "EUR"}
 
     def refund(_: int) -> list[int]:

@@ -89,16 +89,16 @@ def test_a_payment_costs_two_round_trips_a_customers_first_one_too(acme: ApiClie
         acme.submit(customer_id=customer)
         acme.submit(customer_id=customer)
     with round_trips() as first:
-        acme.submit(customer_id="somebody new")
+        acme.submit(customer_id="customer-new")
     with round_trips() as later:
-        acme.submit(customer_id="somebody new")
+        acme.submit(customer_id="customer-new")
     assert (first.count, later.count) == (2, 2)
 
 
 def test_a_key_that_is_used_again_names_what_differs(acme: ApiClient) -> None:
     acme.submit("key-1")
     before = stored()
-    answer = acme.submit("key-1", amount=2000, method="wallet", customer_id="somebody new")
+    answer = acme.submit("key-1", amount=2000, method="wallet", customer_id="customer-new")
     problem = assert_problem(answer, 422, "idempotency_key_reused")
     fields = {error["field"] for error in problem["errors"]}
     assert fields == {"amount", "method", "customer_id"}
@@ -114,7 +114,7 @@ def test_two_clients_may_use_one_key(acme: ApiClient) -> None:
 def test_reference_is_permanently_unique(acme: ApiClient) -> None:
     first = body_of(acme.submit(reference="order-1"))
     before = stored()
-    answer = acme.submit(reference="order-1", customer_id="somebody new")
+    answer = acme.submit(reference="order-1", customer_id="customer-new")
     problem = assert_problem(answer, 409, "reference_taken", "reference")
     assert problem["payment_id"] == first["id"]
     assert stored() == before
@@ -122,11 +122,11 @@ def test_reference_is_permanently_unique(acme: ApiClient) -> None:
 
 
 def test_a_customers_first_payments_at_once_register_one_customer(acme: ApiClient) -> None:
-    """Half of them with a claim: two statements that meet in another order than each other's."""
+    """Half of them have a reference, so the statements take locks in different orders."""
     answers = at_once(
         12,
         lambda number: acme.submit(
-            customer_id="somebody new", reference=f"order-{number}" if number % 2 else None
+            customer_id="customer-new", reference=f"order-{number}" if number % 2 else None
         ),
     )
     assert {answer.status_code for answer in answers} == {201}
@@ -205,7 +205,7 @@ def test_all_wrong_fields_are_reported_at_once(acme: ApiClient) -> None:
 
 @pytest.mark.parametrize("before", [0, 90, 99])
 def test_a_name_that_holds_a_card_number_is_not_repeated(acme: ApiClient, before: int) -> None:
-    """Whoever builds JSON by hand and forgets a name sends the value as one."""
+    """A client that builds JSON by hand can send a value as a name."""
     name, left_out = "x" * before + f" {CARD}", "(left out: it looks like a card number)"
     answer = acme.post(PAYMENTS, BODY | {name: 1})
     assert_problem(answer, 400, "invalid_request", left_out)
@@ -292,7 +292,7 @@ def test_json_other_than_an_object_is_refused(acme: ApiClient, data: bytes) -> N
 
 @pytest.mark.parametrize("second", ["1999", "1", "null"])
 def test_a_field_that_is_given_twice_is_refused(acme: ApiClient, second: str) -> None:
-    """A gateway that checked the first value would have checked another payment than we take."""
+    """A gateway could check the first value while we take the second."""
     data = json.dumps(BODY).encode()[:-1] + f', "amount": {second}}}'.encode()
     answer = acme.send("POST", PAYMENTS, data, **{"Idempotency-Key": "key-1"})
     problem = body_of(answer)

@@ -40,7 +40,7 @@ CARD: Final = "4111 1111 1111 1111"
 
 
 def holds_number(text: str) -> bool:
-    """Whether its beginning is there, as it is or in an address; four digits alone are in some times."""
+    """Return whether the text holds the beginning of the number, plain or percent-encoded."""
     return re.search(r"4111(?: |%20|\+|-)?1111", text) is not None
 
 
@@ -49,7 +49,7 @@ WHO: Final = ("Acme", "customer-123")
 
 
 class Place:
-    """A payment that waits for review, an event that is parked, and people who may do everything."""
+    """A payment that waits for review, a parked event, and staff with all permissions."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -80,7 +80,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
 
 @pytest.fixture
 def log(place: Place) -> Iterator[io.StringIO]:
-    """All lines as they would be written, those of every request too."""
+    """Collect all log lines, including those of every request."""
     written = io.StringIO()
     handler = logging.StreamHandler(written)
     formats = settings.LOGGING["formatters"]["structured"]
@@ -110,7 +110,7 @@ def command(*arguments: str) -> Callable[[Place], str]:
 
 
 def _unrepeated(said: str) -> str:
-    """What a terminal or a file keeps must not hold it either; a page may show what was typed there."""
+    """Terminals and files must not show the number. A page may show what was typed there."""
     assert not holds_number(said)
     return said
 
@@ -141,7 +141,7 @@ def payment_form(action: str) -> Callable[[Place], str]:
 
 
 def form(staff: Browser, url: str) -> dict[str, str]:
-    """What the page would send, with a reason."""
+    """Return the fields that the page would send, with a reason."""
     html = staff.get(url).content.decode()
     return {"reason": "other", **dict(re.findall(r'name="(key|version)" value="([^"]+)"', html))}
 
@@ -259,7 +259,7 @@ OTHERWISE: Final = {
 
 
 def stored() -> set[str]:
-    """The tables that hold the number, as text in any column."""
+    """Return the tables that hold the number in any column."""
     found = set()
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):

@@ -38,7 +38,7 @@ def acme() -> ApiClient:
 
 
 def submitted(client: ApiClient) -> tuple[str, int]:
-    """A new payment, and the position that the answer tells."""
+    """Return the id of a new payment and the position in the answer."""
     answer = client.submit()
     return body_of(answer)["id"], int(answer["X-Event-Position"])
 
@@ -98,7 +98,7 @@ def test_min_position_applies_to_head_and_not_to_commands(acme: ApiClient) -> No
 
 
 def test_min_position_beyond_the_log_is_refused(acme: ApiClient) -> None:
-    """Waiting for it would be waiting for somebody else's event."""
+    """Another client's event would end the wait."""
     payment, position = submitted(acme)
     project()
     for path in READS:
@@ -131,7 +131,7 @@ def test_min_position_does_not_wait_for_a_stalled_projection(acme: ApiClient) ->
 
 
 def park(path: str) -> None:
-    """Let the projection that `path` reads meet an error with whatever comes next."""
+    """Let the projection of `path` fail on the next event."""
 
     def broken(*_: Any) -> Any:
         raise ZeroDivisionError
@@ -174,7 +174,7 @@ def test_min_position_ignores_parked_events_of_other_clients(acme: ApiClient, pa
 def test_min_position_limits_the_waiting_requests(
     acme: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the semaphore all of them waited, and with them every thread of the server."""
+    """Without the semaphore they would occupy every thread of the server."""
     monkeypatch.setattr(freshness, "_waiting", threading.BoundedSemaphore(2))
     project()
     _, position = submitted(acme)
@@ -187,7 +187,7 @@ def test_min_position_limits_the_waiting_requests(
 
     took = sorted(at_once(8, timed))
     assert [each >= 0.3 for each in took] == [False] * 6 + [True] * 2
-    assert min(at_once(2, timed)) >= 0.3  # whoever waited has made room
+    assert min(at_once(2, timed)) >= 0.3  # the waiting requests have ended
     project()
     assert read(acme, PAYMENTS, position).status_code == 200
 
@@ -198,7 +198,7 @@ def test_min_position_may_occupy_a_quarter_of_the_threads(settings: Any) -> None
 
 
 def test_no_transaction_is_open_while_a_read_waits(acme: ApiClient) -> None:
-    """One would hold back the vacuum, and see nothing new if it had a snapshot."""
+    """A transaction would hold back the vacuum, and with a snapshot see no progress."""
     project()
     _, position = submitted(acme)
     states: list[Any] = []
@@ -245,5 +245,5 @@ def test_document_describes_min_position() -> None:
         "read_payment",
     ]
     for each in operations:
-        told = "projection_parked" in each["responses"]["503"]["description"]
-        assert told == (each["operationId"] in waiting)
+        described = "projection_parked" in each["responses"]["503"]["description"]
+        assert described == (each["operationId"] in waiting)

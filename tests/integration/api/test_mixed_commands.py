@@ -138,7 +138,7 @@ REASONS: dict[str, list[str]] = {
 
 
 def request(chance: random.Random, payment: str) -> tuple[str, dict[str, Any]]:
-    """An address and a body that may or may not be possible now."""
+    """Return an address and a body for a random command, possible or not."""
     name = chance.choice(["claim-next", "claim", "release", *REASONS])
     if name == "claim-next":
         return "/api/v1/reviews/claim-next", {}
@@ -154,7 +154,7 @@ def request(chance: random.Random, payment: str) -> tuple[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("requests", [400, pytest.param(COMMANDS, marks=pytest.mark.nightly)])
 def test_many_requests_on_fifty_payments(requests: int) -> None:
-    """Every answer is the payment as the command left it, nothing to claim, or a problem that says why."""
+    """Every answer is the payment after the command, a 204, or a problem."""
     shop = ApiClient(staff="ada")
     payments = [str(body_of(shop.submit(**each))["id"]) for each in _various()]
     project()
@@ -200,7 +200,7 @@ def test_many_requests_on_fifty_payments(requests: int) -> None:
 
 
 def _various() -> list[dict[str, Any]]:
-    """Small ones that are completed, large ones that wait, larger ones that wait for two people."""
+    """Submit payments that are completed, that need a review, and that need two approvals."""
     kinds = [{"currency": "USD", "amount": SMALL.minor}, RISKY, FOUR_EYES]
     return [
         kinds[number % 3] | {"customer_id": str(number), "reference": str(number)}

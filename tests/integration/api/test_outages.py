@@ -30,7 +30,7 @@ def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def read_only() -> Iterator[None]:
-    """As a failover makes it: all connections are new."""
+    """Make the database read-only as a failover does: all connections are new."""
     with default_read_only():
         connection.close()
         try:
@@ -41,7 +41,7 @@ def read_only() -> Iterator[None]:
 
 @contextmanager
 def default_read_only() -> Iterator[None]:
-    """As an administrator makes it: connections keep what they began with."""
+    """Make the database read-only as an administrator does: connections keep their settings."""
     name = dsn()["dbname"]
     with session() as other:
         other.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())
@@ -97,7 +97,7 @@ def test_it_is_not_ready_though_its_own_connection_is_older() -> None:
 
 
 def test_screens_of_a_read_only_database_are_finished_pages(settings: Settings) -> None:
-    """Signing in stores a session, and so does a decision."""
+    """Both signing in and a decision store a session."""
     staff = browser("senior reviewer", "ada")
     payment = body_of(ApiClient().submit(**RISKY))["id"]
     catch_up()
@@ -134,7 +134,7 @@ def test_tasks_log_the_outage_and_projections_go_on_afterwards(
 
 
 def failing(kind: type[DatabaseError], state: str, text: str = "") -> DatabaseError:
-    """Django's error as it comes from a server that answered with `state`."""
+    """Return Django's error for a server that answered with the SQLSTATE `state`."""
     error = kind(text)
     error.__cause__ = errors.lookup(state)(text)
     return error
@@ -163,7 +163,7 @@ def test_database_errors_map_to_outages(error: Exception, code: str | None) -> N
 
 
 def test_a_full_disk_is_not_ready_for_a_moment() -> None:
-    """Reads go on, so nothing but a failed write shows it."""
+    """Reads still work, so only a failed write shows a full disk."""
     error = failing(OperationalError, "53100", "could not extend file")
     outage = outages.of(error)
     assert outage is not None
@@ -175,7 +175,7 @@ def test_a_full_disk_is_not_ready_for_a_moment() -> None:
 def test_an_outage_is_logged_in_a_line_a_second_and_a_traceback_a_minute(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each request logged five kilobytes."""
+    """Each request would otherwise log five kilobytes."""
     for second in range(120):
         monkeypatch.setattr("payments.outages.time.monotonic", lambda now=second: 1_000.0 + now)
         for _ in range(100):
@@ -190,7 +190,7 @@ def test_an_outage_is_logged_in_a_line_a_second_and_a_traceback_a_minute(
 def test_a_serialization_failure_of_an_append_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Nothing was stored. Where the default is serializable, rivals got a 503."""
+    """With serializable as the default, concurrent appends got a 503."""
     answers = iter([errors.SerializationFailure("rival"), None])
 
     def rival(*arguments: object) -> list[tuple[int]]:

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def metadata() -> dict[str, Any]:
-    """What is stored beside the newest event."""
+    """Return the metadata of the newest event."""
     return dict(Event.objects.latest("position").metadata)
 
 
@@ -39,7 +39,7 @@ def test_correlation_id_joins_requests_with_distinct_ids() -> None:
 
 @pytest.mark.parametrize("given", ["", "x" * 65, "<script>", "ümlaut", "4111111111111111", "a b"])
 def test_a_strange_correlation_id_is_replaced(given: str) -> None:
-    """It is stored for ever: a card number would be, too."""
+    """Events are permanent, so a card number in the id would be, too."""
     answer = ApiClient().post(PAYMENTS, BODY, **{"X-Correlation-ID": given})
     assert metadata()["correlation_id"] == answer["X-Request-ID"]
 

@@ -94,7 +94,7 @@ def test_rotated_key_works_alongside_the_old_one() -> None:
 
 
 def test_a_rotated_key_lives_as_long_as_the_old_one_did() -> None:
-    """With the old one's last day it would have been born almost dead."""
+    """With the old key's expiry date it would expire almost at once."""
     old_text, _ = run("create_api_key", "Acme", "--expires-in-days", "90")
     ApiKey.objects.update(
         created_at=timezone.now() - timedelta(days=89),
@@ -118,7 +118,7 @@ def rotate(key: ApiKey, *, hours: int = 24) -> ApiKey:
 
 
 def test_a_key_that_was_revoked_or_has_expired_since_it_was_looked_at_is_not_rotated() -> None:
-    """`rotate` believed what its caller had read, and made a live key of a leaked one."""
+    """`rotate` reads the key again. Otherwise it could create a live key from a revoked one."""
     now, day = timezone.now(), timedelta(days=1)
     leaked, short = ApiClient().key, ApiClient().key
     keys.revoke(leaked, at=now, by=OPERATOR)

@@ -54,7 +54,7 @@ def test_guessed_keys_cost_a_hundred_round_trips_a_second(monkeypatch: pytest.Mo
 
 
 def test_a_new_key_works_at_once_while_others_guess() -> None:
-    """It was refused for as long as unknown keys used up the one look of a second."""
+    """It must not be refused while unknown keys use up the lookups."""
     client = ApiClient()
     assert client.get(PAYMENTS).status_code == 200
     for number in range(20):
@@ -79,7 +79,7 @@ def test_key_is_limited_to_its_scopes(scope: Scope, method: str, path: str) -> N
 
 
 def test_head_needs_the_scope_of_get() -> None:
-    """HEAD had no scope of its own, so any key could have learned versions and lengths."""
+    """HEAD would otherwise reveal versions and lengths to any key."""
     payment = ApiClient().submit()["Location"]
     assert ApiClient(scopes=[Scope.PAYMENTS_WRITE]).send("HEAD", payment).status_code == 403
     assert ApiClient(scopes=[Scope.PAYMENTS_READ]).send("HEAD", payment)["ETag"] == '"2"'
@@ -103,7 +103,7 @@ def test_revoked_key_is_refused_within_three_seconds(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("field", ["is_active", "is_staff"])
 def test_key_of_a_former_staff_member_is_refused(field: str) -> None:
-    """One whose person was no longer staff went on reading."""
+    """The key of a person who is no longer staff must not read."""
     client = ApiClient()
     assert client.get(PAYMENTS).status_code == 200
     get_user_model().objects.update(**{field: False})

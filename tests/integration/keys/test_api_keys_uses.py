@@ -44,7 +44,7 @@ def quick_ring(settings: Settings) -> Iterator[Keyring]:
 def test_the_last_use_of_a_quiet_key_is_written_without_another_request(
     quick_ring: Keyring,
 ) -> None:
-    """It was written by a later request of the same process, which may never come."""
+    """A later request of the same process may never come."""
     acme, bolt, now = ApiClient(), ApiClient("Bolt"), timezone.now()
     quick_ring.find(acme.token, at=now)
     until_written(acme, now)
@@ -79,7 +79,7 @@ def test_a_use_that_could_not_be_written_is_written_later(
 
 
 def test_a_use_is_written_at_the_end_of_the_process() -> None:
-    """In one that ends by itself, and in one that multiprocessing forked, as a web server's may be."""
+    """Also in a process that multiprocessing has forked, as a web server may do."""
     one, other, now = ApiClient(), ApiClient(), timezone.now()
     program = """
 import multiprocessing, sys
