@@ -1,4 +1,4 @@
-"""What schemathesis must know of the API beyond its document."""
+"""Rules of the API that its document cannot express, for schemathesis."""
 
 import re
 from typing import Any
@@ -15,8 +15,8 @@ _UNKNOWN = "x-schemathesis-unknown-property"
 def before_call(
     context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, Any]
 ) -> None:
-    """Each command has a key of its own, or most would be repetitions."""
-    # One that is missing or malformed on purpose stays so.
+    """Give each command its own key. Otherwise most commands would be repetitions."""
+    # Keep a key that is missing or malformed on purpose.
     if re.fullmatch("[!-~]{1,255}", str(case.headers.get(_KEY) or "")):
         case.headers[_KEY] = str(uuid4())
 
@@ -25,5 +25,5 @@ def before_call(
 def filter_failure(
     context: schemathesis.HookContext, failure: Any, case: schemathesis.Case[Any], response: Any
 ) -> bool:
-    """A header that nobody knows is ignored, as HTTP says; it is no failure that it is not refused."""
+    """Accept that the service ignores unknown headers, as HTTP requires."""
     return _UNKNOWN not in case.headers or not isinstance(failure, AcceptedNegativeData)
