@@ -1,4 +1,4 @@
-"""A reviewer at work in a real browser: by keyboard, in light and dark, without anything from elsewhere."""
+"""The back office in a real browser: by keyboard, in light and dark, without requests to other hosts."""
 
 import json
 import re
@@ -49,7 +49,7 @@ pytestmark = [
 
 @dataclass
 class Desk:
-    """A reviewer's browser window, and everything that went wrong in it."""
+    """A reviewer's browser window, with the errors that occurred in it."""
 
     page: Page
     url: str
@@ -77,14 +77,14 @@ class Desk:
         return url.startswith((self.url, "data:", "blob:"))
 
     def press_until(self, text: str) -> None:
-        """Move the focus with the Tab key until it is on the link, button or choice that says `text`."""
+        """Press Tab until the focus is on the link, button or choice with this text."""
         says = """
             ["A", "BUTTON", "INPUT"].includes(document.activeElement.tagName)
             && (document.activeElement.innerText || document.activeElement.labels?.[0]?.innerText)
         """
         for _ in range(80):
             self.page.keyboard.press("Tab")
-            # Icons are words too, on lines of their own.
+            # The names of icons are text, too, on lines of their own.
             if text in [line.strip() for line in (self.page.evaluate(says) or "").splitlines()]:
                 return
         pytest.fail(f"The Tab key never reached {text!r}.")
@@ -99,7 +99,7 @@ BOTH_SCHEMES: Final = pytest.mark.parametrize(
 def desk(
     request: pytest.FixtureRequest, chromium: Browser, live_server: LiveServer
 ) -> Iterator[Desk]:
-    """In the dark too, where it is asked for."""
+    """A signed-out reviewer's window. The parameter is the colour scheme."""
     user = get_user_model().objects.create_user("grace", password=PASSWORD, is_staff=True)
     user.groups.add(Group.objects.get(name="senior reviewer"))
     client = ApiClient()
@@ -111,7 +111,7 @@ def desk(
     page = context.new_page()
     desk = Desk(page, live_server.url, client, payment, scheme)
     page.on("pageerror", lambda error: desk.complain(f"script: {error}"))
-    page.on("console", lambda said: desk.complain(said.text, when=said.type == "error"))
+    page.on("console", lambda message: desk.complain(message.text, when=message.type == "error"))
     page.on("request", lambda sent: desk.complain(sent.url, when=not desk.serves(sent.url)))
     yield desk
     context.close()
@@ -133,7 +133,7 @@ def test_payment_is_claimed_and_approved_by_keyboard(
     page.get_by_role("link", name="All", exact=True).focus()
     page.keyboard.press("n")
     page.wait_for_url(re.compile("change"))
-    expect(page.get_by_text("Yours until")).to_be_visible()
+    expect(page.get_by_role("heading", name="Yours until")).to_be_visible()
     expect(page.get_by_text("The customer's first card payment").first).to_be_visible()
     page.keyboard.press("Control+a")
     page.wait_for_timeout(500)
@@ -144,7 +144,7 @@ def test_payment_is_claimed_and_approved_by_keyboard(
     expect(page.get_by_role("alert")).to_have_count(0)
     page.keyboard.press("Space")
     page.keyboard.press("Tab")
-    page.keyboard.type("Called back, all fine? c n r e")  # the keys are letters here
+    page.keyboard.type("Called back, all fine? c n r e")  # typed text, no shortcuts
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("change"))
@@ -178,8 +178,8 @@ def test_shortcuts_are_listed_and_can_be_switched_off(desk: Desk) -> None:
     assert _serious(page) == []
     page.keyboard.press("a")
     page.wait_for_timeout(500)
-    expect(keys).to_be_visible()  # it is in front of the buttons
-    page.keyboard.press("Space")  # on the box
+    expect(keys).to_be_visible()  # no shortcut works behind the dialog
+    page.keyboard.press("Space")  # toggles the checkbox
     page.keyboard.press("Escape")
     expect(keys).to_be_hidden()
     page.keyboard.press("a")
@@ -219,10 +219,10 @@ def test_back_after_a_partial_refund_refunds_nothing_more(desk: Desk) -> None:
     desk.page.get_by_label("Amount in").fill("5.00")
     desk.page.get_by_label("Requested by customer").check()
     desk.page.get_by_role("button", name="Refund").click()
-    expect(desk.page.get_by_text("can still be refunded")).to_be_visible()
+    expect(desk.page.get_by_text("Refunded. €")).to_be_visible()
     desk.page.go_back()
     expect(desk.page.get_by_text("You refunded")).to_be_visible()
-    desk.page.get_by_label("Requested by customer").check()  # the browser may remember it
+    desk.page.get_by_label("Requested by customer").check()  # the browser may restore the choice
     desk.page.get_by_role("button", name="Refund").click()
     expect(desk.page.get_by_role("alert")).to_have_text("This field is required.")
     assert Event.objects.filter(event_type="payment.refunded").count() == 1
@@ -248,10 +248,7 @@ def test_payment_is_claimed_and_rejected_without_javascript(
 
 @BOTH_SCHEMES
 def test_pages_have_no_serious_accessibility_violation(desk: Desk) -> None:
-    """axe finds nothing serious, on wide screens and on narrow ones.
-
-    In the dark it looks at colours only: all else is the same page.
-    """
+    """Check every page with axe on wide and narrow screens. In the dark scheme, check colours only."""
     rules = ["color-contrast"] if desk.scheme == "dark" else None
     grace = get_user_model().objects.get(username="grace")
     grace.groups.add(Group.objects.get(name="risk manager"))
@@ -321,7 +318,7 @@ def test_long_unbroken_text_does_not_widen_pages(desk: Desk) -> None:
         f"/admin/readmodels/eventindex/{event.pk}/change/",
         f"/admin/readmodels/parkedevent/{parked.pk}/change/",
     ]
-    # Also lists that scroll within themselves: columns behind the edge are not seen.
+    # Also lists that scroll: nobody sees the columns behind the edge.
     wider = """
         [...document.querySelectorAll("html, .json, :has(> #result_list)")]
             .filter((each) => each.scrollWidth > each.clientWidth + 1)
@@ -357,7 +354,7 @@ def test_api_documentation_opens(desk: Desk) -> None:
 
 
 def _first_approved(client: ApiClient) -> str:
-    """A payment that has all that the queue shows: somebody's approval, and an escalation."""
+    """Return a payment with a first approval and an escalation."""
     body = FOUR_EYES | {"customer_id": "newcomer", "reference": "order-982"}
     payment: str = body_of(client.submit(**body))["id"]
     reasons = {"approve": {"reason": "other"}, "escalate": {"reason": "other", "note": "Odd."}}
@@ -383,7 +380,7 @@ def _park(event: EventIndex) -> ParkedEvent:
 
 
 def _serious(page: Page, rules: list[str] | None = None) -> list[Any]:
-    """What axe finds against these rules, or against all."""
+    """Return the serious violations of these rules, or of all rules."""
     options = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
     response = Axe().run(page, options=options).response
     found = json.loads(json.dumps(response["violations"]))
