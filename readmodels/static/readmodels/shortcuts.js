@@ -1,6 +1,6 @@
-// Keys that press the buttons which show them, as <kbd data-key="a">a</kbd>. Every button works
-// without this file. They do nothing while somebody types, or together with Ctrl, Alt or Meta, and can be
-// switched off for good in the list that "?" opens.
+// Single keys press the buttons that show them as <kbd data-key="a">a</kbd>. Every button also works
+// without this file. Keys do nothing while a person types, or together with Ctrl, Alt or Meta. The list
+// that "?" opens can switch them off permanently.
 "use strict";
 
 (() => {
@@ -83,7 +83,7 @@
     button(kbd).click();
   }
 
-  // The page is hidden while it is built, so the browser itself finds nothing to focus.
+  // The page is hidden while it is built, so the browser cannot set the focus itself.
   window.addEventListener("load", () => {
     const first = document.querySelector("[autofocus]");
     if (first) first.focus();
