@@ -1,4 +1,4 @@
-"""The actions on a payment's page: those that the domain would execute, and why others are missing."""
+"""The box on a payment's page: the offered actions, the headline and the reasons for missing buttons."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -129,12 +129,12 @@ def test_note_is_required_where_the_domain_requires_it() -> None:
         (actions.ESCALATE, plain, True),
     ):
         assert actions.needs_note(action, payment, GRACE, LATER) is needed
-    said = " ".join(line.text for line in desk(advised, GRACE, LATER, names=NAMES).lines)
-    assert "advises rejecting" in said
+    lines = " ".join(line.text for line in desk(advised, GRACE, LATER, names=NAMES).lines)
+    assert "advises rejecting" in lines
 
 
 @pytest.mark.parametrize(
-    ("events", "person", "headline", "said"),
+    ("events", "person", "headline", "text"),
     [
         (WAITING, ANALYST, "Unclaimed", ""),
         ((*WAITING, claimed()), ANALYST, "Claimed by Ada Ng until 15:15 UTC (15 min left)", ""),
@@ -178,12 +178,12 @@ def test_note_is_required_where_the_domain_requires_it() -> None:
     ],
 )
 def test_headline_and_reasons_for_missing_buttons(
-    events: tuple[AnyPaymentEvent, ...], person: Person, headline: str, said: str
+    events: tuple[AnyPaymentEvent, ...], person: Person, headline: str, text: str
 ) -> None:
     shown = desk(after(*events), person, LATER, names=NAMES)
     assert shown.headline.startswith(headline)
-    assert said in " ".join(line.text for line in shown.lines)
-    if not said:
+    assert text in " ".join(line.text for line in shown.lines)
+    if not text:
         assert "lock" not in [line.icon for line in shown.lines]
 
 
@@ -222,7 +222,8 @@ def test_every_action_has_its_own_success_message() -> None:
     payment = replay(PAYMENT, PAID)
     assert payment is not None
     outcome = Outcome(payment, position=2, replayed=False)
-    said = [_done(action, outcome) for action in actions.ACTIONS]
-    assert len(set(said)) == len(said)
+    messages = [_done(action, outcome) for action in actions.ACTIONS]
+    assert len(set(messages)) == len(messages)
+    assert not [message for message in messages if message.startswith("Done")]
     unheard_of = replace(actions.REFUND, name="forget")
     assert _done(unheard_of, outcome) == "Done. Lists update within a few seconds."

@@ -1,4 +1,4 @@
-"""The back office without a browser: who may do what, and decisions that meet."""
+"""Decisions in the back office: permissions, concurrency and invalid input."""
 
 import re
 from typing import Any
@@ -25,7 +25,7 @@ def page(payment: str, command: str) -> str:
 
 
 def form_of(logged_in: Browser, payment: str, command: str = "approve") -> dict[str, Any]:
-    """What the page's form would send, with a reason."""
+    """Return the fields that the page's form would send, with a reason."""
     answer = logged_in.get(page(payment, command))
     html = answer.content.decode()
     hidden = dict(
@@ -39,8 +39,8 @@ def test_payment_page_shows_its_history(flagged: str) -> None:
     logged_in = browser()
     form = form_of(logged_in, flagged) | {"reason": "known_customer", "note": "A regular."}
     answer = logged_in.post(page(flagged, "approve"), form, follow=True)
-    told = text(answer)
-    for words in (
+    shown = text(answer)
+    for expected in (
         "Approved. Lists update within a few seconds.",
         "$15,000.00",
         "Flagged for review",
@@ -49,14 +49,14 @@ def test_payment_page_shows_its_history(flagged: str) -> None:
         "“A regular.”",
         "by grace",
     ):
-        assert words in told
+        assert expected in shown
     Note.objects.all().delete()
     url = reverse("admin:readmodels_paymentsummary_change", args=[flagged])
     assert "This note was erased." in text(logged_in.get(url))
 
 
 def test_payment_page_shows_cancellations_and_refunds(flagged: str) -> None:
-    """A page without them for cancelled and refunded payments was answered with 500."""
+    """Regression: these pages failed with 500."""
     acme = ApiClient()
     because = {"reason": "duplicate"}
     acme.post(f"{PAYMENTS}/{flagged}/cancel", because)
@@ -65,14 +65,14 @@ def test_payment_page_shows_cancellations_and_refunds(flagged: str) -> None:
     acme.post(f"{PAYMENTS}/{paid}/refunds", because)
     project()
     logged_in = browser()
-    for payment, told in (
+    for payment, shown in (
         (flagged, ["Cancelled", "Decide by"]),
         (paid, ["€5.00", "Refunded €19.99"]),
     ):
         url = reverse("admin:readmodels_paymentsummary_change", args=[payment])
         answer = logged_in.get(url)
         assert answer.status_code == 200
-        assert all(words in text(answer) for words in told)
+        assert all(expected in text(answer) for expected in shown)
     statistics = text(logged_in.get(reverse("admin:readmodels_dailystatistics_changelist")))
     assert "2 · €19.99" in statistics
 
@@ -111,7 +111,7 @@ def test_double_click_is_one_decision(flagged: str) -> None:
         clicking.cookies["sessionid"] = session
         return text(clicking.post(page(flagged, "approve"), form, follow=True))
 
-    assert all("Approved. Lists update" in told for told in at_once(4, click))
+    assert all("Approved. Lists update" in shown for shown in at_once(4, click))
     assert (Event.objects.count(), Note.objects.count()) == (4, 1)
 
 
@@ -119,10 +119,10 @@ def test_late_decision_is_refused_with_the_name_of_the_faster_reviewer(flagged: 
     slow, fast = browser(username="slow"), browser(username="fast")
     form = form_of(slow, flagged, "reject")
     fast.post(page(flagged, "approve"), form_of(fast, flagged))
-    told = text(slow.post(page(flagged, "reject"), form, follow=True))
-    assert "This payment changed while you had it open." in told
-    assert "by fast" in told
-    assert "was approved by fast at" in told
+    shown = text(slow.post(page(flagged, "reject"), form, follow=True))
+    assert "This payment changed while you had it open." in shown
+    assert "by fast" in shown
+    assert "was approved by fast at" in shown
     again = text(slow.get(page(flagged, "reject"), follow=True))
     assert "This payment was approved by fast at" in again
     assert Event.objects.count() == 4

@@ -1,4 +1,4 @@
-"""A request that failed gets a page with what to do next and its id, and learns nothing of the inside."""
+"""The pages of failed requests show the next step and the request id, and no internals."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A filter that cannot read its value says so and shows nothing; no value of any parameter is a failure."""
+"""Filters report invalid values, and no query parameter causes a server error."""
 
 import re
 from typing import Any, Final
@@ -106,12 +106,12 @@ def test_common_date_formats_filter_the_list(
     assert "Filter by" not in text(answer)
 
 
-# What databases and drivers do not take, and what is too long or too large.
+# Values that databases or drivers refuse, or that are too long or too large.
 STRANGE = [
     "%00",
     "a%00b",
     "%ED%A0%80",  # a lone surrogate
-    "%FF%FE",  # no UTF-8
+    "%FF%FE",  # invalid UTF-8
     "%F0%9F%92%A9",
     "9" * 400,
     "-" + "9" * 30,
@@ -156,7 +156,7 @@ def test_no_query_parameter_causes_a_server_error(root: Browser, flagged: str, n
     }
     queries = [f"{each}={value}" for each in named for value in STRANGE[:1]]
     queries += [f"{each}=%00&{each}=1" for each in named]
-    # All at once, and those that say where a page begins on their own.
+    # All parameters at once, and those of the keyset boundary alone.
     queries += ["&".join(f"{each}={value}" for each in named) for value in STRANGE]
     queries += [f"{each}={value}" for each in ("q", "after", "before") for value in STRANGE]
     failures = [

@@ -1,4 +1,4 @@
-"""The back office's lists: who sees them, what they find, and that they stay fast."""
+"""The lists of the back office: access, search, filters, keyset pages and their cost."""
 
 import json
 import re
@@ -56,7 +56,7 @@ def test_lists_require_a_role(name: str) -> None:
 
 @pytest.mark.parametrize("model", [DailyStatistics, Checkpoint, AccessLog])
 def test_lists_without_detail_pages_answer_403(flagged: str, model: Any) -> None:
-    """Django would make one of every column."""
+    """Django would show a form with every column."""
     root = Browser()
     root.force_login(get_user_model().objects.create_superuser("root"))
     name = f"admin:{model._meta.label_lower.replace('.', '_')}"
@@ -75,7 +75,7 @@ def test_lists_without_detail_pages_answer_403(flagged: str, model: Any) -> None
     ],
 )
 def test_lookups_outside_the_filters_are_refused(query: str) -> None:
-    """Django would take any lookup on any column, shown or not."""
+    """Django would allow any lookup on any column."""
     for address in ("/admin/readmodels/paymentsummary/", "/admin/reviews/"):
         assert browser(username=str(uuid4())).get(f"{address}?{query}").status_code == 400
 
@@ -128,13 +128,13 @@ def test_list_page_runs_a_constant_number_of_queries_and_counts_nothing() -> Non
             logged_in.get(url)
         statements = [query["sql"] for query in many.captured_queries]
         assert len(statements) == len(one), name
-        # The badge of the review queue counts, but never further than a thousand.
+        # The badge of the review queue counts up to a thousand rows.
         unbounded = [sql for sql in statements if "COUNT(" in sql and "LIMIT 1000" not in sql]
         assert unbounded == []
         assert not [sql for sql in statements if "OFFSET" in sql]
 
 
-# Copies of the newest payment, all newer than it; a tenth of them, the oldest, belong to fifty customers.
+# Newer copies of the newest payment. The oldest tenth belongs to fifty customers.
 _MANY = """
 INSERT INTO readmodels_paymentsummary
 SELECT copy.* FROM generate_series(1, 20000) AS n,

@@ -1,4 +1,4 @@
-"""Staff find what they paste, however it was spelled where they copied it."""
+"""Searches accept pasted text with unusual spaces, case and Unicode forms."""
 
 from collections.abc import Callable
 from typing import Any, Final

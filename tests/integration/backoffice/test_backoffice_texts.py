@@ -1,4 +1,4 @@
-"""How the back office shows what others wrote, amounts, and the colours of its labels."""
+"""The display of foreign text, amounts and label colours."""
 
 import re
 from datetime import timedelta
@@ -23,7 +23,7 @@ HEBREW = "שלום, עולם!"
 
 
 def labels(logged_in: Browser, path: str) -> set[tuple[str, str]]:
-    """The labels of the page's evidence: colour and text."""
+    """Return the labels of the page as pairs of colour and text."""
     html = logged_in.get(path).content.decode()
     found = re.findall(
         r'<span class="inline-block font-semibold([^"]*)"[^>]*>\s*([^<]+?)\s*<', html
@@ -110,9 +110,9 @@ def test_foreign_text_keeps_its_direction() -> None:
 
 
 def test_refund_error_formats_money_like_the_page() -> None:
-    said = do(browser(), paid(amount=1_999_00), "refund", amount="99999.00")
-    assert "No more than €1,999.00 of this payment can be refunded." in said
-    assert "EUR" not in said.partition("can be refunded")[0][-40:]
+    shown = do(browser(), paid(amount=1_999_00), "refund", amount="99999.00")
+    assert "No more than €1,999.00 of this payment can be refunded." in shown
+    assert "EUR" not in shown.partition("can be refunded")[0][-40:]
 
 
 def test_amount_with_currency_code_has_a_no_break_space() -> None:

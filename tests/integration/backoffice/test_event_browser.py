@@ -1,4 +1,4 @@
-"""Finding events in the back office: by what staff know of them, through an index whatever the filter."""
+"""The event log in the back office: filters, which all use an index, and the page of an event."""
 
 import json
 from itertools import product
@@ -28,7 +28,7 @@ PAGE_OF_ONE = "admin:readmodels_eventindex_change"
 
 @pytest.fixture
 def approved() -> str:
-    """Ada's approval of a payment that Acme submitted, and another payment of Bolt's."""
+    """Return a payment that Acme submitted and Ada approved. Bolt submits another one."""
     client = ApiClient("Acme")
     answer = client.post("/api/v1/payments", RISKY, **{"X-Request-ID": "checkout-7"})
     payment: str = body_of(answer)["id"]
@@ -39,7 +39,7 @@ def approved() -> str:
 
 
 def found(query: str) -> list[str]:
-    """The events of the list, oldest first."""
+    """Return the types of the listed events, oldest first."""
     auditor = browser("auditor", str(uuid4()))
     listing: Any = auditor.get(f"{reverse(LIST)}?{query}").context["cl"]
     return [row.event_type.removeprefix("payment.") for row in listing.result_list][::-1]
@@ -111,11 +111,11 @@ def test_keyset_pages_hold_every_event_once() -> None:
 def test_event_page_shows_the_stored_event(approved: str) -> None:
     event = Event.objects.get(event_type="payment.flagged_for_review")
     answer = browser().get(reverse(PAGE_OF_ONE, args=[event.pk]))
-    told, html = text(answer), answer.content.decode()
-    assert "payment.flagged_for_review" in told
+    shown, html = text(answer), answer.content.decode()
+    assert "payment.flagged_for_review" in shown
     assert '"first_card_payment_large"'.replace('"', "&quot;") in html
-    assert event.metadata["digests"]["amount"] in told
-    assert "Acme" in told
+    assert event.metadata["digests"]["amount"] in shown
+    assert "Acme" in shown
     for link in (
         reverse("admin:readmodels_paymentsummary_change", args=[approved]),
         f"?payment={approved}",
@@ -161,7 +161,7 @@ BEGINNINGS = ["", "after=2026-01-01T12:00:00%2B00:00~7", "before=2026-01-01T12:0
 
 @pytest.mark.slow
 def test_every_event_filter_uses_an_index_without_sorting() -> None:
-    """Neither sorts nor reads what it does not show; with the earlier indexes a range of days did."""
+    """Regression: a range of days needed a sort."""
     logged_in = browser()
     for query in map("&".join, product(FILTERS, DAYS, BEGINNINGS)):
         with CaptureQueriesContext(connection) as captured:
@@ -176,7 +176,7 @@ def test_every_event_filter_uses_an_index_without_sorting() -> None:
 
 
 def plan_without_choice(statement: str) -> str:
-    """How PostgreSQL would do it if indexes were the only way, for tables that are too small to need them."""
+    """Return the plan with other scans switched off, because the tables are small."""
     with transaction.atomic(), connection.cursor() as cursor:
         for way in ("seqscan", "bitmapscan", "sort"):
             cursor.execute(f"SET LOCAL enable_{way} = off")

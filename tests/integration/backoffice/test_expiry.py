@@ -1,4 +1,4 @@
-"""Reviews that nobody finished in time: each fails closed, once, and holds up no other."""
+"""Expiry of reviews after their deadline: each fails closed, once, without delaying others."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -62,7 +62,7 @@ def test_review_expires_after_its_deadline_only(acme: ApiClient) -> None:
 
 
 def test_expiry_task_expires_due_reviews(acme: ApiClient) -> None:
-    """Those of before there were deadlines too: they wait as long as all others."""
+    """Payments flagged before deadlines existed have the same period."""
     old, new = waiting(deadline=None), waiting(at=timezone.now())
     project()
     tasks.expire_reviews()
@@ -96,7 +96,7 @@ def test_expiry_skips_payments_decided_in_the_meantime(acme: ApiClient) -> None:
 
 
 def test_expiry_skips_unreadable_payments() -> None:
-    """Without the second handler the first broken stream kept every later review open for ever."""
+    """Regression: the first unreadable stream kept all later reviews open."""
     broken, sound = waiting(), waiting(at=NOON + timedelta(hours=1))
     project()
     unread = Metadata(actor="system:test", command="approve_payment")

@@ -1,4 +1,4 @@
-"""What a reviewer typed is still there after a lost race, the end of a session and a token out of date."""
+"""Typed text survives a refused decision, the end of the session and an outdated CSRF token."""
 
 import html
 import re
@@ -24,7 +24,7 @@ PASSWORD = "correct horse battery staple"
 
 
 def fields(answer: Any) -> dict[str, str]:
-    """What the form of the page would send, hidden fields and texts."""
+    """Return the fields that the page's form would send."""
     page = answer.content.decode()
     found = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
     found |= dict(
@@ -108,7 +108,7 @@ def test_form_sent_twice_with_different_data_is_refused() -> None:
 
 @pytest.fixture
 def grace() -> Browser:
-    """A senior reviewer and risk manager who signed in with a password, as strict as in earnest."""
+    """Return a superuser's browser, signed in with a password and with CSRF checks."""
     get_user_model().objects.create_superuser("grace", password=PASSWORD)
     logged_in = Browser(enforce_csrf_checks=True)
     sign_in(logged_in)
@@ -127,7 +127,7 @@ def sign_in(logged_in: Browser, **more: str) -> Any:
 
 
 def typed_forms() -> list[tuple[str, dict[str, str]]]:
-    """The forms that people type into: their address and what they typed."""
+    """Return the address of each form with typed text, and the text."""
     (payment,) = waiting(**FOUR_EYES)
     customer = Customer.objects.get().pk
     return [
@@ -149,7 +149,7 @@ def test_typed_text_survives_the_end_of_the_session(grace: Browser) -> None:
         kept = re.search(r'name="kept" value="([^"]+)"', answer.content.decode())
         assert kept
         wrong = sign_in(grace, kept=kept[1], password="wrong")
-        assert kept[1] in wrong.content.decode(), "one more attempt keeps it, too"
+        assert kept[1] in wrong.content.decode(), "a failed sign-in keeps the text"
         restored = back(grace, sign_in(grace, kept=kept[1]))
         shown = fields(restored) | input_values(restored)
         for name, value in typed.items():

@@ -1,4 +1,4 @@
-"""Permission is asked where the command is: whoever calls it, from a screen, the API or anywhere else."""
+"""Every command checks the permission itself, from whichever screen or API it is called."""
 
 import re
 import sys
@@ -159,8 +159,8 @@ def retire_policy(by: str) -> None:
     policies.handle(RetirePolicy(policy_id="none", at=NOON, by=by))
 
 
-# Each command, who may give it, and whether whoever types at the machine may. What it is about does
-# not exist: to be told so is to have been let through.
+# Each command, the roles that may give it, and whether operators of the machine may. Its subject does not
+# exist, so "not found" means that the permission check has passed.
 COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
     (approve, DECIDE, False),
     (reject, DECIDE, False),
@@ -184,7 +184,7 @@ COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
     (approve_policy, RISK_MANAGER, False),
     (retire_policy, RISK_MANAGER, False),
 ]
-# What they end in, for which those have asked who call it: a command for the client whose key it has.
+# Functions below the check: their callers have checked the permission or the API key.
 BENEATH = {dispatch, submission.submit}
 NOTHING_THERE = (
     PaymentNotFound,
@@ -212,7 +212,7 @@ def person(role: str) -> str:
 def test_command_checks_the_role_itself(
     command: tuple[Callable[[str], None], set[str], bool], role: str
 ) -> None:
-    """Without `require` in a command, the viewer came as far as "there is no such thing"."""
+    """The subject does not exist, so a missing check shows as "not found" instead of a refusal."""
     run, allowed, _ = command
     may = role in allowed or role == SUPERUSER
     with pytest.raises(NOTHING_THERE if may else permissions.NotPermitted):
@@ -249,7 +249,7 @@ def test_revoked_permission_is_refused_at_once(
 
 
 def test_every_command_is_in_the_table() -> None:
-    """A command that nobody thought of here may have forgotten to ask: whatever says who acts is one."""
+    """Every public function that takes an actor is a command and must be in COMMANDS."""
     seen: set[CodeType] = set()
     sys.setprofile(lambda frame, *_: seen.add(frame.f_code))
     try:
@@ -265,25 +265,25 @@ def test_every_command_is_in_the_table() -> None:
 
 
 def commands_of(name: str) -> Iterator[FunctionType]:
-    """The public functions there that are told who acts: `by`, in a request, or in a command."""
+    """Yield the public functions with an actor: a parameter `by`, a context or a command."""
     root = import_module(name)
     modules = [root]
     if hasattr(root, "__path__"):
         modules += [import_module(each.name) for each in walk_packages(root.__path__, f"{name}.")]
     for module in modules:
         if module.__name__.startswith("payments.domain"):
-            continue  # it decides, and carries nothing out
+            continue  # pure functions
         for function in vars(module).values():
             if (
                 isinstance(function, FunctionType)
                 and function.__module__ == module.__name__
                 and not function.__name__.startswith("_")
-                and tells_who_acts(function)
+                and names_an_actor(function)
             ):
                 yield function
 
 
-def tells_who_acts(function: FunctionType) -> bool:
+def names_an_actor(function: FunctionType) -> bool:
     if "by" in signature(function).parameters:
         return True
     given = get_type_hints(function)

@@ -1,4 +1,4 @@
-"""Risk policies in the log: who may change them, what payments are scored by, what ignores them."""
+"""Risk policies: the log, the command, the screens, and the scoring of payments."""
 
 import re
 from io import StringIO
@@ -41,7 +41,7 @@ from tests.support.roundtrips import round_trips
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
-# Everything over ten cents waits for a person.
+# Sends every payment over ten cents to review.
 STRICT: Final = RiskPolicy.of(
     replace(
         DEFAULT_POLICY.document,
@@ -49,7 +49,7 @@ STRICT: Final = RiskPolicy.of(
         review_over={"USD": 10, "EUR": 10},
     )
 )
-# Nothing in euros is known to it.
+# Has no limit in euros.
 DOLLARS: Final = RiskPolicy.of(replace(DEFAULT_POLICY.document, review_over={"USD": 10}))
 
 
@@ -112,13 +112,13 @@ def test_known_policy_adds_no_round_trip_to_submitting(ada: str, grace: str) -> 
 
 
 def test_policy_author_is_the_proposer_as_of_the_position(ada: str, grace: str) -> None:
-    """Folded to its end, the register told who had proposed it again since."""
+    """Regression: the author was a later proposer of the same policy."""
     activate(DOLLARS, ada, grace)
     before = Event.objects.latest("position").position
     activate(STRICT, ada, grace)
     propose(DOLLARS, grace)
     after = Event.objects.latest("position").position
-    policies._known.clear()  # of processes that had not asked before
+    policies._known.clear()  # as in a process that has not loaded it
     for as_of, author in ((before, ada), (after, grace), (before, ada)):
         assert policies.in_force(DOLLARS.policy_id, as_of=as_of).author == author
 
@@ -284,7 +284,7 @@ def test_policy_page_lets_a_second_person_approve(ada: str) -> None:
     own = text(proposer.get(page))
     assert "This policy waits for approval by another risk manager." in own
     assert "Approve and activate" not in own
-    # The button is not there, and the domain refuses who presses it anyway.
+    # The page has no button, and the domain refuses the command, too.
     assert "cannot approve a policy that you proposed" in text(
         proposer.post(f"{page}approve/", follow=True)
     )

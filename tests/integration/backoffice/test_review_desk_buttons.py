@@ -1,4 +1,4 @@
-"""The review desk offers each role its buttons, tells whose claim is in the way, and takes no forged form."""
+"""The buttons of the review desk: roles, claims and forged forms."""
 
 import re
 from uuid import uuid4
@@ -50,7 +50,7 @@ def test_buttons_and_commands_agree_for_each_role(role: str, offered: list[str])
     forged["seen"] = seen_by(logged_in, payment)
     for action in set(NAMES) - set(offered):
         answer = logged_in.post(at(payment, action), forged)
-        # What they may not do at all is forbidden, what makes no sense now is explained.
+        # 403 without the permission, a redirect or 409 with an explanation if it is impossible now.
         assert answer.status_code in {302, 403, 409}
     if not offered:
         assert logged_in.post(NEXT, {"key": str(uuid4())}).status_code == 403
@@ -94,8 +94,8 @@ def test_claim_is_extended_released_and_visible_to_others() -> None:
     (payment,) = waiting()
     ann, ben = browser("analyst", "ann"), browser("analyst", "ben")
     assert "Yours until" in do(ann, payment, "claim")
-    told = text(ben.get(payment_page(payment)))
-    assert re.search(r"Claimed by ann until \d\d:\d\d UTC \(15 min left\)", told)
+    shown = text(ben.get(payment_page(payment)))
+    assert re.search(r"Claimed by ann until \d\d:\d\d UTC \(15 min left\)", shown)
     assert buttons(ben, payment) == []
     assert "Yours until" in text(ann.get(payment_page(payment)))
     assert buttons(ann, payment) == ["approve", "reject", "escalate", "claim", "release"]
@@ -113,13 +113,13 @@ def test_senior_reviewer_takes_over_a_claim() -> None:
     assert "release" not in buttons(grace, payment)
     shown = do(grace, payment, "take_over", holder=_actor("ann"))
     assert "Taken over." in shown
-    assert "Taken from ann" in shown  # in the history
+    assert "Taken from ann" in shown  # an entry of the history
     assert "Yours until" in shown
     assert "release" in buttons(grace, payment)
 
 
 def test_taking_over_is_one_append() -> None:
-    """The release and the claim are one append: no other claim can stand between them."""
+    """Otherwise a third person could claim between the release and the claim."""
     (payment,) = waiting()
     ann, grace = browser("analyst", "ann"), browser()
     do(ann, payment, "claim")
@@ -166,11 +166,11 @@ def test_late_click_names_the_holder_of_the_claim() -> None:
     late = {name: form(ben, payment, name, note="Odd.") for name in ("approve", "claim")}
     do(ann, payment, "claim")
     for name, sent in late.items():
-        told = text(ben.post(at(payment, name), sent, follow=True))
-        assert "ann has claimed this payment until" in told
-        assert "staff:" not in told
-    told = text(ben.get(at(payment, "reject"), follow=True))
-    assert "ann has claimed this payment until" in told
+        shown = text(ben.post(at(payment, name), sent, follow=True))
+        assert "ann has claimed this payment until" in shown
+        assert "staff:" not in shown
+    shown = text(ben.get(at(payment, "reject"), follow=True))
+    assert "ann has claimed this payment until" in shown
     assert (Event.objects.count(), Note.objects.count()) == (3, 0)
 
 
@@ -185,5 +185,5 @@ def test_double_click_is_one_claim() -> None:
         clicking.cookies["sessionid"] = session
         return text(clicking.post(at(payment, "claim"), sent, follow=True))
 
-    assert all("Yours until" in told for told in at_once(4, click))
+    assert all("Yours until" in shown for shown in at_once(4, click))
     assert Event.objects.count() == 3

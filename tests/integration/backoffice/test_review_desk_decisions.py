@@ -1,4 +1,4 @@
-"""What comes of approving, rejecting, escalating, cancelling and refunding at the review desk."""
+"""Approving, rejecting, escalating, cancelling and refunding at the review desk."""
 
 import re
 from typing import Any
@@ -43,9 +43,9 @@ def test_escalation_requires_a_note_and_shows_it_to_the_senior_reviewer() -> Non
     assert "note" in answer.context["form"].errors
     assert "Describe in the note what the senior reviewer should check." in text(answer)
     assert Event.objects.count() == 2
-    told = do(ann, payment, "escalate", note="The address is new.")
-    assert "Escalated. A senior reviewer decides next." in told
-    assert "This payment is escalated. A senior reviewer must decide." in told
+    shown = do(ann, payment, "escalate", note="The address is new.")
+    assert "Escalated. A senior reviewer decides next." in shown
+    assert "This payment is escalated. A senior reviewer must decide." in shown
     assert buttons(ann, payment) == []
     assert buttons(grace, payment) == ["approve", "reject", "claim", "cancel"]
     for path in (payment_page(payment), at(payment, "approve")):
@@ -59,8 +59,10 @@ def test_approval_against_the_policys_advice_requires_a_note() -> None:
     get_user_model().objects.create(pk=77, username="maud")
     author = actors.staff(77)
     payment, grace = _flagged(policy=RiskPolicy.of(policy), policy_author=author), browser()
-    told = text(grace.get(payment_page(payment)))
-    assert all(words in told for words in ("Reject advised", "Approving requires a note", "maud"))
+    shown = text(grace.get(payment_page(payment)))
+    assert all(
+        expected in shown for expected in ("Reject advised", "Approving requires a note", "maud")
+    )
     assert "Note (required)" in text(grace.get(at(payment, "approve")))
     answer = grace.post(at(payment, "approve"), form(grace, payment, "approve"))
     assert "note" in answer.context["form"].errors
@@ -80,12 +82,12 @@ def test_policy_proposer_cannot_approve_flagged_payments() -> None:
     forged = {"reason": "other", "key": str(uuid4()), "version": "2"}
     forged["seen"] = seen_by(maud, payment)
     assert why in text(maud.post(at(payment, "approve"), forged, follow=True))
-    told = text(browser().get(payment_page(payment)))
-    assert "maud proposed the policy and cannot approve." in told
+    shown = text(browser().get(payment_page(payment)))
+    assert "maud proposed the policy and cannot approve." in shown
 
 
 def _flagged(**changes: Any) -> str:
-    """A payment that waits for review by the rules of another policy."""
+    """Submit a payment under another policy, and return its id."""
     client = ApiClient().client_id
     terms = {"amount": LARGE, "features": UNKNOWN, "client_id": client, "at": timezone.now()}
     dispatch(process(**terms | changes), CommandContext(actor=actors.client(client)))
@@ -97,17 +99,17 @@ def test_two_people_approve_in_two_browsers() -> None:
     (payment,) = waiting(amount=FOUR_EYES["amount"])
     ann, grace = browser("analyst", "ann"), browser()
     assert "First of two approvals" in text(ann.get(at(payment, "approve")))
-    told = do(ann, payment, "approve", note="Known for years.")
-    assert "First approval recorded. A senior reviewer must give the second." in told
-    assert "You gave the first approval. A senior reviewer must give the second." in told
+    shown = do(ann, payment, "approve", note="Known for years.")
+    assert "First approval recorded. A senior reviewer must give the second." in shown
+    assert "You gave the first approval. A senior reviewer must give the second." in shown
     project()
     assert "first approval by ann" in text(grace.get(QUEUE))
     page = text(grace.get(at(payment, "approve")))
     assert "Second approval. ann gave the first; yours completes the payment." in page
     assert "First approval by ann: Other. “Known for years.”" in page
-    told = do(grace, payment, "approve")
-    assert "Approved. Lists update within a few seconds." in told
-    assert "Completed. Approved by ann and grace." in told
+    shown = do(grace, payment, "approve")
+    assert "Approved. Lists update within a few seconds." in shown
+    assert "Completed. Approved by ann and grace." in shown
 
 
 def test_first_approver_cannot_give_the_second_approval() -> None:
@@ -120,8 +122,8 @@ def test_first_approver_cannot_give_the_second_approval() -> None:
         grace.get(at(payment, "approve"), follow=True)
     )
     again = sent | {"key": str(uuid4()), "version": "3"}
-    told = text(grace.post(at(payment, "approve"), again, follow=True))
-    assert "You gave the first approval. A senior reviewer must give the second." in told
+    shown = text(grace.post(at(payment, "approve"), again, follow=True))
+    assert "You gave the first approval. A senior reviewer must give the second." in shown
     assert Event.objects.count() == 3
 
 
@@ -130,14 +132,14 @@ def test_form_sent_twice_with_a_different_note_is_refused() -> None:
     logged_in = browser()
     sent = form(logged_in, payment, "reject")
     logged_in.post(at(payment, "reject"), sent)
-    told = text(logged_in.post(at(payment, "reject"), sent | {"note": "Odd."}, follow=True))
-    assert "You already sent this form with a different note." in told
+    shown = text(logged_in.post(at(payment, "reject"), sent | {"note": "Odd."}, follow=True))
+    assert "You already sent this form with a different note." in shown
 
 
 def test_cancelling_requires_permission() -> None:
     (payment,) = waiting()
-    told = do(browser(), payment, "cancel", reason="duplicate")
-    assert "Cancelled. Lists update within a few seconds." in told
+    shown = do(browser(), payment, "cancel", reason="duplicate")
+    assert "Cancelled. Lists update within a few seconds." in shown
     assert browser("analyst", "ann").get(at(payment, "cancel")).status_code == 403
 
 
@@ -146,28 +148,28 @@ def test_partial_refunds_end_at_the_full_amount() -> None:
     page = grace.get(at(payment, "refund")).content.decode()
     assert 'value="19.99"' in page
     assert "Amount in EUR" in page
-    told = do(grace, payment, "refund", amount="5", reason="requested_by_customer")
-    assert "Refunded. €14.99 can still be refunded." in told
-    assert "Refunded €5.00 of €19.99. €14.99 can still be refunded." in told
+    shown = do(grace, payment, "refund", amount="5", reason="requested_by_customer")
+    assert "Refunded. €14.99 can still be refunded." in shown
+    assert "Refunded €5.00 of €19.99. €14.99 can still be refunded." in shown
     page = text(grace.get(at(payment, "refund")))
     assert "You refunded €5.00 a moment ago" in page
     assert "Refunded so far: €5.00 of €19.99. €14.99 can still be refunded." in page
-    told = do(grace, payment, "refund", amount="14.99")
-    assert "Refunded in full." in told
+    shown = do(grace, payment, "refund", amount="14.99")
+    assert "Refunded in full." in shown
     assert buttons(grace, payment) == []
     assert "There is nothing to refund" in text(grace.get(at(payment, "refund"), follow=True))
 
 
 def amount_shown(answer: Any) -> str | None:
-    """What the browser sends if nobody types an amount."""
+    """Return the initial amount of the form."""
     (field,) = re.findall(r'<input[^>]*name="amount"[^>]*>', answer.content.decode())
-    assert "inputmode" not in field  # a phone would offer its country's separator only
+    assert "inputmode" not in field  # phones would offer the separator of their country only
     value = re.search(r'value="([^"]*)"', field)
     return value[1] if value else None
 
 
 def test_refund_amount_is_empty_after_a_first_refund() -> None:
-    """After the browser's Back, one click refunded the rest."""
+    """Regression: after the browser's Back, one click refunded the rest."""
     payment, grace = paid(), browser()
     assert amount_shown(grace.get(at(payment, "refund"))) == "19.99"
     do(grace, payment, "refund", amount="5")
@@ -257,9 +259,9 @@ def test_refund_amount_in_other_formats_is_refused(
 def test_double_click_refunds_once() -> None:
     payment, grace = paid(), browser()
     sent = form(grace, payment, "refund", amount="12.00")
-    for _ in range(2):  # more than half: a second one would be too large
-        told = text(grace.post(at(payment, "refund"), sent, follow=True))
-        assert "Refunded. €7.99 can still be refunded." in told
+    for _ in range(2):  # more than half, so that a second refund would be too large
+        shown = text(grace.post(at(payment, "refund"), sent, follow=True))
+        assert "Refunded. €7.99 can still be refunded." in shown
     assert Event.objects.filter(event_type="payment.refunded").count() == 1
 
 

@@ -1,4 +1,4 @@
-"""What a reviewer's page had read when they decided: recorded with the decision, signed by the page."""
+"""A decision records the signed log position of the evidence on its page."""
 
 from typing import Any
 

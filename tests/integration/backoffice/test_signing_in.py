@@ -1,4 +1,4 @@
-"""Guessing passwords ends after five, for that name and address; what was typed is not kept."""
+"""Five failed sign-ins lock a name and address out. Failed attempts store no typed text."""
 
 from datetime import timedelta
 from typing import Any
@@ -75,7 +75,7 @@ def test_lockout_does_not_reveal_whether_the_name_exists() -> None:
     known = [fail(1).status_code for _ in range(6)]
     unknown = [fail(1, name="nobody").status_code for _ in range(6)]
     assert known == unknown
-    # One of many unknown names says nothing about the next one.
+    # The lockout of one unknown name does not affect others.
     assert fail(1, name="somebody").status_code == 200
 
 
@@ -99,7 +99,7 @@ def test_failed_sign_in_stores_no_typed_text(caplog: pytest.LogCaptureFixture) -
 def test_forged_forwarded_address_does_not_avoid_the_lockout(
     settings: Settings, proxies: int
 ) -> None:
-    """A proxy adds what it saw to what it was sent."""
+    """Proxies append the address that they saw to the header they received."""
     settings.PROXIES = proxies
     for number in range(5):
         fail(1, **{"X-Forwarded-For": f"198.51.100.{number}, 198.51.100.9"})
@@ -147,7 +147,7 @@ def test_addresses_of_one_network_share_the_lockout(
     ],
 )
 def test_unstorable_fields_do_not_hide_a_failed_sign_in(charset: str) -> None:
-    """In a charset of the client's choosing it failed to be recorded, after the password was compared."""
+    """Regression: in some charsets, the failure was not recorded after comparing the password."""
 
     def guess(password: str) -> int:
         fields = {"username": "ada", "password": password, r"\ud800": r"\ud800", "z": "+2AA-"}
@@ -171,7 +171,7 @@ def test_unstorable_fields_do_not_hide_a_failed_sign_in(charset: str) -> None:
         )
         environ["CONTENT_TYPE"] += f"; {charset}"
         answers: list[str] = []
-        from config.wsgi import application  # asks the database for its pseudonym key
+        from config.wsgi import application  # reads the pseudonym key from the database
 
         application(environ, lambda status, _: answers.append(status))
         return int(answers[0][:3])
@@ -181,7 +181,7 @@ def test_unstorable_fields_do_not_hide_a_failed_sign_in(charset: str) -> None:
 
 
 def test_failures_without_an_address_are_counted() -> None:
-    """Two of them at once were two rows without one, and from then on none was counted."""
+    """Regression: two concurrent failures without an address stopped the counting."""
     fail(5, address="")
     assert AccessAttempt.objects.get().ip_address == "0.0.0.0"
     assert sign_in(RIGHT, address="").status_code == 429

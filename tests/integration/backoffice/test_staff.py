@@ -1,4 +1,4 @@
-"""Staff accounts: nobody deletes one that the evidence names, and roles are what the help says."""
+"""Staff accounts: deletion is refused for accounts that records name."""
 
 from datetime import timedelta
 from io import StringIO
