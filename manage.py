@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Django's command line: `./manage.py help` lists what the service offers.
+"""Django's command line: `./manage.py help` lists the commands.
 
-Any Python will do: without Django it continues with the one of .venv, which `make install` makes.
+Without Django in the current Python, it continues with the Python of .venv, which `make install` creates.
 """
 
 import os
@@ -16,7 +16,7 @@ _ENVIRONMENT = Path(__file__).resolve().parent / ".venv"
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
-        import django  # noqa: F401 - asks whether it is there
+        import django  # noqa: F401 - checks that it is installed
     except ImportError:
         _continue_in_environment()
     from django.core.exceptions import ImproperlyConfigured
@@ -29,7 +29,7 @@ def main() -> None:
     except ImproperlyConfigured as error:
         sys.exit(f"error: {error}")
     except BrokenPipeError:
-        # The reader, such as `head`, has ended. Python would raise again when it closes the output.
+        # A reader such as `head` has ended. Python would raise again when it closes the output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(_BROKEN_PIPE)
     except OperationalError as error:
@@ -45,7 +45,7 @@ def main() -> None:
         from payments.events.contradictions import LogContradicted
 
         if isinstance(error, LogContradicted):
-            sys.exit(f"error: Nothing was stored: the event log needs a repair. {error}")
+            sys.exit(f"error: Nothing was stored, because the event log needs a repair. {error}")
         raise
 
 
@@ -53,13 +53,13 @@ def _continue_in_environment() -> None:
     python = _ENVIRONMENT / "bin" / "python"
     if Path(sys.prefix).resolve() == _ENVIRONMENT.resolve() or not python.exists():
         sys.exit("error: Django is not installed here. Run: make install")
-    os.execv(python, [str(python), *sys.argv])  # noqa: S606 - no shell is wanted
+    os.execv(python, [str(python), *sys.argv])  # noqa: S606 - without a shell
 
 
 def _prepare(arguments: list[str]) -> None:
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
     if not own or {"help", "--help", "-h"} & set(own):
-        # A help text needs no keys and no servers.
+        # Help needs neither keys nor servers.
         os.environ["DEBUG"] = os.environ.get("DEBUG") or "1"
     if own[:1] == ["dbshell"] and shutil.which("psql") is None:
         from config.stack import postgres
@@ -71,7 +71,7 @@ def _has_unapplied_migrations() -> bool:
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
 
-    connection.close()  # The statement that failed may have left a transaction open.
+    connection.close()  # The failed statement may have left a transaction open.
     executor = MigrationExecutor(connection)
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 

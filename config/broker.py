@@ -1,7 +1,7 @@
-"""Celery's worker and beat while the broker is away, or answers every command with an error.
+"""Keep Celery's worker and beat alive while the broker is unreachable or returns errors.
 
-A server that fails over, is full or has just started answers with an error (OOM, READONLY, LOADING, ...).
-Such an error is treated as a lost connection: tried again with growing pauses, and logged in one line.
+A broker that fails over, is full or starts returns errors such as OOM, READONLY and LOADING. They are treated
+as lost connections: retried with growing pauses, and logged in one line.
 """
 
 import logging
@@ -23,26 +23,25 @@ logger: Final = logging.getLogger(__name__)
 
 ERRORS: Final = (redis.RedisError, OperationalError)
 
-# The beginning of Celery's own message about a lost connection.
+# Celery's message about a lost connection begins with this text.
 _CONNECTION_LOST: Final = "consumer: Connection to broker lost."
 _LONGEST_PAUSE: Final = 5.0
 _FIRST_PAUSE: Final = 0.5
-# After so long without a failure the first pause is used again.
+# After this time without a failure, the first pause is used again.
 _CALM_SECONDS: Final = 15.0
 
 
 class QoS(transport.QoS):
-    """Restore messages at shutdown without the lines that kombu prints about it: nothing is wrong."""
+    """Restore messages at shutdown without kombu's output, which reads like an error."""
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
         super().restore_unacked_once()
 
 
 class Channel(transport.Channel):
-    """Raise a connection error for a lost connection, where kombu 5.7 raises an AttributeError.
+    """Raise a ConnectionError for a lost connection, where kombu 5.7 raises an AttributeError.
 
-    Celery survives only the first. The second ended a worker that had not acknowledged a task yet when the
-    broker died.
+    An AttributeError would end a worker that had an unacknowledged task when the broker died.
     """
 
     QoS = QoS
@@ -65,8 +64,8 @@ class Channel(transport.Channel):
     def _reconnecting_on_failure(self) -> Iterator[None]:
         """Reconnect if a task cannot be acknowledged.
 
-        Celery would only log the error and never free the task's place among those that a worker may hold.
-        After two such errors the worker asked for no more tasks.
+        Celery would only log the error, and the task would occupy a prefetch slot permanently. After two such
+        errors the worker would request no more tasks.
         """
         try:
             yield
@@ -81,21 +80,21 @@ def _fail(error: Exception) -> NoReturn:
 
 
 def install() -> None:
-    """Make kombu use this channel, and count every error of Redis as a connection error.
+    """Make kombu use this channel and treat every Redis error as a connection error.
 
-    Celery ends at any other error.
+    Any other error would end Celery.
     """
     transport.Transport.Channel = Channel
     transport.Transport.connection_errors = (
         *transport.Transport.connection_errors,
         redis.RedisError,
     )
-    # Celery warns at each lost connection that a default may change.
+    # At each lost connection Celery warns that a default may change.
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
 
 def _connect(connection: Any, callback: Callable[[], None] | None = None) -> Any:
-    """Connect, however long it takes; `callback` is called every second, and may raise to give up."""
+    """Connect, with unlimited retries. `callback` is called every second and may raise to give up."""
 
     def log_failure(error: Exception, pause: float) -> None:
         logger.warning("The broker cannot be reached, trying again in %.0f s: %s", pause, error)
@@ -111,7 +110,7 @@ def _connect(connection: Any, callback: Callable[[], None] | None = None) -> Any
 
 
 class Consumer(consumer.Consumer):
-    """A worker's consumer that reconnects to the broker without a limit."""
+    """A worker's consumer that reconnects to the broker with unlimited retries."""
 
     _pause = 0.0
     _failed_at = 0.0
@@ -122,14 +121,14 @@ class Consumer(consumer.Consumer):
         self._pause = _FIRST_PAUSE if calm else min(2 * self._pause, _LONGEST_PAUSE)
         logger.warning("The broker failed, trying again in %.1f s: %s", self._pause, exc)
         super().on_connection_error_after_connected(exc)
-        # A server that answers every command with an error still accepts connections.
+        # A broker that returns an error for every command still accepts connections.
         while (left := now + self._pause - time.monotonic()) > 0:
             state.maybe_shutdown()
             time.sleep(min(left, 0.2))
         self._failed_at = time.monotonic()
 
     def register_with_event_loop(self, hub: Hub) -> None:
-        # With each connection: kombu's hub forgets that it is the current one when it is reset.
+        # Repeated with each connection: a reset of kombu's hub unsets the current hub.
         set_event_loop(hub)
         super().register_with_event_loop(hub)
 
@@ -140,7 +139,7 @@ class Consumer(consumer.Consumer):
 
 
 class Scheduler(beat.Scheduler):
-    """Beat's schedule in memory. It needs no file: every entry runs at least once a minute."""
+    """A schedule in memory. Every entry runs at least once a minute, so no file is needed."""
 
     def apply_entry(self, entry: Any, producer: Any = None) -> None:
         try:
@@ -153,11 +152,11 @@ class Scheduler(beat.Scheduler):
 
 
 class OneLine(logging.Filter):
-    """Log errors of the broker without tracebacks, which would be long, frequent and of no use."""
+    """Log the broker's errors in one line, without tracebacks."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
         if isinstance(error, ERRORS):
             record.msg, record.args, record.exc_info = f"{record.getMessage()}: {error}", (), None
-        # `Consumer` has logged the cause and the next attempt.
+        # `Consumer` has already logged the cause and the next attempt.
         return not record.getMessage().startswith(_CONNECTION_LOST)

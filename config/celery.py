@@ -1,4 +1,4 @@
-"""The Celery application: it runs the projections, seals the log and ends reviews."""
+"""The Celery application. Its tasks run projections, seal the log and expire reviews."""
 
 import os
 import sys
@@ -25,19 +25,19 @@ broker.install()
 
 @task_postrun.connect
 def _let_lost_connections_go(**_: object) -> None:
-    """Celery keeps a worker's connections for many tasks, those too that the server has ended."""
+    """Close unusable connections, which Celery would keep for further tasks."""
     close_old_connections()
 
 
 @setup_logging.connect
 def _keep_django_logging(**_: object) -> None:
-    """Celery would replace the root logger's handlers; Django has configured them already."""
+    """Keep Django's logging: a receiver of this signal stops Celery from replacing the handlers."""
 
 
 @beat_init.connect
 @worker_init.connect
 def _require_pseudonym_key(**_: object) -> None:
-    """Refuse to start with another PSEUDONYM_KEY than the database's."""
+    """Refuse to start if PSEUDONYM_KEY is not the database's key."""
     from payments import pseudonyms
 
     try:

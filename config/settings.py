@@ -1,4 +1,4 @@
-"""Django's settings. What differs between installations comes from the environment, read on top."""
+"""Django's settings. Environment variables provide what differs between installations."""
 
 import sys
 from datetime import timedelta
@@ -15,26 +15,26 @@ from config.postgresql import session
 
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
 
-# The servers and keys of a running `make run`, for commands.
+# Lets commands use the servers and keys of a running `make run`.
 variables.load(BASE_DIR / ".local" / "environment")
 
 DEBUG: bool = variables.flag("DEBUG", default=False)
 _DATABASE: Final = variables.database("DATABASE_URL", debug=DEBUG)
 
-# Whether `make run` has started the database, which then holds demo data only.
+# Set if `make run` started the database.
 EMBEDDED: bool = variables.flag("EMBEDDED", default=False)
 
-# Signs sessions. May be rotated.
+# Signs sessions. Can be rotated.
 SECRET_KEY: str = variables.secret("SECRET_KEY", debug=DEBUG)
-# Makes the hashes that stand for customers and requests in the log. Never rotated, see payments.pseudonyms.
+# Key of the hashes that stand for customers and requests in the log. Cannot be rotated: see
+# payments.pseudonyms.
 PSEUDONYM_KEY: str = variables.secret("PSEUDONYM_KEY", debug=DEBUG)
-# Signs the seals of the log. Only the workers need it, so the web server runs without; may be
-# rotated if SEAL_PUBLIC_KEYS names the public keys of the old ones. See payments.events.seals.keys.
+# Signs the seals of the log. For workers only. Can be rotated if SEAL_PUBLIC_KEYS contains the old public
+# keys: see payments.events.seals.keys.
 SEAL_KEY: str = variables.seal_key("SEAL_KEY", debug=DEBUG)
 SEAL_PUBLIC_KEYS: list[str] = variables.public_keys("SEAL_PUBLIC_KEYS")
 
-# Where this host remembers the last seal that it has seen, outside the database: see
-# payments.events.seals.memory. Empty: nowhere.
+# The file in which this host remembers the last seal, outside the database: see payments.events.seals.memory.
 SEAL_HEAD_FILE: str = variables.text("SEAL_HEAD_FILE")
 
 ALLOWED_HOSTS: list[str] = variables.texts("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
@@ -43,7 +43,7 @@ CSRF_TRUSTED_ORIGINS: list[str] = variables.origins("CSRF_TRUSTED_ORIGINS")
 # Applications
 
 INSTALLED_APPS: list[str] = [
-    "unfold",  # before the admin, whose templates it replaces
+    "unfold",  # before the admin, whose templates it overrides
     "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -77,11 +77,11 @@ MIDDLEWARE: list[str] = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.http.middleware.RequestLogMiddleware",
     "config.http.middleware.OutageMiddleware",
-    "axes.middleware.AxesMiddleware",  # asks for the last place
+    "axes.middleware.AxesMiddleware",  # must be last
 ]
 
-# `check --deploy` does not recognize our subclass of the CSRF middleware. One pattern begins with a slash on
-# purpose, to match addresses like //api/v1.
+# `check --deploy` does not recognize our subclass of the CSRF middleware. One URL pattern begins with a slash
+# to match addresses like //api/v1.
 SILENCED_SYSTEM_CHECKS = ["security.W003", "urls.W002"]
 
 ROOT_URLCONF = "config.urls"
@@ -104,8 +104,8 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # Database
 
-# One connection a thread, kept: opening one costs more than a payment. No pool, which Celery would close
-# around every task. ATOMIC_REQUESTS stays off: a command is one statement and needs no transaction.
+# Each thread keeps its connection, because opening one costs more than a payment. Celery would close a pool
+# around every task. ATOMIC_REQUESTS is off: a command is one statement and needs no transaction.
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         **_DATABASE,
@@ -115,17 +115,17 @@ DATABASES: dict[str, dict[str, Any]] = {
     }
 }
 DATABASES["default"]["OPTIONS"] = {
-    # Seconds. A server that is there answers at once; one that is not should not hold a thread.
+    # Seconds. An unreachable server must not block a thread.
     "connect_timeout": 5,
-    # Nor should one whose machine is gone, which says nothing: libpq's own defaults wait for hours.
+    # Detects a vanished machine, for which libpq's defaults wait for hours.
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,  # milliseconds
     **DATABASES["default"].get("OPTIONS", {}),
     "options": session.options(DATABASES["default"].get("OPTIONS", {}).get("options", "")),
-    # What the service executes often it prepares itself. psycopg, if it prepared others, would deallocate all
-    # of them after a rollback.
+    # The service prepares frequent statements itself. Automatic preparation by psycopg would deallocate all
+    # prepared statements after a rollback.
     "prepare_threshold": None,
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -136,12 +136,12 @@ REDIS_URL: str = variables.redis("REDIS_URL")
 
 
 def _broker_url(url: str) -> str:
-    """Celery's name for the same server: unix:///path?db=N is redis+socket:///path?virtual_host=N."""
+    """Return the URL in Celery's form: unix:///path?db=N becomes redis+socket:///path?virtual_host=N."""
     parts = urlsplit(url)
     if parts.scheme != "unix":
         return url
     query = parts.query.replace("db=", "virtual_host=")
-    # Written out: urlunsplit leaves the empty host away, and the path would be taken for it.
+    # urlunsplit would omit the empty host, and the path would become the host.
     return f"redis+socket://{parts.path}" + (f"?{query}" if query else "")
 
 
@@ -153,16 +153,16 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CONNECTION_MAX_RETRIES: int | None = None  # a broker may be away for hours
+CELERY_BROKER_CONNECTION_MAX_RETRIES: int | None = None  # no limit
 CELERY_WORKER_CONSUMER = "config.broker:Consumer"
 CELERY_BEAT_SCHEDULER = "config.broker:Scheduler"
-# A worker's own connections to the database, kept for as many tasks.
+# Number of tasks for which a worker keeps its database connection.
 CELERY_DB_REUSE_MAX = 500
 # A publisher gives up at once: whoever publishes has a better way to be heard, see readmodels.engine.wakeups.
 CELERY_TASK_PUBLISH_RETRY_POLICY: dict[str, Any] = {"max_retries": 0}
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     "visibility_timeout": 120,  # seconds, longer than any task
-    # A killed worker's tasks come back after interval x throttle sweeps; with the defaults that takes 100 s.
+    # A killed worker's tasks return after interval x throttle sweeps, 100 s with the defaults.
     "unacked_restore_interval": 2,
     "unacked_restore_throttle": 1,
 }
@@ -170,7 +170,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "project": {
         "task": "readmodels.project_all",
         "schedule": 2.0,
-        # Those that pile up while no worker runs are not worth doing.
+        # Tasks that pile up while no worker runs are dropped.
         "options": {"expires": 2.0},
     },
     "expire": {
@@ -205,7 +205,7 @@ AUTHENTICATION_BACKENDS: list[str] = [
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
-# Who fails to sign in five times is locked out for a quarter of an hour: that name, from that address, so
+# Five failed sign-ins lock the user name for 15 minutes, but only for the address from which they came. So
 # nobody can lock out others from elsewhere.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
@@ -216,9 +216,9 @@ AXES_LOCKOUT_CALLABLE = "config.http.signing_in.locked_out"
 AXES_USERNAME_CALLABLE = "config.http.signing_in.recorded_name"
 AXES_CLIENT_IP_CALLABLE = "config.http.signing_in.address"
 AXES_CLIENT_STR_CALLABLE = "config.http.signing_in.in_logs"
-# Failures are counted in rows that a success or the end of a lock removes, and kept in a log of their own.
+# A success or the end of a lock removes the counted failures. The failure log keeps them.
 AXES_ENABLE_ACCESS_FAILURE_LOG = True
-AXES_ACCESS_FAILURE_LOG_PER_USER_LIMIT = 1_000_000  # of more, axes would drop the newest
+AXES_ACCESS_FAILURE_LOG_PER_USER_LIMIT = 1_000_000  # beyond it, axes drops the newest
 AXES_HANDLER = "config.http.signing_in.Handler"
 AXES_ENABLE_ADMIN = False  # readmodels.admin.people.sign_ins has the lists
 AXES_VERBOSE = False
@@ -242,7 +242,7 @@ FORMAT_MODULE_PATH = ["config.formats"]
 # Static files
 
 STATIC_URL = "static/"
-# Without it the apps' own files are served: there is nothing to collect on a developer's machine.
+# Without it, the files of the packages are served.
 STATIC_ROOT: str | None = variables.given("STATIC_ROOT")
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = False
@@ -252,7 +252,7 @@ WHITENOISE_AUTOREFRESH = False
 SESSION_COOKIE_SECURE: bool = variables.flag("HTTPS", default=False)
 CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE
-# Prometheus asks without TLS. So do load balancers: see config.operations.health.
+# Prometheus may scrape without TLS. Probes are answered before this middleware.
 SECURE_REDIRECT_EXEMPT = ["^metrics$"]
 SECURE_HSTS_SECONDS: int = variables.number("HSTS_SECONDS", 0)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SESSION_COOKIE_SECURE else None
@@ -286,7 +286,7 @@ LOGGING: dict[str, Any] = {
         }
     },
     "filters": {
-        # A 503 is logged as an outage and in the line of the request.
+        # The outage and the request's own line already log a 503.
         "unforeseen": {
             "()": "django.utils.log.CallbackFilter",
             "callback": lambda record: (
@@ -312,13 +312,13 @@ LOGGING: dict[str, Any] = {
         "django_structlog": {"level": variables.choice("REQUEST_LOG_LEVEL", "WARNING", _LEVELS)},
         # Several lines for each batch of each projection.
         "celery": {"level": variables.choice("CELERY_LOG_LEVEL", "WARNING", _LEVELS)},
-        # Several lines for each attempt to sign in, of which failures and locks are warnings.
+        # axes logs several lines for each sign-in. Failures and locks are warnings.
         "axes": {"level": "WARNING"},
     },
 }
 structlog.configure(
     processors=[
-        # First: what no level lets through is not formatted, nor searched for card numbers.
+        # First, so that filtered records are neither formatted nor searched for card numbers.
         structlog.stdlib.filter_by_level,
         *_SHARED,
         structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
@@ -334,20 +334,21 @@ DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # personal
 
 # Metrics
 
-# Allows to read /metrics as a bearer token. Empty: requests from this machine are allowed.
+# The bearer token for /metrics. If empty, requests from this machine are allowed.
 METRICS_TOKEN: str = variables.text("METRICS_TOKEN")
 
 # API
 
 # Threads of each web process. Reads that wait take at most a quarter of them.
 WEB_THREADS: int = variables.number("WEB_THREADS", 4, least=1, most=1_000)
-# Limits for bodies: seconds to arrive, unfinished ones in a process, and bytes. The API admits fewer bytes.
+# Limits for bodies: seconds to arrive, number of unfinished ones in a process, bytes. The API allows fewer
+# bytes.
 BODY_SECONDS: float = variables.seconds("BODY_SECONDS", 10.0)
 UNFINISHED_BODIES = 256
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 API_RATE_PER_MINUTE: int = variables.number("API_RATE_PER_MINUTE", 6_000, least=1)  # for each key
 
-# How often a process writes when its keys were last used; 0: never.
+# Interval in which a process writes when its keys were last used. 0: never.
 API_KEY_USES_SECONDS = 30.0
 
 REST_FRAMEWORK: dict[str, Any] = {
@@ -357,7 +358,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [],  # payments.api.http.reading reads bodies
     "DEFAULT_METADATA_CLASS": None,
-    "URL_FORMAT_OVERRIDE": None,  # "format" is a parameter like any other that we do not know
+    "URL_FORMAT_OVERRIDE": None,  # "format" is an unknown parameter
     "DEFAULT_SCHEMA_CLASS": "payments.api.openapi.components.ApiSchema",
     "EXCEPTION_HANDLER": "payments.api.problems.handler.handle",
     "UNAUTHENTICATED_USER": None,

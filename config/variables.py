@@ -1,6 +1,6 @@
-"""Read and check the variables of the environment. An error names the variable and the accepted form.
+"""Read and check environment variables. Errors name the variable and the accepted form.
 
-An empty variable counts as not set.
+An empty variable counts as not set. README.md in this folder and .env.example list all variables.
 """
 
 import os
@@ -22,13 +22,13 @@ _SECRET_LENGTH: Final = 32
 _SECRET_LETTERS: Final = 8
 _HOW: Final = "`openssl rand -hex 32` prints one"
 
-_asked: Final[set[str]] = set()
+_read_names: Final[set[str]] = set()
 
 
 def load(path: Path) -> None:
-    """Take the variables of the running `make run` from its file, unless the environment names a database.
+    """Load the variables that the running `make run` saved, unless DATABASE_URL names another database.
 
-    They belong to one installation, whose keys must not be used with another database.
+    The saved keys must not be used with another database.
     """
     try:
         lines = path.read_text(errors="surrogateescape").split("\n")
@@ -44,19 +44,21 @@ def load(path: Path) -> None:
 
 
 def save(path: Path) -> None:
-    """Write the variables that were read to a file for `load`, which only its owner can read."""
+    """Write the variables that were read to a file for `load`. Only its owner can read the file."""
     path.unlink(missing_ok=True)
     path.touch(mode=0o600)
-    lines = [f"{name}={value}\n" for name in sorted(_asked) if (value := given(name)) is not None]
+    lines = [
+        f"{name}={value}\n" for name in sorted(_read_names) if (value := given(name)) is not None
+    ]
     path.write_text("".join(lines), errors="surrogateescape")
 
 
 def given(name: str) -> str | None:
-    """Return the value, or None if the variable is not set or empty."""
-    _asked.add(name)
+    """Return the value without outer blanks, or None if it is empty. Raises ImproperlyConfigured."""
+    _read_names.add(name)
     value = os.environ.get(name, "").strip()
     if "\n" in value:
-        raise ImproperlyConfigured(f"{name} holds a line break.")
+        raise ImproperlyConfigured(f"{name} contains a line break.")
     return value or None
 
 
@@ -65,7 +67,7 @@ def text(name: str, default: str = "") -> str:
 
 
 def texts(name: str, default: Collection[str] = ()) -> list[str]:
-    """Return the values between commas."""
+    """Return the comma-separated values."""
     value = given(name)
     if value is None:
         return list(default)
@@ -110,12 +112,12 @@ def origins(name: str) -> list[str]:
     values = texts(name)
     for value in values:
         if not re.fullmatch(r"https?://[^/\s]+", value):
-            raise _wrong(name, value, "origins like https://pay.example.com, between commas")
+            raise _wrong(name, value, "comma-separated origins like https://pay.example.com")
     return values
 
 
 def secret(name: str, *, debug: bool) -> str:
-    """Return a strong secret; while debugging, any secret or a publicly known one."""
+    """Return a strong secret. With `debug`, return any secret or the published one."""
     value = given(name)
     if debug:
         return value or DEVELOPMENT_KEY
@@ -125,7 +127,7 @@ def secret(name: str, *, debug: bool) -> str:
         )
     repeats = value in (value + value)[1:-1]
     if len(value) < _SECRET_LENGTH or len(set(value)) < _SECRET_LETTERS or repeats:
-        # Without the value: the message may reach a log.
+        # The message omits the value, because it may reach a log.
         raise ImproperlyConfigured(
             f"{name} is too weak: use at least {_SECRET_LENGTH} random characters ({_HOW})."
         )
@@ -149,11 +151,11 @@ def public_keys(name: str) -> list[str]:
 
 
 def database(name: str, *, debug: bool) -> dict[str, Any]:
-    """Return Django's settings for the database. Without debug there is no default."""
+    """Return Django's settings for the database. Only with `debug` is there a default."""
     value = given(name)
     if value is None and not debug:
         raise ImproperlyConfigured(
-            f"No server is known: start `make run`, or set {name} to your own"
+            f"No database is configured: start `make run`, or set {name} to your own"
             " (postgres://user:password@host:5432/database)."
         )
     accepted = f"{name} must be like postgres://user:password@host:5432/database."
@@ -165,7 +167,7 @@ def database(name: str, *, debug: bool) -> dict[str, Any]:
         found = dict(environ.Env.db_url_config(value))
     except (ValueError, ImproperlyConfigured):
         raise ImproperlyConfigured(accepted) from None
-    # `dbshell` reads them there.
+    # `dbshell` expects them outside OPTIONS.
     for option in ("host", "port"):
         if option in found.get("OPTIONS", {}):
             found[option.upper()] = found["OPTIONS"].pop(option)
@@ -195,7 +197,7 @@ def redis(name: str) -> str:
 
 def _check_hex(name: str, value: str) -> None:
     if not re.fullmatch("[0-9a-fA-F]{64}", value):
-        # Without the value, which may be a secret in the wrong place.
+        # The message omits the value, which may be another secret.
         raise ImproperlyConfigured(f"{name} must be 64 hexadecimal digits ({_HOW}).")
 
 

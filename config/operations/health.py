@@ -1,4 +1,4 @@
-"""For load balancers: whether the process lives, and whether it can do its work."""
+"""Probes for load balancers: /healthz and /readyz."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -21,7 +21,7 @@ from payments.outages import Outage
 from readmodels.engine import lag
 from readmodels.engine.lag import Lag
 
-# It is also on while the server is a standby.
+# Also true on a standby server.
 _READ_ONLY: Final = "SELECT current_setting('transaction_read_only')::boolean"
 
 
@@ -30,16 +30,15 @@ class MigrationsMissing(Exception):
 
 
 def healthz(_: HttpRequest) -> HttpResponse:
-    """The process answers. Nothing else is asked, or every process would restart with the database."""
+    """Return 200 while the process answers. An outage of the database must not restart every process."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 def readyz(_: HttpRequest) -> HttpResponse:
-    """Return 503 if the database is away, misses tables or takes no writes, or if the log is contradicted.
+    """Return 503 if the database is unusable or contradicts the log, or if migrations are missing.
 
-    A full disk shows only in a failed write, so it counts for a moment after a write of this process.
-
-    A broker or a projection that is behind only delays work. It is reported and does not cause a 503.
+    A full disk shows only in failed writes, so it counts for a moment after a write of this process. A
+    broker or projection that is behind is reported, but only delays work.
     """
     try:
         _check_migrations()
@@ -91,8 +90,8 @@ def _report(
 def _unwritable() -> Outage | None:
     """Return why the database takes no writes.
 
-    Whether it is read-only is asked again on a new connection: the defaults of a database or a role hold for
-    those only, and this thread's may be older, or from when it was.
+    A read-only answer is verified on a new connection, because a changed default of the database or the role
+    applies to new connections only.
     """
     failed = outages.unwritable()
     ((read_only,),) = execute(_READ_ONLY)
@@ -106,7 +105,7 @@ def _unwritable() -> Outage | None:
 
 @cache
 def _check_migrations() -> None:
-    """Raises MigrationsMissing; asked no more when it has not, since looking reads all their files."""
+    """Raise MigrationsMissing if a migration is not applied. Success is cached: the check reads all files."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise MigrationsMissing

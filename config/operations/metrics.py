@@ -1,4 +1,4 @@
-"""Metrics for Prometheus, told to whoever has the token, or asks from this machine if there is none."""
+"""Metrics for Prometheus, for requests with METRICS_TOKEN or, without one, from this machine."""
 
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -13,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from readmodels.engine.metrics import registry
 from readmodels.queries.bounded import TooBroad, bounded
 
-# A request through a proxy on this machine seems to come from it.
+# Proxies on this machine add one of these headers to forwarded requests.
 _FORWARDED: Final = (
     *("Forwarded", "Via", "X-Real-IP", "X-Client-IP", "X-Cluster-Client-IP", "True-Client-IP"),
     *("CF-Connecting-IP", "CF-Ray", "Fastly-Client-IP", "Fly-Client-IP", "X-Azure-ClientIP"),
@@ -24,20 +24,20 @@ _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """503 when the database does not tell in three seconds: a scrape that failed is an alert of its own."""
+    """Return the metrics, or 503 if the database does not answer within three seconds."""
     if settings.METRICS_TOKEN:
         if not _has_token(request):
-            return _refused(HTTPStatus.UNAUTHORIZED, "The metrics need METRICS_TOKEN's token.\n")
+            return _refused(HTTPStatus.UNAUTHORIZED, "Send METRICS_TOKEN as the bearer token.\n")
     elif not _is_local(request):
         return _refused(
             HTTPStatus.FORBIDDEN, "Set METRICS_TOKEN to read the metrics from elsewhere.\n"
         )
     try:
         with bounded():
-            told = generate_latest(registry)
+            content = generate_latest(registry)
     except (OperationalError, InterfaceError, ProgrammingError, TooBroad):
-        return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "The database does not tell.\n")
-    return HttpResponse(told, content_type=CONTENT_TYPE_LATEST, headers=_NO_STORE)
+        return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "The database does not answer.\n")
+    return HttpResponse(content, content_type=CONTENT_TYPE_LATEST, headers=_NO_STORE)
 
 
 def _has_token(request: HttpRequest) -> bool:
@@ -54,7 +54,7 @@ def _is_local(request: HttpRequest) -> bool:
     try:
         return ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
     except ValueError:
-        return False  # a unix socket, at whose other end is a proxy
+        return False  # a unix socket of a proxy
 
 
 def _refused(status: HTTPStatus, why: str) -> HttpResponse:

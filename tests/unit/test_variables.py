@@ -88,7 +88,7 @@ WRONG: Final = [
     ("SECRET_KEY", "aabbccdd" + "a" * 32, "SECRET_KEY is too weak"),
     ("PSEUDONYM_KEY", "only-for-development-never-for-money", "Set PSEUDONYM_KEY"),
     ("PSEUDONYM_KEY", "short", "PSEUDONYM_KEY is too weak"),
-    ("METRICS_TOKEN", "a\nb", "METRICS_TOKEN holds a line break."),
+    ("METRICS_TOKEN", "a\nb", "METRICS_TOKEN contains a line break."),
 ]
 
 
@@ -114,7 +114,7 @@ def test_valid_and_empty_variables_are_accepted(read_settings: Callable[..., lis
 
 def test_missing_server_is_named_without_variables(read_settings: Callable[..., list[Any]]) -> None:
     for message in read_settings({}, GOOD | {"DATABASE_URL": ""}):
-        assert "No server is known: start `make run`, or set DATABASE_URL" in message
+        assert "No database is configured: start `make run`, or set DATABASE_URL" in message
 
 
 def test_weak_secrets_are_accepted_in_debug_mode(read_settings: Callable[..., list[Any]]) -> None:
@@ -132,7 +132,7 @@ def test_value_of_invalid_secret_is_not_shown(read_settings: Callable[..., list[
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a file of variables as a launcher writes it."""
-    monkeypatch.setattr(variables, "_asked", set())
+    monkeypatch.setattr(variables, "_read_names", set())
     for name in ("DATABASE_URL", "PSEUDONYM_KEY", "REDIS_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DATABASE_URL", "postgres:///launched")
