@@ -20,7 +20,6 @@ DATA: Final = encoded(initiated())
 
 
 def insert(writer: Session, stream: UUID | None = None) -> int:
-    """Append an event to the stream, by default a new one, and return its position."""
     """Append an event to the stream, or to a new one. Return its position."""
     row = writer.execute(INSERT, {"stream": stream or uuid4(), "data": DATA}).fetchone()
     assert row is not None

@@ -22,9 +22,9 @@ class HeadContradicted(Exception):
     def __init__(self, head: Head) -> None:
         super().__init__(
             f"The log does not have seal {head.seal.number}, up to position {head.seal.last}, which"
-            f" {settings.SEAL_HEAD_FILE} (SEAL_HEAD_FILE) remembers: its seals were cut off or made anew,"
-            " or it is another log. Nothing is sealed. See `./manage.py verify_events`. After a restore that"
-            " was meant, move that file away."
+            f" {settings.SEAL_HEAD_FILE} (SEAL_HEAD_FILE) remembers: its seals were deleted or made again,"
+            " or it is another log. Nothing is sealed. See `./manage.py verify_events`. After an intended"
+            " restore, move that file away."
         )
 
 

@@ -100,7 +100,7 @@ class Crew:
                 except GONE:
                     close_old_connections()  # as after a request or a task
                     sleep(0.01)
-        except Exception as error:  # noqa: BLE001 - stop() tells
+        except Exception as error:  # noqa: BLE001 - stop() raises it
             self.errors.append(error)
         finally:
             connections.close_all()

@@ -319,7 +319,7 @@ def test_appended_is_sent_for_committed_events_only(announced: list[int]) -> Non
     first = submit("1")
     assert announced == [first.position]
     submit("1")
-    assert announced == [first.position], "a repetition is no news"
+    assert announced == [first.position], "a repetition sends nothing"
     with transaction.atomic():
         second = submit("2")
         assert announced == [first.position]

@@ -126,7 +126,7 @@ def test_concurrent_appends_make_every_version_once() -> None:
 
     attempts = sum(at_once(8, write))
     assert _versions(stream_id) == list(range(1, 8 * each + 1))
-    assert attempts > 8 * each, "nobody ever met anybody: this proved nothing"
+    assert attempts > 8 * each, "no appends collided, so this proved nothing"
 
 
 def test_append_accepts_one_of_eight_concurrent_first_appends() -> None:
@@ -319,8 +319,8 @@ def _versions(stream_id: UUID) -> list[int]:
 def _database_time() -> datetime:
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
-        told: datetime = cursor.fetchone()[0]
-        return told
+        now: datetime = cursor.fetchone()[0]
+        return now
 
 
 def _set_sequence(value: int) -> None:

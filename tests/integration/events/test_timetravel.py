@@ -48,7 +48,7 @@ def approved(acme: ApiClient) -> str:
     return str(path)
 
 
-def told(*arguments: object) -> str:
+def output_of(*arguments: object) -> str:
     out = StringIO()
     call_command("payment", *map(str, arguments), stdout=out)
     return " ".join(out.getvalue().split())
@@ -192,7 +192,7 @@ def test_state_at_the_recorded_time_of_an_event(acme: ApiClient, approved: str) 
 
 
 def test_payment_command_shows_actors_and_commands(acme: ApiClient, approved: str) -> None:
-    out = told(UUID(approved[-36:]))
+    out = output_of(UUID(approved[-36:]))
     for words in (
         "Submitted: $15,000.00 by credit card as order-981",
         "Flagged for review: Risk 80, high",
@@ -210,11 +210,11 @@ def test_payment_command_shows_actors_and_commands(acme: ApiClient, approved: st
 
 def test_payment_command_shows_a_version(approved: str) -> None:
     payment = approved[-36:]
-    assert "Status Pending review" in told(payment, "--version", 2)
-    assert "2 later events are left out." in told(payment, "--version", 2)
+    assert "Status Pending review" in output_of(payment, "--version", 2)
+    assert "2 later events are left out." in output_of(payment, "--version", 2)
     at = recorded(4)
-    assert "Status Completed" in told(payment, "--at", at.isoformat())
-    before = told(payment, "--at", f"{at - timedelta(microseconds=1):%Y-%m-%d %H:%M:%S.%f}")
+    assert "Status Completed" in output_of(payment, "--at", at.isoformat())
+    before = output_of(payment, "--at", f"{at - timedelta(microseconds=1):%Y-%m-%d %H:%M:%S.%f}")
     assert "Status Pending review" in before
     assert "1 later event is left out." in before
 
@@ -229,12 +229,12 @@ def test_payment_command_accepts_recorded_and_occurred_times() -> None:
         rejected(at=LATER - timedelta(hours=1)),
     ]
     store.append(PAYMENT_AGGREGATE, payment, events, expected=0, metadata=by_import)
-    assert "version 1" in told(payment, "--occurred", NOON.isoformat())
+    assert "version 1" in output_of(payment, "--occurred", NOON.isoformat())
     # The third event occurred by then, but not every event before it.
-    assert "version 1" in told(payment, "--occurred", (LATER - timedelta(hours=1)).isoformat())
-    assert "version 3" in told(payment, "--occurred", "2026-01-06")
+    assert "version 1" in output_of(payment, "--occurred", (LATER - timedelta(hours=1)).isoformat())
+    assert "version 3" in output_of(payment, "--occurred", "2026-01-06")
     with pytest.raises(CommandError, match="There was no payment .* yet"):
-        told(payment, "--at", "2026-01-06")
+        output_of(payment, "--at", "2026-01-06")
 
 
 def test_payment_command_shows_first_approval_and_claim() -> None:
@@ -242,7 +242,7 @@ def test_payment_command_shows_first_approval_and_claim() -> None:
     payment = body_of(ada.submit(**FOUR_EYES))["id"]
     ada.post(f"{PAYMENTS}/{payment}/approve", {"reason": "known_customer"})
     grace.post(f"{PAYMENTS}/{payment}/claim", {})
-    shown = told(payment)
+    shown = output_of(payment)
     assert f"First of two Approved: Known customer, by ada (staff:{ada.staff_id}) at " in shown
     assert f"Claimed by grace (staff:{grace.staff_id}) until " in shown
 
@@ -258,8 +258,8 @@ def test_payment_command_shows_markup_as_text() -> None:
         expected=0,
         metadata=by_test,
     )
-    assert "[red]x[/b]" in told(payment)
-    assert "[/r]" in told(payment)
+    assert "[red]x[/b]" in output_of(payment)
+    assert "[/r]" in output_of(payment)
 
 
 @pytest.mark.parametrize(
@@ -275,12 +275,12 @@ def test_payment_command_shows_markup_as_text() -> None:
 )
 def test_payment_command_names_an_invalid_argument(arguments: list[Any], message: str) -> None:
     with pytest.raises(CommandError, match=message):
-        told(*arguments)
+        output_of(*arguments)
 
 
 def test_payment_command_names_the_newest_version(approved: str) -> None:
     with pytest.raises(CommandError, match=r"no version 5: the newest one is 4"):
-        told(approved[-36:], "--version", 5)
+        output_of(approved[-36:], "--version", 5)
 
 
 def test_payment_command_names_an_unknown_event(approved: str) -> None:
@@ -292,7 +292,7 @@ def test_payment_command_names_an_unknown_event(approved: str) -> None:
             [approved[-36:], datetime.now(UTC)],
         )
     with pytest.raises(CommandError, match=r"payment\.teleported"):
-        told(approved[-36:])
+        output_of(approved[-36:])
 
 
 def test_payment_page_shows_old_versions_without_actions(acme: ApiClient) -> None:
