@@ -4,7 +4,7 @@ Two rules, because texts and identifiers differ:
 
 * Free text (names, notes, reasons): consecutive digits, in any grouping, with the prefix, the length and
   the check digit of a card. IBANs, telephone numbers, UUIDs and hex digests are not cards.
-  An IBAN is recognised by structure and mod 97, a telephone number by the metadata of `phonenumbers`.
+  An IBAN is recognized by structure and mod 97, a telephone number by the metadata of `phonenumbers`.
 * Identifiers (customer ids, references, idempotency keys): 15 or 16 digits that one of the big schemes
   could have issued, in all or as a group of their own (card-4111111111111111, also in fours). Of random
   ids of 16 digits, one in 43 is refused, and of 15 digits one in 500. Digits next to letters and numbers
@@ -89,7 +89,7 @@ _LONGEST_IBAN: Final = 34
 _SHORTEST_PHONE, _LONGEST_PHONE = 7, 15  # digits, the longest by ITU-T E.164
 _IN_PHONE: Final = re.compile(r"[ ()./\-\u2010-\u2015]{1,3}")
 _CALLED: Final = re.compile(r"\+\(?$")
-# A number in national spelling is recognised by its trunk prefix 0, which no card begins with.
+# A number in national spelling is recognized by its trunk prefix 0, which no card begins with.
 _REGIONS: Final = (
     "DE", "AT", "ID", "FR", "GB", "CH", "IT", "NL", "BE", "SE", "AU", "JP", "KR", "IN", "TR", "ZA",
 )  # fmt: skip
