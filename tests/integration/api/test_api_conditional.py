@@ -17,7 +17,7 @@ from tests.support.examples import OPERATOR
 from tests.support.poison import raises, spoiled
 from tests.support.roundtrips import round_trips
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 REASON = {"reason": "other"}
 

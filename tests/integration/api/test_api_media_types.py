@@ -9,7 +9,7 @@ from django.test import RequestFactory
 from payments.events.models import Event
 from tests.support.api import BODY, PAYMENTS, ApiClient, body_of
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 DATA = json.dumps(BODY).encode()
 

@@ -9,7 +9,7 @@ from payments.customers.models import Customer, Note
 from payments.events.models import Event
 from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 NFC: Final = "R\u00e9f-1"
 NFD: Final = "Re\u0301f-1"

@@ -8,7 +8,7 @@ import pytest
 from payments.events.models import Event
 from tests.support.api import BODY, PAYMENTS, RISKY, ApiClient, body_of
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 CARD_NUMBER = "4111 1111 1111 1111"
 

@@ -36,7 +36,7 @@ from tests.support.poison import (
     spoiled,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 SUMMARY = payment_summary.PROJECTION
 STATISTICS = daily_statistics.PROJECTION
