@@ -304,7 +304,7 @@ def test_payment_page_shows_old_versions_without_actions(acme: ApiClient) -> Non
     assert "Unclaimed" in text(newest)
     assert re.findall(r'href="\?version=(\d+)"', newest.content.decode()) == ["1"]
     first = text(logged_in.get(f"{url}?version=1"))
-    assert "as it was at version 1" in first
+    assert "You are viewing version 1" in first
     assert "Unclaimed" not in first
     for nowhere in ("0", "3", "x", "", "9" * 5_000):
         assert logged_in.get(f"{url}?version={nowhere}").status_code == 404
