@@ -1,4 +1,4 @@
-"""How commands tell what is the same in a live table and in one built from the log."""
+"""Formats comparisons of live tables with tables built from the log, for commands."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,7 +7,7 @@ from readmodels.rebuild.compare import Comparison, Difference, Total
 
 
 def lines(comparisons: Iterable[Comparison]) -> Iterator[str]:
-    """Yield one line per projection, and below it what differs."""
+    """Yield one line per projection, followed by its differences."""
     for comparison in comparisons:
         yield f"{comparison.projection}: {_verdict(comparison)}"
         for total in comparison.totals:
@@ -15,10 +15,10 @@ def lines(comparisons: Iterable[Comparison]) -> Iterator[str]:
         for day in comparison.differing_days:
             yield f"  {day.day}: {_total(day)}"
         for difference in comparison.sample:
-            yield f"  {told(difference)}"
-        untold = comparison.differing - len(comparison.sample)
-        if untold > 0:
-            yield f"  and {untold:,} more rows"
+            yield f"  {describe(difference)}"
+        more = comparison.differing - len(comparison.sample)
+        if more > 0:
+            yield f"  and {more:,} more rows"
 
 
 def _verdict(comparison: Comparison) -> str:
@@ -40,12 +40,12 @@ def _total(total: Total) -> str:
     return f"{live} live, {Money(total.built, total.currency)} built"
 
 
-def told(difference: Difference) -> str:
-    """One row that is not what the log says."""
+def describe(difference: Difference) -> str:
+    """Return one line about a row that differs from the log."""
     if difference.missing:
         return f"{difference.key}: the row is missing"
     if difference.superfluous:
-        return f"{difference.key}: nothing in the log gives this row"
+        return f"{difference.key}: no event explains this row"
     columns = (
         f"{name} {live} instead of {built}" for name, (live, built) in difference.columns.items()
     )

@@ -1,7 +1,6 @@
-"""The projections: each a name, a version and one pure function; the runner does everything else.
+"""The projections. Each is a name, a version and one pure function, see `kinds`.
 
-Rows fold the events of one aggregate into one row, counters turn each event into amounts to add,
-entries select what the log stores. The same function serves catching up, rebuilding and checking.
+Catching up, rebuilding and checking call the same function.
 """
 
 from collections.abc import Mapping

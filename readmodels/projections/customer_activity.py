@@ -1,7 +1,7 @@
-"""CustomerActivity: what each customer began to pay, in buckets of five minutes.
+"""CustomerActivity: each customer's initiated payments, in buckets of five minutes.
 
-A window of an hour is twelve buckets and one of a day at most 288, so one size serves both: a
-velocity rule reads a few index entries, and is late by at most five minutes in forgetting.
+One size serves both windows: an hour is twelve buckets, a day at most 288. A velocity rule reads a few
+index entries, and forgets a payment at most five minutes late.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from readmodels.projections.kinds import Counters, Totals
 
 BUCKET: Final = timedelta(minutes=5)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_NOTHING: Final[Mapping["Key", Mapping[str, int]]] = {}
+_NO_CHANGE: Final[Mapping["Key", Mapping[str, int]]] = {}
 
 
 class Key(NamedTuple):
@@ -26,14 +26,14 @@ class Key(NamedTuple):
 
 
 def bucket_of(at: datetime) -> datetime:
-    """The beginning of the bucket that `at` falls into."""
+    """Return the start of the bucket that contains `at`."""
     return at - (at - _EPOCH) % BUCKET
 
 
 def delta(record: RecordedPaymentEvent) -> Mapping[Key, Mapping[str, int]]:
     event = record.event
     if not isinstance(event, PaymentInitiated):
-        return _NOTHING
+        return _NO_CHANGE
     key = Key(event.customer_id, bucket_of(event.initiated_at), event.amount.currency)
     return {key: {"initiated_count": 1, "initiated_volume": event.amount.minor}}
 

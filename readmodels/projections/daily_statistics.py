@@ -1,6 +1,6 @@
 """DailyStatistics: counts and volumes per UTC day, client and currency.
 
-The day's time zone is part of what the version stands for.
+A change of the day's time zone needs a new version.
 """
 
 from collections.abc import Mapping
@@ -90,7 +90,7 @@ def _key(event: PaymentEvent, at: datetime) -> Key:
     return _row_key(at.astimezone(UTC).date(), event.client_id, event.amount.currency)
 
 
-# Thousands of events share each key, and to write it out costs as much as all the rest.
+# Thousands of events share a key, and formatting it costs as much as the rest of `delta`.
 @lru_cache(maxsize=10_000)
 def _row_key(day: date, client_id: UUID, currency: str) -> Key:
     return Key(f"{day}:{client_id}:{currency}", day, client_id, currency)

@@ -1,4 +1,4 @@
-"""EventIndex: one row per event, with what staff search events by."""
+"""EventIndex: one row per event, with the columns that staff search by."""
 
 from typing import Final
 

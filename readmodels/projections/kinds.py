@@ -1,4 +1,4 @@
-"""The three forms a projection can have."""
+"""The three kinds of projections."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, LiteralString
@@ -10,7 +10,7 @@ from payments.aggregates import RecordedPaymentEvent
 
 
 class Totals(Struct, frozen=True):
-    """What a comparison adds up per `currency` (a column) and day: SQL expressions over the columns."""
+    """SQL expressions over the columns, which a comparison adds up per `currency` and day."""
 
     day: LiteralString
     volume: LiteralString
@@ -19,8 +19,8 @@ class Totals(Struct, frozen=True):
 class Rows(Struct, frozen=True, kw_only=True):
     """One row per aggregate: `fold(row or None, record)` returns the row after the record.
 
-    `row` is a frozen struct whose fields are the model's columns, the aggregate's id first.
-    Give `version` the next number whenever `fold` would fill the table differently.
+    `row` is a frozen struct whose fields are the model's columns, beginning with the aggregate's id.
+    Increase `version` whenever `fold` would fill the table differently.
     """
 
     name: str
@@ -32,10 +32,10 @@ class Rows(Struct, frozen=True, kw_only=True):
 
 
 class Counters(Struct, frozen=True, kw_only=True):
-    """Sums: `delta(record)` returns what to add to which columns of which rows.
+    """Sums: `delta(record)` returns the amounts to add, by row key and column.
 
-    `key` is a named tuple whose fields are the columns that identify a row, the primary key among
-    them; all other columns are counters.
+    `key` is a named tuple of the columns that identify a row, the primary key included. All other
+    columns are counters.
     """
 
     name: str
@@ -47,10 +47,10 @@ class Counters(Struct, frozen=True, kw_only=True):
 
 
 class Entries(Struct, frozen=True, kw_only=True):
-    """One row per event that is a plain selection of what the log stores.
+    """One row per event, selected from the columns of the log.
 
     `select` pairs each column with an SQL expression over the log's row `event`. The database does
-    it alone, since there is nothing to decide.
+    all the work.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""PaymentSummary: one row per payment, as lists and searches show it."""
+"""PaymentSummary: one row per payment, for lists, searches and the review queue."""
 
 from datetime import datetime
 from typing import Any, Final, assert_never

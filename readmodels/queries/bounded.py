@@ -1,4 +1,4 @@
-"""Queries that people ask for by filters of their own choice, and that must not take for ever."""
+"""A time limit for queries with filters that users choose."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,17 +11,17 @@ _SECONDS: Final = 3
 
 
 class TooBroad(Exception):
-    """The query took too long: a narrower filter would find an index."""
+    """The query exceeded the time limit. A narrower filter would use an index."""
 
     def __init__(self) -> None:
         super().__init__(
-            f"This took longer than {_SECONDS} seconds. Narrow it, by dates for example."
+            f"The query took longer than {_SECONDS} seconds. Use a narrower filter, such as a date range."
         )
 
 
 @contextmanager
 def bounded() -> Iterator[None]:
-    """Give up after three seconds. Raises TooBroad."""
+    """Cancel each statement inside after three seconds. Raises TooBroad."""
     try:
         with transaction.atomic():
             with connection.cursor() as cursor:

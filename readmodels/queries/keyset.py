@@ -1,4 +1,4 @@
-"""Pages that begin after a row instead of at a number: as fast at any depth, and never a count."""
+"""Keyset pagination: a page begins after a row, so each page is as fast as the first. There is no count."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -13,9 +13,9 @@ def order(fields: Sequence[str], *, ascending: bool) -> list[str]:
 
 
 def beyond(fields: Sequence[str], values: Sequence[Any], *, ascending: bool) -> Q:
-    """Rows after the one with these values in that order of one or two fields, together unique.
+    """Return the condition for rows after the one with these values.
 
-    The first condition is where an index can begin.
+    `fields` are one or two, and unique together. The first condition lets an index begin at the row.
     """
     way = "gt" if ascending else "lt"
     first, *rest = fields
@@ -26,6 +26,6 @@ def beyond(fields: Sequence[str], values: Sequence[Any], *, ascending: bool) -> 
 
 
 def page(rows: QuerySet[M], size: int) -> tuple[list[M], bool]:
-    """At most `size` rows, and whether there are more."""
+    """Return at most `size` rows, and whether there are more."""
     found = list(rows[: size + 1])
     return found[:size], len(found) > size

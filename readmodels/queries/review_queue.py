@@ -1,4 +1,4 @@
-"""The reviews that wait: which can be claimed, and which are due."""
+"""The review queue: reviews that are due, claimed or claimable, in the order of their deadlines."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,14 +9,14 @@ from payments.database import execute
 
 PAGE: Final = 500
 
-# The status is written out, or a prepared plan could not use the partial index.
+# The status is a literal: with a parameter a prepared plan could not use the partial index.
 _DUE: Final = """
 SELECT review_deadline, payment_id FROM readmodels_paymentsummary
  WHERE status = 'pending_review' AND review_deadline <= %(at)s
    AND (review_deadline, payment_id) > (%(deadline)s, %(payment_id)s)
  ORDER BY review_deadline, payment_id LIMIT %(limit)s
 """
-# One at a time: what is locked and not taken would be kept from all others who ask.
+# One row at a time: rows that are locked and not taken would be hidden from other reviewers.
 _CLAIMABLE: Final = """
 SELECT review_deadline, payment_id FROM readmodels_paymentsummary
  WHERE status = 'pending_review' AND review_deadline > %(at)s
@@ -27,7 +27,7 @@ SELECT review_deadline, payment_id FROM readmodels_paymentsummary
    AND first_approver <> %(reviewer)s
  ORDER BY review_deadline, payment_id LIMIT 1 FOR UPDATE SKIP LOCKED
 """
-# Claims in the read model, and claims that it has not read yet.
+# Claims in the read model, and those in events that it has not read yet.
 _HELD: Final = """
 SELECT payment_id FROM readmodels_paymentsummary
  WHERE status = 'pending_review' AND claimed_by = %(reviewer)s AND claimed_until > %(at)s
@@ -43,10 +43,9 @@ _BEGINNING: Final = (datetime(1, 1, 1, tzinfo=UTC), UUID(int=0))
 
 
 def due(*, at: datetime) -> Iterator[UUID]:
-    """Yield the payments whose deadline is not after `at`, the longest due first.
+    """Yield the payments whose deadline has passed at `at`, the oldest deadline first.
 
-    Page by page and never the same one again: what is ended meanwhile stays in the queue until the
-    projection has seen it.
+    Reads page by page and yields no payment twice, even while the projection lags behind the decisions.
     """
     last = _BEGINNING
     while True:
@@ -60,7 +59,7 @@ def due(*, at: datetime) -> Iterator[UUID]:
 
 
 def held(*, reviewer: str, client_id: UUID | None, at: datetime) -> list[UUID]:
-    """Return the payments that the reviewer has claimed, and some that were released since."""
+    """Return the payments that the reviewer has claimed. Some may have been released since."""
     parameters = {"reviewer": reviewer, "client_id": client_id, "at": at}
     return [payment_id for (payment_id,) in execute(_HELD, parameters)]
 
@@ -68,11 +67,11 @@ def held(*, reviewer: str, client_id: UUID | None, at: datetime) -> list[UUID]:
 def claimable(
     *, reviewer: str, senior: bool, client_id: UUID | None, at: datetime
 ) -> Iterator[UUID]:
-    """Yield what the reviewer may claim, the shortest deadline first, each locked until the transaction ends.
+    """Yield payments that the reviewer may claim, the next deadline first.
 
-    Rows that anybody has locked are passed over: whoever else is claiming them, and a batch of the
-    projection that is writing them this moment. So nothing found may mean that something is there again
-    in a moment. `client_id` is whose payments they are, None for all.
+    Each stays locked until the transaction ends. Locked rows are skipped: another reviewer is claiming
+    them, or a batch of the projection is writing them. An empty result may therefore be temporary.
+    `client_id` selects the client, None selects all.
     """
     parameters = {"reviewer": reviewer, "senior": senior, "client_id": client_id, "at": at}
     last = _BEGINNING

@@ -1,4 +1,4 @@
-"""The risk features that the read side knows of a customer, in one query."""
+"""Reads a customer's risk features in one query."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -23,12 +23,11 @@ def _list(*values: str) -> sql.Composable:
     return sql.SQL(", ").join(map(sql.Literal, values))
 
 
-# What never changes is part of the statement: each parameter is adapted for every payment.
+# Constants are part of the statement, because adapting parameters takes time for each payment.
 #
-# Whether the customer is blocked is NULL for one who is not registered. The features cover what both
-# projections have read; their age is how long the oldest event that one of them misses has been
-# waiting, 0 if they miss none. Numbers of payments add up over currencies, volumes are the payment's
-# own currency's.
+# `blocked` is NULL if the customer is not registered. The features cover the events that both projections
+# have read. Their age is the waiting time of the oldest event that one of them misses, 0 if none. Counts are
+# over all currencies, volumes over the payment's currency.
 _FEATURES: Final = (
     sql.SQL("""
 SELECT (SELECT blocked FROM customers_customer WHERE id = %(customer_id)s),
@@ -59,7 +58,7 @@ SELECT (SELECT blocked FROM customers_customer WHERE id = %(customer_id)s),
 """)
     .format(
         register=REGISTER,
-        # In just the words of the index that has few rows of any customer.
+        # Exactly the condition of the partial index, which has few rows per customer.
         paid=_list(*PAID),
         cards=_list(*CARD_METHODS),
         projections=_list(payment_summary.PROJECTION.name, customer_activity.PROJECTION.name),
@@ -71,7 +70,7 @@ SELECT (SELECT blocked FROM customers_customer WHERE id = %(customer_id)s),
 
 
 def of_customer(customer_id: UUID, *, currency: str, at: datetime) -> KnownCustomer:
-    """Return what is known at `at` of the customer, who may be new. One round trip."""
+    """Return the features of a customer, who may be new, at `at`. Takes one round trip."""
     parameters = {"customer_id": customer_id, "currency": currency, "at": at}
     (row,) = execute(_FEATURES, parameters)  # aggregates without GROUP BY always return one
     blocked, paid_by_card_before, position, age_ms, policy_id, register_position, *activity = row

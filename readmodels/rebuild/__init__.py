@@ -1,1 +1,1 @@
-"""Rebuilding read models from the log, and checking them against it. Begin with `rebuilding`."""
+"""Rebuilds read models from the log, and compares them with it. Start reading at `rebuilding`."""

@@ -1,8 +1,8 @@
-"""Fill empty tables from the log: spans of streams are folded by several processes, indexes come last.
+"""Fills empty tables from the log: several processes fold spans of streams, indexes come last.
 
-Streams that the bulk way cannot take (a function raised, an event was discarded) are left out of it
-and applied the ordinary way afterwards, which parks what it must. A projection of which the database
-refuses a value is filled the ordinary way altogether: sums do not tell whose they were.
+Streams that need parking or have a discarded event are left out of the bulk build, and applied in
+ordinary batches afterwards. If the database refuses a value of a projection, all of the projection
+is filled in ordinary batches: a sum does not show which event contributed the value.
 """
 
 import gc
@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, assert_never
 from uuid import UUID
 
 from django.db import transaction
@@ -27,9 +27,9 @@ from readmodels.projections.kinds import Counters, Entries, Projection, Rows
 from readmodels.rebuild import catalogue, pool, schemas
 from readmodels.rebuild.catalogue import Definition
 
-# What a rebuild has of its own until the swap: where it stands, and what it had to park.
+# The rebuild's own checkpoints and parked events, until the swap.
 _OWN: Final = ("readmodels_checkpoint", "readmodels_parkedevent")
-# Rows, or keys of counters, that a process holds before it writes them.
+# Rows, or keys of counters, that a process collects before it writes them.
 _CHUNK: Final = 20_000
 _EVENTS_PER_TASK: Final = 50_000
 
@@ -42,7 +42,7 @@ _LAST: Final = "SELECT coalesce(max(position), 0) FROM events_event WHERE positi
 
 
 class Folded(Struct, frozen=True):
-    """What became of a span: how many events it has, which streams were left out, who was refused."""
+    """The result of a span: its number of events, streams left out, and projections refused."""
 
     events: int
     left_out: Mapping[str, Sequence[UUID]]
@@ -50,21 +50,21 @@ class Folded(Struct, frozen=True):
 
 
 class Built(Struct, frozen=True):
-    """How many events were read, and what tables were made like, by name."""
+    """The number of events read, and the definitions of the tables by name."""
 
     events: int
     definitions: Mapping[str, Definition]
 
 
 class Plan(Struct, frozen=True):
-    """Which tables are filled, where, from which events."""
+    """The tables to fill, their schema, and the events to fill them from."""
 
     schema: str
     live: str
     names: tuple[str, ...]
     upto: int  # a safe position
-    discarded: tuple[tuple[str, UUID, int], ...]  # what parking.discarded said of `names`
-    until: datetime | None = None  # and recorded by then
+    discarded: tuple[tuple[str, UUID, int], ...]  # the result of parking.discarded(names)
+    until: datetime | None = None  # only events recorded by then
 
     @property
     def projections(self) -> list[Projection]:
@@ -72,12 +72,12 @@ class Plan(Struct, frozen=True):
 
 
 def fill(plan: Plan, *, workers: int, progress: Callable[[int], None] = lambda _: None) -> Built:
-    """Make and fill the tables of `plan` with `workers` processes.
+    """Create and fill the tables of `plan` with `workers` processes.
 
-    `progress` gets the number of events read so far. Raises UnreadableEvent, CatalogueChanged, and
-    what the database raises.
+    `progress` receives the number of events read so far. Raises UnreadableEvent, CatalogueChanged
+    and errors of the database.
     """
-    definitions = _make(plan)
+    definitions = _create_tables(plan)
     folding = [each.name for each in plan.projections if not isinstance(each, Entries)]
     left_out: dict[str, set[UUID]] = {name: set() for name in folding}
     for name, aggregate_id, _ in plan.discarded:
@@ -108,14 +108,14 @@ def fill(plan: Plan, *, workers: int, progress: Callable[[int], None] = lambda _
                 storage.delete_all(projection)
         if not isinstance(projection, Entries):
             spans = [Span(each, each) for each in sorted(left_out[projection.name])]
-            _apply_ordinarily(plan, projection, [scan.ALL] if projection.name in refused else spans)
+            _apply_in_batches(plan, projection, [scan.ALL] if projection.name in refused else spans)
     for table in definitions:
         catalogue.check(table, definitions[table], schema=plan.schema)
         _analyze(plan.schema, table)
     return Built(events, definitions)
 
 
-def _make(plan: Plan) -> dict[str, Definition]:
+def _create_tables(plan: Plan) -> dict[str, Definition]:
     schemas.create(plan.schema)
     with transaction.atomic():
         definitions = {}
@@ -136,7 +136,7 @@ def _make(plan: Plan) -> dict[str, Definition]:
 def _fold(
     plan: Plan, names: Sequence[str], span: Span, known: Mapping[str, frozenset[UUID]]
 ) -> Folded:
-    """Fold the streams of one span, for all projections in one pass. Runs in a process of the pool."""
+    """Fold the streams of one span for all projections in one pass. Runs in a process of the pool."""
     sinks = [_sink(PROJECTIONS[name], known[name]) for name in names]
     events = 0
     with _without_collecting(), schemas.inside(plan.schema):
@@ -155,7 +155,7 @@ def _fold(
 
 @contextmanager
 def _without_collecting() -> Iterator[None]:
-    """Nothing here makes cycles, and looking for them among all the rows that wait takes a quarter longer."""
+    """Turn the garbage collector off. Searching the waiting rows for cycles takes a quarter of the time."""
     gc.disable()
     try:
         yield
@@ -164,7 +164,7 @@ def _without_collecting() -> Iterator[None]:
 
 
 class _Sink(ABC):
-    """Takes one stream after the other, and writes a chunk at a time."""
+    """Takes one stream after the other, and writes in chunks."""
 
     def __init__(self, projection: Any, known: frozenset[UUID]) -> None:
         self.projection = projection
@@ -178,7 +178,7 @@ class _Sink(ABC):
             return
         try:
             size = self._apply(stream)
-        except Exception:  # noqa: BLE001 - it is raised again, and parked, when the stream is taken in
+        except Exception:  # noqa: BLE001 - raised again and parked in the ordinary batch
             self.left_out.append(aggregate_id)
             return
         if size >= _CHUNK:
@@ -189,11 +189,11 @@ class _Sink(ABC):
             with transaction.atomic():
                 self._write()
         except applying.UNSTORABLE:
-            self.refused = True  # the projection is filled batch by batch, which finds the culprit
+            self.refused = True  # ordinary batches find the event
 
     @abstractmethod
     def _apply(self, stream: list[RecordedPaymentEvent]) -> int:
-        """Add what the stream gives, all of it or nothing; return how much is to be written."""
+        """Add the stream's results, all or nothing. Return the number of rows to write."""
 
     @abstractmethod
     def _write(self) -> None: ...
@@ -241,7 +241,7 @@ def _sink(projection: Projection, known: frozenset[UUID]) -> _Sink:
 
 
 def _finish(plan: Plan, name: str, definition: Definition) -> str | None:
-    """Complete one table; return `name` if its sums were refused. Runs in a process of the pool."""
+    """Complete one table. Return `name` if the database refused its sums. Runs in a process of the pool."""
     projection = PROJECTIONS[name]
     refused = None
     with schemas.inside(plan.schema):
@@ -256,13 +256,15 @@ def _finish(plan: Plan, name: str, definition: Definition) -> str | None:
             case Entries():
                 storage.insert_all_entries(projection, upto=plan.upto, until=plan.until)
             case Rows():
-                pass  # they came as they are
+                pass  # complete already
+            case _:
+                assert_never(projection)
         catalogue.finish(_table(projection), definition, schema=plan.schema)
     return refused
 
 
-def _apply_ordinarily(plan: Plan, projection: Rows | Counters, spans: Iterable[Span]) -> None:
-    """Apply whole streams as catching up would, so that what cannot be taken is parked."""
+def _apply_in_batches(plan: Plan, projection: Rows | Counters, spans: Iterable[Span]) -> None:
+    """Apply whole streams in ordinary batches, which park events that fail."""
     for span in spans:
         waiting: list[RecordedPaymentEvent] = []
         for stream in scan.streams(PAYMENT_AGGREGATE, plan.upto, span=span, until=plan.until):
@@ -281,7 +283,7 @@ def _apply_or_park(
 
 
 def advance(schema: str, projection: Projection, *, upto: int) -> None:
-    """Bring the tables in `schema` to the safe position `upto` by ordinary batches."""
+    """Bring the tables in `schema` to the safe position `upto` in ordinary batches."""
     more = True
     while more:
         with schemas.inside(schema):
@@ -289,7 +291,7 @@ def advance(schema: str, projection: Projection, *, upto: int) -> None:
 
 
 def _last_position(upto: int) -> int:
-    """Of the last event, never the horizon: after a crash a sequence can give a position again."""
+    """Return the position of the last event. After a crash a sequence can give the horizon's again."""
     with cursor() as cur:
         row = cur.execute(_LAST, (upto,)).fetchone()
     assert row is not None, "an aggregate without GROUP BY returns a row"  # noqa: S101
@@ -297,7 +299,7 @@ def _last_position(upto: int) -> int:
 
 
 def _analyze(schema: str, table: str) -> None:
-    """Give the planner its figures and readers their visibility map before anyone reads."""
+    """Collect statistics for the planner, and the visibility map, before the table has readers."""
     _execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(schema, table)))
 
 

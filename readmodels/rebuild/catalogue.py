@@ -1,7 +1,7 @@
-"""Tables like the live ones, read from the database's own catalogue: what migrations made is made again.
+"""Creates tables with the definitions of the live ones, as the database's catalogue describes them.
 
-LIKE copies columns, defaults and storage. It forgets the table's comment, owner, grants and options, and
-invents names of its own for constraints and indexes; those are read and written out.
+LIKE copies columns, defaults and storage. It omits the table's comment, owner, grants and options, and
+gives constraints and indexes other names. This module copies those.
 """
 
 from collections.abc import Iterable
@@ -12,8 +12,8 @@ from psycopg import sql
 
 from payments.database import cursor, require_transaction
 
-# One row with all that makes the table what it is, beside its rows. Some releases keep a stamp of their own
-# among the options of columns (pg_attver), which is another one in each table.
+# One row with the whole definition of the table. Some releases keep a stamp among the options of columns
+# (pg_attver), which differs between tables.
 _DESCRIBE: Final = """
 SELECT (SELECT json_agg(json_build_array(
                  attname, format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated,
@@ -50,8 +50,8 @@ SELECT (SELECT json_agg(json_build_array(
  WHERE found.oid = format('%%I.%%I', %(schema)s::text, %(table)s::text)::regclass
 """
 
-# What hangs on the table itself, or on its row type, and would be dropped with it: views, triggers, policies,
-# functions. Its own indexes and constraints are made again; no foreign key points at a read model.
+# Objects that depend on the table or its row type and would be dropped with it: views, triggers, policies,
+# functions. Its own indexes and constraints are created again. No foreign key points to a read model.
 _HANGING: Final = """
 SELECT pg_describe_object(classid, objid, 0)
   FROM pg_class AS found
@@ -74,11 +74,11 @@ SELECT setting FROM pg_class AS found
 
 
 class CatalogueChanged(Exception):
-    """The live tables are not what they were when the build began, or cannot be made again exactly."""
+    """The live tables changed during the build, or cannot be copied exactly."""
 
 
 class Definition(Struct, frozen=True):
-    """A table without its schema and its rows: equal definitions, equal tables."""
+    """A table without its schema and its rows. Tables with equal definitions are equal."""
 
     columns: str
     owner: str
@@ -103,18 +103,18 @@ def describe(schema: str, table: str) -> Definition:
 
 
 def check_replaceable(schema: str, table: str) -> None:
-    """Raises CatalogueChanged if the table has what another one in its place would not have."""
+    """Raise CatalogueChanged if the table has dependent objects that a replacement would lose."""
     with cursor() as cur:
         found = cur.execute(_HANGING, {"schema": schema, "table": table}).fetchall()
     if found:
         raise CatalogueChanged(
-            f"{schema}.{table} has what no migration made, and a rebuild would lose:"
-            f" {'; '.join(name for (name,) in found)}. Drop it, and make it again after the rebuild."
+            f"A rebuild would lose objects on {schema}.{table} that no migration created:"
+            f" {'; '.join(name for (name,) in found)}. Drop them, and create them again after the rebuild."
         )
 
 
 def create(table: str, definition: Definition, *, live: str, schema: str) -> None:
-    """Make an empty table in `schema`, without constraints and indexes: those come after the rows."""
+    """Create an empty table in `schema`, without constraints and indexes, which follow the rows."""
     _run(
         "CREATE TABLE {new} (LIKE {live} INCLUDING ALL EXCLUDING CONSTRAINTS EXCLUDING INDEXES)",
         new=sql.Identifier(schema, table),
@@ -133,7 +133,7 @@ def create(table: str, definition: Definition, *, live: str, schema: str) -> Non
 
 
 def finish(table: str, definition: Definition, *, schema: str) -> None:
-    """Add constraints and indexes under the names of the live ones. Must run inside `schema`."""
+    """Add constraints and indexes with the names of the live ones. Must run inside `schema`."""
     require_transaction()
     new = sql.Identifier(schema, table)
     for name, constraint, comment in definition.constraints:
@@ -156,7 +156,7 @@ def finish(table: str, definition: Definition, *, schema: str) -> None:
 
 
 def check(table: str, definition: Definition, *, schema: str) -> None:
-    """Raises CatalogueChanged unless the table in `schema` is what `definition` says."""
+    """Raise CatalogueChanged unless the table in `schema` matches `definition`."""
     found = describe(schema, table)
     changed = [
         name
@@ -165,8 +165,8 @@ def check(table: str, definition: Definition, *, schema: str) -> None:
     ]
     if changed:
         raise CatalogueChanged(
-            f"The {' and '.join(changed)} of {schema}.{table} are not those of the live table when the"
-            " rebuild began. Did a migration run meanwhile? Run it again."
+            f"The {' and '.join(changed)} of {schema}.{table} differ from the live table at the beginning of"
+            " the rebuild, perhaps by a migration. Run the rebuild again."
         )
 
 
@@ -174,7 +174,7 @@ def _grant(new: sql.Identifier, definition: Definition, *, instead_of: Definitio
     of_columns = [grant for grant in definition.grants if grant[2]]
     of_table = [grant for grant in definition.grants if not grant[2]]
     if of_table == [grant for grant in instead_of.grants if not grant[2]]:
-        of_table = []  # and no REVOKE, which would write out what is only implied
+        of_table = []  # a REVOKE would make implied grants explicit
     else:
         for role in {role for role, *_ in instead_of.grants} | {definition.owner}:
             _run("REVOKE ALL ON {new} FROM {role}", new=new, role=_role(role))
@@ -203,7 +203,7 @@ def _options(options: Iterable[str]) -> sql.Composable:
 
 
 def _raw(definition: str) -> sql.SQL:
-    """What the catalogue itself wrote is SQL already."""
+    """Return SQL that the catalogue wrote."""
     return sql.SQL(definition)
 
 

@@ -1,7 +1,7 @@
-"""Compare the rows of some payments, taken at random, with a fold of their events.
+"""Compares the rows of random payments with a fold of their events.
 
-Quick on any log, and blind to rows without events. `rebuild(..., dry_run=True)` compares everything,
-sums included.
+Quick on any log, but it does not find rows without events. `rebuild(..., dry_run=True)` compares
+everything, sums included.
 """
 
 import random
@@ -20,7 +20,7 @@ from readmodels.projections.kinds import Rows
 from readmodels.rebuild.compare import Difference
 
 _POSITION: Final = "SELECT position FROM readmodels_checkpoint WHERE name = %s"
-# The streams that come next after random ids, beginning again after the last.
+# The streams that follow random ids, and the first stream after the last id.
 _PICK: Final = """
 SELECT DISTINCT coalesce(
          (SELECT aggregate_id FROM events_event WHERE aggregate_id >= wanted
@@ -35,7 +35,7 @@ SELECT aggregate_id, min(position) FROM readmodels_parkedevent
 
 
 class Checked(Struct, frozen=True):
-    """How many rows were compared, and those that are not what their events say."""
+    """The number of rows compared, and those that differ from the fold of their events."""
 
     projection: str
     rows: int
@@ -45,7 +45,7 @@ class Checked(Struct, frozen=True):
 def check_sample(projection: Rows, count: int) -> Checked:
     """Check the rows of at most `count` payments. Raises UnreadableEvent."""
     with transaction.atomic(durable=True), cursor() as cur:
-        # Table and checkpoint as of one moment, whatever is projected meanwhile.
+        # One snapshot of table and checkpoint, while workers go on.
         cur.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         upto = next(iter(cur.execute(_POSITION, (projection.name,)).fetchone() or (0,)))
         wanted = [UUID(int=random.getrandbits(128)) for _ in range(count)]
@@ -62,7 +62,7 @@ def check_sample(projection: Rows, count: int) -> Checked:
                     continue
                 try:
                     row = projection.fold(row, record)
-                except Exception:  # noqa: BLE001 - a rebuild would park it, and leave the row before it
+                except Exception:  # noqa: BLE001 - a rebuild would park it and keep the row
                     break
             if row != live.get(aggregate_id):
                 drifted.append(_difference(aggregate_id, live.get(aggregate_id), row))

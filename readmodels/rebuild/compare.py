@@ -1,4 +1,4 @@
-"""Compare what was built with the live tables, at one position of the log and in one snapshot."""
+"""Compares built tables with the live ones, at one position of the log and in one snapshot."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,7 +18,7 @@ from readmodels.projections.kinds import Projection
 from readmodels.rebuild import build
 from readmodels.rebuild.build import Plan
 
-# How many differing rows, and how many differing days, are told of a projection.
+# How many differing rows, and how many differing days, to report per projection.
 SAMPLE: Final = 5
 
 _HOLD: Final = sql.SQL(
@@ -51,7 +51,7 @@ SELECT currency, day, coalesce(live.sum, 0)::bigint, coalesce(built.sum, 0)::big
 
 
 class Difference(Struct, frozen=True):
-    """A row that is not the same: by column, the values of the live row and of the built one."""
+    """A differing row: by column, the values of the live row and of the built one."""
 
     key: str
     columns: dict[str, tuple[str | None, str | None]]
@@ -60,7 +60,7 @@ class Difference(Struct, frozen=True):
 
 
 class Total(Struct, frozen=True):
-    """Volume in minor units, of one day or (None) of all."""
+    """The volume in minor units of one day, or of all days if `day` is None."""
 
     currency: str
     day: date | None
@@ -69,11 +69,11 @@ class Total(Struct, frozen=True):
 
 
 class Comparison(Struct, frozen=True):
-    """What is the same in a live table and in a built one, and what is not."""
+    """How a live table and a built one differ."""
 
     projection: str
     position: int
-    live_position: int  # another one only where the live table is of older code, or stands still
+    live_position: int  # differs if the live table is of older code or stalled
     live_rows: int
     built_rows: int
     differing: int
@@ -87,12 +87,12 @@ class Comparison(Struct, frozen=True):
 
 
 def with_live(plan: Plan) -> list[Comparison]:
-    """Bring both to the same position and compare every row.
+    """Bring both tables to the same position, and compare all rows.
 
-    Catches the live tables up first, as a worker would. Raises HorizonHeld, UnreadableEvent.
+    Catches the live tables up first, as a worker does. Raises HorizonHeld and UnreadableEvent.
     """
     for projection in plan.projections:
-        # A table of older code, or one that is ahead of the log, is compared as it is.
+        # Tables of older code, and those ahead of the log, are compared as they are.
         with suppress(RebuildNeeded, LogContradicted):
             runner.catch_up(projection)
     with ExitStack() as held:
@@ -101,7 +101,7 @@ def with_live(plan: Plan) -> list[Comparison]:
             build.advance(plan.schema, projection, upto=live.get(projection.name, 0))
         with transaction.atomic(durable=True):
             _begin_snapshot()
-            held.close()  # batches may go on: the snapshot does not see them
+            held.close()  # batches may go on: the snapshot hides them
             built = _built(plan)
             return [
                 _compare(
@@ -113,7 +113,7 @@ def with_live(plan: Plan) -> list[Comparison]:
 
 @contextmanager
 def _hold(plan: Plan) -> Iterator[dict[str, int]]:
-    """Keep live batches from beginning, once those under way have ended; yields their positions."""
+    """Wait for running batches to end, and keep others from beginning. Yields the positions."""
     checkpoint = sql.Identifier(plan.live, "readmodels_checkpoint")
     with separate_connection() as holder, holder.transaction():
         holder.execute("SET LOCAL idle_in_transaction_session_timeout = 0")

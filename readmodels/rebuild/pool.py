@@ -1,4 +1,4 @@
-"""Processes that share the work of a rebuild, and that end when it does, even if it is killed."""
+"""A pool of processes for a rebuild. They end with it, even if it is killed."""
 
 import multiprocessing
 import os
@@ -18,7 +18,7 @@ Work = Callable[..., T]
 
 @contextmanager
 def started(count: int) -> Iterator[Executor | None]:
-    """Processes for `each`; None for one worker, which is this process."""
+    """Start processes for `each`. Yields None for one worker, which is this process."""
     if count == 1:
         yield None
         return
@@ -37,7 +37,7 @@ def started(count: int) -> Iterator[Executor | None]:
 
 
 def each(executor: Executor | None, work: Work[T], tasks: list[tuple[Any, ...]]) -> Iterator[T]:
-    """Call `work` with each task, and yield what it returns, in the order of completion.
+    """Call `work` with each task, and yield the results in the order of completion.
 
     Raises what a call raises.
     """
@@ -48,11 +48,11 @@ def each(executor: Executor | None, work: Work[T], tasks: list[tuple[Any, ...]])
         yield future.result()
 
 
-# This module imports nothing of Django's models: the processes find this function before `django.setup`.
+# This module must not import models: the processes import it before `django.setup`.
 def _begin(database: dict[str, Any]) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     django.setup()
-    # Those of the parent, which may have been given others than the settings say.
+    # The parent's settings, which tests change.
     connection.settings_dict.update(database)
 
 

@@ -1,7 +1,7 @@
-"""Rebuild read models from the log beside the live tables, compare, and swap.
+"""Rebuilds read models from the log next to the live tables, compares them, and swaps them in.
 
-Blue/green: readers have the old rows until the new ones are complete, and nobody waits for the
-building. A rebuild that was killed leaves a schema behind, which the next one begins by removing.
+Readers see the old rows until the new ones are complete, and never wait for the build. A rebuild
+that is killed leaves a schema behind, which the next one removes.
 """
 
 import logging
@@ -31,30 +31,30 @@ from readmodels.rebuild.swap import SwapBlocked
 
 logger = logging.getLogger(__name__)
 
-# Of the session's lock that keeps a second rebuild of this database out. The session of one that has just
-# ended may be there for a moment more.
+# The session's lock keeps out a second rebuild of this database. The session of a rebuild that has just ended
+# may exist for a moment longer, so wait for it.
 _PATIENCE: Final = "SET lock_timeout = '1s'"
 _LOCK: Final = "SELECT pg_advisory_lock(hashtextextended('readmodels.rebuild', 0))"
 
 
 class AlreadyRebuilding(Exception):
-    """Another rebuild is at work."""
+    """Another rebuild is running."""
 
     def __init__(self) -> None:
-        super().__init__("Another rebuild is at work on this database. Wait until it has ended.")
+        super().__init__("Another rebuild of this database is running. Wait until it has ended.")
 
 
 class SharedSession(Exception):
-    """A pooler gives each transaction another connection, which would keep the lock of a rebuild."""
+    """The connection goes through a pooler that shares sessions, whose locks would outlast the rebuild."""
 
     def __init__(self) -> None:
         super().__init__(
-            "A rebuild needs a session of its own, and a pooler in transaction mode has none."
+            "A rebuild needs its own session, which a pooler in transaction mode does not give."
             " Set DATABASE_URL to the server itself for this command."
         )
 
 
-# These end a rebuild without any change, and are reported in a line.
+# Errors that end a rebuild without a change. Commands report them in one line.
 FAILURES: Final = (
     AlreadyRebuilding,
     SharedSession,
@@ -66,13 +66,13 @@ FAILURES: Final = (
     UnreadableEvent,
     DatabaseError,
     InterfaceError,
-    psycopg.Error,  # of the connections beside Django's
+    psycopg.Error,  # from connections other than Django's
     BrokenExecutor,  # one of the processes was killed
 )
 
 
 class Rebuilt(Struct, frozen=True):
-    """How many events were read, and how what was built compares with what was live."""
+    """The number of events read, and the comparison of each new table with the live one."""
 
     events: int
     comparisons: tuple[Comparison, ...]
@@ -85,20 +85,20 @@ def rebuild(
     workers: int = 1,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Rebuilt:
-    """Build the projections' tables anew, compare them, and put them in place unless `dry_run`.
+    """Build the projections' tables anew, compare them, and swap them in unless `dry_run`.
 
-    `progress` gets the number of events read so far. Tables that are ahead of the log are brought back to it.
-    Raises one of FAILURES; then nothing was changed.
+    `progress` receives the number of events read so far. Tables that are ahead of the log return to
+    it. Raises one of FAILURES; then nothing has changed.
     """
     found = [each for each in contradictions.find() if each.code in contradictions.OF_THE_SEQUENCE]
     if found:
         raise LogContradicted.by(found)
-    with _alone():
+    with _exclusively():
         try:
             schemas.create(schemas.RETIRED)
             plan = _plan(projections, schemas.BUILD)
             if not dry_run:
-                for projection in projections:  # before all the work, and again in the swap
+                for projection in projections:  # before the work begins, and again in the swap
                     catalogue.check_replaceable(plan.live, projection.model._meta.db_table)
             built = build.fill(plan, workers=workers, progress=progress)
             comparisons = compare.with_live(plan)
@@ -117,14 +117,14 @@ def rebuild_as_of(
     workers: int = 1,
     progress: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Fill the schema AS_OF with the tables as of what was recorded by `until`; return the events read.
+    """Fill the schema AS_OF with the tables as of the events recorded by `until`. Return the events read.
 
-    They stay for looking at, until the next time. Raises as `rebuild` does, and for any contradiction;
-    then there are none, since a part of the past would be taken for all of it.
+    The tables stay until the next call. Raises one of FAILURES, and LogContradicted for any
+    contradiction. Then there are no tables, so that nobody takes a part of the past for all of it.
     """
     if found := contradictions.find():
         raise LogContradicted.by(found)
-    with _alone():
+    with _exclusively():
         plan = _plan(projections, schemas.AS_OF, until=until)
         try:
             return build.fill(plan, workers=workers, progress=progress).events
@@ -141,18 +141,21 @@ def _plan(projections: Sequence[Projection], schema: str, *, until: datetime | N
 
 
 def _clear_up(schema: str) -> None:
-    """Remove what is not needed any more: done is done, and what failed has a reason of its own."""
+    """Drop the schema, or log why it stays: an error here must not hide the outcome of the rebuild."""
     try:
         schemas.drop(schema)
     except (DatabaseError, InterfaceError) as error:
-        logger.warning("The schema %s is left for the next rebuild to remove: %s", schema, error)
+        logger.warning("The schema %s stays until the next rebuild removes it: %s", schema, error)
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Raises AlreadyRebuilding, SharedSession. The lock ends with its session, however that ends."""
+def _exclusively() -> Iterator[None]:
+    """Hold the lock that admits one rebuild at a time. It ends with its session, even if that is killed.
+
+    Raises AlreadyRebuilding and SharedSession.
+    """
     with separate_connection() as session:
-        _check_own(session)
+        _check_not_shared(session)
         session.execute(_PATIENCE)
         try:
             session.execute(_LOCK)
@@ -161,8 +164,8 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _check_own(session: Connection) -> None:
-    """Raise SharedSession if another client gets the backend of this connected session."""
+def _check_not_shared(session: Connection) -> None:
+    """Raise SharedSession if another client gets the backend process of this session."""
     mine = _backend(session)
     with separate_connection() as other, other.transaction():
         if _backend(other) == mine or _backend(session) != mine:

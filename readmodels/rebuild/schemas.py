@@ -1,7 +1,7 @@
-"""The schemas beside the live one, in which tables of the same names are filled, retired or looked at.
+"""The schemas next to the live one, which hold tables of the same names: new, retired, or as of a time.
 
-Every statement of the projections names its tables without a schema, so the same code fills them
-anywhere: the search path says where.
+The statements of projections name their tables without a schema, so the search path decides which
+tables the same code fills.
 """
 
 import time
@@ -19,14 +19,14 @@ BUILD: Final = "readmodels_build"
 RETIRED: Final = "readmodels_retired"
 AS_OF: Final = "readmodels_as_of"
 
-# For each table that is locked against readers. Together well below deadlock_timeout (a second), after which
-# PostgreSQL ends one of those who wait, and below what a reader would notice.
+# For each table that is locked against readers. Their sum is well below deadlock_timeout (a second), after
+# which PostgreSQL cancels a waiting session, and below what a reader would notice.
 LOCK_TIMEOUT: Final[LiteralString] = "SET LOCAL lock_timeout = '50ms'"
-# Seconds: an index that a killed rebuild was building is finished before anybody can remove it.
+# Seconds. An index that a killed rebuild was building is finished before it can be dropped.
 _PATIENCE: Final = 60.0
 _PAUSE: Final = 0.05
 
-# A publication of a schema is harmless: the schema of a rebuild leaves it when it is dropped.
+# A publication of the live schema is harmless: it does not include the schema of a rebuild.
 _OF_ALL_TABLES: Final = (
     "SELECT quote_ident(pubname) FROM pg_publication WHERE puballtables ORDER BY 1"
 )
@@ -34,9 +34,9 @@ _LIVE: Final = """
 SELECT nspname FROM pg_class JOIN pg_namespace AS schema ON schema.oid = relnamespace
  WHERE pg_class.oid = 'readmodels_checkpoint'::regclass
 """
-# For this transaction only: a plain SET would stay on the connection for its next user. Folding takes
-# its time, in which the transaction is idle and must not be ended. The server process of a killed rebuild
-# ends within a second. It would otherwise finish its statement, and an index takes minutes.
+# For this transaction only: a plain SET would stay on the connection for its next user. The transaction is
+# idle while this process folds, and must not be ended. The check lets the server process of a killed rebuild
+# end within a second instead of finishing its statement: an index takes minutes.
 _INSIDE: Final = """
 SELECT set_config('search_path', quote_ident(%s) || ', ' || current_setting('search_path'), true),
        set_config('idle_in_transaction_session_timeout', '0', true),
@@ -52,7 +52,7 @@ SELECT nspname FROM pg_namespace WHERE nspname = ANY (%s) AND NOT EXISTS (
 
 
 def live() -> str:
-    """The schema that readers see."""
+    """Return the schema that readers use."""
     with cursor() as cur:
         row = cur.execute(_LIVE).fetchone()
     assert row is not None, "regclass raises when there is no table"  # noqa: S101
@@ -68,7 +68,7 @@ def left_behind() -> list[str]:
 
 @contextmanager
 def inside(schema: str) -> Iterator[None]:
-    """A transaction in which tables are first looked for in `schema`, then where they always are."""
+    """Open a transaction whose search path begins with `schema`."""
     with transaction.atomic(durable=True):
         with cursor() as cur:
             cur.execute(_INSIDE, (schema,))
@@ -76,21 +76,18 @@ def inside(schema: str) -> Iterator[None]:
 
 
 class Published(Exception):
-    """A publication includes the tables of a rebuild, which its subscribers do not have."""
+    """A publication would include the tables of a rebuild, which its subscribers lack."""
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(
-            f"The publication {', '.join(names)} is FOR ALL TABLES, those too that a rebuild fills, so its"
-            " subscribers would stop at their first row and apply nothing any more. Publish FOR TABLES IN"
+            f"The publication {', '.join(names)} is FOR ALL TABLES and would include those of the rebuild."
+            " Its subscribers lack them, and would stop at their first row. Publish FOR TABLES IN"
             " SCHEMA public instead, or the tables that you need."
         )
 
 
 def create(schema: str) -> None:
-    """Make an empty schema, in the place of one that an earlier rebuild may have left.
-
-    Raises Published.
-    """
+    """Create an empty schema, and replace one that an earlier rebuild left. Raises Published."""
     with cursor() as cur:
         if names := cur.execute(_OF_ALL_TABLES).fetchall():
             raise Published([name for (name,) in names])
@@ -100,11 +97,10 @@ def create(schema: str) -> None:
 
 
 def drop(schema: str) -> None:
-    """Remove the schema and all that is in it, if it is there.
+    """Drop the schema and its contents, if it exists. Raises OperationalError after a minute.
 
-    A reader whose plan is older than the swap locks the retired tables before it plans anew. So all is let
-    go and tried again rather than to wait for one table while holding another. Raises OperationalError
-    when that never succeeds.
+    A reader whose plan is older than the swap locks the retired tables before it plans anew. This
+    therefore releases all locks and tries again, instead of waiting for one table while it holds another.
     """
     deadline = time.monotonic() + _PATIENCE
     while True:

@@ -1,9 +1,9 @@
-"""Put built tables in the place of the live ones while readers and writers go on.
+"""Replaces the live tables with the built ones while readers and writers go on.
 
-Checkpoints are locked first, as every batch does, then the tables, never waiting longer than a reader
-that holds one of them would need to be told of a deadlock: rather all is let go and tried again.
-Readers in READ COMMITTED see the old table or the new one. One in REPEATABLE READ whose snapshot is
-older than the build sees the new table empty, since its rows came later.
+It locks the checkpoints first, as batches do, then the tables. If a lock takes too long, it releases
+all of them and tries again, well before PostgreSQL would report a deadlock to a reader. Readers in
+READ COMMITTED see the old table or the new one. A reader in REPEATABLE READ whose snapshot is older
+than the build sees the new table empty.
 """
 
 import random
@@ -54,20 +54,20 @@ SELECT DISTINCT pid FROM pg_locks
 
 
 class SwapBlocked(Exception):
-    """The live tables were in use all the time. Nothing was changed."""
+    """The live tables were always in use. Nothing has changed."""
 
     def __init__(self, pids: Sequence[int]) -> None:
         holding = f" In use by pid {', '.join(map(str, pids))}." if pids else ""
-        super().__init__(f"The live tables were never free for a moment.{holding} Run it again.")
+        super().__init__(f"The live tables were always in use.{holding} Run the rebuild again.")
 
 
 def into_place(
     plan: Plan, definitions: Mapping[str, Definition], *, patience: float = 60.0
 ) -> None:
-    """Replace tables, checkpoints and parked events, in one transaction. `patience` is in seconds.
+    """Replace tables, checkpoints and parked events in one transaction. `patience` is in seconds.
 
-    Raises SwapBlocked when no moment was found, CatalogueChanged when a migration ran or an event was
-    discarded meanwhile.
+    Raises SwapBlocked if the tables were always in use, and CatalogueChanged if a migration ran or an
+    event was discarded in the meantime.
     """
     deadline = time.monotonic() + patience
     pause = 0.01
@@ -86,21 +86,21 @@ def into_place(
                 raise SwapBlocked(_holders(plan, definitions)) from error
         else:
             return
-        # Not at the same pace as readers that come again and again.
+        # At random, to fall out of step with readers that return regularly.
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def _swap(plan: Plan, definitions: Mapping[str, Definition]) -> None:
-    # Nobody but batches wants the checkpoints, and they pass by one that is locked: long enough for any batch
-    # to end, since with the tables' timeout steady traffic could keep the swap out for its whole minute.
+    # Only batches lock the checkpoints, and they skip a locked one. Wait long enough for a batch to end: with
+    # the shorter timeout of the tables, steady traffic could keep the swap out for its whole minute.
     _run(plan, "SET LOCAL lock_timeout = '500ms'")
     _run(plan, _LOCK_CHECKPOINTS)
     _run(plan, schemas.LOCK_TIMEOUT)
     if parking.discarded(plan.names) != plan.discarded:
-        raise CatalogueChanged("An event was discarded while this was built. Run it again.")
-    # No live batch can overtake any more: what is built is as new as what it replaces, or as the log, if
-    # that was restored to an older state.
+        raise CatalogueChanged("An event was discarded during the rebuild. Run it again.")
+    # No batch can run now. Bring the new tables as far as the live ones, or to the end of a log that was
+    # restored to an older state.
     upto = horizon.safe_position()
     for projection in plan.projections:
         while runner.advance(projection, upto=upto).full:

@@ -34,7 +34,7 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
         Problem.of_field("amount", "wrong_type", "Expected `int`, got `float`."),
         Problem(
             "filter_too_broad",
-            "This took longer than 3 seconds. Narrow it, by dates for example.",
+            "The query took longer than 3 seconds. Use a narrower filter, such as a date range.",
         ),
         Problem(
             "idempotency_key_missing",

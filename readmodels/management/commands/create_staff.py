@@ -1,4 +1,4 @@
-"""Makes a back-office user with a role."""
+"""Creates a back-office user with a role."""
 
 import secrets
 import sys
@@ -17,7 +17,7 @@ from readmodels.roles import ROLES, help_lines
 
 
 class Command(BaseCommand):
-    help = "Make a back-office user. Without --password-stdin a password is made and printed once."
+    help = "Create a back-office user. Without --password-stdin, generate a password and print it once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
@@ -26,12 +26,16 @@ class Command(BaseCommand):
             "  ./manage.py create_staff ada --role 'senior reviewer'\n"
             "  pass show ada | ./manage.py create_staff ada --role analyst --password-stdin\n\n"
             "Roles:\n" + "\n".join(help_lines()) + "\n\n"
-            "./manage.py createsuperuser makes an account that may do everything, erasures and\n"
+            "./manage.py createsuperuser creates an account that may do everything, erasures and\n"
             "staff accounts included."
         )
         parser.add_argument("username")
         parser.add_argument("--role", required=True, choices=tuple(ROLES), metavar="ROLE")
-        parser.add_argument("--password-stdin", action="store_true", help="the first line read")
+        parser.add_argument(
+            "--password-stdin",
+            action="store_true",
+            help="read the password from standard input",
+        )
 
     def handle(self, *_: Any, username: str, role: str, **options: Any) -> None:
         password = secrets.token_urlsafe(12)
@@ -53,8 +57,8 @@ class Command(BaseCommand):
                 user.save()
                 user.groups.add(Group.objects.get(name=role))
         except IntegrityError as error:
-            raise CommandError(f"There is a user {username!r} already.") from error
-        self.stderr.write(f"{username} is {role} and may log in at /admin/.")
+            raise CommandError(f"User {username!r} exists already.") from error
+        self.stderr.write(f"{username} has the role {role} and can sign in at /admin/.")
         if not options["password_stdin"]:
-            self.stderr.write("The password is shown once:")
+            self.stderr.write("Password, shown only now:")
             self.stdout.write(password)

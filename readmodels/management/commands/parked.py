@@ -1,4 +1,4 @@
-"""Shows the events that projections could not take; retries or discards them."""
+"""Shows, retries and discards parked events."""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from typing import Any, Final, TextIO, cast
@@ -25,19 +25,21 @@ _WIDE: Final = 200
 
 
 class Command(BaseCommand):
-    help = "Show the events that projections could not take, retry them, or discard one for good."
+    help = (
+        "Show the events that projections could not apply, retry them, or discard one permanently."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
             "Examples:\n"
-            "  ./manage.py parked                                    the newest ones, and why\n"
+            "  ./manage.py parked                                    the newest ones, with their errors\n"
             "  ./manage.py parked show payment_summary 4711          with the traceback\n"
-            "  ./manage.py parked retry                              all, after the code was repaired\n"
+            "  ./manage.py parked retry                              all, after you fixed the code\n"
             "  ./manage.py parked retry payment_summary 0f7c...      those of one payment\n"
             "  ./manage.py parked discard payment_summary 4711 --reason 'Double entry, see audit 12'\n\n"
-            "A discarded event is never applied again by this projection, not by a rebuild either.\n"
-            "Exit codes: 0 nothing is parked (any more), 1 something is."
+            "This projection never applies a discarded event again, not even in a rebuild.\n"
+            "Exit codes: 0 nothing is parked, 1 events are parked."
         )
         actions = parser.add_subparsers(dest="action", metavar="ACTION")
         actions.add_parser("list", help="the newest ones (default)")
@@ -45,11 +47,13 @@ class Command(BaseCommand):
         retry = actions.add_parser("retry", help="apply them again")
         retry.add_argument("projection", nargs="?", choices=_NAMES)
         retry.add_argument("aggregate", nargs="?", type=UUID, metavar="PAYMENT")
-        discard = actions.add_parser("discard", help="never apply it, and retry what waits for it")
+        discard = actions.add_parser(
+            "discard", help="never apply it, and retry the events that wait for it"
+        )
         for parser_of_one in (show, discard):
             parser_of_one.add_argument("projection", choices=_NAMES)
             parser_of_one.add_argument("position", type=int)
-        discard.add_argument("--reason", required=True, help="kept for ever, without personal data")
+        discard.add_argument("--reason", required=True, help="stored permanently; no personal data")
 
     def handle(self, *_: Any, action: str | None, **options: Any) -> None:
         try:
@@ -75,7 +79,7 @@ class Command(BaseCommand):
         table = Table(box=SIMPLE_HEAD)
         for column in ("projection", "position", "payment", "event", "attempts"):
             table.add_column(column, no_wrap=True)
-        table.add_column("why", overflow="fold")
+        table.add_column("error", overflow="fold")
         for row in rows[:_SHOWN]:
             table.add_row(
                 row.projection,
@@ -87,10 +91,10 @@ class Command(BaseCommand):
             )
         console = Console(file=cast("TextIO", self.stdout))
         if not console.is_terminal:
-            console.width = _WIDE  # whatever reads it wants whole lines
+            console.width = _WIDE  # keep lines whole for programs
         console.print(table)
         if len(rows) > _SHOWN:
-            self.stdout.write(f"These are the newest {_SHOWN}; the back office lists all.")
+            self.stdout.write(f"These are the newest {_SHOWN}. The back office lists all.")
 
     def _show(self, projection: str, position: int) -> None:
         row = ParkedEvent.objects.filter(projection=projection, position=position).first()
@@ -104,7 +108,7 @@ class Command(BaseCommand):
 
     def _retry(self, name: str | None, aggregate_id: UUID | None) -> None:
         if name is not None and aggregate_id is not None:
-            self._tell(parking.retry(_PARKING[name], aggregate_id, by=actors.operator()))
+            self._report(parking.retry(_PARKING[name], aggregate_id, by=actors.operator()))
             return
         todo = [
             (projection, found)
@@ -119,7 +123,7 @@ class Command(BaseCommand):
             for done, (projection, found) in enumerate(todo, start=1):
                 left += parking.retry(projection, found, by=actors.operator())
                 progress(done)
-        self._tell(left)
+        self._report(left)
 
     def _discard(self, *, projection: str, position: int, reason: str, **_: Any) -> None:
         try:
@@ -133,10 +137,10 @@ class Command(BaseCommand):
         except TextError as error:
             raise CommandError(f"--reason: {error}") from error
         self.stdout.write(f"{projection} will never apply the event at {position}.")
-        self._tell(left)
+        self._report(left)
 
-    def _tell(self, left: int) -> None:
-        self.stdout.write(f"{left:,} events stay parked." if left else "All of them are applied.")
+    def _report(self, left: int) -> None:
+        self.stdout.write(f"Events still parked: {left:,}." if left else "All are applied.")
 
 
 _PARKING: Final = {

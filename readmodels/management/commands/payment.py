@@ -1,4 +1,4 @@
-"""Shows what happened to a payment, and what it was at any version or time."""
+"""Shows a payment's history, and its state at any version or time."""
 
 import re
 import textwrap
@@ -24,9 +24,7 @@ from readmodels.queries import times
 
 
 class Command(BaseCommand):
-    help = (
-        "Show a payment's history, event by event with who caused it, and the state that follows."
-    )
+    help = "Show a payment's events with their actors, and the resulting state."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
@@ -35,15 +33,15 @@ class Command(BaseCommand):
             "  ./manage.py payment 0f7c...                                as it is now\n"
             "  ./manage.py payment 0f7c... --version 2                    after its second event\n"
             "  ./manage.py payment 0f7c... --at 2026-11-23T12:00:00Z      as the log knew it then\n"
-            "  ./manage.py payment 0f7c... --occurred 2026-11-23          as it had happened by then\n\n"
-            "--at goes by when events were recorded, --occurred by when they happened, which an import\n"
-            "tells later. Both end before the first event that is later, times without a zone are UTC.\n"
-            "The state is always folded from the events: no snapshot, no read model.\n"
-            "Exit codes: 0 shown, 1 there was no such payment (yet), 2 an argument is wrong."
+            "  ./manage.py payment 0f7c... --occurred 2026-11-23          with the events up to then\n\n"
+            "--at uses the time of recording. --occurred uses the time of the event, which is earlier for\n"
+            "imports. Both stop before the first later event. Times without a zone are UTC.\n"
+            "The state comes from the events only, not from a snapshot or a read model.\n"
+            "Exit codes: 0 shown, 1 no such payment (yet), 2 wrong argument."
         )
         parser.add_argument("payment_id", type=payment_id_argument, metavar="ID")
         when = parser.add_mutually_exclusive_group()
-        # Django's own --version tells Django's.
+        # Replaces Django's option, which prints the version of Django.
         when.add_argument(
             "--version", dest="at_version", type=_version, metavar="N", help="after N events"
         )
@@ -144,7 +142,7 @@ def _state(
 
 
 def _wrapped(beginning: str, text: str, width: int | None) -> list[str]:
-    """Break the text between words, not in ids and times. Without a width it stays one line."""
+    """Wrap the text between words, not in ids and times. Without a width, return one line."""
     if width is None:
         return [beginning + text]
     whole_times = re.sub(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d)", "\\1\N{NO-BREAK SPACE}\\2", text)
@@ -179,12 +177,12 @@ def payment_id_argument(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no payment id (a UUID).") from None
+        raise ArgumentTypeError(f"{text!r} is not a payment id (a UUID).") from None
 
 
 def _version(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text)):
-        raise ArgumentTypeError(f"{text!r} is no version: they count from 1.")
+        raise ArgumentTypeError(f"{text!r} is not a version: versions begin at 1.")
     return int(text)
 
 

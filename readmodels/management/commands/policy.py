@@ -27,12 +27,12 @@ from payments.domain.risk.register import (
 from payments.permissions import NotPermitted
 from readmodels import labels
 
-_SHOWN: Final = 12  # digits of an id, enough to tell policies apart
+_SHOWN: Final = 12  # digits of an id, enough to distinguish policies
 _BUILT_IN: Final = "built-in"
 
 
 class Command(BaseCommand):
-    help = "Show the risk policies, propose one, approve what somebody else proposed, withdraw one."
+    help = "Show the risk policies, propose one, approve another person's proposal, withdraw one."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
@@ -42,15 +42,15 @@ class Command(BaseCommand):
             "  ./manage.py policy show > policy.json            the active one, to edit\n"
             "  ./manage.py policy propose policy.json --by ada\n"
             "  ./manage.py policy approve 94d4d6ad220d --by grace\n"
-            "  ./manage.py policy retire 94d4d6ad220d --by ada  it is not proposed any more\n"
+            "  ./manage.py policy retire 94d4d6ad220d --by ada  withdraw the proposal\n"
             "  ./manage.py policy show built-in > policy.json   to propose and approve it like any other\n\n"
-            "Payments are scored by a policy from its approval on. Who approves is not who proposed it.\n"
-            "Approving a policy retires the one before it; nobody ends the active one alone.\n"
-            "ID is a policy's id or its beginning. Amounts are in minor units.\n"
-            "Exit codes: 0 done, 1 refused (the reason is told), 2 an argument is wrong."
+            "An approved policy scores all later payments. Proposer and approver must be two people.\n"
+            "Approving a policy retires the one before it. The active one cannot be withdrawn.\n"
+            "ID is a policy's id or the first digits of it. Amounts are in minor units.\n"
+            "Exit codes: 0 done, 1 refused (with the reason), 2 wrong argument."
         )
         commands = parser.add_subparsers(dest="action", required=True, metavar="COMMAND")
-        commands.add_parser("list", help="all policies and who decided on them")
+        commands.add_parser("list", help="all policies with their proposers and approvers")
         show = commands.add_parser("show", help="a policy as JSON: ID, built-in or the active one")
         show.add_argument("policy", nargs="?", metavar="ID")
         propose = commands.add_parser("propose", help="propose the policy in a file")
@@ -72,7 +72,7 @@ class Command(BaseCommand):
             case "propose":
                 policy = _read(options["file"])
                 by = _actor(options["by"])
-                self._carry_out(ProposePolicy(policy=policy, at=timezone.now(), by=by))
+                self._dispatch(ProposePolicy(policy=policy, at=timezone.now(), by=by))
                 self.stdout.write(
                     f"Proposed {policy.policy_id[:_SHOWN]}. A second risk manager approves it:"
                     f" ./manage.py policy approve {policy.policy_id[:_SHOWN]} --by USER"
@@ -80,18 +80,18 @@ class Command(BaseCommand):
             case "approve":
                 policy_id = _id(register, options["policy"])
                 by = _actor(options["by"])
-                self._carry_out(ApprovePolicy(policy_id=policy_id, at=timezone.now(), by=by))
+                self._dispatch(ApprovePolicy(policy_id=policy_id, at=timezone.now(), by=by))
                 self.stdout.write(f"{policy_id[:_SHOWN]} is active from now on.")
             case _:
                 policy_id = _id(register, options["policy"])
                 by = _actor(options["by"])
-                after = self._carry_out(RetirePolicy(policy_id=policy_id, at=timezone.now(), by=by))
+                after = self._dispatch(RetirePolicy(policy_id=policy_id, at=timezone.now(), by=by))
                 active = (after.active or _BUILT_IN)[:_SHOWN]
                 self.stdout.write(f"{policy_id[:_SHOWN]} is withdrawn. Active is {active}.")
 
-    def _carry_out(self, command: AnyPolicyCommand) -> Register:
+    def _dispatch(self, command: AnyPolicyCommand) -> Register:
         try:
-            # Who typed it stands beside in whose name: whoever is at the machine may name anybody.
+            # Record the operator too: --by accepts any name.
             return policies.handle(command, causation_id=actors.operator())
         except (PolicyRefused, NotPermitted) as error:
             raise CommandError(str(error)) from error
@@ -159,5 +159,7 @@ def _id(register: Register, wanted: str) -> str:
 def _actor(username: str) -> str:
     user = get_user_model().objects.filter(username=username).first()
     if user is None:
-        raise CommandError(f"There is no user {username!r}. `./manage.py create_staff` makes one.")
+        raise CommandError(
+            f"There is no user {username!r}. Create one with `./manage.py create_staff`."
+        )
     return actors.staff(user.pk)

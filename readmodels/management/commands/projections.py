@@ -1,4 +1,4 @@
-"""Shows where the projections stand; checks whether their tables are what the log says."""
+"""Shows the state of the projections, and checks their tables against the log."""
 
 import json
 import os
@@ -35,26 +35,26 @@ class Command(BaseCommand):
             "Examples:\n"
             "  ./manage.py projections\n"
             "  ./manage.py projections --json | jq '.[].seconds'\n"
-            "  ./manage.py projections --check                compare every row with the log\n"
-            "  ./manage.py projections --check --sample 1000  those of a thousand payments\n\n"
-            "Exit codes: 0 all projections run; 1 one is stalled, asks for a rebuild or has parked events,\n"
-            "all of them wait for a transaction, or something contradicts the log, with the statement that\n"
-            "repairs it; 2 --check found rows that are not what the log says."
+            "  ./manage.py projections --check                compare all rows with the log\n"
+            "  ./manage.py projections --check --sample 1000  compare the rows of 1000 payments\n\n"
+            "Exit codes: 0 all projections run; 1 a projection is stalled, needs a rebuild or has parked\n"
+            "events, a transaction holds them back, or the log is contradicted (the output shows the\n"
+            "repair); 2 --check found rows that differ from the log."
         )
         modes = parser.add_mutually_exclusive_group()
-        modes.add_argument("--json", action="store_true", help="for programs")
+        modes.add_argument("--json", action="store_true", help="print JSON for programs")
         modes.add_argument(
             "--check",
             action="store_true",
-            help="build all tables anew beside the live ones, compare",
+            help="build all tables next to the live ones, and compare",
         )
         parser.add_argument(
-            "--sample", type=int, metavar="N", help="with --check: fold N payments taken at random"
+            "--sample", type=int, metavar="N", help="with --check: only N random payments"
         )
 
     def handle(self, *_: Any, check: bool, sample: int | None, **options: Any) -> None:
         if sample is not None and (sample < 1 or not check):
-            raise CommandError("--sample is a number above 0, and goes with --check.")
+            raise CommandError("--sample needs --check and a number above 0.")
         found = contradictions.find()
         if check:
             for each in found:
@@ -64,7 +64,7 @@ class Command(BaseCommand):
             except rebuilding.FAILURES as error:
                 raise CommandError(str(error).strip()) from error
             if not same:
-                self.stdout.write("Put it right with: ./manage.py rebuild_projections")
+                self.stdout.write("Repair with: ./manage.py rebuild_projections")
                 raise SystemExit(_DRIFTED)
             if found:
                 raise SystemExit(1)
@@ -76,13 +76,13 @@ class Command(BaseCommand):
         else:
             console = Console(file=cast("TextIO", self.stdout))
             if not console.is_terminal:
-                console.width = _WIDE  # a program reads whole lines
+                console.width = _WIDE  # keep lines whole for programs
             console.print(_table(lags))
-            self.stdout.write(_ends(lags))
+            self.stdout.write(_positions(lags))
             for append in held:
                 self.stdout.write(str(append))
             for schema in schemas.left_behind():
-                self.stdout.write(_left(schema))
+                self.stdout.write(_left_behind(schema))
         for each in found:
             self.stderr.write(str(each))
         if held or found or any(each.state not in {"current", "behind"} for each in lags):
@@ -104,7 +104,9 @@ class Command(BaseCommand):
         same = True
         for projection in PROJECTIONS.values():
             if not isinstance(projection, Rows):
-                self.stdout.write(f"{projection.name}: only checked as a whole, without --sample")
+                self.stdout.write(
+                    f"{projection.name}: not checked, because --sample folds rows only"
+                )
                 continue
             checked = checking.check_sample(projection, count)
             same = same and not checked.drifted
@@ -112,18 +114,18 @@ class Command(BaseCommand):
                 f"{checked.projection}: {checked.rows:,} rows, {len(checked.drifted):,} differ"
             )
             for difference in checked.drifted[:SAMPLE]:
-                self.stdout.write(f"  {comparisons.told(difference)}")
+                self.stdout.write(f"  {comparisons.describe(difference)}")
         return same
 
 
-def _left(schema: str) -> str:
+def _left_behind(schema: str) -> str:
     if schema == schemas.AS_OF:
         return (
-            f"The schema {schema} holds the tables of a rebuild with --as-of."
+            f"The schema {schema} holds the tables of rebuild_projections --as-of."
             f" Remove them with: DROP SCHEMA {schema} CASCADE"
         )
     return (
-        f"The schema {schema} was left by a rebuild that was killed."
+        f"A killed rebuild left the schema {schema}."
         " The next one removes it: ./manage.py rebuild_projections --dry-run"
     )
 
@@ -147,12 +149,12 @@ def _table(lags: list[lag.Lag]) -> Table:
     return table
 
 
-def _ends(lags: list[lag.Lag]) -> str:
+def _positions(lags: list[lag.Lag]) -> str:
     """Return a line with the positions of sequence, log, seals and projections, which must not increase."""
     seal = sealing.remembered()
     checkpoints = ", ".join(f"{each.name} {each.position:,}" for each in lags)
     return (
-        f"Last position given out {horizon.last_position():,}, last event {horizon.last_event():,},"
+        f"Last assigned position {horizon.last_position():,}, last event {horizon.last_event():,},"
         f" last seal {seal.number:,} up to {seal.position:,}; checkpoints: {checkpoints}."
     )
 

@@ -1,4 +1,4 @@
-"""Rebuilds read models from the log beside the live ones, compares, and puts them in place."""
+"""Rebuilds read models from the log next to the live ones, compares them, and swaps them in."""
 
 import os
 import time
@@ -20,11 +20,11 @@ from readmodels.rebuild.schemas import AS_OF
 _DIFFERENT: Final = 2
 _MOST_WORKERS: Final = 64
 
-_HOW_TO_LOOK: Final = """\
-To look at it, in psql or ./manage.py dbshell:
+_HOW_TO_QUERY: Final = """\
+Query the tables in psql or ./manage.py dbshell:
   BEGIN; SET LOCAL search_path = {schema}, public;
   SELECT status, count(*) FROM readmodels_paymentsummary GROUP BY status; COMMIT;
-To be done with it: DROP SCHEMA {schema} CASCADE;"""
+Remove them with: DROP SCHEMA {schema} CASCADE;"""
 
 
 class Command(BaseCommand):
@@ -33,32 +33,32 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
-            "Reads and writes go on meanwhile. The role must own the tables, and the connection must be\n"
-            "a direct one (no pooler of transactions).\n\n"
+            "Reads and writes go on meanwhile. The role must own the tables, and the connection must not go\n"
+            "through a pooler in transaction mode.\n\n"
             "Examples:\n"
             "  ./manage.py rebuild_projections                     all, in one pass over the log\n"
             "  ./manage.py rebuild_projections daily_statistics    only this one\n"
-            "  ./manage.py rebuild_projections --dry-run           only compare: is a live table wrong?\n"
+            "  ./manage.py rebuild_projections --dry-run           only compare\n"
             "  ./manage.py rebuild_projections --as-of 2026-06-30T18:00Z\n"
-            "                                                    as it was then, in a schema to look at\n\n"
+            "                                                    as of that time, in a schema of its own\n\n"
             f"Projections: {', '.join(PROJECTIONS)}\n"
-            "Exit codes: 0 done, 1 failed and nothing changed, 2 --dry-run found differences."
+            "Exit codes: 0 done, 1 failed without a change, 2 --dry-run found differences."
         )
         parser.add_argument("names", nargs="*", metavar="NAME", help="default: all projections")
         modes = parser.add_mutually_exclusive_group()
-        modes.add_argument("--dry-run", action="store_true", help="stop at the comparison")
+        modes.add_argument("--dry-run", action="store_true", help="stop after the comparison")
         modes.add_argument(
             "--as-of",
             type=_moment,
             metavar="TIME",
-            help=f"what was recorded by then (ISO 8601), in the schema {AS_OF}",
+            help=f"build the tables as of this time (ISO 8601) in the schema {AS_OF}",
         )
         parser.add_argument(
             "--workers",
             type=_count,
             default=os.cpu_count() or 1,
             metavar="N",
-            help="processes (default: one a core)",
+            help="number of processes (default: one per core)",
         )
 
     def handle(
@@ -67,13 +67,13 @@ class Command(BaseCommand):
         unknown = sorted(set(names) - set(PROJECTIONS))
         if unknown:
             raise CommandError(
-                f"There is no projection {unknown[0]!r}. Known: {', '.join(PROJECTIONS)}."
+                f"There is no projection {unknown[0]!r}. Valid: {', '.join(PROJECTIONS)}."
             )
         projections = [PROJECTIONS[name] for name in dict.fromkeys(names or PROJECTIONS)]
-        failed = "Nothing was changed." if as_of is None else "There is nothing to look at."
+        failed = "Nothing was changed." if as_of is None else "No tables were built."
         try:
             if as_of is not None:
-                self._look_back(projections, as_of, workers)
+                self._build_as_of(projections, as_of, workers)
             else:
                 self._rebuild(projections, workers, dry_run=options["dry_run"])
         except FAILURES as error:
@@ -81,7 +81,7 @@ class Command(BaseCommand):
 
     def _rebuild(self, projections: list[Projection], workers: int, *, dry_run: bool) -> None:
         started = time.monotonic()
-        # Positions have gaps, so the last one is slightly more than the number of events.
+        # Positions have gaps, so the last one is slightly above the number of events.
         with progress_bar("Building", total=horizon.last_position()) as progress:
             rebuilt = rebuild(projections, dry_run=dry_run, workers=workers, progress=progress)
         for line in comparisons.lines(rebuilt.comparisons):
@@ -89,15 +89,15 @@ class Command(BaseCommand):
         done = "Built and compared" if dry_run else "Rebuilt"
         self.stdout.write(_summary(done, projections, rebuilt.events, time.monotonic() - started))
         if dry_run and not all(each.same for each in rebuilt.comparisons):
-            self.stdout.write("Differences. Put it right with: ./manage.py rebuild_projections")
+            self.stdout.write("Repair with: ./manage.py rebuild_projections")
             raise SystemExit(_DIFFERENT)
 
-    def _look_back(self, projections: list[Projection], until: datetime, workers: int) -> None:
+    def _build_as_of(self, projections: list[Projection], until: datetime, workers: int) -> None:
         started = time.monotonic()
         with progress_bar("Building", total=horizon.last_position()) as progress:
             events = rebuild_as_of(projections, until, workers=workers, progress=progress)
         self.stdout.write(_summary("Built", projections, events, time.monotonic() - started))
-        self.stdout.write(_HOW_TO_LOOK.format(schema=AS_OF))
+        self.stdout.write(_HOW_TO_QUERY.format(schema=AS_OF))
 
 
 def _summary(done: str, projections: list[Projection], events: int, seconds: float) -> str:
@@ -114,7 +114,7 @@ def _moment(text: str) -> datetime:
     except ValueError:
         moment = None
     if moment is None:
-        raise ArgumentTypeError(f"{text!r} is no time such as 2026-06-30T18:00Z or 2026-06-30")
+        raise ArgumentTypeError(f"{text!r} is not a time such as 2026-06-30T18:00Z or 2026-06-30")
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

@@ -247,7 +247,7 @@ def test_list_that_exceeds_its_time_limit_asks_to_narrow_it(
     monkeypatch.setattr(PaymentAdmin, "details", slowly)
     answer = browser().get(reverse("admin:readmodels_paymentsummary_changelist"))
     assert answer.status_code == 503
-    assert "Narrow it" in text(answer)
+    assert "Use a narrower filter" in text(answer)
 
 
 @pytest.mark.parametrize("name", LISTS)

@@ -90,7 +90,7 @@ def check_reported_everywhere(
     output, errors, status = command("projections")
     assert status == 1
     assert repair in errors
-    assert "Last position given out" in output
+    assert "Last assigned position" in output
     output, _, status = command("verify_events")
     assert status == 1
     assert repair in output

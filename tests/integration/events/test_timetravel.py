@@ -265,12 +265,12 @@ def test_payment_command_shows_markup_as_text() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nonsense"], "no payment id"),
+        (["nonsense"], "not a payment id"),
         ([uuid4()], "There is no payment"),
-        ([uuid4(), "--version", "0"], "count from 1"),
+        ([uuid4(), "--version", "0"], "versions begin at 1"),
         ([uuid4(), "--version", "1", "--at", "2026-01-01"], "not allowed with"),
-        ([uuid4(), "--at", "yesterday"], "argument --at: A time like"),
-        ([uuid4(), "--occurred", ""], "argument --occurred: A time like"),
+        ([uuid4(), "--at", "yesterday"], "argument --at: Expected a time like"),
+        ([uuid4(), "--occurred", ""], "argument --occurred: Expected a time like"),
     ],
 )
 def test_payment_command_names_an_invalid_argument(arguments: list[Any], message: str) -> None:

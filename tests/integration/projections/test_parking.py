@@ -1,4 +1,4 @@
-"""Events that a projection cannot take wait with all later ones of their payment; the others go on."""
+"""Parked events wait with all later ones of their payment, while other payments go on."""
 
 from io import StringIO
 from typing import Any
@@ -61,7 +61,7 @@ def projection(request: pytest.FixtureRequest) -> Any:
 
 @pytest.mark.parametrize("limit", [1, 3, 1_000])
 @pytest.mark.parametrize("spoiler", SPOILERS)
-def test_what_fails_waits_with_what_follows_and_the_others_go_on(
+def test_failed_event_parks_later_ones_of_its_aggregate_only(
     projection: Any, spoiler: Spoiler, limit: int
 ) -> None:
     """Without the parked aggregates in `apply_or_park`, the fourth event was applied over the third."""
@@ -87,7 +87,7 @@ def test_what_fails_waits_with_what_follows_and_the_others_go_on(
     assert rows() == repaired
 
 
-def test_later_batches_add_to_what_waits(projection: Any) -> None:
+def test_later_batches_park_events_of_a_parked_aggregate(projection: Any) -> None:
     append(POISONED, initiated(), flagged())
     append(POISONED, approved(), expected=2)
     poisonous = spoiled(projection, raises)
@@ -101,7 +101,7 @@ def test_later_batches_add_to_what_waits(projection: Any) -> None:
     assert parking.retry(projection, POISONED, by=OPERATOR) == 0
 
 
-def test_a_discarded_event_is_never_applied_and_frees_what_waits(projection: Any) -> None:
+def test_discard_skips_the_event_and_applies_the_later_ones(projection: Any) -> None:
     for stream in (POISONED, SOUND):
         append_reviewed(stream)
     poisonous = spoiled(projection, raises)
@@ -127,7 +127,7 @@ def test_a_discarded_event_is_never_applied_and_frees_what_waits(projection: Any
     assert parked() == []
 
 
-def test_a_database_that_goes_away_parks_nothing(projection: Any) -> None:
+def test_lost_database_parks_nothing(projection: Any) -> None:
     append_reviewed(POISONED)
     pid = connection.connection.info.backend_pid
 
@@ -143,7 +143,7 @@ def test_a_database_that_goes_away_parks_nothing(projection: Any) -> None:
     assert lag.measure()[0].error == ""
 
 
-def test_a_missing_column_stops_the_projection_instead_of_parking_everything() -> None:
+def test_missing_column_stalls_the_projection_and_parks_nothing() -> None:
     append_reviewed(POISONED)
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE readmodels_paymentsummary RENAME COLUMN risk_band TO band")
@@ -157,7 +157,7 @@ def test_a_missing_column_stops_the_projection_instead_of_parking_everything() -
     assert "risk_band" in lag.measure()[0].error
 
 
-def test_the_lag_counts_what_is_parked(projection: Any) -> None:
+def test_lag_counts_parked_events(projection: Any) -> None:
     append_reviewed(POISONED)
     runner.catch_up(spoiled(projection, raises))
     counted = {each.name: each.parked for each in lag.measure()}
@@ -167,7 +167,7 @@ def test_the_lag_counts_what_is_parked(projection: Any) -> None:
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> Rows | Counters:
-    """The statistics with a fault in them, as the command finds them."""
+    """The statistics with a fault, as the command finds them."""
     from readmodels.management.commands import parked as command
 
     projection = spoiled(STATISTICS, raises)
@@ -187,21 +187,21 @@ def run(*arguments: str, status: int = 0) -> str:
     return out.getvalue()
 
 
-def test_the_command_shows_retries_and_discards(broken: Rows | Counters) -> None:
+def test_parked_command_lists_retries_and_discards(broken: Rows | Counters) -> None:
     assert run() == "Nothing is parked.\n"
     append_reviewed(POISONED)
     runner.catch_up(broken)
     position = Event.objects.get(version=3).position
     assert "ZeroDivisionError: no such rate" in run(status=1)
     assert "Traceback" in run("show", "daily_statistics", str(position), status=1)
-    assert "2 events stay parked" in run("retry", status=1)
-    assert "2 events stay parked" in run("retry", "daily_statistics", str(POISONED), status=1)
+    assert "Events still parked: 2." in run("retry", status=1)
+    assert "Events still parked: 2." in run("retry", "daily_statistics", str(POISONED), status=1)
     with pytest.raises(CommandError, match="card number"):
         run("discard", "daily_statistics", str(position), "--reason", "4111 1111 1111 1111")
     with pytest.raises(CommandError, match="has not parked the event at 1000000"):
         run("discard", "daily_statistics", "1000000", "--reason", "Why not")
     said = run("discard", "daily_statistics", str(position), "--reason", "Never happened")
     assert "will never apply" in said
-    assert "All of them are applied" in said
+    assert "All are applied" in said
     assert run("retry") == "Nothing to retry.\n"
     assert DiscardedEvent.objects.get().discarded_by.startswith("system:manage.py:")

@@ -1,4 +1,4 @@
-"""The command that rebuilds says what it did or why it did nothing, and can look without touching."""
+"""`rebuild_projections` reports its result, or why it changed nothing. `--dry-run` only compares."""
 
 from datetime import timedelta
 from io import StringIO
@@ -21,7 +21,7 @@ from tests.support.rebuilding import ALL, contents, schemas_left
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
-def test_the_command_says_what_it_did(reviewed: None) -> None:
+def test_rebuild_command_reports_the_result(reviewed: None) -> None:
     project()
     out = StringIO()
     call_command("rebuild_projections", "payment_summary", "--workers", "1", stdout=out)
@@ -29,7 +29,7 @@ def test_the_command_says_what_it_did(reviewed: None) -> None:
     assert "Rebuilt payment_summary from 8 events" in out.getvalue()
 
 
-def test_a_dry_run_tells_and_changes_nothing(reviewed: None) -> None:
+def test_dry_run_reports_differences_and_changes_nothing(reviewed: None) -> None:
     project()
     call_command("rebuild_projections", "--dry-run", "--workers", "1", stdout=StringIO())
     PaymentSummary.objects.filter(pk=SOUND).update(method="cash", amount=5)
@@ -48,18 +48,20 @@ def test_a_dry_run_tells_and_changes_nothing(reviewed: None) -> None:
     ("arguments", "message"),
     [
         (["payments"], "no projection 'payments'"),
-        (["--as-of", "yesterday"], "'yesterday' is no time such as"),
-        (["--as-of", "2026-13-01"], "'2026-13-01' is no time such as"),
+        (["--as-of", "yesterday"], "'yesterday' is not a time such as"),
+        (["--as-of", "2026-13-01"], "'2026-13-01' is not a time such as"),
         (["--workers", "0"], "'0' is not between 1 and 64"),
         (["--dry-run", "--as-of", "2026-01-01"], "not allowed with"),
     ],
 )
-def test_bad_arguments_get_one_line(arguments: list[str], message: str) -> None:
+def test_rebuild_command_refuses_wrong_arguments_in_one_line(
+    arguments: list[str], message: str
+) -> None:
     with pytest.raises(CommandError, match=message):
         call_command("rebuild_projections", *arguments)
 
 
-def test_as_of_leaves_tables_to_look_at() -> None:
+def test_as_of_builds_the_tables_of_that_time() -> None:
     append(SOUND, initiated(), flagged())
     then = Event.objects.latest("pk").recorded_at + timedelta(microseconds=1)
     append(SOUND, approved(), processed_after_approval(), expected=2)
@@ -82,7 +84,7 @@ def test_as_of_leaves_tables_to_look_at() -> None:
         schemas.drop(schemas.AS_OF)
 
 
-def test_a_look_back_that_fails_leaves_nothing_that_looks_like_the_past(filled: int) -> None:
+def test_failed_as_of_leaves_no_tables(filled: int) -> None:
     at = ["--as-of", "2100-01-01T00:00:00Z", "--workers", "1"]
     call_command("rebuild_projections", *at, stdout=StringIO())
     with session() as writer:
@@ -90,7 +92,7 @@ def test_a_look_back_that_fails_leaves_nothing_that_looks_like_the_past(filled: 
             INSERT.replace("payment.initiated", "payment.teleported"),
             {"stream": SOUND, "data": DATA},
         )
-    with pytest.raises(CommandError, match="There is nothing to look at"):
+    with pytest.raises(CommandError, match="No tables were built"):
         call_command("rebuild_projections", *at, stdout=StringIO())
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_namespace WHERE nspname = %s", [schemas.AS_OF])
@@ -98,8 +100,8 @@ def test_a_look_back_that_fails_leaves_nothing_that_looks_like_the_past(filled: 
 
 
 @pytest.mark.slow
-def test_an_event_that_the_code_does_not_know_is_named_by_every_process(reviewed: None) -> None:
-    """Seen to fail: an exception that cannot be pickled breaks the pool, and tells nothing."""
+def test_rebuild_in_processes_names_an_unknown_event_type(reviewed: None) -> None:
+    """Seen to fail: an exception that cannot be pickled breaks the pool and hides the cause."""
     with session() as writer:
         writer.execute(
             INSERT.replace("payment.initiated", "payment.teleported"),
@@ -110,9 +112,7 @@ def test_an_event_that_the_code_does_not_know_is_named_by_every_process(reviewed
 
 
 @pytest.mark.parametrize("setting", ["statement_timeout = '1ms'", "search_path = other, public"])
-def test_what_the_database_begins_with_is_told_or_does_not_matter(
-    filled: int, setting: str
-) -> None:
+def test_rebuild_works_with_default_settings_of_the_database(filled: int, setting: str) -> None:
     name = connection.settings_dict["NAME"]
     before = contents()
     with session() as owner:
@@ -132,7 +132,7 @@ def test_what_the_database_begins_with_is_told_or_does_not_matter(
     assert contents() == before
 
 
-def test_schemas_of_killed_rebuilds_are_shown_with_what_removes_them(reviewed: None) -> None:
+def test_projections_command_shows_schemas_of_killed_rebuilds(reviewed: None) -> None:
     def shown() -> str:
         out = StringIO()
         call_command("projections", stdout=out)
@@ -143,7 +143,7 @@ def test_schemas_of_killed_rebuilds_are_shown_with_what_removes_them(reviewed: N
     schemas.create(schemas.BUILD)
     schemas.create(schemas.AS_OF)
     try:
-        assert f"The schema {schemas.BUILD} was left by a rebuild that was killed" in shown()
+        assert f"A killed rebuild left the schema {schemas.BUILD}" in shown()
         assert f"DROP SCHEMA {schemas.AS_OF} CASCADE" in shown()
         with session() as rebuilding:
             rebuilding.execute("SELECT pg_advisory_lock(hashtextextended('readmodels.rebuild', 0))")

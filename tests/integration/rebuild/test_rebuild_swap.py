@@ -1,4 +1,4 @@
-"""Rebuilding beside the live tables: readers see whole tables, writers go on, a kill changes nothing."""
+"""During a rebuild readers see whole tables and writers go on. A killed rebuild changes nothing."""
 
 import os
 import subprocess
@@ -38,8 +38,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.mark.slow
-def test_readers_and_writers_go_on(filled: int) -> None:
-    """Seen to fail: with LOCK_TIMEOUT 5 s deadlocks end readers or the swap, with LOCK TABLE and without."""
+def test_readers_and_writers_go_on_during_a_rebuild(filled: int) -> None:
+    """Seen to fail: with a LOCK_TIMEOUT of 5 s, deadlocks end readers or the swap."""
     done = threading.Event()
     errors: list[Exception] = []
 
@@ -81,7 +81,7 @@ def test_readers_and_writers_go_on(filled: int) -> None:
 
 @contextmanager
 def command(*arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """manage.py on the test's database."""
+    """Start manage.py on the test's database."""
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "TEST_DATABASE_NAME": connection.settings_dict["NAME"],
@@ -117,7 +117,7 @@ SWAPPING = (
 @pytest.mark.slow
 @pytest.mark.parametrize("events", [5_000, pytest.param(20_000, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("phase", [BUILDING, SWAPPING], ids=["building", "swapping"])
-def test_a_rebuild_that_is_killed_changes_nothing(filled: int, phase: str, events: int) -> None:
+def test_killed_rebuild_changes_nothing(filled: int, phase: str, events: int) -> None:
     history.write(Client.objects.get().pk, events=events, seed=2)
     project()
     before, then = contents(), positions()
@@ -136,8 +136,8 @@ def test_a_rebuild_that_is_killed_changes_nothing(filled: int, phase: str, event
     assert schemas_left() == []
 
 
-def test_the_statement_of_a_killed_rebuild_ends_on_the_server(db: None) -> None:
-    """Before, an index was built to its end, and kept the next rebuild from clearing up."""
+def test_server_cancels_the_statement_of_a_killed_rebuild(db: None) -> None:
+    """Otherwise the server finishes its index first, and the next rebuild cannot drop the schema."""
     sleeping = (
         "EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'"
         " AND state = 'active' AND datname = current_database())"
@@ -153,17 +153,17 @@ def test_the_statement_of_a_killed_rebuild_ends_on_the_server(db: None) -> None:
     wait_until(f"NOT {sleeping}")
 
 
-def test_a_second_rebuild_is_refused(reviewed: None) -> None:
+def test_second_rebuild_is_refused(reviewed: None) -> None:
     with session() as other:
         other.execute("SELECT pg_advisory_lock(hashtextextended('readmodels.rebuild', 0))")
         with pytest.raises(AlreadyRebuilding):
             rebuild(ALL)
 
 
-def test_a_rebuild_whose_schemas_cannot_be_removed_is_done(
+def test_rebuild_succeeds_if_its_schemas_cannot_be_dropped(
     reviewed: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Seen to fail: the command said that nothing was changed."""
+    """Seen to fail: the command reported that nothing was changed."""
     with session() as reader:
         swap_in = swap.into_place
 
@@ -176,14 +176,14 @@ def test_a_rebuild_whose_schemas_cannot_be_removed_is_done(
         PaymentSummary.objects.update(method="cash")
         monkeypatch.setattr(swap, "into_place", swap_and_hold)
         assert not rebuild([SUMMARY]).comparisons[0].same
-    assert "readmodels_retired is left" in caplog.text
+    assert "readmodels_retired stays" in caplog.text
     assert not PaymentSummary.objects.filter(method="cash").exists()
     monkeypatch.undo()
     rebuild([SUMMARY])
     assert schemas_left() == []
 
 
-def test_a_swap_that_finds_no_moment_names_who_is_in_the_way(
+def test_blocked_swap_names_the_blocking_sessions(
     reviewed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project()
@@ -197,7 +197,7 @@ def test_a_swap_that_finds_no_moment_names_who_is_in_the_way(
 
 
 @pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
-def test_removing_retired_tables_is_in_no_readers_way(order: tuple[str, str]) -> None:
+def test_dropping_retired_tables_does_not_block_readers(order: tuple[str, str]) -> None:
     """Seen to fail: without the timeout, one order is a deadlock that ends the reader."""
     schemas.create(schemas.RETIRED)
     first, second = (f"{schemas.RETIRED}.{name}" for name in order)

@@ -198,7 +198,7 @@ def test_create_staff_assigns_the_role() -> None:
     vic = get_user_model().objects.get(username="vic")
     assert not permissions.holds(vic, permissions.REVIEW)
     for username, complaint in (
-        ("grace", "There is a user 'grace' already"),
+        ("grace", "User 'grace' exists already"),
         ("a b", "valid username"),
         ("4111111111111111", "username: .* card number"),
     ):
