@@ -1,4 +1,4 @@
-"""The read models equal a fold of the log, always: whatever dies, in whatever phase, and in any order.
+"""The read models equal a fold of the log, even if processes or connections die in any phase.
 
 Seen to fail: with the checkpoint moved in a transaction of its own, before the rows or after them, the
 killed batches and the stateful test find rows that count twice or not at all; with a cursor that does
@@ -62,7 +62,7 @@ NAMES = st.sampled_from(list(PROJECTIONS))
 
 
 @pytest.mark.parametrize("name", PROJECTIONS)
-def test_a_worker_that_is_killed_in_any_phase_counts_nothing_twice(name: str) -> None:
+def test_worker_killed_in_any_phase_applies_each_event_once(name: str) -> None:
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "TEST_DATABASE_NAME": connection.settings_dict["NAME"],
@@ -81,14 +81,14 @@ def test_a_worker_that_is_killed_in_any_phase_counts_nothing_twice(name: str) ->
 
 
 def lose_the_connection() -> None:
-    """As when PostgreSQL is killed: the server ends the session, the client finds out by and by."""
+    """End the session on the server, as a kill of PostgreSQL does. The client notices later."""
     pid = connection.connection.info.backend_pid
     with session() as other:
         other.execute("SELECT pg_terminate_backend(%s, 1000)", (pid,))
 
 
 class Projections(RuleBasedStateMachine):
-    """Commands, batches, crashes, poison, repairs and rebuilds, in any order."""
+    """Commands, batches, crashes, poison, repairs and rebuilds, in random order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -200,7 +200,7 @@ class Projections(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("examples", [4, pytest.param(12, marks=pytest.mark.nightly)])
-def test_whatever_happens_in_any_order(
+def test_read_models_equal_the_log_after_random_steps(
     monkeypatch: pytest.MonkeyPatch, examples: int, *, long: bool
 ) -> None:
     impatient = partial(horizon.safe_position, patience=0.02)

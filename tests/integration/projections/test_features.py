@@ -1,4 +1,4 @@
-"""What the risk rules are told of a customer: by one query, from projections that may lag."""
+"""Risk features of a customer: one query over projections that may lag."""
 
 import json
 import re
@@ -32,7 +32,7 @@ BY_TEST: Final = Metadata(actor="system:test", command="process_payment")
 
 
 def paid(ago: timedelta = timedelta(), **changes: Any) -> None:
-    """A payment that the customer completed that long before NOW."""
+    """Complete a payment of the customer that long before NOW."""
     terms = {"at": NOW - ago, "initiated_at": NOW - ago, **changes}
     events = (initiated(**terms), processed(**terms))
     store.append(PAYMENT_AGGREGATE, uuid4(), events, expected=0, metadata=BY_TEST)
@@ -42,7 +42,7 @@ def known(currency: str = "USD") -> RiskFeatures:
     return risk_features.of_customer(CUSTOMER, currency=currency, at=NOW).features
 
 
-def test_of_somebody_never_seen_nothing_is_known() -> None:
+def test_features_of_an_unknown_customer_are_empty() -> None:
     nothing = Velocity(count_1h=0, volume_1h=0, count_24h=0, volume_24h=0)
     assert known() == RiskFeatures(
         paid_by_card_before=False,
@@ -54,7 +54,7 @@ def test_of_somebody_never_seen_nothing_is_known() -> None:
     )
 
 
-def test_a_customer_who_never_paid_by_card_costs_no_look_at_every_payment() -> None:
+def test_features_use_the_partial_index_for_card_payments() -> None:
     paid(method=Method.WALLET)
     project()
     copies = """
@@ -72,7 +72,7 @@ def test_a_customer_who_never_paid_by_card_costs_no_look_at_every_payment() -> N
     assert sum(map(int, re.findall(r'"Rows Removed by Filter": (\d+)', plan))) < 100, plan
 
 
-def test_a_payment_that_was_given_back_in_part_was_paid_and_one_given_back_wholly_was_not() -> None:
+def test_partial_refund_counts_as_paid_and_full_refund_does_not() -> None:
     def given_back(minor: int) -> None:
         events = (initiated(), processed(), refunded(minor))
         store.append(PAYMENT_AGGREGATE, uuid4(), events, expected=0, metadata=BY_TEST)
@@ -85,7 +85,7 @@ def test_a_payment_that_was_given_back_in_part_was_paid_and_one_given_back_wholl
     assert known().paid_by_card_before
 
 
-def test_payments_count_within_an_hour_and_within_a_day() -> None:
+def test_velocity_counts_payments_within_an_hour_and_a_day() -> None:
     for ago, minor in (
         (timedelta(), 1),
         (timedelta(minutes=59), 10),
@@ -100,7 +100,7 @@ def test_payments_count_within_an_hour_and_within_a_day() -> None:
     assert known().velocity == Velocity(count_1h=2, volume_1h=11, count_24h=4, volume_24h=1_111)
 
 
-def test_a_bucket_counts_until_its_end_has_left_the_window() -> None:
+def test_velocity_counts_a_bucket_until_its_end_leaves_the_window() -> None:
     paid(timedelta(minutes=62))  # at 11:00:00, in the bucket that ends at 11:05
     project()
     assert known().velocity == Velocity(
@@ -108,7 +108,7 @@ def test_a_bucket_counts_until_its_end_has_left_the_window() -> None:
     )
 
 
-def test_numbers_add_up_over_currencies_and_volumes_do_not() -> None:
+def test_velocity_counts_all_currencies_but_sums_one() -> None:
     paid(amount=usd(5))
     paid(amount=Money(7, "JPY"))
     project()
@@ -116,7 +116,7 @@ def test_numbers_add_up_over_currencies_and_volumes_do_not() -> None:
     assert known("EUR").velocity == Velocity(count_1h=2, volume_1h=0, count_24h=2, volume_24h=0)
 
 
-def test_a_registered_customer_is_not_new_and_may_have_paid_by_card() -> None:
+def test_features_of_a_registered_customer() -> None:
     client = Client.objects.create(pk=CLIENT, name="Acme")
     Customer.objects.create(pk=CUSTOMER, client=client, reference="customer-123")
     paid(method=Method.WALLET)
@@ -130,7 +130,7 @@ def test_a_registered_customer_is_not_new_and_may_have_paid_by_card() -> None:
 
 
 @pytest.mark.parametrize("behind", ["payment_summary", "customer_activity"])
-def test_features_are_as_old_as_the_older_of_the_two_projections(behind: str) -> None:
+def test_features_have_the_age_of_the_projection_that_lags(behind: str) -> None:
     paid()
     assert known().position == 0
     assert known().age_ms > 0
@@ -144,7 +144,7 @@ def test_features_are_as_old_as_the_older_of_the_two_projections(behind: str) ->
     assert (known().position, known().age_ms) == (before.position + 2, 0)
 
 
-def test_all_of_it_is_one_round_trip() -> None:
+def test_features_take_one_round_trip() -> None:
     for _ in range(6):  # until the statement is prepared
         known()
     with round_trips() as counted:
@@ -152,7 +152,7 @@ def test_all_of_it_is_one_round_trip() -> None:
     assert counted.count == 1
 
 
-def test_a_burst_of_payments_that_adds_up_to_much_waits_for_review() -> None:
+def test_burst_of_payments_with_a_high_total_goes_to_review() -> None:
     acme = ApiClient()
     burst = {"currency": "USD", "method": "bank_transfer"}
     for _ in range(20):
@@ -167,7 +167,7 @@ def test_a_burst_of_payments_that_adds_up_to_much_waits_for_review() -> None:
     }
 
 
-def test_the_country_is_one_that_the_client_gives() -> None:
+def test_features_contain_the_country_of_the_request() -> None:
     acme = ApiClient()
     answer = acme.submit(key="1", country="DE")
     assert answer.status_code == 201
@@ -181,7 +181,7 @@ def test_the_country_is_one_that_the_client_gives() -> None:
     assert [error["field"] for error in body_of(wrong)["errors"]] == ["country"]
 
 
-def test_a_blocked_customers_payment_fails_at_once_though_all_read_models_lag() -> None:
+def test_payment_of_a_blocked_customer_fails_while_projections_lag() -> None:
     acme = ApiClient()
     acme.submit(customer_id="mallory")
     Customer.objects.update(blocked=True)

@@ -1,4 +1,4 @@
-"""What Prometheus is told, to whom; and that a transaction which holds the horizon is named everywhere."""
+"""Metrics for Prometheus, their access rules, and reports of a transaction that holds the horizon."""
 
 import logging
 import re
@@ -32,65 +32,68 @@ SUMMARY, STATISTICS = payment_summary.PROJECTION, daily_statistics.PROJECTION
 
 
 def samples() -> dict[str, dict[Any, float]]:
-    """What is told, by name and then by event type and projection."""
+    """Return the metrics, by name and then by event type and projection."""
     answer = Browser().get("/metrics")
     assert answer.status_code == 200
-    told: dict[str, dict[Any, float]] = {}
+    metrics: dict[str, dict[Any, float]] = {}
     for family in text_string_to_metric_families(answer.content.decode()):
         assert family.documentation
         for sample in family.samples:
-            told.setdefault(sample.name, {})[tuple(sample.labels.values())] = sample.value
-    return told
+            metrics.setdefault(sample.name, {})[tuple(sample.labels.values())] = sample.value
+    return metrics
 
 
-def test_the_lag_is_told_for_each_projection() -> None:
+def test_metrics_report_the_lag_of_each_projection() -> None:
     ApiClient().submit()
     runner.catch_up(SUMMARY)
     time.sleep(0.01)
-    told = samples()
-    assert told["payments_projection_lag_events"] == {
+    metrics = samples()
+    assert metrics["payments_projection_lag_events"] == {
         (name,): 0 if name == SUMMARY.name else 2 for name in PROJECTIONS
     }
-    waiting = told["payments_projection_lag_seconds"]
+    waiting = metrics["payments_projection_lag_seconds"]
     assert waiting[SUMMARY.name,] == 0
     assert 0.01 <= waiting[STATISTICS.name,] < 60
-    assert told["payments_projection_position"][SUMMARY.name,] == told["payments_log_position"][()]
+    assert (
+        metrics["payments_projection_position"][SUMMARY.name,]
+        == metrics["payments_log_position"][()]
+    )
     project()
     assert set(samples()["payments_projection_lag_events"].values()) == {0}
 
 
-def test_what_stands_still_is_told() -> None:
+def test_metrics_report_stalled_projections() -> None:
     project()
     Checkpoint.objects.filter(name=SUMMARY.name).update(error="UnreadableEvent: ...")
     Checkpoint.objects.filter(name=STATISTICS.name).update(version=99)
-    told = samples()
-    assert [name for name, value in told["payments_projection_stopped"].items() if value] == [
+    metrics = samples()
+    assert [name for name, value in metrics["payments_projection_stopped"].items() if value] == [
         (SUMMARY.name,)
     ]
-    assert [name for name, value in told["payments_projection_needs_rebuild"].items() if value] == [
-        (STATISTICS.name,)
-    ]
+    assert [
+        name for name, value in metrics["payments_projection_needs_rebuild"].items() if value
+    ] == [(STATISTICS.name,)]
 
 
-def test_batches_are_counted_and_timed_by_what_they_did() -> None:
+def test_metrics_count_and_time_batches_and_calls() -> None:
     client = ApiClient()
     client.submit()
     project()
     client.submit(**RISKY | {"customer_id": "new"})
     project()
-    told = samples()
-    assert told["payments_projection_events_total"] == dict.fromkeys(
+    metrics = samples()
+    assert metrics["payments_projection_events_total"] == dict.fromkeys(
         [(name,) for name in PROJECTIONS], 4
     )
-    assert told["payments_projection_batch_seconds_count"][SUMMARY.name,] == 2
-    assert 0 < told["payments_projection_batch_seconds_sum"][SUMMARY.name,] < 60
-    calls = told["payments_projection_call_seconds_count"]
+    assert metrics["payments_projection_batch_seconds_count"][SUMMARY.name,] == 2
+    assert 0 < metrics["payments_projection_batch_seconds_sum"][SUMMARY.name,] < 60
+    calls = metrics["payments_projection_call_seconds_count"]
     assert calls["payment.initiated", SUMMARY.name] == 2
     assert calls["payment.flagged_for_review", STATISTICS.name] == 1
-    assert told["payments_projection_call_seconds_sum"]["payment.initiated", SUMMARY.name] > 0
+    assert metrics["payments_projection_call_seconds_sum"]["payment.initiated", SUMMARY.name] > 0
 
 
-def test_a_batch_that_was_rolled_back_counts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_ignore_a_batch_that_was_rolled_back(monkeypatch: pytest.MonkeyPatch) -> None:
     ApiClient().submit()
     runner.catch_up(SUMMARY)
     before = Checkpoint.objects.get(name=SUMMARY.name).work
@@ -105,7 +108,7 @@ def test_a_batch_that_was_rolled_back_counts_nothing(monkeypatch: pytest.MonkeyP
     assert Checkpoint.objects.get(name=SUMMARY.name).work == before
 
 
-def test_counting_costs_a_batch_no_round_trip() -> None:
+def test_metering_adds_no_round_trip_to_a_batch() -> None:
     """Lock, sequence, writers, events, parked, savepoint and its release, rows, checkpoint, begin, commit."""
     client = ApiClient()
     for _ in range(8):  # until every statement is prepared
@@ -117,7 +120,7 @@ def test_counting_costs_a_batch_no_round_trip() -> None:
     assert counted.count == 11
 
 
-def test_what_is_parked_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_report_parked_events(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> Any:
         raise ZeroDivisionError
 
@@ -126,14 +129,14 @@ def test_what_is_parked_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert samples()["payments_projection_parked_events"][STATISTICS.name,] == 2
 
 
-def test_a_scrape_has_few_queries() -> None:
+def test_scrape_takes_few_queries() -> None:
     samples()
     with round_trips() as counted:
         samples()
     assert counted.count <= len(PROJECTIONS) + 11
 
 
-def test_without_a_token_only_this_machine_is_told() -> None:
+def test_scrape_without_a_token_is_for_this_machine_only() -> None:
     for address, headers, status in (
         ("127.0.0.1", {}, 200),
         ("127.8.9.1", {}, 200),
@@ -156,7 +159,7 @@ def test_without_a_token_only_this_machine_is_told() -> None:
         assert answer.status_code == status, (address, headers)
 
 
-def test_with_a_token_whoever_has_it_is_told(settings: Settings) -> None:
+def test_scrape_with_a_token_needs_that_token(settings: Settings) -> None:
     settings.METRICS_TOKEN = "täglich-frisch"
     for given, status in (
         ("Bearer täglich-frisch", 200),
@@ -171,7 +174,7 @@ def test_with_a_token_whoever_has_it_is_told(settings: Settings) -> None:
     assert answer["WWW-Authenticate"] == "Bearer"
 
 
-def test_a_database_that_does_not_tell_fails_the_scrape(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scrape_fails_if_the_database_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("readmodels.queries.bounded._SECONDS", 0.1)
     with session() as other, other.transaction():
         other.execute("LOCK TABLE readmodels_checkpoint IN ACCESS EXCLUSIVE MODE")
@@ -185,7 +188,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=["open", "prepared"])
 def held(request: pytest.FixtureRequest, impatient: None) -> Iterator[str]:
-    """Somebody appends and does not commit; returns how to end it."""
+    """Append without a commit. Return the statement that ends the transaction."""
     with session() as writer:
         writer.execute("BEGIN")
         insert(writer)
@@ -205,7 +208,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [each.getMessage() for each in caplog.records if each.name == "readmodels.tasks"]
 
 
-def test_whoever_holds_the_horizon_is_named_everywhere(held: str) -> None:
+def test_transaction_that_holds_the_horizon_is_shown_everywhere(held: str) -> None:
     ApiClient().submit()
     project_nothing()
     assert samples()["payments_log_oldest_append_seconds"][()] > 0.1
@@ -213,11 +216,11 @@ def test_whoever_holds_the_horizon_is_named_everywhere(held: str) -> None:
     with pytest.raises(SystemExit, match="1"):
         call_command("projections", stdout=out)
     assert held in out.getvalue()
-    told = text(browser().get(reverse("admin:readmodels_checkpoint_changelist")))
-    assert held in told.replace("&#x27;", "'")
+    page = text(browser().get(reverse("admin:readmodels_checkpoint_changelist")))
+    assert held in page.replace("&#x27;", "'")
 
 
-def test_the_worker_names_it_once(
+def test_worker_logs_the_holder_of_the_horizon_once(
     held: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     impatiently(monkeypatch)
@@ -230,7 +233,7 @@ def test_the_worker_names_it_once(
     assert re.search(r"open for \d+ s", line)
 
 
-def test_a_short_append_is_not_worth_a_word(
+def test_worker_does_not_log_a_short_append(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     impatiently(monkeypatch)
@@ -244,10 +247,10 @@ def test_a_short_append_is_not_worth_a_word(
     assert samples()["payments_log_oldest_append_seconds"][()] == 0
 
 
-def test_a_role_that_may_not_see_ages_is_told_the_pid(
+def test_worker_logs_the_pid_if_its_role_may_not_see_ages(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Sessions of other roles have no age for it; a worker still says for whom it waits."""
+    """The role does not see the age of other sessions, but the worker still names the one it waits for."""
     impatiently(monkeypatch)
     monkeypatch.setattr(holders, "open_appends", lambda **_: [])
     with session() as writer, caplog.at_level(logging.WARNING):
@@ -259,7 +262,7 @@ def test_a_role_that_may_not_see_ages_is_told_the_pid(
 
 
 def impatiently(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not wait a second for each projection, nor wake anybody."""
+    """Shorten the waits, and publish no tasks."""
     from payments.events.reading import horizon
 
     safe_position = horizon.safe_position
@@ -268,6 +271,6 @@ def impatiently(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def project_nothing() -> None:
-    """The projections have rows to show, and nothing else."""
+    """Give the projections rows to show."""
     for projection in PROJECTIONS.values():
         Checkpoint.objects.get_or_create(name=projection.name, version=projection.version)

@@ -1,4 +1,4 @@
-"""Projections in batches: each event once, whoever runs them and whatever goes wrong."""
+"""Batches apply each event once, with concurrent workers and after errors."""
 
 import threading
 import time
@@ -52,7 +52,7 @@ def contents() -> list[list[Any]]:
 
 
 def rebuilt() -> list[list[Any]]:
-    """What the log says, by the other way of reading it."""
+    """Return the expected rows, from the log read in the other way."""
     rebuild(list(PROJECTIONS.values()))
     return contents()
 
@@ -80,7 +80,7 @@ def test_batches_of_any_size_give_the_same_rows() -> None:
     assert found[0] == rebuilt()
 
 
-def test_a_batch_tells_whether_there_may_be_more() -> None:
+def test_batch_reports_whether_there_may_be_more() -> None:
     append(initiated(), processed())
     append(initiated())
     assert runner.run_batch(SUMMARY, limit=2) == runner.Batch(2, full=True)
@@ -88,7 +88,7 @@ def test_a_batch_tells_whether_there_may_be_more() -> None:
     assert runner.run_batch(SUMMARY, limit=2) == runner.Batch(0, full=False)
 
 
-def test_the_checkpoint_is_the_last_event_read_and_not_the_horizon() -> None:
+def test_checkpoint_moves_to_the_last_event_and_not_to_the_horizon() -> None:
     """After a crash the sequence steps back; a checkpoint at the horizon would skip what comes then."""
     append(initiated())
     last = Event.objects.get().position
@@ -99,7 +99,7 @@ def test_the_checkpoint_is_the_last_event_read_and_not_the_horizon() -> None:
     assert Checkpoint.objects.get().position == last
 
 
-def test_whoever_finds_the_checkpoint_locked_goes_away() -> None:
+def test_batch_returns_none_if_the_checkpoint_is_locked() -> None:
     append(initiated())
     runner.catch_up(SUMMARY)
     append(initiated())
@@ -110,7 +110,7 @@ def test_whoever_finds_the_checkpoint_locked_goes_away() -> None:
     assert runner.run_batch(SUMMARY) == runner.Batch(1, full=False)
 
 
-def test_many_workers_at_once_apply_each_event_once() -> None:
+def test_concurrent_workers_apply_each_event_once() -> None:
     """Without the lock on the checkpoint, sums were several times too high."""
     for _ in range(60):
         append(initiated(), processed())
@@ -127,7 +127,7 @@ def test_many_workers_at_once_apply_each_event_once() -> None:
 
 
 class Workers:
-    """Threads that run the projections, in batches of odd sizes, until they are stopped."""
+    """Run the projections in threads, in batches of random sizes, until the end of the block."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()
@@ -163,7 +163,7 @@ class Workers:
 
 
 @pytest.mark.slow
-def test_read_models_equal_the_log_whatever_writers_do(*, long: bool) -> None:
+def test_read_models_equal_the_log_under_concurrent_writers(*, long: bool) -> None:
     """Nothing missing, nothing twice, nothing out of order, while four workers project.
 
     With `horizon.last_position` for `safe_position` in the runner, events were missing each time.
@@ -188,7 +188,7 @@ def test_read_models_equal_the_log_whatever_writers_do(*, long: bool) -> None:
 
 
 @pytest.mark.slow
-def test_an_open_append_is_waited_for_and_named() -> None:
+def test_open_append_holds_the_horizon_and_is_named() -> None:
     append(initiated())
     with session() as writer:
         writer.execute("BEGIN")
@@ -210,7 +210,7 @@ def append_unknown() -> None:
         )
 
 
-def test_an_event_that_the_code_does_not_know_stops_the_projection() -> None:
+def test_unknown_event_type_stalls_the_projection() -> None:
     append(initiated())
     append_unknown()
     append(initiated())
@@ -223,7 +223,7 @@ def test_an_event_that_the_code_does_not_know_stops_the_projection() -> None:
     assert "payment.teleported" in checkpoint.error
 
 
-def test_one_that_stands_still_does_not_stop_the_others() -> None:
+def test_stalled_projection_does_not_stop_the_others() -> None:
     from readmodels.tasks import project_all
 
     append(initiated())
@@ -234,7 +234,7 @@ def test_one_that_stands_still_does_not_stop_the_others() -> None:
     assert not Checkpoint.objects.get(name="event_index").error
 
 
-def test_new_code_asks_for_a_rebuild_instead_of_mixing_two_meanings(
+def test_new_version_needs_a_rebuild_before_the_next_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     append(initiated())
@@ -255,7 +255,7 @@ def test_new_code_asks_for_a_rebuild_instead_of_mixing_two_meanings(
 
 
 def test_workers_of_two_versions_do_not_stop_each_other() -> None:
-    """Seen to fail: newer code wrote its RebuildNeeded over the checkpoint of those who still ran."""
+    """Seen to fail: newer code stored its RebuildNeeded in the checkpoint that older workers still used."""
     append(initiated())
     project()
     append(initiated())
@@ -266,8 +266,8 @@ def test_workers_of_two_versions_do_not_stop_each_other() -> None:
     assert runner.run_batch(SUMMARY) == runner.Batch(1, full=False)
 
 
-def test_the_isolation_that_a_database_begins_with_loses_no_event() -> None:
-    """Seen to fail: without isolation_level in the settings the first event was passed by for ever."""
+def test_default_isolation_of_the_database_loses_no_event() -> None:
+    """Seen to fail: without isolation_level in the settings the first event was skipped permanently."""
     runner.catch_up(SUMMARY)
     name = connection.settings_dict["NAME"]
     with session() as owner, session() as writer:
@@ -292,7 +292,7 @@ def test_the_isolation_that_a_database_begins_with_loses_no_event() -> None:
     assert PaymentSummary.objects.count() == 2
 
 
-def test_the_lag_is_known_in_events_and_seconds() -> None:
+def test_lag_counts_events_and_seconds() -> None:
     append(initiated(), processed())
     project()
     append(initiated())
@@ -313,7 +313,7 @@ def run(command: str, *arguments: str) -> str:
     return out.getvalue()
 
 
-def test_the_command_tells_what_to_do() -> None:
+def test_projections_command_shows_the_next_step() -> None:
     append(initiated())
     assert "behind" in run("projections")
     append_unknown()
@@ -332,7 +332,7 @@ def test_the_command_tells_what_to_do() -> None:
 
 
 @pytest.mark.slow
-def test_a_rebuild_command_names_what_it_rebuilt() -> None:
+def test_rebuild_command_names_the_projections() -> None:
     append(initiated(), processed())
     said = run("rebuild_projections", "daily_statistics")
     assert "Rebuilt daily_statistics from 2 events" in said

@@ -1,4 +1,4 @@
-"""Parked events in the back office: seen by everybody, retried and discarded by who may."""
+"""Parked events in the back office: all roles see them, risk managers retry and discard them."""
 
 import re
 from typing import Any
@@ -25,7 +25,7 @@ NAME = daily_statistics.PROJECTION.name
 
 @pytest.fixture
 def payment(monkeypatch: pytest.MonkeyPatch) -> str:
-    """An approved payment whose approval the statistics cannot take; "repaired" mends them."""
+    """An approved payment whose approval the statistics reject; "repaired" fixes them."""
     delta = daily_statistics.delta
 
     def broken(record: RecordedPaymentEvent) -> Any:
@@ -54,25 +54,25 @@ def url(name: str, row: ParkedEvent | None = None) -> str:
     return reverse(f"admin:{name}", args=[(row or failed()).pk])
 
 
-def test_everybody_sees_what_is_parked_and_why(payment: str) -> None:
+def test_all_roles_see_parked_events_with_their_errors(payment: str) -> None:
     logged_in = browser("viewer")
     listed = text(logged_in.get(reverse(LIST)))
     assert "ZeroDivisionError: no such &lt;rate&gt;" in listed
     assert "Waits for an earlier event of its payment" in listed
-    told = logged_in.get(url("readmodels_parkedevent_change"))
-    assert "no such &lt;rate&gt;" in text(told)
-    assert "Traceback (most recent call last)" in text(told)
-    assert f"/admin/readmodels/paymentsummary/{payment}/" in told.content.decode()
+    page = logged_in.get(url("readmodels_parkedevent_change"))
+    assert "no such &lt;rate&gt;" in text(page)
+    assert "Traceback (most recent call last)" in text(page)
+    assert f"/admin/readmodels/paymentsummary/{payment}/" in page.content.decode()
     waiting = ParkedEvent.objects.get(error="")
-    assert f"payment.processed at {waiting.position}" in text(told)  # what waits behind it
+    assert f"payment.processed at {waiting.position}" in text(page)  # the event that waits for it
     behind = text(logged_in.get(url("readmodels_parkedevent_change", waiting)))
     assert f"waits for payment.approved at {failed().position}" in behind
     assert "Parked" in text(logged_in.get(reverse("admin:index")))
-    for page in ("admin:index", "admin:readmodels_checkpoint_changelist"):
-        assert f"?projection={NAME}" in logged_in.get(reverse(page)).content.decode()
+    for name in ("admin:index", "admin:readmodels_checkpoint_changelist"):
+        assert f"?projection={NAME}" in logged_in.get(reverse(name)).content.decode()
 
 
-def test_the_list_is_narrowed_by_projection_type_and_payment(payment: str) -> None:
+def test_parked_list_filters_by_projection_type_and_payment(payment: str) -> None:
     logged_in = browser()
     for query, found in {
         "": 2,
@@ -89,7 +89,7 @@ def test_the_list_is_narrowed_by_projection_type_and_payment(payment: str) -> No
 
 
 @pytest.mark.parametrize("role", ["viewer", "senior reviewer", "auditor"])
-def test_only_a_risk_manager_repairs(payment: str, role: str) -> None:
+def test_repair_is_for_risk_managers_only(payment: str, role: str) -> None:
     logged_in = browser(role)
     assert "Retry" not in text(logged_in.get(url("readmodels_parkedevent_change")))
     for name in ("parked_retry", "parked_discard"):
@@ -98,7 +98,7 @@ def test_only_a_risk_manager_repairs(payment: str, role: str) -> None:
     assert ParkedEvent.objects.count() == 2
 
 
-def test_a_repair_needs_the_token_of_its_page(payment: str) -> None:
+def test_repair_needs_the_token_of_its_page(payment: str) -> None:
     strict = Browser(enforce_csrf_checks=True)
     strict.cookies["sessionid"] = browser("risk manager").cookies["sessionid"].value
     for name in ("parked_retry", "parked_discard"):
@@ -107,7 +107,7 @@ def test_a_repair_needs_the_token_of_its_page(payment: str) -> None:
     assert ParkedEvent.objects.count() == 2
 
 
-def test_a_retry_before_the_repair_says_that_nothing_changed(payment: str) -> None:
+def test_retry_before_the_fix_reports_that_nothing_changed(payment: str) -> None:
     answer = browser("risk manager").post(url("parked_retry"), follow=True)
     assert "2 events of this payment are still parked" in text(answer)
     assert answer.redirect_chain[-1][0] == url("readmodels_parkedevent_change")
@@ -115,7 +115,7 @@ def test_a_retry_before_the_repair_says_that_nothing_changed(payment: str) -> No
 
 
 @pytest.mark.usefixtures("repaired")
-def test_a_retry_after_the_repair_applies_everything() -> None:
+def test_retry_after_the_fix_applies_all_events() -> None:
     answer = browser("risk manager").post(url("parked_retry"), follow=True)
     assert "Applied" in text(answer)
     assert not ParkedEvent.objects.exists()
@@ -124,8 +124,8 @@ def test_a_retry_after_the_repair_applies_everything() -> None:
 
 
 @pytest.mark.usefixtures("repaired")
-def test_two_who_retry_apply_it_once() -> None:
-    """Each retry takes the events out under the checkpoint's lock; the second finds none."""
+def test_concurrent_retries_apply_events_once() -> None:
+    """Each retry removes the parked events under the checkpoint's lock, so the second finds none."""
     address = url("parked_retry")
     cookie = browser("risk manager").cookies["sessionid"].value
 
@@ -138,7 +138,7 @@ def test_two_who_retry_apply_it_once() -> None:
     assert DailyStatistics.objects.get().completed_count == 1
 
 
-def test_a_discard_needs_a_reason_and_is_kept_with_who_decided(payment: str) -> None:
+def test_discard_needs_a_reason_and_stores_the_actor(payment: str) -> None:
     logged_in = browser("risk manager")
     page, position = url("parked_discard"), failed().position
     assert "This cannot be undone" in text(logged_in.get(page))
@@ -159,7 +159,7 @@ def test_a_discard_needs_a_reason_and_is_kept_with_who_decided(payment: str) -> 
     assert "is no longer parked" in text(logged_in.post(page, {"reason": "Again"}, follow=True))
 
 
-def test_what_only_waits_cannot_be_discarded(payment: str) -> None:
+def test_discard_refuses_an_event_that_only_waits(payment: str) -> None:
     logged_in = browser("risk manager")
     waiting = ParkedEvent.objects.get(error="")
     assert "Discard…" not in text(logged_in.get(url("readmodels_parkedevent_change", waiting)))
@@ -168,7 +168,7 @@ def test_what_only_waits_cannot_be_discarded(payment: str) -> None:
     assert not DiscardedEvent.objects.exists()
 
 
-def test_an_event_that_was_seen_to_meanwhile_is_told_to_be(payment: str) -> None:
+def test_repair_of_an_event_that_is_no_longer_parked_says_so(payment: str) -> None:
     logged_in = browser("risk manager")
     pages = [url("readmodels_parkedevent_change"), url("parked_discard")]
     ParkedEvent.objects.all().delete()
@@ -176,7 +176,7 @@ def test_an_event_that_was_seen_to_meanwhile_is_told_to_be(payment: str) -> None
         assert "is no longer parked" in text(logged_in.get(page, follow=True))
 
 
-def test_a_page_does_not_wait_for_somebody_elses_repair(
+def test_page_does_not_wait_for_another_repair(
     payment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("readmodels.admin.operations.repairs._LOCK_SECONDS", 0.1)
@@ -188,7 +188,7 @@ def test_a_page_does_not_wait_for_somebody_elses_repair(
     assert ParkedEvent.objects.count() == 2
 
 
-def test_a_projection_that_asks_for_a_rebuild_repairs_nothing(
+def test_repair_is_refused_while_the_projection_needs_a_rebuild(
     payment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(PROJECTIONS, NAME, replace(PROJECTIONS[NAME], version=99))
@@ -197,10 +197,8 @@ def test_a_projection_that_asks_for_a_rebuild_repairs_nothing(
     assert ParkedEvent.objects.count() == 2
 
 
-def test_a_repair_has_a_transaction_of_its_own(
-    payment: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Inside the change form there would be one more, which holds the checkpoint until the page is sent."""
+def test_repair_has_its_own_transaction(payment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the transaction of the change form, the checkpoint would stay locked until the page is sent."""
     seen = []
 
     def retry(*_: Any, by: str) -> int:
@@ -212,10 +210,10 @@ def test_a_repair_has_a_transaction_of_its_own(
     assert seen == [1]
 
 
-def test_the_api_and_the_health_check_tell_that_something_is_parked(payment: str) -> None:
+def test_api_and_health_check_report_parked_events(payment: str) -> None:
     listed = body_of(ApiClient().get("/api/v1/projections"))["projections"]
-    told = {each["name"]: (each["state"], each["parked"]) for each in listed}
-    assert told[NAME] == ("parked", 2)
-    assert told["payment_summary"] == ("current", 0)
+    states = {each["name"]: (each["state"], each["parked"]) for each in listed}
+    assert states[NAME] == ("parked", 2)
+    assert states["payment_summary"] == ("current", 0)
     ready = body_of(Browser().get("/readyz"))
     assert (ready["ready"], ready["degraded"], ready["projections"][NAME]) == (True, True, "parked")

@@ -1,4 +1,4 @@
-"""Waking the workers: coalesced, never lost for longer than beat takes, never in a command's way."""
+"""Wake-ups are coalesced, lost for at most one interval of beat, and never delay a command."""
 
 import itertools
 import json
@@ -40,7 +40,7 @@ def append() -> None:
 
 @pytest.fixture
 def queue() -> redis.Redis:
-    """The broker, when the announcer has done what earlier tests left it to do."""
+    """Return the broker, after the announcer has finished the work of earlier tests."""
     client: redis.Redis = redis.Redis.from_url(django_settings.REDIS_URL)
     before = -1
     while before != (before := int(client.llen("celery"))):
@@ -50,7 +50,7 @@ def queue() -> redis.Redis:
 
 
 def published(queue: redis.Redis, *, at_least: int = 0) -> int:
-    """How many tasks wait; the announcer publishes them from a thread of its own."""
+    """Return the number of waiting tasks, which the announcer publishes from its own thread."""
     for _ in range(100):
         if int(queue.llen("celery")) >= at_least > 0:
             break
@@ -69,7 +69,7 @@ def test_many_appends_publish_one_task_for_all_projections(queue: redis.Redis) -
     assert sorted(names) == NAMES
 
 
-def test_a_task_is_for_the_projections_of_which_none_is_on_its_way(queue: redis.Redis) -> None:
+def test_wake_publishes_only_for_projections_without_a_task(queue: redis.Redis) -> None:
     wakeups.wake("payment_summary")
     wakeups.wake(*NAMES)
     message, _ = queue.lrange("celery", 0, -1)  # the newest first
@@ -77,7 +77,7 @@ def test_a_task_is_for_the_projections_of_which_none_is_on_its_way(queue: redis.
     assert sorted([*names, "payment_summary"]) == NAMES
 
 
-def test_a_projection_that_stands_still_does_not_stop_those_behind_it(
+def test_task_goes_on_after_a_stalled_projection(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     run_batch = runner.run_batch
@@ -95,8 +95,8 @@ def test_a_projection_that_stands_still_does_not_stop_those_behind_it(
     assert f"{NAMES[0]} is stalled." in caplog.text
 
 
-def test_a_task_carries_the_ids_of_the_request_that_woke_it(queue: redis.Redis) -> None:
-    """Without what the announcer binds, its thread knows of no request."""
+def test_task_carries_the_ids_of_the_request_that_woke_it(queue: redis.Redis) -> None:
+    """The announcer's thread has no request, so it must bind the ids itself."""
     acme = ApiClient()
     for request_id in ("trace-7", "trace-8"):
         acme.post(PAYMENTS, BODY, **{"X-Request-ID": request_id, "X-Correlation-ID": "checkout"})
@@ -108,7 +108,7 @@ def test_a_task_carries_the_ids_of_the_request_that_woke_it(queue: redis.Redis) 
 
 
 @pytest.mark.slow
-def test_nothing_is_published_before_the_commit_or_after_a_rollback(queue: redis.Redis) -> None:
+def test_wake_up_follows_the_commit_and_no_rollback(queue: redis.Redis) -> None:
     client = ApiClient()
     with transaction.atomic():
         client.submit()
@@ -119,8 +119,8 @@ def test_nothing_is_published_before_the_commit_or_after_a_rollback(queue: redis
     assert published(queue) == 0
 
 
-def test_a_task_takes_the_key_away_before_it_reads(queue: redis.Redis) -> None:
-    """Whoever appends after that finds no key, and publishes again."""
+def test_task_deletes_the_key_before_it_reads(queue: redis.Redis) -> None:
+    """A later append finds no key, and publishes again."""
     append()
     wakeups.wake("payment_summary")
     tasks.project("payment_summary")
@@ -130,10 +130,10 @@ def test_a_task_takes_the_key_away_before_it_reads(queue: redis.Redis) -> None:
     assert published(queue) == 2
 
 
-def test_a_task_hands_over_after_its_turn_though_the_key_is_there(
+def test_task_hands_over_after_its_turn_even_if_the_key_is_set(
     queue: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seen to fail: with `wake`, which publishes nothing then, what is left waits for beat."""
+    """Seen to fail: `wake` publishes nothing then, and the remaining events wait for beat."""
     monkeypatch.setattr(tasks, "_TURN_SECONDS", 0.0)
     run_batch = runner.run_batch
 
@@ -150,8 +150,8 @@ def test_a_task_hands_over_after_its_turn_though_the_key_is_there(
     assert published(queue, at_least=1) == 1
 
 
-def test_a_task_that_finds_the_checkpoint_locked_leaves_the_key() -> None:
-    """Deleted, it took with it the wake-up that the holder of the lock would have found."""
+def test_task_keeps_the_key_if_the_checkpoint_is_locked() -> None:
+    """Deleting the key would lose the wake-up that the holder of the lock checks for."""
     append()
     runner.catch_up(PROJECTIONS["payment_summary"])
     append()
@@ -164,7 +164,7 @@ def test_a_task_that_finds_the_checkpoint_locked_leaves_the_key() -> None:
     assert PaymentSummary.objects.count() == 1
 
 
-def test_a_task_goes_on_while_it_is_woken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_task_goes_on_while_it_is_woken_again(monkeypatch: pytest.MonkeyPatch) -> None:
     append()
     monkeypatch.setattr(tasks, "_TURN_SECONDS", 30.0)
     run_batch, woken = runner.run_batch, iter([True, True])
@@ -182,7 +182,7 @@ def test_a_task_goes_on_while_it_is_woken_again(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.slow
-def test_a_held_horizon_is_tried_again_later(queue: redis.Redis) -> None:
+def test_task_retries_later_if_the_horizon_is_held(queue: redis.Redis) -> None:
     from tests.support.raw_appends import insert
 
     with session() as writer:
@@ -197,14 +197,14 @@ def test_a_held_horizon_is_tried_again_later(queue: redis.Redis) -> None:
     assert PaymentSummary.objects.count() == 2
 
 
-def test_beat_projects_whatever_was_lost() -> None:
+def test_beat_projects_after_lost_wake_ups() -> None:
     append()
     tasks.project_all()
     assert PaymentSummary.objects.count() == 1
 
 
-def test_a_worker_whose_connection_was_ended_goes_on() -> None:
-    """Celery keeps it for five hundred tasks, each of which would fail."""
+def test_worker_goes_on_after_a_lost_connection() -> None:
+    """Celery keeps a connection for five hundred tasks, each of which would fail."""
     append()
     with session() as other:
         other.execute(
@@ -215,7 +215,7 @@ def test_a_worker_whose_connection_was_ended_goes_on() -> None:
     check_read_models()
 
 
-def test_the_safety_net_leaves_no_key_that_keeps_others_silent(queue: redis.Redis) -> None:
+def test_beat_leaves_no_key_that_suppresses_wake_ups(queue: redis.Redis) -> None:
     wakeups.wake(*PROJECTIONS)
     tasks.project_all()
     assert queue.keys("wake:*") == []
@@ -223,10 +223,10 @@ def test_the_safety_net_leaves_no_key_that_keeps_others_silent(queue: redis.Redi
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", ["kill", "freeze"])
-def test_a_broker_that_is_away_delays_nobody(
+def test_command_does_not_wait_for_a_broker_that_is_away(
     own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    """Whatever happens to the announcer, a command does not wait for it."""
+    """A command does not wait for the announcer in any case."""
     monkeypatch.setattr(wakeups, "_valkey", Connection(own_valkey.url()))
     getattr(own_valkey, fault)()
     client = ApiClient()
@@ -241,7 +241,7 @@ def test_a_broker_that_is_away_delays_nobody(
 
 
 @pytest.mark.slow
-def test_a_broker_that_dies_in_any_phase_of_a_task_costs_nothing(
+def test_broker_that_dies_in_any_phase_of_a_task_loses_nothing(
     own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in itertools.count(1):
@@ -266,8 +266,8 @@ def test_a_broker_that_dies_in_any_phase_of_a_task_costs_nothing(
     assert number > 2, "a task asks the broker more often than that"
 
 
-def test_an_acknowledgement_to_a_broker_that_is_gone_fails_as_one() -> None:
-    """Celery's worker goes on after that; an AttributeError, which it was, ended it."""
+def test_acknowledgement_without_a_broker_raises_a_connection_error() -> None:
+    """Celery's worker survives a connection error. The AttributeError before the fix ended it."""
     connection = current_app.connection_for_read()
     channel: Any = connection.default_channel
     connection.collect()

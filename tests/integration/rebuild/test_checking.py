@@ -1,4 +1,4 @@
-"""Checking read models against the log tells what drifted from it, and only that."""
+"""The check reports the rows that differ from the log, and no others."""
 
 import os
 from io import StringIO
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.mark.slow
-def test_a_check_of_everything_tells_what_drifted(
+def test_check_reports_rows_that_differ_from_the_log(
     reviewed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project()
@@ -36,7 +36,7 @@ def test_a_check_of_everything_tells_what_drifted(
     assert "the row is missing" in out.getvalue()
 
 
-def test_a_check_of_a_sample_tells_what_drifted(filled: int) -> None:
+def test_check_of_a_sample_reports_differing_rows(filled: int) -> None:
     call_command("projections", "--check", "--sample", "50", stdout=StringIO())
     PaymentSummary.objects.update(method="cash")
     PaymentSummary.objects.filter(status="failed").delete()
@@ -49,7 +49,7 @@ def test_a_check_of_a_sample_tells_what_drifted(filled: int) -> None:
     assert "method cash instead of" in out.getvalue()
 
 
-def test_a_check_of_a_sample_knows_what_is_parked_and_discarded(reviewed: None) -> None:
+def test_check_of_a_sample_honors_parked_and_discarded_events(reviewed: None) -> None:
     bad = spoiled(SUMMARY, SPOILERS[0])
     assert isinstance(bad, Rows)
     runner.catch_up(bad)
@@ -59,8 +59,8 @@ def test_a_check_of_a_sample_knows_what_is_parked_and_discarded(reviewed: None) 
     assert checking.check_sample(SUMMARY, 5) == checking.Checked("payment_summary", 1, ())
 
 
-def test_a_check_of_a_sample_tells_what_new_code_cannot_take(reviewed: None) -> None:
-    """Seen to fail: what the function raised ended the command."""
+def test_check_of_a_sample_reports_events_that_new_code_rejects(reviewed: None) -> None:
+    """Seen to fail: an exception of the function ended the command."""
     runner.catch_up(SUMMARY)
     bad = spoiled(SUMMARY, SPOILERS[0])
     assert isinstance(bad, Rows)
@@ -72,6 +72,6 @@ def test_a_check_of_a_sample_tells_what_new_code_cannot_take(reviewed: None) -> 
 
 
 @pytest.mark.parametrize("arguments", [["--sample", "5"], ["--check", "--sample", "0"]])
-def test_a_sample_needs_a_number_and_a_check(arguments: list[str]) -> None:
+def test_sample_option_needs_a_number_and_check(arguments: list[str]) -> None:
     with pytest.raises(CommandError, match="--sample"):
         call_command("projections", *arguments)

@@ -1,4 +1,4 @@
-"""A rebuilt table is as migrations made it, and nothing that hangs on the old one is lost."""
+"""A rebuilt table has the definition of the migrations, and no dependent object is lost."""
 
 import subprocess
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def dump() -> str:
-    """The schema as pg_dump writes it, without the keys that it draws for each dump."""
+    """Return the schema as pg_dump writes it, without its random tokens."""
     parameters = connection.get_connection_params()
     text = subprocess.run(
         [
@@ -33,7 +33,7 @@ def dump() -> str:
     return "\n".join(line for line in text.splitlines() if not line.startswith("\\"))
 
 
-def test_the_catalogue_is_what_migrations_made(filled: int) -> None:
+def test_rebuild_keeps_the_schema_of_the_migrations(filled: int) -> None:
     with session() as owner:
         owner.execute(
             """
@@ -64,7 +64,7 @@ def test_the_catalogue_is_what_migrations_made(filled: int) -> None:
             )
 
 
-def test_a_migration_meanwhile_stops_the_swap(
+def test_migration_during_a_rebuild_stops_the_swap(
     reviewed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seen to fail: without catalogue.check in the swap the new column is lost."""
@@ -111,10 +111,10 @@ ALTER TABLE readmodels_paymentsummary DISABLE ROW LEVEL SECURITY, REPLICA IDENTI
 
 
 @pytest.mark.parametrize("what", HANGING)
-def test_what_hangs_on_a_table_is_not_lost(
+def test_rebuild_is_refused_for_tables_with_dependent_objects(
     reviewed: None, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    """Seen to fail: the view was dropped with the table that it was made for."""
+    """Seen to fail: the swap dropped the view together with its table."""
     project()
     with session() as owner:
         try:

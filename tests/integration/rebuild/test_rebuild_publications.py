@@ -39,9 +39,7 @@ def published() -> Iterator[None]:
     ],
     ids=" ".join,
 )
-def test_a_rebuild_is_refused_where_all_tables_are_published(
-    filled: int, command: list[str]
-) -> None:
+def test_rebuild_is_refused_if_all_tables_are_published(filled: int, command: list[str]) -> None:
     before = contents(), positions()
     with pytest.raises(CommandError, match="publication everything is FOR ALL TABLES"):
         call_command(*command)
@@ -50,7 +48,7 @@ def test_a_rebuild_is_refused_where_all_tables_are_published(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_rebuild_goes_on_where_the_schema_is_published(filled: int) -> None:
+def test_rebuild_works_if_the_live_schema_is_published(filled: int) -> None:
     with session() as owner:
         owner.execute("CREATE PUBLICATION schema_only FOR TABLES IN SCHEMA public")
         try:
@@ -71,9 +69,7 @@ def logical_postgres(own_postgres: Postgres) -> Postgres:
 
 
 @pytest.mark.parametrize("covers", ["ALL TABLES", "TABLES IN SCHEMA public"])
-def test_a_replica_goes_on_applying_after_a_rebuild(
-    logical_postgres: Postgres, covers: str
-) -> None:
+def test_replica_goes_on_after_a_rebuild(logical_postgres: Postgres, covers: str) -> None:
     server = logical_postgres
     environment = {
         **os.environ,

@@ -1,4 +1,4 @@
-"""A rebuild gives the rows that catching up gives, and tells which of the live ones differ."""
+"""A rebuild gives the rows of catching up, and reports live rows that differ."""
 
 from typing import Any
 from uuid import UUID
@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.mark.parametrize("workers", [1, pytest.param(3, marks=pytest.mark.slow)])
-def test_a_rebuild_gives_the_same_rows(filled: int, workers: int) -> None:
+def test_rebuild_gives_the_rows_of_catching_up(filled: int, workers: int) -> None:
     before, then = contents(), positions()
     PaymentSummary.objects.update(status="failed")
     DailyStatistics.objects.all().delete()
@@ -45,13 +45,13 @@ def test_a_rebuild_gives_the_same_rows(filled: int, workers: int) -> None:
     assert all(each.same for each in rebuild(ALL).comparisons)
 
 
-def test_a_rebuild_of_an_empty_log_leaves_empty_tables() -> None:
+def test_rebuild_of_an_empty_log_leaves_empty_tables() -> None:
     assert rebuild(ALL).events == 0
     assert {position for *_, position in positions()} == {0}
     assert schemas_left() == []
 
 
-def test_what_was_wrong_is_told_by_row_and_by_sum(filled: int) -> None:
+def test_rebuild_reports_differences_by_row_and_by_sum(filled: int) -> None:
     wrong, missing = PaymentSummary.objects.order_by("pk")[:2]
     PaymentSummary.objects.filter(pk=wrong.pk).update(amount=wrong.amount + 1)
     PaymentSummary.objects.filter(pk=missing.pk).delete()
@@ -65,7 +65,7 @@ def test_what_was_wrong_is_told_by_row_and_by_sum(filled: int) -> None:
     assert 1 <= len(summary.differing_days) <= 2
 
 
-def test_events_that_come_meanwhile_are_in_what_is_swapped_in(
+def test_swap_includes_events_appended_during_the_rebuild(
     reviewed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seen to fail: without runner.advance under the checkpoint lock the position goes back."""
@@ -88,7 +88,7 @@ def test_events_that_come_meanwhile_are_in_what_is_swapped_in(
 
 @pytest.mark.parametrize("spoiler", SPOILERS)
 @pytest.mark.parametrize("projection", [SUMMARY, STATISTICS], ids=["rows", "counters"])
-def test_a_rebuild_parks_what_catching_up_parks(
+def test_rebuild_parks_the_events_that_catching_up_parks(
     reviewed: None, monkeypatch: pytest.MonkeyPatch, projection: Any, spoiler: Spoiler
 ) -> None:
     bad = spoiled(projection, spoiler)
@@ -107,7 +107,7 @@ def test_a_rebuild_parks_what_catching_up_parks(
 
 
 @pytest.mark.parametrize("projection", [SUMMARY, STATISTICS], ids=["rows", "counters"])
-def test_a_rebuild_honours_what_was_discarded(
+def test_rebuild_honors_discarded_events(
     reviewed: None, monkeypatch: pytest.MonkeyPatch, projection: Any
 ) -> None:
     bad = spoiled(projection, SPOILERS[0])
@@ -119,10 +119,10 @@ def test_a_rebuild_honours_what_was_discarded(
     assert contents() == before
 
 
-def test_a_discard_meanwhile_stops_the_swap(
+def test_discard_during_a_rebuild_stops_the_swap(
     reviewed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seen to fail: without the look at what is discarded, the swap brings the event back."""
+    """Seen to fail: without the check for discards, the swap restores the event."""
     bad = spoiled(SUMMARY, SPOILERS[0])
     runner.catch_up(bad)
     position = ParkedEvent.objects.earliest("position").position
@@ -134,7 +134,7 @@ def test_a_discard_meanwhile_stops_the_swap(
         rebuild([SUMMARY])
 
 
-def test_a_rebuild_takes_what_older_code_filled(reviewed: None) -> None:
+def test_rebuild_replaces_a_table_of_older_code(reviewed: None) -> None:
     project()
     newer = replace(SUMMARY, version=SUMMARY.version + 1)
     rebuild([SUMMARY])

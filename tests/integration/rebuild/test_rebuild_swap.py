@@ -81,7 +81,7 @@ def test_readers_and_writers_go_on_during_a_rebuild(filled: int) -> None:
 
 @contextmanager
 def command(*arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Start manage.py on the test's database."""
+    """Start Start manage.py on the test's database."""
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "TEST_DATABASE_NAME": connection.settings_dict["NAME"],
