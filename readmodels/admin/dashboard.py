@@ -20,7 +20,7 @@ from readmodels.models import DailyStatistics, PaymentSummary
 
 _DAYS: Final = 14
 _WAITING: Final = 8
-# A larger number would cost more and help nobody.
+# An exact larger number would cost more and change no decision.
 _COUNTED_TO: Final = 1_000
 
 # unfold's default options draw thin bars.

@@ -39,7 +39,7 @@ _MOST_NAMESAKES: Final = 50
 
 
 class PaymentDetails(Struct, kw_only=True):
-    """What the columns show of the payment's customer and client."""
+    """The names of the payment's customer and client, for the columns."""
 
     customer: str
     client: str
