@@ -32,7 +32,7 @@ def new_postgres() -> Iterator[Postgres]:
         yield server
 
 
-def test_a_restored_service_goes_on_where_it_was(
+def test_restored_service_continues_from_its_checkpoints(
     old_postgres: Postgres, new_postgres: Postgres, own_valkey: Valkey, tmp_path: Path
 ) -> None:
     old, new = Service(old_postgres, own_valkey), Service(new_postgres, own_valkey)

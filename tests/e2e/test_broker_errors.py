@@ -1,4 +1,4 @@
-"""Valkey that answers with errors: nothing ends, payments are taken, and everything goes on afterwards."""
+"""The service while Valkey answers with errors, and afterwards."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -57,9 +57,7 @@ def running(valkey: Valkey, broker: FailingValkey) -> Iterator[Service]:
     "error",
     [*ENDED_THE_WORKER, *(pytest.param(error, marks=pytest.mark.nightly) for error in OTHERS)],
 )
-def test_errors_of_the_broker_end_no_process(
-    running: Service, broker: FailingValkey, error: str
-) -> None:
+def test_broker_errors_end_no_process(running: Service, broker: FailingValkey, error: str) -> None:
     logged = len(running.log("celery"))
 
     broker.error = error
@@ -86,7 +84,7 @@ def demoted(administrator: "redis.Redis", *, begins: bool) -> None:
 
 
 @pytest.mark.parametrize("fault", [full, demoted])
-def test_a_valkey_that_is_full_or_demoted_ends_no_process(
+def test_full_or_demoted_valkey_ends_no_process(
     running: Service, valkey: Valkey, fault: Callable[..., None]
 ) -> None:
     with redis.Redis.from_url(valkey.url()) as administrator:
@@ -101,9 +99,7 @@ def test_a_valkey_that_is_full_or_demoted_ends_no_process(
         wait_for(lambda: all_projected(running))
 
 
-def test_a_worker_goes_on_after_tasks_that_it_could_not_acknowledge(
-    running: Service, valkey: Valkey
-) -> None:
+def test_worker_continues_after_failed_acknowledgements(running: Service, valkey: Valkey) -> None:
     """Also after the first lost connection, which has kombu reset its event loop."""
     with redis.Redis.from_url(valkey.url()) as administrator:
         for _ in range(2):

@@ -82,7 +82,7 @@ def checkout() -> Iterator[Checkout]:
         shutil.rmtree(each, ignore_errors=True)
 
 
-def test_an_interrupted_installation_is_made_anew(checkout: Checkout) -> None:
+def test_interrupted_installation_is_repeated(checkout: Checkout) -> None:
     """Ctrl-C while ensurepip runs leaves a Python without pip."""
     bin_folder = checkout.environment / "bin"
     bin_folder.mkdir(parents=True)
@@ -130,7 +130,7 @@ def _at_work_in(environment: Path) -> list[int]:
 
 
 @pytest.mark.nightly
-def test_another_python_that_is_asked_for_replaces_the_environment(checkout: Checkout) -> None:
+def test_chosen_python_replaces_the_environment(checkout: Checkout) -> None:
     checkout.fake_environment("3.9", complete=True)
     assert checkout.make("install") == ""  # the default replaces nothing
     said = checkout.make("install", f"PYTHON={sys.executable}")
@@ -152,7 +152,7 @@ def test_an_environment_of_another_checkout_is_not_replaced(checkout: Checkout) 
     assert not checkout.environment.is_symlink()
 
 
-def test_a_python_that_is_too_old_is_named(checkout: Checkout) -> None:
+def test_python_that_is_too_old_is_refused(checkout: Checkout) -> None:
     old = next(Path.home().glob(".pyenv/versions/3.[6-9].*/bin/python3"), None)
     if old is None:
         pytest.skip("this machine has no older Python to try")
@@ -177,7 +177,7 @@ def test_reset_removes_the_data_and_clean_the_environment_too(checkout: Checkout
 
 
 @pytest.mark.parametrize("target", ["reset", "clean"])
-def test_data_in_use_are_not_removed(checkout: Checkout, target: str) -> None:
+def test_data_in_use_is_not_removed(checkout: Checkout, target: str) -> None:
     for folder in (checkout.data, checkout.sockets):
         folder.mkdir(exist_ok=True)
     with (checkout.data / "lock").open("w") as lock:

@@ -1,4 +1,4 @@
-"""Servers and processes die, freeze and come back, under a service that runs as in production."""
+"""The service while its servers and processes are killed, frozen and restarted."""
 
 import threading
 import time
@@ -34,7 +34,7 @@ def all_projected(running: Service) -> bool:
     )
 
 
-def test_a_payment_shows_a_moment_later(running: Service) -> None:
+def test_payment_is_projected_after_a_moment(running: Service) -> None:
     status, payment, _ = running.post()
     assert status == 201
     wait_for(lambda: all_projected(running))
@@ -45,7 +45,7 @@ def test_a_payment_shows_a_moment_later(running: Service) -> None:
 
 
 @pytest.mark.parametrize("fault", ["stop", "kill", "freeze"])
-def test_payments_are_taken_without_valkey_and_projected_when_it_is_back(
+def test_payments_are_accepted_without_valkey_and_projected_later(
     running: Service, fault: str
 ) -> None:
     """Publishing in the request on Celery's own connection, or a throttle without timeouts, held each
@@ -78,7 +78,7 @@ def test_after_a_restart_of_postgresql_no_request_fails(running: Service, how: s
     wait_for(lambda: all_projected(running))
 
 
-def test_what_was_answered_is_there_after_a_crash(running: Service) -> None:
+def test_answered_payments_survive_a_crash(running: Service) -> None:
     answered = []
     for _ in range(30):
         status, payment, _ = running.post()
@@ -92,7 +92,7 @@ def test_what_was_answered_is_there_after_a_crash(running: Service) -> None:
 
 
 @pytest.mark.nightly
-def test_a_worker_that_is_killed_in_its_batches_counts_nothing_twice(running: Service) -> None:
+def test_killed_worker_counts_nothing_twice(running: Service) -> None:
     """With the checkpoint in a transaction of its own, the sums were too high after the first kill."""
     kill_with_children(running.worker)
     before = int(running.query(EVENTS))

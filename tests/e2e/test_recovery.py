@@ -1,4 +1,4 @@
-"""Under traffic PostgreSQL and Valkey do what they do in a bad night: nothing ends, and nothing is lost."""
+"""The service under traffic while PostgreSQL and Valkey fail in several ways: no payment is lost."""
 
 import threading
 import time

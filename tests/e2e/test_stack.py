@@ -30,7 +30,7 @@ NOBODY: Final = 65534
 PYTHON: Final = f"python3.{sys.version_info.minor}"
 
 
-def test_the_first_start_prepares_everything_and_later_starts_are_quick(
+def test_first_start_prepares_everything_and_later_starts_are_fast(
     new_launcher: Launcher,
 ) -> None:
     """Each start ends with another signal, which leaves no process."""
@@ -91,7 +91,7 @@ def test_launchers_that_were_killed_while_starting_do_not_block_the_next(
     new_launcher.await_welcome()
 
 
-def test_a_busy_port_is_named(launcher: Launcher) -> None:
+def test_busy_port_is_reported(launcher: Launcher) -> None:
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", launcher.port))
         busy.listen()
@@ -144,7 +144,9 @@ def test_what_cannot_work_is_told_in_one_line(
     assert launcher.processes() == []
 
 
-def test_a_server_that_asks_for_a_password_is_named(launcher: Launcher, own_valkey: Valkey) -> None:
+def test_server_that_requires_a_password_is_reported(
+    launcher: Launcher, own_valkey: Valkey
+) -> None:
     with redis.Redis.from_url(own_valkey.url()) as client:
         client.config_set("requirepass", "of-the-server")
     message = launcher.refused({"REDIS_URL": own_valkey.url()})
@@ -185,7 +187,7 @@ def test_commands_use_the_keys_of_the_launcher_and_a_second_launcher_is_refused(
     assert not environment.exists()
 
 
-def test_servers_of_ones_own_get_no_demo_data(
+def test_external_servers_get_no_demo_data(
     new_launcher: Launcher, own_postgres: Postgres, own_valkey: Valkey
 ) -> None:
     own_postgres.create_database("mine")
@@ -205,7 +207,7 @@ def test_servers_of_ones_own_get_no_demo_data(
 
 @pytest.mark.nightly
 @pytest.mark.skipif(os.geteuid() != 0, reason="without root all tests here run as an ordinary user")
-def test_an_ordinary_user_can_run_it_too(new_launcher: Launcher) -> None:
+def test_ordinary_user_can_run_the_stack(new_launcher: Launcher) -> None:
     """As root the servers run as nobody; here everything does."""
     home = new_launcher.project.parent
     # Nobody may not enter where Python and the packages are, but may read them: links are enough.

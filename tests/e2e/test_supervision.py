@@ -1,4 +1,4 @@
-"""Each process of the service is killed under traffic, and the service is back without help."""
+"""Killed processes of the service are restarted under traffic."""
 
 import json
 import os
@@ -123,7 +123,7 @@ def await_all(launcher: Launcher, *, without: psutil.Process, kinds: set[str]) -
     wait_for(complete, seconds=PATIENCE)
 
 
-def test_each_process_of_make_run_that_is_killed_comes_back(launcher: Launcher) -> None:
+def test_make_run_restarts_each_killed_process(launcher: Launcher) -> None:
     process = launcher.start({"WEB_CONCURRENCY": "2"})
     launcher.await_welcome()
     traffic = Traffic(launcher)
@@ -147,7 +147,7 @@ def test_each_process_of_make_run_that_is_killed_comes_back(launcher: Launcher) 
 
 
 @pytest.mark.nightly
-def test_the_production_launcher_brings_back_each_process(
+def test_production_launcher_restarts_each_killed_process(
     launcher: Launcher, own_postgres: Postgres, own_valkey: Valkey
 ) -> None:
     """On servers of one's own, which it neither starts nor stops."""
@@ -189,7 +189,7 @@ def test_the_service_survives_its_launcher_and_the_next_one_takes_over(launcher:
         traffic.await_recovery()
 
 
-def test_a_process_that_never_runs_ends_the_stack_with_its_output(launcher: Launcher) -> None:
+def test_process_that_always_fails_ends_the_stack_with_its_output(launcher: Launcher) -> None:
     """As with a wrong configuration. Tasks that cannot be imported stand in for one."""
     (launcher.project / "readmodels" / "tasks.py").write_text('raise SystemExit("no tasks here")\n')
     process = launcher.start()
@@ -212,7 +212,7 @@ def test_pauses_between_starts_grow(launcher: Launcher) -> None:
     assert process.poll() is None
 
 
-def test_the_readme_quotes_the_commands() -> None:
+def test_readme_states_the_commands() -> None:
     used = (commands.web(workers=2), commands.WORKER, commands.BEAT)
     assert quoted_commands() == [shlex.join(command) for command in used]
 
@@ -262,7 +262,7 @@ class Unit:
             self.main = self._start()
 
 
-def test_the_units_of_the_readme_bring_back_each_process(
+def test_units_of_the_readme_restart_each_killed_process(
     own_postgres: Postgres, own_valkey: Valkey
 ) -> None:
     def works() -> bool:

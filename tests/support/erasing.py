@@ -1,4 +1,4 @@
-"""A customer of whom something personal is everywhere where it can be, to be erased."""
+"""A customer whose personal data is in every place that an erasure covers."""
 
 from io import StringIO
 from typing import Final
@@ -23,7 +23,7 @@ from payments.domain.customer import BlockReason
 from readmodels.models import DiscardedEvent
 from tests.support.examples import NOON, OPERATOR
 
-# What is personal here, each part of it nowhere else.
+# Personal data that occurs nowhere else in the tests.
 REFERENCE: Final = "ada.ng@mail.example"
 NAME: Final = "Ada Ngwenya"
 EMAIL: Final = "private@ada.example"
@@ -32,7 +32,7 @@ NOTE: Final = "Called Miss Ngwenya back"
 APPROVAL: Final = {"reason": "other", "note": NOTE}
 BLOCKED: Final = "Her cousin, says Ngwenya"
 SECRETS: Final = ("ada.ng", "ngwenya", "private@", "4915123456789", "+49 151", "cousin")
-# Whom they stay about.
+# Another customer, whose texts mention this one.
 FRIEND: Final = uuid4()
 WHO: Final = ("Acme", REFERENCE)
 REASON: Final = "Request 2026-17"
@@ -42,7 +42,7 @@ def plant(customer: Customer) -> None:
     contacts = {"name": NAME, "email": EMAIL, "phone": PHONE}
     changes.rename(customer.pk, contacts, by=OPERATOR)
     blocking.change(customer.pk, reason=BlockReason.OTHER, note=BLOCKED, by=OPERATOR, at=NOON)
-    # As Django's change form would have left them.
+    # Left by Django's change form.
     user, _ = get_user_model().objects.get_or_create(username="grace")
     LogEntry.objects.create(
         user=user,
@@ -60,7 +60,7 @@ def plant(customer: Customer) -> None:
 
 
 def plant_about_others(client: Client) -> None:
-    """What somebody typed about other customers, each of a column of its own."""
+    """Store texts about other customers that mention this one, one in each column."""
     Customer.objects.get_or_create(pk=FRIEND, client=client, defaults={"erased_at": NOON})
     Customer.objects.filter(pk=FRIEND).update(erasure_reason=f"Together with {REFERENCE}")
     lives_with = notes.write(None, f"Lives with Ada\n{NAME[4:]}", author=OPERATOR, at=NOON)
@@ -83,7 +83,7 @@ def ada() -> Customer:
 
 
 def run(*arguments: str, status: int = 0) -> str:
-    """What the command says; where it ends with another status than 0, why."""
+    """Return the command's output, or its error message if `status` is not 0."""
     out = StringIO()
     arguments = (*WHO, "--reason", REASON, "--yes", *arguments)
     if not status:
@@ -96,7 +96,7 @@ def run(*arguments: str, status: int = 0) -> str:
 
 
 def found() -> set[str]:
-    """Where any of the secrets is: every column of every table, as text, and what sessions decode to."""
+    """Return the tables in which any column, as text, or any decoded session contains a secret."""
     places = set()
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):

@@ -1,4 +1,4 @@
-"""Blocks of customers as events of the log: sealed, without anything personal, found by staff."""
+"""Blocks of customers as events: sealed, without personal data, and found by staff."""
 
 import json
 from io import StringIO

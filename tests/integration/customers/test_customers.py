@@ -1,4 +1,4 @@
-"""Customers: known from their first payment, renamed, reached, blocked, found; never by the log."""
+"""Customers: names, contacts, blocks and searches."""
 
 import html
 import re
@@ -45,7 +45,7 @@ def page(customer: Customer, name: str = "customers_customer_change") -> str:
     return reverse(f"admin:{name}", args=[customer.pk])
 
 
-def test_the_command_shows_renames_and_blocks(customer: Customer) -> None:
+def test_customer_command_shows_renames_and_blocks(customer: Customer) -> None:
     said = run("rename", *WHO, "--name", "Ada Ng", "--phone", "+49 (151) 234-567.89")
     assert "Name        Ada Ng\n" in said
     assert "Telephone   +4915123456789\n" in said
@@ -136,7 +136,7 @@ def test_phone_number_that_is_incomplete_is_refused(typed: str) -> None:
     assert typed not in str(refused.value)
 
 
-def test_of_two_who_block_at_once_one_is_told_who_was_faster(customer: Customer) -> None:
+def test_concurrent_blocks_name_the_first_one(customer: Customer) -> None:
     def block(number: int) -> str:
         try:
             blocking.change(
@@ -156,7 +156,7 @@ def test_of_two_who_block_at_once_one_is_told_who_was_faster(customer: Customer)
     assert Blocking.objects.count() == 1
 
 
-def test_a_customer_is_renamed_in_the_back_office_and_nothing_else(customer: Customer) -> None:
+def test_rename_page_changes_name_and_contacts_only(customer: Customer) -> None:
     form = {
         "name": "Grace Hopper",
         "email": "grace@navy.example",
@@ -182,7 +182,7 @@ def test_a_customer_is_renamed_in_the_back_office_and_nothing_else(customer: Cus
     assert LogEntry.objects.count() == 0  # it would keep the name for ever
 
 
-def test_of_two_who_rename_at_once_neither_takes_back_what_the_other_changed(
+def test_concurrent_renames_keep_the_fields_of_both(
     customer: Customer,
 ) -> None:
     Customer.objects.update(name="Ada Ng", email="old@x.org", phone="+4915123456789")
@@ -204,7 +204,7 @@ def sent_by(answer: Any) -> dict[str, str]:
     return {name: html.unescape(value[1]) if value else "" for name, value in values.items()}
 
 
-def test_a_customer_is_blocked_and_unblocked_in_the_back_office(customer: Customer) -> None:
+def test_block_page_blocks_and_unblocks_a_customer(customer: Customer) -> None:
     project()
     senior = browser()
     url = page(customer, "customer_block")
@@ -239,7 +239,7 @@ def customer_payment_page() -> str:
     return reverse("admin:readmodels_paymentsummary_change", args=[payment.pk])
 
 
-def test_the_pages_of_a_customer_that_is_not_there_are_404() -> None:
+def test_pages_of_an_unknown_customer_are_404() -> None:
     manager = browser("risk manager")
     nobody = Customer(pk="00000000-0000-0000-0000-000000000000")
     for name in ("customer_rename", "customer_block", "customer_unblock"):
@@ -256,7 +256,7 @@ def test_the_pages_of_a_customer_that_is_not_there_are_404() -> None:
         ({"blocked__exact": "1"}, "customer_blocked"),
     ],
 )
-def test_what_staff_search_customers_by_has_an_index(query: dict[str, str], index: str) -> None:
+def test_customer_searches_use_an_index(query: dict[str, str], index: str) -> None:
     client = ApiClient()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -291,5 +291,5 @@ def test_what_staff_search_customers_by_has_an_index(query: dict[str, str], inde
         ("email", "\u200bada@example.com\u00a0", "ada@example.com"),
     ],
 )
-def test_contacts_are_taken_as_people_paste_them(field: str, pasted: str, stored: str) -> None:
+def test_pasted_contacts_are_normalized(field: str, pasted: str, stored: str) -> None:
     assert contacts.checked(field, pasted) == stored

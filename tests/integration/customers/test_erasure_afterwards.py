@@ -1,4 +1,4 @@
-"""The log of an erased customer stands, and whoever looks is told that something was erased."""
+"""After an erasure the log is unchanged, and screens and API show what was erased."""
 
 from io import StringIO
 
@@ -19,7 +19,7 @@ from tests.support.examples import OPERATOR
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
-def test_a_note_about_another_payment_is_shown_as_erased(payment: str, acme: ApiClient) -> None:
+def test_erased_note_of_another_payment_is_shown_as_erased(payment: str, acme: ApiClient) -> None:
     other = body_of(acme.submit(**RISKY | {"customer_id": "friend", "reference": "order-982"}))[
         "id"
     ]
@@ -31,7 +31,7 @@ def test_a_note_about_another_payment_is_shown_as_erased(payment: str, acme: Api
     assert "its hash differs" not in shown
 
 
-def test_what_became_of_a_reason_is_said_where_it_was(payment: str) -> None:
+def test_erased_reasons_are_shown_as_erased(payment: str) -> None:
     run()
     manager = browser("risk manager", "mia")
     friend = text(manager.get(reverse("admin:customers_customer_change", args=[FRIEND])))
@@ -40,7 +40,7 @@ def test_what_became_of_a_reason_is_said_where_it_was(payment: str) -> None:
     assert "The reason was erased." in text(discarded)
 
 
-def test_the_log_and_its_seals_stay_as_they_are(payment: str) -> None:
+def test_erasure_keeps_the_log_and_its_seals(payment: str) -> None:
     call_command("seal_events", stdout=StringIO())
     before = list(Event.objects.order_by("position").values_list())
     run()
@@ -51,9 +51,7 @@ def test_the_log_and_its_seals_stay_as_they_are(payment: str) -> None:
     )  # the client's own number of an order is nobody
 
 
-def test_a_later_payment_under_the_same_reference_stores_nothing_again(
-    payment: str, acme: ApiClient
-) -> None:
+def test_payment_after_erasure_stores_no_personal_data(payment: str, acme: ApiClient) -> None:
     before = body_of(acme.submit("submission", customer_id=REFERENCE))["id"]
     run()
     answer = acme.submit(customer_id=REFERENCE)
@@ -76,7 +74,7 @@ def test_a_later_payment_under_the_same_reference_stores_nothing_again(
         changes.rename(stone.pk, {"name": NAME}, by=OPERATOR)
 
 
-def test_the_back_office_says_that_it_was_erased(payment: str) -> None:
+def test_back_office_shows_erased_customers_as_erased(payment: str) -> None:
     url = reverse("admin:readmodels_paymentsummary_change", args=[payment])
     manager = browser("risk manager", "mia")
     assert NOTE in text(manager.get(url))

@@ -1,4 +1,4 @@
-"""The command erases what may be erased by whom, also beside others, and again after it was killed."""
+"""The command erase_customer: arguments, permissions, concurrency, interruptions."""
 
 import os
 import re
@@ -39,7 +39,9 @@ from tests.support.examples import NOON, OPERATOR
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
-def test_it_asks_before_it_erases(payment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_erase_customer_asks_for_confirmation(
+    payment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     arguments = (*WHO, "--reason", REASON)
     with pytest.raises(CommandError, match="Add --yes"):
         call_command("erase_customer", *arguments, stdout=StringIO())
@@ -61,7 +63,7 @@ def test_it_asks_before_it_erases(payment: str, monkeypatch: pytest.MonkeyPatch)
         (("--files", "/tmp"), "--files: There is no file /tmp", 2),
     ],
 )
-def test_what_cannot_be_is_said_before_anything_is_erased(
+def test_erase_customer_checks_its_arguments_first(
     payment: str, arguments: tuple[str, ...], complaint: str, status: int
 ) -> None:
     before = found()
@@ -69,7 +71,7 @@ def test_what_cannot_be_is_said_before_anything_is_erased(
     assert found() == before
 
 
-def test_nobody_erases_but_operators_and_who_may_do_everything(payment: str) -> None:
+def test_only_operators_and_superusers_may_erase(payment: str) -> None:
     manager = get_user_model().objects.get(username="ada")
     customer = ada()
 
@@ -85,7 +87,7 @@ def test_nobody_erases_but_operators_and_who_may_do_everything(payment: str) -> 
     assert found() == set()
 
 
-def test_a_second_run_erases_what_was_written_since_and_says_when_the_first_was(
+def test_second_erasure_removes_later_texts_and_names_the_first(
     payment: str,
 ) -> None:
     run()
@@ -101,7 +103,7 @@ def test_a_second_run_erases_what_was_written_since_and_says_when_the_first_was(
     assert "      0 notes about blocks\n" in run()
 
 
-def test_whoever_renames_while_the_row_is_being_erased_is_refused(payment: str) -> None:
+def test_rename_during_an_erasure_is_refused(payment: str) -> None:
     """Without `erased_at=None` in the update of `rename`, the name was back."""
     customer = ada()
     erased = threading.Event()
@@ -122,7 +124,7 @@ def test_whoever_renames_while_the_row_is_being_erased_is_refused(payment: str) 
 
 
 @pytest.mark.slow
-def test_killed_at_any_round_trip_the_same_command_does_the_rest(
+def test_erasure_killed_at_any_round_trip_is_completed_by_a_rerun(
     payment: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "old.csv.rejected.csv"

@@ -1,4 +1,4 @@
-"""An erased customer is not in the files that were given, of which all else stays as it was."""
+"""An erasure removes the customer from CSV files and keeps everything else in them."""
 
 from collections.abc import Callable
 from io import StringIO
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-def test_files_lose_the_cells_that_mention_the_customer_and_nothing_else(
+def test_erase_files_replaces_only_cells_that_mention_the_customer(
     payment: str, tmp_path: Path, line_end: str
 ) -> None:
     refused, export = tmp_path / "old.csv.rejected.csv", tmp_path / "list.csv"
@@ -57,9 +57,7 @@ def test_files_lose_the_cells_that_mention_the_customer_and_nothing_else(
     assert set(tmp_path.iterdir()) == {refused, export, untouched}
 
 
-def test_a_short_reference_is_not_looked_for_in_amounts_and_other_peoples_texts(
-    acme: ApiClient, tmp_path: Path
-) -> None:
+def test_short_reference_is_searched_in_cells_only(acme: ApiClient, tmp_path: Path) -> None:
     acme.submit(customer_id="7")
     session = SessionStore()
     session["_auth_user_id"] = "7"
@@ -88,12 +86,12 @@ def make(name: str, content: bytes) -> Callable[[Path], Path]:
     return made
 
 
-def test_an_export_of_events_is_no_file_for_it(payment: str, tmp_path: Path) -> None:
+def test_erase_files_refuses_an_export_of_events(payment: str, tmp_path: Path) -> None:
     path = make("log.ndjson", b'{"position":1}\n')(tmp_path)
     assert "An export of events holds nothing personal" in run("--files", str(path), status=2)
 
 
-def test_a_file_that_is_no_csv_is_left_alone(tmp_path: Path) -> None:
+def test_erase_files_keeps_a_file_that_is_not_csv(tmp_path: Path) -> None:
     path = make("odd.csv", b'a,b\n"' + b"x" * 200_000)(tmp_path)
     with pytest.raises(csv_files.FileError, match="cannot be read as CSV"):
         csv_files.erase(path, mentions.finder({"xyz"}))
@@ -101,7 +99,9 @@ def test_a_file_that_is_no_csv_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
-def test_a_name_is_found_in_the_encodings_of_spreadsheets(tmp_path: Path, encoding: str) -> None:
+def test_erase_files_finds_names_in_encodings_of_spreadsheets(
+    tmp_path: Path, encoding: str
+) -> None:
     path = make("list.csv", "name;note\nJürgen Groß;1\nJürgen Grossmann;ü\n".encode(encoding))(
         tmp_path
     )
@@ -110,7 +110,7 @@ def test_a_name_is_found_in_the_encodings_of_spreadsheets(tmp_path: Path, encodi
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-le"])
-def test_a_file_that_cannot_be_searched_is_refused_before_anything_is_erased(
+def test_erase_files_refuses_other_encodings_first(
     payment: str, tmp_path: Path, encoding: str
 ) -> None:
     path = make("list.csv", f"name;note\n{NAME};1\n".encode(encoding))(tmp_path)

@@ -1,4 +1,4 @@
-"""An erased customer is not in any table, and only whom it is about is erased."""
+"""An erasure removes the customer from every table, and keeps other customers."""
 
 from typing import Final
 from uuid import uuid4
@@ -19,7 +19,7 @@ from tests.support.examples import NOON, OPERATOR
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
-def test_nothing_personal_is_left_in_any_table(payment: str) -> None:
+def test_erasure_leaves_no_personal_data_in_any_table(payment: str) -> None:
     """Each of the places was found before: without its step, each is found after as well."""
     assert found() == {
         "customers_customer",
@@ -52,7 +52,7 @@ def test_nothing_personal_is_left_in_any_table(payment: str) -> None:
     assert DiscardedEvent.objects.get().reason == ""
 
 
-# Of each column of text that is no choice and that nobody looks into, why nobody need.
+# The columns of text that are not searched, with the reason.
 NOT_SEARCHED: Final = {
     "clients.ApiKey.prefix": "made by chance",
     "clients.Client.name": "a merchant",
@@ -97,7 +97,7 @@ NOT_SEARCHED: Final = {
 }
 
 
-def test_every_column_that_people_type_into_is_searched() -> None:
+def test_erasure_searches_every_column_of_typed_text() -> None:
     """A new column of text is either a place to look into, or is named above with the reason."""
     ours = ("clients", "customers", "events", "readmodels")
     columns = {
@@ -112,7 +112,7 @@ def test_every_column_that_people_type_into_is_searched() -> None:
     assert NOT_SEARCHED.keys() <= columns
 
 
-def test_texts_are_read_page_by_page_and_what_names_nobody_stays(
+def test_erasure_reads_pages_and_keeps_unrelated_texts(
     payment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(free_texts, "PAGE", 2)
@@ -123,7 +123,7 @@ def test_texts_are_read_page_by_page_and_what_names_nobody_stays(
     assert sorted(Note.objects.values_list("text", flat=True)) == sorted(stay)
 
 
-def test_what_a_second_run_knows_to_look_for_is_the_reference(payment: str) -> None:
+def test_second_erasure_searches_by_reference_only(payment: str) -> None:
     run()
     for written in (f"The friend of {REFERENCE}", "Nobody"):
         notes.write(uuid4(), written, author=OPERATOR, at=NOON).save()
@@ -131,7 +131,7 @@ def test_what_a_second_run_knows_to_look_for_is_the_reference(payment: str) -> N
     assert Note.objects.get().text == "Nobody"
 
 
-def test_only_whom_it_is_about_is_erased(payment: str, acme: ApiClient) -> None:
+def test_erasure_keeps_other_customers(payment: str, acme: ApiClient) -> None:
     for other in (f"{REFERENCE}-2", f"x{REFERENCE}"):
         acme.submit(customer_id=other)
     ApiClient("Bolt").submit(customer_id=REFERENCE)
@@ -154,7 +154,7 @@ def test_only_whom_it_is_about_is_erased(payment: str, acme: ApiClient) -> None:
         ("Tom Porter", "see Tom_Porter.pdf"),
     ],
 )
-def test_a_name_is_found_in_notes_about_others_as_people_write_it(
+def test_erasure_finds_usual_spellings_in_notes_about_others(
     payment: str, name: str, text: str
 ) -> None:
     Customer.objects.filter(pk=ada().pk).update(name=name)

@@ -1,4 +1,4 @@
-"""`./manage.py` as it is typed: with any Python, without servers, and with a database that is away."""
+"""`./manage.py` with any Python, without servers, and with an unreachable database."""
 
 import os
 import shutil
@@ -34,7 +34,7 @@ def test_help_needs_no_server_and_no_key() -> None:
         assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_without_a_server_one_is_named_in_one_line() -> None:
+def test_command_without_a_server_fails_in_one_line() -> None:
     for environment in ({}, {"DATABASE_URL": " "}, {"DEBUG": "1"}):
         done = run(sys.executable, MANAGE, "projections", **environment)
         assert done.returncode == 1
@@ -42,7 +42,7 @@ def test_without_a_server_one_is_named_in_one_line() -> None:
         assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_database_that_is_away_is_named_with_the_cause() -> None:
+def test_unreachable_database_is_reported_with_the_cause() -> None:
     done = run(sys.executable, MANAGE, "projections", DATABASE_URL=AWAY, **servers.SECRETS)
     assert done.returncode == 1
     assert '"127.0.0.1", port 1 failed: Connection refused' in done.stderr
@@ -50,7 +50,7 @@ def test_a_database_that_is_away_is_named_with_the_cause() -> None:
     assert "tops3cret" not in done.stderr
 
 
-def test_a_database_without_tables_asks_for_migrate() -> None:
+def test_database_without_tables_asks_for_migrate() -> None:
     url = servers.postgres().url("postgres")
     for arguments in (["projections"], ["policy", "list"], ["create_api_key", "Acme Ltd"]):
         done = run(sys.executable, MANAGE, *arguments, DATABASE_URL=url, **servers.SECRETS)
@@ -60,7 +60,7 @@ def test_a_database_without_tables_asks_for_migrate() -> None:
         ]
 
 
-def test_another_error_of_the_database_keeps_its_traceback() -> None:
+def test_other_database_errors_keep_their_traceback() -> None:
     code = (
         "from django.db import connection\n"
         "connection.cursor().execute('SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(5)')"
@@ -75,7 +75,7 @@ def test_another_error_of_the_database_keeps_its_traceback() -> None:
     assert "QueryCanceled" in done.stderr
 
 
-def test_a_reader_that_has_seen_enough_is_not_an_error() -> None:
+def test_closed_pipe_is_not_an_error() -> None:
     code = "for n in range(10**6): print(n)"
     with subprocess.Popen(
         [sys.executable, MANAGE, "shell", "--no-imports", "-c", code],
@@ -91,7 +91,7 @@ def test_a_reader_that_has_seen_enough_is_not_an_error() -> None:
     assert done.returncode == 141
 
 
-def test_a_python_without_django_continues_with_the_environment(tmp_path: Path) -> None:
+def test_python_without_django_continues_with_the_environment(tmp_path: Path) -> None:
     shutil.copy(MANAGE, tmp_path)
     python = [sys.executable, "-I", "-S"]  # without the packages of this one
     done = run(*python, tmp_path / "manage.py", "help")
@@ -122,7 +122,7 @@ def test_dbshell_finds_the_psql_of_the_embedded_server(tmp_path: Path) -> None:
     assert "answer is 42" in done.stdout, done.stderr
 
 
-def test_deployment_checks_do_not_complain_of_our_csrf_middleware() -> None:
+def test_check_deploy_accepts_our_csrf_middleware() -> None:
     environment = {"DATABASE_URL": AWAY} | servers.SECRETS
     done = run(sys.executable, MANAGE, "check", "--deploy", **environment)
     assert done.returncode == 0
@@ -158,9 +158,7 @@ def test_copies_for_the_servers_account_are_readable(tmp_path: Path, umask: int)
     assert not list(tmp_path.rglob("*.unfinished"))
 
 
-def test_a_disk_that_is_nearly_full_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nearly_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place.check_room(tmp_path)
     full = shutil.disk_usage(tmp_path)._replace(free=12_300_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: full)

@@ -1,4 +1,4 @@
-"""Ending what a killed launcher left: only processes of this checkout, boot, namespace and user."""
+"""Only orphans of this checkout, boot, namespace and user are ended."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The embedded servers after a crash: they start again, and touch no other server."""
+"""The embedded servers start again after a crash, and other servers are left alone."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from tests.support import servers
 pytestmark = pytest.mark.slow
 
 
-def test_a_busy_backend_does_not_keep_a_killed_server_from_starting_again(
+def test_killed_server_starts_again_despite_a_busy_backend(
     own_postgres: Postgres,
 ) -> None:
     """It computes, so it does not notice that the server is gone, and holds the shared memory."""

@@ -1,4 +1,4 @@
-"""Importing past payments: every row once, however often, interrupted or doubled the import is."""
+"""An import adds every row once, also if it is repeated, interrupted or concurrent."""
 
 import os
 import subprocess
@@ -74,7 +74,7 @@ def summaries() -> list[Any]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not CDNOW.exists(), reason="there is no cdnow_master.txt next to the project")
-def test_real_purchases_are_imported_to_the_cent(*, long: bool) -> None:
+def test_import_of_real_purchases_has_exact_totals(*, long: bool) -> None:
     report = run(CDNOW, *CDNOW_OPTIONS)
     assert report["accepted"] == "69,579"
     assert report["refused"] == "80 see cdnow_master.txt.rejected.csv"
@@ -98,7 +98,7 @@ def test_real_purchases_are_imported_to_the_cent(*, long: bool) -> None:
     assert before == (summaries(), list(DailyStatistics.objects.order_by("pk").values_list()))
 
 
-def test_a_row_becomes_a_completed_payment_of_its_day() -> None:
+def test_imported_row_is_a_completed_payment_of_its_day() -> None:
     run(write(HEADER + "ann,1997-01-31,11.77,USD,credit_card,order-1\n"))
     project()
     payment = PaymentSummary.objects.get()
@@ -163,7 +163,7 @@ def test_a_longer_file_adds_only_what_is_new() -> None:
         (f"{'x' * 200_000}", "line_too_long"),
     ],
 )
-def test_a_bad_row_is_refused_with_its_line_and_reason(row: str, code: str) -> None:
+def test_invalid_row_is_refused_with_line_and_reason(row: str, code: str) -> None:
     report = run(write(HEADER + ROW + row + "\n" + ROW))
     assert (report["accepted"], report["refused"].split()[0]) == ("2", "1")
     (reject,) = rejects()
@@ -171,13 +171,13 @@ def test_a_bad_row_is_refused_with_its_line_and_reason(row: str, code: str) -> N
     assert "4111" not in reject
 
 
-def test_a_line_that_is_no_text_is_refused() -> None:
+def test_line_that_is_not_utf8_is_refused() -> None:
     Path("past.csv").write_bytes(HEADER.encode() + b"\xff\xfe,1997-01-31,1,USD,wallet,\n")
     assert run(Path("past.csv"), status=1)["refused"].startswith("1")
     assert rejects()[0].startswith("2,not_utf8,")
 
 
-def test_a_reference_that_is_taken_refuses_its_row_only() -> None:
+def test_taken_reference_refuses_only_its_row() -> None:
     rows = [f"ann,1997-01-31,{n}.00,USD,wallet,order-{n % 2}\n" for n in range(1, 4)]
     report = run(write(HEADER + "".join(rows)))
     assert (report["accepted"], report["refused"].split()[0]) == ("2", "1")
@@ -185,7 +185,7 @@ def test_a_reference_that_is_taken_refuses_its_row_only() -> None:
     assert run(write(HEADER + "".join(rows)))["already imported"] == "2"
 
 
-def test_rows_that_were_imported_differently_are_told() -> None:
+def test_rows_imported_differently_are_refused() -> None:
     path = write("customer_id,date,amount\nann,1997-01-31,11.77\n")
     run(path, "--set=client=Acme,currency=USD,method=wallet")
     report = run(path, "--set=client=Acme,currency=EUR,method=wallet", status=1)
@@ -194,7 +194,7 @@ def test_rows_that_were_imported_differently_are_told() -> None:
     assert Event.objects.count() == 2
 
 
-def test_with_strict_a_refused_row_is_an_exit_status() -> None:
+def test_strict_import_with_refused_rows_exits_with_3() -> None:
     run(write(HEADER + "x\n"), "--strict", "--set=client=Acme", status=3)
     run(write(HEADER + ROW + "x\n"), "--strict", "--set=client=Acme", status=3)
 
@@ -221,7 +221,7 @@ def test_with_strict_a_refused_row_is_an_exit_status() -> None:
         (HEADER, ["--set=client=A", "--set=client=B"], "--set client: given twice"),
     ],
 )
-def test_what_does_not_fit_is_told_in_one_line(
+def test_import_refuses_invalid_options_in_one_line(
     text: str, options: list[str], complaint: str
 ) -> None:
     with pytest.raises(CommandError, match=complaint):
@@ -229,25 +229,25 @@ def test_what_does_not_fit_is_told_in_one_line(
     assert Event.objects.count() == 0
 
 
-def test_a_value_may_have_commas_and_an_option_may_come_again() -> None:
+def test_set_and_map_accept_commas_and_repetition() -> None:
     path = write("customer_id,date,amount\nann,1997-01-31,1.00\n")
     run(path, "--set=client=Acme, Inc.,currency=USD", "--set=method=wallet")
     assert Client.objects.get().name == "Acme, Inc."
 
 
-def test_what_is_no_file_is_told_in_one_line(tmp_path: Path) -> None:
+def test_import_refuses_a_path_that_is_not_a_file(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing.csv"):
         with pytest.raises(CommandError, match="There is no file"):
             run(path)
 
 
-def test_a_file_with_a_mark_and_other_line_ends_reads_the_same() -> None:
+def test_import_accepts_a_bom_and_other_line_ends() -> None:
     Path("past.csv").write_bytes(b"\xef\xbb\xbf" + (HEADER + ROW).replace("\n", "\r\n").encode())
     assert run(Path("past.csv"))["accepted"] == "1"
     assert run(write((HEADER + ROW).replace(",", ";")))["refused"] == "0"
 
 
-def test_two_imports_at_once_are_one() -> None:
+def test_concurrent_imports_import_each_row_once() -> None:
     path = write(
         HEADER + "".join(f"c{n % 70},1997-01-31,{n}.00,USD,wallet,\n" for n in range(1, 1201))
     )
@@ -263,7 +263,7 @@ def test_two_imports_at_once_are_one() -> None:
 
 
 @pytest.mark.slow
-def test_an_import_that_was_killed_completes_when_it_is_started_again() -> None:
+def test_killed_import_is_completed_by_a_rerun() -> None:
     rows = [f"c{n % 900},1997-01-31,{n}.00,USD,wallet,\n" for n in range(1, 3001)]
     path = write(HEADER + "".join(rows)).absolute()
     manage = str(place.PROJECT / "manage.py")
@@ -301,7 +301,7 @@ def test_ordinals_count_equal_lines(contents: list[bytes]) -> None:
         assert line.ordinal == expected[: number + 1].count(line.content)
 
 
-def test_reading_takes_the_same_memory_however_long_a_line_is(tmp_path: Path) -> None:
+def test_reading_long_lines_takes_bounded_memory(tmp_path: Path) -> None:
     import tracemalloc
 
     path = tmp_path / "long"
@@ -314,6 +314,6 @@ def test_reading_takes_the_same_memory_however_long_a_line_is(tmp_path: Path) ->
     assert peak < 20_000_000
 
 
-def test_a_header_that_is_no_text_is_told() -> None:
+def test_header_that_is_not_utf8_is_refused() -> None:
     with pytest.raises(LayoutError, match="not UTF-8"):
         Layout.of(b"\xff\xfe", {}, {})

@@ -1,4 +1,4 @@
-"""Import files as programs and people write them: quoted line breaks, first lines, delimiters, columns."""
+"""Formats of import files: quotes, line breaks, headers, delimiters, columns."""
 
 import csv
 from contextlib import suppress
@@ -78,7 +78,7 @@ def test_a_quoted_line_break_belongs_to_its_row(comment: str, line_end: str) -> 
         f'"hello ""\n{EVIL}\n',
     ],
 )
-def test_no_line_within_unreadable_quotes_becomes_a_payment(comment: str) -> None:
+def test_lines_within_unreadable_quotes_are_refused(comment: str) -> None:
     report = run(write(COLUMNS + LAST + row(comment) + "\n"), "--rejects=refused")
 
     assert report["accepted"] == "1"
@@ -154,9 +154,7 @@ comments: Final = st.lists(
 
 
 @given(written=st.lists(comments, max_size=3), doubled=st.booleans())
-def test_no_line_of_a_value_is_a_record_however_the_writer_escapes(
-    written: list[str], *, doubled: bool
-) -> None:
+def test_line_within_a_value_is_never_a_record(written: list[str], *, doubled: bool) -> None:
     path = Path("table.csv")
     with path.open("w", newline="") as file:
         writer = csv.writer(
@@ -221,7 +219,7 @@ def test_the_delimiter_can_be_given() -> None:
         '\ufeff"Customer\nID","Date","Amount","Currency","Method","Reference"\n',
     ],
 )
-def test_names_of_columns_are_found_as_people_write_them(header: str) -> None:
+def test_column_names_are_compared_without_case_and_separators(header: str) -> None:
     assert run(write(header + ROW))["accepted"] == "1"
 
 

@@ -1,4 +1,4 @@
-"""The file of refused rows: it replaces no other file, and can be corrected and imported."""
+"""The file of refused rows replaces no other file and can be corrected and imported."""
 
 import csv
 import os
@@ -124,7 +124,7 @@ def test_rows_that_are_refused_again_keep_the_columns() -> None:
     assert Path("two").read_text().count("unknown_currency") == 1
 
 
-def test_refused_rows_of_columns_apart_by_blanks_are_csv() -> None:
+def test_refused_rows_of_whitespace_separated_columns_are_csv() -> None:
     path = write("customer_id date amount\nann 1997-01-31 1.005\n")
     options = "--set=client=Acme,currency=USD,method=wallet"
     run(path, options, "--rejects=refused", status=1)

@@ -1,4 +1,4 @@
-"""Import dates and amounts as people write them: only those with one reading are accepted."""
+"""Imported dates and amounts are accepted only if they are unambiguous."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -43,7 +43,7 @@ def amounts() -> list[Any]:
         "00000000",
     ],
 )
-def test_a_date_with_another_reading_is_refused(date: str) -> None:
+def test_ambiguous_date_is_refused(date: str) -> None:
     run(write(HEADER + f"ann,{date},11.77,USD,wallet,\n"), status=1)
 
     assert rejects()[0].startswith("2,unknown_date,")
@@ -53,14 +53,14 @@ def test_a_date_with_another_reading_is_refused(date: str) -> None:
     "date",
     ["0001-01-01", "19000101", "1899-12-30T00:00:00", "1970-01-01", "1970-01-01T01:00+01:00"],
 )
-def test_a_date_that_stands_for_a_missing_one_is_refused(date: str) -> None:
+def test_placeholder_for_a_missing_date_is_refused(date: str) -> None:
     run(write(HEADER + f"ann,{date},11.77,USD,wallet,\n"), status=1)
 
     assert rejects()[0].startswith("2,date_too_early,")
 
 
 @pytest.mark.parametrize("date", ["9999-12-31", "99991231", "9999-12-31T23:59:59Z"])
-def test_a_date_that_stands_for_never_is_refused(date: str) -> None:
+def test_placeholder_for_never_is_refused(date: str) -> None:
     run(write(HEADER + f"ann,{date},11.77,USD,wallet,\n"), status=1)
 
     assert rejects()[0].startswith("2,in_the_future,")
@@ -79,7 +79,7 @@ def test_a_date_that_stands_for_never_is_refused(date: str) -> None:
         ("2024-01-30 23:30:00 UTC", "2024-01-30T23:30:00"),
     ],
 )
-def test_a_complete_date_is_read_in_utc(date: str, at: str) -> None:
+def test_complete_date_is_read_in_utc(date: str, at: str) -> None:
     run(write(HEADER + f"ann,{date},11.77,USD,wallet,\n"))
 
     assert Event.objects.all()[0].occurred_at.isoformat() == f"{at}+00:00"
