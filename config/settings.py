@@ -158,7 +158,7 @@ CELERY_WORKER_CONSUMER = "config.broker:Consumer"
 CELERY_BEAT_SCHEDULER = "config.broker:Scheduler"
 # Number of tasks for which a worker keeps its database connection.
 CELERY_DB_REUSE_MAX = 500
-# A publisher gives up at once: whoever publishes has a better way to be heard, see readmodels.engine.wakeups.
+# Publishers do not retry: see readmodels.engine.wakeups.
 CELERY_TASK_PUBLISH_RETRY_POLICY: dict[str, Any] = {"max_retries": 0}
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     "visibility_timeout": 120,  # seconds, longer than any task

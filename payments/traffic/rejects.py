@@ -49,7 +49,7 @@ class Rejects:
         content = line.content.decode(errors="replace")
         cells = self._cells(line, content)
         if holds_card_number(content):
-            # Card numbers must not be stored, whatever the reason of the refusal.
+            # Card numbers must not be stored, even in rows refused for another reason.
             cells, reason = [], _CARD_NUMBER
         self._writer.writerow([line.number, code, reason, *cells])
         self.frequent[code] += 1

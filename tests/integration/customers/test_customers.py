@@ -179,7 +179,7 @@ def test_rename_page_changes_name_and_contacts_only(customer: Customer) -> None:
     )
     refused = manager.post(url, form | {"email": "nonsense"})
     assert "Enter a valid e-mail address, like ada@example.com." in text(refused)
-    assert LogEntry.objects.count() == 0  # it would keep the name for ever
+    assert LogEntry.objects.count() == 0  # it would keep the name permanently
 
 
 def test_concurrent_renames_keep_the_fields_of_both(

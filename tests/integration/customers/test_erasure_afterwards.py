@@ -81,9 +81,9 @@ def test_back_office_shows_erased_customers_as_erased(payment: str) -> None:
     Note.objects.update(text="Something else")
     assert "its hash differs" in text(manager.get(url))
     run()
-    told = text(manager.get(url))
-    assert "This note was erased." in told
-    assert "Name erased" in told
+    shown = text(manager.get(url))
+    assert "This note was erased." in shown
+    assert "Name erased" in shown
     customer = manager.get(reverse("admin:customers_customer_change", args=[ada().pk]))
     for words in ("UTC by system:manage.py:", REASON, "The note was erased.", "Unblock"):
         assert words in text(customer)
