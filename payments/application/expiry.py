@@ -22,7 +22,7 @@ _CONTEXT: Final = CommandContext(actor=actors.system("expiry"))
 
 def expire_due(at: datetime) -> Iterator[UUID]:
     """Expire the reviews whose deadline is not after `at`. Yield the payment of each attempt."""
-    for payment_id in ports.connected().due_reviews(at=at):
+    for payment_id in ports.connected.due_reviews(at=at):
         command = ExpireReview(payment_id=payment_id, client_id=None, at=at)
         try:
             dispatch(command, _CONTEXT)

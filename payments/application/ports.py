@@ -67,16 +67,11 @@ class Ports(Struct, frozen=True, kw_only=True):
     held_reviews: HeldReviews
 
 
-_connected: list[Ports] = []
+# Has no value until the read side has started.
+connected: Ports
 
 
 def connect(ports: Ports) -> None:
     """Use these implementations from now on in this process."""
-    _connected[:] = [ports]
-
-
-def connected() -> Ports:
-    """Return the implementations. Raises RuntimeError if the read side has not connected any."""
-    if not _connected:
-        raise RuntimeError("No ports are connected: is `readmodels` in INSTALLED_APPS?")
-    return _connected[0]
+    global connected  # noqa: PLW0603 - set once, when Django starts
+    connected = ports

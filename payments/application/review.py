@@ -95,7 +95,7 @@ def claim_next(
             held = _held(reviewer, client_id, at)
             if len(held) >= most_held:
                 return held[0]
-        offers = ports.connected().review_queue(
+        offers = ports.connected.review_queue(
             reviewer=reviewer, senior=senior, client_id=client_id, at=at
         )
         for payment_id in islice(offers, _MOST_TAKEN):
@@ -114,7 +114,7 @@ def claim_next(
 def _held(reviewer: str, client_id: UUID | None, at: datetime) -> list[Outcome]:
     """Return the payments that the reviewer has claimed and not decided on, the most urgent first."""
     found = []
-    for payment_id in ports.connected().held_reviews(reviewer=reviewer, client_id=client_id, at=at):
+    for payment_id in ports.connected.held_reviews(reviewer=reviewer, client_id=client_id, at=at):
         try:
             loaded = replay.load(PAYMENT_AGGREGATE, payment_id)
             payment, stream = loaded.state, loaded.stream

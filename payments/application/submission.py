@@ -36,7 +36,7 @@ def submit(
     """
     pseudonyms.require_key()
     customer_id = pseudonyms.customer_id(client_id, customer_reference)
-    known = ports.connected().risk_features(customer_id, currency=amount.currency, at=at)
+    known = ports.connected.risk_features(customer_id, currency=amount.currency, at=at)
     in_force = policies.in_force(known.policy_id, as_of=known.register_position)
     command = ProcessPayment(
         payment_id=idempotency.payment_id(client_id, key),

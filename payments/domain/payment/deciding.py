@@ -1,8 +1,9 @@
 """Decide on a command: return its events, or raise a refusal."""
 
+from datetime import timedelta
 from typing import Any, Final, assert_never
 
-from payments.domain.methods import limit_of
+from payments.domain.methods import LIMITS
 from payments.domain.payment import reviewing
 from payments.domain.payment.commands import (
     CancelPayment,
@@ -79,7 +80,7 @@ def _process(payment: Payment | None, command: ProcessPayment) -> tuple[AnyPayme
 
 def _outcome(command: ProcessPayment, terms: dict[str, Any]) -> AnyPaymentEvent:
     # The method's limit comes first: a review would be pointless.
-    limit = limit_of(command.method, command.amount.currency)
+    limit = LIMITS[command.method].get(command.amount.currency)
     if limit is not None and command.amount > limit:
         return PaymentFailed(reason=FailureReason.METHOD_LIMIT_EXCEEDED, limit=limit, **terms)
     if command.features is None:
@@ -90,7 +91,7 @@ def _outcome(command: ProcessPayment, terms: dict[str, Any]) -> AnyPaymentEvent:
     if risk.review:
         return PaymentFlaggedForReview(
             risk=risk,
-            deadline=command.at + command.policy.document.review_period,
+            deadline=command.at + timedelta(hours=command.policy.document.review_hours),
             policy_author=command.policy_author,
             **{**terms, "flagged_at": command.at},
         )

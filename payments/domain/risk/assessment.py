@@ -5,7 +5,14 @@ from msgspec import Struct
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.risk.conditions import AnyCondition, Measure, RiskFeatures, holds, measured
-from payments.domain.risk.policy import NO_LIMIT, Band, RiskPolicy, Rule, Verdict
+from payments.domain.risk.policy import (
+    NO_LIMIT,
+    Band,
+    PolicyDocument,
+    RiskPolicy,
+    Rule,
+    Verdict,
+)
 
 
 class FiredRule(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -69,7 +76,7 @@ def assess(
         elif len(missing) == 1 and (near := _near(rule, missing[0], features, amount)):
             near_misses.append(near)
     score = sum(rule.points for rule in fired)
-    band = document.band(score)
+    band = _band(document, score)
     review_over = document.review_over.get(amount.currency)
     block_over = document.block_over.get(amount.currency)
     if review_over is None:
@@ -86,7 +93,7 @@ def assess(
         band=band,
         review=review,
         block=block,
-        four_eyes=review and document.needs_four_eyes(amount),
+        four_eyes=review and _needs_four_eyes(document, amount),
         reject_advised=review
         and document.reject_from is not None
         and score >= document.reject_from,
@@ -97,6 +104,18 @@ def assess(
         review_over=review_over,
         block_over=block_over,
     )
+
+
+def _band(document: PolicyDocument, score: int) -> Band:
+    if score >= document.high_from:
+        return Band.HIGH
+    return Band.MEDIUM if score >= document.medium_from else Band.LOW
+
+
+def _needs_four_eyes(document: PolicyDocument, amount: Money) -> bool:
+    """Return whether two people must approve the amount, if it is reviewed."""
+    limit = document.four_eyes_over.get(amount.currency)
+    return bool(document.four_eyes_over) and (limit is None or amount.minor > limit)
 
 
 def _near(

@@ -1,6 +1,5 @@
 """The risk policy: an immutable document of rules."""
 
-from datetime import timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Final
@@ -8,7 +7,6 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from payments.domain.money import Money
 from payments.domain.risk.conditions import (
     AmountOver,
     AnyCondition,
@@ -76,20 +74,6 @@ class PolicyDocument(
     four_eyes_over: Limits = {}
     reject_from: int | None = None
     review_hours: int = 7 * 24
-
-    @property
-    def review_period(self) -> timedelta:
-        return timedelta(hours=self.review_hours)
-
-    def band(self, score: int) -> Band:
-        if score >= self.high_from:
-            return Band.HIGH
-        return Band.MEDIUM if score >= self.medium_from else Band.LOW
-
-    def needs_four_eyes(self, amount: Money) -> bool:
-        """Return whether two people must approve the amount, if it is reviewed."""
-        limit = self.four_eyes_over.get(amount.currency)
-        return bool(self.four_eyes_over) and (limit is None or amount.minor > limit)
 
 
 class RiskPolicy(Struct, frozen=True):
