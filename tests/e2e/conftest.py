@@ -13,7 +13,7 @@ from tests.e2e.service import Service, whole_service
 @pytest.fixture(scope="session")
 def shared_service() -> Iterator[Service]:
     """A service for tests that neither stop nor reconfigure it. Other tests' payments may be in it."""
-    with whole_service(API_RATE_PER_MINUTE="1000000", REQUEST_LOG_LEVEL="INFO") as running:
+    with whole_service(API_RATE_PER_MINUTE="1000000") as running:
         yield running
 
 
