@@ -1,4 +1,4 @@
-"""The middleware of the service, in the order of settings.MIDDLEWARE.
+"""The middleware of the service: one for WSGI, then those of settings.MIDDLEWARE, in their order.
 
 API clients send a key with each request. Their requests skip what only browsers need: sessions, users, CSRF
 tokens and messages.
@@ -6,8 +6,8 @@ tokens and messages.
 
 import logging
 import re
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final
 from uuid import uuid4
 
 import structlog
@@ -19,18 +19,57 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware import csrf
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.http import parse_header_parameters
 from django_structlog import middlewares as structlog_middlewares
 
 from config.http import outage_pages
 from config.operations import health
+from payments.api.http.environ import SENT_CONTENT_TYPE
 from payments.api.problems.problem import Problem, problem_response
 from payments.domain.card_numbers import is_card_number
+
+Environment = dict[str, Any]
+Application = Callable[[Environment, Any], Iterable[bytes]]
 
 _BAD_REQUEST: Final = 400
 _SERVER_ERROR: Final = 500
 # Characters that logs need not quote.
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _request_logger: Final = logging.getLogger("django_structlog")
+
+
+def utf_8(application: Application) -> Application:
+    """Return the WSGI application, wrapped so that it decodes forms and addresses as UTF-8.
+
+    With another charset (unicode_escape, utf-7) a client could send text that the database refuses, and
+    recording the request would fail. With some of them (hex) Django cannot even create the request.
+    """
+
+    def serve(environ: Environment, start_response: Any) -> Iterable[bytes]:
+        if not environ["PATH_INFO"].isascii():
+            environ["PATH_INFO"] = _with_replacements(environ["PATH_INFO"])
+        given = environ.get("CONTENT_TYPE", "")
+        # A parameter with a star declares its own charset, for which Django raises an exception.
+        if "charset" in given.lower() or "*" in given:
+            environ[SENT_CONTENT_TYPE] = given
+            environ["CONTENT_TYPE"] = _without_charset(given)
+        return application(environ, start_response)
+
+    return serve
+
+
+def _with_replacements(path: str) -> str:
+    """Replace bytes that are not UTF-8 by U+FFFD, as granian does. Django would decode them as Latin-1."""
+    return path.encode("latin-1").decode(errors="replace").encode().decode("latin-1")
+
+
+def _without_charset(given: str) -> str:
+    try:
+        kind, parameters = parse_header_parameters(given)
+    except ValueError:
+        return given.partition(";")[0].strip()
+    boundary = parameters.get("boundary")
+    return f'{kind}; boundary="{boundary}"' if boundary else kind
 
 
 class RequestIdMiddleware:

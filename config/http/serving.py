@@ -16,8 +16,7 @@ import msgspec
 from granian.rsgi import Scope
 
 from config.http import slow_bodies
-from config.http.encoding import Application, Environment
-from config.http.middleware import valid_or_new_id
+from config.http.middleware import Application, Environment, valid_or_new_id
 from config.http.threads import Threads
 from payments.api.problems.problem import CONTENT_TYPE, Problem, instance_of, problem_details
 

@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from payments.events.metadata import Metadata
 from payments.events.upcasting import Upcasts, Versioned, unreadable, upcast
 
 E = TypeVar("E", bound=Versioned)
@@ -35,6 +36,11 @@ def decoders(classes: Iterable[type[E]], upcasts: Upcasts) -> dict[tuple[str, in
                 found[cls.event_type, stored] = partial(_decode_older, cls, stored, upcasts)
         found[cls.event_type, cls.schema_version] = msgspec.json.Decoder(cls).decode
     return found
+
+
+def encode(metadata: Metadata) -> str:
+    """Return the metadata as JSON."""
+    return _encoder.encode(metadata).decode()
 
 
 def encode_rows(rows: Iterable[Mapping[str, object]]) -> str:

@@ -30,12 +30,7 @@ class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.causation_id or self.correlation_id
 
 
-_encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(Metadata)
-
-
-def encode(metadata: Metadata) -> str:
-    return _encoder.encode(metadata).decode()
 
 
 def decode(data: str | bytes) -> Metadata:

@@ -1,18 +1,21 @@
 """Load streams and append to them, each in one statement and one round trip."""
 
+import random
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Final, Generic, TypeVar
 from uuid import UUID
 
-from django.db import IntegrityError
+from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 from msgspec import Struct
+from psycopg import errors
 
 from payments.database import execute, require_transaction
-from payments.events import codec, insertion
+from payments.events import codec, contradictions
 from payments.events.aggregates import Aggregate, DomainEvent, E, S
-from payments.events.metadata import Metadata, decode as decode_metadata, encode as encode_metadata
-from payments.events.models import RESERVATION_CONSTRAINT, VERSION_CONSTRAINT
-from payments.events.reading.records import HistoricEvent
+from payments.events.metadata import Metadata, decode as decode_metadata
+from payments.events.models import POSITION_CONSTRAINT, RESERVATION_CONSTRAINT, VERSION_CONSTRAINT
 
 E_co = TypeVar("E_co", bound=DomainEvent, covariant=True)
 
@@ -116,18 +119,6 @@ SELECT position, version, event_type, schema_version, data::text,
  ORDER BY version
 """
 
-_HISTORY: Final = """
-SELECT position, aggregate_id, version, event_type, schema_version, data::text, metadata::text,
-recorded_at
-  FROM events_event
- WHERE aggregate_id = %(aggregate_id)s AND aggregate_type = %(aggregate_type)s ORDER BY version
-"""
-
-_BEGUN: Final = """
-SELECT aggregate_id, metadata::text FROM events_event
- WHERE aggregate_id = ANY(%(aggregate_ids)s) AND version = 1
-"""
-
 # The events are one JSON document: in arrays, every quote in their data would have to be escaped.
 # The WHERE clause refuses gaps (the version before must exist), the unique constraint duplicates.
 _APPEND_EVENTS: Final = """
@@ -181,6 +172,13 @@ SELECT aggregate_id FROM events_claim WHERE namespace = %(namespace)s AND value 
 """
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%(reservation)s, 0))"
 
+# Nothing was stored, and a retry ends the conflict. Serialization failures occur only through a pooler, where
+# the database's own default may apply.
+_RIVALRY: Final = (errors.DeadlockDetected, errors.SerializationFailure)
+_ATTEMPTS: Final = 5
+# In seconds. Without a pause, the two rivals could deadlock again.
+_PAUSE_STEP: Final = 0.05
+
 
 def load(
     aggregate: Aggregate[S, E],
@@ -226,31 +224,6 @@ def load(
     )
 
 
-def history(aggregate: Aggregate[S, E], aggregate_id: UUID) -> list[HistoricEvent[E]]:
-    """Return the stream with the metadata and the recording time of each event.
-
-    Raises UnknownEventType.
-    """
-    stored = execute(_HISTORY, {"aggregate_type": aggregate.name, "aggregate_id": aggregate_id})
-    return [
-        HistoricEvent(
-            position,
-            stream,
-            version,
-            aggregate.decode(event_type, schema, data),
-            decode_metadata(meta),
-            recorded_at,
-        )
-        for position, stream, version, event_type, schema, data, meta, recorded_at in stored
-    ]
-
-
-def begun_by(aggregate_ids: Sequence[UUID]) -> dict[UUID, Metadata]:
-    """Return the metadata of the first event of each of the streams that exist."""
-    begun = execute(_BEGUN, {"aggregate_ids": list(aggregate_ids)})
-    return {aggregate_id: decode_metadata(meta) for aggregate_id, meta in begun}
-
-
 def reserve(reservation: Reservation) -> UUID | None:
     """Return the stream that holds the reservation, None if no stream does.
 
@@ -292,7 +265,7 @@ def append(
             }
             for event in events
         ),
-        "metadata": encode_metadata(metadata),
+        "metadata": codec.encode(metadata),
     }
     alongside = []
     if reservations:
@@ -304,9 +277,9 @@ def append(
         parameters.update(companion.parameters)
     statement = (f"WITH {', '.join(alongside)}" if alongside else "") + _APPEND_EVENTS
     try:
-        positions = insertion.insert(statement, parameters)
+        positions = _insert(statement, parameters)
     except IntegrityError as error:
-        match insertion.violated(error):
+        match _violated_constraint(error):
             case constraint if constraint == VERSION_CONSTRAINT:
                 raise StaleVersion(aggregate_id, expected) from error
             case constraint if constraint == RESERVATION_CONSTRAINT:
@@ -337,9 +310,9 @@ def append_streams(aggregate: Aggregate[S, E], streams: Sequence[Append[E]]) -> 
         for version, event in enumerate(stream.events, start=1)
     )
     try:
-        return insertion.insert(_APPEND_STREAMS, {"events": events})[-1]
+        return _insert(_APPEND_STREAMS, {"events": events})[-1]
     except IntegrityError as error:
-        if insertion.violated(error) == VERSION_CONSTRAINT:
+        if _violated_constraint(error) == VERSION_CONSTRAINT:
             raise StaleVersion(streams[0].aggregate_id, 0) from error
         raise
 
@@ -353,3 +326,40 @@ def _reservation_conflict(
         return StaleVersion(aggregate_id, expected)
     namespace, value, owner = found[0]
     return AlreadyReserved(Reservation(namespace, value), owner)
+
+
+def _insert(statement: str, parameters: dict[str, object]) -> list[int]:
+    """Execute an append, again after a deadlock, and return the positions of the events.
+
+    Raises IntegrityError, LogContradicted.
+
+    Inside a transaction a savepoint keeps the transaction usable when the statement fails.
+    """
+    attempt = 1
+    while True:
+        try:
+            with transaction.atomic() if connection.in_atomic_block else nullcontext():
+                return [position for (position,) in execute(statement, parameters)]
+        except OperationalError as error:
+            rivalry = isinstance(error.__cause__, _RIVALRY)
+            if not rivalry or connection.in_atomic_block or attempt == _ATTEMPTS:
+                raise
+            time.sleep(random.uniform(0, _PAUSE_STEP * attempt))  # noqa: S311 - no secret
+            attempt += 1
+        except IntegrityError as error:
+            if _violated_constraint(error) == POSITION_CONSTRAINT:
+                raise contradictions.of_taken_position() from error
+            raise
+        except DatabaseError as error:
+            if (refused := contradictions.refused_append(error)) is not None:
+                raise refused from error
+            raise
+
+
+def _violated_constraint(error: IntegrityError) -> str | None:
+    """Return the name of the unique constraint that was violated.
+
+    Only the named constraints mean a conflict. Retrying on any other violation would never end.
+    """
+    cause = error.__cause__
+    return cause.diag.constraint_name if isinstance(cause, errors.UniqueViolation) else None

@@ -21,8 +21,8 @@ from payments.customers import registry
 from payments.domain.money import Money
 from payments.domain.payment.commands import ProcessPayment
 from payments.domain.payment.refusals import PaymentError
-from payments.events import store
 from payments.events.metadata import Metadata
+from payments.events.reading import streams
 from payments.events.store import AlreadyReserved
 from payments.traffic import amounts, lines
 from payments.traffic.amounts import Decimals
@@ -139,7 +139,7 @@ def _import_batch(
     batch: list[_Row], report: Report, refused: Callable[[Line, str, str], None]
 ) -> None:
     """Import a batch: three statements if all payments are new, one if all are in the log."""
-    known = store.begun_by([row.command.payment_id for row in batch])
+    known = streams.begun_by([row.command.payment_id for row in batch])
     fresh = [row for row in batch if row.command.payment_id not in known]
     registry.register_all(
         {row.command.customer_id: (row.command.client_id, row.customer_reference) for row in fresh}

@@ -30,8 +30,7 @@ from payments.customers.models import Customer
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR
 from payments.domain.payment.state import Payment, Status, replay
-from payments.events import store
-from payments.events.reading import timetravel
+from payments.events.reading import streams, timetravel
 from payments.events.reading.horizon import HorizonHeld
 from payments.events.replay import load
 from readmodels.api import cursors, following, parameters, representation, schema, validators
@@ -360,7 +359,7 @@ def _from_log(payment_id: UUID, client_id: UUID) -> PaymentView | None:
 
 def _history(payment_id: UUID, client_id: UUID) -> list[HistoricPaymentEvent]:
     """Return the events of the client's payment. Raises Problem."""
-    history = store.history(PAYMENT_AGGREGATE, payment_id)
+    history = streams.history(PAYMENT_AGGREGATE, payment_id)
     if not history or history[0].event.client_id != client_id:
         raise _not_found(payment_id)
     return history

@@ -38,7 +38,7 @@ from payments.domain.payment.refusals import (
 )
 from payments.domain.payment.state import Payment
 from payments.domain.text import TextError, checked_text
-from payments.events import store
+from payments.events.reading import streams
 from payments.events.store import StaleVersion
 from readmodels import labels
 from readmodels.admin.base import kept_text, refusals
@@ -322,7 +322,7 @@ def _only_claims(payment: Payment, *, since: int) -> bool:
 
     Claims do not change what a decision is based on.
     """
-    history = store.history(PAYMENT_AGGREGATE, payment.payment_id)
+    history = streams.history(PAYMENT_AGGREGATE, payment.payment_id)
     return all(
         isinstance(record.event, ReviewClaimed | ReviewReleased)
         for record in history

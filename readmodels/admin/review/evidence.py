@@ -12,8 +12,7 @@ from payments.aggregates import PAYMENT_AGGREGATE, HistoricPaymentEvent
 from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.domain.payment.state import Payment, Status, replay
-from payments.events import store
-from payments.events.reading import timetravel
+from payments.events.reading import streams, timetravel
 from readmodels import labels
 from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import as_uuid
@@ -28,7 +27,7 @@ def load(
 ) -> tuple[Payment, list[HistoricPaymentEvent]]:
     """Return the payment now or at `version`, and its whole history. Raises Http404."""
     payment_id = object_id if isinstance(object_id, UUID) else as_uuid(object_id)
-    past = history = store.history(PAYMENT_AGGREGATE, payment_id) if payment_id else []
+    past = history = streams.history(PAYMENT_AGGREGATE, payment_id) if payment_id else []
     if version is not None:
         try:
             past = timetravel.at_version(history, int(version))

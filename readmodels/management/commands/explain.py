@@ -13,8 +13,8 @@ from payments.application import policies
 from payments.application.policies import UnknownPolicy
 from payments.domain.payment.state import Payment, replay
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
-from payments.events import store
 from payments.events.codec import UnknownEventType
+from payments.events.reading import streams
 from readmodels import labels
 from readmodels.management.commands.payment import payment_id_argument
 from readmodels.queries import explanation
@@ -37,7 +37,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, payment_id: UUID, **__: Any) -> None:
         try:
-            history = store.history(PAYMENT_AGGREGATE, payment_id)
+            history = streams.history(PAYMENT_AGGREGATE, payment_id)
         except (UnknownEventType, ValidationError) as error:
             raise CommandError(str(error)) from error
         events = [record.event for record in history]

@@ -16,9 +16,8 @@ from msgspec import ValidationError
 from payments import actors
 from payments.aggregates import PAYMENT_AGGREGATE, HistoricPaymentEvent
 from payments.domain.payment.state import Payment, Review, replay
-from payments.events import store
 from payments.events.codec import UnknownEventType
-from payments.events.reading import timetravel
+from payments.events.reading import streams, timetravel
 from readmodels import labels
 from readmodels.queries import times
 
@@ -53,7 +52,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, payment_id: UUID, **options: Any) -> None:
         try:
-            history = store.history(PAYMENT_AGGREGATE, payment_id)
+            history = streams.history(PAYMENT_AGGREGATE, payment_id)
         except (UnknownEventType, ValidationError) as error:
             raise CommandError(str(error)) from error
         if not history:

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from payments import outages
 from payments.application import tasks
-from payments.events import insertion, tasks as sealing
+from payments.events import store, tasks as sealing
 from readmodels.models import Checkpoint
 from readmodels.tasks import project
 from tests.support import reviewing
@@ -199,5 +199,5 @@ def test_a_serialization_failure_of_an_append_is_tried_again(
                 raise error
         return [(1,)]
 
-    monkeypatch.setattr(insertion, "execute", rival)
-    assert insertion.insert("", {}) == [1]
+    monkeypatch.setattr(store, "execute", rival)
+    assert store._insert("", {}) == [1]

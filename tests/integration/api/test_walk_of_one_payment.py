@@ -18,7 +18,7 @@ from tests.support.api import BODY, PAYMENTS, RISKY, ApiClient
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-MOST_FILES: Final = 33
+MOST_FILES: Final = 30
 ROOT: Final[Path] = settings.BASE_DIR
 PACKAGES: Final = tuple(f"{ROOT / package}/" for package in ("config", "payments", "readmodels"))
 README: Final = ROOT / "payments/api/README.md"

@@ -26,8 +26,8 @@ from payments.domain.risk.register import (
     ProposePolicy,
     RetirePolicy,
 )
-from payments.events import store
 from payments.events.models import Event
+from payments.events.reading import streams
 from payments.permissions import NotPermitted
 from readmodels.models import Checkpoint, EventIndex, PaymentSummary
 from readmodels.projections import PROJECTIONS
@@ -87,7 +87,7 @@ def test_payments_are_scored_by_the_active_policy(ada: str, grace: str) -> None:
 
     def scored() -> tuple[str, str]:
         answer = body_of(acme.submit())
-        event: Any = store.history(PAYMENT_AGGREGATE, answer["id"])[1].event
+        event: Any = streams.history(PAYMENT_AGGREGATE, answer["id"])[1].event
         return answer["status"], event.risk.policy_id
 
     assert scored() == ("completed", DEFAULT_POLICY.policy_id)

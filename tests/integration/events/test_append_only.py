@@ -18,7 +18,7 @@ from payments.domain.payment.events import AnyPaymentEvent
 from payments.events import store
 from payments.events.metadata import Metadata
 from payments.events.models import Event
-from payments.events.reading import horizon
+from payments.events.reading import horizon, streams
 from payments.events.seals import seal, sealing
 from tests.support import servers
 from tests.support.concurrency import dsn
@@ -70,11 +70,11 @@ def test_triggers_refuse_changes_by_a_superuser(
     stream_id: UUID, statement: str, reason: str
 ) -> None:
     """The role is the table's owner and a superuser. Others are refused earlier."""
-    before = store.history(PAYMENT_AGGREGATE, stream_id)
+    before = streams.history(PAYMENT_AGGREGATE, stream_id)
     result = _psql(statement)
     assert result.returncode != 0
     assert reason in result.stderr
-    assert store.history(PAYMENT_AGGREGATE, stream_id) == before
+    assert streams.history(PAYMENT_AGGREGATE, stream_id) == before
 
 
 def test_trigger_message_names_the_alternative(stream_id: UUID) -> None:
@@ -84,7 +84,7 @@ def test_trigger_message_names_the_alternative(stream_id: UUID) -> None:
 
 
 def test_triggers_refuse_changes_through_the_orm(stream_id: UUID) -> None:
-    before = store.history(PAYMENT_AGGREGATE, stream_id)
+    before = streams.history(PAYMENT_AGGREGATE, stream_id)
     event = Event.objects.get(aggregate_id=stream_id, version=2)
     event.data = {}
     for change in (
@@ -97,7 +97,7 @@ def test_triggers_refuse_changes_through_the_orm(stream_id: UUID) -> None:
     ):
         with pytest.raises(DatabaseError, match=REFUSED), transaction.atomic():
             change()
-    assert store.history(PAYMENT_AGGREGATE, stream_id) == before
+    assert streams.history(PAYMENT_AGGREGATE, stream_id) == before
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -130,7 +130,7 @@ def test_transaction_with_a_refused_change_stores_nothing(stream_id: UUID) -> No
             uuid4(),
             [initiated()],
             expected=0,
-            metadata=store.history(PAYMENT_AGGREGATE, stream_id)[0].metadata,
+            metadata=streams.history(PAYMENT_AGGREGATE, stream_id)[0].metadata,
         )
         Event.objects.all().delete()
     assert Event.objects.count() == 2

@@ -17,6 +17,7 @@ from payments.domain.payment.state import Payment, Status, replay
 from payments.events import replay as replay_stream, snapshots, store
 from payments.events.metadata import Metadata
 from payments.events.models import Snapshot
+from payments.events.reading import streams
 from tests.support.api import PAYMENTS, ApiClient, body_of
 from tests.support.concurrency import at_once, session, until_blocked
 from tests.support.examples import LARGE, REVIEWER, approved, flagged, initiated, reject
@@ -47,7 +48,7 @@ def decide(payment: UUID, key: str = "decision-1") -> Outcome:
 
 def whole(payment: UUID) -> Payment | None:
     """Return the state that the log gives without any snapshot."""
-    return replay(payment, (record.event for record in store.history(PAYMENT_AGGREGATE, payment)))
+    return replay(payment, (record.event for record in streams.history(PAYMENT_AGGREGATE, payment)))
 
 
 def kept() -> Snapshot | None:
@@ -58,7 +59,7 @@ def kept() -> Snapshot | None:
 
 def keep_at(payment: UUID, version: int) -> None:
     """Keep a snapshot of the payment at that version."""
-    events = [record.event for record in store.history(PAYMENT_AGGREGATE, payment)[:version]]
+    events = [record.event for record in streams.history(PAYMENT_AGGREGATE, payment)[:version]]
     state = replay(payment, events)
     assert state is not None
     snapshots.keep(PAYMENT_AGGREGATE, payment, version, state)
@@ -118,7 +119,7 @@ def test_load_returns_the_same_state_from_any_snapshot(cut: int) -> None:
     loaded, stream = found.state, found.stream
     assert (stream.begin, stream.version) == (cut, 7)
     assert loaded == whole(payment)
-    positions = [record.position for record in store.history(PAYMENT_AGGREGATE, payment)]
+    positions = [record.position for record in streams.history(PAYMENT_AGGREGATE, payment)]
     assert [stream.position(version) for version in range(cut, 8)] == positions[cut - 1 :]
 
 

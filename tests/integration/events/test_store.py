@@ -17,6 +17,7 @@ from payments.events import codec, store
 from payments.events.contradictions import LogContradicted
 from payments.events.metadata import Metadata
 from payments.events.models import Event, Reservation
+from payments.events.reading import streams
 from payments.events.store import AlreadyReserved, Append, StaleVersion
 from tests.support.concurrency import at_once, session, until_blocked
 from tests.support.examples import NOON, approved, flagged, initiated, processed, rejected
@@ -57,7 +58,7 @@ def test_history_returns_metadata_and_recording_time() -> None:
     before = _database_time()
     events: list[AnyPaymentEvent] = [initiated(), approved()]
     store.append(PAYMENT_AGGREGATE, stream_id, events, expected=0, metadata=metadata)
-    history = store.history(PAYMENT_AGGREGATE, stream_id)
+    history = streams.history(PAYMENT_AGGREGATE, stream_id)
     assert [record.version for record in history] == [1, 2]
     assert [record.event for record in history] == [initiated(), approved()]
     assert [record.metadata for record in history] == [metadata, metadata]
@@ -81,7 +82,7 @@ def test_recorded_at_is_the_time_of_the_insert() -> None:
             inserted_after = other.execute("SELECT clock_timestamp()").fetchone()
         append(stream_id, initiated())
     assert inserted_after is not None
-    assert store.history(PAYMENT_AGGREGATE, stream_id)[0].recorded_at >= inserted_after[0]
+    assert streams.history(PAYMENT_AGGREGATE, stream_id)[0].recorded_at >= inserted_after[0]
 
 
 @pytest.mark.parametrize("existing", [0, 1, 2])

@@ -11,7 +11,7 @@ from msgspec import Struct
 from payments.events import checks, replay, snapshots, store
 from payments.events.aggregates import Aggregate
 from payments.events.metadata import Metadata
-from payments.events.reading import horizon, scan, timetravel
+from payments.events.reading import horizon, scan, streams, timetravel
 from payments.events.seals import keys, sealing, verifying
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -82,7 +82,7 @@ def test_history_travels_in_time() -> None:
     charge(card, 500)
     charge(card, 100)
 
-    history = store.history(GIFT_CARD, card)
+    history = streams.history(GIFT_CARD, card)
 
     (first,) = timetravel.at_version(history, 1)
     assert timetravel.recorded_by(history, first.recorded_at) == [first]
@@ -101,7 +101,7 @@ def test_readers_return_the_events_of_their_aggregate_only() -> None:
         name="other", event_classes=(Charged,), evolve=GIFT_CARD.evolve, state_class=int
     )
     assert horizon.read_next(other, after=0, upto=position, limit=10).records == []
-    assert store.history(other, card) == []
+    assert streams.history(other, card) == []
 
 
 def test_seals_cover_the_events_of_every_aggregate() -> None:

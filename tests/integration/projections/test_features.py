@@ -17,6 +17,7 @@ from payments.domain.money import Money
 from payments.domain.risk.conditions import RiskFeatures, Velocity
 from payments.events import store
 from payments.events.metadata import Metadata
+from payments.events.reading import streams
 from readmodels.engine.runner import catch_up
 from readmodels.models import PaymentSummary
 from readmodels.projections import PROJECTIONS
@@ -171,7 +172,7 @@ def test_features_contain_the_country_of_the_request() -> None:
     acme = ApiClient()
     answer = acme.submit(key="1", country="DE")
     assert answer.status_code == 201
-    (event,) = store.history(PAYMENT_AGGREGATE, body_of(answer)["id"])[1:]
+    (event,) = streams.history(PAYMENT_AGGREGATE, body_of(answer)["id"])[1:]
     assert event.event.risk.features.country == "DE"  # type: ignore[union-attr]
     assert acme.submit(key="1", country="DE").headers["Idempotency-Replayed"] == "true"
     differs = body_of(acme.submit(key="1", country="FR"))

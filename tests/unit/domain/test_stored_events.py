@@ -386,4 +386,4 @@ METADATA_SAMPLES: Final = [
 @pytest.mark.parametrize(("stored", "read"), METADATA_SAMPLES)
 def test_stored_metadata_is_read_and_written_unchanged(stored: str, read: Metadata) -> None:
     assert metadata.decode(stored) == read
-    assert json.loads(metadata.encode(read)) == json.loads(stored)
+    assert json.loads(codec.encode(read)) == json.loads(stored)
