@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MOST_FILES: Final = 30
 ROOT: Final[Path] = settings.BASE_DIR
 PACKAGES: Final = tuple(f"{ROOT / package}/" for package in ("config", "payments", "readmodels"))
-README: Final = ROOT / "payments/api/README.md"
+README: Final = ROOT / "README.md"
 # The write side calls the read side by the port for risk features, and by the signal `appended`.
 CROSSINGS: Final = {
     ("payments/application/submission.py", "readmodels/queries/risk_features.py"),
