@@ -62,7 +62,7 @@ class Postgres(Server):
         if self.data.exists():
             self._clear_stale_locks()
         else:
-            self._initialise()
+            self._initialize()
 
     def command(self) -> list[str | Path]:
         options = {
@@ -94,7 +94,7 @@ class Postgres(Server):
             )
         return False
 
-    def _initialise(self) -> None:
+    def _initialize(self) -> None:
         # Renamed when complete, so a killed initdb leaves no partial cluster under the final name.
         unfinished = self.data.with_suffix(".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)

@@ -11,7 +11,7 @@ from payments import pseudonyms
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application import idempotency
 from payments.domain.payment.commands import ClaimNextReview, PaymentCommand, ProcessPayment
-from payments.domain.payment.deciding import authorise, decide
+from payments.domain.payment.deciding import authorize, decide
 from payments.domain.payment.events import AnyPaymentEvent
 from payments.domain.payment.state import Payment
 from payments.events import replay, store
@@ -74,7 +74,7 @@ def dispatch(
     metadata = _metadata(command, context, note)
 
     def check(payment: Payment | None, stream: store.Stream[AnyPaymentEvent]) -> None:
-        authorise(payment, command)
+        authorize(payment, command)
         if stream.repeated is not None:
             idempotency.check_same(stream.repeated.digests, metadata.digests)
         elif expected_version is not None and expected_version != stream.version:

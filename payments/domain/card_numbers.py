@@ -1,4 +1,4 @@
-"""Recognise card numbers (PANs), which are never stored.
+"""Recognize card numbers (PANs), which are never stored.
 
 Two rules, because texts and identifiers differ:
 

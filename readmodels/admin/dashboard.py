@@ -59,7 +59,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "chart": _chart(days),
         "chart_options": _CHART_OPTIONS,
         "projections": [
-            (each, labels.label(each.state), fragments.STATE_COLOURS[each.state])
+            (each, labels.label(each.state), fragments.STATE_COLORS[each.state])
             for each in lag.measure()
         ],
     }
@@ -149,7 +149,7 @@ def _volumes(today: date) -> list[str]:
 
 def _chart(days: dict[date, dict[str, Any]]) -> str:
     """Return the data of unfold's bar chart: stacked counts by day."""
-    colours = {
+    colors = {
         "completed": "var(--color-green-700)",
         "failed": "var(--color-base-400)",
         "rejected": "var(--color-red-700)",
@@ -161,10 +161,10 @@ def _chart(days: dict[date, dict[str, Any]]) -> str:
                 {
                     "label": name.capitalize(),
                     "data": [counts[name] for counts in days.values()],
-                    "backgroundColor": colour,
+                    "backgroundColor": color,
                     "stack": "day",
                 }
-                for name, colour in colours.items()
+                for name, color in colors.items()
             ],
         }
     )

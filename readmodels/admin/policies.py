@@ -37,7 +37,7 @@ from readmodels.admin.base import kept_text, refusals, requests
 
 _HOURS_OF_A_DAY: Final = 24
 _SEE: Final = "events.view_event"
-_COLOURS: Final = {
+_COLORS: Final = {
     PolicyStatus.PROPOSED: "warning",
     PolicyStatus.ACTIVE: "success",
     PolicyStatus.RETIRED: "info",
@@ -206,7 +206,7 @@ def _describe(each: RegisteredPolicy, names: dict[str, str]) -> dict[str, Any]:
     return {
         "policy": each.policy,
         "status": labels.label(each.status),
-        "colour": _COLOURS[each.status],
+        "color": _COLORS[each.status],
         "history": [(what, at, names.get(by, by)) for what, at, by in history if at and by],
     }
 

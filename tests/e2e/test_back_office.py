@@ -99,7 +99,7 @@ BOTH_SCHEMES: Final = pytest.mark.parametrize(
 def desk(
     request: pytest.FixtureRequest, chromium: Browser, live_server: LiveServer
 ) -> Iterator[Desk]:
-    """A signed-out reviewer's window. The parameter is the colour scheme."""
+    """A signed-out reviewer's window. The parameter is the color scheme."""
     user = get_user_model().objects.create_user("grace", password=PASSWORD, is_staff=True)
     user.groups.add(Group.objects.get(name="senior reviewer"))
     client = ApiClient()
@@ -248,7 +248,7 @@ def test_payment_is_claimed_and_rejected_without_javascript(
 
 @BOTH_SCHEMES
 def test_pages_have_no_serious_accessibility_violation(desk: Desk) -> None:
-    """Check every page with axe on wide and narrow screens. In the dark scheme, check colours only."""
+    """Check every page with axe on wide and narrow screens. In the dark scheme, check colors only."""
     rules = ["color-contrast"] if desk.scheme == "dark" else None
     grace = get_user_model().objects.get(username="grace")
     grace.groups.add(Group.objects.get(name="risk manager"))

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from payments.domain.payment.commands import PaymentCommand
-from payments.domain.payment.deciding import authorise, decide
+from payments.domain.payment.deciding import authorize, decide
 from payments.domain.payment.events import AnyPaymentEvent
 from payments.domain.payment.refusals import PaymentError
 from payments.domain.payment.state import Payment, replay
@@ -22,7 +22,7 @@ class Given(Struct, frozen=True):
     def when(self, command: PaymentCommand) -> "When":
         payment = replay(command.payment_id, self.history)
         try:
-            authorise(payment, command)
+            authorize(payment, command)
             return When(payment, command, decide(payment, command))
         except PaymentError as refusal:
             return When(payment, command, refusal)

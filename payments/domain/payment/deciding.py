@@ -38,7 +38,7 @@ from payments.domain.risk.assessment import assess
 _REFUNDABLE: Final = {Status.COMPLETED, Status.PARTIALLY_REFUNDED}
 
 
-def authorise(payment: Payment | None, command: PaymentCommand) -> None:
+def authorize(payment: Payment | None, command: PaymentCommand) -> None:
     """Raise PaymentNotFound if the payment belongs to another client than the command's."""
     if payment is not None and command.client_id not in {None, payment.client_id}:
         raise PaymentNotFound(payment_id=command.payment_id)

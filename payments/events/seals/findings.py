@@ -63,7 +63,7 @@ class Findings:
         self.counts += later.counts
         self.first += later.first[: _MOST - len(self.first)]
 
-    def recognise_moved(self) -> None:
+    def recognize_moved(self) -> None:
         """Mark events as reordered that were sealed at another position, among the first findings.
 
         No two events have the same digest: their aggregate or version differs.

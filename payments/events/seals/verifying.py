@@ -116,7 +116,7 @@ def verify(
             events += link.statement.events
             head = Head(link.statement, link.seal.signature.hex())
             progress(link.statement.last)
-    findings.recognise_moved()
+    findings.recognize_moved()
     with cursor() as cur:
         row = cur.execute(_UNSEALED, (head.seal.last if head else 0, COUNTED_TO)).fetchone()
     assert row is not None, "count returns a row"  # noqa: S101

@@ -11,8 +11,8 @@ from msgspec import Struct
 from payments.domain.payment.state import Status
 from payments.domain.risk.policy import Band
 
-# The values are the names of unfold's label colours.
-STATUS_COLOURS: Final = {
+# The values are the names of unfold's label colors.
+STATUS_COLORS: Final = {
     Status.INITIATED: "info",
     Status.PENDING_REVIEW: "warning",
     Status.COMPLETED: "success",
@@ -23,7 +23,7 @@ STATUS_COLOURS: Final = {
     Status.PARTIALLY_REFUNDED: "warning",
     Status.REFUNDED: "warning",
 }
-STATE_COLOURS: Final = {  # the states of projections
+STATE_COLORS: Final = {  # the states of projections
     "current": "success",
     "behind": "info",
     "parked": "warning",
@@ -31,14 +31,14 @@ STATE_COLOURS: Final = {  # the states of projections
     "needs_rebuild": "danger",
     "ahead_of_log": "danger",
 }
-BAND_COLOURS: Final = {Band.LOW: "success", Band.MEDIUM: "warning", Band.HIGH: "danger"}
+BAND_COLORS: Final = {Band.LOW: "success", Band.MEDIUM: "warning", Band.HIGH: "danger"}
 
 _SOON: Final = timedelta(days=1)
 
 
 class Badge(Struct, frozen=True):
     text: str
-    colour: str
+    color: str
 
 
 def review_badges(

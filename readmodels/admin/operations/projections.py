@@ -33,7 +33,7 @@ class ProjectionAdmin(BrowsingAdmin):
     )
     has_pages = False
 
-    @display(description="State", label=fragments.STATE_COLOURS)
+    @display(description="State", label=fragments.STATE_COLORS)
     def state(self, row: Any) -> tuple[str, str]:
         state = row.details.state if row.details else "stopped"
         return state, labels.label(state)

@@ -54,13 +54,13 @@ def gather(payment: Payment) -> dict[str, Any]:
         "time_left": left,
         "urgency": urgency,
         "status": labels.label(payment.status),
-        "status_colour": fragments.STATUS_COLOURS[payment.status],
+        "status_color": fragments.STATUS_COLORS[payment.status],
         "method": labels.paid_with(payment.method, payment.card),
         "customer": customer,
         "client": customer.client if customer else Client.objects.get(pk=payment.client_id),
         "earlier": latest(payment.customer_id, but=payment.payment_id),
         "explanation": explain(payment, (), None) if payment.risk else None,
-        "band_colour": fragments.BAND_COLOURS[payment.risk.band] if payment.risk else "",
+        "band_color": fragments.BAND_COLORS[payment.risk.band] if payment.risk else "",
     }
 
 
@@ -71,7 +71,7 @@ class LatestPayment(Struct, frozen=True):
     initiated_at: datetime
     amount: str
     status: str
-    colour: str
+    color: str
 
 
 def latest(customer_id: UUID, *, but: UUID | None = None) -> list[LatestPayment]:
@@ -85,7 +85,7 @@ def latest(customer_id: UUID, *, but: UUID | None = None) -> list[LatestPayment]
             initiated_at=row.initiated_at,
             amount=labels.amount(row.amount, row.currency),
             status=labels.label(row.status),
-            colour=fragments.STATUS_COLOURS[Status(row.status)],
+            color=fragments.STATUS_COLORS[Status(row.status)],
         )
         for row in rows.order_by("-initiated_at", "-payment_id")[:_MOST_LATEST]
     ]

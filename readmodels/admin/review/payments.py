@@ -78,11 +78,11 @@ class PaymentAdmin(BrowsingAdmin):
     def money(self, row: PaymentSummary) -> str:
         return labels.amount(row.amount, row.currency)
 
-    @display(description="Status", label=fragments.STATUS_COLOURS)
+    @display(description="Status", label=fragments.STATUS_COLORS)
     def state(self, row: PaymentSummary) -> tuple[str, str]:
         return Status(row.status), labels.label(row.status)
 
-    @display(description="Risk", label=fragments.BAND_COLOURS)
+    @display(description="Risk", label=fragments.BAND_COLORS)
     def risk(self, row: PaymentSummary) -> tuple[str, str] | None:
         return (row.risk_band, f"{row.risk_band} {row.risk_score}") if row.risk_band else None
 

@@ -43,7 +43,7 @@ class Entry(Struct):
     version: int
     position: int
     icon: str
-    colour: str
+    color: str
 
 
 def load(payment: Payment, history: Sequence[HistoricPaymentEvent]) -> list[Entry]:
@@ -66,16 +66,16 @@ def entries(history: Sequence[HistoricPaymentEvent], notes: Mapping[UUID, Note])
             version=record.version,
             position=record.position,
             icon=icon,
-            colour=colour,
+            color=color,
         )
         for record in history
         for title, details in [labels.describe(record.event)]
-        for icon, colour in [look(record.event)]
+        for icon, color in [look(record.event)]
     ]
 
 
 def look(event: AnyPaymentEvent) -> tuple[str, str]:
-    """Return the icon of Material Symbols and the CSS classes of its colour."""
+    """Return the icon of Material Symbols and the CSS classes of its color."""
     match event:
         case PaymentInitiated():
             return "login", _BLUE

@@ -1,4 +1,4 @@
-"""The display of foreign text, amounts and label colours."""
+"""The display of foreign text, amounts and label colors."""
 
 import re
 from datetime import timedelta
@@ -23,7 +23,7 @@ HEBREW = "שלום, עולם!"
 
 
 def labels(logged_in: Browser, path: str) -> set[tuple[str, str]]:
-    """Return the labels of the page as pairs of colour and text."""
+    """Return the labels of the page as pairs of color and text."""
     html = logged_in.get(path).content.decode()
     found = re.findall(
         r'<span class="inline-block font-semibold([^"]*)"[^>]*>\s*([^<]+?)\s*<', html
@@ -36,7 +36,7 @@ def labels(logged_in: Browser, path: str) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("action", ["approve", "reject", "escalate", "cancel"])
-def test_label_colours_do_not_depend_on_the_button(action: str) -> None:
+def test_label_colors_do_not_depend_on_the_button(action: str) -> None:
     [payment] = waiting(amount=1_000_00, currency="CHF", method="wallet")
     logged_in = browser()
     shown = labels(logged_in, payment_page(payment))
@@ -53,7 +53,7 @@ def test_api_key_state_is_a_label() -> None:
     root = Browser()
     root.force_login(get_user_model().objects.create_superuser("root"))
     page = reverse("admin:clients_client_change", args=[client.client_id])
-    for changes, says, colour in (
+    for changes, says, color in (
         ({}, "live", "green"),
         ({"expires_at": now + timedelta(days=1)}, "live until", "green"),
         ({"expires_at": now}, "expired", "orange"),
@@ -62,7 +62,7 @@ def test_api_key_state_is_a_label() -> None:
         ApiKey.objects.update(**changes)
         html = root.get(page).content.decode()
         assert "(&#x27;" not in html
-        assert [found for found, label in labels(root, page) if label.startswith(says)] == [colour]
+        assert [found for found, label in labels(root, page) if label.startswith(says)] == [color]
 
 
 def test_customers_are_listed_newest_first() -> None:

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from payments.domain.money import Money
 from payments.domain.payment.commands import PaymentCommand
-from payments.domain.payment.deciding import authorise, decide
+from payments.domain.payment.deciding import authorize, decide
 from payments.domain.payment.events import (
     AnyPaymentEvent,
     PaymentApproved,
@@ -167,7 +167,7 @@ class AnyOrder(RuleBasedStateMachine):
     def _try(self, command: PaymentCommand) -> None:
         before = self.payment
         try:
-            authorise(before, command)
+            authorize(before, command)
             events = decide(before, command)
         except PaymentError as refusal:
             assert str(refusal)

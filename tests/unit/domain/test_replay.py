@@ -16,7 +16,7 @@ from payments.domain.payment.commands import (
     ProcessPayment,
     RejectPayment,
 )
-from payments.domain.payment.deciding import authorise, decide
+from payments.domain.payment.deciding import authorize, decide
 from payments.domain.payment.events import AnyPaymentEvent, ApprovalReason, NoteRef, RejectionReason
 from payments.domain.payment.refusals import PaymentError
 from payments.domain.payment.state import Payment, Status, evolve, replay
@@ -80,7 +80,7 @@ def carry_out(sequence: list[PaymentCommand]) -> tuple[list[AnyPaymentEvent], li
     for command in sequence:
         before = states[-1] if states else None
         try:
-            authorise(before, command)
+            authorize(before, command)
             events = decide(before, command)
         except PaymentError:
             continue

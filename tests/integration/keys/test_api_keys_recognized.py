@@ -24,7 +24,7 @@ def test_request_without_a_live_key_is_refused(header: str) -> None:
     assert answer["WWW-Authenticate"] == 'Bearer realm="payments"'
 
 
-def test_recognising_a_key_costs_no_round_trip() -> None:
+def test_recognizing_a_key_costs_no_round_trip() -> None:
     client = ApiClient()
     client.get("/api/v1/nothing")
     keyring.find(client.token, at=timezone.now())
