@@ -55,6 +55,15 @@ def test_payment_page_shows_its_history(flagged: str) -> None:
     assert "This note was erased." in text(logged_in.get(url))
 
 
+def test_breadcrumb_of_a_payment_names_the_list_once(flagged: str) -> None:
+    url = reverse("admin:readmodels_paymentsummary_change", args=[flagged])
+    shown = browser().get(url).content.decode()
+    assert re.findall(r'truncate tracking-tight">\s*([^<]*?)\s*<', shown) == [
+        "Payments",
+        f"Payment {flagged}",
+    ]
+
+
 def test_payment_page_shows_cancellations_and_refunds(flagged: str) -> None:
     """Regression: these pages failed with 500."""
     acme = ApiClient()
