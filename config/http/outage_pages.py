@@ -11,8 +11,8 @@ from payments.events.contradictions import LogContradicted
 
 _TITLE: Final = "Not available at the moment"
 _NOT_STORED: Final = (
-    "Nothing that you sent was stored, unless the page says so when it is back."
-    " Try again in a moment: go back to keep what you typed."
+    "Your last action may not have been stored. Check it when this page is back."
+    " To keep what you typed, go back, and try again in a moment."
 )
 _CONTRADICTED: Final = (
     "Nothing was stored: an operator has to repair the event log. Try again later."

@@ -6,7 +6,7 @@ from urllib.parse import unquote_plus
 
 from payments.domain.card_numbers import holds_card_number
 
-REDACTED: Final = "(left out: it looks as if it held a card number)"
+REDACTED: Final = "(left out: it may contain a card number)"
 
 
 def card_numbers(

@@ -11,7 +11,7 @@ from payments.traffic.lines import Line
 
 _ADDED: Final = ["refused_line", "refused_code", "refused_reason"]
 _OLD_HEADER: Final = b"line,code,reason,content"
-_CARD_NUMBER: Final = "The line looks as if it held a card number."
+_CARD_NUMBER: Final = "The line seems to contain a card number."
 
 
 class RejectsError(ValueError):

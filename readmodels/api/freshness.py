@@ -68,7 +68,7 @@ def await_position(
         raise _unavailable(
             "projection_parked",
             f"{projection.name} could not apply an event up to {position}, which has to be"
-            f" repaired. Without {HEADER} the answer comes without it.",
+            f" repaired. Omit {HEADER} to read without the event.",
             _LATER,
         )
 

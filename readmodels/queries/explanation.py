@@ -71,7 +71,7 @@ def _unassessed(payment: Payment, events: Sequence[AnyPaymentEvent]) -> str:
                 f"It failed: the amount exceeds {limit} for one payment by {method}."
                 " Its risk was not assessed."
             )
-    return "Its risk was not assessed: it is a payment of the past, which the rules do not check."
+    return "Its risk was not assessed, because the rules do not apply to imported payments."
 
 
 def _outcome(payment: Payment, risk: RiskAssessment) -> str:
@@ -94,7 +94,7 @@ def _cause(risk: RiskAssessment, verdict: Verdict, limit: int | None, currency: 
     decisive = [rule for rule in risk.fired if rule.then is verdict]
     if not decisive and limit is not None:
         return f"the risk is high, and the amount exceeds {Money(limit, currency).formatted()}"
-    # Older code stored no limit: the rules that fired are all there is.
+    # Older code stored no limit, so the rules that fired are the only cause known.
     return "; ".join(labels.label(rule.reason) for rule in decisive or risk.fired)
 
 
@@ -133,7 +133,7 @@ def _near_miss(miss: NearMiss, currency: str) -> str:
 
 
 def _difference(measure: type[Measure], value: int, limit: int, currency: str) -> str:
-    # Not a `match`, which tests instances. mypy reports a measure without a branch all the same.
+    # A `match` would test instances. mypy reports a missing branch here too.
     if issubclass(measure, AmountOver):
         return (
             f"the amount was {Money(value, currency).formatted()},"
@@ -180,8 +180,8 @@ def _features(features: RiskFeatures, currency: str) -> Iterator[str]:
     if features.country:
         yield f"The client gave the country {features.country}."
     yield (
-        f"As of log position {features.position}; the oldest missing event had been waiting for"
-        f" {features.age_ms / 1000:.1f} s."
+        f"Based on the events up to log position {features.position}; the oldest event"
+        f" after it was {features.age_ms / 1000:.1f} s old."
         if features.age_ms
-        else f"As of log position {features.position}; no event was missing."
+        else f"Based on all events up to log position {features.position}."
     )

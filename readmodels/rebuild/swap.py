@@ -54,11 +54,13 @@ SELECT DISTINCT pid FROM pg_locks
 
 
 class SwapBlocked(Exception):
-    """The live tables were always in use. Nothing has changed."""
+    """The live tables could not be locked, because they were in use. Nothing has changed."""
 
     def __init__(self, pids: Sequence[int]) -> None:
         holding = f" In use by pid {', '.join(map(str, pids))}." if pids else ""
-        super().__init__(f"The live tables were always in use.{holding} Run the rebuild again.")
+        super().__init__(
+            f"The live tables were in use all the time.{holding} Run the rebuild again."
+        )
 
 
 def into_place(
@@ -66,7 +68,7 @@ def into_place(
 ) -> None:
     """Replace tables, checkpoints and parked events in one transaction. `patience` is in seconds.
 
-    Raises SwapBlocked if the tables were always in use, and CatalogueChanged if a migration ran or an
+    Raises SwapBlocked if the tables could not be locked, and CatalogueChanged if a migration ran or an
     event was discarded in the meantime.
     """
     deadline = time.monotonic() + patience

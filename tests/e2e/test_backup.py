@@ -58,7 +58,7 @@ def test_restored_service_continues_from_its_checkpoints(
     _run(
         new_postgres, "pg_restore", "--exit-on-error", "-d", new_postgres.url("payments"), str(dump)
     )
-    assert "as it was sealed" in new.manage("verify_events", "--against", str(head))
+    assert "match their seals" in new.manage("verify_events", "--against", str(head))
     assert int(new.query(PROJECTED)) == 20
     try:
         new.key = old.key

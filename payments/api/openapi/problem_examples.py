@@ -162,8 +162,8 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
         Problem("projection_behind", "payment_summary has not reached position 4711 of the log."),
         Problem(
             "projection_parked",
-            "payment_summary could not apply an event up to 4711, which has to be repaired. Without"
-            " X-Min-Position the answer comes without it.",
+            "payment_summary could not apply an event up to 4711, which has to be repaired. Omit"
+            " X-Min-Position to read without the event.",
         ),
         Problem(
             "log_contradicted",

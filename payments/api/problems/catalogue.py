@@ -24,9 +24,7 @@ class Repeat(StrEnum):
                     " Wait for the seconds in Retry-After, if the header is there."
                 )
             case Repeat.CORRECTED:
-                return (
-                    "Correct the request before you send it again. Unchanged, it is refused again."
-                )
+                return "Correct the request before you send it again. The same one would be refused again."
             case Repeat.NEVER:
                 return (
                     "Do not send it again: the payment will not return to a state that allows it."
@@ -313,7 +311,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         "The read model is behind",
         Repeat.LATER,
         "The read model has not reached X-Min-Position, is stopped, or has to be rebuilt.",
-        "Try again. Without X-Min-Position the answer comes without the missing events.",
+        "Try again. Or omit X-Min-Position to read without the missing events.",
     ),
     "projection_parked": Kind(
         HTTPStatus.SERVICE_UNAVAILABLE,

@@ -14,7 +14,7 @@ _BEGINNING: Final = f'{{"format":"{FORMAT}"'.encode()
 
 
 class KeptExport(Exception):
-    """The file was kept: it holds something that the new export does not."""
+    """The existing file was kept, because the new export does not contain all of it."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(f"{path} {why}")
@@ -38,9 +38,9 @@ def check_is_file(path: Path) -> None:
 
 
 def read(path: Path) -> Coverage | None:
-    """Return the coverage of the export, None if it has no seal yet or does not exist.
+    """Return the coverage of the export, or None if it does not exist or has no seal yet.
 
-    Raises OSError, KeptExport for a file that is not an export.
+    Raises OSError, and KeptExport if the file is not an export.
     """
     if not path.exists():
         return None
@@ -60,7 +60,7 @@ def read(path: Path) -> Coverage | None:
 
 
 def check_replaces(path: Path, old: Coverage, first: int, last: int, chain: str | None) -> None:
-    """Raise KeptExport unless seals `first` to `last` hold all of the old export.
+    """Raise KeptExport unless seals `first` to `last` include all seals of the old export.
 
     `chain` is the new export's chain at the last seal of the old export.
     """
@@ -70,5 +70,5 @@ def check_replaces(path: Path, old: Coverage, first: int, last: int, chain: str 
     if chain != old.last.chain:
         raise KeptExport(
             path,
-            f"{covered} of another history: seal {old.last.number} has another chain now. {_FORCE}",
+            f"{covered} of another history: the log has a different seal {old.last.number} now. {_FORCE}",
         )

@@ -72,9 +72,9 @@ class Findings:
         stored_at = {each.stored: each.position for each in self.first if each.stored}
         for number, each in enumerate(self.first):
             if each.stored and (origin := sealed_at.get(each.stored)) is not None:
-                detail = f"what is there was sealed at {origin}"
+                detail = f"this event was sealed at {origin}"
             elif each.sealed and (place := stored_at.get(each.sealed)) is not None:
-                detail = f"what was there is now at {place}"
+                detail = f"the sealed event is now at {place}"
             else:
                 continue
             self.counts[each.kind] -= 1

@@ -6,14 +6,14 @@ The first line, and no other, names the columns. A line with "event" holds an ev
 SHA-256 of the bytes of that array. A line with "seal" comes after the events that it covers. It has
 "seal", "positions", "digests" and "signature", and this must hold:
 
-- its key is one of those given, and its signature is that key's (Ed25519) of "seal" as compact JSON
+- its key is one of the given keys, and "signature" is its Ed25519 signature of "seal" as compact JSON
 - its chain is the SHA-256 of the chain before it ("previous"), followed by the position (8 bytes,
   big-endian) and the leaf of each event; "events" is their number, "last" the last one's position
 - "positions" has their positions, such as "1-4711 4713", and "digests" the first 8 bytes of each leaf
 - its index is the SHA-256 of "positions", a newline and "digests"
-- its number, "first", "previous" and "log" continue the seal before it
+- its number, "first", "previous" and "log" follow from the seal before it
 
-Exit status: 0 everything is as it was sealed, 1 something differs.
+Exit status: 0 if all events match their seals, 1 if not.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ Leaves = list[tuple[int, bytes]]
 
 
 def verify(lines: Iterable[bytes], keys: list[str]) -> str:
-    """Return a summary. Raises ValueError at the first difference."""
+    """Return a summary of the verified export. Raises ValueError at the first difference."""
     events = 0
     leaves: Leaves = []
     seal: dict[str, Any] | None = None
@@ -52,23 +52,23 @@ def verify(lines: Iterable[bytes], keys: list[str]) -> str:
             position = int(head.removeprefix(b'{"position": '))
             event = event.removesuffix(b"}\n")
             if line != b'{"position": %d, "event": %b}\n' % (position, event):
-                raise ValueError(f"Position {position} is not written as an export writes it.")
+                raise ValueError(f"Position {position} is not in the format of an export.")
             leaves.append((position, hashlib.sha256(event).digest()))
         elif line.startswith(b'{"seal":'):
             written = json.loads(line)
             if line != json.dumps(written, separators=(",", ":")).encode() + b"\n":
-                raise ValueError("A seal is not written as an export writes it.")
+                raise ValueError("A seal is not in the format of an export.")
             seal = verify_seal(written, leaves, seal, keys)
             began = began or seal
             events += len(leaves)
             leaves = []
         else:  # neither a second header nor text that another reader might take for an event
-            raise ValueError("There is a line which is neither an event nor a seal.")
+            raise ValueError("A line is neither an event nor a seal.")
     if leaves or seal is None or began is None:
-        raise ValueError("The file does not end with a seal: something was cut off.")
+        raise ValueError("The file does not end with a seal: its end is missing.")
     return (
         f"{events:,} events, seals {began['number']} to {seal['number']}, positions {began['first']}"
-        f" to {seal['last']}: everything is as it was sealed. Chain of the last seal: {seal['chain']}"
+        f" to {seal['last']}: all events match their seals. Chain of the last seal: {seal['chain']}"
     )
 
 
@@ -79,9 +79,9 @@ def verify_seal(
     seal: dict[str, Any] = line["seal"]
     name = f"Seal {seal['number']}"
     if list(line) != ["seal", "positions", "digests", "signature"]:
-        raise ValueError(f"{name} has other members than an export writes.")
+        raise ValueError(f"{name} has missing, additional or reordered members.")
     if line["signature"] != bytes.fromhex(line["signature"]).hex():
-        raise ValueError(f"{name}: its signature is not written as an export writes it.")
+        raise ValueError(f"{name} has a signature that is not in the format of an export.")
     if seal["key"] not in keys:
         raise ValueError(f"{name} is signed with the unknown key {seal['key']}.")
     try:
@@ -89,14 +89,14 @@ def verify_seal(
             bytes.fromhex(line["signature"]), json.dumps(seal, separators=(",", ":")).encode()
         )
     except InvalidSignature:
-        raise ValueError(f"{name} is not what was signed.") from None
+        raise ValueError(f"{name} does not match its signature.") from None
     follows = (seal["number"], seal["first"], seal["previous"])
     if before and follows != (before["number"] + 1, before["last"] + 1, before["chain"]):
-        raise ValueError(f"{name} does not continue seal {before['number']}.")
+        raise ValueError(f"{name} does not follow seal {before['number']}.")
     if before and before.get("log", seal.get("log")) != seal.get("log"):
-        raise ValueError(f"{name} is of another log than seal {before['number']}.")
+        raise ValueError(f"{name} belongs to another log than seal {before['number']}.")
     if not before and seal["number"] == 1 and follows != (1, 1, BEFORE_THE_FIRST):
-        raise ValueError(f"{name} is not the first one.")
+        raise ValueError(f"{name} has the number of the first seal, but not its beginning.")
     chain = hashlib.sha256(bytes.fromhex(seal["previous"]))
     for position, leaf in leaves:
         chain.update(position.to_bytes(8, "big", signed=True) + leaf)
@@ -106,23 +106,25 @@ def verify_seal(
         )  # the first 8 bytes of each leaf, to find the place
         for number, (position, leaf) in enumerate(leaves):
             if digests[8 * number :][:8] != leaf[:8]:
-                raise ValueError(f"{name}: from position {position} on, other events were sealed.")
+                raise ValueError(
+                    f"{name}: the events from position {position} on differ from the sealed ones."
+                )
         raise ValueError(
-            f"{name}: other events were sealed from {seal['first']} to {seal['last']}."
+            f"{name}: the events from {seal['first']} to {seal['last']} differ from the sealed ones."
         )
     if not leaves or (seal["events"], seal["last"]) != (len(leaves), leaves[-1][0]):
-        raise ValueError(f"{name} has another number or end of events.")
+        raise ValueError(f"{name} states another number of events or another last position.")
     listed = line["positions"].encode() + b"\n" + bytes.fromhex(line["digests"])
     if hashlib.sha256(listed).hexdigest() != seal["index"]:
-        raise ValueError(f"{name}: its positions or digests are not those that were signed.")
+        raise ValueError(f"{name}: its positions or digests differ from the signed ones.")
     written = b"".join(leaf[:8] for _, leaf in leaves).hex()
     if (line["positions"], line["digests"]) != (ranges(leaves), written):
-        raise ValueError(f"{name}: its positions or digests are not those of its events.")
+        raise ValueError(f"{name}: its positions or digests differ from those of its events.")
     return seal
 
 
 def ranges(leaves: Leaves) -> str:
-    """Return the positions as an export writes them."""
+    """Return the positions in the format of an export, such as "1-4711 4713"."""
     found: list[list[int]] = []
     for position, _ in leaves:
         if found and position == found[-1][1] + 1:
@@ -148,4 +150,4 @@ if __name__ == "__main__":
         OverflowError,
         RecursionError,
     ) as error:
-        sys.exit(f"NOT as it was sealed: {error}")
+        sys.exit(f"The export does NOT match its seals: {error}")

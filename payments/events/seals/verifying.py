@@ -191,9 +191,9 @@ def _believed(
     if stored.number != statement.number:
         raise _Broken(f"it contains seal {statement.number}")
     if named if statement.log is UNSET else log not in {None, statement.log}:
-        raise _Broken(f"it belongs to another log than {log}")
+        raise _Broken(f"it belongs to another log, not to {log}")
     if seal.index(stored.positions, stored.digests) != statement.index:
-        raise _Broken("its positions or digests are not those that were signed")
+        raise _Broken("its positions or digests differ from the signed ones")
     if previous not in {None, statement.previous} or statement.first <= covered:
         raise _Broken("it does not follow the previous seal")
     return statement
@@ -281,7 +281,7 @@ def _compare(session: _Session, stored: Seal, first: int, last: int, findings: F
                 was = None
     if findings.total == none_yet:
         # An attacker with enough time can find a change that keeps the short digest.
-        detail = f"or an event up to {last}; its short digest is the same"
+        detail = f"this event or a later one up to {last}; their short digests are unchanged"
         findings.add(_finding(Kind.CHANGED, stored.number, max(first, 1), detail))
 
 

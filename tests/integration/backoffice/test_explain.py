@@ -81,7 +81,7 @@ def test_explain_prints_everything_about_a_payment_in_review() -> None:
         "  In the hour before: 1 payment, $5.00.\n"
         "  In the day before: 19 payments, $31,000.00.\n"
         "  The client gave the country DE.\n"
-        "  As of log position 40; the oldest missing event had been waiting for 1.2 s.\n\n"
+        "  Based on the events up to log position 40; the oldest event after it was 1.2 s old.\n\n"
         f"Risk policy {DEFAULT_POLICY.policy_id} (built-in).\n"
     )
 
@@ -117,7 +117,7 @@ BUSY = Velocity(count_1h=20, volume_1h=0, count_24h=20, volume_24h=60_000_00)
         ),
         (
             {"features": None},
-            "Its risk was not assessed: it is a payment of the past, which the rules do not check.",
+            "Its risk was not assessed, because the rules do not apply to imported payments.",
         ),
     ],
 )

@@ -32,7 +32,7 @@ VERIFIER: Final = place.PROJECT / "payments" / "events" / "seals" / "verify_expo
 def test_export_is_verified_without_the_service(sealed: list[int], tmp_path: Path) -> None:
     code, output = _verify_export(_export(tmp_path))
     assert code == 0
-    assert output.startswith(f"10 events, seals 1 to 3, positions 1 to {sealed[-1]}: everything")
+    assert output.startswith(f"10 events, seals 1 to 3, positions 1 to {sealed[-1]}: all events")
     lines = (tmp_path / "log.ndjson").read_text().splitlines()
     header, first = json.loads(lines[0]), json.loads(lines[1])
     event = dict(zip(header["columns"], first["event"], strict=True))
@@ -109,7 +109,7 @@ def test_export_of_another_history_does_not_replace_an_export(
     change_event(superuser, sealed[1], "schema_version = 7")
     list(sealing.seal_all())
 
-    with pytest.raises(CommandError, match="of another history: seal 3 has another chain"):
+    with pytest.raises(CommandError, match="of another history: the log has a different seal 3"):
         _run("export_events", str(path))
 
 
@@ -214,7 +214,7 @@ def test_verify_export_refuses_a_changed_export(
     path.write_text("".join(lines))
     code, output = _verify_export(path)
     assert code == 1
-    assert output.startswith("NOT as it was sealed: ")
+    assert output.startswith("The export does NOT match its seals: ")
 
 
 def test_verify_export_refuses_an_export_of_a_changed_log(

@@ -183,7 +183,7 @@ def test_verify_distinguishes_all_kinds_of_change(sealed: list[int], superuser: 
         f"position {sealed[2]} deleted (seal 1)",
         f"position {sealed[5] + 1} added (seal 2)",
     ]
-    assert "The log is NOT as it was sealed: 1 changed, 1 deleted, 1 added." in output
+    assert "The log does NOT match its seals: 1 changed, 1 deleted, 1 added." in output
 
 
 def test_verify_prints_json(sealed: list[int], superuser: Session) -> None:

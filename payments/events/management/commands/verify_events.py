@@ -37,8 +37,8 @@ class Command(BaseCommand):
             "  ./manage.py verify_events --against head.json     was the end cut off or sealed again?\n"
             "  ./manage.py verify_events --public-key 3d40...    trust this key too\n"
             "  DATABASE_URL=postgres://auditor@... ./manage.py verify_events    reads two tables only\n\n"
-            "Exit codes: 0 all is as it was sealed; 1 something differs, contradicts the log, was sealed\n"
-            "an hour or more after it was recorded, or has no seal for five minutes; 2 it cannot be\n"
+            "Exit codes: 0 all events match their seals; 1 something differs, contradicts the log, was\n"
+            "sealed an hour or more after it was recorded, or has no seal for five minutes; 2 it cannot be\n"
             "verified. A compared head proves the seals up to it, however late they were made:\n"
             "export one after an outage of the workers, once you have found its cause."
         )
@@ -115,14 +115,14 @@ class Command(BaseCommand):
         if total:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in report.findings.counts.items())
             if _is_only_late(report):
-                self.stdout.write(f"Sealing came too late to prove the whole log: {kinds}.")
+                self.stdout.write(f"Some seals were made too late to prove their events: {kinds}.")
             else:
-                self.stdout.write(f"The log is NOT as it was sealed: {kinds}.")
+                self.stdout.write(f"The log does NOT match its seals: {kinds}.")
         elif report.head is None:
             self.stdout.write("The log has no seal, so nothing was verified.")
         else:
             self.stdout.write(
-                f"Everything up to position {report.head.seal.last:,} is as it was sealed."
+                f"All events up to position {report.head.seal.last:,} match their seals."
             )
         more = "more than " if report.unsealed == verifying.COUNTED_TO else ""
         if report.unsealed:
@@ -165,7 +165,7 @@ _LABELS: Final = {
     Kind.CUT: "and all later events cut off",
     Kind.REWRITTEN: "and later events sealed again",
     Kind.UNSEALED: "and later events without a seal for too long",
-    Kind.LATE: "sealed too late to prove what it was before",
+    Kind.LATE: "made too late to prove that its events are unchanged",
 }
 
 
