@@ -227,7 +227,7 @@ PROXIES: int = variables.number("PROXIES", 0, most=100)
 # The password of the demo's staff, handed to `seed_demo` by `make run`.
 DEMO_PASSWORD: str = variables.text("DEMO_PASSWORD")
 
-# How the back office looks
+# Appearance of the back office
 
 UNFOLD: dict[str, Any] = backoffice.UNFOLD
 

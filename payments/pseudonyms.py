@@ -1,7 +1,7 @@
 """Keyed hashes that replace personal data in the log.
 
 The key is `settings.PSEUDONYM_KEY`. With another key every customer would get another id, and repeated
-commands would not be recognized. So the key is set once and cannot be rotated. The database stores a keyed
+commands would not be recognized. Therefore the key cannot be rotated. The database stores a keyed
 hash of a constant, and a process with another key is refused. KEY_ID is stored with the data that depends
 on the key.
 """

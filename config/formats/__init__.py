@@ -1,1 +1,1 @@
-"""How dates are written: as ISO 8601 does, which nobody misreads."""
+"""Date formats: ISO 8601, which is unambiguous."""

@@ -182,7 +182,7 @@ def _remove(folder: Path) -> None:
 
 
 def _nobody() -> int | None:
-    """Return the owner of root's servers and their data."""
+    """Return the account `nobody`, which runs the servers and owns their data if root starts them."""
     import pwd
 
     return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None

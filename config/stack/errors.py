@@ -2,4 +2,4 @@
 
 
 class StackError(Exception):
-    """The stack cannot start or go on. The message is one line that names the remedy."""
+    """The stack cannot start or continue. The message is one line that names the remedy."""

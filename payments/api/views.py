@@ -100,7 +100,7 @@ def _correct(
 
 
 def answer(outcome: Outcome) -> HttpResponse:
-    """Return the payment as the command left it."""
+    """Answer with the payment after the command."""
     customer = Customer.objects.only("reference").filter(pk=outcome.payment.customer_id).first()
     reference = customer.reference if customer else None
     return outcome_response(outcome, customer_reference=reference, status=200)

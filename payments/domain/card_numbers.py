@@ -6,9 +6,9 @@ Two rules, because texts and identifiers differ:
   the check digit of a card. IBANs, telephone numbers, UUIDs and hex digests are not cards.
   An IBAN is recognized by structure and mod 97, a telephone number by the metadata of `phonenumbers`.
 * Identifiers (customer ids, references, idempotency keys): 15 or 16 digits that one of the big schemes
-  could have issued, in all or as a group of their own (card-4111111111111111, also in fours). Of random
-  ids of 16 digits, one in 43 is refused, and of 15 digits one in 500. Digits next to letters and numbers
-  of other lengths are not cards. In a card's token, letters next to the digits do not matter.
+  could have issued, alone or as a separate group (card-4111111111111111, or four groups of four).
+  One in 43 random ids of 16 digits is refused, and one in 500 of 15 digits. Digits next to letters and
+  numbers of other lengths are accepted. In a card's token, letters may be next to the digits.
 """
 
 import re
@@ -21,8 +21,8 @@ import phonenumbers
 from msgspec import Struct
 from stdnum import iban
 
-_SHORTEST, _LONGEST = 14, 19  # digits; Visa's numbers of 13 have not been issued for decades
-# The first digits and lengths matter: without them one number in ten would pass for a card.
+_SHORTEST, _LONGEST = 14, 19  # digits; Visa has not issued numbers of 13 for decades
+# Checked in addition to the check digit, which one number in ten passes by chance.
 _VISA_16: Final = r"4\d{15}"
 _MASTERCARD: Final = r"(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}"
 _AMERICAN_EXPRESS: Final = r"3[47]\d{13}"
@@ -47,8 +47,8 @@ _CARD_AS_IDENTIFIER: Final = re.compile(
     f"{_VISA_16}|{_MASTERCARD}|{_AMERICAN_EXPRESS}|{_DISCOVER_16}|{_JCB_16}|{_UNIONPAY_16}",
     re.ASCII,
 )
-# In an identifier such as card-4111111111111111: next to neither letters nor digits, in fours also next to
-# no other group of digits.
+# A group of digits within an identifier, as in card-4111111111111111. No letter or digit may be next to it.
+# No other group of digits may be next to a card number that is written in several groups.
 _CARD_IN_IDENTIFIER: Final = re.compile(
     r"(?<![^\W_])\d{15,16}(?![^\W_])"
     r"|(?<![^\W_])(?<!\d[\W_])(?:\d{4}([\W_])\d{4}\1\d{4}\1\d{4}|\d{4}([\W_])\d{6}\2\d{5})(?![\W_]?\d|[^\W_])"
@@ -59,7 +59,7 @@ _SHORTEST_AS_IDENTIFIER: Final = 15
 
 _MANY_DIGITS: Final = re.compile(r"\d(?:\D{0,12}\d){13}")
 # Digits in groups, as people write them: up to four separators of any kind between groups. A comma, a
-# semicolon or a colon before a blank is between numbers, not within one.
+# semicolon or a colon before a blank separates two numbers.
 _GROUPS: Final = re.compile(r"\d+(?:(?![,;:] )[\W_]{1,4}\d+)*")
 _GROUP: Final = re.compile(r"\d+")
 _NOT_DIGITS: Final = re.compile(r"\D+")
@@ -75,8 +75,8 @@ _DATE: Final = re.compile(
     r"|(?<![\d./])(?:0?[1-9]|[12]\d|3[01])([./])(?:0?[1-9]|1[0-2])\1(?:19|20)\d\d(?![\d./])",
     re.ASCII,
 )
-# By chance, one UUID in 1,700 and one SHA-256 in 970 holds the digits of a card. One without a letter is
-# still examined: chance makes none in millions, people might.
+# One random UUID in 1,700 and one SHA-256 in 970 holds the digits of a card, so they are ignored. An id
+# without letters is still examined: a random one hardly ever occurs, but people could type one.
 _HEX_ID: Final = re.compile(
     r"\b(?:[\da-f]{8}(?:-?[\da-f]{4}){3}-?[\da-f]{12}|[\da-f]{40}|[\da-f]{64}|[\da-f]{128})\b",
     re.ASCII | re.IGNORECASE,
@@ -89,30 +89,30 @@ _LONGEST_IBAN: Final = 34
 _SHORTEST_PHONE, _LONGEST_PHONE = 7, 15  # digits, the longest by ITU-T E.164
 _IN_PHONE: Final = re.compile(r"[ ()./\-\u2010-\u2015]{1,3}")
 _CALLED: Final = re.compile(r"\+\(?$")
-# A number in national spelling is recognized by its trunk prefix 0, which no card begins with.
+# The regions whose national numbers are recognized. These begin with 0, unlike card numbers.
 _REGIONS: Final = (
     "DE", "AT", "ID", "FR", "GB", "CH", "IT", "NL", "BE", "SE", "AU", "JP", "KR", "IN", "TR", "ZA",
 )  # fmt: skip
-_ANOTHER: Final = 4  # digits that may stand before or after a telephone number
-_UNMARKED: Final = 11  # digits together that may be an international number without its plus
-_MOST_PHONES: Final = 32  # examined in one text, so that no text takes long
+_ANOTHER: Final = 4  # digits that may precede or follow a telephone number
+_UNMARKED: Final = 11  # a group of so many digits may be an international number without its plus
+_MOST_PHONES: Final = 32  # examined per text, to bound the time
 
 
 def holds_card_number(text: str) -> bool:
-    """Return whether free text holds a card number, however it is written."""
+    """Return whether free text holds a card number, in any grouping and script."""
     if not text.isascii():
-        text = _plain(text)
+        text = _normalized(text)
     if len(text) < _SHORTEST or not _MANY_DIGITS.search(text):
         return False
     text = _HEX_ID.sub(_without_id, _LINE_END.sub("|", _BLANKS.sub(" ", text)))
     if not any(_cards(text)) and not any(_cards(_unprefixed(text))):
         return False
-    text = _DATE.sub(_blotted, _without_ibans(text))
+    text = _DATE.sub(_masked, _without_ibans(text))
     return any(_unexplained(each) for each in (text, _unprefixed(text)))
 
 
 def is_card_number(identifier: str) -> bool:
-    """Return whether an identifier is a card number of one of the big schemes, maybe with words."""
+    """Return whether an identifier is a card number of one of the big schemes, perhaps next to words."""
     if len(identifier) < _SHORTEST_AS_IDENTIFIER:
         return False
     groups = (found[0] for found in _CARD_IN_IDENTIFIER.finditer(identifier))
@@ -120,19 +120,19 @@ def is_card_number(identifier: str) -> bool:
 
 
 def token_holds_card_number(token: str) -> bool:
-    """Return whether a token is made of a card number of one of the big schemes."""
+    """Return whether a token contains a card number of one of the big schemes."""
     return any(map(_is_bare_card, _LETTERS.split(token)))
 
 
 def _is_bare_card(text: str) -> bool:
     if len(text) < _SHORTEST_AS_IDENTIFIER or _LETTERS.search(text):
         return False
-    digits = "".join(_GROUP.findall(text if text.isascii() else _plain(text)))
+    digits = "".join(_GROUP.findall(text if text.isascii() else _normalized(text)))
     return _CARD_AS_IDENTIFIER.fullmatch(digits) is not None and _has_check_digit(digits)
 
 
 class _Candidate(Struct, frozen=True):
-    """Groups of digits that may be a card's, by where each begins and ends."""
+    """Groups of digits that may form a card number, as pairs of start and end."""
 
     groups: tuple[tuple[int, int], ...]
 
@@ -142,29 +142,29 @@ class _Candidate(Struct, frozen=True):
 
     @property
     def is_two_numbers(self) -> bool:
-        """Whether it is a long number next to a short one."""
+        """Return whether the groups are a long number next to a short one."""
         sizes = self.sizes
         return len(sizes) == _PAIR and min(sizes) in _SHORT and max(sizes) in _LONG
 
     @property
     def looks_like_card(self) -> bool:
-        """Whether the groups are alike, but for the last, or as printed on cards."""
+        """Return whether the groups have equal sizes, except the last one, or those printed on cards."""
         sizes = self.sizes
         alike = len(set(sizes[:-1])) <= 1 and sizes[-1] <= sizes[0] <= _HALF
         return alike or len(sizes) == 1 or sizes in _PRINTED
 
 
-def _plain(text: str) -> str:
+def _normalized(text: str) -> str:
     """Return the text with ASCII digits and spaces.
 
-    Characters without a width go, but between digits they separate like any other.
+    Characters without a width are removed, except between digits, where they become separators.
     """
-    text = "".join(map(_plain_character, text))
+    text = "".join(map(_normalized_character, text))
     return _BETWEEN_DIGITS.sub("|", text).replace(_NO_WIDTH, "")
 
 
 @lru_cache(maxsize=1024)
-def _plain_character(character: str) -> str:
+def _normalized_character(character: str) -> str:
     category = unicodedata.category(character)
     if category == "Nd":
         return str(unicodedata.decimal(character))
@@ -172,22 +172,22 @@ def _plain_character(character: str) -> str:
         return _NO_WIDTH
     if category == "Zs":
         return " "
-    # A digit in a circle or above the line does not belong to the digits next to it.
+    # A circled or superscript digit does not belong to the digits next to it.
     meant = unicodedata.normalize("NFKC", character)
     return f"{_NO_WIDTH}{meant}{_NO_WIDTH}" if meant != character else character
 
 
 def _without_id(found: re.Match[str]) -> str:
-    return found[0] if found[0].replace("-", "").isdigit() else _blotted(found)
+    return found[0] if found[0].replace("-", "").isdigit() else _masked(found)
 
 
-def _blotted(found: re.Match[str]) -> str:
-    return "x" * len(found[0])  # as long as it was: the positions of all others stay
+def _masked(found: re.Match[str]) -> str:
+    return "x" * len(found[0])  # the same length keeps all other positions valid
 
 
 def _unprefixed(text: str) -> str:
-    """Return the text without possible beginnings of IBANs, which must not hide a card."""
-    return _IBAN_START.sub(_blotted, text)
+    """Mask possible beginnings of IBANs, which could hide a card number that follows."""
+    return _IBAN_START.sub(_masked, text)
 
 
 def _unexplained(text: str) -> bool:
@@ -200,7 +200,7 @@ def _cards(text: str) -> Iterator[_Candidate]:
         groups = [each.span() for each in _GROUP.finditer(text, *run.span())]
         for first, (beginning, after) in enumerate(groups):
             if not text[beginning:after].strip("0"):
-                continue  # the card begins later, and zeros could be many
+                continue  # a card does not begin with zeros, and skipping them bounds the time
             digits = ""
             for last in range(first, len(groups)):
                 start, end = groups[last]
@@ -240,16 +240,16 @@ def _without_ibans(text: str) -> str:
 
 
 class _Phone(Struct, frozen=True):
-    """A valid telephone number, by where it begins and ends."""
+    """A valid telephone number and its place in the text."""
 
     begin: int
     end: int
-    # Written as an international number: its country's code stands alone, or all digits together.
+    # The country code is a separate group, or all digits are one group.
     international: bool
 
 
 class _Phones:
-    """The telephone numbers of a text, looked up where digits might be a card."""
+    """The telephone numbers of a text, parsed only where digits might be a card number."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -262,7 +262,7 @@ class _Phones:
     def explain(self, card: _Candidate) -> bool:
         """Return whether the digits belong to telephone numbers.
 
-        Digits that are grouped like a card's have to be several numbers, visibly separated.
+        If they are grouped like a card number, they must be several numbers with a distinct separator.
         """
         start, end = card.groups[0][0], card.groups[-1][1]
         groups = next(run for run in self._runs if run[0][0] <= start <= run[-1][1])
@@ -297,7 +297,7 @@ class _Phones:
     def _reaches(
         self, phone: _Phone, end: int, groups: list[tuple[int, int]], *, alike: bool
     ) -> bool:
-        """Return whether this number and those directly after it reach to `end`."""
+        """Return whether this number and the ones that directly follow it cover the text up to `end`."""
         if phone.end >= end:
             return True
         following = next(start for start, _ in groups if start >= phone.end)
@@ -315,7 +315,7 @@ class _Phones:
         return self._known[begin]
 
     def _read(self, begin: int, groups: list[tuple[int, int]]) -> Iterator[_Phone]:
-        """Yield the valid numbers that begin with the group at `begin`."""
+        """Yield the valid telephone numbers that begin with the group at `begin`."""
         text = self._text
         groups = [each for each in groups if each[0] >= begin]
         first_end = groups[0][1]
@@ -344,7 +344,7 @@ class _Phones:
 
 
 def _country_code(written: str, region: str | None = None) -> str | None:
-    """Return the country's code of a valid number."""
+    """Return the country code if the number is valid, otherwise None."""
     try:
         number = phonenumbers.parse(written, region)
     except phonenumbers.NumberParseException:

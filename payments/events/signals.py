@@ -1,4 +1,4 @@
-"""The signal by which other apps learn of new events."""
+"""The signal that announces new events to other apps."""
 
 from typing import Final
 

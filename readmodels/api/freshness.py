@@ -22,7 +22,7 @@ from readmodels.projections.kinds import Projection
 HEADER: Final = "X-Min-Position"
 _LONGEST_WAIT: Final = 0.3
 _PAUSE: Final = 0.01
-_HIGHEST: Final = 2**63 - 1  # position that PostgreSQL can give out
+_HIGHEST: Final = 2**63 - 1  # the highest position that PostgreSQL can assign
 _DIGITS: Final = len(str(_HIGHEST))
 # Retry-After in seconds: while workers catch up, and while an operator has to repair.
 _SOON: Final = 1

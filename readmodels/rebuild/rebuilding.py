@@ -120,7 +120,7 @@ def rebuild_as_of(
     """Fill the schema AS_OF with the tables as of the events recorded by `until`. Return the events read.
 
     The tables stay until the next call. Raises one of FAILURES, and LogContradicted for any
-    contradiction. Then there are no tables, so that nobody takes a part of the past for all of it.
+    contradiction. Then no tables remain, because incomplete ones could be mistaken for complete ones.
     """
     if found := contradictions.find():
         raise LogContradicted.by(found)

@@ -66,21 +66,21 @@ class Launcher:
 
     def refused(self, environment: dict[str, str] | None = None) -> str:
         """Return its message when it cannot start. Fail if it shows a traceback."""
-        assert self.start(environment).wait(PATIENCE) == 1, self.said()
-        assert "Traceback" not in self.said()
-        return self.said()
+        assert self.start(environment).wait(PATIENCE) == 1, self.printed()
+        assert "Traceback" not in self.printed()
+        return self.printed()
 
     def await_welcome(self) -> float:
         """Wait until it shows the URL and the login. Return the seconds that it took."""
         began = time.monotonic()
-        while "Ctrl-C stops everything" not in self.said():
+        while "Ctrl-C stops everything" not in self.printed():
             assert self._process is not None
-            assert self._process.poll() is None, self.said()
-            assert time.monotonic() - began < PATIENCE, self.said()
+            assert self._process.poll() is None, self.printed()
+            assert time.monotonic() - began < PATIENCE, self.printed()
             time.sleep(0.05)
         return time.monotonic() - began
 
-    def said(self) -> str:
+    def printed(self) -> str:
         return self.output.read_text()
 
     def processes(self) -> list[psutil.Process]:

@@ -133,8 +133,8 @@ def _at_work_in(environment: Path) -> list[int]:
 def test_chosen_python_replaces_the_environment(checkout: Checkout) -> None:
     checkout.fake_environment("3.9", complete=True)
     assert checkout.make("install") == ""  # the default replaces nothing
-    said = checkout.make("install", f"PYTHON={sys.executable}")
-    assert "Replacing .venv, whose Python is 3.9" in said
+    output = checkout.make("install", f"PYTHON={sys.executable}")
+    assert "Replacing .venv, whose Python is 3.9" in output
     assert checkout.version() == f"{sys.version_info[:2]}\n"
 
 

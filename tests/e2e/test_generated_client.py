@@ -188,14 +188,14 @@ def test_a_python_client_pages_and_sums(running: Service, made: None) -> None:
 
 
 def current(ask: Callable[[], Any]) -> Any:
-    """The answer of a read model that has caught up."""
+    """Return the answer after the read model has caught up."""
     answers: list[Any] = []
 
-    def asked() -> bool:
+    def has_caught_up() -> bool:
         answers.append(ask())
         return getattr(answers[-1], "code", "") != "projection_behind"
 
-    wait_for(asked)
+    wait_for(has_caught_up)
     return answers[-1]
 
 
@@ -217,11 +217,11 @@ def test_a_typescript_client_uses_every_operation(
     )
     run("node", "node_modules/typescript/bin/tsc", cwd=tmp_path)
 
-    said = run(
+    output = run(
         *("node", "made/merchant.js", running.url, key_of(running, "TypeScript")), cwd=tmp_path
     )
 
-    assert said.splitlines() == sorted(
+    assert output.splitlines() == sorted(
         f"{method} {path}"
         for path, item in json.loads(document.read_text())["paths"].items()
         for method in item

@@ -38,7 +38,7 @@ def test_first_start_prepares_everything_and_later_starts_are_fast(
     process = launcher.start()
     launcher.await_welcome()
 
-    assert re.search("^Applying [0-9]+ migrations$", launcher.said(), re.MULTILINE)
+    assert re.search("^Applying [0-9]+ migrations$", launcher.printed(), re.MULTILINE)
     assert urllib.request.urlopen(launcher.url).status == 200
     names = {running.name() for running in launcher.processes()}
     assert {"postgres", "valkey-server"} <= names
@@ -51,7 +51,7 @@ def test_first_start_prepares_everything_and_later_starts_are_fast(
 
     # The second limit is for slow machines: five processes import the project.
     assert took < max(5, 5 * importing)
-    assert "Applying" not in launcher.said()
+    assert "Applying" not in launcher.printed()
     stop(launcher, process, signal.SIGTERM)
 
     process = launcher.start()
@@ -137,10 +137,10 @@ def test_busy_port_is_reported(launcher: Launcher) -> None:
 def test_what_cannot_work_is_told_in_one_line(
     launcher: Launcher, environment: dict[str, str], complaint: str
 ) -> None:
-    said = launcher.refused(environment)
-    assert complaint in said
-    assert "secret@" not in said
-    assert len(said.strip().splitlines()) == 1
+    output = launcher.refused(environment)
+    assert complaint in output
+    assert "secret@" not in output
+    assert len(output.strip().splitlines()) == 1
     assert launcher.processes() == []
 
 
@@ -195,7 +195,7 @@ def test_external_servers_get_no_demo_data(
     new_launcher.start(own | {"DEBUG": "1"})
     new_launcher.await_welcome()
     assert "Note: DEBUG=1 on your own database: SECRET_KEY, SEAL_KEY not set." in (
-        new_launcher.said()
+        new_launcher.printed()
     )
     names = {running.name() for running in new_launcher.processes()}
     assert not names & {"postgres", "valkey-server"}

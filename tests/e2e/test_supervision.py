@@ -135,7 +135,7 @@ def test_make_run_restarts_each_killed_process(launcher: Launcher) -> None:
             await_all(launcher, without=victim, kinds=set(KINDS))
             traffic.await_recovery()
     assert process.poll() is None
-    shown = launcher.said()
+    shown = launcher.printed()
     for name in ("web", "worker", "beat", "postgres", "valkey"):
         assert f"{name} has ended (SIGKILL). Restarting" in shown
     for payment_id in traffic.accepted:
@@ -193,8 +193,8 @@ def test_process_that_always_fails_ends_the_stack_with_its_output(launcher: Laun
     """As with a wrong configuration. Tasks that cannot be imported stand in for one."""
     (launcher.project / "readmodels" / "tasks.py").write_text('raise SystemExit("no tasks here")\n')
     process = launcher.start()
-    assert process.wait(2 * PATIENCE) == 1, launcher.said()
-    shown = launcher.said()
+    assert process.wait(2 * PATIENCE) == 1, launcher.printed()
+    shown = launcher.printed()
     assert re.search(r"error: \w+ ended 5 times at its start \(exit status 1\)", shown)
     assert "no tasks here" in shown
     assert launcher.processes() == []
@@ -207,7 +207,7 @@ def test_pauses_between_starts_grow(launcher: Launcher) -> None:
         wait_for(lambda: "beat" in processes_of(launcher), seconds=PATIENCE)
         processes_of(launcher)["beat"].kill()
         line = f"beat has ended (SIGKILL). Restarting {pause}."
-        wait_for(lambda line=line: line in launcher.said(), seconds=PATIENCE)  # type: ignore[misc]
+        wait_for(lambda line=line: line in launcher.printed(), seconds=PATIENCE)  # type: ignore[misc]
         time.sleep(0.1)
     assert process.poll() is None
 

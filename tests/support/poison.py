@@ -32,11 +32,11 @@ class Nameless(Exception):
         raise RuntimeError("no text either")
 
 
-def raises_what_cannot_be_told(record: RecordedPaymentEvent, result: Any) -> Any:
+def raises_without_text(record: RecordedPaymentEvent, result: Any) -> Any:
     raise Nameless
 
 
-def raises_what_cannot_be_stored(record: RecordedPaymentEvent, result: Any) -> Any:
+def raises_unstorable_text(record: RecordedPaymentEvent, result: Any) -> Any:
     raise ValueError("a\0b\ud800" + "c" * 10_000_000)
 
 
@@ -46,7 +46,7 @@ def too_large_for_the_column(record: RecordedPaymentEvent, result: Any) -> Any:
     return replace(result, amount=2**63)
 
 
-def not_storable_text(record: RecordedPaymentEvent, result: Any) -> Any:
+def unstorable_text(record: RecordedPaymentEvent, result: Any) -> Any:
     if isinstance(result, dict):
         return {key._replace(key="\0"): sums for key, sums in result.items()}
     return replace(result, reference="\0")
@@ -60,10 +60,10 @@ def forbidden_null(record: RecordedPaymentEvent, result: Any) -> Any:
 
 SPOILERS = [
     raises,
-    raises_what_cannot_be_told,
-    raises_what_cannot_be_stored,
+    raises_without_text,
+    raises_unstorable_text,
     too_large_for_the_column,
-    not_storable_text,
+    unstorable_text,
     forbidden_null,
 ]
 

@@ -31,7 +31,7 @@ Session = psycopg.Connection[tuple[Any, ...]]
 Reader = Callable[[Session], tuple[int, int]]
 
 
-def _plain(statement: str, *, prepare: bool) -> Reader:
+def _one_statement(statement: str, *, prepare: bool) -> Reader:
     def read(connection: Session) -> tuple[int, int]:
         payments, counted = connection.execute(statement, prepare=prepare).fetchone() or (0, 0)
         return payments, int(counted or 0)
@@ -47,7 +47,7 @@ def _server_cursor(connection: Session) -> tuple[int, int]:
     return payments, payments
 
 
-def _one_after_the_other(*statements: str) -> Reader:
+def _in_sequence(*statements: str) -> Reader:
     """Read in one transaction, as a page does. It holds its first lock while it waits for the second."""
 
     def read(connection: Session) -> tuple[int, int]:
@@ -62,12 +62,12 @@ def _one_after_the_other(*statements: str) -> Reader:
 
 
 READERS: Final[dict[str, Reader]] = {
-    "one order": _plain(_ONE_ORDER, prepare=False),
-    "other order": _plain(_OTHER_ORDER, prepare=False),
-    "one order, prepared": _plain(_ONE_ORDER, prepare=True),
-    "other order, prepared": _plain(_OTHER_ORDER, prepare=True),
-    "payments, then days": _one_after_the_other(_PAYMENTS, _DAYS),
-    "days, then payments": _one_after_the_other(_DAYS, _PAYMENTS),
+    "one order": _one_statement(_ONE_ORDER, prepare=False),
+    "other order": _one_statement(_OTHER_ORDER, prepare=False),
+    "one order, prepared": _one_statement(_ONE_ORDER, prepare=True),
+    "other order, prepared": _one_statement(_OTHER_ORDER, prepare=True),
+    "payments, then days": _in_sequence(_PAYMENTS, _DAYS),
+    "days, then payments": _in_sequence(_DAYS, _PAYMENTS),
     "server-side cursor": _server_cursor,
 }
 

@@ -43,8 +43,8 @@ class Storm(Struct, frozen=True):
             for number in range(self.writers)
         ]
         finisher = guarded(lambda: _finish_prepared(prepared))
-        stranger = guarded(lambda: _write_elsewhere(deadline))
-        for thread in [*threads, stranger]:
+        elsewhere = guarded(lambda: _write_elsewhere(deadline))
+        for thread in [*threads, elsewhere]:
             thread.join(60)
         prepared.put(None)
         finisher.join(60)
@@ -55,7 +55,7 @@ class Storm(Struct, frozen=True):
         self, number: int, deadline: float, prepared: "queue.Queue[tuple[str, bool] | None]"
     ) -> None:
         chance = random.Random(number)
-        deeds = [
+        actions = [
             _autocommit,
             _held_open,
             _several_appends,
@@ -71,9 +71,9 @@ class Storm(Struct, frozen=True):
             # Of two concurrent appends to one stream, one is refused and its writer rolls back.
             while time.monotonic() < deadline:
                 streams = sorted(chance.sample(self.streams, k=2))
-                deed = chance.choices(deeds, weights)[0]
+                action = chance.choices(actions, weights)[0]
                 try:
-                    left = deed(writer, streams, chance)
+                    left = action(writer, streams, chance)
                 except psycopg.errors.UniqueViolation:
                     writer.execute("ROLLBACK")
                 else:
@@ -88,25 +88,25 @@ def _autocommit(writer: Session, streams: list[UUID], _: random.Random) -> None:
 def _held_open(writer: Session, streams: list[UUID], chance: random.Random) -> None:
     writer.execute("BEGIN")
     insert(writer, streams[0])
-    _dawdle(chance)
+    _pause(chance)
     writer.execute("COMMIT")
 
 
 def _several_appends(writer: Session, streams: list[UUID], chance: random.Random) -> None:
     writer.execute("BEGIN")
     insert(writer, streams[0])
-    _dawdle(chance)
+    _pause(chance)
     insert(writer, streams[0])
     # The same order everywhere avoids deadlocks.
     insert(writer, streams[1])
-    _dawdle(chance)
+    _pause(chance)
     writer.execute("COMMIT")
 
 
 def _rolled_back(writer: Session, streams: list[UUID], chance: random.Random) -> None:
     writer.execute("BEGIN")
     insert(writer, streams[0])
-    _dawdle(chance)
+    _pause(chance)
     writer.execute("ROLLBACK")
 
 
@@ -116,9 +116,9 @@ def _savepoint_rolled_back(writer: Session, streams: list[UUID], chance: random.
     writer.execute("SAVEPOINT s")
     insert(writer, streams[0])
     writer.execute("ROLLBACK TO s")
-    _dawdle(chance)
+    _pause(chance)
     insert(writer, streams[1])
-    _dawdle(chance)
+    _pause(chance)
     writer.execute("COMMIT")
 
 
@@ -127,7 +127,7 @@ def _savepoint_released(writer: Session, streams: list[UUID], chance: random.Ran
     writer.execute("SAVEPOINT s")
     insert(writer, streams[0])
     writer.execute("RELEASE s")
-    _dawdle(chance)
+    _pause(chance)
     writer.execute("COMMIT")
 
 
@@ -136,9 +136,9 @@ def _savepoint_over_an_append(writer: Session, streams: list[UUID], chance: rand
     insert(writer, streams[0])
     writer.execute("SAVEPOINT s")
     insert(writer, streams[1])
-    _dawdle(chance)
+    _pause(chance)
     writer.execute("ROLLBACK TO s")
-    _dawdle(chance)
+    _pause(chance)
     writer.execute("COMMIT")
 
 
@@ -155,12 +155,12 @@ def _prepared(writer: Session, streams: list[UUID], chance: random.Random) -> st
     gid = f"storm-{uuid4()}"
     writer.execute("BEGIN")
     insert(writer, streams[0])
-    _dawdle(chance)
+    _pause(chance)
     writer.execute(f"PREPARE TRANSACTION '{gid}'")
     return gid
 
 
-def _dawdle(chance: random.Random) -> None:
+def _pause(chance: random.Random) -> None:
     time.sleep(chance.choice([0, 0, 0.001, 0.003, 0.01, 0.03]))
 
 
@@ -170,17 +170,17 @@ def _finish_prepared(prepared: "queue.Queue[tuple[str, bool] | None]") -> None:
     with session() as other:
         while (left := prepared.get()) is not None:
             gid, commits = left
-            _dawdle(chance)
+            _pause(chance)
             other.execute(f"{'COMMIT' if commits else 'ROLLBACK'} PREPARED '{gid}'")
 
 
 def _write_elsewhere(deadline: float) -> None:
     """Run long transactions that do not touch the log, one after the other."""
-    with session() as stranger:
+    with session() as elsewhere:
         while time.monotonic() < deadline:
-            stranger.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
-            stranger.execute(
+            elsewhere.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+            elsewhere.execute(
                 "INSERT INTO events_claim VALUES ('s', gen_random_uuid(), %s)", (uuid4(),)
             )
             time.sleep(0.5)
-            stranger.execute("COMMIT")
+            elsewhere.execute("COMMIT")

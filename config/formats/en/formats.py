@@ -1,4 +1,4 @@
-"""For English, the only language of the back office."""
+"""Date formats for English, the only language of the back office."""
 
 DATE_FORMAT = "Y-m-d"
 DATETIME_FORMAT = "Y-m-d H:i:s"

@@ -70,7 +70,7 @@ class Taken(Struct, frozen=True):
 
 
 class KeyThrottle(BaseThrottle):
-    """Allow each API key `settings.API_RATE_PER_MINUTE` requests a minute, in a burst if it likes."""
+    """Allow each API key `settings.API_RATE_PER_MINUTE` requests a minute, also in one burst."""
 
     def __init__(self) -> None:
         self._taken: Taken | None = None
@@ -103,7 +103,7 @@ def take(name: str, *, per_minute: int) -> Taken:
 
 
 class _Lease(Struct):
-    """`held` tokens that this process took at the monotonic second `taken_at`; `left` stayed behind."""
+    """`held` tokens, taken by this process at the monotonic second `taken_at`; `left` remain in the bucket."""
 
     held: int
     left: float

@@ -105,7 +105,7 @@ def _command(
         "description": description,
         "request": None if body is None else {"application/json": body},
         "responses": {
-            status: OpenApiResponse(PaymentView, description="The payment as the command left it."),
+            status: OpenApiResponse(PaymentView, description="The payment after the command."),
             **({} if nothing is None else {204: OpenApiResponse(description=nothing)}),
             **refusals("log_contradicted", *_BODY, *refused),
         },

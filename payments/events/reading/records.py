@@ -20,7 +20,7 @@ class RecordedEvent(Struct, Generic[E], frozen=True, gc=False):
 
 
 class HistoricEvent(RecordedEvent[E], Generic[E], frozen=True, gc=False):
-    """A recorded event with its metadata, which readers in bulk do without: decoding it costs them."""
+    """A recorded event with its metadata, which bulk readers do not decode because that is slow."""
 
     metadata: Metadata
     recorded_at: datetime

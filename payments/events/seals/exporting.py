@@ -44,7 +44,7 @@ def export(
     """Write the events that the seals after seal `after` cover. `progress` gets the last position done.
 
     The file replaces an export only if it holds all of it, unless `force` is set. Without a seal, no file is
-    written. Nothing is verified: the export shows a log that was tampered with as it is.
+    written. Nothing is verified: a log that was tampered with is exported unchanged.
     Raises OSError, KeptExport, and msgspec.DecodeError if a seal cannot be read.
     """
     coverage.check_is_file(path)

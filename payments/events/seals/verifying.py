@@ -142,7 +142,7 @@ def _links(trusted: frozenset[str], known: Sequence[Head]) -> Iterator[_Link]:
             previous = None
         number = stored.number
         try:
-            statement = _believed(
+            statement = _valid_statement(
                 stored, trusted, covered=covered, previous=previous, log=log, named=named
             )
         except _Broken as broken:
@@ -170,7 +170,7 @@ def _links(trusted: frozenset[str], known: Sequence[Head]) -> Iterator[_Link]:
         yield _Link(findings)
 
 
-def _believed(
+def _valid_statement(
     stored: Seal,
     trusted: frozenset[str],
     *,
@@ -179,7 +179,7 @@ def _believed(
     log: UUID | None,
     named: bool,
 ) -> Statement:
-    """Return the seal's statement if its signature and place are valid. Raises _Broken."""
+    """Return the seal's statement after checking its signature and place. Raises _Broken."""
     try:
         statement = seal.decode(stored.statement)
     except msgspec.DecodeError as error:

@@ -222,14 +222,14 @@ class ActionView(View):
         command = self.action.command(
             payment_id, self.person, timezone.now(), key=key, **form.given()
         )
-        asked = command_context(request, actor=self.person.actor, key=str(key))
+        context = command_context(request, actor=self.person.actor, key=str(key))
         version: int = form.cleaned_data["version"]
         attempt = 1
         while True:
             try:
                 return actions.handle(
                     command,
-                    replace(asked, seen_position=form.cleaned_data.get("seen")),
+                    replace(context, seen_position=form.cleaned_data.get("seen")),
                     note=form.cleaned_data.get("note"),
                     expected_version=version,
                 )

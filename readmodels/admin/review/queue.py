@@ -40,7 +40,7 @@ STANDINGS: Final = (
 
 
 class StandingFilter(OneOf):
-    """The parts of the queue, which are links above the list, too."""
+    """Filter the queue by claim or approval. The list also shows the choices as links."""
 
     title = "claim or approval"
     parameter_name = "standing"
@@ -64,7 +64,7 @@ class StandingFilter(OneOf):
 
 
 class QueueDetails(PaymentDetails, kw_only=True):
-    """Also the people who hold or approved the payment. All rows of a page share `now`."""
+    """The names in a row, with the holder of the claim and the first approver. Rows of a page share `now`."""
 
     claimed_by: str
     first_approver: str

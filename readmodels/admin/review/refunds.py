@@ -19,7 +19,7 @@ _MOMENT: Final = timedelta(minutes=1)
 
 
 def accepted(currency: str) -> str:
-    """Return the accepted forms of an amount as text: a plain decimal, or as pages show it."""
+    """Return the accepted forms of an amount as text, such as "19.99 or €19.99"."""
     example = EXAMPLES[exponent(currency)]
     return f"{example} or {Money.parse(example, currency, refund=True).formatted()}"
 

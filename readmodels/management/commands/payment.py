@@ -68,8 +68,8 @@ class Command(BaseCommand):
         names = labels.people(
             [record.metadata.actor for record in past] + [actors.client(payment.client_id)]
         )
-        asked = options["recorded"] or options["occurred"]
-        at = payment.updated_at if options["at_version"] else asked or timezone.now()
+        limit = options["recorded"] or options["occurred"]
+        at = payment.updated_at if options["at_version"] else limit or timezone.now()
         width = get_terminal_size().columns if self.stdout.isatty() else None
         for line in (*_timeline(past, names, width), "", *_state(payment, names, at, width), ""):
             self.stdout.write(line)

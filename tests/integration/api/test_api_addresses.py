@@ -116,8 +116,8 @@ def test_times_always_have_microseconds(acme: ApiClient, path: str) -> None:
     terms: dict[str, Any] = {"client_id": acme.client_id}
     append(payment, initiated(**terms), flagged(**terms))
     project()
-    said = acme.get(path.format(payment=payment)).content.decode()
-    times = _TIME.findall(said)
+    body = acme.get(path.format(payment=payment)).content.decode()
+    times = _TIME.findall(body)
     assert times or "payment" not in path or path.startswith(("/api/v1/c", f"{PAYMENTS}/5"))
     for time in times:
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", time), time

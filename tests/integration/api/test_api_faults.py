@@ -82,7 +82,7 @@ def test_rate_limit_uses_valkey_again_when_it_returns(
     valkey.freeze()
     assert [client.get("/api/v1/projections").status_code for _ in range(3)] == [200, 200, 429]
     valkey.thaw()
-    assert client.get("/api/v1/projections").status_code == 429  # not asked yet
+    assert client.get("/api/v1/projections").status_code == 429  # it has not been asked yet
     monkeypatch.setattr(throttling._breaker, "_ask_again_at", 1e-9)  # as if five seconds had passed
     assert client.get("/api/v1/projections").status_code == 200  # from the common bucket
     assert throttling._breaker.lets_through()
@@ -92,11 +92,11 @@ def test_rate_limit_leases_save_round_trips_under_load(
     own_valkey: Valkey,
 ) -> None:
     """Two processes with leases together allow exactly the tokens of the bucket."""
-    asked: list[str] = []
+    commands: list[str] = []
 
     class Asked(Connection):
         def ask(self, *command: str | float) -> Any:
-            asked.append(str(command[0]))
+            commands.append(str(command[0]))
             return super().ask(*command)
 
     processes = [throttling._Leases(Asked(own_valkey.url())) for _ in range(2)]
@@ -106,7 +106,7 @@ def test_rate_limit_leases_save_round_trips_under_load(
     )
     gained = (time.monotonic() - began) * 2_000 / 60
     assert 2_000 - 2 * 20 <= passed <= 2_000 + gained
-    assert passed / 10 > sum(command == "EVALSHA" for command in asked) - (3_200 - passed)
+    assert passed / 10 > sum(command == "EVALSHA" for command in commands) - (3_200 - passed)
 
 
 def _spent(leases: throttling._Leases, *, requests: int, limit: int) -> int:

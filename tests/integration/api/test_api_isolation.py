@@ -133,9 +133,9 @@ def test_payment_of_another_client_is_not_found(
         assert Event.objects.count() == before
     else:
         assert answer.status_code in {200, 201, 204}
-        said = answer.content.decode()
+        content = answer.content.decode()
         for secret in (payment, *SECRETS):
-            assert secret not in said
+            assert secret not in content
 
 
 @every_endpoint
@@ -147,8 +147,8 @@ def test_payment_is_visible_to_its_client(
     # What a payment under review cannot take is a 409, which says what it is.
     assert answer.status_code in {200, 201, 409}, answer.content
     if endpoint.method == "GET" and endpoint.name != "projections":
-        said = answer.content.decode()
-        assert any(secret in said for secret in (payment, *SECRETS))
+        content = answer.content.decode()
+        assert any(secret in content for secret in (payment, *SECRETS))
 
 
 @pytest.mark.parametrize("endpoint", COMMANDS, ids=lambda endpoint: endpoint.name)

@@ -220,5 +220,5 @@ def test_a_card_number_in_an_address_is_refused_and_neither_logged_nor_repeated(
     lines = [str(record.msg) for record in caplog.records if record.name.startswith("django_st")]
     assert len(lines) == 1
     assert REDACTED in lines[0]
-    for said in (answer.content.decode(), lines[0]):
-        assert "4111111" not in said.replace("%20", "").replace(" ", "")
+    for shown in (answer.content.decode(), lines[0]):
+        assert "4111111" not in shown.replace("%20", "").replace(" ", "")

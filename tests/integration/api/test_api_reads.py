@@ -108,10 +108,10 @@ def test_keyset_pages_can_begin_with_the_oldest(acme: ApiClient) -> None:
 def test_keyset_page_needs_no_count(acme: ApiClient) -> None:
     acme.submit()
     project()
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         for ordering in ("created_at", "-created_at"):
             acme.get(f"{PAYMENTS}?ordering={ordering}&limit=2")
-    statements = " ".join(query["sql"] for query in asked).lower()
+    statements = " ".join(query["sql"] for query in queries).lower()
     assert "readmodels_paymentsummary" in statements
     assert "count(" not in statements
     assert "offset" not in statements
@@ -167,48 +167,48 @@ def test_filters_match_a_model_for_any_query(acme: ApiClient) -> None:
     met = 0
     for _ in range(150):
         example = chance.choice(everything)
-        asked = _question(chance, example)
-        expected = [each for each in everything if _answers(each, asked)]
+        query = _random_query(chance, example)
+        expected = [each for each in everything if _matches(each, query)]
         expected.sort(key=lambda each: (each["created_at"], each["id"]))
-        if asked.get("ordering") != "created_at":
+        if query.get("ordering") != "created_at":
             expected.reverse()
-        of = asked.pop("customer", None)
+        of = query.pop("customer", None)
         path = PAYMENTS if of is None else f"/api/v1/customers/{of}/payments"
-        assert _all_pages(acme, path, asked, chance.choice([1, 3, 100])) == [
+        assert _all_pages(acme, path, query, chance.choice([1, 3, 100])) == [
             each["id"] for each in expected
         ]
         met += len(expected) > 0
     assert met > 50
 
 
-def _question(chance: random.Random, example: dict[str, Any]) -> dict[str, str]:
+def _random_query(chance: random.Random, example: dict[str, Any]) -> dict[str, str]:
     """Return some filters with values of a payment, and an order."""
     other = chance.random() < 0.3
-    asked: dict[str, str] = {}
+    query: dict[str, str] = {}
     if chance.random() < 0.25:
-        asked["status"] = chance.choice([example["status"], "completed pending_review", "failed"])
+        query["status"] = chance.choice([example["status"], "completed pending_review", "failed"])
     for name in ("method", "reference", "customer_id"):
         if not other and chance.random() < 0.25:
-            asked[name] = example[name]
+            query[name] = example[name]
     if other:
-        asked["customer"] = example["customer_id"]
+        query["customer"] = example["customer_id"]
     if not other and chance.random() < 0.3:
-        asked["requires_review"] = chance.choice(["true", "false"])
+        query["requires_review"] = chance.choice(["true", "false"])
     if not other and chance.random() < 0.5:
-        asked["currency"] = example["currency"]
+        query["currency"] = example["currency"]
         for name in ("amount_min", "amount_max"):
             if chance.random() < 0.5:
-                asked[name] = str(example["amount"])
+                query[name] = str(example["amount"])
     for name in ("from", "to"):
         if chance.random() < 0.3:
-            asked[name] = example["created_at"]
+            query[name] = example["created_at"]
     if chance.random() < 0.5:
-        asked["ordering"] = chance.choice(["created_at", "-created_at"])
-    return asked
+        query["ordering"] = chance.choice(["created_at", "-created_at"])
+    return query
 
 
-def _answers(payment: dict[str, Any], asked: dict[str, str]) -> bool:
-    return all(_passes(payment, name, value) for name, value in asked.items())
+def _matches(payment: dict[str, Any], query: dict[str, str]) -> bool:
+    return all(_passes(payment, name, value) for name, value in query.items())
 
 
 def _passes(payment: dict[str, Any], name: str, value: str) -> bool:
@@ -234,13 +234,13 @@ def _passes(payment: dict[str, Any], name: str, value: str) -> bool:
             return bool(payment[name] == value)
 
 
-def _all_pages(client: ApiClient, path: str, asked: dict[str, str], limit: int) -> list[str]:
+def _all_pages(client: ApiClient, path: str, query: dict[str, str], limit: int) -> list[str]:
     found: list[str] = []
     cursor: dict[str, str] = {}
     while True:
-        each: dict[str, Any] = {**asked, **cursor, "limit": limit}
-        if "status" in asked:
-            each["status"] = asked["status"].split()
+        each: dict[str, Any] = {**query, **cursor, "limit": limit}
+        if "status" in query:
+            each["status"] = query["status"].split()
         body = body_of(client.get(f"{path}?{urlencode(each, doseq=True)}"))
         found += [payment["id"] for payment in body["payments"]]
         assert len(body["payments"]) <= limit

@@ -101,18 +101,18 @@ def log(place: Place) -> Iterator[io.StringIO]:
 def command(*arguments: str) -> Callable[[Place], str]:
     def opened(place: Place) -> str:
         given = [each.format(position=place.parked.position) for each in arguments]
-        said = io.StringIO()
+        output = io.StringIO()
         with pytest.raises(CommandError) as refused:
-            call_command(*given, stdout=said, stderr=said)
-        return _unrepeated(said.getvalue() + str(refused.value))
+            call_command(*given, stdout=output, stderr=output)
+        return _unrepeated(output.getvalue() + str(refused.value))
 
     return opened
 
 
-def _unrepeated(said: str) -> str:
+def _unrepeated(output: str) -> str:
     """Terminals and files must not show the number. A page may show what was typed there."""
-    assert not holds_number(said)
-    return said
+    assert not holds_number(output)
+    return output
 
 
 def search(model: str) -> Callable[[Place], str]:
@@ -183,11 +183,11 @@ def import_file(*, column: int) -> Callable[[Place], str]:
         row[column] = CARD
         path = place.folder / "past.csv"
         path.write_text(HEADER + ",".join(row) + "\n")
-        said = io.StringIO()
+        output = io.StringIO()
         with pytest.raises(SystemExit) as ended:
-            call_command("import_payments", str(path), "--set=client=Acme", stdout=said)
+            call_command("import_payments", str(path), "--set=client=Acme", stdout=output)
         assert ended.value.code == 1
-        return _unrepeated(said.getvalue() + Path("past.csv.rejected.csv").read_text())
+        return _unrepeated(output.getvalue() + Path("past.csv.rejected.csv").read_text())
 
     return opened
 
@@ -278,8 +278,8 @@ def test_card_number_is_refused_and_neither_stored_nor_logged(
     door: str, place: Place, log: io.StringIO
 ) -> None:
     before = Event.objects.count(), Note.objects.count(), DiscardedEvent.objects.count()
-    said = DOORS[door](place)
-    assert re.search(OTHERWISE.get(door, "card.number"), said), said
+    output = DOORS[door](place)
+    assert re.search(OTHERWISE.get(door, "card.number"), output), output
     assert (Event.objects.count(), Note.objects.count(), DiscardedEvent.objects.count()) == before
     assert stored() == set()
     assert not holds_number(log.getvalue())

@@ -176,16 +176,16 @@ def test_many_requests_on_fifty_payments(requests: int) -> None:
     for answer in answers:
         if answer.status_code == 204:
             continue
-        said = body_of(answer)
+        body = body_of(answer)
         if answer.status_code == 200:
-            assert said["id"] in payments
-            assert answer["ETag"] == f'"{said["version"]}"'
-            approved = said["review"] is not None and said["review"]["decision"] == "approved"
-            appended += 2 if approved and said["status"] == "completed" else 1
+            assert body["id"] in payments
+            assert answer["ETag"] == f'"{body["version"]}"'
+            approved = body["review"] is not None and body["review"]["decision"] == "approved"
+            appended += 2 if approved and body["status"] == "completed" else 1
         else:
-            assert answer.status_code == catalogue.KINDS[said["code"]].status, said
-            assert said["code"] not in {"internal_error", "temporarily_unavailable"}, said
-            assert len(said["detail"]) > 20
+            assert answer.status_code == catalogue.KINDS[body["code"]].status, body
+            assert body["code"] not in {"internal_error", "temporarily_unavailable"}, body
+            assert len(body["detail"]) > 20
     assert Event.objects.count() == before + appended > before + requests // 10
     assert {answer.status_code for answer in answers} >= {200, 403, 409, 422}
     project()

@@ -46,16 +46,16 @@ def page(customer: Customer, name: str = "customers_customer_change") -> str:
 
 
 def test_customer_command_shows_renames_and_blocks(customer: Customer) -> None:
-    said = run("rename", *WHO, "--name", "Ada Ng", "--phone", "+49 (151) 234-567.89")
-    assert "Name        Ada Ng\n" in said
-    assert "Telephone   +4915123456789\n" in said
-    assert "E-mail      not known\n" in said
+    output = run("rename", *WHO, "--name", "Ada Ng", "--phone", "+49 (151) 234-567.89")
+    assert "Name        Ada Ng\n" in output
+    assert "Telephone   +4915123456789\n" in output
+    assert "E-mail      not known\n" in output
     assert "Name        not known\n" in run("rename", *WHO, "--name", "")
     assert "Blocked     yes\n" in run("block", *WHO, *FRAUD, "--note", "Case 12")
     client_id = str(customer.client_id)
-    said = run("show", client_id, "customer-123")
-    assert "blocked by system:manage.py:" in said
-    assert "suspected_fraud, Case 12" in said
+    output = run("show", client_id, "customer-123")
+    assert "blocked by system:manage.py:" in output
+    assert "suspected_fraud, Case 12" in output
     unblock = ("unblock", *WHO, "--reason", "cleared", "--note", "Called back")
     assert "Blocked     no\n" in run(*unblock)
 

@@ -93,11 +93,11 @@ def test_second_erasure_removes_later_texts_and_names_the_first(
     run()
     first = ada().erased_at
     blocking.change(ada().pk, reason=UnblockReason.CLEARED, note=BLOCKED, by=OPERATOR, at=NOON)
-    said = run()
-    assert "was erased at" in said
-    assert f"{REASON}. Searching for text written since." in said
-    assert "      1 notes about blocks\n" in said
-    assert "      0 fields of the customer (none left)\n" in said
+    output = run()
+    assert "was erased at" in output
+    assert f"{REASON}. Searching for text written since." in output
+    assert "      1 notes about blocks\n" in output
+    assert "      0 fields of the customer (none left)\n" in output
     assert found() == set()
     assert ada().erased_at == first
     assert "      0 notes about blocks\n" in run()

@@ -40,10 +40,10 @@ def test_erase_files_replaces_only_cells_that_mention_the_customer(
     untouched = tmp_path / "other.csv"
     untouched.write_text("a,b\n'1',\"2\"\n")
     before = untouched.stat().st_ino
-    said = run("--files", str(refused), str(export), str(untouched))
-    assert f"      1 cells of {refused}\n" in said
-    assert f"      1 cells of {export}\n" in said
-    assert f"      0 cells of {untouched}\n" in said
+    output = run("--files", str(refused), str(export), str(untouched))
+    assert f"      1 cells of {refused}\n" in output
+    assert f"      1 cells of {export}\n" in output
+    assert f"      0 cells of {untouched}\n" in output
     assert refused.read_bytes().decode("utf-8", "surrogateescape").split(line_end) == [
         "line,code,reason,content",
         "7,unknown_date,x is no date,erased",

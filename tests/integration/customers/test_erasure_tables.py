@@ -28,7 +28,7 @@ def test_erasure_leaves_no_personal_data_in_any_table(payment: str) -> None:
         "django_session",
         "readmodels_discardedevent",
     }
-    said = run()
+    output = run()
     assert found() == set()
     for line in (
         "1 sessions",
@@ -40,11 +40,12 @@ def test_erasure_leaves_no_personal_data_in_any_table(payment: str) -> None:
         "1 reasons of discarded events that mention the customer",
         "4 fields of the customer (reference, name, email, phone)",
     ):
-        assert f"      {line}\n" in said
+        assert f"      {line}\n" in output
     stone = ada()
-    assert f"contain only the id {stone.pk}." in said
+    assert f"contain only the id {stone.pk}." in output
     assert (
-        "references of payments, X-Request-ID, X-Correlation-ID, hashes of Idempotency-Key." in said
+        "references of payments, X-Request-ID, X-Correlation-ID, hashes of Idempotency-Key."
+        in output
     )
     assert (stone.erasure_reason, stone.blocked, stone.reference) == (REASON, True, None)
     assert stone.erased_by.startswith("system:manage.py:")
@@ -58,11 +59,11 @@ NOT_SEARCHED: Final = {
     "clients.Client.name": "a merchant",
     "customers.Blocking.actor": "an id",
     "customers.Blocking.reason": "a code",
-    "customers.Customer.email": "of the customer itself",
+    "customers.Customer.email": "cleared as a field of the customer",
     "customers.Customer.erased_by": "an id",
-    "customers.Customer.name": "of the customer itself",
-    "customers.Customer.phone": "of the customer itself",
-    "customers.Customer.reference": "of the customer itself",
+    "customers.Customer.name": "cleared as a field of the customer",
+    "customers.Customer.phone": "cleared as a field of the customer",
+    "customers.Customer.reference": "cleared as a field of the customer",
     "customers.Note.author": "an id",
     "customers.PseudonymKey.check_value": "a keyed hash",
     "events.Reservation.namespace": "of the code",
@@ -70,10 +71,10 @@ NOT_SEARCHED: Final = {
     "events.Event.aggregate_type": "of the code",
     "events.Event.event_type": "of the code",
     "events.Seal.positions": "numbers",
-    "events.Seal.statement": "made of the log",
+    "events.Seal.statement": "derived from the log",
     "events.Snapshot.fold": "of the code",
     "readmodels.EventIndex.event_type": "of the code",
-    "readmodels.Checkpoint.error": "what code said",
+    "readmodels.Checkpoint.error": "error text",
     "readmodels.Checkpoint.name": "of the code",
     "readmodels.CustomerActivity.currency": "a code",
     "readmodels.DailyStatistics.currency": "a code",
@@ -83,10 +84,10 @@ NOT_SEARCHED: Final = {
     "readmodels.EventIndex.actor": "an id",
     "readmodels.EventIndex.command": "of the code",
     "readmodels.EventIndex.correlation_id": "the client's own, as in the log",
-    "readmodels.ParkedEvent.error": "what code said of the log",
+    "readmodels.ParkedEvent.error": "error text about the log",
     "readmodels.ParkedEvent.event_type": "of the code",
     "readmodels.ParkedEvent.projection": "of the code",
-    "readmodels.ParkedEvent.traceback": "what code said of the log",
+    "readmodels.ParkedEvent.traceback": "error text about the log",
     "readmodels.PaymentSummary.card_brand": "of the card",
     "readmodels.PaymentSummary.card_last4": "of the card",
     "readmodels.PaymentSummary.claimed_by": "an id",
@@ -161,7 +162,7 @@ def test_erasure_finds_usual_spellings_in_notes_about_others(
     note = notes.write(uuid4(), text, author=OPERATOR, at=NOON)
     note.save()
 
-    said = run()
+    output = run()
 
-    assert "Searched for in texts: reference, name, email, phone.\n" in said
+    assert "Searched for in texts: reference, name, email, phone.\n" in output
     assert not Note.objects.filter(pk=note.pk).exists()

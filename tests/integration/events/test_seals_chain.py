@@ -1,6 +1,6 @@
 """Verifying finds every change of seals by a superuser who disabled the triggers.
 
-Each test was seen to fail without its check in _believed: the signature, the index, or the link to the
+Each test was seen to fail without its check in _valid_statement: the signature, the index, or the link to the
 previous seal.
 """
 

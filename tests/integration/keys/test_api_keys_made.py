@@ -24,9 +24,9 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def test_a_made_key_works() -> None:
-    text, said = run("create_api_key", "Acme Ltd")
-    assert "payments:write" in said
-    assert text not in said
+    text, output = run("create_api_key", "Acme Ltd")
+    assert "payments:write" in output
+    assert text not in output
     keyring.forget()
     key = keyring.find(text, at=timezone.now())
     assert key is not None
@@ -101,8 +101,8 @@ def test_a_rotated_key_lives_as_long_as_the_old_one_did() -> None:
         expires_at=timezone.now() + timedelta(days=1),
     )
     old = ApiKey.objects.get()
-    text, said = run("rotate_api_key", old.prefix, "--grace-hours", "0")
-    assert f"Store the new key {text.rpartition('_')[0][:11]}" in said
+    text, output = run("rotate_api_key", old.prefix, "--grace-hours", "0")
+    assert f"Store the new key {text.rpartition('_')[0][:11]}" in output
     new = ApiKey.objects.exclude(pk=old.pk).get()
     assert new.expires_at is not None
     assert new.expires_at - timezone.now() > timedelta(days=89)
@@ -165,9 +165,9 @@ def test_concurrent_rotations_of_a_key_succeed_once() -> None:
 
 def test_the_list_shows_no_secrets() -> None:
     client = ApiClient("Acme")
-    said, _ = run("list_api_keys")
-    assert client.key.prefix in said
-    assert client.token not in said
+    output, _ = run("list_api_keys")
+    assert client.key.prefix in output
+    assert client.token not in output
     run("revoke_api_key", client.key.prefix)
     assert "revoked" in run("list_api_keys", "--client", "Acme")[0]
     with pytest.raises(CommandError, match="There is no client 'Acne'"):

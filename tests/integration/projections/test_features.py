@@ -64,11 +64,11 @@ def test_features_use_the_partial_index_for_card_payments() -> None:
                LATERAL jsonb_populate_record(
                    payment, jsonb_build_object('payment_id', md5(n::text)::uuid)) AS copy
     """
-    asked: dict[str, Any] = {"customer_id": CUSTOMER, "currency": "USD", "at": NOW}
+    parameters: dict[str, Any] = {"customer_id": CUSTOMER, "currency": "USD", "at": NOW}
     with connection.cursor() as cursor:
         cursor.execute(copies)
         cursor.execute("ANALYZE readmodels_paymentsummary")
-        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {risk_features._FEATURES}", asked)
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {risk_features._FEATURES}", parameters)
         plan = json.dumps(cursor.fetchone())
     assert sum(map(int, re.findall(r'"Rows Removed by Filter": (\d+)', plan))) < 100, plan
 

@@ -200,8 +200,8 @@ def test_parked_command_lists_retries_and_discards(broken: Rows | Counters) -> N
         run("discard", "daily_statistics", str(position), "--reason", "4111 1111 1111 1111")
     with pytest.raises(CommandError, match="has not parked the event at 1000000"):
         run("discard", "daily_statistics", "1000000", "--reason", "Why not")
-    said = run("discard", "daily_statistics", str(position), "--reason", "Never happened")
-    assert "will never apply" in said
-    assert "All are applied" in said
+    output = run("discard", "daily_statistics", str(position), "--reason", "Never happened")
+    assert "will never apply" in output
+    assert "All are applied" in output
     assert run("retry") == "Nothing to retry.\n"
     assert DiscardedEvent.objects.get().discarded_by.startswith("system:manage.py:")

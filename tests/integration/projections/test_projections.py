@@ -334,8 +334,8 @@ def test_projections_command_shows_the_next_step() -> None:
 @pytest.mark.slow
 def test_rebuild_command_names_the_projections() -> None:
     append(initiated(), processed())
-    said = run("rebuild_projections", "daily_statistics")
-    assert "Rebuilt daily_statistics from 2 events" in said
+    output = run("rebuild_projections", "daily_statistics")
+    assert "Rebuilt daily_statistics from 2 events" in output
     assert not PaymentSummary.objects.exists()
     with pytest.raises(CommandError, match="There is no projection 'nonsense'"):
         run("rebuild_projections", "nonsense")

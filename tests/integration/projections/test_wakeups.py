@@ -245,11 +245,11 @@ def test_broker_that_dies_in_any_phase_of_a_task_loses_nothing(
     own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in itertools.count(1):
-        asked = itertools.count(1)
+        calls = itertools.count(1)
 
         class Dying(Connection):
-            def ask(self, *command: str | float, asked: Any = asked, number: int = number) -> Any:
-                if next(asked) == number:
+            def ask(self, *command: str | float, calls: Any = calls, number: int = number) -> Any:
+                if next(calls) == number:
                     own_valkey.kill()
                 return super().ask(*command)
 
@@ -260,7 +260,7 @@ def test_broker_that_dies_in_any_phase_of_a_task_loses_nothing(
         check_read_models([PROJECTIONS["payment_summary"]])
         assert PaymentSummary.objects.count() == number
         assert "is stalled" not in caplog.text
-        if next(asked) <= number:
+        if next(calls) <= number:
             break
         own_valkey.start()
     assert number > 2, "a task asks the broker more often than that"

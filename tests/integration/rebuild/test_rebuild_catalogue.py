@@ -91,8 +91,8 @@ HANGING = {
         "CREATE FUNCTION newest() RETURNS SETOF readmodels_paymentsummary LANGUAGE sql"
         " AS 'SELECT * FROM readmodels_paymentsummary'"
     ),
-    "trigger told": (
-        "CREATE TRIGGER told BEFORE UPDATE ON readmodels_paymentsummary FOR EACH ROW"
+    "trigger audited": (
+        "CREATE TRIGGER audited BEFORE UPDATE ON readmodels_paymentsummary FOR EACH ROW"
         " EXECUTE FUNCTION suppress_redundant_updates_trigger()"
     ),
     "publication": "CREATE PUBLICATION abroad FOR TABLE readmodels_paymentsummary",
@@ -103,7 +103,7 @@ HANGING = {
 _UNHANG = """
 DROP VIEW IF EXISTS report;
 DROP FUNCTION IF EXISTS newest;
-DROP TRIGGER IF EXISTS told ON readmodels_paymentsummary;
+DROP TRIGGER IF EXISTS audited ON readmodels_paymentsummary;
 DROP PUBLICATION IF EXISTS abroad;
 DROP STATISTICS IF EXISTS related;
 ALTER TABLE readmodels_paymentsummary DISABLE ROW LEVEL SECURITY, REPLICA IDENTITY DEFAULT;

@@ -52,13 +52,13 @@ def test_simulation_with_the_same_seed_is_repeatable() -> None:
 
 @pytest.mark.slow
 def test_simulation_keeps_its_rate_and_reaches_every_outcome() -> None:
-    said = run("simulate_payments", "--rate=200", "--for=2", "--seed=1")
-    sent = int(said.split()[0])
+    output = run("simulate_payments", "--rate=200", "--for=2", "--seed=1")
+    sent = int(output.split()[0])
     assert 380 <= sent <= 410
     for status in ("completed", "failed", "pending_review", "replayed"):
-        assert status in said
+        assert status in output
     project()
-    replayed = int(said.split("replayed")[1].split()[0])
+    replayed = int(output.split("replayed")[1].split()[0])
     assert PaymentSummary.objects.count() == sent - replayed
 
 
@@ -75,10 +75,10 @@ def test_simulation_over_http_submits_payments(
     live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("API_KEY", ApiClient().token)
-    said = run(
+    output = run(
         "simulate_payments", "--rate=50", "--for=1", "--threads=2", f"--http={live_server.url}"
     )
-    assert "completed" in said
+    assert "completed" in output
     assert Event.objects.count() > 50
     monkeypatch.setenv("API_KEY", "pk_nonsense")
     with pytest.raises(SystemExit) as exit_:
@@ -119,8 +119,8 @@ def test_simulation_refuses_invalid_arguments_in_one_line(
 
 
 def test_simulated_history_begins_in_the_past() -> None:
-    said = run("simulate_payments", "--history=3000", "--seed=1")
-    events = int(said.split()[0].replace(",", ""))
+    output = run("simulate_payments", "--history=3000", "--seed=1")
+    events = int(output.split()[0].replace(",", ""))
     assert events == Event.objects.count() >= 3000
     project()
     first = PaymentSummary.objects.order_by("initiated_at")[0]
@@ -129,8 +129,8 @@ def test_simulated_history_begins_in_the_past() -> None:
 
 def test_seed_demo_is_idempotent_and_covers_every_role(settings: Settings) -> None:
     settings.DEBUG = True
-    said = run("seed_demo")
-    password = said.split("Password: ")[1].split()[0]
+    output = run("seed_demo")
+    password = output.split("Password: ")[1].split()[0]
     events = Event.objects.count()
     assert events > 500
     project()
@@ -147,7 +147,7 @@ def test_seed_demo_is_idempotent_and_covers_every_role(settings: Settings) -> No
         assert user.check_password(password)
         reviews = role not in {"viewer", "auditor"}
         assert permissions.holds(user, permissions.REVIEW) is reviews
-        assert f"{name:<6}{role}" in said
+        assert f"{name:<6}{role}" in output
     assert {role for *_, role, _ in demo.STAFF.values()} == set(roles.ROLES)
     settings.DEMO_PASSWORD = "of the launcher"
     assert "Password: of the launcher\nada " in run("seed_demo")
