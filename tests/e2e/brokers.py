@@ -11,7 +11,7 @@ from config.stack.valkey import Valkey
 
 
 class FailingValkey:
-    """A proxy on its own socket. While `error` is set, it answers with it instead of the server."""
+    """A proxy on its own socket. While `error` is set, the proxy answers every command with it."""
 
     def __init__(self, server: Valkey, socket_path: Path) -> None:
         self.error: str | None = None

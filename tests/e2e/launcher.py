@@ -21,7 +21,7 @@ PATIENCE: Final = 120.0
 
 
 class Launcher:
-    """One launcher and its checkout. `demo`: DEMO has its default."""
+    """A launcher and its checkout. With `demo`, DEMO keeps its default."""
 
     def __init__(self, project: Path, port: int, *, demo: bool = False) -> None:
         self.project = project
@@ -32,7 +32,7 @@ class Launcher:
         self._process: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
-        """Copy the cluster of the run, and link its programs, instead of making them at the first start."""
+        """Copy the cluster of the test run and link its programs, so that the first start is fast."""
         folder = data_folder(self.project)
         folder.mkdir(mode=0o700)
         processes.give(folder)
@@ -65,13 +65,13 @@ class Launcher:
         return self._process
 
     def refused(self, environment: dict[str, str] | None = None) -> str:
-        """Return its message when it cannot start. Fail if it shows a traceback."""
+        """Return the output of a launcher that cannot start. Fail if it contains a traceback."""
         assert self.start(environment).wait(PATIENCE) == 1, self.printed()
         assert "Traceback" not in self.printed()
         return self.printed()
 
     def await_welcome(self) -> float:
-        """Wait until it shows the URL and the login. Return the seconds that it took."""
+        """Wait until the launcher shows the URL and the login. Return the seconds that passed."""
         began = time.monotonic()
         while "Ctrl-C stops everything" not in self.printed():
             assert self._process is not None
@@ -84,7 +84,7 @@ class Launcher:
         return self.output.read_text()
 
     def processes(self) -> list[psutil.Process]:
-        """Return all running processes that it started, including those that init has adopted."""
+        """Return all running processes of this launcher, including orphans."""
         found = []
         for process in psutil.process_iter():
             try:
@@ -123,7 +123,7 @@ def _clean_environment() -> dict[str, str]:
 
 @contextmanager
 def launcher_in_a_copy(*, demo: bool = False) -> Iterator[Launcher]:
-    """Copy the project. At the end, stop the launcher and remove its data."""
+    """Yield a launcher in a copy of the project. Stop it and remove its data at the end."""
     home = servers.own_folder()
     project = home / "project"
     left_out = shutil.ignore_patterns(".git", ".venv", ".local", ".*_cache", "tests")

@@ -16,7 +16,7 @@ def before_call(
     context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, Any]
 ) -> None:
     """Give each command its own key. Otherwise most commands would be repetitions."""
-    # Keep a key that is missing or malformed on purpose.
+    # Keep a key that schemathesis omitted or malformed deliberately.
     if re.fullmatch("[!-~]{1,255}", str(case.headers.get(_KEY) or "")):
         case.headers[_KEY] = str(uuid4())
 

@@ -144,7 +144,7 @@ def service(postgres: Postgres, valkey: Valkey, **environment: str) -> Iterator[
 
 @contextmanager
 def whole_service(*, durable: bool = False, **environment: str) -> Iterator[Service]:
-    """Run the web server, the worker and beat on servers of their own."""
+    """Run the web server, the worker and beat on their own servers."""
     with (
         clusters.cluster(durable=durable) as postgres,
         clusters.valkey(durable=durable) as valkey,

@@ -178,7 +178,7 @@ def test_shortcuts_are_listed_and_can_be_switched_off(desk: Desk) -> None:
     assert _serious(page) == []
     page.keyboard.press("a")
     page.wait_for_timeout(500)
-    expect(keys).to_be_visible()  # no shortcut works behind the dialog
+    expect(keys).to_be_visible()  # shortcuts are off while the dialog is open
     page.keyboard.press("Space")  # toggles the checkbox
     page.keyboard.press("Escape")
     expect(keys).to_be_hidden()

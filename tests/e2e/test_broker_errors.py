@@ -46,7 +46,7 @@ def broker(valkey: Valkey) -> Iterator[FailingValkey]:
 
 @pytest.fixture(scope="module")
 def running(valkey: Valkey, broker: FailingValkey) -> Iterator[Service]:
-    """One service for all errors: after each of them it works as before."""
+    """One service for all errors, because it works again after each of them."""
     with whole_service(REDIS_URL=broker.url) as running:
         assert running.post()[0] == 201
         wait_for(lambda: all_projected(running))
@@ -100,14 +100,14 @@ def test_full_or_demoted_valkey_ends_no_process(
 
 
 def test_worker_continues_after_failed_acknowledgements(running: Service, valkey: Valkey) -> None:
-    """Also after the first lost connection, which has kombu reset its event loop."""
+    """Regression: after the first lost connection, kombu reset its event loop."""
     with redis.Redis.from_url(valkey.url()) as administrator:
         for _ in range(2):
             assert running.post()[0] == 201
             wait_for(lambda: all_projected(running))
             failed = failed_acknowledgements(running)
             administrator.execute_command("ACL", "SETUSER", "default", "-zrem")
-            # As many as a worker of two processes may have at once.
+            # The most tasks that a worker of two processes may hold.
             wait_for(lambda failed=failed: failed_acknowledgements(running) >= failed + 2)  # type: ignore[misc]
             administrator.execute_command("ACL", "SETUSER", "default", "+zrem")
             assert running.post()[0] == 201

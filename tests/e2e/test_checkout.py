@@ -1,4 +1,4 @@
-"""`make install`, `make reset` and `make clean` in a folder of their own, with nothing to install."""
+"""`make install`, `make reset` and `make clean` in a separate folder, without packages to install."""
 
 import fcntl
 import os
@@ -24,7 +24,7 @@ CODE: Final = "from config.stack import checkout as c; print(c.data_folder(), c.
 
 
 class Checkout:
-    """As much of the project as `make install` needs."""
+    """The part of the project that `make install` needs."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -37,19 +37,19 @@ class Checkout:
         self.data, self.sockets = map(Path, self._run(sys.executable, "-c", CODE).stdout.split())
 
     def make(self, *arguments: str) -> str:
-        """Return what make prints; fail if it fails."""
+        """Return the output of make. Fail if make fails."""
         done = self._run("make", *arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     def refused(self, *arguments: str) -> str:
-        """Return the first line of what make complains of."""
+        """Return the first line of the error output of make."""
         done = self._run("make", *arguments)
         assert done.returncode == 2
         return done.stderr.splitlines()[0]
 
     def fake_environment(self, says: str, *, complete: bool) -> None:
-        """An environment whose Python answers every question with `says`."""
+        """Create an environment whose Python prints `says` for every program."""
         python = self.environment / "bin" / "python"
         python.parent.mkdir(parents=True, exist_ok=True)
         python.write_text(f"#!/bin/sh\necho '{says}'\n")

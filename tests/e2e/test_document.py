@@ -28,7 +28,7 @@ def key(shared_service: Service) -> str:
 
 @pytest.mark.parametrize("examples", [4, pytest.param(12, marks=pytest.mark.nightly)])
 def test_schemathesis_finds_no_difference(shared_service: Service, key: str, examples: int) -> None:
-    """It found offsets of time that the database refuses, and line breaks in the path that were a 404."""
+    """Regressions: time offsets that the database refuses, and line breaks in the path, which were a 404."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(SETTINGS)),

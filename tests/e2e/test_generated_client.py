@@ -28,7 +28,7 @@ JAR: Final = Path(openapi_generator_cli.__file__).parent / "openapi-generator.ja
 
 @pytest.fixture(scope="module")
 def running(shared_service: Service) -> Service:
-    """The service for all clients. Each client is a merchant of its own."""
+    """The service for all clients. Each client is a separate merchant."""
     for reviewer in ("ada", "bob"):
         shared_service.manage("create_staff", reviewer, "--role", "senior reviewer")
     return shared_service

@@ -29,7 +29,7 @@ def ask(
     body: bytes = b"",
     key: str = "",
 ) -> tuple[int, dict[str, str], Any]:
-    """Send these header lines as they are; return the status, the headers and the JSON of the answer."""
+    """Send exactly these header lines. Return the status, the headers and the JSON of the answer."""
     address = urlsplit(running.url)
     given = (*headers, f"Authorization: Bearer {running.key}") if not key else headers
     lines = [each.encode() if isinstance(each, str) else each for each in given]
@@ -143,7 +143,7 @@ def test_etags_on_several_lines_are_a_list(running: Service) -> None:
 
 
 def test_chunked_body_is_accepted(running: Service) -> None:
-    """.NET's PostAsJsonAsync sends no Content-Length."""
+    """PostAsJsonAsync of .NET sends chunks without a Content-Length."""
     chunks = b"%x\r\n%s\r\n5\r\n     \r\n0\r\n\r\n" % (len(DATA), DATA)
     headers = ("Idempotency-Key: chunked", JSON, "Transfer-Encoding: chunked")
     status, _, payment = ask(running, "POST", PAYMENTS, *headers, body=chunks)

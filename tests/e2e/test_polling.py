@@ -26,10 +26,10 @@ def running(shared_service: Service) -> Service:
 
 
 def test_a_hundred_pollers_do_not_slow_down_submissions(running: Service) -> None:
-    """With a wait in the request instead of a 304, four of them would have held all four threads."""
+    """If a poll waited for a change instead of returning 304, four pollers would hold all four threads."""
     payment = running.post()[1]["id"]
     wait_for(lambda: payment in [each["id"] for each in running.get(LIST)[1]["payments"]])
-    submit(running, 30)  # until everything is warm
+    submit(running, 30)  # warms up caches and connections
     alone = submit(running, 100)
     with polling(running, [LIST, PAYMENT.format(payment)]) as statuses:
         time.sleep(3 * PAUSE)
@@ -43,7 +43,7 @@ def test_a_hundred_pollers_do_not_slow_down_submissions(running: Service) -> Non
 
 
 def submit(running: Service, count: int) -> list[float]:
-    """The seconds that each of `count` payments took, one after the other."""
+    """Submit `count` payments in sequence. Return the seconds of each."""
     took = []
     for _ in range(count):
         status, _, seconds = running.post()
@@ -54,7 +54,7 @@ def submit(running: Service, count: int) -> list[float]:
 
 @contextmanager
 def polling(running: Service, paths: list[str]) -> Iterator[Counter[int]]:
-    """POLLERS clients ask for what is new at these addresses until the block ends; yields their statuses."""
+    """Poll these addresses from POLLERS clients until the block ends. Yields the counts of statuses."""
     statuses: Counter[int] = Counter()
     done = threading.Event()
 

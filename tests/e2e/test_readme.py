@@ -51,5 +51,5 @@ def test_readme_api_calls_work_as_printed(running: Service) -> None:
     assert (claimed["id"], claimed["open_review"]["claimed_by"]) == (first["id"], "staff:1")
     assert (approved["status"], approved["version"]) == ("completed", 5)
     assert approved["review"]["reason"] == "verified_with_customer"
-    # Submitted once, although twice; then claimed, approved and processed.
+    # Sent twice but submitted once, then claimed, approved and processed.
     assert running.query("SELECT count(*) FROM events_event") == 5

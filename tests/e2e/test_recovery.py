@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 
 class Traffic:
-    """Clients that submit, each with a key of its own, and note what they are answered."""
+    """Clients that submit payments, each with its own API key, and record the answers."""
 
     def __init__(self, running: Service) -> None:
         self._running = running
@@ -66,7 +66,9 @@ def test_the_service_recovers_from_faults_under_traffic(
         terminate_all(running)
         with traffic.flowing():
             flows(running, traffic)
-            assert traffic.refused == [], "an idle connection that was ended failed a request"
+            assert traffic.refused == [], (
+                "a request failed on a connection that the server had ended"
+            )
 
             running.postgres.stop()
             wait_for(lambda: ready(running)[:2] == (503, "away"))
@@ -98,7 +100,7 @@ def ready(running: Service) -> tuple[int, str, str]:
 
 
 def flows(running: Service, traffic: Traffic) -> None:
-    """Wait until payments are taken again, and nothing is wrong."""
+    """Wait until payments are accepted again and the service reports no problem."""
     wait_for_payments(traffic)
     wait_for(lambda: ready(running) == (200, "ok", "ok"))
 

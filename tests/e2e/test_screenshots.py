@@ -51,7 +51,7 @@ def test_committed_screenshots_are_small_pngs_of_the_same_size(name: str) -> Non
 
 
 def take(chromium: Browser, url: str, folder: Path) -> None:
-    """Write the pictures of the review queue and of an escalated payment, as Ada sees them."""
+    """Write screenshots of the review queue and of an escalated payment, from Ada's session."""
     page = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
     page.goto(f"{url}/admin/reviews/")
     page.get_by_label("Username").fill("ada")

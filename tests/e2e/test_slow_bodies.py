@@ -60,7 +60,7 @@ class Sender:
         return self
 
     def answer(self, *, head: bool = False) -> tuple[int, dict[str, str], bytes]:
-        """Status, header fields and content, if it is not of a HEAD. Raises OSError if there is none."""
+        """Return status, header fields and content (none with `head`). Raises OSError without an answer."""
         received = b""
         while b"\r\n\r\n" not in received:
             piece = self.socket.recv(65536)
@@ -75,7 +75,7 @@ class Sender:
         return int(first.split()[1]), fields, content
 
     def is_closed(self) -> bool:
-        """Whether the server ends the connection."""
+        """Return whether the server has closed the connection."""
         return self.socket.recv(1) == b""
 
     def __enter__(self) -> Self:
@@ -95,7 +95,7 @@ def unfinished(running: Service, path: str) -> Sender:
 
 
 def test_unfinished_bodies_block_no_thread_and_get_408(running: Service) -> None:
-    """With a thread for each from its head on, two of them refused every other POST."""
+    """When each request took a thread with its head, two unfinished ones blocked every other POST."""
     with ExitStack() as open_:
         began = time.monotonic()
         senders = [open_.enter_context(unfinished(running, path)) for path in (API, LOGIN) * 6]
@@ -118,7 +118,7 @@ def test_unfinished_bodies_block_no_thread_and_get_408(running: Service) -> None
 
 
 def test_trickling_body_has_the_same_deadline(running: Service) -> None:
-    """A limit for each pause between two pieces would let it go on for hours."""
+    """A limit per pause between two pieces would permit hours."""
     with Sender(running).head(API, LENGTH) as sender:
         began = time.monotonic()
         with pytest.raises(OSError):
@@ -129,7 +129,7 @@ def test_trickling_body_has_the_same_deadline(running: Service) -> None:
 
 
 def test_many_bodies_that_arrive_after_their_heads_are_all_taken(running: Service) -> None:
-    """As over a long way with Expect: 100-continue; half of sixteen were answered 503."""
+    """As with Expect: 100-continue over a slow network. Regression: half of sixteen got a 503."""
     for fields in ((LENGTH,), (LENGTH, "Expect: 100-continue")):
         with ExitStack() as open_:
             senders = [open_.enter_context(Sender(running).head(API, *fields)) for _ in range(16)]
@@ -164,7 +164,7 @@ def test_chunked_body_is_accepted_and_its_repetition_recognized(running: Service
         sender.send(chunked(PAYMENT[:10], PAYMENT[10:], b""))
         status, _, content = sender.answer()
         assert (status, json.loads(content)["status"]) == (201, "completed")
-        # The connection goes on.
+        # The connection stays open.
         sender.head(API, LENGTH).send(PAYMENT)
         assert sender.answer()[0] == 201
 
@@ -183,7 +183,7 @@ def test_large_body_is_refused_before_it_is_in_memory(
                 for _ in range(300):
                     sender.send(chunked(b"x" * 1_000))
             except OSError:
-                pass  # it was refused meanwhile
+                pass  # the server may have refused it before
         status, fields, _ = sender.answer()
         assert (status, fields["connection"]) == (413, "close")
 
@@ -192,7 +192,7 @@ def test_large_body_is_refused_before_it_is_in_memory(
     "cut", [b"Content-Length: 100\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n5\r\na=1&b\r\n4\r"]
 )
 def test_truncated_body_is_refused(running: Service, cut: bytes) -> None:
-    """What was there of it reached the application, as if it were all."""
+    """Regression: the application received the part that had arrived as a complete body."""
     with Sender(running) as sender:
         sender.send(
             b"POST /admin/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -206,7 +206,7 @@ def test_truncated_body_is_refused(running: Service, cut: bytes) -> None:
 
 
 def test_the_environment_describes_the_request(running: Service) -> None:
-    """Paths and questions in other scripts, heads without a body, an empty body, no Host."""
+    """Paths and queries in other scripts, a HEAD request, an empty body, no Host."""
     assert running.get(f"{API}?status=%C3%A9")[0] == 400
     assert running.get("/api/v1/customers/%E5%B1%B1%E7%94%B0/payments")[1]["payments"] == []
     assert running.get(f"{API}/%ff")[0] == 404
@@ -231,7 +231,7 @@ def test_static_files_are_streamed_whole(running: Service) -> None:
 
 
 def test_connection_without_a_complete_head_is_closed(running: Service) -> None:
-    """The server's deadline for heads: idle connections would take all that it admits."""
+    """Without the server's deadline for heads, idle connections would use up its limit."""
     with Sender(running) as silent, Sender(running) as half:
         half.send(b"POST /admin/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Half")
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""`make run` as people use it: started, interrupted, killed, started again, and given what cannot work."""
+"""`make run`: started, interrupted, killed, started again, and with invalid settings."""
 
 import json
 import os
@@ -158,7 +158,7 @@ def test_server_that_requires_a_password_is_reported(
 def test_commands_use_the_keys_of_the_launcher_and_a_second_launcher_is_refused(
     launcher: Launcher,
 ) -> None:
-    """With another PSEUDONYM_KEY a command would not find the customer, or make a second one."""
+    """With another PSEUDONYM_KEY a command would not find the customer or would create a duplicate."""
     launcher.start()
     launcher.await_welcome()
     environment = launcher.project / ".local" / "environment"
@@ -208,9 +208,9 @@ def test_external_servers_get_no_demo_data(
 @pytest.mark.nightly
 @pytest.mark.skipif(os.geteuid() != 0, reason="without root all tests here run as an ordinary user")
 def test_ordinary_user_can_run_the_stack(new_launcher: Launcher) -> None:
-    """As root the servers run as nobody; here everything does."""
+    """If root starts the stack, only the servers run as nobody. Here all processes do."""
     home = new_launcher.project.parent
-    # Nobody may not enter where Python and the packages are, but may read them: links are enough.
+    # The account nobody may read Python and the packages but not enter their folders, so hard links suffice.
     packages, python = home / "packages", home / "python"
     shutil.copytree(sysconfig.get_path("purelib"), packages, copy_function=os.link)
     base = Path(sys.base_prefix)

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 
 
 class Traffic:
-    """Payments, one after the other, and those among them that were accepted."""
+    """A client that submits payments in sequence and records the accepted ones."""
 
     def __init__(self, launcher: Launcher) -> None:
         self._url = launcher.url.removesuffix("/admin/login/") + "/api/v1/payments"
@@ -43,12 +43,12 @@ class Traffic:
             self.accepted.append(str(body["id"]))
 
     def is_listed(self, payment_id: str) -> bool:
-        """Whether the read models show the payment: the projections work."""
+        """Return whether the read models contain the payment."""
         listed = self._ask(self._url, None)
         return bool(listed and any(each["id"] == payment_id for each in listed["payments"]))
 
     def await_recovery(self) -> None:
-        """Wait for a payment that is accepted from now on, and then for the lists to show it."""
+        """Wait until another payment is accepted, then until the read models contain it."""
         before = len(self.accepted)
         wait_for(lambda: len(self.accepted) > before, seconds=PATIENCE)
         wait_for(lambda: self.is_listed(self.accepted[-1]), seconds=PATIENCE)
@@ -88,7 +88,7 @@ class Traffic:
 
 
 def processes_of(launcher: Launcher) -> dict[str, psutil.Process]:
-    """The newest process of each kind, by a name."""
+    """Return the newest process of each kind by the name of the kind."""
     found: dict[str, psutil.Process] = {}
     for process in launcher.processes():
         try:
@@ -150,7 +150,7 @@ def test_make_run_restarts_each_killed_process(launcher: Launcher) -> None:
 def test_production_launcher_restarts_each_killed_process(
     launcher: Launcher, own_postgres: Postgres, own_valkey: Valkey
 ) -> None:
-    """On servers of one's own, which it neither starts nor stops."""
+    """With external servers, which it neither starts nor stops."""
     own_postgres.create_database("payments")
     environment = {
         "DATABASE_URL": own_postgres.url("payments"),
@@ -181,7 +181,7 @@ def test_the_service_survives_its_launcher_and_the_next_one_takes_over(launcher:
     left = launcher.processes()
     with traffic.flowing():
         traffic.await_recovery()
-    # Unless it ends the orphans, they hold its port and its data folder.
+    # The next launcher must end the orphans, which hold its port and its data folder.
     launcher.start()
     launcher.await_welcome()
     assert not any(orphan.is_running() for orphan in left)
@@ -190,7 +190,7 @@ def test_the_service_survives_its_launcher_and_the_next_one_takes_over(launcher:
 
 
 def test_process_that_always_fails_ends_the_stack_with_its_output(launcher: Launcher) -> None:
-    """As with a wrong configuration. Tasks that cannot be imported stand in for one."""
+    """Tasks that cannot be imported stand in for an invalid configuration."""
     (launcher.project / "readmodels" / "tasks.py").write_text('raise SystemExit("no tasks here")\n')
     process = launcher.start()
     assert process.wait(2 * PATIENCE) == 1, launcher.printed()
@@ -223,7 +223,7 @@ def quoted_commands() -> list[str]:
 
 
 class Unit:
-    """A command as systemd runs it with Restart=always, RestartSec=1 and KillMode=mixed."""
+    """Run a command like systemd with Restart=always, RestartSec=1 and KillMode=mixed."""
 
     def __init__(self, command: str, environment: Mapping[str, str], log: Path) -> None:
         program, *options = shlex.split(command)
@@ -237,7 +237,7 @@ class Unit:
 
     def stop(self) -> None:
         self._stopping.set()
-        while self._thread.is_alive():  # it may just be starting the next one
+        while self._thread.is_alive():  # another worker may be starting
             self.main.terminate()
             self._thread.join(1)
 
@@ -266,7 +266,7 @@ def test_units_of_the_readme_restart_each_killed_process(
     own_postgres: Postgres, own_valkey: Valkey
 ) -> None:
     def works() -> bool:
-        """Whether a payment is accepted, and all that were accepted are projected."""
+        """Return whether a payment is accepted and all accepted ones are projected."""
         return running.post()[0] == 201 and bool(
             running.query("SELECT count(*) FROM events_event")
             == 2 * running.query("SELECT count(*) FROM readmodels_paymentsummary")
@@ -292,7 +292,7 @@ def test_units_of_the_readme_restart_each_killed_process(
 def test_granian_and_celery_replace_their_own_workers(
     own_postgres: Postgres, own_valkey: Valkey
 ) -> None:
-    """Without --respawn-failed-workers granian ended with its first worker."""
+    """Regression: without --respawn-failed-workers, granian ended with its first worker."""
     with service(own_postgres, own_valkey) as running:
         web = running.start_web(workers=2)
         worker = running.start_worker()
@@ -307,7 +307,7 @@ def test_granian_and_celery_replace_their_own_workers(
                     ),
                     seconds=PATIENCE,
                 )
-                # A worker that ends as soon as it was replaced counts as a crash loop.
+                # A worker that ends right after its start counts as a crash loop.
                 time.sleep(6)
             wait_for(lambda: running.post()[0] == 201, seconds=PATIENCE)
             wait_for(

@@ -103,7 +103,7 @@ def take(name: str, *, per_minute: int) -> Taken:
 
 
 class _Lease(Struct):
-    """`held` tokens, taken by this process at the monotonic second `taken_at`; `left` remain in the bucket."""
+    """`held` tokens that the process took at monotonic time `taken_at`; `left` remain in the bucket."""
 
     held: int
     left: float

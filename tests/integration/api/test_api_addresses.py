@@ -80,7 +80,7 @@ def test_probes_answer_for_any_host(settings: Settings, host: str, *, https: boo
             answer = getattr(Browser(), method)(path, headers={"Host": host})
             assert (answer.status_code, path) == (200, path)
             assert answer["X-Request-ID"]
-    # What is not a probe keeps to its hosts.
+    # All other addresses accept only the configured hosts.
     assert Browser().get("/metrics", headers={"Host": host}).status_code == 400
 
 
@@ -111,7 +111,7 @@ _TIME = re.compile(r'"(\d{4}-\d\d-\d\dT[^"]*)"')
 
 @pytest.mark.parametrize("path", READS)
 def test_times_always_have_microseconds(acme: ApiClient, path: str) -> None:
-    """One payment in a million is submitted at a whole second."""
+    """A time at a whole second, one in a million, has no fraction unless it is formatted."""
     payment = uuid4()
     terms: dict[str, Any] = {"client_id": acme.client_id}
     append(payment, initiated(**terms), flagged(**terms))

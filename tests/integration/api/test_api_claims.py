@@ -237,7 +237,7 @@ def test_claim_next_skips_payments_that_the_reviewer_may_not_decide(
     assert ben.post(NEXT, {}).status_code == 204
     assert body_of(grace.post(NEXT, {}))["id"] == escalated
     command(grace, escalated, "approve", {"reason": "other"})
-    assert grace.post(NEXT, {}).status_code == 204  # the large one has its approval already
+    assert grace.post(NEXT, {}).status_code == 204  # the reviewer already approved the large one
     hugo = ApiClient(staff="hugo", senior=True)
     assert body_of(hugo.post(NEXT, {}))["id"] == large
 

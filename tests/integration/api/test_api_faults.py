@@ -83,7 +83,9 @@ def test_rate_limit_uses_valkey_again_when_it_returns(
     assert [client.get("/api/v1/projections").status_code for _ in range(3)] == [200, 200, 429]
     valkey.thaw()
     assert client.get("/api/v1/projections").status_code == 429  # it has not been asked yet
-    monkeypatch.setattr(throttling._breaker, "_ask_again_at", 1e-9)  # as if five seconds had passed
+    monkeypatch.setattr(
+        throttling._breaker, "_ask_again_at", 1e-9
+    )  # the pause of five seconds has passed
     assert client.get("/api/v1/projections").status_code == 200  # from the common bucket
     assert throttling._breaker.lets_through()
 
@@ -119,7 +121,7 @@ def test_rate_limit_returns_unspent_tokens(own_valkey: Valkey) -> None:
     def left() -> float:
         return leases.take("key", burst=1_000, rate=0.001)[1]
 
-    for count in range(1, 51):  # by then it takes ten at once
+    for count in range(1, 51):  # the lease has grown to ten
         assert left() == pytest.approx(1_000 - count, abs=0.01)
     time.sleep(throttling._LEASE_SECONDS)
     assert left() == pytest.approx(949, abs=0.01)
@@ -130,10 +132,10 @@ def test_rate_limit_returns_unspent_tokens(own_valkey: Valkey) -> None:
 
 
 def test_rate_limit_does_not_return_expired_tokens(own_valkey: Valkey) -> None:
-    """Tokens that were returned at any time overfilled a full bucket."""
+    """Regression: tokens that were returned late overfilled the bucket."""
     one, another = (throttling._Leases(Connection(own_valkey.url())) for _ in range(2))
     limit = 6_000
-    for _ in range(70):  # by then it holds dozens
+    for _ in range(70):  # the lease has grown to dozens
         one.take("key", burst=limit, rate=limit / 60)
     time.sleep(1)
     while another.take("key", burst=limit, rate=limit / 60)[0]:
@@ -143,7 +145,7 @@ def test_rate_limit_does_not_return_expired_tokens(own_valkey: Valkey) -> None:
 
 
 def test_rate_limit_gives_the_last_tokens_to_any_process(own_valkey: Valkey) -> None:
-    """A request was refused while another thread had leased more tokens than it needed."""
+    """Regression: a request was refused while another thread held unused tokens."""
     leases: throttling._Leases
 
     class TakesAll(Connection):

@@ -104,7 +104,7 @@ def submitted_in_order(client: ApiClient, *customers: str) -> list[str]:
 
 
 def park(payment: str) -> None:
-    """Let the read model fail on the payment's first event, and read on."""
+    """Make the read model fail on the payment's first event, then apply later events."""
     broken = spoiled(SUMMARY, raises, lambda record: str(record.aggregate_id) == payment)
     catch_up(broken)
 
@@ -119,7 +119,7 @@ def test_followed_list_stops_before_a_parked_payment(acme: ApiClient) -> None:
     assert ids(first) == [one]
     assert refusal(answer) == (503, "projection_parked")
     assert answer["Retry-After"] == "60"
-    # Whom it does not concern goes on: another customer, and another client.
+    # Lists of another customer and of another client continue.
     assert ids(page(acme, CUSTOMER.replace("customer-123", "a"))) == [one, two]
     stranger = ApiClient("Bert")
     others = submitted_in_order(stranger, "c")

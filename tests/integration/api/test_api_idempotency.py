@@ -39,7 +39,7 @@ COMMANDS: Final = {
     "cancel": Sent("/cancel", {"reason": "other"}, {"reason": "duplicate"}, (1, 0), on=RISKY),
     "refund": Sent("/refunds", PART, {"amount": 501}, (1, 0), on=BODY),
 }
-# What may be left away of their bodies.
+# Fields that may be omitted.
 OPTIONAL: Final = {
     "submit": {"reference"},
     "approve": {"note"},
@@ -79,7 +79,7 @@ def test_command_without_idempotency_key_is_refused(acme: ApiClient, sent: Sent)
 def test_repetition_gets_the_first_answer_permanently(acme: ApiClient, sent: Sent) -> None:
     first = acme.post(sent.path, sent.body, "key-1")
     assert first.status_code == sent.status
-    if sent.status == 201:  # the payment moves on
+    if sent.status == 201:  # the payment changes
         moved = acme.post(f"{first['Location']}/approve", {"reason": "other"}, "key-1")
         assert moved.status_code == 200
     before = stored()
@@ -163,7 +163,7 @@ def test_idempotency_keys_are_separate_per_person(acme: ApiClient) -> None:
 
 
 def test_two_keys_of_one_client_share_its_idempotency_keys(acme: ApiClient) -> None:
-    """A client that rotates its key between two tries must not pay twice."""
+    """A client that rotates its API key between two attempts must not pay twice."""
     first = acme.submit("key-1")
     _, token = keys.create(acme.client, [Scope.PAYMENTS_WRITE], by=OPERATOR)
     keyring.forget()
@@ -235,7 +235,7 @@ NO_KEY: Final = [
 
 @pytest.mark.parametrize("key", SAME_KEY)
 def test_idempotency_key_quotes_are_ignored(acme: ApiClient, sent: Sent, key: str) -> None:
-    """An SDK that begins to quote its keys between two tries must not pay twice."""
+    """An updated SDK that quotes its keys must not pay twice."""
     first = acme.post(sent.path, sent.body, "key-1")
     before = stored()
 

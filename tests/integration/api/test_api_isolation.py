@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 NOBODYS: Final = "00000000-0000-4000-8000-000000000000"
 CUSTOMER: Final = "customer-of-acme"
 SECRETS: Final = (CUSTOMER, "order-of-acme", "1234567")
-# What an address needs behind it to be answered at all.
+# The query that an address requires.
 QUERIES: Final = {
     "payment-state": "?version=1",
     "daily-statistics": f"?date={timezone.now().date()}",
@@ -35,7 +35,7 @@ class Endpoint(Struct, frozen=True):
     scope: Scope
 
     def address(self, **values: str) -> str:
-        """A parameter that this test does not know is a KeyError: say here what it stands for."""
+        """A new parameter raises KeyError until this test has a value for it."""
         return self.path.format_map(values) + QUERIES.get(self.name, "")
 
     @property
@@ -144,7 +144,7 @@ def test_payment_is_visible_to_its_client(
 ) -> None:
     """The test above is only meaningful if the owner sees the payment."""
     answer = ask(acme, endpoint, payment)
-    # What a payment under review cannot take is a 409, which says what it is.
+    # A command that the review does not allow is a 409, which shows the status.
     assert answer.status_code in {200, 201, 409}, answer.content
     if endpoint.method == "GET" and endpoint.name != "projections":
         content = answer.content.decode()

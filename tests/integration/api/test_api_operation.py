@@ -32,7 +32,7 @@ def test_unknown_api_address_answers_with_a_problem(path: str) -> None:
     assert answer.status_code == 404
     assert answer["Content-Type"] == "application/problem+json"
     assert body_of(answer)["instance"] == path
-    assert "Allow" not in answer.headers  # it was there, and empty
+    assert "Allow" not in answer.headers  # regression: it was present and empty
 
 
 def test_problem_type_is_the_address_of_its_page() -> None:
@@ -51,7 +51,7 @@ def test_problem_page_shows_cause_and_remedy_as_json_and_html(code: str) -> None
     assert kind.cause.endswith(".")
     assert kind.remedy.endswith(".")
     assert len({kind.title, kind.cause, kind.remedy}) == 3
-    # What goes by itself is tried again, and what the client has to change is not.
+    # Temporary problems permit a retry, errors of the client do not.
     server_side = kind.status >= 500 or kind.status in {408, 429}
     assert (kind.repeat is Repeat.LATER) >= server_side
 

@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def test_rate_limit_is_exact_for_concurrent_requests(settings: Settings) -> None:
-    """With a bucket that is read and then written, more than ten get through."""
+    """If the bucket were read and written in two steps, more than ten requests would pass."""
     settings.API_RATE_PER_MINUTE = 10
     client = ApiClient()
     statuses = at_once(16, lambda _: client.get("/api/v1/projections").status_code)
@@ -38,7 +38,7 @@ def test_rate_limit_headers_show_the_remaining_requests(settings: Settings) -> N
 
 
 def test_rate_limit_counts_refused_requests(settings: Settings) -> None:
-    """Checked after scope and negotiation, these requests would not count."""
+    """If the throttle ran after the checks of scope and media type, these requests would not count."""
     settings.API_RATE_PER_MINUTE = 5
     client = ApiClient(scopes=[Scope.STATISTICS_READ])
     refused = [

@@ -33,7 +33,7 @@ def ids(client: ApiClient, path: str = PAYMENTS) -> list[str]:
 def test_a_payment_reads_as_it_was_answered(acme: ApiClient) -> None:
     submitted = acme.submit(**RISKY)
     path = submitted["Location"]
-    before = acme.get(path)  # from the log: no projection has run
+    before = acme.get(path)  # no projection has run, so the log answers
     project()
     after = acme.get(path)
     assert before.content == after.content == submitted.content
@@ -160,7 +160,7 @@ def test_filters_match_a_model_for_any_query(acme: ApiClient) -> None:
     project()
     noon = timezone.now().replace(microsecond=0)
     for row in PaymentSummary.objects.all():
-        moment = noon - timedelta(hours=chance.randrange(4))  # several of one moment
+        moment = noon - timedelta(hours=chance.randrange(4))  # several payments of the same time
         PaymentSummary.objects.filter(pk=row.pk).update(initiated_at=moment)
     everything = body_of(acme.get(f"{PAYMENTS}?limit=100"))["payments"]
     assert len(everything) == 40
@@ -250,7 +250,7 @@ def _all_pages(client: ApiClient, path: str, query: dict[str, str], limit: int) 
 
 
 def test_cursor_of_another_list_is_refused(acme: ApiClient) -> None:
-    """Another list answered a page from an arbitrary place."""
+    """Regression: another list began its page at an arbitrary place."""
     for _ in range(3):
         acme.submit()
     project()
@@ -391,7 +391,7 @@ def test_projections_show_their_lag(acme: ApiClient) -> None:
 def test_another_clients_payment_does_not_exist(
     acme: ApiClient, path: str, *, projected: bool
 ) -> None:
-    """Each of these was answered when the query ignored the client."""
+    """Regression: each of these was found when the query ignored the client."""
     payment = body_of(acme.submit(**RISKY))["id"]
     if projected:
         project()

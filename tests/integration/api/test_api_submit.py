@@ -84,7 +84,7 @@ def test_a_payment_over_the_limit_of_its_method_fails(acme: ApiClient) -> None:
 
 
 def test_a_payment_costs_two_round_trips_a_customers_first_one_too(acme: ApiClient) -> None:
-    for _ in range(8):  # until every statement is prepared and the keys are known
+    for _ in range(8):  # prepares every statement and caches the keys
         customer = str(uuid4())
         acme.submit(customer_id=customer)
         acme.submit(customer_id=customer)

@@ -208,7 +208,7 @@ def test_every_wrong_parameter_is_named(acme: ApiClient, path: str) -> None:
     ],
 )
 def test_text_that_is_not_utf_8_is_refused(acme: ApiClient, address: str) -> None:
-    """It was decoded to other characters, which matched nothing."""
+    """Regression: it was decoded to other characters, which matched nothing."""
     ((_, code),) = wrong(acme.get(address))
     assert code == "wrong_format"
 

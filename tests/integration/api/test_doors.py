@@ -110,7 +110,7 @@ def command(*arguments: str) -> Callable[[Place], str]:
 
 
 def _unrepeated(output: str) -> str:
-    """Terminals and files must not show the number. A page may show what was typed there."""
+    """Check that the output of a terminal or file omits the number. Pages may repeat typed text."""
     assert not holds_number(output)
     return output
 
@@ -246,7 +246,7 @@ DOORS: Final[dict[str, Callable[[Place], str]]] = {
     "the command to approve": note_of_the_command,
     "the command to discard": reason_of_the_discard,
 }
-# Refused as what it is not instead.
+# These entrances refuse the number for another reason.
 OTHERWISE: Final = {
     "customer show, client": "There is no client",
     "customer block, reason": "Choose one of",

@@ -131,7 +131,7 @@ def test_min_position_does_not_wait_for_a_stalled_projection(acme: ApiClient) ->
 
 
 def park(path: str) -> None:
-    """Let the projection of `path` fail on the next event."""
+    """Make the projection of `path` fail on the next event."""
 
     def broken(*_: Any) -> Any:
         raise ZeroDivisionError
@@ -151,7 +151,7 @@ def test_min_position_reports_a_parked_event(acme: ApiClient, path: str) -> None
     answer = read(acme, path, position, payment)
     assert problem(answer) == (503, "projection_parked")
     assert answer["Retry-After"] == "60"
-    # What came before it is all there.
+    # Positions before the parked event are complete.
     assert read(acme, path, before, earlier).status_code == 200
     if path == ONE:
         assert read(acme, path, position, earlier).status_code == 200

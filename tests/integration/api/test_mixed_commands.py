@@ -60,11 +60,11 @@ def command(chance: random.Random, payment_id: UUID) -> PaymentCommand:
     what: dict[str, Any] = {"payment_id": payment_id, "client_id": None}
     reviewer = f"staff:{chance.randint(1, 3)}"
     by: dict[str, Any] = {**what, "reviewer": reviewer, "senior": reviewer == SENIOR}
-    # Some claims are over by then, and some deadlines.
+    # By that time, some claims and deadlines have ended.
     soon = LATER + timedelta(minutes=chance.randint(0, 30))
     late = NOON + timedelta(days=chance.choice([1, 8]))
     commands: list[PaymentCommand] = [
-        # More than of what ends a review.
+        # More often than commands that end a review.
         *[claim(**by, at=soon)] * 4,
         *[release(**by, at=soon)] * 4,
         escalate(**by, at=soon),
@@ -100,7 +100,7 @@ def test_a_thousand_commands_on_fifty_payments() -> None:
     answers = [answer for part in at_once(THREADS, work) for answer in part]
     assert len(answers) == COMMANDS
     done = [outcome for _, outcome in answers if isinstance(outcome, Outcome)]
-    # What was answered with success is in the log, and nothing else: a last approval is two events.
+    # The log holds exactly the events of the successful commands. A last approval is two events.
     approvals = sum(
         isinstance(each, ApprovePayment) and answer.payment.status is Status.COMPLETED
         for each, answer in answers
@@ -121,7 +121,7 @@ def test_a_thousand_commands_on_fifty_payments() -> None:
         if payment.review is not None and payment.review.approved and payment.amount == HUGE:
             assert payment.first_approval is not None
             assert payment.review.reviewer == SENIOR != payment.first_approval.reviewer
-    # Each kind of command got something done, or the test would prove little.
+    # Unless each kind of command succeeds at least once, the test proves little.
     names = {each.name for each, answer in answers if isinstance(answer, Outcome)}
     assert names == {command(random.Random(n), PAYMENT).name for n in range(200)}
     project()
@@ -167,7 +167,7 @@ def test_many_requests_on_fifty_payments(requests: int) -> None:
         for index in range(requests // THREADS):
             answers.append(client.post(*request(chance, chance.choice(payments))))
             if number == 0 and index % 20 == 0:
-                project()  # the queue moves on now and then
+                project()  # updates the queue now and then
         return answers
 
     answers = [answer for part in at_once(THREADS, work) for answer in part]

@@ -83,7 +83,7 @@ def test_it_is_ready_at_once_after_writes_that_failed_and_on_connections_of_that
         connection.close()
         assert client.submit().status_code == 503
         assert Browser().get("/readyz").status_code == 503
-        # The connection of the last look was made while the database was read-only.
+        # The previous probe opened its connection while the database was read-only.
     assert Browser().get("/readyz").status_code == 200
 
 
@@ -190,7 +190,7 @@ def test_an_outage_is_logged_in_a_line_a_second_and_a_traceback_a_minute(
 def test_a_serialization_failure_of_an_append_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With serializable as the default, concurrent appends got a 503."""
+    """Regression: with serializable as the default, concurrent appends got a 503."""
     answers = iter([errors.SerializationFailure("rival"), None])
 
     def rival(*arguments: object) -> list[tuple[int]]:

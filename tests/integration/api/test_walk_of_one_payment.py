@@ -1,4 +1,4 @@
-"""The files that a POST passes through: how many, which ones, and where they change sides."""
+"""The files that a POST passes through: their names, and the calls between both sides."""
 
 import io
 import json
@@ -27,7 +27,7 @@ CROSSINGS: Final = {
     ("payments/application/submission.py", "readmodels/queries/risk_features.py"),
     ("payments/events/replay.py", "readmodels/engine/wakeups.py"),
 }
-# What both sides execute statements with.
+# Both sides execute statements with it.
 SHARED: Final = {"payments/database.py"}
 
 
@@ -40,7 +40,7 @@ class Call(Struct, frozen=True):
 
 @contextmanager
 def traced() -> Iterator[list[Call]]:
-    """Yield the calls of the block, which is filled when it ends."""
+    """Yield a list that holds the calls of the block after the block has ended."""
     calls: list[Call] = []
 
     def note(frame: FrameType, event: str, _: Any) -> None:
