@@ -22,7 +22,7 @@ _RATE: Final = 100  # commands a second
 
 
 def run() -> list[Figure]:
-    """Raises AssertionError if a read failed, or if the tables differ from those of catching up."""
+    """Rebuild under load. Raises AssertionError if a read failed or the tables are wrong."""
     projections = list(PROJECTIONS.values())
     history.write(Client.objects.create(name="Benchmark").pk, events=_EVENTS, seed=int(time.time()))
     with connection.cursor() as cursor:

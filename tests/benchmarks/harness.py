@@ -45,7 +45,7 @@ def in_turns(candidates: Mapping[str, Callable[[], float]], *, rounds: int = 3) 
 def per_second(
     make_work: Callable[[int], Work], *, processes: int, threads: int, seconds: float
 ) -> float:
-    """Return how often per second the work gets done by `processes` x `threads` clients.
+    """Return how often per second `processes` x `threads` clients complete the work.
 
     `make_work(client)` is called in each thread, before the clock starts, with the client's number.
     """

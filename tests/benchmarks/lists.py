@@ -42,7 +42,7 @@ _PAYMENTS: Final = int(os.environ.get("LISTS_PAYMENTS", "5000000"))
 # Clients submit these. The others are copies of their rows in the read models.
 _SUBMITTED: Final = 5_000
 _OVER: Final = timedelta(days=3 * 365)
-_REFUNDED: Final = 40  # one of this many payments
+_REFUNDED: Final = 40  # one in this many payments
 _CUSTOMER_COPIES: Final = 50
 _ROUNDS: Final = 3
 _GOAL: Final = 0.3  # seconds
@@ -85,7 +85,7 @@ _CUSTOMERS: Final = "/admin/customers/customer/"
 
 
 def run() -> list[Figure]:
-    """Raises AssertionError if a page is not served."""
+    """Time the pages of each list. Raises AssertionError if a page is not served."""
     _fill()
     browser = _staff()
     addresses = list(dict.fromkeys(_addresses()))

@@ -72,7 +72,7 @@ def run() -> list[Figure]:
             goal=1,
         ),
         Figure(
-            what="the same, against fetching their rows and no more",
+            what="the same, against only fetching the rows",
             rate=medians["short"],
             baseline=medians["rows"],
             unit="/s",

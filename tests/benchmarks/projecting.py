@@ -50,7 +50,7 @@ def _latency() -> list[Figure]:
     for projection in PROJECTIONS.values():
         catch_up(projection)
     with _worker():
-        _visible_after(seconds=2)  # warms everything up
+        _visible_after(seconds=2)  # warms up caches and connections
         alone = _visible_after(seconds=_SECONDS)
         with separate_connection() as stranger, stranger.transaction():
             stranger.execute(_STRANGER)
@@ -125,7 +125,7 @@ def _worker() -> Iterator[None]:
 
 
 def _safe_order() -> Figure:
-    """Run writers while a reader tails the log. `waits`: it waits for open appends."""
+    """Run writers while a reader tails the log. With `waits`, the reader waits for open appends."""
     count, threads = _CLIENTS
     writers = partial(per_second, _submit, processes=count, threads=threads, seconds=4)
 

@@ -9,7 +9,7 @@ from django.test import Client as Browser
 
 
 def browser(role: str = "senior reviewer", username: str = "grace") -> Browser:
-    """Return the browser of a new user who has logged in."""
+    """Return the signed-in browser of a new user."""
     user = get_user_model().objects.create(username=username, is_staff=True)
     user.groups.add(Group.objects.get(name=role))
     logged_in = Browser()

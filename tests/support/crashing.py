@@ -1,4 +1,4 @@
-"""Crashes at a chosen round trip to the database, and so in every phase of a batch.
+"""Crashes at a chosen round trip to the database, to cover every phase of a batch.
 
 As a program: kill a child at each round trip of a batch in turn, and compare the read models with
 the log each time.

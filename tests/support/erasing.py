@@ -1,4 +1,4 @@
-"""A customer whose personal data is in every place that an erasure covers."""
+"""Store personal data of a customer in every place that an erasure must cover, and search for it."""
 
 from io import StringIO
 from typing import Final
@@ -42,7 +42,7 @@ def plant(customer: Customer) -> None:
     contacts = {"name": NAME, "email": EMAIL, "phone": PHONE}
     changes.rename(customer.pk, contacts, by=OPERATOR)
     blocking.change(customer.pk, reason=BlockReason.OTHER, note=BLOCKED, by=OPERATOR, at=NOON)
-    # Left by Django's change form.
+    # Django's change form leaves such entries.
     user, _ = get_user_model().objects.get_or_create(username="grace")
     LogEntry.objects.create(
         user=user,

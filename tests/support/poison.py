@@ -20,7 +20,7 @@ POISONED, SOUND = UUID(int=1), UUID(int=2)
 
 Spoiler = Callable[
     [RecordedPaymentEvent, Any], Any
-]  # returns another result for the event, or raises
+]  # returns an invalid result for the event, or raises
 
 
 def raises(record: RecordedPaymentEvent, result: Any) -> Any:

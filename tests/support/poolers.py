@@ -16,8 +16,8 @@ _REFUSED: Final = "unsupported startup parameter: options"
 def pooler(folder: Path, server: str, *, refuses: bool) -> Iterator[Path]:
     """Listen in `folder` for clients of the server whose socket is in `server`.
 
-    The pooler passes no startup options on. `refuses`: it refuses clients that send some, as older
-    poolers do. Otherwise it drops the options, as poolers can be configured to.
+    The pooler passes no startup options on. With `refuses` it refuses clients that send options, like
+    older poolers. Otherwise it drops the options.
     """
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / f".s.PGSQL.{_PORT}"))
@@ -81,7 +81,7 @@ def transaction_pooler(folder: Path, server: str, **start: str) -> Iterator[Path
 
 
 class _Shared:
-    """One connection to the server. A client holds it for the time of a transaction."""
+    """One connection to the server, which a client holds during a transaction."""
 
     def __init__(self, backend: socket.socket) -> None:
         self._backend = backend

@@ -1,4 +1,4 @@
-"""Readers in loops that compare two tables which must agree. Each reads in another way."""
+"""Readers that repeatedly compare two tables which must agree, each in a different way."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ import psycopg
 
 from tests.support.concurrency import session
 
-# The number of payments by row and by the days' sums, in one statement and therefore one snapshot.
+# One statement sees one snapshot, so both counts of payments must agree.
 _ONE_ORDER: Final = """
 SELECT (SELECT count(*) FROM readmodels_paymentsummary),
        (SELECT sum(total_count) FROM readmodels_dailystatistics)
@@ -48,7 +48,7 @@ def _server_cursor(connection: Session) -> tuple[int, int]:
 
 
 def _in_sequence(*statements: str) -> Reader:
-    """Read in one transaction, as a page does. It holds its first lock while it waits for the second."""
+    """Read in one transaction, which holds the first lock while it waits for the second."""
 
     def read(connection: Session) -> tuple[int, int]:
         counts = []
@@ -73,7 +73,7 @@ READERS: Final[dict[str, Reader]] = {
 
 
 class Seen:
-    """The results of all readers: reads, the fewest payments, the longest wait for a lock (s), errors."""
+    """The results of all readers. `longest_wait` for a lock is in seconds."""
 
     def __init__(self) -> None:
         self.reads = 0
@@ -98,7 +98,7 @@ def reading(*, pause: float = 0.02) -> Iterator[Seen]:
             seen.errors.append(error)
 
     def watch() -> None:
-        # Waits that the server reports do not depend on how busy the machine is.
+        # Ask the server: times measured here would depend on the load of the machine.
         with session() as connection:
             while not done.wait(0.005):
                 ((waited,),) = connection.execute(_LONGEST_WAIT).fetchall()

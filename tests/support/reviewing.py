@@ -1,4 +1,4 @@
-"""The review desk without a browser: waiting payments, the buttons on offer, and requests as they send."""
+"""The review desk without a browser: waiting payments, offered buttons, and their requests."""
 
 import itertools
 import re

@@ -1,4 +1,4 @@
-"""Given events, when a command, then events: tests of a payment without a database."""
+"""Given, when, then: tests of a payment without a database."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from payments.domain.payment.state import Payment, replay
 
 
 def given(*events: AnyPaymentEvent) -> "Given":
-    """The history of the payment, empty for `given()`."""
+    """Begin with this history of the payment; `given()` begins without events."""
     return Given(events)
 
 

@@ -25,7 +25,7 @@ def environment() -> dict[str, str]:
     return {
         "DEBUG": "0",
         **SECRETS,
-        # A process that a test starts works on the test's database.
+        # Processes started by a test use the test's database.
         "DATABASE_URL": postgres().url(os.environ.get("TEST_DATABASE_NAME", "payments")),
         "REDIS_URL": valkey().url(int(worker) + 1),
     }

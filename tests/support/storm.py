@@ -15,14 +15,14 @@ from tests.support.raw_appends import Session, insert
 
 
 class Storm(Struct, frozen=True):
-    """Writers of the event log and the seconds that they write."""
+    """Concurrent writers of the event log, which run for `seconds`."""
 
     seconds: float
     writers: int = 8
     streams: tuple[UUID, ...] = tuple(UUID(int=number) for number in range(12))
 
     def blow(self) -> None:
-        """Write until the time is over. Raises the first exception of a writer."""
+        """Run the writers for `seconds`. Raises the first exception of a writer."""
         prepared: queue.Queue[tuple[str, bool] | None] = queue.Queue()
         deadline = time.monotonic() + self.seconds
         errors: list[Exception] = []
@@ -111,7 +111,7 @@ def _rolled_back(writer: Session, streams: list[UUID], chance: random.Random) ->
 
 
 def _savepoint_rolled_back(writer: Session, streams: list[UUID], chance: random.Random) -> None:
-    """Lose the lock with the savepoint and take it again with the next append."""
+    """Release the table lock by rolling back to a savepoint, then take it again with the next append."""
     writer.execute("BEGIN")
     writer.execute("SAVEPOINT s")
     insert(writer, streams[0])

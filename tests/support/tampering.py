@@ -1,4 +1,4 @@
-"""Changes to the log that verifying must find."""
+"""Tamper with the log and verify it."""
 
 import os
 import subprocess

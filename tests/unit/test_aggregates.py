@@ -37,7 +37,7 @@ def test_every_event_has_a_golden_sample(aggregate: AnyAggregate) -> None:
 
 
 def test_snapshots_are_kept_only_where_a_test_demands_new_state_versions() -> None:
-    """Extend tests/unit/domain/test_state_version.py before another aggregate keeps snapshots."""
+    """If another aggregate keeps snapshots, extend tests/unit/domain/test_state_version.py first."""
     assert [each for each in AGGREGATES if each.state_version is not None] == [PAYMENT_AGGREGATE]
 
 

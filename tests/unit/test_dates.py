@@ -1,4 +1,4 @@
-"""Days and times as people type them, and those that could mean two."""
+"""Days and times as people type them, and ambiguous ones."""
 
 from datetime import date, time
 

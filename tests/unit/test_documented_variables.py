@@ -17,7 +17,7 @@ READERS: Final = {
 
 
 def variables_of_the_code() -> dict[str, Any]:
-    """Return the default of each variable that the code reads; None if it has none that is a literal."""
+    """Return the default of each variable that the code reads; None if it is not a literal."""
     found: dict[str, Any] = {}
     for folder in ("config", "payments", "readmodels"):
         for file in (place.PROJECT / folder).rglob("*.py"):

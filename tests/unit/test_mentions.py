@@ -44,7 +44,7 @@ from payments.customers import mentions
         ("محمد علي", "رسالة لمحمّد علي"),
         ("דוד לוי", "התקשרתי ודוד לוי אישר"),
         ("דוד לוי", "שולם לדָוִד לוי"),
-        # One spelling, in other characters.
+        # The same spelling with other characters.
         ("Mary O'Hara", "Mary O’Hara, Mary Oʼhara"),
         ("Mary O’Hara", "MARY O'HARA"),
         ("Mary O'Hara", "Mary O´Hara"),
@@ -65,7 +65,7 @@ from payments.customers import mentions
         ("Jean-Luc Picard", "Jean Luc Picard, Jean - Luc Picard"),
         ("Tom Porter", "files/Tom+Porter, Tom/Porter"),
         ("+4915123456789", "+49·151·2345·6789"),
-        # Borders that are none of a letter.
+        # Word borders other than letters.
         ("Marie Curie", "Kundin:Marie Curie/Paris, Marie Curie's, Marie Curie—she"),
         ("Tom Porter", "Tom Porter-Smith"),
     ],

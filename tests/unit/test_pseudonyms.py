@@ -15,7 +15,7 @@ def _key(settings: Any) -> None:
 
 
 def test_customer_id_never_changes() -> None:
-    """Another value would change the id of every customer in every log."""
+    """A golden value: with another one, every customer would get another id."""
     assert customer_id(CLIENT, "customer-123") == UUID("203c457f-d5a2-8b31-b473-990768564a07")
 
 

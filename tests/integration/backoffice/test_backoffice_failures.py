@@ -16,7 +16,7 @@ PAYMENTS = "/admin/readmodels/paymentsummary/"
 
 
 def _fails(*_: Any, **__: Any) -> None:
-    raise RuntimeError("secret of the inside")
+    raise RuntimeError("an internal secret")
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ STRANGE = [
 ]
 
 
-# The lists with the most parameters in every run, the others in CI.
+# Every run tests the lists with the most parameters. CI tests all lists.
 LONGEST: Final = {PAYMENTS, "review_queue"}
 STRANGE_LISTS: Final = [
     name if name in LONGEST else pytest.param(name, marks=pytest.mark.nightly) for name in LISTS

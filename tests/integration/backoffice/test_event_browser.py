@@ -28,7 +28,7 @@ PAGE_OF_ONE = "admin:readmodels_eventindex_change"
 
 @pytest.fixture
 def approved() -> str:
-    """Return a payment that Acme submitted and Ada approved. Bolt submits another one."""
+    """Return a payment of Acme that Ada approved, after submitting one of Bolt."""
     client = ApiClient("Acme")
     answer = client.post("/api/v1/payments", RISKY, **{"X-Request-ID": "checkout-7"})
     payment: str = body_of(answer)["id"]

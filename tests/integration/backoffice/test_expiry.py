@@ -31,7 +31,7 @@ def acme() -> ApiClient:
 
 
 def waiting(*, at: datetime = NOON, **changes: Any) -> UUID:
-    """A payment that has been waiting for review since `at`."""
+    """Submit a payment that waits for review since `at`."""
     payment_id = uuid4()
     since = {"at": at, "initiated_at": at}
     deadline = {"deadline": at + REVIEW_PERIOD, "flagged_at": at} | changes
@@ -62,7 +62,7 @@ def test_review_expires_after_its_deadline_only(acme: ApiClient) -> None:
 
 
 def test_expiry_task_expires_due_reviews(acme: ApiClient) -> None:
-    """Payments flagged before deadlines existed have the same period."""
+    """The task also expires payments that were flagged before events had deadlines."""
     old, new = waiting(deadline=None), waiting(at=timezone.now())
     project()
     tasks.expire_reviews()
@@ -75,7 +75,7 @@ def test_expiry_task_expires_due_reviews(acme: ApiClient) -> None:
 def test_expiry_pages_advance_while_the_queue_lags(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each two are due at the same moment, and the projection sees nothing meanwhile."""
+    """Two payments share each deadline, and the projection does not run during the expiry."""
     monkeypatch.setattr(review_queue, "PAGE", 2)
     due = {waiting(at=NOON + timedelta(minutes=number // 2)) for number in range(7)}
     project()

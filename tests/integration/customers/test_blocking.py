@@ -192,7 +192,7 @@ SAMPLES: Final[list[tuple[str, AnyCustomerEvent]]] = [
 
 @pytest.mark.parametrize(("stored", "event"), SAMPLES)
 def test_stored_events_of_customers_keep_their_form(stored: str, event: AnyCustomerEvent) -> None:
-    """Never change a sample: databases hold it."""
+    """Never change a sample: databases contain such events."""
     assert msgspec.json.decode(stored, type=type(event)) == event
     (row,) = json.loads(codec.encode_rows([{"data": event}]))
     assert row["data"] == json.loads(stored)

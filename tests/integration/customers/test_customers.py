@@ -179,7 +179,7 @@ def test_rename_page_changes_name_and_contacts_only(customer: Customer) -> None:
     )
     refused = manager.post(url, form | {"email": "nonsense"})
     assert "Enter a valid e-mail address, like ada@example.com." in text(refused)
-    assert LogEntry.objects.count() == 0  # it would keep the name permanently
+    assert LogEntry.objects.count() == 0  # a session could keep the name
 
 
 def test_concurrent_renames_keep_the_fields_of_both(
@@ -197,7 +197,7 @@ def test_concurrent_renames_keep_the_fields_of_both(
 
 
 def sent_by(answer: Any) -> dict[str, str]:
-    """What the form of the page sends if nothing is typed."""
+    """Return the fields that the page's form sends if nothing is typed."""
     inputs = re.findall(r"<input [^>]*>", answer.content.decode())
     named = [(re.search(r' name="([^"]+)"', each), each) for each in inputs]
     values = {found[1]: re.search(r' value="([^"]*)"', each) for found, each in named if found}

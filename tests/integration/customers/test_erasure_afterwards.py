@@ -48,7 +48,7 @@ def test_erasure_keeps_the_log_and_its_seals(payment: str) -> None:
     call_command("verify_events", stdout=StringIO())
     assert (
         PaymentSummary.objects.get().reference == "order-981"
-    )  # the client's own number of an order is nobody
+    )  # a reference of an order is not personal
 
 
 def test_payment_after_erasure_stores_no_personal_data(payment: str, acme: ApiClient) -> None:
@@ -56,10 +56,13 @@ def test_payment_after_erasure_stores_no_personal_data(payment: str, acme: ApiCl
     run()
     answer = acme.submit(customer_id=REFERENCE)
     assert answer.status_code == 201
-    assert body_of(answer)["customer_id"] == REFERENCE  # what the client has just said itself
-    assert body_of(answer)["failure_reason"] == "blocked_by_policy"  # erased is not unblocked
+    assert body_of(answer)["customer_id"] == REFERENCE  # repeats the request of the client
+    assert body_of(answer)["failure_reason"] == "blocked_by_policy"  # an erasure keeps the block
     again = body_of(acme.submit("submission", customer_id=REFERENCE))
-    assert (again["id"], again["customer_id"]) == (before, REFERENCE)  # it says so itself
+    assert (again["id"], again["customer_id"]) == (
+        before,
+        REFERENCE,
+    )  # the repetition contains the reference
     approved = body_of(acme.post(f"{PAYMENTS}/{payment}/approve", APPROVAL, key="approval"))
     assert (approved["id"], approved["customer_id"]) == (payment, None)
     project()

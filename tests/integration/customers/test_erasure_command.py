@@ -104,7 +104,7 @@ def test_second_erasure_removes_later_texts_and_names_the_first(
 
 
 def test_rename_during_an_erasure_is_refused(payment: str) -> None:
-    """Without `erased_at=None` in the update of `rename`, the name was back."""
+    """Without the condition `erased_at=None`, `rename` would restore the name."""
     customer = ada()
     erased = threading.Event()
 

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def test_erasure_leaves_no_personal_data_in_any_table(payment: str) -> None:
-    """Each of the places was found before: without its step, each is found after as well."""
+    """Each step clears one place: without the step, the test still finds the place afterwards."""
     assert found() == {
         "customers_customer",
         "customers_note",
@@ -99,7 +99,7 @@ NOT_SEARCHED: Final = {
 
 
 def test_erasure_searches_every_column_of_typed_text() -> None:
-    """A new column of text is either a place to look into, or is named above with the reason."""
+    """Add a new text column to the searched places, or list it above with the reason."""
     ours = ("clients", "customers", "events", "readmodels")
     columns = {
         f"{field.model._meta.label}.{field.name}"

@@ -102,7 +102,7 @@ def test_triggers_refuse_changes_through_the_orm(stream_id: UUID) -> None:
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_insert_refuses_a_chosen_position(version: int) -> None:
-    """At a position that readers have passed, they would never see the event."""
+    """Readers that have passed the position would never see the event."""
     event = Event(
         position=500,
         aggregate_type="payment",

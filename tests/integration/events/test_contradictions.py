@@ -329,7 +329,7 @@ def test_append_refuses_a_sequence_that_counts_down(top: int, writer: Session) -
 def test_no_event_is_stored_behind_a_checkpoint_while_the_sequence_is_set_back(
     top: int, writer: Session
 ) -> None:
-    """Writers and projections are active when the sequence is set back."""
+    """The sequence is set back while writers and projections run."""
     done = threading.Event()
 
     def append() -> None:

@@ -1,7 +1,7 @@
 """PostgreSQL is killed and restarted under writers, a tailing reader and the projections.
 
 Seen to fail: without waiting for open appends, the tailing reader misses events. (test_exactly_once.py tests
-that a batch is one transaction: kills here seldom hit the few milliseconds of one.)
+that a batch is one transaction: a random kill seldom falls within the few milliseconds of a batch.)
 """
 
 import threading

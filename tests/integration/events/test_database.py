@@ -122,7 +122,7 @@ def test_new_connection_prepares_again() -> None:
 
 
 def test_statements_of_two_clients_have_different_names() -> None:
-    """With numbered names, a pooler made one client run another client's statement."""
+    """Regression: with numbered names, a pooler made one client run another client's statement."""
     execute(KEPT)
     ((name,),) = prepared("SELECT number%")
     connection.connection.execute("DEALLOCATE ALL")
@@ -168,7 +168,7 @@ def test_execute_refuses_after_a_swallowed_error_in_the_transaction() -> None:
 def test_thread_with_two_connections_keeps_statements_of_each(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Next to an event loop, such as that of a browser's driver, Django opens a second one."""
+    """In a thread with an event loop, such as a browser driver's, Django opens a second connection."""
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
     async def next_to_a_loop() -> int:

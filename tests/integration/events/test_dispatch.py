@@ -60,7 +60,7 @@ def waiting() -> UUID:
 
 @pytest.fixture
 def announced() -> Iterator[list[int]]:
-    """Return the positions that receivers of `appended` got."""
+    """Return a list that collects the positions sent by `appended`."""
     positions: list[int] = []
 
     def listen(position: int, **_: object) -> None:
@@ -124,7 +124,7 @@ def test_dispatch_refuses_a_reused_key_and_names_the_fields(waiting: UUID) -> No
 
 
 def test_dispatch_separates_keys_by_actor_and_command(waiting: UUID) -> None:
-    """With the key alone, a reviewer's key "large" collided with the merchant's."""
+    """Regression: a reviewer's key "large" collided with the merchant's."""
     dispatch(approve(payment_id=waiting), CommandContext(actor=REVIEWER, key="large"))
     for command in (reject(payment_id=waiting), approve(payment_id=waiting)):
         with pytest.raises(NotAwaitingReview):
@@ -139,7 +139,7 @@ def test_dispatch_decides_again_without_a_key() -> None:
 
 
 def test_dispatch_decides_a_refused_command_again(waiting: UUID) -> None:
-    """It appended nothing, so the log has no trace of it, and the same key may succeed later."""
+    """A refused command appends nothing, so its key may succeed later."""
     request = CommandContext(actor=REVIEWER, key="d")
     with pytest.raises(StaleVersion):
         dispatch(approve(payment_id=waiting), request, expected_version=7)
@@ -286,7 +286,7 @@ def test_dispatch_accepts_one_of_twenty_concurrent_references() -> None:
 
 
 def test_dispatch_stores_rows_alongside_only_with_the_events(waiting: UUID) -> None:
-    """Without a transaction around both, the payment was approved and its note lost."""
+    """Regression: without a common transaction, the payment was approved but its note was lost."""
 
     def insert() -> None:
         Client.objects.create(name="alongside")
@@ -332,7 +332,7 @@ def test_appended_is_sent_for_committed_events_only(announced: list[int]) -> Non
 
 def test_dispatch_ignores_a_failing_receiver() -> None:
     def fail(**_: object) -> None:
-        raise RuntimeError("a listener's own fault")
+        raise RuntimeError("an error of the receiver")
 
     signals.appended.connect(fail)
     try:

@@ -1,4 +1,4 @@
-"""A storm of writers that use their transactions in all ways that PostgreSQL allows, and a tailing reader.
+"""A tailing reader under writers that use every kind of transaction of PostgreSQL.
 
 Another test shows that the storm detects a wrong reader. With `--long` it lasts a minute.
 """
@@ -84,7 +84,7 @@ def test_tailing_reader_misses_nothing_in_a_storm(*, long: bool) -> None:
         assert version == versions.get(stream, 0) + 1, "read out of order within its stream"
         versions[stream] = version
     assert len(log) > 1_000, "a storm of so few events proves little"
-    assert reader.batches > 50, "the reader must have read while the storm was blowing"
+    assert reader.batches > 50, "the reader must have read during the storm"
 
 
 def _without_waiting() -> int:

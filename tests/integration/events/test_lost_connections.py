@@ -76,7 +76,7 @@ def test_messages_to_an_idle_connection_do_not_close_it() -> None:
 
 
 def test_transaction_with_a_lost_connection_fails() -> None:
-    """A retry would lack the first statements."""
+    """Retrying the statement would lose the earlier ones of the transaction."""
     with pytest.raises(OperationalError), transaction.atomic():
         with_execute()
         terminate()
@@ -162,7 +162,7 @@ def shown(native: psycopg.Connection[tuple[object, ...]]) -> dict[str, object]:
 
 
 def test_sessions_ignore_the_defaults_of_the_database() -> None:
-    """With a German DateStyle most reads failed, and autocommit was serializable."""
+    """Regression: a German DateStyle broke most reads. Another default made autocommit serializable."""
     with defaults(HOSTILE):
         with_execute()
         found = [shown(connection.connection)]
@@ -189,7 +189,7 @@ def test_api_works_with_hostile_defaults_of_the_database() -> None:
 
 
 def test_commands_work_with_hostile_defaults_of_the_database() -> None:
-    """`projections --check`, `payment` and a rebuild could not read a time."""
+    """Regression: `projections --check`, `payment` and a rebuild could not read times."""
     with defaults(HOSTILE):
         paid = body_of(ApiClient().submit())["id"]
         project()
@@ -226,7 +226,7 @@ def test_connect_sets_reported_values_through_a_pooler_without_options(*, refuse
 
 
 def test_rebuild_refuses_a_transaction_pooler() -> None:
-    """Its lock stayed on the pooled connection and blocked every later rebuild."""
+    """Regression: its lock stayed on the pooled connection and blocked every later rebuild."""
     parameters = dsn()
     folder = servers.own_folder()
     who = {"user": parameters["user"], "database": parameters["dbname"]}

@@ -157,21 +157,21 @@ TAMPERED: Final[dict[str, Callable[[list[str]], object]]] = {
     "a seal changed": lambda lines: lines.__setitem__(
         5, lines[5].replace('"events":4', '"events":3')
     ),
-    "the end cut within a seal": lambda lines: lines.pop(),
+    "the end cut off before a seal": lambda lines: lines.pop(),
     "other columns": lambda lines: lines.__setitem__(
         0,
         lines[0].replace("occurred", "x").replace("recorded", "occurred").replace("x", "recorded"),
     ),
-    "something that looks like an event": lambda lines: lines.insert(
+    "an event in another format": lambda lines: lines.insert(
         2, lines[2].replace(', "event": ', ',"event": ')
     ),
-    "a position that others read otherwise": lambda lines: lines.__setitem__(
+    "an ambiguous position": lambda lines: lines.__setitem__(
         2, lines[2].replace('"position": ', '"position": 0_', 1)
     ),
-    "an event that others do not read": lambda lines: lines.__setitem__(
+    "an event without a position": lambda lines: lines.__setitem__(
         2, lines[2].replace('{"position": ', "", 1)
     ),
-    "a seal that others read otherwise": lambda lines: lines.__setitem__(
+    "a seal with a repeated member": lambda lines: lines.__setitem__(
         5, lines[5].replace('{"seal":', '{"seal":{"number":7},"seal":', 1)
     ),
     "a seal without end": lambda lines: lines.__setitem__(5, '{"seal":' + "[" * 100_000 + "\n"),

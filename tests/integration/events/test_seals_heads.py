@@ -160,7 +160,7 @@ def test_sealer_refuses_to_reseal_a_forged_log(
 def test_sealer_remembers_a_seal_of_another_host(
     head_file: Path, sealed: list[int], writer: Session, settings: Any
 ) -> None:
-    settings.SEAL_HEAD_FILE = ""  # the other host's
+    settings.SEAL_HEAD_FILE = ""  # the seal of the other host
     insert(writer)
     tasks.seal()
     settings.SEAL_HEAD_FILE = str(head_file)

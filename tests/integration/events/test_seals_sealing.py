@@ -1,7 +1,7 @@
 """Every event is sealed once, in one chain, while others write, seal and are killed.
 
-Each test was seen to fail without its protection: without the horizon, an event that commits late is never
-sealed and found as added; without the primary key, two sealers make two chains.
+Each test was seen to fail without its protection. Without the horizon, a late commit is never sealed.
+Without the primary key, two sealers make two chains.
 """
 
 import random

@@ -137,7 +137,7 @@ def test_verify_finds_an_event_added_before_the_first(
 
 
 def test_verify_finds_an_event_added_between_two_seals(writer: Session, superuser: Session) -> None:
-    """Every position belongs to a seal."""
+    """Each position between two seals belongs to the second one."""
     last = insert(writer)
     assert len(list(sealing.seal_all())) == 1
     with writer.transaction(force_rollback=True):

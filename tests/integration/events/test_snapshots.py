@@ -47,7 +47,7 @@ def decide(payment: UUID, key: str = "decision-1") -> Outcome:
 
 
 def whole(payment: UUID) -> Payment | None:
-    """Return the state that the log gives without any snapshot."""
+    """Return the state from all events, without a snapshot."""
     return replay(payment, (record.event for record in streams.history(PAYMENT_AGGREGATE, payment)))
 
 
@@ -242,7 +242,7 @@ def test_command_does_not_wait_for_its_snapshot() -> None:
         other.execute("ROLLBACK")
         cursor.execute("RESET lock_timeout")
     assert kept() is not None
-    assert Snapshot.objects.count() == 1, "two were dropped, the next commands bring them again"
+    assert Snapshot.objects.count() == 1, "two were dropped, and later commands offer them again"
 
 
 def test_command_succeeds_if_its_snapshot_fails(
@@ -267,7 +267,7 @@ def test_command_succeeds_without_a_free_thread(
         assert decide(stream_of(101)).payment.status is Status.REJECTED
     assert kept() is None
     decide(stream_of(101))
-    assert kept() is not None, "the next one has its turn"
+    assert kept() is not None, "the next command keeps one"
 
 
 def test_rolled_back_command_keeps_no_snapshot() -> None:

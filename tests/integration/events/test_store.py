@@ -127,7 +127,7 @@ def test_concurrent_appends_make_every_version_once() -> None:
 
     attempts = sum(at_once(8, write))
     assert _versions(stream_id) == list(range(1, 8 * each + 1))
-    assert attempts > 8 * each, "no appends collided, so this proved nothing"
+    assert attempts > 8 * each, "no appends collided, so the test proves nothing"
 
 
 def test_append_accepts_one_of_eight_concurrent_first_appends() -> None:
@@ -191,7 +191,7 @@ def test_append_names_the_reservation_that_is_taken() -> None:
 
 
 def test_stale_append_reserves_nothing() -> None:
-    """The reservation needs its own EXISTS, or it remains after a refused gap."""
+    """Without its own EXISTS, the reservation would remain after the append was refused."""
     with pytest.raises(StaleVersion):
         append(uuid4(), initiated(), expected=3, reservations=[REFERENCE])
     stream_id = uuid4()

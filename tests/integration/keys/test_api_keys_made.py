@@ -145,7 +145,7 @@ def test_at_most_two_keys_of_a_rotation_chain_are_live() -> None:
     # The successor's text was lost.
     keys.revoke(second, at=timezone.now(), by=OPERATOR)
     third = rotate(first)
-    assert third.expires_at is None  # as the first was before it was rotated
+    assert third.expires_at is None  # like the expiry date of the first key before its rotation
     keys.revoke(first, at=timezone.now(), by=OPERATOR)
     assert rotate(rotate(third, hours=0)).rotated_from != third
 

@@ -50,11 +50,11 @@ def test_guessed_keys_cost_a_hundred_round_trips_a_second(monkeypatch: pytest.Mo
     with round_trips() as counted:
         for number in range(300):
             assert keyring.find(f"pk_{number}", at=timezone.now()) is None
-    assert counted.count <= 102  # with those that prepare and refresh
+    assert counted.count <= 102  # includes preparing the statements and reading the keys
 
 
 def test_a_new_key_works_at_once_while_others_guess() -> None:
-    """It must not be refused while unknown keys use up the lookups."""
+    """A new key must work although unknown keys have used up the lookups."""
     client = ApiClient()
     assert client.get(PAYMENTS).status_code == 200
     for number in range(20):
@@ -96,7 +96,7 @@ def test_revoked_key_is_refused_within_three_seconds(monkeypatch: pytest.MonkeyP
     client = ApiClient()
     assert client.get(PAYMENTS).status_code == 200
     run("revoke_api_key", client.key.prefix)
-    # As if two seconds had passed, which is how long a process remembers.
+    # The copy of the keys has expired after two seconds.
     monkeypatch.setattr(keyring, "_read_at", keyring._read_at - 2)
     assert client.get(PAYMENTS).status_code == 401
 

@@ -44,7 +44,7 @@ def quick_ring(settings: Settings) -> Iterator[Keyring]:
 def test_the_last_use_of_a_quiet_key_is_written_without_another_request(
     quick_ring: Keyring,
 ) -> None:
-    """A later request of the same process may never come."""
+    """The process may never receive another request."""
     acme, bolt, now = ApiClient(), ApiClient("Bolt"), timezone.now()
     quick_ring.find(acme.token, at=now)
     until_written(acme, now)

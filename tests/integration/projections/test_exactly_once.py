@@ -114,7 +114,7 @@ class Projections(RuleBasedStateMachine):
 
     @rule()
     def propose(self) -> None:
-        """An event of another aggregate, which projections of payments pass by."""
+        """Append an event of another aggregate, which projections of payments skip."""
         policy_id = f"{self.policies:064}"
         document = DEFAULT_POLICY.document
         event = PolicyProposed(at=NOON, policy_id=policy_id, by=REVIEWER, document=document)
@@ -124,7 +124,7 @@ class Projections(RuleBasedStateMachine):
     @precondition(lambda self: self.open is None)
     @rule()
     def append_and_stay_open(self) -> None:
-        """Positions are given out, and others after them are committed first."""
+        """Leave an append open, so that later positions are committed first."""
         self.open = session()
         writer = self.open.__enter__()
         writer.execute("BEGIN")
@@ -183,7 +183,7 @@ class Projections(RuleBasedStateMachine):
     def _spoiled(self, name: str) -> Any:
         projection = PROJECTIONS[name]
         if isinstance(projection, Entries):
-            return projection  # nothing in it can go wrong
+            return projection  # the empty batch cannot fail
         return spoiled(
             projection, raises, lambda each: each.aggregate_id in self.poison and each.version > 1
         )

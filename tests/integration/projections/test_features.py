@@ -33,7 +33,7 @@ BY_TEST: Final = Metadata(actor="system:test", command="process_payment")
 
 
 def paid(ago: timedelta = timedelta(), **changes: Any) -> None:
-    """Complete a payment of the customer that long before NOW."""
+    """Complete a payment of the customer, this long before NOW."""
     terms = {"at": NOW - ago, "initiated_at": NOW - ago, **changes}
     events = (initiated(**terms), processed(**terms))
     store.append(PAYMENT_AGGREGATE, uuid4(), events, expected=0, metadata=BY_TEST)
@@ -93,7 +93,7 @@ def test_velocity_counts_payments_within_an_hour_and_a_day() -> None:
         (timedelta(minutes=68), 100),  # its bucket, 10:50 to 10:55, ended more than an hour ago
         (timedelta(hours=23, minutes=59), 1_000),
         (timedelta(hours=24, minutes=8), 10_000),
-        (-timedelta(minutes=6), 100_000),  # an import may be ahead of us
+        (-timedelta(minutes=6), 100_000),  # an import may contain later payments
     ):
         paid(ago, amount=usd(minor))
     paid(customer_id=uuid4())

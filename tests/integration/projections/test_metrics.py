@@ -262,7 +262,7 @@ def test_worker_logs_the_pid_if_its_role_may_not_see_ages(
 
 
 def impatiently(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten the waits, and publish no tasks."""
+    """Shorten the waits and publish no tasks."""
     from payments.events.reading import horizon
 
     safe_position = horizon.safe_position

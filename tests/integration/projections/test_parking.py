@@ -76,7 +76,7 @@ def test_failed_event_parks_later_ones_of_its_aggregate_only(
     assert "Traceback" in first.traceback
     with_poison = rows()
 
-    # Repaired code takes up where the other stopped, and comes to what it would have come to.
+    # Repaired code continues from the parked event, with the same result as without a fault.
     assert parking.retry(projection, POISONED, by=OPERATOR) == 0
     assert parked() == []
     repaired = rows()
@@ -94,7 +94,7 @@ def test_later_batches_park_events_of_a_parked_aggregate(projection: Any) -> Non
     runner.catch_up(poisonous)
     append(POISONED, processed_after_approval(), expected=3)
     append(SOUND, initiated(), processed())
-    runner.catch_up(projection)  # repaired, and still nothing overtakes
+    runner.catch_up(projection)  # the fault is repaired, but later events still wait
     assert parked() == [(POISONED, 3, 1), (POISONED, 4, 0)]
     assert parking.retry(poisonous, POISONED, by=OPERATOR) == 2
     assert parked() == [(POISONED, 3, 2), (POISONED, 4, 0)]
@@ -119,7 +119,7 @@ def test_discard_skips_the_event_and_applies_the_later_ones(projection: Any) -> 
         parking.discard(poisonous, position, reason="Again", by=OPERATOR, at=NOON)
     with pytest.raises(parking.NotParked):
         parking.retry(projection, POISONED, by=OPERATOR)
-    # A decision, not a derived fact: a projection that begins anew honours it.
+    # The discard is a decision, so a rebuild honors it.
     DiscardedEvent.objects.update(projection="fresh")
     PaymentSummary.objects.all().delete()
     DailyStatistics.objects.all().delete()
@@ -167,7 +167,7 @@ def test_lag_counts_parked_events(projection: Any) -> None:
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> Rows | Counters:
-    """The statistics with a fault, as the command finds them."""
+    """Let the command find daily statistics with a fault."""
     from readmodels.management.commands import parked as command
 
     projection = spoiled(STATISTICS, raises)

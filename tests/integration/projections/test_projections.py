@@ -52,7 +52,7 @@ def contents() -> list[list[Any]]:
 
 
 def rebuilt() -> list[list[Any]]:
-    """Return the expected rows, from the log read in the other way."""
+    """Return the expected rows from reading the log stream by stream."""
     rebuild(list(PROJECTIONS.values()))
     return contents()
 
@@ -89,7 +89,7 @@ def test_batch_reports_whether_there_may_be_more() -> None:
 
 
 def test_checkpoint_moves_to_the_last_event_and_not_to_the_horizon() -> None:
-    """After a crash the sequence steps back; a checkpoint at the horizon would skip what comes then."""
+    """After a crash the sequence may step back. A checkpoint at the horizon would skip later events."""
     append(initiated())
     last = Event.objects.get().position
     with transaction.atomic():
@@ -283,7 +283,7 @@ def test_default_isolation_of_the_database_loses_no_event() -> None:
                     target=lambda: at_once(1, lambda _: runner.run_batch(SUMMARY))
                 )
                 batch.start()
-                time.sleep(0.3)  # it waits for the writer
+                time.sleep(0.3)  # the batch waits for the writer
             batch.join()
         finally:
             owner.execute(f"ALTER DATABASE {name} RESET default_transaction_isolation")

@@ -226,7 +226,7 @@ def test_beat_leaves_no_key_that_suppresses_wake_ups(queue: redis.Redis) -> None
 def test_command_does_not_wait_for_a_broker_that_is_away(
     own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    """A command does not wait for the announcer in any case."""
+    """The announcer publishes in its own thread."""
     monkeypatch.setattr(wakeups, "_valkey", Connection(own_valkey.url()))
     getattr(own_valkey, fault)()
     client = ApiClient()
@@ -272,4 +272,4 @@ def test_acknowledgement_without_a_broker_raises_a_connection_error() -> None:
     channel: Any = connection.default_channel
     connection.collect()
     with pytest.raises(redis.ConnectionError):
-        channel.qos.ack("a task that was being done")
+        channel.qos.ack("an unacknowledged task")

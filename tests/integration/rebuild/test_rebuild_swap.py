@@ -51,7 +51,7 @@ def test_readers_and_writers_go_on_during_a_rebuild(filled: int) -> None:
                 number += 1
                 history.write(client.pk, events=10, seed=number)
                 project()
-                # No more than a worker is at it: the swap waits for a gap in which nobody holds a checkpoint.
+                # Like a single worker, because the swap waits for a moment without a locked checkpoint.
                 time.sleep(0.05)
         except Exception as error:  # noqa: BLE001 - asserted below
             errors.append(error)
@@ -61,7 +61,7 @@ def test_readers_and_writers_go_on_during_a_rebuild(filled: int) -> None:
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        # Seven at once: at the usual pace they leave a slow machine no moment in which none reads.
+        # Seven readers at the default pace would leave a slow machine no moment without a read.
         with reading(pause=0.1) as seen:
             for _ in range(2):
                 rebuild(ALL)
@@ -81,7 +81,7 @@ def test_readers_and_writers_go_on_during_a_rebuild(filled: int) -> None:
 
 @contextmanager
 def command(*arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Start Start manage.py on the test's database."""
+    """Start manage.py on the test's database."""
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "TEST_DATABASE_NAME": connection.settings_dict["NAME"],

@@ -97,7 +97,7 @@ def test_closed_pipe_is_not_an_error() -> None:
 
 def test_python_without_django_continues_with_the_environment(tmp_path: Path) -> None:
     shutil.copy(MANAGE, tmp_path)
-    python = [sys.executable, "-I", "-S"]  # without the packages of this one
+    python = [sys.executable, "-I", "-S"]  # without the packages of this interpreter
     done = run(*python, tmp_path / "manage.py", "help")
     assert done.returncode == 1
     assert done.stderr == "error: Django is not installed here. Run: make install\n"
@@ -131,12 +131,12 @@ def test_check_deploy_accepts_our_csrf_middleware() -> None:
     done = run(sys.executable, MANAGE, "check", "--deploy", **environment)
     assert done.returncode == 0
     assert "W003" not in done.stderr
-    assert "W004" in done.stderr  # the others are given
+    assert "W004" in done.stderr  # all other settings are valid
 
 
 @pytest.mark.parametrize("umask", [0o077, 0o027, 0o022])
 def test_copies_for_the_servers_account_are_readable(tmp_path: Path, umask: int) -> None:
-    """Files that pip installed under a umask of 077 are for their owner only, and so were copies."""
+    """Under a umask of 077, pip installs files that only their owner can read. Copies must be readable."""
     source = tmp_path / "wheel"
     before = os.umask(umask)
     try:

@@ -12,14 +12,14 @@ import pytest
 
 from config.stack import processes
 
-# Says that it has begun: from then on its environment is the one that it was given.
+# Prints a line at its start: before, the environment may still be that of this process.
 WAITING: Final = ("sh", "-c", "echo; exec sleep 600")
 Start: TypeAlias = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Start a process that waits, with a mark of the test's choice."""
+    """Start a waiting process with this mark."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start(mark: str | None, **options: object) -> subprocess.Popen[bytes]:
@@ -43,7 +43,7 @@ def start() -> Iterator[Start]:
 
 @pytest.fixture
 def ended_launcher(start: Start) -> str:
-    """The mark of a launcher of this checkout that has ended."""
+    """Return the mark of a launcher of this checkout that has ended."""
     launcher = start(None)
     mark = processes.mark(launcher.pid)
     launcher.kill()
@@ -65,7 +65,7 @@ def test_children_of_a_running_launcher_are_left_alone(start: Start) -> None:
 
 
 def test_a_reused_pid_does_not_protect_orphans(start: Start) -> None:
-    """This process has the pid of the mark, and started later than the launcher of the mark."""
+    """This process has the same pid as the launcher but started later."""
     *rest, started = processes.mark(os.getpid()).split()
     assert ends(start(" ".join([*rest, str(int(started) - 1)])))
 
@@ -112,7 +112,7 @@ def test_another_users_processes_are_left_alone(start: Start, ended_launcher: st
 def test_processes_of_another_pid_namespace_are_left_alone(
     start: Start, ended_launcher: str
 ) -> None:
-    """As in a container: there the launcher's pid is another one than here."""
+    """In a container, for example, the launcher has another pid."""
     unshare = ["unshare", "--pid", "--fork", "--kill-child"]
     if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("this machine does not let root make a PID namespace")

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 def test_killed_server_starts_again_despite_a_busy_backend(
     own_postgres: Postgres,
 ) -> None:
-    """It computes, so it does not notice that the server is gone, and holds the shared memory."""
+    """A busy backend does not notice that the server has ended, and keeps the shared memory."""
     connection = psycopg.connect(own_postgres.url("postgres"), autocommit=True)
     backend = psutil.Process(connection.info.backend_pid)
 

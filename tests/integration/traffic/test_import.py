@@ -51,7 +51,7 @@ def write(text: str, name: str = "past.csv") -> Path:
 
 
 def run(path: Path, *options: str, status: int = 0) -> dict[str, str]:
-    """Return what the command reports, by the first words of each line."""
+    """Return the lines of the report, by their first words."""
     out = StringIO()
     options = options or ("--set=client=Acme",)
     try:
@@ -119,7 +119,7 @@ def test_a_payment_over_its_methods_limit_is_imported_as_failed() -> None:
 
 
 def test_equal_rows_are_different_payments() -> None:
-    """Without the ordinal, two equal purchases of one day were one."""
+    """Without ordinals, two equal purchases of one day would be one payment."""
     path = write(HEADER + ROW * 3 + "bob,1997-01-31,1.00,USD,wallet,\n" + ROW)
     assert run(path)["accepted"] == "5"
     assert run(path)["already imported"] == "5"
@@ -153,7 +153,7 @@ def test_a_longer_file_adds_only_what_is_new() -> None:
         (f"{'x' * 256},1997-01-31,1.00,USD,credit_card,", "text_too_long"),
         ("a\0b,1997-01-31,1.00,USD,credit_card,", "text_not_printable"),
         ("4111 1111 1111 1111,1997-01-31,1.00,USD,credit_card,", "card_number_refused"),
-        # In a field that nobody reads, and in the words of the refusal.
+        # In an unused column, and in the text of the refusal.
         ("ann,1997-01-31,1.00,USD,4111111111111111", "wrong_width"),
         ("ann,4111111111111111,1.00,USD,credit_card,", "unknown_date"),
         ("ann,1997-01-31,1.00,USD,4111 1111 1111 1111,", "unknown_method"),

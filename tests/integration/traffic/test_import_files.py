@@ -116,7 +116,7 @@ def test_names_of_columns_may_be_in_nfd_or_hold_invisible_characters() -> None:
 
 
 def test_a_corrected_quote_leaves_the_keys_of_other_rows() -> None:
-    """A line within unreadable quotes takes no ordinal from an equal row elsewhere."""
+    """A line within unreadable quotes does not count as a repetition of an equal row."""
     broken = COLUMNS + row('"a') + "\n" + LAST + 'b "c" d"\n' + LAST
     assert run(write(broken), "--rejects=refused")["accepted"] == "1"
 

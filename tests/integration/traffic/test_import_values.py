@@ -145,7 +145,7 @@ def test_an_amount_has_one_reading(amount: str, currency: str, option: str | Non
 def test_three_decimals_are_refused_where_other_amounts_have_decimal_commas(
     sign_of_commas: str,
 ) -> None:
-    """In a German file 1.234 dinars are a thousand, and its other rows come later."""
+    """In a German file, 1.234 means 1234, and only later rows show the decimal comma."""
     dinars = "ann,2024-01-31,1.234,KWD,wallet,\n"
     path = write(HEADER + dinars + sign_of_commas)
 

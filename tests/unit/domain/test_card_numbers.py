@@ -177,7 +177,7 @@ def test_holds_card_number_takes_linear_time() -> None:
         "0151 4111 1111 1111 1111",
         "01/27 4111 1111 1111 1111",
         "004111111111111111",
-        "0 3537 3437 0134 9755",  # two numbers by their digits, but not separated
+        "0 3537 3437 0134 9755",  # the digits of two numbers without a separator
         "+49 6297 9140 0536 6894",
         "DE164111111111111111",
         "DE16 4111 1111 1111 1111",

@@ -101,7 +101,7 @@ def test_expired_claim_refuses_nobody(build: Build) -> None:
 
 
 def test_decision_needs_no_claim() -> None:
-    """The version settles who was first. A claim only saves the second reviewer's work."""
+    """The version decides which decision was first. A claim only prevents duplicate work."""
     given(*WAITING).when(approve()).then(approved(), processed_after_approval())
 
 

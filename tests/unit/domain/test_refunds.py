@@ -61,7 +61,7 @@ def test_refund_over_remaining_amount_is_refused() -> None:
 
 @pytest.mark.parametrize("minor", [0, -1])
 def test_refund_of_zero_or_less_is_refused(minor: int) -> None:
-    """The API refuses both too, but the rule must not depend on it."""
+    """The domain does not rely on the check in the API."""
     COMPLETED.when(refund(amount=usd(minor))).then_refused(
         RefundTooLarge, refund=usd(minor), refundable=usd(100_00)
     )

@@ -84,7 +84,7 @@ def carry_out(sequence: list[PaymentCommand]) -> tuple[list[AnyPaymentEvent], li
             events = decide(before, command)
         except PaymentError:
             continue
-        assert events, "a command that is not refused changes something"
+        assert events, "an accepted command appends an event"
         after = replay(PAYMENT, events, before)
         assert after is not None
         history += events
