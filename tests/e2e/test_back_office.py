@@ -274,7 +274,7 @@ def test_pages_have_no_serious_accessibility_violation(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("desk", ["dark"], indirect=True)
-def test_the_review_desk_has_enough_contrast_in_the_dark(desk: Desk) -> None:
+def test_review_desk_has_enough_contrast_in_the_dark(desk: Desk) -> None:
     desk.log_in()
     payment = f"/admin/readmodels/paymentsummary/{desk.payment}"
     paths = [PAGES["queue"], f"{payment}/change/", f"{payment}/approve/"]

@@ -138,7 +138,7 @@ def test_chosen_python_replaces_the_environment(checkout: Checkout) -> None:
     assert checkout.version() == f"{sys.version_info[:2]}\n"
 
 
-def test_an_environment_of_another_checkout_is_not_replaced(checkout: Checkout) -> None:
+def test_environment_of_another_checkout_is_not_replaced(checkout: Checkout) -> None:
     other = checkout.folder / "other"
     other.mkdir()
     checkout.environment.symlink_to(other)

@@ -92,7 +92,7 @@ def operation(name: str) -> Any:
     return import_module(f"made.api.{name}")
 
 
-def test_a_python_client_submits_reads_claims_and_decides(running: Service, made: None) -> None:
+def test_python_client_submits_reads_claims_and_decides(running: Service, made: None) -> None:
     models = import_module("made.models")
     submit = operation("payments.submit_payment").sync_detailed
     read = operation("payments.read_payment").sync_detailed
@@ -142,7 +142,7 @@ def test_a_python_client_submits_reads_claims_and_decides(running: Service, made
         assert (done.status_code, done.parsed.status) == (200, models.Status.COMPLETED)
 
 
-def test_a_python_client_pages_and_sums(running: Service, made: None) -> None:
+def test_python_client_pages_and_sums(running: Service, made: None) -> None:
     models = import_module("made.models")
     submit = operation("payments.submit_payment").sync_detailed
     pages = operation("payments.list_payments").sync
@@ -199,7 +199,7 @@ def current(ask: Callable[[], Any]) -> Any:
     return answers[-1]
 
 
-def test_a_typescript_client_uses_every_operation(
+def test_typescript_client_uses_every_operation(
     running: Service, document: Path, tmp_path: Path
 ) -> None:
     need("node", "npm")
@@ -244,7 +244,7 @@ def readme_body() -> str:
     return found[1]
 
 
-def test_a_java_client_counts_in_64_bits(running: Service, document: Path, tmp_path: Path) -> None:
+def test_java_client_counts_in_64_bits(running: Service, document: Path, tmp_path: Path) -> None:
     need("java", "javac")
     quick = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
     options = {

@@ -25,7 +25,7 @@ def running(shared_service: Service) -> Service:
     return shared_service
 
 
-def test_a_hundred_pollers_do_not_slow_down_submissions(running: Service) -> None:
+def test_hundred_pollers_do_not_slow_down_submissions(running: Service) -> None:
     """If a poll waited for a change instead of returning 304, four pollers would hold all four threads."""
     payment = running.post()[1]["id"]
     wait_for(lambda: payment in [each["id"] for each in running.get(LIST)[1]["payments"]])

@@ -49,7 +49,7 @@ class Traffic:
                 client.result()
 
 
-def test_the_service_recovers_from_faults_under_traffic(
+def test_service_recovers_from_faults_under_traffic(
     own_postgres: Postgres, own_valkey: Valkey
 ) -> None:
     with (

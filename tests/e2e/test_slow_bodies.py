@@ -171,7 +171,7 @@ def test_chunked_body_is_accepted_and_its_repetition_recognized(running: Service
 
 @pytest.mark.parametrize("path", [API, LOGIN])
 @pytest.mark.parametrize("announced", [True, False])
-def test_large_body_is_refused_before_it_is_in_memory(
+def test_large_body_is_refused_before_it_is_read(
     running: Service, path: str, *, announced: bool
 ) -> None:
     with Sender(running) as sender:
@@ -205,7 +205,7 @@ def test_truncated_body_is_refused(running: Service, cut: bytes) -> None:
     assert running.post()[0] == 201
 
 
-def test_the_environment_describes_the_request(running: Service) -> None:
+def test_environment_describes_the_request(running: Service) -> None:
     """Paths and queries in other scripts, a HEAD request, an empty body, no Host."""
     assert running.get(f"{API}?status=%C3%A9")[0] == 400
     assert running.get("/api/v1/customers/%E5%B1%B1%E7%94%B0/payments")[1]["payments"] == []
@@ -240,7 +240,7 @@ def test_connection_without_a_complete_head_is_closed(running: Service) -> None:
         assert time.monotonic() - began > 5
 
 
-def test_a_request_that_is_being_served_is_answered_before_the_server_stops(
+def test_server_answers_a_running_request_before_it_stops(
     running: Service,
 ) -> None:
     with Sender(running).head(API, LENGTH) as sender:

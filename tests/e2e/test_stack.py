@@ -134,7 +134,7 @@ def test_busy_port_is_reported(launcher: Launcher) -> None:
         ),
     ],
 )
-def test_what_cannot_work_is_told_in_one_line(
+def test_invalid_settings_are_reported_in_one_line(
     launcher: Launcher, environment: dict[str, str], complaint: str
 ) -> None:
     output = launcher.refused(environment)

@@ -172,7 +172,7 @@ def test_production_launcher_restarts_each_killed_process(
     assert process.poll() is None
 
 
-def test_the_service_survives_its_launcher_and_the_next_one_takes_over(launcher: Launcher) -> None:
+def test_service_survives_its_launcher_and_the_next_one_takes_over(launcher: Launcher) -> None:
     process = launcher.start()
     launcher.await_welcome()
     traffic = Traffic(launcher)

@@ -47,7 +47,7 @@ def test_check_refuses_two_events_with_one_stored_name(monkeypatch: pytest.Monke
         call_command("check")
 
 
-def test_the_events_app_does_not_mention_payments() -> None:
+def test_events_app_does_not_mention_payments() -> None:
     """Module paths and the permanent names of file formats are allowed."""
     allowed = re.compile(r"payments[./]|(from|import) payments |payments-(seal|export)/")
     mentions = [

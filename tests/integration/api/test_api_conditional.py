@@ -256,7 +256,7 @@ def test_etag_changes_when_a_parked_event_is_repaired(acme: ApiClient) -> None:
     assert [each["id"] for each in body_of(after)["payments"]] == [payment]
 
 
-def test_a_poll_of_a_payment_or_a_list_costs_one_round_trip(acme: ApiClient, flagged: str) -> None:
+def test_poll_takes_one_round_trip(acme: ApiClient, flagged: str) -> None:
     project()
     for path in (flagged, PAYMENTS):
         etag = acme.get(path)["ETag"]

@@ -243,7 +243,7 @@ def test_every_tag_is_declared() -> None:
     assert all(each["description"] for each in found["tags"])
 
 
-def test_the_document_has_contact_licence_and_version() -> None:
+def test_document_has_contact_license_and_version() -> None:
     found = document()["info"]
     assert found["contact"]["name"]
     assert found["license"] == {"name": "MIT", "identifier": "MIT"}
@@ -261,7 +261,7 @@ def test_parameters_are_sorted_by_place_and_requirement() -> None:
     assert first["name"] == "payment_id"
 
 
-def test_the_customer_of_a_path_is_named_like_the_customer_of_a_payment() -> None:
+def test_customer_of_a_path_is_named_like_the_customer_of_a_payment() -> None:
     (first, *_) = dict(operations())["get /api/v1/customers/{customer_id}/payments"]["parameters"]
     assert first["name"] == "customer_id"
     assert "customer" in first["description"]

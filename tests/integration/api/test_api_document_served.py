@@ -19,7 +19,7 @@ def ask(query: str = "", **headers: str) -> HttpResponse:
     return Browser().get(PATH + query, headers=headers)  # type: ignore[return-value]
 
 
-def test_the_document_is_rendered_once() -> None:
+def test_document_is_rendered_once() -> None:
     first = ask()
     before = rendered.cache_info().misses
 
@@ -49,7 +49,7 @@ def test_document_is_served_in_the_accepted_format(
     assert read(answer.content) == json.loads(ask(Accept="application/json").content)
 
 
-def test_an_unknown_format_is_refused() -> None:
+def test_unknown_format_is_refused() -> None:
     assert ask("?format=xml").status_code == 404
     assert ask(Accept="text/html").status_code == 406
 

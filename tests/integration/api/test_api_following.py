@@ -67,7 +67,7 @@ def test_followed_list_continues_after_its_last_page(acme: ApiClient, path: str)
     assert ids(page(acme, path, pages[-1]["next"])) == [later]
 
 
-def test_a_payment_stays_listed_at_its_first_position(acme: ApiClient) -> None:
+def test_payment_stays_listed_at_its_first_position(acme: ApiClient) -> None:
     first, second = (body_of(acme.submit())["id"] for _ in range(2))
     acme.post(f"{PAYMENTS}/{first}/refunds", {"reason": "other"})
     project()
@@ -138,7 +138,7 @@ def test_followed_list_continues_past_a_later_parked_event(acme: ApiClient) -> N
     assert ids(page(acme, LIST)) == [one, two]
 
 
-def test_a_payment_whose_first_event_was_discarded_is_listed_at_its_next(acme: ApiClient) -> None:
+def test_payment_is_listed_at_its_next_event_after_a_discard(acme: ApiClient) -> None:
     """Its first two events are parked, because the second cannot be applied alone."""
     one, parked, two = submitted_in_order(acme, "a", "b", "c")
     park(parked)
@@ -288,7 +288,7 @@ def test_followed_list_misses_no_payment_committed_out_of_order(
     assert missed > 0
 
 
-def test_an_imported_payment_is_listed_where_the_log_has_it(acme: ApiClient) -> None:
+def test_imported_payment_is_listed_where_the_log_has_it(acme: ApiClient) -> None:
     """It has an old time, which a client that follows times has already passed."""
     one = body_of(acme.submit())["id"]
     late = uuid4()

@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
         "/api/%2e%2e/admin",
     ],
 )
-def test_a_strange_address_is_a_problem(path: str) -> None:
+def test_malformed_address_is_a_problem(path: str) -> None:
     answer = ApiClient().get(path)
     assert answer.status_code in {400, 404}
     assert_problem(answer)
@@ -55,7 +55,7 @@ def test_a_strange_address_is_a_problem(path: str) -> None:
         {"Host": "a b"},
     ],
 )
-def test_a_strange_header_is_a_problem(headers: dict[str, str]) -> None:
+def test_malformed_header_is_a_problem(headers: dict[str, str]) -> None:
     answer = ApiClient().get(PAYMENTS, **headers)
     assert answer.status_code in {400, 401, 406}
     assert_problem(answer)

@@ -177,7 +177,7 @@ def test_refused_command_is_not_remembered(acme: ApiClient) -> None:
     assert acme.submit(key).status_code == 201
 
 
-def test_a_refused_decision_is_decided_again_under_its_key(acme: ApiClient) -> None:
+def test_refused_decision_is_decided_again_under_its_key(acme: ApiClient) -> None:
     """The refusal appended nothing, so the first success is the answer that is repeated."""
     colleague = ApiClient("Acme", staff="grace")
     payment = acme.submit(**RISKY)["Location"]

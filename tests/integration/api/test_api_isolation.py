@@ -110,7 +110,7 @@ def comparable(answer: Any, payment_id: str) -> Any:
     return answer.status_code, headers, json.dumps(body).replace(payment_id, "ID")
 
 
-def test_all_endpoints_are_walked() -> None:
+def test_isolation_tests_cover_every_endpoint() -> None:
     assert {(PAYMENTS, "GET"), (PAYMENTS, "POST")} <= {
         (each.path, each.method) for each in ENDPOINTS
     }

@@ -77,7 +77,7 @@ def test_problem_list_is_also_html() -> None:
         assert f"<code>{code}</code>" in answer.content.decode()
 
 
-def test_a_problem_under_an_unknown_host_has_a_relative_type() -> None:
+def test_problem_under_an_unknown_host_has_a_relative_type() -> None:
     problem = body_of(ApiClient().get(PAYMENTS, Host="evil.example"))
     assert problem["type"] == "/api/problems/invalid_request"
 
@@ -88,7 +88,7 @@ def test_all_problems_are_listed() -> None:
     assert {field["code"] for field in listed["fields"]} == set(FIELD_CODES)
 
 
-def test_the_readme_lists_every_problem_code() -> None:
+def test_readme_lists_every_problem_code() -> None:
     readme = (settings.BASE_DIR / "payments/api/README.md").read_text()
     section = readme.partition("## Problem codes")[2].partition("\n#")[0]
     rows = re.findall(r"^\| (\d{3}) \| (.*) \|$", section, re.MULTILINE)
@@ -100,7 +100,7 @@ def test_every_refusal_of_the_domain_is_a_problem() -> None:
     assert {refusal.code for refusal in PaymentError.__subclasses__()} <= set(KINDS)
 
 
-def test_a_note_that_only_its_writer_refuses_is_a_problem_too() -> None:
+def test_note_that_only_its_writer_refuses_is_a_problem_too() -> None:
     problem = problem_of(TextError("text_empty", "The text must not be empty."))
     assert (problem.code, problem.errors[0].code) == ("invalid_request", "text_empty")
 
@@ -166,7 +166,7 @@ def test_readyz_names_a_stalled_projection_without_its_error() -> None:
     assert b"order-981" not in ready.content + listed.content
 
 
-def test_api_docs_load_nothing_from_other_hosts() -> None:
+def test_api_docs_load_files_from_this_host_only() -> None:
     page = Browser().get("/api/docs/")
     assert page.status_code == 200
     assert not page.cookies
@@ -210,7 +210,7 @@ def test_failure_is_logged_as_json_with_the_request_id(
         ("payments/{}", 404),
     ],
 )
-def test_a_card_number_in_an_address_is_refused_and_neither_logged_nor_repeated(
+def test_card_number_in_an_address_is_refused_and_neither_logged_nor_repeated(
     address: str, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Without the processor the log line contained the number."""

@@ -30,7 +30,7 @@ def ids(client: ApiClient, path: str = PAYMENTS) -> list[str]:
     return [payment["id"] for payment in body_of(answer)["payments"]]
 
 
-def test_a_payment_reads_as_it_was_answered(acme: ApiClient) -> None:
+def test_read_of_a_payment_equals_the_answer_to_its_submission(acme: ApiClient) -> None:
     submitted = acme.submit(**RISKY)
     path = submitted["Location"]
     before = acme.get(path)  # no projection has run, so the log answers
@@ -40,7 +40,7 @@ def test_a_payment_reads_as_it_was_answered(acme: ApiClient) -> None:
     assert before["ETag"] == after["ETag"] == '"2"'
 
 
-def test_a_decided_payment_reads_as_it_was_answered(acme: ApiClient) -> None:
+def test_read_after_a_decision_equals_the_answer_to_the_decision(acme: ApiClient) -> None:
     path = acme.submit(**RISKY)["Location"]
     decided = acme.post(f"{path}/reject", {"reason": "suspected_fraud"})
     project()
@@ -308,7 +308,7 @@ def test_customer_payments_refuse_an_impossible_reference(acme: ApiClient, refer
         ("ordering=amount", "ordering"),
     ],
 )
-def test_a_bad_parameter_is_named(acme: ApiClient, query: str, field: str) -> None:
+def test_bad_parameter_is_named(acme: ApiClient, query: str, field: str) -> None:
     answer = acme.get(f"{PAYMENTS}?{query}")
     problem = body_of(answer)
     assert (answer.status_code, problem["code"]) == (400, "invalid_request")
@@ -317,7 +317,7 @@ def test_a_bad_parameter_is_named(acme: ApiClient, query: str, field: str) -> No
 
 
 @pytest.mark.parametrize("path", [PAYMENTS, "/api/v1/customers/ann/payments"])
-def test_a_time_with_any_offset_is_a_time(acme: ApiClient, path: str) -> None:
+def test_time_with_any_offset_is_a_time(acme: ApiClient, path: str) -> None:
     """PostgreSQL accepts no offset of sixteen hours, which was a 500."""
     for offset in ("Z", "%2B05:30", "-15:59", "%2B20:30", "-23:59"):
         assert acme.get(f"{path}?from=2026-01-01T12:00:00{offset}").status_code == 200
@@ -337,7 +337,7 @@ def test_slow_list_asks_for_a_narrower_filter(
     assert acme.get(PAYMENTS).status_code == 200
 
 
-def test_daily_statistics_sum_a_clients_day(acme: ApiClient) -> None:
+def test_daily_statistics_sum_the_payments_of_a_client(acme: ApiClient) -> None:
     acme.submit(amount=100)
     acme.submit(amount=301)
     acme.submit(**RISKY)

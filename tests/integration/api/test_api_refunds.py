@@ -79,7 +79,7 @@ def test_concurrent_refunds_never_exceed_the_payment(acme: ApiClient, paid: str)
         ({}, 400, "invalid_request", "reason"),
     ],
 )
-def test_a_wrong_refund_is_refused(
+def test_wrong_refund_is_refused(
     acme: ApiClient, paid: str, body: Any, status: int, code: str, field: str | None
 ) -> None:
     answer = acme.post(f"{PAYMENTS}/{paid}/refunds", body)
@@ -106,7 +106,7 @@ def test_cancel_refuses_a_completed_payment(acme: ApiClient, paid: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["cancel", "refunds"])
-def test_another_client_finds_nothing(paid: str, command: str) -> None:
+def test_cancel_and_refund_of_another_client_are_not_found(paid: str, command: str) -> None:
     answer = ApiClient("Bolt").post(f"{PAYMENTS}/{paid}/{command}", REASON)
     assert (answer.status_code, body_of(answer)["code"]) == (404, "payment_not_found")
 

@@ -85,7 +85,7 @@ def test_concurrent_decisions_succeed_once(acme: ApiClient, flagged: str) -> Non
         ({"reason": "other", "amount": 1}, "amount", "unknown_field"),
     ],
 )
-def test_a_bad_decision_names_its_field_and_stores_nothing(
+def test_bad_decision_names_its_field_and_stores_nothing(
     acme: ApiClient, flagged: str, body: dict[str, Any], field: str, code: str
 ) -> None:
     answer = acme.post(f"{PAYMENTS}/{flagged}/approve", body)
@@ -96,9 +96,7 @@ def test_a_bad_decision_names_its_field_and_stores_nothing(
 
 
 @pytest.mark.parametrize("command", ["approve", "reject"])
-def test_a_key_without_the_scope_decides_nothing(
-    acme: ApiClient, flagged: str, command: str
-) -> None:
+def test_key_without_the_scope_decides_nothing(acme: ApiClient, flagged: str, command: str) -> None:
     other = ApiClient("Acme", scopes=[Scope.PAYMENTS_WRITE, Scope.PAYMENTS_READ])
     answer = other.post(f"{PAYMENTS}/{flagged}/{command}", {"reason": REASON[command]})
     assert (answer.status_code, body_of(answer)["code"]) == (403, "permission_denied")

@@ -43,7 +43,7 @@ def assert_problem(answer: HttpResponse, status: int, code: str, field: str | No
     return problem
 
 
-def test_a_harmless_payment_is_completed_at_once(acme: ApiClient) -> None:
+def test_harmless_payment_is_completed_at_once(acme: ApiClient) -> None:
     answer = acme.submit(reference="order-1")
     body = body_of(answer)
     assert answer.status_code == 201
@@ -72,18 +72,18 @@ def test_a_harmless_payment_is_completed_at_once(acme: ApiClient) -> None:
     }
 
 
-def test_a_large_first_card_payment_waits_for_review(acme: ApiClient) -> None:
+def test_large_first_card_payment_waits_for_review(acme: ApiClient) -> None:
     body = body_of(acme.submit(**RISKY))
     assert body["status"] == Status.PENDING_REVIEW
     assert body["risk"] == {"score": 80, "band": "high", "reasons": ["first_card_payment_large"]}
 
 
-def test_a_payment_over_the_limit_of_its_method_fails(acme: ApiClient) -> None:
+def test_payment_over_the_limit_of_its_method_fails(acme: ApiClient) -> None:
     body = body_of(acme.submit(amount=25_000_01, currency="USD"))
     assert (body["status"], body["failure_reason"]) == ("failed", "method_limit_exceeded")
 
 
-def test_a_payment_costs_two_round_trips_a_customers_first_one_too(acme: ApiClient) -> None:
+def test_submission_takes_two_round_trips(acme: ApiClient) -> None:
     for _ in range(8):  # prepares every statement and caches the keys
         customer = str(uuid4())
         acme.submit(customer_id=customer)
@@ -95,7 +95,7 @@ def test_a_payment_costs_two_round_trips_a_customers_first_one_too(acme: ApiClie
     assert (first.count, later.count) == (2, 2)
 
 
-def test_a_key_that_is_used_again_names_what_differs(acme: ApiClient) -> None:
+def test_reused_idempotency_key_names_the_differing_fields(acme: ApiClient) -> None:
     acme.submit("key-1")
     before = stored()
     answer = acme.submit("key-1", amount=2000, method="wallet", customer_id="customer-new")
@@ -121,7 +121,7 @@ def test_reference_is_permanently_unique(acme: ApiClient) -> None:
     assert ApiClient("Bolt").submit(reference="order-1").status_code == 201
 
 
-def test_a_customers_first_payments_at_once_register_one_customer(acme: ApiClient) -> None:
+def test_concurrent_first_payments_register_one_customer(acme: ApiClient) -> None:
     """Half of them have a reference, so the statements take locks in different orders."""
     answers = at_once(
         12,
@@ -204,7 +204,7 @@ def test_all_wrong_fields_are_reported_at_once(acme: ApiClient) -> None:
 
 
 @pytest.mark.parametrize("before", [0, 90, 99])
-def test_a_name_that_holds_a_card_number_is_not_repeated(acme: ApiClient, before: int) -> None:
+def test_field_name_with_a_card_number_is_not_repeated(acme: ApiClient, before: int) -> None:
     """A client that builds JSON by hand can send a value as a name."""
     name, left_out = "x" * before + f" {CARD}", "(left out: it looks like a card number)"
     answer = acme.post(PAYMENTS, BODY | {name: 1})
@@ -244,7 +244,7 @@ def test_repeated_field_hides_its_values(acme: ApiClient, field: str, given: str
 
 
 @pytest.mark.parametrize("field", ["amount", "currency", "method", "customer_id"])
-def test_a_missing_field_is_named(acme: ApiClient, field: str) -> None:
+def test_missing_field_is_named(acme: ApiClient, field: str) -> None:
     body = {name: value for name, value in BODY.items() if name != field}
     problem = assert_problem(acme.post(PAYMENTS, body), 400, "invalid_request", field)
     assert problem["errors"][0]["code"] == "missing"
@@ -261,14 +261,14 @@ def test_a_missing_field_is_named(acme: ApiClient, field: str) -> None:
         b'{"amount":' * 5_000,
     ],
 )
-def test_what_is_not_json_is_refused(acme: ApiClient, data: bytes) -> None:
+def test_body_that_is_not_json_is_refused(acme: ApiClient, data: bytes) -> None:
     answer = acme.send("POST", PAYMENTS, data, **{"Idempotency-Key": "key-1"})
     assert answer.status_code == 400
     assert body_of(answer)["code"] in {"invalid_json", "invalid_request"}
     assert stored() == (0, 0, 0)
 
 
-def test_an_endless_number_is_refused_by_name(acme: ApiClient) -> None:
+def test_number_with_too_many_digits_is_reported_with_its_field(acme: ApiClient) -> None:
     data = json.dumps(BODY).replace("1999", "9" * 50_000).encode()
     answer = acme.send("POST", PAYMENTS, data, **{"Idempotency-Key": "key-1"})
     problem = assert_problem(answer, 400, "invalid_request", "amount")
@@ -291,7 +291,7 @@ def test_json_other_than_an_object_is_refused(acme: ApiClient, data: bytes) -> N
 
 
 @pytest.mark.parametrize("second", ["1999", "1", "null"])
-def test_a_field_that_is_given_twice_is_refused(acme: ApiClient, second: str) -> None:
+def test_field_that_is_given_twice_is_refused(acme: ApiClient, second: str) -> None:
     """A gateway could check the first value while we take the second."""
     data = json.dumps(BODY).encode()[:-1] + f', "amount": {second}}}'.encode()
     answer = acme.send("POST", PAYMENTS, data, **{"Idempotency-Key": "key-1"})
@@ -326,20 +326,20 @@ def test_json_with_a_charset_is_json(acme: ApiClient) -> None:
     assert answer.status_code == 201
 
 
-def test_the_idempotency_key_is_required(acme: ApiClient) -> None:
+def test_idempotency_key_is_required(acme: ApiClient) -> None:
     answer = acme.send("POST", PAYMENTS, json.dumps(BODY).encode())
     assert_problem(answer, 400, "idempotency_key_missing")
     assert stored() == (0, 0, 0)
 
 
 @pytest.mark.parametrize("key", ["", " ", "with space", "x" * 256, "schlüssel", "tab\tkey"])
-def test_a_strange_idempotency_key_is_refused(acme: ApiClient, key: str) -> None:
+def test_malformed_idempotency_key_is_refused(acme: ApiClient, key: str) -> None:
     answer = acme.send("POST", PAYMENTS, json.dumps(BODY).encode(), **{"Idempotency-Key": key})
     assert_problem(answer, 400, "idempotency_key_invalid", "Idempotency-Key")
     assert stored() == (0, 0, 0)
 
 
-def test_the_request_id_reaches_the_log(acme: ApiClient) -> None:
+def test_request_id_reaches_the_log(acme: ApiClient) -> None:
     answer = acme.post(PAYMENTS, BODY, **{"X-Request-ID": "trace-7"})
     assert answer["X-Request-ID"] == "trace-7"
     assert {event.metadata["correlation_id"] for event in Event.objects.all()} == {"trace-7"}
@@ -348,6 +348,6 @@ def test_the_request_id_reaches_the_log(acme: ApiClient) -> None:
 @pytest.mark.parametrize(
     "given", ["", "x" * 65, "line\nbreak", "<script>", "ümlaut", "4111111111111111"]
 )
-def test_a_strange_request_id_is_replaced(acme: ApiClient, given: str) -> None:
+def test_malformed_request_id_is_replaced(acme: ApiClient, given: str) -> None:
     answer = acme.get(PAYMENTS, **{"X-Request-ID": given.replace("\n", "%0a")})
     assert str(UUID(answer["X-Request-ID"])) == answer["X-Request-ID"]

@@ -49,7 +49,7 @@ def test_notes_accept_natural_text(acme: ApiClient, note: str, stored: str) -> N
     assert Note.objects.get().text == stored
 
 
-def test_a_note_in_other_code_points_repeats_the_same_command(acme: ApiClient) -> None:
+def test_note_in_other_code_points_repeats_the_same_command(acme: ApiClient) -> None:
     path = f"{PAYMENTS}/{body_of(acme.submit(**RISKY))['id']}/escalate"
     acme.post(path, {"reason": "other", "note": "Chère,\nMotif : x"}, key="key-1")
     events = Event.objects.count()
@@ -62,7 +62,7 @@ def test_a_note_in_other_code_points_repeats_the_same_command(acme: ApiClient) -
     assert (Event.objects.count(), Note.objects.count()) == (events, 1)
 
 
-def test_a_payment_in_other_code_points_repeats_the_same_payment(acme: ApiClient) -> None:
+def test_payment_in_other_code_points_repeats_the_same_payment(acme: ApiClient) -> None:
     first = acme.submit("key-1", customer_id=NFC, reference=NFC)
 
     again = acme.submit("key-1", **SPELLINGS)
@@ -72,7 +72,7 @@ def test_a_payment_in_other_code_points_repeats_the_same_payment(acme: ApiClient
     assert body_of(again)["customer_id"] == body_of(again)["reference"] == NFC
 
 
-def test_one_reference_in_two_spellings_is_one_reference_and_one_customer(acme: ApiClient) -> None:
+def test_two_spellings_of_a_reference_are_equal(acme: ApiClient) -> None:
     acme.submit(customer_id=NFD, reference=NFD)
     assert Customer.objects.get().reference == NFC
 
@@ -84,7 +84,7 @@ def test_one_reference_in_two_spellings_is_one_reference_and_one_customer(acme: 
 
 
 @pytest.mark.parametrize("spelling", [NFC, NFD, f"{NFC}\ufeff"])
-def test_reads_find_what_was_stored_in_any_spelling(acme: ApiClient, spelling: str) -> None:
+def test_reads_find_stored_values_in_any_spelling(acme: ApiClient, spelling: str) -> None:
     payment = body_of(acme.submit(**SPELLINGS))["id"]
     project()
 
@@ -107,7 +107,7 @@ def test_identifiers_with_outer_blanks_are_refused_by_field(acme: ApiClient, tex
     assert not Customer.objects.exists()
 
 
-def test_the_refusal_of_a_character_names_it_and_its_position(acme: ApiClient) -> None:
+def test_refused_character_is_named_with_its_position(acme: ApiClient) -> None:
     answer = acme.submit(customer_id="Motif\u202e :")
     assert errors(answer) == [("customer_id", "text_not_printable")]
     assert "U+202E RIGHT-TO-LEFT OVERRIDE at position 6" in body_of(answer)["errors"][0]["detail"]
@@ -130,7 +130,7 @@ def test_ids_of_shops_are_accepted(acme: ApiClient, identifier: str) -> None:
     assert traced["X-Request-ID"] == identifier
 
 
-def test_an_id_that_is_a_card_number_is_refused_by_field(acme: ApiClient) -> None:
+def test_id_that_is_a_card_number_is_refused_by_field(acme: ApiClient) -> None:
     for card in (
         "4111111111111111",
         "card-4111111111111111",

@@ -100,7 +100,7 @@ def test_every_wrong_field_of_a_submission_is_named(acme: ApiClient, submission:
     assert not Event.objects.exists()
 
 
-def test_a_field_given_twice_is_named_among_the_others(acme: ApiClient) -> None:
+def test_repeated_field_is_reported_with_the_wrong_fields(acme: ApiClient) -> None:
     data = json.dumps(BODY | {"amount": 0}).encode()[:-1] + b', "method": "wallet"}'
     answer = acme.send("POST", PAYMENTS, data, **{"Idempotency-Key": "key-1"})
     assert wrong(answer) == [("amount", "amount_not_positive"), ("method", "given_twice")]
@@ -228,7 +228,7 @@ def test_text_in_utf_8_is_read(acme: ApiClient) -> None:
         ("reference", CARD_NUMBER, "card_number_refused"),
     ],
 )
-def test_one_mistake_has_one_code_in_bodies_and_filters(
+def test_error_codes_are_the_same_in_bodies_and_filters(
     acme: ApiClient, field: str, value: str, code: str
 ) -> None:
     assert wrong(acme.submit(**{field: value})) == [(field, code)]
@@ -242,7 +242,7 @@ def test_one_mistake_has_one_code_in_bodies_and_filters(
         ("/api/v1/statistics/daily", "Accepted are date, from"),
     ],
 )
-def test_an_unknown_parameter_is_answered_with_the_known_ones(
+def test_unknown_parameter_is_answered_with_the_known_ones(
     acme: ApiClient, path: str, known: str
 ) -> None:
     (error,) = [each for each in body_of(acme.get(f"{path}?x=1"))["errors"] if each["field"] == "x"]

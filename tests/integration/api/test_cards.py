@@ -84,7 +84,7 @@ def test_repetition_with_another_card_is_refused(acme: ApiClient) -> None:
         ({"card": CARD | {"token": "tok_4111111111111111"}}, "card.token", "card_number_refused"),
     ],
 )
-def test_a_bad_card_names_its_field_and_stores_nothing(
+def test_bad_card_names_its_field_and_stores_nothing(
     acme: ApiClient, changes: dict[str, Any], field: str, code: str
 ) -> None:
     answer = acme.submit(**changes)

@@ -286,7 +286,7 @@ def test_card_number_is_refused_and_neither_stored_nor_logged(
 
 
 @pytest.mark.parametrize("wrong", [CARD, "\0", "", "x" * (notes.LONGEST + 1)])
-def test_a_note_is_checked_where_it_is_made(wrong: str) -> None:
+def test_note_is_checked_when_it_is_created(wrong: str) -> None:
     with pytest.raises(TextError):
         notes.write(uuid4(), wrong, author=OPERATOR, at=NOON)
     assert notes.write(uuid4(), "One\nTwo", author=OPERATOR, at=NOON).text == "One\nTwo"

@@ -60,13 +60,13 @@ def test_commands_take_a_payment_id_in_any_case(
     assert again["Idempotency-Replayed"] == "true"
 
 
-def test_a_refund_takes_a_payment_id_in_any_case(acme: ApiClient) -> None:
+def test_refund_takes_a_payment_id_in_any_case(acme: ApiClient) -> None:
     payment = body_of(acme.submit())["id"]
     answer = acme.post(f"{PAYMENTS}/{payment.upper()}/refunds", {"reason": "other"})
     assert answer.status_code == 200, answer.content
 
 
-def test_the_back_office_takes_ids_in_any_case(acme: ApiClient, payment: str) -> None:
+def test_back_office_takes_ids_in_any_case(acme: ApiClient, payment: str) -> None:
     staff = browser("risk manager", "mia")
     customer = Customer.objects.get().pk
     key = ApiKey.objects.get().pk
@@ -84,6 +84,6 @@ def test_the_back_office_takes_ids_in_any_case(acme: ApiClient, payment: str) ->
     assert senior.get(address).status_code == 200
 
 
-def test_an_id_of_another_form_is_not_found(acme: ApiClient, payment: str) -> None:
+def test_id_of_another_form_is_not_found(acme: ApiClient, payment: str) -> None:
     for other in (payment.replace("-", ""), f"{{{payment}}}", f"{payment}0", f"urn:uuid:{payment}"):
         assert acme.get(f"{PAYMENTS}/{other}").status_code == 404

@@ -77,7 +77,7 @@ def command(chance: random.Random, payment_id: UUID) -> PaymentCommand:
     return chance.choice(commands)
 
 
-def test_a_thousand_commands_on_fifty_payments() -> None:
+def test_thousand_commands_on_fifty_payments() -> None:
     payments = [uuid4() for _ in range(PAYMENTS)]
     for number, payment_id in enumerate(payments):
         amount, features = KINDS[number % len(KINDS)]

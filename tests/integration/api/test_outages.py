@@ -70,14 +70,14 @@ def test_read_only_database_answers_503(caplog: pytest.LogCaptureFixture) -> Non
     assert len(tracebacks) == 1
 
 
-def test_it_is_not_ready_while_it_takes_no_writes_and_ready_again_by_itself() -> None:
+def test_readyz_is_503_while_the_database_is_read_only() -> None:
     with read_only():
         ready = Browser().get("/readyz")
         assert (ready.status_code, body_of(ready)["database"]) == (503, "read_only")
     assert Browser().get("/readyz").status_code == 200
 
 
-def test_it_is_ready_at_once_after_writes_that_failed_and_on_connections_of_that_time() -> None:
+def test_readyz_recovers_at_once_after_failed_writes() -> None:
     client = ApiClient()
     with default_read_only():
         connection.close()
@@ -87,7 +87,7 @@ def test_it_is_ready_at_once_after_writes_that_failed_and_on_connections_of_that
     assert Browser().get("/readyz").status_code == 200
 
 
-def test_it_is_not_ready_though_its_own_connection_is_older() -> None:
+def test_readyz_detects_a_read_only_default_despite_an_older_connection() -> None:
     client = ApiClient()
     with default_read_only():
         assert [each.status_code for each in at_once(1, lambda _: client.submit())] == [503]
@@ -116,7 +116,7 @@ def test_screens_of_a_read_only_database_are_finished_pages(settings: Settings) 
     assert staff.get("/admin/").status_code == 200
 
 
-def test_tasks_log_the_outage_and_projections_go_on_afterwards(
+def test_tasks_log_the_outage_and_projections_continue_afterwards(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     ApiClient().submit()
@@ -162,7 +162,7 @@ def test_database_errors_map_to_outages(error: Exception, code: str | None) -> N
     assert (None if outage is None else outage.code) == code
 
 
-def test_a_full_disk_is_not_ready_for_a_moment() -> None:
+def test_full_disk_is_not_ready_for_a_moment() -> None:
     """Reads still work, so only a failed write shows a full disk."""
     error = failing(OperationalError, "53100", "could not extend file")
     outage = outages.of(error)
@@ -172,7 +172,7 @@ def test_a_full_disk_is_not_ready_for_a_moment() -> None:
     assert (ready.status_code, body_of(ready)["database"]) == (503, "full")
 
 
-def test_an_outage_is_logged_in_a_line_a_second_and_a_traceback_a_minute(
+def test_outage_is_logged_in_a_line_a_second_and_a_traceback_a_minute(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each request would otherwise log five kilobytes."""
@@ -187,7 +187,7 @@ def test_an_outage_is_logged_in_a_line_a_second_and_a_traceback_a_minute(
     assert caplog.records[0].levelno == logging.WARNING
 
 
-def test_a_serialization_failure_of_an_append_is_tried_again(
+def test_serialization_failure_of_an_append_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Regression: with serializable as the default, concurrent appends got a 503."""

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 NFC, NFD = "R\u00e9f", "Re\u0301f"
 
 
-def test_an_import_stores_identifiers_as_the_api_does(tmp_path: Path) -> None:
+def test_import_stores_identifiers_as_the_api_does(tmp_path: Path) -> None:
     acme = ApiClient()
     acme.submit(customer_id=NFC, reference="order-1")
     path = tmp_path / "past.csv"
@@ -38,7 +38,7 @@ def test_an_import_stores_identifiers_as_the_api_does(tmp_path: Path) -> None:
     assert references == {"order-1", f"{NFC}-1", "4503604527000000018", "6546395345958"}
 
 
-def test_a_form_stores_a_note_as_the_api_does() -> None:
+def test_form_stores_a_note_as_the_api_does() -> None:
     payment = body_of(ApiClient().submit(**RISKY))["id"]
     project()
     staff = browser()
@@ -56,7 +56,7 @@ def test_a_form_stores_a_note_as_the_api_does() -> None:
     assert Note.objects.get().text == stored
 
 
-def test_a_form_names_the_character_that_it_refuses() -> None:
+def test_form_names_the_character_that_it_refuses() -> None:
     payment = body_of(ApiClient().submit(**RISKY))["id"]
     project()
     staff = browser()
@@ -70,6 +70,6 @@ def test_a_form_names_the_character_that_it_refuses() -> None:
     assert not Note.objects.exists()
 
 
-def test_a_command_stores_a_name_as_the_api_does() -> None:
+def test_command_stores_a_name_as_the_api_does() -> None:
     call_command("create_api_key", "Socie\u0301te\u0301\u00a0X ")
     assert Client.objects.get().name == "Soci\u00e9t\u00e9 X"

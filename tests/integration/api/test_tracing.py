@@ -21,7 +21,7 @@ def metadata() -> dict[str, Any]:
     return dict(Event.objects.latest("position").metadata)
 
 
-def test_a_request_is_its_own_correlation_and_stored_once() -> None:
+def test_request_is_its_own_correlation_and_stored_once() -> None:
     ApiClient().post(PAYMENTS, BODY, **{"X-Request-ID": "trace-7"})
     assert metadata()["correlation_id"] == "trace-7"
     assert "causation_id" not in metadata()
@@ -38,13 +38,13 @@ def test_correlation_id_joins_requests_with_distinct_ids() -> None:
 
 
 @pytest.mark.parametrize("given", ["", "x" * 65, "<script>", "ümlaut", "4111111111111111", "a b"])
-def test_a_strange_correlation_id_is_replaced(given: str) -> None:
+def test_malformed_correlation_id_is_replaced(given: str) -> None:
     """Events are permanent, so a card number in the id would be, too."""
     answer = ApiClient().post(PAYMENTS, BODY, **{"X-Correlation-ID": given})
     assert metadata()["correlation_id"] == answer["X-Request-ID"]
 
 
-def test_a_decision_in_the_back_office_has_its_request() -> None:
+def test_decision_in_the_back_office_has_its_request() -> None:
     payment = body_of(ApiClient().submit(**RISKY))["id"]
     project()
     form = {"reason": "other", "key": payment, "version": "2", "note": ""}
@@ -57,7 +57,7 @@ def test_a_decision_in_the_back_office_has_its_request() -> None:
     assert metadata()["actor"].startswith("staff:")
 
 
-def test_the_events_of_an_import_are_found_by_its_run(
+def test_events_of_an_import_are_found_by_its_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "past.csv"

@@ -105,7 +105,7 @@ def walk() -> list[Call]:
     return calls
 
 
-def test_a_post_passes_the_files_that_the_readme_lists(walk: list[Call]) -> None:
+def test_post_passes_the_files_that_the_readme_lists(walk: list[Call]) -> None:
     section = README.read_text().partition("## The walk of one payment")[2]
 
     passed = list(dict.fromkeys(call.called for call in walk))
@@ -114,7 +114,7 @@ def test_a_post_passes_the_files_that_the_readme_lists(walk: list[Call]) -> None
     assert len(passed) <= MOST_FILES
 
 
-def test_a_post_changes_sides_only_through_ports_and_the_signal(walk: list[Call]) -> None:
+def test_post_changes_sides_only_through_ports_and_the_signal(walk: list[Call]) -> None:
     crossings = {
         (call.caller, call.called)
         for call in walk

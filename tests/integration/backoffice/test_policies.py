@@ -325,7 +325,7 @@ def typed(logged_in: Browser, document: str, button: str) -> Any:
     return logged_in.post(PROPOSE, {"document": document, button: ""})
 
 
-def test_a_risk_manager_proposes_a_policy_in_the_back_office(ada: str, grace: str) -> None:
+def test_risk_manager_proposes_a_policy_in_the_back_office(ada: str, grace: str) -> None:
     activate(DOLLARS, ada, grace)
     logged_in = browser("risk manager", "mia")
     assert "Propose a policy" in text(logged_in.get("/admin/policies/"))

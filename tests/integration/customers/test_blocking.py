@@ -55,7 +55,7 @@ def events(customer: Customer) -> list[Event]:
     return list(Event.objects.filter(aggregate_id=customer.pk).order_by("version"))
 
 
-def test_a_block_is_an_event_with_reason_and_note_id(customer: Customer) -> None:
+def test_block_is_an_event_with_reason_and_note_id(customer: Customer) -> None:
     block(customer)
 
     (event,) = events(customer)
@@ -83,7 +83,7 @@ def test_each_block_and_unblock_is_one_more_version(customer: Customer) -> None:
     assert customer.blocked
 
 
-def test_people_who_block_at_the_same_time_append_one_event(customer: Customer) -> None:
+def test_concurrent_blocks_append_one_event(customer: Customer) -> None:
     def attempt(number: int) -> bool:
         try:
             block(customer, note=f"Case {number}")
@@ -95,7 +95,7 @@ def test_people_who_block_at_the_same_time_append_one_event(customer: Customer) 
     assert len(events(customer)) == Blocking.objects.count() == Note.objects.count() == 1
 
 
-def test_nothing_changes_when_the_event_cannot_be_appended(customer: Customer) -> None:
+def test_block_changes_nothing_if_its_event_cannot_be_appended(customer: Customer) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE FUNCTION refuse_blocks() RETURNS trigger LANGUAGE plpgsql AS"
@@ -115,7 +115,7 @@ def test_nothing_changes_when_the_event_cannot_be_appended(customer: Customer) -
     assert Blocking.objects.count() == Note.objects.count() == 0
 
 
-def test_a_block_stands_under_the_seal(customer: Customer) -> None:
+def test_seals_cover_blocks(customer: Customer) -> None:
     block(customer)
     list(sealing.seal_all())
     assert verifying.verify(keys.trusted()).findings.total == 0
@@ -152,7 +152,7 @@ def test_read_models_other_than_the_event_index_ignore_blocks(customer: Customer
     assert EventIndex.objects.filter(aggregate_id=customer.pk).count() == 1
 
 
-def test_an_erased_note_of_a_block_leaves_the_decision(customer: Customer) -> None:
+def test_erasing_the_note_of_a_block_keeps_the_decision(customer: Customer) -> None:
     block(customer)
     Note.objects.all().delete()
 

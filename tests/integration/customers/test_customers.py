@@ -80,7 +80,7 @@ def test_customer_command_shows_renames_and_blocks(customer: Customer) -> None:
         (("unblock", *WHO, "--reason", "cleared", "--note", "x"), "The customer is not blocked", 1),
     ],
 )
-def test_what_cannot_be_is_said_in_one_line(
+def test_customer_command_reports_an_error_in_one_line(
     customer: Customer, arguments: tuple[str, ...], complaint: str, status: int
 ) -> None:
     with pytest.raises(CommandError, match=complaint) as refused:

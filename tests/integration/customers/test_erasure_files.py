@@ -110,7 +110,7 @@ def test_erase_files_finds_names_in_encodings_of_spreadsheets(
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-le"])
-def test_erase_files_refuses_other_encodings_first(
+def test_erase_files_refuses_other_encodings_before_erasing(
     payment: str, tmp_path: Path, encoding: str
 ) -> None:
     path = make("list.csv", f"name;note\n{NAME};1\n".encode(encoding))(tmp_path)

@@ -409,7 +409,7 @@ def test_json_report_names_the_contradiction(top: int) -> None:
     set_sequence(top)
 
 
-def test_page_shows_that_nothing_can_be_stored(top: int) -> None:
+def test_outage_page_reports_a_contradiction_of_the_log(top: int) -> None:
     assert ApiClient().submit(**RISKY).status_code == 201
     project()
     last = horizon.last_event()

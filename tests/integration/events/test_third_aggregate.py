@@ -64,7 +64,7 @@ def test_append_refuses_a_stale_version() -> None:
         store.append(GIFT_CARD, card, [Charged(datetime.now(UTC), 1)], expected=0, metadata=BY_TEST)
 
 
-def test_a_long_stream_is_loaded_from_its_snapshot() -> None:
+def test_long_stream_is_loaded_from_its_snapshot() -> None:
     card = uuid4()
     events = [Charged(datetime.now(UTC), 1)] * (snapshots.AFTER + 1)
     store.append(GIFT_CARD, card, events, expected=0, metadata=BY_TEST)
@@ -113,7 +113,7 @@ def test_seals_cover_the_events_of_every_aggregate() -> None:
     assert verifying.verify(keys.trusted()).findings.total == 0
 
 
-def test_an_older_schema_version_is_upcast_and_a_missing_upcast_is_found() -> None:
+def test_older_schema_version_is_upcast_and_a_missing_upcast_is_found() -> None:
     stored = '{"at": "2026-01-05T12:00:00Z", "euros": 5}'
 
     assert GIFT_CARD.decode("gift_card.charged", 1, stored).cents == 500

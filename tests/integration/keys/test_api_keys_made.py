@@ -23,7 +23,7 @@ from tests.support.examples import OPERATOR
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
-def test_a_made_key_works() -> None:
+def test_new_key_is_accepted() -> None:
     text, output = run("create_api_key", "Acme Ltd")
     assert "payments:write" in output
     assert text not in output
@@ -34,7 +34,7 @@ def test_a_made_key_works() -> None:
     assert Client.objects.get().name == "Acme Ltd"
 
 
-def test_a_key_begins_as_a_secret_one_and_not_as_another_companys() -> None:
+def test_key_has_its_own_secret_prefix() -> None:
     acme = ApiClient()
     assert re.fullmatch(r"sk_[0-9a-f]{8}_[A-Za-z0-9_-]{43}", acme.token)
     assert acme.token.startswith(f"{acme.key.prefix}_")
@@ -49,7 +49,7 @@ def test_key_with_an_older_prefix_works() -> None:
     assert acme.get(PAYMENTS).status_code == 200
 
 
-def test_a_key_is_stored_as_its_digest_only() -> None:
+def test_key_is_stored_only_as_a_digest() -> None:
     client = ApiClient()
     stored = str(list(ApiKey.objects.values()))
     assert client.token.removeprefix(client.key.prefix) not in stored
@@ -71,7 +71,7 @@ def test_invalid_key_options_are_refused_in_one_line(arguments: list[str], compl
     assert (ApiKey.objects.count(), Client.objects.count()) == (0, 0)
 
 
-def test_a_key_for_reviews_needs_a_person_in_the_database_too() -> None:
+def test_key_for_reviews_needs_a_person_in_the_database_too() -> None:
     from django.db import IntegrityError
 
     client = Client.objects.create(name="Acme")
@@ -93,7 +93,7 @@ def test_rotated_key_works_alongside_the_old_one() -> None:
     assert keyring.find(text, at=now + timedelta(hours=25)) is not None
 
 
-def test_a_rotated_key_lives_as_long_as_the_old_one_did() -> None:
+def test_rotated_key_has_the_lifetime_of_the_old_key() -> None:
     """With the old key's expiry date it would expire almost at once."""
     old_text, _ = run("create_api_key", "Acme", "--expires-in-days", "90")
     ApiKey.objects.update(
@@ -117,7 +117,7 @@ def rotate(key: ApiKey, *, hours: int = 24) -> ApiKey:
     return keys.rotate(key, at=now, old_until=now + timedelta(hours=hours), by=OPERATOR)[0]
 
 
-def test_a_key_that_was_revoked_or_has_expired_since_it_was_looked_at_is_not_rotated() -> None:
+def test_rotate_refuses_a_key_that_ended_in_the_meantime() -> None:
     """`rotate` reads the key again. Otherwise it could create a live key from a revoked one."""
     now, day = timezone.now(), timedelta(days=1)
     leaked, short = ApiClient().key, ApiClient().key
@@ -163,7 +163,7 @@ def test_concurrent_rotations_of_a_key_succeed_once() -> None:
     assert sum(at_once(6, attempt)) == 1
 
 
-def test_the_list_shows_no_secrets() -> None:
+def test_list_shows_no_secrets() -> None:
     client = ApiClient("Acme")
     output, _ = run("list_api_keys")
     assert client.key.prefix in output

@@ -53,7 +53,7 @@ def test_guessed_keys_cost_a_hundred_round_trips_a_second(monkeypatch: pytest.Mo
     assert counted.count <= 102  # includes preparing the statements and reading the keys
 
 
-def test_a_new_key_works_at_once_while_others_guess() -> None:
+def test_new_key_works_at_once_while_unknown_keys_are_tried() -> None:
     """A new key must work although unknown keys have used up the lookups."""
     client = ApiClient()
     assert client.get(PAYMENTS).status_code == 200

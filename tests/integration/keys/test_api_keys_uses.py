@@ -41,7 +41,7 @@ def quick_ring(settings: Settings) -> Iterator[Keyring]:
     ring.end()
 
 
-def test_the_last_use_of_a_quiet_key_is_written_without_another_request(
+def test_last_use_is_written_without_another_request(
     quick_ring: Keyring,
 ) -> None:
     """The process may never receive another request."""
@@ -60,7 +60,7 @@ def test_the_last_use_of_a_quiet_key_is_written_without_another_request(
 
 
 @pytest.mark.parametrize("broken_statement", ["SELECT %s::text, %s::text, 1 / 0", object()])
-def test_a_use_that_could_not_be_written_is_written_later(
+def test_failed_write_of_a_last_use_is_repeated(
     quick_ring: Keyring,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -78,7 +78,7 @@ def test_a_use_that_could_not_be_written_is_written_later(
     until_written(acme, now)
 
 
-def test_a_use_is_written_at_the_end_of_the_process() -> None:
+def test_last_use_is_written_at_the_end_of_the_process() -> None:
     """Also in a process that multiprocessing has forked, as a web server may do."""
     one, other, now = ApiClient(), ApiClient(), timezone.now()
     program = """

@@ -77,7 +77,7 @@ def test_wake_publishes_only_for_projections_without_a_task(queue: redis.Redis) 
     assert sorted([*names, "payment_summary"]) == NAMES
 
 
-def test_task_goes_on_after_a_stalled_projection(
+def test_task_continues_after_a_stalled_projection(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     run_batch = runner.run_batch
@@ -164,7 +164,7 @@ def test_task_keeps_the_key_if_the_checkpoint_is_locked() -> None:
     assert PaymentSummary.objects.count() == 1
 
 
-def test_task_goes_on_while_it_is_woken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_task_continues_while_it_is_woken_again(monkeypatch: pytest.MonkeyPatch) -> None:
     append()
     monkeypatch.setattr(tasks, "_TURN_SECONDS", 30.0)
     run_batch, woken = runner.run_batch, iter([True, True])
@@ -203,7 +203,7 @@ def test_beat_projects_after_lost_wake_ups() -> None:
     assert PaymentSummary.objects.count() == 1
 
 
-def test_worker_goes_on_after_a_lost_connection() -> None:
+def test_worker_continues_after_a_lost_connection() -> None:
     """Celery keeps a connection for five hundred tasks, each of which would fail."""
     append()
     with session() as other:

@@ -69,7 +69,7 @@ def logical_postgres(own_postgres: Postgres) -> Postgres:
 
 
 @pytest.mark.parametrize("covers", ["ALL TABLES", "TABLES IN SCHEMA public"])
-def test_replica_goes_on_after_a_rebuild(logical_postgres: Postgres, covers: str) -> None:
+def test_replica_continues_after_a_rebuild(logical_postgres: Postgres, covers: str) -> None:
     server = logical_postgres
     environment = {
         **os.environ,

@@ -38,7 +38,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.mark.slow
-def test_readers_and_writers_go_on_during_a_rebuild(filled: int) -> None:
+def test_rebuild_does_not_stop_readers_and_writers(filled: int) -> None:
     """Seen to fail: with a LOCK_TIMEOUT of 5 s, deadlocks end readers or the swap."""
     done = threading.Event()
     errors: list[Exception] = []

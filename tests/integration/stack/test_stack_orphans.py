@@ -64,7 +64,7 @@ def test_children_of_a_running_launcher_are_left_alone(start: Start) -> None:
     assert not ends(start(processes.mark(os.getpid())))
 
 
-def test_a_reused_pid_does_not_protect_orphans(start: Start) -> None:
+def test_reused_pid_does_not_protect_orphans(start: Start) -> None:
     """This process has the same pid as the launcher but started later."""
     *rest, started = processes.mark(os.getpid()).split()
     assert ends(start(" ".join([*rest, str(int(started) - 1)])))
@@ -94,7 +94,7 @@ def test_marks_of_older_versions_and_other_forms_are_left_alone(
         assert not ends(child)
 
 
-def test_a_step_of_the_clock_changes_no_mark(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_step_of_the_clock_changes_no_mark(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the boot time of /proc/stat a second later, psutil reports another start time."""
     child = start(processes.mark(os.getpid()))
     real = psutil._pslinux.boot_time

@@ -112,7 +112,7 @@ def test_imported_row_is_a_completed_payment_of_its_day() -> None:
     assert DailyStatistics.objects.get().day.isoformat() == "1997-01-31"
 
 
-def test_a_payment_over_its_methods_limit_is_imported_as_failed() -> None:
+def test_payment_over_its_methods_limit_is_imported_as_failed() -> None:
     run(write(HEADER + "ann,1997-01-31,25000.01,USD,credit_card,\n"))
     project()
     assert PaymentSummary.objects.get().status == Status.FAILED
@@ -126,7 +126,7 @@ def test_equal_rows_are_different_payments() -> None:
     assert Event.objects.count() == 10
 
 
-def test_a_longer_file_adds_only_what_is_new() -> None:
+def test_import_of_a_longer_file_adds_only_new_rows() -> None:
     run(write(HEADER + ROW * 2))
     report = run(write(HEADER + ROW * 3 + "bob,1997-01-31,1.00,USD,wallet,\n"))
     assert (report["accepted"], report["already imported"]) == ("2", "2")

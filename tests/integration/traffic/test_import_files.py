@@ -47,7 +47,7 @@ def customers() -> set[str | None]:
         f' "hello\n{EVIL}"',
     ],
 )
-def test_a_quoted_line_break_belongs_to_its_row(comment: str, line_end: str) -> None:
+def test_quoted_line_break_belongs_to_its_row(comment: str, line_end: str) -> None:
     path = write((COLUMNS + row(comment) + "\n" + LAST).replace("\n", line_end))
 
     report = run(path, "--strict")
@@ -95,13 +95,13 @@ def test_rows_after_unreadable_quotes_are_imported() -> None:
     assert (report["accepted"], report["refused"].split()[0]) == ("1", "3")
 
 
-def test_a_quote_within_an_unquoted_value_is_a_character() -> None:
+def test_quote_within_an_unquoted_value_is_a_character() -> None:
     report = run(write(COLUMNS + row('a 5" pipe') + "\n" + row('6"') + "\n" + LAST))
 
     assert report["in the log"] == "3 EUR 31.00"
 
 
-def test_a_formula_of_excel_or_a_backslash_within_a_line_leaves_other_rows_alone() -> None:
+def test_formula_or_backslash_within_a_line_does_not_affect_other_rows() -> None:
     report = run(write(COLUMNS + row('="00123"') + "\n" + row("C:\\new") + "\n" + LAST))
 
     assert report["in the log"] == "3 EUR 31.00"
@@ -115,7 +115,7 @@ def test_names_of_columns_may_be_in_nfd_or_hold_invisible_characters() -> None:
     assert report["accepted"] == "1"
 
 
-def test_a_corrected_quote_leaves_the_keys_of_other_rows() -> None:
+def test_correcting_a_quote_keeps_the_keys_of_other_rows() -> None:
     """A line within unreadable quotes does not count as a repetition of an equal row."""
     broken = COLUMNS + row('"a') + "\n" + LAST + 'b "c" d"\n' + LAST
     assert run(write(broken), "--rejects=refused")["accepted"] == "1"
@@ -134,7 +134,7 @@ cells: Final = st.text(alphabet='ab ,;"\n\r\t', max_size=8)
     st.sampled_from(["\n", "\r\n"]),
     st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),
 )
-def test_what_a_csv_writer_writes_is_read_record_by_record(
+def test_output_of_a_csv_writer_is_read_record_by_record(
     table: list[list[str]], delimiter: str, line_end: str, quoting: int
 ) -> None:
     path = Path("table.csv")
@@ -186,7 +186,7 @@ def test_line_within_a_value_is_never_a_record(written: list[str], *, doubled: b
         ("\ufeff", ","),
     ],
 )
-def test_the_delimiter_is_taken_from_the_first_lines(beginning: str, delimiter: str) -> None:
+def test_delimiter_is_taken_from_the_first_lines(beginning: str, delimiter: str) -> None:
     path = write(beginning + (HEADER + ROW + ROW).replace(",", delimiter))
 
     report = run(path)
@@ -195,14 +195,14 @@ def test_the_delimiter_is_taken_from_the_first_lines(beginning: str, delimiter: 
     assert Event.objects.count() == 4
 
 
-def test_a_delimiter_within_a_columns_name_separates_nothing() -> None:
+def test_other_delimiters_within_a_column_name_are_text() -> None:
     header = "client;customer_id;amount;currency;method;date;note, if any | other\n"
     path = write(header + row("x").replace(",", ";") + "\n")
 
     assert run(path)["accepted"] == "1"
 
 
-def test_the_delimiter_can_be_given() -> None:
+def test_delimiter_can_be_given() -> None:
     path = write((HEADER + ROW).replace(",", "|"))
 
     assert run(path, "--set=client=Acme", "--delimiter=pipe")["accepted"] == "1"
@@ -223,7 +223,7 @@ def test_column_names_are_compared_without_case_and_separators(header: str) -> N
     assert run(write(header + ROW))["accepted"] == "1"
 
 
-def test_columns_whose_names_differ_by_case_only_are_distinguished_by_map() -> None:
+def test_map_distinguishes_columns_that_differ_only_by_case() -> None:
     path = write(HEADER.replace("reference", "Amount") + ROW.replace(",\n", ",99.00\n"))
 
     with pytest.raises(CommandError, match="There are 2 columns 'amount'"):
@@ -273,7 +273,7 @@ def test_empty_rows_are_not_refused(blank: str) -> None:
         (b"\xef\xbb\xbf", "The file is empty"),
     ],
 )
-def test_a_first_line_that_cannot_be_read_is_explained(content: bytes, complaint: str) -> None:
+def test_unreadable_first_line_is_explained(content: bytes, complaint: str) -> None:
     path = Path("past.csv")
     path.write_bytes(content)
 
@@ -281,7 +281,7 @@ def test_a_first_line_that_cannot_be_read_is_explained(content: bytes, complaint
         run(path)
 
 
-def test_the_import_fails_if_all_rows_are_refused_and_says_why() -> None:
+def test_import_fails_if_all_rows_are_refused_and_says_why() -> None:
     text = HEADER + ROW.replace("credit_card", "card") * 2 + ROW.replace("1997-01-31", "x")
 
     report = run(write(text), status=1)

@@ -60,7 +60,7 @@ def test_placeholder_for_a_missing_date_is_refused(date: str) -> None:
 
 
 @pytest.mark.parametrize("date", ["9999-12-31", "99991231", "9999-12-31T23:59:59Z"])
-def test_placeholder_for_never_is_refused(date: str) -> None:
+def test_far_future_placeholder_is_refused(date: str) -> None:
     run(write(HEADER + f"ann,{date},11.77,USD,wallet,\n"), status=1)
 
     assert rejects()[0].startswith("2,in_the_future,")
@@ -123,7 +123,9 @@ AMOUNTS: Final = {
 
 @pytest.mark.parametrize(("amount", "currency"), AMOUNTS)
 @pytest.mark.parametrize("option", [None, "point", "comma"])
-def test_an_amount_has_one_reading(amount: str, currency: str, option: str | None) -> None:
+def test_amount_is_read_with_the_given_decimal_sign(
+    amount: str, currency: str, option: str | None
+) -> None:
     expected = AMOUNTS[amount, currency][(None, "point", "comma").index(option)]
     options = ["--set=client=Acme", *([f"--decimal={option}"] if option else [])]
     path = write(HEADER + f'ann,2024-01-31,"{amount}",{currency},bank_transfer,\n')
