@@ -270,6 +270,7 @@ def test_pages_have_no_serious_accessibility_violation(desk: Desk) -> None:
         f"/admin/clients/client/key/{desk.client.key.pk}/revoke/",
         f"/admin/readmodels/eventindex/{event.pk}/change/",
     ]
+
     check_accessible(desk, paths, rules)
 
 
@@ -330,6 +331,7 @@ def test_long_unbroken_text_does_not_widen_pages(desk: Desk) -> None:
         for width in (1440, 390):
             desk.page.set_viewport_size({"width": width, "height": 900})
             found += [(path, width, each) for each in desk.page.evaluate(wider)]
+
     assert found == []
 
 

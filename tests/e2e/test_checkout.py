@@ -113,6 +113,7 @@ def test_ctrl_c_ends_the_installation_without_a_traceback(checkout: Checkout) ->
             time.sleep(0.01)
         os.killpg(installing.pid, signal.SIGINT)  # as the terminal does
         printed, _ = installing.communicate(timeout=60)
+
     assert "Creating .venv" in printed
     assert "Traceback" not in printed
     assert not _at_work_in(checkout.environment)

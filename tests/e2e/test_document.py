@@ -41,5 +41,6 @@ def test_schemathesis_finds_no_difference(shared_service: Service, key: str, exa
         text=True,
         check=False,
     )
+
     assert done.returncode == 0, done.stdout
     assert re.search(r" (\d+) selected / \1 total", done.stdout), done.stdout

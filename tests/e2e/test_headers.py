@@ -196,7 +196,9 @@ def test_unreadable_header_is_refused_instead_of_ignored(
         header.split(b":")[0].decode(): header,
     }
     path = f"{PAYMENTS}/{payment['id']}"
+
     _, _, problem = ask(running, "POST", f"{path}/refunds", *given.values(), body=body)
+
     assert problem["code"] == code
     assert ask(running, "GET", path)[2]["status"] == "completed"
 

@@ -36,6 +36,7 @@ def test_hundred_pollers_do_not_slow_down_submissions(running: Service) -> None:
         among = submit(running, 100)
     print(f"median {statistics.median(alone) * 1000:.1f} ms alone,")
     print(f"{statistics.median(among) * 1000:.1f} ms among {POLLERS} pollers: {dict(statuses)}")
+
     assert set(statuses) == {200, 304}
     assert statuses[304] >= POLLERS
     assert statistics.median(among) < 3 * statistics.median(alone) + 0.02

@@ -226,6 +226,7 @@ def test_static_files_are_streamed_whole(running: Service) -> None:
     with Sender(running) as sender:
         sender.send(b"GET /static/readmodels/backoffice.css HTTP/1.1\r\nHost: localhost\r\n\r\n")
         status, fields, content = sender.answer()
+
     assert (status, len(content)) == (200, int(fields["content-length"]))
     assert content.rstrip().endswith(b"}")
 

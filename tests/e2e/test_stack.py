@@ -138,6 +138,7 @@ def test_invalid_settings_are_reported_in_one_line(
     launcher: Launcher, environment: dict[str, str], complaint: str
 ) -> None:
     output = launcher.refused(environment)
+
     assert complaint in output
     assert "secret@" not in output
     assert len(output.strip().splitlines()) == 1

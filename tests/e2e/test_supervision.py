@@ -169,6 +169,7 @@ def test_production_launcher_restarts_each_killed_process(
             victim.kill()
             await_all(launcher, without=victim, kinds=kinds)
             traffic.await_recovery()
+
     assert process.poll() is None
 
 
@@ -209,6 +210,7 @@ def test_pauses_between_starts_grow(launcher: Launcher) -> None:
         line = f"beat has ended (SIGKILL). Restarting {pause}."
         wait_for(lambda line=line: line in launcher.printed(), seconds=PATIENCE)  # type: ignore[misc]
         time.sleep(0.1)
+
     assert process.poll() is None
 
 

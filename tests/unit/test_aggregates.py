@@ -56,4 +56,5 @@ def test_events_app_does_not_mention_payments() -> None:
         for number, line in enumerate(path.read_text().splitlines(), start=1)
         if "payment" in allowed.sub("", line.lower())
     ]
+
     assert mentions == []

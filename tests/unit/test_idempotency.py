@@ -93,6 +93,7 @@ def test_check_same_names_differing_fields(
     first = field_digests(process(reference="order-1"), None)
     with pytest.raises(KeyReused) as caught:
         check_same(first, field_digests(process(**{"reference": "order-1", **changes}), None))
+
     assert caught.value.fields == fields
     assert ", ".join(fields) in str(caught.value)
 

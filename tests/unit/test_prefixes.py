@@ -42,6 +42,7 @@ def _versions(records: list[HistoricPaymentEvent]) -> list[int]:
 def test_prefix_has_no_gap_after_earlier_occurred_at() -> None:
     """A filter by event would return versions 1 and 3 of the second history."""
     late = history((0, 0), (1, 4), (2, 2), (3, 5))
+
     assert _versions(timetravel.occurred_by(late, _at(0))) == [1]
     assert _versions(timetravel.occurred_by(late, _at(2))) == [1]
     assert _versions(timetravel.occurred_by(late, _at(4))) == [1, 2, 3]

@@ -108,6 +108,7 @@ def test_valid_and_empty_variables_are_accepted(read_settings: Callable[..., lis
     good, *empty = read_settings(
         GOOD | {"DEBUG": "off", "PROXIES": " 2 "}, *(GOOD | {name: " "} for name in names)
     )
+
     assert good == [False, 2]
     assert empty == [[False, 0]] * len(names)
 

@@ -129,6 +129,8 @@ def test_times_in_problems_have_microseconds_too(acme: ApiClient) -> None:
     payment = uuid4()
     terms: dict[str, Any] = {"client_id": acme.client_id}
     append(payment, initiated(**terms), flagged(**terms))
+
     answer = acme.post(f"{PAYMENTS}/{payment}/claim", {})
+
     assert (answer.status_code, body_of(answer)["code"]) == (409, "review_expired")
     assert body_of(answer)["deadline"] == "2026-01-12T12:00:00.000000Z"

@@ -41,6 +41,7 @@ def test_decision_without_if_match_is_refused(acme: ApiClient, flagged: str, com
     """A client that forgets the header could approve a version that it has not read."""
     key = {"Idempotency-Key": "key-1"}
     answer = acme.send("POST", f"{flagged}/{command}", b'{"reason": "other"}', **key)
+
     assert outcome(answer) == (428, "precondition_required")
     assert "ETag" in body_of(answer)["detail"]
     assert Event.objects.count() == 2
@@ -52,6 +53,7 @@ def test_decision_with_the_current_etag_succeeds(
 ) -> None:
     seen = acme.get(flagged)["ETag"]
     answer = acme.post(f"{flagged}/{command}", REASON, **{"If-Match": seen})
+
     assert answer.status_code == 200
     assert answer["ETag"] != seen
     assert answer["ETag"] == f'"{body_of(answer)["version"]}"'
@@ -233,7 +235,9 @@ def test_etag_of_another_client_or_filter_does_not_match(acme: ApiClient) -> Non
     acme.submit()
     project()
     bolt, path = ApiClient("Bolt"), f"{PAYMENTS}?limit=5"
+
     etag = acme.get(path)["ETag"]
+
     assert bolt.get(path, **{"If-None-Match": etag}).status_code == 200
     assert acme.get(PAYMENTS, **{"If-None-Match": etag}).status_code == 200
     assert acme.get(path, **{"If-None-Match": etag}).status_code == 304

@@ -159,6 +159,7 @@ def test_filters_and_bodies_share_their_choices() -> None:
     filters = {
         each["name"]: each["schema"] for each in dict(operations())[f"get {PAYMENTS}"]["parameters"]
     }
+
     assert filters["method"] == {"$ref": "#/components/schemas/Method"}
     assert filters["status"] == {
         "type": "array",

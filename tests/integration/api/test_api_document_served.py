@@ -78,6 +78,7 @@ def test_each_format_of_the_document_has_its_own_etag() -> None:
 
 def test_document_is_compressed_if_gzip_is_accepted() -> None:
     plain, small = ask(), ask(**{"Accept-Encoding": "br, gzip;q=0.5"})
+
     assert small["Content-Encoding"] == "gzip"
     assert gzip.decompress(small.content) == plain.content
     assert len(small.content) < len(plain.content) / 5

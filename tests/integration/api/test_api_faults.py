@@ -141,6 +141,7 @@ def test_rate_limit_does_not_return_expired_tokens(own_valkey: Valkey) -> None:
     while another.take("key", burst=limit, rate=limit / 60)[0]:
         pass
     _, left = one.take("key", burst=limit, rate=limit / 60)
+
     assert left < 10
 
 
@@ -220,6 +221,8 @@ def test_readyz_without_the_broker_is_degraded(
 ) -> None:
     settings.REDIS_URL = own_valkey.url()
     getattr(own_valkey, fault)()
+
     answer = Browser().get("/readyz")
+
     assert (answer.status_code, body_of(answer)["broker"]) == (200, "away")
     assert body_of(answer)["degraded"] is True

@@ -294,4 +294,5 @@ def test_imported_payment_is_listed_where_the_log_has_it(acme: ApiClient) -> Non
     late = uuid4()
     append(late, initiated(client_id=acme.client_id), processed(client_id=acme.client_id))
     project()
+
     assert ids(page(acme, LIST)) == [one, str(late)]

@@ -96,7 +96,9 @@ def test_repetition_gets_the_first_answer_permanently(acme: ApiClient, sent: Sen
 def test_reused_key_is_refused_with_the_differing_fields(acme: ApiClient, sent: Sent) -> None:
     acme.post(sent.path, sent.body, "key-1")
     before = stored()
+
     answer = acme.post(sent.path, sent.body | sent.differing, "key-1")
+
     problem = body_of(answer)
     assert (answer.status_code, problem["code"]) == (422, "idempotency_key_reused")
     assert {error["field"] for error in problem["errors"]} == set(sent.differing)
@@ -111,7 +113,9 @@ def test_reused_key_reports_an_omitted_field(
     acme.post(sent.path, sent.body, "key-1")
     optional = OPTIONAL[request.node.callspec.params["sent"]]
     body = {name: value for name, value in sent.body.items() if name not in optional}
+
     answer = acme.post(sent.path, body, "key-1")
+
     assert answer.status_code == 422
     assert {error["field"] for error in body_of(answer)["errors"]} == optional
 
@@ -167,7 +171,9 @@ def test_two_keys_of_one_client_share_its_idempotency_keys(acme: ApiClient) -> N
     first = acme.submit("key-1")
     _, token = keys.create(acme.client, [Scope.PAYMENTS_WRITE], by=OPERATOR)
     keyring.forget()
+
     again = acme.post(PAYMENTS, BODY, "key-1", Authorization=f"Bearer {token}")
+
     assert (again.content, again["Idempotency-Replayed"]) == (first.content, "true")
 
 

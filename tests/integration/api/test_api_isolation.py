@@ -158,7 +158,9 @@ def test_idempotency_key_refuses_card_numbers_for_every_command(
     """A payment's id is a hash of the key without a secret, so the number could be found from the id."""
     before = Event.objects.count()
     address = endpoint.address(payment_id=payment)
+
     answer = acme.post(address, example(endpoint), key="card-4111111111111111")
+
     problem = body_of(answer)
     assert (answer.status_code, problem["code"]) == (400, "idempotency_key_invalid")
     assert "4111111" not in answer.content.decode()

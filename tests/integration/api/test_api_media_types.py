@@ -88,6 +88,7 @@ def test_media_type_refuses_other_types_and_charsets(acme: ApiClient, content_ty
 def test_compressed_body_is_refused_with_accept_encoding(acme: ApiClient, coding: str) -> None:
     headers = {"Idempotency-Key": "key-1", "Content-Encoding": coding}
     answer = acme.send("POST", PAYMENTS, DATA, **headers)
+
     assert (answer.status_code, body_of(answer)["code"]) == (415, "unsupported_media_type")
     assert answer["Accept-Encoding"] == "identity"
     assert not Event.objects.exists()

@@ -29,6 +29,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 @pytest.mark.parametrize("path", ["/api", "/api/", "/api/v1", "/api/v1/", "/api/v2/payments"])
 def test_unknown_api_address_answers_with_a_problem(path: str) -> None:
     answer = Browser().get(path)
+
     assert answer.status_code == 404
     assert answer["Content-Type"] == "application/problem+json"
     assert body_of(answer)["instance"] == path
@@ -93,6 +94,7 @@ def test_readme_lists_every_problem_code() -> None:
     section = readme.partition("## Problem codes")[2].partition("\n#")[0]
     rows = re.findall(r"^\| (\d{3}) \| (.*) \|$", section, re.MULTILINE)
     listed = {code: int(status) for status, codes in rows for code in re.findall("`(.*?)`", codes)}
+
     assert listed == {code: kind.status.value for code, kind in KINDS.items()}
 
 
@@ -127,6 +129,7 @@ def test_healthz_does_not_use_the_database(
 def test_readyz_reports_running_projections() -> None:
     project()
     answer = Browser().get("/readyz")
+
     assert answer.status_code == 200
     assert body_of(answer) == {
         "ready": True,

@@ -41,6 +41,7 @@ def test_rate_limit_counts_refused_requests(settings: Settings) -> None:
     """If the throttle ran after the checks of scope and media type, these requests would not count."""
     settings.API_RATE_PER_MINUTE = 5
     client = ApiClient(scopes=[Scope.STATISTICS_READ])
+
     refused = [
         client.get(PAYMENTS),  # without the scope
         client.get("/api/v1/statistics/daily", Accept="text/html"),
@@ -48,6 +49,7 @@ def test_rate_limit_counts_refused_requests(settings: Settings) -> None:
         client.post(PAYMENTS, {}),
         client.get("/api/v1/statistics/daily"),
     ]
+
     assert [each.status_code for each in refused] == [403, 406, 405, 403, 400]
     assert [each["RateLimit"] for each in refused] == [
         f'"key";r={left};t=12' for left in (4, 3, 2, 1, 0)

@@ -83,6 +83,7 @@ def test_wrong_refund_is_refused(
     acme: ApiClient, paid: str, body: Any, status: int, code: str, field: str | None
 ) -> None:
     answer = acme.post(f"{PAYMENTS}/{paid}/refunds", body)
+
     problem = body_of(answer)
     assert (answer.status_code, problem["code"]) == (status, code)
     assert [each["field"] for each in problem.get("errors", [])] == ([field] if field else [])

@@ -54,6 +54,7 @@ def test_rejection_ends_the_payment(acme: ApiClient, flagged: str) -> None:
 def test_late_decision_is_refused_with_the_decision(acme: ApiClient, flagged: str) -> None:
     acme.post(f"{PAYMENTS}/{flagged}/approve", {"reason": "other"})
     answer = acme.post(f"{PAYMENTS}/{flagged}/reject", {"reason": "other"})
+
     problem = body_of(answer)
     assert (answer.status_code, problem["code"]) == (409, "not_under_review")
     assert problem["decision"] == "approved"
@@ -89,6 +90,7 @@ def test_bad_decision_names_its_field_and_stores_nothing(
     acme: ApiClient, flagged: str, body: dict[str, Any], field: str, code: str
 ) -> None:
     answer = acme.post(f"{PAYMENTS}/{flagged}/approve", body)
+
     problem = body_of(answer)
     assert (answer.status_code, problem["code"]) == (400, "invalid_request")
     assert [(error["field"], error["code"]) for error in problem["errors"]] == [(field, code)]

@@ -45,6 +45,7 @@ def assert_problem(answer: HttpResponse, status: int, code: str, field: str | No
 
 def test_harmless_payment_is_completed_at_once(acme: ApiClient) -> None:
     answer = acme.submit(reference="order-1")
+
     body = body_of(answer)
     assert answer.status_code == 201
     assert answer["Location"] == f"{PAYMENTS}/{body['id']}"
@@ -92,13 +93,16 @@ def test_submission_takes_two_round_trips(acme: ApiClient) -> None:
         acme.submit(customer_id="customer-new")
     with round_trips() as later:
         acme.submit(customer_id="customer-new")
+
     assert (first.count, later.count) == (2, 2)
 
 
 def test_reused_idempotency_key_names_the_differing_fields(acme: ApiClient) -> None:
     acme.submit("key-1")
     before = stored()
+
     answer = acme.submit("key-1", amount=2000, method="wallet", customer_id="customer-new")
+
     problem = assert_problem(answer, 422, "idempotency_key_reused")
     fields = {error["field"] for error in problem["errors"]}
     assert fields == {"amount", "method", "customer_id"}
@@ -114,7 +118,9 @@ def test_two_clients_may_use_one_key(acme: ApiClient) -> None:
 def test_reference_is_permanently_unique(acme: ApiClient) -> None:
     first = body_of(acme.submit(reference="order-1"))
     before = stored()
+
     answer = acme.submit(reference="order-1", customer_id="customer-new")
+
     problem = assert_problem(answer, 409, "reference_taken", "reference")
     assert problem["payment_id"] == first["id"]
     assert stored() == before
@@ -129,6 +135,7 @@ def test_concurrent_first_payments_register_one_customer(acme: ApiClient) -> Non
             customer_id="customer-new", reference=f"order-{number}" if number % 2 else None
         ),
     )
+
     assert {answer.status_code for answer in answers} == {201}
     assert Customer.objects.count() == 1
     assert Event.objects.count() == 24
@@ -170,6 +177,7 @@ def test_bad_input_names_its_field_and_stores_nothing(
     acme: ApiClient, changes: dict[str, Any], field: str, code: str
 ) -> None:
     answer = acme.submit(**changes)
+
     problem = assert_problem(answer, 400, "invalid_request", field)
     assert problem["errors"][0]["code"] == code
     assert CARD not in answer.content.decode()
@@ -238,6 +246,7 @@ def test_field_name_with_a_card_number_is_not_repeated(acme: ApiClient, before: 
 def test_repeated_field_hides_its_values(acme: ApiClient, field: str, given: str) -> None:
     data = f'{{"amount": 1, "currency": "USD", "customer_id": "c", {given}}}'
     answer = acme.send("POST", PAYMENTS, data.encode(), **{"Idempotency-Key": "key-1"})
+
     problem = assert_problem(answer, 400, "invalid_request", field)
     assert problem["errors"][0]["code"] == "given_twice"
     assert CARD[:7] not in answer.content.decode()
@@ -271,6 +280,7 @@ def test_body_that_is_not_json_is_refused(acme: ApiClient, data: bytes) -> None:
 def test_number_with_too_many_digits_is_reported_with_its_field(acme: ApiClient) -> None:
     data = json.dumps(BODY).replace("1999", "9" * 50_000).encode()
     answer = acme.send("POST", PAYMENTS, data, **{"Idempotency-Key": "key-1"})
+
     problem = assert_problem(answer, 400, "invalid_request", "amount")
     assert problem["errors"][0]["code"] == "out_of_range"
     assert stored() == (0, 0, 0)
@@ -279,6 +289,7 @@ def test_number_with_too_many_digits_is_reported_with_its_field(acme: ApiClient)
 def test_invalid_utf_8_is_refused_by_field(acme: ApiClient) -> None:
     data = json.dumps(BODY).encode()[:-1] + b', "reference": "\xed\xa0\x80"}'
     answer = acme.send("POST", PAYMENTS, data, **{"Idempotency-Key": "key-1"})
+
     problem = assert_problem(answer, 400, "invalid_request", "reference")
     assert problem["errors"][0]["code"] == "text_not_printable"
     assert stored() == (0, 0, 0)
@@ -295,6 +306,7 @@ def test_field_that_is_given_twice_is_refused(acme: ApiClient, second: str) -> N
     """A gateway could check the first value while we take the second."""
     data = json.dumps(BODY).encode()[:-1] + f', "amount": {second}}}'.encode()
     answer = acme.send("POST", PAYMENTS, data, **{"Idempotency-Key": "key-1"})
+
     problem = body_of(answer)
     assert (answer.status_code, problem["errors"][0]["field"]) == (400, "amount")
     assert stored() == (0, 0, 0)

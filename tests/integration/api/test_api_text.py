@@ -101,6 +101,7 @@ def test_reads_find_stored_values_in_any_spelling(acme: ApiClient, spelling: str
 def test_identifiers_with_outer_blanks_are_refused_by_field(acme: ApiClient, text: str) -> None:
     code = "text_has_outer_blanks"
     answer = acme.submit(customer_id=text, reference=text, card=CARD | {"token": text})
+
     assert errors(answer) == [("customer_id", code), ("reference", code), ("card.token", code)]
     assert errors(acme.get(f"{PAYMENTS}?reference={quote(text)}")) == [("reference", code)]
     assert errors(acme.get(f"/api/v1/customers/{quote(text)}/payments")) == [("customer_id", code)]

@@ -137,6 +137,7 @@ def test_every_wrong_field_of_a_refund_is_named(
 @pytest.mark.parametrize("command", ["approve", "reject", "escalate"])
 def test_every_wrong_field_of_a_decision_is_named(acme: ApiClient, command: str) -> None:
     payment = acme.submit(**RISKY)["Location"]
+
     body = {"reason": "because", "note": "half\0", "by": "ada"}
     assert wrong(acme.post(f"{payment}/{command}", body)) == [
         ("by", "unknown_field"),

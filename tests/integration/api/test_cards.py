@@ -88,6 +88,7 @@ def test_bad_card_names_its_field_and_stores_nothing(
     acme: ApiClient, changes: dict[str, Any], field: str, code: str
 ) -> None:
     answer = acme.submit(**changes)
+
     problem = body_of(answer)
     assert (answer.status_code, problem["code"]) == (400, "invalid_request")
     assert [(error["field"], error["code"]) for error in problem["errors"]] == [(field, code)]

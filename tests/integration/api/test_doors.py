@@ -279,6 +279,7 @@ def test_card_number_is_refused_and_neither_stored_nor_logged(
 ) -> None:
     before = Event.objects.count(), Note.objects.count(), DiscardedEvent.objects.count()
     output = DOORS[door](place)
+
     assert re.search(OTHERWISE.get(door, "card.number"), output), output
     assert (Event.objects.count(), Note.objects.count(), DiscardedEvent.objects.count()) == before
     assert stored() == set()

@@ -62,6 +62,7 @@ def test_min_position_waits_for_the_projection(acme: ApiClient, path: str) -> No
     answer = read(acme, path, position, payment)
     took = time.monotonic() - began
     worker.join()
+
     assert answer.status_code == 200
     assert took > 0.09
     assert b"1999" in answer.content
@@ -72,7 +73,9 @@ def test_min_position_answers_503_after_waiting(acme: ApiClient, path: str) -> N
     project()
     payment, position = submitted(acme)
     began = time.monotonic()
+
     answer = read(acme, path, position, payment)
+
     assert 0.3 <= time.monotonic() - began < 1
     assert problem(answer) == (503, "projection_behind")
     assert answer["Retry-After"] == "1"
@@ -166,7 +169,9 @@ def test_min_position_reports_a_parked_event(acme: ApiClient, path: str) -> None
 def test_min_position_ignores_parked_events_of_other_clients(acme: ApiClient, path: str) -> None:
     payment, position = submitted(acme)
     park(path)
+
     answer = read(ApiClient("Bolt"), path, position, payment)
+
     assert answer.status_code == (404 if path == ONE else 200)
     assert read(acme, ONE, position, str(uuid4())).status_code in {404, 503}
 
@@ -228,6 +233,7 @@ def test_min_position_in_a_gap_at_the_end_of_the_log_is_behind(acme: ApiClient) 
         writer.execute("BEGIN")
         lost = insert(writer)
         writer.execute("ROLLBACK")
+
     assert problem(read(acme, PAYMENTS, lost)) == (503, "projection_behind")
 
 

@@ -181,6 +181,7 @@ def test_outage_is_logged_in_a_line_a_second_and_a_traceback_a_minute(
         for _ in range(100):
             error = OperationalError("connection refused")
             outages.report(error, outages._AWAY)
+
     assert len(caplog.records) == 120
     assert len([each for each in caplog.records if each.exc_info]) == 2
     assert "99 more" in caplog.records[-1].getMessage()

@@ -33,6 +33,7 @@ def test_correlation_id_joins_requests_with_distinct_ids() -> None:
     path = acme.post(PAYMENTS, RISKY, **purpose, **{"X-Request-ID": "trace-7"})["Location"]
     acme.post(f"{path}/approve", {"reason": "other"}, **purpose, **{"X-Request-ID": "trace-8"})
     stored = [event.metadata for event in Event.objects.order_by("position")]
+
     assert {each["correlation_id"] for each in stored} == {"checkout-981"}
     assert [each["causation_id"] for each in stored] == ["trace-7", "trace-7", "trace-8", "trace-8"]
 
@@ -51,7 +52,9 @@ def test_decision_in_the_back_office_has_its_request() -> None:
     logged_in = browser()
     form["seen"] = seen_by(logged_in, payment)
     headers = {"X-Request-ID": "desk-1"}
+
     answer = logged_in.post(reverse("admin:payment_approve", args=[payment]), form, headers=headers)
+
     assert answer.status_code == 302
     assert metadata()["correlation_id"] == "desk-1"
     assert metadata()["actor"].startswith("staff:")

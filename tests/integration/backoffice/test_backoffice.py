@@ -58,6 +58,7 @@ def test_payment_page_shows_its_history(flagged: str) -> None:
 def test_breadcrumb_of_a_payment_names_the_list_once(flagged: str) -> None:
     url = reverse("admin:readmodels_paymentsummary_change", args=[flagged])
     shown = browser().get(url).content.decode()
+
     assert re.findall(r'truncate tracking-tight">\s*([^<]*?)\s*<', shown) == [
         "Payments",
         f"Payment {flagged}",
@@ -106,6 +107,7 @@ def test_decision_without_csrf_token_is_refused(flagged: str) -> None:
     user.groups.add(Group.objects.get(name="analyst"))
     strict.force_login(user)
     forged = {"reason": "other", "key": str(uuid4()), "version": "2"}
+
     assert strict.post(page(flagged, "approve"), forged).status_code == 403
     assert Event.objects.count() == 2
 
@@ -152,6 +154,7 @@ def test_invalid_decision_is_explained_and_stores_nothing(
 ) -> None:
     logged_in = browser()
     answer = logged_in.post(page(flagged, "approve"), form_of(logged_in, flagged) | changes)
+
     assert answer.status_code == 200
     assert complaint in text(answer)
     assert (Event.objects.count(), Note.objects.count()) == (2, 0)

@@ -159,9 +159,11 @@ def test_no_query_parameter_causes_a_server_error(root: Browser, flagged: str, n
     # All parameters at once, and those of the keyset boundary alone.
     queries += ["&".join(f"{each}={value}" for each in named) for value in STRANGE]
     queries += [f"{each}={value}" for each in ("q", "after", "before") for value in STRANGE]
+
     failures = [
         query for query in queries if root.get(f"{reverse(name)}?{query}").status_code >= 500
     ]
+
     assert failures == []
 
 

@@ -61,6 +61,7 @@ def test_lists_without_detail_pages_answer_403(flagged: str, model: Any) -> None
     root.force_login(get_user_model().objects.create_superuser("root"))
     name = f"admin:{model._meta.label_lower.replace('.', '_')}"
     url = reverse(f"{name}_change", args=[model.objects.first().pk])
+
     assert root.get(url).status_code == 403
     assert url not in root.get(reverse(f"{name}_changelist")).content.decode()
 

@@ -87,5 +87,6 @@ def test_references_accepted_by_the_api_are_searchable() -> None:
     for reference in ("4503604527000000018", "order4111111111111111"):
         acme.submit(reference=reference)
     project()
+
     assert len(found("readmodels_paymentsummary", q="4503604527000000018")) == 1
     assert len(found("readmodels_paymentsummary", q="order4111111111111111")) == 1

@@ -40,6 +40,7 @@ def test_label_colors_do_not_depend_on_the_button(action: str) -> None:
     [payment] = waiting(amount=1_000_00, currency="CHF", method="wallet")
     logged_in = browser()
     shown = labels(logged_in, payment_page(payment))
+
     assert ("green", "low") in shown
     assert ("orange", "Pending review") in shown
     assert {("green", "low"), ("orange", "Pending review")} <= labels(
@@ -70,12 +71,14 @@ def test_customers_are_listed_newest_first() -> None:
     for number in range(PAGE + 3):
         client.submit(customer_id=f"customer-{number}")
     logged_in, seen, url = browser(), [], "?"
+
     while url:
         listing: Any = logged_in.get(reverse("admin:customers_customer_changelist") + url).context[
             "cl"
         ]
         seen += [row.reference for row in listing.result_list]
         url = listing.next_url
+
     assert seen == [f"customer-{number}" for number in reversed(range(PAGE + 3))]
 
 

@@ -100,10 +100,12 @@ def test_keyset_pages_hold_every_event_once() -> None:
             insert(writer)
     project()
     logged_in, seen, url = browser(), [], "?"
+
     while url:
         listing: Any = logged_in.get(reverse(LIST) + url).context["cl"]
         seen += [row.pk for row in listing.result_list]
         url = listing.next_url
+
     assert seen == sorted(seen, reverse=True)
     assert len(seen) == Event.objects.count() == PAGE + 3
 

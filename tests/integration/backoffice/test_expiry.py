@@ -79,7 +79,9 @@ def test_expiry_pages_advance_while_the_queue_lags(
     monkeypatch.setattr(review_queue, "PAGE", 2)
     due = {waiting(at=NOON + timedelta(minutes=number // 2)) for number in range(7)}
     project()
+
     found = list(expiry.expire_due(timezone.now()))
+
     assert len(found) == 7
     assert set(found) == due
     assert Event.objects.filter(event_type="payment.expired").count() == 7
@@ -92,6 +94,7 @@ def test_expiry_skips_payments_decided_in_the_meantime(acme: ApiClient) -> None:
     acme.post(f"{PAYMENTS}/{cancelled}/cancel", {"reason": "duplicate"})
     list(expiry.expire_due(timezone.now() + REVIEW_PERIOD))
     project()
+
     assert statuses() == {UUID(cancelled): "cancelled", UUID(other): "expired"}
 
 
@@ -103,7 +106,9 @@ def test_expiry_skips_unreadable_payments() -> None:
     event = flagged()
     strange = type("Strange", (type(event),), {"event_type": "payment.teleported"}, frozen=True)
     fields = {name: getattr(event, name) for name in event.__struct_fields__}
+
     store.append(PAYMENT_AGGREGATE, broken, [strange(**fields)], expected=2, metadata=unread)
+
     assert list(expiry.expire_due(timezone.now())) == [broken, sound]
     assert list(Event.objects.filter(event_type="payment.expired").values_list("aggregate_id")) == [
         (sound,)
@@ -117,4 +122,5 @@ def test_concurrent_workers_expire_each_review_once() -> None:
     ended = Event.objects.filter(event_type="payment.expired").values_list(
         "aggregate_id", flat=True
     )
+
     assert sorted(ended) == sorted(due)

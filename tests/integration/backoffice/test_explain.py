@@ -55,6 +55,7 @@ def test_explain_shows_requirements_of_reviewers_and_the_first_approval() -> Non
     dispatch(command, CommandContext(actor="system:test"))
     dispatch(approve(payment_id=payment_id, note=NOTE), CommandContext(actor=REVIEWER))
     shown = explained(payment_id)
+
     assert f"It was approved by {REVIEWER} as the first of two: Verified with customer." in shown
     assert "  Two approvals, the second by a senior reviewer." in shown
     assert "  Rejection is advised: an approval needs a note with the reason." in shown
@@ -65,6 +66,7 @@ def test_explain_prints_everything_about_a_payment_in_review() -> None:
     features = replace(UNKNOWN, new_customer=True, country="DE", velocity=velocity, age_ms=1_240)
     shown = decided(amount=LARGE, features=features)
     _, shown = shown.split(": ", 1)
+
     assert shown == (
         "$15,000.00 by credit card, pending review.\n"
         "The rules sent it to review: the risk is high, and the amount exceeds $10,000.00.\n\n"
@@ -133,6 +135,7 @@ def test_explain_names_a_policy_that_the_log_does_not_hold() -> None:
     )
     policy = RiskPolicy.of(document)
     shown = decided(policy=policy, method=Method.WALLET)
+
     assert "The rules blocked it: the risk is high, and the amount exceeds $50.00." in shown
     assert "  Large transfer (60 points, requires a review)" in shown
     assert "Score: 60 points, high risk\n" in shown
@@ -146,7 +149,9 @@ def test_explain_covers_assessments_of_older_code() -> None:
     stream = uuid4()
     events = (initiated(amount=LARGE), flagged(risk=older))
     by_test = Metadata(actor="system:test", command="process_payment")
+
     store.append(PAYMENT_AGGREGATE, stream, events, expected=0, metadata=by_test)
+
     assert "sent it to review: The customer's first card payment" in explained(stream)
 
 
@@ -155,6 +160,7 @@ def test_explain_names_the_reviewer() -> None:
     dispatch(command, CommandContext(actor="system:test"))
     dispatch(approve(payment_id=command.payment_id), CommandContext(actor=REVIEWER))
     shown = explained(command.payment_id).splitlines()
+
     assert shown[0].endswith("by credit card, completed.")
     assert shown[1].startswith("The rules sent it to review")
     assert shown[2] == f"It was approved by {REVIEWER}: Verified with customer."

@@ -40,7 +40,9 @@ def test_extending_a_claim_does_not_make_the_form_stale() -> None:
     ben = browser("analyst", "ben")
     do(ben, payment, "claim")
     sent = form(ben, payment, "approve", note=NOTE)
+
     do(ben, payment, "claim")  # in a second tab
+
     assert "Approved." in text(ben.post(at(payment, "approve"), sent, follow=True))
     assert Note.objects.get().text == NOTE
 
@@ -52,6 +54,7 @@ def test_claims_in_the_meantime_do_not_refuse_a_decision(between: tuple[str, ...
     sent = form(ben, payment, "reject", note=NOTE)
     for action in between:
         do(ben, payment, action)
+
     assert "Rejected." in text(ben.post(at(payment, "reject"), sent, follow=True))
 
 

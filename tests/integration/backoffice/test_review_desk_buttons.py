@@ -125,6 +125,7 @@ def test_taking_over_is_one_append() -> None:
     do(ann, payment, "claim")
     do(grace, payment, "take_over", holder=_actor("ann"))
     released, claimed = Event.objects.order_by("-position")[:2][::-1]
+
     assert (released.event_type, claimed.event_type) == (
         "payment.review_released",
         "payment.review_claimed",
@@ -140,7 +141,9 @@ def test_takeover_is_refused_if_another_person_holds_the_claim_now() -> None:
     sent = form(grace, payment, "take_over", holder=_actor("ann"))
     do(ann, payment, "release")
     do(ben, payment, "claim")
+
     shown = text(grace.post(at(payment, "take_over"), sent, follow=True))
+
     assert "ben has claimed this payment until" in shown
     assert "Yours until" in text(ben.get(payment_page(payment)))
 
@@ -149,7 +152,9 @@ def test_first_approver_releases_the_claim_of_another() -> None:
     payment = str(body_of(ApiClient().submit(**FOUR_EYES))["id"])
     grace, hal = browser(), browser(username="hal")
     do(grace, payment, "approve")
+
     do(hal, payment, "claim")
+
     assert "Release claim of hal" in text(grace.get(payment_page(payment)))
     assert [name for name in buttons(grace, payment) if name in {"take_over", "release"}] == [
         "release"

@@ -132,7 +132,9 @@ def test_form_sent_twice_with_a_different_note_is_refused() -> None:
     logged_in = browser()
     sent = form(logged_in, payment, "reject")
     logged_in.post(at(payment, "reject"), sent)
+
     shown = text(logged_in.post(at(payment, "reject"), sent | {"note": "Odd."}, follow=True))
+
     assert "You already sent this form with a different note." in shown
 
 
@@ -288,6 +290,7 @@ def test_invalid_refund_amount_is_explained_and_refunds_nothing(
 ) -> None:
     payment, grace = paid(), browser()
     answer = grace.post(at(payment, "refund"), form(grace, payment, "refund", amount=amount))
+
     assert answer.status_code == 200
     assert list(answer.context["form"].errors) == ["amount"]
     assert complaint in text(answer)

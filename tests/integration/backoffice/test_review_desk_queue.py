@@ -81,7 +81,9 @@ def test_reviews_held_limits_claim_next(settings: Any) -> None:
     settings.REVIEWS_HELD = 2
     payments = waiting(3)
     grace = browser()
+
     shown = [grace.post(NEXT, next_key(grace)).headers["Location"] for _ in range(3)]
+
     assert shown == [
         payment_page(payments[0]),
         payment_page(payments[1]),
@@ -115,7 +117,9 @@ def test_claim_next_without_a_claimable_payment_says_so() -> None:
     ann, ben = browser("analyst", "ann"), browser("analyst", "ben")
     do(ann, payment, "claim")
     project()
+
     answer = ben.post(NEXT, next_key(ben), follow=True)
+
     assert answer.redirect_chain[-1][0] == QUEUE
     assert "There is nothing left that you can decide." in text(answer)
     assert "This button is out of date." in text(ben.post(NEXT, {}, follow=True))

@@ -42,7 +42,9 @@ def test_every_decision_records_the_position(action: str) -> None:
     (payment,) = waiting()
     logged_in = browser()
     given = {"reason": "second_opinion" if action == "escalate" else "other", "note": "Odd."}
+
     logged_in.post(at(payment, action), form(logged_in, payment, action, **given))
+
     assert metadata(payment)["seen_position"] == checkpoint()
 
 
@@ -50,7 +52,9 @@ def test_refund_records_the_position() -> None:
     payment = paid()
     project()
     logged_in = browser()
+
     logged_in.post(at(payment, "refund"), form(logged_in, payment, "refund", amount="1.00"))
+
     assert metadata(payment)["seen_position"] == checkpoint()
 
 
@@ -58,7 +62,9 @@ def test_position_of_empty_read_models_is_0() -> None:
     (payment,) = waiting()
     Checkpoint.objects.all().delete()
     logged_in = browser()
+
     logged_in.post(at(payment, "approve"), form(logged_in, payment, "approve"))
+
     assert metadata(payment)["seen_position"] == 0
 
 
@@ -90,6 +96,8 @@ def test_forged_position_is_refused(forgery: str) -> None:
 def test_actions_without_a_page_record_no_position() -> None:
     (payment,) = waiting()
     logged_in = browser()
+
     logged_in.post(at(payment, "claim"), form(logged_in, payment, "claim"))
+
     assert "seen_position" not in metadata(payment)
     assert "seen_position" not in metadata(paid())

@@ -74,6 +74,7 @@ def test_success_resets_the_count_of_failures() -> None:
 def test_lockout_does_not_reveal_whether_the_name_exists() -> None:
     known = [fail(1).status_code for _ in range(6)]
     unknown = [fail(1, name="nobody").status_code for _ in range(6)]
+
     assert known == unknown
     # The lockout of one unknown name does not affect others.
     assert fail(1, name="somebody").status_code == 200
@@ -103,6 +104,7 @@ def test_forged_forwarded_address_does_not_avoid_the_lockout(
     settings.PROXIES = proxies
     for number in range(5):
         fail(1, **{"X-Forwarded-For": f"198.51.100.{number}, 198.51.100.9"})
+
     again = {"X-Forwarded-For": "198.51.100.8, 198.51.100.9"}
     assert sign_in(RIGHT, **again).status_code == 429
 
@@ -110,6 +112,7 @@ def test_forged_forwarded_address_does_not_avoid_the_lockout(
 def test_lockout_behind_a_proxy_uses_the_client_address(settings: Settings) -> None:
     settings.PROXIES = 1
     fail(5, **{"X-Forwarded-For": "198.51.100.1"})
+
     assert sign_in(RIGHT, **{"X-Forwarded-For": "198.51.100.2"}).status_code == 302
     assert sign_in(RIGHT, **{"X-Forwarded-For": "no address"}).status_code == 302
     assert sign_in(RIGHT, **{"X-Forwarded-For": "198.51.100.1"}).status_code == 429
@@ -190,6 +193,7 @@ def test_failures_without_an_address_are_counted() -> None:
 def test_failed_sign_ins_are_kept_after_a_success() -> None:
     fail(5)
     AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=16))
+
     assert sign_in(RIGHT).status_code == 302
     assert not AccessAttempt.objects.exists()
     assert list(AccessFailureLog.objects.order_by("pk").values_list("locked_out", flat=True)) == [

@@ -107,6 +107,7 @@ def test_unused_account_can_be_deleted(root: Browser, zoe: Any) -> None:
 def test_staff_list_shows_roles_and_offers_no_deletion(root: Browser, zoe: Any) -> None:
     zoe.groups.add(Group.objects.get(name="auditor"))
     shown = root.get(reverse("admin:auth_user_changelist"))
+
     assert "auditor" in text(shown)
     assert "superuser" in text(shown)
     assert "delete_selected" not in shown.content.decode()

@@ -274,9 +274,11 @@ def test_customer_searches_use_an_index(query: dict[str, str], index: str) -> No
         for each in captured.captured_queries
         if 'FROM "customers_customer"' in each["sql"] and "LIMIT 51" in each["sql"]
     ]
+
     with connection.cursor() as cursor:
         cursor.execute("EXPLAIN " + listing)
         plan: Any = "\n".join(row[0] for row in cursor.fetchall())
+
     assert index in plan, plan
 
 

@@ -26,7 +26,9 @@ def test_erased_note_of_another_payment_is_shown_as_erased(payment: str, acme: A
     acme.post(f"{PAYMENTS}/{other}/approve", {"reason": "other", "note": f"Knows {NAME}"})
     run()
     url = reverse("admin:readmodels_paymentsummary_change", args=[other])
+
     shown = text(browser("risk manager", "mia").get(url))
+
     assert "This note was erased." in shown
     assert "its hash differs" not in shown
 

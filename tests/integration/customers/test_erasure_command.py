@@ -47,8 +47,10 @@ def test_erase_customer_asks_for_confirmation(
         call_command("erase_customer", *arguments, stdout=StringIO())
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda _: "no")
+
     with pytest.raises(CommandError, match="Nothing was erased"):
         call_command("erase_customer", *arguments, stdout=StringIO())
+
     assert ada().name == NAME
 
 
@@ -93,7 +95,9 @@ def test_second_erasure_removes_later_texts_and_names_the_first(
     run()
     first = ada().erased_at
     blocking.change(ada().pk, reason=UnblockReason.CLEARED, note=BLOCKED, by=OPERATOR, at=NOON)
+
     output = run()
+
     assert "was erased at" in output
     assert f"{REASON}. Searching for text written since." in output
     assert "      1 notes about blocks\n" in output

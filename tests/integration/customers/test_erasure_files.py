@@ -40,7 +40,9 @@ def test_erase_files_replaces_only_cells_that_mention_the_customer(
     untouched = tmp_path / "other.csv"
     untouched.write_text("a,b\n'1',\"2\"\n")
     before = untouched.stat().st_ino
+
     output = run("--files", str(refused), str(export), str(untouched))
+
     assert f"      1 cells of {refused}\n" in output
     assert f"      1 cells of {export}\n" in output
     assert f"      0 cells of {untouched}\n" in output
@@ -67,7 +69,9 @@ def test_short_reference_is_searched_in_cells_only(acme: ApiClient, tmp_path: Pa
     notes.write(uuid4(), "7 payments", author=OPERATOR, at=NOON).save()
     arguments = ("Acme", "7", "--reason", "Case 7", "--yes", "--files", str(path))
     out = StringIO()
+
     call_command("erase_customer", *arguments, stdout=out)
+
     assert "Too short to search for in texts: reference.\n" in out.getvalue()
     assert "      - other review notes that mention the customer: not searched\n" in out.getvalue()
     assert "      - sessions: not searched\n" in out.getvalue()
@@ -105,6 +109,7 @@ def test_erase_files_finds_names_in_encodings_of_spreadsheets(
     path = make("list.csv", "name;note\nJürgen Groß;1\nJürgen Grossmann;ü\n".encode(encoding))(
         tmp_path
     )
+
     assert csv_files.erase(path, mentions.finder({"JÜRGEN GROSS"})) == 1
     assert path.read_text(encoding=encoding) == "name;note\nerased;1\nJürgen Grossmann;ü\n"
 

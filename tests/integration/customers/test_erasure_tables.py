@@ -109,6 +109,7 @@ def test_erasure_searches_every_column_of_typed_text() -> None:
         if isinstance(field, CharField | TextField) and not field.choices
     }
     searched = {f"{each.model._meta.label}.{each.column}" for each in free_texts.places()}
+
     assert searched == columns - NOT_SEARCHED.keys()
     assert NOT_SEARCHED.keys() <= columns
 
@@ -120,6 +121,7 @@ def test_erasure_reads_pages_and_keeps_unrelated_texts(
     stay = ("Ada Ngwenyama", f"x{REFERENCE}", f"{REFERENCE}-2", "Miss Ngwenya's sister", "None")
     for written in (*stay, *[f"Asked {NAME}, who knows nobody"] * 3):
         notes.write(uuid4(), written, author=OPERATOR, at=NOON).save()
+
     assert "      5 other review notes that mention the customer\n" in run()
     assert sorted(Note.objects.values_list("text", flat=True)) == sorted(stay)
 
@@ -128,6 +130,7 @@ def test_second_erasure_searches_by_reference_only(payment: str) -> None:
     run()
     for written in (f"The friend of {REFERENCE}", "Nobody"):
         notes.write(uuid4(), written, author=OPERATOR, at=NOON).save()
+
     assert "      1 other review notes that mention the customer\n" in run()
     assert Note.objects.get().text == "Nobody"
 
@@ -139,7 +142,9 @@ def test_erasure_keeps_other_customers(payment: str, acme: ApiClient) -> None:
     session = SessionStore()
     session["_auth_user_id"] = "7"
     session.save()
+
     run()
+
     assert Customer.objects.filter(reference=None).count() == 2
     assert Customer.objects.count() == 5
     assert Session.objects.count() == 1

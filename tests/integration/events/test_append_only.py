@@ -72,6 +72,7 @@ def test_triggers_refuse_changes_by_a_superuser(
     """The role is the table's owner and a superuser. Others are refused earlier."""
     before = streams.history(PAYMENT_AGGREGATE, stream_id)
     result = _psql(statement)
+
     assert result.returncode != 0
     assert reason in result.stderr
     assert streams.history(PAYMENT_AGGREGATE, stream_id) == before
@@ -97,6 +98,7 @@ def test_triggers_refuse_changes_through_the_orm(stream_id: UUID) -> None:
     ):
         with pytest.raises(DatabaseError, match=REFUSED), transaction.atomic():
             change()
+
     assert streams.history(PAYMENT_AGGREGATE, stream_id) == before
 
 
@@ -120,6 +122,7 @@ def test_insert_refuses_a_chosen_position(version: int) -> None:
     ):
         with pytest.raises(DatabaseError, match=CHOSEN), transaction.atomic():
             insert()
+
     assert not Event.objects.exists()
 
 

@@ -60,6 +60,7 @@ def test_execute_returns_values_unchanged() -> None:
         " %(yes)s::bool, '100 %%'",
         sent,
     )
+
     assert (back, percent) == (list(sent.values()), "100 %")
 
 
@@ -118,6 +119,7 @@ def test_new_connection_prepares_again() -> None:
     with session() as other:
         pid = connection.connection.info.backend_pid
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
     assert execute(KEPT) == []
 
 
@@ -125,7 +127,9 @@ def test_statements_of_two_clients_have_different_names() -> None:
     """Regression: with numbered names, a pooler made one client run another client's statement."""
     execute(KEPT)
     ((name,),) = prepared("SELECT number%")
+
     connection.connection.execute("DEALLOCATE ALL")
+
     assert execute("SELECT 1") == [(1,)]
     assert name not in {other for (other,) in prepared("%")}
 
@@ -134,6 +138,7 @@ def test_execute_uses_a_statement_prepared_by_another_client() -> None:
     execute(KEPT)
     native = connection.connection
     del native._payments_session
+
     assert execute(KEPT) == []
     assert len(prepared("SELECT number%")) == 1
 

@@ -84,7 +84,9 @@ def test_safe_position_waits_for_an_append_prepared_meanwhile(
     with pytest.raises(HorizonHeld, match="'meanwhile'"):
         horizon.safe_position(patience=0.3)
     timer.join()
+
     writer.execute("COMMIT PREPARED 'meanwhile'")
+
     assert positions(horizon.safe_position()) == [early]
 
 
@@ -126,7 +128,9 @@ def test_safe_position_waits_for_locks_that_permit_an_append(writer: Session, mo
     with pytest.raises(HorizonHeld, match=f"pid {writer.info.backend_pid}"):
         horizon.safe_position(patience=0.05)
     early = insert(writer)
+
     writer.execute("COMMIT")
+
     assert positions(horizon.safe_position()) == [early]
 
 
@@ -138,6 +142,7 @@ def test_safe_position_ignores_writers_of_other_tables(writer: Session, level: s
     writer.execute("INSERT INTO events_claim VALUES ('a', 'b', gen_random_uuid())")
     with session() as other:
         late = insert(other)
+
     assert positions(horizon.safe_position(patience=0.05)) == [late]
 
 
@@ -146,6 +151,7 @@ def test_safe_position_passes_a_rolled_back_append(writer: Session) -> None:
     insert(writer)
     writer.execute("ROLLBACK")
     late = insert(writer)
+
     assert positions(horizon.safe_position()) == [late]
 
 
@@ -162,7 +168,9 @@ def test_safe_position_waits_after_a_rollback_to_a_savepoint(writer: Session) ->
     writer.execute("RELEASE t")
     with pytest.raises(HorizonHeld):
         horizon.safe_position(patience=0.05)
+
     writer.execute("COMMIT")
+
     assert positions(horizon.safe_position()) == [early, late]
 
 
@@ -186,6 +194,7 @@ def test_safe_position_ignores_a_clone_of_the_database(writer: Session) -> None:
 def test_read_next_returns_at_most_limit_events(writer: Session) -> None:
     made = [insert(writer) for _ in range(5)]
     upto = horizon.safe_position()
+
     assert [
         r.position
         for r in horizon.read_next(PAYMENT_AGGREGATE, after=made[0], upto=upto, limit=2).records

@@ -112,6 +112,7 @@ def test_storm_detects_a_wrong_reader(reader: Callable[[], int]) -> None:
         time.sleep(0.1)
         missed = {read for read in _the_log() if read[0] <= wrong.read[-1][0]} - set(wrong.read)
     wrong.finish()
+
     assert missed
 
 

@@ -72,6 +72,7 @@ def test_messages_to_an_idle_connection_do_not_close_it() -> None:
         other.execute("ALTER SYSTEM RESET default_transaction_read_only")
         other.execute("SELECT pg_reload_conf()")
     with_execute()
+
     assert connection.connection.info.backend_pid == pid
 
 
@@ -257,4 +258,5 @@ def test_connection_is_replaced_after_a_read_only_error() -> None:
     with pytest.raises(InternalError):
         execute("CREATE TABLE nowhere (number int)")
     with_execute()
+
     assert connection.connection.info.backend_pid != pid

@@ -76,6 +76,7 @@ def test_key_is_checked_once_per_process() -> None:
 @pytest.mark.usefixtures("another_key")
 def test_payment_with_another_key_stores_nothing(caplog: pytest.LogCaptureFixture) -> None:
     answer = ApiClient().submit()
+
     assert (answer.status_code, body_of(answer)["code"]) == (503, "temporarily_unavailable")
     assert "PSEUDONYM_KEY" not in body_of(answer)["detail"]
     assert REFUSAL in caplog.text
@@ -100,6 +101,7 @@ def test_commands_with_another_key_store_nothing(tmp_path: Path) -> None:
         history.write(acme.pk, events=10, seed=1)
     with pytest.raises(WrongPseudonymKey):
         registry.find("Acme", "customer-1")
+
     assert not Event.objects.exists()
     assert not Customer.objects.exists()
 

@@ -60,6 +60,7 @@ def test_verify_distinguishes_an_unreadable_log_from_tampering() -> None:
     environment = {"DATABASE_URL": servers.postgres().url("nowhere")}
     process = manage("verify_events", environment=environment)
     _, errors = process.communicate()
+
     assert process.returncode == 2
     assert "The log cannot be read: " in errors
     assert "Traceback" not in errors

@@ -37,6 +37,7 @@ SEAL_CHANGES: Final = {
 def test_verify_finds_a_changed_seal(sealed: list[int], superuser: Session, change: str) -> None:
     superuser.execute(f"UPDATE events_seal SET {change} WHERE number = 2")
     first = found()[0]
+
     assert first[0] in {"seal broken", "seal missing"}
     assert first[1] == sealed[3] + 1
     assert verify()[0] == 1

@@ -136,7 +136,9 @@ def test_export_keeps_backslashes_quotes_and_other_scripts(writer: Session, tmp_
         other.execute("SET session_replication_role = replica")
         odd = json.dumps({"a": 'back\\slash "quote" \n, "event": [}\u2028 ąß漢 😀'})
         other.execute("UPDATE events_event SET metadata = %s WHERE position = %s", [odd, position])
+
     list(sealing.seal_all())
+
     assert found() == []
     assert _verify_export(_export(tmp_path))[0] == 0
 
@@ -213,6 +215,7 @@ def test_verify_export_refuses_a_changed_export(
     tamper(lines)
     path.write_text("".join(lines))
     code, output = _verify_export(path)
+
     assert code == 1
     assert output.startswith("The export does NOT match its seals: ")
 

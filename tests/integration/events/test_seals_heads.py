@@ -60,6 +60,7 @@ def test_verify_finds_a_truncated_and_resealed_log_with_a_head(
     verify("--export", str(head))
     delete_seals(superuser, "number > 1")
     change_event(superuser, sealed[4], "schema_version = 7")
+
     assert len(list(sealing.seal_all())) == 2
     assert found() == []
     assert found(against=heads.read(head, keys.trusted())) == [("rewritten", sealed[7] + 1)]
@@ -71,6 +72,7 @@ def test_verify_accepts_a_longer_log_than_the_head(
     head = str(tmp_path / "head.json")
     verify("--export", head)
     insert(writer)
+
     assert len(list(sealing.seal_all())) == 1
     assert verify("--against", head)[0] == 0
 
@@ -107,8 +109,10 @@ def test_verify_refuses_an_invalid_head(
         content = path.read_text().replace('"number": 3', '"number": 2')
     if content is not None:
         path.write_text(content)
+
     with pytest.raises(CommandError, match=reason) as refused:
         verify("--against", str(path))
+
     assert refused.value.returncode == 2
 
 
@@ -184,6 +188,7 @@ def test_verify_refuses_the_head_of_another_log(
     head_file.rename(head_file.with_suffix(".other"))
     list(sealing.seal_all())
     other = head_file.with_suffix(".other")
+
     assert found(against=heads.read(other, keys.trusted())) == [("rewritten", sealed[7] + 1)]
 
 
@@ -205,6 +210,7 @@ def test_sealer_stops_at_an_unreadable_head(
     head_file.write_text("{}")
     insert(writer)
     tasks.seal()
+
     assert "is not the head of a log" in caplog.text
     assert not Seal.objects.exists()
 
@@ -215,6 +221,7 @@ def test_sealer_warns_of_a_head_that_cannot_be_written(
     settings.SEAL_HEAD_FILE = str(tmp_path / "no" / "head.json")
     insert(writer)
     tasks.seal()
+
     assert Seal.objects.count() == 1
     assert "cannot be written" in caplog.text
 
@@ -255,5 +262,7 @@ def test_verify_reports_fewer_new_seals_as_rewritten(
     verify("--export", str(head))
     delete_seals(superuser, "true")
     monkeypatch.setattr(seal, "MOST_EVENTS", 100)
+
     list(sealing.seal_all())
+
     assert ("rewritten", sealed[7] + 1) in found(against=heads.read(head, keys.trusted()))

@@ -91,6 +91,8 @@ def test_invalid_key_is_reported_with_its_variable(settings: Any) -> None:
     with pytest.raises(CommandError, match="SEAL_PUBLIC_KEYS must be"):
         verify()
     settings.SEAL_KEY = "secret"
+
     with pytest.raises(CommandError, match="SEAL_KEY must be") as refused:
         call_command("seal_events", stdout=StringIO())
+
     assert "secret" not in str(refused.value)

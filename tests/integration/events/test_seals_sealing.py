@@ -43,6 +43,7 @@ def test_seal_task_logs_that_it_waits(writer: Session, caplog: pytest.LogCapture
     writer.execute("BEGIN")
     insert(writer)
     tasks.seal()
+
     assert "Sealing waits" in caplog.text
     assert f"pid {writer.info.backend_pid}" in caplog.text
 
@@ -55,7 +56,9 @@ def test_sealing_does_not_skip_an_uncommitted_event(writer: Session) -> None:
     with pytest.raises(horizon.HorizonHeld):
         list(sealing.seal_all(patience=0.05))
     writer.execute("COMMIT")
+
     (statement,) = sealing.seal_all()
+
     assert (statement.events, statement.last) == (2, late)
     assert early < late
     assert found() == []
@@ -66,7 +69,9 @@ def test_seal_ends_with_an_event(writer: Session) -> None:
     last = insert(writer)
     with writer.transaction(force_rollback=True):
         insert(writer)
+
     (statement,) = sealing.seal_all()
+
     assert statement.last == last
 
 

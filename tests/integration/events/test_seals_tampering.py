@@ -50,6 +50,7 @@ def test_verify_finds_nothing_in_an_unchanged_log(sealed: list[int], writer: Ses
     """Gaps of rolled-back appends are not reported, and later events are counted."""
     insert(writer)
     report = verifying.verify(keys.trusted())
+
     assert report.findings.total == 0
     assert (report.seals, report.events, report.unsealed) == (3, 10, 1)
     assert report.head is not None
@@ -176,7 +177,9 @@ def test_verify_distinguishes_all_kinds_of_change(sealed: list[int], superuser: 
     change_event(superuser, sealed[1], "schema_version = 7")
     superuser.execute("DELETE FROM events_event WHERE position = %s", [sealed[2]])
     add_event(superuser, sealed[5] + 1)
+
     code, output = verify()
+
     assert code == 1
     assert output.splitlines()[:3] == [
         f"position {sealed[1]} changed (seal 1)",

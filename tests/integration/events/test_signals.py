@@ -125,6 +125,7 @@ def test_invalid_signal_names_its_field_and_stores_nothing(
 ) -> None:
     changed: dict[str, Any] = {field: value}
     answer = acme.submit(**changed)
+
     problem = body_of(answer)
     assert (answer.status_code, problem["code"]) == (400, "invalid_request")
     assert [(error["field"], error["code"]) for error in problem["errors"]] == [(field, code)]

@@ -145,7 +145,9 @@ def test_repetition_is_replayed_before_and_after_a_snapshot(cut: int) -> None:
     first = decide(payment)
     store.append(PAYMENT_AGGREGATE, payment, _approvals(40), expected=4, metadata=BY_TEST)
     keep_at(payment, cut)
+
     again = decide(payment)
+
     assert again.replayed
     assert (again.payment, again.position) == (first.payment, first.position)
     assert again.payment.version == 4
@@ -194,7 +196,9 @@ def test_damaged_snapshot_is_logged_and_ignored(
     keep_at(payment, 4)
     with connection.cursor() as cursor:
         cursor.execute(damage)
+
     found = replay_stream.load(PAYMENT_AGGREGATE, payment)
+
     loaded, stream = found.state, found.stream
     assert (stream.begin, loaded) == (0, whole(payment))
     assert f"The snapshot of {payment}" in caplog.text
@@ -207,7 +211,9 @@ def test_snapshot_of_a_missing_version_is_ignored() -> None:
     keep_at(payment, 4)
     Snapshot.objects.update(version=99)
     falsify("version", "99")
+
     found = replay_stream.load(PAYMENT_AGGREGATE, payment)
+
     loaded, stream = found.state, found.stream
     assert (stream.begin, loaded) == (0, whole(payment))
 
@@ -250,6 +256,7 @@ def test_command_succeeds_if_its_snapshot_fails(
 ) -> None:
     monkeypatch.setattr(snapshots, "_KEEP", "SELECT 1 / 0")
     payment = stream_of(101)
+
     assert decide(payment).payment.status is Status.REJECTED
     assert kept() is None
     assert f"The snapshot of {payment} was not kept: division by zero" in caplog.text
@@ -289,7 +296,9 @@ def test_payment_command_ignores_snapshots() -> None:
     keep_at(payment, 5)
     falsify("status", "completed")
     out = StringIO()
+
     call_command("payment", str(payment), stdout=out)
+
     assert "Pending review" in out.getvalue()
 
 
@@ -300,7 +309,9 @@ def test_api_reads_an_unprojected_payment_from_its_snapshot() -> None:
     events: list[AnyPaymentEvent] = [initiated(**own), flagged(**own), approved(**own)]
     position = store.append(PAYMENT_AGGREGATE, payment, events, expected=0, metadata=BY_TEST)
     keep_at(payment, 3)
+
     answer = acme.get(f"{PAYMENTS}/{payment}")
+
     assert (answer.status_code, body_of(answer)["version"]) == (200, 3)
     assert answer["X-Event-Position"] == str(position)
 

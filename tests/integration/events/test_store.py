@@ -43,7 +43,9 @@ def test_load_returns_events_in_order() -> None:
     stream_id = uuid4()
     first = append(stream_id, initiated(), flagged())
     second = append(stream_id, rejected(), expected=2)
+
     stream = store.load(PAYMENT_AGGREGATE, stream_id)
+
     assert stream.events == (initiated(), flagged(), rejected())
     assert stream.version == 3
     assert stream.positions == tuple(sorted(stream.positions))
@@ -81,6 +83,7 @@ def test_recorded_at_is_the_time_of_the_insert() -> None:
         with session() as other:
             inserted_after = other.execute("SELECT clock_timestamp()").fetchone()
         append(stream_id, initiated())
+
     assert inserted_after is not None
     assert streams.history(PAYMENT_AGGREGATE, stream_id)[0].recorded_at >= inserted_after[0]
 
@@ -105,8 +108,10 @@ def test_append_refuses_any_other_version(existing: int, expected: int) -> None:
 def test_refused_append_stores_no_event() -> None:
     stream_id = uuid4()
     append(stream_id, initiated(), flagged())
+
     with pytest.raises(StaleVersion):
         append(stream_id, approved(), processed(), expected=1)
+
     assert store.load(PAYMENT_AGGREGATE, stream_id).events == (initiated(), flagged())
 
 
@@ -159,8 +164,10 @@ def test_append_distinguishes_a_taken_position_from_a_race() -> None:
 def test_append_refuses_a_reserved_value_and_names_its_owner() -> None:
     owner, other = uuid4(), uuid4()
     append(owner, initiated(), reservations=[REFERENCE])
+
     with pytest.raises(AlreadyReserved) as caught:
         append(other, initiated(), reservations=[REFERENCE])
+
     assert caught.value.owner == owner
     assert caught.value.reservation == REFERENCE
     assert _versions(other) == []
@@ -174,18 +181,21 @@ def test_append_reserves_the_same_value_in_two_namespaces() -> None:
         initiated(),
         reservations=[store.Reservation("b", "1"), store.Reservation("a", "2")],
     )
+
     assert Reservation.objects.count() == 3
 
 
 def test_append_names_the_reservation_that_is_taken() -> None:
     owner = uuid4()
     append(owner, initiated(), reservations=[store.Reservation("a", "2")])
+
     with pytest.raises(AlreadyReserved) as caught:
         append(
             uuid4(),
             initiated(),
             reservations=[store.Reservation("a", "1"), store.Reservation("a", "2")],
         )
+
     assert caught.value.reservation == store.Reservation("a", "2")
     assert Reservation.objects.count() == 1
 
@@ -196,8 +206,10 @@ def test_stale_append_reserves_nothing() -> None:
         append(uuid4(), initiated(), expected=3, reservations=[REFERENCE])
     stream_id = uuid4()
     append(stream_id, initiated())
+
     with pytest.raises(StaleVersion):
         append(stream_id, initiated(), reservations=[REFERENCE])
+
     assert not Reservation.objects.exists()
 
 
@@ -235,6 +247,7 @@ def test_refused_append_in_a_transaction_keeps_it_usable() -> None:
     """Without the savepoint: "current transaction is aborted"."""
     stream_id = uuid4()
     append(stream_id, initiated(), reservations=[REFERENCE])
+
     with transaction.atomic():
         with pytest.raises(StaleVersion):
             append(stream_id, processed())
@@ -242,6 +255,7 @@ def test_refused_append_in_a_transaction_keeps_it_usable() -> None:
             append(uuid4(), initiated(), reservations=[REFERENCE])
         Client.objects.create(name="still here")
         append(stream_id, processed(), expected=1)
+
     assert Client.objects.filter(name="still here").exists()
     assert _versions(stream_id) == [1, 2]
 
@@ -291,10 +305,12 @@ def test_append_streams_begins_many_streams() -> None:
 def test_append_streams_begins_all_streams_or_none() -> None:
     existing = uuid4()
     append(existing, initiated())
+
     with pytest.raises(StaleVersion):
         store.append_streams(
             PAYMENT_AGGREGATE, [Append(i, [initiated()], BY_TEST) for i in (uuid4(), existing)]
         )
+
     assert Event.objects.count() == 1
 
 

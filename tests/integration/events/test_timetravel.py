@@ -84,6 +84,7 @@ def recorded(version: int) -> datetime:
 
 def test_state_at_a_version(acme: ApiClient, approved: str) -> None:
     states = [body_of(acme.get(f"{approved}/state?version={n}")) for n in (1, 2, 3, 4)]
+
     assert [state["version"] for state in states] == [1, 2, 3, 4]
     assert [state["status"] for state in states] == [
         "initiated",
@@ -98,7 +99,9 @@ def test_state_at_a_version(acme: ApiClient, approved: str) -> None:
 def test_state_has_the_form_of_a_payment(acme: ApiClient) -> None:
     submitted = acme.submit(**RISKY)
     acme.post(f"{submitted['Location']}/reject", {"reason": "suspected_fraud"})
+
     state = acme.get(f"{submitted['Location']}/state?version=2")
+
     assert state.content == submitted.content
     assert state["ETag"] == '"2"'
     assert state["X-Event-Position"] == submitted["X-Event-Position"]
@@ -243,6 +246,7 @@ def test_payment_command_shows_first_approval_and_claim() -> None:
     ada.post(f"{PAYMENTS}/{payment}/approve", {"reason": "known_customer"})
     grace.post(f"{PAYMENTS}/{payment}/claim", {})
     shown = output_of(payment)
+
     assert f"First of two Approved: Known customer, by ada (staff:{ada.staff_id}) at " in shown
     assert f"Claimed by grace (staff:{grace.staff_id}) until " in shown
 
@@ -251,6 +255,7 @@ def test_payment_command_shows_markup_as_text() -> None:
     """As markup, the first text would vanish and the second would break the command."""
     payment = uuid4()
     by_test = Metadata(actor=f"client:{CLIENT}", command="process_payment", correlation_id="[/r]")
+
     store.append(
         PAYMENT_AGGREGATE,
         payment,
@@ -258,6 +263,7 @@ def test_payment_command_shows_markup_as_text() -> None:
         expected=0,
         metadata=by_test,
     )
+
     assert "[red]x[/b]" in output_of(payment)
     assert "[/r]" in output_of(payment)
 

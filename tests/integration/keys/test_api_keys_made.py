@@ -46,6 +46,7 @@ def test_key_with_an_older_prefix_works() -> None:
     acme.key.digest = digest(acme.token)
     acme.key.save()
     keyring.forget()
+
     assert acme.get(PAYMENTS).status_code == 200
 
 
@@ -85,7 +86,9 @@ def test_rotated_key_works_alongside_the_old_one() -> None:
     text, _ = run("rotate_api_key", client.key.prefix)
     keyring.forget()
     now = timezone.now()
+
     new, old = keyring.find(text, at=now), keyring.find(client.token, at=now)
+
     assert new is not None
     assert old is not None
     assert new.scopes == old.scopes
@@ -127,6 +130,7 @@ def test_rotate_refuses_a_key_that_ended_in_the_meantime() -> None:
         rotate(leaked)
     with pytest.raises(KeyRefused, match=f"{short} expired {now - day:%Y-%m-%d %H:%M} UTC"):
         rotate(short)
+
     assert ApiKey.objects.count() == 2
 
 

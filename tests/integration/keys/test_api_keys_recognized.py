@@ -37,7 +37,9 @@ def test_keys_are_read_once_in_two_seconds() -> None:
     client = ApiClient()
     keyring.find(client.token, at=timezone.now())
     read_at = keyring._read_at
+
     found = at_once(8, lambda _: keyring.find(client.token, at=timezone.now()))
+
     assert None not in found
     assert keyring._read_at == read_at
 

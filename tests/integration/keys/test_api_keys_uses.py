@@ -101,6 +101,7 @@ child.join()
 """
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"}
     environment["TEST_DATABASE_NAME"] = connection.settings_dict["NAME"]
+
     subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program, one.token, other.token, now.isoformat()],
         env=environment,
@@ -108,4 +109,5 @@ child.join()
         check=True,
         timeout=60,
     )
+
     assert (last_used(one), last_used(other)) == (now, now)

@@ -76,6 +76,7 @@ def test_worker_killed_in_any_phase_applies_each_event_once(name: str) -> None:
         timeout=120,
         check=False,
     )
+
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 6, "a batch has more phases than that"
 

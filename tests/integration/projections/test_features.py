@@ -65,11 +65,13 @@ def test_features_use_the_partial_index_for_card_payments() -> None:
                    payment, jsonb_build_object('payment_id', md5(n::text)::uuid)) AS copy
     """
     parameters: dict[str, Any] = {"customer_id": CUSTOMER, "currency": "USD", "at": NOW}
+
     with connection.cursor() as cursor:
         cursor.execute(copies)
         cursor.execute("ANALYZE readmodels_paymentsummary")
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {risk_features._FEATURES}", parameters)
         plan = json.dumps(cursor.fetchone())
+
     assert sum(map(int, re.findall(r'"Rows Removed by Filter": (\d+)', plan))) < 100, plan
 
 
@@ -98,12 +100,14 @@ def test_velocity_counts_payments_within_an_hour_and_a_day() -> None:
         paid(ago, amount=usd(minor))
     paid(customer_id=uuid4())
     project()
+
     assert known().velocity == Velocity(count_1h=2, volume_1h=11, count_24h=4, volume_24h=1_111)
 
 
 def test_velocity_counts_a_bucket_until_its_end_leaves_the_window() -> None:
     paid(timedelta(minutes=62))  # at 11:00:00, in the bucket that ends at 11:05
     project()
+
     assert known().velocity == Velocity(
         count_1h=1, volume_1h=100_00, count_24h=1, volume_24h=100_00
     )
@@ -113,6 +117,7 @@ def test_velocity_counts_all_currencies_but_sums_one() -> None:
     paid(amount=usd(5))
     paid(amount=Money(7, "JPY"))
     project()
+
     assert known("JPY").velocity == Velocity(count_1h=2, volume_1h=7, count_24h=2, volume_24h=7)
     assert known("EUR").velocity == Velocity(count_1h=2, volume_1h=0, count_24h=2, volume_24h=0)
 
@@ -150,6 +155,7 @@ def test_features_take_one_round_trip() -> None:
         known()
     with round_trips() as counted:
         known()
+
     assert counted.count == 1
 
 
@@ -159,7 +165,9 @@ def test_burst_of_payments_with_a_high_total_goes_to_review() -> None:
     for _ in range(20):
         acme.submit(amount=3_000_00, **burst)
     project()
+
     answer = body_of(acme.submit(amount=15_000_00, **burst))
+
     assert answer["status"] == "pending_review"
     assert answer["risk"] == {
         "score": 80,

@@ -67,6 +67,7 @@ def test_metrics_report_stalled_projections() -> None:
     Checkpoint.objects.filter(name=SUMMARY.name).update(error="UnreadableEvent: ...")
     Checkpoint.objects.filter(name=STATISTICS.name).update(version=99)
     metrics = samples()
+
     assert [name for name, value in metrics["payments_projection_stopped"].items() if value] == [
         (SUMMARY.name,)
     ]
@@ -115,8 +116,10 @@ def test_metering_adds_no_round_trip_to_a_batch() -> None:
         client.submit()
         runner.catch_up(STATISTICS)
     client.submit()
+
     with round_trips() as counted:
         runner.run_batch(STATISTICS)
+
     assert counted.count == 11
 
 
@@ -229,6 +232,7 @@ def test_worker_logs_the_holder_of_the_horizon_once(
             tasks.project(name)
         tasks.project_all()
     (line,) = logged(caplog)
+
     assert held in line
     assert re.search(r"open for \d+ s", line)
 

@@ -94,7 +94,9 @@ def test_later_batches_park_events_of_a_parked_aggregate(projection: Any) -> Non
     runner.catch_up(poisonous)
     append(POISONED, processed_after_approval(), expected=3)
     append(SOUND, initiated(), processed())
+
     runner.catch_up(projection)  # the fault is repaired, but later events still wait
+
     assert parked() == [(POISONED, 3, 1), (POISONED, 4, 0)]
     assert parking.retry(poisonous, POISONED, by=OPERATOR) == 2
     assert parked() == [(POISONED, 3, 2), (POISONED, 4, 0)]
@@ -147,12 +149,14 @@ def test_missing_column_stalls_the_projection_and_parks_nothing() -> None:
     append_reviewed(POISONED)
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE readmodels_paymentsummary RENAME COLUMN risk_band TO band")
+
     try:
         with pytest.raises(ProgrammingError):
             runner.run_batch(SUMMARY)
     finally:
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE readmodels_paymentsummary RENAME COLUMN band TO risk_band")
+
     assert parked() == []
     assert "risk_band" in lag.measure()[0].error
 
@@ -160,7 +164,9 @@ def test_missing_column_stalls_the_projection_and_parks_nothing() -> None:
 def test_lag_counts_parked_events(projection: Any) -> None:
     append_reviewed(POISONED)
     runner.catch_up(spoiled(projection, raises))
+
     counted = {each.name: each.parked for each in lag.measure()}
+
     assert counted[projection.name] == 2
     assert sum(counted.values()) == 2
 

@@ -83,6 +83,7 @@ def test_batches_of_any_size_give_the_same_rows() -> None:
 def test_batch_reports_whether_there_may_be_more() -> None:
     append(initiated(), processed())
     append(initiated())
+
     assert runner.run_batch(SUMMARY, limit=2) == runner.Batch(2, full=True)
     assert runner.run_batch(SUMMARY, limit=2) == runner.Batch(1, full=False)
     assert runner.run_batch(SUMMARY, limit=2) == runner.Batch(0, full=False)
@@ -95,7 +96,9 @@ def test_checkpoint_moves_to_the_last_event_and_not_to_the_horizon() -> None:
     with transaction.atomic():
         append(initiated())
         transaction.set_rollback(True)
+
     runner.catch_up(SUMMARY)
+
     assert Checkpoint.objects.get().position == last
 
 
@@ -261,7 +264,9 @@ def test_workers_of_two_versions_do_not_stop_each_other() -> None:
     append(initiated())
     with pytest.raises(checkpoints.RebuildNeeded):
         runner.run_batch(replace(SUMMARY, version=SUMMARY.version + 1))
+
     (summary,) = (each for each in lag.measure() if each.name == SUMMARY.name)
+
     assert summary.state == "behind"
     assert runner.run_batch(SUMMARY) == runner.Batch(1, full=False)
 
@@ -289,6 +294,7 @@ def test_default_isolation_of_the_database_loses_no_event() -> None:
             owner.execute(f"ALTER DATABASE {name} RESET default_transaction_isolation")
             connection.close()
     project()
+
     assert PaymentSummary.objects.count() == 2
 
 

@@ -181,9 +181,11 @@ def test_page_does_not_wait_for_another_repair(
 ) -> None:
     monkeypatch.setattr("readmodels.admin.operations.repairs._LOCK_SECONDS", 0.1)
     logged_in = browser("risk manager")
+
     with session() as other, other.transaction():
         other.execute("SELECT FROM readmodels_checkpoint WHERE name = %s FOR UPDATE", (NAME,))
         answer = logged_in.post(url("parked_retry"), follow=True)
+
     assert "Try again in a moment" in text(answer)
     assert ParkedEvent.objects.count() == 2
 

@@ -74,6 +74,7 @@ def test_wake_publishes_only_for_projections_without_a_task(queue: redis.Redis) 
     wakeups.wake(*NAMES)
     message, _ = queue.lrange("celery", 0, -1)  # the newest first
     names, _, _ = json.loads(b64decode(json.loads(message)["body"]))
+
     assert sorted([*names, "payment_summary"]) == NAMES
 
 

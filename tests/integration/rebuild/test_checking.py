@@ -28,8 +28,10 @@ def test_check_reports_rows_that_differ_from_the_log(
     DailyStatistics.objects.update(completed_count=7)
     CustomerActivity.objects.all().delete()
     out = StringIO()
+
     with pytest.raises(SystemExit) as exit_:
         call_command("projections", "--check", stdout=out)
+
     assert exit_.value.code == 2
     assert "payment_summary: 2 rows, all the same" in out.getvalue()
     assert "completed_count 7 instead of 2" in out.getvalue()

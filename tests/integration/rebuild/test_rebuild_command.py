@@ -24,7 +24,9 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 def test_rebuild_command_reports_the_result(reviewed: None) -> None:
     project()
     out = StringIO()
+
     call_command("rebuild_projections", "payment_summary", "--workers", "1", stdout=out)
+
     assert "payment_summary: 2 rows, all the same" in out.getvalue()
     assert "Rebuilt payment_summary from 8 events" in out.getvalue()
 
@@ -35,8 +37,10 @@ def test_dry_run_reports_differences_and_changes_nothing(reviewed: None) -> None
     PaymentSummary.objects.filter(pk=SOUND).update(method="cash", amount=5)
     before = contents()
     out = StringIO()
+
     with pytest.raises(SystemExit) as exit_:
         call_command("rebuild_projections", "--dry-run", "--workers", "1", stdout=out)
+
     assert exit_.value.code == 2
     assert f"{SOUND}: amount 5 instead of " in out.getvalue()
     assert "method cash instead of credit_card" in out.getvalue()
@@ -115,6 +119,7 @@ def test_rebuild_in_processes_names_an_unknown_event_type(reviewed: None) -> Non
 def test_rebuild_works_with_default_settings_of_the_database(filled: int, setting: str) -> None:
     name = connection.settings_dict["NAME"]
     before = contents()
+
     with session() as owner:
         owner.execute("CREATE SCHEMA other")
         owner.execute(f"ALTER DATABASE {name} SET {setting}")
@@ -129,6 +134,7 @@ def test_rebuild_works_with_default_settings_of_the_database(filled: int, settin
             owner.execute(f"ALTER DATABASE {name} RESET ALL")
             owner.execute("DROP SCHEMA other CASCADE")
             connection.close()
+
     assert contents() == before
 
 

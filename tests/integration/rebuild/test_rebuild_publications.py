@@ -43,6 +43,7 @@ def test_rebuild_is_refused_if_all_tables_are_published(filled: int, command: li
     before = contents(), positions()
     with pytest.raises(CommandError, match="publication everything is FOR ALL TABLES"):
         call_command(*command)
+
     assert schemas_left() == []
     assert (contents(), positions()) == before
 

@@ -36,7 +36,9 @@ def test_rebuild_gives_the_rows_of_catching_up(filled: int, workers: int) -> Non
     PaymentSummary.objects.update(status="failed")
     DailyStatistics.objects.all().delete()
     progress: list[int] = []
+
     rebuilt = rebuild(ALL, workers=workers, progress=progress.append)
+
     assert contents() == before
     assert positions() == then
     assert rebuilt.events == 2 * filled == progress[-1]
@@ -115,6 +117,7 @@ def test_rebuild_honors_discarded_events(
     position = ParkedEvent.objects.earliest("position").position
     parking.discard(bad, position, reason="Entered twice", by=OPERATOR, at=NOON)
     before = contents()
+
     assert all(each.same for each in rebuild([projection]).comparisons)
     assert contents() == before
 
@@ -140,6 +143,8 @@ def test_rebuild_replaces_a_table_of_older_code(reviewed: None) -> None:
     rebuild([SUMMARY])
     Checkpoint.objects.filter(name=SUMMARY.name).update(version=99, error="RebuildNeeded: ...")
     rebuild([SUMMARY])
+
     checkpoint = Checkpoint.objects.get(name=SUMMARY.name)
+
     assert (checkpoint.version, checkpoint.error) == (SUMMARY.version, "")
     assert newer.version == SUMMARY.version + 1

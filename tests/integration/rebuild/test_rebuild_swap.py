@@ -189,10 +189,12 @@ def test_blocked_swap_names_the_blocking_sessions(
     project()
     before = contents()
     during_the_build(monkeypatch, lambda: None)
+
     with session() as reader, reader.transaction():
         reader.execute("SELECT FROM readmodels_eventindex")
         with pytest.raises(SwapBlocked, match=f"pid {reader.info.backend_pid}"):
             rebuild(ALL)
+
     assert contents() == before
 
 

@@ -48,6 +48,7 @@ def test_command_without_a_server_fails_in_one_line() -> None:
 
 def test_unreachable_database_is_reported_with_the_cause() -> None:
     done = run(sys.executable, MANAGE, "projections", DATABASE_URL=AWAY, **servers.SECRETS)
+
     assert done.returncode == 1
     assert '"127.0.0.1", port 1 failed: Connection refused' in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -74,6 +75,7 @@ def test_other_database_errors_keep_their_traceback() -> None:
         **servers.SECRETS,
         DATABASE_URL=servers.postgres().url("postgres"),
     )
+
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert "QueryCanceled" in done.stderr
@@ -129,6 +131,7 @@ def test_dbshell_finds_the_psql_of_the_embedded_server(tmp_path: Path) -> None:
 def test_check_deploy_accepts_our_csrf_middleware() -> None:
     environment = {"DATABASE_URL": AWAY} | servers.SECRETS
     done = run(sys.executable, MANAGE, "check", "--deploy", **environment)
+
     assert done.returncode == 0
     assert "W003" not in done.stderr
     assert "W004" in done.stderr  # all other settings are valid
@@ -153,6 +156,7 @@ def test_copies_for_the_servers_account_are_readable(tmp_path: Path, umask: int)
     modes = {
         path.name: path.stat().st_mode & 0o777 for path in (*copy.rglob("*"), copy, copy.parent)
     }
+
     assert modes == {
         **dict.fromkeys(("home", "copy", "bin", "program"), 0o755),
         **dict.fromkeys(("data", "link"), 0o644),

@@ -101,7 +101,9 @@ def test_import_of_real_purchases_has_exact_totals(*, long: bool) -> None:
 def test_imported_row_is_a_completed_payment_of_its_day() -> None:
     run(write(HEADER + "ann,1997-01-31,11.77,USD,credit_card,order-1\n"))
     project()
+
     payment = PaymentSummary.objects.get()
+
     assert (payment.amount, payment.currency, payment.method) == (1177, "USD", "credit_card")
     assert payment.status == Status.COMPLETED
     assert payment.risk_score is None
@@ -180,6 +182,7 @@ def test_line_that_is_not_utf8_is_refused() -> None:
 def test_taken_reference_refuses_only_its_row() -> None:
     rows = [f"ann,1997-01-31,{n}.00,USD,wallet,order-{n % 2}\n" for n in range(1, 4)]
     report = run(write(HEADER + "".join(rows)))
+
     assert (report["accepted"], report["refused"].split()[0]) == ("2", "1")
     assert rejects()[0].startswith("4,reference_taken,")
     assert run(write(HEADER + "".join(rows)))["already imported"] == "2"
@@ -188,7 +191,9 @@ def test_taken_reference_refuses_only_its_row() -> None:
 def test_rows_imported_differently_are_refused() -> None:
     path = write("customer_id,date,amount\nann,1997-01-31,11.77\n")
     run(path, "--set=client=Acme,currency=USD,method=wallet")
+
     report = run(path, "--set=client=Acme,currency=EUR,method=wallet", status=1)
+
     assert report["refused"].startswith("1")
     assert "another currency" in rejects()[0]
     assert Event.objects.count() == 2

@@ -65,6 +65,7 @@ def test_simulation_keeps_its_rate_and_reaches_every_outcome() -> None:
 def test_simulation_shows_its_progress(capsys: pytest.CaptureFixture[str]) -> None:
     run("simulate_payments", "--rate=50", "--for=1", "--seed=1")
     shown = capsys.readouterr().err
+
     assert "Seconds" in shown
     assert "1/1" in shown
     assert "ETA" in shown

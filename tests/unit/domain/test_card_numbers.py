@@ -95,6 +95,7 @@ def test_holds_card_number_ignores_uuids(uuid: UUID, plain: bool) -> None:  # no
 
 def test_holds_card_number_finds_card_next_to_or_shaped_like_uuid() -> None:
     uuid = "6c1fd1b2-4111-4b1e-9111-1111a1111117"
+
     assert holds_card_number(f"{uuid} 4111111111111111")
     assert holds_card_number(f"4111111111111111-{uuid}")
     assert holds_card_number("41111111-1111-1111-0000-000000000000")

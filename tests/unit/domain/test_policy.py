@@ -134,6 +134,7 @@ def test_withdrawal_of_proposal_keeps_active_policy() -> None:
 def test_retired_policy_needs_new_proposal_and_approval() -> None:
     replaced = propose(), approve(), propose(OTHER), approve(OTHER)
     register = after(*replaced, propose(by=GRACE))
+
     assert statuses(register) == [PolicyStatus.PROPOSED, PolicyStatus.ACTIVE]
     assert register.active == OTHER.policy_id
     assert after(*replaced, propose(by=GRACE), approve(by=ADA)).active == ONE.policy_id

@@ -53,6 +53,7 @@ def test_initiated_payment_is_processed_by_next_command() -> None:
     payment = (
         given(initiated()).when(process(at=LATER)).then(processed(at=LATER, initiated_at=NOON))
     )
+
     assert payment.initiated_at == NOON
     assert payment.processed_at == LATER
 
@@ -105,6 +106,7 @@ def test_amount_over_method_limit_fails() -> None:
         .when(process(amount=over))
         .then(initiated(amount=over), failed(amount=over, limit=usd(25_000_00)))
     )
+
     assert payment.status is Status.FAILED
     assert payment.failure is FailureReason.METHOD_LIMIT_EXCEEDED
 
@@ -138,6 +140,7 @@ def test_large_first_card_payment_is_flagged() -> None:
         .when(process(amount=LARGE, features=UNKNOWN))
         .then(initiated(amount=LARGE), flagged())
     )
+
     assert payment.status is Status.PENDING_REVIEW
     assert payment.flagged_at == NOON
     assert payment.risk == LARGE_FIRST
@@ -178,6 +181,7 @@ def test_stale_features_flag_all_but_small_amounts() -> None:
         .when(process(amount=amount, features=STALE))
         .then(initiated(amount=amount), flagged(amount=amount, risk=risk(amount, STALE)))
     )
+
     assert payment.risk is not None
     assert payment.risk.reasons == ("features_stale",)
 
@@ -196,6 +200,7 @@ def test_currency_without_limit_is_flagged() -> None:
         .when(process(amount=krona))
         .then(initiated(amount=krona), flagged(amount=krona, risk=risk(krona)))
     )
+
     assert payment.risk is not None
     assert payment.risk.reasons == ("no_limit_for_currency",)
 
@@ -215,6 +220,7 @@ def test_payment_of_blocked_customer_fails_with_fired_rules() -> None:
             ),
         )
     )
+
     assert (payment.status, payment.failure) == (Status.FAILED, FailureReason.BLOCKED_BY_POLICY)
     assert payment.risk is not None
     assert payment.risk.reasons == ("customer_blocked",)

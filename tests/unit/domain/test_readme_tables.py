@@ -142,6 +142,7 @@ def test_table_of_reasons_matches_enumerations() -> None:
 def test_table_of_policy_fields_matches_document() -> None:
     _, rows = table("field")
     documented = [(codes(name)[0], required == "yes") for name, _, required in rows]
+
     assert documented == [
         (field.name, field.default is NODEFAULT and field.default_factory is NODEFAULT)
         for field in structs.fields(PolicyDocument)

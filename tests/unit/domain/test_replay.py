@@ -122,6 +122,7 @@ def test_replay_from_snapshot_equals_full_replay(sequence: list[PaymentCommand],
     history, _ = carry_out(sequence)
     snapshot = replay(PAYMENT, history[:cut])
     kept = msgspec.json.decode(msgspec.json.encode(snapshot), type=Payment | None)
+
     assert kept == snapshot
     assert replay(PAYMENT, history[cut:], kept) == replay(PAYMENT, history)
 
@@ -160,4 +161,5 @@ def test_decide_and_evolve_do_not_mutate(sequence: list[PaymentCommand], other: 
     before = repr((payment, history))
     for event in history:
         evolve(payment, other, event)
+
     assert repr((payment, history)) == before

@@ -41,6 +41,7 @@ REJECTED = (*WAITING, rejected())
 
 def test_approval_completes_payment_in_same_append() -> None:
     payment = given(*WAITING).when(approve()).then(approved(), processed_after_approval())
+
     assert payment.status is Status.COMPLETED
     assert payment.version == 4
     assert payment.processed_at == LATER
@@ -61,6 +62,7 @@ def test_approval_keeps_risk_assessment() -> None:
 
 def test_rejected_payment_is_never_completed() -> None:
     payment = given(*WAITING).when(reject()).then(rejected())
+
     assert payment.status is Status.REJECTED
     assert payment.processed_at is None
     assert payment.review == Review(
@@ -78,6 +80,7 @@ def test_note_is_kept_as_id_and_digest() -> None:
         .when(reject(note=NOTE, reason=RejectionReason.OTHER))
         .then(rejected(note=NOTE, reason=RejectionReason.OTHER))
     )
+
     assert payment.review is not None
     assert payment.review.note == NOTE
 
@@ -93,6 +96,7 @@ def test_second_decision_is_refused_with_first_decision(
     history: tuple[AnyPaymentEvent, ...], status: str, decision: str, second: Decision
 ) -> None:
     error = given(*history).when(second).then_refused(NotAwaitingReview, status=status)
+
     assert isinstance(error, NotAwaitingReview)
     assert error.review is not None
     assert (error.review.decision, error.review.reviewer) == (decision, REVIEWER)

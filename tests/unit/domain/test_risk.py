@@ -241,6 +241,7 @@ def test_rule_can_block_without_review() -> None:
         large(0, reason="one", then=Verdict.BLOCK), large(0, reason="other", then=Verdict.REVIEW)
     )
     scored = assess(both, KNOWN, amount=LARGE, method=Method.WALLET)
+
     assert (scored.block, scored.review) == (True, False)
 
 
@@ -297,6 +298,7 @@ def test_default_policy_reviews_large_payment_after_many() -> None:
     scored = assess(
         DEFAULT_POLICY, replace(KNOWN, velocity=busy), amount=LARGE, method=Method.WALLET
     )
+
     assert (scored.band, scored.review) == (Band.HIGH, True)
     assert scored.reasons == ("many_payments_1h", "large_volume_24h")
 
@@ -314,6 +316,7 @@ def test_assessment_has_all_data_of_its_explanation(
     known: RiskFeatures, amount: Money, method: Method
 ) -> None:
     scored = assess(DEFAULT_POLICY, known, amount=amount, method=method)
+
     assert scored.policy_id == DEFAULT_POLICY.policy_id
     assert scored.features == known
     assert scored.score == sum(rule.points for rule in scored.fired)
@@ -339,7 +342,9 @@ def test_default_policy_matches_its_description(
         and not unknown_currency
         and amount.minor > limits[amount.currency] // 10
     )
+
     scored = assess(DEFAULT_POLICY, known, amount=amount, method=method)
+
     assert scored.review is (unknown_currency or large_first_card or stale)
 
 

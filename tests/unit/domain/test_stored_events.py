@@ -349,6 +349,7 @@ def test_times_keep_microseconds_and_are_read_in_utc() -> None:
     exact = NOON + timedelta(microseconds=1)
     event = initiated(at=exact)
     read = PAYMENT_AGGREGATE.decode(event.event_type, 1, encoded(event))
+
     assert read.at == exact
     assert read.at.utcoffset() == timedelta(0)
 

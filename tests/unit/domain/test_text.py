@@ -81,6 +81,7 @@ NORMAL: Final = {
 @pytest.mark.parametrize("text", NORMAL)
 def test_text_is_stored_in_normal_form(text: str) -> None:
     note, name, identifier = NORMAL[text]
+
     assert checked_text(text, max_length=200, multiline=True) == note
     assert checked_text(text, max_length=200) == name
     assert checked_identifier(text, max_length=200) == identifier
@@ -137,6 +138,7 @@ def test_stored_text_is_stable_and_found_by_search(text: str) -> None:
         stored = checked_identifier(text, max_length=100, pasted=True)
     except TextError:
         return
+
     assert checked_identifier(stored, max_length=100) == stored
     assert searched(text) == stored == searched(f"\u202a {stored}\n")
 

@@ -76,6 +76,7 @@ def test_current_version_is_not_upcast() -> None:
 def test_version_without_upcast_is_unknown_like_future_version() -> None:
     """Without an upcast from version 2, version 1 is unreadable too, though it has one."""
     gap = {("payment.initiated", 1): _reference_is_order}
+
     assert unreadable([Submitted], gap) == [
         ("payment.initiated", 1),
         ("payment.initiated", 2),
