@@ -16,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from unfold.decorators import display
 
 from payments import actors
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.clients.models import Client
 from payments.domain.customer import CUSTOMER_EVENT_CLASSES
 from payments.domain.risk.register import REGISTER
@@ -89,7 +90,11 @@ class EventAdmin(BrowsingAdmin):
             return "Risk policies"
         if row.event_type in _CUSTOMER_EVENTS:
             return fragments.link("customers_customer", row.aggregate_id, str(row.aggregate_id))
-        return fragments.link("readmodels_paymentsummary", row.aggregate_id, str(row.aggregate_id))
+        if row.event_type.startswith(f"{PAYMENT_AGGREGATE.name}."):
+            return fragments.link(
+                "readmodels_paymentsummary", row.aggregate_id, str(row.aggregate_id)
+            )
+        return str(row.aggregate_id)
 
     @display(description="By")
     def actor_name(self, row: Any) -> str:

@@ -110,6 +110,26 @@ def test_keyset_pages_hold_every_event_once() -> None:
     assert len(seen) == Event.objects.count() == PAGE + 3
 
 
+def test_event_of_another_aggregate_has_no_link_to_a_payment() -> None:
+    """Such an event had a link to the page of a payment that does not exist."""
+    card, now = uuid4(), timezone.now()
+    EventIndex.objects.create(
+        position=1,
+        aggregate_id=card,
+        version=1,
+        event_type="gift_card.charged",
+        actor="system:test",
+        command="charge",
+        occurred_at=now,
+        recorded_at=now,
+    )
+
+    page = browser("auditor", "Ada").get(reverse(LIST)).content.decode()
+
+    assert str(card) in page
+    assert f"paymentsummary/{card}" not in page
+
+
 def test_event_page_shows_the_stored_event(approved: str) -> None:
     event = Event.objects.get(event_type="payment.flagged_for_review")
     answer = browser().get(reverse(PAGE_OF_ONE, args=[event.pk]))
