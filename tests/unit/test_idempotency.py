@@ -1,6 +1,6 @@
 """Idempotency keys and the digests of the fields of a command."""
 
-from typing import Any
+from typing import Any, Final, get_args
 
 import pytest
 
@@ -14,7 +14,7 @@ from payments.application.idempotency import (
 )
 from payments.domain.methods import Method
 from payments.domain.money import Money
-from payments.domain.payment.commands import ApprovePayment, ProcessPayment
+from payments.domain.payment.commands import ApprovePayment, PaymentCommand, ProcessPayment
 from payments.domain.payment.events import ApprovalReason
 from tests.support.examples import (
     CLIENT,
@@ -26,12 +26,33 @@ from tests.support.examples import (
     REVIEWER,
     UNKNOWN,
     approve,
+    cancel,
+    claim,
+    escalate,
+    expire,
     process,
+    refund,
     reject,
+    release,
+    take_over,
     usd,
 )
 
 ACTOR = actors.client(CLIENT)
+# Each command but the first, which test_submitted_fields covers, with a value for each field.
+COMMANDS: Final[tuple[PaymentCommand, ...]] = (
+    approve(note=NOTE),
+    cancel(),
+    claim(),
+    escalate(),
+    expire(),
+    refund(amount=usd(1)),
+    reject(note=NOTE),
+    release(),
+    take_over(),
+)
+# The use case sets these.
+DERIVED: Final = {"payment_id", "client_id", "at", "reviewer", "senior", "refund_id"}
 
 
 @pytest.fixture(autouse=True)
@@ -111,6 +132,18 @@ def test_field_digests_of_decision_cover_reason_and_note() -> None:
     with pytest.raises(KeyReused) as caught:
         check_same(first, field_digests(approve(reason=ApprovalReason.OTHER), "called him"))
     assert caught.value.fields == ("note", "reason")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each.name)
+def test_field_digests_cover_each_chosen_field_of_command(command: PaymentCommand) -> None:
+    """A repetition with another value of a forgotten field got the first answer."""
+    chosen = set(command.__struct_fields__) - DERIVED
+    assert chosen <= field_digests(command, "called her").keys()
+
+
+def test_commands_of_this_module_are_all_that_exist() -> None:
+    kinds = {type(command) for command in COMMANDS}
+    assert kinds >= set(get_args(PaymentCommand)) - {ProcessPayment}
 
 
 def test_field_digests_do_not_reveal_values() -> None:

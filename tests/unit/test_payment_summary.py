@@ -1,0 +1,35 @@
+"""The row of a payment in the summary and its state give the same answer of the API."""
+
+from typing import Final
+
+import msgspec
+import pytest
+
+from payments.api.representation import PaymentFields, fields_of
+from payments.domain.payment.deciding import decide
+from payments.domain.payment.events import AnyPaymentEvent
+from payments.domain.payment.state import replay
+from payments.events.reading.records import RecordedEvent
+from readmodels.projections.payment_summary import Row, fold
+from tests.support.examples import PAYMENT
+from tests.unit.domain.test_states_and_commands import HISTORIES
+from tests.unit.domain.test_submitted_fields import COMMAND
+
+ANSWERED: Final = {
+    **{name: history for name, history in HISTORIES.items() if history},
+    "every field submitted": decide(None, COMMAND),
+}
+
+
+@pytest.mark.parametrize("history", ANSWERED.values(), ids=ANSWERED)
+def test_row_has_the_same_fields_as_the_state(history: tuple[AnyPaymentEvent, ...]) -> None:
+    """A list showed another value than the payment itself if `fold` forgot a field."""
+    row: Row | None = None
+    for version, event in enumerate(history, start=1):
+        row = fold(row, RecordedEvent(version, PAYMENT, version, event))
+
+    payment = replay(PAYMENT, history)
+
+    assert payment is not None
+    read = msgspec.convert(row, PaymentFields, from_attributes=True)
+    assert read == fields_of(payment, position=len(history))
