@@ -205,8 +205,8 @@ AUTHENTICATION_BACKENDS: list[str] = [
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
-# Five failed sign-ins lock the user name for 15 minutes, but only for the address from which they came. So
-# nobody can lock out others from elsewhere.
+# Five failed sign-ins lock the user name for 15 minutes, but only for the address from which they came. An
+# attacker elsewhere therefore locks out nobody.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS: list[list[str]] = [["username", "ip_address"]]

@@ -151,7 +151,7 @@ def public_keys(name: str) -> list[str]:
 
 
 def database(name: str, *, debug: bool) -> dict[str, Any]:
-    """Return Django's settings for the database. Only with `debug` is there a default."""
+    """Return Django's settings for the database. The default exists only with `debug`."""
     value = given(name)
     if value is None and not debug:
         raise ImproperlyConfigured(

@@ -58,7 +58,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.close()
 
     def is_usable(self) -> bool:
-        """Return whether the connection is open, as far as the server's messages say."""
+        """Return whether the connection is open, according to the messages received from the server."""
         if self.is_abandoned:
             return False
         pgconn = self.connection.pgconn

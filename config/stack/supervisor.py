@@ -15,7 +15,7 @@ from config.stack.errors import StackError
 from config.stack.servers import Server
 
 _POLL_SECONDS: Final = 0.1
-# A process that has run for so long has a valid configuration.
+# After so many seconds, a process counts as validly configured.
 _STEADY_SECONDS: Final = 10.0
 _ATTEMPTS: Final = 5
 _LONGEST_DELAY: Final = 30.0

@@ -44,7 +44,7 @@ class Risk(Struct, frozen=True):
 
 
 class CardView(Struct, frozen=True):
-    """The card of the payment, as far as it is stored."""
+    """The stored data of the card."""
 
     brand: Annotated[Brand, Meta(description="The brand of the card.")]
     last4: Annotated[str, Meta(description="The last four digits of the card number.")]

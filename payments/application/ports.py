@@ -1,4 +1,4 @@
-"""The ports: what the write side asks of the read side.
+"""The ports: functions that the write side calls and the read side provides.
 
 The write side must not import the read side. The read side connects its functions when it starts: see
 readmodels/queries/ports.py, where mypy checks them against these protocols.
@@ -15,7 +15,7 @@ from payments.domain.risk.conditions import RiskFeatures
 
 
 class KnownCustomer(Struct, frozen=True):
-    """What one query finds about a customer and about the register of policies.
+    """A customer and the register of policies, read by one query.
 
     `policy_id` is the active policy, None for the built-in one. `register_position` is the position of
     the register's last event, 0 if it has none.
@@ -28,7 +28,7 @@ class KnownCustomer(Struct, frozen=True):
 
 
 class RiskFeatureSource(Protocol):
-    """Return what is known of the customer at `at`, in one round trip."""
+    """Return the features of the customer at `at`, in one round trip."""
 
     def __call__(self, customer_id: UUID, *, currency: str, at: datetime) -> KnownCustomer: ...
 

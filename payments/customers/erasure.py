@@ -1,4 +1,4 @@
-"""Erase a customer's personal data. The log contains none and stays as it is.
+"""Erase a customer's personal data. The log contains none and does not change.
 
 Each step commits on its own and can be repeated. The customer's row, which contains what to search for, is
 cleared last. The same command therefore completes an interrupted erasure.

@@ -18,7 +18,7 @@ class Brand(StrEnum):
 
 
 class Card(Struct, frozen=True, kw_only=True, gc=False):
-    """A card as it is stored.
+    """The stored data of a card.
 
     `fingerprint` is a keyed hash of the client's token, equal for the same token of one client.
     """

@@ -42,7 +42,7 @@ _PAYMENTS: Final = 400
 # This seed flags waiting and decided payments, with and without a second approval.
 _SEED: Final = 27626
 _OVER: Final = timedelta(days=14)
-# So many of the last flagged payments stay in the queue. The first of them is overdue and expires a minute
+# The number of flagged payments that stay in the queue. The first of them is overdue and expires a minute
 # after the workers start. The indexes name those that are escalated, approved once or claimed.
 _WAITING: Final = 7
 _ESCALATED, _FIRST_APPROVED, _CLAIMED = 2, 3, 4

@@ -14,8 +14,8 @@ from payments.traffic.quotes import ESCAPE, Quotes, State, closed_line
 MAX_BYTES: Final = 64 * 1024
 
 _DIGEST_BYTES: Final = 16
-# One bit for each of 2^27 digests, 16 MB. Of ten million records 7 % are taken for repeated, and then counted
-# exactly. The filter affects memory, not the result.
+# One bit for each of 2^27 digests, 16 MB. It takes 7 % of ten million records for repeated ones, which are
+# then counted exactly. The filter affects memory, not the result.
 _FILTER_BITS: Final = 1 << 27
 
 

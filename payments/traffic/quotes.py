@@ -41,8 +41,8 @@ class Quotes:
     def ended(self) -> bool:
         """Return whether the record has ended under every interpretation of quotes and backslashes.
 
-        A line within a value must not be read as a record, even if the writer does not double quotes, or
-        escapes quotes and line ends with a backslash, as MySQL does.
+        A line within a value must not be read as a record. The writer may double quotes, leave them as they
+        are, or escape quotes and line ends with a backslash, as MySQL does.
         """
         if self.state is State.MALFORMED:
             return not (any(self._odd) or self._open or self._last == _BACKSLASH)

@@ -55,7 +55,7 @@ _waiting: Final = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 4))
 def await_position(
     request: Request, projection: Projection, *, payment_id: UUID | None = None
 ) -> None:
-    """Wait until `projection` has read up to the position in X-Min-Position, if the header is there.
+    """Wait until `projection` has read up to the position in X-Min-Position. Without the header, return.
 
     A read of one payment passes its id. Raises Problem if the answer would miss an event.
     """

@@ -17,8 +17,8 @@ from payments.database import require_transaction
 from readmodels.engine import storage
 from readmodels.projections.kinds import Counters, Rows
 
-# Errors that mean that a value cannot be stored. Other errors of the database (it is away, a column is
-# missing) would affect all events alike, and are raised.
+# Errors that mean that a value cannot be stored. Other errors of the database (no connection, a missing
+# column) would affect all events alike, and are raised.
 UNSTORABLE: Final = (DataError, IntegrityError, ValueError, TypeError, OverflowError)
 
 # Characters of an error's text to keep, half from its beginning and half from its end.

@@ -1,6 +1,6 @@
 """Parked events: those that a projection could not apply, and all later ones of their aggregates.
 
-The checkpoint moves on, so a bad event stops only its own aggregate. A retry applies the aggregate's
+The checkpoint moves past them, so a bad event stops only its own aggregate. A retry applies the aggregate's
 parked events from the first one on, under the checkpoint's lock. A discard is permanent: catching
 up, rebuilds and checks honor it.
 """

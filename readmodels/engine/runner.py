@@ -51,7 +51,7 @@ def run_batch(
     except (HorizonHeld, LogContradicted, OperationalError, InterfaceError):
         raise  # not the projection's fault: the next batch may succeed
     except checkpoints.RebuildNeeded:
-        raise  # not stored as an error: workers of the table's version go on
+        raise  # not stored as an error, because workers of the table's version may continue
     except Exception as error:
         if outages.of(error) is None:
             checkpoints.stop(projection, error)

@@ -88,7 +88,7 @@ def is_woken(name: str) -> bool:
     try:
         return bool(_valkey.ask("EXISTS", _key(name)))
     except redis.RedisError as error:
-        logger.warning("The wake key of %s was not read, beat takes over: %s", name, error)
+        logger.warning("The wake key of %s was not read, so beat wakes it: %s", name, error)
         return False
 
 
@@ -129,7 +129,7 @@ class Announcer:
                 logger.warning("The broker does not answer, beat takes over: %s", error)
                 time.sleep(_BREAK_SECONDS)
             except Exception:
-                # The thread must go on: no other one wakes the projections.
+                # The thread must not end, because nothing else wakes the projections.
                 logger.exception("The projections could not be woken.")
 
 

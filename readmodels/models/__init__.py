@@ -1,7 +1,7 @@
 """The tables of the read side, by what happens if their rows are lost.
 
 - `projections`: rebuilt from the log.
-- `engine`: the state of the projections, written anew by a rebuild.
+- `engine`: the state of the projections, rewritten by a rebuild.
 - `decisions`: decisions of staff, which nothing can rebuild.
 """
 

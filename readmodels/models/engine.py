@@ -1,6 +1,6 @@
 """State of the projection engine: checkpoints and parked events.
 
-A rebuild writes these rows anew, together with the projection's own table. Deleting them by hand
+A rebuild rewrites these rows together with the projection's own table. Deleting them by hand
 loses nothing, provided that `manage.py rebuild_projections` runs afterwards.
 """
 

@@ -16,7 +16,7 @@ SELECT review_deadline, payment_id FROM readmodels_paymentsummary
    AND (review_deadline, payment_id) > (%(deadline)s, %(payment_id)s)
  ORDER BY review_deadline, payment_id LIMIT %(limit)s
 """
-# One row at a time: rows that are locked and not taken would be hidden from other reviewers.
+# Fetched row by row, because a locked row is hidden from other reviewers even if it is not claimed.
 _CLAIMABLE: Final = """
 SELECT review_deadline, payment_id FROM readmodels_paymentsummary
  WHERE status = 'pending_review' AND review_deadline > %(at)s

@@ -189,7 +189,7 @@ class _Sink(ABC):
             with transaction.atomic():
                 self._write()
         except applying.UNSTORABLE:
-            self.refused = True  # ordinary batches find the event
+            self.refused = True  # ordinary batches find the refused value
 
     @abstractmethod
     def _apply(self, stream: list[RecordedPaymentEvent]) -> int:

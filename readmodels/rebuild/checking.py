@@ -45,7 +45,7 @@ class Checked(Struct, frozen=True):
 def check_sample(projection: Rows, count: int) -> Checked:
     """Check the rows of at most `count` payments. Raises UnreadableEvent."""
     with transaction.atomic(durable=True), cursor() as cur:
-        # One snapshot of table and checkpoint, while workers go on.
+        # One snapshot of table and checkpoint, because workers continue.
         cur.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         upto = next(iter(cur.execute(_POSITION, (projection.name,)).fetchone() or (0,)))
         wanted = [UUID(int=random.getrandbits(128)) for _ in range(count)]

@@ -92,7 +92,7 @@ def with_live(plan: Plan) -> list[Comparison]:
     Catches the live tables up first, as a worker does. Raises HorizonHeld and UnreadableEvent.
     """
     for projection in plan.projections:
-        # Tables of older code, and those ahead of the log, are compared as they are.
+        # Tables of older code, and those ahead of the log, are compared without catching up.
         with suppress(RebuildNeeded, LogContradicted):
             runner.catch_up(projection)
     with ExitStack() as held:
@@ -101,7 +101,7 @@ def with_live(plan: Plan) -> list[Comparison]:
             build.advance(plan.schema, projection, upto=live.get(projection.name, 0))
         with transaction.atomic(durable=True):
             _begin_snapshot()
-            held.close()  # batches may go on: the snapshot hides them
+            held.close()  # batches may continue, because the snapshot hides their changes
             built = _built(plan)
             return [
                 _compare(

@@ -85,7 +85,7 @@ def rebuild(
     workers: int = 1,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Rebuilt:
-    """Build the projections' tables anew, compare them, and swap them in unless `dry_run`.
+    """Build new tables of the projections, compare them, and swap them in unless `dry_run`.
 
     `progress` receives the number of events read so far. Tables that are ahead of the log return to
     it. Raises one of FAILURES; then nothing has changed.

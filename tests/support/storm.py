@@ -68,7 +68,7 @@ class Storm(Struct, frozen=True):
         ]
         weights = [30, 10, 10, 10, 8, 8, 8, 1, 4]
         with session() as writer:
-            # Of two concurrent appends to one stream, one is refused and its writer rolls back.
+            # If two writers append to one stream concurrently, one is refused and rolls back.
             while time.monotonic() < deadline:
                 streams = sorted(chance.sample(self.streams, k=2))
                 action = chance.choices(actions, weights)[0]

@@ -25,7 +25,7 @@ def _described(description: str, **json_schema: Any) -> msgspec.Meta:
 class ProblemDetails(msgspec.Struct):
     """The problem details of RFC 9457, with a stable `code` and the id of the request in the logs.
 
-    Whether the members after `request_id` are present depends on the code.
+    The members after `request_id` are present for some codes only.
     """
 
     type: Annotated[

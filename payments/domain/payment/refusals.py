@@ -28,7 +28,7 @@ class PaymentError(Exception):
 
 @dataclass(kw_only=True, eq=False)
 class PaymentNotFound(PaymentError):
-    """The payment does not exist, or the caller may not see it: the two look alike."""
+    """The payment does not exist, or the caller may not see it. The refusal does not reveal which."""
 
     code = "payment_not_found"
 

@@ -5,9 +5,9 @@ transaction that commits late. The horizon is the sequence's position at a momen
 that were writing at that moment have ended.
 
 This is correct for two reasons. An INSERT locks the table before it takes a position. A commit makes rows
-visible before it releases locks. So each position up to the horizon is visible or rolled back. Writers pay
-nothing. The order of the three READ COMMITTED statements is part of the proof: read the sequence, list the
-writers (and wait for them), read the events.
+visible before it releases locks. Each position up to the horizon is therefore visible or rolled back. Writers
+pay nothing. The order of the three READ COMMITTED statements is part of the proof: read the sequence, list
+the writers (and wait for them), read the events.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Events as they are read from the log."""
+"""Events with their place in the log."""
 
 from datetime import datetime
 from typing import Generic

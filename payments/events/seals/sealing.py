@@ -1,7 +1,7 @@
 """Seal the log up to its safe position, so that no event that is still being written is skipped.
 
-A seal is one INSERT. Its number, the primary key, is the previous seal's plus one. Of two concurrent sealers
-one fails there, harmlessly, and continues after the other.
+A seal is one INSERT. Its number, the primary key, is the previous seal's plus one. If two sealers run
+concurrently, the slower one fails harmlessly and continues after the other.
 """
 
 import logging

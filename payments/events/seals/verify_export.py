@@ -62,7 +62,7 @@ def verify(lines: Iterable[bytes], keys: list[str]) -> str:
             began = began or seal
             events += len(leaves)
             leaves = []
-        else:  # neither a second header nor text that another reader might take for an event
+        else:  # also refuses a second header, and text that another reader might read as an event
             raise ValueError("A line is neither an event nor a seal.")
     if leaves or seal is None or began is None:
         raise ValueError("The file does not end with a seal: its end is missing.")

@@ -28,13 +28,15 @@ Remove them with: DROP SCHEMA {schema} CASCADE;"""
 
 
 class Command(BaseCommand):
-    help = "Build read models anew from the event log, compare them with the live ones, and swap."
+    help = (
+        "Rebuild read models from the event log, compare them with the live ones, and swap them in."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
-            "Reads and writes go on meanwhile. The role must own the tables, and the connection must not go\n"
-            "through a pooler in transaction mode.\n\n"
+            "Reads and writes continue during the rebuild. The role must own the tables, and the connection must not\n"
+            "go through a pooler in transaction mode.\n\n"
             "Examples:\n"
             "  ./manage.py rebuild_projections                     all, in one pass over the log\n"
             "  ./manage.py rebuild_projections daily_statistics    only this one\n"

@@ -1,8 +1,7 @@
 """The read models equal a fold of the log, even if processes or connections die in any phase.
 
-Seen to fail: with the checkpoint moved in a transaction of its own, before the rows or after them, the
-killed batches and the stateful test find rows that count twice or not at all; with a cursor that does
-not wait for open transactions, the stateful test finds events that are missing.
+Seen to fail. With a separate transaction for the checkpoint, rows count twice or not at all.
+With a cursor that does not wait for open transactions, the stateful test finds missing events.
 """
 
 import os

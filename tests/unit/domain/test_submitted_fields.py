@@ -31,7 +31,7 @@ CHOSEN: Final[dict[str, Any]] = {
     "card": Card(fingerprint="ab" * 16, brand=Brand.VISA, last4="4343"),
     "signals": Signals(ip_address="ef" * 16),
 }
-# The use case sets these. Of the features, the client chooses the country.
+# The use case sets these. The client chooses only the country of the features.
 DERIVED: Final = {"payment_id", "client_id", "at", "features", "policy", "policy_author"}
 # No decision and no screen needs these, so the state does not have them.
 ONLY_IN_EVENT: Final = {"signals"}
