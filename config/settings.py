@@ -185,7 +185,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 EVENT_AGGREGATES = "payments.aggregates.AGGREGATES"
 
 # How many undecided payments "Claim next" in the back office gives one person at a time. The API has no
-# such limit: each Idempotency-Key has a payment of its own.
+# such limit: each Idempotency-Key has its own payment.
 REVIEWS_HELD: int = variables.number("REVIEWS_HELD", 1, least=1, most=1_000)
 
 # People

@@ -116,7 +116,7 @@ def require_key() -> None:
 
 
 def require_key_at_start() -> None:
-    """Check the key like `require_key`, unless the database is away or not migrated."""
+    """Check the key like `require_key`, unless the database is unreachable or not migrated."""
     try:
         require_key()
     except (OperationalError, InterfaceError, ProgrammingError):

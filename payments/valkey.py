@@ -36,7 +36,7 @@ class Connection(threading.local):
         try:
             return self._ask(*command)
         except redis.ConnectionError:
-            # The server may have restarted since the last command. If it is away, this raises again.
+            # The server may have restarted since the last command. If it is unreachable, this raises again.
             return self._ask(*command)
 
     def run(self, script: Script, keys: tuple[str, ...], *arguments: str | float) -> Any:

@@ -202,7 +202,7 @@ def _logs_success() -> bool:
 
 
 class OutageMiddleware(MiddlewareMixin):
-    """Answer screens during an outage. The API's exception handler has answers of its own."""
+    """Answer screens during an outage. The API's exception handler has its own answers."""
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         return outage_pages.page_of(request, error)

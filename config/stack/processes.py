@@ -32,7 +32,7 @@ def spawn(
     log: Path | None = None,
     unprivileged: bool = False,
 ) -> subprocess.Popen[bytes]:
-    """Start a child in a session of its own, out of reach of the terminal's Ctrl-C.
+    """Start a child in a separate session, out of reach of the terminal's Ctrl-C.
 
     Its output goes to `log`, or to the output of this process. `unprivileged`: see `account`.
     """

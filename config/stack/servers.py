@@ -93,7 +93,7 @@ class Server(ABC):
             return
         with suppress(psutil.NoSuchProcess):
             parent = psutil.Process(self.process.pid)
-            # PostgreSQL's backends have process groups of their own.
+            # PostgreSQL's backends have their own process groups.
             for process in (parent, *parent.children(recursive=True)):
                 with suppress(psutil.NoSuchProcess):
                     process.send_signal(number)

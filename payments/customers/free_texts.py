@@ -54,7 +54,7 @@ def erase(
 
 
 def _pages(place: Place) -> Iterator[list[tuple[int | UUID, str]]]:
-    """Yield pages of (key, text), each in a transaction of its own."""
+    """Yield pages of (key, text), each in a separate transaction."""
     rows = place.texts().order_by("pk").values_list("pk", place.column)
     page = list(rows[:PAGE])
     while page:

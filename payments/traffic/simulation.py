@@ -86,7 +86,7 @@ def _attempt(rng: random.Random, name: str) -> Attempt:
 
 
 def _card(customer: str) -> PresentedCard:
-    """Return the customer's card, from a generator of its own so that later draws do not change."""
+    """Return the customer's card, from a separate generator so that later draws do not change."""
     rng = random.Random(customer)  # noqa: S311
     brand = rng.choices(list(_BRANDS), list(_BRANDS.values()))[0]
     return PresentedCard(token=f"tok_{customer}", brand=brand, last4=f"{rng.randrange(10_000):04}")

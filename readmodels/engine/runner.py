@@ -37,7 +37,7 @@ def run_batch(
 
     `on_lock` is called after the checkpoint is locked, before the log is read. Errors of the
     projection itself are stored in its checkpoint and raised. Raises HorizonHeld, LogContradicted,
-    RebuildNeeded, and OperationalError when the database is away.
+    RebuildNeeded, and OperationalError when the database is unreachable.
     """
     try:
         with transaction.atomic():

@@ -51,7 +51,7 @@ BROKER_ERRORS: Final = (redis.RedisError, OperationalError)
 def wake_all(**_: object) -> None:
     """Wake all projections soon. A receiver of the signal `appended`.
 
-    Returns at once, even if the broker is away.
+    Returns at once, even if the broker is unreachable.
     """
     _announcer().announce()
 
@@ -93,7 +93,7 @@ def is_woken(name: str) -> bool:
 
 
 def is_first(name: str, *, seconds: int) -> bool:
-    """Return whether no process called this with `name` within the time. True if the broker is away."""
+    """Return whether no process called this with `name` in the last `seconds`, or the broker is unreachable."""
     try:
         return bool(_valkey.ask("SET", name, 1, "NX", "EX", seconds))
     except redis.RedisError:

@@ -84,7 +84,7 @@ class Desk:
         """
         for _ in range(80):
             self.page.keyboard.press("Tab")
-            # The names of icons are text, too, on lines of their own.
+            # The names of icons are text, too, on separate lines.
             if text in [line.strip() for line in (self.page.evaluate(says) or "").splitlines()]:
                 return
         pytest.fail(f"The Tab key never reached {text!r}.")

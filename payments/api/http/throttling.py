@@ -1,4 +1,4 @@
-"""A token bucket for each API key: in Valkey for all processes, in memory while Valkey is away.
+"""A token bucket for each API key: in Valkey for all processes, in memory while Valkey is unreachable.
 
 Under load a process leases several tokens at once, so that most requests make no round trip. It returns those
 that it does not spend. A lease is at most a hundredth of the bucket, so a limit below 200 a minute is counted
@@ -202,7 +202,9 @@ class _Breaker:
     def trip(self, error: redis.RedisError) -> None:
         with self._lock:
             if not self._ask_again_at:
-                logger.warning("Each process counts rates alone, Valkey is away: %s", error)
+                logger.warning(
+                    "Valkey is unreachable, so each process counts rates alone: %s", error
+                )
             self._ask_again_at = time.monotonic() + _PAUSE_SECONDS
 
     def reset(self) -> None:

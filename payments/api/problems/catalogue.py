@@ -233,7 +233,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         "A senior reviewer has to decide",
         Repeat.CORRECTED,
         "The payment was escalated or has a first approval, and the key's holder is not a senior reviewer.",
-        "Let a senior reviewer decide, with a key of their own.",
+        "Let a senior reviewer decide, with their own key.",
     ),
     "another_person_needed": Kind(
         HTTPStatus.FORBIDDEN,

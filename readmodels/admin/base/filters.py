@@ -60,7 +60,7 @@ class Checked:
 
 
 def titled(base: Any, title: str) -> type[FieldListFilter]:
-    """Return the field filter `base` with a title of its own instead of the column's name."""
+    """Return the field filter `base` with a given title instead of the column's name."""
 
     class Titled(base):
         def __init__(self, *args: Any, **kwargs: Any) -> None:

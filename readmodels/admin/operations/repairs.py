@@ -1,6 +1,6 @@
 """The buttons of a parked event's page: retry and discard.
 
-They are views of their own, because Django's change form would hold a transaction open during the repair.
+They are separate views, because Django's change form would hold a transaction open during the repair.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,6 +1,6 @@
 """The buttons of a customer's page: edit the details, block and unblock.
 
-They are views of their own, because Django's change form would write both names into its own log.
+They are separate views, because Django's change form would write both names into its own log.
 """
 
 from abc import ABC, abstractmethod

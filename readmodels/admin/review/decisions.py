@@ -1,6 +1,6 @@
 """The actions on a payment: a page with the evidence and a form, or one button, and then one command.
 
-It is a view of its own, because Django's change form would hold a transaction open during the command.
+It is a separate view, because Django's change form would hold a transaction open during the command.
 """
 
 from typing import Any, ClassVar, Final

@@ -35,14 +35,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = (
-            "Reads and writes continue during the rebuild. The role must own the tables, and the connection must not\n"
-            "go through a pooler in transaction mode.\n\n"
+            "Reads and writes continue during the rebuild. The role must own the tables.\n"
+            "The connection must not go through a pooler in transaction mode.\n\n"
             "Examples:\n"
             "  ./manage.py rebuild_projections                     all, in one pass over the log\n"
             "  ./manage.py rebuild_projections daily_statistics    only this one\n"
             "  ./manage.py rebuild_projections --dry-run           only compare\n"
             "  ./manage.py rebuild_projections --as-of 2026-06-30T18:00Z\n"
-            "                                                    as of that time, in a schema of its own\n\n"
+            "                                                    as of that time, in a separate schema\n\n"
             f"Projections: {', '.join(PROJECTIONS)}\n"
             "Exit codes: 0 done, 1 failed without a change, 2 --dry-run found differences."
         )

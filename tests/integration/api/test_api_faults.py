@@ -1,4 +1,4 @@
-"""The API while Valkey, the database or the broker is away."""
+"""The API while Valkey, the database or the broker is unreachable."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Each projection is registered, has a table of its own, and fills all columns of that table."""
+"""Each projection is registered, has its own table, and fills all columns of that table."""
 
 import pkgutil
 from importlib import import_module

@@ -79,7 +79,7 @@ def test_swap_includes_events_appended_during_the_rebuild(
     swap_now = swap._swap
 
     def go_on_and_swap(*arguments: Any) -> None:
-        at_once(1, go_on)  # on a connection of its own
+        at_once(1, go_on)  # on a separate connection
         swap_now(*arguments)
 
     monkeypatch.setattr(swap, "_swap", go_on_and_swap)
