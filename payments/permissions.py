@@ -19,8 +19,8 @@ REVIEW_AS_SENIOR: Final = "events.review_as_senior"
 CORRECT: Final = "events.correct_payment"
 MANAGE_POLICIES: Final = "events.manage_policies"
 
-# The permissions for commands that append events, as the admin shows them. No model declares them: the log
-# knows no commands. `migrate` stores them with the content type of its events.
+# The permissions for commands that append events, as the admin shows them. No model declares them, because
+# the log has no commands. `migrate` stores them with the content type of its events.
 NAMES: Final[Mapping[str, str]] = {
     REVIEW: "Can approve and reject payments",
     REVIEW_AS_SENIOR: "Can decide on escalated payments and approve as the second",

@@ -140,18 +140,16 @@ class ProposeView(View):
 @require_POST
 def approve(request: HttpRequest, policy_id: str) -> HttpResponse:
     command = ApprovePolicy(policy_id=policy_id, at=timezone.now(), by=requests.actor(request))
-    return _carry_out(request, command, "Policy activated. It scores all new payments.")
+    return _handle(request, command, "Policy activated. It scores all new payments.")
 
 
 @require_POST
 def retire(request: HttpRequest, policy_id: str) -> HttpResponse:
     command = RetirePolicy(policy_id=policy_id, at=timezone.now(), by=requests.actor(request))
-    return _carry_out(request, command, "Proposal withdrawn.")
+    return _handle(request, command, "Proposal withdrawn.")
 
 
-def _carry_out(
-    request: HttpRequest, command: ApprovePolicy | RetirePolicy, done: str
-) -> HttpResponse:
+def _handle(request: HttpRequest, command: ApprovePolicy | RetirePolicy, done: str) -> HttpResponse:
     try:
         _dispatch(request, command)
     except (PolicyRefused, StaleVersion) as error:

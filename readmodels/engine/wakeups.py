@@ -93,7 +93,7 @@ def is_woken(name: str) -> bool:
 
 
 def is_first(name: str, *, seconds: int) -> bool:
-    """Return whether no process called this with `name` in the last `seconds`, or the broker is unreachable."""
+    """Return whether this is the first call with `name` in `seconds`, or the broker is unreachable."""
     try:
         return bool(_valkey.ask("SET", name, 1, "NX", "EX", seconds))
     except redis.RedisError:

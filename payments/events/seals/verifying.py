@@ -209,17 +209,17 @@ def _checked(links: Iterator[_Link], jobs: int, known: Sequence[Head]) -> Iterat
             idle.put(session)
         pool = opened.enter_context(ThreadPoolExecutor(jobs))
         # A head proves that its seals existed when it was written.
-        vouched = max((head.seal.number for head in known), default=0)
-        under_way: deque[Future[_Link]] = deque()
+        proven = max((head.seal.number for head in known), default=0)
+        running: deque[Future[_Link]] = deque()
         for link in links:
-            under_way.append(pool.submit(_check, idle, link, vouched))
-            if len(under_way) > 2 * jobs:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
+            running.append(pool.submit(_check, idle, link, proven))
+            if len(running) > 2 * jobs:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
 
 
-def _check(idle: "SimpleQueue[_Session]", link: _Link, vouched: int) -> _Link:
+def _check(idle: "SimpleQueue[_Session]", link: _Link, proven: int) -> _Link:
     """Compare the events of the link with its seal, and return the link with its findings."""
     if link.seal is None or link.statement is None:
         return link
@@ -238,7 +238,7 @@ def _check(idle: "SimpleQueue[_Session]", link: _Link, vouched: int) -> _Link:
         assert row is not None, "an aggregate returns a row"  # noqa: S101
         if row[0] is None or row[0].hex() != statement.chain:
             _compare(session, link.seal, first, statement.last, link.findings)
-        if row[1] is not None and row[1] > _LATE_SECONDS and statement.number > vouched:
+        if row[1] is not None and row[1] > _LATE_SECONDS and statement.number > proven:
             detail = f"its oldest event was recorded {row[1] / 3600:,.1f} hours before it was made"
             link.findings.add(_finding(Kind.LATE, statement.number, statement.first, detail))
     finally:

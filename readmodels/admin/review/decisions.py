@@ -193,31 +193,31 @@ class ActionView(View):
 
     def post(self, request: HttpRequest, payment_id: UUID) -> HttpResponse:
         if kept_text.is_restored(request):
-            return self._again(request, payment_id, kept_text.NOT_SENT)
+            return self._show_again(request, payment_id, kept_text.NOT_SENT)
         payment, history = evidence.load(payment_id)
         form = ActionForm(self.action, payment, self.person, request.POST)
         if form.is_valid():
             try:
-                outcome = self._carry_out(request, payment_id, form)
+                outcome = self._handle(request, payment_id, form)
             except NoteNeeded as error:
                 form.add_error("note", refusals.describe(error))
             except (RefundTooLarge, RefundCurrencyDiffers) as error:
                 form.add_error("amount", refusals.describe(error))
             except (PaymentError, StaleVersion, KeyReused) as error:
                 refusal = self._describe(error, payment)
-                return self._again(
+                return self._show_again(
                     request, payment_id, refusal, may_send=not isinstance(error, KeyReused)
                 )
             else:
                 messages.success(request, _done(self.action, outcome))
                 return _to_payment(payment_id)
         if form.errors.keys() & {"key", "version", "holder", "seen"}:
-            return self._again(
+            return self._show_again(
                 request, payment_id, "The form was incomplete. Check it and send it again."
             )
         return self._page(request, payment, history, form)
 
-    def _carry_out(self, request: HttpRequest, payment_id: UUID, form: ActionForm) -> Outcome:
+    def _handle(self, request: HttpRequest, payment_id: UUID, form: ActionForm) -> Outcome:
         key = form.cleaned_data["key"]
         command = self.action.command(
             payment_id, self.person, timezone.now(), key=key, **form.given()
@@ -240,7 +240,7 @@ class ActionView(View):
                 version = now.version
                 attempt += 1
 
-    def _again(
+    def _show_again(
         self, request: HttpRequest, payment_id: UUID, refusal: str, *, may_send: bool = True
     ) -> HttpResponse:
         """Show the current payment, the refusal, and the form with what was typed."""

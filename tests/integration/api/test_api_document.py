@@ -213,7 +213,7 @@ UNDESCRIBED = {
     "X-Content-Type-Options",
     "X-Frame-Options",
 }
-# A repetition has the first, a 415 one of the others.
+# Only a repetition has the first header, and only a 415 one of the others.
 SOMETIMES = {"Idempotency-Replayed", "Accept", "Accept-Encoding"}
 
 

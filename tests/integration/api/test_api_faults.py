@@ -60,7 +60,7 @@ def test_submit_takes_under_a_second_without_valkey(valkey: Valkey, fault: str) 
     later_took = time.monotonic() - began
     assert (first.status_code, later) == (201, [201] * 10)
     assert took < 1
-    # Without the breaker a frozen Valkey costs each of them the timeout.
+    # Without the breaker, each request would wait for the timeout of the frozen Valkey.
     assert later_took < 10 * TIMEOUT_SECONDS / 2
 
 
@@ -86,7 +86,7 @@ def test_rate_limit_uses_valkey_again_when_it_returns(
     monkeypatch.setattr(
         throttling._breaker, "_ask_again_at", 1e-9
     )  # the pause of five seconds has passed
-    assert client.get("/api/v1/projections").status_code == 200  # from the common bucket
+    assert client.get("/api/v1/projections").status_code == 200  # taken from the shared bucket
     assert throttling._breaker.lets_through()
 
 

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 class Sent(Struct):
-    """A command as a client sends it, and another value for one of its fields."""
+    """A command with its body, and another value for one of its fields."""
 
     path: str
     body: dict[str, Any]

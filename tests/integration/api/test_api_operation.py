@@ -1,4 +1,4 @@
-"""The surroundings of the endpoints: problem pages, probes, logs."""
+"""Problem pages, probes, the API documentation, and logs."""
 
 import json
 import logging
@@ -216,7 +216,7 @@ def test_failure_is_logged_as_json_with_the_request_id(
 def test_card_number_in_an_address_is_refused_and_neither_logged_nor_repeated(
     address: str, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Without the processor the log line contained the number."""
+    """Regression: the log line contained the number."""
     with caplog.at_level(logging.WARNING):
         answer = ApiClient().get(f"/api/v1/{address.format('4111%201111%201111%201111')}")
     assert answer.status_code == status

@@ -145,7 +145,7 @@ def test_filters_select_matching_payments(acme: ApiClient) -> None:
 
 
 def test_filters_match_a_model_for_any_query(acme: ApiClient) -> None:
-    """Query with random filters and pages. Their values are those of payments, so ends of ranges are hit."""
+    """Random filters use values of payments, which lie exactly at the ends of ranges."""
     chance = random.Random(7)
     for number in range(40):
         each: dict[str, Any] = {

@@ -72,14 +72,14 @@ def test_swap_includes_events_appended_during_the_rebuild(
 ) -> None:
     """Seen to fail: without runner.advance under the checkpoint lock the position goes back."""
 
-    def go_on(_: int) -> None:
+    def continue_writing(_: int) -> None:
         append(UUID(int=3), initiated(), processed())
         project()
 
     swap_now = swap._swap
 
     def go_on_and_swap(*arguments: Any) -> None:
-        at_once(1, go_on)  # on a separate connection
+        at_once(1, continue_writing)  # on a separate connection
         swap_now(*arguments)
 
     monkeypatch.setattr(swap, "_swap", go_on_and_swap)
