@@ -48,7 +48,7 @@ def small_seals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def sealed(small_seals: None, writer: Session) -> list[int]:
-    """Return the positions of ten events in three seals. The second one has a gap by a rollback."""
+    """Return the positions of ten events in three seals. The second seal has a gap, which a rollback left."""
     stream = uuid4()
     positions = [insert(writer, stream) for _ in range(6)]
     with writer.transaction(force_rollback=True):

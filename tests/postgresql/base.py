@@ -27,7 +27,7 @@ class DatabaseOperations(operations.DatabaseOperations):
         reset_sequences: bool = False,
         allow_cascade: bool = False,
     ) -> list[str]:
-        # In this role only the triggers for replicas run, so neither the log's nor foreign keys'.
+        # In this role only triggers for replicas run, not those of the log and of foreign keys.
         # A flush is one transaction. DELETE is faster than TRUNCATE for the few rows of a test.
         emptied = [self.quote_name(each) for each in tables if each not in _PART_OF_THE_SCHEMA]
         return [

@@ -70,7 +70,7 @@ def main(name: str) -> None:
 
 
 def _append(undecided: UUID | None) -> UUID:
-    """Begin a payment and complete the one before: a row to insert and a row to change."""
+    """Begin a payment and complete the one before: one row is inserted and one is changed."""
     from payments.aggregates import PAYMENT_AGGREGATE
     from payments.events import store
     from payments.events.metadata import Metadata

@@ -1,4 +1,4 @@
-"""Requests that no client sends by accident are answered with a problem, never with a 500 or a page."""
+"""Hostile requests are answered with a problem, never with a 500 or an HTML page."""
 
 from typing import Any
 

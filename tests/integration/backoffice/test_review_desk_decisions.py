@@ -165,7 +165,9 @@ def test_partial_refunds_end_at_the_full_amount() -> None:
 def amount_shown(answer: Any) -> str | None:
     """Return the initial amount of the form."""
     (field,) = re.findall(r'<input[^>]*name="amount"[^>]*>', answer.content.decode())
-    assert "inputmode" not in field  # phones would offer the separator of their country only
+    assert (
+        "inputmode" not in field
+    )  # with it, phones would offer only the decimal separator of their country
     value = re.search(r'value="([^"]*)"', field)
     return value[1] if value else None
 

@@ -40,7 +40,7 @@ def test_claim_next_claims_the_most_urgent_payment_once() -> None:
     assert answer.redirect_chain[-1][0] == payment_page(payments[1])
     assert "Yours until" in text(answer)
     assert Event.objects.filter(event_type="payment.review_claimed").count() == 2
-    # The page of the own claim does not offer another one.
+    # The page of the claimed payment does not offer another claim.
     assert "Claim next" not in text(grace.get(payment_page(payments[1])))
 
 

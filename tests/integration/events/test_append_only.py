@@ -139,7 +139,7 @@ def test_transaction_with_a_refused_change_stores_nothing(stream_id: UUID) -> No
     assert Event.objects.count() == 2
 
 
-# Insert behind every checkpoint, or with another recording time.
+# Insertions behind every checkpoint, or with another recording time.
 _FORGE: Final = """
 INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type, schema_version, data,
                           metadata, occurred_at, {column})
@@ -150,7 +150,7 @@ SELECT aggregate_type, gen_random_uuid(), version, event_type, schema_version, d
 
 
 def test_least_privileged_role_can_only_append_read_and_seal() -> None:
-    """The service needs no more, so even its own connection cannot remove the triggers."""
+    """The service needs no other privileges, so even its own connection cannot remove the triggers."""
     stream_id = uuid4()
     metadata = Metadata(actor="system:test", command="process_payment")
     with connection.cursor() as cursor:

@@ -138,7 +138,7 @@ def repairs(code: str) -> str:
 def test_append_refuses_a_sequence_set_back_until_it_is_repaired(
     top: int, writer: Session, behind: int
 ) -> None:
-    def set_back() -> None:  # each refused append takes a position
+    def set_back() -> None:  # each refused append uses up a position
         set_sequence(top - behind)
 
     set_back()

@@ -167,7 +167,7 @@ def test_dispatch_refuses_an_outdated_expected_version(waiting: UUID) -> None:
 
 
 def test_dispatch_replays_a_repetition_before_checking_the_version(waiting: UUID) -> None:
-    """The first run itself made the expected version stale."""
+    """The first run has changed the version that the repetition still expects."""
     request = CommandContext(actor=REVIEWER, key="d")
     first = dispatch(approve(payment_id=waiting), request, expected_version=2)
     again = dispatch(approve(payment_id=waiting), request, expected_version=2)
@@ -175,7 +175,7 @@ def test_dispatch_replays_a_repetition_before_checking_the_version(waiting: UUID
 
 
 def test_dispatch_decides_again_after_a_lost_race(waiting: UUID) -> None:
-    """With a single attempt this raised StaleVersion, without an expected version."""
+    """With a single attempt, the command raised StaleVersion although it expected no version."""
     with _rejecting_meanwhile(waiting), pytest.raises(NotAwaitingReview) as caught:
         dispatch(approve(payment_id=waiting), CommandContext(actor=REVIEWER))
     assert caught.value.review is not None

@@ -136,7 +136,7 @@ def test_safe_position_waits_for_locks_that_permit_an_append(writer: Session, mo
 
 @pytest.mark.parametrize("level", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
 def test_safe_position_ignores_writers_of_other_tables(writer: Session, level: str) -> None:
-    """A cursor by transaction id would wait for it."""
+    """A horizon by transaction id would wait for these writers."""
     writer.execute(f"BEGIN ISOLATION LEVEL {level}")
     writer.execute("SELECT count(*) FROM events_event")
     writer.execute("INSERT INTO events_claim VALUES ('a', 'b', gen_random_uuid())")

@@ -210,7 +210,7 @@ def test_commands_work_with_hostile_defaults_of_the_database() -> None:
 def test_connect_sets_reported_values_through_a_pooler_without_options(*, refuses: bool) -> None:
     """Older poolers refuse the connection, others drop the options."""
     host = connection.settings_dict["HOST"]
-    folder = servers.own_folder()  # its path is short enough
+    folder = servers.own_folder()  # a folder with a path that is short enough for a socket
     with defaults({"datestyle": "German", "timezone": "Pacific/Apia"}):
         with pooler(folder, str(servers.postgres().sockets), refuses=refuses):
             connection.settings_dict["HOST"] = str(folder)

@@ -36,7 +36,7 @@ REFUSAL: Final = "PSEUDONYM_KEY is not the key of this database"
 
 
 @pytest.fixture(autouse=True)
-def _asked_anew() -> Iterator[None]:
+def _unchecked_key() -> Iterator[None]:
     """Check the key again, as a new process does."""
     pseudonyms._verified.clear()
     pseudonyms.require_key()

@@ -182,7 +182,7 @@ def test_lower_head_does_not_replace_a_higher_one(head_file: Path, sealed: list[
 def test_verify_refuses_the_head_of_another_log(
     head_file: Path, sealed: list[int], superuser: Session, writer: Session
 ) -> None:
-    """Another installation has the same key and as many seals."""
+    """The other installation has the same key and the same number of seals."""
     delete_seals(superuser, "true")
     superuser.execute("UPDATE events_log SET identity = gen_random_uuid()")
     head_file.rename(head_file.with_suffix(".other"))

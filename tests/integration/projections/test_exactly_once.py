@@ -189,7 +189,7 @@ class Projections(RuleBasedStateMachine):
         )
 
     def _run(self, projection: Projection, limit: int) -> None:
-        with suppress(HorizonHeld):  # then nothing was read
+        with suppress(HorizonHeld):  # the batch read nothing
             runner.run_batch(projection, limit=limit)
 
     def _append(self, stream: UUID, *events: Any, poison: bool) -> UUID:

@@ -110,7 +110,7 @@ def test_metrics_ignore_a_batch_that_was_rolled_back(monkeypatch: pytest.MonkeyP
 
 
 def test_metering_adds_no_round_trip_to_a_batch() -> None:
-    """Lock, sequence, writers, events, parked, savepoint and its release, rows, checkpoint, begin, commit."""
+    """Begin, lock, sequence, writers, events, parked, savepoint, rows, release, checkpoint, commit."""
     client = ApiClient()
     for _ in range(8):  # until every statement is prepared
         client.submit()

@@ -1,4 +1,4 @@
-"""Parked events wait with all later ones of their payment, while other payments go on."""
+"""Parked events wait with all later ones of their payment, while other payments are not affected."""
 
 from io import StringIO
 from typing import Any

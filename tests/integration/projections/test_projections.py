@@ -167,7 +167,7 @@ class Workers:
 
 @pytest.mark.slow
 def test_read_models_equal_the_log_under_concurrent_writers(*, long: bool) -> None:
-    """Nothing missing, nothing twice, nothing out of order, while four workers project.
+    """No event is missing, repeated or out of order while four workers project.
 
     With `horizon.last_position` for `safe_position` in the runner, events were missing each time.
     """

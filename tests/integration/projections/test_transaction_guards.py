@@ -1,4 +1,4 @@
-"""Engine functions that rely on a lock or on all-or-nothing refuse to run outside a transaction."""
+"""Engine functions that need the caller's transaction raise outside of one."""
 
 from collections.abc import Callable
 

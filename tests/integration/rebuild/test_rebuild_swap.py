@@ -1,4 +1,4 @@
-"""During a rebuild readers see whole tables and writers go on. A killed rebuild changes nothing."""
+"""During a rebuild readers see whole tables and writers continue. A killed rebuild changes nothing."""
 
 import os
 import subprocess
@@ -122,7 +122,7 @@ def test_killed_rebuild_changes_nothing(filled: int, phase: str, events: int) ->
     project()
     before, then = contents(), positions()
     with session() as reader, reader.transaction():
-        reader.execute("SELECT FROM readmodels_dailystatistics")  # no moment for the swap
+        reader.execute("SELECT FROM readmodels_dailystatistics")  # leaves no moment for the swap
         with command("rebuild_projections", "--workers", "2") as child:
             wait_until(phase)
             processes = psutil.Process(child.pid).children(recursive=True)

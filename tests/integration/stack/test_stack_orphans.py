@@ -95,7 +95,7 @@ def test_marks_of_older_versions_and_other_forms_are_left_alone(
 
 
 def test_step_of_the_clock_changes_no_mark(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the boot time of /proc/stat a second later, psutil reports another start time."""
+    """psutil computes start times from the boot time in /proc/stat, which a step of the clock changes."""
     child = start(processes.mark(os.getpid()))
     real = psutil._pslinux.boot_time
     monkeypatch.setattr(psutil._pslinux, "boot_time", lambda: real() + 1)
@@ -126,7 +126,7 @@ def test_processes_of_another_pid_namespace_are_left_alone(
         outer.stdout.readline()
         (inner,) = psutil.Process(outer.pid).children()
         assert not processes._is_orphan(inner)
-        # The parent of the namespace is in this one: it may be ended, so nothing more is tried here.
+        # The namespace's parent is a process of this namespace and may be ended, so the test stops here.
     finally:
         outer.kill()
         outer.communicate()
