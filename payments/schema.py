@@ -1,4 +1,4 @@
-"""Runs the SQL that models cannot express, from files next to the migrations."""
+"""Run the SQL that models cannot express, from files next to the migrations."""
 
 from functools import partial
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Connects the read models: to the write side's ports, to each append and to each migrate."""
+"""Connect the read models: to the write side's ports, to each append and to each migrate."""
 
 from typing import Any
 

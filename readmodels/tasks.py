@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 # After its turn a task goes to the end of the queue. Under steady traffic there is always more to read, and
 # other projections wait for the same few processes.
 _TURN_SECONDS: Final = 0.05
-# The turn of the safety net: long, but shorter than the broker's visibility timeout.
+# The turn of project_all. It must be shorter than the broker's visibility timeout.
 _LONG_TURN_SECONDS: Final = 60.0
 # The log names a transaction that holds the horizon once in this time.
 _LOG_AGAIN_SECONDS: Final = 3_600

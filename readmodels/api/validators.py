@@ -28,6 +28,6 @@ def headers(projection: Projection, request: Request) -> dict[str, str]:
     if not checkpoint:
         return {}
     ((position,),) = checkpoint
-    # The client is included, because the answer to the key of another client differs.
+    # Includes the client, because clients get different answers at the same address.
     seen = f"{projection.name} {position} {key_of(request).client_id} {request.get_full_path()}"
     return {"ETag": f'W/"{sha256(seen.encode()).hexdigest()[:_LENGTH]}"'}

@@ -1,4 +1,4 @@
-"""Measures how far each projection is behind the log, in events and in seconds."""
+"""Measure how far each projection is behind the log, in events and in seconds."""
 
 from typing import Final, Literal
 

@@ -1,4 +1,4 @@
-"""Measures the cost of batches, and stores it with the checkpoint for `/metrics`.
+"""Measure the cost of batches, and store it with the checkpoint for `/metrics`.
 
 Counters in a worker's memory would be out of the web server's reach, and end with the worker. The
 statement that moves the checkpoint stores these instead. That takes no extra round trip, works for

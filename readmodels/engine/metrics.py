@@ -28,7 +28,7 @@ _WORK: Final = "SELECT name, work::text FROM readmodels_checkpoint WHERE name = 
 
 
 class LogAndProjections(Collector):
-    """Collects all metrics with a dozen queries."""
+    """Collector of all metrics, with a dozen queries."""
 
     def collect(self) -> Iterator[Metric]:
         yield from _log_metrics()

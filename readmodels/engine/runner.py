@@ -1,4 +1,4 @@
-"""Applies the log to the read models, each event exactly once, even if a process or server dies.
+"""Apply the log to the read models, each event exactly once, even if a process or server dies.
 
 A batch is one short transaction: lock the checkpoint, read the log up to its safe horizon, apply,
 move the checkpoint, commit. Either all of it happens or nothing does.

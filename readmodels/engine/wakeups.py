@@ -1,4 +1,4 @@
-"""Wakes the workers when the log has grown: coalesced, and without delaying a command.
+"""Wake the workers when the log has grown: coalesced, and without delaying a command.
 
 A writer sets a key per projection, which expires after a few seconds, and publishes one task for those
 whose key was missing. The task deletes each key while it holds the checkpoint, before it reads. A

@@ -1,4 +1,4 @@
-"""Formats comparisons of live tables with tables built from the log, for commands."""
+"""Format comparisons of live tables with tables built from the log, for commands."""
 
 from collections.abc import Iterable, Iterator
 

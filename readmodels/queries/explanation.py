@@ -1,4 +1,4 @@
-"""Explains the risk decision on a payment, from its own events."""
+"""Explain the risk decision on a payment, from its own events."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final, assert_never, get_args

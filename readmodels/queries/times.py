@@ -1,4 +1,4 @@
-"""Parses times and days in ISO 8601, in one form only."""
+"""Parse times and days in ISO 8601, in one form only."""
 
 from datetime import UTC, date, datetime
 

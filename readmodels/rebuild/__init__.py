@@ -1,1 +1,1 @@
-"""Rebuilds read models from the log, and compares them with it. Start reading at `rebuilding`."""
+"""Rebuild read models from the log, and compare them with it. Start reading at `rebuilding`."""

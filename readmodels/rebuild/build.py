@@ -1,4 +1,4 @@
-"""Fills empty tables from the log: several processes fold spans of streams, indexes come last.
+"""Fill empty tables from the log: several processes fold spans of streams, indexes come last.
 
 Streams that need parking or have a discarded event are left out of the bulk build, and applied in
 ordinary batches afterwards. If the database refuses a value of a projection, all of the projection
@@ -164,7 +164,7 @@ def _without_collecting() -> Iterator[None]:
 
 
 class _Sink(ABC):
-    """Takes one stream after the other, and writes in chunks."""
+    """A receiver of streams that writes their results in chunks."""
 
     def __init__(self, projection: Any, known: frozenset[UUID]) -> None:
         self.projection = projection

@@ -1,4 +1,4 @@
-"""Creates tables with the definitions of the live ones, as the database's catalogue describes them.
+"""Create tables with the definitions of the live ones, as the database's catalogue describes them.
 
 LIKE copies columns, defaults and storage. It omits the table's comment, owner, grants and options, and
 gives constraints and indexes other names. This module copies those.

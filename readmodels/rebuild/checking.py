@@ -1,4 +1,4 @@
-"""Compares the rows of random payments with a fold of their events.
+"""Compare the rows of random payments with a fold of their events.
 
 Quick on any log, but it does not find rows without events. `rebuild(..., dry_run=True)` compares
 everything, sums included.

@@ -1,4 +1,4 @@
-"""Compares built tables with the live ones, at one position of the log and in one snapshot."""
+"""Compare built tables with the live ones, at one position of the log and in one snapshot."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress

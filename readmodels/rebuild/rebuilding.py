@@ -1,4 +1,4 @@
-"""Rebuilds read models from the log next to the live tables, compares them, and swaps them in.
+"""Rebuild read models from the log next to the live tables, compare them, and swap them in.
 
 Readers see the old rows until the new ones are complete, and never wait for the build. A rebuild
 that is killed leaves a schema behind, which the next one removes.

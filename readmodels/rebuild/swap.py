@@ -1,4 +1,4 @@
-"""Replaces the live tables with the built ones without stopping readers and writers.
+"""Replace the live tables with the built ones without stopping readers and writers.
 
 It locks the checkpoints first, as batches do, then the tables. If a lock takes too long, it releases
 all of them and tries again, well before PostgreSQL would report a deadlock to a reader. Readers in

@@ -20,8 +20,8 @@ class Repeat(StrEnum):
         match self:
             case Repeat.LATER:
                 return (
-                    "Send the same request again, a command with the same Idempotency-Key."
-                    " Wait for the seconds in Retry-After, if the header is there."
+                    "Send the same request again. A command needs the same Idempotency-Key."
+                    " If the answer has Retry-After, wait for so many seconds."
                 )
             case Repeat.CORRECTED:
                 return "Correct the request before you send it again. The same one would be refused again."

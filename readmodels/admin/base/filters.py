@@ -54,7 +54,7 @@ class Checked:
             form: forms.Form = choice["form"]
             form.is_valid()
             for name, problem in self.problems().items():
-                form.errors.pop(name, None)  # Django's own error
+                form.errors.pop(name, None)  # Django's own error message for an invalid value
                 form.add_error(name, problem)
             yield choice
 

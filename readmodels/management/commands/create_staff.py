@@ -1,4 +1,4 @@
-"""Creates a back-office user with a role."""
+"""Create a back-office user with a role."""
 
 import secrets
 import sys

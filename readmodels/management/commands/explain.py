@@ -1,4 +1,4 @@
-"""Explains the risk decision on a payment."""
+"""Explain the risk decision on a payment."""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Shows, retries and discards parked events."""
+"""Show, retry and discard parked events."""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from typing import Any, Final, TextIO, cast

@@ -1,4 +1,4 @@
-"""Shows a payment's history, and its state at any version or time."""
+"""Show a payment's history, and its state at any version or time."""
 
 import re
 import textwrap

@@ -1,4 +1,4 @@
-"""Shows, proposes, approves and withdraws risk policies."""
+"""Show, propose, approve and withdraw risk policies."""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Shows the state of the projections, and checks their tables against the log."""
+"""Show the state of the projections, and check their tables against the log."""
 
 import json
 import os

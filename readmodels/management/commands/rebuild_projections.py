@@ -1,4 +1,4 @@
-"""Rebuilds read models from the log next to the live ones, compares them, and swaps them in."""
+"""Rebuild read models from the log next to the live ones, compare them, and swap them in."""
 
 import os
 import time
