@@ -23,7 +23,7 @@ _SHORTEST: Final = 4
 _SHORTEST_NUMBER: Final = 6
 
 _NO_DIGITS: Final = re.compile(r"\D+")
-_LONGEST_BORDER: Final = 6  # the most characters before a word that decide whether it is separate
+_LONGEST_BORDER: Final = 6  # characters, the longest lookbehind before a word
 _TELEPHONE: Final = re.compile(r"\+\d+")
 _PARTS: Final = re.compile(r"[\s・]+")
 _BETWEEN_DIGITS: Final = r"[\s()./·–-]{0,3}"

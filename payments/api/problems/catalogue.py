@@ -24,7 +24,7 @@ class Repeat(StrEnum):
                     " If the answer has Retry-After, wait for so many seconds."
                 )
             case Repeat.CORRECTED:
-                return "Correct the request before you send it again. The same one would be refused again."
+                return "Correct the request before you send it again. Without a change it is refused again."
             case Repeat.NEVER:
                 return (
                     "Do not send it again: the payment will not return to a state that allows it."

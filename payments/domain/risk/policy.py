@@ -45,7 +45,7 @@ class PolicyStatus(StrEnum):
 
 
 class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A rule: if all conditions hold, it adds `points` to the score. `then` decides regardless of the score."""
+    """A rule adds `points` to the score if all conditions hold. `then` decides regardless of the score."""
 
     reason: str
     points: int

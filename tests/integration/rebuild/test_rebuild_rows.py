@@ -1,4 +1,4 @@
-"""A rebuild gives the rows of catching up, and reports live rows that differ."""
+"""A rebuild gives the same rows as catching up, and reports live rows that differ."""
 
 from typing import Any
 from uuid import UUID
@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.mark.parametrize("workers", [1, pytest.param(3, marks=pytest.mark.slow)])
-def test_rebuild_gives_the_rows_of_catching_up(filled: int, workers: int) -> None:
+def test_rebuild_gives_the_same_rows_as_catching_up(filled: int, workers: int) -> None:
     before, then = contents(), positions()
     PaymentSummary.objects.update(status="failed")
     DailyStatistics.objects.all().delete()
