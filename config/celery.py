@@ -24,7 +24,7 @@ broker.install()
 
 
 @task_postrun.connect
-def _let_lost_connections_go(**_: object) -> None:
+def _close_lost_connections(**_: object) -> None:
     """Close unusable connections, which Celery would keep for further tasks."""
     close_old_connections()
 

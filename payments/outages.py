@@ -80,7 +80,7 @@ def report(error: BaseException, outage: Outage) -> None:
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Suppress and log an outage. For tasks that beat starts again."""
+    """Suppress and log an outage, in tasks that beat starts again anyway."""
     try:
         yield
     except (DatabaseError, InterfaceError) as error:

@@ -56,7 +56,7 @@ def address(request: HttpRequest) -> str:
 
 
 def in_logs(username: str, *_: object) -> str:
-    """Return how logs name the client: without the address, which is personal data."""
+    """Return the client's name in logs, without the address, which is personal data."""
     return username
 
 

@@ -30,7 +30,7 @@ _KILL_SECONDS: Final = 10.0
 class Postgres(Server):
     """A PostgreSQL cluster that listens on a unix socket only.
 
-    `durable=False` turns off what protects against a crash of the operating system. `programs` overrides
+    `durable=False` turns off the protection against a crash of the operating system. `programs` overrides
     POSTGRES_BIN and the wheel.
     """
 

@@ -42,7 +42,7 @@ class ReasonNamesCustomer(ValueError):
 
 
 class Step(Struct, frozen=True):
-    """A place and the number of items erased there. None: it was not searched."""
+    """A place and the number of items erased there. None means that it was not searched."""
 
     place: str
     erased: int | None

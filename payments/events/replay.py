@@ -20,7 +20,7 @@ from payments.events.store import Stream
 
 logger = logging.getLogger(__name__)
 
-# A stale version means that another command succeeded, so a few attempts settle most races. Later attempts
+# A stale version means that another command succeeded, so a few attempts are usually enough. Later attempts
 # pause for a random time, or many rivals would collide again and again. The longest pause grows, because
 # it has to make room for all rivals on a machine of any speed.
 _ATTEMPTS: Final = 20

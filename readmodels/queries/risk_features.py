@@ -70,7 +70,7 @@ SELECT (SELECT blocked FROM customers_customer WHERE id = %(customer_id)s),
 
 
 def of_customer(customer_id: UUID, *, currency: str, at: datetime) -> KnownCustomer:
-    """Return the features of a customer, who may be new, at `at`. Takes one round trip."""
+    """Return the features of a known or new customer at `at`, in one round trip."""
     parameters = {"customer_id": customer_id, "currency": currency, "at": at}
     (row,) = execute(_FEATURES, parameters)  # aggregates without GROUP BY always return one
     blocked, paid_by_card_before, position, age_ms, policy_id, register_position, *activity = row

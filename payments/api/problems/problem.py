@@ -99,7 +99,7 @@ _LEFT_OUT: Final = "(left out: it looks like a card number)"
 
 def masked_name(name: str) -> str:
     """Return the client's name for a field, truncated, or a text without it if it holds a card number."""
-    # More is searched than is returned, because truncation must not hide a card number.
+    # Search more text than is returned, because truncation must not hide a card number.
     return _LEFT_OUT if holds_card_number(name[: 2 * _LONGEST_NAME]) else name[:_LONGEST_NAME]
 
 

@@ -73,7 +73,7 @@ class ClaimReview(ReviewCommand, frozen=True, kw_only=True):
 
 
 class ClaimNextReview(ClaimReview, frozen=True, kw_only=True):
-    """Claim the payment because it is next in the queue. A repetition finds the same payment."""
+    """Claim a payment as the next one in the queue. A repetition finds the same payment."""
 
     name: ClassVar[str] = "claim_next_review"
 

@@ -202,7 +202,7 @@ class NoteNeeded(PaymentError):
 
 @dataclass(kw_only=True, eq=False)
 class NotRefundable(PaymentError):
-    """The payment is not completed, or nothing of it remains to be refunded."""
+    """The payment is not completed, or was refunded completely."""
 
     code = "not_refundable"
 

@@ -30,7 +30,7 @@ def signed(payment_id: UUID, actor: str) -> str:
 
 
 def read(value: str, payment_id: UUID, actor: str) -> int:
-    """Return the position of a form. Raises BadSignature for a forgery, another payment or person."""
+    """Return the position of a form. Raises BadSignature if it is forged, or of another payment or person."""
     shown = _signer.unsign(value)
     about, _, number = shown.rpartition("/")
     if about != f"{payment_id}/{actor}":
