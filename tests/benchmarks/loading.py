@@ -27,7 +27,7 @@ _OTHERS: Final = 20_000
 # At most this many events follow the snapshot, see payments.events.snapshots.AFTER.
 _TAIL: Final = 100
 _LOADS: Final = {_SHORT: 100, _LONG: 30}
-# Milliseconds. The figure is loads per second, because more is better in every figure.
+# Milliseconds. The report shows loads per second, because higher is better in all figures.
 _GOAL_SHORT: Final = 3.5
 _GOAL_SNAPSHOT: Final = 2.5
 

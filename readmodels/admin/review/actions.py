@@ -80,7 +80,7 @@ class Action(Struct, frozen=True, kw_only=True):
 
     @property
     def has_page(self) -> bool:
-        # For templates, which would call the enumeration.
+        # Without this, a template would call the enumeration instead of reading it.
         return self.reasons is not None
 
     @property

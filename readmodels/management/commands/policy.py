@@ -87,7 +87,9 @@ class Command(BaseCommand):
                 by = _actor(options["by"])
                 after = self._dispatch(RetirePolicy(policy_id=policy_id, at=timezone.now(), by=by))
                 active = (after.active or _BUILT_IN)[:_SHOWN]
-                self.stdout.write(f"{policy_id[:_SHOWN]} is withdrawn. Active is {active}.")
+                self.stdout.write(
+                    f"{policy_id[:_SHOWN]} is withdrawn. The active policy is {active}."
+                )
 
     def _dispatch(self, command: AnyPolicyCommand) -> Register:
         try:

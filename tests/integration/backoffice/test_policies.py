@@ -242,7 +242,7 @@ def test_policy_command_proposes_approves_and_retires(ada: str, grace: str, tmp_
     built_in = DEFAULT_POLICY.policy_id[:12]
     run("propose", file, "--by", "ada")
     assert run("retire", built_in, "--by", "ada") == (
-        f"{built_in} is withdrawn. Active is {short}.\n"
+        f"{built_in} is withdrawn. The active policy is {short}.\n"
     )
     run("propose", file, "--by", "ada")
     run("approve", built_in, "--by", "grace")
