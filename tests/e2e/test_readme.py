@@ -1,4 +1,4 @@
-"""The API calls of the README, run as printed."""
+"""The commands of the README, run as printed."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -30,22 +31,13 @@ def running(own_postgres: Postgres, own_valkey: Valkey) -> Iterator[Service]:
         yield running
 
 
-def test_readme_api_calls_work_as_printed(running: Service) -> None:
-    readme = (place.PROJECT / "README.md").read_text()
-    block = re.search(r"^KEY=.*?(?=^```)", readme, re.MULTILINE | re.DOTALL)
-    assert block is not None
-    lines = block[0].replace("http://127.0.0.1:8000", running.url)
+def test_readme_api_calls_work_as_printed(running: Service, tmp_path: Path) -> None:
     running.manage("create_staff", "ada", "--role", "senior reviewer")
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", lines],
-        env=os.environ | running._environment,
-        cwd=place.PROJECT,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.startswith("HTTP/1.1 201 ")
-    first, listed, claimed, approved = map(json.loads, done.stdout.splitlines()[-4:])
+
+    output = run_block("KEY=", running, tmp_path)
+
+    assert output.startswith("HTTP/1.1 201 ")
+    first, listed, claimed, approved = map(json.loads, output.splitlines()[-4:])
     assert first["status"] == "pending_review"
     assert [payment["id"] for payment in listed["payments"]] == [first["id"]]
     assert (claimed["id"], claimed["open_review"]["claimed_by"]) == (first["id"], "staff:1")
@@ -53,3 +45,31 @@ def test_readme_api_calls_work_as_printed(running: Service) -> None:
     assert approved["review"]["reason"] == "verified_with_customer"
     # Sent twice but submitted once, then claimed, approved and processed.
     assert running.query("SELECT count(*) FROM events_event") == 5
+
+
+def test_readme_import_works_as_printed(running: Service, tmp_path: Path) -> None:
+    run_block("printf ", running, tmp_path)
+
+    assert running.query("SELECT count(*) FROM events_event WHERE version = 1") == 2
+
+
+def run_block(begin: str, running: Service, folder: Path) -> str:
+    """Run the README's code block that begins so, as typed in a shell; return its output."""
+    readme = (place.PROJECT / "README.md").read_text()
+    block = re.search(rf"^{begin}.*?(?=^```)", readme, re.MULTILINE | re.DOTALL)
+    assert block is not None
+    lines = block[0].replace("http://127.0.0.1:8000", running.url)
+    return subprocess.run(
+        [
+            "bash",
+            "-euo",
+            "pipefail",
+            "-c",
+            lines.replace("./manage.py", f"{place.PROJECT}/manage.py"),
+        ],
+        env=os.environ | running._environment,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
