@@ -1,6 +1,7 @@
 """The two pictures of the README, taken from the back office with the demo data.
 
-`SCREENSHOTS=docs make test TESTS=tests/e2e/test_screenshots.py` replaces the committed ones.
+To replace the committed ones:
+`SCREENSHOTS=readmodels/admin/screenshots make test TESTS=tests/e2e/test_screenshots.py`
 """
 
 import os
@@ -18,7 +19,7 @@ from tests.e2e.chromium import CHROMIUM
 from tests.support.api import project
 
 PASSWORD: Final = "correct horse battery staple"
-DOCS: Final = Path(__file__).parents[2] / "docs"
+COMMITTED: Final = Path(__file__).parents[2] / "readmodels/admin/screenshots"
 WIDTH, HEIGHT = 1440, 900
 LARGEST_BYTES: Final = 200_000
 PICTURES: Final = ("queue.png", "payment.png")
@@ -46,8 +47,8 @@ def test_screenshots_show_the_queue_and_a_payment(
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_committed_screenshots_are_small_pngs_of_the_same_size(name: str) -> None:
-    assert size(DOCS / name) == (WIDTH, HEIGHT)
-    assert (DOCS / name).stat().st_size < LARGEST_BYTES
+    assert size(COMMITTED / name) == (WIDTH, HEIGHT)
+    assert (COMMITTED / name).stat().st_size < LARGEST_BYTES
 
 
 def take(chromium: Browser, url: str, folder: Path) -> None:
