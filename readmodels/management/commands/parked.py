@@ -1,18 +1,18 @@
 """Show, retry and discard parked events."""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from typing import Any, Final, TextIO, cast
+from typing import Any, Final
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from payments import actors
 from payments.domain.text import TextError
 from payments.events.reading.horizon import UnreadableEvent
+from payments.printing import print_table
 from payments.progress import progress_bar
 from readmodels.engine import parking
 from readmodels.engine.checkpoints import RebuildNeeded
@@ -21,7 +21,6 @@ from readmodels.projections import PROJECTIONS
 from readmodels.projections.kinds import Counters, Rows
 
 _SHOWN: Final = 50
-_WIDE: Final = 200
 
 
 class Command(BaseCommand):
@@ -89,10 +88,7 @@ class Command(BaseCommand):
                 str(row.attempts),
                 row.error or "waits for an earlier event of its payment",
             )
-        console = Console(file=cast("TextIO", self.stdout))
-        if not console.is_terminal:
-            console.width = _WIDE  # keep lines whole for programs
-        console.print(table)
+        print_table(table, self.stdout)
         if len(rows) > _SHOWN:
             self.stdout.write(f"These are the newest {_SHOWN}. The back office lists all.")
 

@@ -2,13 +2,12 @@
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
-from typing import Any, Final, TextIO, cast
+from typing import Any, Final
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from payments import actors
@@ -25,6 +24,7 @@ from payments.domain.risk.register import (
     RetirePolicy,
 )
 from payments.permissions import NotPermitted
+from payments.printing import print_table
 from readmodels import labels
 
 _SHOWN: Final = 12  # digits of an id, enough to distinguish policies
@@ -99,9 +99,6 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _list(self, register: Register) -> None:
-        console = Console(file=cast("TextIO", self.stdout), markup=False, highlight=False)
-        if not console.is_terminal:
-            console.width = 200
         table = Table(box=SIMPLE_HEAD)
         for column in ("policy", "status", "rules", "proposed (UTC)", "approved (UTC)", "retired"):
             table.add_column(column, overflow="fold")
@@ -126,7 +123,7 @@ class Command(BaseCommand):
             )
             rules = str(len(each.policy.document.rules))
             table.add_row(each.policy.policy_id[:_SHOWN], each.status, rules, *when)
-        console.print(table)
+        print_table(table, self.stdout)
 
     def _show(self, register: Register, wanted: str | None) -> None:
         if wanted == _BUILT_IN:

@@ -3,17 +3,17 @@
 import json
 import os
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from typing import Any, Final, TextIO, cast
+from typing import Any, Final
 
 import msgspec
 from django.core.management.base import BaseCommand, CommandError
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from payments.events import contradictions
 from payments.events.reading import holders, horizon
 from payments.events.seals import sealing
+from payments.printing import print_table
 from payments.progress import progress_bar
 from readmodels.engine import lag
 from readmodels.management import comparisons
@@ -22,7 +22,6 @@ from readmodels.projections.kinds import Rows
 from readmodels.rebuild import checking, rebuilding, schemas
 from readmodels.rebuild.compare import SAMPLE
 
-_WIDE: Final = 200
 _DRIFTED: Final = 2
 
 
@@ -74,10 +73,7 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps([msgspec.to_builtins(each) for each in lags], indent=2))
         else:
-            console = Console(file=cast("TextIO", self.stdout))
-            if not console.is_terminal:
-                console.width = _WIDE  # keep lines whole for programs
-            console.print(_table(lags))
+            print_table(_table(lags), self.stdout)
             self.stdout.write(_positions(lags))
             for append in held:
                 self.stdout.write(str(append))

@@ -193,6 +193,15 @@ def run(*arguments: str, status: int = 0) -> str:
     return out.getvalue()
 
 
+@pytest.mark.parametrize("error", ["KeyError: '[/red]'", "ValueError: :x: [bold]"])
+def test_parked_command_shows_error_with_markup_as_it_is(error: str) -> None:
+    append_reviewed(POISONED)
+    runner.catch_up(spoiled(SUMMARY, raises))
+    ParkedEvent.objects.exclude(error="").update(error=error)
+
+    assert error in run(status=1)
+
+
 def test_parked_command_lists_retries_and_discards(broken: Rows | Counters) -> None:
     assert run() == "Nothing is parked.\n"
     append_reviewed(POISONED)

@@ -2,19 +2,16 @@
 
 import json
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from typing import Any, Final, TextIO, cast
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from payments.clients.models import ApiKey, Client
 from payments.domain.text import searched
-
-_WIDE: Final = 400
+from payments.printing import print_table
 
 
 class Command(BaseCommand):
@@ -47,16 +44,13 @@ class Command(BaseCommand):
         for key in keys.iterator():
             table.add_row(
                 f"{key.prefix}_…",
-                escape(key.client.name),
+                key.client.name,
                 " ".join(key.scopes),
                 key.staff.get_username() if key.staff else "",
                 f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never",
                 _state(key),
             )
-        console = Console(file=cast("TextIO", self.stdout))
-        if not console.is_terminal:
-            console.width = _WIDE  # so that scripts read whole lines
-        console.print(table)
+        print_table(table, self.stdout)
 
 
 def _facts(key: ApiKey) -> dict[str, Any]:
