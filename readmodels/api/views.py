@@ -29,7 +29,8 @@ from payments.clients.models import Scope
 from payments.customers.models import Customer
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR
-from payments.domain.payment.state import Payment, Status, replay
+from payments.domain.payment.state import Payment, Status
+from payments.events import replay
 from payments.events.reading import streams, timetravel
 from payments.events.reading.horizon import HorizonHeld
 from payments.events.replay import load
@@ -187,7 +188,7 @@ class PaymentState(KeyView):
             raise Problem.of_field("at", "out_of_range", detail)
         else:
             past = timetravel.recorded_by(history, given["at"])
-        payment = replay(payment_id, (recorded.event for recorded in past))
+        payment = replay.fold(PAYMENT_AGGREGATE, payment_id, (recorded.event for recorded in past))
         if payment is None:
             raise Problem(
                 "payment_not_found",

@@ -4,11 +4,13 @@ from typing import Any
 
 from msgspec import Struct
 
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.domain.payment.commands import PaymentCommand
 from payments.domain.payment.deciding import authorize, decide
 from payments.domain.payment.events import AnyPaymentEvent
 from payments.domain.payment.refusals import PaymentError
-from payments.domain.payment.state import Payment, replay
+from payments.domain.payment.state import Payment
+from payments.events import replay
 
 
 def given(*events: AnyPaymentEvent) -> "Given":
@@ -20,7 +22,7 @@ class Given(Struct, frozen=True):
     history: tuple[AnyPaymentEvent, ...]
 
     def when(self, command: PaymentCommand) -> "When":
-        payment = replay(command.payment_id, self.history)
+        payment = replay.fold(PAYMENT_AGGREGATE, command.payment_id, self.history)
         try:
             authorize(payment, command)
             return When(payment, command, decide(payment, command))
@@ -38,7 +40,7 @@ class When(Struct, frozen=True):
         if isinstance(self.outcome, PaymentError):
             raise AssertionError(f"refused: {self.outcome!r}") from self.outcome
         assert self.outcome == expected
-        payment = replay(self.command.payment_id, self.outcome, self.before)
+        payment = replay.fold(PAYMENT_AGGREGATE, self.command.payment_id, self.outcome, self.before)
         assert payment is not None
         return payment
 

@@ -6,11 +6,13 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application.dispatch import Outcome
 from payments.domain.payment.events import AnyPaymentEvent
-from payments.domain.payment.state import REVIEW_PERIOD, Payment, replay
+from payments.domain.payment.state import REVIEW_PERIOD, Payment
 from payments.domain.risk.assessment import RiskAssessment
 from payments.domain.risk.conditions import RiskFeatures
+from payments.events import replay
 from readmodels.admin.base import fragments
 from readmodels.admin.review import actions
 from readmodels.admin.review.actions import Person
@@ -63,7 +65,7 @@ DECIDE: Final = "approve reject escalate"
 
 
 def after(*events: AnyPaymentEvent) -> Payment:
-    payment = replay(PAYMENT, events)
+    payment = replay.fold(PAYMENT_AGGREGATE, PAYMENT, events)
     assert payment is not None
     return payment
 
@@ -219,7 +221,7 @@ def test_time_left_uses_one_unit(left: timedelta, expected: tuple[str, str]) -> 
 
 
 def test_every_action_has_its_own_success_message() -> None:
-    payment = replay(PAYMENT, PAID)
+    payment = replay.fold(PAYMENT_AGGREGATE, PAYMENT, PAID)
     assert payment is not None
     outcome = Outcome(payment, position=2, replayed=False)
     messages = [_done(action, outcome) for action in actions.ACTIONS]

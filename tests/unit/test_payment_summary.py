@@ -5,10 +5,11 @@ from typing import Final
 import msgspec
 import pytest
 
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.api.representation import PaymentFields, fields_of
 from payments.domain.payment.deciding import decide
 from payments.domain.payment.events import AnyPaymentEvent
-from payments.domain.payment.state import replay
+from payments.events import replay
 from payments.events.reading.records import RecordedEvent
 from readmodels.projections.payment_summary import Row, fold
 from tests.support.examples import PAYMENT
@@ -28,7 +29,7 @@ def test_row_has_the_same_fields_as_the_state(history: tuple[AnyPaymentEvent, ..
     for version, event in enumerate(history, start=1):
         row = fold(row, RecordedEvent(version, PAYMENT, version, event))
 
-    payment = replay(PAYMENT, history)
+    payment = replay.fold(PAYMENT_AGGREGATE, PAYMENT, history)
 
     assert payment is not None
     read = msgspec.convert(row, PaymentFields, from_attributes=True)

@@ -1,6 +1,5 @@
 """The state of a payment, and how its events change it."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, assert_never
@@ -183,15 +182,6 @@ def _changes(payment: Payment, event: AnyPaymentEvent) -> dict[str, Any]:
             return {"status": status, "refunded": refunded}
         case _:
             assert_never(event)
-
-
-def replay(
-    payment_id: UUID, events: Iterable[AnyPaymentEvent], payment: Payment | None = None
-) -> Payment | None:
-    """Return the state after `events`, from `payment`, or from nothing if it is None."""
-    for event in events:
-        payment = evolve(payment, payment_id, event)
-    return payment
 
 
 def _begin(payment_id: UUID, event: AnyPaymentEvent) -> Payment:

@@ -11,7 +11,8 @@ from msgspec import Struct
 from payments.aggregates import PAYMENT_AGGREGATE, HistoricPaymentEvent
 from payments.clients.models import Client
 from payments.customers.models import Customer
-from payments.domain.payment.state import Payment, Status, replay
+from payments.domain.payment.state import Payment, Status
+from payments.events import replay
 from payments.events.reading import streams, timetravel
 from readmodels import labels
 from readmodels.admin.base import fragments
@@ -33,7 +34,8 @@ def load(
             past = timetravel.at_version(history, int(version))
         except (ValueError, timetravel.NoSuchVersion):
             raise Http404(f"There is no version {version} of payment {object_id}.") from None
-    payment = replay(payment_id, (record.event for record in past)) if payment_id else None
+    events = (record.event for record in past)
+    payment = replay.fold(PAYMENT_AGGREGATE, payment_id, events) if payment_id else None
     if payment is None:
         raise Http404(f"There is no payment {object_id}.")
     return payment, history

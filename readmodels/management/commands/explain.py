@@ -11,8 +11,9 @@ from msgspec import ValidationError
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application import policies
 from payments.application.policies import UnknownPolicy
-from payments.domain.payment.state import Payment, replay
+from payments.domain.payment.state import Payment
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
+from payments.events import replay
 from payments.events.codec import UnknownEventType
 from payments.events.reading import streams
 from readmodels import labels
@@ -41,7 +42,7 @@ class Command(BaseCommand):
         except (UnknownEventType, ValidationError) as error:
             raise CommandError(str(error)) from error
         events = [record.event for record in history]
-        payment = replay(payment_id, events)
+        payment = replay.fold(PAYMENT_AGGREGATE, payment_id, events)
         if payment is None:
             raise CommandError(f"There is no payment {payment_id}.")
         policy = None

@@ -15,7 +15,8 @@ from msgspec import ValidationError
 
 from payments import actors
 from payments.aggregates import PAYMENT_AGGREGATE, HistoricPaymentEvent
-from payments.domain.payment.state import Payment, Review, replay
+from payments.domain.payment.state import Payment, Review
+from payments.events import replay
 from payments.events.codec import UnknownEventType
 from payments.events.reading import streams, timetravel
 from readmodels import labels
@@ -58,7 +59,7 @@ class Command(BaseCommand):
         if not history:
             raise CommandError(f"There is no payment {payment_id}.")
         past = _past(history, **options)
-        payment = replay(payment_id, (record.event for record in past))
+        payment = replay.fold(PAYMENT_AGGREGATE, payment_id, (record.event for record in past))
         if payment is None:
             raise CommandError(
                 f"There was no payment {payment_id} yet: it was recorded at"

@@ -13,8 +13,8 @@ from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application.dispatch import CommandContext, Outcome, dispatch
 from payments.domain.payment.events import AnyPaymentEvent
 from payments.domain.payment.refusals import NotAwaitingReview
-from payments.domain.payment.state import Payment, Status, replay
-from payments.events import replay as replay_stream, snapshots, store
+from payments.domain.payment.state import Payment, Status
+from payments.events import replay, snapshots, store
 from payments.events.metadata import Metadata
 from payments.events.models import Snapshot
 from payments.events.reading import streams
@@ -48,7 +48,8 @@ def decide(payment: UUID, key: str = "decision-1") -> Outcome:
 
 def whole(payment: UUID) -> Payment | None:
     """Return the state from all events, without a snapshot."""
-    return replay(payment, (record.event for record in streams.history(PAYMENT_AGGREGATE, payment)))
+    history = streams.history(PAYMENT_AGGREGATE, payment)
+    return replay.fold(PAYMENT_AGGREGATE, payment, (record.event for record in history))
 
 
 def kept() -> Snapshot | None:
@@ -60,7 +61,7 @@ def kept() -> Snapshot | None:
 def keep_at(payment: UUID, version: int) -> None:
     """Keep a snapshot of the payment at that version."""
     events = [record.event for record in streams.history(PAYMENT_AGGREGATE, payment)[:version]]
-    state = replay(payment, events)
+    state = replay.fold(PAYMENT_AGGREGATE, payment, events)
     assert state is not None
     snapshots.keep(PAYMENT_AGGREGATE, payment, version, state)
 
@@ -84,7 +85,7 @@ def test_command_on_a_long_stream_keeps_a_snapshot() -> None:
     snapshot = kept()
     assert snapshot is not None
     assert (snapshot.aggregate_id, snapshot.version) == (payment, 102)
-    found = replay_stream.load(PAYMENT_AGGREGATE, payment)
+    found = replay.load(PAYMENT_AGGREGATE, payment)
     loaded, stream = found.state, found.stream
     assert (stream.begin, stream.version, stream.events) == (102, 102, ())
     assert loaded == outcome.payment == whole(payment)
@@ -104,7 +105,7 @@ def test_load_folds_later_events_onto_the_snapshot() -> None:
     store.append(PAYMENT_AGGREGATE, payment, _approvals(60), expected=201, metadata=BY_TEST)
     with pytest.raises(NotAwaitingReview):
         decide(payment, "decision-2")
-    found = replay_stream.load(PAYMENT_AGGREGATE, payment)
+    found = replay.load(PAYMENT_AGGREGATE, payment)
     loaded, stream = found.state, found.stream
     assert (stream.begin, len(stream.events)) == (150, 111)
     assert loaded == whole(payment)
@@ -115,7 +116,7 @@ def test_load_returns_the_same_state_from_any_snapshot(cut: int) -> None:
     payment = stream_of(6)
     decide(payment)
     keep_at(payment, cut)
-    found = replay_stream.load(PAYMENT_AGGREGATE, payment)
+    found = replay.load(PAYMENT_AGGREGATE, payment)
     loaded, stream = found.state, found.stream
     assert (stream.begin, stream.version) == (cut, 7)
     assert loaded == whole(payment)
@@ -170,7 +171,7 @@ def test_snapshot_of_another_fold_is_replaced() -> None:
     keep_at(payment, 140)
     Snapshot.objects.update(fold="payment 0")
     falsify("status", "completed")
-    found = replay_stream.load(PAYMENT_AGGREGATE, payment)
+    found = replay.load(PAYMENT_AGGREGATE, payment)
     loaded, stream = found.state, found.stream
     assert (stream.begin, loaded) == (0, whole(payment))
     decide(payment)
@@ -197,7 +198,7 @@ def test_damaged_snapshot_is_logged_and_ignored(
     with connection.cursor() as cursor:
         cursor.execute(damage)
 
-    found = replay_stream.load(PAYMENT_AGGREGATE, payment)
+    found = replay.load(PAYMENT_AGGREGATE, payment)
 
     loaded, stream = found.state, found.stream
     assert (stream.begin, loaded) == (0, whole(payment))
@@ -212,7 +213,7 @@ def test_snapshot_of_a_missing_version_is_ignored() -> None:
     Snapshot.objects.update(version=99)
     falsify("version", "99")
 
-    found = replay_stream.load(PAYMENT_AGGREGATE, payment)
+    found = replay.load(PAYMENT_AGGREGATE, payment)
 
     loaded, stream = found.state, found.stream
     assert (stream.begin, loaded) == (0, whole(payment))
@@ -228,7 +229,7 @@ def test_older_snapshot_does_not_replace_a_newer_one() -> None:
 
     at_once(8, keep_ever_older)
     assert Snapshot.objects.get().version == 60
-    assert replay_stream.load(PAYMENT_AGGREGATE, payment).state == whole(payment)
+    assert replay.load(PAYMENT_AGGREGATE, payment).state == whole(payment)
 
 
 @pytest.mark.slow
@@ -285,7 +286,7 @@ def test_rolled_back_command_keeps_no_snapshot() -> None:
         assert kept() is None
         transaction.set_rollback(True)
     assert kept() is None
-    assert replay_stream.load(PAYMENT_AGGREGATE, payment).stream.version == 101
+    assert replay.load(PAYMENT_AGGREGATE, payment).stream.version == 101
     with transaction.atomic():
         decide(payment)
     assert kept() is not None

@@ -7,6 +7,7 @@ from typing import Any, Final, get_args
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.domain.money import Money
 from payments.domain.payment.commands import PaymentCommand
 from payments.domain.payment.deciding import authorize, decide
@@ -21,8 +22,9 @@ from payments.domain.payment.events import (
     ReviewEscalated,
 )
 from payments.domain.payment.refusals import PaymentError
-from payments.domain.payment.state import REVIEW_PERIOD, Payment, Status, evolve, replay
+from payments.domain.payment.state import REVIEW_PERIOD, Payment, Status, evolve
 from payments.domain.risk.conditions import RiskFeatures
+from payments.events import replay
 from tests.support.examples import (
     HUGE,
     KNOWN,
@@ -77,7 +79,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @property
     def payment(self) -> Payment | None:
-        return replay(PAYMENT, self.events)
+        return replay.fold(PAYMENT_AGGREGATE, PAYMENT, self.events)
 
     @rule(hours=st.sampled_from([1, 24, 7 * 24]))
     def wait(self, hours: int) -> None:
@@ -155,14 +157,17 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def nobody_decides_on_what_another_has(self) -> None:
         for version, event in enumerate(self.events):
-            before = replay(PAYMENT, self.events[:version])
+            before = replay.fold(PAYMENT_AGGREGATE, PAYMENT, self.events[:version])
             lease = None if before is None else before.lease_at(event.at)
             if lease is not None and isinstance(event, DECISIONS):
                 assert event.reviewer == lease.reviewer
 
     @invariant()
     def any_prefix_is_a_history(self) -> None:
-        versions = [replay(PAYMENT, self.events[:n]) for n in range(len(self.events) + 1)]
+        versions = [
+            replay.fold(PAYMENT_AGGREGATE, PAYMENT, self.events[:n])
+            for n in range(len(self.events) + 1)
+        ]
         assert [each.version if each else 0 for each in versions] == list(range(len(versions)))
         for before, event, after in zip(versions, self.events, versions[1:], strict=False):
             assert evolve(before, PAYMENT, event) == after

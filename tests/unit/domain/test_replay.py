@@ -19,8 +19,9 @@ from payments.domain.payment.commands import (
 from payments.domain.payment.deciding import authorize, decide
 from payments.domain.payment.events import AnyPaymentEvent, ApprovalReason, NoteRef, RejectionReason
 from payments.domain.payment.refusals import PaymentError
-from payments.domain.payment.state import Payment, Status, evolve, replay
+from payments.domain.payment.state import Payment, Status, evolve
 from payments.domain.risk.conditions import RiskFeatures
+from payments.events import replay
 from tests.support.examples import CLIENT, CUSTOMER, NOON, OTHER_CLIENT, PAYMENT, encoded
 
 FINISHED: Final = {Status.COMPLETED, Status.FAILED, Status.REJECTED}
@@ -85,7 +86,7 @@ def carry_out(sequence: list[PaymentCommand]) -> tuple[list[AnyPaymentEvent], li
         except PaymentError:
             continue
         assert events, "an accepted command appends an event"
-        after = replay(PAYMENT, events, before)
+        after = replay.fold(PAYMENT_AGGREGATE, PAYMENT, events, before)
         assert after is not None
         history += events
         states.append(after)
@@ -100,7 +101,7 @@ examples: Final = settings(max_examples=60, deadline=None)
 @given(sequences)
 def test_replay_of_history_gives_current_state(sequence: list[PaymentCommand]) -> None:
     history, states = carry_out(sequence)
-    assert replay(PAYMENT, history) == (states[-1] if states else None)
+    assert replay.fold(PAYMENT_AGGREGATE, PAYMENT, history) == (states[-1] if states else None)
 
 
 @examples
@@ -109,7 +110,7 @@ def test_replay_accepts_every_prefix(sequence: list[PaymentCommand]) -> None:
     """Time travel shows the state after any event, so every prefix must be valid."""
     history, _ = carry_out(sequence)
     for version in range(1, len(history) + 1):
-        payment = replay(PAYMENT, history[:version])
+        payment = replay.fold(PAYMENT_AGGREGATE, PAYMENT, history[:version])
         assert payment is not None
         assert payment.version == version
         assert payment.updated_at == history[version - 1].at
@@ -120,11 +121,12 @@ def test_replay_accepts_every_prefix(sequence: list[PaymentCommand]) -> None:
 def test_replay_from_snapshot_equals_full_replay(sequence: list[PaymentCommand], cut: int) -> None:
     """Through JSON, as snapshots are stored: a lost field would change later decisions."""
     history, _ = carry_out(sequence)
-    snapshot = replay(PAYMENT, history[:cut])
+    whole = replay.fold(PAYMENT_AGGREGATE, PAYMENT, history)
+    snapshot = replay.fold(PAYMENT_AGGREGATE, PAYMENT, history[:cut])
     kept = msgspec.json.decode(msgspec.json.encode(snapshot), type=Payment | None)
 
     assert kept == snapshot
-    assert replay(PAYMENT, history[cut:], kept) == replay(PAYMENT, history)
+    assert replay.fold(PAYMENT_AGGREGATE, PAYMENT, history[cut:], kept) == whole
 
 
 @examples
@@ -157,7 +159,7 @@ def test_every_event_survives_encoding(sequence: list[PaymentCommand]) -> None:
 @given(sequences, st.uuids())
 def test_decide_and_evolve_do_not_mutate(sequence: list[PaymentCommand], other: UUID) -> None:
     history, _ = carry_out(sequence)
-    payment = replay(PAYMENT, history)
+    payment = replay.fold(PAYMENT_AGGREGATE, PAYMENT, history)
     before = repr((payment, history))
     for event in history:
         evolve(payment, other, event)

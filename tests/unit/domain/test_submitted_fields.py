@@ -8,13 +8,14 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace
 
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application.idempotency import KeyReused, check_same, field_digests
 from payments.domain.cards import Brand, Card
 from payments.domain.methods import Method
 from payments.domain.payment.commands import ProcessPayment
 from payments.domain.payment.deciding import decide
-from payments.domain.payment.state import replay
 from payments.domain.signals import Signals
+from payments.events import replay
 from tests.support.examples import OTHER_CLIENT, PAYMENT, process, usd
 
 COMMAND: Final = process(
@@ -59,6 +60,6 @@ def test_first_event_has_chosen_field(field: str) -> None:
 
 @pytest.mark.parametrize("field", sorted(CHOSEN.keys() - ONLY_IN_EVENT))
 def test_state_has_chosen_field(field: str) -> None:
-    payment = replay(PAYMENT, decide(None, COMMAND))
+    payment = replay.fold(PAYMENT_AGGREGATE, PAYMENT, decide(None, COMMAND))
 
     assert getattr(payment, field) == getattr(COMMAND, field)
