@@ -14,9 +14,8 @@ from payments.domain.risk.register import (
     RegisteredPolicy,
     decide,
 )
-from payments.events import store
 from payments.events.metadata import Metadata
-from payments.events.models import Event
+from payments.events.reading.horizon import read_stream
 from payments.events.replay import execute, fold, load
 
 
@@ -42,7 +41,8 @@ _known: Final[dict[tuple[str, int], InForce]] = {}
 def in_force(policy_id: str | None, *, as_of: int) -> InForce:
     """Return the policy after the register's event at position `as_of`. None is the built-in policy.
 
-    The first call for a policy and position takes two round trips, later ones none. Raises UnknownPolicy.
+    The first call for a policy and position takes one round trip, later ones none.
+    Raises UnknownPolicy, UnreadableEvent.
     """
     if policy_id is None:
         return _BUILT_IN
@@ -68,11 +68,8 @@ def _found(policy_id: str, register: Register) -> RegisteredPolicy:
 
 def _register_at(position: int) -> Register:
     """Return the register after its event at that position. Later events may name another author."""
-    events = Event.objects.filter(aggregate_id=REGISTER, position__lte=position).count()
-    return (
-        fold(POLICY_AGGREGATE, REGISTER, store.load(POLICY_AGGREGATE, REGISTER).events[:events])
-        or Register()
-    )
+    recorded = read_stream(POLICY_AGGREGATE, REGISTER, after=0, upto=position)
+    return fold(POLICY_AGGREGATE, REGISTER, (record.event for record in recorded)) or Register()
 
 
 def register() -> Register:

@@ -123,6 +123,16 @@ def test_policy_author_is_the_proposer_as_of_the_position(ada: str, grace: str) 
         assert policies.in_force(DOLLARS.policy_id, as_of=as_of).author == author
 
 
+def test_unknown_policy_takes_one_round_trip(ada: str, grace: str) -> None:
+    activate(DOLLARS, ada, grace)
+    as_of = Event.objects.latest("position").position
+    for _ in range(2):  # the first run prepares the statement
+        policies._known.clear()
+        with round_trips() as counted:
+            policies.in_force(DOLLARS.policy_id, as_of=as_of)
+    assert counted.count == 1
+
+
 def test_log_holds_each_policy_that_scored_a_payment(ada: str, grace: str) -> None:
     activate(STRICT, ada, grace)
     activate(DOLLARS, ada, grace)
