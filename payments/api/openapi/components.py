@@ -4,6 +4,7 @@ from collections.abc import Set as AbstractSet
 from typing import Annotated, Any, Final
 
 import msgspec
+from django.core.exceptions import ImproperlyConfigured
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
@@ -87,7 +88,7 @@ class ApiSchema(AutoSchema):
 
     def get_description(self) -> str:  # type: ignore[override]
         """Refuse to use the docstring of the view, which is for developers."""
-        raise NotImplementedError(f"{self.method} {self.path} needs a description of its own")
+        raise ImproperlyConfigured(f"{self.method} {self.path} has no description.")
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation: Any = super().get_operation(*args, **kwargs)
