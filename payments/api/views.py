@@ -18,7 +18,7 @@ from payments.api.representation import outcome_response
 from payments.application import corrections, submission
 from payments.application.dispatch import Outcome
 from payments.clients.models import Scope
-from payments.customers.models import Customer
+from payments.customers import registry
 from payments.domain.payment import commands
 
 
@@ -101,6 +101,5 @@ def _correct(
 
 def answer(outcome: Outcome) -> HttpResponse:
     """Answer with the payment after the command."""
-    customer = Customer.objects.only("reference").filter(pk=outcome.payment.customer_id).first()
-    reference = customer.reference if customer else None
+    reference = registry.reference_of(outcome.payment.customer_id)
     return outcome_response(outcome, customer_reference=reference, status=200)

@@ -66,6 +66,11 @@ def register_all(customers: Mapping[UUID, tuple[UUID, str]]) -> None:
     execute(_REGISTER_ALL, {"ids": ids, "clients": list(clients), "references": list(references)})
 
 
+def reference_of(customer_id: UUID) -> str | None:
+    """Return the client's own id of the customer, None if it was erased."""
+    return Customer.objects.filter(pk=customer_id).values_list("reference", flat=True).first()
+
+
 def find(client: str, reference: str) -> Customer:
     """Return the customer that a client, given by name or id, calls `reference`. Raises CustomerError."""
     client = searched(client)

@@ -26,7 +26,7 @@ from payments.api.representation import (
     rfc3339,
 )
 from payments.clients.models import Scope
-from payments.customers.models import Customer
+from payments.customers import registry
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR
 from payments.domain.payment.state import Payment, Status
@@ -367,10 +367,8 @@ def _history(payment_id: UUID, client_id: UUID) -> list[HistoricPaymentEvent]:
 
 
 def _view(payment: Payment, position: int) -> PaymentView:
-    customer = Customer.objects.only("reference").filter(pk=payment.customer_id).first()
-    return PaymentView.of(
-        fields_of(payment, position), customer_reference=customer.reference if customer else None
-    )
+    reference = registry.reference_of(payment.customer_id)
+    return PaymentView.of(fields_of(payment, position), customer_reference=reference)
 
 
 def _not_found(payment_id: UUID) -> Problem:
