@@ -89,14 +89,15 @@ class Following:
         found = execute(_STATE, self._parameters)
         ((version, parked),) = found or ((self._parameters["version"], None),)
         if version != self._parameters["version"]:
-            raise _unavailable("projection_behind", "payment_summary has to be rebuilt first.")
+            raise Problem(
+                "projection_behind",
+                "payment_summary has to be rebuilt first.",
+                retry_after=_REPAIR_SECONDS,
+            )
         if parked is not None:
-            raise _unavailable(
+            raise Problem(
                 "projection_parked",
                 f"payment_summary could not apply the event at {parked}, which has to be repaired."
                 " The list then continues with the same cursor.",
+                retry_after=_REPAIR_SECONDS,
             )
-
-
-def _unavailable(code: str, detail: str) -> Problem:
-    return Problem(code, detail, headers={"Retry-After": str(_REPAIR_SECONDS)})

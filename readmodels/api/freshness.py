@@ -65,11 +65,11 @@ def await_position(
     position = _position(given)
     _await(projection, position)
     if _is_parked(projection, position, key_of(request).client_id, payment_id):
-        raise _unavailable(
+        raise Problem(
             "projection_parked",
             f"{projection.name} could not apply an event up to {position}, which has to be"
             f" repaired. Omit {HEADER} to read without the event.",
-            _LATER,
+            retry_after=_LATER,
         )
 
 
@@ -90,9 +90,9 @@ def _await(projection: Projection, position: int) -> None:
     if position > last:
         raise Problem.of_field(HEADER, "out_of_range", f"The log ends at {last}.")
     if not running:
-        raise _unavailable("projection_behind", f"{projection.name} is stalled.", _LATER)
+        raise Problem("projection_behind", f"{projection.name} is stalled.", retry_after=_LATER)
     if not _waiting.acquire(blocking=False):
-        raise _unavailable("projection_behind", "Too many reads are waiting.", _SOON)
+        raise Problem("projection_behind", "Too many reads are waiting.", retry_after=_SOON)
     try:
         deadline = time.monotonic() + _LONGEST_WAIT
         while time.monotonic() < deadline:
@@ -103,7 +103,7 @@ def _await(projection: Projection, position: int) -> None:
     finally:
         _waiting.release()
     detail = f"{projection.name} has not reached position {position} of the log."
-    raise _unavailable("projection_behind", detail, _SOON)
+    raise Problem("projection_behind", detail, retry_after=_SOON)
 
 
 def _look(projection: Projection, position: int) -> tuple[bool, bool]:
@@ -131,7 +131,3 @@ def _is_parked(
         "payment": payment_id,
     }
     return bool(execute(_PARKED_AT if payment_id is None else _PARKED_OF, parameters))
-
-
-def _unavailable(code: str, detail: str, seconds: int) -> Problem:
-    return Problem(code, detail, headers={"Retry-After": str(seconds)})

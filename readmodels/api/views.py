@@ -207,7 +207,7 @@ def _await_final(at: datetime) -> datetime:
         raise Problem(
             "temporarily_unavailable",
             "A transaction is open that may still change the state at this time. Try again.",
-            headers={"Retry-After": "1"},
+            retry_after=1,
         ) from held
 
 

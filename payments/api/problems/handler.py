@@ -90,7 +90,7 @@ def problem_of(error: Exception) -> Problem:
             return Problem(
                 "queue_behind",
                 "Other reviewers have just claimed all payments in the queue. Try again in a moment.",
-                headers={"Retry-After": "1"},
+                retry_after=1,
             )
         case NotAtVersion():
             return _not_at_version(error)
@@ -104,14 +104,14 @@ def problem_of(error: Exception) -> Problem:
             return Problem(
                 "temporarily_unavailable",
                 "The service is not configured correctly. Try again later with the same Idempotency-Key.",
-                headers={"Retry-After": "60"},
+                retry_after=60,
             )
         case LogContradicted():
             _log_once(str(error))
             return Problem(
                 "log_contradicted",
                 "An operator has to repair the event log. Try again later with the same Idempotency-Key.",
-                headers={"Retry-After": "60"},
+                retry_after=60,
             )
         case DatabaseError() | InterfaceError():
             return _database_problem(error)
@@ -120,7 +120,7 @@ def problem_of(error: Exception) -> Problem:
             return Problem(
                 "throttled",
                 f"This key has exceeded its rate limit. Try again in {seconds} s.",
-                headers={"Retry-After": str(seconds)},
+                retry_after=seconds,
             )
         case _:
             return _framework_problem(error)
@@ -141,7 +141,7 @@ def _database_problem(error: Exception) -> Problem:
         "temporarily_unavailable",
         # The command may have been committed. The key makes another try harmless.
         f"{outage.sentence} Try again with the same Idempotency-Key.",
-        headers={"Retry-After": str(outage.retry_after)},
+        retry_after=outage.retry_after,
     )
 
 

@@ -61,7 +61,8 @@ class FieldError(Struct, frozen=True):
 class Problem(Exception):
     """A refusal, raised by views and rendered by the exception handler.
 
-    `members` are additional members, as RFC 9457 allows. They must not reuse the name of a standard member.
+    `retry_after` is the header Retry-After, in seconds. `members` are additional members, as RFC 9457 allows.
+    They must not reuse the name of a standard member.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Problem(Exception):
         *,
         errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
+        retry_after: int | None = None,
         members: Mapping[str, str | int] | None = None,
     ) -> None:
         super().__init__(detail)
@@ -78,7 +80,9 @@ class Problem(Exception):
         self.kind = KINDS[code]
         self.detail = detail
         self.errors = tuple(errors)
-        self.headers = headers or {}
+        self.headers = dict(headers or {})
+        if retry_after is not None:
+            self.headers["Retry-After"] = str(retry_after)
         self.members = members or {}
 
     @classmethod
@@ -144,5 +148,5 @@ def problem_response(problem: Problem, request: HttpRequest) -> HttpResponse:
         msgspec.json.encode(members),
         status=problem.kind.status,
         content_type=CONTENT_TYPE,
-        headers=dict(problem.headers),
+        headers=problem.headers,
     )
