@@ -1,5 +1,6 @@
 """Filters of the lists. They report an invalid value instead of ignoring it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
@@ -31,14 +32,14 @@ _BACKWARDS: Final = "The range ends before it begins."
 _MOST_CLIENTS: Final = 200
 
 
-class Checked:
+class Checked(ABC):
     """Show no rows for an invalid value, with an error at the field and above the list."""
 
     title: Any
 
+    @abstractmethod
     def problems(self) -> dict[str, str]:
         """Return the errors by the names of the form's fields."""
-        raise NotImplementedError
 
     def filtered(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
         return super().queryset(request, queryset)  # type: ignore[misc,no-any-return]

@@ -75,7 +75,7 @@ def describe(error: PaymentError) -> str:  # noqa: C901, PLR0912 - a line for ea
             return f"No more than {rest.formatted()} of this payment can be refunded."
         case RefundCurrencyDiffers(currency=currency):
             return f"This payment can only be refunded in {currency}."
-    raise NotImplementedError(type(error))
+    raise TypeError(f"The refusal {type(error).__name__} has no text for the screens.")
 
 
 def describe_policy(error: PolicyRefused | StaleVersion) -> str:
