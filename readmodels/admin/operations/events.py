@@ -13,6 +13,8 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from unfold.decorators import display
 
 from payments import actors
@@ -69,7 +71,7 @@ class PaymentFilter(TypedFilter):
 @admin.register(EventIndex)
 class EventAdmin(BrowsingAdmin):
     keyset: ClassVar = ("recorded_at", "position")
-    list_display = ("position", "recorded", "event_type", "payment", "version", "actor_name")
+    list_display = ("position", "recorded", "event_type", "subject", "version", "actor_name")
     list_filter = (
         EventTypeFilter,
         ActorFilter,
@@ -85,16 +87,8 @@ class EventAdmin(BrowsingAdmin):
         return f"{row.recorded_at:%Y-%m-%d %H:%M:%S}"
 
     @display(description="About")
-    def payment(self, row: EventIndex) -> str:
-        if row.aggregate_id == REGISTER:
-            return "Risk policies"
-        if row.event_type in _CUSTOMER_EVENTS:
-            return fragments.link("customers_customer", row.aggregate_id, str(row.aggregate_id))
-        if row.event_type.startswith(f"{PAYMENT_AGGREGATE.name}."):
-            return fragments.link(
-                "readmodels_paymentsummary", row.aggregate_id, str(row.aggregate_id)
-            )
-        return str(row.aggregate_id)
+    def subject(self, row: EventIndex) -> str:
+        return _subject(row)
 
     @display(description="By")
     def actor_name(self, row: Any) -> str:
@@ -134,12 +128,25 @@ class EventAdmin(BrowsingAdmin):
             title=f"{event.event_type} at {event.position}",
             original=index_row,
             event=event,
+            subject=_subject(event),
             actor=actor,
-            actor_name=labels.people([actor]).get(actor, actor),
+            actor_name=labels.person(actor),
             correlation_id=event.metadata.get("correlation_id"),
             data=_json(event.data),
             metadata=_json(event.metadata),
         )
+
+
+def _subject(event: EventIndex | Event) -> str:
+    """Return a link to the page of the event's aggregate, or its id if it has no page."""
+    aggregate_id = str(event.aggregate_id)
+    if event.aggregate_id == REGISTER:
+        return format_html('<a class="link" href="{}">Risk policies</a>', reverse("policies"))
+    if event.event_type in _CUSTOMER_EVENTS:
+        return fragments.link("customers_customer", aggregate_id, aggregate_id)
+    if event.event_type.startswith(f"{PAYMENT_AGGREGATE.name}."):
+        return fragments.link("readmodels_paymentsummary", aggregate_id, aggregate_id)
+    return aggregate_id
 
 
 def _actor_id(name: str) -> str:

@@ -18,7 +18,7 @@ from readmodels.models import EventIndex
 from tests.support.api import RISKY, ApiClient, body_of, project
 from tests.support.backoffice import browser, text
 from tests.support.concurrency import session
-from tests.support.raw_appends import insert
+from tests.support.raw_appends import DATA, INSERT, insert
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -127,6 +127,20 @@ def test_event_of_another_aggregate_has_no_link_to_a_payment() -> None:
     page = browser("auditor", "Ada").get(reverse(LIST)).content.decode()
 
     assert str(card) in page
+    assert f"paymentsummary/{card}" not in page
+
+
+def test_page_of_event_of_another_aggregate_has_no_link_to_a_payment() -> None:
+    """Seen to fail: the page took every aggregate that it did not know for a payment."""
+    card = uuid4()
+    charged = INSERT.replace("'payment'", "'gift_card'").replace("payment.", "gift_card.")
+    with session() as writer:
+        row = writer.execute(charged, {"stream": card, "data": DATA}).fetchone()
+    assert row is not None
+
+    page = browser("auditor").get(reverse(PAGE_OF_ONE, args=row)).content.decode()
+
+    assert f"<dd>{card}</dd>" in page
     assert f"paymentsummary/{card}" not in page
 
 
