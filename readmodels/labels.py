@@ -131,11 +131,16 @@ def _risk(risk: RiskAssessment | None) -> tuple[str, ...]:
     return (f"Risk {risk.score}, {risk.band}", *fired)
 
 
-def people(actors: Iterable[str]) -> dict[str, str]:
+def person(actor: str) -> str:
+    """Return the name of the person or client with this actor id, or the id if there is none."""
+    return people([actor]).get(actor, actor)
+
+
+def people(actors: Iterable[str | None]) -> dict[str, str]:
     """Return the names of the actors that have one, by actor id. Takes at most two queries."""
     staff: dict[str, str] = {}
     clients: dict[str, UUID] = {}
-    for actor in set(actors):
+    for actor in set(filter(None, actors)):
         kind, _, own = actor.partition(":")
         if kind == "staff" and own.isdigit():
             staff[own] = actor

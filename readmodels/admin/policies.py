@@ -188,10 +188,7 @@ def _policy(register: Register, policy_id: str) -> RiskPolicy:
 
 def _names(found: Iterable[RegisteredPolicy]) -> dict[str, str]:
     return labels.people(
-        actor
-        for each in found
-        for actor in (each.proposed_by, each.approved_by, each.retired_by)
-        if actor
+        actor for each in found for actor in (each.proposed_by, each.approved_by, each.retired_by)
     )
 
 

@@ -59,7 +59,7 @@ def test_refusals_in_this_module_are_all_that_exist() -> None:
 def test_screen_text_of_refusal_shows_name_instead_of_ids(
     refusal: PaymentError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refusals, "people", lambda actors: dict.fromkeys(actors, "Ada Ng"))
+    monkeypatch.setattr(refusals, "person", lambda _: "Ada Ng")
 
     text = refusals.describe(refusal)
 

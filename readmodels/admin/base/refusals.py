@@ -22,7 +22,7 @@ from payments.domain.payment.refusals import (
 )
 from payments.domain.risk.refusals import PolicyAlreadyActive, PolicyRefused
 from payments.events.store import StaleVersion
-from readmodels.labels import people
+from readmodels.labels import person
 
 
 def describe(error: PaymentError) -> str:  # noqa: C901, PLR0912 - a line for each refusal
@@ -39,14 +39,14 @@ def describe(error: PaymentError) -> str:  # noqa: C901, PLR0912 - a line for ea
         case NotAwaitingReview(status=status, review=None):
             return f"This payment is {status} and needs no decision."
         case NotAwaitingReview(review=review) if review is not None:
-            by = name(review.reviewer)
+            by = person(review.reviewer)
             return f"This payment was {review.decision} by {by} at {second_of(review.at)}."
         case ReviewExpired(deadline=deadline):
             return f"The deadline for this decision was {second_of(deadline)}."
         case ReviewNotDue(deadline=deadline):
             return f"This payment can be decided until {second_of(deadline)}."
         case ReviewTaken(claimed_by=reviewer, claimed_until=until):
-            return f"{name(reviewer)} has claimed this payment until {second_of(until)}."
+            return f"{person(reviewer)} has claimed this payment until {second_of(until)}."
         case NotClaimed():
             return "Nobody has claimed this payment."
         case AlreadyEscalated():
@@ -57,11 +57,13 @@ def describe(error: PaymentError) -> str:  # noqa: C901, PLR0912 - a line for ea
             return "A senior reviewer must give the second approval."
         case AnotherPersonNeeded(reviewer=reviewer, proposed_policy=True):
             return (
-                f"{name(reviewer)} proposed the policy that flagged this payment. Two other people"
+                f"{person(reviewer)} proposed the policy that flagged this payment. Two other people"
                 " must approve it."
             )
         case AnotherPersonNeeded(reviewer=reviewer):
-            return f"{name(reviewer)} gave the first approval. Another person must give the second."
+            return (
+                f"{person(reviewer)} gave the first approval. Another person must give the second."
+            )
         case NoteNeeded(reject_advised=True):
             return (
                 "The risk policy advises rejecting this payment. Explain in the note why you are"
@@ -82,12 +84,5 @@ def describe_policy(error: PolicyRefused | StaleVersion) -> str:
     """Return why the register of policies did not take a command."""
     match error:
         case PolicyAlreadyActive(short_id=policy, approved_by=actor, approved_at=at):
-            return (
-                f"Policy {policy} is active already: {name(actor)} approved it at {second_of(at)}."
-            )
+            return f"Policy {policy} is active already: {person(actor)} approved it at {second_of(at)}."
     return str(error)
-
-
-def name(actor: str) -> str:
-    """Return the name of the person or client with this actor id, or the id if there is none."""
-    return people([actor]).get(actor, actor)

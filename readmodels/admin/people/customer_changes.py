@@ -26,7 +26,6 @@ from payments.domain.customer import BlockReason, UnblockReason
 from payments.domain.text import TextError, checked_text
 from readmodels import labels
 from readmodels.admin.base import kept_text, requests
-from readmodels.admin.base.refusals import name
 
 
 class RenameForm(forms.Form):
@@ -208,5 +207,5 @@ def _sentence(error: CustomerError) -> str:
     """Return the refusal with a name instead of an actor id."""
     match error:
         case BlockUnchanged(state=state, actor=actor, at=at):
-            return f"The customer was already {state} by {name(actor)} at {at:%Y-%m-%d %H:%M} UTC."
+            return f"The customer was already {state} by {labels.person(actor)} at {at:%Y-%m-%d %H:%M} UTC."
     return str(error)

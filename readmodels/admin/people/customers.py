@@ -87,14 +87,13 @@ class CustomerAdmin(BrowsingAdmin):
         customer = self.get_object(request, object_id)
         if customer is None:
             raise Http404(f"There is no customer {object_id}.")
-        erased_by = customer.erased_by
         return self.page(
             request,
             "backoffice/customer.html",
             title=labels.isolated(str(customer)),
             original=customer,
             customer=customer,
-            erased_by=labels.people([erased_by]).get(erased_by, erased_by),
+            erased_by=labels.person(customer.erased_by),
             decisions=_decisions(customer),
             payments=evidence.latest(customer.pk),
             may_rename=customer.erased_at is None

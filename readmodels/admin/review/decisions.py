@@ -350,9 +350,8 @@ def _approval(payment: Payment) -> list[str]:
     if risk is not None and risk.four_eyes and payment.first_approval is None:
         lines.append("First of two approvals. A senior reviewer must give the second.")
     elif risk is not None and risk.four_eyes and payment.first_approval is not None:
-        first = payment.first_approval.reviewer
-        name = labels.people([first]).get(first, first)
-        lines.append(f"Second approval. {name} gave the first; yours completes the payment.")
+        first = labels.person(payment.first_approval.reviewer)
+        lines.append(f"Second approval. {first} gave the first; yours completes the payment.")
     if risk is not None and risk.reject_advised:
         lines.append("The risk policy advises rejecting this payment.")
     return lines

@@ -101,16 +101,8 @@ def desk(
 
 def people_of(payment: Payment) -> dict[str, str]:
     """Return the names of everyone whom the box mentions, by actor id."""
-    return labels.people(
-        actor
-        for actor in (
-            payment.lease and payment.lease.reviewer,
-            payment.first_approval and payment.first_approval.reviewer,
-            payment.review and payment.review.reviewer,
-            payment.policy_author,
-        )
-        if actor
-    )
+    reviews = (payment.lease, payment.first_approval, payment.review)
+    return labels.people([payment.policy_author, *(each.reviewer for each in reviews if each)])
 
 
 def badges(payment: Payment) -> tuple[fragments.Badge, ...]:

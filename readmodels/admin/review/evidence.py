@@ -52,7 +52,7 @@ def gather(payment: Payment) -> dict[str, Any]:
     customer = Customer.objects.select_related("client").filter(pk=payment.customer_id).first()
     return {
         "payment": payment,
-        "policy_author": labels.people([author]).get(author, author) if author else None,
+        "policy_author": labels.person(author) if author else None,
         "time_left": left,
         "urgency": urgency,
         "status": labels.label(payment.status),

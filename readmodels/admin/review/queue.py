@@ -150,7 +150,7 @@ class QueueAdmin(PaymentAdmin):
         now = timezone.now()
         parties = super().details(rows)
         names = labels.people(
-            actor for row in rows for actor in (row.claimed_by, row.first_approver) if actor
+            actor for row in rows for actor in (row.claimed_by, row.first_approver)
         )
         return {
             row.pk: QueueDetails(

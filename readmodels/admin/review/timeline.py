@@ -54,7 +54,7 @@ def load(payment: Payment, history: Sequence[HistoricPaymentEvent]) -> list[Entr
 def entries(history: Sequence[HistoricPaymentEvent], notes: Mapping[UUID, Note]) -> list[Entry]:
     """Return the entries, oldest first. `notes` are those of the payment by id, without erased ones."""
     names = labels.people(
-        actor for record in history for actor in (record.metadata.actor, _holder(record)) if actor
+        actor for record in history for actor in (record.metadata.actor, _holder(record))
     )
     return [
         Entry(

@@ -62,8 +62,7 @@ def _lines(payment: Payment, explained: Explanation, policy: RiskPolicy | None) 
     for review, order in ((payment.first_approval, " as the first of two"), (payment.review, "")):
         if review is not None:
             decision = "approved" if review.approved else "rejected"
-            names = labels.people([review.reviewer])
-            who = names.get(review.reviewer, review.reviewer)
+            who = labels.person(review.reviewer)
             lines.append(f"It was {decision} by {who}{order}: {labels.label(review.reason)}.")
     if not explained.policy_id:
         return lines

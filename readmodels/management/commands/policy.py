@@ -110,7 +110,6 @@ class Command(BaseCommand):
             actor
             for each in found
             for actor in (each.proposed_by, each.approved_by, each.retired_by)
-            if actor
         )
         for each in found:
             when = (
