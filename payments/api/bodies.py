@@ -142,10 +142,10 @@ class SubmitBody(Body, frozen=True, forbid_unknown_fields=True):
         if "card" in values and method is not None and method not in CARDS:
             yield FieldError("card", "not_with_method", f"A payment by {method} has no card.")
         address, email = values.get("ip_address"), values.get("email")
-        if address is not None and _canonical(canonical_ip, address) is None:
+        if address is not None and not _is_accepted(canonical_ip, address):
             accepted = "Give an IPv4 or IPv6 address, like 203.0.113.7 or 2001:db8::7."
             yield FieldError("ip_address", "wrong_format", accepted)
-        if email is not None and _canonical(canonical_email, email) is None:
+        if email is not None and not _is_accepted(canonical_email, email):
             accepted = "Give an e-mail address, like ada@example.com."
             yield FieldError("email", "wrong_format", accepted)
 
@@ -162,13 +162,14 @@ class SubmitBody(Body, frozen=True, forbid_unknown_fields=True):
         """Return the values to hash, None without values. Raises Problem."""
         if self.ip_address is self.device_id is self.email is None:
             return None
-        ip_address = self.ip_address and _canonical(canonical_ip, self.ip_address)
-        email = self.email and _canonical(canonical_email, self.email)
-        if (ip_address is None) is not (self.ip_address is None) or (email is None) is not (
-            self.email is None
-        ):
-            raise self.refused()
-        return PresentedSignals(ip_address=ip_address, device_id=self.device_id, email=email)
+        try:
+            return PresentedSignals(
+                ip_address=None if self.ip_address is None else canonical_ip(self.ip_address),
+                device_id=self.device_id,
+                email=None if self.email is None else canonical_email(self.email),
+            )
+        except ValueError as error:
+            raise self.refused() from error
 
     def money(self) -> Money:
         """Return amount and currency. Raises Problem."""
@@ -248,11 +249,12 @@ def _wrong_money(values: Mapping[str, Any], *, refund: bool = False) -> Iterator
             yield FieldError(name, error.code, str(error))
 
 
-def _canonical(read: Callable[[str], str], value: str) -> str | None:
+def _is_accepted(read: Callable[[str], str], value: str) -> bool:
     try:
-        return read(value)
+        read(value)
     except ValueError:
-        return None
+        return False
+    return True
 
 
 def with_stored_texts(body: _Struct) -> _Struct:
