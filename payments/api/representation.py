@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Final, Protocol, Self, overload
+from typing import Annotated, Final, Self, overload
 from uuid import UUID
 
 import msgspec
@@ -285,20 +285,8 @@ def json_response(
     )
 
 
-class Versioned(Protocol):
-    """A representation of a payment that knows its version and position."""
-
-    @property
-    def version(self) -> int: ...
-    @property
-    def position(self) -> int: ...
-
-
-def payment_headers(payment: Versioned) -> dict[str, str]:
-    return {
-        "ETag": etag(payment.version),
-        "X-Event-Position": str(payment.position),
-    }
+def payment_headers(version: int, position: int) -> dict[str, str]:
+    return {"ETag": etag(version), "X-Event-Position": str(position)}
 
 
 def etag(version: int) -> str:
@@ -320,6 +308,5 @@ def outcome_response(
     fields = fields_of(outcome.payment, outcome.position)
     body = PaymentView.of(fields, customer_reference=customer_reference)
     replayed = {"Idempotency-Replayed": "true"} if outcome.replayed else {}
-    return json_response(
-        body, {**payment_headers(body), **(headers or {}), **replayed}, status=status
-    )
+    common = payment_headers(body.version, body.position)
+    return json_response(body, {**common, **(headers or {}), **replayed}, status=status)

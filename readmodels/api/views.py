@@ -138,7 +138,7 @@ class OnePayment(KeyView):
         found = row or _from_log(payment_id, client_id)
         if found is None:
             raise _not_found(payment_id)
-        headers = payment_headers(found)
+        headers = payment_headers(found.version, found.position)
         if unchanged := not_modified(request, headers):
             return unchanged
         if isinstance(found, PaymentSummary):
@@ -195,7 +195,7 @@ class PaymentState(KeyView):
                 f"There was no payment {payment_id} before {rfc3339(history[0].recorded_at)}.",
             )
         view = _view(payment, past[-1].position)
-        headers = payment_headers(view)
+        headers = payment_headers(view.version, view.position)
         return not_modified(request, headers) or json_response(view, headers)
 
 
