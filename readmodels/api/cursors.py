@@ -10,11 +10,10 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from payments.api.openapi.schemas import INT64_MAX
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_HIGHEST: Final = 2**63 - 1
-
-
 # The time and id of a payment, or the position of its first event.
 After = tuple[datetime, UUID] | int
 
@@ -49,7 +48,7 @@ def decode(text: str) -> Cursor:
     try:
         padded = text + "=" * (-len(text) % 4)
         match json.loads(base64.urlsafe_b64decode(padded.encode("ascii"))):
-            case [int(position), str(question)] if 0 <= position <= _HIGHEST:
+            case [int(position), str(question)] if 0 <= position <= INT64_MAX:
                 return Cursor(position, question)
             case [int(micros), str(payment_id), str(question)]:
                 return Cursor((_EPOCH + micros * _MICROSECOND, UUID(payment_id)), question)

@@ -14,6 +14,7 @@ from django.conf import settings
 from rest_framework.request import Request
 
 from payments.api.http.authentication import key_of
+from payments.api.openapi.schemas import INT64_MAX
 from payments.api.problems.problem import Problem
 from payments.database import execute
 from payments.events.reading import horizon
@@ -22,8 +23,7 @@ from readmodels.projections.kinds import Projection
 HEADER: Final = "X-Min-Position"
 _LONGEST_WAIT: Final = 0.3
 _PAUSE: Final = 0.01
-_HIGHEST: Final = 2**63 - 1  # the highest position that PostgreSQL can assign
-_DIGITS: Final = len(str(_HIGHEST))
+_DIGITS: Final = len(str(INT64_MAX))
 # Retry-After in seconds: while workers catch up, and while an operator has to repair.
 _SOON: Final = 1
 _LATER: Final = 60
@@ -78,7 +78,7 @@ def _position(given: str) -> int:
     if not (given.isascii() and given.isdigit() and len(given) <= _DIGITS):
         detail = "Send a number, the X-Event-Position of an earlier answer."
         raise Problem.of_field(HEADER, "wrong_format", detail)
-    return min(int(given), _HIGHEST)
+    return min(int(given), INT64_MAX)
 
 
 def _await(projection: Projection, position: int) -> None:
