@@ -170,7 +170,7 @@ _EVERYWHERE: Final = (
 def refusals(*codes: str) -> dict[Any, OpenApiResponse]:
     """Return the responses for these problem codes and for those of every operation."""
     by_status: dict[int, list[str]] = {}
-    for code in sorted({*codes, *_EVERYWHERE}, key=lambda code: KINDS[code].status):
+    for code in sorted({*codes, *_EVERYWHERE}, key=lambda code: (KINDS[code].status, code)):
         by_status.setdefault(KINDS[code].status.value, []).append(code)
     return {
         (status, CONTENT_TYPE): OpenApiResponse(

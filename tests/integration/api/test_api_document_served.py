@@ -2,12 +2,16 @@
 
 import gzip
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 import yaml
 from django.http import HttpResponse
 from django.test import Client as Browser
 
+from config.stack import place
 from payments.api.openapi.document import rendered
 
 PATH = "/api/schema/"
@@ -63,6 +67,29 @@ def test_document_answers_304_while_unchanged() -> None:
     assert (again.status_code, again.content) == (304, b"")
     assert again["ETag"] == first["ETag"]
     assert ask(**{"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_document_has_the_same_etag_in_every_process() -> None:
+    """Regression: problems of one status were in the order of a set, which each process hashes anew."""
+    program = (
+        "import django; django.setup();"
+        "from payments.api.openapi.document import rendered;"
+        "print(rendered('json', compressed=False)[1])"
+    )
+
+    tags = {
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", program],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            cwd=place.PROJECT,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+
+    assert len(tags) == 1
 
 
 def test_each_format_of_the_document_has_its_own_etag() -> None:
