@@ -200,7 +200,7 @@ class CustomerActivity(models.Model):
 
 
 class EventIndex(models.Model):
-    """Columns that staff search events by. Such indexes on the log itself would slow each append."""
+    """Columns that clients and staff find events by. Such indexes on the log would slow each append."""
 
     position = models.BigIntegerField(primary_key=True)
     aggregate_id = models.UUIDField(verbose_name="payment")
@@ -211,6 +211,7 @@ class EventIndex(models.Model):
     correlation_id = models.CharField(max_length=100, null=True)  # noqa: DJ001 - none is not empty
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField()
+    client_id = models.UUIDField(null=True, help_text="None: a risk policy.")
 
     class Meta:
         default_permissions = ("view",)
@@ -229,6 +230,10 @@ class EventIndex(models.Model):
                 condition=models.Q(correlation_id__isnull=False),
             ),
             models.Index(fields=("-recorded_at", "-position"), name="event_by_time"),
+            # For readmodels.feed.
+            models.Index(
+                fields=("client_id", "position"), include=("event_type",), name="event_by_client"
+            ),
         )
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""EventIndex: one row per event, with the columns that staff search by."""
+"""EventIndex: one row per event, with the columns that clients and staff find it by."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ EVENT_TYPES: Final = tuple(
 
 PROJECTION: Final = Entries(
     name="event_index",
-    version=1,
+    version=2,
     model=EventIndex,
     select=(
         ("position", "event.position"),
@@ -24,5 +24,6 @@ PROJECTION: Final = Entries(
         ("correlation_id", "event.metadata ->> 'correlation_id'"),
         ("occurred_at", "event.occurred_at"),
         ("recorded_at", "event.recorded_at"),
+        ("client_id", "(event.data ->> 'client_id')::uuid"),
     ),
 )

@@ -19,7 +19,7 @@ DIGESTS: Final = {
     "payment_summary": {5: "caa0316a507c5f45"},
     "daily_statistics": {1: "34481f43124322ff"},
     "customer_activity": {1: "a85f94b1cb88e9dd"},
-    "event_index": {1: "b03e8b6c10f5aa5b"},
+    "event_index": {1: "b03e8b6c10f5aa5b", 2: "a9be59cc9425be6e"},
 }
 
 

@@ -1,0 +1,165 @@
+"""The catalogue of public events, and their bodies without what concerns only the operator.
+
+A body never contains scores, rules, policies, reviewers or notes. Events of the review itself, such as a
+claim, are not public.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from payments.aggregates import RecordedPaymentEvent
+from payments.api.representation import FROM_ONE, CardView, Moment, rfc3339
+from payments.domain.methods import Method
+from payments.domain.money import MAX_MINOR
+from payments.domain.payment.events import (
+    AnyPaymentEvent,
+    PaymentApproved,
+    PaymentCancelled,
+    PaymentExpired,
+    PaymentFailed,
+    PaymentFlaggedForReview,
+    PaymentInitiated,
+    PaymentProcessed,
+    PaymentRefunded,
+    PaymentRejected,
+)
+from payments.domain.payment.state import REVIEW_PERIOD, Status
+
+_AMOUNT: Final = {"minimum": 1, "maximum": MAX_MINOR}
+
+# The public types with their meaning for a client, in the order of a payment's life.
+EVENT_TYPES: Final[Mapping[str, str]] = {
+    PaymentProcessed.event_type: "The payment is completed.",
+    PaymentFailed.event_type: "The payment failed, for the `reason`.",
+    PaymentFlaggedForReview.event_type: "A reviewer has to decide before the `deadline`.",
+    PaymentApproved.event_type: "A reviewer approved it. `payment.processed` follows at once.",
+    PaymentRejected.event_type: "A reviewer rejected it. It is final.",
+    PaymentExpired.event_type: "Nobody decided before the `deadline`. It is final.",
+    PaymentCancelled.event_type: "You or the operator cancelled it before it was completed.",
+    PaymentRefunded.event_type: "A part or all of it was refunded.",
+}
+
+
+class FeedData(Struct, frozen=True, kw_only=True):
+    """The payment after the event. Fields after `status` are present for some types only."""
+
+    payment_id: Annotated[UUID, Meta(description="The id of the payment.")]
+    reference: Annotated[
+        str | None, Meta(description="Your id of the payment; null: you sent none.")
+    ]
+    customer_id: Annotated[
+        str | None, Meta(description="Your id of the customer; null: the customer was erased.")
+    ]
+    amount: Annotated[
+        int, Meta(description="In minor units of the currency.", extra_json_schema=_AMOUNT)
+    ]
+    currency: Annotated[str, Meta(description="An ISO 4217 code.")]
+    method: Annotated[Method, Meta(description="The payment method.")]
+    card: Annotated[CardView | None, Meta(description="Null: no card was sent.")]
+    status: Annotated[Status, Meta(description="The status of the payment after the event.")]
+    reason: Annotated[str | UnsetType, Meta(description="The reason code.")] = UNSET
+    deadline: Annotated[
+        Moment | UnsetType, Meta(description="The deadline of the review (UTC).")
+    ] = UNSET
+    refund_id: Annotated[UUID | UnsetType, Meta(description="The id of this refund.")] = UNSET
+    refund_amount: Annotated[
+        int | UnsetType, Meta(description="The amount of this refund.", extra_json_schema=_AMOUNT)
+    ] = UNSET
+    refunded_amount: Annotated[
+        int | UnsetType,
+        Meta(description="The sum of all refunds, including this one.", extra_json_schema=_AMOUNT),
+    ] = UNSET
+
+
+class FeedEvent(Struct, frozen=True, kw_only=True):
+    """An event of a payment, as in the body of a webhook."""
+
+    id: Annotated[
+        str,
+        Meta(
+            description="The same for each delivery of the event. Store it to recognize repetitions.",
+            pattern="^evt_",
+        ),
+    ]
+    type: Annotated[
+        str,
+        Meta(
+            description="The type of the event. New types may be added: ignore those that you do not know.",
+            examples=list(EVENT_TYPES),
+        ),
+    ]
+    timestamp: Annotated[Moment, Meta(description="The time of the event (UTC).")]
+    position: Annotated[
+        int,
+        Meta(
+            description="Its position in the log of all payments. Positions increase and have gaps.",
+            extra_json_schema=FROM_ONE,
+        ),
+    ]
+    data: Annotated[FeedData, Meta(description="The payment after the event.")]
+
+
+def event_id(position: int) -> str:
+    """Return the public id of the event at a position of the log."""
+    return f"evt_{position}"
+
+
+def public(
+    record: RecordedPaymentEvent, begun: AnyPaymentEvent, *, customer_reference: str | None
+) -> FeedEvent:
+    """Return the public form of an event. `begun` is the payment's first event, which holds the reference."""
+    event = record.event
+    reference = card = None
+    if isinstance(begun, PaymentInitiated):
+        reference, card = begun.reference, begun.card
+    return FeedEvent(
+        id=event_id(record.position),
+        type=event.event_type,
+        timestamp=rfc3339(event.at),
+        position=record.position,
+        data=FeedData(
+            payment_id=record.aggregate_id,
+            reference=reference,
+            customer_id=customer_reference,
+            amount=event.amount.minor,
+            currency=event.amount.currency,
+            method=event.method,
+            card=None if card is None else CardView(card.brand, card.last4),
+            **_particulars(event),
+        ),
+    )
+
+
+def _particulars(event: AnyPaymentEvent) -> dict[str, Any]:
+    """Return the status after the event, and the fields that only its type has. Raises ValueError."""
+    match event:
+        case PaymentProcessed():
+            return {"status": Status.COMPLETED}
+        case PaymentFailed(reason=reason):
+            return {"status": Status.FAILED, "reason": reason}
+        case PaymentFlaggedForReview(deadline=deadline, at=at):
+            deadline = deadline or at + REVIEW_PERIOD
+            return {"status": Status.PENDING_REVIEW, "deadline": rfc3339(deadline)}
+        case PaymentApproved():
+            # PaymentProcessed is in the same append, so no reader ever finds the payment still waiting.
+            return {"status": Status.COMPLETED}
+        case PaymentRejected(reason=reason):
+            return {"status": Status.REJECTED, "reason": reason}
+        case PaymentExpired(deadline=deadline):
+            return {"status": Status.EXPIRED, "deadline": rfc3339(deadline)}
+        case PaymentCancelled(reason=reason):
+            return {"status": Status.CANCELLED, "reason": reason}
+        case PaymentRefunded():
+            whole = event.refunded == event.amount
+            return {
+                "status": Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED,
+                "reason": event.reason,
+                "refund_id": event.refund_id,
+                "refund_amount": event.refund.minor,
+                "refunded_amount": event.refunded.minor,
+            }
+        case _:
+            raise ValueError(f"{event.event_type} is not a public event.")

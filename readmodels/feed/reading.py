@@ -1,0 +1,166 @@
+"""Read a client's public events in the order of the log.
+
+An event at or below `next_after` never appears later, for three reasons. The index ends at the safe horizon
+of the log. Its rows and its checkpoint change in one transaction and are read by one statement. It never
+parks an event: one that it cannot store stalls it instead.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from msgspec import Struct
+
+from payments.aggregates import PAYMENT_AGGREGATE
+from payments.database import execute
+from payments.domain.payment.events import AnyPaymentEvent
+from payments.events.reading import horizon
+from readmodels.feed.events import EVENT_TYPES, FeedEvent, public
+from readmodels.projections import event_index
+
+# A page looks at no more events of the client, however few of them have the requested types.
+_MOST_SCANNED: Final = 10_000
+
+# `cut` is the last position scanned if the scan ended before the checkpoint. It is only needed, and only
+# computed, if the page is not full. Rows of another version of the index may have no client.
+_PAGE: Final = """
+WITH checkpoint AS MATERIALIZED (
+       SELECT position FROM readmodels_checkpoint WHERE name = %(index)s AND version = %(version)s),
+     scanned AS MATERIALIZED (
+       SELECT entry.position, entry.event_type
+         FROM readmodels_eventindex AS entry
+        WHERE entry.client_id = %(client)s
+          AND entry.position > %(after)s AND entry.position <= (SELECT position FROM checkpoint)
+        ORDER BY entry.position LIMIT %(scan)s),
+     shown AS MATERIALIZED (
+       SELECT position FROM scanned WHERE event_type = ANY(%(types)s)
+        ORDER BY position LIMIT %(limit)s)
+SELECT checkpoint.position,
+       CASE WHEN (SELECT count(*) FROM shown) < %(limit)s
+            THEN (SELECT position FROM scanned ORDER BY position OFFSET %(scan)s - 1) END AS cut,
+       COLUMNS
+  FROM checkpoint LEFT JOIN (shown JOIN events_event AS event USING (position) BEGUN) ON true
+ ORDER BY event.position
+"""
+_PAYMENT: Final = """
+SELECT COLUMNS
+  FROM events_event AS event BEGUN
+ WHERE event.aggregate_id = %(payment)s AND event.event_type = ANY(%(types)s)
+   AND event.position > %(after)s AND event.position <= %(upto)s
+   AND begun.data ->> 'client_id' = %(client)s
+ ORDER BY event.version LIMIT %(limit)s
+"""
+_COLUMNS: Final = """
+       event.position, event.aggregate_id, event.version, event.event_type, event.schema_version,
+       event.data::text, begun.position, begun.event_type, begun.schema_version, begun.data::text,
+       customer.reference"""
+_BEGUN: Final = """
+  JOIN events_event AS begun ON begun.aggregate_id = event.aggregate_id AND begun.version = 1
+  LEFT JOIN customers_customer AS customer ON customer.id = (begun.data ->> 'customer_id')::uuid"""
+_PAGE_OF_CLIENT: Final = _PAGE.replace("COLUMNS", _COLUMNS).replace("BEGUN", _BEGUN)
+_OF_PAYMENT: Final = _PAYMENT.replace("COLUMNS", _COLUMNS).replace("BEGUN", _BEGUN)
+
+
+class Page(Struct, frozen=True):
+    """Events in order, of the log up to `next_after`. `caught_up`: there are no more to read now."""
+
+    events: list[FeedEvent]
+    next_after: int
+    caught_up: bool
+
+
+class IndexBehind(Exception):
+    """The event index has to be rebuilt by this version of the code first."""
+
+    def __init__(self) -> None:
+        super().__init__("event_index has to be rebuilt first.")
+
+
+class PositionAhead(Exception):
+    """The position is beyond the end of the log: it comes from another environment or a lost log."""
+
+    def __init__(self, last: int) -> None:
+        super().__init__(f"The log ends at {last}.")
+        self.last = last
+
+
+def read(
+    client_id: UUID, *, after: int, limit: int, types: Collection[str] = tuple(EVENT_TYPES)
+) -> Page:
+    """Return the client's next public events after a position. One round trip, in constant time.
+
+    `types` are event types; others than those of the catalogue are ignored. Raises IndexBehind and
+    PositionAhead.
+    """
+    parameters = {
+        "index": event_index.PROJECTION.name,
+        "version": event_index.PROJECTION.version,
+        "client": client_id,
+        "after": after,
+        "limit": limit,
+        "scan": max(limit, _MOST_SCANNED),
+        "types": _public(types),
+    }
+    rows = execute(_PAGE_OF_CLIENT, parameters)
+    if not rows:
+        return _without_index(after)
+    checkpoint, cut = rows[0][:2]
+    events = _events([row[2:] for row in rows if row[2] is not None])
+    if len(events) == limit:
+        return Page(events, events[-1].position, caught_up=False)
+    if cut is not None:
+        return Page(events, cut, caught_up=False)
+    if after > checkpoint:
+        _check_in_log(after)
+    return Page(events, max(after, checkpoint), caught_up=True)
+
+
+def read_payment(
+    client_id: UUID, payment_id: UUID, *, after: int, upto: int, types: Collection[str], limit: int
+) -> list[FeedEvent]:
+    """Return the public events of one payment with after < position <= upto, in order."""
+    parameters = {
+        "client": str(client_id),
+        "payment": payment_id,
+        "after": after,
+        "upto": upto,
+        "limit": limit,
+        "types": _public(types),
+    }
+    return _events(execute(_OF_PAYMENT, parameters))
+
+
+def _public(types: Collection[str]) -> list[str]:
+    return [each for each in types if each in EVENT_TYPES]
+
+
+def _without_index(after: int) -> Page:
+    """Return an empty page before the first batch of the index. Raises IndexBehind and PositionAhead."""
+    if execute("SELECT FROM readmodels_checkpoint WHERE name = %(name)s", _INDEX):
+        raise IndexBehind
+    _check_in_log(after)
+    return Page([], after, caught_up=True)
+
+
+_INDEX: Final = {"name": event_index.PROJECTION.name}
+
+
+def _check_in_log(after: int) -> None:
+    if after > (last := horizon.last_position()):
+        raise PositionAhead(last)
+
+
+def _events(rows: Sequence[tuple[Any, ...]]) -> list[FeedEvent]:
+    """Decode the rows. The first event of each payment is decoded once. Raises UnreadableEvent."""
+    begun: dict[UUID, AnyPaymentEvent] = {}
+    found = []
+    for row in rows:
+        record = horizon.record(PAYMENT_AGGREGATE, *row[:6])
+        payment_id = record.aggregate_id
+        if payment_id not in begun:
+            first_position, event_type, schema_version, data, _ = row[6:]
+            begun[payment_id] = horizon.record(
+                PAYMENT_AGGREGATE, first_position, payment_id, 1, event_type, schema_version, data
+            ).event
+        found.append(public(record, begun[payment_id], customer_reference=row[-1]))
+    return found
