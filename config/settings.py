@@ -33,6 +33,11 @@ PSEUDONYM_KEY: str = variables.secret("PSEUDONYM_KEY", debug=DEBUG)
 # keys: see payments.events.seals.keys.
 SEAL_KEY: str = variables.seal_key("SEAL_KEY", debug=DEBUG)
 SEAL_PUBLIC_KEYS: list[str] = variables.public_keys("SEAL_PUBLIC_KEYS")
+# Encrypt the secrets of webhook endpoints and sign messages. The first one encrypts: see
+# readmodels.webhooks.keys.
+WEBHOOK_KEYS: list[str] = variables.webhook_keys("WEBHOOK_KEYS", debug=DEBUG)
+# The longest time for one request to an endpoint, in seconds.
+WEBHOOK_SECONDS: float = variables.seconds("WEBHOOK_SECONDS", 15.0)
 
 # The file in which this host remembers the last seal, outside the database: see payments.events.seals.memory.
 SEAL_HEAD_FILE: str = variables.text("SEAL_HEAD_FILE")
@@ -60,6 +65,7 @@ INSTALLED_APPS: list[str] = [
     "payments.customers",
     "payments.clients",
     "payments.traffic",
+    "readmodels.webhooks",
     "readmodels",
 ]
 

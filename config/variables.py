@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 DEVELOPMENT_KEY: Final = "only-for-development-never-for-money"
 PUBLISHED_SEAL_KEY: Final = "de" * 32
+PUBLISHED_WEBHOOK_KEY: Final = "da" * 32
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
@@ -141,6 +142,18 @@ def seal_key(name: str, *, debug: bool) -> str:
     if value == PUBLISHED_SEAL_KEY and not debug:
         raise ImproperlyConfigured(f"{name} is the published development key. Make one: {_HOW}.")
     return value
+
+
+def webhook_keys(name: str, *, debug: bool) -> list[str]:
+    """Return the keys, none if webhooks are off. With `debug`, the published one is the default."""
+    values = texts(name)
+    for value in values:
+        _check_hex(name, value)
+        if value == PUBLISHED_WEBHOOK_KEY and not debug:
+            raise ImproperlyConfigured(
+                f"{name} holds the published development key. Make one: {_HOW}."
+            )
+    return values or ([PUBLISHED_WEBHOOK_KEY] if debug else [])
 
 
 def public_keys(name: str) -> list[str]:

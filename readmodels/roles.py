@@ -49,6 +49,13 @@ POLICIES: Final = Right("propose and approve risk policies", (commands.MANAGE_PO
 SEE_KEYS: Final = Right("see API keys", ("clients.view_apikey",))
 KEYS: Final = Right("revoke API keys", ("clients.manage_apikey",))
 REPAIR: Final = Right("retry and discard parked events", ("readmodels.repair_projections",))
+SEE_WEBHOOKS: Final = Right(
+    "see webhook endpoints and their deliveries",
+    ("webhooks.view_attempt", "webhooks.view_endpoint", "webhooks.view_heldpayment"),
+)
+WEBHOOKS: Final = Right(
+    "create, change, pause and replay webhook endpoints", ("webhooks.manage_endpoint",)
+)
 SIGN_INS: Final = Right(
     "see sign-ins and failed ones", ("axes.view_accesslog", "axes.view_accessfailurelog")
 )
@@ -57,8 +64,20 @@ ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
     "viewer": (SEE,),
     "analyst": (SEE, REVIEW),
     "senior reviewer": (SEE, REVIEW, SENIOR, CORRECT, BLOCK),
-    "risk manager": (SEE, REVIEW, BLOCK, RENAME, POLICIES, SEE_KEYS, KEYS, REPAIR, SIGN_INS),
-    "auditor": (SEE, SEE_KEYS, SIGN_INS),
+    "risk manager": (
+        SEE,
+        REVIEW,
+        BLOCK,
+        RENAME,
+        POLICIES,
+        SEE_KEYS,
+        KEYS,
+        SEE_WEBHOOKS,
+        WEBHOOKS,
+        REPAIR,
+        SIGN_INS,
+    ),
+    "auditor": (SEE, SEE_KEYS, SEE_WEBHOOKS, SIGN_INS),
 }
 
 _WIDTH: Final = 100

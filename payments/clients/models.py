@@ -28,6 +28,7 @@ class Scope(models.TextChoices):
     PAYMENTS_READ = "payments:read"
     REVIEWS_WRITE = "reviews:write"
     STATISTICS_READ = "statistics:read"
+    WEBHOOKS_WRITE = "webhooks:write"
 
 
 class ApiKey(models.Model):

@@ -1,0 +1,168 @@
+"""The endpoints of clients, the payments that an endpoint refused, and the attempts to deliver.
+
+No rebuild restores these tables: endpoints are settings of clients, attempts are a record.
+"""
+
+from datetime import datetime
+from typing import ClassVar, Final
+from uuid import uuid4
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+
+MOST_ENDPOINTS: Final = 10  # of one client
+
+
+class State(models.TextChoices):
+    """`PAUSED` is a person's choice; `DISABLED` is the service's, after too many failures or a 410."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    DISABLED = "disabled"
+
+
+class Outcome(models.TextChoices):
+    """The result of an attempt.
+
+    `REJECTED`: the endpoint refused this event. `FAILED`: the endpoint did not answer, or not properly.
+    `DROPPED`: the event was rejected for too long and will not be sent again.
+    """
+
+    DELIVERED = "delivered"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    DROPPED = "dropped"
+
+
+class Endpoint(models.Model):
+    """An address of a client that receives its events, and how far they were delivered.
+
+    `position` is the cursor: all events up to it are delivered, or their payments are held. Only the
+    holder of the lease may move it, send, or change held payments.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    client = models.ForeignKey("clients.Client", on_delete=models.PROTECT, db_index=False)
+    number = models.SmallIntegerField(help_text="1 to 10 among the endpoints of its client.")
+    url = models.CharField(max_length=500)
+    description = models.CharField(max_length=200, blank=True, default="", db_default="")
+    event_types = ArrayField(
+        models.CharField(max_length=50), default=list, blank=True, help_text="Empty: all."
+    )
+    thin = models.BooleanField(
+        default=False, db_default=False, help_text="Send only the id of the payment."
+    )
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
+    disabled_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
+    position = models.BigIntegerField()
+    # Encrypted, see keys. The old secret signs too until the time.
+    secret = models.BinaryField(editable=False)
+    old_secret = models.BinaryField(null=True, editable=False)
+    old_secret_until = models.DateTimeField(null=True)
+    test_id = models.UUIDField(null=True, help_text="Of a test message to send next.")
+    failures = models.IntegerField(default=0, db_default=0, help_text="In a row.")
+    failing_since = models.DateTimeField(null=True)
+    next_attempt_at = models.DateTimeField(help_text="Nothing is sent earlier.")
+    lease = models.UUIDField(null=True, help_text="The holder's token.")
+    leased_until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        default_permissions = ("view",)
+        permissions = (("manage_endpoint", "Can create, change, pause and replay endpoints"),)
+        verbose_name = "webhook endpoint"
+        ordering = ("client", "number")
+        constraints: ClassVar[tuple[models.BaseConstraint, ...]] = (
+            # Its index finds the endpoints of a client.
+            models.UniqueConstraint(fields=("client", "number"), name="webhooks_endpoint_number"),
+            models.CheckConstraint(
+                condition=models.Q(number__range=(1, MOST_ENDPOINTS)),
+                name="webhooks_endpoint_at_most_ten",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=State.values), name="webhooks_endpoint_state"
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=("next_attempt_at",),
+                name="endpoint_due",
+                condition=models.Q(state=State.ACTIVE.value),
+            ),
+            models.Index(
+                fields=("test_id",),
+                name="endpoint_to_test",
+                condition=models.Q(test_id__isnull=False),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.url
+
+    def is_leased(self, at: datetime) -> bool:
+        return self.leased_until is not None and at < self.leased_until
+
+
+class HeldPayment(models.Model):
+    """A payment whose event at `position` an endpoint rejected. Its later events wait too."""
+
+    endpoint = models.ForeignKey(
+        Endpoint, on_delete=models.CASCADE, related_name="held", db_index=False
+    )
+    payment_id = models.UUIDField()
+    position = models.BigIntegerField(help_text="Of its first event that is not delivered.")
+    since = models.DateTimeField(help_text="When that event was first rejected.")
+    tries = models.IntegerField()
+    next_attempt_at = models.DateTimeField()
+    error = models.CharField(max_length=500)
+
+    class Meta:
+        default_permissions = ("view",)
+        ordering = ("since", "id")
+        constraints = (
+            models.UniqueConstraint(fields=("endpoint", "payment_id"), name="webhooks_held_once"),
+        )
+        indexes = (models.Index(fields=("next_attempt_at",), name="held_due"),)
+
+    def __str__(self) -> str:
+        return str(self.payment_id)
+
+
+class Attempt(models.Model):
+    """One request to an endpoint, or the decision to drop an event. Kept for 30 days."""
+
+    id = models.BigAutoField(primary_key=True)
+    endpoint = models.ForeignKey(
+        Endpoint, on_delete=models.CASCADE, related_name="attempts", db_index=False
+    )
+    message_id = models.CharField(max_length=100, help_text="The header webhook-id.")
+    event_type = models.CharField(max_length=50)
+    position = models.BigIntegerField(null=True, help_text="None: a test.")
+    payment_id = models.UUIDField(null=True)
+    number = models.IntegerField(help_text="1 for the first attempt, if known.")
+    at = models.DateTimeField()
+    milliseconds = models.IntegerField()
+    outcome = models.CharField(max_length=10, choices=Outcome.choices)
+    status = models.SmallIntegerField(null=True, help_text="Of HTTP. None: there was no answer.")
+    error = models.CharField(max_length=500, blank=True)
+    response = models.TextField(blank=True, help_text="The beginning of the answer's body.")
+
+    class Meta:
+        default_permissions = ("view",)
+        verbose_name = "delivery attempt"
+        ordering = ("-id",)
+        indexes = (
+            models.Index(fields=("endpoint", "-id"), name="attempt_by_endpoint"),
+            models.Index(
+                fields=("endpoint", "-id"),
+                name="attempt_not_delivered",
+                condition=~models.Q(outcome=Outcome.DELIVERED.value),
+            ),
+            models.Index(fields=("payment_id",), name="attempt_by_payment"),
+            models.Index(fields=("at",), name="attempt_by_time"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.message_id} {self.outcome}"

@@ -1,0 +1,34 @@
+"""When to try again: pure functions of the number of failures, in the steps of Standard Webhooks."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+# After the first failure, after the second, and so on. The last step repeats.
+STEPS: Final = (
+    timedelta(seconds=5),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=5),
+    timedelta(hours=10),
+    timedelta(hours=14),
+    timedelta(hours=20),
+    timedelta(hours=24),
+)
+_JITTER: Final = 0.2
+_LONGEST_ASKED: Final = timedelta(hours=1)
+# An endpoint that fails for so long is disabled. A rejected event is dropped after the sum of all steps.
+DISABLE_AFTER: Final = timedelta(days=5)
+DROP_AFTER: Final = sum(STEPS, timedelta())
+
+
+def next_attempt(
+    failures: int, at: datetime, *, chance: float, asked: timedelta | None = None
+) -> datetime:
+    """Return when to try again after so many failures in a row, at least one.
+
+    `chance` from 0 to 1 spreads the step by a fifth to either side. `asked` is the answer's
+    Retry-After, of which at most an hour counts.
+    """
+    step = STEPS[min(failures, len(STEPS)) - 1] * (1 + _JITTER * (2 * chance - 1))
+    return at + max(step, min(asked or timedelta(), _LONGEST_ASKED))
