@@ -124,7 +124,12 @@ class HeldPayment(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("endpoint", "payment_id"), name="webhooks_held_once"),
         )
-        indexes = (models.Index(fields=("next_attempt_at",), name="held_due"),)
+        indexes = (
+            models.Index(fields=("next_attempt_at",), name="held_due"),
+            models.Index(fields=("since", "id"), name="held_by_time"),
+            models.Index(fields=("endpoint", "since", "id"), name="held_by_endpoint"),
+            models.Index(fields=("payment_id",), name="held_by_payment"),
+        )
 
     def __str__(self) -> str:
         return str(self.payment_id)
@@ -152,16 +157,28 @@ class Attempt(models.Model):
     class Meta:
         default_permissions = ("view",)
         verbose_name = "delivery attempt"
-        ordering = ("-id",)
+        ordering = ("-at", "-id")
+        # Each index ends in the order of the lists, so that a time range narrows it further.
         indexes = (
-            models.Index(fields=("endpoint", "-id"), name="attempt_by_endpoint"),
+            models.Index(fields=("-at", "-id"), name="attempt_by_time"),
+            models.Index(fields=("endpoint", "-at", "-id"), name="attempt_by_endpoint"),
+            models.Index(fields=("event_type", "-at", "-id"), name="attempt_by_type"),
             models.Index(
-                fields=("endpoint", "-id"),
+                fields=("payment_id", "-at", "-id"),
+                name="attempt_by_payment",
+                condition=models.Q(payment_id__isnull=False),
+            ),
+            # Most attempts succeed: the indexes above find them.
+            models.Index(
+                fields=("outcome", "-at", "-id"),
+                name="attempt_by_outcome",
+                condition=~models.Q(outcome=Outcome.DELIVERED.value),
+            ),
+            models.Index(
+                fields=("endpoint", "-at", "-id"),
                 name="attempt_not_delivered",
                 condition=~models.Q(outcome=Outcome.DELIVERED.value),
             ),
-            models.Index(fields=("payment_id",), name="attempt_by_payment"),
-            models.Index(fields=("at",), name="attempt_by_time"),
         )
 
     def __str__(self) -> str:
