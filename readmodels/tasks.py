@@ -41,18 +41,20 @@ def project(*names: str) -> None:
                 _take_turn(projection, seconds=_TURN_SECONDS)
             except HorizonHeld as held:
                 _log_holders(held)
-                wakeups.wake(name, countdown=1)
+                wakeups.projections.wake(name, countdown=1)
 
 
 def _take_turn(projection: Projection, *, seconds: float) -> None:
     """Run batches until the turn ends. Raises what `runner.run_batch` raises."""
     deadline = time.monotonic() + seconds
     while True:
-        batch = runner.run_batch(projection, on_lock=lambda: wakeups.clear(projection.name))
-        if batch is None or not (batch.full or wakeups.is_woken(projection.name)):
+        batch = runner.run_batch(
+            projection, on_lock=lambda: wakeups.projections.clear(projection.name)
+        )
+        if batch is None or not (batch.full or wakeups.projections.is_woken(projection.name)):
             return
         if time.monotonic() > deadline:
-            wakeups.hand_over(projection.name)
+            wakeups.projections.hand_over(projection.name)
             return
 
 

@@ -1,11 +1,11 @@
-"""Wake the workers when the log has grown: coalesced, and without delaying a command.
+"""Wake the workers when there is something new to read: coalesced, and without delaying a command.
 
-A writer sets a key per projection, which expires after a few seconds, and publishes one task for those
-whose key was missing. The task deletes each key while it holds the checkpoint, before it reads. A
-writer that finds the key still set therefore knows that its events will be read. A task that finds
-the checkpoint locked leaves the key alone, and the holder of the lock checks the key after it unlocks.
-Beat compensates for lost keys and tasks. A task carries the ids of the request that woke it, for its
-log lines. It also serves the requests that found the key set.
+A reader is a projection or a webhook endpoint. A writer sets a key per reader, which expires after a few
+seconds, and publishes a task for those whose key was missing. The task deletes the key while it holds the
+reader's lock, before it reads. A writer that finds the key still set therefore knows that its events will
+be read. A task that finds the reader locked leaves the key alone, and the holder of the lock checks the
+key after it unlocks. Beat compensates for lost keys and tasks. A task carries the ids of the request that
+woke it, for its log lines. It also serves the requests that found the key set.
 """
 
 import logging
@@ -44,7 +44,6 @@ end
 return new
 """)
 _IDS: Final = ("request_id", "correlation_id")
-_ALL: Final = tuple(PROJECTIONS)
 BROKER_ERRORS: Final = (redis.RedisError, OperationalError)
 
 
@@ -56,40 +55,59 @@ def wake_all(**_: object) -> None:
     _announcer().announce()
 
 
-def wake(*names: str, countdown: float | None = None) -> None:
-    """Publish a task for those of the projections that have none on its way.
+class Readers:
+    """The readers of one Celery task, whose arguments are their names.
 
-    `countdown` is in seconds. Raises RedisError or kombu's OperationalError.
+    `prefix` is that of their keys. `together`: one task wakes several of them.
     """
-    new = _take_keys(names)
-    if new:
-        _publisher.publish(new, countdown)
 
+    def __init__(self, task: str, prefix: str, *, together: bool) -> None:
+        self._task = task
+        self._prefix = prefix
+        self._together = together
 
-def hand_over(name: str) -> None:
-    """Publish a task for a projection that has more to read, even if its key is set.
+    def wake(self, *names: str, countdown: float | None = None) -> None:
+        """Publish a task for those of the readers that have none on its way.
 
-    The key may belong to a task that found the checkpoint locked and ended. Raises what `wake` raises.
-    """
-    _publisher.publish([name], None)
+        `countdown` is in seconds. Raises RedisError or kombu's OperationalError.
+        """
+        if new := self.take_keys(names):
+            self.publish(new, countdown)
 
+    def hand_over(self, name: str) -> None:
+        """Publish a task for a reader that has more to read, even if its key is set.
 
-def clear(name: str) -> None:
-    """Clear the projection's key. Call this while holding the checkpoint."""
-    try:
-        _valkey.ask("DEL", _key(name))
-    except redis.RedisError as error:
-        # The key expires, and beat ignores it.
-        logger.warning("The wake key of %s was not cleared: %s", name, error)
+        The key may belong to a task that found the reader locked and ended. Raises what `wake` raises.
+        """
+        self.publish([name])
 
+    def clear(self, name: str) -> None:
+        """Clear the reader's key. Call this while holding its lock."""
+        try:
+            _valkey.ask("DEL", self._key(name))
+        except redis.RedisError as error:
+            # The key expires, and beat ignores it.
+            logger.warning("The wake key of %s was not cleared: %s", name, error)
 
-def is_woken(name: str) -> bool:
-    """Return whether an append set the key since `clear`."""
-    try:
-        return bool(_valkey.ask("EXISTS", _key(name)))
-    except redis.RedisError as error:
-        logger.warning("The wake key of %s was not read, so beat wakes it: %s", name, error)
-        return False
+    def is_woken(self, name: str) -> bool:
+        """Return whether a writer set the key since `clear`."""
+        try:
+            return bool(_valkey.ask("EXISTS", self._key(name)))
+        except redis.RedisError as error:
+            logger.warning("The wake key of %s was not read, so beat wakes it: %s", name, error)
+            return False
+
+    def take_keys(self, names: Sequence[str]) -> list[str]:
+        """Set the keys. Return the readers whose key was missing."""
+        keys = tuple(map(self._key, names))
+        return [names[number - 1] for number in _valkey.run(_SET, keys, KEY_MS)]
+
+    def publish(self, names: Sequence[str], countdown: float | None = None) -> None:
+        for arguments in [names] if self._together else [[name] for name in names]:
+            _publisher.publish(self._task, arguments, countdown)
+
+    def _key(self, name: str) -> str:
+        return f"{self._prefix}:{name}"
 
 
 def is_first(name: str, *, seconds: int) -> bool:
@@ -121,7 +139,7 @@ class Announcer:
         while True:
             context = self._waiting.get()
             try:
-                new = _take_keys(_ALL)
+                new = projections.take_keys(_ALL)
                 if new:
                     context.run(_publish_with_ids, new)
                 time.sleep(_PAUSE_SECONDS)
@@ -138,7 +156,7 @@ class _Publisher(threading.local):
 
     _connection: kombu.Connection | None = None
 
-    def publish(self, names: Sequence[str], countdown: float | None) -> None:
+    def publish(self, task: str, arguments: Sequence[str], countdown: float | None) -> None:
         if self._connection is None:
             timeouts = {
                 "socket_timeout": TIMEOUT_SECONDS,
@@ -147,8 +165,8 @@ class _Publisher(threading.local):
             self._connection = current_app.connection_for_write(transport_options=timeouts)
         try:
             current_app.send_task(
-                "readmodels.project",
-                args=names,
+                task,
+                args=arguments,
                 countdown=countdown,
                 connection=self._connection,
                 retry=False,
@@ -160,6 +178,8 @@ class _Publisher(threading.local):
 
 _valkey: Final = Connection(settings.REDIS_URL)
 _publisher: Final = _Publisher()
+projections: Final = Readers("readmodels.project", "wake", together=True)
+_ALL: Final = tuple(PROJECTIONS)
 _announcers: dict[int, Announcer] = {}
 _lock = threading.Lock()
 
@@ -180,13 +200,4 @@ def _publish_with_ids(names: Sequence[str]) -> None:
     bound = structlog.contextvars.get_contextvars()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(**{name: bound[name] for name in _IDS if name in bound})
-    _publisher.publish(names, None)
-
-
-def _take_keys(names: Sequence[str]) -> list[str]:
-    """Set the keys. Return the projections whose key was missing."""
-    return [names[number - 1] for number in _valkey.run(_SET, tuple(map(_key, names)), KEY_MS)]
-
-
-def _key(name: str) -> str:
-    return f"wake:{name}"
+    projections.publish(names)

@@ -70,8 +70,8 @@ def test_many_appends_publish_one_task_for_all_projections(queue: redis.Redis) -
 
 
 def test_wake_publishes_only_for_projections_without_a_task(queue: redis.Redis) -> None:
-    wakeups.wake("payment_summary")
-    wakeups.wake(*NAMES)
+    wakeups.projections.wake("payment_summary")
+    wakeups.projections.wake(*NAMES)
     message, _ = queue.lrange("celery", 0, -1)  # the newest first
     names, _, _ = json.loads(b64decode(json.loads(message)["body"]))
 
@@ -123,11 +123,11 @@ def test_wake_up_follows_the_commit_and_no_rollback(queue: redis.Redis) -> None:
 def test_task_deletes_the_key_before_it_reads(queue: redis.Redis) -> None:
     """A later append finds no key, and publishes again."""
     append()
-    wakeups.wake("payment_summary")
+    wakeups.projections.wake("payment_summary")
     tasks.project("payment_summary")
     assert PaymentSummary.objects.count() == 1
-    assert not wakeups.is_woken("payment_summary")
-    wakeups.wake("payment_summary")
+    assert not wakeups.projections.is_woken("payment_summary")
+    wakeups.projections.wake("payment_summary")
     assert published(queue) == 2
 
 
@@ -141,7 +141,7 @@ def test_task_hands_over_after_its_turn_even_if_the_key_is_set(
     def run_and_be_woken(*arguments: Any, **options: Any) -> Any:
         batch = run_batch(*arguments, **options)
         append()
-        wakeups._valkey.ask("SET", wakeups._key("payment_summary"), 1)
+        wakeups._valkey.ask("SET", wakeups.projections._key("payment_summary"), 1)
         return batch
 
     append()
@@ -156,12 +156,12 @@ def test_task_keeps_the_key_if_the_checkpoint_is_locked() -> None:
     append()
     runner.catch_up(PROJECTIONS["payment_summary"])
     append()
-    wakeups.wake("payment_summary")
+    wakeups.projections.wake("payment_summary")
     with session() as other:
         other.execute("BEGIN")
         other.execute("SELECT FROM readmodels_checkpoint FOR UPDATE")
         tasks.project("payment_summary")
-        assert wakeups.is_woken("payment_summary")
+        assert wakeups.projections.is_woken("payment_summary")
     assert PaymentSummary.objects.count() == 1
 
 
@@ -174,7 +174,7 @@ def test_task_continues_while_it_is_woken_again(monkeypatch: pytest.MonkeyPatch)
         batch = run_batch(*arguments, **options)
         if next(woken, False):
             append()
-            wakeups.wake("payment_summary")
+            wakeups.projections.wake("payment_summary")
         return batch
 
     monkeypatch.setattr(runner, "run_batch", run_and_be_woken)
@@ -192,7 +192,7 @@ def test_task_retries_later_if_the_horizon_is_held(queue: redis.Redis) -> None:
         append()
         tasks.project("payment_summary")
         assert not PaymentSummary.objects.exists()
-        assert wakeups.is_woken("payment_summary")
+        assert wakeups.projections.is_woken("payment_summary")
     assert published(queue, at_least=1) == 1
     tasks.project("payment_summary")
     assert PaymentSummary.objects.count() == 2
@@ -217,7 +217,7 @@ def test_worker_continues_after_a_lost_connection() -> None:
 
 
 def test_beat_leaves_no_key_that_suppresses_wake_ups(queue: redis.Redis) -> None:
-    wakeups.wake(*PROJECTIONS)
+    wakeups.projections.wake(*PROJECTIONS)
     tasks.project_all()
     assert queue.keys("wake:*") == []
 
@@ -236,8 +236,8 @@ def test_command_does_not_wait_for_a_broker_that_is_away(
         assert client.submit().status_code == 201
         assert time.monotonic() - began < 0.5
     began = time.monotonic()
-    wakeups.clear("payment_summary")
-    assert not wakeups.is_woken("payment_summary")
+    wakeups.projections.clear("payment_summary")
+    assert not wakeups.projections.is_woken("payment_summary")
     assert time.monotonic() - began < 1
 
 
