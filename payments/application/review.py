@@ -18,6 +18,7 @@ from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application import idempotency, ports
 from payments.application.dispatch import CommandContext, Outcome, dispatch, next_review
 from payments.customers import notes
+from payments.domain.payment import claims
 from payments.domain.payment.commands import (
     AnyReviewCommand,
     ApprovePayment,
@@ -120,7 +121,7 @@ def _held(reviewer: str, client_id: UUID | None, at: datetime) -> list[Outcome]:
             payment, stream = loaded.state, loaded.stream
         except (UnknownEventType, ValidationError):
             continue  # nobody can decide on it
-        lease = None if payment is None else payment.lease_at(at)
+        lease = None if payment is None else claims.unlapsed(payment.lease, at)
         if payment is not None and lease is not None and lease.reviewer == reviewer:
             found.append(Outcome(payment, stream.position(stream.version), replayed=False))
     return sorted(found, key=lambda each: each.payment.review_deadline or at)

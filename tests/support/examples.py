@@ -10,6 +10,7 @@ from uuid import UUID
 
 from payments.domain.methods import Method
 from payments.domain.money import Money
+from payments.domain.payment.claims import LEASE
 from payments.domain.payment.commands import (
     ApprovePayment,
     CancelPayment,
@@ -45,7 +46,6 @@ from payments.domain.payment.events import (
     ReviewEscalated,
     ReviewReleased,
 )
-from payments.domain.payment.reviewing import LEASE
 from payments.domain.payment.state import REVIEW_PERIOD
 from payments.domain.risk.assessment import RiskAssessment, assess
 from payments.domain.risk.conditions import RiskFeatures

@@ -17,6 +17,7 @@ from payments.api.representation import etag, rfc3339
 from payments.application.dispatch import NotAtVersion
 from payments.application.idempotency import KeyReused
 from payments.application.review import QueueLags
+from payments.domain.payment import claims
 from payments.domain.payment.refusals import (
     NotAwaitingReview,
     NoteNeeded,
@@ -185,7 +186,7 @@ def _not_at_version(error: NotAtVersion) -> Problem:
     if payment.review is not None:
         members["decided_by"] = payment.review.reviewer
         who = f", decided by {payment.review.reviewer}"
-    elif (lease := payment.lease_at(timezone.now())) is not None:
+    elif (lease := claims.unlapsed(payment.lease, timezone.now())) is not None:
         members["claimed_by"] = lease.reviewer
         members["claimed_until"] = rfc3339(lease.until)
         who = f", claimed by {lease.reviewer}"

@@ -5,11 +5,13 @@ settles which of two reviewers was first. People can decide only before the dead
 domain lists the rules.
 """
 
-from datetime import datetime, timedelta
-from typing import Final, assert_never
+from datetime import datetime
+from typing import assert_never
 
 from msgspec.structs import replace
 
+from payments.domain.payment import claims
+from payments.domain.payment.claims import Lease
 from payments.domain.payment.commands import (
     AnyReviewCommand,
     ApprovePayment,
@@ -43,10 +45,7 @@ from payments.domain.payment.refusals import (
     ReviewTaken,
     SeniorReviewerNeeded,
 )
-from payments.domain.payment.state import Lease, Payment, Status
-
-# Long enough to read the evidence and make a call, short enough if a reviewer forgets the claim.
-LEASE: Final = timedelta(minutes=15)
+from payments.domain.payment.state import Payment, Status
 
 
 def review(payment: Payment, command: AnyReviewCommand) -> tuple[AnyPaymentEvent, ...]:
@@ -82,20 +81,19 @@ def expire(payment: Payment, command: ExpireReview) -> PaymentExpired:
 
 def _claim(payment: Payment, command: ClaimReview) -> ReviewClaimed:
     _require_may_decide(payment, command)
-    lease = payment.lease_at(command.at)
+    lease = claims.unlapsed(payment.lease, command.at)
     if lease is not None and isinstance(command, ClaimNextReview):
-        raise _taken(
-            payment, lease
-        )  # also the reviewer's own claim: that payment is not the next one
+        # Also if it is the reviewer's own: that payment is not the next one.
+        raise _taken(payment, lease)
     if payment.first_approval is not None:
         _require_another_than(payment.first_approval.reviewer, payment, command)
-    until = min(command.at + LEASE, _deadline(payment))
+    until = claims.until(command.at, deadline=_deadline(payment))
     return ReviewClaimed(reviewer=command.reviewer, until=until, **payment.terms(command.at))
 
 
 def _take_over(payment: Payment, command: TakeOverReview) -> tuple[AnyPaymentEvent, ...]:
     """Return the release of the holder's claim and the new claim: one append, so nobody claims in between."""
-    lease = payment.lease_at(command.at)
+    lease = claims.unlapsed(payment.lease, command.at)
     if lease is None or lease.reviewer == command.reviewer:
         return (_claim(payment, command),)
     if not command.senior or lease.reviewer != command.holder:
@@ -105,7 +103,7 @@ def _take_over(payment: Payment, command: TakeOverReview) -> tuple[AnyPaymentEve
 
 
 def _release(payment: Payment, command: ReleaseReview) -> ReviewReleased:
-    lease = payment.lease_at(command.at)
+    lease = claims.unlapsed(payment.lease, command.at)
     if lease is None:
         raise NotClaimed(payment_id=payment.payment_id)
     if lease.reviewer != command.reviewer and not command.senior:
@@ -148,7 +146,7 @@ def _require_may_decide(payment: Payment, command: AnyReviewCommand) -> None:
     deadline = _deadline(payment)
     if command.at >= deadline:
         raise ReviewExpired(payment_id=payment.payment_id, deadline=deadline)
-    lease = payment.lease_at(command.at)
+    lease = claims.unlapsed(payment.lease, command.at)
     if lease is not None and lease.reviewer != command.reviewer:
         raise _taken(payment, lease)
     if payment.needs_senior and not command.senior:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from payments.domain.cards import Card
 from payments.domain.methods import Method
 from payments.domain.money import Money
+from payments.domain.payment.claims import Lease
 from payments.domain.payment.events import (
     AnyPaymentEvent,
     FailureReason,
@@ -66,13 +67,6 @@ class Review(Struct, frozen=True, kw_only=True):
         return "approved" if self.approved else "rejected"
 
 
-class Lease(Struct, frozen=True, kw_only=True):
-    """A reviewer's claim on a payment, which ends by itself at `until`."""
-
-    reviewer: str
-    until: datetime
-
-
 class Payment(Struct, frozen=True, kw_only=True):
     """The state of one payment after `version` events."""
 
@@ -120,10 +114,6 @@ class Payment(Struct, frozen=True, kw_only=True):
             "initiated_at": self.initiated_at,
             "flagged_at": self.flagged_at,
         }
-
-    def lease_at(self, at: datetime) -> Lease | None:
-        """Return the lease unless it has ended at that time."""
-        return self.lease if self.lease is not None and at < self.lease.until else None
 
 
 def evolve(payment: Payment | None, payment_id: UUID, event: AnyPaymentEvent) -> Payment:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from payments import actors, permissions
 from payments.application import corrections, review
 from payments.application.dispatch import CommandContext, Outcome
+from payments.domain.payment import claims
 from payments.domain.payment.commands import (
     AnyReviewCommand,
     ApprovePayment,
@@ -158,7 +159,7 @@ def refusal(
     if action.takes_amount:
         given["amount"] = None
     if action.takes_holder:
-        lease = payment.lease_at(at)
+        lease = claims.unlapsed(payment.lease, at)
         given["holder"] = lease.reviewer if lease else ""
     try:
         decide(payment, action.command(payment.payment_id, person, at, key=_NO_KEY, **given))
@@ -174,7 +175,7 @@ def needs_note(action: Action, payment: Payment, person: Person, at: datetime) -
 
 def offered(payment: Payment, person: Person, at: datetime) -> tuple[Action, ...]:
     """Return the actions that the person may take on the payment now."""
-    lease = payment.lease_at(at)
+    lease = claims.unlapsed(payment.lease, at)
     found = [
         action
         for action in ACTIONS

@@ -6,6 +6,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from payments.domain.payment import claims
+from payments.domain.payment.claims import Lease
 from payments.domain.payment.events import PaymentFirstApproved, ReviewEscalated
 from payments.domain.payment.refusals import (
     AnotherPersonNeeded,
@@ -14,7 +16,7 @@ from payments.domain.payment.refusals import (
     ReviewTaken,
     SeniorReviewerNeeded,
 )
-from payments.domain.payment.state import Lease, Payment, Status
+from payments.domain.payment.state import Payment, Status
 from readmodels import labels
 from readmodels.admin.base import fragments, refusals
 from readmodels.admin.review.actions import (
@@ -72,7 +74,7 @@ def desk(
     is_blocked: bool = False,
 ) -> Desk:
     """Return the box for the person. `names` come from `people_of`, `history` from the timeline."""
-    lease = payment.lease_at(at)
+    lease = claims.unlapsed(payment.lease, at)
     if payment.status is not Status.PENDING_REVIEW or payment.review_deadline is None:
         return Desk(
             headline=_outcome(payment, names, history),
@@ -234,7 +236,7 @@ def _obstacles(payment: Payment, person: Person, at: datetime) -> Iterator[Line]
 def _offers(
     payment: Payment, person: Person, at: datetime, names: Mapping[str, str]
 ) -> tuple[tuple[Action, str], ...]:
-    lease = payment.lease_at(at)
+    lease = claims.unlapsed(payment.lease, at)
     texts: dict[str, str] = {}
     if lease is not None and lease.reviewer == person.actor:
         texts[CLAIM.name] = "Extend claim"

@@ -15,6 +15,7 @@ from msgspec import ValidationError
 
 from payments import actors
 from payments.aggregates import PAYMENT_AGGREGATE, HistoricPaymentEvent
+from payments.domain.payment import claims
 from payments.domain.payment.state import Payment, Review
 from payments.events import replay
 from payments.events.codec import UnknownEventType
@@ -120,7 +121,7 @@ def _timeline(
 def _state(
     payment: Payment, names: dict[str, str], at: datetime, width: int | None
 ) -> Iterator[str]:
-    risk, lease = payment.risk, payment.lease_at(at)
+    risk, lease = payment.risk, claims.unlapsed(payment.lease, at)
     first, review = payment.first_approval, payment.review
     for name, value in (
         ("Payment", f"{payment.payment_id}, version {payment.version}"),

@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.domain.money import Money
+from payments.domain.payment import claims
 from payments.domain.payment.commands import PaymentCommand
 from payments.domain.payment.deciding import authorize, decide
 from payments.domain.payment.events import (
@@ -158,7 +159,7 @@ class AnyOrder(RuleBasedStateMachine):
     def nobody_decides_on_what_another_has(self) -> None:
         for version, event in enumerate(self.events):
             before = replay.fold(PAYMENT_AGGREGATE, PAYMENT, self.events[:version])
-            lease = None if before is None else before.lease_at(event.at)
+            lease = None if before is None else claims.unlapsed(before.lease, event.at)
             if lease is not None and isinstance(event, DECISIONS):
                 assert event.reviewer == lease.reviewer
 

@@ -7,6 +7,8 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace
 
+from payments.domain.payment import claims
+from payments.domain.payment.claims import LEASE, Lease
 from payments.domain.payment.commands import AnyReviewCommand
 from payments.domain.payment.events import AnyPaymentEvent
 from payments.domain.payment.refusals import (
@@ -18,8 +20,7 @@ from payments.domain.payment.refusals import (
     ReviewTaken,
     SeniorReviewerNeeded,
 )
-from payments.domain.payment.reviewing import LEASE
-from payments.domain.payment.state import REVIEW_PERIOD, Lease, Status
+from payments.domain.payment.state import REVIEW_PERIOD, Status
 from payments.domain.risk.assessment import assess
 from tests.support.examples import (
     HUGE,
@@ -68,8 +69,10 @@ Build = Callable[..., AnyReviewCommand]
 def test_claim_lasts_fifteen_minutes() -> None:
     payment = given(*WAITING).when(claim()).then(claimed())
     assert payment.status is Status.PENDING_REVIEW
-    assert payment.lease_at(LATER) == Lease(reviewer=REVIEWER, until=LATER + timedelta(minutes=15))
-    assert payment.lease_at(LATER + LEASE) is None
+    assert claims.unlapsed(payment.lease, LATER) == Lease(
+        reviewer=REVIEWER, until=LATER + timedelta(minutes=15)
+    )
+    assert claims.unlapsed(payment.lease, LATER + LEASE) is None
 
 
 def test_claim_ends_at_deadline_at_latest() -> None:

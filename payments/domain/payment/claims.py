@@ -1,0 +1,26 @@
+"""A reviewer's claim on a payment: a lease that lapses by itself."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from msgspec import Struct
+
+# Long enough to read the evidence and make a call, short enough if a reviewer forgets the claim.
+LEASE: Final = timedelta(minutes=15)
+
+
+class Lease(Struct, frozen=True, kw_only=True):
+    """The claim of `reviewer`, which lapses at `until`."""
+
+    reviewer: str
+    until: datetime
+
+
+def until(at: datetime, *, deadline: datetime) -> datetime:
+    """Return the time at which a claim of that time lapses: with the review's deadline at the latest."""
+    return min(at + LEASE, deadline)
+
+
+def unlapsed(lease: Lease | None, at: datetime) -> Lease | None:
+    """Return the lease unless it has lapsed at that time."""
+    return lease if lease is not None and at < lease.until else None
