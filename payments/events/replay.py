@@ -1,11 +1,9 @@
 """Load the state of a stream, and execute commands: load, fold, decide, append, announce."""
 
 import logging
-import random
-import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
-from typing import Final, Generic
+from typing import Generic
 from uuid import UUID
 
 import msgspec
@@ -15,17 +13,11 @@ from msgspec import Struct
 from payments.events import snapshots, store
 from payments.events.aggregates import Aggregate, E, S
 from payments.events.metadata import Metadata
+from payments.events.retries import STALE_VERSION
 from payments.events.signals import appended
 from payments.events.store import Stream
 
 logger = logging.getLogger(__name__)
-
-# A stale version means that another command succeeded, so a few attempts are usually enough. Later attempts
-# pause for a random time, or many rivals would collide again and again. The longest pause grows, because
-# it has to make room for all rivals on a machine of any speed.
-_ATTEMPTS: Final = 20
-_AT_ONCE: Final = 3
-_PAUSE_STEP: Final = 0.02  # seconds
 
 
 class Loaded(Struct, Generic[S, E], frozen=True):
@@ -67,7 +59,7 @@ def execute(
     Raises StaleVersion, AlreadyReserved, LogContradicted, UnknownEventType, and errors of `check` and
     `decide`.
     """
-    for attempt in range(1, _ATTEMPTS + 1):
+    for attempt in range(1, STALE_VERSION.attempts + 1):
         assumed = new and attempt == 1
         loaded: Loaded[S, E] = (
             Loaded(None, Stream()) if assumed else load(aggregate, aggregate_id, key=metadata.key)
@@ -94,9 +86,9 @@ def execute(
                 announce(position)
         except store.StaleVersion:
             # Inside a transaction the caller starts over, unless the stream was only assumed to be empty.
-            if (connection.in_atomic_block and not assumed) or attempt == _ATTEMPTS:
+            if (connection.in_atomic_block and not assumed) or attempt == STALE_VERSION.attempts:
                 raise
-            _pause(attempt)
+            STALE_VERSION.pause(attempt)
             continue
         after = _fold(aggregate, aggregate_id, events, state)
         _keep(aggregate, aggregate_id, after, stream, version=stream.version + len(events))
@@ -150,12 +142,6 @@ def announce(position: int) -> None:
     The events are stored already, so errors of receivers are only logged.
     """
     transaction.on_commit(lambda: appended.send_robust(None, position=position), robust=True)
-
-
-def _pause(attempt: int) -> None:
-    if attempt > _AT_ONCE:
-        longest = _PAUSE_STEP * (attempt - _AT_ONCE)
-        time.sleep(random.uniform(0, longest))  # noqa: S311 - no secret
 
 
 def _keep(

@@ -1,7 +1,5 @@
 """Load streams and append to them, each in one statement and one round trip."""
 
-import random
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Final, Generic, TypeVar
@@ -16,6 +14,7 @@ from payments.events import codec, contradictions
 from payments.events.aggregates import Aggregate, DomainEvent, E, S
 from payments.events.metadata import Metadata, decode as decode_metadata
 from payments.events.models import POSITION_CONSTRAINT, RESERVATION_CONSTRAINT, VERSION_CONSTRAINT
+from payments.events.retries import DEADLOCK
 
 E_co = TypeVar("E_co", bound=DomainEvent, covariant=True)
 
@@ -172,12 +171,8 @@ SELECT aggregate_id FROM events_claim WHERE namespace = %(namespace)s AND value 
 """
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%(reservation)s, 0))"
 
-# Nothing was stored, and a retry ends the conflict. Serialization failures occur only through a pooler, where
-# the database's own default may apply.
+# Serialization failures occur only through a pooler, where the database's own default may apply.
 _RIVALRY: Final = (errors.DeadlockDetected, errors.SerializationFailure)
-_ATTEMPTS: Final = 5
-# In seconds. Without a pause, the two rivals could deadlock again.
-_PAUSE_STEP: Final = 0.05
 
 
 def load(
@@ -342,9 +337,9 @@ def _insert(statement: str, parameters: dict[str, object]) -> list[int]:
                 return [position for (position,) in execute(statement, parameters)]
         except OperationalError as error:
             rivalry = isinstance(error.__cause__, _RIVALRY)
-            if not rivalry or connection.in_atomic_block or attempt == _ATTEMPTS:
+            if not rivalry or connection.in_atomic_block or attempt == DEADLOCK.attempts:
                 raise
-            time.sleep(random.uniform(0, _PAUSE_STEP * attempt))  # noqa: S311 - no secret
+            DEADLOCK.pause(attempt)
             attempt += 1
         except IntegrityError as error:
             if _violated_constraint(error) == POSITION_CONSTRAINT:
