@@ -1,4 +1,4 @@
-"""The Celery application. Its tasks run projections, seal the log and expire reviews."""
+"""The Celery application, and how often beat publishes its tasks."""
 
 import os
 import sys
@@ -18,7 +18,20 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
 app.autodiscover_tasks(["payments.application"])  # not a Django app, so Celery does not look there
-
+# In seconds. Tasks that pile up while no worker runs expire.
+app.conf.beat_schedule = {
+    "project": {
+        "task": "readmodels.project_all",
+        "schedule": 2.0,
+        "options": {"expires": 2.0},
+    },
+    "expire": {
+        "task": "payments.expire_reviews",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
+    "seal": {"task": "events.seal", "schedule": 60.0, "options": {"expires": 60.0}},
+}
 
 broker.install()
 

@@ -172,20 +172,6 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     "unacked_restore_interval": 2,
     "unacked_restore_throttle": 1,
 }
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    "project": {
-        "task": "readmodels.project_all",
-        "schedule": 2.0,
-        # Tasks that pile up while no worker runs are dropped.
-        "options": {"expires": 2.0},
-    },
-    "expire": {
-        "task": "payments.expire_reviews",
-        "schedule": 60.0,
-        "options": {"expires": 60.0},
-    },
-    "seal": {"task": "events.seal", "schedule": 60.0, "options": {"expires": 60.0}},
-}
 
 # The aggregates whose events and upcasts `manage.py check` checks.
 EVENT_AGGREGATES = "payments.aggregates.AGGREGATES"
