@@ -1,7 +1,6 @@
 """Django's settings. Environment variables provide what differs between installations."""
 
 import sys
-from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +9,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from config import backoffice, openapi, variables
-from config.http import redaction
+from config.http import lockout, redaction
 from config.postgresql import session
 
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
@@ -197,14 +196,12 @@ AUTHENTICATION_BACKENDS: list[str] = [
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
-# Five failed sign-ins lock the user name for 15 minutes, but only for the address from which they came. An
-# attacker elsewhere therefore locks out nobody.
-AXES_FAILURE_LIMIT = 5
-AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_LOCKOUT_PARAMETERS: list[list[str]] = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = lockout.FAILURES
+AXES_COOLOFF_TIME = lockout.PERIOD
+AXES_LOCKOUT_PARAMETERS: list[list[str]] = lockout.APPLIES_TO
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_LOCKOUT_CALLABLE = "config.http.signing_in.locked_out"
+AXES_LOCKOUT_CALLABLE = "config.http.lockout.page"
 AXES_USERNAME_CALLABLE = "config.http.signing_in.recorded_name"
 AXES_CLIENT_IP_CALLABLE = "config.http.signing_in.address"
 AXES_CLIENT_STR_CALLABLE = "config.http.signing_in.in_logs"

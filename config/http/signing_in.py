@@ -1,4 +1,4 @@
-"""Settings functions for django-axes: the data that it records of sign-ins, and the lockout page.
+"""The data that django-axes records of sign-ins.
 
 It records a user name, an address and the browser's name. Other data of the request can hold card numbers,
 customers' names or text that the database refuses.
@@ -9,10 +9,8 @@ from typing import Any, Final
 
 from axes.handlers.database import AxesDatabaseHandler
 from django.conf import settings
-from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import render
+from django.http import HttpRequest, QueryDict
 
 from payments.domain.card_numbers import holds_card_number
 from payments.pseudonyms import keyed_digest
@@ -93,18 +91,6 @@ class _Recorded:
 
     def __setattr__(self, name: str, value: object) -> None:
         setattr(self._request, name, value)
-
-
-def locked_out(request: HttpRequest, _answer: HttpResponse, _who: dict[str, Any]) -> HttpResponse:
-    """Return the page that shows for how long the user is locked out."""
-    wait = settings.AXES_COOLOFF_TIME
-    context = admin.site.each_context(request) | {
-        "failures": settings.AXES_FAILURE_LIMIT,
-        "minutes": wait.seconds // 60,
-    }
-    answer = render(request, "backoffice/locked_out.html", context, status=429)
-    answer["Retry-After"] = str(wait.seconds)
-    return answer
 
 
 def _without_port(text: str) -> str:
