@@ -37,6 +37,8 @@ SEAL_PUBLIC_KEYS: list[str] = variables.public_keys("SEAL_PUBLIC_KEYS")
 WEBHOOK_KEYS: list[str] = variables.webhook_keys("WEBHOOK_KEYS", debug=DEBUG)
 # The longest time for one request to an endpoint, in seconds.
 WEBHOOK_SECONDS: float = variables.seconds("WEBHOOK_SECONDS", 15.0)
+# Let endpoints use http and the addresses of this machine.
+WEBHOOK_DEBUG: bool = DEBUG
 
 # The file in which this host remembers the last seal, outside the database: see payments.events.seals.memory.
 SEAL_HEAD_FILE: str = variables.text("SEAL_HEAD_FILE")
