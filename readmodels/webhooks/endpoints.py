@@ -1,9 +1,11 @@
 """The use cases of endpoints, for the API, the back office and the command line.
 
-Each takes one short transaction. Those that move the cursor end the lease, so that a delivery in progress
-cannot move it back.
+Each takes one short transaction, logs the change, and refuses actors who may not make it: `by` is the
+endpoint's client, the service, an operator, or a staff member with the permission. Those that move the cursor
+end the lease, so that a delivery in progress cannot move it back.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,15 +16,22 @@ from django.db.models import QuerySet
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import asdict
 
+from payments import actors, permissions
 from payments.clients.models import Client
 from payments.database import execute
 from payments.events.reading import horizon
 from readmodels.projections import event_index
 from readmodels.webhooks import keys
-from readmodels.webhooks.models import MOST_ENDPOINTS, Endpoint, State
+from readmodels.webhooks.models import MOST_ENDPOINTS, Attempt, Endpoint, State
 
+logger: Final = logging.getLogger(__name__)
+
+MANAGE: Final = "webhooks.manage_endpoint"
+# The actor of changes that the service makes by itself.
+SERVICE: Final = actors.system("webhooks")
 # Both secrets sign for so long after a rotation.
 OVERLAP: Final = timedelta(hours=24)
+_DELETED_AT_ONCE: Final = 10_000  # attempts of a deleted endpoint, in one transaction
 
 _CHECKPOINT: Final = """
 SELECT coalesce((SELECT position FROM readmodels_checkpoint WHERE name = %(index)s), 0)
@@ -43,6 +52,18 @@ class TooManyEndpoints(Exception):
         super().__init__(f"A client can have {MOST_ENDPOINTS} endpoints. Delete one first.")
 
 
+class UrlTaken(Exception):
+    """Another endpoint of the client has the URL. It would receive each event twice."""
+
+    def __init__(self, endpoint_id: UUID) -> None:
+        super().__init__(f"The endpoint {endpoint_id} has this URL.")
+        self.endpoint_id = endpoint_id
+
+
+class EndpointGone(Exception):
+    """The endpoint was deleted meanwhile."""
+
+
 class PositionAhead(Exception):
     """A replay would begin after the end of the log."""
 
@@ -59,22 +80,23 @@ class Settings(Struct, frozen=True, kw_only=True):
     thin: bool | UnsetType = UNSET
 
 
-def create(client_id: UUID, settings: Settings, *, at: datetime) -> tuple[Endpoint, str]:
+def create(client_id: UUID, settings: Settings, *, at: datetime, by: str) -> tuple[Endpoint, str]:
     """Store an endpoint that receives later events; return it with its secret.
 
-    The caller has checked the settings. Raises NotConfigured and TooManyEndpoints.
+    The caller has checked the settings. Raises NotPermitted, NotConfigured, TooManyEndpoints and UrlTaken.
     """
+    _require(client_id, by)
     secret = keys.new_secret()
     stored = keys.encrypt(secret)
     with transaction.atomic():
-        # Locks the client, so that two calls do not take the same number.
-        client = Client.objects.select_for_update(no_key=True).get(pk=client_id)
-        taken = set(Endpoint.objects.filter(client=client).values_list("number", flat=True))
+        endpoints = _lock(client_id)
+        _refuse_taken(endpoints, settings)
+        taken = set(endpoints.values_list("number", flat=True))
         free = [number for number in range(1, MOST_ENDPOINTS + 1) if number not in taken]
         if not free:
             raise TooManyEndpoints
         endpoint = Endpoint.objects.create(
-            client=client,
+            client_id=client_id,
             number=free[0],
             secret=stored,
             position=_checkpoint(),
@@ -83,70 +105,98 @@ def create(client_id: UUID, settings: Settings, *, at: datetime) -> tuple[Endpoi
             updated_at=at,
             **_given(settings),
         )
+    _log(endpoint, "created", by)
     return endpoint, secret
 
 
-def change(endpoint: Endpoint, settings: Settings, *, at: datetime) -> None:
-    _update(endpoint, at, **_given(settings))
+def change(endpoint: Endpoint, settings: Settings, *, at: datetime, by: str) -> None:
+    """Change the settings. A new URL is tried at once. Raises NotPermitted and UrlTaken."""
+    _require(endpoint.client_id, by)
+    values = _given(settings)
+    with transaction.atomic():
+        if values.get("url", endpoint.url) != endpoint.url:
+            _refuse_taken(_lock(endpoint.client_id).exclude(pk=endpoint.pk), settings)
+            values |= _begin(endpoint, at)
+        _update(endpoint, at, **values)
+    _log(endpoint, f"changed ({', '.join(_given(settings))})", by)
 
 
-def rotate_secret(endpoint: Endpoint, *, at: datetime) -> str:
+def delete(endpoint: Endpoint, *, at: datetime, by: str) -> None:
+    """Delete the endpoint with its attempts and held payments. Raises NotPermitted."""
+    pause(endpoint, at=at, by=by)
+    attempts = Attempt.objects.filter(endpoint=endpoint)
+    while some := list(attempts.order_by("id").values_list("pk", flat=True)[:_DELETED_AT_ONCE]):
+        Attempt.objects.filter(pk__in=some).delete()
+    _row(endpoint).delete()
+    _log(endpoint, "deleted", by)
+
+
+def rotate_secret(endpoint: Endpoint, *, at: datetime, by: str) -> str:
     """Replace the secret, and return the new one. The old one signs for 24 more hours.
 
-    Raises NotConfigured.
+    Another rotation in that time keeps the old one, and drops the one between. So a client whose answer was
+    lost can rotate again. Raises NotPermitted and NotConfigured.
     """
+    _require(endpoint.client_id, by)
     secret = keys.new_secret()
     stored = keys.encrypt(secret)
     with transaction.atomic():
-        (current,) = _row(endpoint).select_for_update().values_list("secret", flat=True)
-        _update(
-            endpoint, at, secret=stored, old_secret=bytes(current), old_secret_until=at + OVERLAP
-        )
+        row = _row(endpoint).select_for_update(no_key=True).first()
+        if row is None:
+            raise EndpointGone
+        overlaps = row.old_secret_until is not None and at < row.old_secret_until
+        old = row.old_secret if overlaps else row.secret
+        _update(endpoint, at, secret=stored, old_secret=old, old_secret_until=at + OVERLAP)
+    _log(endpoint, "secret rotated", by)
     return secret
 
 
-def pause(endpoint: Endpoint, *, at: datetime) -> None:
-    """Stop deliveries until `resume`. Events are kept."""
-    _update(endpoint, at, state=State.PAUSED, lease=None, leased_until=None)
+def pause(endpoint: Endpoint, *, at: datetime, by: str) -> None:
+    """Stop deliveries until `resume`. Events are kept. Raises NotPermitted."""
+    _require(endpoint.client_id, by)
+    _stop(endpoint, State.PAUSED, "", at)
+    _log(endpoint, "paused", by)
 
 
-def disable(endpoint: Endpoint, *, reason: str, at: datetime) -> None:
-    """Stop deliveries, and show why."""
-    _update(
-        endpoint,
-        at,
-        state=State.DISABLED,
-        disabled_reason=reason,
-        lease=None,
-        leased_until=None,
-    )
+def disable(endpoint: Endpoint, *, reason: str, at: datetime, by: str) -> None:
+    """Stop deliveries, and show why. Raises NotPermitted."""
+    _require(endpoint.client_id, by)
+    _stop(endpoint, State.DISABLED, reason, at)
+    _log(endpoint, f"disabled ({reason})", by)
 
 
-def resume(endpoint: Endpoint, *, at: datetime) -> None:
-    """Deliver from the cursor on, and try held payments again, without waiting for the next step."""
-    with transaction.atomic():
-        _update(
-            endpoint,
-            at,
-            state=State.ACTIVE,
-            disabled_reason="",
-            failures=0,
-            failing_since=None,
-            next_attempt_at=at,
-        )
-        endpoint.held.update(next_attempt_at=at)
+def resume(endpoint: Endpoint, *, at: datetime, by: str) -> None:
+    """Deliver from the cursor on, and try held payments again, without waiting for the next step.
 
-
-def replay(endpoint: Endpoint, *, after: int, at: datetime) -> None:
-    """Deliver the events after a position again. Raises PositionAhead.
-
-    Held payments after it are delivered in their order again.
+    Raises NotPermitted.
     """
+    _require(endpoint.client_id, by)
+    with transaction.atomic():
+        _update(endpoint, at, state=State.ACTIVE, disabled_reason="", **_begin(endpoint, at))
+    _log(endpoint, "resumed", by)
+
+
+def replay(endpoint: Endpoint, *, after: int, at: datetime, by: str) -> None:
+    """Deliver the events after a position again. Raises NotPermitted and PositionAhead.
+
+    Held payments after it are delivered in their order again. A position after the cursor skips events.
+    """
+    _require(endpoint.client_id, by)
     if after > (last := horizon.last_position()):
         raise PositionAhead(last)
     with transaction.atomic():
         _update(endpoint, at, position=after, next_attempt_at=at, lease=None, leased_until=None)
         endpoint.held.filter(position__gt=after).delete()
+    _log(endpoint, f"replayed after {after}", by)
+
+
+def replay_since(endpoint: Endpoint, *, since: datetime, at: datetime, by: str) -> None:
+    """Deliver the events recorded since a time again. Skips none that is not delivered yet.
+
+    Raises NotPermitted.
+    """
+    after = min(position_before(since), endpoint.position)
+    replay(endpoint, after=after, at=at, by=by)
 
 
 def position_before(since: datetime) -> int:
@@ -155,15 +205,46 @@ def position_before(since: datetime) -> int:
     return _checkpoint() if before is None else int(before)
 
 
-def request_test(endpoint: Endpoint, *, at: datetime) -> str:
-    """Send a test message next, also to a paused endpoint; return its id. It replaces a waiting one."""
+def request_test(endpoint: Endpoint, *, at: datetime, by: str) -> str:
+    """Send a test message next, also to a paused endpoint; return its id. It replaces a waiting one.
+
+    Raises NotPermitted.
+    """
+    _require(endpoint.client_id, by)
     test_id = uuid4()
     _update(endpoint, at, test_id=test_id)
+    _log(endpoint, "test requested", by)
     return test_message_id(test_id)
 
 
 def test_message_id(test_id: UUID) -> str:
     return f"evt_test_{test_id.hex}"
+
+
+def _require(client_id: UUID, by: str) -> None:
+    if by not in {actors.client(client_id), SERVICE}:
+        permissions.require(by, MANAGE, operators=True)
+
+
+def _lock(client_id: UUID) -> QuerySet[Endpoint]:
+    """Lock the client, so that two calls take neither the same number nor the same URL."""
+    Client.objects.select_for_update(no_key=True).get(pk=client_id)
+    return Endpoint.objects.filter(client_id=client_id)
+
+
+def _refuse_taken(others: QuerySet[Endpoint], settings: Settings) -> None:
+    if same := others.filter(url=settings.url).first():
+        raise UrlTaken(same.pk)
+
+
+def _begin(endpoint: Endpoint, at: datetime) -> dict[str, object]:
+    """Return the values of an endpoint without failures. Held payments are tried again too."""
+    endpoint.held.update(next_attempt_at=at)
+    return {"failures": 0, "failing_since": None, "next_attempt_at": at}
+
+
+def _stop(endpoint: Endpoint, state: State, reason: str, at: datetime) -> None:
+    _update(endpoint, at, state=state, disabled_reason=reason, lease=None, leased_until=None)
 
 
 def _given(settings: Settings) -> dict[str, object]:
@@ -174,8 +255,13 @@ def _given(settings: Settings) -> dict[str, object]:
 
 
 def _update(endpoint: Endpoint, at: datetime, **values: object) -> None:
-    """Change these columns only, of the row and of the object. A delivery may change others meanwhile."""
-    _row(endpoint).update(updated_at=at, **values)
+    """Change these columns only, of the row and of the object. A delivery may change others meanwhile.
+
+    Raises EndpointGone.
+    """
+    values["updated_at"] = at
+    if not _row(endpoint).update(**values):
+        raise EndpointGone
     for name, value in values.items():
         setattr(endpoint, name, value)
 
@@ -187,3 +273,7 @@ def _row(endpoint: Endpoint) -> QuerySet[Endpoint]:
 def _checkpoint() -> int:
     ((position,),) = execute(_CHECKPOINT, {"index": event_index.PROJECTION.name})
     return int(position)
+
+
+def _log(endpoint: Endpoint, change: str, by: str) -> None:
+    logger.info("Webhook endpoint %s: %s by %s.", endpoint.pk, change, by)

@@ -54,7 +54,7 @@ def encrypt(secret: str) -> bytes:
     return _box(_configured()).encrypt(secret.encode())
 
 
-def decrypt(stored: bytes) -> str:
+def decrypt(stored: bytes | memoryview) -> str:
     """Return the secret. Raises NotConfigured and UnreadableSecret."""
     try:
         return _box(_configured()).decrypt(bytes(stored)).decode()

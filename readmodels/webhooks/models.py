@@ -77,6 +77,8 @@ class Endpoint(models.Model):
         constraints: ClassVar[tuple[models.BaseConstraint, ...]] = (
             # Its index finds the endpoints of a client.
             models.UniqueConstraint(fields=("client", "number"), name="webhooks_endpoint_number"),
+            # A repeated request to create one is refused.
+            models.UniqueConstraint(fields=("client", "url"), name="webhooks_endpoint_url"),
             models.CheckConstraint(
                 condition=models.Q(number__range=(1, MOST_ENDPOINTS)),
                 name="webhooks_endpoint_at_most_ten",

@@ -14,6 +14,7 @@ SECRETS: Final = {
     "SECRET_KEY": "only-for-tests-9a1c5be07d42f836c0",
     "PSEUDONYM_KEY": "only-for-tests-too-3f60d9e7a28b4c15",
     "SEAL_KEY": "5e" * 32,
+    "WEBHOOK_KEYS": "3b" * 32,
 }
 # Passes the folder of the servers to the worker processes of a run.
 _FOLDER: Final = "PAYMENTS_TEST_FOLDER"
