@@ -11,6 +11,11 @@ from payments.api.problems.problem import FieldError, Problem, masked_name
 from payments.domain.money import MoneyError, exponent
 from payments.domain.text import TextError
 
+# The default and the longest page of a list, and the longest range of days.
+PAGE: Final = 50
+LONGEST_PAGE: Final = 100
+LONGEST_DAYS: Final = 366
+
 _NOT_UTF_8: Final = "It is not valid UTF-8."
 _MOST_SHOWN: Final = 20
 

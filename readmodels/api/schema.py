@@ -21,6 +21,7 @@ from payments.api.representation import PaymentView
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR
 from payments.domain.payment.state import Status
+from readmodels.api.parameters import LONGEST_DAYS, LONGEST_PAGE, PAGE
 from readmodels.api.representation import DayList, EventList, PaymentPage, ProjectionList
 
 
@@ -56,7 +57,11 @@ _LIST: Final = [
         enum=["-created_at", "created_at", "position"],
     ),
     _query("cursor", "`next` of an earlier answer, with the same filters."),
-    _query("limit", "The payments on a page; default 50.", schemas.integer(1, 100)),
+    _query(
+        "limit",
+        f"The payments on a page; default {PAGE}.",
+        schemas.integer(1, LONGEST_PAGE),
+    ),
 ]
 _FRESH: Final = [
     OpenApiParameter(
@@ -293,7 +298,11 @@ DAILY: Final = _read(
         *_FRESH,
         _query("date", "One UTC day.", OpenApiTypes.DATE),
         _query("from", "The first day of a range.", OpenApiTypes.DATE),
-        _query("to", "The last day of a range, at most 366 days later.", OpenApiTypes.DATE),
+        _query(
+            "to",
+            f"The last day of a range, at most {LONGEST_DAYS} days later.",
+            OpenApiTypes.DATE,
+        ),
         _CURRENCY,
     ],
 )

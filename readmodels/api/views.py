@@ -42,11 +42,8 @@ from readmodels.projections import daily_statistics, payment_summary
 from readmodels.queries import keyset, times
 from readmodels.queries.bounded import TooBroad, bounded
 
-PAGE: Final = 50
-LONGEST_PAGE: Final = 100
 NEWEST_FIRST: Final = "-created_at"
 OLDEST_FIRST: Final = "created_at"
-LONGEST_RANGE: Final = timedelta(days=366)
 _LONGEST_WAIT: Final = 0.3  # seconds, for open appends
 
 _KEYSET: Final = ("initiated_at", "payment_id")
@@ -57,7 +54,7 @@ _LIST: Final = {
     "to": times.moment,
     "ordering": parameters.choice(NEWEST_FIRST, OLDEST_FIRST, following.ORDERING),
     "cursor": cursors.decode,
-    "limit": parameters.whole(1, LONGEST_PAGE),
+    "limit": parameters.whole(1, parameters.LONGEST_PAGE),
 }
 _LOOKUPS: Final = {
     "status": "status__in",
@@ -256,9 +253,11 @@ def _wrong_days(given: Mapping[str, Any]) -> Iterator[FieldError]:
     elif not {"from", "to"} <= given.keys():
         yield FieldError("date", "missing", "Send a date, or both from and to.")
     elif None not in {given["from"], given["to"]} and not (
-        timedelta() <= given["to"] - given["from"] <= LONGEST_RANGE
+        timedelta() <= given["to"] - given["from"] <= timedelta(parameters.LONGEST_DAYS)
     ):
-        yield FieldError("to", "out_of_range", "It must be from 0 to 366 days after from.")
+        yield FieldError(
+            "to", "out_of_range", f"It must be from 0 to {parameters.LONGEST_DAYS} days after from."
+        )
 
 
 def _wrong_filters(given: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -282,7 +281,7 @@ def _page(customer_id: UUID | None, given: dict[str, Any], request: Request) -> 
     rows = rows.filter(**{_LOOKUPS[name]: given[name] for name in given.keys() & _LOOKUPS})
     question = cursors.question(request.path, given)
     after = _after(given, question)
-    limit = given.get("limit", PAGE)
+    limit = given.get("limit", parameters.PAGE)
     if given.get("ordering") == following.ORDERING:
         page = _followed(rows, client_id, customer_id, after, question, limit)
     else:

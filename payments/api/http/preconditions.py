@@ -20,7 +20,7 @@ _ONE_TAG: Final = re.compile(_TAG)
 # Compressing proxies rewrite our tags: nginx weakens them, Apache and Jetty add the coding within the quotes.
 # The version stays the same.
 _OURS: Final = re.compile(r'(?:W/)?("[^"]*?)(?:--?(?:gzip|br|deflate|zstd))?"')
-# The ETag of a payment is its version.
+# The ETag of a payment is its version: see payments.api.representation.etag.
 _VERSION: Final = re.compile(r'"([1-9][0-9]{0,8})"')
 # No payment has version 0, so an unknown tag never matches.
 _NEVER: Final = 0
