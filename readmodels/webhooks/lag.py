@@ -14,21 +14,33 @@ from readmodels.webhooks.models import Endpoint
 COUNTED_TO: Final = 10_000
 
 _LAG: Final = """
-SELECT endpoint.id, waiting.events,
+SELECT endpoint.id, waiting.events, waiting.scanned = %(counted_to)s,
        coalesce((SELECT extract(epoch FROM clock_timestamp() - recorded_at)::float8
                    FROM readmodels_eventindex WHERE position = waiting.oldest), 0),
        (SELECT count(*) FROM (SELECT FROM webhooks_heldpayment AS held
                                WHERE held.endpoint_id = endpoint.id LIMIT %(counted_to)s) AS held)
   FROM webhooks_endpoint AS endpoint
  CROSS JOIN LATERAL (
-       SELECT count(*) AS events, min(position) AS oldest
-         FROM (SELECT position, event_type FROM readmodels_eventindex AS entry
+       SELECT count(*) AS scanned, count(*) FILTER (WHERE wanted) AS events,
+              min(position) FILTER (WHERE wanted) AS oldest
+         FROM (SELECT position, WANTED AS wanted FROM readmodels_eventindex AS entry
                 WHERE entry.client_id = endpoint.client_id AND entry.position > endpoint.position
-                ORDER BY entry.position LIMIT %(counted_to)s) AS scanned
-        WHERE event_type = ANY(%(public)s)
-          AND (endpoint.event_types = '{}' OR event_type = ANY(endpoint.event_types))) AS waiting
+                ORDER BY entry.position LIMIT %(counted_to)s) AS next) AS waiting
  WHERE endpoint.id = ANY(%(endpoints)s)
 """
+_BETWEEN: Final = """
+SELECT count(*) FILTER (WHERE wanted), count(*) = %(counted_to)s
+  FROM (SELECT WANTED AS wanted
+          FROM webhooks_endpoint AS endpoint
+          JOIN readmodels_eventindex AS entry USING (client_id)
+         WHERE endpoint.id = %(endpoint)s
+           AND entry.position > %(after)s AND entry.position <= %(upto)s
+         ORDER BY entry.position LIMIT %(counted_to)s) AS counted
+"""
+_WANTED: Final = """(entry.event_type = ANY(%(public)s)
+          AND (endpoint.event_types = '{}' OR entry.event_type = ANY(endpoint.event_types)))"""
+_LAG_OF_EACH: Final = _LAG.replace("WANTED", _WANTED)
+_EVENTS_BETWEEN: Final = _BETWEEN.replace("WANTED", _WANTED)
 
 
 class Lag(Struct, frozen=True):
@@ -37,6 +49,7 @@ class Lag(Struct, frozen=True):
     events: int  # among the next COUNTED_TO of the client
     seconds: float
     held: int  # up to COUNTED_TO
+    more: bool = False  # the client has COUNTED_TO events or more, so `events` may be too low
 
 
 def measure(endpoints: Iterable[Endpoint]) -> dict[UUID, Lag]:
@@ -47,6 +60,22 @@ def measure(endpoints: Iterable[Endpoint]) -> dict[UUID, Lag]:
         "counted_to": COUNTED_TO,
     }
     return {
-        endpoint_id: Lag(events, max(seconds, 0.0), held)
-        for endpoint_id, events, seconds, held in execute(_LAG, parameters)
+        endpoint_id: Lag(events, max(seconds, 0.0), held, more)
+        for endpoint_id, events, more, seconds, held in execute(_LAG_OF_EACH, parameters)
     }
+
+
+def count_between(endpoint: Endpoint, *, after: int, upto: int) -> tuple[int, bool]:
+    """Return the number of the endpoint's events with after < position <= upto.
+
+    Counting looks at no more than COUNTED_TO events of the client; the second value is whether it stopped.
+    """
+    parameters = {
+        "endpoint": endpoint.pk,
+        "after": after,
+        "upto": upto,
+        "public": list(EVENT_TYPES),
+        "counted_to": COUNTED_TO,
+    }
+    ((events, more),) = execute(_EVENTS_BETWEEN, parameters)
+    return events, more
