@@ -8,7 +8,7 @@ from django.urls.converters import StringConverter
 from payments.api import reviews
 from payments.api.http.paths import uuid
 from payments.api.views import CancelPayment, RefundPayment, SubmitPayment
-from readmodels.api import views
+from readmodels.api import feed, views
 
 
 class _AnyText(StringConverter):
@@ -51,6 +51,8 @@ urlpatterns: Final[list[URLPattern]] = [
         views.CustomerPayments.as_view(),
         name="customer-payments",
     ),
+    path("events", feed.Events.as_view(), name="events"),
+    path("event-types", feed.EventTypes.as_view(), name="event-types"),
     path("statistics/daily", views.Daily.as_view(), name="daily-statistics"),
     path("projections", views.Projections.as_view(), name="projections"),
 ]

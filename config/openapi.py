@@ -12,7 +12,7 @@ SETTINGS: Final[dict[str, Any]] = {
     ),
     "SERVERS": [{"url": "/", "description": "The server of this document."}],
     # The path holds the major version. Each addition increases the minor one.
-    "VERSION": "1.1.0",
+    "VERSION": "1.2.0",
     "CONTACT": {"name": "The operator of this service"},
     "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "TAGS": [
@@ -21,6 +21,7 @@ SETTINGS: Final[dict[str, Any]] = {
             "name": "review",
             "description": "Claim payments that wait for review, and decide on them.",
         },
+        {"name": "events", "description": "Follow the events of your payments."},
         {"name": "statistics", "description": "Counts and volumes by day and currency."},
         {"name": "operation", "description": "See how current the read models are."},
     ],

@@ -275,12 +275,16 @@ _encoder = msgspec.json.Encoder()
 
 
 def json_response(
-    body: object, headers: Mapping[str, str] | None = None, *, status: int = 200
+    body: object,
+    headers: Mapping[str, str] | None = None,
+    *,
+    status: int = 200,
+    media_type: str = "application/json",
 ) -> HttpResponse:
     return HttpResponse(
         _encoder.encode(body),
         status=status,
-        content_type="application/json",
+        content_type=media_type,
         headers=dict(headers or {}),
     )
 

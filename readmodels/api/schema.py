@@ -25,7 +25,7 @@ from readmodels.api.parameters import LONGEST_DAYS, LONGEST_PAGE, PAGE
 from readmodels.api.representation import DayList, EventList, PaymentPage, ProjectionList
 
 
-def _query(name: str, description: str, of: Any = str, **more: Any) -> OpenApiParameter:
+def query(name: str, description: str, of: Any = str, **more: Any) -> OpenApiParameter:
     return OpenApiParameter(name, of, description=description, **more)
 
 
@@ -44,20 +44,20 @@ class _MethodFilter(msgspec.Struct):
     method: Annotated[Method | UnsetType, Meta(description="The payment method.")] = UNSET
 
 
-_CURRENCY: Final = _query("currency", "An ISO 4217 code.", pattern="^[A-Z]{3}$")
+_CURRENCY: Final = query("currency", "An ISO 4217 code.", pattern="^[A-Z]{3}$")
 _LIST: Final = [
     _StatusFilter,
-    _query("from", "Submitted at or after this time or date (UTC).", OpenApiTypes.DATETIME),
-    _query("to", "Submitted before this time or date (UTC).", OpenApiTypes.DATETIME),
-    _query(
+    query("from", "Submitted at or after this time or date (UTC).", OpenApiTypes.DATETIME),
+    query("to", "Submitted before this time or date (UTC).", OpenApiTypes.DATETIME),
+    query(
         "ordering",
         "Newest first, oldest first, or in the order of the log. A list by `position` can be followed:"
         " `next` is never null, and no payment appears before it later. Each payment appears once, as it"
         " is at that time. `status` and `requires_review` are not accepted with it.",
         enum=["-created_at", "created_at", "position"],
     ),
-    _query("cursor", "`next` of an earlier answer, with the same filters."),
-    _query(
+    query("cursor", "`next` of an earlier answer, with the same filters."),
+    query(
         "limit",
         f"The payments on a page; default {PAGE}.",
         schemas.integer(1, LONGEST_PAGE),
@@ -84,7 +84,7 @@ _LIST_HEADERS: Final = {
 }
 
 
-def _read(
+def read(
     answer: type[msgspec.Struct],
     summary: str,
     *refused: str,
@@ -103,7 +103,7 @@ def _read(
         "description": description,
         "request": None,
         "responses": {
-            200: OpenApiResponse(answer, description="The answer."),
+            (200, "application/json"): OpenApiResponse(answer, description="The answer."),
             **({304: unchanged} if conditional else {}),
             **refusals(*refused),
         },
@@ -178,7 +178,7 @@ _PROJECTIONS: Final = {
     ]
 }
 
-LIST: Final = _read(
+LIST: Final = read(
     PaymentPage,
     "List payments",
     "invalid_request",
@@ -193,23 +193,23 @@ LIST: Final = _read(
         *_FRESH,
         _MethodFilter,
         _CURRENCY,
-        _query(
+        query(
             "customer_id",
             "Your id of the customer, in any Unicode normalization form.",
             _REFERENCE,
         ),
-        _query(
+        query(
             "reference",
             "Your id of the payment, in any Unicode normalization form.",
             _REFERENCE,
         ),
-        _query("requires_review", "Whether the payment was flagged for review.", bool),
-        _query("amount_min", "In minor units. Requires `currency`.", schemas.integer(0, MAX_MINOR)),
-        _query("amount_max", "In minor units. Requires `currency`.", schemas.integer(0, MAX_MINOR)),
+        query("requires_review", "Whether the payment was flagged for review.", bool),
+        query("amount_min", "In minor units. Requires `currency`.", schemas.integer(0, MAX_MINOR)),
+        query("amount_max", "In minor units. Requires `currency`.", schemas.integer(0, MAX_MINOR)),
         *_LIST,
     ],
 )
-CUSTOMER: Final = _read(
+CUSTOMER: Final = read(
     PaymentPage,
     "List a customer's payments",
     "invalid_request",
@@ -232,7 +232,7 @@ CUSTOMER: Final = _read(
         *_LIST,
     ],
 )
-RETRIEVE: Final = _read(
+RETRIEVE: Final = read(
     PaymentView,
     "Read a payment",
     "invalid_request",
@@ -246,7 +246,7 @@ RETRIEVE: Final = _read(
     tags=["payments"],
     parameters=[*_FRESH, PAYMENT_PARAMETER],
 )
-EVENTS: Final = _read(
+EVENTS: Final = read(
     EventList,
     "Read the events of a payment",
     "invalid_request",
@@ -258,7 +258,7 @@ EVENTS: Final = _read(
     tags=["payments"],
     parameters=[PAYMENT_PARAMETER],
 )
-STATE: Final = _read(
+STATE: Final = read(
     PaymentView,
     "Read an earlier state of a payment",
     "invalid_request",
@@ -270,12 +270,12 @@ STATE: Final = _read(
     tags=["payments"],
     parameters=[
         PAYMENT_PARAMETER,
-        _query(
+        query(
             "version",
             "The state after this many events. Send either `version` or `at`.",
             schemas.integer(1, MAX_VERSION) | {"format": "int64"},
         ),
-        _query(
+        query(
             "at",
             "The state of the events whose `recorded_at` is not after this time (UTC). The answer is final:"
             " a future time is refused.",
@@ -283,7 +283,7 @@ STATE: Final = _read(
         ),
     ],
 )
-DAILY: Final = _read(
+DAILY: Final = read(
     DayList,
     "Read daily statistics",
     "invalid_request",
@@ -296,9 +296,9 @@ DAILY: Final = _read(
     tags=["statistics"],
     parameters=[
         *_FRESH,
-        _query("date", "One UTC day.", OpenApiTypes.DATE),
-        _query("from", "The first day of a range.", OpenApiTypes.DATE),
-        _query(
+        query("date", "One UTC day.", OpenApiTypes.DATE),
+        query("from", "The first day of a range.", OpenApiTypes.DATE),
+        query(
             "to",
             f"The last day of a range, at most {LONGEST_DAYS} days later.",
             OpenApiTypes.DATE,
@@ -306,7 +306,7 @@ DAILY: Final = _read(
         _CURRENCY,
     ],
 )
-PROJECTIONS: Final = _read(
+PROJECTIONS: Final = read(
     ProjectionList,
     "Read the lag of the read models",
     "invalid_request",

@@ -30,17 +30,40 @@ from payments.domain.payment.state import REVIEW_PERIOD, Status
 
 _AMOUNT: Final = {"minimum": 1, "maximum": MAX_MINOR}
 
-# The public types with their meaning for a client, in the order of a payment's life.
-EVENT_TYPES: Final[Mapping[str, str]] = {
-    PaymentProcessed.event_type: "The payment is completed.",
-    PaymentFailed.event_type: "The payment failed, for the `reason`.",
-    PaymentFlaggedForReview.event_type: "A reviewer has to decide before the `deadline`.",
-    PaymentApproved.event_type: "A reviewer approved it. `payment.processed` follows at once.",
-    PaymentRejected.event_type: "A reviewer rejected it. It is final.",
-    PaymentExpired.event_type: "Nobody decided before the `deadline`. It is final.",
-    PaymentCancelled.event_type: "You or the operator cancelled it before it was completed.",
-    PaymentRefunded.event_type: "A part or all of it was refunded.",
+
+class EventType(Struct, frozen=True):
+    """A public type: its meaning for a client, and the fields of `data` that not all types have."""
+
+    meaning: str
+    fields: tuple[str, ...] = ()
+
+
+# In the order of a payment's life.
+EVENT_TYPES: Final[Mapping[str, EventType]] = {
+    PaymentProcessed.event_type: EventType("The payment is completed."),
+    PaymentFailed.event_type: EventType("The payment failed.", ("reason",)),
+    PaymentFlaggedForReview.event_type: EventType(
+        "A reviewer has to decide before the deadline.", ("deadline",)
+    ),
+    PaymentApproved.event_type: EventType(
+        "A reviewer approved the payment. `payment.processed` follows at once."
+    ),
+    PaymentRejected.event_type: EventType(
+        "A reviewer rejected the payment, which is final.", ("reason",)
+    ),
+    PaymentExpired.event_type: EventType(
+        "Nobody decided before the deadline, which is final.", ("deadline",)
+    ),
+    PaymentCancelled.event_type: EventType(
+        "You or the operator cancelled the payment before it was completed.", ("reason",)
+    ),
+    PaymentRefunded.event_type: EventType(
+        "A part or all of the payment was refunded.",
+        ("reason", "refund_id", "refund_amount", "refunded_amount"),
+    ),
 }
+# Sent to a webhook endpoint at its owner's request. The feed never contains it.
+TEST_TYPE: Final = "webhook.test"
 
 
 class FeedData(Struct, frozen=True, kw_only=True):

@@ -57,6 +57,14 @@ _COLUMNS: Final = """
 _BEGUN: Final = """
   JOIN events_event AS begun ON begun.aggregate_id = event.aggregate_id AND begun.version = 1
   LEFT JOIN customers_customer AS customer ON customer.id = (begun.data ->> 'customer_id')::uuid"""
+_INDEX: Final = {
+    "index": event_index.PROJECTION.name,
+    "version": event_index.PROJECTION.version,
+}
+# The first batch may run just now.
+_IS_OLD: Final = """
+SELECT FROM readmodels_checkpoint WHERE name = %(index)s AND version <> %(version)s
+"""
 _PAGE_OF_CLIENT: Final = _PAGE.replace("COLUMNS", _COLUMNS).replace("BEGUN", _BEGUN)
 _OF_PAYMENT: Final = _PAYMENT.replace("COLUMNS", _COLUMNS).replace("BEGUN", _BEGUN)
 
@@ -93,8 +101,7 @@ def read(
     PositionAhead.
     """
     parameters = {
-        "index": event_index.PROJECTION.name,
-        "version": event_index.PROJECTION.version,
+        **_INDEX,
         "client": client_id,
         "after": after,
         "limit": limit,
@@ -136,13 +143,10 @@ def _public(types: Collection[str]) -> list[str]:
 
 def _without_index(after: int) -> Page:
     """Return an empty page before the first batch of the index. Raises IndexBehind and PositionAhead."""
-    if execute("SELECT FROM readmodels_checkpoint WHERE name = %(name)s", _INDEX):
+    if execute(_IS_OLD, _INDEX):
         raise IndexBehind
     _check_in_log(after)
     return Page([], after, caught_up=True)
-
-
-_INDEX: Final = {"name": event_index.PROJECTION.name}
 
 
 def _check_in_log(after: int) -> None:

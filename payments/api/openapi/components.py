@@ -194,7 +194,7 @@ def _problem(code: str) -> OpenApiExample:
 
 
 _NUMBERS: Final = {
-    "X_Event_Position": schemas.integer(1, schemas.INT64_MAX),
+    "X_Event_Position": schemas.integer(0, schemas.INT64_MAX),
     "Retry_After": schemas.integer(0, schemas.INT32_MAX),
 }
 

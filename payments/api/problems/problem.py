@@ -37,6 +37,7 @@ FIELD_CODES: Final[Mapping[str, str]] = {
     "text_not_printable": "It contains a character that is not accepted",
     "text_has_outer_blanks": "It begins or ends with whitespace",
     "card_number_refused": "It looks like a card number, which is never stored",
+    "position_ahead": "The log has not reached this position",
     "reference_taken": "Another payment has this reference",
     "differs": "It differs from the first request",
 }

@@ -16,7 +16,7 @@ from payments.api.openapi.components import ProblemDetails
 from payments.api.problems.catalogue import KINDS
 from payments.api.representation import PaymentView
 from payments.clients.models import Scope
-from readmodels.api import representation
+from readmodels.api import feed_schema, representation
 from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, document, project
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -67,6 +67,8 @@ def test_every_endpoint_is_documented_with_its_problems() -> None:
         "post payments/{payment_id}/refunds",
         "post reviews/claim-next",
         "get customers/{customer_id}/payments",
+        "get events",
+        "get event-types",
         "get statistics/daily",
         "get projections",
     }
@@ -84,7 +86,8 @@ def operations() -> Iterator[tuple[str, Any]]:
 
 def struct_of(content: Any) -> Any:
     name = content["schema"]["$ref"].rpartition("/")[2]
-    (found,) = (vars(module)[name] for module in (bodies, representation) if name in vars(module))
+    modules = (bodies, representation, feed_schema)
+    (found,) = (vars(module)[name] for module in modules if name in vars(module))
     return found
 
 

@@ -146,7 +146,7 @@ def test_payment_is_visible_to_its_client(
     answer = ask(acme, endpoint, payment)
     # A command that the review does not allow is a 409, which shows the status.
     assert answer.status_code in {200, 201, 409}, answer.content
-    if endpoint.method == "GET" and endpoint.name != "projections":
+    if endpoint.method == "GET" and endpoint.name not in {"projections", "event-types"}:
         content = answer.content.decode()
         assert any(secret in content for secret in (payment, *SECRETS))
 

@@ -245,10 +245,26 @@ async function looksBack(payment: Payment): Promise<void> {
     }),
   );
   same("refunded today", days.days[0]?.refunded_volume, 500_000);
+  const feed = await following(payment);
+  same("last in the feed", feed.at(-1)?.type, "payment.refunded");
+  same("refunded in the feed", feed.at(-1)?.data.refunded_amount, 500_000);
+  const types = taken(await client.GET("/api/v1/event-types"));
+  same("types", types.event_types[0]?.type, "payment.processed");
   const projections = taken(await client.GET("/api/v1/projections"));
   if (!projections.projections.some((each) => each.name === "payment_summary")) {
     throw new Error("No payment_summary among the projections");
   }
+}
+
+async function following(payment: Payment) {
+  const found = [];
+  let after = 0;
+  while (after < payment.position) {
+    const page = taken(await client.GET("/api/v1/events", { params: { query: { after, limit: 2 } } }));
+    found.push(...page.events.filter((each) => each.data.payment_id === payment.id));
+    after = page.next_after;
+  }
+  return found;
 }
 
 const payment = await submitsOnce();
