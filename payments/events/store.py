@@ -29,7 +29,7 @@ class StaleVersion(Exception):
 
 
 class AlreadyReserved(Exception):
-    """A value that must be unique belongs to another stream, `owner`."""
+    """A value that must be unique belongs to the stream `owner`: to another one, or to an earlier event."""
 
     def __init__(self, reservation: "Reservation", owner: UUID) -> None:
         super().__init__(f"{reservation.namespace} {reservation.value!r} belongs to {owner}.")
@@ -160,10 +160,12 @@ SELECT aggregate_type, aggregate_id, version, event_type, schema_version,
 RETURNING position
 """
 
+# The stream's own reservations count only if they are older than the version that was decided on.
 _RESERVED_BY: Final = """
 SELECT namespace, value, aggregate_id FROM events_claim
  WHERE (namespace, value) IN (SELECT * FROM unnest(%(namespaces)s::text[], %(values)s::text[]))
-   AND aggregate_id <> %(aggregate_id)s
+   AND (aggregate_id <> %(aggregate_id)s
+        OR %(expected)s::int = (SELECT max(version) FROM events_event WHERE aggregate_id = %(aggregate_id)s))
 """
 
 _OWNER: Final = """
@@ -317,7 +319,7 @@ def _reservation_conflict(
 ) -> Exception:
     found = execute(_RESERVED_BY, parameters)
     if not found:
-        # The stream itself holds the reservation: the same command ran twice and the other run was faster.
+        # The stream holds the reservation since a rival's append, perhaps of the same command.
         return StaleVersion(aggregate_id, expected)
     namespace, value, owner = found[0]
     return AlreadyReserved(Reservation(namespace, value), owner)
