@@ -26,6 +26,12 @@ class Payments(views.ListPayments, SubmitPayment):
     scopes: ClassVar = views.ListPayments.scopes | SubmitPayment.scopes
 
 
+class Refunds(views.PaymentRefunds, RefundPayment):
+    """GET lists the refunds of a payment, POST makes one."""
+
+    scopes: ClassVar = views.PaymentRefunds.scopes | RefundPayment.scopes
+
+
 _PAYMENT: Final = f"payments/{uuid('payment_id')}"
 
 urlpatterns: Final[list[URLPattern]] = [
@@ -45,7 +51,7 @@ urlpatterns: Final[list[URLPattern]] = [
     ),
     path("reviews/claim-next", reviews.ClaimNext.as_view(), name="claim-next"),
     path(f"{_PAYMENT}/cancel", CancelPayment.as_view(), name="payment-cancel"),
-    path(f"{_PAYMENT}/refunds", RefundPayment.as_view(), name="payment-refunds"),
+    path(f"{_PAYMENT}/refunds", Refunds.as_view(), name="payment-refunds"),
     path(
         "customers/<any_text:customer_id>/payments",
         views.CustomerPayments.as_view(),

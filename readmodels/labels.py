@@ -118,7 +118,9 @@ def describe(event: AnyPaymentEvent) -> tuple[str, tuple[str, ...]]:
             return "Cancelled", (label(event.reason),)
         case PaymentRefunded(refund=refund, refunded=refunded):
             so_far = () if refund == refunded else (f"{refunded.formatted()} in total",)
-            return "Refunded", (f"{refund.formatted()}: {label(event.reason).lower()}", *so_far)
+            reference = f" as {isolated(event.reference)}" if event.reference else ""
+            reason = label(event.reason).lower()
+            return "Refunded", (f"{refund.formatted()}{reference}: {reason}", *so_far)
         case _:
             assert_never(event)
 

@@ -56,6 +56,12 @@ _REFERENCE: Final = Meta(
     examples=["order-1042"],
     extra_json_schema={"minLength": 1, "maxLength": REFERENCE_LENGTH},
 )
+_REFUND_REFERENCE: Final = Meta(
+    description="Your id of the refund, permanently unique among your refunds: a second refund with it is"
+    " refused, also with another `Idempotency-Key`." + _IDENTIFIER,
+    examples=["return-77"],
+    extra_json_schema={"minLength": 1, "maxLength": REFERENCE_LENGTH},
+)
 _REASON: Final = Meta(description="The reason code.")
 _NOTE: Final = Meta(
     description="An explanation. Line breaks are accepted. Card numbers, control characters and characters"
@@ -216,6 +222,7 @@ class RefundBody(Body, frozen=True, forbid_unknown_fields=True):
     reason: Annotated[RefundReason, _REASON]
     amount: Annotated[int | None, _MINOR] = None
     currency: Annotated[str | None, _CURRENCY] = None
+    reference: Annotated[str | None, _REFUND_REFERENCE] = None
 
     @classmethod
     def wrong_values(cls, values: Mapping[str, Any]) -> Iterator[FieldError]:

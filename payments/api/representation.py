@@ -7,13 +7,13 @@ from uuid import UUID
 
 import msgspec
 from django.http import HttpResponse
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from payments.application.dispatch import Outcome
 from payments.domain.cards import Brand
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR
-from payments.domain.payment.events import FailureReason
+from payments.domain.payment.events import FailureReason, PaymentRefunded, RefundReason
 from payments.domain.payment.state import Payment, Status
 from payments.domain.risk.policy import Band
 
@@ -170,6 +170,50 @@ class PaymentView(Struct, frozen=True, kw_only=True):
         )
 
 
+class RefundView(Struct, frozen=True, kw_only=True):
+    """A refund, which is final."""
+
+    id: Annotated[UUID, Meta(description="The id that the service gave the refund.")]
+    amount: Annotated[
+        int,
+        Meta(
+            description="In minor units of the currency.",
+            extra_json_schema={"minimum": 1, "maximum": MAX_MINOR},
+        ),
+    ]
+    currency: Annotated[str, Meta(description="An ISO 4217 code, that of the payment.")]
+    reason: Annotated[RefundReason, Meta(description="The reason code.")]
+    reference: Annotated[
+        str | None, Meta(description="Your id of the refund; null: none, or staff refunded.")
+    ]
+    position: Annotated[
+        int,
+        Meta(
+            description="The position of its event in the log of all payments.",
+            extra_json_schema=FROM_ONE,
+        ),
+    ]
+    created_at: Annotated[Moment, Meta(description="The time of the refund (UTC).")]
+
+    @classmethod
+    def of(cls, event: PaymentRefunded, position: int) -> Self:
+        return cls(
+            id=event.refund_id,
+            amount=event.refund.minor,
+            currency=event.refund.currency,
+            reason=event.reason,
+            reference=event.reference,
+            position=position,
+            created_at=rfc3339(event.at),
+        )
+
+
+class RefundedPayment(PaymentView, frozen=True, kw_only=True):
+    """The payment after a refund, and the refund."""
+
+    refund: Annotated[RefundView, Meta(description="The refund that the command made.")]
+
+
 class PaymentFields(Struct, kw_only=True):
     """The flat fields that PaymentView is made of; "" and None stand for no value.
 
@@ -309,8 +353,24 @@ def outcome_response(
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
     """Return the answer to a command, which is the same for a repetition."""
+    body = _view(outcome, customer_reference)
+    return json_response(body, _outcome_headers(outcome) | dict(headers or {}), status=status)
+
+
+def refund_response(outcome: Outcome, *, customer_reference: str | None) -> HttpResponse:
+    """Return the answer to a refund, which is the same for a repetition."""
+    refunded = outcome.payment.last_refund
+    assert refunded is not None, "the outcome is the payment after the refund"  # noqa: S101
+    view = structs.asdict(_view(outcome, customer_reference))
+    body = RefundedPayment(**view, refund=RefundView.of(refunded, outcome.position))
+    return json_response(body, _outcome_headers(outcome))
+
+
+def _view(outcome: Outcome, customer_reference: str | None) -> PaymentView:
     fields = fields_of(outcome.payment, outcome.position)
-    body = PaymentView.of(fields, customer_reference=customer_reference)
+    return PaymentView.of(fields, customer_reference=customer_reference)
+
+
+def _outcome_headers(outcome: Outcome) -> dict[str, str]:
     replayed = {"Idempotency-Replayed": "true"} if outcome.replayed else {}
-    common = payment_headers(body.version, body.position)
-    return json_response(body, {**common, **(headers or {}), **replayed}, status=status)
+    return payment_headers(outcome.payment.version, outcome.position) | replayed

@@ -14,7 +14,7 @@ from payments.api.http.authentication import key_of
 from payments.api.http.base import KeyView, command_context
 from payments.api.http.reading import idempotency_key, read_body
 from payments.api.openapi import operations
-from payments.api.representation import outcome_response
+from payments.api.representation import outcome_response, refund_response
 from payments.application import corrections, submission
 from payments.application.dispatch import Outcome
 from payments.clients.models import Scope
@@ -64,7 +64,7 @@ class CancelPayment(KeyView):
         command = commands.CancelPayment(
             payment_id=payment_id, client_id=client_id, reason=body.reason, at=timezone.now()
         )
-        return _correct(request, command, key)
+        return answer(_correct(request, command, key))
 
 
 class RefundPayment(KeyView):
@@ -82,21 +82,23 @@ class RefundPayment(KeyView):
             refund_id=uuid5(payment_id, key),
             amount=body.money(),
             reason=body.reason,
+            reference=body.reference,
             at=timezone.now(),
         )
-        return _correct(request, command, key)
+        outcome = _correct(request, command, key)
+        customer = registry.reference_of(outcome.payment.customer_id)
+        return refund_response(outcome, customer_reference=customer)
 
 
 def _correct(
     request: Request, command: commands.CancelPayment | commands.RefundPayment, key: str
-) -> HttpResponse:
+) -> Outcome:
     actor = key_of(request).client_actor
-    outcome = corrections.handle(
+    return corrections.handle(
         command,
         command_context(request, actor=actor, key=key),
         expected_version=preconditions.expected_version(request, command.payment_id),
     )
-    return answer(outcome)
 
 
 def answer(outcome: Outcome) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from msgspec import Struct
@@ -10,12 +10,19 @@ from msgspec import Struct
 from payments import pseudonyms
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application import idempotency
-from payments.domain.payment.commands import ClaimNextReview, PaymentCommand, ProcessPayment
+from payments.domain.payment.commands import (
+    ClaimNextReview,
+    PaymentCommand,
+    ProcessPayment,
+    RefundPayment,
+)
 from payments.domain.payment.deciding import authorize, decide
 from payments.domain.payment.events import AnyPaymentEvent
 from payments.domain.payment.state import Payment
 from payments.events import replay, store
 from payments.events.metadata import Metadata
+
+_REFUNDS: Final = "refund.reference"
 
 
 class Outcome(Struct, frozen=True):
@@ -121,9 +128,16 @@ def next_review(client_id: UUID | None, key: str) -> store.Reservation:
     return store.Reservation(f"review.claim_next:{client_id}", key)
 
 
+def is_of_refund(reservation: store.Reservation) -> bool:
+    """Return whether the reservation is that of a refund's reference."""
+    return reservation.namespace.startswith(f"{_REFUNDS}:")
+
+
 def _reservations(command: PaymentCommand, metadata: Metadata) -> tuple[store.Reservation, ...]:
     if isinstance(command, ProcessPayment) and command.reference is not None:
         return (store.Reservation(f"payment.reference:{command.client_id}", command.reference),)
+    if isinstance(command, RefundPayment) and command.reference is not None:
+        return (store.Reservation(f"{_REFUNDS}:{command.client_id}", command.reference),)
     if isinstance(command, ClaimNextReview) and metadata.key is not None:
         return (next_review(command.client_id, metadata.key),)
     return ()

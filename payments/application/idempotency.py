@@ -89,6 +89,7 @@ def _chosen_fields(command: PaymentCommand, note: str | None) -> dict[str, str |
                 "amount": None if amount is None else str(amount.minor),
                 "currency": None if amount is None else amount.currency,
                 "reason": command.reason,
+                "reference": command.reference,
             }
         case TakeOverReview(holder=holder):
             return {"holder": holder}

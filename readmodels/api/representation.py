@@ -15,6 +15,7 @@ from payments.api.representation import (
     Moment,
     PaymentFields,
     PaymentView,
+    RefundView,
     rfc3339,
 )
 from payments.customers.models import Customer
@@ -63,7 +64,10 @@ class EventData(Struct, frozen=True, kw_only=True):
     currency: Annotated[str | UnsetType, Meta(description="An ISO 4217 code.")] = UNSET
     method: Annotated[Method | UnsetType, Meta(description="The payment method.")] = UNSET
     reference: Annotated[
-        str | UnsetType | None, Meta(description="Your id of the payment; null: none.")
+        str | UnsetType | None,
+        Meta(
+            description="Your id of the payment, or of the refund in `payment.refunded`; null: none."
+        ),
     ] = UNSET
     card: Annotated[CardView | UnsetType | None, Meta(description="Null: no card was sent.")] = (
         UNSET
@@ -132,6 +136,12 @@ class EventList(Struct):
     """All events of a payment."""
 
     events: Annotated[list[EventView], Meta(description="The events, the oldest first.")]
+
+
+class RefundList(Struct):
+    """All refunds of a payment."""
+
+    refunds: Annotated[list[RefundView], Meta(description="The refunds, the oldest first.")]
 
 
 def _count(which: str) -> Meta:
@@ -297,6 +307,7 @@ def _data(event: AnyPaymentEvent) -> EventData:
                 amount=event.refund.minor,
                 refunded=event.refunded.minor,
                 reason=event.reason,
+                reference=event.reference,
             )
         case _:
             assert_never(event)

@@ -16,13 +16,19 @@ from payments.api.openapi.components import (
     headers,
     refusals,
 )
-from payments.api.openapi.operations import PAYMENT_PARAMETER, PENDING
+from payments.api.openapi.operations import PAYMENT_PARAMETER, PENDING, REFUNDED
 from payments.api.representation import PaymentView
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR
 from payments.domain.payment.state import Status
 from readmodels.api.parameters import LONGEST_DAYS, LONGEST_PAGE, PAGE
-from readmodels.api.representation import DayList, EventList, PaymentPage, ProjectionList
+from readmodels.api.representation import (
+    DayList,
+    EventList,
+    PaymentPage,
+    ProjectionList,
+    RefundList,
+)
 
 
 def query(name: str, description: str, of: Any = str, **more: Any) -> OpenApiParameter:
@@ -254,6 +260,18 @@ EVENTS: Final = read(
     operation_id="read_payment_events",
     description="Every event of the payment from the log, the oldest first.",
     shown=_EVENTS,
+    of={"ETag": PAYMENT_HEADERS["ETag"]},
+    tags=["payments"],
+    parameters=[PAYMENT_PARAMETER],
+)
+REFUNDS: Final = read(
+    RefundList,
+    "List the refunds of a payment",
+    "invalid_request",
+    "payment_not_found",
+    operation_id="list_refunds",
+    description="Every refund of the payment from the log, the oldest first.",
+    shown={"refunds": [REFUNDED]},
     of={"ETag": PAYMENT_HEADERS["ETag"]},
     tags=["payments"],
     parameters=[PAYMENT_PARAMETER],

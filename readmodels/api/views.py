@@ -19,6 +19,7 @@ from payments.api.http.preconditions import not_modified
 from payments.api.problems.problem import FieldError, Problem
 from payments.api.representation import (
     PaymentView,
+    RefundView,
     etag,
     fields_of,
     json_response,
@@ -29,6 +30,7 @@ from payments.clients.models import Scope
 from payments.customers import registry
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR
+from payments.domain.payment.events import PaymentRefunded
 from payments.domain.payment.state import Payment, Status
 from payments.events import replay
 from payments.events.reading import streams, timetravel
@@ -157,6 +159,26 @@ class PaymentEvents(KeyView):
             return unchanged
         events = [representation.event(recorded) for recorded in history]
         return json_response(representation.EventList(events), headers)
+
+
+class PaymentRefunds(KeyView):
+    """Read the refunds of a payment from the log."""
+
+    scopes: ClassVar = {"GET": Scope.PAYMENTS_READ}
+
+    @extend_schema(**schema.REFUNDS)
+    def get(self, request: Request, payment_id: UUID) -> HttpResponse:
+        parameters.read(request, {})
+        history = _history(payment_id, key_of(request).client_id)
+        headers = {"ETag": etag(history[-1].version)}
+        if unchanged := not_modified(request, headers):
+            return unchanged
+        refunds = [
+            RefundView.of(recorded.event, recorded.position)
+            for recorded in history
+            if isinstance(recorded.event, PaymentRefunded)
+        ]
+        return json_response(representation.RefundList(refunds), headers)
 
 
 class PaymentState(KeyView):

@@ -46,7 +46,7 @@ COMMANDS: Final[tuple[PaymentCommand, ...]] = (
     claim(),
     escalate(),
     expire(),
-    refund(amount=usd(1)),
+    refund(amount=usd(1), reference="return-1"),
     reject(note=NOTE),
     release(),
     take_over(),

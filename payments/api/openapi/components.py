@@ -51,7 +51,9 @@ class ProblemDetails(msgspec.Struct):
     ] = UNSET
     payment_id: Annotated[
         str | UnsetType,
-        _described("The id of the payment that already has the reference.", format="uuid"),
+        _described(
+            "The id of the payment that has the reference, itself or for a refund.", format="uuid"
+        ),
     ] = UNSET
     payment_status: Annotated[
         str | UnsetType,

@@ -25,7 +25,7 @@ from payments.api.openapi.components import (
     refusals,
 )
 from payments.api.openapi.problem_examples import PAYMENT_ID
-from payments.api.representation import PaymentView
+from payments.api.representation import PaymentView, RefundedPayment
 
 _REQUEST_ID: Final = OpenApiParameter(
     "X-Request-ID",
@@ -98,6 +98,7 @@ def _command(
     refused: Sequence[str],
     description: str,
     nothing: str | None = None,
+    answer: type[msgspec.Struct] = PaymentView,
     **more: Any,
 ) -> dict[str, Any]:
     return {
@@ -105,7 +106,7 @@ def _command(
         "description": description,
         "request": None if body is None else {"application/json": body},
         "responses": {
-            status: OpenApiResponse(PaymentView, description="The payment after the command."),
+            status: OpenApiResponse(answer, description="The payment after the command."),
             **({} if nothing is None else {204: OpenApiResponse(description=nothing)}),
             **refusals("log_contradicted", *_BODY, *refused),
         },
@@ -323,13 +324,25 @@ CANCEL: Final = _command(
     tags=["payments"],
     operation_id="cancel_payment",
 )
+REFUNDED: Final = {
+    "id": "c1b2f0a4-5d0e-5c6b-9a55-0f6e2c1d7b10",
+    "amount": 500_000,
+    "currency": "USD",
+    "reason": "requested_by_customer",
+    "reference": "return-77",
+    "position": 4720,
+    "created_at": "2026-11-24T09:00:00.000000Z",
+}
 REFUND: Final = _command(
     body=RefundBody,
+    answer=RefundedPayment,
     status=200,
     summary="Refund some or all of a completed payment",
-    description="Without an amount, the remaining amount is refunded. Refunds never exceed the payment.",
+    description="Without an amount, the remaining amount is refunded. Refunds never exceed the payment."
+    " The answer is the payment with the refund, which has an `id`.",
     refused=[
         "payment_not_found",
+        "reference_taken",
         "not_refundable",
         "refund_too_large",
         "refund_currency_differs",
@@ -340,7 +353,12 @@ REFUND: Final = _command(
     examples=[
         body_example(
             "a third of it",
-            {"reason": "requested_by_customer", "amount": 500_000, "currency": "USD"},
+            {
+                "reason": "requested_by_customer",
+                "amount": 500_000,
+                "currency": "USD",
+                "reference": "return-77",
+            },
         ),
         answer_example(
             "partially refunded",
@@ -350,6 +368,9 @@ REFUND: Final = _command(
                 status="partially_refunded",
                 refunded_amount=500_000,
                 version=5,
+                position=4720,
+                updated_at="2026-11-24T09:00:00.000000Z",
+                refund=REFUNDED,
             ),
         ),
     ],

@@ -160,10 +160,10 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "reference_taken": Kind(
         HTTPStatus.CONFLICT,
-        "Another payment has this reference",
+        "Another payment or refund has this reference",
         Repeat.CORRECTED,
         "The reference was used under another Idempotency-Key. `payment_id` names that payment.",
-        "Read that payment. If it is not the same purchase, send another reference.",
+        "Read that payment. If it is not the same purchase or refund, send another reference.",
     ),
     "payment_already_finished": Kind(
         HTTPStatus.CONFLICT,

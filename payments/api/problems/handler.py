@@ -14,7 +14,7 @@ from rest_framework import exceptions
 from payments import outages
 from payments.api.problems.problem import FieldError, Problem, problem_response
 from payments.api.representation import etag, rfc3339
-from payments.application.dispatch import NotAtVersion
+from payments.application.dispatch import NotAtVersion, is_of_refund
 from payments.application.idempotency import KeyReused
 from payments.application.review import QueueLags
 from payments.domain.payment import claims
@@ -81,9 +81,10 @@ def problem_of(error: Exception) -> Problem:
             return Problem("idempotency_key_reused", str(error), errors=differing)
         case AlreadyReserved():
             taken = FieldError("reference", "reference_taken", "A reference can be used only once.")
+            holder = "A refund of payment" if is_of_refund(error.reservation) else "Payment"
             return Problem(
                 "reference_taken",
-                f"Payment {error.owner} has the reference {error.reservation.value!r}.",
+                f"{holder} {error.owner} has the reference {error.reservation.value!r}.",
                 errors=[taken],
                 members={"payment_id": str(error.owner)},
             )

@@ -141,6 +141,7 @@ class RefundPayment(Command, frozen=True, kw_only=True):
     refund_id: UUID
     amount: Money | None
     reason: RefundReason
+    reference: str | None = None
 
 
 AnyReviewCommand = ClaimReview | ReleaseReview | EscalateReview | ApprovePayment | RejectPayment

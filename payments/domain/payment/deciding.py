@@ -123,6 +123,7 @@ def _refund(payment: Payment, command: RefundPayment) -> PaymentRefunded:
         refund=refund,
         refunded=refund if payment.refunded is None else payment.refunded + refund,
         reason=command.reason,
+        reference=command.reference,
         **payment.terms(command.at),
     )
 

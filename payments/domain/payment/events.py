@@ -196,6 +196,7 @@ class PaymentRefunded(PaymentEvent, frozen=True, kw_only=True):
     refund: Money
     refunded: Money
     reason: RefundReason
+    reference: str | None = None  # the client's id of the refund
 
 
 AnyPaymentEvent = (

@@ -34,7 +34,7 @@ from payments.domain.risk.assessment import RiskAssessment
 
 # Increase it with every change of `evolve` or of the state's fields: it invalidates older snapshots. A test
 # fails if it was forgotten.
-STATE_VERSION: Final = 5
+STATE_VERSION: Final = 6
 
 
 class Status(StrEnum):
@@ -92,6 +92,7 @@ class Payment(Struct, frozen=True, kw_only=True):
     first_approval: Review | None = None
     review: Review | None = None
     refunded: Money | None = None
+    last_refund: PaymentRefunded | None = None
 
     @property
     def refundable(self) -> Money:
@@ -169,7 +170,7 @@ def _changes(payment: Payment, event: AnyPaymentEvent) -> dict[str, Any]:
         case PaymentRefunded(refunded=refunded):
             whole = refunded == payment.amount
             status = Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED
-            return {"status": status, "refunded": refunded}
+            return {"status": status, "refunded": refunded, "last_refund": event}
         case _:
             assert_never(event)
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from payments.api import bodies
+from payments.api import bodies, representation as payment_representation
 from payments.api.bodies import SubmitBody
 from payments.api.openapi import problem_examples
 from payments.api.openapi.components import ProblemDetails
@@ -64,6 +64,7 @@ def test_every_endpoint_is_documented_with_its_problems() -> None:
         "post payments/{payment_id}/approve",
         "post payments/{payment_id}/reject",
         "post payments/{payment_id}/cancel",
+        "get payments/{payment_id}/refunds",
         "post payments/{payment_id}/refunds",
         "post reviews/claim-next",
         "get customers/{customer_id}/payments",
@@ -86,8 +87,8 @@ def operations() -> Iterator[tuple[str, Any]]:
 
 def struct_of(content: Any) -> Any:
     name = content["schema"]["$ref"].rpartition("/")[2]
-    modules = (bodies, representation, feed_schema)
-    (found,) = (vars(module)[name] for module in modules if name in vars(module))
+    modules = (bodies, payment_representation, representation, feed_schema)
+    (found,) = {vars(module)[name] for module in modules if name in vars(module)}
     return found
 
 

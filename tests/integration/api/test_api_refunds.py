@@ -123,3 +123,105 @@ def test_concurrent_refunds_within_the_payment_all_succeed(acme: ApiClient, paid
 
     assert answers == [200] * 120
     assert body_of(acme.get(f"{PAYMENTS}/{paid}/state?version=122"))["refunded_amount"] == 120
+
+
+def test_answer_to_refund_has_the_refund(acme: ApiClient, paid: str) -> None:
+    address = f"{PAYMENTS}/{paid}/refunds"
+    acme.post(address, refund(999))
+
+    answer = acme.post(address, REASON | {"reference": "return-1"}, key="rest")
+    again = acme.post(address, REASON | {"reference": "return-1"}, key="rest")
+    acme.submit()
+
+    made = body_of(answer)["refund"]
+    assert (made["amount"], made["currency"], made["reference"]) == (1000, "EUR", "return-1")
+    assert made["position"] == body_of(answer)["position"]
+    assert again.content == answer.content
+    listed = acme.get(address)
+    assert [each["amount"] for each in body_of(listed)["refunds"]] == [999, 1000]
+    assert body_of(listed)["refunds"][1] == made
+    assert acme.get(address, **{"If-None-Match": listed["ETag"]}).status_code == 304
+    last = body_of(acme.get(f"{PAYMENTS}/{paid}/events"))["events"][-1]["data"]
+    assert (last["refund_id"], last["reference"]) == (made["id"], "return-1")
+
+
+def test_repeated_refund_answers_with_its_own_refund_after_later_ones(
+    acme: ApiClient, paid: str
+) -> None:
+    address = f"{PAYMENTS}/{paid}/refunds"
+    first = acme.post(address, refund(5), key="first")
+    acme.post(address, refund(7))
+
+    again = acme.post(address, refund(5), key="first")
+
+    assert (again.content, again["Idempotency-Replayed"]) == (first.content, "true")
+
+
+@pytest.mark.parametrize("same_payment", [True, False])
+def test_reference_of_refund_is_used_once_per_client(
+    acme: ApiClient, paid: str, *, same_payment: bool
+) -> None:
+    """On the same payment, the refund was tried twenty times and then answered as `stale_version`."""
+    other = paid if same_payment else str(body_of(acme.submit())["id"])
+    referred = refund(5) | {"reference": "return-1"}
+    acme.post(f"{PAYMENTS}/{paid}/refunds", referred)
+
+    answer = acme.post(f"{PAYMENTS}/{other}/refunds", referred)
+
+    problem = body_of(answer)
+    assert (answer.status_code, problem["code"], problem["payment_id"]) == (
+        409,
+        "reference_taken",
+        paid,
+    )
+    assert "A refund of payment" in problem["detail"]
+    assert Event.objects.filter(event_type="payment.refunded").count() == 1
+
+
+def test_reference_of_refund_is_separate_for_clients_and_from_payments(acme: ApiClient) -> None:
+    bolt = ApiClient("Bolt")
+    referred = REASON | {"reference": "order-1"}
+
+    answers = [
+        client.post(f"{client.submit(reference='order-1')['Location']}/refunds", referred)
+        for client in (acme, bolt)
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+
+
+def test_concurrent_repetitions_of_refund_with_reference_have_one_effect(
+    acme: ApiClient, paid: str
+) -> None:
+    referred = refund(5) | {"reference": "return-1"}
+
+    answers = at_once(8, lambda _: acme.post(f"{PAYMENTS}/{paid}/refunds", referred, key="refund"))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+
+
+def test_concurrent_refunds_with_one_reference_have_one_effect(acme: ApiClient, paid: str) -> None:
+    referred = refund(5) | {"reference": "return-1"}
+
+    answers = at_once(8, lambda _: acme.post(f"{PAYMENTS}/{paid}/refunds", referred))
+
+    codes = sorted(str(body_of(answer).get("code")) for answer in answers)
+    assert codes == ["None"] + ["reference_taken"] * 7
+
+
+def test_idempotency_key_of_refund_belongs_to_one_payment(acme: ApiClient, paid: str) -> None:
+    other = str(body_of(acme.submit())["id"])
+
+    answers = [
+        acme.post(f"{PAYMENTS}/{each}/refunds", REASON, key="refund") for each in (paid, other)
+    ]
+
+    assert [answer.get("Idempotency-Replayed") for answer in answers] == [None, None]
+    assert len({body_of(answer)["refund"]["id"] for answer in answers}) == 2
+
+
+def test_refunds_of_another_client_are_not_found(paid: str) -> None:
+    answer = ApiClient("Bolt").get(f"{PAYMENTS}/{paid}/refunds")
+
+    assert (answer.status_code, body_of(answer)["code"]) == (404, "payment_not_found")

@@ -52,6 +52,14 @@ def test_refund_without_amount_refunds_rest() -> None:
     partly.when(refund()).then(refunded(60_00, so_far=100_00))
 
 
+def test_refund_keeps_its_reference() -> None:
+    refunded_ = refunded(100_00, reference="return-1")
+
+    payment = COMPLETED.when(refund(reference="return-1")).then(refunded_)
+
+    assert payment.last_refund == refunded_
+
+
 def test_refund_over_remaining_amount_is_refused() -> None:
     partly = given(initiated(), processed(), refunded(40_00))
     partly.when(refund(amount=usd(60_01))).then_refused(

@@ -241,6 +241,14 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
         refunded(40_00, so_far=60_00),
     ),
     (
+        "payment.refunded",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_SMALL},"refund_id":"0192f000-0000-4000-8000-00000000f001"'
+        ',"refund":{"minor":4000,"currency":"USD"},"refunded":{"minor":6000,"currency":"USD"}'
+        ',"reason":"requested_by_customer","reference":"return-1"}',
+        refunded(40_00, so_far=60_00, reference="return-1"),
+    ),
+    (
         "payment.approved",
         1,
         f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7"'

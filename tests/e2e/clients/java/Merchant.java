@@ -16,6 +16,7 @@ import org.openapitools.client.model.PaymentView;
 import org.openapitools.client.model.ProblemDetails;
 import org.openapitools.client.model.RefundBody;
 import org.openapitools.client.model.RefundReason;
+import org.openapitools.client.model.RefundedPayment;
 import org.openapitools.client.model.Status;
 import org.openapitools.client.model.SubmitBody;
 
@@ -110,13 +111,14 @@ final class Merchant {
       same("refundable", problem.getRefundable(), AMOUNT);
     }
     body.amount(REFUND);
-    PaymentView refunded = refund(payment, "java-refund-2", body);
+    RefundedPayment refunded = refund(payment, "java-refund-2", body);
     same("refunded", refunded.getRefundedAmount(), REFUND);
     same("status", refunded.getStatus(), "partially_refunded");
-    return refunded;
+    same("refund", refunded.getRefund().getAmount(), REFUND);
+    return readsVersion(payment, refunded.getVersion());
   }
 
-  private PaymentView refund(PaymentView payment, String key, RefundBody body)
+  private RefundedPayment refund(PaymentView payment, String key, RefundBody body)
       throws ApiException {
     return payments.refundPayment(
         PaymentsApi.APIRefundPaymentRequest.newBuilder()

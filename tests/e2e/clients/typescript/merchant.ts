@@ -208,6 +208,8 @@ async function refunds(payment: Payment): Promise<Payment> {
     body: { reason: "requested_by_customer", amount: 500_000, currency: "USD" },
   });
   same("refunded", taken(some).refunded_amount, 500_000);
+  const list = taken(await client.GET("/api/v1/payments/{payment_id}/refunds", { params: { path } }));
+  same("refund", list.refunds[0]?.id, taken(some).refund.id);
   return taken(some);
 }
 
