@@ -207,7 +207,7 @@ AXES_LOCKOUT_CALLABLE = "config.http.lockout.page"
 AXES_USERNAME_CALLABLE = "config.http.signing_in.recorded_name"
 AXES_CLIENT_IP_CALLABLE = "config.http.signing_in.address"
 AXES_CLIENT_STR_CALLABLE = "config.http.signing_in.in_logs"
-# A success or the end of a lock removes the counted failures. The failure log keeps them.
+# A successful sign-in or the end of a lockout removes the counted failures. The failure log keeps them.
 AXES_ENABLE_ACCESS_FAILURE_LOG = True
 AXES_ACCESS_FAILURE_LOG_PER_USER_LIMIT = 1_000_000  # beyond it, axes drops the newest
 AXES_HANDLER = "config.http.signing_in.Handler"
@@ -299,7 +299,7 @@ LOGGING: dict[str, Any] = {
         "django": {"level": "INFO"},
         # Its warnings repeat the line that django-structlog writes with the request's id.
         "django.request": {"level": "ERROR", "filters": ["unforeseen"]},
-        # A line for each request costs a tenth of it; failures are logged at WARNING and above.
+        # Logging a request takes a tenth of its time. Failures are logged at WARNING and above.
         "django_structlog": {"level": variables.choice("REQUEST_LOG_LEVEL", "WARNING", _LEVELS)},
         # Several lines for each batch of each projection.
         "celery": {"level": variables.choice("CELERY_LOG_LEVEL", "WARNING", _LEVELS)},

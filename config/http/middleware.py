@@ -107,8 +107,8 @@ def _valid_id(given: str | None) -> str | None:
 class ProbeMiddleware:
     """Answer probes before all other middleware: they name no host, or a pod's address, and are unencrypted.
 
-    `/metrics` passes the other middleware. Without a token only the check of the Host keeps web pages in a
-    local browser from reading it.
+    `/metrics` is not a probe. Without a token, only the check of the Host by other middleware keeps web pages
+    in a local browser from reading it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -33,10 +33,11 @@ def recorded_name(request: HttpRequest, credentials: dict[str, Any] | None = Non
 
 
 def address(request: HttpRequest) -> str:
-    """Return the address that the outermost of our `settings.PROXIES` proxies saw, of IPv6 the network.
+    """Return the client's address, or for IPv6 the address of its network.
 
-    Without proxies it is the address of the connection, because clients can send any X-Forwarded-For. Values
-    that are not addresses become 0.0.0.0, because axes does not count failures without an address reliably.
+    It is the address that the outermost of our `settings.PROXIES` proxies saw. Without proxies it is that of
+    the connection, because clients can send any X-Forwarded-For. Values that are not addresses become
+    0.0.0.0, because axes does not count failures without an address reliably.
     """
     seen: str = request.META.get("REMOTE_ADDR", "")
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")

@@ -200,7 +200,7 @@ def main(arguments: Sequence[str]) -> int:
         "clean": clean,
     }
     for ending in (signal.SIGHUP, signal.SIGTERM):
-        if signal.getsignal(ending) is signal.SIG_DFL:  # what nohup ignores stays ignored
+        if signal.getsignal(ending) is signal.SIG_DFL:  # nohup ignores SIGHUP
             signal.signal(ending, signal.default_int_handler)
     try:
         return actions[arguments[0]]()

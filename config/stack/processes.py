@@ -20,7 +20,7 @@ _MARK: Final = "PAYMENTS_LAUNCHER"
 _purpose = "run"
 _PROC: Final = Path("/proc")
 _MARK_FIELDS: Final = 4
-_START_TIME: Final = 19  # field 22 of proc(5), less the two before the bracket and counted from 0
+_START_TIME: Final = 19  # field 22 of proc(5), counted from 0 after the first two
 _PATIENCE_SECONDS: Final = 10.0
 _RESTART_SECONDS: Final = 2.0
 

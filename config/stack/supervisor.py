@@ -42,7 +42,7 @@ class _Child:
     server: Server | None = None
     steady: bool = False
     short_lives: int = 0  # in a row
-    exits: int = 0  # on its own, before it was first steady
+    exits: int = 0  # not by a signal, before it was `steady` for the first time
     due: float = 0.0
 
 

@@ -34,7 +34,7 @@ from payments.events.store import Reservation, StaleVersion
 
 logger = logging.getLogger(__name__)
 
-# A healthy queue lags less: it does not offer this many payments that others have claimed.
+# After so many offers that others have claimed, give up: a healthy queue does not lag that far.
 _MOST_TAKEN: Final = 100
 
 

@@ -56,7 +56,7 @@ class LiveKey(Struct, frozen=True):
 
 
 def digest(key: str) -> bytes:
-    """Return what is stored of a key. SHA-256 is enough: a random key cannot be guessed from a dictionary."""
+    """Return the digest that is stored of a key. SHA-256 is enough: no dictionary has random keys."""
     return sha256(key.encode()).digest()
 
 

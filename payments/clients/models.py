@@ -36,7 +36,9 @@ class ApiKey(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="keys")
-    prefix = models.CharField(max_length=16, unique=True, help_text="How people name the key.")
+    prefix = models.CharField(
+        max_length=16, unique=True, help_text="The beginning of the key, by which people name it."
+    )
     digest = models.BinaryField(unique=True, editable=False)
     scopes = ArrayField(models.CharField(max_length=50, choices=Scope.choices))
     staff = models.ForeignKey(
@@ -44,7 +46,7 @@ class ApiKey(models.Model):
         null=True,
         blank=True,
         on_delete=models.PROTECT,
-        help_text="Who decides when the key decides: required for reviews:write.",
+        help_text="The staff member who decides with the key. Required for reviews:write.",
     )
     rotated_from = models.ForeignKey(
         "self",

@@ -25,7 +25,7 @@ class Event(models.Model):
     data = models.JSONField()
     metadata = models.JSONField()
     occurred_at = models.DateTimeField()
-    # The time of the insert: now() would be the begin of a transaction that may be much older.
+    # The time of the insert: now() would be the start of the transaction, which may be much earlier.
     recorded_at = models.DateTimeField(
         db_default=models.Func(function="clock_timestamp", output_field=models.DateTimeField())
     )

@@ -8,9 +8,9 @@ from msgspec import Struct
 
 
 class Retries(Struct, frozen=True):
-    """The number of attempts, and the random pauses, whose longest grows by `step` seconds each time.
+    """The number of attempts, and random pauses of at most `step` seconds, twice that, and so on.
 
-    The first `at_once` failures are followed by no pause.
+    No pause follows the first `at_once` failures.
     """
 
     attempts: int
@@ -18,7 +18,7 @@ class Retries(Struct, frozen=True):
     at_once: int = 0
 
     def pause(self, attempt: int) -> None:
-        """Wait after the failure of this attempt, the first of which is 1."""
+        """Pause after the failure of an attempt, counted from 1."""
         if attempt > self.at_once:
             time.sleep(random.uniform(0, self.step * (attempt - self.at_once)))  # noqa: S311 - no secret
 

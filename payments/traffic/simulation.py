@@ -24,7 +24,7 @@ _BRANDS: Final = {Brand.VISA: 55, Brand.MASTERCARD: 35, Brand.AMERICAN_EXPRESS: 
 _TYPICAL: Final = 40.0
 _SPREAD: Final = 1.2
 _UNITS_OF_A_DOLLAR: Final = {"USD": 100, "EUR": 93, "GBP": 79, "JPY": 150}
-# One attempt in this many.
+# One attempt in so many is a retry, exceeds the limit of its method, or is risky.
 _REPEATED: Final = 50
 _OVER_THE_LIMIT: Final = 100
 _RISKY: Final = 120

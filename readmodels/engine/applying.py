@@ -74,7 +74,7 @@ def _apply(projection: Rows | Counters, streams: Sequence[Stream]) -> list[Spoil
 
 
 def _apply_part(projection: Rows | Counters, stream: Stream, error: Exception) -> list[Spoiled]:
-    """Apply the longest part from the beginning that can be stored."""
+    """Apply as many events from the beginning as can be stored."""
     good, bad = 0, len(stream)
     while bad - good > 1:
         middle = (good + bad) // 2

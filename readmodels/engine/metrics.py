@@ -1,7 +1,7 @@
 """Prometheus metrics of the log and the projections, all read from the database.
 
-Any process can therefore answer, and all answer the same. Counters in memory would be one set for
-each process.
+Any process can therefore answer, and all answer the same. Counters in memory would differ between
+processes.
 """
 
 from collections.abc import Iterator

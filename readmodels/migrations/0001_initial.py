@@ -75,7 +75,10 @@ class Migration(migrations.Migration):
                         base_field=models.CharField(max_length=50), default=list, size=None
                     ),
                 ),
-                ("requires_review", models.BooleanField(help_text="It had or has to be reviewed.")),
+                (
+                    "requires_review",
+                    models.BooleanField(help_text="Whether it was flagged for review."),
+                ),
                 (
                     "failure_reason",
                     models.CharField(

@@ -53,7 +53,7 @@ class PaymentSummary(models.Model):
     risk_score = models.SmallIntegerField(null=True, help_text="Empty if not assessed.")
     risk_band = models.CharField(max_length=10, choices=_choices(Band), blank=True)
     risk_reasons = ArrayField(models.CharField(max_length=50), default=list)
-    requires_review = models.BooleanField(help_text="It had or has to be reviewed.")
+    requires_review = models.BooleanField(help_text="Whether it was flagged for review.")
     failure_reason = models.CharField(max_length=50, choices=_choices(FailureReason), blank=True)
     four_eyes = models.BooleanField(
         default=False, db_default=False, help_text="Two people must approve it."

@@ -42,7 +42,7 @@ _LAST: Final = "SELECT coalesce(max(position), 0) FROM events_event WHERE positi
 
 
 class Folded(Struct, frozen=True):
-    """The result of a span: its number of events, streams left out, and projections refused."""
+    """The result of a span. `left_out` are streams, and `refused` the projections with refused values."""
 
     events: int
     left_out: Mapping[str, Sequence[UUID]]
@@ -291,7 +291,10 @@ def advance(schema: str, projection: Projection, *, upto: int) -> None:
 
 
 def _last_position(upto: int) -> int:
-    """Return the position of the last event. After a crash a sequence can give the horizon's again."""
+    """Return the position of the last event up to `upto`.
+
+    A checkpoint must not be at the horizon: after a crash, a sequence can assign that position again.
+    """
     with cursor() as cur:
         row = cur.execute(_LAST, (upto,)).fetchone()
     assert row is not None, "an aggregate without GROUP BY returns a row"  # noqa: S101

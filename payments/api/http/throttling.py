@@ -2,7 +2,7 @@
 
 Under load a process leases several tokens at once, so that most requests make no round trip. It returns those
 that it does not spend. A lease is at most a hundredth of the bucket, so a limit below 200 a minute is counted
-request by request. Returned tokens can overfill the bucket by what it gains in a fifth of a second.
+request by request. With returned tokens, a bucket can exceed its size by its gain in a fifth of a second.
 """
 
 import logging

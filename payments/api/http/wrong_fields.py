@@ -1,4 +1,4 @@
-"""Explain a refused body: find every wrong field. Valid bodies do not pay for the search."""
+"""Explain a refused body: find every wrong field. Only refused bodies cost this search."""
 
 import json
 import re

@@ -42,7 +42,9 @@ class Migration(migrations.Migration):
                 (
                     "prefix",
                     models.CharField(
-                        help_text="How people name the key.", max_length=16, unique=True
+                        help_text="The beginning of the key, by which people name it.",
+                        max_length=16,
+                        unique=True,
                     ),
                 ),
                 ("digest", models.BinaryField(unique=True)),
@@ -69,7 +71,7 @@ class Migration(migrations.Migration):
                     "staff",
                     models.ForeignKey(
                         blank=True,
-                        help_text="Who decides when the key decides: required for reviews:write.",
+                        help_text="The staff member who decides with the key. Required for reviews:write.",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         to=settings.AUTH_USER_MODEL,

@@ -17,7 +17,7 @@ class Lease(Struct, frozen=True, kw_only=True):
 
 
 def until(at: datetime, *, deadline: datetime) -> datetime:
-    """Return the time at which a claim of that time lapses: with the review's deadline at the latest."""
+    """Return when a claim that is made `at` a time lapses: no later than the review's deadline."""
     return min(at + LEASE, deadline)
 
 

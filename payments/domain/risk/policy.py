@@ -58,7 +58,8 @@ class PolicyDocument(
 ):
     """The rules, the lowest score of each band, and the limits.
 
-    * `review_over`: high-risk payments over the limit are reviewed, as are all in a currency without one.
+    * `review_over`: high-risk payments over the limit, and all payments in a currency without one, are
+      reviewed.
     * `block_over`: high-risk payments over the limit fail. A currency without a limit is not blocked.
     * `four_eyes_over`: two people must approve payments over the limit, and in currencies without one. If it
       is empty, one person is always enough.

@@ -18,7 +18,7 @@ from payments.events.reading.records import HistoricEvent, RecordedEvent
 R = TypeVar("R", bound=RecordedEvent[Any])
 
 _NOW: Final = "SELECT clock_timestamp()"
-# The begin of prepared transactions, and of other roles' transactions, is not visible.
+# The start time of prepared transactions, and of other roles' transactions, is not visible.
 _BEGUN: Final = """
 SELECT min(xact_start), count(xact_start) FROM pg_stat_activity WHERE pid = ANY(%(pids)s)
 """

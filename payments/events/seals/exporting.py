@@ -41,7 +41,7 @@ def export(
     force: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Exported:
-    """Write the events that the seals after seal `after` cover. `progress` gets the last position done.
+    """Write the events of the seals with a number > `after`. `progress` gets the last position done.
 
     The file replaces an export only if it holds all of it, unless `force` is set. Without a seal, no file is
     written. Nothing is verified: a log that was tampered with is exported unchanged.

@@ -62,8 +62,8 @@ def trusted(given: Iterable[str] = ()) -> frozenset[str]:
         keys.add(public_key(_private_key()))
     if not keys:
         raise SealKeyError(
-            "No public key is trusted. Set SEAL_PUBLIC_KEYS or pass --public-key;"
-            " who seals prints it with `./manage.py seal_events --show-key`."
+            "No public key is trusted. Set SEAL_PUBLIC_KEYS or pass --public-key. With SEAL_KEY,"
+            " `./manage.py seal_events --show-key` prints the public key."
         )
     return frozenset(keys)
 

@@ -165,7 +165,8 @@ def _links(trusted: frozenset[str], known: Sequence[Head]) -> Iterator[_Link]:
         detail = f"the head has seals up to {last.number}, position {last.last}"
         if covered < last.last:
             findings.add(_finding(Kind.CUT, number + 1, covered + 1, detail))
-        else:  # by fewer seals
+        else:
+            # The same events, sealed again by fewer seals.
             findings.add(_finding(Kind.REWRITTEN, last.number, last.first, detail))
         yield _Link(findings)
 

@@ -19,7 +19,7 @@ class DiscardedAdmin(BrowsingAdmin):
     list_display = ("event", "projection", "payment", "why", "by", "when")
     has_pages = False
     list_filter = (ProjectionFilter,)
-    search_fields = ("aggregate_id",)  # see find
+    search_fields = ("aggregate_id",)  # shows the search box; `find` searches
     search_help_text = "Payment id"
 
     @display(description="Event")

@@ -79,7 +79,7 @@ class EventAdmin(BrowsingAdmin):
         CorrelationFilter,
         ("recorded_at", titled(MomentsFilter, "date recorded")),
     )
-    search_fields = ("position",)  # see find
+    search_fields = ("position",)  # shows the search box; `find` searches
     search_help_text = "Payment id or position"
 
     @display(description="Recorded (UTC)")

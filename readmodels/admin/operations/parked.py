@@ -27,7 +27,7 @@ class ParkedAdmin(BrowsingAdmin):
     keyset: ClassVar = ("position", "projection")
     list_display = ("position", "projection", "event", "payment", "why", "attempts", "since")
     list_filter = (ProjectionFilter, EventTypeFilter)
-    search_fields = ("aggregate_id",)  # see find
+    search_fields = ("aggregate_id",)  # shows the search box; `find` searches
     search_help_text = "Payment id"
 
     @display(description="Event")

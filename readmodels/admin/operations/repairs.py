@@ -164,7 +164,7 @@ def _to(row: ParkedEvent) -> HttpResponseRedirect:
 
 @contextmanager
 def _short_lock_timeout() -> Iterator[None]:
-    """Wait a few seconds for a checkpoint at most, unlike a command. Raises Busy."""
+    """Limit the wait for a checkpoint to a few seconds, unlike in a command. Raises Busy."""
     try:
         with transaction.atomic():
             with connection.cursor() as cursor:

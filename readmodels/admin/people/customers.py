@@ -31,7 +31,7 @@ class CustomerAdmin(BrowsingAdmin):
     list_display = ("called", "known_as", "reached_at", "of_client", "state", "created_at")
     list_select_related = ("client",)
     list_filter = (("blocked", YesNoFilter),)
-    search_fields = ("name",)  # see find
+    search_fields = ("name",)  # shows the search box; `find` searches
     search_help_text = "Reference, beginning of a name"
 
     @display(description="Reference")

@@ -67,7 +67,7 @@ class PaymentAdmin(BrowsingAdmin):
         ("requires_review", titled(YesNoFilter, "review required")),
         ("initiated_at", titled(DaysOfTimesFilter, "date submitted")),
     )
-    search_fields = ("payment_id",)  # see find
+    search_fields = ("payment_id",)  # shows the search box; `find` searches
     search_help_text = "Payment id, reference, customer"
 
     @display(description="Submitted (UTC)")

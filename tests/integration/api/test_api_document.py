@@ -222,7 +222,7 @@ SOMETIMES = {"Idempotency-Replayed", "Accept", "Accept-Encoding"}
 
 
 def test_document_describes_exactly_the_headers_that_are_sent() -> None:
-    """A 404 had an empty Allow, and the document lacked the ETag of a 412."""
+    """Regression: a 404 had an empty Allow, and the document lacked the ETag of a 412."""
     ada, reader = ApiClient(), ApiClient(scopes=[Scope.PAYMENTS_READ])
     first = ada.submit(key="key-1")
     paid, flagged = first["Location"], ada.submit(**RISKY)["Location"]

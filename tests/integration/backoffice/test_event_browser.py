@@ -111,7 +111,7 @@ def test_keyset_pages_hold_every_event_once() -> None:
 
 
 def test_event_of_another_aggregate_has_no_link_to_a_payment() -> None:
-    """Such an event had a link to the page of a payment that does not exist."""
+    """Regression: such an event had a link to the page of a payment that does not exist."""
     card, now = uuid4(), timezone.now()
     EventIndex.objects.create(
         position=1,

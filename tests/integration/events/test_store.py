@@ -75,7 +75,7 @@ def test_history_returns_metadata_and_recording_time() -> None:
 
 
 def test_recorded_at_is_the_time_of_the_insert() -> None:
-    """With now() as the default, events of a long transaction seemed older than others before them."""
+    """With now() as the default, an event of a long transaction seemed older than the event before it."""
     stream_id = uuid4()
     with transaction.atomic():
         _database_time()

@@ -11,7 +11,7 @@ CREATE FUNCTION {schema}.events_log_identity() RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
 BEGIN
   IF NOT EXISTS (SELECT FROM events_log) THEN
-    -- It was not restored: the seals know which log this is.
+    -- The row was not restored, but the seals name the identity of the log.
     INSERT INTO events_log (identity, sealed_number, sealed_position)
     SELECT coalesce((statement::json ->> 'log')::uuid, gen_random_uuid()), number,
            (statement::json ->> 'last')::bigint
