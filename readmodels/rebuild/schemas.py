@@ -35,8 +35,8 @@ SELECT nspname FROM pg_class JOIN pg_namespace AS schema ON schema.oid = relname
  WHERE pg_class.oid = 'readmodels_checkpoint'::regclass
 """
 # For this transaction only: a plain SET would stay on the connection for its next user. The transaction is
-# idle while this process folds, and must not be ended. The check lets the server process of a killed rebuild
-# end within a second instead of finishing its statement: an index takes minutes.
+# idle while this process folds, and must not be ended. With the check, the server process of a killed
+# rebuild ends within a second. Otherwise it would finish its statement, such as an index that takes minutes.
 _INSIDE: Final = """
 SELECT set_config('search_path', quote_ident(%s) || ', ' || current_setting('search_path'), true),
        set_config('idle_in_transaction_session_timeout', '0', true),

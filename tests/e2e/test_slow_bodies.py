@@ -129,7 +129,7 @@ def test_trickling_body_has_the_same_deadline(running: Service) -> None:
 
 
 def test_many_bodies_that_arrive_after_their_heads_are_all_taken(running: Service) -> None:
-    """As with Expect: 100-continue over a slow network. Regression: half of sixteen got a 503."""
+    """Regression: half of sixteen got a 503. Bodies arrive like this after Expect: 100-continue."""
     for fields in ((LENGTH,), (LENGTH, "Expect: 100-continue")):
         with ExitStack() as open_:
             senders = [open_.enter_context(Sender(running).head(API, *fields)) for _ in range(16)]

@@ -40,7 +40,7 @@ for line in sys.stdin:
 
 @pytest.fixture(scope="module")
 def read_settings() -> Iterator[Callable[..., list[Any]]]:
-    """Return a function that reads the settings with each given environment, in one other process."""
+    """Return a function that reads the settings with each given environment, in a separate process."""
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
         cwd=place.PROJECT,

@@ -51,7 +51,7 @@ def idempotency_key(request: Request) -> str:
             detail = f"It has a comma. Send the header once, with one key. {_KEYS_ACCEPTED}"
         raise _invalid_key("wrong_format", detail)
     if is_card_number(found[2]):
-        # The payment's id is derived from the key, so the key could be found from the id.
+        # The payment's id is an unkeyed hash of the key, so trying all card numbers would find the number.
         raise _invalid_key("card_number_refused", "It looks like a card number. Use a random UUID.")
     return found[2]
 

@@ -73,7 +73,7 @@ class HorizonHeld(Exception):
 _LAST_POSITION: Final = "SELECT last_value - (NOT is_called)::int FROM events_event_position_seq"
 
 # Databases cloned from one template share the table's oid, so the database must match too. Prepared
-# transactions have no pid. INSERT takes ROW EXCLUSIVE; LOCK TABLE could have taken one of the others first.
+# transactions have no pid. An INSERT takes the first mode, a LOCK TABLE before it can have taken another one.
 _WRITERS: Final = """
 SELECT virtualtransaction, pid FROM pg_locks
  WHERE locktype = 'relation' AND granted

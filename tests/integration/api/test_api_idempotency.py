@@ -212,7 +212,7 @@ def test_taken_reference_names_the_payment_even_concurrently(acme: ApiClient) ->
 
 SAME_KEY: Final = ['"key-1"', ' "key-1"', "key-1\t"]
 # Two header lines as the server joins them, structured fields that are not one string, and characters
-# that no header can carry in the same way everywhere.
+# that servers and proxies treat differently.
 NO_KEY: Final = [
     "key-1,key-1",
     '"key-1","key-1"',

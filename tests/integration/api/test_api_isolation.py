@@ -157,7 +157,7 @@ def test_payment_is_visible_to_its_client(
 def test_idempotency_key_refuses_card_numbers_for_every_command(
     acme: ApiClient, payment: str, endpoint: Endpoint
 ) -> None:
-    """A payment's id is a hash of the key without a secret, so the number could be found from the id."""
+    """A payment's id is an unkeyed hash of the key, so trying all numbers would find a card's number."""
     before = Event.objects.count()
     address = endpoint.address(payment_id=payment)
 
