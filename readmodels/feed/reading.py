@@ -5,7 +5,7 @@ of the log. Its rows and its checkpoint change in one transaction and are read b
 parks an event: one that it cannot store stalls it instead.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -42,13 +42,16 @@ SELECT checkpoint.position,
   FROM checkpoint LEFT JOIN (shown JOIN events_event AS event USING (position) BEGUN) ON true
  ORDER BY event.position
 """
-_PAYMENT: Final = """
+_PAYMENTS: Final = """
 SELECT COLUMNS
-  FROM events_event AS event BEGUN
- WHERE event.aggregate_id = %(payment)s AND event.event_type = ANY(%(types)s)
-   AND event.position > %(after)s AND event.position <= %(upto)s
-   AND begun.data ->> 'client_id' = %(client)s
- ORDER BY event.version LIMIT %(limit)s
+  FROM unnest(%(payments)s::uuid[], %(afters)s::bigint[]) AS asked (payment_id, after)
+ CROSS JOIN LATERAL (
+       SELECT * FROM events_event
+        WHERE aggregate_id = asked.payment_id AND event_type = ANY(%(types)s)
+          AND position > asked.after AND position <= %(upto)s
+        ORDER BY version LIMIT %(limit)s) AS event BEGUN
+ WHERE begun.data ->> 'client_id' = %(client)s
+ ORDER BY event.position
 """
 _COLUMNS: Final = """
        event.position, event.aggregate_id, event.version, event.event_type, event.schema_version,
@@ -66,7 +69,7 @@ _IS_OLD: Final = """
 SELECT FROM readmodels_checkpoint WHERE name = %(index)s AND version <> %(version)s
 """
 _PAGE_OF_CLIENT: Final = _PAGE.replace("COLUMNS", _COLUMNS).replace("BEGUN", _BEGUN)
-_OF_PAYMENT: Final = _PAYMENT.replace("COLUMNS", _COLUMNS).replace("BEGUN", _BEGUN)
+_OF_PAYMENTS: Final = _PAYMENTS.replace("COLUMNS", _COLUMNS).replace("BEGUN", _BEGUN)
 
 
 class Page(Struct, frozen=True):
@@ -122,19 +125,27 @@ def read(
     return Page(events, max(after, checkpoint), caught_up=True)
 
 
-def read_payment(
-    client_id: UUID, payment_id: UUID, *, after: int, upto: int, types: Collection[str], limit: int
+def read_payments(
+    client_id: UUID,
+    after: Mapping[UUID, int],
+    *,
+    upto: int,
+    types: Collection[str] = tuple(EVENT_TYPES),
+    limit: int,
 ) -> list[FeedEvent]:
-    """Return the public events of one payment with after < position <= upto, in order."""
+    """Return the next public events of payments, in order: of each, at most `limit` after its position.
+
+    One round trip.
+    """
     parameters = {
         "client": str(client_id),
-        "payment": payment_id,
-        "after": after,
+        "payments": list(after),
+        "afters": list(after.values()),
         "upto": upto,
         "limit": limit,
         "types": _public(types),
     }
-    return _events(execute(_OF_PAYMENT, parameters))
+    return _events(execute(_OF_PAYMENTS, parameters))
 
 
 def _public(types: Collection[str]) -> list[str]:

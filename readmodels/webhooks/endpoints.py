@@ -238,9 +238,18 @@ def _refuse_taken(others: QuerySet[Endpoint], settings: Settings) -> None:
 
 
 def _begin(endpoint: Endpoint, at: datetime) -> dict[str, object]:
-    """Return the values of an endpoint without failures. Held payments are tried again too."""
+    """Return the values of an endpoint without failures. Held payments are tried again too.
+
+    The lease ends, so that a delivery in progress cannot record a failure.
+    """
     endpoint.held.update(next_attempt_at=at)
-    return {"failures": 0, "failing_since": None, "next_attempt_at": at}
+    return {
+        "failures": 0,
+        "failing_since": None,
+        "next_attempt_at": at,
+        "lease": None,
+        "leased_until": None,
+    }
 
 
 def _stop(endpoint: Endpoint, state: State, reason: str, at: datetime) -> None:

@@ -1,13 +1,17 @@
 """Webhook endpoints of tests."""
 
+from datetime import datetime
 from typing import Any
+
+from django.utils import timezone
 
 from payments import actors
 from payments.clients.models import Client
-from readmodels.webhooks import endpoints
+from readmodels.webhooks import delivery, endpoints, keys
 from readmodels.webhooks.endpoints import Settings
 from readmodels.webhooks.models import Endpoint
 from tests.support.examples import NOON
+from tests.support.sinks import Sink
 
 # A public address, which needs no name server.
 URL = "https://93.184.215.14/hook"
@@ -20,3 +24,16 @@ def endpoint(name: str = "Acme", url: str = URL, **settings: Any) -> Endpoint:
         client.pk, Settings(url=url, **settings), at=NOON, by=actors.client(client.pk)
     )
     return made
+
+
+def receiver(sink: Sink, path: str = "/hook", name: str = "Acme", **settings: Any) -> Endpoint:
+    """Return a new endpoint of the client, which receives at the sink. The sink verifies its messages."""
+    made = endpoint(name, sink.url + path, **settings)
+    sink.secrets[path] = keys.decrypt(made.secret)
+    return made
+
+
+def deliver(to: Endpoint, at: datetime | None = None, **options: Any) -> Endpoint:
+    """Take one turn, and return the endpoint after it. Each step of the schedule has its exact length."""
+    delivery.deliver(to.pk, at=at or timezone.now(), **{"chance": lambda: 0.5} | options)
+    return Endpoint.objects.get(pk=to.pk)
