@@ -18,26 +18,28 @@ from payments.events.reading import horizon
 from readmodels.feed.events import EVENT_TYPES, FeedEvent, public
 from readmodels.projections import event_index
 
-# A page looks at no more events of the client, however few of them have the requested types.
-_MOST_SCANNED: Final = 10_000
-
-# `cut` is the last position scanned if the scan ended before the checkpoint. It is only needed, and only
-# computed, if the page is not full. Rows of another version of the index may have no client.
+# The client's entries after a position, up to the checkpoint. Comparing pairs leaves the planner only the
+# index of clients: by the positions alone, it would read the whole log for a client with few events.
+_RANGE: Final = """
+       readmodels_eventindex AS entry
+        WHERE (entry.client_id, entry.position) > (%(client)s::uuid, %(after)s::bigint)
+          AND (entry.client_id, entry.position)
+              <= (%(client)s::uuid, (SELECT position FROM checkpoint))
+        ORDER BY entry.client_id, entry.position"""
+# A page looks at 10,000 entries at most, however few of them have the requested types. `cut` is the position
+# of the last one, if there are so many. It is computed only if the page is not full. The number is constant,
+# so the planner expects few rows. Rows of another version of the index may have no client.
 _PAGE: Final = """
 WITH checkpoint AS MATERIALIZED (
        SELECT position FROM readmodels_checkpoint WHERE name = %(index)s AND version = %(version)s),
-     scanned AS MATERIALIZED (
-       SELECT entry.position, entry.event_type
-         FROM readmodels_eventindex AS entry
-        WHERE entry.client_id = %(client)s
-          AND entry.position > %(after)s AND entry.position <= (SELECT position FROM checkpoint)
-        ORDER BY entry.position LIMIT %(scan)s),
      shown AS MATERIALIZED (
-       SELECT position FROM scanned WHERE event_type = ANY(%(types)s)
-        ORDER BY position LIMIT %(limit)s)
+       SELECT position
+         FROM (SELECT client_id, position, event_type FROM RANGE LIMIT 10000) AS scanned
+        WHERE event_type = ANY(%(types)s)
+        ORDER BY client_id, position LIMIT %(limit)s)
 SELECT checkpoint.position,
        CASE WHEN (SELECT count(*) FROM shown) < %(limit)s
-            THEN (SELECT position FROM scanned ORDER BY position OFFSET %(scan)s - 1) END AS cut,
+            THEN (SELECT position FROM RANGE OFFSET 9999 LIMIT 1) END AS cut,
        COLUMNS
   FROM checkpoint LEFT JOIN (shown JOIN events_event AS event USING (position) BEGUN) ON true
  ORDER BY event.position
@@ -68,7 +70,9 @@ _INDEX: Final = {
 _IS_OLD: Final = """
 SELECT FROM readmodels_checkpoint WHERE name = %(index)s AND version <> %(version)s
 """
-_PAGE_OF_CLIENT: Final = _PAGE.replace("COLUMNS", _COLUMNS).replace("BEGUN", _BEGUN)
+_PAGE_OF_CLIENT: Final = (
+    _PAGE.replace("RANGE", _RANGE).replace("COLUMNS", _COLUMNS).replace("BEGUN", _BEGUN)
+)
 _OF_PAYMENTS: Final = _PAYMENTS.replace("COLUMNS", _COLUMNS).replace("BEGUN", _BEGUN)
 
 
@@ -108,7 +112,6 @@ def read(
         "client": client_id,
         "after": after,
         "limit": limit,
-        "scan": max(limit, _MOST_SCANNED),
         "types": _public(types),
     }
     rows = execute(_PAGE_OF_CLIENT, parameters)
