@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
 
@@ -48,11 +48,8 @@ _FORBIDDEN: Final = tuple(
             "172.16.0.0/12",  # private
             "192.0.0.0/24",  # protocols
             "192.0.2.0/24",  # documentation
-            "192.31.196.0/24",  # AS112
-            "192.52.193.0/24",  # AMT
             "192.88.99.0/24",  # 6to4 relays
             "192.168.0.0/16",  # private
-            "192.175.48.0/24",  # AS112
             "198.18.0.0/15",  # benchmarks
             "198.51.100.0/24",  # documentation
             "203.0.113.0/24",  # documentation
@@ -61,7 +58,6 @@ _FORBIDDEN: Final = tuple(
             "2001::/23",  # protocols: Teredo, benchmarks, ORCHID
             "2001:db8::/32",  # documentation
             "2002::/16",  # 6to4, which contains an IPv4 address
-            "2620:4f:8000::/48",  # AS112
             "3fff::/20",  # documentation
         ),
     )
@@ -113,14 +109,13 @@ def parse(url: str, *, debug: bool) -> Target:
     # Parsers differ in how they read these characters, and some read other digits as ASCII.
     if not re.fullmatch(r"[!-~]+", url) or re.search(r'[\\<>"^`{|}]', url):
         raise InvalidUrl(
-            "The URL must consist of ASCII characters without spaces, backslashes, quotes and braces;"
-            " write an international host name as xn--..."
+            "The URL must consist of ASCII characters without spaces, backslashes, quotes and braces."
+            " Write an international host name as xn--..."
         )
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise InvalidUrl(f"The URL is not valid: {error}.") from None
+    except ValueError:
+        raise InvalidUrl("The URL's host is not valid; write IPv6 addresses as [...].") from None
     schemes = ("https", "http") if debug else ("https",)
     if parts.scheme not in schemes:
         raise InvalidUrl(f"The URL must begin with {' or '.join(f'{s}://' for s in schemes)}.")
@@ -128,14 +123,12 @@ def parse(url: str, *, debug: bool) -> Target:
         raise InvalidUrl("The URL must not contain a user name or password.")
     if "#" in url:
         raise InvalidUrl("The URL must not contain a fragment (#).")
-    if not host:
+    if not (host := parts.hostname):
         raise InvalidUrl("The URL has no host.")
-    if port == 0:
-        raise InvalidUrl("The URL's port 0 is not valid; ports from 1 to 65535 are accepted.")
     return Target(
         scheme=parts.scheme,
         host=_host(host, in_brackets="[" in parts.netloc),
-        port=port or _PORTS[parts.scheme],
+        port=_port(parts),
         path=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
     )
 
@@ -144,10 +137,10 @@ def check_host(host: str, *, debug: bool, resolver: Resolver, seconds: float) ->
     """Return the addresses of the host of a parsed URL. Raises InvalidUrl if any is not public."""
     if (literal := _literal(host)) is not None:
         if not _is_allowed(literal, debug=debug):
-            raise InvalidUrl(f"The address {host} is not public.")
+            raise InvalidUrl(f"The address {host} is not public; a public one is accepted.")
         return [literal]
     if _is_local_name(host) and not (debug and host == "localhost"):
-        raise InvalidUrl(f"The host name {host} is not public.")
+        raise InvalidUrl(f"The host name {host} is not public; a public one is accepted.")
     found = [ipaddress.ip_address(text) for text in _resolve_within(seconds, resolver, host)]
     # A name with a public and a private address is refused too: it would reach the private one by chance.
     if not all(_is_allowed(address, debug=debug) for address in found):
@@ -169,6 +162,16 @@ def is_public(address: Address) -> bool:
 
 def _is_allowed(address: Address, *, debug: bool) -> bool:
     return is_public(address) or (debug and address.is_loopback)
+
+
+def _port(parts: SplitResult) -> int:
+    try:
+        port = _PORTS[parts.scheme] if parts.port is None else parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise InvalidUrl("The URL's port is not valid; ports from 1 to 65535 are accepted.")
+    return port
 
 
 def _host(host: str, *, in_brackets: bool) -> str:
