@@ -24,7 +24,6 @@ from msgspec import Struct
 from readmodels.webhooks import addresses
 from readmodels.webhooks.addresses import InvalidUrl, Resolver
 from readmodels.webhooks.connections import (
-    CONNECT_SECONDS,
     AnswerTooLarge,
     Budget,
     Connection,
@@ -122,15 +121,17 @@ class Sender:
         except InvalidUrl as error:
             return str(error)
         except ConnectTimeout:
-            return f"The endpoint did not accept a connection within {CONNECT_SECONDS:.3g} s."
+            return "The endpoint did not accept a connection in time."
         except TimeoutError:
             return f"The endpoint did not answer completely within {self._seconds:.3g} s."
         except AnswerTooLarge:
-            return f"The answer is longer than {LONGEST_BODY // 1024} KiB."
+            # The status of a refusal is enough, and its page of explanations may be long.
+            if received.status is None or received.status in _SUCCESS:
+                return f"The answer is longer than {LONGEST_BODY // 1024} KiB."
         except ssl.SSLCertVerificationError as error:
-            return f"The TLS certificate is not valid: {error.verify_message}."
+            return f"The TLS certificate is not valid: {error.verify_message.rstrip('.')}."
         except ssl.SSLError as error:
-            return f"TLS failed: {error.reason or 'the connection was closed'}."
+            return f"TLS failed: {(error.reason or 'unknown reason').replace('_', ' ').lower()}."
         except ConnectionRefusedError:
             return "The endpoint refused the connection."
         except ConnectionError:
@@ -225,8 +226,10 @@ def _read(response: HTTPResponse, received: _Received) -> None:
         raise HTTPException
     received.status = response.status
     received.retry_after = retry_after(response.getheader("retry-after", ""), datetime.now(UTC))
-    received.body = response.read(LONGEST_BODY + 1)
-    if len(received.body) > LONGEST_BODY:
+    body = response.read(LONGEST_BODY + 1)
+    if response.getheader("content-encoding", "identity").lower() == "identity":
+        received.body = body
+    if len(body) > LONGEST_BODY:
         raise AnswerTooLarge
     if response.length:
         raise ConnectionResetError
