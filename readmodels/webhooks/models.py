@@ -93,6 +93,13 @@ class Endpoint(models.Model):
                 name="endpoint_due",
                 condition=models.Q(state=State.ACTIVE.value),
             ),
+            # For the dashboard.
+            models.Index(
+                fields=("state", "failing_since", "id"),
+                name="endpoint_in_trouble",
+                condition=models.Q(state=State.DISABLED.value)
+                | models.Q(state=State.ACTIVE.value, failures__gt=0),
+            ),
             models.Index(
                 fields=("test_id",),
                 name="endpoint_to_test",
@@ -101,7 +108,7 @@ class Endpoint(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.url
+        return f"Endpoint {self.number}: {self.url}"
 
     def is_leased(self, at: datetime) -> bool:
         return self.leased_until is not None and at < self.leased_until
