@@ -111,6 +111,19 @@ UNFOLD: Final[dict[str, Any]] = {
                 ],
             },
             {
+                "title": "Webhooks",
+                "items": [
+                    _item("Endpoints", "webhook", "webhooks_endpoint", "webhooks.view_endpoint"),
+                    _item("Attempts", "send", "webhooks_attempt", "webhooks.view_attempt"),
+                    _item(
+                        "Held payments",
+                        "pause_circle",
+                        "webhooks_heldpayment",
+                        "webhooks.view_heldpayment",
+                    ),
+                ],
+            },
+            {
                 "title": "Operations",
                 "items": [
                     _item(

@@ -7,12 +7,16 @@ from readmodels.admin import statistics
 from readmodels.admin.operations import discarded, events, parked, projections
 from readmodels.admin.people import clients, customers, sign_ins, staff
 from readmodels.admin.review import payments
+from readmodels.admin.webhooks import attempts, endpoints, held
 
 __all__ = (
+    "attempts",
     "clients",
     "customers",
     "discarded",
+    "endpoints",
     "events",
+    "held",
     "parked",
     "payments",
     "projections",

@@ -1,4 +1,4 @@
-"""The dashboard: the review queue, today's payments, the last 14 days and the projections."""
+"""The dashboard: the review queue, today's payments, failing endpoints, 14 days and the projections."""
 
 import json
 from collections import defaultdict
@@ -15,6 +15,8 @@ from payments.domain.payment.state import Status
 from readmodels import labels
 from readmodels.admin.base import fragments
 from readmodels.admin.review.actions import Person, next_key
+from readmodels.admin.webhooks.changes import may_manage
+from readmodels.admin.webhooks.trouble import in_trouble
 from readmodels.engine import lag
 from readmodels.models import DailyStatistics, PaymentSummary
 
@@ -49,7 +51,10 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         return context | {"title": "No access yet"}
     today = timezone.now().date()
     days = _days(today)
+    endpoints, more_endpoints = in_trouble() if may_manage(request) else ([], False)
     return context | {
+        "endpoints": endpoints,
+        "more_endpoints": more_endpoints,
         "title": "Dashboard",
         "next_key": next_key(Person.of(request.user)),
         "waiting": _waiting(),

@@ -9,8 +9,8 @@ from payments import actors
 from payments.clients.models import Client
 from readmodels.webhooks import delivery, endpoints, keys
 from readmodels.webhooks.endpoints import Settings
-from readmodels.webhooks.models import Endpoint
-from tests.support.examples import NOON
+from readmodels.webhooks.models import Attempt, Endpoint, HeldPayment, Outcome
+from tests.support.examples import NOON, PAYMENT
 from tests.support.sinks import Sink
 
 # A public address, which needs no name server.
@@ -37,3 +37,32 @@ def deliver(to: Endpoint, at: datetime | None = None, **options: Any) -> Endpoin
     """Take one turn, and return the endpoint after it. Each step of the schedule has its exact length."""
     delivery.deliver(to.pk, at=at or timezone.now(), **{"chance": lambda: 0.5} | options)
     return Endpoint.objects.get(pk=to.pk)
+
+
+def attempt(made: Endpoint, **changes: Any) -> Attempt:
+    """Store an attempt that delivered an event to the endpoint."""
+    values: dict[str, Any] = {
+        "message_id": "evt_7",
+        "event_type": "payment.processed",
+        "position": 7,
+        "payment_id": PAYMENT,
+        "number": 1,
+        "at": NOON,
+        "milliseconds": 12,
+        "outcome": Outcome.DELIVERED,
+        "status": 204,
+    }
+    return Attempt.objects.create(endpoint=made, **values | changes)
+
+
+def hold(made: Endpoint, **changes: Any) -> HeldPayment:
+    """Hold a payment that the endpoint rejected."""
+    values: dict[str, Any] = {
+        "payment_id": PAYMENT,
+        "position": 7,
+        "since": NOON,
+        "tries": 3,
+        "next_attempt_at": NOON,
+        "error": "The endpoint answered 422.",
+    }
+    return HeldPayment.objects.create(endpoint=made, **values | changes)

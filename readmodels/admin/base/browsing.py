@@ -141,11 +141,11 @@ class BrowsingAdmin(ModelAdmin):
         template: str,
         *,
         title: str,
-        original: Model,
+        original: Model | None,
         status_code: int = 200,
         **context: Any,
     ) -> TemplateResponse:
-        """Render a page about the row `original`, with the menu and the breadcrumb of the admin."""
+        """Render a page about the row `original`, if any, with the menu and the breadcrumb of the admin."""
         shared = self.admin_site.each_context(request) | {"opts": self.opts, "original": original}
         context |= shared | {"title": title}
         return TemplateResponse(request, template, context, status=status_code)

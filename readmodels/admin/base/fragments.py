@@ -72,6 +72,14 @@ def time_left(until: datetime, at: datetime) -> tuple[str, str]:
     return (f"{days} days left" if days > 1 else f"{hours} h left"), urgency
 
 
+def duration(seconds: float) -> str:
+    """Return a duration in its largest whole unit, such as "3 h"."""
+    for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= (2 * length if unit == "days" else length):
+            return f"{seconds // length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def foreign_text(text: object) -> str:
     """Return markup for text that others wrote: wrapped, cut to fit, in its own direction."""
     return format_html('<bdi class="foreign" title="{}">{}</bdi>', text, text)

@@ -28,6 +28,7 @@ from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
 from readmodels.admin.base.dates import quoted
 from readmodels.admin.base.filters import EventTypeFilter, MomentsFilter, TypedFilter, titled
+from readmodels.feed.events import EVENT_TYPES as PUBLIC_TYPES
 from readmodels.models import EventIndex
 
 _DIGITS_OF_A_POSITION: Final = 18
@@ -132,6 +133,8 @@ class EventAdmin(BrowsingAdmin):
             actor=actor,
             actor_name=labels.person(actor),
             correlation_id=event.metadata.get("correlation_id"),
+            may_see_attempts=event.event_type in PUBLIC_TYPES
+            and request.user.has_perm("webhooks.view_attempt"),
             data=_json(event.data),
             metadata=_json(event.metadata),
         )

@@ -1,0 +1,108 @@
+"""The attempts to deliver events to endpoints, and what the endpoints answered."""
+
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from unfold.decorators import display
+
+from readmodels import labels
+from readmodels.admin.base import fragments
+from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
+from readmodels.admin.base.filters import ChoiceFilter, MomentsFilter, titled
+from readmodels.admin.webhooks import parts
+from readmodels.admin.webhooks.filters import EndpointFilter, PaymentFilter, SentTypeFilter
+from readmodels.webhooks.models import Attempt
+
+_DIGITS_OF_AN_ID = 18
+
+
+@admin.register(Attempt)
+class AttemptAdmin(BrowsingAdmin):
+    keyset: ClassVar = ("at", "id")
+    change_list_template = "backoffice/webhooks/attempts.html"
+    list_display = ("when", "outcome_badge", "answer", "to", "event_type", "payment", "took")
+    list_select_related = ("endpoint__client",)
+    list_filter = (
+        EndpointFilter,
+        ("outcome", ChoiceFilter),
+        SentTypeFilter,
+        PaymentFilter,
+        ("at", titled(MomentsFilter, "time")),
+    )
+    search_fields = ("payment_id",)  # see find
+    search_help_text = "Payment id"
+
+    @display(description="When (UTC)")
+    def when(self, row: Attempt) -> str:
+        return f"{row.at:%Y-%m-%d %H:%M:%S}"
+
+    @display(description="Outcome", label=parts.OUTCOME_COLORS)
+    def outcome_badge(self, row: Attempt) -> tuple[str, str]:
+        return row.outcome, labels.label(row.outcome)
+
+    @display(description="Answer")
+    def answer(self, row: Attempt) -> str:
+        return fragments.foreign_text(answer(row))
+
+    @display(description="Endpoint")
+    def to(self, row: Attempt) -> str:
+        return parts.endpoint_link(row.endpoint)
+
+    @display(description="Payment")
+    def payment(self, row: Attempt) -> str:
+        if row.payment_id is None:
+            return "–"
+        return fragments.link("readmodels_paymentsummary", row.payment_id, str(row.payment_id))
+
+    @display(description="Duration")
+    def took(self, row: Attempt) -> str:
+        return f"{row.milliseconds:,} ms"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.defer("response", "endpoint__secret", "endpoint__old_secret")
+
+    def find(self, term: str) -> list[Q]:
+        payment_id = as_uuid(term)
+        return [Q(payment_id=payment_id)] if payment_id else []
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show one attempt with the beginning of the answer's body as text."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        number = object_id.isascii() and object_id.isdigit() and len(object_id) <= _DIGITS_OF_AN_ID
+        rows = Attempt.objects.select_related("endpoint__client")
+        row = rows.filter(pk=int(object_id)).first() if number else None
+        if row is None:
+            raise Http404(f"There is no attempt {object_id}. Attempts are kept for 30 days.")
+        return self.page(
+            request,
+            "backoffice/webhooks/attempt.html",
+            title=f"Attempt of {row.at:%Y-%m-%d %H:%M:%S} UTC",
+            original=row,
+            attempt=row,
+            badge=parts.outcome_badge(row.outcome),
+            answer=answer(row),
+            error=parts.visible(row.error),
+            response=parts.visible(row.response),
+        )
+
+
+def answer(row: Attempt) -> str:
+    """Return the status with its phrase, or the error if there was no answer."""
+    if row.status is None:
+        return parts.visible(row.error) or "none"
+    try:
+        return f"{row.status} {HTTPStatus(row.status).phrase}"
+    except ValueError:
+        return str(row.status)

@@ -1,0 +1,173 @@
+"""The forms of the buttons of webhook endpoints."""
+
+from datetime import UTC, datetime, time
+from typing import Any, Final
+
+from django import forms
+from django.conf import settings
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminRadioSelectWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from payments.clients.models import Client
+from payments.domain.text import TextError, checked_text
+from readmodels.admin.base.dates import quoted, read_day, read_time
+from readmodels.feed.events import EVENT_TYPES
+from readmodels.webhooks import addresses
+from readmodels.webhooks.endpoints import Settings
+from readmodels.webhooks.models import Endpoint
+
+_LONGEST_DESCRIPTION: Final = 200
+_LONGEST_REASON: Final = 200
+_MOST_POSITION: Final = 2**63 - 1
+_PAYLOADS: Final = (("full", "The event with its payment"), ("thin", "Only the id of the payment"))
+
+
+class SettingsForm(forms.Form):
+    """The settings of an endpoint."""
+
+    url = forms.CharField(
+        label="URL",
+        show_hidden_initial=True,
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "inputmode": "url"}),
+        help_text="It receives POST requests over https from the Internet.",
+    )
+    description = forms.CharField(
+        required=False,
+        show_hidden_initial=True,
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "dir": "auto"}),
+        help_text="Optional. The client sees it too.",
+    )
+    event_types = forms.MultipleChoiceField(
+        label="Events",
+        required=False,
+        show_hidden_initial=True,
+        choices=[(each, each) for each in EVENT_TYPES],
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text="Choose none to send all, also types that are added later.",
+    )
+    payload = forms.ChoiceField(
+        choices=_PAYLOADS,
+        initial="full",
+        show_hidden_initial=True,
+        widget=UnfoldAdminRadioSelectWidget,
+    )
+
+    def clean_url(self) -> str:
+        try:
+            return addresses.check_url(self.cleaned_data["url"], debug=settings.DEBUG)
+        except addresses.InvalidUrl as error:
+            raise forms.ValidationError(str(error)) from error
+
+    def clean_description(self) -> str:
+        given: str = self.cleaned_data["description"]
+        if not given.strip():
+            return ""
+        try:
+            return checked_text(given, max_length=_LONGEST_DESCRIPTION)
+        except TextError as error:
+            raise forms.ValidationError(str(error)) from error
+
+    def given(self, fields: list[str]) -> Settings:
+        """Return the settings that these fields of the form stand for."""
+        found: dict[str, Any] = {name: self.cleaned_data[name] for name in fields}
+        if "payload" in found:
+            found["thin"] = found.pop("payload") == "thin"
+        return Settings(**found)
+
+
+class EditForm(SettingsForm):
+    """The settings. Hidden fields carry the values that were shown, to find what was changed."""
+
+    def clean_url(self) -> str:
+        # The address of an endpoint that fails may have become invalid.
+        given: str = self.cleaned_data["url"]
+        return super().clean_url() if "url" in self.changed_data else given
+
+    @staticmethod
+    def values(endpoint: Endpoint) -> dict[str, Any]:
+        """Return the initial values of the form."""
+        return {
+            "url": endpoint.url,
+            "description": endpoint.description,
+            "event_types": endpoint.event_types,
+            "payload": "thin" if endpoint.thin else "full",
+        }
+
+
+class NewEndpointForm(SettingsForm):
+    field_order = ("client", "url", "description", "event_types", "payload")
+    client = forms.ModelChoiceField(
+        queryset=Client.objects.order_by("name"),
+        empty_label="Choose a client",
+        widget=UnfoldAdminSelectWidget,
+    )
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "dir": "auto"}),
+        help_text="The client sees it too. No personal data.",
+    )
+
+    def clean_reason(self) -> str:
+        try:
+            return checked_text(self.cleaned_data["reason"], max_length=_LONGEST_REASON)
+        except TextError as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+class ReplayForm(forms.Form):
+    """From where to send again: a position, or a day with or without a time."""
+
+    position = forms.CharField(
+        required=False,
+        label="After the position",
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "inputmode": "numeric"}),
+        help_text="The position of the last event that is not sent again. 0 sends all events.",
+    )
+    day = forms.CharField(
+        required=False,
+        label="Or since the day",
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+        help_text="In UTC, like 2026-11-29.",
+    )
+    time = forms.CharField(
+        required=False,
+        label="At the time",
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+        help_text="In UTC, like 09:30. Empty: the beginning of the day.",
+    )
+
+    def clean_position(self) -> int | None:
+        given = self.cleaned_data["position"].strip().replace(",", "")
+        if not given:
+            return None
+        if not (given.isascii() and given.isdigit() and int(given[:20]) <= _MOST_POSITION):
+            raise forms.ValidationError(
+                f"{quoted(given)} is not a position. Copy it from the event log, like 12345."
+            )
+        return int(given)
+
+    def clean(self) -> dict[str, Any]:
+        found = self.cleaned_data
+        try:
+            since = self._since(found.get("day", ""), found.get("time", ""))
+        except ValueError as error:
+            self.add_error("time" if "time" in str(error) else "day", str(error))
+            return found
+        if not self.errors and (found["position"] is None) == (since is None):
+            self.add_error("position", "Enter a position or a day, not both.")
+        return found | {"since": since}
+
+    @staticmethod
+    def _since(day: str, at: str) -> datetime | None:
+        """Return the moment, None if no day was typed. Raises ValueError."""
+        if not day.strip():
+            if at.strip():
+                raise ValueError("A time needs a day.")
+            return None
+        return datetime.combine(read_day(day), read_time(at) if at.strip() else time(), UTC)

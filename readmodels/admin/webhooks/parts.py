@@ -1,0 +1,77 @@
+"""Badges, links and texts that several screens of webhooks show."""
+
+import unicodedata
+from typing import Final
+
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+
+from readmodels import labels
+from readmodels.admin.base.fragments import Badge
+from readmodels.webhooks.models import Endpoint, Outcome, State
+
+STATE_COLORS: Final = {
+    State.ACTIVE: "success",
+    State.PAUSED: "warning",
+    State.DISABLED: "danger",
+    "failing": "danger",
+}
+OUTCOME_COLORS: Final = {
+    Outcome.DELIVERED: "success",
+    Outcome.REJECTED: "warning",
+    Outcome.FAILED: "danger",
+    Outcome.DROPPED: "danger",
+}
+# Characters that a page would not show, or that would reorder the text around them.
+_INVISIBLE: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def state_of(endpoint: Endpoint) -> str:
+    """Return the state, or "failing" for an active endpoint whose latest delivery failed."""
+    failing = endpoint.state == State.ACTIVE and endpoint.failures
+    return "failing" if failing else endpoint.state
+
+
+def state_badge(endpoint: Endpoint) -> Badge:
+    state = state_of(endpoint)
+    return Badge(labels.label(state), STATE_COLORS[state])
+
+
+def state(endpoint: Endpoint) -> str:
+    """Return the badge of the state, with the reason beneath if the endpoint is disabled."""
+    badge = render_to_string("backoffice/parts/badges.html", {"badges": [state_badge(endpoint)]})
+    if not endpoint.disabled_reason:
+        return badge
+    reason = '{}<span class="beneath"><bdi class="foreign" title="{}">{}</bdi></span>'
+    return format_html(reason, badge, endpoint.disabled_reason, endpoint.disabled_reason)
+
+
+def count(number: int, *, more: bool) -> str:
+    return f"{number:,}{'+' if more else ''}"
+
+
+def outcome_badge(outcome: str) -> Badge:
+    return Badge(labels.label(outcome), OUTCOME_COLORS[Outcome(outcome)])
+
+
+def endpoint_link(endpoint: Endpoint) -> str:
+    """Return a link to the endpoint's page, with the client's name beneath."""
+    return format_html(
+        '<a class="link" href="{}"><bdi class="foreign" title="{}">{}</bdi></a>'
+        '<span class="beneath"><bdi class="foreign">{}</bdi></span>',
+        reverse("admin:webhooks_endpoint_change", args=[endpoint.pk]),
+        endpoint.url,
+        endpoint.url,
+        endpoint.client.name,
+    )
+
+
+def visible(text: str) -> str:
+    """Return text of a foreign server with escapes for characters that would not show."""
+    return "".join(
+        each
+        if each in "\n\t" or unicodedata.category(each) not in _INVISIBLE
+        else f"\\u{{{ord(each):x}}}"
+        for each in text.replace("\r\n", "\n")
+    )
