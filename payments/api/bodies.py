@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Final, TypeVar
 
-from msgspec import Meta, Struct, structs
+from msgspec import UNSET, Meta, Struct, structs
 
 from payments.api.problems.problem import FieldError, Problem
 from payments.customers import notes
@@ -27,8 +27,6 @@ from payments.domain.text import TextError, checked_identifier, checked_text
 
 REFERENCE_LENGTH: Final = 255
 NOTE_LENGTH: Final = notes.LONGEST
-
-_Struct = TypeVar("_Struct", bound=Struct)
 
 _MINOR: Final = Meta(
     description=f"In minor units of the currency, 1 to {MAX_MINOR}: 1999 is EUR 19.99.",
@@ -113,13 +111,22 @@ class Body(Struct, frozen=True, forbid_unknown_fields=True):
         """
         return iter(())
 
+    @classmethod
+    def stored_text(cls, field: str, value: str) -> str:
+        """Return the value of a field in the form in which it is stored. Raises TextError."""
+        return stored_text(field, value)
+
     def refused(self) -> Problem:
         """Return the problem that names all wrong values."""
-        sent = {name: value for name, value in structs.asdict(self).items() if value is not None}
-        return Problem.of_fields(list(self.wrong_values(sent)))
+        return Problem.of_fields(list(self.wrong_values(self.sent())))
+
+    def sent(self) -> dict[str, Any]:
+        """Return the fields that have a value."""
+        fields = structs.asdict(self).items()
+        return {name: value for name, value in fields if value is not None and value is not UNSET}
 
 
-class CardBody(Struct, frozen=True, forbid_unknown_fields=True):
+class CardBody(Body, frozen=True, forbid_unknown_fields=True):
     """The card to pay with, without its number. The token is not stored."""
 
     token: Annotated[str, _TOKEN]
@@ -264,15 +271,18 @@ def _is_accepted(read: Callable[[str], str], value: str) -> bool:
     return True
 
 
-def with_stored_texts(body: _Struct) -> _Struct:
+_Body = TypeVar("_Body", bound=Body)
+
+
+def with_stored_texts(body: _Body) -> _Body:
     """Return the body with its texts in the form in which they are stored. Raises TextError."""
     changed: dict[str, Any] = {}
     for name in body.__struct_fields__:
         value = getattr(body, name)
         stored: Any = value
         if type(value) is str:
-            stored = stored_text(name, value)
-        elif isinstance(value, Struct):
+            stored = body.stored_text(name, value)
+        elif isinstance(value, Body):
             stored = with_stored_texts(value)
         if stored is not value:
             changed[name] = stored
@@ -286,10 +296,12 @@ def stored_text(field: str, value: str) -> str:
     return checked_identifier(value, max_length=REFERENCE_LENGTH, token=field == "token")
 
 
-def wrong_text(field: str, value: str) -> FieldError | None:
+def wrong_text(
+    field: str, value: str, stored: Callable[[str, str], str] = stored_text
+) -> FieldError | None:
     """Return the error of a text, None if it can be stored."""
     try:
-        stored_text(field, value)
+        stored(field, value)
     except TextError as error:
         return FieldError(field, error.code, str(error))
     return None

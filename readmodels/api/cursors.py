@@ -1,4 +1,4 @@
-"""Cursors of lists. A page begins after the last payment of the previous page: all pages cost the same."""
+"""Cursors of lists. A page begins after the last row of the previous page: all pages cost the same."""
 
 import base64
 import json
@@ -14,12 +14,12 @@ from payments.api.openapi.schemas import INT64_MAX
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-# The time and id of a payment, or the position of its first event.
-After = tuple[datetime, UUID] | int
+# The time and id of a row, or the position of a payment's first event.
+After = tuple[datetime, UUID | int] | int
 
 
 class Cursor(Struct, frozen=True):
-    """The place of a page's last payment in the list, and a hash of the list's address and filters."""
+    """The place of a page's last row in the list, and a hash of the list's address and filters."""
 
     after: After
     question: str
@@ -37,8 +37,9 @@ def encode(cursor: Cursor) -> str:
     match cursor.after:
         case int(position):
             parts: list[object] = [position]
-        case (at, payment_id):
-            parts = [(at - _EPOCH) // _MICROSECOND, payment_id.hex]
+        case (at, row_id):
+            shown = row_id.hex if isinstance(row_id, UUID) else row_id
+            parts = [(at - _EPOCH) // _MICROSECOND, shown]
     text = json.dumps([*parts, cursor.question])
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
@@ -50,8 +51,10 @@ def decode(text: str) -> Cursor:
         match json.loads(base64.urlsafe_b64decode(padded.encode("ascii"))):
             case [int(position), str(question)] if 0 <= position <= INT64_MAX:
                 return Cursor(position, question)
-            case [int(micros), str(payment_id), str(question)]:
-                return Cursor((_EPOCH + micros * _MICROSECOND, UUID(payment_id)), question)
+            case [int(micros), str(row_id), str(question)]:
+                return Cursor((_EPOCH + micros * _MICROSECOND, UUID(row_id)), question)
+            case [int(micros), int(row_id), str(question)] if 0 <= row_id <= INT64_MAX:
+                return Cursor((_EPOCH + micros * _MICROSECOND, row_id), question)
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         pass
     raise ValueError("It is not the `next` of an earlier answer.")

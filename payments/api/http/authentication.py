@@ -32,19 +32,25 @@ class BearerAuthentication(BaseAuthentication):
         return 'Bearer realm="payments"'
 
 
+def permitting(scopes: Scope | tuple[Scope, ...]) -> tuple[Scope, ...]:
+    """Return the scopes of which a key needs one."""
+    return scopes if isinstance(scopes, tuple) else (scopes,)
+
+
 class HasScope(BasePermission):
-    """Require the scope to which the view's `scopes` map the HTTP method."""
+    """Require a scope to which the view's `scopes` map the HTTP method."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         # HEAD reveals the headers of GET, so it needs the same scope.
         method = "GET" if request.method == "HEAD" else request.method
-        needed: Scope | None = view.scopes.get(method)
-        if request.auth is None or needed is None:
+        needed = permitting(view.scopes.get(method, ()))
+        if request.auth is None or not needed:
             # Without a key: 401. Without a scope the method is not served: 405.
             return request.auth is not None
-        if needed not in key_of(request).scopes:
+        if not set(needed) & set(key_of(request).scopes):
             raise Problem(
-                "permission_denied", f"This operation needs a key with the scope {needed}."
+                "permission_denied",
+                f"This operation needs a key with the scope {' or '.join(needed)}.",
             )
         return True
 

@@ -48,7 +48,7 @@ class _Negotiation(DefaultContentNegotiation):
 
 class _View(APIView):
     # Without "options", which the framework would list in Allow.
-    http_method_names = ["get", "head", "post"]
+    http_method_names = ["get", "head", "post", "patch", "delete"]
 
     @property
     def default_response_headers(self) -> dict[str, str]:
@@ -63,9 +63,9 @@ class _View(APIView):
 
 
 class KeyView(_View):
-    """An address that needs an API key. `scopes` maps each HTTP method to the scope that it needs."""
+    """An address that needs an API key. `scopes` maps each HTTP method to the scopes that permit it."""
 
-    scopes: ClassVar[dict[str, Scope]]
+    scopes: ClassVar[Mapping[str, Scope | tuple[Scope, ...]]]
     content_negotiation_class = _Negotiation
 
     @property

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from enum import Enum
 from itertools import islice
-from types import NoneType
-from typing import Any, Final, get_args, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, UnsetType
 
 from payments.api.bodies import Body, wrong_text
 from payments.api.problems.problem import FieldError, Problem, masked_name
@@ -20,7 +20,7 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def problem(
-    data: bytes, body: type[Struct], error: Exception | None, repeated: str | None
+    data: bytes, body: type[Body], error: Exception | None, repeated: str | None
 ) -> Problem:
     """Return the problem that names every wrong field, and the name that the body repeats.
 
@@ -38,7 +38,7 @@ def problem(
     return Problem.of_fields(wrong) if wrong else _unreadable(data, error)
 
 
-def _wrong_fields(data: bytes | Raw, body: type[Struct], within: str = "") -> Iterator[FieldError]:
+def _wrong_fields(data: bytes | Raw, body: type[Body], within: str = "") -> Iterator[FieldError]:
     sent = msgspec.json.decode(data, type=dict[str, Raw])
     types = get_type_hints(body)
     for name in sent:
@@ -52,11 +52,11 @@ def _wrong_fields(data: bytes | Raw, body: type[Struct], within: str = "") -> It
             if field.required:
                 yield FieldError(name, "missing", "It is required.")
             continue
-        if bytes(value) == b"null" and not field.required:
+        kind, nullable = _kind(types[field.name])
+        if bytes(value) == b"null" and nullable:
             continue
         values[field.name] = None
-        kind = _kind(types[field.name])
-        if issubclass(kind, Struct) and bytes(value).startswith(b"{"):
+        if issubclass(kind, Body) and bytes(value).startswith(b"{"):
             yield from _wrong_fields(value, kind, f"{name}.")
             values[field.name] = value
             continue
@@ -65,20 +65,19 @@ def _wrong_fields(data: bytes | Raw, body: type[Struct], within: str = "") -> It
         except msgspec.ValidationError as error:
             yield _wrong_value(name, value, kind, error)
             continue
-        wrong = wrong_text(field.name, found) if type(found) is str else None
+        wrong = wrong_text(field.name, found, body.stored_text) if type(found) is str else None
         if wrong is None:
             values[field.name] = found
         else:
             yield FieldError(name, wrong.code, wrong.detail)
-    if issubclass(body, Body):
-        yield from body.wrong_values(values)
+    yield from body.wrong_values(values)
 
 
-def _kind(hint: Any) -> type:
-    """Return the type of a field, without None."""
-    (kind,) = [each for each in get_args(hint) or (hint,) if each is not NoneType]
-    found: type = kind
-    return found
+def _kind(hint: Any) -> tuple[type, bool]:
+    """Return the type of a field without its alternatives, and whether null is one of them."""
+    kinds = get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,)
+    (kind,) = [each for each in kinds if each not in {NoneType, UnsetType}]
+    return get_origin(kind) or kind, NoneType in kinds
 
 
 def _wrong_value(field: str, value: Raw, kind: type, error: Exception) -> FieldError:

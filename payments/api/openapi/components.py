@@ -11,6 +11,7 @@ from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter, OpenApiResponse
 from msgspec import UNSET, UnsetType
 
+from payments.api.http.authentication import permitting
 from payments.api.openapi import problem_examples, schemas
 from payments.api.problems.catalogue import KINDS
 from payments.api.problems.problem import CONTENT_TYPE, FieldError
@@ -95,10 +96,11 @@ class ApiSchema(AutoSchema):
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation: Any = super().get_operation(*args, **kwargs)
         view: Any = self.view
-        scope = str(view.scopes[self.method].value)
-        operation["description"] += f"\n\nNeeds a key with the scope `{scope}`."
+        scopes = [scope.value for scope in permitting(view.scopes[self.method])]
+        named = " or ".join(f"`{scope}`" for scope in scopes)
+        operation["description"] += f"\n\nNeeds a key with the scope {named}."
         # Not in `security`: OpenAPI 3.1 allows it there, but linters report a scope that OAuth lacks.
-        operation["x-required-scopes"] = [scope]
+        operation["x-required-scopes"] = scopes
         for answer in operation["responses"].values():
             content = answer.get("content", {}).get(CONTENT_TYPE, {})
             self._share(ResolvedComponent.EXAMPLE, content.get("examples", {}))
@@ -220,7 +222,9 @@ PAYMENT_HEADERS: Final = {
     "X_Event_Position": "The position of the payment's last event in the log.",
 }
 # Every status except 401, for which there is no key whose rate could be shown.
-_WITH_KEY: Final = {200, 201, 204, 304} | {kind.status.value for kind in KINDS.values()} - {401}
+_WITH_KEY: Final = {200, 201, 202, 204, 304} | {kind.status.value for kind in KINDS.values()} - {
+    401
+}
 COMMON_HEADERS: Final = [
     *headers(429, 503, Retry_After="The seconds to wait before another try."),
     *headers(
