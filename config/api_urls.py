@@ -9,6 +9,7 @@ from payments.api import reviews
 from payments.api.http.paths import uuid
 from payments.api.views import CancelPayment, RefundPayment, SubmitPayment
 from readmodels.api import feed, views
+from readmodels.api.webhooks import views as webhooks
 
 
 class _AnyText(StringConverter):
@@ -33,6 +34,7 @@ class Refunds(views.PaymentRefunds, RefundPayment):
 
 
 _PAYMENT: Final = f"payments/{uuid('payment_id')}"
+_ENDPOINT: Final = f"webhook-endpoints/{uuid('endpoint_id')}"
 
 urlpatterns: Final[list[URLPattern]] = [
     path("payments", Payments.as_view(), name="payments"),
@@ -59,6 +61,21 @@ urlpatterns: Final[list[URLPattern]] = [
     ),
     path("events", feed.Events.as_view(), name="events"),
     path("event-types", feed.EventTypes.as_view(), name="event-types"),
+    path("webhook-endpoints", webhooks.Endpoints.as_view(), name="webhook-endpoints"),
+    path(_ENDPOINT, webhooks.OneEndpoint.as_view(), name="webhook-endpoint"),
+    *(
+        path(f"{_ENDPOINT}/{last}", view.as_view(), name=f"webhook-endpoint-{last}")
+        for last, view in {
+            "rotate-secret": webhooks.RotateSecret,
+            "pause": webhooks.Pause,
+            "resume": webhooks.Resume,
+            "test": webhooks.Test,
+            "replay": webhooks.Replay,
+            "attempts": webhooks.Attempts,
+            "held": webhooks.Held,
+        }.items()
+    ),
+    path("webhook-keys", webhooks.Keys.as_view(), name="webhook-keys"),
     path("statistics/daily", views.Daily.as_view(), name="daily-statistics"),
     path("projections", views.Projections.as_view(), name="projections"),
 ]

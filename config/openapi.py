@@ -22,6 +22,7 @@ SETTINGS: Final[dict[str, Any]] = {
             "description": "Claim payments that wait for review, and decide on them.",
         },
         {"name": "events", "description": "Follow the events of your payments."},
+        {"name": "webhooks", "description": "Receive events as messages at your own addresses."},
         {"name": "statistics", "description": "Counts and volumes by day and currency."},
         {"name": "operation", "description": "See how current the read models are."},
     ],
@@ -36,5 +37,6 @@ SETTINGS: Final[dict[str, Any]] = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": False,
+    "COMPONENT_SPLIT_PATCH": False,  # a body of PATCH has a struct of its own
     "POSTPROCESSING_HOOKS": [],  # the default hooks rename enums, which have names
 }

@@ -118,9 +118,16 @@ class Body(Struct, frozen=True, forbid_unknown_fields=True):
 
     def refused(self) -> Problem:
         """Return the problem that names all wrong values."""
-        return Problem.of_fields(list(self.wrong_values(self.sent())))
+        return Problem.of_fields(list(self.wrong_values(self._sent())))
 
-    def sent(self) -> dict[str, Any]:
+    def checked(self) -> dict[str, Any]:
+        """Return the fields that have a value. Raises Problem if any is wrong."""
+        sent = self._sent()
+        if wrong := list(self.wrong_values(sent)):
+            raise Problem.of_fields(wrong)
+        return sent
+
+    def _sent(self) -> dict[str, Any]:
         """Return the fields that have a value."""
         fields = structs.asdict(self).items()
         return {name: value for name, value in fields if value is not None and value is not UNSET}

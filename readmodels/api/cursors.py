@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from payments.api.openapi.schemas import INT64_MAX
 
+OF_ANOTHER_LIST: Final = "It belongs to a list with another address or other filters."
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 # The time and id of a row, or the position of a payment's first event.

@@ -319,9 +319,7 @@ def _after(given: Mapping[str, Any], question: str) -> cursors.After | None:
     cursor: cursors.Cursor = given["cursor"]
     by_position = given.get("ordering") == following.ORDERING
     if cursor.question != question or isinstance(cursor.after, int) is not by_position:
-        raise Problem.of_field(
-            "cursor", "wrong_format", "It belongs to a list with another address or other filters."
-        )
+        raise Problem.of_field("cursor", "wrong_format", cursors.OF_ANOTHER_LIST)
     return cursor.after
 
 

@@ -11,17 +11,18 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
+from django.conf import settings as configured
 from django.db import transaction
 from django.db.models import QuerySet
 from msgspec import UNSET, Struct, UnsetType
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from payments import actors, permissions
 from payments.clients.models import Client
 from payments.database import execute
 from payments.events.reading import horizon
 from readmodels.projections import event_index
-from readmodels.webhooks import keys
+from readmodels.webhooks import addresses, keys
 from readmodels.webhooks.models import MOST_ENDPOINTS, Attempt, Endpoint, State
 
 logger: Final = logging.getLogger(__name__)
@@ -72,7 +73,10 @@ class PositionAhead(Exception):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """The settings of an endpoint. UNSET keeps the old value. No event types stand for all."""
+    """The settings of an endpoint. UNSET keeps the old value. No event types stand for all.
+
+    The caller has checked the description and the types.
+    """
 
     url: str | UnsetType = UNSET
     description: str | UnsetType = UNSET
@@ -83,9 +87,10 @@ class Settings(Struct, frozen=True, kw_only=True):
 def create(client_id: UUID, settings: Settings, *, at: datetime, by: str) -> tuple[Endpoint, str]:
     """Store an endpoint that receives later events; return it with its secret.
 
-    The caller has checked the settings. Raises NotPermitted, NotConfigured, TooManyEndpoints and UrlTaken.
+    Raises NotPermitted, NotConfigured, InvalidUrl, TooManyEndpoints and UrlTaken.
     """
     _require(client_id, by)
+    settings = _with_checked_url(settings)
     secret = keys.new_secret()
     stored = keys.encrypt(secret)
     with transaction.atomic():
@@ -110,8 +115,9 @@ def create(client_id: UUID, settings: Settings, *, at: datetime, by: str) -> tup
 
 
 def change(endpoint: Endpoint, settings: Settings, *, at: datetime, by: str) -> None:
-    """Change the settings. A new URL is tried at once. Raises NotPermitted and UrlTaken."""
+    """Change the settings. A new URL is tried at once. Raises NotPermitted, InvalidUrl and UrlTaken."""
     _require(endpoint.client_id, by)
+    settings = _with_checked_url(settings)
     values = _given(settings)
     with transaction.atomic():
         if values.get("url", endpoint.url) != endpoint.url:
@@ -224,6 +230,13 @@ def test_message_id(test_id: UUID) -> str:
 def _require(client_id: UUID, by: str) -> None:
     if by not in {actors.client(client_id), SERVICE}:
         permissions.require(by, MANAGE, operators=True)
+
+
+def _with_checked_url(settings: Settings) -> Settings:
+    """Return the settings with the URL in its normal form. Looks up its host. Raises InvalidUrl."""
+    if settings.url is UNSET:
+        return settings
+    return replace(settings, url=addresses.check_url(settings.url, debug=configured.WEBHOOK_DEBUG))
 
 
 def _lock(client_id: UUID) -> QuerySet[Endpoint]:

@@ -52,6 +52,10 @@ class Lag(Struct, frozen=True):
     more: bool = False  # the client has COUNTED_TO events or more, so `events` may be too low
 
 
+# Of an endpoint that was deleted meanwhile.
+NONE: Final = Lag(0, 0.0, 0)
+
+
 def measure(endpoints: Iterable[Endpoint]) -> dict[UUID, Lag]:
     """Return the lag of each endpoint by its id. One round trip."""
     parameters = {

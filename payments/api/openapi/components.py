@@ -56,6 +56,10 @@ class ProblemDetails(msgspec.Struct):
             "The id of the payment that has the reference, itself or for a refund.", format="uuid"
         ),
     ] = UNSET
+    webhook_endpoint_id: Annotated[
+        str | UnsetType,
+        _described("The id of the webhook endpoint that has the URL.", format="uuid"),
+    ] = UNSET
     payment_status: Annotated[
         str | UnsetType,
         _described("The current status of the payment.", enum=[each.value for each in Status]),
@@ -229,7 +233,8 @@ COMMON_HEADERS: Final = [
     *headers(429, 503, Retry_After="The seconds to wait before another try."),
     *headers(
         *sorted({*_WITH_KEY, 401}),
-        Cache_Control="`private, no-cache`: cache for this client only, revalidate with `If-None-Match`.",
+        Cache_Control="`private, no-cache`: cache for this client only, revalidate with `If-None-Match`."
+        " `no-store`: the answer has a secret.",
         Vary="`Authorization`: the answer depends on the key.",
     ),
     *headers(401, WWW_Authenticate="How to authenticate."),

@@ -27,14 +27,14 @@ from payments.api.openapi.components import (
 from payments.api.openapi.problem_examples import PAYMENT_ID
 from payments.api.representation import PaymentView, RefundedPayment
 
-_REQUEST_ID: Final = OpenApiParameter(
+REQUEST_ID: Final = OpenApiParameter(
     "X-Request-ID",
     str,
     OpenApiParameter.HEADER,
     description="Your id of the request: up to 64 characters of A-Z a-z 0-9 . _ -. Without a valid one the"
     " service generates an id. The answer, the logs and the events contain it.",
 )
-_CORRELATION_ID: Final = OpenApiParameter(
+CORRELATION_ID: Final = OpenApiParameter(
     "X-Correlation-ID",
     str,
     OpenApiParameter.HEADER,
@@ -78,16 +78,20 @@ _MAY_MATCH: Final = OpenApiParameter(
     pattern=preconditions.PATTERN,
     examples=[OpenApiExample("the second version", '"2"')],
 )
-_BODY: Final = (
+# The problems of a body, and the headers of their answers.
+BODY: Final = (
     "invalid_json",
     "invalid_request",
-    "idempotency_key_missing",
-    "idempotency_key_invalid",
-    "idempotency_key_reused",
     "body_too_slow",
     "body_too_large",
     "unsupported_media_type",
 )
+BODY_HEADERS: Final = headers(
+    415,
+    Accept="The accepted media type, unless the body was compressed.",
+    Accept_Encoding="`identity`, if the body was compressed.",
+)
+_KEY: Final = ("idempotency_key_missing", "idempotency_key_invalid", "idempotency_key_reused")
 
 
 def _command(
@@ -108,12 +112,12 @@ def _command(
         "responses": {
             status: OpenApiResponse(answer, description="The payment after the command."),
             **({} if nothing is None else {204: OpenApiResponse(description=nothing)}),
-            **refusals("log_contradicted", *_BODY, *refused),
+            **refusals("log_contradicted", *BODY, *_KEY, *refused),
         },
         "parameters": [
             _IDEMPOTENCY_KEY,
-            _REQUEST_ID,
-            _CORRELATION_ID,
+            REQUEST_ID,
+            CORRELATION_ID,
             *more.pop("parameters", ()),
             *headers(
                 status,
@@ -121,11 +125,7 @@ def _command(
                 Idempotency_Replayed="`true` if this repeats the answer to an earlier request.",
             ),
             *headers(412, ETag="The current version of the payment, in quotes."),
-            *headers(
-                415,
-                Accept="The accepted media type, unless the body was compressed.",
-                Accept_Encoding="`identity`, if the body was compressed.",
-            ),
+            *BODY_HEADERS,
             *COMMON_HEADERS,
         ],
         **more,

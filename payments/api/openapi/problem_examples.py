@@ -8,6 +8,7 @@ import msgspec
 from payments.api.problems.problem import FieldError, Problem, problem_details
 
 PAYMENT_ID: Final = "72fe5f01-cc2e-5f54-be3b-02927c1e954b"
+WEBHOOK_ENDPOINT_ID: Final = "0d6f3a52-8c1e-4b7f-9a33-5e21c4d7b890"
 _PAYMENT: Final = f"Payment {PAYMENT_ID}"
 _DEADLINE: Final = "2026-11-30T12:00:00.000000Z"
 
@@ -154,6 +155,16 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
             "Send the header If-Match with the ETag of the payment that the reviewer looked at, or with * to"
             " decide on any version.",
         ),
+        Problem(
+            "webhook_endpoint_not_found", f"There is no webhook endpoint {WEBHOOK_ENDPOINT_ID}."
+        ),
+        Problem("too_many_endpoints", "A client can have 10 endpoints. Delete one first."),
+        Problem(
+            "webhook_url_taken",
+            f"The endpoint {WEBHOOK_ENDPOINT_ID} has this URL.",
+            members={"webhook_endpoint_id": WEBHOOK_ENDPOINT_ID},
+        ),
+        Problem("webhooks_not_configured", "This service sends no webhooks. Ask the operator."),
         Problem("internal_error", "The failure was recorded under the request id."),
         Problem(
             "queue_behind",

@@ -291,6 +291,29 @@ KINDS: Final[Mapping[str, Kind]] = {
         "The decision has no header If-Match.",
         "Send the ETag of the payment that the reviewer looked at, or `*` for any version.",
     ),
+    # Webhooks
+    "webhook_endpoint_not_found": Kind(
+        HTTPStatus.NOT_FOUND,
+        "The webhook endpoint does not exist",
+        Repeat.CORRECTED,
+        "No endpoint has this id, the endpoint belongs to another client, or it was deleted.",
+        "List your endpoints, and use an `id` from there.",
+    ),
+    "webhook_url_taken": Kind(
+        HTTPStatus.CONFLICT,
+        "Another webhook endpoint has this URL",
+        Repeat.CORRECTED,
+        "Your endpoint `webhook_endpoint_id` has the URL, perhaps because an answer to the same request was"
+        " lost.",
+        "Change that endpoint. If you do not have its secret, rotate it.",
+    ),
+    "too_many_endpoints": Kind(
+        HTTPStatus.CONFLICT,
+        "There are ten webhook endpoints",
+        Repeat.CORRECTED,
+        "A client can have ten endpoints.",
+        "Delete an endpoint that you do not need, or change it.",
+    ),
     # The service
     "internal_error": Kind(
         HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -319,6 +342,13 @@ KINDS: Final[Mapping[str, Kind]] = {
         Repeat.LATER,
         "An event could not be applied. The operator sees it and has to repair it.",
         "Try again in a minute. A followed list continues with the same cursor.",
+    ),
+    "webhooks_not_configured": Kind(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "Webhooks are not configured",
+        Repeat.LATER,
+        "The operator has set no key for webhooks, so no secret can be made.",
+        "Ask the operator, then try again. Reading the event feed works meanwhile.",
     ),
     "log_contradicted": Kind(
         HTTPStatus.SERVICE_UNAVAILABLE,

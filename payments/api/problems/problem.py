@@ -38,6 +38,7 @@ FIELD_CODES: Final[Mapping[str, str]] = {
     "text_has_outer_blanks": "It begins or ends with whitespace",
     "card_number_refused": "It looks like a card number, which is never stored",
     "position_ahead": "The log has not reached this position",
+    "url_refused": "It is not a URL to which messages are sent",
     "reference_taken": "Another payment has this reference",
     "differs": "It differs from the first request",
 }

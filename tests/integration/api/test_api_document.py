@@ -17,6 +17,10 @@ from payments.api.problems.catalogue import KINDS
 from payments.api.representation import PaymentView
 from payments.clients.models import Scope
 from readmodels.api import feed_schema, representation
+from readmodels.api.webhooks import (
+    bodies as webhook_bodies,
+    representation as webhook_representation,
+)
 from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, document, project
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -72,6 +76,19 @@ def test_every_endpoint_is_documented_with_its_problems() -> None:
         "get event-types",
         "get statistics/daily",
         "get projections",
+        "get webhook-endpoints",
+        "post webhook-endpoints",
+        "get webhook-endpoints/{endpoint_id}",
+        "patch webhook-endpoints/{endpoint_id}",
+        "delete webhook-endpoints/{endpoint_id}",
+        "post webhook-endpoints/{endpoint_id}/rotate-secret",
+        "post webhook-endpoints/{endpoint_id}/pause",
+        "post webhook-endpoints/{endpoint_id}/resume",
+        "post webhook-endpoints/{endpoint_id}/test",
+        "post webhook-endpoints/{endpoint_id}/replay",
+        "get webhook-endpoints/{endpoint_id}/attempts",
+        "get webhook-endpoints/{endpoint_id}/held",
+        "get webhook-keys",
     }
     for operation in operations.values():
         assert {"401", "403", "406", "429", "500", "503"} <= set(operation["responses"])
@@ -87,7 +104,14 @@ def operations() -> Iterator[tuple[str, Any]]:
 
 def struct_of(content: Any) -> Any:
     name = content["schema"]["$ref"].rpartition("/")[2]
-    modules = (bodies, payment_representation, representation, feed_schema)
+    modules = (
+        bodies,
+        payment_representation,
+        representation,
+        feed_schema,
+        webhook_bodies,
+        webhook_representation,
+    )
     (found,) = {vars(module)[name] for module in modules if name in vars(module)}
     return found
 
@@ -98,10 +122,13 @@ def test_document_examples_match_their_schemas() -> None:
             assert content["examples"], name
             for example in content["examples"].values():
                 msgspec.convert(example["value"], struct_of(content))
+        if name.startswith("delete"):
+            assert operation["responses"]["204"].keys() == {"description", "headers"}
+            continue
         (answer,) = (
             operation["responses"][code]
             for code in operation["responses"]
-            if code in {"200", "201"}
+            if code in {"200", "201", "202"}
         )
         content = answer["content"]["application/json"]
         assert content["examples"], name
@@ -188,7 +215,11 @@ def test_every_command_and_every_poll_is_described_with_its_headers() -> None:
             assert "X-Request-ID" in answer["headers"], name
             assert ("RateLimit" in answer["headers"]) == (status != "401"), name
             assert ("Retry-After" in answer["headers"]) == (status in {"429", "503"}), name
-        if name.startswith("post"):
+        if "/webhook-" in name and not name.startswith("get"):
+            # Repeating these is safe without a key.
+            assert "Idempotency-Key" not in sent, name
+            assert ("415" in answers) == (not name.startswith("delete")), name
+        elif name.startswith("post"):
             assert "Idempotency-Key" in sent, name
             assert {"400", "413", "415", "422"} <= set(answers), name
             assert ("409" in answers) == ("claim-next" not in name), name

@@ -17,14 +17,13 @@ from readmodels.webhooks.models import (
     Attempt,
     Endpoint,
     HeldPayment,
-    Outcome,
     State,
 )
 from tests.support.api import RISKY, ApiClient, project
 from tests.support.backoffice import browser
 from tests.support.concurrency import at_once
 from tests.support.examples import NOON, OPERATOR
-from tests.support.webhooks import URL, endpoint
+from tests.support.webhooks import URL, attempt, endpoint, hold
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -111,7 +110,7 @@ def test_delete_removes_attempts_and_held_payments(monkeypatch: pytest.MonkeyPat
     for each in (deleted, kept):
         hold(each, position=1)
         for number in range(1, 6):
-            attempt(each, number)
+            attempt(each, number=number)
 
     endpoints.delete(deleted, at=LATER, by=OPERATOR)
 
@@ -172,7 +171,7 @@ def test_replay_moves_the_cursor_and_ends_the_lease() -> None:
     made = endpoint()
     Endpoint.objects.update(position=2, lease=uuid4(), leased_until=LATER)
     hold(made, position=1)
-    hold(made, position=2)
+    hold(made, position=2, payment_id=uuid4())
 
     endpoints.replay(made, after=1, at=LATER, by=OPERATOR)
 
@@ -263,29 +262,3 @@ def test_changes_are_logged_without_the_secret(caplog: pytest.LogCaptureFixture)
 
 def staff(username: str) -> str:
     return actors.staff(get_user_model().objects.get(username=username).pk)
-
-
-def hold(held_by: Endpoint, *, position: int) -> None:
-    HeldPayment.objects.create(
-        endpoint=held_by,
-        payment_id=uuid4(),
-        position=position,
-        since=NOON,
-        tries=3,
-        next_attempt_at=NOON + timedelta(days=1),
-        error="HTTP 400",
-    )
-
-
-def attempt(of: Endpoint, number: int) -> None:
-    Attempt.objects.create(
-        endpoint=of,
-        message_id="evt_1",
-        event_type="payment.processed",
-        position=1,
-        number=number,
-        at=NOON,
-        milliseconds=5,
-        outcome=Outcome.FAILED,
-        status=500,
-    )

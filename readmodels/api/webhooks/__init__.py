@@ -1,0 +1,1 @@
+"""The operations on webhook endpoints. A client sees and changes only its own."""
