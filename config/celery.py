@@ -18,6 +18,8 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
 app.autodiscover_tasks(["payments.application"])  # not a Django app, so Celery does not look there
+# Slow endpoints must not delay projections.
+app.conf.task_routes = {"webhooks.*": {"queue": "webhooks"}}
 # In seconds. Tasks that pile up while no worker runs expire.
 app.conf.beat_schedule = {
     "project": {
@@ -31,6 +33,12 @@ app.conf.beat_schedule = {
         "options": {"expires": 60.0},
     },
     "seal": {"task": "events.seal", "schedule": 60.0, "options": {"expires": 60.0}},
+    "deliver": {
+        "task": "webhooks.deliver_due",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
+    },
+    "prune": {"task": "webhooks.prune", "schedule": 60.0, "options": {"expires": 60.0}},
 }
 
 broker.install()

@@ -13,8 +13,9 @@ from payments.events.contradictions import LogContradicted
 from payments.events.reading import holders
 from payments.events.reading.horizon import HorizonHeld
 from readmodels.engine import checkpoints, runner, wakeups
-from readmodels.projections import PROJECTIONS
+from readmodels.projections import PROJECTIONS, event_index
 from readmodels.projections.kinds import Projection
+from readmodels.webhooks import waking as webhooks
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,8 @@ def _take_turn(projection: Projection, *, seconds: float) -> None:
         batch = runner.run_batch(
             projection, on_lock=lambda: wakeups.projections.clear(projection.name)
         )
+        if batch is not None and projection is event_index.PROJECTION:
+            webhooks.wake_clients(after=batch.after, upto=batch.upto)
         if batch is None or not (batch.full or wakeups.projections.is_woken(projection.name)):
             return
         if time.monotonic() > deadline:

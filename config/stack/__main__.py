@@ -90,10 +90,11 @@ def _servers(folder: Path, supervisor: Supervisor) -> Iterator[None]:
 
 
 def _serve(supervisor: Supervisor, web: Sequence[str], port: int) -> None:
-    """Start the web server, then the worker and beat, which would delay its start."""
+    """Start the web server, then the workers and beat, which would delay its start."""
     supervisor.start("web", commands.with_python(web))
     _await_answer(supervisor, f"http://{commands.HOST}:{port}/admin/login/")
     supervisor.start("worker", commands.with_python(commands.WORKER))
+    supervisor.start("webhooks", commands.with_python(commands.WEBHOOKS))
     supervisor.start("beat", commands.with_python(commands.BEAT))
 
 

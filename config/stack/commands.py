@@ -1,4 +1,4 @@
-"""The command lines of the web server, the worker and beat, also stated in config/README.md."""
+"""The command lines of the web server, the workers and beat, also stated in config/README.md."""
 
 import sys
 from collections.abc import Sequence
@@ -9,9 +9,15 @@ HOST: Final = "127.0.0.1"
 _WARNINGS: Final = ("-W", "ignore:You're running the worker")
 _CELERY: Final = ("celery", "--quiet", "-A", "config")
 
-WORKER: Final = (
-    *(*_CELERY, "worker", "--concurrency", "2"),
-    *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+_WORKER: Final = (
+    *(*_CELERY, "worker", "--without-gossip", "--without-mingle", "--without-heartbeat"),
+)
+
+WORKER: Final = (*_WORKER, "--queues", "celery", "--concurrency", "2")
+# Threads, because a delivery mostly waits for the endpoint.
+WEBHOOKS: Final = (
+    *(*_WORKER, "--queues", "webhooks", "--hostname", "webhooks@"),
+    *("--pool", "threads", "--concurrency", "16"),
 )
 BEAT: Final = (*_CELERY, "beat")
 

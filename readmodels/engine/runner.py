@@ -24,10 +24,12 @@ BATCH: Final = 1_000
 
 
 class Batch(Struct, frozen=True):
-    """The number of events that a batch read, and whether there may be more."""
+    """The number of events that a batch read, the range of the log, and whether there may be more."""
 
     events: int
     full: bool
+    after: int
+    upto: int
 
 
 def run_batch(
@@ -85,7 +87,7 @@ def _apply_next(
         events, last = _apply(projection, after=locked.position, upto=upto, limit=limit)
         if events or locked.error:
             checkpoints.move(projection, last, work(events))
-    return Batch(events, full=events == limit)
+    return Batch(events, full=events == limit, after=locked.position, upto=last)
 
 
 def _apply(projection: Projection, *, after: int, upto: int, limit: int) -> tuple[int, int]:

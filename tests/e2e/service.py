@@ -68,6 +68,9 @@ class Service:
         self.worker = self._start(commands.WORKER)
         return self.worker
 
+    def start_webhooks(self) -> subprocess.Popen[bytes]:
+        return self._start(commands.WEBHOOKS)
+
     def start_beat(self) -> None:
         self._start(commands.BEAT)
 

@@ -98,6 +98,8 @@ def processes_of(launcher: Launcher) -> dict[str, psutil.Process]:
             continue
         if "beat" in line:
             found["beat"] = process
+        elif "webhooks" in line:
+            found["webhooks"] = process
         elif "worker" in line:
             found["worker's child" if "worker" in parent else "worker"] = process
         elif "granian" in line:
@@ -110,7 +112,7 @@ def processes_of(launcher: Launcher) -> dict[str, psutil.Process]:
 
 
 KINDS = [
-    *("web's main process", "web's worker", "worker", "worker's child", "beat"),
+    *("web's main process", "web's worker", "worker", "worker's child", "webhooks", "beat"),
     *("postgres", "valkey"),
 ]
 
@@ -136,7 +138,7 @@ def test_make_run_restarts_each_killed_process(launcher: Launcher) -> None:
             traffic.await_recovery()
     assert process.poll() is None
     shown = launcher.printed()
-    for name in ("web", "worker", "beat", "postgres", "valkey"):
+    for name in ("web", "worker", "webhooks", "beat", "postgres", "valkey"):
         assert f"{name} has ended (SIGKILL). Restarting" in shown
     for payment_id in traffic.accepted:
         assert payment_id in launcher.manage("payment", payment_id)
@@ -215,7 +217,7 @@ def test_pauses_between_starts_grow(launcher: Launcher) -> None:
 
 
 def test_readme_states_the_commands() -> None:
-    used = (commands.web(workers=2), commands.WORKER, commands.BEAT)
+    used = (commands.web(workers=2), commands.WORKER, commands.WEBHOOKS, commands.BEAT)
     assert quoted_commands() == [shlex.join(command) for command in used]
 
 

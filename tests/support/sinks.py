@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.db import connections
 from msgspec import Struct
 from standardwebhooks import Webhook
 
@@ -62,7 +63,10 @@ class Sink:
         except Exception as error:  # noqa: BLE001 - a test asserts that there is none
             self.invalid.append(error)
         self.received.append(message)
-        reply = self.answer(message)
+        try:
+            reply = self.answer(message)
+        finally:
+            connections.close_all()  # of this thread, if the answer used the database
         time.sleep(reply.seconds)
         return reply
 

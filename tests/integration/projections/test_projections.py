@@ -80,13 +80,20 @@ def test_batches_of_any_size_give_the_same_rows() -> None:
     assert found[0] == rebuilt()
 
 
+def read(projection: Projection, limit: int = runner.BATCH) -> tuple[int, bool]:
+    """Run a batch. Return the number of events, and whether there may be more."""
+    batch = runner.run_batch(projection, limit=limit)
+    assert batch is not None
+    return batch.events, batch.full
+
+
 def test_batch_reports_whether_there_may_be_more() -> None:
     append(initiated(), processed())
     append(initiated())
 
-    assert runner.run_batch(SUMMARY, limit=2) == runner.Batch(2, full=True)
-    assert runner.run_batch(SUMMARY, limit=2) == runner.Batch(1, full=False)
-    assert runner.run_batch(SUMMARY, limit=2) == runner.Batch(0, full=False)
+    assert read(SUMMARY, limit=2) == (2, True)
+    assert read(SUMMARY, limit=2) == (1, False)
+    assert read(SUMMARY, limit=2) == (0, False)
 
 
 def test_checkpoint_moves_to_the_last_event_and_not_to_the_horizon() -> None:
@@ -110,7 +117,7 @@ def test_batch_returns_none_if_the_checkpoint_is_locked() -> None:
         other.execute("BEGIN")
         other.execute("SELECT FROM readmodels_checkpoint FOR UPDATE")
         assert runner.run_batch(SUMMARY) is None
-    assert runner.run_batch(SUMMARY) == runner.Batch(1, full=False)
+    assert read(SUMMARY) == (1, False)
 
 
 def test_concurrent_workers_apply_each_event_once() -> None:
@@ -268,7 +275,7 @@ def test_workers_of_two_versions_do_not_stop_each_other() -> None:
     (summary,) = (each for each in lag.measure() if each.name == SUMMARY.name)
 
     assert summary.state == "behind"
-    assert runner.run_batch(SUMMARY) == runner.Batch(1, full=False)
+    assert read(SUMMARY) == (1, False)
 
 
 def test_default_isolation_of_the_database_loses_no_event() -> None:

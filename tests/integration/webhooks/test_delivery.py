@@ -110,7 +110,6 @@ def test_delivery_holds_no_transaction_while_a_request_is_out(hook: Sink, acme: 
                 " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
             )
             states.extend(state for (state,) in cursor.fetchall())
-        connection.close()
         return Reply()
 
     hook.answer = look
@@ -336,7 +335,6 @@ def test_holder_of_a_lost_lease_records_nothing(hook: Sink, acme: ApiClient) -> 
 
     def steal(_: Received) -> Reply:
         Endpoint.objects.update(lease=UUID(int=7))
-        connection.close()
         return Reply()
 
     hook.answer = steal
@@ -354,7 +352,6 @@ def test_change_during_a_request_ends_the_lease(hook: Sink, acme: ApiClient, cha
 
     def intervene(_: Received) -> Reply:
         getattr(endpoints, change)(endpoint, at=NOON, by=OPERATOR, **options)
-        connection.close()
         return Reply(500)
 
     hook.answer = intervene
@@ -417,7 +414,6 @@ def test_test_requested_during_another_is_kept(hook: Sink, acme: ApiClient) -> N
     def request(_: Received) -> Reply:
         hook.answer = lambda _: Reply()
         endpoints.request_test(endpoint, at=NOON, by=OPERATOR)
-        connection.close()
         return Reply()
 
     hook.answer = request
