@@ -316,7 +316,7 @@ class AddView(View):
 
 
 def secret_page(admin: Any, request: HttpRequest, endpoint: Endpoint, secret: str) -> HttpResponse:
-    """Show a new secret. No later page shows it, and no browser keeps the page."""
+    """Show a new secret. No later page shows it. As for every page, browsers store none of it."""
     page: HttpResponse = admin.page(
         request,
         "backoffice/webhooks/secret.html",
@@ -325,5 +325,4 @@ def secret_page(admin: Any, request: HttpRequest, endpoint: Endpoint, secret: st
         endpoint=endpoint,
         secret=secret,
     )
-    page["Cache-Control"] = "no-store"
     return page
