@@ -22,6 +22,7 @@ from readmodels.api.webhooks import (
     representation as webhook_representation,
 )
 from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, document, project
+from tests.support.webhooks import URL
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -239,6 +240,8 @@ ONE = f"{PAYMENTS}/{{payment_id}}"
 CLAIM_NEXT = "/api/v1/reviews/claim-next"
 DAILY = "/api/v1/statistics/daily"
 PROJECTIONS = "/api/v1/projections"
+HOOKS = "/api/v1/webhook-endpoints"
+HOOK = f"{HOOKS}/{{endpoint_id}}"
 # The headers of every answer.
 UNDESCRIBED = {
     "Content-Length",
@@ -291,6 +294,20 @@ def test_document_describes_exactly_the_headers_that_are_sent() -> None:
         ("get", DAILY, ada.get(f"{DAILY}?date={datetime.now(UTC).date()}")),
         ("get", PROJECTIONS, ada.get(PROJECTIONS)),
     ]
+    made = ada.post(HOOKS, {"url": URL})
+    hook = made["Location"]
+    answers += [
+        ("post", HOOKS, made),
+        ("post", HOOKS, ada.post(HOOKS, {"url": URL})),
+        ("get", HOOKS, ada.get(HOOKS)),
+        ("get", HOOK, ada.get(f"{HOOKS}/{uuid4()}")),
+        ("patch", HOOK, ada.send("PATCH", hook, b"{}")),
+        ("patch", HOOK, ada.send("PATCH", hook, b"{}", "text/plain")),
+        ("get", f"{HOOK}/attempts", ada.get(f"{hook}/attempts")),
+        ("post", f"{HOOK}/rotate-secret", ada.post(f"{hook}/rotate-secret", {})),
+        ("post", f"{HOOK}/test", ada.post(f"{hook}/test", {})),
+        ("delete", HOOK, ada.send("DELETE", hook)),
+    ]
     late = ada.submit()["X-Event-Position"]
     answers.append(("get", PAYMENTS, ada.get(PAYMENTS, **{"X-Min-Position": late})))
     paths = document()["paths"]
@@ -300,5 +317,5 @@ def test_document_describes_exactly_the_headers_that_are_sent() -> None:
         sent = set(answer.headers) - UNDESCRIBED
         assert sent == described, (method, path, answer.status_code)
     assert {answer.status_code for *_, answer in answers} == {
-        *(200, 201, 204, 304, 400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 428, 503)
+        *(200, 201, 202, 204, 304, 400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 428, 503)
     }
