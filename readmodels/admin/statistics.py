@@ -26,6 +26,8 @@ class DailyStatisticsAdmin(BrowsingAdmin):
         "completed",
         "failed",
         "rejected",
+        "cancelled",
+        "expired",
         "refunded",
         "reviews",
     )
@@ -57,6 +59,14 @@ class DailyStatisticsAdmin(BrowsingAdmin):
     @display(description="Rejected")
     def rejected(self, row: DailyStatistics) -> str:
         return _sum(row.rejected_count, row.rejected_volume, row.currency)
+
+    @display(description="Cancelled")
+    def cancelled(self, row: DailyStatistics) -> str:
+        return _sum(row.cancelled_count, row.cancelled_volume, row.currency)
+
+    @display(description="Expired")
+    def expired(self, row: DailyStatistics) -> str:
+        return _sum(row.expired_count, row.expired_volume, row.currency)
 
     @display(description="Refunds")
     def refunded(self, row: DailyStatistics) -> str:

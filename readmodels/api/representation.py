@@ -156,7 +156,8 @@ class DayView(Struct):
     """One currency on one UTC day.
 
     Totals count a payment on the day of its submission. The other numbers count it on the day of the event,
-    such as its completion.
+    such as its completion. Over all days, `total_count` is the sum of the completed, failed, rejected,
+    cancelled and expired payments and of `open_reviews`.
     """
 
     date: Annotated[dt.date, Meta(description="The day, in UTC.")]
@@ -176,6 +177,10 @@ class DayView(Struct):
     failed_volume: Annotated[int, _volume("their amounts")]
     rejected_count: Annotated[int, _count("were rejected by a reviewer")]
     rejected_volume: Annotated[int, _volume("their amounts")]
+    cancelled_count: Annotated[int, _count("were cancelled")]
+    cancelled_volume: Annotated[int, _volume("their amounts")]
+    expired_count: Annotated[int, _count("expired, because nobody decided")]
+    expired_volume: Annotated[int, _volume("their amounts")]
     refunded_count: Annotated[
         int, Meta(description="The number of refunds. A payment may have several.")
     ]
@@ -326,6 +331,10 @@ def day(row: DailyStatistics) -> DayView:
         failed_volume=row.failed_volume,
         rejected_count=row.rejected_count,
         rejected_volume=row.rejected_volume,
+        cancelled_count=row.cancelled_count,
+        cancelled_volume=row.cancelled_volume,
+        expired_count=row.expired_count,
+        expired_volume=row.expired_volume,
         refunded_count=row.refunded_count,
         refunded_volume=row.refunded_volume,
         review_count=row.review_count,

@@ -60,12 +60,11 @@ def delta(record: RecordedPaymentEvent) -> Deltas:
             return {_flagged_key(event): {"open_reviews": -1}}
         case PaymentRejected():
             rejected = {"rejected_count": 1, "rejected_volume": volume}
-            flagged, today = _flagged_key(event), _key(event, event.at)
-            if flagged == today:
-                return {today: {**rejected, "open_reviews": -1}}
-            return {today: rejected, flagged: {"open_reviews": -1}}
-        case PaymentExpired() | PaymentCancelled():
-            return {} if event.flagged_at is None else {_flagged_key(event): {"open_reviews": -1}}
+            return _ended(event, rejected, _flagged_key(event))
+        case PaymentExpired():
+            return _ended(event, {"expired_count": 1, "expired_volume": volume})
+        case PaymentCancelled():
+            return _ended(event, {"cancelled_count": 1, "cancelled_volume": volume})
         case PaymentRefunded(refund=refund):
             return {_key(event, event.at): {"refunded_count": 1, "refunded_volume": refund.minor}}
         case _:
@@ -74,12 +73,24 @@ def delta(record: RecordedPaymentEvent) -> Deltas:
 
 PROJECTION: Final = Counters(
     name="daily_statistics",
-    version=1,
+    version=2,
     model=DailyStatistics,
     key=Key,
     delta=delta,
     totals=Totals("day", "total_volume"),
 )
+
+
+def _ended(event: PaymentEvent, outcome: dict[str, int], flagged: Key | None = None) -> Deltas:
+    """Return the outcome on its day, and the end of a review on the day of flagging."""
+    today = _key(event, event.at)
+    if flagged is None and event.flagged_at is not None:
+        flagged = _key(event, event.flagged_at)
+    if flagged is None:
+        return {today: outcome}
+    if flagged == today:
+        return {today: {**outcome, "open_reviews": -1}}
+    return {today: outcome, flagged: {"open_reviews": -1}}
 
 
 def _flagged_key(event: PaymentEvent) -> Key:

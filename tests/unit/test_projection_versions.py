@@ -17,7 +17,7 @@ from readmodels.projections import PROJECTIONS
 
 DIGESTS: Final = {
     "payment_summary": {5: "caa0316a507c5f45"},
-    "daily_statistics": {1: "34481f43124322ff"},
+    "daily_statistics": {1: "34481f43124322ff", 2: "7aa54a3a8610315f"},
     "customer_activity": {1: "a85f94b1cb88e9dd"},
     "event_index": {1: "b03e8b6c10f5aa5b", 2: "a9be59cc9425be6e"},
 }

@@ -4,7 +4,7 @@ import random
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
@@ -12,6 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from payments.api.problems.problem import FIELD_CODES
+from payments.application.dispatch import CommandContext, dispatch
+from payments.domain.payment.commands import ExpireReview
 from readmodels.models import PaymentSummary
 from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.support.concurrency import session
@@ -355,6 +357,29 @@ def test_daily_statistics_sum_the_payments_of_a_client(acme: ApiClient) -> None:
         assert body_of(answer)["days"] == days[1:]
     other = body_of(ApiClient("Bolt").get(f"/api/v1/statistics/daily?date={today}"))["days"]
     assert [day["total_volume"] for day in other] == [7]
+
+
+def test_daily_statistics_count_cancelled_and_expired_payments(acme: ApiClient) -> None:
+    waiting = [
+        body_of(acme.submit(**RISKY | {"reference": f"order-{n}", "customer_id": f"customer-{n}"}))
+        for n in range(3)
+    ]
+    acme.post(f"{PAYMENTS}/{waiting[0]['id']}/cancel", {"reason": "other"})
+    late = timezone.now() + timedelta(days=8)
+    dispatch(
+        ExpireReview(payment_id=UUID(waiting[1]["id"]), client_id=None, at=late),
+        CommandContext(actor="system:test"),
+    )
+    project()
+
+    today = timezone.now().date()
+    week = f"from={today}&to={late.date()}"
+    first, *_ = days = body_of(acme.get(f"/api/v1/statistics/daily?{week}"))["days"]
+
+    assert [day["date"] for day in days] == [str(late.date()), str(today)]
+    assert (first["expired_count"], first["expired_volume"]) == (1, RISKY["amount"])
+    assert (days[1]["cancelled_count"], days[1]["cancelled_volume"]) == (1, RISKY["amount"])
+    assert (days[1]["total_count"], days[1]["open_reviews"]) == (3, 1)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db.models import Sum
 
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.api.problems import catalogue
@@ -23,6 +24,7 @@ from payments.domain.payment.state import Status
 from payments.events import replay
 from payments.events.models import Event
 from payments.events.store import StaleVersion
+from readmodels.models import DailyStatistics, PaymentSummary
 from tests.support.api import FOUR_EYES, PAYMENTS as API, RISKY, ApiClient, body_of, project
 from tests.support.concurrency import at_once
 from tests.support.examples import (
@@ -126,6 +128,24 @@ def test_thousand_commands_on_fifty_payments() -> None:
     assert names == {command(random.Random(n), PAYMENT).name for n in range(200)}
     project()
     check_read_models()
+    _check_outcomes_add_up()
+
+
+def _check_outcomes_add_up() -> None:
+    outcomes = ("completed", "failed", "rejected", "cancelled", "expired")
+    columns = [f"{name}_{what}" for name in outcomes for what in ("count", "volume")]
+    sums = DailyStatistics.objects.aggregate(
+        **{name: Sum(name) for name in ("total_count", "total_volume", "open_reviews", *columns)}
+    )
+    waiting = PaymentSummary.objects.filter(status=Status.PENDING_REVIEW)
+    counted = sum(sums[f"{name}_count"] for name in outcomes)
+    assert sums["total_count"] == PAYMENTS == counted + sums["open_reviews"]
+    assert sums["open_reviews"] == waiting.count()
+    in_review = waiting.aggregate(volume=Sum("amount", default=0))["volume"]
+    assert sums["total_volume"] == sum(sums[f"{name}_volume"] for name in outcomes) + in_review
+    for ended in (Status.REJECTED, Status.CANCELLED, Status.EXPIRED):
+        rows = PaymentSummary.objects.filter(status=ended)
+        assert sums[f"{ended}_count"] == rows.count() > 0, ended
 
 
 REASONS: dict[str, list[str]] = {

@@ -55,8 +55,9 @@ def test_review_expires_after_its_deadline_only(acme: ApiClient) -> None:
     project()
     shown = body_of(acme.get(f"{PAYMENTS}/{payment['id']}"))
     assert (shown["status"], shown["version"]) == ("expired", 3)
-    day = DailyStatistics.objects.get()
-    assert (day.review_count, day.open_reviews) == (1, 0)
+    first, last = DailyStatistics.objects.order_by("day")
+    assert (first.review_count, first.open_reviews, first.expired_count) == (1, 0, 0)
+    assert (last.expired_count, last.expired_volume) == (1, RISKY["amount"])
     assert Event.objects.get(version=3).metadata["actor"] == "system:expiry"
     assert list(expiry.expire_due(deadline)) == []
 
