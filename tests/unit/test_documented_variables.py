@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ READERS: Final = {
 }
 
 
+@cache
 def variables_of_the_code() -> dict[str, Any]:
     """Return the default of each variable that the code reads; None if it is not a literal."""
     found: dict[str, Any] = {}
