@@ -10,6 +10,7 @@ from uuid import uuid4
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
+from django.utils.text import Truncator
 
 MOST_ENDPOINTS: Final = 10  # of one client
 
@@ -108,7 +109,7 @@ class Endpoint(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"Endpoint {self.number}: {self.url}"
+        return f"Endpoint {self.number}: {Truncator(self.url).chars(60)}"
 
     def is_leased(self, at: datetime) -> bool:
         return self.leased_until is not None and at < self.leased_until
@@ -191,4 +192,4 @@ class Attempt(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.message_id} {self.outcome}"
+        return f"Attempt {self.number} of {self.message_id}"

@@ -19,8 +19,8 @@ from django.views import View
 
 from payments import permissions
 from readmodels.admin.base import kept_text, requests
-from readmodels.admin.webhooks.forms import EditForm, NewEndpointForm, ReasonForm
-from readmodels.webhooks import endpoints, keys
+from readmodels.admin.webhooks.forms import NewEndpointForm, ReasonForm, SettingsForm
+from readmodels.webhooks import addresses, endpoints, keys
 from readmodels.webhooks.models import Endpoint, State
 
 _LONGEST_NAME: Final = 200  # of an object in Django's admin log
@@ -227,35 +227,34 @@ class EditView(EndpointView):
     http_method_names = ["get", "post"]
 
     def get(self, request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
-        return self._page(request, EditForm(initial=EditForm.values(self.endpoint)))
+        return self._page(request, SettingsForm(initial=SettingsForm.values(self.endpoint)))
 
     def post(self, request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
         if kept_text.is_restored(request):
             messages.warning(request, kept_text.NOT_SENT)
             typed = {name: request.POST.get(name, "") for name in self.keeps}
-            initial = EditForm.values(self.endpoint) | typed
-            return self._page(request, EditForm(initial=initial))
-        form = EditForm(request.POST)
+            initial = SettingsForm.values(self.endpoint) | typed
+            return self._page(request, SettingsForm(initial=initial))
+        form = SettingsForm(request.POST)
         if not form.is_valid():
             return self._page(request, form)
         if not form.has_changed():
             messages.info(request, "Nothing was changed.")
             return to_page(self.endpoint)
+        # No transaction around it: the use case looks up the host of a new URL.
         try:
-            with transaction.atomic():
-                given = form.given(form.changed_data)
-                by = requests.actor(request)
-                endpoints.change(self.endpoint, given, at=timezone.now(), by=by)
-                labels = ", ".join(str(form[name].label).lower() for name in form.changed_data)
-                record(request, self.endpoint, f"Changed {labels}")
-        except endpoints.UrlTaken as error:
+            given = form.given(form.changed_data)
+            endpoints.change(self.endpoint, given, at=timezone.now(), by=requests.actor(request))
+        except (addresses.InvalidUrl, endpoints.UrlTaken) as error:
             form.add_error("url", str(error))
-            return self._page(request, form, status=409)
+            return self._page(request, form)
+        changed = ", ".join(str(form[name].label).lower() for name in form.changed_data)
+        record(request, self.endpoint, f"Changed {changed}")
         messages.success(request, "Settings saved.")
         return to_page(self.endpoint)
 
-    def _page(self, request: HttpRequest, form: EditForm, *, status: int = 200) -> HttpResponse:
-        return self.form_page(request, "Edit endpoint", button="Save", form=form, status=status)
+    def _page(self, request: HttpRequest, form: SettingsForm) -> HttpResponse:
+        return self.form_page(request, "Edit endpoint", button="Save", form=form)
 
 
 class AddView(View):
@@ -281,32 +280,29 @@ class AddView(View):
         if not form.is_valid():
             return self._page(request, form)
         given = form.given([name for name in form.cleaned_data if name != "client"])
+        client = form.cleaned_data["client"]
+        # No transaction around it: the use case looks up the host of the URL.
         try:
-            with transaction.atomic():
-                endpoint, secret = endpoints.create(
-                    form.cleaned_data["client"].pk,
-                    given,
-                    at=timezone.now(),
-                    by=requests.actor(request),
-                )
-                record(request, endpoint, "Added", flag=ADDITION)
+            endpoint, secret = endpoints.create(
+                client.pk, given, at=timezone.now(), by=requests.actor(request)
+            )
         except endpoints.UrlTaken as error:
             form.add_error("url", f"{error} If you have just added it, rotate its secret.")
+        except addresses.InvalidUrl as error:
+            form.add_error("url", str(error))
         except (endpoints.TooManyEndpoints, keys.NotConfigured) as error:
             form.add_error(None, str(error))
         else:
+            record(request, endpoint, "Added", flag=ADDITION)
             return secret_page(self.admin, request, endpoint, secret)
-        return self._page(request, form, status=409)
+        return self._page(request, form)
 
-    def _page(
-        self, request: HttpRequest, form: NewEndpointForm, *, status: int = 200
-    ) -> HttpResponse:
+    def _page(self, request: HttpRequest, form: NewEndpointForm) -> HttpResponse:
         page: HttpResponse = self.admin.page(
             request,
             "backoffice/webhooks/change.html",
             title="Add endpoint",
             original=None,
-            status_code=status,
             form=form,
             button="Add",
             lines=["It receives the events that are recorded from now on."],

@@ -51,8 +51,6 @@ class EndpointAdmin(BrowsingAdmin):
         "events",
         "events_behind",
         "seconds_behind",
-        "failures",
-        "next_attempt",
         "held",
     )
     list_display_links = None
@@ -85,11 +83,6 @@ class EndpointAdmin(BrowsingAdmin):
     @display(description="Seconds behind")
     def seconds_behind(self, row: Any) -> str:
         return f"{row.details.seconds:,.0f}"
-
-    @display(description="Next attempt (UTC)")
-    def next_attempt(self, row: Endpoint) -> str:
-        failing = row.state == State.ACTIVE and row.failures
-        return f"{row.next_attempt_at:%Y-%m-%d %H:%M:%S}" if failing else "–"
 
     @display(description="Held payments")
     def held(self, row: Any) -> str:

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, time
 from typing import Any, Final
 
 from django import forms
-from django.conf import settings
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminRadioSelectWidget,
@@ -16,7 +15,6 @@ from payments.clients.models import Client
 from payments.domain.text import TextError, checked_text
 from readmodels.admin.base.dates import quoted, read_day, read_time
 from readmodels.feed.events import EVENT_TYPES
-from readmodels.webhooks import addresses
 from readmodels.webhooks.endpoints import Settings
 from readmodels.webhooks.models import Endpoint
 
@@ -27,7 +25,7 @@ _PAYLOADS: Final = (("full", "The event with its payment"), ("thin", "Only the i
 
 
 class SettingsForm(forms.Form):
-    """The settings of an endpoint."""
+    """The settings. Hidden fields carry the values that were shown, to find what was changed."""
 
     url = forms.CharField(
         label="URL",
@@ -56,12 +54,6 @@ class SettingsForm(forms.Form):
         widget=UnfoldAdminRadioSelectWidget,
     )
 
-    def clean_url(self) -> str:
-        try:
-            return addresses.check_url(self.cleaned_data["url"], debug=settings.DEBUG)
-        except addresses.InvalidUrl as error:
-            raise forms.ValidationError(str(error)) from error
-
     def clean_description(self) -> str:
         given: str = self.cleaned_data["description"]
         if not given.strip():
@@ -77,15 +69,6 @@ class SettingsForm(forms.Form):
         if "payload" in found:
             found["thin"] = found.pop("payload") == "thin"
         return Settings(**found)
-
-
-class EditForm(SettingsForm):
-    """The settings. Hidden fields carry the values that were shown, to find what was changed."""
-
-    def clean_url(self) -> str:
-        # The address of an endpoint that fails may have become invalid.
-        given: str = self.cleaned_data["url"]
-        return super().clean_url() if "url" in self.changed_data else given
 
     @staticmethod
     def values(endpoint: Endpoint) -> dict[str, Any]:

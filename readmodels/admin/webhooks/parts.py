@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from readmodels import labels
+from readmodels.admin.base import fragments
 from readmodels.admin.base.fragments import Badge
 from readmodels.webhooks.models import Endpoint, Outcome, State
 
@@ -39,12 +40,20 @@ def state_badge(endpoint: Endpoint) -> Badge:
 
 
 def state(endpoint: Endpoint) -> str:
-    """Return the badge of the state, with the reason beneath if the endpoint is disabled."""
+    """Return the badge of the state; beneath, why the endpoint is disabled or when it is tried again."""
     badge = render_to_string("backoffice/parts/badges.html", {"badges": [state_badge(endpoint)]})
-    if not endpoint.disabled_reason:
-        return badge
-    reason = '{}<span class="beneath"><bdi class="foreign" title="{}">{}</bdi></span>'
-    return format_html(reason, badge, endpoint.disabled_reason, endpoint.disabled_reason)
+    match state_of(endpoint):
+        case State.DISABLED:
+            beneath = endpoint.disabled_reason
+        case "failing":
+            times = "once" if endpoint.failures == 1 else f"{endpoint.failures:,} times"
+            beneath = f"{times}, next attempt at {labels.minute(endpoint.next_attempt_at)}"
+        case _:
+            return badge
+    text = fragments.foreign_text(beneath)
+    return format_html(
+        '<span class="stacked">{}<span class="beneath">{}</span></span>', badge, text
+    )
 
 
 def count(number: int, *, more: bool) -> str:
@@ -58,12 +67,10 @@ def outcome_badge(outcome: str) -> Badge:
 def endpoint_link(endpoint: Endpoint) -> str:
     """Return a link to the endpoint's page, with the client's name beneath."""
     return format_html(
-        '<a class="link" href="{}"><bdi class="foreign" title="{}">{}</bdi></a>'
-        '<span class="beneath"><bdi class="foreign">{}</bdi></span>',
+        '<span class="stacked"><a class="link" href="{}">{}</a><span class="beneath">{}</span></span>',
         reverse("admin:webhooks_endpoint_change", args=[endpoint.pk]),
-        endpoint.url,
-        endpoint.url,
-        endpoint.client.name,
+        fragments.foreign_text(endpoint.url),
+        fragments.foreign_text(endpoint.client.name),
     )
 
 

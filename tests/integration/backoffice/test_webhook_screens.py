@@ -101,7 +101,13 @@ def test_endpoint_list_shows_the_state_and_the_lag_of_each(acme: ApiClient) -> N
         f"{URL}/failing": [0, 0, False],
         f"{URL}/disabled": [1, 1, True],
     }
-    for expected in ("Active", "Failing", "Disabled", "It answered 410.", "1 of 8 types", "All"):
+    for expected in (
+        "Active",
+        "Failing 4 times, next attempt at 2026-01-05 12:00 UTC",
+        "Disabled It answered 410.",
+        "1 of 8 types",
+        "All",
+    ):
         assert expected in text(answer)
 
 
@@ -314,8 +320,8 @@ def test_attempt_shows_a_hostile_answer_as_text() -> None:
 
 
 def test_screens_escape_hostile_settings_errors_and_names() -> None:
-    made = endpoint(f"Evil {HOSTILE}", url=f"{URL}?{HOSTILE}", description=HOSTILE)
-    Endpoint.objects.update(state=State.DISABLED, disabled_reason=HOSTILE)
+    made = endpoint(f"Evil {HOSTILE}", description=HOSTILE)
+    Endpoint.objects.update(url=HOSTILE, state=State.DISABLED, disabled_reason=HOSTILE)
     hold(made, error=HOSTILE)
     logged_in = browser("risk manager")
 
