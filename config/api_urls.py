@@ -8,7 +8,7 @@ from django.urls.converters import StringConverter
 from payments.api import reviews
 from payments.api.http.paths import uuid
 from payments.api.views import CancelPayment, RefundPayment, SubmitPayment
-from readmodels.api import feed, views
+from readmodels.api import feed, key, views
 from readmodels.api.webhooks import views as webhooks
 
 
@@ -77,5 +77,6 @@ urlpatterns: Final[list[URLPattern]] = [
     ),
     path("webhook-keys", webhooks.Keys.as_view(), name="webhook-keys"),
     path("statistics/daily", views.Daily.as_view(), name="daily-statistics"),
+    path("key", key.Key.as_view(), name="key"),
     path("projections", views.Projections.as_view(), name="projections"),
 ]

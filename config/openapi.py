@@ -12,7 +12,7 @@ SETTINGS: Final[dict[str, Any]] = {
     ),
     "SERVERS": [{"url": "/", "description": "The server of this document."}],
     # The path holds the major version. Each addition increases the minor one.
-    "VERSION": "1.4.0",
+    "VERSION": "1.5.0",
     "CONTACT": {"name": "The operator of this service"},
     "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "TAGS": [
@@ -24,7 +24,7 @@ SETTINGS: Final[dict[str, Any]] = {
         {"name": "events", "description": "Follow the events of your payments."},
         {"name": "webhooks", "description": "Receive events as messages at your own addresses."},
         {"name": "statistics", "description": "Counts and volumes by day and currency."},
-        {"name": "operation", "description": "See how current the read models are."},
+        {"name": "operation", "description": "See your key, and how current the read models are."},
     ],
     # Generated functions take their arguments in this order: path, required, headers last.
     "SORT_OPERATION_PARAMETERS": lambda each: (

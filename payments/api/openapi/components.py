@@ -102,7 +102,9 @@ class ApiSchema(AutoSchema):
         view: Any = self.view
         scopes = [scope.value for scope in permitting(view.scopes[self.method])]
         named = " or ".join(f"`{scope}`" for scope in scopes)
-        operation["description"] += f"\n\nNeeds a key with the scope {named}."
+        every = set(scopes) == set(Scope.values)
+        needed = "Needs a key of any scope." if every else f"Needs a key with the scope {named}."
+        operation["description"] += f"\n\n{needed}"
         # Not in `security`: OpenAPI 3.1 allows it there, but linters report a scope that OAuth lacks.
         operation["x-required-scopes"] = scopes
         for answer in operation["responses"].values():

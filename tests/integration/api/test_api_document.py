@@ -16,7 +16,7 @@ from payments.api.openapi.components import ProblemDetails
 from payments.api.problems.catalogue import KINDS
 from payments.api.representation import PaymentView
 from payments.clients.models import Scope
-from readmodels.api import feed_schema, representation
+from readmodels.api import feed_schema, key, representation
 from readmodels.api.webhooks import (
     bodies as webhook_bodies,
     representation as webhook_representation,
@@ -77,6 +77,7 @@ def test_every_endpoint_is_documented_with_its_problems() -> None:
         "get event-types",
         "get statistics/daily",
         "get projections",
+        "get key",
         "get webhook-endpoints",
         "post webhook-endpoints",
         "get webhook-endpoints/{endpoint_id}",
@@ -110,6 +111,7 @@ def struct_of(content: Any) -> Any:
         payment_representation,
         representation,
         feed_schema,
+        key,
         webhook_bodies,
         webhook_representation,
     )

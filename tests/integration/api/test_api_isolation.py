@@ -25,7 +25,7 @@ NOBODYS: Final = "00000000-0000-4000-8000-000000000000"
 CUSTOMER: Final = "customer-of-acme"
 SECRETS: Final = (CUSTOMER, "order-of-acme", "1234567", "hook-of-acme")
 # Reads that show nothing of a payment that waits for review.
-WITHOUT_PAYMENT: Final = {"event-types", "payment-refunds", "projections", "webhook-keys"}
+WITHOUT_PAYMENT: Final = {"event-types", "key", "payment-refunds", "projections", "webhook-keys"}
 # The code of the refusal for an id in the path.
 NOT_FOUND: Final = {
     "payment_id": "payment_not_found",
@@ -196,9 +196,10 @@ def test_idempotency_key_refuses_card_numbers_for_every_command(
 @every_endpoint
 def test_every_endpoint_needs_a_key_with_its_scope(payment: str, endpoint: Endpoint) -> None:
     others = [scope for scope in Scope.values if scope not in endpoint.scopes]
-    answer = ask(ApiClient("Acme", scopes=others), endpoint, payment)
-    assert (answer.status_code, body_of(answer)["code"]) == (403, "permission_denied")
-    assert "RateLimit" in answer
+    if others:
+        answer = ask(ApiClient("Acme", scopes=others), endpoint, payment)
+        assert (answer.status_code, body_of(answer)["code"]) == (403, "permission_denied")
+        assert "RateLimit" in answer
     stranger = ApiClient("Acme")
     stranger.token = "pk_nobodys"
     answer = ask(stranger, endpoint, payment)

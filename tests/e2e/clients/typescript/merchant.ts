@@ -252,6 +252,8 @@ async function looksBack(payment: Payment): Promise<void> {
   same("refunded in the feed", feed.at(-1)?.data.refunded_amount, 500_000);
   const types = taken(await client.GET("/api/v1/event-types"));
   same("types", types.event_types[0]?.type, "payment.processed");
+  const key = taken(await client.GET("/api/v1/key"));
+  same("decimals", key.currencies.find((each) => each.code === "USD")?.decimals, 2);
   const projections = taken(await client.GET("/api/v1/projections"));
   if (!projections.projections.some((each) => each.name === "payment_summary")) {
     throw new Error("No payment_summary among the projections");
