@@ -111,6 +111,11 @@ class Endpoint(models.Model):
     def __str__(self) -> str:
         return f"Endpoint {self.number}: {Truncator(self.url).chars(60)}"
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether its latest delivery failed, and the next one is to come."""
+        return self.state == State.ACTIVE and self.failures > 0
+
     def is_leased(self, at: datetime) -> bool:
         return self.leased_until is not None and at < self.leased_until
 

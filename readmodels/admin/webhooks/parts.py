@@ -30,8 +30,7 @@ _INVISIBLE: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 def state_of(endpoint: Endpoint) -> str:
     """Return the state, or "failing" for an active endpoint whose latest delivery failed."""
-    failing = endpoint.state == State.ACTIVE and endpoint.failures
-    return "failing" if failing else endpoint.state
+    return "failing" if endpoint.is_failing else endpoint.state
 
 
 def state_badge(endpoint: Endpoint) -> Badge:
