@@ -107,6 +107,8 @@ class ApiSchema(AutoSchema):
         operation["description"] += f"\n\n{needed}"
         # Not in `security`: OpenAPI 3.1 allows it there, but linters report a scope that OAuth lacks.
         operation["x-required-scopes"] = scopes
+        if "requestBody" in operation:
+            operation["requestBody"]["required"] = True  # by default not for PATCH
         for answer in operation["responses"].values():
             content = answer.get("content", {}).get(CONTENT_TYPE, {})
             self._share(ResolvedComponent.EXAMPLE, content.get("examples", {}))

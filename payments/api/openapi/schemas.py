@@ -2,6 +2,7 @@
 
 - A nullable value is one `type` with "null" in it, so that constraints stay next to the type.
 - Integers have a format: without one, generators for Java, Kotlin, Go, Rust and C# use 32 bits.
+- No field has a default: generators for TypeScript make such fields required. Descriptions name defaults.
 - Requests have closed choices (`enum`). Answers have open ones (`x-extensible-enum` on a plain string):
   clients generated from closed choices raise on a value that is added later.
 """
@@ -38,7 +39,7 @@ def integer(minimum: int, maximum: int) -> Schema:
 
 
 def _readable(schema: Schema) -> Schema:
-    found = {name: value for name, value in schema.items() if (name, value) != ("default", None)}
+    found = {name: value for name, value in schema.items() if name != "default"}
     match found:
         case {"anyOf": [{"$ref": _}, {"type": "null"}]}:
             pass

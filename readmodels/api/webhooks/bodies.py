@@ -42,10 +42,11 @@ _DESCRIPTION: Final = Meta(
     description="A note for people.", extra_json_schema={"maxLength": DESCRIPTION_LENGTH}
 )
 _EVENT_TYPES: Final = Meta(
-    description="The types of events to send. An empty list stands for all types, also later ones."
+    description="The types of events to send. An empty list, the default, stands for all types, also later"
+    " ones."
 )
 _PAYLOAD: Final = Meta(
-    description="`full` sends the payment after the event. `thin` sends only its id."
+    description="`full`, the default, sends the payment after the event. `thin` sends only its id."
 )
 
 

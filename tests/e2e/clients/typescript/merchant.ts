@@ -271,10 +271,50 @@ async function following(payment: Payment) {
   return found;
 }
 
+async function receivesWebhooks(): Promise<void> {
+  const address = "https://93.184.215.14/webhooks";
+  const body = { url: address, event_types: ["payment.processed" as const] };
+  const created = taken(await client.POST("/api/v1/webhook-endpoints", { body }));
+  const path = { endpoint_id: created.id };
+  const again = await client.POST("/api/v1/webhook-endpoints", { body });
+  same("endpoint", refused(again, 409, "webhook_url_taken").webhook_endpoint_id, created.id);
+  const one = "/api/v1/webhook-endpoints/{endpoint_id}";
+  const paused = taken(await client.POST(`${one}/pause`, { params: { path } }));
+  same("state", paused.state, "paused");
+  const rotated = taken(await client.POST(`${one}/rotate-secret`, { params: { path } }));
+  if (rotated.secret === created.secret || rotated.old_secret_until === null) {
+    throw new Error("The secret was not rotated");
+  }
+  const changed = taken(
+    await client.PATCH(one, { params: { path }, body: { payload: "thin", description: "Orders" } }),
+  );
+  same("payload", changed.payload, "thin");
+  same("types", changed.event_types[0], "payment.processed");
+  const replayed = await client.POST(`${one}/replay`, { params: { path }, body: { after: 0 } });
+  same("position", taken(replayed).position, 0);
+  const test = taken(await client.POST(`${one}/test`, { params: { path } }));
+  same("test", test.message_id.startsWith("evt_test_"), true);
+  const attempts = await client.GET(`${one}/attempts`, {
+    params: { path, query: { outcome: ["rejected", "dropped"], limit: 1 } },
+  });
+  same("attempts", taken(attempts).attempts.length, 0);
+  const held = taken(await client.GET(`${one}/held`, { params: { path } }));
+  same("held payments", held.held_payments.length, 0);
+  same("read", taken(await client.GET(one, { params: { path } })).url, address);
+  const listed = taken(await client.GET("/api/v1/webhook-endpoints"));
+  same("listed", listed.endpoints[0]?.id, created.id);
+  same("keys", taken(await client.GET("/api/v1/webhook-keys")).keys[0]?.slice(0, 5), "whpk_");
+  same("resumed", taken(await client.POST(`${one}/resume`, { params: { path } })).state, "active");
+  const deleted = await client.DELETE(one, { params: { path } });
+  same("deleted", deleted.response.status, 204);
+  refused(await client.GET(one, { params: { path } }), 404, "webhook_endpoint_not_found");
+}
+
 const payment = await submitsOnce();
 await learnsWhatIsWrong();
 await reads(payment);
 const refunded = await refunds(await reviews(payment));
 await rejectsAndCancels();
 await looksBack(refunded);
+await receivesWebhooks();
 console.log([...used].sort().join("\n"));
