@@ -3,6 +3,7 @@
 No rebuild restores these tables: endpoints are settings of clients, attempts are a record.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar, Final
 from uuid import uuid4
@@ -42,6 +43,12 @@ class Endpoint(models.Model):
     `position` is the cursor: all events up to it are delivered, or their payments are held. Only the
     holder of the lease may move it, send, or change held payments.
     """
+
+    # Typed by people: an erasure searches them for the customer, see payments.customers.free_texts.
+    free_texts: ClassVar[Mapping[str, str]] = {
+        "description": "descriptions of webhook endpoints",
+        "disabled_reason": "reasons of disabled webhook endpoints",
+    }
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     client = models.ForeignKey("clients.Client", on_delete=models.PROTECT, db_index=False)
@@ -151,7 +158,13 @@ class HeldPayment(models.Model):
 
 
 class Attempt(models.Model):
-    """One request to an endpoint, or the decision to drop an event. Kept for 30 days."""
+    """One request to an endpoint, or the decision to drop an event. Kept for 30 days.
+
+    `error` is a sentence of the service. `response` is the receiver's text, which may repeat the message.
+    It is kept only if the event was not delivered.
+    """
+
+    free_texts: ClassVar[Mapping[str, str]] = {"response": "answers of webhook endpoints"}
 
     id = models.BigAutoField(primary_key=True)
     endpoint = models.ForeignKey(

@@ -21,6 +21,7 @@ from payments.customers import blocking, changes, notes
 from payments.customers.models import Customer
 from payments.domain.customer import BlockReason
 from readmodels.models import DiscardedEvent
+from readmodels.webhooks.models import Attempt, Endpoint, Outcome
 from tests.support.examples import NOON, OPERATOR
 
 # Personal data that occurs nowhere else in the tests.
@@ -75,6 +76,22 @@ def plant_about_others(client: Client) -> None:
             "discarded_by": OPERATOR,
             "discarded_at": NOON,
         },
+    )
+    hook, _ = Endpoint.objects.get_or_create(
+        client=client,
+        number=1,
+        defaults={"position": 0, "next_attempt_at": NOON, "secret": b""},
+    )
+    Endpoint.objects.filter(pk=hook.pk).update(description=f"Asked for by {NAME}")
+    Attempt.objects.create(
+        endpoint=hook,
+        message_id="evt_1",
+        event_type="payment.processed",
+        number=1,
+        at=NOON,
+        milliseconds=1,
+        outcome=Outcome.REJECTED,
+        response=f'{{"unknown customer": "{REFERENCE}"}}',
     )
 
 
