@@ -8,10 +8,15 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, ProgrammingError
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from readmodels.engine.metrics import registry
+from readmodels.engine.metrics import LogAndProjections
 from readmodels.queries.bounded import TooBroad, bounded
+from readmodels.webhooks.metrics import Webhooks
+
+_registry: Final = CollectorRegistry(auto_describe=False)
+_registry.register(LogAndProjections())
+_registry.register(Webhooks())
 
 # Proxies on this machine add one of these headers to forwarded requests.
 _FORWARDED: Final = (
@@ -34,7 +39,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         )
     try:
         with bounded():
-            content = generate_latest(registry)
+            content = generate_latest(_registry)
     except (OperationalError, InterfaceError, ProgrammingError, TooBroad):
         return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "The database does not answer.\n")
     return HttpResponse(content, content_type=CONTENT_TYPE_LATEST, headers=_NO_STORE)

@@ -7,7 +7,7 @@ processes.
 from collections.abc import Iterator
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Metric
+from prometheus_client import Metric
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -34,10 +34,6 @@ class LogAndProjections(Collector):
         yield from _log_metrics()
         yield from _lag_metrics(lag.measure())
         yield from _work_metrics(_work())
-
-
-registry: Final = CollectorRegistry(auto_describe=False)
-registry.register(LogAndProjections())
 
 
 def _log_metrics() -> Iterator[Metric]:

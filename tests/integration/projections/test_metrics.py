@@ -136,7 +136,7 @@ def test_scrape_takes_few_queries() -> None:
     samples()
     with round_trips() as counted:
         samples()
-    assert counted.count <= len(PROJECTIONS) + 11
+    assert counted.count <= len(PROJECTIONS) + 14
 
 
 def test_scrape_without_a_token_is_for_this_machine_only() -> None:
@@ -271,7 +271,7 @@ def impatiently(monkeypatch: pytest.MonkeyPatch) -> None:
 
     safe_position = horizon.safe_position
     monkeypatch.setattr(horizon, "safe_position", lambda: safe_position(patience=0.01))
-    monkeypatch.setattr(wakeups, "wake", lambda *_, **__: None)
+    monkeypatch.setattr(wakeups.projections, "wake", lambda *_, **__: None)
 
 
 def project_nothing() -> None:
