@@ -118,7 +118,11 @@ def _handler(owner: Sink) -> type[BaseHTTPRequestHandler]:
         wbufsize = -1
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            length = int(self.headers["content-length"])
+            body = self.rfile.read(length)
+            if len(body) < length:
+                self.close_connection = True  # the sender was killed
+                return
             headers = {name.lower(): value for name, value in self.headers.items()}
             reply = owner.take(Received(self.path, headers, body, time.monotonic()))
             self.send_response(reply.status)
