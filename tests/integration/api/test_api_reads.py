@@ -146,7 +146,7 @@ def test_filters_select_matching_payments(acme: ApiClient) -> None:
     ]
 
 
-def test_filters_match_a_model_for_any_query(acme: ApiClient) -> None:
+def test_filters_match_a_model_for_any_query(acme: ApiClient, *, long: bool) -> None:
     """Random filters use values of payments, which lie exactly at the ends of ranges."""
     chance = random.Random(7)
     for number in range(40):
@@ -167,7 +167,8 @@ def test_filters_match_a_model_for_any_query(acme: ApiClient) -> None:
     everything = body_of(acme.get(f"{PAYMENTS}?limit=100"))["payments"]
     assert len(everything) == 40
     met = 0
-    for _ in range(150):
+
+    for _ in range(600 if long else 60):
         example = chance.choice(everything)
         query = _random_query(chance, example)
         expected = [each for each in everything if _matches(each, query)]
@@ -180,7 +181,8 @@ def test_filters_match_a_model_for_any_query(acme: ApiClient) -> None:
             each["id"] for each in expected
         ]
         met += len(expected) > 0
-    assert met > 50
+
+    assert met > 20
 
 
 def _random_query(chance: random.Random, example: dict[str, Any]) -> dict[str, str]:

@@ -191,6 +191,7 @@ def test_many_requests_on_fifty_payments(requests: int) -> None:
         return answers
 
     answers = [answer for part in at_once(THREADS, work) for answer in part]
+
     assert len(answers) == requests
     appended = 0
     for answer in answers:
