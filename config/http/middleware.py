@@ -25,7 +25,8 @@ from django_structlog import middlewares as structlog_middlewares
 from config.http import outage_pages
 from config.operations import health
 from payments.api.http.environ import SENT_CONTENT_TYPE
-from payments.api.problems.problem import Problem, problem_response
+from payments.api.problems.problem import Problem, ProblemResponse, problem_response
+from payments.clients.keyring import LiveKey
 from payments.domain.card_numbers import is_card_number
 
 Environment = dict[str, Any]
@@ -177,7 +178,8 @@ class MessageMiddleware(_SkippedByApi, messages.MessageMiddleware): ...
 class RequestLogMiddleware(structlog_middlewares.RequestMiddleware):
     """Log each request, and bind its ids to everything that is logged meanwhile.
 
-    It prepares no line for a request that succeeds if such lines are not written.
+    The line of a request with an API key names the client and the prefix of the key. The line of a refusal
+    names its problem code. No line is prepared for a request that succeeds if such lines are not written.
     """
 
     def prepare(self, request: HttpRequest) -> None:
@@ -192,9 +194,20 @@ class RequestLogMiddleware(structlog_middlewares.RequestMiddleware):
 
     def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
         if response.status_code >= _BAD_REQUEST or response.streaming or _logs_success():
+            structlog.contextvars.bind_contextvars(**_caller(request))
+            if isinstance(response, ProblemResponse):
+                structlog.contextvars.bind_contextvars(problem=response.problem)
             super().handle_response(request, response)
         else:
             structlog.contextvars.clear_contextvars()
+
+
+def _caller(request: HttpRequest) -> dict[str, str]:
+    """Return the client and the key's prefix of a request that was authenticated by a key."""
+    match getattr(request, "auth", None):  # set by Django REST framework
+        case LiveKey(client_id=client_id, prefix=prefix):
+            return {"client_id": str(client_id), "key": prefix}
+    return {}
 
 
 def _logs_success() -> bool:

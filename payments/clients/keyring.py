@@ -33,7 +33,7 @@ _LOOKUPS_PER_SECOND: Final = 100
 
 # `find` checks expiry. Keys of people who are inactive or no longer staff are dead.
 _LIVE: Final = """
-SELECT key.digest, key.id, key.client_id, key.scopes, key.expires_at, key.staff_id
+SELECT key.digest, key.id, key.prefix, key.client_id, key.scopes, key.expires_at, key.staff_id
   FROM clients_apikey AS key LEFT JOIN auth_user AS staff ON staff.id = key.staff_id
  WHERE key.revoked_at IS NULL AND (key.staff_id IS NULL OR staff.is_active AND staff.is_staff)
 """
@@ -48,6 +48,7 @@ class LiveKey(Struct, frozen=True):
     """A key that is neither revoked nor expired. `client_actor` is the actor id of its client."""
 
     key_id: UUID
+    prefix: str
     client_id: UUID
     client_actor: str
     scopes: frozenset[str]
@@ -170,10 +171,18 @@ class Keyring:
 
 def _read(statement: str, parameters: Mapping[str, object] | None = None) -> dict[bytes, LiveKey]:
     return {
-        bytes(row[0]): LiveKey(
-            row[1], row[2], actors.client(row[2]), frozenset(row[3]), row[4], row[5]
+        bytes(digest_): LiveKey(
+            key_id,
+            prefix,
+            client_id,
+            actors.client(client_id),
+            frozenset(scopes),
+            expires_at,
+            staff_id,
         )
-        for row in execute(statement, parameters or {})
+        for digest_, key_id, prefix, client_id, scopes, expires_at, staff_id in execute(
+            statement, parameters or {}
+        )
     }
 
 

@@ -138,7 +138,13 @@ def _origin(request: HttpRequest) -> str:
     return ""
 
 
-def problem_response(problem: Problem, request: HttpRequest) -> HttpResponse:
+class ProblemResponse(HttpResponse):
+    """An answer with a problem. `problem` is its code, for the log."""
+
+    problem: str
+
+
+def problem_response(problem: Problem, request: HttpRequest) -> ProblemResponse:
     """Return the problem as the answer to `request`."""
     members = problem_details(
         problem,
@@ -146,9 +152,11 @@ def problem_response(problem: Problem, request: HttpRequest) -> HttpResponse:
         request_id=request.META["HTTP_X_REQUEST_ID"],
         origin=_origin(request),
     )
-    return HttpResponse(
+    response = ProblemResponse(
         msgspec.json.encode(members),
         status=problem.kind.status,
         content_type=CONTENT_TYPE,
         headers=problem.headers,
     )
+    response.problem = problem.code
+    return response

@@ -72,3 +72,34 @@ def test_events_of_an_import_are_found_by_its_run(
     assert {event.metadata["correlation_id"] for event in Event.objects.all()} == {run}
     call_command("import_payments", str(path), options)
     assert "correlation id" not in capsys.readouterr().out, "it added nothing"
+
+
+def test_log_line_of_refusal_names_client_key_and_problem(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    acme = ApiClient()
+
+    acme.get(f"{PAYMENTS}?status=complete")
+
+    line = logged(caplog)
+    assert (line["client_id"], line["key"]) == (str(acme.client_id), acme.key.prefix)
+    assert (line["code"], line["problem"]) == (400, "invalid_request")
+    assert acme.token not in str(line)
+
+
+def test_log_line_of_unknown_key_names_only_the_problem(caplog: pytest.LogCaptureFixture) -> None:
+    acme = ApiClient()
+    acme.get(f"{PAYMENTS}?status=complete")
+    acme.token = "sk_unknown"
+
+    acme.get(PAYMENTS)
+
+    line = logged(caplog)
+    assert line["problem"] == "not_authenticated"
+    assert not {"client_id", "key"} & line.keys()
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
+    """Return the newest line of a request."""
+    lines = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    return next(line for line in reversed(lines) if line["event"] == "request_finished")
