@@ -23,7 +23,8 @@ class Command(BaseCommand):
             "Examples:\n"
             "  ./manage.py create_api_key 'Acme Ltd'                        submit and read payments\n"
             "  ./manage.py create_api_key 'Acme Ltd' --scope statistics:read --expires-in-days 90\n"
-            "  ./manage.py create_api_key 'Acme Ltd' --scope reviews:write --staff ada\n\n"
+            "  ./manage.py create_api_key 'Acme Ltd' --scope reviews:write --staff ada\n"
+            "  ./manage.py create_api_key 'Acme Ltd' --scope webhooks:write --scope payments:read\n\n"
             f"Scopes: {', '.join(Scope.values)}"
         )
         parser.add_argument("client", help="the client's name; a new name creates a client")
