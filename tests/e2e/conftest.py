@@ -1,11 +1,13 @@
 """Services and launchers that end-to-end tests share."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser
+from pytest_django.live_server_helper import LiveServer
 
-from tests.e2e import chromium as chromium_browser
+from tests.e2e import chromium as chromium_browser, desk as desks
 from tests.e2e.launcher import Launcher, launcher_in_a_copy
 from tests.e2e.service import Service, whole_service
 
@@ -36,3 +38,13 @@ def new_launcher() -> Iterator[Launcher]:
     """A launcher in a new checkout. Its first start makes the cluster, the tables and the demo data."""
     with launcher_in_a_copy(demo=True) as launcher:
         yield launcher
+
+
+@pytest.fixture
+def desk(
+    request: pytest.FixtureRequest, chromium: Browser, live_server: LiveServer
+) -> Iterator[desks.Desk]:
+    """A signed-out reviewer's window. The parameter is the color scheme."""
+    scheme: Literal["light", "dark"] = getattr(request, "param", "light")
+    with desks.opened(chromium, live_server.url, scheme) as desk:
+        yield desk

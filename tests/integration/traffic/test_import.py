@@ -72,7 +72,7 @@ def summaries() -> list[Any]:
     return list(PaymentSummary.objects.order_by("payment_id").values_list())
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.skipif(not CDNOW.exists(), reason="there is no cdnow_master.txt next to the project")
 def test_import_of_real_purchases_has_exact_totals(*, long: bool) -> None:
     report = run(CDNOW, *CDNOW_OPTIONS)
@@ -267,7 +267,6 @@ def test_concurrent_imports_import_each_row_once() -> None:
     assert DailyStatistics.objects.aggregate(sum=Sum("completed_volume"))["sum"] == 72060000
 
 
-@pytest.mark.slow
 def test_killed_import_is_completed_by_a_rerun() -> None:
     rows = [f"c{n % 900},1997-01-31,{n}.00,USD,wallet,\n" for n in range(1, 3001)]
     path = write(HEADER + "".join(rows)).absolute()

@@ -1,0 +1,93 @@
+"""A reviewer's browser window on the back office."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support.api import RISKY, ApiClient, body_of, project
+
+PASSWORD: Final = "correct horse battery staple"
+
+
+@dataclass
+class Desk:
+    """A reviewer's browser window, with the errors that occurred in it."""
+
+    page: Page
+    url: str
+    client: ApiClient
+    payment: str
+    scheme: Literal["light", "dark"]
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.url + path)
+
+    def log_in(self) -> None:
+        self.open("/admin/")
+        self.page.get_by_label("Username").fill("grace")
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.keyboard.press("Enter")
+        expect(self.page.get_by_text("Review queue")).to_be_visible()
+        self.page.wait_for_load_state("networkidle")
+
+    def complain(self, what: str, *, when: bool = True) -> None:
+        if when:
+            self.complaints.append(what)
+
+    def serves(self, url: str) -> bool:
+        return url.startswith((self.url, "data:", "blob:"))
+
+    def press_until(self, text: str) -> None:
+        """Press Tab until the focus is on the link, button or choice with this text."""
+        says = """
+            ["A", "BUTTON", "INPUT"].includes(document.activeElement.tagName)
+            && (document.activeElement.innerText || document.activeElement.labels?.[0]?.innerText)
+        """
+        for _ in range(80):
+            self.page.keyboard.press("Tab")
+            # The names of icons are text, too, on separate lines.
+            if text in [line.strip() for line in (self.page.evaluate(says) or "").splitlines()]:
+                return
+        pytest.fail(f"The Tab key never reached {text!r}.")
+
+
+@contextmanager
+def opened(chromium: Browser, url: str, scheme: Literal["light", "dark"]) -> Iterator[Desk]:
+    """Open a window for a senior reviewer, who is signed out. A payment waits for review."""
+    user = get_user_model().objects.create_user("grace", password=PASSWORD, is_staff=True)
+    user.groups.add(Group.objects.get(name="senior reviewer"))
+    client = ApiClient()
+    client.submit()
+    payment = body_of(client.submit(**RISKY))["id"]
+    project()
+    context = chromium.new_context(color_scheme=scheme)
+    page = context.new_page()
+    desk = Desk(page, url, client, payment, scheme)
+    page.on("pageerror", lambda error: desk.complain(f"script: {error}"))
+    page.on("console", lambda message: desk.complain(message.text, when=message.type == "error"))
+    page.on("request", lambda sent: desk.complain(sent.url, when=not desk.serves(sent.url)))
+    yield desk
+    context.close()
+    assert desk.complaints == []
+
+
+def serious(page: Page, rules: list[str] | None = None) -> list[Any]:
+    """Return the serious violations of these rules, or of all rules."""
+    options = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
+    response = Axe().run(page, options=options).response
+    found = json.loads(json.dumps(response["violations"]))
+    return [
+        (each["id"], node["html"][:200])
+        for each in found
+        if each["impact"] in {"serious", "critical"}
+        for node in each["nodes"]
+    ]
