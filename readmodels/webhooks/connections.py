@@ -68,10 +68,6 @@ class BudgetSocket(socket.socket):
         self.budget.receive(count)
         return count
 
-    def send(self, *args: Any, **kwargs: Any) -> int:
-        self.settimeout(self.budget.left())
-        return super().send(*args, **kwargs)
-
     def sendall(self, *args: Any, **kwargs: Any) -> None:
         self.settimeout(self.budget.left())
         super().sendall(*args, **kwargs)

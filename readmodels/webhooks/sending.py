@@ -138,7 +138,7 @@ class Sender:
             return "The endpoint closed the connection before it answered."
         except OSError as error:
             return f"The endpoint cannot be reached: {error.strerror or error}."
-        except (HTTPException, ValueError):
+        except HTTPException:
             return "The endpoint did not answer with valid HTTP."
         if received.status in _REDIRECTS:
             return f"The endpoint redirects ({received.status}); redirects are not followed."

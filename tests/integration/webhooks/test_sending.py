@@ -102,17 +102,19 @@ def test_send_repeats_request_when_endpoint_closed_idle_connection() -> None:
 
 def test_send_ignores_bytes_that_follow_an_answer() -> None:
     """They would be the answer to the next request: a delivery that the endpoint has not seen."""
-    surplus = threading.Event()
+    answered, surplus = threading.Event(), threading.Event()
 
     def serve(visit: Visit) -> None:
         visit.read()
         visit.write(OK)
+        answered.wait(5)
         visit.write(b"HTTP/1.1 204 Surplus\r\n\r\n")
         surplus.set()
         visit.read()
 
     with endpoint(serve) as there, sender(there) as ours:
         ours.send(b"{}", {})
+        answered.set()
         surplus.wait(5)
         second = ours.send(b"{}", {})
 

@@ -1,6 +1,6 @@
 """Endpoints that are slow, endless, or do not speak HTTP. Each request ends within its deadline.
 
-The tests of slow endpoints took minutes with a plain timeout, which restarts with each byte.
+A plain timeout restarts with each byte. With it the tests of slow endpoints waited until the endpoint ended.
 """
 
 import gzip
@@ -53,15 +53,15 @@ def byte_by_byte(beginning: bytes, rest: bytes) -> Iterator[bytes]:
 @pytest.mark.parametrize(
     ("beginning", "rest"),
     [
-        (b"", b"HTTP/1.1 200 " + b"O" * 1000),
-        (HEAD, b"x-header: " + b"a" * 1000),
-        (HEAD, b"a: b\r\n" * 100),
-        (HEAD + b"content-length: 60000\r\n\r\n", b"a" * 1000),
-        (HEAD + b"\r\n", b"a" * 1000),
-        (HEAD + b"transfer-encoding: chunked\r\n\r\n", b"1\r\na\r\n" * 200),
-        (HEAD + b"transfer-encoding: chunked\r\n\r\n", b"1;" + b"a" * 1000),
-        (HEAD + b"transfer-encoding: chunked\r\n\r\n0\r\n", b"trailer: a\r\n" * 100),
-        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 50),
+        (b"", b"HTTP/1.1 200 " + b"O" * 100),
+        (HEAD, b"x-header: " + b"a" * 100),
+        (HEAD, b"a: b\r\n" * 20),
+        (HEAD + b"content-length: 60000\r\n\r\n", b"a" * 100),
+        (HEAD + b"\r\n", b"a" * 100),
+        (HEAD + b"transfer-encoding: chunked\r\n\r\n", b"1\r\na\r\n" * 20),
+        (HEAD + b"transfer-encoding: chunked\r\n\r\n", b"1;" + b"a" * 100),
+        (HEAD + b"transfer-encoding: chunked\r\n\r\n0\r\n", b"trailer: a\r\n" * 10),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 5),
     ],
     ids=[
         "status", "header", "headers", "length", "until closed", "chunks", "chunk size", "trailers",
@@ -102,7 +102,7 @@ def test_send_ends_at_deadline_during_tls_handshake() -> None:
 
     def serve(visit: Visit) -> None:
         visit.connection.recv(1000)
-        for byte in b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03" + b"\0" * 1000:
+        for byte in b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03" + b"\0" * 100:
             visit.write(bytes([byte]))
             time.sleep(0.05)
 
@@ -123,7 +123,7 @@ def test_send_ends_at_deadline_during_tls_handshake() -> None:
 def test_send_ends_at_deadline_when_answer_over_tls_is_slow(
     beginning: bytes, authority: Authority
 ) -> None:
-    slow = writing(byte_by_byte(beginning, b"a" * 1000), pause=0.05)
+    slow = writing(byte_by_byte(beginning, b"a" * 100), pause=0.05)
     with (
         endpoint(slow, tls=authority.server("localhost")) as there,
         Sender(there.at("localhost"), seconds=SECONDS, debug=True) as ours,
@@ -132,6 +132,44 @@ def test_send_ends_at_deadline_when_answer_over_tls_is_slow(
 
     assert answer.error == LATE
     assert 400 < answer.milliseconds < 3000
+
+
+def test_send_ends_at_deadline_when_endpoint_reads_slowly_over_tls(authority: Authority) -> None:
+    """A body over TLS is sent in records, which together have the time of one operation."""
+
+    def serve(visit: Visit) -> None:
+        for _ in range(200):
+            visit.connection.recv(16_384)
+            time.sleep(0.02)
+
+    with (
+        endpoint(serve, tls=authority.server("localhost")) as there,
+        Sender(there.at("localhost"), seconds=SECONDS, debug=True) as ours,
+    ):
+        answer = ours.send(b"a" * 50_000_000, {})
+
+    assert answer.error == LATE
+    assert 400 < answer.milliseconds < 3000
+
+
+def test_send_gives_each_request_its_own_time() -> None:
+    """The rest of one request's time remained as the socket's timeout, and ended the next one."""
+
+    def serve(visit: Visit) -> None:
+        visit.read()
+        time.sleep(1.2)
+        visit.write(OK[:20])
+        time.sleep(0.5)
+        visit.write(OK[20:])
+        time.sleep(1)
+        visit.read()
+        visit.write(OK)
+
+    with endpoint(serve) as there, Sender(there.url, seconds=2, debug=True) as ours:
+        answers = [ours.send(body, {}) for body in (b"{}", b"a" * 20_000_000)]
+
+    assert [answer.error for answer in answers] == ["", ""]
+    assert there.connections == 1
 
 
 def test_send_ends_at_deadline_when_name_resolves_slowly() -> None:
