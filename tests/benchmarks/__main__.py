@@ -12,7 +12,7 @@ from tests.support import servers
 
 NAMES: Final = ("dispatch", "loading", "projecting", "post", "importing", "rebuild", "seals")
 # They take minutes, so they run only if they are named.
-LONG: Final = ("busy", "lists")
+LONG: Final = ("busy", "lists", "webhooks")
 
 
 def main(names: list[str]) -> int:
@@ -41,6 +41,7 @@ def _run(names: list[str], postgres: Postgres, valkey: Valkey) -> None:
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "DEBUG": "0",
+        "LOG_LEVEL": "WARNING",
         **servers.SECRETS,
         "DATABASE_URL": postgres.url("payments"),
         "REDIS_URL": valkey.url(),

@@ -33,10 +33,12 @@ _SETTINGS: Final = "tests.benchmarks.baseline.settings"
 
 
 def run() -> list[Figure]:
-    with _server() as (port, headers):
+    with server() as (port, headers):
         first, later = _round_trips(headers[_OURS])
         print(f"A payment costs {later} database round trips, a customer's first one {first}.")
-        candidates = {path: partial(_per_second, port, path, headers[path]) for path in headers}
+        candidates = {
+            path: partial(requests_per_second, port, path, headers[path]) for path in headers
+        }
         medians = in_turns(candidates, rounds=_ROUNDS)
     ours = medians[_OURS]
     return [
@@ -52,7 +54,7 @@ def run() -> list[Figure]:
 
 
 @contextmanager
-def _server() -> Iterator[tuple[int, dict[str, dict[str, str]]]]:
+def server() -> Iterator[tuple[int, dict[str, dict[str, str]]]]:
     """Run the server of both. Yield its port and the headers for each path."""
     _manage("migrate", "--run-syncdb", "--verbosity=0")
     key = _manage("create_api_key", "Benchmark").strip()
@@ -100,7 +102,7 @@ def _round_trips(headers: dict[str, str]) -> tuple[int, int]:
     return submit("new customer"), submit("new customer")
 
 
-def _per_second(port: int, path: str, headers: dict[str, str]) -> float:
+def requests_per_second(port: int, path: str, headers: dict[str, str]) -> float:
     """Return the requests per second of a few clients with one connection each.
 
     One thread runs all clients, because they take CPU time from the server.
