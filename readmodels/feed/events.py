@@ -5,7 +5,7 @@ claim, are not public.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, assert_never
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -20,11 +20,15 @@ from payments.domain.payment.events import (
     PaymentCancelled,
     PaymentExpired,
     PaymentFailed,
+    PaymentFirstApproved,
     PaymentFlaggedForReview,
     PaymentInitiated,
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
+    ReviewClaimed,
+    ReviewEscalated,
+    ReviewReleased,
 )
 from payments.domain.payment.state import REVIEW_PERIOD, Status
 
@@ -184,5 +188,13 @@ def _particulars(event: AnyPaymentEvent) -> dict[str, Any]:
                 "refund_amount": event.refund.minor,
                 "refunded_amount": event.refunded.minor,
             }
-        case _:
+        case (
+            PaymentInitiated()
+            | ReviewClaimed()
+            | ReviewReleased()
+            | ReviewEscalated()
+            | PaymentFirstApproved()
+        ):
             raise ValueError(f"{event.event_type} is not a public event.")
+        case _:
+            assert_never(event)

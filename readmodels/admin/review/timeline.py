@@ -11,6 +11,7 @@ from payments.aggregates import HistoricPaymentEvent
 from payments.customers.models import Note
 from payments.domain.payment.events import (
     AnyPaymentEvent,
+    NoteRef,
     PaymentApproved,
     PaymentCancelled,
     PaymentExpired,
@@ -120,15 +121,13 @@ def _takeover(record: HistoricPaymentEvent, names: Mapping[str, str]) -> Iterato
         yield f"Taken from {names.get(holder, holder)}"
 
 
-_WITH_NOTES = ReviewEscalated | PaymentFirstApproved | PaymentApproved | PaymentRejected
-
-
 def _note(event: AnyPaymentEvent, notes: Mapping[UUID, Note]) -> Iterator[str]:
-    if isinstance(event, _WITH_NOTES) and event.note is not None:
-        note = notes.get(event.note.note_id)
+    reference: NoteRef | None = getattr(event, "note", None)
+    if reference is not None:
+        note = notes.get(reference.note_id)
         if note is None:
             yield "This note was erased."
         else:
             yield f"“{note.text}”"
-            if note.digest != event.note.digest:
+            if note.digest != reference.digest:
                 yield "This note was changed after the decision: its hash differs."
