@@ -7,10 +7,13 @@ from typing import Final
 import pytest
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from msgspec import Struct
 
 from payments import aggregates
 from payments.aggregates import AGGREGATES, PAYMENT_AGGREGATE
 from payments.domain.customer import BlockPlaced
+from payments.domain.payment.events import PaymentEvent, ReviewClaimed
+from payments.domain.risk.register import PolicyEvent
 from payments.events.aggregates import Aggregate, AnyAggregate
 
 # The test module with golden samples of each aggregate's events, by the aggregate's name.
@@ -18,6 +21,13 @@ SAMPLES: Final = {
     "payment": "unit/domain/test_stored_events.py",
     "policy": "unit/domain/test_policy.py",
     "customer": "integration/customers/test_blocking.py",
+}
+# The fields that SQL reads in the JSON of stored events, and the events that have them.
+READ_BY_SQL: Final[dict[str, type[Struct]]] = {
+    "client_id": PaymentEvent,
+    "customer_id": PaymentEvent,
+    "reviewer": ReviewClaimed,
+    "active": PolicyEvent,
 }
 TESTS: Final = Path(__file__).parents[1]
 
@@ -45,6 +55,22 @@ def test_check_refuses_two_events_with_one_stored_name(monkeypatch: pytest.Monke
     monkeypatch.setattr(BlockPlaced, "event_type", "customer.unblocked")
     with pytest.raises(SystemCheckError, match=r"two of event customer\.unblocked"):
         call_command("check")
+
+
+def test_fields_that_sql_reads_are_fields_of_every_stored_version() -> None:
+    """Upcasts do not reach SQL: before you rename such a field, let the SQL read both names."""
+    sources = [
+        path.read_text()
+        for package in ("payments", "readmodels")
+        for path in (TESTS.parent / package).rglob("*")
+        if path.suffix in {".py", ".sql"}
+    ]
+
+    found = {name for text in sources for name in re.findall(r"\bdata ->> '(\w+)'", text)}
+
+    assert found == READ_BY_SQL.keys()
+    for name, event_class in READ_BY_SQL.items():
+        assert name in event_class.__struct_fields__
 
 
 def test_events_app_does_not_mention_payments() -> None:

@@ -1,7 +1,9 @@
-"""Every refusal of a payment has a text for the screens."""
+"""Every refusal of a payment has a text for the screens, and its data in the problem of the API."""
 
 import pytest
 
+from payments.api.openapi import problem_examples
+from payments.api.problems.handler import problem_of
 from payments.domain.payment.refusals import (
     AlreadyEscalated,
     AnotherPersonNeeded,
@@ -25,6 +27,8 @@ from payments.domain.payment.state import Review, Status
 from readmodels.admin.base import refusals
 from tests.support.examples import LATER, NOON, PAYMENT, REVIEWER, usd
 
+# The members that problems of all codes may have.
+STANDARD = {"type", "title", "status", "code", "detail", "instance", "request_id", "errors"}
 DECISION = Review(reviewer=REVIEWER, approved=True, reason="other", note=None, at=LATER)
 REFUSALS: tuple[PaymentError, ...] = (
     PaymentNotFound(payment_id=PAYMENT),
@@ -66,3 +70,13 @@ def test_screen_text_of_refusal_shows_name_instead_of_ids(
     assert str(PAYMENT) not in text
     assert REVIEWER not in text
     assert ("Ada Ng" in text) is (REVIEWER in str(refusal))
+
+
+@pytest.mark.parametrize("code", sorted({refusal.code for refusal in REFUSALS}))
+def test_problem_has_the_members_of_its_example(code: str) -> None:
+    """The document promised data that the answer did not have."""
+    refused = [problem_of(refusal) for refusal in REFUSALS if refusal.code == code]
+
+    sent = {name for problem in refused for name in problem.members}
+
+    assert sent == problem_examples.example(code).keys() - STANDARD

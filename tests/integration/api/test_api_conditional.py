@@ -11,7 +11,7 @@ from payments.events.models import Event
 from readmodels.engine import parking
 from readmodels.engine.runner import catch_up
 from readmodels.projections import payment_summary
-from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, document, project
 from tests.support.concurrency import at_once
 from tests.support.examples import OPERATOR
 from tests.support.poison import raises, spoiled
@@ -97,6 +97,16 @@ OTHERS: dict[str, dict[str, str]] = {
     "release": {},
     "refunds": REASON,
 }
+
+
+def test_every_command_on_a_payment_is_tested_with_if_match() -> None:
+    commands = {
+        path.rpartition("/")[2]
+        for path, item in document()["paths"].items()
+        if "{payment_id}/" in path and "post" in item
+    }
+
+    assert commands == {*OTHERS, "approve", "reject"}
 
 
 @pytest.mark.parametrize("command", OTHERS)

@@ -1,7 +1,7 @@
 """The register of policies: two people per policy, one active policy at a time."""
 
 import json
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 import pytest
@@ -9,6 +9,7 @@ from hypothesis import given, strategies as st
 from msgspec.structs import replace
 
 from payments.aggregates import POLICY_AGGREGATE
+from payments.domain.risk.conditions import AnyCondition
 from payments.domain.risk.policy import DEFAULT_POLICY, PolicyDocument, PolicyStatus, RiskPolicy
 from payments.domain.risk.refusals import (
     ActivePolicyKept,
@@ -239,6 +240,14 @@ def test_stored_policy_event_is_read_and_written_unchanged(
     assert POLICY_AGGREGATE.decode(event.event_type, 1, stored) == event
     (row,) = json.loads(codec.encode_rows([{"data": event}]))
     assert row["data"] == json.loads(stored)
+
+
+def test_sample_of_document_has_every_condition() -> None:
+    document = msgspec.json.decode(_DOCUMENT, type=PolicyDocument)
+
+    sampled = {type(condition) for rule in document.rules for condition in rule.when}
+
+    assert sampled == set(get_args(AnyCondition))
 
 
 def test_every_policy_event_has_sample() -> None:

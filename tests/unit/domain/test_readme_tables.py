@@ -10,6 +10,7 @@ from msgspec import NODEFAULT, structs
 
 import payments.domain
 from payments import permissions
+from payments.domain.payment import events
 from payments.domain.payment.commands import ClaimReview, PaymentCommand
 from payments.domain.payment.events import (
     AnyPaymentEvent,
@@ -134,9 +135,17 @@ def test_table_of_permissions_has_every_command() -> None:
 
 def test_table_of_reasons_matches_enumerations() -> None:
     _, rows = table("reasons of")
+    defined = {kind for kind in vars(events).values() if is_enumeration(kind)}
+    assert defined == set(REASONS.values())
     assert {name: codes(cell) for name, cell in rows} == {
         name: [str(each) for each in kind] for name, kind in REASONS.items()
     }
+
+
+def is_enumeration(kind: object) -> bool:
+    return (
+        isinstance(kind, type) and issubclass(kind, StrEnum) and kind.__module__ == events.__name__
+    )
 
 
 def test_table_of_policy_fields_matches_document() -> None:
