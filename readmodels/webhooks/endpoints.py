@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import unquote
 from uuid import UUID, uuid4
 
 from django.conf import settings as configured
@@ -20,6 +21,7 @@ from msgspec.structs import asdict, replace
 from payments import actors, permissions
 from payments.clients.models import Client
 from payments.database import execute
+from payments.domain.card_numbers import holds_card_number
 from payments.events.reading import horizon
 from readmodels.projections import event_index
 from readmodels.webhooks import addresses, keys
@@ -236,6 +238,8 @@ def _with_checked_url(settings: Settings) -> Settings:
     """Return the settings with the URL in its normal form. Looks up its host. Raises InvalidUrl."""
     if settings.url is UNSET:
         return settings
+    if holds_card_number(unquote(settings.url)):
+        raise addresses.InvalidUrl("The URL seems to contain a card number, which is never stored.")
     return replace(settings, url=addresses.check_url(settings.url, debug=configured.WEBHOOK_DEBUG))
 
 

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from payments import actors
 from payments.clients.models import Client
+from payments.domain.card_numbers import holds_card_number
 from payments.domain.text import TextError, checked_text, searched
 from payments.printing import print_table
 from readmodels.feed.events import EVENT_TYPES
@@ -287,7 +288,7 @@ def _find(wanted: str) -> Endpoint:
     found = list(named.filter(text__startswith=wanted.lower())[:2]) if wanted else []
     if len(found) != 1:
         raise CommandError(
-            f"{'No endpoint' if not found else 'More than one endpoint'} begins with {wanted!r}."
+            f"{'No endpoint' if not found else 'More than one endpoint'} begins with this id{_shown(wanted)}."
             " `./manage.py webhooks list` shows all."
         )
     return found[0]
@@ -301,8 +302,14 @@ def _client(wanted: str) -> Client:
         named |= Q(pk=UUID(name))
     found = Client.objects.filter(named).first()
     if found is None:
-        raise CommandError(f"There is no client {name!r}. `./manage.py list_api_keys` shows them.")
+        raise CommandError(
+            f"There is no client{_shown(name)}. `./manage.py list_api_keys` shows them."
+        )
     return found
+
+
+def _shown(text: str) -> str:
+    return "" if holds_card_number(text) else f" {text!r}"
 
 
 def _text(value: str, option: str) -> str:

@@ -33,6 +33,7 @@ from tests.support import examples
 from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.support.backoffice import browser, text
 from tests.support.examples import NOON, OPERATOR
+from tests.support.webhooks import URL
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -207,7 +208,9 @@ def reason_of_the_discard(place: Place) -> str:
     return str(refused.value)
 
 
+HOOKS: Final = "/api/v1/webhook-endpoints"
 PAYMENT: Final = RISKY | {"reference": "another"}
+CREATE: Final = ("webhooks", "create", "--client", "Acme")
 DOORS: Final[dict[str, Callable[[Place], str]]] = {
     "create_staff": command("create_staff", CARD.replace(" ", ""), "--role", "viewer"),
     "create_api_key": command("create_api_key", CARD),
@@ -238,6 +241,17 @@ DOORS: Final[dict[str, Callable[[Place], str]]] = {
     "approve, API": body("{0}/{1}/approve", reason="other", note=CARD),
     "reject, API": body("{0}/{1}/reject", reason="other", note=CARD),
     "escalate, API": body("{0}/{1}/escalate", reason="other", note=CARD),
+    "webhook, URL": body(HOOKS, url=f"{URL}/{CARD.replace(' ', '-')}"),
+    "webhook, host": body(HOOKS, url="https://4111111111111111/"),
+    "webhook, encoded": body(HOOKS, url=f"{URL}?a={CARD.replace(' ', '%20')}"),
+    "webhook, description": body(HOOKS, url=URL, description=CARD),
+    "webhook, type": body(HOOKS, url=URL, event_types=[CARD]),
+    "webhook, payload": body(HOOKS, url=URL, payload=CARD),
+    "webhooks create, URL": command(*CREATE, f"{URL}/{CARD.replace(' ', '')}"),
+    "webhooks create, host": command(*CREATE, "https://4111111111111111/"),
+    "webhooks create, description": command(*CREATE, URL, "--description", CARD),
+    "webhooks create, client": command("webhooks", "create", URL, "--client", CARD),
+    "webhooks show": command("webhooks", "show", CARD),
     "address": address,
     "import, customer": import_file(column=0),
     "import, date": import_file(column=1),
@@ -249,6 +263,10 @@ DOORS: Final[dict[str, Callable[[Place], str]]] = {
 # These entrances refuse the number for another reason.
 OTHERWISE: Final = {
     "customer show, client": "There is no client",
+    "webhooks create, client": "There is no client",
+    "webhooks show": "No endpoint begins with this id",
+    "webhook, type": "unknown_choice",
+    "webhook, payload": "unknown_choice",
     "customer block, reason": "Choose one of",
     "customer show, reference": "no customer with this reference",
     "submit, country": "country",
