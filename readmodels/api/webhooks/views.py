@@ -1,13 +1,18 @@
 """The operations on webhook endpoints."""
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from ipaddress import ip_address
 from typing import Any, ClassVar, Final, TypeVar
 from uuid import UUID
 
+from django.conf import settings as configured
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
+from msgspec import UNSET
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -35,6 +40,8 @@ _PAGE: Final = {
 # Secrets are in the answers to commands only, which caches must not store either.
 _SECRET_HEADERS: Final = {"Cache-Control": "no-store"}
 
+_lookups: Final = threading.BoundedSemaphore(max(1, configured.WEB_THREADS // 4))
+
 _Row = TypeVar("_Row", Attempt, HeldPayment)
 
 
@@ -58,9 +65,11 @@ class Endpoints(WebhookView):
     @extend_schema(**operations.CREATE)
     def post(self, request: Request) -> HttpResponse:
         settings = read_body(request, bodies.CreateWebhookEndpointBody).settings()
-        endpoint, secret = endpoints.create(
-            key_of(request).client_id, settings, at=timezone.now(), by=key_of(request).client_actor
-        )
+        key, now = key_of(request), timezone.now()
+        with _lookup(settings):
+            endpoint, secret = endpoints.create(
+                key.client_id, settings, at=now, by=key.client_actor
+            )
         headers = {"Location": f"{request.path}/{endpoint.pk}"}
         return _with_secret(self, endpoint, secret, headers, status=201)
 
@@ -78,8 +87,9 @@ class OneEndpoint(WebhookView):
     @extend_schema(**operations.CHANGE)
     def patch(self, request: Request, endpoint_id: UUID) -> HttpResponse:
         settings = read_body(request, bodies.ChangeWebhookEndpointBody).settings()
-        endpoint = _find(request, endpoint_id)
-        endpoints.change(endpoint, settings, at=timezone.now(), by=key_of(request).client_actor)
+        endpoint, now = _find(request, endpoint_id), timezone.now()
+        with _lookup(settings):
+            endpoints.change(endpoint, settings, at=now, by=key_of(request).client_actor)
         return _shown(endpoint)
 
     @extend_schema(**operations.DELETE)
@@ -184,6 +194,30 @@ class Keys(WebhookView):
     def get(self, request: Request) -> HttpResponse:
         parameters.read(request, {})
         return json_response(representation.WebhookKeyList(keys.public_keys()))
+
+
+@contextmanager
+def _lookup(settings: endpoints.Settings) -> Iterator[None]:
+    """Let only a few requests look up a host at a time. Each holds a thread for up to three seconds.
+
+    Raises Problem.
+    """
+    if settings.url is UNSET or _is_literal(settings.url):
+        yield
+        return
+    if not _lookups.acquire(blocking=False):
+        raise Problem("temporarily_unavailable", "Too many URLs are being checked.", retry_after=1)
+    try:
+        yield
+    finally:
+        _lookups.release()
+
+
+def _is_literal(url: str) -> bool:
+    with suppress(ValueError):
+        ip_address(addresses.parse(url, debug=configured.WEBHOOK_DEBUG).host)
+        return True
+    return False
 
 
 def _find(request: Request, endpoint_id: UUID) -> Endpoint:
