@@ -69,7 +69,7 @@ def _lag_metrics(lags: list[Lag]) -> Iterator[Metric]:
         ("position", "Position of the last event read.", [each.position for each in lags]),
         (
             "lag_events",
-            f"Events behind the log, counted up to {lag.COUNTED_TO}.",
+            f"Events that are not applied yet, counted up to {lag.COUNTED_TO}.",
             [e.events for e in lags],
         ),
         (

@@ -113,7 +113,7 @@ def with_live(plan: Plan) -> list[Comparison]:
 
 @contextmanager
 def _hold(plan: Plan) -> Iterator[dict[str, int]]:
-    """Wait for running batches to end, and block new ones inside. Yields the positions."""
+    """Block batches until the block ends, after the running ones have ended. Yields the positions."""
     checkpoint = sql.Identifier(plan.live, "readmodels_checkpoint")
     with separate_connection() as holder, holder.transaction():
         holder.execute("SET LOCAL idle_in_transaction_session_timeout = 0")

@@ -74,7 +74,7 @@ def export(
 
 
 def _events(statement: Statement) -> Iterator[bytes]:
-    # One event more than was sealed is enough to make the verifier refuse the export.
+    # Read at most one event more than was sealed: it makes the verifier refuse the export.
     parameters = {name: getattr(statement, name) for name in ("first", "last", "events")}
     for (line,) in execute(_EVENTS, parameters):
         yield line.encode()

@@ -31,7 +31,7 @@ COUNTED_TO: Final = 100_000
 # Positions below 1 are never assigned. An event that was forged there must be found.
 _LOWEST: Final = -(2**63)
 
-# One event more than was sealed is enough to change the chain.
+# Read at most one event more than was sealed: it changes the chain.
 _CHAIN: Final = f"""
 SELECT pg_catalog.sha256(%(previous)s::bytea || pg_catalog.string_agg(
          pg_catalog.int8send(position) || leaf, ''::bytea ORDER BY position)),
@@ -265,7 +265,7 @@ def _compare(session: _Session, stored: Seal, first: int, last: int, findings: F
             now = [digest for source, digest in each if source == "stored"]
             if was is not None and was in now:
                 now.remove(was)
-                kinds = [Kind.ADDED] * len(now)  # at a position that is taken
+                kinds = [Kind.ADDED] * len(now)  # at the position of a sealed event
                 was = None
             elif was is None:
                 kinds = [Kind.ADDED] * len(now)
