@@ -91,3 +91,35 @@ def serious(page: Page, rules: list[str] | None = None) -> list[Any]:
         if each["impact"] in {"serious", "critical"}
         for node in each["nodes"]
     ]
+
+
+def check_accessible(desk: Desk, paths: list[str], rules: list[str] | None) -> None:
+    for path in paths:
+        desk.page.set_viewport_size({"width": 1440, "height": 900})
+        desk.open(path)
+        for width in (1440, 420):
+            desk.page.set_viewport_size({"width": width, "height": 900})
+            assert serious(desk.page, rules) == [], path
+            wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            assert desk.page.evaluate(wider) <= 0, f"{path} is wider than {width} pixels"
+
+
+def wider_parts(desk: Desk, paths: list[str]) -> list[Any]:
+    """Return the parts of pages that are wider than the window, or cut, on wide and narrow screens.
+
+    They include lists that scroll: nobody sees the columns behind the edge.
+    """
+    wider = """
+        [...document.querySelectorAll("html, .json, :has(> #result_list), #result_list td")]
+            .filter((each) => each.scrollWidth > each.clientWidth + 1
+                              || (each.tagName == "TD" && each.scrollHeight > each.clientHeight + 1))
+            .map((each) => [each.tagName, each.className.match(/field-\\w+/)?.[0] ?? "",
+                            each.scrollWidth, each.clientWidth])
+    """
+    found = []
+    for path in paths:
+        desk.open(path)
+        for width in (1440, 390):
+            desk.page.set_viewport_size({"width": width, "height": 900})
+            found += [(path, width, each) for each in desk.page.evaluate(wider)]
+    return found

@@ -10,7 +10,7 @@ from payments.customers.models import Customer
 from payments.domain.risk.policy import DEFAULT_POLICY
 from readmodels.models import EventIndex, ParkedEvent
 from tests.e2e.chromium import CHROMIUM
-from tests.e2e.desk import Desk, serious
+from tests.e2e.desk import Desk, check_accessible, wider_parts
 from tests.support.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project
 
 pytestmark = [
@@ -92,17 +92,6 @@ def test_review_desk_has_enough_contrast_in_the_dark(desk: Desk) -> None:
     check_accessible(desk, paths, ["color-contrast"])
 
 
-def check_accessible(desk: Desk, paths: list[str], rules: list[str] | None) -> None:
-    for path in paths:
-        desk.page.set_viewport_size({"width": 1440, "height": 900})
-        desk.open(path)
-        for width in (1440, 420):
-            desk.page.set_viewport_size({"width": width, "height": 900})
-            assert serious(desk.page, rules) == [], path
-            wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            assert desk.page.evaluate(wider) <= 0, f"{path} is wider than {width} pixels"
-
-
 def test_long_unbroken_text_does_not_widen_pages(desk: Desk) -> None:
     get_user_model().objects.update(first_name="W" * 150)
     grace = get_user_model().objects.get(username="grace")
@@ -129,20 +118,8 @@ def test_long_unbroken_text_does_not_widen_pages(desk: Desk) -> None:
         f"/admin/readmodels/eventindex/{event.pk}/change/",
         f"/admin/readmodels/parkedevent/{parked.pk}/change/",
     ]
-    # Also lists that scroll: nobody sees the columns behind the edge.
-    wider = """
-        [...document.querySelectorAll("html, .json, :has(> #result_list)")]
-            .filter((each) => each.scrollWidth > each.clientWidth + 1)
-            .map((each) => [each.tagName, each.scrollWidth, each.clientWidth])
-    """
-    found = []
-    for path in paths:
-        desk.open(path)
-        for width in (1440, 390):
-            desk.page.set_viewport_size({"width": width, "height": 900})
-            found += [(path, width, each) for each in desk.page.evaluate(wider)]
 
-    assert found == []
+    assert wider_parts(desk, paths) == []
 
 
 def _first_approved(client: ApiClient) -> str:

@@ -53,13 +53,12 @@ class EndpointAdmin(BrowsingAdmin):
         "seconds_behind",
         "held",
     )
-    list_display_links = None
     list_select_related = ("client",)
     list_filter = (("state", ChoiceFilter), ClientFilter, FailingFilter)
 
     @display(description="Endpoint")
     def address(self, row: Endpoint) -> str:
-        return parts.endpoint_link(row)
+        return parts.address(row)
 
     @display(description="State")
     def state_badge(self, row: Endpoint) -> str:

@@ -63,14 +63,18 @@ def outcome_badge(outcome: str) -> Badge:
     return Badge(labels.label(outcome), OUTCOME_COLORS[Outcome(outcome)])
 
 
-def endpoint_link(endpoint: Endpoint) -> str:
-    """Return a link to the endpoint's page, with the client's name beneath."""
+def address(endpoint: Endpoint) -> str:
+    """Return the URL with the client's name beneath."""
     return format_html(
-        '<span class="stacked"><a class="link" href="{}">{}</a><span class="beneath">{}</span></span>',
-        reverse("admin:webhooks_endpoint_change", args=[endpoint.pk]),
+        '<span class="stacked">{}<span class="beneath">{}</span></span>',
         fragments.foreign_text(endpoint.url),
         fragments.foreign_text(endpoint.client.name),
     )
+
+
+def endpoint_link(endpoint: Endpoint) -> str:
+    url = reverse("admin:webhooks_endpoint_change", args=[endpoint.pk])
+    return format_html('<a class="link" href="{}">{}</a>', url, address(endpoint))
 
 
 def visible(text: str) -> str:
