@@ -24,6 +24,7 @@ from django_structlog import middlewares as structlog_middlewares
 
 from config.http import outage_pages
 from config.operations import health
+from config.operations.http_requests import ROUTE
 from payments.api.http.environ import SENT_CONTENT_TYPE
 from payments.api.problems.problem import Problem, ProblemResponse, problem_response
 from payments.clients.keyring import LiveKey
@@ -90,6 +91,8 @@ class RequestIdMiddleware:
         request.META["HTTP_X_CORRELATION_ID"] = correlation_id
         response = self._get_response(request)
         response["X-Request-ID"] = request_id
+        if request.resolver_match is not None:
+            request.META[ROUTE] = request.resolver_match.view_name
         return response
 
 

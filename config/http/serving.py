@@ -10,6 +10,7 @@ import sys
 from collections import deque
 from functools import lru_cache, partial
 from http import HTTPStatus
+from time import perf_counter
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +19,7 @@ from granian.rsgi import Scope
 from config.http import slow_bodies
 from config.http.middleware import Application, Environment, valid_or_new_id
 from config.http.threads import Threads
+from config.operations.http_requests import NO_ROUTE, ROUTE, requests
 from payments.api.problems.problem import CONTENT_TYPE, Problem, instance_of, problem_details
 
 _TICK_SECONDS: Final = 0.25
@@ -51,10 +53,12 @@ class Server:
         self._loop = loop
         self._bodies.start(loop)
         self._threads.start()
+        requests.start()
         self._tick()
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._threads.stop()
+        requests.stop()
         self._end_answered()
         loop.run_until_complete(asyncio.sleep(0))
 
@@ -69,7 +73,8 @@ class Server:
             _refuse(error, scope, protocol)
             return
         done = self._loop.create_future()
-        self._threads.put(partial(self._serve, scope, headers, body, protocol, done))
+        received = perf_counter()
+        self._threads.put(partial(self._serve, scope, headers, body, protocol, done, received))
         self._end_answered()
         await done
 
@@ -80,10 +85,14 @@ class Server:
         body: bytes | None,
         protocol: Any,
         done: "asyncio.Future[None]",
+        received: float,
     ) -> None:
         """Answer the request in a thread."""
         try:
-            answer(self._application, environment(scope, headers, body), protocol)
+            environ = environment(scope, headers, body)
+            status = answer(self._application, environ, protocol)
+            route = environ.get(ROUTE, NO_ROUTE)
+            requests.record(route, scope.method, status, perf_counter() - received)
         finally:
             self._answered.append(done)
 
@@ -101,8 +110,8 @@ class Server:
         self._loop.call_later(_TICK_SECONDS, self._tick)
 
 
-def answer(application: Application, environ: Environment, protocol: Any) -> None:
-    """Send the answer of `application`."""
+def answer(application: Application, environ: Environment, protocol: Any) -> int:
+    """Send the answer of `application`. Return its status."""
     started: list[Any] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
@@ -122,6 +131,7 @@ def answer(application: Application, environ: Environment, protocol: Any) -> Non
         # Django ends the request in close() and checks its connections.
         if close := getattr(content, "close", None):
             close()
+    return int(started[0])
 
 
 def environment(scope: Scope, headers: Any, body: bytes | None) -> Environment:
@@ -190,6 +200,7 @@ def _refuse(error: slow_bodies.BodyError, scope: Scope, protocol: Any) -> None:
     request_id = valid_or_new_id(scope.headers.get("x-request-id"))
     headers = [("connection", "close"), ("x-request-id", request_id)]
     status = problem.kind.status
+    requests.record(NO_ROUTE, scope.method, status, 0.0)
     if scope.path.startswith("/api/"):
         details = problem_details(problem, instance=instance_of(scope.path), request_id=request_id)
         headers.append(("content-type", CONTENT_TYPE))

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from config.operations.http_requests import HttpRequests, requests
 from readmodels.engine.metrics import LogAndProjections
 from readmodels.queries.bounded import TooBroad, bounded
 from readmodels.webhooks.metrics import Webhooks
@@ -17,6 +18,7 @@ from readmodels.webhooks.metrics import Webhooks
 _registry: Final = CollectorRegistry(auto_describe=False)
 _registry.register(LogAndProjections())
 _registry.register(Webhooks())
+_registry.register(HttpRequests(requests))
 
 # Proxies on this machine add one of these headers to forwarded requests.
 _FORWARDED: Final = (
