@@ -79,6 +79,8 @@ class Quotes:
         backslash, or only those next to a delimiter.
         """
         self._last = part[-1] if part else 0
+        if b'"' not in part:
+            return  # The patterns would search megabytes without quotes slowly.
         quotes = part.count(b'"')
         counts = (quotes, quotes - part.count(ESCAPE), len(_UNESCAPED.findall(part)))
         self._odd = tuple(
