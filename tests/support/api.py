@@ -107,3 +107,10 @@ def document() -> Any:
 
 def body_of(answer: Any) -> Any:
     return json.loads(answer.content)
+
+
+def ids(client: ApiClient, path: str = PAYMENTS) -> list[str]:
+    """Return the ids of the payments in a list, in its order."""
+    answer = client.get(path)
+    assert answer.status_code == 200, answer.content
+    return [payment["id"] for payment in body_of(answer)["payments"]]

@@ -2,19 +2,16 @@
 
 import threading
 from collections.abc import Iterator
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection, transaction
 
-from payments import actors
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application import idempotency
-from payments.application.dispatch import CommandContext, Outcome, dispatch, dispatch_new
+from payments.application.dispatch import CommandContext, Outcome, dispatch
 from payments.application.idempotency import KeyReused
 from payments.clients.models import Client
-from payments.domain.payment.commands import ProcessPayment
 from payments.domain.payment.refusals import (
     NotAwaitingReview,
     PaymentAlreadyFinished,
@@ -26,6 +23,7 @@ from payments.events.metadata import Metadata
 from payments.events.models import Event
 from payments.events.store import AlreadyReserved, StaleVersion
 from tests.support.concurrency import at_once, until_blocked
+from tests.support.dispatching import MERCHANT, submit
 from tests.support.examples import (
     CLIENT,
     LARGE,
@@ -42,14 +40,6 @@ from tests.support.examples import (
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-MERCHANT = actors.client(CLIENT)
-
-
-def submit(key: str, **changes: Any) -> Outcome:
-    """Process the payment whose id is derived from `key`, as the client."""
-    command = process(payment_id=idempotency.payment_id(CLIENT, key), **changes)
-    return dispatch(command, CommandContext(actor=MERCHANT, key=key))
 
 
 @pytest.fixture
@@ -339,39 +329,6 @@ def test_dispatch_ignores_a_failing_receiver() -> None:
         assert submit("1").payment.version == 2
     finally:
         signals.appended.disconnect(fail)
-
-
-def _new(key: str, **changes: Any) -> tuple[ProcessPayment, CommandContext]:
-    command = process(payment_id=idempotency.payment_id(CLIENT, key), **changes)
-    return command, CommandContext(actor=MERCHANT, key=key)
-
-
-def test_dispatch_new_appends_payments_in_one_statement() -> None:
-    assert dispatch_new([_new(str(number)) for number in range(100)]) == 100
-    assert Event.objects.count() == 200
-    assert submit("7").replayed
-
-
-def test_dispatch_new_replays_existing_payments() -> None:
-    submit("3")
-    assert dispatch_new([_new(str(number)) for number in range(10)]) == 9
-    assert dispatch_new([_new(str(number)) for number in range(10)]) == 0
-    assert Event.objects.count() == 20
-
-
-def test_dispatch_new_reserves_references() -> None:
-    batch = [_new(str(number), reference=f"order-{number}") for number in range(3)]
-    assert dispatch_new(batch) == 3
-    with pytest.raises(AlreadyReserved):
-        submit("other", reference="order-1")
-    assert dispatch_new([]) == 0
-
-
-def test_dispatch_new_replays_existing_payments_in_a_transaction() -> None:
-    submit("3")
-    with transaction.atomic():
-        assert dispatch_new([_new(str(number)) for number in range(10)]) == 9
-    assert Event.objects.count() == 20
 
 
 class _rejecting_meanwhile:  # noqa: N801 - it reads as what it does

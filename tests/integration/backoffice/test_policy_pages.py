@@ -1,0 +1,152 @@
+"""The pages on which risk managers propose, approve and withdraw policies."""
+
+import re
+from typing import Any, Final
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client as Browser
+
+from payments.application import policies
+from payments.domain.risk import parsing
+from payments.domain.risk.policy import DEFAULT_POLICY
+from payments.events.models import Event
+from tests.support.api import project
+from tests.support.backoffice import browser, text
+from tests.support.policies import DOLLARS, STRICT, activate, propose, staff
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+
+@pytest.fixture
+def ada() -> str:
+    return staff("ada")
+
+
+@pytest.fixture
+def grace() -> str:
+    return staff("grace")
+
+
+def test_policy_page_lets_a_second_person_approve(ada: str) -> None:
+    propose(STRICT, ada)
+    page = f"/admin/policies/{STRICT.policy_id}/"
+    user = get_user_model().objects.get(username="ada")
+    proposer = Browser()
+    proposer.force_login(user)
+    own = text(proposer.get(page))
+    assert "This policy waits for approval by another risk manager." in own
+    assert "Approve and activate" not in own
+    # The page has no button, and the domain refuses the command, too.
+    assert "cannot approve a policy that you proposed" in text(
+        proposer.post(f"{page}approve/", follow=True)
+    )
+    assert policies.register().active is None
+    second = browser("risk manager")
+    shown = text(second.get(page))
+    assert "This policy waits for your approval." in shown
+    assert "- &quot;high_from&quot;" not in shown
+    assert "+ &quot;points&quot;: 100" in shown
+    done = text(second.post(f"{page}approve/", follow=True))
+    assert "Policy activated. It scores all new payments." in done
+    assert policies.register().active == STRICT.policy_id
+    listed = text(second.get("/admin/policies/"))
+    assert f"{STRICT.policy_id[:12]} Active 5 rules" in listed
+    assert "by ada" in listed
+    assert "Withdraw" not in shown.partition("Approve and activate")[0]
+    active = text(second.get(page))
+    assert "Withdraw" not in active
+    refused = text(second.post(f"{page}retire/", follow=True))
+    assert "Only another policy ends it" in refused
+    assert policies.register().active == STRICT.policy_id
+    built_in = second.get(f"/admin/policies/{DEFAULT_POLICY.policy_id}/")
+    (again,) = re.findall(r'href="(/admin/policies/propose/\?[^"]+)"', built_in.content.decode())
+    assert parsing.read(second.get(again).context["document"]) == DEFAULT_POLICY
+    assert second.get("/admin/policies/propose/?policy=none").status_code == 404
+    propose(DOLLARS, ada)
+    button = f"/admin/policies/{DOLLARS.policy_id}/retire/"
+    assert "Proposal withdrawn." in text(second.post(button, follow=True))
+    project()
+    log = second.get("/admin/readmodels/eventindex/")
+    assert text(log).count("Risk policies") >= 3
+
+
+PROPOSE: Final = "/admin/policies/propose/"
+
+
+def typed(logged_in: Browser, document: str, button: str) -> Any:
+    return logged_in.post(PROPOSE, {"document": document, button: ""})
+
+
+def test_risk_manager_proposes_a_policy_in_the_back_office(ada: str, grace: str) -> None:
+    activate(DOLLARS, ada, grace)
+    logged_in = browser("risk manager", "mia")
+    assert "Propose a policy" in text(logged_in.get("/admin/policies/"))
+    begun = logged_in.get(PROPOSE)
+    assert parsing.read(begun.context["document"]) == DOLLARS
+    document = parsing.write(STRICT)
+    before = Event.objects.count()
+    shown = text(typed(logged_in, document, "preview"))
+    assert "+ &quot;points&quot;: 100" in shown
+    same = typed(logged_in, parsing.write(DOLLARS), "preview")
+    assert "Nothing changes: this is the active policy." in text(same)
+    assert Event.objects.count() == before
+    done = typed(logged_in, document.replace("\n", "\r\n"), "propose")
+    assert (done.status_code, done["Location"]) == (302, f"/admin/policies/{STRICT.policy_id}/")
+    proposed = Event.objects.latest("position")
+    assert proposed.metadata["correlation_id"] == done["X-Request-ID"]
+    assert "This policy waits for approval by another risk manager." in text(
+        logged_in.get(done["Location"])
+    )
+    (event,) = Event.objects.order_by("position")[before:]
+    mia = get_user_model().objects.get(username="mia").pk
+    assert (event.event_type, event.metadata["actor"]) == ("policy.proposed", f"staff:{mia}")
+    again = text(typed(logged_in, document, "propose"))
+    assert "has been proposed since" in again
+    assert Event.objects.count() == before + 1
+
+
+@pytest.mark.parametrize("button", ["preview", "propose"])
+def test_proposal_page_shows_faults_and_keeps_the_text(button: str) -> None:
+    logged_in = browser("risk manager")
+    document = parsing.write(STRICT).replace('"points": 100', '"points": 1000')
+    answer = typed(logged_in, document, button)
+    html = answer.content.decode()
+    assert answer.context["document"] == document
+    assert "&quot;points&quot;: 1000" in html
+    problems = re.search(r'<ul id="problems".*?</ul>', html, re.DOTALL)
+    assert problems
+    assert problems[0].count("<li>") == 5
+    assert "rule 1 (customer_blocked), points: It must be 0 to 100." in problems[0]
+    for odd, complaint in (("", "It is not JSON"), ("<b>", "It is not JSON"), ("[]", "The policy")):
+        refused = typed(logged_in, odd, button)
+        assert complaint in text(refused)
+        assert refused.context["document"] == odd
+    assert Event.objects.count() == 0
+
+
+def test_only_risk_managers_propose_in_the_back_office() -> None:
+    document = parsing.write(STRICT)
+    for role in ("viewer", "analyst", "senior reviewer", "auditor"):
+        logged_in = browser(role, role)
+        assert logged_in.get(PROPOSE).status_code == 403
+        assert typed(logged_in, document, "propose").status_code == 403
+    assert "Propose a policy" not in text(logged_in.get("/admin/policies/"))
+    assert Browser().get(PROPOSE).status_code == 302
+    careful = Browser(enforce_csrf_checks=True)
+    careful.force_login(get_user_model().objects.get(pk=int(staff("ada").split(":")[1])))
+    assert typed(careful, document, "propose").status_code == 403
+    assert Event.objects.count() == 0
+
+
+def test_policy_buttons_require_the_role_risk_manager(ada: str) -> None:
+    propose(STRICT, ada)
+    page = f"/admin/policies/{STRICT.policy_id}/"
+    assert Browser().get(page).status_code == 302
+    auditor = browser("auditor")
+    assert "Approve and activate" not in text(auditor.get(page))
+    for button in ("approve", "retire"):
+        assert auditor.post(f"{page}{button}/").status_code == 403
+        assert auditor.get(f"{page}{button}/").status_code == 405
+    assert auditor.get("/admin/policies/none/").status_code == 404
+    assert Event.objects.count() == 1

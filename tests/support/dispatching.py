@@ -1,0 +1,19 @@
+"""Submitting payments by dispatch, without HTTP."""
+
+from typing import Any
+
+from payments import actors
+from payments.application import idempotency
+from payments.application.dispatch import CommandContext, Outcome, dispatch
+from tests.support.examples import (
+    CLIENT,
+    process,
+)
+
+MERCHANT = actors.client(CLIENT)
+
+
+def submit(key: str, **changes: Any) -> Outcome:
+    """Process the payment whose id is derived from `key`, as the client."""
+    command = process(payment_id=idempotency.payment_id(CLIENT, key), **changes)
+    return dispatch(command, CommandContext(actor=MERCHANT, key=key))
