@@ -10,7 +10,7 @@ from readmodels.admin.review.payments import PaymentAdmin
 from tests.support.backoffice import browser, text
 from tests.support.reviewing import at, do, payment_page, waiting
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 PAYMENTS = "/admin/readmodels/paymentsummary/"
 

@@ -32,7 +32,7 @@ from tests.support.examples import (
     usd,
 )
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def explained(payment_id: UUID) -> str:

@@ -22,7 +22,7 @@ from tests.support.backoffice import browser, text
 from tests.support.concurrency import at_once
 from tests.support.examples import NOON, OPERATOR
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 LIST = "admin:customers_customer_changelist"
 WHO = ("Acme", "customer-123")

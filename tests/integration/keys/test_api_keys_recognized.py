@@ -14,7 +14,7 @@ from tests.support.commands import run
 from tests.support.concurrency import at_once
 from tests.support.roundtrips import round_trips
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer pk_nonsense", "Basic YTpi", "pk_x"])

@@ -15,7 +15,7 @@ from tests.support.examples import OPERATOR
 from tests.support.poison import NOON, POISONED, SPOILERS, spoiled
 from tests.support.rebuilding import SUMMARY
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.mark.slow
@@ -38,6 +38,7 @@ def test_check_reports_rows_that_differ_from_the_log(
     assert "the row is missing" in out.getvalue()
 
 
+@pytest.mark.slow
 def test_check_of_a_sample_reports_differing_rows(filled: int) -> None:
     call_command("projections", "--check", "--sample", "50", stdout=StringIO())
     PaymentSummary.objects.update(method="cash")

@@ -10,7 +10,7 @@ from django.core.management import CommandError
 from payments.events.models import Event
 from tests.integration.traffic.test_import import HEADER, ROW, run, write
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
