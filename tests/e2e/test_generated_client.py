@@ -187,6 +187,35 @@ def test_python_client_pages_and_sums(running: Service, made: None) -> None:
         assert later.status == "disputed_by_bank"
 
 
+def test_python_client_manages_webhooks(running: Service, made: None) -> None:
+    models = import_module("made.models")
+    create = operation("webhooks.create_webhook_endpoint").sync_detailed
+    change = operation("webhooks.change_webhook_endpoint").sync
+    attempts = operation("webhooks.list_webhook_attempts").sync
+    delete = operation("webhooks.delete_webhook_endpoint").sync_detailed
+
+    with python_client(running, "Python with webhooks") as client:
+        types = models.CreateWebhookEndpointBodyEventTypesItem
+        body = models.CreateWebhookEndpointBody(
+            "https://93.184.215.14/hook", event_types=[types.PAYMENT_PROCESSED]
+        )
+        created = create(client=client, body=body)
+        again = create(client=client, body=body)
+        endpoint = created.parsed
+        assert (created.status_code, endpoint.secret[:6]) == (201, "whsec_")
+        assert (endpoint.payload, endpoint.lag.events) == ("full", 0)
+        assert (again.status_code, again.parsed.webhook_endpoint_id) == (409, endpoint.id)
+
+        thin = models.ChangeWebhookEndpointBody(payload=models.WebhookPayload.THIN)
+        changed = change(endpoint.id, client=client, body=thin)
+        assert (changed.payload, changed.event_types) == ("thin", ["payment.processed"])
+        page = attempts(
+            endpoint.id, client=client, outcome=[models.ListWebhookAttemptsOutcomeItem.FAILED]
+        )
+        assert (page.attempts, page.next_) == ([], None)
+        assert delete(endpoint.id, client=client).status_code == 204
+
+
 def current(ask: Callable[[], Any]) -> Any:
     """Return the answer after the read model has caught up."""
     answers: list[Any] = []
