@@ -10,6 +10,8 @@ from pytest_django import Settings
 from payments.api.problems.catalogue import KINDS
 from tests.support.api import PAYMENTS, ApiClient, body_of
 
+HOOK = "/api/v1/webhook-endpoints/00000000-0000-4000-8000-000000000000"
+
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
@@ -32,6 +34,13 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
         "/api/v1/statistics/daily?date=0000-00-00",
         "/api/v1/statistics/daily?from=0001-01-01&to=9999-12-31",
         "/api/v1/projections?x=1",
+        "/api/v1/webhook-endpoints?limit=1",
+        "/api/v1/webhook-endpoints/%00",
+        f"{HOOK}?x=1",
+        f"{HOOK}/attempts?outcome=%ff",
+        f"{HOOK}/attempts?cursor=WzEwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMCwxLCJ4Il0",
+        f"{HOOK}/held?limit={'9' * 5_000}",
+        "/api/v1/webhook-keys?x=1",
         "/api/problems/%0d%0aSet-Cookie:x",
         "/api/docs/nothing",
         "/api/%2e%2e/admin",
@@ -67,6 +76,7 @@ def test_malformed_header_is_a_problem(headers: dict[str, str]) -> None:
     [
         PAYMENTS,
         f"{PAYMENTS}/00000000-0000-4000-8000-000000000000/approve",
+        f"{HOOK}/replay",
         "/api/problems",
         "/api/schema/",
         "/api/docs/",
