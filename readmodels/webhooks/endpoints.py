@@ -25,7 +25,7 @@ from payments.domain.card_numbers import holds_card_number
 from payments.events.reading import horizon
 from readmodels.projections import event_index
 from readmodels.webhooks import addresses, keys
-from readmodels.webhooks.models import MOST_ENDPOINTS, Attempt, Endpoint, State
+from readmodels.webhooks.models import MOST_ENDPOINTS, Endpoint, State
 
 logger: Final = logging.getLogger(__name__)
 
@@ -38,6 +38,13 @@ _DELETED_AT_ONCE: Final = 10_000  # attempts of a deleted endpoint, in one trans
 
 _CHECKPOINT: Final = """
 SELECT coalesce((SELECT position FROM readmodels_checkpoint WHERE name = %(index)s), 0)
+"""
+_DELETE_ATTEMPTS: Final = """
+WITH deleted AS (
+       DELETE FROM webhooks_attempt WHERE id = ANY(ARRAY(
+              SELECT id FROM webhooks_attempt WHERE endpoint_id = %(endpoint)s LIMIT %(limit)s))
+       RETURNING 1)
+SELECT count(*) FROM deleted
 """
 # Events that were recorded at about the same time may have positions in another order. The lowest position of
 # many leaves none of them out.
@@ -132,9 +139,9 @@ def change(endpoint: Endpoint, settings: Settings, *, at: datetime, by: str) -> 
 def delete(endpoint: Endpoint, *, at: datetime, by: str) -> None:
     """Delete the endpoint with its attempts and held payments. Raises NotPermitted."""
     pause(endpoint, at=at, by=by)
-    attempts = Attempt.objects.filter(endpoint=endpoint)
-    while some := list(attempts.order_by("id").values_list("pk", flat=True)[:_DELETED_AT_ONCE]):
-        Attempt.objects.filter(pk__in=some).delete()
+    parameters = {"endpoint": endpoint.pk, "limit": _DELETED_AT_ONCE}
+    while execute(_DELETE_ATTEMPTS, parameters) == [(_DELETED_AT_ONCE,)]:
+        pass
     _row(endpoint).delete()
     _log(endpoint, "deleted", by)
 
