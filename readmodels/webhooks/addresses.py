@@ -29,6 +29,9 @@ _LONGEST_NAME: Final = 253
 _NAME: Final = re.compile(
     r"(?:(?!-)[a-z0-9_-]{1,63}(?<!-)\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII
 )
+# No zone (%): it names an interface of this machine.
+_BRACKETS: Final = re.compile(r"\[[0-9a-fA-F:.]+\](?::[0-9]*)?", re.ASCII)
+_INVALID_HOST: Final = "The URL's host is not valid; write IPv6 addresses as [...]."
 # Names that have a meaning only inside a network.
 _LOCAL_NAMES: Final = ("localhost", "localdomain", "local", "internal", "home.arpa")
 
@@ -104,8 +107,7 @@ def check_url(url: str, *, debug: bool, resolver: Resolver = resolve) -> str:
 
 def parse(url: str, *, debug: bool) -> Target:
     """Return the parts of a URL that is valid as far as its text shows. Raises InvalidUrl."""
-    if len(url) > LONGEST_URL:
-        raise InvalidUrl(f"The URL has {len(url)} characters; at most {LONGEST_URL} are accepted.")
+    _check_length(url)
     # Parsers differ in how they read these characters, and some read other digits as ASCII.
     if not re.fullmatch(r"[!-~]+", url) or re.search(r'[\\<>"^`{|}]', url):
         raise InvalidUrl(
@@ -115,7 +117,7 @@ def parse(url: str, *, debug: bool) -> Target:
     try:
         parts = urlsplit(url)
     except ValueError:
-        raise InvalidUrl("The URL's host is not valid; write IPv6 addresses as [...].") from None
+        raise InvalidUrl(_INVALID_HOST) from None
     schemes = ("https", "http") if debug else ("https",)
     if parts.scheme not in schemes:
         raise InvalidUrl(f"The URL must begin with {' or '.join(f'{s}://' for s in schemes)}.")
@@ -123,14 +125,19 @@ def parse(url: str, *, debug: bool) -> Target:
         raise InvalidUrl("The URL must not contain a user name or password.")
     if "#" in url:
         raise InvalidUrl("The URL must not contain a fragment (#).")
+    # Older versions of Python ignore text around the brackets.
+    if "[" in parts.netloc and not _BRACKETS.fullmatch(parts.netloc):
+        raise InvalidUrl(_INVALID_HOST)
     if not (host := parts.hostname):
         raise InvalidUrl("The URL has no host.")
-    return Target(
+    target = Target(
         scheme=parts.scheme,
         host=_host(host, in_brackets="[" in parts.netloc),
         port=_port(parts),
         path=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
     )
+    _check_length(target.url)  # a URL without a path gets one
+    return target
 
 
 def check_host(host: str, *, debug: bool, resolver: Resolver, seconds: float) -> list[Address]:
@@ -158,6 +165,11 @@ def is_public(address: Address) -> bool:
         and (isinstance(address, ipaddress.IPv4Address) or address in _GLOBAL_IPV6)
         and not any(address in network for network in _FORBIDDEN)
     )
+
+
+def _check_length(url: str) -> None:
+    if len(url) > LONGEST_URL:
+        raise InvalidUrl(f"The URL has {len(url)} characters; at most {LONGEST_URL} are accepted.")
 
 
 def _is_allowed(address: Address, *, debug: bool) -> bool:

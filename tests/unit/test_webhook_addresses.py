@@ -96,6 +96,9 @@ FORBIDDEN_HOSTS: Final = {
     "IPv6 in full": "[0000:0000:0000:0000:0000:0000:0000:0001]",
     "IPv6 with a zone": "[fe80::1%25eth0]",
     "IPv6 loopback with a zone": "[::1%25lo]",
+    "public IPv6 with a zone": f"[{PUBLIC_IPV6}%251]",
+    "text before brackets": f"x[{PUBLIC_IPV6}]",
+    "text after brackets": f"[{PUBLIC_IPV6}]x",
     "IPv6 without brackets": "::1",
     "IPv6 that ends nowhere": "[::1",
     "IPvFuture": "[v1.127.0.0.1]",
@@ -220,6 +223,8 @@ def test_check_url_accepts_at_most_500_characters() -> None:
     assert check_url(longest, debug=False, resolver=public) == longest
     with pytest.raises(InvalidUrl, match=r"501 characters; at most 500"):
         check_url(longest + "a", debug=False, resolver=public)
+    with pytest.raises(InvalidUrl, match=r"501 characters; at most 500"):
+        check_url("https://example.com?".ljust(500, "a"), debug=False, resolver=public)
 
 
 @pytest.mark.parametrize(
