@@ -138,7 +138,8 @@ class Sender:
             return "The endpoint closed the connection before it answered."
         except OSError as error:
             return f"The endpoint cannot be reached: {error.strerror or error}."
-        except HTTPException:
+        except (HTTPException, ValueError):
+            # http.client raises ValueError for some answers, such as a chunk of a negative size.
             return "The endpoint did not answer with valid HTTP."
         if received.status in _REDIRECTS:
             return f"The endpoint redirects ({received.status}); redirects are not followed."
@@ -237,6 +238,9 @@ def _read(response: HTTPResponse, received: _Received) -> None:
 
 def _is_readable(connection: Connection) -> bool:
     """Return whether an idle connection was closed, or has bytes that belong to no request."""
+    plain_or_tls = connection.http.sock
     waiting = poll()
-    waiting.register(connection.http.sock, POLLIN)
-    return bool(waiting.poll(0))
+    waiting.register(plain_or_tls, POLLIN)
+    # TLS may have decrypted more bytes of its last record than were read.
+    decrypted = isinstance(plain_or_tls, ssl.SSLSocket) and plain_or_tls.pending() > 0
+    return decrypted or bool(waiting.poll(0))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from readmodels.webhooks.sending import Answer, Sender, retry_after, text
+from tests.support.certificates import Authority
 from tests.support.endpoints import OK, Endpoint, Visit, answering, answering_once, endpoint
 
 AT = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
@@ -119,6 +120,24 @@ def test_send_ignores_bytes_that_follow_an_answer() -> None:
         second = ours.send(b"{}", {})
 
     assert second.status == 200
+    assert there.connections == 2
+
+
+def test_send_ignores_bytes_that_follow_an_answer_in_a_record_of_tls(authority: Authority) -> None:
+    """The socket is not readable then: TLS has decrypted more bytes than the answer has."""
+    first = OK.ljust(8192)  # the bytes that are read at once
+
+    def serve(visit: Visit) -> None:
+        while visit.read():
+            visit.write(first + OK.replace(b"200", b"201") if there.connections == 1 else OK)
+
+    with (
+        endpoint(serve, tls=authority.server("localhost")) as there,
+        Sender(there.at("localhost"), seconds=5, debug=True) as ours,
+    ):
+        answers = [ours.send(b"{}", {}) for _ in range(2)]
+
+    assert [answer.status for answer in answers] == [200, 200]
     assert there.connections == 2
 
 

@@ -307,6 +307,7 @@ def test_send_decompresses_nothing() -> None:
         (b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK, NO_HTTP),
         (HEAD + b"transfer-encoding: chunked\r\n\r\nzz\r\n", NO_HTTP),
         (HEAD + b"transfer-encoding: chunked\r\n\r\n5\r\nab", NO_HTTP),
+        (HEAD + b"transfer-encoding: chunked\r\n\r\n-5\r\nab", NO_HTTP),
         (HEAD + b"content-length: 5\r\n\r\nab", CLOSED),
         (HEAD + b"content-length: 5\r\n\r\n", CLOSED),
     ],
