@@ -75,12 +75,21 @@ def _state(key: ApiKey) -> fragments.Badge:
 class ClientAdmin(BrowsingAdmin):
     list_display = ("called", "id", "created_at")
     fields = ("name", "id", "created_at")
-    readonly_fields = fields
+    readonly_fields = (*fields, "webhooks")
     inlines = (KeyInline,)
 
     @display(description="Name")
     def called(self, row: Client) -> str:
         return fragments.foreign_text(row.name)
+
+    @display(description="Webhooks")
+    def webhooks(self, row: Client) -> str:
+        url = reverse("admin:webhooks_endpoint_changelist")
+        return format_html('<a class="link" href="{}?client={}">Endpoints</a>', url, row.pk)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        may_see = request.user.has_perm("webhooks.view_endpoint")
+        return (*self.fields, "webhooks") if may_see else self.fields
 
     def get_urls(self) -> list[URLPattern]:
         revoke = path(
