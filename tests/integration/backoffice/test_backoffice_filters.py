@@ -30,6 +30,9 @@ LISTS = (
     "admin:axes_accesslog_changelist",
     "admin:axes_accessfailurelog_changelist",
     "admin:auth_user_changelist",
+    "admin:webhooks_endpoint_changelist",
+    "admin:webhooks_attempt_changelist",
+    "admin:webhooks_heldpayment_changelist",
 )
 
 

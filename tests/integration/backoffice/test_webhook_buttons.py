@@ -5,32 +5,25 @@ from datetime import timedelta
 from typing import Any, Final
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.test import Client as Browser, override_settings
+from django.test import Client as Browser
 from django.urls import reverse
 
 from payments.clients.models import Client
 from readmodels import roles
 from readmodels.models import EventIndex
 from readmodels.webhooks import keys
-from readmodels.webhooks.models import MOST_ENDPOINTS, Endpoint, State
+from readmodels.webhooks.models import Endpoint, State
 from tests.support.api import ApiClient, project
 from tests.support.backoffice import browser, text
 from tests.support.examples import NOON
-from tests.support.webhooks import URL, endpoint, hold
+from tests.support.webhook_pages import OTHER_URL, SETTINGS, button, log, page
+from tests.support.webhooks import endpoint, hold
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 MANAGES: Final = {"risk manager"}
-OTHER_URL: Final = "https://93.184.215.14/other"
-SETTINGS: Final[dict[str, Any]] = {
-    "url": OTHER_URL,
-    "description": "Till 7",
-    "event_types": ["payment.failed", "payment.processed"],
-    "payload": "thin",
-}
 # Each button with a form that it accepts, and what Django's admin log then says.
 COMMANDS: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "pause": ({}, "Paused"),
@@ -42,30 +35,6 @@ COMMANDS: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "replay": ({"position": "0", "confirm": "1"}, r"Moved the cursor from \d+ to 0"),
 }
 WITH_PAGES: Final = ("disable", "rotate", "edit", "replay")
-
-
-def button(made: Endpoint, command: str) -> str:
-    return reverse(f"admin:webhooks_{command}", args=[made.pk])
-
-
-def page(made: Endpoint) -> str:
-    return reverse("admin:webhooks_endpoint_change", args=[made.pk])
-
-
-def log() -> list[tuple[str, str, str]]:
-    columns = ("user__username", "object_id", "change_message")
-    return list(LogEntry.objects.order_by("pk").values_list(*columns))
-
-
-def edit_form(made: Endpoint, **changes: Any) -> dict[str, Any]:
-    """Return the fields that the page's form would send."""
-    shown: dict[str, Any] = {
-        "url": made.url,
-        "description": made.description,
-        "event_types": made.event_types,
-        "payload": "thin" if made.thin else "full",
-    }
-    return {f"initial-{name}": value for name, value in shown.items()} | shown | changes
 
 
 @pytest.mark.parametrize("role", roles.ROLES)
@@ -132,135 +101,6 @@ def test_button_of_a_deleted_endpoint_is_not_found(command: str) -> None:
     made.delete()
 
     assert browser("risk manager").post(url, COMMANDS[command][0]).status_code == 404
-
-
-def test_add_stores_the_settings_and_shows_the_secret_once() -> None:
-    client = Client.objects.create(name="Acme")
-    logged_in = browser("risk manager")
-
-    answer = logged_in.post(reverse("admin:webhooks_add"), SETTINGS | {"client": str(client.pk)})
-
-    made = Endpoint.objects.get()
-    secret = keys.decrypt(made.secret)
-    assert secret in text(answer)
-    assert "no-store" in answer["Cache-Control"]
-    assert secret not in logged_in.get(page(made)).content.decode()
-    assert secret not in str(list(LogEntry.objects.values()))
-    assert (made.client_id, made.url, made.description, made.thin) == (
-        client.pk,
-        OTHER_URL,
-        "Till 7",
-        True,
-    )
-    assert made.event_types == ["payment.failed", "payment.processed"]
-
-
-@pytest.mark.parametrize(
-    ("changes", "complaint"),
-    [
-        ({"client": ""}, "This field is required."),
-        ({"url": ""}, "This field is required."),
-        ({"url": "https://127.0.0.1/"}, "The address 127.0.0.1 is not public"),
-        # A forged hidden field does not avoid the check.
-        ({"url": "https://10.0.0.1/", "initial-url": "https://10.0.0.1/"}, "is not public"),
-        ({"url": "http://93.184.215.14/"}, "The URL must begin with https://."),
-        ({"url": "https://93.184.215.14/" + "x" * 500}, "at most 500 are accepted"),
-        ({"event_types": ["payment.unknown"]}, "payment.unknown is not one of the available"),
-        ({"payload": "some"}, "some is not one of the available choices"),
-        ({"description": "x" * 201}, "at most 200 characters"),
-        ({"description": "4111 1111 1111 1111"}, "card number"),
-    ],
-)
-def test_add_explains_invalid_settings_and_stores_nothing(
-    changes: dict[str, Any], complaint: str
-) -> None:
-    client = Client.objects.create(name="Acme")
-
-    answer = browser("risk manager").post(
-        reverse("admin:webhooks_add"), SETTINGS | {"client": str(client.pk)} | changes
-    )
-
-    assert answer.status_code == 200
-    assert complaint in text(answer)
-    assert not Endpoint.objects.exists()
-
-
-def test_add_refuses_the_url_of_another_endpoint_and_an_eleventh() -> None:
-    made = endpoint()
-    logged_in, add = browser("risk manager"), reverse("admin:webhooks_add")
-    form = SETTINGS | {"client": str(made.client_id)}
-
-    taken = logged_in.post(add, form | {"url": URL})
-    for number in range(1, MOST_ENDPOINTS):
-        endpoint(url=f"{URL}/{number}")
-    eleventh = logged_in.post(add, form)
-
-    assert f"The endpoint {made.pk} has this URL." in text(taken)
-    assert "A client can have 10 endpoints." in text(eleventh)
-    assert log() == []
-
-
-@override_settings(WEBHOOK_KEYS=[])
-def test_add_and_rotate_explain_that_webhooks_are_not_configured() -> None:
-    with override_settings(WEBHOOK_KEYS=["3b" * 32]):
-        made = endpoint()
-    logged_in = browser("risk manager")
-
-    added = logged_in.post(
-        reverse("admin:webhooks_add"), SETTINGS | {"client": str(made.client_id)}
-    )
-    rotated = logged_in.post(button(made, "rotate"))
-
-    for answer in (added, rotated):
-        assert "Webhooks are not configured: set WEBHOOK_KEYS." in text(answer)
-    assert log() == []
-
-
-def test_edit_changes_only_what_was_changed_on_the_page() -> None:
-    made = endpoint()
-    form = edit_form(made, description="Till 7")
-    Endpoint.objects.update(url=OTHER_URL, thin=True)  # a colleague was faster
-
-    answer = browser("risk manager").post(button(made, "edit"), form, follow=True)
-
-    made.refresh_from_db()
-    assert "Settings saved." in text(answer)
-    assert (made.url, made.thin, made.description) == (OTHER_URL, True, "Till 7")
-    assert [change for _, _, change in log()] == ["Changed description"]
-
-
-def test_edit_can_select_all_events_again() -> None:
-    made = endpoint(event_types=["payment.failed"])
-    form = edit_form(made)
-    del form["event_types"]
-
-    browser("risk manager").post(button(made, "edit"), form)
-
-    assert Endpoint.objects.get().event_types == []
-
-
-def test_edit_of_nothing_records_nothing_and_does_not_check_the_url_again() -> None:
-    made = endpoint()
-    Endpoint.objects.update(url="https://10.0.0.1/")
-    made.refresh_from_db()
-
-    answer = browser("risk manager").post(button(made, "edit"), edit_form(made), follow=True)
-
-    assert "Nothing was changed." in text(answer)
-    assert log() == []
-
-
-def test_edit_refuses_private_addresses_and_taken_urls() -> None:
-    made, other = endpoint(), endpoint(url=OTHER_URL)
-    logged_in = browser("risk manager")
-
-    private = logged_in.post(button(made, "edit"), edit_form(made, url="https://[::1]/"))
-    taken = logged_in.post(button(made, "edit"), edit_form(made, url=OTHER_URL))
-
-    assert "is not public" in text(private)
-    assert f"The endpoint {other.pk} has this URL." in text(taken)
-    assert Endpoint.objects.get(pk=made.pk).url == URL
-    assert log() == []
 
 
 @pytest.mark.parametrize("state", [State.PAUSED, State.DISABLED])
