@@ -20,6 +20,7 @@ from config.stack import place
 from payments.clients.models import Scope
 from tests.e2e.service import Service, wait_for
 
+# Every run generates the Python client. CI also generates those that need a compiler.
 pytestmark = pytest.mark.slow
 
 CLIENTS: Final = place.PROJECT / "tests/e2e/clients"
@@ -228,6 +229,7 @@ def current(ask: Callable[[], Any]) -> Any:
     return answers[-1]
 
 
+@pytest.mark.nightly
 def test_typescript_client_uses_every_operation(
     running: Service, document: Path, tmp_path: Path
 ) -> None:
@@ -273,6 +275,7 @@ def readme_body() -> str:
     return found[1]
 
 
+@pytest.mark.nightly
 def test_java_client_counts_in_64_bits(running: Service, document: Path, tmp_path: Path) -> None:
     need("java", "javac")
     quick = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")

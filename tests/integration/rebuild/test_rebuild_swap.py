@@ -37,7 +37,6 @@ from tests.support.rebuilding import (
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
-@pytest.mark.slow
 def test_rebuild_does_not_stop_readers_and_writers(filled: int) -> None:
     """Seen to fail: with a LOCK_TIMEOUT of 5 s, deadlocks end readers or the swap."""
     done = threading.Event()
@@ -114,8 +113,7 @@ SWAPPING = (
 )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("events", [5_000, pytest.param(20_000, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("events", [1_000, pytest.param(20_000, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("phase", [BUILDING, SWAPPING], ids=["building", "swapping"])
 def test_killed_rebuild_changes_nothing(filled: int, phase: str, events: int) -> None:
     history.write(Client.objects.get().pk, events=events, seed=2)
