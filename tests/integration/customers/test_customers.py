@@ -156,6 +156,7 @@ def test_concurrent_blocks_name_the_first_one(customer: Customer) -> None:
     assert Blocking.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_rename_page_changes_name_and_contacts_only(customer: Customer) -> None:
     form = {
         "name": "Grace Hopper",
@@ -204,6 +205,7 @@ def sent_by(answer: Any) -> dict[str, str]:
     return {name: html.unescape(value[1]) if value else "" for name, value in values.items()}
 
 
+@pytest.mark.slow
 def test_block_page_blocks_and_unblocks_a_customer(customer: Customer) -> None:
     project()
     senior = browser()
@@ -248,6 +250,7 @@ def test_pages_of_an_unknown_customer_are_404() -> None:
     assert manager.get("/admin/customers/customer/nonsense/change/").status_code == 404
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "index"),
     [
