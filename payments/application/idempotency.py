@@ -1,4 +1,7 @@
-"""Recognize a repeated command by the metadata of the events that it appended."""
+"""Recognize a repeated command by the metadata of the events that it appended.
+
+The log is never pruned, so keys never expire.
+"""
 
 from collections.abc import Mapping
 from typing import Final, assert_never

@@ -262,7 +262,7 @@ class _Phones:
     def explain(self, card: _Candidate) -> bool:
         """Return whether the digits belong to telephone numbers.
 
-        If they are grouped like a card number, they must be several numbers with a distinct separator.
+        Digits that are grouped like a card number must be several of them, with a distinct separator.
         """
         start, end = card.groups[0][0], card.groups[-1][1]
         groups = next(run for run in self._runs if run[0][0] <= start <= run[-1][1])

@@ -51,7 +51,7 @@ _INKLESS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 
 class TextError(ValueError):
-    """Text that is not stored.
+    """The text is refused.
 
     `code` is stable, the message is for people and never repeats the text.
     """

@@ -13,7 +13,8 @@ from readmodels.api.schema import query, read
 from readmodels.feed import events
 from readmodels.feed.events import TEST_TYPE, FeedData, FeedEvent
 
-# Not a media type of the document: clients generated from two of them get a union of both answers.
+# The OpenAPI document omits this media type. With two, a generated client would return a union of both
+# answers.
 CLOUD_EVENTS: Final = "application/cloudevents-batch+json"
 LONGEST_PAGE: Final = 1_000
 

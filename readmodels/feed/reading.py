@@ -156,7 +156,7 @@ def _public(types: Collection[str]) -> list[str]:
 
 
 def _without_index(after: int) -> Page:
-    """Return an empty page before the first batch of the index. Raises IndexBehind and PositionAhead."""
+    """Return an empty page: the index has had no batch yet. Raises IndexBehind and PositionAhead."""
     if execute(_IS_OLD, _INDEX):
         raise IndexBehind
     _check_in_log(after)

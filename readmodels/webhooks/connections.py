@@ -16,7 +16,7 @@ from typing import Any, Final
 from readmodels.webhooks.addresses import Address, Target
 
 CONNECT_SECONDS: Final = 3.0
-# Of all that one answer may consist of, headers and framing included.
+# The size of a whole answer, headers and framing included.
 MOST_BYTES: Final = 128 * 1024
 _MOST_ADDRESSES: Final = 4
 _QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)  # Linux

@@ -170,7 +170,7 @@ class _Turn:
     def _of_held(self, due: Sequence[Due], upto: int) -> list[Group]:
         """Return the events of held payments from the first that was not delivered.
 
-        They include those of the page, over which the cursor moves.
+        Events of the page are included, because the cursor moves past them.
         """
         if not due:
             return []
@@ -246,5 +246,5 @@ def _longest() -> timedelta:
 
 
 def _lease_end(at: datetime) -> datetime:
-    """Return the end of a lease. In a round, requests begin for as long as the longest one may take."""
+    """Return the end of a lease: requests may begin for WEBHOOK_SECONDS, and the last may take as long."""
     return at + _longest() + timedelta(seconds=settings.WEBHOOK_SECONDS)

@@ -82,7 +82,7 @@ class PositionAhead(Exception):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """The settings of an endpoint. UNSET keeps the old value. No event types stand for all.
+    """The settings of an endpoint. UNSET keeps the old value. An empty `event_types` stands for all.
 
     The caller has checked the description and the types.
     """
@@ -215,7 +215,7 @@ def replay_since(endpoint: Endpoint, *, since: datetime, at: datetime, by: str) 
 
 
 def position_before(since: datetime) -> int:
-    """Return a position with no event after `since` at or below it, for `replay`."""
+    """Return a position for `replay`: no event recorded since then is at or below it."""
     ((before,),) = execute(_BEFORE, {"since": since})
     return _checkpoint() if before is None else int(before)
 

@@ -44,7 +44,7 @@ _EVENTS_BETWEEN: Final = _BETWEEN.replace("WANTED", _WANTED)
 
 
 class Lag(Struct, frozen=True):
-    """The events that an endpoint did not receive yet, the age of the oldest, and its held payments."""
+    """The events that an endpoint has not received yet, the age of the oldest, and its held payments."""
 
     events: int  # among the next COUNTED_TO of the client
     seconds: float

@@ -68,7 +68,7 @@ class Webhooks(Collector):
         ages = dict(execute(_OLDEST, {"public": list(EVENT_TYPES)}))
         oldest = GaugeMetricFamily(
             "payments_webhook_oldest_undelivered_seconds",
-            "Age of the oldest event that an active endpoint did not receive, without held payments.",
+            "Age of the oldest event that an active endpoint has not received, without held payments.",
             labels=["endpoints"],
         )
         for failing, label in ((False, "working"), (True, "failing")):

@@ -55,7 +55,7 @@ class Illness(Struct, frozen=True):
 
 
 class Round:
-    """Sends groups with several threads, each group in order, until the endpoint proves to be ill."""
+    """Several threads that send groups, each group in order, until the endpoint fails."""
 
     def __init__(
         self,

@@ -69,7 +69,7 @@ class _Received(Struct):
 
 
 class Sender:
-    """Sends to one endpoint, from several threads. Connections are kept alive until `close`."""
+    """A sender to one endpoint for several threads. It keeps connections alive until `close`."""
 
     def __init__(
         self, url: str, *, seconds: float, debug: bool, resolver: Resolver = addresses.resolve

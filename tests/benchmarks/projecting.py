@@ -31,7 +31,7 @@ _RATE: Final = 200  # commands a second
 _SECONDS: Final = 10
 _STRANGER_SECONDS: Final = 4
 _CLIENTS: Final = (2, 8)  # processes, threads
-# Milliseconds. The report shows their number per second, because higher is better in all figures.
+# Milliseconds. The report shows 1,000 divided by them, because higher is better in all figures.
 _GOAL_MEDIAN, _GOAL_P99, _GOAL_STRANGER = 10, 50, 100
 
 _POSITION: Final = "SELECT position FROM readmodels_checkpoint WHERE name = 'payment_summary'"

@@ -45,7 +45,10 @@ class Reply(Struct, frozen=True):
 
 
 class Sink:
-    """Keeps what it receives. `answer` chooses the reply, `secrets` has the secret of each path to verify."""
+    """A receiver that keeps its messages.
+
+    `answer` chooses the reply. `secrets` has the secret of each path, to verify messages.
+    """
 
     def __init__(self) -> None:
         self.received: list[Received] = []

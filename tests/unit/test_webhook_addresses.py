@@ -172,7 +172,7 @@ def public(host: str) -> Sequence[str]:
 
 @pytest.mark.parametrize("address", FORBIDDEN_ADDRESSES.values(), ids=list(FORBIDDEN_ADDRESSES))
 class TestForbiddenAddress:
-    """The lists in `addresses` refuse all of these, also without `is_global`. Each line is needed for one."""
+    """The lists in `addresses` refuse all of these, even without `is_global`. No line is superfluous."""
 
     def test_check_url_refuses_forbidden_address_as_host(self, address: str) -> None:
         host = f"[{address}]" if ":" in address else address

@@ -1,7 +1,7 @@
 """The actions of staff on a payment.
 
 The domain decides which actions are offered: `decide` is pure, so the command of each action is tried on the
-current state. A missing button has the reason of the domain's refusal.
+current state. A button is missing if the domain refuses its command.
 """
 
 from datetime import datetime

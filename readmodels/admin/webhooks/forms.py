@@ -45,7 +45,7 @@ class SettingsForm(forms.Form):
         show_hidden_initial=True,
         choices=[(each, each) for each in EVENT_TYPES],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text="Choose none to send all, also types that are added later.",
+        help_text="Choose none to send all types, including those added later.",
     )
     payload = forms.ChoiceField(
         choices=_PAYLOADS,

@@ -22,7 +22,7 @@ class WebhookLagView(Struct, frozen=True):
     events: Annotated[
         int,
         Meta(
-            description="The number of events that it did not receive yet, among the next 10,000 of your"
+            description="The number of events that it has not received yet, among the next 10,000 of your"
             " payments. Events of held payments are not counted.",
             extra_json_schema=_COUNTED,
         ),
@@ -134,7 +134,7 @@ class WebhookTestView(Struct, frozen=True):
 
 
 class WebhookAttemptView(Struct, frozen=True, kw_only=True):
-    """A request to the endpoint, or the decision to send an event no more."""
+    """A request to the endpoint, or the decision not to send an event again."""
 
     message_id: Annotated[
         str, Meta(description="The header `webhook-id`, the same for all attempts of a message.")

@@ -94,7 +94,7 @@ def submit(client: ApiClient, body: dict[str, Any]) -> str:
 
 @pytest.fixture
 def walk() -> list[Call]:
-    """Return the calls of the first risky payment of a client, in a process that knows the key."""
+    """Return the calls of a client's first risky payment. The process has read the key before."""
     acme = ApiClient("Acme")
     submit(acme, BODY | {"customer_id": "customer-1", "reference": "order-1"})
 

@@ -24,7 +24,7 @@ from tests.support.webhooks import endpoint, hold
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 MANAGES: Final = {"risk manager"}
-# Each button with a form that it accepts, and what Django's admin log then says.
+# Each button with a form that it accepts, and the entry that it adds to Django's admin log.
 COMMANDS: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "pause": ({}, "Paused"),
     "resume": ({}, "Resumed (active before)"),

@@ -13,7 +13,7 @@ from tests.support.sinks import Sink, sink
 
 @pytest.fixture
 def hook(settings: Settings) -> Iterator[Sink]:
-    """Run a receiver that endpoints may name."""
+    """Run a receiver on this machine, and let endpoints have its URL."""
     settings.WEBHOOK_DEBUG = True
     with sink() as running:
         yield running

@@ -135,7 +135,7 @@ def test_send_ends_at_deadline_when_answer_over_tls_is_slow(
 
 
 def test_send_ends_at_deadline_when_endpoint_reads_slowly_over_tls(authority: Authority) -> None:
-    """A body over TLS is sent in records, which together have the time of one operation."""
+    """TLS splits a body into records. The timeout must not restart with each of them."""
 
     def serve(visit: Visit) -> None:
         for _ in range(200):
