@@ -18,7 +18,7 @@ import psycopg
 from config import variables
 from config.stack import place, processes
 from config.stack.errors import StackError
-from config.stack.servers import Server
+from config.stack.server import Server
 
 SUPPORTED: Final = range(15, 19)
 _USER: Final = "postgres"

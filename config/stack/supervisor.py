@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 
 from config.stack import place, processes
 from config.stack.errors import StackError
-from config.stack.servers import Server
+from config.stack.server import Server
 
 _POLL_SECONDS: Final = 0.1
 # After so many seconds, a process counts as validly configured.

