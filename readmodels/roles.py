@@ -47,7 +47,7 @@ BLOCK: Final = Right("block and unblock customers", ("customers.block_customer",
 RENAME: Final = Right("change names and contacts of customers", ("customers.change_customer",))
 POLICIES: Final = Right("propose and approve risk policies", (commands.MANAGE_POLICIES,))
 SEE_KEYS: Final = Right("see API keys", ("clients.view_apikey",))
-KEYS: Final = Right("revoke API keys", ("clients.manage_apikey",))
+KEYS: Final = Right("create, rotate and revoke API keys", ("clients.manage_apikey",))
 REPAIR: Final = Right("retry and discard parked events", ("readmodels.repair_projections",))
 SEE_WEBHOOKS: Final = Right(
     "see webhook endpoints and their deliveries",

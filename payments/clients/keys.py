@@ -1,15 +1,19 @@
 """Create, rotate and revoke API keys."""
 
+import logging
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
+from uuid import UUID, uuid4
 
 from django.db import transaction
 
-from payments import permissions
+from payments import actors, permissions
 from payments.clients.keyring import digest
 from payments.clients.models import ApiKey, Client
+
+logger: Final = logging.getLogger(__name__)
 
 MANAGE: Final = "clients.manage_apikey"
 
@@ -29,14 +33,22 @@ def create(
     *,
     staff_id: int | None = None,
     expires_at: datetime | None = None,
+    label: str = "",
+    key_id: UUID | None = None,
     by: str,
 ) -> tuple[ApiKey, str]:
     """Store a new key; return it and its text, which cannot be recovered later.
 
-    `by` is an actor id. Raises NotPermitted.
+    `by` is an actor id. The key decides as `staff_id`: a person can create such a key only for themselves.
+    Raises NotPermitted.
     """
     permissions.require(by, MANAGE, operators=True)
-    return _make(client, scopes, staff_id=staff_id, expires_at=expires_at)
+    _require_own(staff_id, by)
+    key, text = _make(
+        client, scopes, staff_id=staff_id, expires_at=expires_at, label=label, key_id=key_id
+    )
+    _log(key, "created", by)
+    return key, text
 
 
 def rotate(key: ApiKey, *, at: datetime, old_until: datetime, by: str) -> tuple[ApiKey, str]:
@@ -45,6 +57,7 @@ def rotate(key: ApiKey, *, at: datetime, old_until: datetime, by: str) -> tuple[
     At most two keys of a rotation chain are live at a time. Raises NotPermitted, KeyRefused.
     """
     permissions.require(by, MANAGE, operators=True)
+    _require_own(key.staff_id, by)
     with transaction.atomic():
         # Another process may have revoked it, or may be rotating it.
         old = ApiKey.objects.select_for_update().get(pk=key.pk)
@@ -55,11 +68,17 @@ def rotate(key: ApiKey, *, at: datetime, old_until: datetime, by: str) -> tuple[
             None if whole.expires_at is None else at + (whole.expires_at - whole.created_at)
         )
         new, text = _make(
-            old.client, old.scopes, staff_id=old.staff_id, expires_at=expires_at, rotated_from=old
+            old.client,
+            old.scopes,
+            staff_id=old.staff_id,
+            expires_at=expires_at,
+            label=old.label,
+            rotated_from=old,
         )
         if old.expires_at is None or old.expires_at > old_until:
             old.expires_at = old_until
             old.save(update_fields=["expires_at"])
+    _log(old, f"replaced by {new}", by)
     return new, text
 
 
@@ -71,14 +90,26 @@ def revoke(key: ApiKey, *, at: datetime, by: str) -> None:
     permissions.require(by, MANAGE, operators=True)
     # Keep the first timestamp if two people revoke concurrently.
     ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=at)
+    _log(key, "revoked", by)
+
+
+def _require_own(staff_id: int | None, by: str) -> None:
+    """Raise NotPermitted if `by` is a person other than the one as whom the key decides.
+
+    Otherwise a person could give both approvals that a payment needs. Operators have access to the database.
+    """
+    if staff_id is not None and not actors.is_operator(by) and actors.staff_pk(by) != staff_id:
+        raise permissions.NotPermitted(
+            f"The key decides as {actors.staff(staff_id)}. Only this person can create or rotate it."
+        )
 
 
 def _require_rotatable(key: ApiKey, at: datetime) -> None:
     """Raise KeyRefused if the key is dead, or if another key of its chain is live."""
     if key.revoked_at is not None:
-        raise KeyRefused(f"{key} was revoked {_moment(key.revoked_at)}. See create_api_key.")
+        raise KeyRefused(f"{key} was revoked {_moment(key.revoked_at)}. Create a new key instead.")
     if key.expires_at is not None and key.expires_at <= at:
-        raise KeyRefused(f"{key} expired {_moment(key.expires_at)}. See create_api_key.")
+        raise KeyRefused(f"{key} expired {_moment(key.expires_at)}. Create a new key instead.")
     before = key.rotated_from
     if before is not None and before.is_live(at):
         until = f"wait until {_moment(before.expires_at)}" if before.expires_at else "let it expire"
@@ -93,6 +124,10 @@ def _require_rotatable(key: ApiKey, at: datetime) -> None:
             )
 
 
+def _log(key: ApiKey, change: str, by: str) -> None:
+    logger.info("API key %s: %s by %s.", key, change, by)
+
+
 def _moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC"
 
@@ -103,13 +138,17 @@ def _make(
     *,
     staff_id: int | None,
     expires_at: datetime | None,
+    label: str = "",
+    key_id: UUID | None = None,
     rotated_from: ApiKey | None = None,
 ) -> tuple[ApiKey, str]:
     prefix = f"sk_{secrets.token_hex(_PREFIX_BYTES)}"
     text = f"{prefix}_{secrets.token_urlsafe(_SECRET_BYTES)}"
     key = ApiKey.objects.create(
+        id=key_id or uuid4(),
         client=client,
         prefix=prefix,
+        label=label,
         digest=digest(text),
         scopes=list(scopes),
         staff_id=staff_id,

@@ -1,7 +1,8 @@
 """API clients and their keys. Admin classes: readmodels/admin/people/."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 from uuid import uuid4
 
 from django.conf import settings
@@ -23,6 +24,9 @@ class Client(models.Model):
         return self.name
 
 
+LONGEST_LABEL: Final = 100
+
+
 class Scope(models.TextChoices):
     PAYMENTS_WRITE = "payments:write"
     PAYMENTS_READ = "payments:read"
@@ -38,6 +42,13 @@ class ApiKey(models.Model):
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="keys")
     prefix = models.CharField(
         max_length=16, unique=True, help_text="The beginning of the key, by which people name it."
+    )
+    label = models.CharField(
+        max_length=LONGEST_LABEL,
+        blank=True,
+        db_default="",
+        default="",
+        help_text="What the key is for.",
     )
     digest = models.BinaryField(unique=True, editable=False)
     scopes = ArrayField(models.CharField(max_length=50, choices=Scope.choices))
@@ -60,6 +71,9 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    # Typed by staff: an erasure searches it for the customer, see payments.customers.free_texts.
+    free_texts: ClassVar[Mapping[str, str]] = {"label": "labels of API keys"}
 
     class Meta:
         default_permissions = ("view",)

@@ -71,6 +71,9 @@ class KeyDetails(Struct, frozen=True, kw_only=True):
     prefix: Annotated[
         str, Meta(description="The beginning of the key, by which the operator knows it.")
     ]
+    label: Annotated[
+        str, Meta(description="What the key is for, as the operator noted it. It may be empty.")
+    ]
     scopes: Annotated[list[str], Meta(description="What the key permits. New scopes may be added.")]
     reviewer: Annotated[
         str | None,
@@ -106,6 +109,7 @@ _DOCUMENTED: Final = schema.read(
     shown={
         "client": {"id": "0192f000-0000-4000-8000-00000000c001", "name": "Acme Ltd"},
         "prefix": "sk_1a2b3c4d",
+        "label": "web shop",
         "scopes": ["payments:read", "payments:write"],
         "reviewer": None,
         "created_at": "2026-11-23T12:00:00.000000Z",
@@ -134,6 +138,7 @@ def _details(key: ApiKey) -> KeyDetails:
     return KeyDetails(
         client=KeyClient(key.client.pk, key.client.name),
         prefix=key.prefix,
+        label=key.label,
         scopes=sorted(key.scopes),
         reviewer=None if key.staff_id is None else actors.staff(key.staff_id),
         created_at=rfc3339(key.created_at),

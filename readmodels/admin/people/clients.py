@@ -1,17 +1,13 @@
-"""API clients and their keys. `./manage.py create_api_key` creates keys, these pages revoke them."""
+"""API clients and their keys."""
 
 from typing import Any
-from uuid import UUID
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
+from django.contrib import admin
+from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
-from django.views import View
+from django.utils.html import format_html, format_html_join
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
@@ -19,18 +15,23 @@ from payments import permissions
 from payments.api.http.paths import uuid
 from payments.clients import keys
 from payments.clients.models import ApiKey, Client
-from readmodels.admin.base import fragments, requests
+from readmodels.admin.base import fragments, kept_text
 from readmodels.admin.base.browsing import BrowsingAdmin
+from readmodels.admin.people import key_changes
 
 
 class KeyInline(TabularInline):
     model = ApiKey
-    fields = ("prefix", "scopes", "holder", "state", "last_used_at", "created_at")
+    fields = ("prefix", "purpose", "scopes", "holder", "state", "last_used_at", "created_at")
     readonly_fields = (*fields, "end")
     extra = 0
     can_delete = False
     verbose_name_plural = "API keys"
     hide_title = True
+
+    @display(description="Label")
+    def purpose(self, row: ApiKey) -> str:
+        return fragments.foreign_text(row.label) if row.label else "–"
 
     @display(description="Staff")
     def holder(self, row: ApiKey) -> str:
@@ -45,10 +46,9 @@ class KeyInline(TabularInline):
     def end(self, row: ApiKey) -> str:
         if row.revoked_at is not None:
             return "–"
-        return format_html(
-            '<a class="link" href="{}">Revoke…</a>',
-            reverse("admin:key_revoke", args=[row.pk]),
-        )
+        shown = ("rotate", "revoke") if row.is_live(timezone.now()) else ("revoke",)
+        links = ((reverse(f"admin:key_{each}", args=[row.pk]), each.capitalize()) for each in shown)
+        return format_html_join(" ", '<a class="link" href="{}">{}…</a>', links)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         may_end = permissions.holds(request.user, keys.MANAGE)
@@ -75,7 +75,7 @@ def _state(key: ApiKey) -> fragments.Badge:
 class ClientAdmin(BrowsingAdmin):
     list_display = ("called", "id", "created_at")
     fields = ("name", "id", "created_at")
-    readonly_fields = (*fields, "webhooks")
+    readonly_fields = (*fields, "webhooks", "new_key")
     inlines = (KeyInline,)
 
     @display(description="Name")
@@ -87,44 +87,32 @@ class ClientAdmin(BrowsingAdmin):
         url = reverse("admin:webhooks_endpoint_changelist")
         return format_html('<a class="link" href="{}?client={}">Endpoints</a>', url, row.pk)
 
+    @display(description="New API key")
+    def new_key(self, row: Client) -> str:
+        address = reverse("admin:key_create", args=[row.pk])
+        return format_html('<a class="link" href="{}">Create API key…</a>', address)
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         may_see = request.user.has_perm("webhooks.view_endpoint")
-        return (*self.fields, "webhooks") if may_see else self.fields
+        may_create = permissions.holds(request.user, keys.MANAGE)
+        return (
+            *self.fields,
+            *(("webhooks",) if may_see else ()),
+            *(("new_key",) if may_create else ()),
+        )
 
     def get_urls(self) -> list[URLPattern]:
-        revoke = path(
-            f"key/{uuid('key_id')}/revoke/",
-            self.admin_site.admin_view(RevokeView.as_view(admin=self)),
-            name="key_revoke",
-        )
-        return [revoke, *super().get_urls()]
-
-
-class RevokeView(View):
-    """Ask for confirmation, then revoke the key."""
-
-    admin: Any = None
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if not permissions.holds(request.user, keys.MANAGE):
-            raise PermissionDenied
-        return super().dispatch(request, *args, **kwargs)
-
-    def get(self, request: HttpRequest, key_id: UUID) -> HttpResponse:
-        key = get_object_or_404(ApiKey.objects.select_related("client"), pk=key_id)
-        page: HttpResponse = self.admin.page(
-            request,
-            "backoffice/revoke_key.html",
-            title=f"Revoke {key.prefix}",
-            original=key.client,
-            key=key,
-        )
-        return page
-
-    def post(self, request: HttpRequest, key_id: UUID) -> HttpResponse:
-        key = get_object_or_404(ApiKey, pk=key_id)
-        keys.revoke(key, at=timezone.now(), by=requests.actor(request))
-        messages.success(
-            request, f"{key.prefix} is revoked. The API refuses it within three seconds."
-        )
-        return HttpResponseRedirect(reverse("admin:clients_client_change", args=[key.client_id]))
+        views = {
+            f"{uuid('client_id')}/create-key/": ("key_create", key_changes.CreateView),
+            f"key/{uuid('key_id')}/rotate/": ("key_rotate", key_changes.RotateView),
+            f"key/{uuid('key_id')}/revoke/": ("key_revoke", key_changes.RevokeView),
+        }
+        own = [
+            path(
+                route,
+                kept_text.keep_typed_text(self.admin_site.admin_view(view.as_view(admin=self))),
+                name=name,
+            )
+            for route, (name, view) in views.items()
+        ]
+        return [*own, *super().get_urls()]

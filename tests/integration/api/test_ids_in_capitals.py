@@ -76,6 +76,7 @@ def test_back_office_takes_ids_in_any_case(acme: ApiClient, payment: str) -> Non
         ("admin:customer_rename", customer),
         ("admin:customer_block", customer),
         ("admin:key_revoke", key),
+        ("admin:key_rotate", key),
     ):
         address = reverse(name, args=[pk]).replace(str(pk), str(pk).upper())
         assert staff.get(address).status_code == 200, address

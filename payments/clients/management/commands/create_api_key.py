@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from payments import actors
 from payments.clients import keys
-from payments.clients.models import Client, Scope
+from payments.clients.models import LONGEST_LABEL, Client, Scope
 from payments.domain.text import TextError, checked_text
 
 
@@ -38,6 +38,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--staff", metavar="USERNAME", help="the reviewer who decides with this key"
         )
+        parser.add_argument("--label", default="", metavar="TEXT", help="what the key is for")
         parser.add_argument("--expires-in-days", type=int, metavar="N", help="default: never")
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -62,12 +63,18 @@ class Command(BaseCommand):
             name = checked_text(options["client"], max_length=200)
         except TextError as error:
             raise CommandError(f"client: {error}") from error
+        label = options["label"]
+        try:
+            label = checked_text(label, max_length=LONGEST_LABEL) if label else ""
+        except TextError as error:
+            raise CommandError(f"--label: {error}") from error
         client, created = Client.objects.get_or_create(name=name)
         key, text = keys.create(
             client,
             scopes,
             staff_id=staff.pk if staff else None,
             expires_at=timezone.now() + timedelta(days=days) if days else None,
+            label=label,
             by=actors.operator(),
         )
         self.stderr.write(

@@ -39,12 +39,13 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps([_facts(key) for key in keys], indent=2))
             return
         table = Table(box=SIMPLE_HEAD)
-        for column in ("key", "client", "scopes", "staff", "last used", "state"):
+        for column in ("key", "client", "label", "scopes", "staff", "last used", "state"):
             table.add_column(column, no_wrap=column == "key", overflow="fold")
         for key in keys.iterator():
             table.add_row(
                 f"{key.prefix}_…",
                 key.client.name,
+                key.label,
                 " ".join(key.scopes),
                 key.staff.get_username() if key.staff else "",
                 f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never",
@@ -58,6 +59,7 @@ def _facts(key: ApiKey) -> dict[str, Any]:
     return {
         "prefix": key.prefix,
         "client": key.client.name,
+        "label": key.label,
         "scopes": list(key.scopes),
         "staff": key.staff.get_username() if key.staff else None,
         **{name: at.isoformat() if (at := getattr(key, name)) else None for name in times},
