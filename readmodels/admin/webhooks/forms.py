@@ -129,7 +129,8 @@ class ReplayForm(forms.Form):
         given = self.cleaned_data["position"].strip().replace(",", "")
         if not given:
             return None
-        if not (given.isascii() and given.isdigit() and int(given[:20]) <= _MOST_POSITION):
+        digits = given.isascii() and given.isdigit() and len(given) <= len(str(_MOST_POSITION))
+        if not digits or int(given) > _MOST_POSITION:
             raise forms.ValidationError(
                 f"{quoted(given)} is not a position. Copy it from the event log, like 12345."
             )

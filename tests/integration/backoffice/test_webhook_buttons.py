@@ -253,6 +253,7 @@ def test_replay_says_that_a_later_position_skips_events(delivered: Endpoint) -> 
         ({"position": "1", "day": "2026-01-01"}, "Enter a position or a day, not both."),
         ({"position": "-1"}, "“-1” is not a position."),
         ({"position": "9" * 400}, "is not a position."),
+        ({"position": "0" * 20 + "9" * 5000}, "is not a position."),
         ({"position": "99999999"}, "The log ends at"),
         ({"position": "99999999", "confirm": "1"}, "The log ends at"),
         ({"day": "yesterday"}, "“yesterday” is not a date."),
