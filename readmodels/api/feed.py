@@ -59,8 +59,8 @@ class Events(KeyView):
             raise Problem.of_field("after", "position_ahead", detail) from None
         except reading.IndexBehind as error:
             raise Problem("projection_behind", str(error), retry_after=_REPAIR_SECONDS) from error
-        headers = {"X-Event-Position": str(page.next_after)}
-        if request.accepted_media_type == feed_schema.CLOUD_EVENTS:
+        headers = {"X-Event-Position": str(page.next_after), "Vary": "Accept"}
+        if isinstance(request.accepted_renderer, _CloudEventsRenderer):
             batch = [feed_schema.cloud_event(each) for each in page.events]
             return json_response(batch, headers, media_type=feed_schema.CLOUD_EVENTS)
         return json_response(

@@ -35,15 +35,21 @@ class _Negotiation(DefaultContentNegotiation):
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        """Return JSON at once for the values of Accept that nearly all clients send."""
-        json = next(iter(renderers))
+        """Return JSON at once for the values of Accept that nearly all clients send.
+
+        The framework's own negotiation ignores weights (q). It decides if Accept has other parameters.
+        """
+        renderers = list(renderers)
+        json = renderers[0]
         accepted: str = request.META.get("HTTP_ACCEPT", "*/*")
         if accepted in {"*/*", json.media_type}:
             return json, str(json.media_type)
-        weighed: tuple[BaseRenderer, str] = super().select_renderer(
-            request, renderers, format_suffix
-        )
-        return weighed
+        preferred = request.get_preferred_type([str(each.media_type) for each in renderers])
+        for renderer in renderers:
+            if renderer.media_type == preferred:
+                return renderer, preferred
+        found: tuple[BaseRenderer, str] = super().select_renderer(request, renderers, format_suffix)
+        return found
 
 
 class _View(APIView):

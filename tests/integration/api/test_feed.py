@@ -256,6 +256,30 @@ def test_feed_as_cloud_events(acme: ApiClient) -> None:
     assert answer["X-Event-Position"] == str(same["position"])
 
 
+@pytest.mark.parametrize(
+    ("accept", "answered"),
+    [
+        ("application/*", "application/json"),
+        ("application/json; charset=utf-8", "application/json"),
+        (f"{CLOUD_EVENTS}; charset=utf-8", CLOUD_EVENTS),
+        (CLOUD_EVENTS.upper(), CLOUD_EVENTS),
+        (f"{CLOUD_EVENTS}, application/json;q=0.1", CLOUD_EVENTS),
+        (f"{CLOUD_EVENTS}, */*;q=0.1", CLOUD_EVENTS),
+        (f"{CLOUD_EVENTS};q=0.1, application/json", "application/json"),
+        (f"{CLOUD_EVENTS};q=0, */*", "application/json"),
+        ("application/cloudevents+json", "application/problem+json"),
+    ],
+)
+def test_feed_answers_in_the_preferred_media_type(
+    acme: ApiClient, accept: str, answered: str
+) -> None:
+    answer = acme.get(FEED, Accept=accept)
+
+    assert answer["Content-Type"] == answered
+    if answer.status_code == 200:
+        assert {each.strip() for each in answer["Vary"].split(",")} == {"Accept", "Authorization"}
+
+
 def test_event_types_are_those_of_the_feed_and_the_test(acme: ApiClient) -> None:
     answer = acme.get("/api/v1/event-types")
 
