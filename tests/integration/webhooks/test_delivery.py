@@ -144,6 +144,7 @@ def test_attempts_of_an_ill_endpoint_follow_the_schedule_until_it_is_disabled(
     at = NOON
 
     while (endpoint := deliver(endpoint, at=at)).state == State.ACTIVE:
+        assert endpoint.next_attempt_at > at
         at = endpoint.next_attempt_at
 
     tried = list(Attempt.objects.order_by("id").values_list("at", flat=True))
