@@ -24,7 +24,7 @@ from payments.database import execute
 from payments.domain.card_numbers import holds_card_number
 from payments.events.reading import horizon
 from readmodels.projections import event_index
-from readmodels.webhooks import addresses, keys
+from readmodels.webhooks import addresses, keys, waking
 from readmodels.webhooks.models import MOST_ENDPOINTS, Endpoint, State
 
 logger: Final = logging.getLogger(__name__)
@@ -131,8 +131,9 @@ def change(endpoint: Endpoint, settings: Settings, *, at: datetime, by: str) -> 
     with transaction.atomic():
         if values.get("url", endpoint.url) != endpoint.url:
             _refuse_taken(_lock(endpoint.client_id).exclude(pk=endpoint.pk), settings)
-            values |= _begin(endpoint, at)
-        _update(endpoint, at, **values)
+            _begin(endpoint, at, **values)
+        else:
+            _update(endpoint, at, **values)
     _log(endpoint, f"changed ({', '.join(_given(settings))})", by)
 
 
@@ -187,7 +188,7 @@ def resume(endpoint: Endpoint, *, at: datetime, by: str) -> None:
     """
     _require(endpoint.client_id, by)
     with transaction.atomic():
-        _update(endpoint, at, state=State.ACTIVE, disabled_reason="", **_begin(endpoint, at))
+        _begin(endpoint, at, state=State.ACTIVE, disabled_reason="")
     _log(endpoint, "resumed", by)
 
 
@@ -202,6 +203,7 @@ def replay(endpoint: Endpoint, *, after: int, at: datetime, by: str) -> None:
     with transaction.atomic():
         _update(endpoint, at, position=after, next_attempt_at=at, lease=None, leased_until=None)
         endpoint.held.filter(position__gt=after).delete()
+        _wake(endpoint)
     _log(endpoint, f"replayed after {after}", by)
 
 
@@ -228,6 +230,7 @@ def request_test(endpoint: Endpoint, *, at: datetime, by: str) -> str:
     _require(endpoint.client_id, by)
     test_id = uuid4()
     _update(endpoint, at, test_id=test_id)
+    _wake(endpoint)
     _log(endpoint, "test requested", by)
     return test_message_id(test_id)
 
@@ -261,23 +264,33 @@ def _refuse_taken(others: QuerySet[Endpoint], settings: Settings) -> None:
         raise UrlTaken(same.pk)
 
 
-def _begin(endpoint: Endpoint, at: datetime) -> dict[str, object]:
-    """Return the values of an endpoint without failures. Held payments are tried again too.
+def _begin(endpoint: Endpoint, at: datetime, **values: object) -> None:
+    """Forget failures, and try everything now, held payments too.
 
     The lease ends, so that a delivery in progress cannot record a failure.
     """
+    _update(
+        endpoint,
+        at,
+        failures=0,
+        failing_since=None,
+        next_attempt_at=at,
+        lease=None,
+        leased_until=None,
+        **values,
+    )
+    # After the endpoint's row: a delivery locks them in this order, too.
     endpoint.held.update(next_attempt_at=at)
-    return {
-        "failures": 0,
-        "failing_since": None,
-        "next_attempt_at": at,
-        "lease": None,
-        "leased_until": None,
-    }
+    _wake(endpoint)
 
 
 def _stop(endpoint: Endpoint, state: State, reason: str, at: datetime) -> None:
     _update(endpoint, at, state=state, disabled_reason=reason, lease=None, leased_until=None)
+
+
+def _wake(endpoint: Endpoint) -> None:
+    """Deliver at once instead of at beat's next turn."""
+    transaction.on_commit(lambda: waking.wake(endpoint.pk))
 
 
 def _given(settings: Settings) -> dict[str, object]:

@@ -1,9 +1,10 @@
 """Find endpoints that have something to send, and wake their deliveries."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from django.conf import settings
 
@@ -49,17 +50,22 @@ def wake_clients(*, after: int, upto: int) -> None:
     Costs one round trip if there are none. A failing broker is logged, and beat compensates.
     """
     if settings.WEBHOOK_KEYS and upto > after:
-        _wake(execute(_OF_BATCH, {"after": after, "upto": upto, "limit": _MOST_OF_BATCH}))
+        rows = execute(_OF_BATCH, {"after": after, "upto": upto, "limit": _MOST_OF_BATCH})
+        _wake([name for (name,) in rows])
 
 
 def wake_due(*, at: datetime) -> None:
     """Wake the endpoints that have something to send at this time, at most a thousand."""
     if settings.WEBHOOK_KEYS:
-        _wake(execute(_DUE, {"at": at, "limit": _MOST_DUE}))
+        _wake([name for (name,) in execute(_DUE, {"at": at, "limit": _MOST_DUE})])
 
 
-def _wake(rows: Iterable[tuple[str]]) -> None:
-    names = [name for (name,) in rows]
+def wake(endpoint_id: UUID) -> None:
+    """Wake one endpoint. A failing broker is logged, and beat compensates."""
+    _wake([str(endpoint_id)])
+
+
+def _wake(names: Sequence[str]) -> None:
     if not names:
         return
     try:

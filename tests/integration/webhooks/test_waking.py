@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 import redis
 from django.conf import settings as django_settings
+from django.db import transaction
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -81,14 +82,14 @@ def test_beat_wakes_only_endpoints_with_something_to_send(
     now = timezone.now()
     named = {
         name: endpoint(url=f"https://93.184.215.14/{name}")
-        for name in ("events", "nothing", "held", "held later", "test", "paused", "leased", "later")
+        for name in ("events", "nothing", "held", "held-later", "test", "paused", "leased", "later")
     }
     acme.submit()
     project()
     end = Checkpoint.objects.get(name="event_index").position
-    for name in ("nothing", "held", "held later", "test"):
+    for name in ("nothing", "held", "held-later", "test"):
         Endpoint.objects.filter(pk=named[name].pk).update(position=end)
-    for name, due in (("held", now), ("held later", now + timedelta(seconds=9))):
+    for name, due in (("held", now), ("held-later", now + timedelta(seconds=9))):
         HeldPayment.objects.create(
             endpoint=named[name], payment_id=uuid4(), position=1, since=now, tries=1,
             next_attempt_at=due, error="",
@@ -130,6 +131,18 @@ def test_deliver_clears_the_key_and_continues_if_it_is_set_again(
 
     assert kept == [False, False]
     assert not waking.READERS.is_woken(str(to.pk))
+
+
+@pytest.mark.parametrize("change", ["resume", "replay", "request_test"])
+def test_change_that_sends_something_wakes_the_endpoint(queue: redis.Redis, change: str) -> None:
+    to = endpoint()
+    options = {"after": 0} if change == "replay" else {}
+
+    with transaction.atomic():
+        getattr(endpoints, change)(to, at=NOON, by=OPERATOR, **options)
+        assert woken(queue) == []
+
+    assert woken(queue) == [str(to.pk)]
 
 
 def test_doubled_and_late_tasks_are_harmless(hook: Sink, acme: ApiClient) -> None:
