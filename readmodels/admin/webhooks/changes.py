@@ -21,7 +21,7 @@ from payments import permissions
 from readmodels.admin.base import kept_text, requests
 from readmodels.admin.webhooks.forms import NewEndpointForm, ReasonForm, SettingsForm
 from readmodels.webhooks import addresses, endpoints, keys
-from readmodels.webhooks.models import Endpoint, State
+from readmodels.webhooks.models import MOST_ENDPOINTS, Endpoint, State
 
 _LONGEST_NAME: Final = 200  # of an object in Django's admin log
 _ENDPOINT_GONE: Final = "This endpoint was deleted in the meantime."
@@ -290,7 +290,10 @@ class AddView(View):
             form.add_error("url", f"{error} If you have just added it, rotate its secret.")
         except addresses.InvalidUrl as error:
             form.add_error("url", str(error))
-        except (endpoints.TooManyEndpoints, keys.NotConfigured) as error:
+        except endpoints.TooManyEndpoints:
+            most = f"This client has {MOST_ENDPOINTS} endpoints already. Edit one of them"
+            form.add_error("client", f"{most}, or let the client delete one over the API.")
+        except keys.NotConfigured as error:
             form.add_error(None, str(error))
         else:
             record(request, endpoint, "Added", flag=ADDITION)

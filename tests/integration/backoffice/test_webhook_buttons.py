@@ -7,19 +7,20 @@ from typing import Any, Final
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.test import Client as Browser
+from django.test import Client as Browser, override_settings
 from django.urls import reverse
 
 from payments.clients.models import Client
 from readmodels import roles
 from readmodels.models import EventIndex
 from readmodels.webhooks import keys
-from readmodels.webhooks.models import Endpoint, State
+from readmodels.webhooks.models import Attempt, Endpoint, State
 from tests.support.api import ApiClient, project
 from tests.support.backoffice import browser, text
 from tests.support.examples import NOON
+from tests.support.sinks import Reply, sink
 from tests.support.webhook_pages import OTHER_URL, SETTINGS, button, log, page
-from tests.support.webhooks import endpoint, hold
+from tests.support.webhooks import deliver, endpoint, hold, receiver
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -189,6 +190,38 @@ def test_test_button_requests_a_test_also_of_a_disabled_endpoint() -> None:
 
     assert Endpoint.objects.get().test_id is not None
     assert "waits to be sent" in text(answer)
+
+
+def test_result_of_a_test_is_on_the_page_of_the_endpoint() -> None:
+    logged_in = browser("risk manager")
+    with sink() as receiving, override_settings(WEBHOOK_DEBUG=True):
+        made = receiver(receiving)
+        receiving.answer = lambda _: Reply(404, body=b"<b>No such hook</b>")
+
+        logged_in.post(button(made, "test"))
+        deliver(made)
+
+    shown = text(logged_in.get(page(made)))
+    answer = logged_in.get(
+        reverse("admin:webhooks_attempt_change", args=[Attempt.objects.get().pk])
+    ).content.decode()
+    assert "webhook.test, 404 Not Found" in shown
+    assert "&lt;b&gt;No such hook&lt;/b&gt;" in answer
+
+
+def test_replayed_events_are_delivered_again(acme: ApiClient) -> None:
+    logged_in = browser("risk manager")
+    with sink() as receiving, override_settings(WEBHOOK_DEBUG=True):
+        made = receiver(receiving)
+        acme.submit()
+        project()
+        deliver(made)
+
+        logged_in.post(button(made, "replay"), {"position": "0", "confirm": "1"})
+        deliver(made)
+
+    first, again = receiving.ids()
+    assert first == again
 
 
 @pytest.fixture

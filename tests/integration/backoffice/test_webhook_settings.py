@@ -79,7 +79,7 @@ def test_add_refuses_the_url_of_another_endpoint_and_an_eleventh() -> None:
     eleventh = logged_in.post(add, form)
 
     assert f"The endpoint {made.pk} has this URL." in text(taken)
-    assert "A client can have 10 endpoints." in text(eleventh)
+    assert "This client has 10 endpoints already." in text(eleventh)
     assert log() == []
 
 
