@@ -25,8 +25,10 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 def test_claim_shows_reviewer_and_end(ada: ApiClient) -> None:
     (payment,) = waiting(ada)
+
     answer = command(ada, payment, "claim")
     body = body_of(answer)
+
     assert (answer.status_code, answer["ETag"], body["version"]) == (200, '"3"', 3)
     assert (body["status"], body["review_deadline"] is None) == ("pending_review", False)
     assert body["open_review"] | {"claimed_until": ""} == {
@@ -37,6 +39,7 @@ def test_claim_shows_reviewer_and_end(ada: ApiClient) -> None:
         "first_approver": None,
         "reject_advised": False,
     }
+
     project()
     assert body_of(ada.get(f"{PAYMENTS}/{payment}")) == body
     assert body_of(ada.get(f"{PAYMENTS}/{payment}/state?version=3")) == body
@@ -49,14 +52,18 @@ def test_ended_claim_is_not_shown_as_current(ada: ApiClient, ben: ApiClient) -> 
         payment_id=UUID(payment), client_id=ada.client_id, reviewer=actor(ada), at=at
     )
     review.handle(claim, CommandContext(actor=actor(ada)))
+
     late = body_of(command(ben, payment, "reject", {"reason": "other"}, **{"If-Match": '"2"'}))
+
     assert (late["code"], late["version"]) == ("precondition_failed", 3)
     assert "claimed" not in "".join(late) + late["detail"]
     assert "Claimed" not in shown(payment)
     assert "Claimed" in shown(payment, "--version", "3")
     assert "Claimed" not in shown(payment, "--at", timezone.now().isoformat())
+
     command(ben, payment, "claim")
     late = body_of(command(ada, payment, "reject", {"reason": "other"}, **{"If-Match": '"2"'}))
+
     assert late["claimed_by"] == actor(ben)
     assert f"claimed by {actor(ben)}" in late["detail"]
     assert "Claimed" in shown(payment)
@@ -82,7 +89,9 @@ def test_claimed_payment_refuses_others_with_the_reviewer(
         "reject": {"reason": "other"},
         "escalate": ESCALATION,
     }
+
     answer = command(ben, payment, name, reasons.get(name))
+
     problem = body_of(answer)
     assert (answer.status_code, problem["code"]) == (409, "review_claimed")
     assert problem["claimed_by"] == actor(ada)
@@ -93,7 +102,9 @@ def test_claimed_payment_refuses_others_with_the_reviewer(
 def test_decision_after_a_claim_by_another_is_refused(ada: ApiClient, ben: ApiClient) -> None:
     (payment,) = waiting(ada)
     command(ada, payment, "claim")
+
     answer = command(ben, payment, "reject", {"reason": "other"}, **{"If-Match": '"2"'})
+
     problem = body_of(answer)
     assert (answer.status_code, problem["claimed_by"]) == (412, actor(ada))
 
@@ -103,8 +114,10 @@ def test_claim_is_released_by_its_reviewer_and_by_a_senior(
 ) -> None:
     (payment,) = waiting(ada)
     command(ada, payment, "claim")
+
     assert body_of(command(ada, payment, "release"))["open_review"]["claimed_by"] is None
     assert body_of(command(ada, payment, "release"))["code"] == "review_not_claimed"
+
     command(ben, payment, "claim")
     assert command(grace, payment, "release").status_code == 200
     assert command(ada, payment, "approve", {"reason": "other"}).status_code == 200
@@ -112,9 +125,12 @@ def test_claim_is_released_by_its_reviewer_and_by_a_senior(
 
 def test_escalated_payment_needs_a_senior_reviewer(ada: ApiClient, grace: ApiClient) -> None:
     (payment,) = waiting(ada)
+
     escalated = body_of(command(ada, payment, "escalate", ESCALATION))
+
     assert escalated["open_review"]["escalated"] is True
     assert Note.objects.get().text == ESCALATION["note"]
+
     refused = command(ada, payment, "approve", {"reason": "other"})
     assert (refused.status_code, body_of(refused)["code"]) == (403, "senior_reviewer_needed")
     assert command(grace, payment, "approve", {"reason": "other"}).status_code == 200
@@ -124,17 +140,22 @@ def test_large_payment_needs_two_approvals(
     ada: ApiClient, ben: ApiClient, grace: ApiClient
 ) -> None:
     (payment,) = waiting(ada, amount=FOUR_EYES["amount"])
+
     first = body_of(command(ada, payment, "approve", {"reason": "other"}, key="1"))
+
     assert (first["status"], first["review"]) == ("pending_review", None)
     assert first["open_review"]["first_approver"] == actor(ada)
     project()
     assert body_of(ada.get(f"{PAYMENTS}/{payment}")) == first
+
     for client, code in ((ada, "senior_reviewer_needed"), (ben, "senior_reviewer_needed")):
         refused = command(client, payment, "approve", {"reason": "other"})
         assert (refused.status_code, body_of(refused)["code"]) == (403, code)
+
     second = body_of(command(grace, payment, "approve", {"reason": "known_customer"}))
     assert (second["status"], second["open_review"]) == ("completed", None)
     assert second["review"]["reviewer"] == actor(grace)
+
     # A repetition gets the first answer, although the payment has changed.
     replayed = command(ada, payment, "approve", {"reason": "other"}, key="1")
     assert replayed["Idempotency-Replayed"] == "true"
@@ -144,7 +165,9 @@ def test_large_payment_needs_two_approvals(
 def test_superuser_cannot_give_both_approvals(grace: ApiClient) -> None:
     get_user_model().objects.filter(username="grace").update(is_superuser=True)
     (payment,) = waiting(grace, amount=FOUR_EYES["amount"])
+
     assert command(grace, payment, "approve", {"reason": "other"}).status_code == 200
+
     refused = command(grace, payment, "approve", {"reason": "other"})
     assert (refused.status_code, body_of(refused)["code"]) == (403, "another_person_needed")
 
@@ -152,16 +175,20 @@ def test_superuser_cannot_give_both_approvals(grace: ApiClient) -> None:
 def test_claim_accepts_no_body_and_checks_a_sent_one(ada: ApiClient) -> None:
     (payment,) = waiting(ada)
     key = {"Idempotency-Key": "1"}
+
     answer = ada.send("POST", f"{PAYMENTS}/{payment}/claim", b"", **key)
     assert answer.status_code == 200
+
     answer = ada.post(f"{PAYMENTS}/{payment}/claim", {"for": "ben"})
     assert (answer.status_code, body_of(answer)["errors"][0]["field"]) == (400, "for")
 
 
 def test_claim_keys_are_separate_per_command_and_person(ada: ApiClient, ben: ApiClient) -> None:
     first, second, third = waiting(ada, 3)
+
     answers = [ada.post(NEXT, {}, key="1"), command(ada, second, "claim", key="1")]
     answers.append(ben.post(NEXT, {}, key="1"))
+
     assert [body_of(each)["id"] for each in answers] == [first, second, third]
     assert not any("Idempotency-Replayed" in each for each in answers)
 
@@ -170,13 +197,17 @@ def test_claim_keys_are_separate_per_command_and_person(ada: ApiClient, ben: Api
 def test_claim_needs_an_idempotency_key(ada: ApiClient, path: str) -> None:
     (payment,) = waiting(ada)
     address = path if path == NEXT else f"{PAYMENTS}/{payment}/{path}"
+
     answer = ada.send("POST", address, b"{}")
+
     assert (answer.status_code, body_of(answer)["code"]) == (400, "idempotency_key_missing")
 
 
 def test_review_deadline_comes_from_the_policy(ada: ApiClient) -> None:
     (payment,) = waiting(ada)
+
     body = body_of(ada.get(f"{PAYMENTS}/{payment}"))
+
     assert body["review_deadline"][:10] == str((timezone.now() + timedelta(days=7)).date())
 
 
@@ -190,7 +221,9 @@ def test_decision_after_the_deadline_is_refused_with_the_deadline(
     )
     dispatch(command_, CommandContext(actor="system:test"))
     body = {"escalate": ESCALATION, "claim": {}}.get(name, {"reason": "other"})
+
     answer = command(ada, str(command_.payment_id), name, body)
+
     problem = body_of(answer)
     assert (answer.status_code, problem["code"]) == (409, "review_expired")
     assert problem["deadline"] == rfc3339(late + REVIEW_PERIOD)

@@ -19,16 +19,20 @@ def test_daily_statistics_sum_the_payments_of_a_client(acme: ApiClient) -> None:
     acme.submit(**RISKY)
     ApiClient("Bolt").submit(amount=7)
     project()
+
     today = timezone.now().date()
     days = body_of(acme.get(f"/api/v1/statistics/daily?date={today}"))["days"]
+
     assert [day["currency"] for day in days] == ["EUR", "USD"]
     assert (days[0]["total_count"], days[0]["total_volume"], days[0]["average"]) == (2, 401, 200.5)
     assert (days[1]["review_count"], days[1]["open_reviews"]) == (1, 1)
+
     week = f"from={today - timedelta(days=6)}&to={today}"
     assert body_of(acme.get(f"/api/v1/statistics/daily?{week}"))["days"] == days
     for range_ in (week, f"date={today}"):
         answer = acme.get(f"/api/v1/statistics/daily?{range_}&currency=USD")
         assert body_of(answer)["days"] == days[1:]
+
     other = body_of(ApiClient("Bolt").get(f"/api/v1/statistics/daily?date={today}"))["days"]
     assert [day["total_volume"] for day in other] == [7]
 
@@ -73,13 +77,16 @@ def test_daily_statistics_count_cancelled_and_expired_payments(acme: ApiClient) 
 )
 def test_daily_statistics_refuse_wrong_dates(acme: ApiClient, query: str) -> None:
     answer = acme.get(f"/api/v1/statistics/daily?{query}")
+
     assert (answer.status_code, body_of(answer)["code"]) == (400, "invalid_request")
 
 
 def test_projections_show_their_lag(acme: ApiClient) -> None:
     acme.submit()
+
     behind = body_of(acme.get("/api/v1/projections"))["projections"]
     assert {each["events"] for each in behind} == {2}
+
     project()
     current = body_of(acme.get("/api/v1/projections"))["projections"]
     assert {each["events"] for each in current} == {0}

@@ -26,19 +26,23 @@ def _new(key: str, **changes: Any) -> tuple[ProcessPayment, CommandContext]:
 
 def test_dispatch_new_appends_payments_in_one_statement() -> None:
     assert dispatch_new([_new(str(number)) for number in range(100)]) == 100
+
     assert Event.objects.count() == 200
     assert submit("7").replayed
 
 
 def test_dispatch_new_replays_existing_payments() -> None:
     submit("3")
+
     assert dispatch_new([_new(str(number)) for number in range(10)]) == 9
     assert dispatch_new([_new(str(number)) for number in range(10)]) == 0
+
     assert Event.objects.count() == 20
 
 
 def test_dispatch_new_reserves_references() -> None:
     batch = [_new(str(number), reference=f"order-{number}") for number in range(3)]
+
     assert dispatch_new(batch) == 3
     with pytest.raises(AlreadyReserved):
         submit("other", reference="order-1")
@@ -47,6 +51,8 @@ def test_dispatch_new_reserves_references() -> None:
 
 def test_dispatch_new_replays_existing_payments_in_a_transaction() -> None:
     submit("3")
+
     with transaction.atomic():
         assert dispatch_new([_new(str(number)) for number in range(10)]) == 9
+
     assert Event.objects.count() == 20
