@@ -48,8 +48,8 @@ def test_erasure_leaves_no_personal_data_in_any_table(payment: str) -> None:
     stone = ada()
     assert f"contain only the id {stone.pk}." in output
     assert (
-        "references of payments, X-Request-ID, X-Correlation-ID, hashes of Idempotency-Key."
-        in output
+        "references of payments and refunds, X-Request-ID, X-Correlation-ID, hashes of"
+        " Idempotency-Key." in output
     )
     assert (stone.erasure_reason, stone.blocked, stone.reference) == (REASON, True, None)
     assert stone.erased_by.startswith("system:manage.py:")

@@ -45,8 +45,8 @@ class Command(BaseCommand):
             "The same command completes an interrupted run, and erases what was written since a complete\n"
             "one. A later payment under the same reference belongs to the same id and stores no personal\n"
             "data. A block stays. Time, reason and operator of the erasure are kept. Not reached: backups,\n"
-            "log files, and personal data that a client put into its own references of payments,\n"
-            "X-Request-ID, X-Correlation-ID and Idempotency-Key, because the log never changes.\n"
+            "log files, and personal data that a client put into its own references of payments and\n"
+            "refunds, X-Request-ID, X-Correlation-ID and Idempotency-Key, because the log never changes.\n"
             "The API returns null for the customer's reference, except to a repeated submission.\n\n"
             "Exit status: 0 erased, 1 not erased (no such customer, not confirmed), 2 invalid argument."
         )
@@ -117,9 +117,9 @@ class Command(BaseCommand):
             f"Erased. The log and its seals are unchanged and contain only the id {customer.pk}."
         )
         self.stdout.write(
-            "Kept in the log, possibly with personal data that the client put there: references of payments,"
-            " X-Request-ID, X-Correlation-ID, hashes of Idempotency-Key. The API returns customer_id null,"
-            " except to a repeated submission, which contains it."
+            "Kept in the log, possibly with personal data that the client put there: references of payments"
+            " and refunds, X-Request-ID, X-Correlation-ID, hashes of Idempotency-Key. The API returns"
+            " customer_id null, except to a repeated submission, which contains it."
         )
 
     def _print(self, step: Step) -> None:
