@@ -63,7 +63,7 @@ EVENT_TYPES: Final[Mapping[str, EventType]] = {
     ),
     PaymentRefunded.event_type: EventType(
         "A part or all of the payment was refunded.",
-        ("reason", "refund_id", "refund_amount", "refunded_amount"),
+        ("reason", "refund_id", "refund_reference", "refund_amount", "refunded_amount"),
     ),
 }
 # Sent to a webhook endpoint at its owner's request. The feed never contains it.
@@ -92,6 +92,9 @@ class FeedData(Struct, frozen=True, kw_only=True):
         Moment | UnsetType, Meta(description="The deadline of the review (UTC).")
     ] = UNSET
     refund_id: Annotated[UUID | UnsetType, Meta(description="The id of this refund.")] = UNSET
+    refund_reference: Annotated[
+        str | UnsetType | None, Meta(description="Your id of this refund; null: you sent none.")
+    ] = UNSET
     refund_amount: Annotated[
         int | UnsetType, Meta(description="The amount of this refund.", extra_json_schema=_AMOUNT)
     ] = UNSET
@@ -185,6 +188,7 @@ def _particulars(event: AnyPaymentEvent) -> dict[str, Any]:
                 "status": Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED,
                 "reason": event.reason,
                 "refund_id": event.refund_id,
+                "refund_reference": event.reference,
                 "refund_amount": event.refund.minor,
                 "refunded_amount": event.refunded.minor,
             }

@@ -55,7 +55,8 @@ def test_feed_has_the_public_events_in_the_order_of_the_log(acme: ApiClient) -> 
     acme.post(f"{path}/claim", {})
     acme.post(f"{path}/approve", {"reason": "other", "note": "secret"})
     acme.post(
-        f"{PAYMENTS}/{small['id']}/refunds", {"amount": 500, "currency": "EUR", "reason": "other"}
+        f"{PAYMENTS}/{small['id']}/refunds",
+        {"amount": 500, "currency": "EUR", "reason": "other", "reference": "back-1"},
     )
     project()
 
@@ -84,6 +85,7 @@ def test_feed_has_the_public_events_in_the_order_of_the_log(acme: ApiClient) -> 
         "status": "partially_refunded",
         "reason": "other",
         "refund_id": page["events"][-1]["data"]["refund_id"],
+        "refund_reference": "back-1",
         "refund_amount": 500,
         "refunded_amount": 500,
     }
