@@ -71,11 +71,13 @@ class Round:
         self._send = send
         self._now = now
         self._may_start = may_start
+        self._first = ""  # the id of the event after the cursor, which ended earlier rounds
         self._room = MOST_HELD - len(lease.held)
         self._lock = threading.Lock()
 
     def run(self, groups: Sequence[Group]) -> None:
         """Send the groups. A failing endpoint gets one request at a time until one is delivered."""
+        self._first = next((each.events[0].id for each in groups if each.due is None), "")
         waiting = deque(groups)
         while waiting and (len(waiting) == 1 or self._lease.failures):
             group = waiting.popleft()
@@ -99,16 +101,23 @@ class Round:
         at = self._now()
         answer = self._send(message, at)
         verdict = verdicts.judge(answer)
-        number = group.due.tries + 1 if group.due and not group.delivered else 1
-        self.attempts.append(tried(message, answer, verdict, at=at, number=number))
+        self.attempts.append(
+            tried(message, answer, verdict, at=at, number=self._number(group, event))
+        )
         match verdict:
             case Verdict.DELIVERED:
                 return True
             case Verdict.REJECTED if group.due or self._take_room():
                 group.rejected = answer
             case _:
-                self.illness = Illness(answer, verdict is Verdict.GONE)
+                self.illness = self.illness or Illness(answer, verdict is Verdict.GONE)
         return False
+
+    def _number(self, group: Group, event: FeedEvent) -> int:
+        """Return the number of the attempt. It is known for held payments and after the cursor."""
+        if group.due:
+            return 1 if group.delivered else group.due.tries + 1
+        return self._lease.failures + 1 if event.id == self._first else 1
 
     def _take_room(self) -> bool:
         with self._lock:

@@ -41,14 +41,17 @@ SELECT count(*) FROM deleted
 @shared_task(name="webhooks.deliver")
 def deliver(endpoint_id: str) -> None:
     """Send an endpoint's messages for a turn, unless another worker does."""
+    deadline = time.monotonic() + delivery.TURN_SECONDS
     with _reported(endpoint_id):
         while True:
             end = delivery.deliver(
                 UUID(endpoint_id), at=timezone.now(), on_lease=lambda: READERS.clear(endpoint_id)
             )
-            if end is End.UNFINISHED:
+            if end is End.NOT_DUE or (end is End.DONE and not READERS.is_woken(endpoint_id)):
+                return
+            # Under steady traffic there is always more to send, and other endpoints wait for a thread.
+            if end is End.UNFINISHED or time.monotonic() > deadline:
                 READERS.hand_over(endpoint_id)
-            if end is not End.DONE or not READERS.is_woken(endpoint_id):
                 return
 
 

@@ -89,41 +89,44 @@ def kill_until(
     done: Callable[[], bool],
     received: list[Received],
     start: Callable[[], subprocess.Popen[bytes]],
-    chance: random.Random,
+    between: Callable[[], int],
 ) -> int:
-    """Keep two workers running, and kill one of them after some more messages. Return the number of kills."""
+    """Keep two workers running, and kill them in turns, `between` messages apart.
+
+    Return the number of kills.
+    """
     workers = [start(), start()]
     kills = 0
     while not done():
-        next_kill = len(received) + chance.randint(10, 80)
+        next_kill = len(received) + between()
         wait_for(lambda until=next_kill: done() or len(received) >= until, seconds=60)  # type: ignore[misc]
-        kill_with_children(workers.pop(chance.randrange(2)))
+        kill_with_children(workers.pop(0))
         workers.append(start())
         kills += 1
     return kills
 
 
 @pytest.mark.parametrize(
-    ("payments", "refunds"),
-    [(30, 9), pytest.param(500, 9, marks=pytest.mark.nightly)],
+    ("payments", "between"),
+    [(30, 80), pytest.param(500, 400, marks=pytest.mark.nightly)],
 )
 def test_killed_workers_deliver_each_event_in_order_per_payment(
-    hook: Sink, payments: int, refunds: int
+    hook: Sink, payments: int, between: int
 ) -> None:
     """Seen to fail with a cursor that moves before the requests: events of the killed round were missing."""
     chance = random.Random(7)
     hook.answer = lambda _: Reply(seconds=chance.uniform(0, 0.02))
     with stack() as running:
         urls = {"Webhooks": {"/hook": f"{hook.url}/hook"}}
-        hook.secrets = append(running, urls, payments=payments, refunds=refunds)
+        hook.secrets = append(running, urls, payments=payments, refunds=9)
         running.start_worker()
         running.start_beat()
-        expected = payments * (refunds + 1)
+        expected = payments * 10
         kills = kill_until(
             lambda: len(set(hook.ids())) >= expected,
             hook.received,
             running.start_webhooks,
-            chance,
+            lambda: chance.randint(between // 8, between),
         )
 
         assert kills > 2

@@ -147,7 +147,8 @@ def test_attempts_of_an_ill_endpoint_follow_the_schedule_until_it_is_disabled(
         assert endpoint.next_attempt_at > at
         at = endpoint.next_attempt_at
 
-    tried = list(Attempt.objects.order_by("id").values_list("at", flat=True))
+    tried, numbers = zip(*Attempt.objects.order_by("id").values_list("at", "number"), strict=True)
+    assert list(numbers) == list(range(1, len(tried) + 1))
     waits = [
         timedelta(seconds=round((after - before).total_seconds()))
         for before, after in pairwise(tried)

@@ -173,6 +173,30 @@ def test_deliver_hands_over_after_its_turn(
     assert Endpoint.objects.get().lease is None
 
 
+def test_deliver_hands_over_under_steady_traffic(
+    hook: Sink, acme: ApiClient, queue: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it, a busy endpoint keeps its thread, and sixteen of them stop all others."""
+    to = receiver(hook)
+    acme.submit()
+    project()
+
+    def keep_waking(_: object) -> Reply:
+        if len(hook.received) > 4:
+            return Reply()
+        acme.submit()
+        runner.catch_up(event_index.PROJECTION)
+        waking.wake(to.pk)
+        return Reply()
+
+    hook.answer = keep_waking
+    monkeypatch.setattr(delivery, "TURN_SECONDS", 0.0)
+    tasks.deliver(str(to.pk))
+
+    assert len(hook.received) == 1
+    assert str(to.pk) in woken(queue)
+
+
 class _Set:
     def is_set(self) -> bool:
         return True
