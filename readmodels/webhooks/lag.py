@@ -46,22 +46,26 @@ _EVENTS_BETWEEN: Final = _BETWEEN.replace("WANTED", _WANTED)
 class Lag(Struct, frozen=True):
     """The events that an endpoint has not received yet, the age of the oldest, and its held payments."""
 
-    events: int  # among the next COUNTED_TO of the client
+    events: int  # among the next events of the client, up to the limit
     seconds: float
-    held: int  # up to COUNTED_TO
-    more: bool = False  # the client has COUNTED_TO events or more, so `events` may be too low
+    held: int  # up to the limit
+    more: bool = False  # the client has as many events as the limit, so `events` may be too low
 
 
 # Of an endpoint that was deleted meanwhile.
 NONE: Final = Lag(0, 0.0, 0)
 
 
-def measure(endpoints: Iterable[Endpoint]) -> dict[UUID, Lag]:
-    """Return the lag of each endpoint by its id. One round trip."""
+def measure(endpoints: Iterable[Endpoint], *, limit: int = COUNTED_TO) -> dict[UUID, Lag]:
+    """Return the lag of each endpoint by its id. One round trip.
+
+    For each endpoint it reads at most `limit` entries of the event index. Until they are vacuumed, 10,000
+    take about 80 ms.
+    """
     parameters = {
         "endpoints": [endpoint.pk for endpoint in endpoints],
         "public": list(EVENT_TYPES),
-        "counted_to": COUNTED_TO,
+        "counted_to": limit,
     }
     return {
         endpoint_id: Lag(events, max(seconds, 0.0), held, more)

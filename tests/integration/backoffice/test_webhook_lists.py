@@ -6,10 +6,13 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.contrib import admin
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from readmodels.admin.base.browsing import PAGE
+from readmodels.admin.webhooks.endpoints import EndpointAdmin
+from readmodels.webhooks import lag
 from readmodels.webhooks.models import Attempt, Endpoint, Outcome, State
 from tests.support.api import ApiClient, project
 from tests.support.backoffice import browser, text
@@ -247,3 +250,12 @@ def test_rare_and_old_attempts_are_found_by_index() -> None:
         passed_by = sum(map(int, re.findall(r'"Rows Removed by Filter": (\d+)', plan)))
         assert passed_by < 100, (query, plan)
         assert "Seq Scan on webhooks_attempt" not in plan
+
+
+def test_list_shows_an_endpoint_that_is_deleted_while_the_page_is_made() -> None:
+    made = endpoint()
+    Endpoint.objects.all().delete()
+
+    found = EndpointAdmin(Endpoint, admin.site).details([made])
+
+    assert found == {made.pk: lag.NONE}
