@@ -7,6 +7,7 @@ tokens and messages.
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable
+from time import perf_counter
 from typing import Any, Final
 from uuid import uuid4
 
@@ -37,6 +38,8 @@ _BAD_REQUEST: Final = 400
 _SERVER_ERROR: Final = 500
 # Characters that logs need not quote.
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# The entry of the environment with the time at which the view begins.
+_BEGAN: Final = "payments.began"
 _request_logger: Final = logging.getLogger("django_structlog")
 
 
@@ -186,6 +189,7 @@ class RequestLogMiddleware(structlog_middlewares.RequestMiddleware):
     """
 
     def prepare(self, request: HttpRequest) -> None:
+        request.META[_BEGAN] = perf_counter()
         if _logs_success():
             super().prepare(request)
             return
@@ -197,7 +201,8 @@ class RequestLogMiddleware(structlog_middlewares.RequestMiddleware):
 
     def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
         if response.status_code >= _BAD_REQUEST or response.streaming or _logs_success():
-            structlog.contextvars.bind_contextvars(**_caller(request))
+            milliseconds = round(1_000 * (perf_counter() - request.META[_BEGAN]), 1)
+            structlog.contextvars.bind_contextvars(milliseconds=milliseconds, **_caller(request))
             if isinstance(response, ProblemResponse):
                 structlog.contextvars.bind_contextvars(problem=response.problem)
             super().handle_response(request, response)

@@ -84,6 +84,7 @@ def test_log_line_of_refusal_names_client_key_and_problem(
     line = logged(caplog)
     assert (line["client_id"], line["key"]) == (str(acme.client_id), acme.key.prefix)
     assert (line["code"], line["problem"]) == (400, "invalid_request")
+    assert 0 < line["milliseconds"] < 10_000
     assert acme.token not in str(line)
 
 
