@@ -44,7 +44,7 @@ _HEADERS: Final = {
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """The result of one request. An answer with an `error` is a failed attempt, whatever its status.
+    """The result of one request. An answer with an `error` is a failed attempt with any status.
 
     `status` is None if the endpoint sent none. `response` is the beginning of its body.
     """

@@ -141,7 +141,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         "Too many requests",
         Repeat.LATER,
         "The key has exceeded its rate limit, which RateLimit-Policy shows.",
-        "Wait, and spread the requests. Follow the list by position instead of polling each payment.",
+        "Wait, and spread the requests. Read the event feed instead of polling each payment.",
     ),
     # The payment
     "not_found": Kind(

@@ -66,7 +66,7 @@ def streams(
         "until": until,
     }
     stream: list[RecordedEvent[E]] = []
-    # A separate connection: one statement sees one snapshot, whatever commits in the meantime.
+    # A separate connection: one statement sees one snapshot, without later commits.
     with (
         separate_connection() as connection,
         connection.transaction(),

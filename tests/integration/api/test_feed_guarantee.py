@@ -1,4 +1,4 @@
-"""A reader of the feed misses no event, however late and in whatever order transactions commit."""
+"""A reader of the feed misses no event, even if transactions commit late and in another order."""
 
 import random
 import threading
