@@ -44,7 +44,6 @@ def test_keys_are_read_once_in_two_seconds() -> None:
     assert keyring._read_at == read_at
 
 
-@pytest.mark.slow
 def test_guessed_keys_cost_a_hundred_round_trips_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     client = ApiClient()
     client.get(PAYMENTS)
@@ -56,7 +55,6 @@ def test_guessed_keys_cost_a_hundred_round_trips_a_second(monkeypatch: pytest.Mo
     assert counted.count <= 102  # includes preparing the statements and reading the keys
 
 
-@pytest.mark.slow
 def test_new_key_works_at_once_while_unknown_keys_are_tried() -> None:
     """A new key must work although unknown keys have used up the lookups."""
     client = ApiClient()
