@@ -1,7 +1,7 @@
 """The settings of each session, which do not depend on the defaults of database, role and server.
 
-They are part of the startup packet and cost no round trip. Settings for administrators to choose are not set
-(default_transaction_read_only, timeouts, synchronous_commit).
+They are part of the startup packet and cost no round trip. Administrators choose the others, such as
+timeouts, default_transaction_read_only and synchronous_commit.
 """
 
 from typing import Any, Final

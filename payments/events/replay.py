@@ -85,7 +85,8 @@ def execute(
                     alongside()
                 announce(position)
         except store.StaleVersion:
-            # Inside a transaction the caller starts over, unless the stream was only assumed to be empty.
+            # A caller's transaction has to start over itself. A wrong assumption of an empty stream is
+            # corrected by one more attempt in it.
             if (connection.in_atomic_block and not assumed) or attempt == STALE_VERSION.attempts:
                 raise
             STALE_VERSION.pause(attempt)

@@ -59,8 +59,8 @@ NONE: Final = Lag(0, 0.0, 0)
 def measure(endpoints: Iterable[Endpoint], *, limit: int = COUNTED_TO) -> dict[UUID, Lag]:
     """Return the lag of each endpoint by its id. One round trip.
 
-    For each endpoint it reads at most `limit` entries of the event index. Until they are vacuumed, 10,000
-    take about 80 ms.
+    For each endpoint it reads at most `limit` entries of the event index. 10,000 entries
+    that were not vacuumed yet take about 80 ms.
     """
     parameters = {
         "endpoints": [endpoint.pk for endpoint in endpoints],

@@ -33,10 +33,10 @@ class NoSuchVersion(Exception):
 
 
 def await_final(at: datetime, *, patience: float) -> datetime:
-    """Return a time before which no further event will be recorded. Read the events afterwards.
+    """Return a time before which no further event will be recorded. Call this before you read the events.
 
-    `patience` is in seconds. Raises HorizonHeld if after it an open transaction may still record an event
-    by `at`.
+    Raises HorizonHeld if, after `patience` in seconds, an open transaction may still record an event by
+    `at`.
     """
     ((now,),) = execute(_NOW)
     try:

@@ -32,7 +32,7 @@ class _SealLine(Struct):
 
 
 def check_is_file(path: Path) -> None:
-    """Raise KeptExport if the path is not a regular file, which an export must not replace."""
+    """Raise KeptExport if the path is a link, a folder or a device: an export replaces files only."""
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise KeptExport(path, "is a link, a folder or a device. Name a file.")
 
