@@ -90,6 +90,29 @@ class ProblemDetails(msgspec.Struct):
     ] = UNSET
 
 
+def _links(*operations: str) -> dict[str, Any]:
+    return {
+        name: {"operationId": name, "parameters": {"payment_id": "$response.body#/id"}}
+        for name in operations
+    }
+
+
+# The operations on the payment that an answer shows, by operation, with the status of the answer.
+_LINKS: Final = {
+    "submit_payment": (
+        "201",
+        _links("read_payment", "read_payment_events", "cancel_payment", "refund_payment"),
+    ),
+    "refund_payment": ("200", _links("read_payment", "list_refunds")),
+    "claim_next_review": (
+        "200",
+        _links(
+            "read_payment", "approve_payment", "reject_payment", "escalate_review", "release_review"
+        ),
+    ),
+}
+
+
 class ApiSchema(AutoSchema):
     """Describe an operation with its scope, and share examples and headers among operations."""
 
@@ -109,6 +132,9 @@ class ApiSchema(AutoSchema):
         operation["x-required-scopes"] = scopes
         if "requestBody" in operation:
             operation["requestBody"]["required"] = True  # by default not for PATCH
+        if followed := _LINKS.get(operation["operationId"]):
+            status, links = followed
+            operation["responses"][status]["links"] = links
         for answer in operation["responses"].values():
             content = answer.get("content", {}).get(CONTENT_TYPE, {})
             self._share(ResolvedComponent.EXAMPLE, content.get("examples", {}))

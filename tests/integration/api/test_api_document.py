@@ -321,3 +321,20 @@ def test_document_describes_exactly_the_headers_that_are_sent() -> None:
     assert {answer.status_code for *_, answer in answers} == {
         *(200, 201, 202, 204, 304, 400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 428, 503)
     }
+
+
+def test_links_lead_to_operations_on_the_payment_of_the_answer() -> None:
+    found = dict(operations())
+    named = {operation["operationId"]: operation for operation in found.values()}
+    links = [
+        link
+        for operation in named.values()
+        for answer in operation["responses"].values()
+        for link in answer.get("links", {}).values()
+    ]
+
+    assert len(links) >= 10
+    for link in links:
+        assert link["parameters"] == {"payment_id": "$response.body#/id"}
+        parameters = {each["name"] for each in named[link["operationId"]]["parameters"]}
+        assert "payment_id" in parameters
