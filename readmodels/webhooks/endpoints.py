@@ -6,7 +6,7 @@ end the lease, so that a delivery in progress cannot move it back.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import unquote
@@ -34,6 +34,7 @@ MANAGE: Final = "webhooks.manage_endpoint"
 SERVICE: Final = actors.system("webhooks")
 # Both secrets sign for so long after a rotation.
 OVERLAP: Final = timedelta(hours=24)
+_WITHOUT_LEASE: Final[Mapping[str, object]] = {"lease": None, "leased_until": None}
 _DELETED_AT_ONCE: Final = 10_000  # attempts of a deleted endpoint, in one transaction
 
 _CHECKPOINT: Final = """
@@ -132,6 +133,10 @@ def change(endpoint: Endpoint, settings: Settings, *, at: datetime, by: str) -> 
         if values.get("url", endpoint.url) != endpoint.url:
             _refuse_taken(_lock(endpoint.client_id).exclude(pk=endpoint.pk), settings)
             _begin(endpoint, at, **values)
+        elif "event_types" in values:
+            # The holder of the lease would skip events of a type that it does not know.
+            _update(endpoint, at, **values, **_WITHOUT_LEASE)
+            _wake(endpoint)
         else:
             _update(endpoint, at, **values)
     _log(endpoint, f"changed ({', '.join(_given(settings))})", by)
@@ -143,7 +148,10 @@ def delete(endpoint: Endpoint, *, at: datetime, by: str) -> None:
     parameters = {"endpoint": endpoint.pk, "limit": _DELETED_AT_ONCE}
     while execute(_DELETE_ATTEMPTS, parameters) == [(_DELETED_AT_ONCE,)]:
         pass
-    _row(endpoint).delete()
+    with transaction.atomic():
+        # A test that is being recorded would add an attempt in between.
+        _row(endpoint).select_for_update().first()
+        _row(endpoint).delete()
     _log(endpoint, "deleted", by)
 
 
@@ -201,7 +209,7 @@ def replay(endpoint: Endpoint, *, after: int, at: datetime, by: str) -> None:
     if after > (last := horizon.last_position()):
         raise PositionAhead(last)
     with transaction.atomic():
-        _update(endpoint, at, position=after, next_attempt_at=at, lease=None, leased_until=None)
+        _update(endpoint, at, position=after, next_attempt_at=at, **_WITHOUT_LEASE)
         endpoint.held.filter(position__gt=after).delete()
         _wake(endpoint)
     _log(endpoint, f"replayed after {after}", by)
@@ -275,8 +283,7 @@ def _begin(endpoint: Endpoint, at: datetime, **values: object) -> None:
         failures=0,
         failing_since=None,
         next_attempt_at=at,
-        lease=None,
-        leased_until=None,
+        **_WITHOUT_LEASE,
         **values,
     )
     # After the endpoint's row: a delivery locks them in this order, too.
@@ -285,7 +292,7 @@ def _begin(endpoint: Endpoint, at: datetime, **values: object) -> None:
 
 
 def _stop(endpoint: Endpoint, state: State, reason: str, at: datetime) -> None:
-    _update(endpoint, at, state=state, disabled_reason=reason, lease=None, leased_until=None)
+    _update(endpoint, at, state=state, disabled_reason=reason, **_WITHOUT_LEASE)
 
 
 def _wake(endpoint: Endpoint) -> None:

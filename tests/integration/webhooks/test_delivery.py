@@ -13,6 +13,7 @@ from payments.actors import client as client_actor
 from readmodels.feed import reading
 from readmodels.webhooks import delivery, endpoints, keys, rounds, schedule
 from readmodels.webhooks.delivery import End
+from readmodels.webhooks.endpoints import Settings
 from readmodels.webhooks.models import Attempt, Endpoint, HeldPayment, Outcome, State
 from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.support.concurrency import at_once
@@ -362,6 +363,29 @@ def test_change_during_a_request_ends_the_lease(hook: Sink, acme: ApiClient, cha
     assert not Attempt.objects.exists()
     for row in Endpoint.objects.all():
         assert (row.failures, row.lease) == (0, None)
+
+
+def test_type_chosen_during_a_turn_is_not_skipped(
+    hook: Sink, acme: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "_PAGE", 1)  # so the turn has a second round
+    endpoint = receiver(hook, event_types=["payment.processed"])
+    (payment,) = submit(acme)
+
+    def choose(_: Received) -> Reply:
+        hook.answer = lambda _: Reply()
+        endpoints.change(endpoint, Settings(event_types=[]), at=NOON, by=OPERATOR)
+        refund(acme, payment)
+        return Reply()
+
+    hook.answer = choose
+    deliver(endpoint)
+    deliver(endpoint)
+
+    assert {each.event["type"] for each in hook.received} == {
+        "payment.processed",
+        "payment.refunded",
+    }
 
 
 def test_only_one_of_many_workers_takes_an_endpoint(hook: Sink, acme: ApiClient) -> None:

@@ -1,11 +1,13 @@
 """The use cases of webhook endpoints."""
 
 import logging
+import threading
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import transaction
 
 from payments import actors
 from payments.clients.models import Client
@@ -21,7 +23,7 @@ from readmodels.webhooks.models import (
 )
 from tests.support.api import RISKY, ApiClient, project
 from tests.support.backoffice import browser
-from tests.support.concurrency import at_once
+from tests.support.concurrency import at_once, until_blocked
 from tests.support.examples import NOON, OPERATOR
 from tests.support.webhooks import URL, attempt, endpoint, hold
 
@@ -116,6 +118,32 @@ def test_delete_removes_attempts_and_held_payments(monkeypatch: pytest.MonkeyPat
 
     assert Endpoint.objects.get() == kept
     assert (Attempt.objects.count(), HeldPayment.objects.count()) == (5, 1)
+
+
+def test_delete_waits_for_an_attempt_that_is_being_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only the lease keeps deliveries away, and a test that waits may take another one."""
+    made = endpoint()
+
+    def record_or_delete(number: int) -> None:
+        if number:
+            recorded.wait(5)
+            with monkeypatch.context() as patched:
+                patched.setattr(endpoints, "pause", lambda *_, **__: None)  # it would wait too
+                endpoints.delete(made, at=LATER, by=OPERATOR)
+            return
+        with transaction.atomic():
+            Endpoint.objects.update(test_id=None)
+            attempt(made)
+            recorded.set()
+            until_blocked()
+
+    recorded = threading.Event()
+    at_once(2, record_or_delete)
+
+    assert not Endpoint.objects.exists()
+    assert not Attempt.objects.exists()
 
 
 def test_use_cases_refuse_a_deleted_endpoint() -> None:
