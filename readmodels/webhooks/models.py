@@ -94,6 +94,28 @@ class Endpoint(models.Model):
             models.CheckConstraint(
                 condition=models.Q(state__in=State.values), name="webhooks_endpoint_state"
             ),
+            models.CheckConstraint(
+                condition=models.Q(position__gte=0), name="webhooks_endpoint_position"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(failures=0, failing_since__isnull=True)
+                | models.Q(failures__gt=0, failing_since__isnull=False),
+                name="webhooks_endpoint_failing",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(lease__isnull=True, leased_until__isnull=True)
+                | models.Q(lease__isnull=False, leased_until__isnull=False),
+                name="webhooks_endpoint_lease",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(old_secret__isnull=True)
+                | models.Q(old_secret_until__isnull=False),
+                name="webhooks_endpoint_old_secret",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state=State.DISABLED.value) | models.Q(disabled_reason=""),
+                name="webhooks_endpoint_reason",
+            ),
         )
         indexes = (
             models.Index(
@@ -145,6 +167,9 @@ class HeldPayment(models.Model):
         ordering = ("since", "id")
         constraints = (
             models.UniqueConstraint(fields=("endpoint", "payment_id"), name="webhooks_held_once"),
+            models.CheckConstraint(
+                condition=models.Q(position__gte=1, tries__gte=0), name="webhooks_held_numbers"
+            ),
         )
         indexes = (
             models.Index(fields=("next_attempt_at",), name="held_due"),
@@ -186,6 +211,22 @@ class Attempt(models.Model):
         default_permissions = ("view",)
         verbose_name = "delivery attempt"
         ordering = ("-at", "-id")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(outcome__in=Outcome.values), name="webhooks_attempt_outcome"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(number__gte=1, milliseconds__gte=0)
+                & (models.Q(status__isnull=True) | models.Q(status__range=(100, 999))),
+                name="webhooks_attempt_numbers",
+            ),
+            # Of an event or of a test.
+            models.CheckConstraint(
+                condition=models.Q(position__isnull=True, payment_id__isnull=True)
+                | models.Q(position__isnull=False, position__gte=1, payment_id__isnull=False),
+                name="webhooks_attempt_event",
+            ),
+        )
         # Each index ends in the order of the lists, so that a time range narrows it further.
         indexes = (
             models.Index(fields=("-at", "-id"), name="attempt_by_time"),

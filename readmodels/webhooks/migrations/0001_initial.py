@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("clients", "0002_webhooks_scope"),
+        ("clients", "0003_key_label"),
     ]
 
     operations = [
@@ -242,6 +242,52 @@ class Migration(migrations.Migration):
                 name="webhooks_endpoint_state",
             ),
         ),
+        migrations.AddConstraint(
+            model_name="endpoint",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("position__gte", 0)), name="webhooks_endpoint_position"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="endpoint",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("failing_since__isnull", True), ("failures", 0)),
+                    models.Q(("failing_since__isnull", False), ("failures__gt", 0)),
+                    _connector="OR",
+                ),
+                name="webhooks_endpoint_failing",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="endpoint",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("lease__isnull", True), ("leased_until__isnull", True)),
+                    models.Q(("lease__isnull", False), ("leased_until__isnull", False)),
+                    _connector="OR",
+                ),
+                name="webhooks_endpoint_lease",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="endpoint",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("old_secret__isnull", True),
+                    ("old_secret_until__isnull", False),
+                    _connector="OR",
+                ),
+                name="webhooks_endpoint_old_secret",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="endpoint",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state", "disabled"), ("disabled_reason", ""), _connector="OR"),
+                name="webhooks_endpoint_reason",
+            ),
+        ),
         migrations.AddIndex(
             model_name="attempt",
             index=models.Index(fields=["-at", "-id"], name="attempt_by_time"),
@@ -278,6 +324,41 @@ class Migration(migrations.Migration):
                 name="attempt_not_delivered",
             ),
         ),
+        migrations.AddConstraint(
+            model_name="attempt",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("outcome__in", ["delivered", "rejected", "failed", "dropped"])),
+                name="webhooks_attempt_outcome",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="attempt",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("milliseconds__gte", 0),
+                    ("number__gte", 1),
+                    models.Q(
+                        ("status__isnull", True), ("status__range", (100, 999)), _connector="OR"
+                    ),
+                ),
+                name="webhooks_attempt_numbers",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="attempt",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("payment_id__isnull", True), ("position__isnull", True)),
+                    models.Q(
+                        ("payment_id__isnull", False),
+                        ("position__gte", 1),
+                        ("position__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="webhooks_attempt_event",
+            ),
+        ),
         migrations.AddIndex(
             model_name="heldpayment",
             index=models.Index(fields=["next_attempt_at"], name="held_due"),
@@ -298,6 +379,13 @@ class Migration(migrations.Migration):
             model_name="heldpayment",
             constraint=models.UniqueConstraint(
                 fields=("endpoint", "payment_id"), name="webhooks_held_once"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="heldpayment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("position__gte", 1), ("tries__gte", 0)),
+                name="webhooks_held_numbers",
             ),
         ),
     ]

@@ -174,7 +174,7 @@ def test_pause_and_resume_change_the_state(acme: ApiClient) -> None:
     assert body_of(send(acme, "POST", f"{at(made)}/pause"))["state"] == "paused"
     assert body_of(send(acme, "POST", f"{at(made)}/resume", {}))["state"] == "active"
 
-    Endpoint.objects.update(state="disabled", disabled_reason="410", failures=3)
+    Endpoint.objects.update(state="disabled", disabled_reason="410")
     disabled = body_of(acme.get(at(made)))
     assert (disabled["state"], disabled["disabled_reason"]) == ("disabled", "410")
     resumed = body_of(send(acme, "POST", f"{at(made)}/resume"))

@@ -137,7 +137,9 @@ def test_dashboard_shows_endpoints_in_trouble_to_those_who_manage_them() -> None
     endpoint(url=f"{URL}/dead")
     endpoint(url=f"{URL}/paused")
     Endpoint.objects.filter(url=f"{URL}/failing").update(failures=2, failing_since=NOON)
-    Endpoint.objects.filter(url=f"{URL}/paused").update(failures=2, state=State.PAUSED)
+    Endpoint.objects.filter(url=f"{URL}/paused").update(
+        failures=2, failing_since=NOON, state=State.PAUSED
+    )
     Endpoint.objects.filter(url=f"{URL}/dead").update(
         state=State.DISABLED, disabled_reason="It answered 410."
     )

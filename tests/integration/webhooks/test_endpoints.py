@@ -3,11 +3,12 @@
 import logging
 import threading
 from datetime import timedelta
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from payments import actors
 from payments.clients.models import Client
@@ -144,6 +145,54 @@ def test_delete_waits_for_an_attempt_that_is_being_recorded(
 
     assert not Endpoint.objects.exists()
     assert not Attempt.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"position": -1},
+        {"number": 0},
+        {"state": "gone"},
+        {"failures": -1},
+        {"failures": 1},
+        {"failing_since": NOON},
+        {"lease": UUID(int=1)},
+        {"leased_until": NOON},
+        {"old_secret": b"1"},
+        {"disabled_reason": "Active"},
+    ],
+    ids=str,
+)
+def test_database_refuses_an_invalid_endpoint(values: dict[str, Any]) -> None:
+    endpoint()
+
+    with pytest.raises(IntegrityError, match="webhooks_endpoint"):
+        Endpoint.objects.update(**values)
+
+
+@pytest.mark.parametrize("values", [{"position": 0}, {"tries": -1}], ids=str)
+def test_database_refuses_an_invalid_held_payment(values: dict[str, Any]) -> None:
+    with pytest.raises(IntegrityError, match="webhooks_held_numbers"):
+        hold(endpoint(), **values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"outcome": "lost"},
+        {"number": 0},
+        {"milliseconds": -1},
+        {"status": 99},
+        {"status": 1000},
+        {"position": None},
+        {"position": 0},
+        {"payment_id": None},
+    ],
+    ids=str,
+)
+def test_database_refuses_an_invalid_attempt(values: dict[str, Any]) -> None:
+    with pytest.raises(IntegrityError, match="webhooks_attempt"):
+        attempt(endpoint(), **values)
 
 
 def test_use_cases_refuse_a_deleted_endpoint() -> None:

@@ -30,7 +30,7 @@ def test_metrics_describe_endpoints_and_their_lag(acme: ApiClient) -> None:
     made = {name: endpoint(url=f"https://93.184.215.14/{name}") for name in names}
     for state in (State.DISABLED, State.PAUSED):
         Endpoint.objects.filter(pk=made[state].pk).update(state=state)
-    Endpoint.objects.filter(pk=made["failing"].pk).update(failures=3)
+    Endpoint.objects.filter(pk=made["failing"].pk).update(failures=3, failing_since=timezone.now())
     Endpoint.objects.filter(pk=made["quiet"].pk).update(event_types=["payment.refunded"])
     HeldPayment.objects.create(
         endpoint=made["working"], payment_id=uuid4(), position=1, since=timezone.now(), tries=1,
