@@ -152,7 +152,7 @@ def tried(
 
 def settle(
     lease: Lease,
-    groups: Iterable[Group],
+    groups: Sequence[Group],
     *,
     upto: int,
     attempts: Sequence[Tried],
