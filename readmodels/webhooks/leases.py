@@ -5,7 +5,7 @@ lease was taken over or ended (by a pause, a replay or a deletion) records nothi
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Self
 from uuid import UUID, uuid4
 
@@ -16,11 +16,19 @@ from msgspec.structs import replace
 from payments.database import execute
 from readmodels.webhooks.models import Outcome
 
+# Of one client, so that its slow endpoints leave threads to others. An endpoint is slow some seconds after
+# its lease was taken or prolonged, so fast endpoints do not wait for each other.
+MOST_SLOW: Final = 4
+_SLOW_AFTER: Final = timedelta(seconds=3)
+
 _TAKE: Final = """
 UPDATE webhooks_endpoint AS endpoint
    SET lease = %(token)s, leased_until = %(until)s
  WHERE id = %(endpoint)s AND (leased_until IS NULL OR leased_until <= %(at)s)
    AND (state = 'active' AND next_attempt_at <= %(at)s OR test_id IS NOT NULL)
+   AND (SELECT count(*) FROM webhooks_endpoint AS other
+         WHERE other.client_id = endpoint.client_id
+           AND other.leased_until > %(at)s AND other.leased_until <= %(slow)s) < %(most_slow)s
 RETURNING client_id, url, event_types, thin, position, secret,
           CASE WHEN old_secret_until > %(at)s THEN old_secret END, test_id,
           state = 'active' AND next_attempt_at <= %(at)s, failures, failing_since,
@@ -152,9 +160,19 @@ class Changes(Struct, kw_only=True):
 
 
 def take(endpoint_id: UUID, *, at: datetime, until: datetime) -> Lease | None:
-    """Take the lease, or return None if nothing may be sent now or another holder has it."""
+    """Take the lease, or return None if nothing may be sent now or another holder has it.
+
+    Return None also while MOST_SLOW other endpoints of the client are slow.
+    """
     token = uuid4()
-    parameters = {"endpoint": endpoint_id, "token": token, "at": at, "until": until}
+    parameters = {
+        "endpoint": endpoint_id,
+        "token": token,
+        "at": at,
+        "until": until,
+        "slow": until - _SLOW_AFTER,
+        "most_slow": MOST_SLOW,
+    }
     rows = execute(_TAKE, parameters)
     if not rows:
         return None

@@ -11,7 +11,7 @@ from django.db import connection
 
 from payments.actors import client as client_actor
 from readmodels.feed import reading
-from readmodels.webhooks import delivery, endpoints, keys, rounds, schedule
+from readmodels.webhooks import delivery, endpoints, keys, leases, rounds, schedule
 from readmodels.webhooks.delivery import End
 from readmodels.webhooks.endpoints import Settings
 from readmodels.webhooks.models import Attempt, Endpoint, HeldPayment, Outcome, State
@@ -396,6 +396,23 @@ def test_only_one_of_many_workers_takes_an_endpoint(hook: Sink, acme: ApiClient)
     ends = at_once(4, lambda _: delivery.deliver(endpoint.pk, at=NOON))
 
     assert sorted(end.name for end in ends) == ["DONE", "NOT_DUE", "NOT_DUE", "NOT_DUE"]
+    assert len(hook.received) == 1
+
+
+def test_slow_endpoints_of_a_client_leave_threads_to_others(hook: Sink, acme: ApiClient) -> None:
+    slow = [receiver(hook, f"/{number}") for number in range(leases.MOST_SLOW)]
+    last = receiver(hook, "/last")
+    submit(acme)
+    later = NOON + timedelta(seconds=5)
+    for each in slow:
+        assert leases.take(each.pk, at=NOON, until=NOON + timedelta(seconds=30))
+
+    refused = delivery.deliver(last.pk, at=later)
+    prolonged = Endpoint.objects.filter(pk=slow[0].pk)
+    prolonged.update(leased_until=later + timedelta(seconds=30))
+
+    assert refused is End.NOT_DUE
+    assert delivery.deliver(last.pk, at=later) is End.DONE
     assert len(hook.received) == 1
 
 
