@@ -38,7 +38,9 @@ _REFUSALS: Final = (
 
 
 class Command(BaseCommand):
-    help = "Show the webhook endpoints of clients, create one, pause, resume, replay, test or disable one."
+    help = (
+        "Show the webhook endpoints of clients. Create, pause, resume, replay, test or delete one."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
@@ -53,7 +55,8 @@ class Command(BaseCommand):
             "  ./manage.py webhooks replay 0d6f --after 4711\n"
             "  ./manage.py webhooks disable 0d6f --reason 'Asked by the client'\n"
             "  ./manage.py webhooks resume 0d6f                           send what it missed\n"
-            "  ./manage.py webhooks rotate 0d6f                           print a new secret\n\n"
+            "  ./manage.py webhooks rotate 0d6f                           print a new secret\n"
+            "  ./manage.py webhooks delete 0d6f --yes                     with its attempts\n\n"
             "ID is an endpoint's id or its first digits. CLIENT is a client's name or id.\n"
             "`create` and `rotate` print the secret alone on standard output. It is shown once.\n"
             "Times without a zone are UTC. The lag counts events among the next 10,000 of the client.\n"
@@ -82,6 +85,7 @@ class Command(BaseCommand):
             ("disable", "send nothing, and show the client why"),
             ("test", "send a test message"),
             ("rotate", "print a new secret; the old one signs too for 24 hours"),
+            ("delete", "delete it with its attempts; pause it instead to keep its events"),
         ):
             action = actions.add_parser(name, help=explanation)
             action.add_argument("endpoint", metavar="ID")
@@ -91,6 +95,8 @@ class Command(BaseCommand):
                 begin.add_argument("--since", type=_time, metavar="TIME")
             elif name == "disable":
                 action.add_argument("--reason", required=True, help="shown to the client")
+            elif name == "delete":
+                action.add_argument("--yes", action="store_true", required=True, help="confirm it")
 
     def handle(self, *_: Any, action: str, **options: Any) -> None:
         try:
@@ -128,6 +134,9 @@ class Command(BaseCommand):
                 self._say(
                     endpoint, f"will get the message {message_id}. See the outcome with", "show"
                 )
+            case "delete":
+                endpoints.delete(endpoint, at=at, by=by)
+                self.stdout.write(f"{_named(endpoint)} is deleted.")
             case _:
                 secret = endpoints.rotate_secret(endpoint, at=at, by=by)
                 self.stderr.write(

@@ -11,7 +11,7 @@ from pytest_django import Settings
 from payments.clients.models import Client
 from readmodels.management.commands import webhooks
 from readmodels.webhooks import endpoints, keys
-from readmodels.webhooks.models import Endpoint, Outcome, State
+from readmodels.webhooks.models import Attempt, Endpoint, Outcome, State
 from tests.support.api import ApiClient, project
 from tests.support.commands import run
 from tests.support.examples import NOON, OPERATOR
@@ -177,6 +177,19 @@ def test_rotate_prints_the_new_secret_and_when_the_old_one_ends() -> None:
     assert made.old_secret_until is not None
     assert f"{made.old_secret_until:%Y-%m-%d %H:%M:%S} UTC" in err
     assert "Old secret" in run("webhooks", "show", short(made))[0]
+
+
+def test_delete_needs_a_confirmation_and_removes_the_attempts() -> None:
+    made = endpoint()
+    attempt(made)
+
+    with pytest.raises(CommandError, match="--yes"):
+        run("webhooks", "delete", short(made))
+    assert Endpoint.objects.count() == 1
+    out, _ = run("webhooks", "delete", short(made), "--yes")
+
+    assert "is deleted." in out
+    assert (Endpoint.objects.count(), Attempt.objects.count()) == (0, 0)
 
 
 def test_replay_moves_the_cursor_and_names_the_next_step() -> None:
