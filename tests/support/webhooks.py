@@ -1,5 +1,6 @@
 """Webhook endpoints of tests."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -7,11 +8,13 @@ from django.utils import timezone
 
 from payments import actors
 from payments.clients.models import Client
+from readmodels.feed import reading
 from readmodels.webhooks import delivery, endpoints, keys
 from readmodels.webhooks.endpoints import Settings
 from readmodels.webhooks.models import Attempt, Endpoint, HeldPayment, Outcome
+from tests.support.api import PAYMENTS, ApiClient, body_of, project
 from tests.support.examples import NOON, PAYMENT
-from tests.support.sinks import Sink
+from tests.support.sinks import Received, Reply, Sink
 
 # A public address, which needs no name server.
 URL = "https://93.184.215.14/hook"
@@ -66,3 +69,33 @@ def hold(made: Endpoint, **changes: Any) -> HeldPayment:
         "error": "The endpoint answered 422.",
     }
     return HeldPayment.objects.create(endpoint=made, **values | changes)
+
+
+def submit(acme: ApiClient, count: int = 1) -> list[str]:
+    """Submit payments of one event each. Return their ids."""
+    payments = [body_of(acme.submit())["id"] for _ in range(count)]
+    project()
+    return payments
+
+
+def refund(acme: ApiClient, payment: str, times: int = 1) -> None:
+    """Append events to the payment."""
+    for _ in range(times):
+        body = {"amount": 1, "currency": "EUR", "reason": "requested_by_customer"}
+        assert acme.post(f"{PAYMENTS}/{payment}/refunds", body).status_code < 300
+    project()
+
+
+def rejecting(*payments: str, status: int = 422) -> Callable[[Received], Reply]:
+    return lambda message: Reply(status if message.payment_id in payments else 204)
+
+
+def feed(acme: ApiClient) -> list[str]:
+    """Return the ids of the client's events, in order."""
+    page = reading.read(acme.client_id, after=0, limit=1_000)
+    return [event.id for event in page.events]
+
+
+def outcomes() -> list[tuple[str, int | None]]:
+    """Return the outcome and the status of all attempts, in order."""
+    return list(Attempt.objects.order_by("id").values_list("outcome", "status"))

@@ -1,6 +1,7 @@
 """Which endpoints are woken, and that lost tasks and brokers delay a delivery only until beat's next turn."""
 
 import json
+import time
 from base64 import b64decode
 from datetime import timedelta
 from uuid import uuid4
@@ -212,10 +213,13 @@ def test_lost_broker_delays_a_delivery_until_beat(
     fault: str,
 ) -> None:
     to = receiver(hook)
+    acme.submit()
+    # The announcer would pause after the fault, and delay wake-ups of later tests.
+    while not queue.llen("celery"):
+        time.sleep(0.01)
     getattr(own_valkey, fault)()
     with monkeypatch.context() as broken:
         broken.setattr(wakeups, "_valkey", Connection(own_valkey.url()))
-        acme.submit()
         project_task("event_index")
         tasks.deliver_due()
     assert woken(queue) == []
