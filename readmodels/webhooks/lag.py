@@ -13,6 +13,7 @@ from readmodels.webhooks.models import Endpoint
 # Counting looks at no more events of the client, and at no more held payments.
 COUNTED_TO: Final = 10_000
 
+# Pairs are compared for the reason in waking.
 _LAG: Final = """
 SELECT endpoint.id, waiting.events, waiting.scanned = %(counted_to)s,
        coalesce((SELECT extract(epoch FROM clock_timestamp() - recorded_at)::float8
@@ -24,18 +25,21 @@ SELECT endpoint.id, waiting.events, waiting.scanned = %(counted_to)s,
        SELECT count(*) AS scanned, count(*) FILTER (WHERE wanted) AS events,
               min(position) FILTER (WHERE wanted) AS oldest
          FROM (SELECT position, WANTED AS wanted FROM readmodels_eventindex AS entry
-                WHERE entry.client_id = endpoint.client_id AND entry.position > endpoint.position
-                ORDER BY entry.position LIMIT %(counted_to)s) AS next) AS waiting
+                WHERE (entry.client_id, entry.position) > (endpoint.client_id, endpoint.position)
+                  AND (entry.client_id, entry.position)
+                      <= (endpoint.client_id, 9223372036854775807)
+                ORDER BY entry.client_id, entry.position LIMIT %(counted_to)s) AS next) AS waiting
  WHERE endpoint.id = ANY(%(endpoints)s)
 """
 _BETWEEN: Final = """
 SELECT count(*) FILTER (WHERE wanted), count(*) = %(counted_to)s
   FROM (SELECT WANTED AS wanted
           FROM webhooks_endpoint AS endpoint
-          JOIN readmodels_eventindex AS entry USING (client_id)
+          JOIN readmodels_eventindex AS entry
+            ON (entry.client_id, entry.position) > (endpoint.client_id, %(after)s::bigint)
+           AND (entry.client_id, entry.position) <= (endpoint.client_id, %(upto)s::bigint)
          WHERE endpoint.id = %(endpoint)s
-           AND entry.position > %(after)s AND entry.position <= %(upto)s
-         ORDER BY entry.position LIMIT %(counted_to)s) AS counted
+         ORDER BY entry.client_id, entry.position LIMIT %(counted_to)s) AS counted
 """
 _WANTED: Final = """(entry.event_type = ANY(%(public)s)
           AND (endpoint.event_types = '{}' OR entry.event_type = ANY(endpoint.event_types)))"""

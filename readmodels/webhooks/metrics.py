@@ -19,7 +19,8 @@ SELECT state, count(*), count(*) FILTER (WHERE state = 'active' AND failures > 0
 _HELD: Final = """
 SELECT count(*) FROM (SELECT FROM webhooks_heldpayment LIMIT %(counted_to)s) AS held
 """
-# The bounds keep a scrape fast among many endpoints and many events of other types.
+# Pairs are compared for the reason in waking. The bounds keep a scrape fast among many endpoints and many
+# events of other types.
 _OLDEST: Final = """
 SELECT failing, max(extract(epoch FROM clock_timestamp() - waiting.recorded_at))::float8
   FROM (SELECT client_id, position, event_types, failures > 0 AS failing FROM webhooks_endpoint
@@ -27,8 +28,10 @@ SELECT failing, max(extract(epoch FROM clock_timestamp() - waiting.recorded_at))
  CROSS JOIN LATERAL (
        SELECT event.recorded_at
          FROM (SELECT position, event_type FROM readmodels_eventindex AS entry
-                WHERE entry.client_id = endpoint.client_id AND entry.position > endpoint.position
-                ORDER BY entry.position LIMIT 100) AS scanned
+                WHERE (entry.client_id, entry.position) > (endpoint.client_id, endpoint.position)
+                  AND (entry.client_id, entry.position)
+                      <= (endpoint.client_id, 9223372036854775807)
+                ORDER BY entry.client_id, entry.position LIMIT 100) AS scanned
          JOIN readmodels_eventindex AS event USING (position)
         WHERE scanned.event_type = ANY(%(public)s)
           AND (endpoint.event_types = '{}' OR scanned.event_type = ANY(endpoint.event_types))

@@ -27,16 +27,20 @@ SELECT endpoint.id::text
  WHERE endpoint.state = 'active' AND endpoint.next_attempt_at <= clock_timestamp()
  ORDER BY random() LIMIT %(limit)s
 """
-# In random order, so that the first ones do not hide the others.
+# Comparing pairs, and their order, leave the planner only the index of clients. With EXISTS, and one client
+# that has most entries, it would read all of them for each endpoint that is not behind. The result is in
+# random order, so that the first ones do not hide the others.
 _DUE: Final = """
 SELECT endpoint.id::text
   FROM webhooks_endpoint AS endpoint
  WHERE (leased_until IS NULL OR leased_until <= %(at)s)
    AND (test_id IS NOT NULL
         OR state = 'active' AND next_attempt_at <= %(at)s
-           AND (EXISTS (SELECT FROM readmodels_eventindex AS entry
-                         WHERE entry.client_id = endpoint.client_id
-                           AND entry.position > endpoint.position)
+           AND ((SELECT true FROM readmodels_eventindex AS entry
+                  WHERE (entry.client_id, entry.position) > (endpoint.client_id, endpoint.position)
+                    AND (entry.client_id, entry.position)
+                        <= (endpoint.client_id, 9223372036854775807)
+                  ORDER BY entry.client_id, entry.position LIMIT 1)
                 OR EXISTS (SELECT FROM webhooks_heldpayment AS held
                             WHERE held.endpoint_id = endpoint.id AND held.next_attempt_at <= %(at)s
                               AND held.position <= endpoint.position)))
