@@ -148,12 +148,12 @@ class _Turn:
             groups,
             upto=page.next_after,
             attempts=sending.attempts,
-            illness=sending.illness,
+            failure=sending.failure,
             at=self._now(),
             chance=self._chance,
         )
         finished = page.caught_up and not due and changes.position == page.next_after
-        more = sending.illness is None and not finished
+        more = sending.failure is None and not finished
         keep = more and not stopping.is_set() and self._now() < until
         return self._record(changes, keep=keep) and more
 

@@ -21,7 +21,7 @@ from readmodels.webhooks.models import Outcome
 from readmodels.webhooks.sending import Answer
 from readmodels.webhooks.verdicts import Verdict
 
-# An endpoint that rejects events of more payments counts as ill, so that it cannot fill the table.
+# An endpoint that rejects events of more payments counts as failing, so that it cannot fill the table.
 MOST_HELD: Final = 1_000
 # Of a held payment, in one round.
 MOST_OF_PAYMENT: Final = 100
@@ -47,7 +47,7 @@ class Group(Struct):
         return self.events[self.delivered :]
 
 
-class Illness(Struct, frozen=True):
+class Failure(Struct, frozen=True):
     """The answer that ended the round."""
 
     answer: Answer
@@ -66,11 +66,12 @@ class Round:
         may_start: Callable[[], bool],
     ) -> None:
         self.attempts: list[Tried] = []
-        self.illness: Illness | None = None
+        self.failure: Failure | None = None
         self._lease = lease
         self._send = send
         self._now = now
         self._may_start = may_start
+        self._suspect: tuple[Group, Answer] | None = None
         self._first = ""  # the id of the event after the cursor, which ended earlier rounds
         self._room = MOST_HELD - len(lease.held)
         self._lock = threading.Lock()
@@ -84,13 +85,15 @@ class Round:
             self._send_group(group)
             if group.delivered:
                 break
-        if waiting and self.illness is None:
+        if waiting and self.failure is None:
             with ThreadPoolExecutor(min(_THREADS, len(waiting))) as pool:
                 deque(pool.map(self._send_group, waiting), maxlen=0)
+        if self._suspect is not None and self.failure is None:
+            self.failure = Failure(self._suspect[1], gone=False)
 
     def _send_group(self, group: Group) -> None:
         for event in group.events:
-            if self.illness is not None or not self._may_start():
+            if self.failure is not None or not self._may_start():
                 return
             if not self._deliver(group, event):
                 return
@@ -106,12 +109,39 @@ class Round:
         )
         match verdict:
             case Verdict.DELIVERED:
+                self._clear_suspicion()
                 return True
+            case Verdict.UNCLEAR if self._is_suspect(group, answer):
+                pass
             case Verdict.REJECTED if group.due or self._take_room():
                 group.rejected = answer
             case _:
-                self.illness = self.illness or Illness(answer, verdict is Verdict.GONE)
+                self.failure = self.failure or Failure(answer, verdict is Verdict.GONE)
         return False
+
+    def _is_suspect(self, group: Group, answer: Answer) -> bool:
+        """Return whether the event alone may have made the receiver fail, as a held one certainly has.
+
+        It is rejected once another payment's event is delivered. Two such answers without a delivery in
+        between mean that the endpoint fails.
+        """
+        with self._lock:
+            if group.due and not self._lease.failures:
+                group.rejected = answer
+                return True
+            if self._suspect is not None:
+                return False
+            self._suspect = (group, answer)
+            return True
+
+    def _clear_suspicion(self) -> None:
+        """Reject the suspected event, because the endpoint works."""
+        with self._lock:
+            suspect, self._suspect = self._suspect, None
+        if suspect is not None:
+            group, answer = suspect
+            if group.due or self._take_room():
+                group.rejected = answer
 
     def _number(self, group: Group, event: FeedEvent) -> int:
         """Return the number of the attempt. It is known for held payments and after the cursor."""
@@ -156,7 +186,7 @@ def settle(
     *,
     upto: int,
     attempts: Sequence[Tried],
-    illness: Illness | None,
+    failure: Failure | None,
     at: datetime,
     chance: Callable[[], float],
 ) -> Changes:
@@ -169,8 +199,8 @@ def settle(
     )
     if any(group.delivered for group in groups):
         changes.failures, changes.failing_since = 0, None
-    if illness is not None:
-        _fail(changes, illness, at=at, chance=chance())
+    if failure is not None:
+        _fail(changes, failure, at=at, chance=chance())
     for group in groups:
         _hold(changes, group, at=at, chance=chance())
     return changes
@@ -186,16 +216,16 @@ def _cursor(groups: Iterable[Group], upto: int) -> int:
     return min(unsettled, default=upto + 1) - 1
 
 
-def _fail(changes: Changes, illness: Illness, *, at: datetime, chance: float) -> None:
+def _fail(changes: Changes, failure: Failure, *, at: datetime, chance: float) -> None:
     changes.failures += 1
     changes.failing_since = changes.failing_since or at
     changes.next_attempt_at = schedule.next_attempt(
-        changes.failures, at, chance=chance, asked=illness.answer.retry_after
+        changes.failures, at, chance=chance, asked=failure.answer.retry_after
     )
-    if illness.gone:
+    if failure.gone:
         changes.disabled = "The endpoint answered 410 Gone."
     elif at - changes.failing_since >= schedule.DISABLE_AFTER:
-        error = verdicts.describe(illness.answer)
+        error = verdicts.describe(failure.answer)
         changes.disabled = f"Nothing was delivered for {schedule.DISABLE_AFTER.days} days. {error}"[
             :_LONGEST_REASON
         ]

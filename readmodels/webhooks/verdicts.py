@@ -15,7 +15,8 @@ _TRY_AGAIN: Final = frozenset(
 class Verdict(Enum):
     DELIVERED = auto()
     REJECTED = auto()  # the endpoint works, but refuses this event
-    ILL = auto()  # the endpoint does not work
+    UNCLEAR = auto()  # the receiver failed, at this event or at any
+    FAILED = auto()  # the endpoint does not work
     GONE = auto()  # the endpoint wants no more messages
 
 
@@ -23,12 +24,14 @@ def judge(answer: Answer) -> Verdict:
     if answer.delivered:
         return Verdict.DELIVERED
     if answer.error or answer.status is None:
-        return Verdict.ILL
+        return Verdict.FAILED
     if answer.status == HTTPStatus.GONE:
         return Verdict.GONE
+    if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Verdict.UNCLEAR
     if 400 <= answer.status < 500 and answer.status not in _TRY_AGAIN:  # noqa: PLR2004
         return Verdict.REJECTED
-    return Verdict.ILL
+    return Verdict.FAILED
 
 
 def describe(answer: Answer) -> str:

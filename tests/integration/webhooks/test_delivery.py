@@ -89,7 +89,9 @@ def test_delivery_holds_no_transaction_while_a_request_is_out(hook: Sink, acme: 
 
 
 @pytest.mark.parametrize("status", [301, 408, 425, 429, 500, 503])
-def test_ill_endpoint_keeps_its_cursor_and_waits(hook: Sink, acme: ApiClient, status: int) -> None:
+def test_failing_endpoint_keeps_its_cursor_and_waits(
+    hook: Sink, acme: ApiClient, status: int
+) -> None:
     endpoint = receiver(hook)
     submit(acme, 3)
     hook.answer = lambda _: Reply(status)
@@ -103,7 +105,7 @@ def test_ill_endpoint_keeps_its_cursor_and_waits(hook: Sink, acme: ApiClient, st
     assert delivery.deliver(endpoint.pk, at=NOON) is End.NOT_DUE
 
 
-def test_attempts_of_an_ill_endpoint_follow_the_schedule_until_it_is_disabled(
+def test_attempts_of_a_failing_endpoint_follow_the_schedule_until_it_is_disabled(
     hook: Sink, acme: ApiClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     endpoint = receiver(hook)
@@ -147,7 +149,7 @@ def test_failing_endpoint_gets_one_request_until_one_is_delivered(
 ) -> None:
     endpoint = receiver(hook)
     submit(acme, 20)
-    hook.answer = lambda _: Reply(500)
+    hook.answer = lambda _: Reply(503)
     endpoint = deliver(endpoint, at=NOON)
     first = len(hook.received)
 
@@ -165,7 +167,7 @@ def test_failing_endpoint_gets_one_request_until_one_is_delivered(
 def test_cursor_moves_only_over_delivered_events_without_a_gap(hook: Sink, acme: ApiClient) -> None:
     endpoint = receiver(hook)
     payments = submit(acme, 30)
-    hook.answer = rejecting(payments[10], status=500)
+    hook.answer = rejecting(payments[10], status=503)
 
     endpoint = deliver(endpoint)
 

@@ -6,7 +6,7 @@ import pytest
 
 from readmodels.feed import reading
 from readmodels.webhooks import endpoints, rounds, schedule
-from readmodels.webhooks.models import Attempt, HeldPayment, State
+from readmodels.webhooks.models import Attempt, Endpoint, HeldPayment, State
 from tests.support.api import ApiClient
 from tests.support.examples import NOON, OPERATOR
 from tests.support.sinks import Reply, Sink
@@ -43,6 +43,41 @@ def test_rejected_event_holds_its_payment_while_others_continue(
     assert len(sent) == 3
     assert sent == sorted(sent)
     assert not HeldPayment.objects.exists()
+
+
+@pytest.mark.parametrize("failures", [0, 3])
+def test_event_at_which_the_receiver_fails_holds_its_payment_only(
+    hook: Sink, acme: ApiClient, failures: int
+) -> None:
+    """Seen to fail: each turn began with this event, and the endpoint was disabled after five days."""
+    endpoint = receiver(hook)
+    Endpoint.objects.filter(pk=endpoint.pk).update(
+        failures=failures, failing_since=NOON if failures else None
+    )
+    bad, *good = submit(acme, 3)
+    hook.answer = rejecting(bad, status=500)
+
+    endpoint = deliver(endpoint)
+
+    assert HeldPayment.objects.get().payment_id == UUID(bad)
+    assert {each.payment_id for each in hook.received} == {bad, *good}
+    assert (endpoint.failures, endpoint.next_attempt_at <= NOON) == (0, True)
+
+    endpoint = deliver(endpoint, at=HeldPayment.objects.get().next_attempt_at)
+
+    assert (endpoint.failures, HeldPayment.objects.get().tries) == (0, 2)
+
+
+def test_endpoint_that_fails_at_two_payments_in_a_row_fails(hook: Sink, acme: ApiClient) -> None:
+    endpoint = receiver(hook)
+    Endpoint.objects.filter(pk=endpoint.pk).update(failures=1, failing_since=NOON)
+    submit(acme, 5)
+    hook.answer = lambda _: Reply(500)
+
+    endpoint = deliver(endpoint)
+
+    assert len(hook.received) == 2
+    assert (endpoint.failures, HeldPayment.objects.count()) == (2, 0)
 
 
 def test_held_payment_takes_events_of_the_page_that_frees_it(hook: Sink, acme: ApiClient) -> None:
@@ -83,13 +118,15 @@ def test_event_rejected_for_too_long_is_dropped_and_its_payment_continues(
     assert f"{first} was dropped" in caplog.text
 
 
-def test_illness_does_not_count_for_held_payments(hook: Sink, acme: ApiClient) -> None:
+def test_failure_of_the_endpoint_does_not_count_for_held_payments(
+    hook: Sink, acme: ApiClient
+) -> None:
     endpoint = receiver(hook)
     (payment,) = submit(acme)
     hook.answer = rejecting(payment)
     endpoint = deliver(endpoint)
     held = HeldPayment.objects.get()
-    hook.answer = lambda _: Reply(500)
+    hook.answer = lambda _: Reply(503)
 
     endpoint = deliver(endpoint, at=held.next_attempt_at)
 
