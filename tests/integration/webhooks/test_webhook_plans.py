@@ -17,7 +17,7 @@ VALUES = {
     "at": NOON,
     "limit": 1_000,
     "public": list(EVENT_TYPES),
-    "counted_to": lag.COUNTED_TO,
+    "counted_to": 1_000,  # few of the entries, so that only the index of clients is cheap
     "endpoints": [uuid4()],
 }
 
