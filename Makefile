@@ -22,10 +22,10 @@ help:  ## list the targets and variables
 run: install  ## start the service on this machine, with demo data
 	@exec $(BIN)/python -m config.stack --ctrl-c-is-success
 
-test: install  ## run the suite on its own PostgreSQL and Valkey (about six minutes)
+test: install  ## run the suite on its own PostgreSQL and Valkey (about twelve minutes)
 	@exec $(BIN)/python -m pytest -n 2 --dist worksteal $(if $(NIGHTLY),,-m "not nightly") $(TESTS)
 
-test-fast: install  ## run the quick tests only (half a minute)
+test-fast: install  ## run the quick tests only (40 seconds)
 	@exec $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not nightly" tests/unit tests/integration
 
 bench: install  ## run the benchmarks and compare each with its baseline

@@ -18,6 +18,8 @@ from readmodels.webhooks.sending import Answer, Sender
 from tests.support.certificates import Authority
 from tests.support.endpoints import OK, Serve, Visit, answering, answering_once, endpoint
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 0.5
 LATE = f"The endpoint did not answer completely within {SECONDS} s."
 TOO_LARGE = "The answer is longer than 64 KiB."
