@@ -124,7 +124,7 @@ def read(
     if cut is not None:
         return Page(events, cut, caught_up=False)
     if after > checkpoint:
-        _check_in_log(after)
+        check_in_log(after)
     return Page(events, max(after, checkpoint), caught_up=True)
 
 
@@ -159,11 +159,12 @@ def _without_index(after: int) -> Page:
     """Return an empty page: the index has had no batch yet. Raises IndexBehind and PositionAhead."""
     if execute(_IS_OLD, _INDEX):
         raise IndexBehind
-    _check_in_log(after)
+    check_in_log(after)
     return Page([], after, caught_up=True)
 
 
-def _check_in_log(after: int) -> None:
+def check_in_log(after: int) -> None:
+    """Raise PositionAhead if the log does not reach the position."""
     if after > (last := horizon.last_position()):
         raise PositionAhead(last)
 

@@ -22,7 +22,7 @@ from payments import actors, permissions
 from payments.clients.models import Client
 from payments.database import execute
 from payments.domain.card_numbers import holds_card_number
-from payments.events.reading import horizon
+from readmodels.feed import reading
 from readmodels.projections import event_index
 from readmodels.webhooks import addresses, keys, waking
 from readmodels.webhooks.models import MOST_ENDPOINTS, Endpoint, State
@@ -73,13 +73,6 @@ class UrlTaken(Exception):
 
 class EndpointGone(Exception):
     """The endpoint was deleted meanwhile."""
-
-
-class PositionAhead(Exception):
-    """A replay would begin after the end of the log."""
-
-    def __init__(self, last: int) -> None:
-        super().__init__(f"The log ends at {last}.")
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -206,8 +199,7 @@ def replay(endpoint: Endpoint, *, after: int, at: datetime, by: str) -> None:
     Held payments after it are delivered in their order again. A position after the cursor skips events.
     """
     _require(endpoint.client_id, by)
-    if after > (last := horizon.last_position()):
-        raise PositionAhead(last)
+    reading.check_in_log(after)
     with transaction.atomic():
         _update(endpoint, at, position=after, next_attempt_at=at, **_WITHOUT_LEASE)
         endpoint.held.filter(position__gt=after).delete()

@@ -1,7 +1,7 @@
 """The messages of webhooks: their ids, types and bodies."""
 
 from datetime import datetime
-from typing import Final, Self
+from typing import Self
 from uuid import UUID
 
 import msgspec
@@ -9,10 +9,8 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from payments.api.representation import rfc3339
-from readmodels.feed.events import FeedEvent
+from readmodels.feed.events import TEST_TYPE, FeedEvent
 from readmodels.webhooks import endpoints
-
-TEST_TYPE: Final = "webhook.test"
 
 
 class Message(Struct, frozen=True, kw_only=True):

@@ -8,8 +8,7 @@ from django.http import HttpRequest
 from readmodels.admin.base.browsing import as_uuid
 from readmodels.admin.base.dates import quoted
 from readmodels.admin.base.filters import OneOf, TypedFilter
-from readmodels.feed.events import EVENT_TYPES
-from readmodels.webhooks.messages import TEST_TYPE
+from readmodels.feed.events import EVENT_TYPES, TEST_TYPE
 from readmodels.webhooks.models import Endpoint
 
 _MOST_ENDPOINTS: Final = 200

@@ -25,6 +25,7 @@ from payments.api.representation import json_response
 from payments.clients.models import Scope
 from readmodels.api import cursors, parameters
 from readmodels.api.webhooks import bodies, operations, representation
+from readmodels.feed.reading import PositionAhead
 from readmodels.queries import keyset
 from readmodels.queries.bounded import TooBroad, bounded
 from readmodels.webhooks import addresses, endpoints, keys
@@ -291,7 +292,7 @@ def _problem(error: Exception, endpoint_id: UUID | None) -> Problem | None:
         case endpoints.UrlTaken():
             taken = {"webhook_endpoint_id": str(error.endpoint_id)}
             return Problem("webhook_url_taken", str(error), members=taken)
-        case endpoints.PositionAhead():
+        case PositionAhead():
             return Problem.of_field("after", "position_ahead", str(error))
         case addresses.InvalidUrl():
             return Problem.of_field("url", "url_refused", str(error))

@@ -20,6 +20,7 @@ from payments.domain.card_numbers import holds_card_number
 from payments.domain.text import TextError, checked_text, searched
 from payments.printing import print_table
 from readmodels.feed.events import EVENT_TYPES
+from readmodels.feed.reading import PositionAhead
 from readmodels.queries import times
 from readmodels.webhooks import addresses, endpoints, keys
 from readmodels.webhooks.lag import NONE, Lag, measure
@@ -30,7 +31,7 @@ _MOST_LISTED: Final = 100
 _ATTEMPTS: Final = 10
 _REFUSALS: Final = (
     endpoints.EndpointGone,
-    endpoints.PositionAhead,
+    PositionAhead,
     endpoints.TooManyEndpoints,
     endpoints.UrlTaken,
     keys.NotConfigured,

@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from payments import actors
 from payments.clients.models import Client
 from payments.permissions import NotPermitted
+from readmodels.feed.reading import PositionAhead
 from readmodels.webhooks import endpoints, keys, lag
 from readmodels.webhooks.endpoints import Settings
 from readmodels.webhooks.models import (
@@ -255,7 +256,7 @@ def test_replay_moves_the_cursor_and_ends_the_lease() -> None:
     made.refresh_from_db()
     assert (made.position, made.lease, made.leased_until) == (1, None, None)
     assert made.held.get().position == 1
-    with pytest.raises(endpoints.PositionAhead):
+    with pytest.raises(PositionAhead):
         endpoints.replay(made, after=10**6, at=LATER, by=OPERATOR)
 
 
