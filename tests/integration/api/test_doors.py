@@ -1,7 +1,6 @@
 """Every entrance refuses a card number with an explanation, and stores and logs nothing."""
 
 import io
-import logging
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 import pytest
-from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client as Browser
@@ -29,7 +27,7 @@ from payments.events.models import Event
 from readmodels.engine import parking
 from readmodels.models import DiscardedEvent, ParkedEvent
 from readmodels.projections import PROJECTIONS, daily_statistics
-from tests.support import examples
+from tests.support import examples, logs
 from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.support.backoffice import browser, text
 from tests.support.examples import NOON, OPERATOR
@@ -81,22 +79,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
 
 @pytest.fixture
 def log(place: Place) -> Iterator[io.StringIO]:
-    """Collect all log lines, including those of every request."""
-    written = io.StringIO()
-    handler = logging.StreamHandler(written)
-    formats = settings.LOGGING["formatters"]["structured"]
-    handler.setFormatter(
-        formats["()"](
-            processor=formats["processor"], foreign_pre_chain=formats["foreign_pre_chain"]
-        )
-    )
-    root, requests = logging.getLogger(), logging.getLogger("django_structlog")
-    level = requests.level
-    root.addHandler(handler)
-    requests.setLevel(logging.INFO)
-    yield written
-    root.removeHandler(handler)
-    requests.setLevel(level)
+    with logs.collected() as written:
+        yield written
 
 
 def command(*arguments: str) -> Callable[[Place], str]:

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from payments.clients.models import Scope
 from readmodels.feed.events import EVENT_TYPES
 from readmodels.webhooks import addresses, keys
 from readmodels.webhooks.models import Endpoint
+from tests.support import logs
 from tests.support.api import ApiClient, body_of
 from tests.support.backoffice import browser
 from tests.support.concurrency import at_once
@@ -248,22 +248,8 @@ def test_ids_are_accepted_in_any_case(acme: ApiClient) -> None:
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
-    """Collect all log lines, including those of every request, as they are written."""
-    written = io.StringIO()
-    handler = logging.StreamHandler(written)
-    formats = settings.LOGGING["formatters"]["structured"]
-    handler.setFormatter(
-        formats["()"](
-            processor=formats["processor"], foreign_pre_chain=formats["foreign_pre_chain"]
-        )
-    )
-    root, requests = logging.getLogger(), logging.getLogger("django_structlog")
-    level = requests.level
-    root.addHandler(handler)
-    requests.setLevel(logging.INFO)
-    yield written
-    root.removeHandler(handler)
-    requests.setLevel(level)
+    with logs.collected() as written:
+        yield written
 
 
 def test_secret_appears_in_no_other_answer_and_no_log(acme: ApiClient, log: io.StringIO) -> None:
