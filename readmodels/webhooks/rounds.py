@@ -89,7 +89,10 @@ class Round:
             with ThreadPoolExecutor(min(_THREADS, len(waiting))) as pool:
                 deque(pool.map(self._send_group, waiting), maxlen=0)
         if self._suspect is not None and self.failure is None:
-            self.failure = Failure(self._suspect[1], gone=False)
+            if any(group.delivered for group in groups):
+                self._clear_suspicion()
+            else:
+                self.failure = Failure(self._suspect[1], gone=False)
 
     def _send_group(self, group: Group) -> None:
         for event in group.events:
@@ -122,7 +125,7 @@ class Round:
     def _is_suspect(self, group: Group, answer: Answer) -> bool:
         """Return whether the event alone may have made the receiver fail, as a held one certainly has.
 
-        It is rejected once another payment's event is delivered. Two such answers without a delivery in
+        It is rejected if any event is delivered in the same round. Two such answers without a delivery in
         between mean that the endpoint fails.
         """
         with self._lock:

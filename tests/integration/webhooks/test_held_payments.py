@@ -68,6 +68,22 @@ def test_event_at_which_the_receiver_fails_holds_its_payment_only(
     assert (endpoint.failures, HeldPayment.objects.get().tries) == (0, 2)
 
 
+def test_event_whose_failure_comes_after_all_deliveries_holds_its_payment(
+    hook: Sink, acme: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen to fail: the result depended on which of the parallel answers came first."""
+    monkeypatch.setattr(rounds, "_THREADS", 1)
+    endpoint = receiver(hook)
+    *_, bad = submit(acme, 3)
+    hook.answer = rejecting(bad, status=500)
+
+    endpoint = deliver(endpoint)
+
+    assert hook.received[-1].payment_id == bad
+    assert HeldPayment.objects.get().payment_id == UUID(bad)
+    assert endpoint.failures == 0
+
+
 def test_endpoint_that_fails_at_two_payments_in_a_row_fails(hook: Sink, acme: ApiClient) -> None:
     endpoint = receiver(hook)
     Endpoint.objects.filter(pk=endpoint.pk).update(failures=1, failing_since=NOON)
