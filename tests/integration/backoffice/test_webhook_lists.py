@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from readmodels.admin.base.browsing import PAGE
 from readmodels.admin.webhooks.endpoints import EndpointAdmin
+from readmodels.feed.events import EVENT_TYPES
 from readmodels.webhooks import lag
 from readmodels.webhooks.models import Attempt, Endpoint, Outcome, State
 from tests.support.api import ApiClient, project
@@ -62,7 +63,7 @@ def test_endpoint_list_shows_the_state_and_the_lag_of_each(acme: ApiClient) -> N
         "Active",
         "Failing 4 times, next attempt at 2026-01-05 12:00 UTC",
         "Disabled It answered 410.",
-        "1 of 8 types",
+        f"1 of {len(EVENT_TYPES)} types",
         "All",
     ):
         assert expected in text(answer)
