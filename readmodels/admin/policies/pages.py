@@ -1,0 +1,125 @@
+"""The list of risk policies, and the page of one policy."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_GET
+
+from payments import permissions
+from payments.application import policies
+from payments.domain.risk import parsing
+from payments.domain.risk.conditions import Limits
+from payments.domain.risk.policy import DEFAULT_POLICY, PolicyDocument, PolicyStatus
+from payments.domain.risk.register import RegisteredPolicy
+from readmodels import labels
+from readmodels.admin.base import requests
+from readmodels.admin.policies.changes import changes
+from readmodels.admin.policies.register import active_policy, find_policy, page
+
+_HOURS_OF_A_DAY: Final = 24
+_SEE: Final = "events.view_event"
+_COLORS: Final = {
+    PolicyStatus.PROPOSED: "warning",
+    PolicyStatus.ACTIVE: "success",
+    PolicyStatus.RETIRED: "info",
+}
+
+
+@require_GET
+def policy_list(request: HttpRequest) -> HttpResponse:
+    """Show all policies, the newest proposal first."""
+    _check_access(request)
+    register = policies.register()
+    found = sorted(register.policies.values(), key=lambda each: each.proposed_at, reverse=True)
+    names = _names(found)
+    return page(
+        request,
+        "backoffice/policies.html",
+        title="Risk policies",
+        policies=[_describe(each, names) for each in found],
+        built_in=None if DEFAULT_POLICY.policy_id in register.policies else DEFAULT_POLICY,
+        built_in_active=register.active is None,
+        may_propose=permissions.holds(request.user, permissions.MANAGE_POLICIES),
+    )
+
+
+@require_GET
+def policy_page(request: HttpRequest, policy_id: str) -> HttpResponse:
+    _check_access(request)
+    register = policies.register()
+    policy = find_policy(register, policy_id)
+    found = register.policies.get(policy_id)
+    manages = permissions.holds(request.user, permissions.MANAGE_POLICIES)
+    status = None if found is None else found.status
+    return page(
+        request,
+        "backoffice/policy.html",
+        title=f"Risk policy {policy_id[:12]}",
+        policy=policy,
+        described=None if found is None else _describe(found, _names([found])),
+        document=parsing.write(policy),
+        consequences=_consequences(policy.document),
+        changes=changes(active_policy(register), policy),
+        may_approve=manages
+        and status is PolicyStatus.PROPOSED
+        and found is not None
+        and found.proposed_by != requests.actor(request),
+        may_withdraw=manages and status is PolicyStatus.PROPOSED,
+        may_propose=manages
+        and status in {None, PolicyStatus.RETIRED}
+        and policy != active_policy(register),
+    )
+
+
+def _check_access(request: HttpRequest) -> None:
+    if not permissions.holds(request.user, _SEE):
+        raise PermissionDenied
+
+
+def _names(found: Iterable[RegisteredPolicy]) -> dict[str, str]:
+    return labels.people(
+        actor for each in found for actor in (each.proposed_by, each.approved_by, each.retired_by)
+    )
+
+
+def _describe(each: RegisteredPolicy, names: dict[str, str]) -> dict[str, Any]:
+    history = (
+        ("Proposed", each.proposed_at, each.proposed_by),
+        ("Approved", each.approved_at, each.approved_by),
+        ("Retired", each.retired_at, each.retired_by),
+    )
+    return {
+        "policy": each.policy,
+        "status": labels.label(each.status),
+        "color": _COLORS[each.status],
+        "history": [(what, at, names.get(by, by)) for what, at, by in history if at and by],
+    }
+
+
+def _consequences(document: PolicyDocument) -> list[tuple[str, str]]:
+    """Return what a score and an amount lead to, as pairs of label and condition."""
+    hours = document.review_hours
+    days, rest = divmod(hours, _HOURS_OF_A_DAY)
+    period = f"{hours} hours" if rest or days < 1 else f"{days} day{'s' if days > 1 else ''}"
+    return [
+        ("Medium risk", f"from {document.medium_from} points"),
+        ("High risk", f"from {document.high_from} points"),
+        ("High risk held for review", _limits(document.review_over, "always", others=True)),
+        ("High risk refused", _limits(document.block_over, "never")),
+        ("Two approvals", _limits(document.four_eyes_over, "never", others=True)),
+        (
+            "Rejection advised",
+            "never" if document.reject_from is None else f"from {document.reject_from} points",
+        ),
+        ("Time to decide", period),
+    ]
+
+
+def _limits(over: Limits, otherwise: str, *, others: bool = False) -> str:
+    """Return the limits as text. `others` is whether all amounts in other currencies are over the limit."""
+    if not over:
+        return otherwise
+    limits = ", ".join(labels.amount(minor, currency) for currency, minor in over.items())
+    return f"over {limits}" + (", and always in other currencies" if others else "")

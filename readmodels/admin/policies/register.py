@@ -1,0 +1,37 @@
+"""What the screens of risk policies share: the policies of the register, commands, pages."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from payments.application import policies
+from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
+from payments.domain.risk.register import AnyPolicyCommand, Register
+
+
+def active_policy(register: Register) -> RiskPolicy:
+    if register.active is None:
+        return DEFAULT_POLICY
+    return register.policies[register.active].policy
+
+
+def find_policy(register: Register, policy_id: str) -> RiskPolicy:
+    if policy_id in register.policies:
+        return register.policies[policy_id].policy
+    if policy_id == DEFAULT_POLICY.policy_id:
+        return DEFAULT_POLICY
+    raise Http404("There is no such policy.")
+
+
+def dispatch(request: HttpRequest, command: AnyPolicyCommand) -> None:
+    policies.handle(
+        command,
+        causation_id=request.META["HTTP_X_REQUEST_ID"],
+        correlation_id=request.META["HTTP_X_CORRELATION_ID"],
+    )
+
+
+def page(request: HttpRequest, template: str, **context: Any) -> HttpResponse:
+    return TemplateResponse(request, template, {**admin.site.each_context(request), **context})
