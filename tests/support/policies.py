@@ -36,8 +36,10 @@ def staff(name: str, role: str = "risk manager", **fields: Any) -> str:
     return actors.staff(user.pk)
 
 
-def propose(policy: RiskPolicy, by: str) -> None:
-    policies.handle(ProposePolicy(policy=policy, at=timezone.now(), by=by))
+def propose(policy: RiskPolicy, by: str, *, name: str = "", comment: str = "") -> None:
+    policies.handle(
+        ProposePolicy(policy=policy, policy_name=name, comment=comment, at=timezone.now(), by=by)
+    )
 
 
 def activate(policy: RiskPolicy, ada: str, grace: str) -> None:

@@ -41,7 +41,13 @@ class PolicyStatus(StrEnum):
 
     PROPOSED = "proposed"
     ACTIVE = "active"
-    RETIRED = "retired"
+    WITHDRAWN = "withdrawn"  # before its approval
+    REPLACED = "replaced"  # by another policy, after it was active
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether the policy must be proposed again before it can be active."""
+        return self in {PolicyStatus.WITHDRAWN, PolicyStatus.REPLACED}
 
 
 class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

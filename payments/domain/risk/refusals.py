@@ -63,10 +63,12 @@ class PolicyAlreadyActive(PolicyRefused):
 
 @dataclass(kw_only=True, eq=False)
 class PolicyNotProposed(PolicyRefused):
-    """The policy is retired, so it can be neither approved nor withdrawn."""
+    """The policy was withdrawn or replaced, so it can be neither approved nor withdrawn."""
+
+    status: PolicyStatus
 
     def __str__(self) -> str:
-        return f"Policy {self.short_id} is retired. Propose it again first."
+        return f"Policy {self.short_id} is {self.status}. Propose it again first."
 
 
 @dataclass(kw_only=True, eq=False)

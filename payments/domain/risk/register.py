@@ -4,6 +4,9 @@ All policies are one aggregate, because exactly one is active: an approval retir
 the same append. Only an approval changes the active policy, so every change needs two people, also the
 return to the built-in policy. Every event names the policy that is active after it, so scoring a payment
 needs only the last event.
+
+A policy's name and comment are in the event of its proposal, not in its document: its id does not depend on
+them. The sealed log keeps them permanently, so they must not hold personal data.
 """
 
 from collections.abc import Mapping
@@ -24,7 +27,10 @@ from payments.domain.risk.refusals import (
     PolicyNotProposed,
     SecondPersonNeeded,
 )
+from payments.domain.text import checked_text
 
+MAX_NAME: Final = 80
+MAX_COMMENT: Final = 1_000
 REGISTER: Final = UUID("a1f0c7de-9d0c-4b52-8c63-6f0d2c7b51ce")
 AGGREGATE_TYPE: Final = "policy"
 
@@ -45,9 +51,13 @@ class PolicyEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PolicyProposed(PolicyEvent, frozen=True, kw_only=True):
+    """`name` and `comment` are empty in events of older code."""
+
     event_type: ClassVar[str] = "policy.proposed"
 
     document: PolicyDocument
+    name: str = ""
+    comment: str = ""
 
 
 class PolicyApproved(PolicyEvent, frozen=True, kw_only=True):
@@ -76,9 +86,13 @@ class PolicyCommand(Struct, frozen=True, kw_only=True):
 
 
 class ProposePolicy(PolicyCommand, frozen=True, kw_only=True):
+    """Propose a policy. The caller checks the texts with `checked_name` and `checked_comment`."""
+
     name: ClassVar[str] = "propose_policy"
 
     policy: RiskPolicy
+    policy_name: str = ""
+    comment: str = ""
 
 
 class ApprovePolicy(PolicyCommand, frozen=True, kw_only=True):
@@ -99,14 +113,22 @@ AnyPolicyCommand = ProposePolicy | ApprovePolicy | RetirePolicy
 
 
 class RegisteredPolicy(Struct, frozen=True, kw_only=True):
+    """A policy with its latest proposal and what followed.
+
+    `replaced_by` is the id of the policy that replaced it, None for the built-in one.
+    """
+
     policy: RiskPolicy
     status: PolicyStatus
     proposed_by: str
     proposed_at: datetime
+    name: str = ""
+    comment: str = ""
     approved_by: str | None = None
     approved_at: datetime | None = None
     retired_by: str | None = None
     retired_at: datetime | None = None
+    replaced_by: str | None = None
 
 
 class Register(Struct, frozen=True, kw_only=True):
@@ -115,6 +137,16 @@ class Register(Struct, frozen=True, kw_only=True):
     version: int = 0
     policies: Mapping[str, RegisteredPolicy] = {}
     active: str | None = None
+
+
+def checked_name(text: str) -> str:
+    """Return a policy's name as it is stored. Raises TextError."""
+    return checked_text(text, max_length=MAX_NAME)
+
+
+def checked_comment(text: str) -> str:
+    """Return a proposal's comment as it is stored. It may be empty. Raises TextError."""
+    return checked_text(text, max_length=MAX_COMMENT, multiline=True) if text.strip() else ""
 
 
 def decide(register: Register | None, command: AnyPolicyCommand) -> tuple[AnyPolicyEvent, ...]:
@@ -128,6 +160,8 @@ def decide(register: Register | None, command: AnyPolicyCommand) -> tuple[AnyPol
                 by=command.by,
                 policy_id=policy.policy_id,
                 document=policy.document,
+                name=command.policy_name,
+                comment=command.comment,
                 active=register.active,
             )
             return (proposed,)
@@ -167,6 +201,8 @@ def evolve(register: Register | None, _register_id: UUID, event: AnyPolicyEvent)
                 status=PolicyStatus.PROPOSED,
                 proposed_by=event.by,
                 proposed_at=event.at,
+                name=event.name,
+                comment=event.comment,
             )
         case PolicyApproved():
             policies[event.policy_id] = replace(
@@ -176,11 +212,15 @@ def evolve(register: Register | None, _register_id: UUID, event: AnyPolicyEvent)
                 approved_at=event.at,
             )
         case PolicyRetired():
+            before = policies[event.policy_id]
+            # Older code could retire the active policy without naming the built-in one that replaced it.
+            withdrawn = before.status is PolicyStatus.PROPOSED
             policies[event.policy_id] = replace(
-                policies[event.policy_id],
-                status=PolicyStatus.RETIRED,
+                before,
+                status=PolicyStatus.WITHDRAWN if withdrawn else PolicyStatus.REPLACED,
                 retired_by=event.by,
                 retired_at=event.at,
+                replaced_by=event.replaced_by,
             )
         case _:
             assert_never(event)
@@ -197,7 +237,7 @@ def _require_proposable(register: Register, policy_id: str) -> None:
     if policy_id == DEFAULT_POLICY.policy_id and register.active is None:
         raise BuiltInPolicyActive(policy_id=policy_id)
     found = register.policies.get(policy_id)
-    if found is not None and found.status is not PolicyStatus.RETIRED:
+    if found is not None and not found.status.is_over:
         since = found.approved_at or found.proposed_at
         raise PolicyAlreadyProposed(policy_id=policy_id, status=found.status, since=since)
 
@@ -209,15 +249,15 @@ def _require_approvable(register: Register, policy_id: str, by: str) -> None:
         raise PolicyAlreadyActive(
             policy_id=policy_id, approved_by=found.approved_by, approved_at=found.approved_at
         )
-    if found.status is PolicyStatus.RETIRED:
-        raise PolicyNotProposed(policy_id=policy_id)
+    if found.status.is_over:
+        raise PolicyNotProposed(policy_id=policy_id, status=found.status)
     if by == found.proposed_by:
         raise SecondPersonNeeded(policy_id=policy_id, proposed_by=by)
 
 
 def _require_withdrawable(register: Register, policy_id: str) -> None:
     found = _found(register, policy_id)
-    if found.status is PolicyStatus.RETIRED:
-        raise PolicyNotProposed(policy_id=policy_id)
+    if found.status.is_over:
+        raise PolicyNotProposed(policy_id=policy_id, status=found.status)
     if found.status is PolicyStatus.ACTIVE:
         raise ActivePolicyKept(policy_id=policy_id)

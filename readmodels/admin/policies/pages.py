@@ -23,7 +23,8 @@ _SEE: Final = "events.view_event"
 _COLORS: Final = {
     PolicyStatus.PROPOSED: "warning",
     PolicyStatus.ACTIVE: "success",
-    PolicyStatus.RETIRED: "info",
+    PolicyStatus.WITHDRAWN: "info",
+    PolicyStatus.REPLACED: "info",
 }
 
 
@@ -53,10 +54,11 @@ def policy_page(request: HttpRequest, policy_id: str) -> HttpResponse:
     found = register.policies.get(policy_id)
     manages = permissions.holds(request.user, permissions.MANAGE_POLICIES)
     status = None if found is None else found.status
+    name = labels.isolated(found.name) if found is not None else ""
     return page(
         request,
         "backoffice/policy.html",
-        title=f"Risk policy {policy_id[:12]}",
+        title=name or f"Risk policy {policy_id[:12]}",
         policy=policy,
         described=None if found is None else _describe(found, _names([found])),
         document=parsing.write(policy),
@@ -68,7 +70,7 @@ def policy_page(request: HttpRequest, policy_id: str) -> HttpResponse:
         and found.proposed_by != requests.actor(request),
         may_withdraw=manages and status is PolicyStatus.PROPOSED,
         may_propose=manages
-        and status in {None, PolicyStatus.RETIRED}
+        and (status is None or status.is_over)
         and policy != active_policy(register),
     )
 
@@ -88,10 +90,14 @@ def _describe(each: RegisteredPolicy, names: dict[str, str]) -> dict[str, Any]:
     history = (
         ("Proposed", each.proposed_at, each.proposed_by),
         ("Approved", each.approved_at, each.approved_by),
-        ("Retired", each.retired_at, each.retired_by),
+        (labels.label(each.status), each.retired_at, each.retired_by),
     )
     return {
         "policy": each.policy,
+        "short_id": each.policy.policy_id[:12],
+        "name": each.name,
+        "comment": each.comment,
+        "replaced_by": each.replaced_by,
         "status": labels.label(each.status),
         "color": _COLORS[each.status],
         "history": [(what, at, names.get(by, by)) for what, at, by in history if at and by],

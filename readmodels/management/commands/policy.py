@@ -1,6 +1,7 @@
 """Show, propose, approve and withdraw risk policies."""
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,12 +18,17 @@ from payments.domain.risk.parsing import InvalidPolicy
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
 from payments.domain.risk.refusals import PolicyRefused
 from payments.domain.risk.register import (
+    MAX_COMMENT,
+    MAX_NAME,
     AnyPolicyCommand,
     ApprovePolicy,
     ProposePolicy,
     Register,
     RetirePolicy,
+    checked_comment,
+    checked_name,
 )
+from payments.domain.text import TextError
 from payments.permissions import NotPermitted
 from payments.printing import print_table
 from readmodels import labels
@@ -40,12 +46,13 @@ class Command(BaseCommand):
             "Examples:\n"
             "  ./manage.py policy list\n"
             "  ./manage.py policy show > policy.json            the active one, to edit\n"
-            "  ./manage.py policy propose policy.json --by ada\n"
+            "  ./manage.py policy propose policy.json --name 'Lower limits' --by ada\n"
             "  ./manage.py policy approve 94d4d6ad220d --by grace\n"
             "  ./manage.py policy retire 94d4d6ad220d --by ada  withdraw the proposal\n"
             "  ./manage.py policy show built-in > policy.json   to propose and approve it like any other\n\n"
             "An approved policy scores all later payments. Proposer and approver must be two people.\n"
-            "Approving a policy retires the one before it. The active one cannot be withdrawn.\n"
+            "Approving a policy replaces the one before it. The active one cannot be withdrawn.\n"
+            "The log keeps names and comments permanently: do not write personal data in them.\n"
             "ID is a policy's id or the first digits of it. Amounts are in minor units.\n"
             "Exit codes: 0 done, 1 refused (with the reason), 2 wrong argument."
         )
@@ -55,6 +62,15 @@ class Command(BaseCommand):
         show.add_argument("policy", nargs="?", metavar="ID")
         propose = commands.add_parser("propose", help="propose the policy in a file")
         propose.add_argument("file", type=Path, metavar="FILE")
+        propose.add_argument(
+            "--name", required=True, type=_text(checked_name), help=f"at most {MAX_NAME} characters"
+        )
+        propose.add_argument(
+            "--comment",
+            default="",
+            type=_text(checked_comment),
+            help=f"for the approver: at most {MAX_COMMENT} characters",
+        )
         approve = commands.add_parser("approve", help="make a proposed policy the active one")
         retire = commands.add_parser("retire", help="withdraw a proposed policy")
         for each in (approve, retire):
@@ -72,7 +88,15 @@ class Command(BaseCommand):
             case "propose":
                 policy = _read(options["file"])
                 by = _actor(options["by"])
-                self._dispatch(ProposePolicy(policy=policy, at=timezone.now(), by=by))
+                self._dispatch(
+                    ProposePolicy(
+                        policy=policy,
+                        policy_name=options["name"],
+                        comment=options["comment"],
+                        at=timezone.now(),
+                        by=by,
+                    )
+                )
                 self.stdout.write(
                     f"Proposed {policy.policy_id[:_SHOWN]}. A second risk manager approves it:"
                     f" ./manage.py policy approve {policy.policy_id[:_SHOWN]} --by USER"
@@ -100,11 +124,19 @@ class Command(BaseCommand):
 
     def _list(self, register: Register) -> None:
         table = Table(box=SIMPLE_HEAD)
-        for column in ("policy", "status", "rules", "proposed (UTC)", "approved (UTC)", "retired"):
+        for column in (
+            "policy",
+            "name",
+            "status",
+            "rules",
+            "proposed (UTC)",
+            "approved (UTC)",
+            "ended (UTC)",
+        ):
             table.add_column(column, overflow="fold")
         rules = str(len(DEFAULT_POLICY.document.rules))
         in_force = "" if register.active else "active"
-        table.add_row(_BUILT_IN, in_force, rules, "", "", "")
+        table.add_row(_BUILT_IN, "", in_force, rules, "", "", "")
         found = register.policies.values()
         names = labels.people(
             actor
@@ -121,7 +153,13 @@ class Command(BaseCommand):
                 )
             )
             rules = str(len(each.policy.document.rules))
-            table.add_row(each.policy.policy_id[:_SHOWN], each.status, rules, *when)
+            table.add_row(
+                each.policy.policy_id[:_SHOWN],
+                labels.isolated(each.name),
+                each.status,
+                rules,
+                *when,
+            )
         print_table(table, self.stdout)
 
     def _show(self, register: Register, wanted: str | None) -> None:
@@ -130,9 +168,24 @@ class Command(BaseCommand):
         else:
             policy_id = register.active if wanted is None else _id(register, wanted)
         policy = DEFAULT_POLICY if policy_id is None else register.policies[policy_id].policy
-        status = register.policies[policy_id].status if policy_id else _BUILT_IN
-        self.stderr.write(f"{policy.policy_id}, {status}")
+        found = register.policies.get(policy.policy_id)
+        self.stderr.write(f"{policy.policy_id}, {found.status if found else _BUILT_IN}")
+        for text in (found.name, found.comment) if found else ():
+            if text:
+                self.stderr.write(labels.isolated(text))
         self.stdout.write(parsing.write(policy))
+
+
+def _text(checked: Callable[[str], str]) -> Callable[[str], str]:
+    """Return the type of an argument that is a text."""
+
+    def read(given: str) -> str:
+        try:
+            return checked(given)
+        except TextError as error:
+            raise ArgumentTypeError(str(error)) from error
+
+    return read
 
 
 def _read(file: Path) -> RiskPolicy:

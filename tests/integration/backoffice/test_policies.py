@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
+from msgspec.structs import replace
 
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application import policies
 from payments.domain.risk import parsing
-from payments.domain.risk.policy import DEFAULT_POLICY
+from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
 from payments.domain.risk.refusals import PolicyRefused
 from payments.domain.risk.register import (
     REGISTER,
@@ -155,7 +156,7 @@ def test_concurrent_approvals_of_two_policies_leave_one_active(ada: str, grace: 
 
     at_once(2, approve)
     statuses = sorted(each.status for each in policies.register().policies.values())
-    assert statuses == ["active", "retired"]
+    assert statuses == ["active", "replaced"]
 
 
 def test_payment_projections_skip_policy_events(ada: str, grace: str) -> None:
@@ -194,6 +195,15 @@ def test_policy_register_is_not_a_payment(ada: str) -> None:
         call_command("explain", str(REGISTER))
 
 
+WITHDRAWN = RiskPolicy.of(replace(DEFAULT_POLICY.document, rules=()))
+
+
+def withdrawn(folder: Path) -> Path:
+    file = folder / "withdrawn.json"
+    file.write_text(parsing.write(WITHDRAWN))
+    return file
+
+
 def run(*arguments: object) -> str:
     out = StringIO()
     call_command("policy", *map(str, arguments), stdout=out, stderr=StringIO())
@@ -206,46 +216,57 @@ def test_policy_command_proposes_approves_and_retires(ada: str, grace: str, tmp_
     file = tmp_path / "policy.json"
     file.write_text(parsing.write(STRICT))
     short = STRICT.policy_id[:12]
-    assert f"manage.py policy approve {short} --by USER" in run("propose", file, "--by", "ada")
+    assert f"manage.py policy approve {short} --by USER" in run(
+        "propose", file, "--name", "Stricter", "--by", "ada"
+    )
     with pytest.raises(CommandError, match="ask a second person"):
         run("approve", short, "--by", "ada")
     assert run("approve", short, "--by", "grace") == f"{short} is active from now on.\n"
     assert parsing.read(run("show")) == STRICT
     with pytest.raises(CommandError, match="Only another policy ends it"):
         run("retire", short, "--by", "grace")
+    run("propose", withdrawn(tmp_path), "--name", "No rules", "--comment", "A\nB", "--by", "ada")
+    run("retire", WITHDRAWN.policy_id, "--by", "grace")
+    assert re.search(r"No rules withdrawn 0 .* ada .* grace", re.sub(r"\s+", " ", run("list")))
     file.write_text(run("show", "built-in"))
     assert parsing.read(file.read_text()) == DEFAULT_POLICY
     built_in = DEFAULT_POLICY.policy_id[:12]
-    run("propose", file, "--by", "ada")
+    run("propose", file, "--name", "Stricter", "--by", "ada")
     assert run("retire", built_in, "--by", "ada") == (
         f"{built_in} is withdrawn. The active policy is {short}.\n"
     )
-    run("propose", file, "--by", "ada")
+    run("propose", file, "--name", "Stricter", "--by", "ada")
     run("approve", built_in, "--by", "grace")
     listed = re.sub(r"\s+", " ", run("list"))
-    assert re.search(rf"{short} retired 5 .* ada .* grace .* grace", listed)
+    assert re.search(rf"{short} Stricter replaced 5 .* ada .* grace .* grace", listed)
 
 
 def test_policy_command_reports_each_fault_on_one_line(ada: str, tmp_path: Path) -> None:
     file = tmp_path / "policy.json"
     file.write_text(parsing.write(STRICT).replace('"points": 100', '"points": 1000'))
     with pytest.raises(CommandError) as refused:
-        run("propose", file, "--by", "ada")
+        run("propose", file, "--name", "Stricter", "--by", "ada")
     lines = str(refused.value).splitlines()
     assert len(lines) == 5
     assert lines[0] == f"{file}: rule 1 (customer_blocked), points: It must be 0 to 100."
     for arguments, message in (
-        (("propose", tmp_path / "none.json", "--by", "ada"), "cannot be read: No such file"),
-        (("propose", file, "--by", "nobody"), "points: It must be"),
+        (
+            ("propose", tmp_path / "none.json", "--name", "Stricter", "--by", "ada"),
+            "cannot be read: No such file",
+        ),
+        (("propose", file, "--name", "Stricter", "--by", "nobody"), "points: It must be"),
         (("approve", "feed", "--by", "ada"), "No policy begins with 'feed'"),
         (("show", "feed"), "No policy begins with 'feed'"),
     ):
         with pytest.raises(CommandError, match=message):
             run(*arguments)
     file.write_text(parsing.write(STRICT))
+    for option, text in (("--name", "W" * 81), ("--comment", "W" * 1001)):
+        with pytest.raises(CommandError, match=f"argument {option}: The text must have at most"):
+            run("propose", file, "--name", "Stricter", option, text, "--by", "ada")
     with pytest.raises(CommandError, match="There is no user 'nobody'"):
-        run("propose", file, "--by", "nobody")
+        run("propose", file, "--name", "Stricter", "--by", "nobody")
     staff("victor", "viewer")
     refusal = r"victor .staff:[0-9]+. does not hold .*manage_policies; these roles do: risk manager"
     with pytest.raises(CommandError, match=refusal):
-        run("propose", file, "--by", "victor")
+        run("propose", file, "--name", "Stricter", "--by", "victor")

@@ -6,14 +6,16 @@ from typing import Any, Final
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client as Browser
+from django.utils import timezone
 
 from payments.application import policies
 from payments.domain.risk import parsing
 from payments.domain.risk.policy import DEFAULT_POLICY
+from payments.domain.risk.register import ApprovePolicy
 from payments.events.models import Event
 from tests.support.api import project
 from tests.support.backoffice import browser, text
-from tests.support.policies import DOLLARS, STRICT, activate, propose, staff
+from tests.support.policies import DOLLARS, STRICT, activate, propose, retire, staff
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -26,6 +28,26 @@ def ada() -> str:
 @pytest.fixture
 def grace() -> str:
     return staff("grace")
+
+
+def test_pages_show_name_comment_and_how_policy_ended(ada: str, grace: str) -> None:
+    propose(STRICT, ada, name="Stricter <b>", comment="First line.\nSecond line.")
+    policies.handle(ApprovePolicy(policy_id=STRICT.policy_id, at=timezone.now(), by=grace))
+    activate(DOLLARS, ada, grace)
+    propose(DEFAULT_POLICY, ada, name="Back to built-in")
+    retire(DEFAULT_POLICY, grace)
+    viewer = browser("viewer", "victor")
+
+    listed = text(viewer.get("/admin/policies/"))
+    replaced = text(viewer.get(f"/admin/policies/{STRICT.policy_id}/"))
+    withdrawn = text(viewer.get(f"/admin/policies/{DEFAULT_POLICY.policy_id}/"))
+
+    assert "Stricter &lt;b&gt; Replaced 5 rules" in listed
+    assert "Back to built-in Withdrawn 5 rules" in listed
+    assert "First line. Second line." in replaced
+    assert f"Replaced by {DOLLARS.policy_id[:12]}" in replaced
+    assert re.search("Withdrawn [0-9: -]+ UTC by grace", withdrawn)
+    assert "Replaced by" not in withdrawn
 
 
 def test_policy_page_lets_a_second_person_approve(ada: str) -> None:

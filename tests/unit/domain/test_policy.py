@@ -32,9 +32,12 @@ from payments.domain.risk.register import (
     ProposePolicy,
     Register,
     RetirePolicy,
+    checked_comment,
+    checked_name,
     decide,
     evolve,
 )
+from payments.domain.text import TextError
 from payments.events import codec
 from payments.events.replay import fold
 from tests.support.examples import LATER, NOON
@@ -115,7 +118,7 @@ def test_withdrawal_of_active_policy_is_refused(by: str) -> None:
 def test_built_in_policy_returns_by_proposal_and_approval() -> None:
     register = after(propose(), approve(), propose(DEFAULT_POLICY), approve(DEFAULT_POLICY))
     assert register.active == DEFAULT_POLICY.policy_id
-    assert statuses(register) == [PolicyStatus.RETIRED, PolicyStatus.ACTIVE]
+    assert statuses(register) == [PolicyStatus.REPLACED, PolicyStatus.ACTIVE]
     with pytest.raises(SecondPersonNeeded):
         after(propose(), approve(), propose(DEFAULT_POLICY), approve(DEFAULT_POLICY, by=ADA))
 
@@ -124,12 +127,54 @@ def test_replay_accepts_old_retirement_of_active_policy() -> None:
     register = after(propose(), approve())
     old = PolicyRetired(at=LATER, by=ADA, policy_id=ONE.policy_id)
     retired = evolve(register, REGISTER, old)
-    assert (statuses(retired), retired.active) == (["retired"], None)
+    assert (statuses(retired), retired.active) == (["replaced"], None)
 
 
 def test_withdrawal_of_proposal_keeps_active_policy() -> None:
     register = after(propose(), approve(), propose(OTHER), retire(OTHER))
     assert register.active == ONE.policy_id
+
+
+def test_ended_policy_is_withdrawn_before_and_replaced_after_its_approval() -> None:
+    register = after(propose(), approve(), propose(OTHER), retire(OTHER), propose(OTHER))
+    withdrawn = after(propose(), retire()).policies[ONE.policy_id]
+    replaced = evolve(register, REGISTER, *decide(register, approve(OTHER))[1:]).policies
+
+    assert (withdrawn.status, withdrawn.replaced_by) == (PolicyStatus.WITHDRAWN, None)
+    assert replaced[ONE.policy_id].status is PolicyStatus.REPLACED
+    assert replaced[ONE.policy_id].replaced_by == OTHER.policy_id
+
+
+def test_register_keeps_name_and_comment_of_latest_proposal() -> None:
+    named = replace(propose(), policy_name="Lower limits", comment="After the losses of May.")
+    again = replace(propose(by=GRACE), policy_name="Lower limits again")
+
+    first = after(named).policies[ONE.policy_id]
+    second = after(named, retire(), again).policies[ONE.policy_id]
+
+    assert (first.name, first.comment) == ("Lower limits", "After the losses of May.")
+    assert (second.name, second.comment) == ("Lower limits again", "")
+
+
+@pytest.mark.parametrize(
+    ("check", "given"),
+    [
+        (checked_name, " "),
+        (checked_name, "W" * 81),
+        (checked_name, "two\nlines"),
+        (checked_name, "4111 1111 1111 1111"),
+        (checked_comment, "W" * 1001),
+        (checked_comment, "\u202eabc"),
+    ],
+)
+def test_names_and_comments_follow_rules_of_texts(check: Any, given: str) -> None:
+    with pytest.raises(TextError):
+        check(given)
+
+
+def test_comment_has_lines_and_may_be_empty() -> None:
+    assert checked_comment(" one\r\ntwo ") == "one\ntwo"
+    assert checked_comment("  ") == ""
 
 
 def test_retired_policy_needs_new_proposal_and_approval() -> None:
@@ -228,6 +273,18 @@ SAMPLES: Final[list[tuple[str, AnyPolicyEvent]]] = [
     (
         f'{{{_AT},"policy_id":"cd","by":"staff:8","active":"ab","replaced_by":"ab"}}',
         PolicyRetired(at=NOON, policy_id="cd", by=GRACE, active="ab", replaced_by="ab"),
+    ),
+    (
+        f'{{{_AT},"policy_id":"ab","by":"staff:7","document":{_DOCUMENT}'
+        ',"name":"Lower limits","comment":"After the losses of May."}',
+        PolicyProposed(
+            at=NOON,
+            policy_id="ab",
+            by=ADA,
+            document=msgspec.json.decode(_DOCUMENT, type=PolicyDocument),
+            name="Lower limits",
+            comment="After the losses of May.",
+        ),
     ),
 ]
 
