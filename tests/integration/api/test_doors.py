@@ -157,7 +157,7 @@ def document(field: str) -> Callable[[Place], str]:
         path = place.folder / "policy.json"
         path.write_text(re.sub(rf'"{field}": "[^"]+"', f'"{field}": "{CARD}"', written, count=1))
         assert CARD in path.read_text()
-        return command("policy", "propose", str(path), "--by", "mia")(place)
+        return command("policy", "propose", str(path), "--name=x", "--by", "mia")(place)
 
     return opened
 
@@ -209,6 +209,10 @@ DOORS: Final[dict[str, Callable[[Place], str]]] = {
     ),
     "policy propose, reason": document("reason"),
     "policy propose, type": document("type"),
+    "policy propose, name": command("policy", "propose", "none", "--name", CARD, "--by=mia"),
+    "policy propose, comment": command(
+        "policy", "propose", "none", "--name=x", "--comment", CARD, "--by=mia"
+    ),
     "search payments": search("readmodels_paymentsummary"),
     "search customers": search("customers_customer"),
     "search events": search("readmodels_eventindex"),
