@@ -1,21 +1,16 @@
-"""CustomerActivity: each customer's initiated payments, in buckets of five minutes.
-
-One size serves both windows: an hour is twelve buckets, a day at most 288. A velocity rule reads a few
-index entries, and forgets a payment at most five minutes late.
-"""
+"""CustomerActivity: each customer's initiated payments, in the buckets of velocity rules."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from payments.aggregates import RecordedPaymentEvent
 from payments.domain.payment.events import PaymentInitiated
+from payments.domain.risk.windows import bucket_of
 from readmodels.models import CustomerActivity
 from readmodels.projections.kinds import Counters, Totals
 
-BUCKET: Final = timedelta(minutes=5)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_CHANGE: Final[Mapping["Key", Mapping[str, int]]] = {}
 
 
@@ -23,11 +18,6 @@ class Key(NamedTuple):
     customer_id: UUID
     bucket: datetime
     currency: str
-
-
-def bucket_of(at: datetime) -> datetime:
-    """Return the start of the bucket that contains `at`."""
-    return at - (at - _EPOCH) % BUCKET
 
 
 def delta(record: RecordedPaymentEvent) -> Mapping[Key, Mapping[str, int]]:

@@ -1,6 +1,6 @@
 """Reads a customer's risk features in one query."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -10,13 +10,9 @@ from payments.application.ports import KnownCustomer
 from payments.database import execute
 from payments.domain.risk.conditions import RiskFeatures, Velocity
 from payments.domain.risk.register import REGISTER
+from payments.domain.risk.windows import DAY, HOUR
 from readmodels.models.projections import CARD_METHODS, PAID
 from readmodels.projections import customer_activity, payment_summary
-from readmodels.projections.customer_activity import BUCKET
-
-# A bucket counts until its end has left the window.
-_HOUR: Final = timedelta(hours=1) + BUCKET
-_DAY: Final = timedelta(days=1) + BUCKET
 
 
 def _list(*values: str) -> sql.Composable:
@@ -62,8 +58,8 @@ SELECT (SELECT blocked FROM customers_customer WHERE id = %(customer_id)s),
         paid=_list(*PAID),
         cards=_list(*CARD_METHODS),
         projections=_list(payment_summary.PROJECTION.name, customer_activity.PROJECTION.name),
-        hour=_HOUR,
-        day=_DAY,
+        hour=HOUR,
+        day=DAY,
     )
     .as_string()
 )
