@@ -1,10 +1,20 @@
 """Score a payment by a risk policy."""
 
+from collections.abc import Iterable
+from typing import Final
+
 from msgspec import Struct
 
 from payments.domain.methods import Method
 from payments.domain.money import Money
-from payments.domain.risk.conditions import AnyCondition, Measure, RiskFeatures, holds, measured
+from payments.domain.risk.conditions import (
+    AnyCondition,
+    Limits,
+    Measure,
+    RiskFeatures,
+    holds,
+    measured,
+)
 from payments.domain.risk.policy import (
     NO_LIMIT,
     Band,
@@ -21,6 +31,10 @@ class FiredRule(Struct, frozen=True, omit_defaults=True, gc=False):
     then: Verdict | None = None
 
 
+# Part of every assessment of a payment in a currency without a limit.
+NO_LIMIT_FIRED: Final = FiredRule(NO_LIMIT, 0, Verdict.REVIEW)
+
+
 class NearMiss(Struct, frozen=True, gc=False):
     """A rule that did not fire because of one number: `value` was just below `limit`."""
 
@@ -29,6 +43,18 @@ class NearMiss(Struct, frozen=True, gc=False):
     condition: str  # the tag of the condition that did not hold
     value: int
     limit: int
+
+
+class Decision(Struct, frozen=True, gc=False):
+    """The result of a policy, given the rules that fired."""
+
+    score: int
+    band: Band
+    review: bool = False
+    block: bool = False
+    # The review needs a second person, or a note to approve it.
+    four_eyes: bool = False
+    reject_advised: bool = False
 
 
 class RiskAssessment(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -41,7 +67,6 @@ class RiskAssessment(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     features: RiskFeatures
     policy_id: str
     block: bool = False
-    # The review needs a second person, or a note to approve it.
     four_eyes: bool = False
     reject_advised: bool = False
     near_misses: tuple[NearMiss, ...] = ()
@@ -75,35 +100,71 @@ def assess(
             fired.append(FiredRule(rule.reason, rule.points, rule.then))
         elif len(missing) == 1 and (near := _near(rule, missing[0], features, amount)):
             near_misses.append(near)
-    score = sum(rule.points for rule in fired)
-    band = _band(document, score)
-    review_over = document.review_over.get(amount.currency)
-    block_over = document.block_over.get(amount.currency)
-    if review_over is None:
-        fired.append(FiredRule(NO_LIMIT, 0, Verdict.REVIEW))
-    verdicts = {rule.then for rule in fired}
-    if review_over is not None and band is Band.HIGH and amount.minor > review_over:
-        verdicts.add(Verdict.REVIEW)
-    if band is Band.HIGH and block_over is not None and amount.minor > block_over:
-        verdicts.add(Verdict.BLOCK)
-    block = Verdict.BLOCK in verdicts
-    review = not block and Verdict.REVIEW in verdicts
+    decision = decision_of(document, fired, amount)
+    if amount.currency not in document.review_over:
+        fired.append(NO_LIMIT_FIRED)
     return RiskAssessment(
-        score=score,
-        band=band,
-        review=review,
-        block=block,
-        four_eyes=review and _needs_four_eyes(document, amount),
-        reject_advised=review
-        and document.reject_from is not None
-        and score >= document.reject_from,
+        score=decision.score,
+        band=decision.band,
+        review=decision.review,
+        block=decision.block,
+        four_eyes=decision.four_eyes,
+        reject_advised=decision.reject_advised,
         fired=tuple(fired),
         near_misses=tuple(near_misses),
         features=features,
         policy_id=policy.policy_id,
-        review_over=review_over,
-        block_over=block_over,
+        review_over=document.review_over.get(amount.currency),
+        block_over=document.block_over.get(amount.currency),
     )
+
+
+def fired_rules(
+    document: PolicyDocument, features: RiskFeatures, *, amount: Money, method: Method
+) -> list[Rule]:
+    """Return the rules whose conditions all hold: those of `assess`, without its near misses."""
+    fired = []
+    for rule in document.rules:
+        for condition in rule.when:
+            if not holds(condition, features, amount=amount, method=method):
+                break
+        else:
+            fired.append(rule)
+    return fired
+
+
+def decision_of(
+    document: PolicyDocument, fired: Iterable[Rule | FiredRule], amount: Money
+) -> Decision:
+    """Return the decision on an amount if these rules fire."""
+    score = 0
+    verdicts = set()
+    for rule in fired:
+        score += rule.points
+        verdicts.add(rule.then)
+    band = _band(document, score)
+    if Verdict.BLOCK in verdicts or (band is Band.HIGH and _is_over(document.block_over, amount)):
+        return Decision(score, band, block=True)
+    limited = amount.currency in document.review_over
+    review = (
+        not limited
+        or Verdict.REVIEW in verdicts
+        or (band is Band.HIGH and _is_over(document.review_over, amount))
+    )
+    return Decision(
+        score,
+        band,
+        review=review,
+        four_eyes=review and _needs_four_eyes(document, amount),
+        reject_advised=review
+        and document.reject_from is not None
+        and score >= document.reject_from,
+    )
+
+
+def _is_over(limits: Limits, amount: Money) -> bool:
+    limit = limits.get(amount.currency)
+    return limit is not None and amount.minor > limit
 
 
 def _band(document: PolicyDocument, score: int) -> Band:
