@@ -1,0 +1,65 @@
+"""The digest of a result, and the first difference between two results."""
+
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from payments.domain.backtest.question import ENGINE_VERSION, Question
+from payments.domain.backtest.result import Result
+
+
+class Difference(Struct, frozen=True):
+    """A place in two results where they differ. None: that one does not have it."""
+
+    place: str
+    first: str | int | None
+    second: str | int | None
+
+    def __str__(self) -> str:
+        return f"{self.place}: {_shown(self.first)} and {_shown(self.second)}"
+
+
+def digest(question: Question, result: Result) -> str:
+    """Return the hex SHA-256 of the engine's version, the question and the result.
+
+    A policy is hashed by its id, which is the hash of its content.
+    """
+    asked = msgspec.to_builtins(question)
+    asked["candidate"] = question.candidate.policy_id
+    asked["baseline"] = None if question.baseline is None else question.baseline.policy_id
+    document = {"engine": ENGINE_VERSION, "question": asked, "result": result}
+    return sha256(msgspec.json.encode(document, order="deterministic")).hexdigest()
+
+
+def first_difference(first: Result, second: Result) -> Difference | None:
+    """Return the first cell in which the results differ, in the order of the fields; None if they agree."""
+    differences = _differences("", msgspec.to_builtins(first), msgspec.to_builtins(second))
+    return next(differences, None)
+
+
+def _differences(place: str, first: Any, second: Any) -> Iterator[Difference]:
+    if isinstance(first, dict) and isinstance(second, dict):
+        for name in first | second:
+            within = f"{place}, {name}" if place else str(name)
+            yield from _differences(within, first.get(name), second.get(name))
+    elif isinstance(first, list) and isinstance(second, list):
+        yield from _differences(place, _named(first), _named(second))
+    elif first != second:
+        yield Difference(place, first, second)
+
+
+def _named(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the rows by their texts, which identify them: the numbers are what can differ."""
+    return {
+        " ".join(value for value in row.values() if isinstance(value, str)): {
+            name: value for name, value in row.items() if not isinstance(value, str)
+        }
+        for row in rows
+    }
+
+
+def _shown(value: object) -> str:
+    return "missing" if value is None else str(value)

@@ -1,0 +1,82 @@
+"""The label of a payment: what is known, at the end of the range, about whether it was fraud.
+
+The first row that applies is the label. Fraud is final: no later event changes it.
+
+| the payment | label |
+|---|---|
+| has a dispute lost or accepted as fraudulent or unrecognized | fraud |
+| was refunded as fraudulent | fraud |
+| was rejected for suspected fraud | fraud |
+| failed by the method's limit, or by the policy | unknown: never_scored, blocked |
+| is not decided, expired, cancelled, rejected otherwise | unknown: pending, expired, cancelled, rejected |
+| has an open dispute | unknown: dispute_open |
+| was completed less than `mature` ago | unknown: not_mature |
+| otherwise | good |
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from payments.domain.payment.events import FailureReason, RefundReason, RejectionReason
+from payments.domain.payment.state import Payment, Status
+
+# Disputes of cards arrive up to 90 days after the payment, few later.
+MATURE: Final = timedelta(days=90)
+
+
+class Kind(StrEnum):
+    FRAUD = "fraud"
+    GOOD = "good"
+    UNKNOWN = "unknown"
+
+
+class Label(StrEnum):
+    """Fraud, good, or the reason why it is unknown."""
+
+    FRAUD = "fraud"
+    GOOD = "good"
+    PENDING = "pending"
+    NEVER_SCORED = "never_scored"
+    BLOCKED = "blocked"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    DISPUTE_OPEN = "dispute_open"
+    NOT_MATURE = "not_mature"
+
+    @property
+    def kind(self) -> Kind:
+        return _KNOWN.get(self, Kind.UNKNOWN)
+
+
+_KNOWN: Final = {Label.FRAUD: Kind.FRAUD, Label.GOOD: Kind.GOOD}
+_NOT_COMPLETED: Final = {
+    Status.INITIATED: Label.PENDING,
+    Status.PENDING_REVIEW: Label.PENDING,
+    Status.REJECTED: Label.REJECTED,
+    Status.EXPIRED: Label.EXPIRED,
+    Status.CANCELLED: Label.CANCELLED,
+}
+
+
+def label(payment: Payment, *, at: datetime, mature: timedelta = MATURE) -> Label:
+    """Return the label that the payment has `at` a time, by the events that it has seen."""
+    if _is_fraud(payment):
+        return Label.FRAUD
+    if payment.failure is FailureReason.METHOD_LIMIT_EXCEEDED:
+        return Label.NEVER_SCORED
+    if payment.failure is not None:
+        return Label.BLOCKED
+    if payment.processed_at is None:
+        return _NOT_COMPLETED[payment.status]
+    if at - payment.processed_at < mature:
+        return Label.NOT_MATURE
+    return Label.GOOD
+
+
+def _is_fraud(payment: Payment) -> bool:
+    refund, review = payment.last_refund, payment.review
+    return (refund is not None and refund.reason is RefundReason.FRAUDULENT) or (
+        review is not None and review.reason == RejectionReason.SUSPECTED_FRAUD
+    )

@@ -1,0 +1,138 @@
+"""State a result in sentences. The command, the pages and the API show the same ones."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from payments.domain.backtest.evaluable import Fact
+from payments.domain.backtest.labels import Kind
+from payments.domain.backtest.outcomes import LeftOut, Outcome
+from payments.domain.backtest.result import Cell, Result
+from payments.domain.money import Money
+
+_HISTORY: Final = (
+    "History as it was: a blocked payment has no outcome, and customers would have behaved"
+    " otherwise."
+)
+_NEWLY: Final = {
+    Outcome.REVIEW: "would newly wait for review",
+    Outcome.BLOCK: "would newly be blocked",
+    Outcome.PASS: "would newly pass",
+}
+_STOPPED: Final = {Outcome.REVIEW: "held", Outcome.BLOCK: "blocked"}
+_FACTS: Final = {
+    Fact.FEATURES: "the features",
+    Fact.NEW_CUSTOMER: "whether the customer is new",
+    Fact.BLOCKED: "whether the customer is blocked",
+    Fact.VELOCITY: "the customer's earlier payments",
+    Fact.COUNTRY: "the country",
+}
+_LEFT_OUT: Final = {
+    LeftOut.METHOD_LIMIT: "over the limit of the method",
+    LeftOut.UNDECIDED: "not decided",
+}
+_MOST_CURRENCIES: Final = 3
+
+
+def verdict(result: Result) -> str:
+    """Return one sentence: the payments that would be decided otherwise, the money and the work."""
+    if not result.evaluated:
+        return "No payment of the range could be evaluated."
+    of = f"Of {_payments(result.evaluated)}{' in the sample' if result.not_sampled else ''}"
+    flips = [cell for cell in result.matrix if cell.is_flip]
+    if not flips:
+        return f"{of}, none would be decided otherwise."
+    return f"{of}, {'; '.join((*_changes(flips), *_money(flips), *_work(result)))}."
+
+
+def limits(result: Result) -> tuple[str, ...]:
+    """Return the sentences about what the verdict does not say. The first one is always true."""
+    return (_HISTORY, *_limits(result))
+
+
+def _limits(result: Result) -> Iterator[str]:
+    if result.not_sampled:
+        share = result.flip_share
+        yield (
+            f"The sample has {result.payments - result.not_sampled:,} of {_payments(result.payments)}:"
+            f" with 95 % confidence, {_percent(share.low_ppm)} to {_percent(share.high_ppm)} of all"
+            " evaluable ones would be decided otherwise."
+        )
+    if result.flips:
+        yield f"{_percent(result.known_ppm)} of the changed payments are known to be fraud or good."
+    if result.reconstructed:
+        yield f"{_payments(result.reconstructed)} have features that were computed from the log."
+    if result.not_evaluable_payments:
+        yield (
+            f"{_payments(result.not_evaluable_payments)} could not be evaluated, because the log does not"
+            f" hold {_list((_FACTS[fact], count) for fact, count in sorted(result.not_evaluable.items()))}."
+        )
+    if result.left_out:
+        yield (
+            f"{_payments(sum(result.left_out.values()))} were left out, because no policy decided on"
+            f" them: {_list((_LEFT_OUT[why], count) for why, count in sorted(result.left_out.items()))}."
+        )
+    if result.decision_time.assumed:
+        yield (
+            f"Reviewer hours assume {result.decision_time.ms // 60_000} minutes for each decision: only"
+            f" {result.decision_time.observed} were observed."
+        )
+    if result.drift:
+        yield (
+            f"{result.drift:,} of {result.drift_checked:,} decisions would differ today by their own"
+            " policy and features: the code has changed since."
+        )
+    if result.drift_unknown_policy:
+        yield f"{_payments(result.drift_unknown_policy)} name a policy that the log does not hold."
+
+
+def _changes(flips: Sequence[Cell]) -> Iterator[str]:
+    by_outcome: dict[Outcome, Counter[Kind]] = {}
+    for cell in flips:
+        kinds = by_outcome.setdefault(cell.candidate, Counter())
+        kinds[cell.label.kind] += cell.payments
+    for outcome, newly in _NEWLY.items():
+        if outcome in by_outcome:
+            kinds = by_outcome[outcome]
+            known = ", ".join(f"{kinds[kind]:,} {kind}" for kind in Kind)
+            yield f"{kinds.total():,} {newly} ({known})"
+
+
+def _money(flips: Sequence[Cell]) -> Iterator[str]:
+    """Yield how much more money each outcome stops, in the currencies with the most payments."""
+    payments: Counter[str] = Counter()
+    for cell in flips:
+        payments[cell.currency] += cell.payments
+    shown = sorted(payments, key=lambda currency: (-payments[currency], currency))
+    for outcome, stopped in _STOPPED.items():
+        more: Counter[str] = Counter()
+        for cell in flips:
+            sign = (cell.candidate is outcome) - (cell.baseline is outcome)
+            more[cell.currency] += sign * cell.minor
+        for currency in shown[:_MOST_CURRENCIES]:
+            if minor := more[currency]:
+                amount = Money(abs(minor), currency).formatted()
+                yield f"{amount} {'more' if minor > 0 else 'less'} {stopped}"
+        if rest := sum(1 for currency in shown[_MOST_CURRENCIES:] if more[currency]):
+            yield f"{stopped} also in {rest} other {'currency' if rest == 1 else 'currencies'}"
+
+
+def _work(result: Result) -> Iterator[str]:
+    minutes = result.candidate.minutes - result.baseline.minutes
+    hours = round(abs(minutes) / 60)
+    count, unit = (hours, "hour") if hours else (abs(minutes), "minute")
+    if count:
+        more = "more" if minutes > 0 else "fewer"
+        yield f"about {count:,} {more} reviewer {unit}{'' if count == 1 else 's'}"
+
+
+def _list(counts: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{text} ({count:,})" for text, count in counts)
+
+
+def _payments(count: int) -> str:
+    return f"{count:,} payment{'' if count == 1 else 's'}"
+
+
+def _percent(ppm: int) -> str:
+    return f"{ppm / 10_000:.1f} %"
