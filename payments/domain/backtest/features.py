@@ -2,10 +2,13 @@
 
 from bisect import bisect_right, insort
 from datetime import datetime, timedelta
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from payments.domain.customer import AnyCustomerEvent, BlockLifted, BlockPlaced, is_blocked_after
 from payments.domain.methods import CARDS
-from payments.domain.money import Money
 from payments.domain.payment.events import (
     AnyPaymentEvent,
     PaymentInitiated,
@@ -16,10 +19,52 @@ from payments.domain.risk.conditions import RiskFeatures, Velocity
 from payments.domain.risk.windows import DAY, HOUR, bucket_of
 
 
-class CustomerHistory:
-    """The fold over the events of one customer: of all its payments and blocks, in the order of the log.
+class Change(Struct, frozen=True, array_like=True, gc=False):
+    """What an event changes in the history of its customer, or what neighboring events do.
 
-    Call `features` for each `payment.initiated` before `add`. Memory grows with the buckets that have a
+    A payment of `minor` units of `currency` begins `at` a time. Then `paid` more card payments are completed
+    and not refunded. Then the customer is blocked, or not any more.
+    """
+
+    at: datetime | None = None
+    currency: str = ""
+    minor: int = 0
+    paid: int = 0
+    blocked: bool | None = None
+
+    def joined(self, after: "Change") -> "Change | None":
+        """Return both changes as one, None if a payment begins with the second."""
+        if after.at is not None:
+            return None
+        blocked = self.blocked if after.blocked is None else after.blocked
+        return replace(self, paid=self.paid + after.paid, blocked=blocked)
+
+
+_PAID: Final = Change(paid=1)
+_REFUNDED: Final = Change(paid=-1)
+_BLOCKED: Final = Change(blocked=True)
+_UNBLOCKED: Final = Change(blocked=False)
+
+
+def change_of(event: AnyPaymentEvent | AnyCustomerEvent) -> Change | None:
+    """Return what the event changes, None if features do not depend on it."""
+    match event:
+        case PaymentInitiated(initiated_at=at, amount=amount):
+            return Change(at, amount.currency, amount.minor)
+        case PaymentProcessed(method=method) if method in CARDS:
+            return _PAID
+        case PaymentRefunded(method=method) if method in CARDS:
+            return _REFUNDED if event.refunded == event.amount else None
+        case BlockPlaced() | BlockLifted():
+            return _BLOCKED if is_blocked_after(event) else _UNBLOCKED
+        case _:
+            return None
+
+
+class CustomerHistory:
+    """The fold over the changes of one customer, by all its payments and blocks in the order of the log.
+
+    Call `features` for each payment that begins before `apply`. Memory grows with the buckets that have a
     payment of the customer. None is forgotten, because imports append payments out of order.
     """
 
@@ -52,29 +97,23 @@ class CustomerHistory:
             ),
         )
 
-    def add(self, event: AnyPaymentEvent | AnyCustomerEvent) -> None:
-        """Apply the next event of the customer."""
+    def apply(self, change: Change) -> None:
+        """Apply the next change of the customer."""
         self._known = True
-        match event:
-            case PaymentInitiated(initiated_at=at, amount=amount):
-                self._begin(at, amount)
-            case PaymentProcessed(method=method) if method in CARDS:
-                self._paid_by_card += 1
-            case PaymentRefunded(method=method) if method in CARDS:
-                self._paid_by_card -= event.refunded == event.amount
-            case BlockPlaced() | BlockLifted():
-                self._blocked = is_blocked_after(event)
-            case _:
-                pass  # features depend on no other event
+        if change.at is not None:
+            self._begin(change.at, change.currency, change.minor)
+        self._paid_by_card += change.paid
+        if change.blocked is not None:
+            self._blocked = change.blocked
 
-    def _begin(self, at: datetime, amount: Money) -> None:
+    def _begin(self, at: datetime, currency: str, minor: int) -> None:
         start = bucket_of(at)
         bucket = self._buckets.get(start)
         if bucket is None:
             bucket = self._buckets[start] = {}
             insort(self._starts, start)
-        count, volume = bucket.get(amount.currency, (0, 0))
-        bucket[amount.currency] = count + 1, volume + amount.minor
+        count, volume = bucket.get(currency, (0, 0))
+        bucket[currency] = count + 1, volume + minor
 
     def _earlier(self, at: datetime, window: timedelta, currency: str) -> tuple[int, int]:
         """Return the number of earlier payments in the window, and their volume in the currency."""

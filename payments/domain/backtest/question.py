@@ -23,7 +23,7 @@ class Mode(StrEnum):
 
 
 class Question(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A backtest covers the payments whose first event has a position from `since` to `upto`.
+    """A backtest covers the payments whose first event has a position after `since`, up to `upto`.
 
     Nothing after `upto` is known to it. `at` is the time of the log at `upto`: labels mature by it. The
     baseline None is what the history records.
