@@ -10,15 +10,14 @@ from django.views.decorators.http import require_GET
 from payments import permissions
 from payments.application import policies
 from payments.domain.risk import parsing
-from payments.domain.risk.conditions import Limits
-from payments.domain.risk.policy import DEFAULT_POLICY, PolicyDocument, PolicyStatus
+from payments.domain.risk.policy import DEFAULT_POLICY, PolicyStatus
 from payments.domain.risk.register import RegisteredPolicy
 from readmodels import labels
 from readmodels.admin.base import requests
-from readmodels.admin.policies.changes import changes
 from readmodels.admin.policies.register import active_policy, find_policy, page
+from readmodels.policies import texts
+from readmodels.policies.differences import differences
 
-_HOURS_OF_A_DAY: Final = 24
 _SEE: Final = "events.view_event"
 _COLORS: Final = {
     PolicyStatus.PROPOSED: "warning",
@@ -62,8 +61,12 @@ def policy_page(request: HttpRequest, policy_id: str) -> HttpResponse:
         policy=policy,
         described=None if found is None else _describe(found, _names([found])),
         document=parsing.write(policy),
-        consequences=_consequences(policy.document),
-        changes=changes(active_policy(register), policy),
+        consequences=texts.consequences(policy.document),
+        rules=[
+            (rule.reason, labels.label(rule.reason), texts.rule(rule))
+            for rule in policy.document.rules
+        ],
+        differences=differences(active_policy(register).document, policy.document),
         may_approve=manages
         and status is PolicyStatus.PROPOSED
         and found is not None
@@ -102,30 +105,3 @@ def _describe(each: RegisteredPolicy, names: dict[str, str]) -> dict[str, Any]:
         "color": _COLORS[each.status],
         "history": [(what, at, names.get(by, by)) for what, at, by in history if at and by],
     }
-
-
-def _consequences(document: PolicyDocument) -> list[tuple[str, str]]:
-    """Return what a score and an amount lead to, as pairs of label and condition."""
-    hours = document.review_hours
-    days, rest = divmod(hours, _HOURS_OF_A_DAY)
-    period = f"{hours} hours" if rest or days < 1 else f"{days} day{'s' if days > 1 else ''}"
-    return [
-        ("Medium risk", f"from {document.medium_from} points"),
-        ("High risk", f"from {document.high_from} points"),
-        ("High risk held for review", _limits(document.review_over, "always", others=True)),
-        ("High risk refused", _limits(document.block_over, "never")),
-        ("Two approvals", _limits(document.four_eyes_over, "never", others=True)),
-        (
-            "Rejection advised",
-            "never" if document.reject_from is None else f"from {document.reject_from} points",
-        ),
-        ("Time to decide", period),
-    ]
-
-
-def _limits(over: Limits, otherwise: str, *, others: bool = False) -> str:
-    """Return the limits as text. `others` is whether all amounts in other currencies are over the limit."""
-    if not over:
-        return otherwise
-    limits = ", ".join(labels.amount(minor, currency) for currency, minor in over.items())
-    return f"over {limits}" + (", and always in other currencies" if others else "")

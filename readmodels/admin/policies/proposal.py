@@ -17,8 +17,8 @@ from payments.domain.risk.refusals import PolicyRefused
 from payments.domain.risk.register import ProposePolicy
 from payments.events.store import StaleVersion
 from readmodels.admin.base import kept_text, refusals, requests
-from readmodels.admin.policies.changes import changes
 from readmodels.admin.policies.register import active_policy, dispatch, find_policy, page
+from readmodels.policies.differences import differences
 
 
 class ProposeView(View):
@@ -50,8 +50,9 @@ class ProposeView(View):
         except InvalidPolicy as error:
             return self._page(request, text, problems=error.problems)
         if "propose" not in request.POST:
-            active = active_policy(policies.register())
-            return self._page(request, text, checked=True, changes=changes(active, policy))
+            active = active_policy(policies.register()).document
+            found = differences(active, policy.document)
+            return self._page(request, text, checked=True, differences=found)
         try:
             dispatch(
                 request, ProposePolicy(policy=policy, at=timezone.now(), by=requests.actor(request))

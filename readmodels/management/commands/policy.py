@@ -32,6 +32,7 @@ from payments.domain.text import TextError
 from payments.permissions import NotPermitted
 from payments.printing import print_table
 from readmodels import labels
+from readmodels.policies.differences import differences
 
 _SHOWN: Final = 12  # digits of an id, enough to distinguish policies
 _BUILT_IN: Final = "built-in"
@@ -46,6 +47,7 @@ class Command(BaseCommand):
             "Examples:\n"
             "  ./manage.py policy list\n"
             "  ./manage.py policy show > policy.json            the active one, to edit\n"
+            "  ./manage.py policy diff 94d4d6ad220d             what it changes in the active one\n"
             "  ./manage.py policy propose policy.json --name 'Lower limits' --by ada\n"
             "  ./manage.py policy approve 94d4d6ad220d --by grace\n"
             "  ./manage.py policy retire 94d4d6ad220d --by ada  withdraw the proposal\n"
@@ -60,6 +62,9 @@ class Command(BaseCommand):
         commands.add_parser("list", help="all policies with their proposers and approvers")
         show = commands.add_parser("show", help="a policy as JSON: ID, built-in or the active one")
         show.add_argument("policy", nargs="?", metavar="ID")
+        diff = commands.add_parser("diff", help="what a policy changes, compared with another one")
+        diff.add_argument("policy", metavar="A", help="ID or built-in")
+        diff.add_argument("base", nargs="?", metavar="B", help="ID, built-in or the active one")
         propose = commands.add_parser("propose", help="propose the policy in a file")
         propose.add_argument("file", type=Path, metavar="FILE")
         propose.add_argument(
@@ -85,6 +90,9 @@ class Command(BaseCommand):
                 self._list(register)
             case "show":
                 self._show(register, options["policy"])
+            case "diff":
+                base = _policy(register, options["base"])
+                self._diff(base, _policy(register, options["policy"]))
             case "propose":
                 policy = _read(options["file"])
                 by = _actor(options["by"])
@@ -163,17 +171,21 @@ class Command(BaseCommand):
         print_table(table, self.stdout)
 
     def _show(self, register: Register, wanted: str | None) -> None:
-        if wanted == _BUILT_IN:
-            policy_id = None
-        else:
-            policy_id = register.active if wanted is None else _id(register, wanted)
-        policy = DEFAULT_POLICY if policy_id is None else register.policies[policy_id].policy
+        policy = _policy(register, wanted)
         found = register.policies.get(policy.policy_id)
         self.stderr.write(f"{policy.policy_id}, {found.status if found else _BUILT_IN}")
         for text in (found.name, found.comment) if found else ():
             if text:
                 self.stderr.write(labels.isolated(text))
+        for each in differences(_policy(register, None).document, policy.document):
+            self.stderr.write(f"Changes the active policy: {each}")
         self.stdout.write(parsing.write(policy))
+
+    def _diff(self, base: RiskPolicy, policy: RiskPolicy) -> None:
+        for each in differences(base.document, policy.document):
+            self.stdout.write(str(each))
+        if base == policy:
+            self.stderr.write("They are the same policy.")
 
 
 def _text(checked: Callable[[str], str]) -> Callable[[str], str]:
@@ -195,6 +207,14 @@ def _read(file: Path) -> RiskPolicy:
         raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
     except InvalidPolicy as error:
         raise CommandError("\n".join(f"{file}: {each}" for each in error.problems)) from error
+
+
+def _policy(register: Register, wanted: str | None) -> RiskPolicy:
+    """Return the policy with this id, the built-in one, or the active one if None is wanted."""
+    if wanted == _BUILT_IN:
+        return DEFAULT_POLICY
+    policy_id = register.active if wanted is None else _id(register, wanted)
+    return DEFAULT_POLICY if policy_id is None else register.policies[policy_id].policy
 
 
 def _id(register: Register, wanted: str) -> str:

@@ -241,6 +241,24 @@ def test_policy_command_proposes_approves_and_retires(ada: str, grace: str, tmp_
     assert re.search(rf"{short} Stricter replaced 5 .* ada .* grace .* grace", listed)
 
 
+def test_policy_command_shows_differences(ada: str, grace: str) -> None:
+    activate(STRICT, ada, grace)
+    propose(DOLLARS, ada)
+    short = DOLLARS.policy_id[:12]
+
+    from_active = run("diff", short).splitlines()
+    from_built_in = run("diff", short, "built-in").splitlines()
+
+    assert "Rule many_payments_1h, points: 100 -> 40" in from_active
+    assert from_built_in == [
+        "High risk held for review (EUR): over €10,000.00 -> always",
+        "High risk held for review (GBP): over £8,000.00 -> always",
+        "High risk held for review (JPY): over ¥1,500,000 -> always",
+        "High risk held for review (USD): over $10,000.00 -> over $0.10",
+    ]
+    assert run("diff", "built-in", "built-in") == ""
+
+
 def test_policy_command_reports_each_fault_on_one_line(ada: str, tmp_path: Path) -> None:
     file = tmp_path / "policy.json"
     file.write_text(parsing.write(STRICT).replace('"points": 100', '"points": 1000'))

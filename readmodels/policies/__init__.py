@@ -1,0 +1,1 @@
+"""Risk policies for people: their texts, and the differences between two of them."""
