@@ -103,8 +103,8 @@ def test_read_ignores_layout_of_text() -> None:
             written(rules=[RULE | {"reason": f"r{n}"} for n in range(101)]),
             "rules: There are 101. At most 100 are accepted.",
         ),
-        (written(medium_from=70), "medium_from, high_from: medium_from must be"),
-        (written(medium_from=0), "medium_from, high_from: medium_from must be"),
+        (written(medium_from=70), "high_from: It must be more than medium_from, 70."),
+        (written(medium_from=0), "medium_from: It must be at least 1."),
         (written(review_over={}), "review_over: It names no currency"),
         (written(review_over={"USD": -1}), "review_over, USD: The limit must be 0 to"),
         (written(block_over={"USD": 99}), "block_over, USD: It is below review_over"),
@@ -126,7 +126,7 @@ def test_read_names_fault_by_rule_and_field(text: str | bytes, problem: str) -> 
     [
         (
             written({"points": -1, "when": []}, medium_from=0),
-            ["medium_from, high_from", "rule 1 (large), points", "rule 1 (large), when"],
+            ["medium_from", "rule 1 (large), points", "rule 1 (large), when"],
         ),
         (
             written({"points": "1", "then": 3}, medium_from=None, review_over={"USD": "1"}),
@@ -144,3 +144,30 @@ def test_read_names_every_fault_at_once(text: str, places: list[str]) -> None:
         parsing.read(text)
 
     assert sorted(each.partition(": ")[0] for each in refused.value.problems) == places
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        (written(medium_from=0), ("medium_from",)),
+        (written(review_over={"USD": -1}), ("review_over", "USD")),
+        (written(review_over={"USD": "1"}), ("review_over", "USD")),
+        (written({"points": "80"}), ("rules", 0, "points")),
+        (written({"then": "pass"}), ("rules", 0, "then")),
+        (written({"when": []}), ("rules", 0, "when")),
+        (
+            written(condition(type="amount_over", limits={"USD": -1})),
+            ("rules", 0, "when", 0, "limits", "USD"),
+        ),
+        (
+            written(condition(type="method_in", methods=["wallet", "gold"])),
+            ("rules", 0, "when", 0, "methods", 1),
+        ),
+        ("[]", ()),
+    ],
+)
+def test_fault_has_path_to_its_value(text: str, path: parsing.Path) -> None:
+    with pytest.raises(InvalidPolicy) as refused:
+        parsing.read(text)
+
+    assert [each.path for each in refused.value.faults] == [path]
