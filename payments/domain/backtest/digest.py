@@ -41,17 +41,18 @@ def first_difference(first: Result, second: Result) -> Difference | None:
 
 
 def _differences(place: str, first: Any, second: Any) -> Iterator[Difference]:
-    if isinstance(first, dict) and isinstance(second, dict):
+    if isinstance(first, tuple) and isinstance(second, tuple):
+        first, second = _named(first), _named(second)
+    if isinstance(first, dict) or isinstance(second, dict):
+        first, second = first or {}, second or {}
         for name in first | second:
             within = f"{place}, {name}" if place else str(name)
             yield from _differences(within, first.get(name), second.get(name))
-    elif isinstance(first, list) and isinstance(second, list):
-        yield from _differences(place, _named(first), _named(second))
     elif first != second:
         yield Difference(place, first, second)
 
 
-def _named(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def _named(rows: tuple[dict[str, Any], ...]) -> dict[str, dict[str, Any]]:
     """Return the rows by their texts, which identify them: the numbers are what can differ."""
     return {
         " ".join(value for value in row.values() if isinstance(value, str)): {

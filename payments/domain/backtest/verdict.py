@@ -61,7 +61,9 @@ def _limits(result: Result) -> Iterator[str]:
     if result.flips:
         yield f"{_percent(result.known_ppm)} of the changed payments are known to be fraud or good."
     if result.reconstructed:
-        yield f"{_payments(result.reconstructed)} have features that were computed from the log."
+        yield (
+            f"{_were(result.reconstructed)} evaluated with features that were computed from the log."
+        )
     if result.not_evaluable_payments:
         yield (
             f"{_payments(result.not_evaluable_payments)} could not be evaluated, because the log does not"
@@ -69,8 +71,8 @@ def _limits(result: Result) -> Iterator[str]:
         )
     if result.left_out:
         yield (
-            f"{_payments(sum(result.left_out.values()))} were left out, because no policy decided on"
-            f" them: {_list((_LEFT_OUT[why], count) for why, count in sorted(result.left_out.items()))}."
+            f"{_were(sum(result.left_out.values()))} left out, because no policy decided:"
+            f" {_list((_LEFT_OUT[why], count) for why, count in sorted(result.left_out.items()))}."
         )
     if result.decision_time.assumed:
         yield (
@@ -128,6 +130,10 @@ def _work(result: Result) -> Iterator[str]:
 
 def _list(counts: Iterable[tuple[str, int]]) -> str:
     return ", ".join(f"{text} ({count:,})" for text, count in counts)
+
+
+def _were(count: int) -> str:
+    return f"{_payments(count)} {'was' if count == 1 else 'were'}"
 
 
 def _payments(count: int) -> str:

@@ -1,0 +1,124 @@
+"""Random payments for backtests, decided by the domain itself."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from random import Random
+from typing import Any, Final
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from payments.domain.backtest.cases import Case, case_of
+from payments.domain.backtest.evaluation import Evaluation
+from payments.domain.backtest.question import Question
+from payments.domain.backtest.tally import Tally
+from payments.domain.methods import Method
+from payments.domain.money import Money
+from payments.domain.payment.deciding import decide
+from payments.domain.payment.events import AnyPaymentEvent, RefundReason, RejectionReason
+from payments.domain.payment.state import Status, evolve
+from payments.domain.risk.conditions import AmountOver, CountryIn, RiskFeatures, Velocity
+from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy, Rule, Verdict
+from tests.support import examples
+
+LARGE_OVER_5_000: Final = Rule(
+    reason="large", points=30, when=(AmountOver({"USD": 5_000_00, "JPY": 500_000}),)
+)
+ABROAD: Final = Rule(reason="abroad", points=45, when=(CountryIn(("KP", "US")),))
+# Differs from the built-in policy in every outcome.
+STRICTER: Final = RiskPolicy.of(
+    replace(
+        DEFAULT_POLICY.document,
+        rules=(
+            *DEFAULT_POLICY.document.rules[1:],
+            LARGE_OVER_5_000,
+            ABROAD,
+            Rule(reason="watched", points=0, when=(CountryIn(("KP",)),), then=Verdict.BLOCK),
+        ),
+        block_over={"USD": 20_000_00},
+    )
+)
+POLICIES: Final = {policy.policy_id: policy for policy in (DEFAULT_POLICY, STRICTER)}
+END: Final = examples.NOON + timedelta(days=400)
+
+
+def question(**changes: Any) -> Question:
+    """Return a question about STRICTER over everything."""
+    return Question(**{"candidate": STRICTER, "since": 1, "upto": 10**9, "at": END, **changes})
+
+
+def case(*events: AnyPaymentEvent, reconstructed: RiskFeatures | None = None) -> Case:
+    return case_of(examples.PAYMENT, 1, events, reconstructed)
+
+
+def tally_of(asked: Question, cases: Sequence[Case]) -> Tally:
+    evaluation = Evaluation(asked, POLICIES)
+    for each in cases:
+        evaluation.add(each)
+    return evaluation.tally
+
+
+def random_cases(seed: int, count: int) -> list[Case]:
+    """Return payments of a year, most of which passed."""
+    random = Random(seed)
+    return [_random_case(random, place) for place in range(1, count + 1)]
+
+
+def _random_case(random: Random, place: int) -> Case:
+    payment_id = UUID(int=random.getrandbits(128))
+    at = examples.NOON + timedelta(minutes=random.randrange(60 * 24 * 365))
+    events: list[AnyPaymentEvent] = []
+    state = None
+
+    def do(command: Any) -> None:
+        nonlocal state
+        for event in decide(state, command):
+            events.append(event)
+            state = evolve(state, payment_id, event)
+
+    of = {"payment_id": payment_id}
+    do(
+        examples.process(
+            **of,
+            at=at,
+            amount=_amount(random),
+            method=random.choice(list(Method)),
+            features=_features(random) if random.random() < 0.9 else None,
+            policy=random.choice(list(POLICIES.values())),
+        )
+    )
+    later = at + timedelta(minutes=random.randrange(1, 600))
+    assert state is not None
+    if state.status is Status.PENDING_REVIEW and random.random() < 0.8:
+        do(examples.claim(**of, at=later))
+        decided = later + timedelta(minutes=random.randrange(1, 14))
+        if random.random() < 0.5:
+            reason = random.choice(list(RejectionReason))
+            do(examples.reject(**of, at=decided, reason=reason))
+        else:
+            do(examples.approve(**of, at=decided, note=examples.NOTE))
+    elif state.status is Status.COMPLETED and random.random() < 0.3:
+        do(examples.refund(**of, at=later, reason=random.choice(list(RefundReason))))
+    return case_of(payment_id, place, events, _features(random))
+
+
+def _amount(random: Random) -> Money:
+    currency = random.choice(["USD", "USD", "JPY", "CHF"])
+    return Money(int(10 ** random.uniform(3, 6.4)), currency)
+
+
+def _features(random: Random) -> RiskFeatures:
+    knows = random.random() < 0.8
+    return RiskFeatures(
+        paid_by_card_before=random.random() < 0.7,
+        position=40,
+        age_ms=random.choice([0, 0, 0, 6_000]),
+        new_customer=random.random() < 0.3 if knows else None,
+        blocked=random.random() < 0.1 if knows else None,
+        country=random.choice([None, "DE", "US", "KP"]),
+        velocity=Velocity(
+            count_1h=random.randrange(30), volume_1h=0, count_24h=40, volume_24h=6_000_000
+        )
+        if knows
+        else None,
+    )

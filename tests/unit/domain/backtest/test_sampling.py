@@ -1,0 +1,58 @@
+"""Samples and their intervals."""
+
+from typing import Final
+from uuid import UUID
+
+from hypothesis import given, strategies as st
+
+from payments.domain.backtest.evaluation import Evaluation
+from payments.domain.backtest.question import Mode
+from payments.domain.backtest.result import result_of
+from payments.domain.backtest.sampling import WHOLE, Share, share
+from tests.support.backtesting import POLICIES, question, random_cases, tally_of
+
+CASES: Final = random_cases(2, 1_500)
+
+
+def test_interval_of_a_sample_covers_the_whole_in_at_least_93_of_100_seeds() -> None:
+    whole = result_of(tally_of(question(mode=Mode.RECONSTRUCTED), CASES)).flip_share.ppm
+
+    samples = [
+        result_of(tally_of(question(mode=Mode.RECONSTRUCTED, sample_ppm=100_000, seed=seed), CASES))
+        for seed in range(100)
+    ]
+
+    covering = [
+        each for each in samples if each.flip_share.low_ppm <= whole <= each.flip_share.high_ppm
+    ]
+    assert len(covering) >= 93
+    assert 0 < whole < WHOLE
+    assert all(each.payments == len(CASES) and each.not_sampled > 1_200 for each in samples)
+
+
+def test_sample_has_the_same_payments_in_any_order_and_others_for_another_seed() -> None:
+    def sampled(seed: int) -> set[UUID]:
+        evaluation = Evaluation(question(sample_ppm=100_000, seed=seed), POLICIES)
+        ids = (each.payment.payment_id for each in CASES)
+        return {each for each in ids if evaluation.samples(each)}
+
+    first, second = sampled(1), sampled(2)
+
+    assert 100 < len(first) < 200
+    assert first == sampled(1)
+    assert len(first & second) < 40
+
+
+def test_share_is_the_wilson_interval() -> None:
+    # R: prop.test(5, 50, correct = FALSE) returns 0.0434757 and 0.2136024. The bounds are rounded outward.
+    assert share(5, 50) == Share(ppm=100_000, low_ppm=43_475, high_ppm=213_603)
+    assert share(0, 0) == Share(ppm=0, low_ppm=0, high_ppm=WHOLE)
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**9))
+def test_share_lies_in_its_interval(first: int, second: int) -> None:
+    count, total = sorted((first, second))
+
+    found = share(count, total)
+
+    assert 0 <= found.low_ppm <= found.ppm <= found.high_ppm <= WHOLE
