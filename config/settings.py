@@ -65,6 +65,7 @@ INSTALLED_APPS: list[str] = [
     "payments.events",
     "payments.customers",
     "payments.clients",
+    "payments.lists",
     "payments.traffic",
     "readmodels.webhooks",
     "readmodels",

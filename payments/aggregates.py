@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from payments.domain import customer
+from payments.domain import customer, lists
 from payments.domain.customer import CUSTOMER_EVENT_CLASSES, AnyCustomerEvent
+from payments.domain.lists import LIST_EVENT_CLASSES, AnyListEvent, RiskList
 from payments.domain.payment import state
 from payments.domain.payment.events import EVENT_CLASSES, AnyPaymentEvent
 from payments.domain.payment.state import STATE_VERSION, Payment
@@ -38,11 +39,21 @@ CUSTOMER_AGGREGATE: Final[Aggregate[bool, AnyCustomerEvent]] = Aggregate(
     state_class=bool,
 )
 
+LIST_AGGREGATE: Final[Aggregate[RiskList, AnyListEvent]] = Aggregate(
+    name="list",
+    event_classes=LIST_EVENT_CLASSES,
+    evolve=lists.evolve,
+    state_class=RiskList,
+    state_version=lists.STATE_VERSION,
+    identity=lambda found: (found.list_id, found.version),
+)
+
 # Named by settings.EVENT_AGGREGATES: `manage.py check` checks these.
 AGGREGATES: Final[tuple[AnyAggregate, ...]] = (
     PAYMENT_AGGREGATE,
     POLICY_AGGREGATE,
     CUSTOMER_AGGREGATE,
+    LIST_AGGREGATE,
 )
 
 RecordedPaymentEvent = RecordedEvent[AnyPaymentEvent]

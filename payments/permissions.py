@@ -18,6 +18,8 @@ REVIEW: Final = "events.review_payment"
 REVIEW_AS_SENIOR: Final = "events.review_as_senior"
 CORRECT: Final = "events.correct_payment"
 MANAGE_POLICIES: Final = "events.manage_policies"
+MANAGE_LISTS: Final = "events.manage_lists"
+EDIT_LISTS: Final = "events.edit_lists"
 
 # The permissions for commands that append events, as the admin shows them. No model declares them, because
 # the log has no commands. `migrate` stores them with the content type of its events.
@@ -26,6 +28,8 @@ NAMES: Final[Mapping[str, str]] = {
     REVIEW_AS_SENIOR: "Can decide on escalated payments and approve as the second",
     CORRECT: "Can cancel and refund payments",
     MANAGE_POLICIES: "Can propose, approve and retire risk policies",
+    MANAGE_LISTS: "Can create and archive lists",
+    EDIT_LISTS: "Can add and remove entries of lists",
 }
 
 

@@ -46,6 +46,8 @@ CORRECT: Final = Right("cancel and refund payments", (commands.CORRECT,))
 BLOCK: Final = Right("block and unblock customers", ("customers.block_customer",))
 RENAME: Final = Right("change names and contacts of customers", ("customers.change_customer",))
 POLICIES: Final = Right("propose and approve risk policies", (commands.MANAGE_POLICIES,))
+EDIT_LISTS: Final = Right("add and remove entries of lists", (commands.EDIT_LISTS,))
+LISTS: Final = Right("create and archive lists", (commands.MANAGE_LISTS,))
 SEE_KEYS: Final = Right("see API keys", ("clients.view_apikey",))
 KEYS: Final = Right("create, rotate and revoke API keys", ("clients.manage_apikey",))
 REPAIR: Final = Right("retry and discard parked events", ("readmodels.repair_projections",))
@@ -63,13 +65,15 @@ SIGN_INS: Final = Right(
 ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
     "viewer": (SEE,),
     "analyst": (SEE, REVIEW),
-    "senior reviewer": (SEE, REVIEW, SENIOR, CORRECT, BLOCK),
+    "senior reviewer": (SEE, REVIEW, SENIOR, CORRECT, BLOCK, EDIT_LISTS),
     "risk manager": (
         SEE,
         REVIEW,
         BLOCK,
         RENAME,
         POLICIES,
+        EDIT_LISTS,
+        LISTS,
         SEE_KEYS,
         KEYS,
         SEE_WEBHOOKS,

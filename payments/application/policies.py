@@ -1,15 +1,20 @@
 """Change and find the risk policies of the register."""
 
+from functools import partial
 from typing import Final
 
+from django.db import transaction
 from msgspec import Struct
 
 from payments import permissions
 from payments.aggregates import POLICY_AGGREGATE
+from payments.domain.list_items import ListName
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
+from payments.domain.risk.refusals import ListsUnusable
 from payments.domain.risk.register import (
     REGISTER,
     AnyPolicyCommand,
+    ProposePolicy,
     Register,
     RegisteredPolicy,
     decide,
@@ -17,6 +22,7 @@ from payments.domain.risk.register import (
 from payments.events.metadata import Metadata
 from payments.events.reading.horizon import read_stream
 from payments.events.replay import execute, fold, load
+from payments.lists import entries
 
 
 class UnknownPolicy(Exception):
@@ -99,4 +105,28 @@ def handle(
         REGISTER,
         lambda before: decide(before, command),
         metadata=metadata,
+        alongside=partial(_require_lists, command.policy)
+        if isinstance(command, ProposePolicy)
+        else None,
     ).state
+
+
+def check_lists(policy: RiskPolicy) -> None:
+    """Raise ListsUnusable if the policy names a list that does not exist or is archived."""
+    with transaction.atomic():
+        _require_lists(policy)
+
+
+def _require_lists(policy: RiskPolicy) -> None:
+    # Inside the transaction of a proposal, so that no list is archived meanwhile.
+    if missing := entries.unusable(policy.document.lists):
+        raise ListsUnusable(policy_id=policy.policy_id, lists=missing)
+
+
+def using(name: ListName) -> tuple[str, ...]:
+    """Return the ids of the active and proposed policies that use the list."""
+    return tuple(
+        policy_id
+        for policy_id, found in register().policies.items()
+        if not found.status.is_over and name in found.policy.document.lists
+    )

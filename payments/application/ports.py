@@ -4,7 +4,7 @@ The write side must not import the read side. The read side connects its functio
 readmodels/queries/ports.py, where mypy checks them against these protocols.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -28,9 +28,14 @@ class KnownCustomer(Struct, frozen=True):
 
 
 class RiskFeatureSource(Protocol):
-    """Return the features of the customer at `at`, in one round trip."""
+    """Return the features of the customer at `at`, in one round trip.
 
-    def __call__(self, customer_id: UUID, *, currency: str, at: datetime) -> KnownCustomer: ...
+    `item_keys` are those of everything in the payment that a list can hold.
+    """
+
+    def __call__(
+        self, customer_id: UUID, *, currency: str, item_keys: Sequence[str], at: datetime
+    ) -> KnownCustomer: ...
 
 
 class DueReviews(Protocol):

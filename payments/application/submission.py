@@ -10,6 +10,7 @@ from payments.application import idempotency, policies, ports
 from payments.application.dispatch import CommandContext, Outcome, dispatch
 from payments.customers import registry
 from payments.domain.cards import PresentedCard
+from payments.domain.list_items import keys_of_payment
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.commands import ProcessPayment
@@ -36,7 +37,16 @@ def submit(
     """
     pseudonyms.require_key()
     customer_id = pseudonyms.customer_id(client_id, customer_reference)
-    known = ports.connected.risk_features(customer_id, currency=amount.currency, at=at)
+    known_card = None if card is None else pseudonyms.known_card(client_id, card)
+    item_keys = keys_of_payment(
+        customer_id=customer_id,
+        fingerprint=None if known_card is None else known_card.fingerprint,
+        country=country,
+        reference=reference,
+    )
+    known = ports.connected.risk_features(
+        customer_id, currency=amount.currency, item_keys=item_keys, at=at
+    )
     in_force = policies.in_force(known.policy_id, as_of=known.register_position)
     command = ProcessPayment(
         payment_id=idempotency.payment_id(client_id, key),
@@ -45,7 +55,7 @@ def submit(
         amount=amount,
         method=method,
         reference=reference,
-        card=None if card is None else pseudonyms.known_card(client_id, card),
+        card=known_card,
         signals=None if signals is None else pseudonyms.known_signals(client_id, signals),
         features=replace(known.features, country=country),
         policy=in_force.policy,

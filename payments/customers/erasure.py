@@ -15,6 +15,7 @@ from uuid import UUID
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
+from django.db.models import Q
 from msgspec import Struct
 
 from payments import permissions
@@ -22,7 +23,10 @@ from payments.customers import csv_files, free_texts, mentions
 from payments.customers.mentions import Mentions
 from payments.customers.models import Blocking, Customer, Note
 from payments.database import cursor
+from payments.domain import list_items
+from payments.domain.list_items import Item
 from payments.domain.text import checked_text
+from payments.lists.models import Entry
 
 ERASE: Final = "customers.erase_customer"
 LONGEST_REASON: Final = 500
@@ -84,6 +88,9 @@ def erase(
     blockings = Blocking.objects.filter(customer=customer)
     about_blocks = Note.objects.filter(pk__in=blockings.values("note_id"))
     yield Step("notes about blocks", about_blocks.delete()[0])
+    listed = Entry.objects.filter(key=list_items.key(Item.CUSTOMER, str(customer.pk)))
+    about_lists = Q(pk__in=listed.values("note_id")) | Q(pk__in=listed.values("removal_note_id"))
+    yield Step("notes about lists", Note.objects.filter(about_lists).delete()[0])
     yield Step("review notes", _delete_notes(customer.pk))
     for place in free_texts.places():
         if not searchable:

@@ -88,13 +88,13 @@ class Blocking(models.Model):
 
 
 class Note(models.Model):
-    """A note of staff about a payment, or about a customer that they blocked or unblocked.
+    """A note of staff about a payment, about a customer that they blocked or unblocked, or about a list.
 
     The log contains only `id` and `digest`, so the text can be erased.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
-    payment_id = models.UUIDField(null=True, db_index=True)  # None: about a customer
+    payment_id = models.UUIDField(null=True, db_index=True)  # None: not about a payment
     author = models.CharField(max_length=100)
     salt = models.BinaryField()
     text = models.TextField()

@@ -16,7 +16,7 @@ def write(
 ) -> Note:
     """Return an unsaved note with a new id and salt and the normalized text. Raises TextError.
 
-    `payment_id` is None for a note about a customer.
+    `payment_id` is None for a note about a customer or a list.
     """
     text = checked_text(text, max_length=longest, multiline=True)
     return Note(

@@ -59,6 +59,12 @@ CONDITIONS: Final[Mapping[str, ConditionText]] = {
         "the country is one of {countries}",
         {"countries": FieldText("Countries", "Codes of two letters, separated by commas: DE, FR")},
     ),
+    "in_list": ConditionText(
+        "On a list",
+        "The card, customer, country or reference of the payment is on the list.",
+        "the payment is on the list {list}",
+        {"list": FieldText("List")},
+    ),
     "amount_over": ConditionText(
         "Amount",
         "The amount of the payment is over the limit of its currency.",

@@ -177,6 +177,8 @@ def _features(features: RiskFeatures, currency: str) -> Iterator[str]:
         ):
             money = Money(volume, currency).formatted()
             yield f"{window}: {count} payment{'' if count == 1 else 's'}, {money}."
+    for match in features.lists or ():
+        yield f"It matched the list {match.list} (version {match.version})."
     if features.country:
         yield f"The client gave the country {features.country}."
     yield (

@@ -1,5 +1,6 @@
 """Reads a customer's risk features in one query."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -8,6 +9,7 @@ from psycopg import sql
 
 from payments.application.ports import KnownCustomer
 from payments.database import execute
+from payments.domain.list_items import ListMatch, ListName
 from payments.domain.risk.conditions import RiskFeatures, Velocity
 from payments.domain.risk.register import REGISTER
 from payments.domain.risk.windows import DAY, HOUR
@@ -25,7 +27,7 @@ def _list(*values: str) -> sql.Composable:
 # have read. Their age is the waiting time of the oldest event that one of them misses, 0 if none. Counts are
 # over all currencies, volumes over the payment's currency.
 _FEATURES: Final = (
-    sql.SQL("""
+    sql.SQL(r"""
 SELECT (SELECT blocked FROM customers_customer WHERE id = %(customer_id)s),
        EXISTS (SELECT FROM readmodels_paymentsummary
                 WHERE customer_id = %(customer_id)s AND status IN ({paid})
@@ -34,13 +36,17 @@ SELECT (SELECT blocked FROM customers_customer WHERE id = %(customer_id)s),
        coalesce((SELECT (extract(epoch FROM clock_timestamp() - recorded_at) * 1000)::bigint
                    FROM events_event WHERE position > covered.position ORDER BY position LIMIT 1),
                    0),
-       register.active, coalesce(register.position, 0),
+       register.active, coalesce(register.position, 0), listed.matches,
        activity.*
   FROM (SELECT CASE WHEN count(*) = 2 THEN min(position) ELSE 0 END AS position
           FROM readmodels_checkpoint WHERE name IN ({projections})) AS covered
        LEFT JOIN (SELECT data ->> 'active' AS active, position FROM events_event
                    WHERE aggregate_id = {register} ORDER BY version DESC LIMIT 1) AS register
               ON true,
+       (SELECT string_agg(DISTINCT list.name || ' ' || list.version, ',') AS matches
+          FROM lists_entry AS entry JOIN lists_risklist AS list ON list.id = entry.list_id
+         WHERE entry.key = ANY(string_to_array(%(keys)s, E'\n')) AND entry.to_position IS NULL
+           AND (entry.expires_at IS NULL OR entry.expires_at > %(at)s)) AS listed,
        (SELECT coalesce(sum(initiated_count)
                           FILTER (WHERE bucket > %(at)s::timestamptz - {hour}), 0)::bigint,
                coalesce(sum(initiated_volume)
@@ -65,11 +71,23 @@ SELECT (SELECT blocked FROM customers_customer WHERE id = %(customer_id)s),
 )
 
 
-def of_customer(customer_id: UUID, *, currency: str, at: datetime) -> KnownCustomer:
-    """Return the features of a known or new customer at `at`, in one round trip."""
-    parameters = {"customer_id": customer_id, "currency": currency, "at": at}
+def of_customer(
+    customer_id: UUID, *, currency: str, item_keys: Sequence[str], at: datetime
+) -> KnownCustomer:
+    """Return the features of a known or new customer at `at`, in one round trip.
+
+    `item_keys` are those of the payment, to find the lists that it is on.
+    """
+    parameters = {
+        "customer_id": customer_id,
+        "currency": currency,
+        # One text, because adapting an array takes longer. No key contains a line break.
+        "keys": "\n".join(item_keys),
+        "at": at,
+    }
     (row,) = execute(_FEATURES, parameters)  # aggregates without GROUP BY always return one
-    blocked, paid_by_card_before, position, age_ms, policy_id, register_position, *activity = row
+    blocked, paid_by_card_before, position, age_ms, policy_id, register_position, *found = row
+    matches, *activity = found
     registered = blocked is not None
     count_1h, volume_1h, count_24h, volume_24h = activity
     return KnownCustomer(
@@ -86,7 +104,16 @@ def of_customer(customer_id: UUID, *, currency: str, at: datetime) -> KnownCusto
                 count_24h=count_24h,
                 volume_24h=volume_24h,
             ),
+            lists=_matches(matches),
         ),
         policy_id,
         register_position,
     )
+
+
+def _matches(found: str | None) -> tuple[ListMatch, ...]:
+    """Return the lists of "NAME VERSION,NAME VERSION", in the order of their names."""
+    if found is None:
+        return ()
+    pairs = (each.split(" ") for each in sorted(found.split(",")))
+    return tuple(ListMatch(ListName(name), int(version)) for name, version in pairs)

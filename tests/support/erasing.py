@@ -1,5 +1,6 @@
 """Store personal data of a customer in every place that an erasure must cover, and search for it."""
 
+from contextlib import suppress
 from io import StringIO
 from typing import Final
 from uuid import uuid4
@@ -18,10 +19,13 @@ from django.db import connection
 
 from payments.clients.models import Client
 from payments.customers import blocking, changes, notes
-from payments.customers.models import Customer
+from payments.customers.models import Customer, Note
 from payments.domain.customer import BlockReason
+from payments.domain.list_items import Item
+from payments.domain.lists import EntryExists, ListExists
 from readmodels.models import DiscardedEvent
 from readmodels.webhooks.models import Attempt, Endpoint, Outcome
+from tests.support import lists
 from tests.support.examples import NOON, OPERATOR
 
 # Personal data that occurs nowhere else in the tests.
@@ -43,6 +47,11 @@ def plant(customer: Customer) -> None:
     contacts = {"name": NAME, "email": EMAIL, "phone": PHONE}
     changes.rename(customer.pk, contacts, by=OPERATOR)
     blocking.change(customer.pk, reason=BlockReason.OTHER, note=BLOCKED, by=OPERATOR, at=NOON)
+    with suppress(ListExists):
+        lists.create(item=Item.CUSTOMER)
+        Note.objects.filter(text=lists.AUTHOR.note).delete()  # the comment is about nobody
+    with suppress(EntryExists):
+        lists.add(str(customer.pk), author=lists.noted("The cousin's, too"))
     # Django's change form leaves such entries.
     user, _ = get_user_model().objects.get_or_create(username="grace")
     LogEntry.objects.create(

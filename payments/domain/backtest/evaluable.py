@@ -10,6 +10,7 @@ from payments.domain.risk.conditions import (
     CustomerBlocked,
     FeaturesOlderThan,
     FirstCardPayment,
+    InList,
     MethodIn,
     NewCustomer,
     PaymentsOver,
@@ -27,6 +28,7 @@ class Fact(StrEnum):
     BLOCKED = "blocked"
     VELOCITY = "velocity"
     COUNTRY = "country"
+    LISTS = "lists"
 
 
 def asked(policy: RiskPolicy) -> frozenset[Fact]:
@@ -52,6 +54,8 @@ def _asked(condition: AnyCondition) -> Fact | None:
             return Fact.BLOCKED
         case CountryIn():
             return Fact.COUNTRY
+        case InList():
+            return Fact.LISTS
         case PaymentsOver() | VolumeOver():
             return Fact.VELOCITY
         case FirstCardPayment() | MethodIn() | AmountOver() | FeaturesOlderThan():
@@ -73,5 +77,7 @@ def _is_missing(fact: Fact, features: RiskFeatures, *, scored: bool) -> bool:
             return features.velocity is None
         case Fact.COUNTRY:
             return not scored and features.country is None
+        case Fact.LISTS:
+            return features.lists is None
         case _:
             assert_never(fact)

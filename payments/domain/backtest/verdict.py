@@ -26,6 +26,7 @@ _FACTS: Final = {
     Fact.BLOCKED: "whether the customer is blocked",
     Fact.VELOCITY: "the customer's earlier payments",
     Fact.COUNTRY: "the country",
+    Fact.LISTS: "the lists that matched",
 }
 _LEFT_OUT: Final = {
     LeftOut.METHOD_LIMIT: "over the limit of the method",

@@ -9,6 +9,7 @@ from typing import Final, assert_never
 
 from msgspec import Struct
 
+from payments.domain.list_items import ListMatch, ListName
 from payments.domain.methods import CARDS, Method
 from payments.domain.money import Money
 
@@ -42,6 +43,10 @@ class RiskFeatures(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     blocked: bool | None = None
     country: str | None = None  # ISO 3166-1 alpha-2, if the client sent one
     velocity: Velocity | None = None
+    # All lists that the payment's card, customer, country or reference was on. Each payment looks up all
+    # lists of its time, so a new condition can be evaluated on these features: a list that is missing here
+    # had no matching entry, or did not exist.
+    lists: tuple[ListMatch, ...] | None = None
 
 
 class Window(StrEnum):
@@ -77,6 +82,12 @@ class CountryIn(Condition, frozen=True, tag="country_in"):
     countries: tuple[str, ...]
 
 
+class InList(Condition, frozen=True, tag="in_list"):
+    """The payment's card, customer, country or reference is on the list, whichever it holds."""
+
+    list: ListName
+
+
 class AmountOver(Condition, frozen=True, tag="amount_over"):
     """The amount is over the limit of its currency."""
 
@@ -104,7 +115,9 @@ class FeaturesOlderThan(Condition, frozen=True, tag="features_older_than"):
 
 
 Measure = AmountOver | PaymentsOver | VolumeOver | FeaturesOlderThan
-AnyCondition = FirstCardPayment | NewCustomer | CustomerBlocked | MethodIn | CountryIn | Measure
+AnyCondition = (
+    FirstCardPayment | NewCustomer | CustomerBlocked | MethodIn | CountryIn | InList | Measure
+)
 
 
 class Measured(Struct, frozen=True, gc=False):
@@ -139,6 +152,8 @@ def holds(
             return method in methods
         case CountryIn(countries=countries):
             return features.country in countries
+        case InList(list=name):
+            return any(match.list == name for match in features.lists or ())
         case AmountOver() | PaymentsOver() | VolumeOver() | FeaturesOlderThan():
             return measured(condition, features, amount).over
         case _:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from payments.domain.card_numbers import holds_card_number
+from payments.domain.list_items import LIST_NAME
 from payments.domain.money import KNOWN_CURRENCIES, MAX_MINOR
 from payments.domain.risk.conditions import (
     AmountOver,
@@ -19,6 +20,7 @@ from payments.domain.risk.conditions import (
     CustomerBlocked,
     FeaturesOlderThan,
     FirstCardPayment,
+    InList,
     Limits,
     MethodIn,
     NewCustomer,
@@ -223,6 +225,9 @@ def _condition_faults(
             yield from _empty(field, countries)
             for country in filterfalse(_COUNTRY.fullmatch, countries):
                 yield field, f"{country!r} is not a code of two capital letters."
+        case InList(list=name):
+            if not LIST_NAME.fullmatch(name):
+                yield (*path, "list"), f"{name!r} is not the name of a list."
         case AmountOver(limits=limits) | VolumeOver(limits=limits):
             # Payments in other currencies are always reviewed. In these, the rule would never fire.
             for currency in sorted(reviewed.keys() - limits.keys()):

@@ -7,12 +7,14 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from payments.domain.list_items import ListName
 from payments.domain.risk.conditions import (
     AmountOver,
     AnyCondition,
     CustomerBlocked,
     FeaturesOlderThan,
     FirstCardPayment,
+    InList,
     Limits,
     PaymentsOver,
     VolumeOver,
@@ -81,6 +83,12 @@ class PolicyDocument(
     four_eyes_over: Limits = {}
     reject_from: int | None = None
     review_hours: int = 7 * 24
+
+    @property
+    def lists(self) -> frozenset[ListName]:
+        """Return the names of the lists that the rules use."""
+        conditions = (condition for rule in self.rules for condition in rule.when)
+        return frozenset(each.list for each in conditions if isinstance(each, InList))
 
 
 class RiskPolicy(Struct, frozen=True):

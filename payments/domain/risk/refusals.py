@@ -6,6 +6,7 @@ A refusal carries data, which the screens and commands render. `str()` is a sent
 from dataclasses import dataclass
 from datetime import datetime
 
+from payments.domain.list_items import ListName
 from payments.domain.risk.policy import PolicyStatus
 
 _SHOWN = 12  # digits of a policy's id
@@ -90,6 +91,17 @@ class SecondPersonNeeded(PolicyRefused):
 
     def __str__(self) -> str:
         return "You cannot approve a policy that you proposed: ask a second person."
+
+
+@dataclass(kw_only=True, eq=False)
+class ListsUnusable(PolicyRefused):
+    """The policy names lists that do not exist or are archived."""
+
+    lists: tuple[ListName, ...]
+
+    def __str__(self) -> str:
+        names = ", ".join(self.lists)
+        return f"There is no list {names} in use. Create it first, or name another one."
 
 
 def _second(at: datetime) -> str:

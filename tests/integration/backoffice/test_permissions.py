@@ -18,7 +18,7 @@ from django.contrib.auth.models import Group
 from msgspec.structs import replace
 
 from payments import actors, permissions
-from payments.application import corrections, policies, review, submission
+from payments.application import corrections, lists, policies, review, submission
 from payments.application.dispatch import CommandContext, dispatch
 from payments.clients import keys
 from payments.clients.models import ApiKey, Client, Scope
@@ -26,6 +26,8 @@ from payments.customers import blocking, changes, erasure
 from payments.customers.models import Customer
 from payments.customers.registry import CustomerError
 from payments.domain.customer import BlockReason, UnblockReason
+from payments.domain.list_items import Item
+from payments.domain.lists import ListRefused
 from payments.domain.payment.commands import AnyReviewCommand
 from payments.domain.payment.refusals import PaymentNotFound
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
@@ -35,6 +37,7 @@ from readmodels.engine import parking
 from readmodels.projections import daily_statistics
 from tests.support import examples
 from tests.support.examples import NOON, OPERATOR
+from tests.support.lists import AUTHOR, STOLEN
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -159,6 +162,23 @@ def retire_policy(by: str) -> None:
     policies.handle(RetirePolicy(policy_id="none", at=NOON, by=by))
 
 
+def create_list(by: str) -> None:
+    lists.create(STOLEN, Item.COUNTRY, replace(AUTHOR, by=by))
+    raise LetThrough
+
+
+def archive_list(by: str) -> None:
+    lists.archive(STOLEN, replace(AUTHOR, by=by))
+
+
+def add_entries(by: str) -> None:
+    lists.add(STOLEN, ["DE"], replace(AUTHOR, by=by))
+
+
+def remove_entry(by: str) -> None:
+    lists.remove(STOLEN, "DE", replace(AUTHOR, by=by))
+
+
 # Each command, the roles that may give it, and whether operators of the machine may. Its subject does not
 # exist, so "not found" means that the permission check has passed.
 COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
@@ -183,6 +203,10 @@ COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
     (propose_policy, RISK_MANAGER, False),
     (approve_policy, RISK_MANAGER, False),
     (retire_policy, RISK_MANAGER, False),
+    (create_list, RISK_MANAGER, True),
+    (archive_list, RISK_MANAGER, True),
+    (add_entries, SENIOR, True),
+    (remove_entry, SENIOR, True),
 ]
 # Functions below the check: their callers have checked the permission or the API key.
 BENEATH = {dispatch, submission.submit}
@@ -192,6 +216,7 @@ NOTHING_THERE = (
     CustomerError,
     FileNotFoundError,
     PolicyRefused,
+    ListRefused,
     LetThrough,
 )
 commands = pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each[0].__name__)

@@ -40,7 +40,8 @@ def paid(ago: timedelta = timedelta(), **changes: Any) -> None:
 
 
 def known(currency: str = "USD") -> RiskFeatures:
-    return risk_features.of_customer(CUSTOMER, currency=currency, at=NOW).features
+    found = risk_features.of_customer(CUSTOMER, currency=currency, item_keys=(), at=NOW)
+    return found.features
 
 
 def test_features_of_an_unknown_customer_are_empty() -> None:
@@ -52,6 +53,7 @@ def test_features_of_an_unknown_customer_are_empty() -> None:
         new_customer=True,
         blocked=False,
         velocity=nothing,
+        lists=(),
     )
 
 
@@ -64,7 +66,12 @@ def test_features_use_the_partial_index_for_card_payments() -> None:
                LATERAL jsonb_populate_record(
                    payment, jsonb_build_object('payment_id', md5(n::text)::uuid)) AS copy
     """
-    parameters: dict[str, Any] = {"customer_id": CUSTOMER, "currency": "USD", "at": NOW}
+    parameters: dict[str, Any] = {
+        "customer_id": CUSTOMER,
+        "currency": "USD",
+        "keys": "",
+        "at": NOW,
+    }
 
     with connection.cursor() as cursor:
         cursor.execute(copies)

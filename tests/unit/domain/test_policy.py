@@ -251,7 +251,7 @@ _DOCUMENT: Final = (
     '[{"type":"amount_over","limits":{"USD":100}},{"type":"method_in","methods":["wallet"]}'
     ',{"type":"country_in","countries":["DE"]},{"type":"payments_over","window":"1h","count":3}'
     ',{"type":"volume_over","window":"24h","limits":{"USD":5}},{"type":"new_customer"}'
-    ',{"type":"customer_blocked"},{"type":"first_card_payment"}'
+    ',{"type":"customer_blocked"},{"type":"first_card_payment"},{"type":"in_list","list":"stolen"}'
     ',{"type":"features_older_than","ms":7}]}]'
     ',"medium_from":40,"high_from":70,"review_over":{"USD":100},"block_over":{"USD":900}}'
 )

@@ -10,6 +10,7 @@ from msgspec import NODEFAULT, structs
 
 import payments.domain
 from payments import permissions
+from payments.domain.lists import AnyListCommand
 from payments.domain.payment import events
 from payments.domain.payment.commands import ClaimReview, PaymentCommand
 from payments.domain.payment.events import (
@@ -126,7 +127,7 @@ def test_tables_of_states_and_reviews_are_complete() -> None:
 
 def test_table_of_permissions_has_every_command() -> None:
     _, rows = table("command")
-    kinds = {*get_args(PaymentCommand), *get_args(AnyPolicyCommand)}
+    kinds = {*get_args(PaymentCommand), *get_args(AnyPolicyCommand), *get_args(AnyListCommand)}
     kinds |= set(ClaimReview.__subclasses__())
     assert {codes(name)[0] for name, *_ in rows} == {kind.name for kind in kinds}
     named = {each for *_, permission in rows for each in codes(permission)}

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 from msgspec.structs import replace
 
+from payments.domain.list_items import ListMatch, ListName
 from payments.domain.methods import CARDS, Method
 from payments.domain.money import CURRENCIES, MAX_MINOR, Money
 from payments.domain.risk.assessment import FiredRule, NearMiss, assess
@@ -17,6 +18,7 @@ from payments.domain.risk.conditions import (
     CustomerBlocked,
     FeaturesOlderThan,
     FirstCardPayment,
+    InList,
     Limits,
     MethodIn,
     NewCustomer,
@@ -199,6 +201,7 @@ def test_amount_over_ignores_currency_without_limit() -> None:
     assert holds(over, KNOWN, amount=usd(10_01), method=Method.WALLET)
 
 
+STOLEN: Final = ListName("stolen")
 VELOCITY: Final = Velocity(count_1h=3, volume_1h=300_00, count_24h=9, volume_24h=900_00)
 
 
@@ -216,6 +219,10 @@ VELOCITY: Final = Velocity(count_1h=3, volume_1h=300_00, count_24h=9, volume_24h
         (CountryIn(("FR", "DE")), {"country": "DE"}, True),
         (CountryIn(("FR", "DE")), {"country": "IT"}, False),
         (CountryIn(("FR", "DE")), {}, False),
+        (InList(STOLEN), {}, False),
+        (InList(STOLEN), {"lists": ()}, False),
+        (InList(STOLEN), {"lists": (ListMatch(ListName("stolen-2"), 7),)}, False),
+        (InList(STOLEN), {"lists": (ListMatch(STOLEN, 7),)}, True),
         # This payment counts too: it is the fourth of the hour and the tenth of the day.
         (PaymentsOver(Window.HOUR, count=3), {"velocity": VELOCITY}, True),
         (PaymentsOver(Window.HOUR, count=4), {"velocity": VELOCITY}, False),

@@ -1,7 +1,7 @@
 """STATE_VERSION must change with `evolve` and the state's fields, to invalidate older snapshots.
 
-If this fails, increase `STATE_VERSION` in payments/domain/payment/state.py and add the digest here. Keep the
-number only if the change gives the same state for every history.
+If this fails, increase `STATE_VERSION` in payments/domain/payment/state.py, or in payments/domain/lists.py
+for lists, and add the digest here. Keep the number only if the change gives the same state for every history.
 """
 
 import ast
@@ -10,25 +10,36 @@ import inspect
 import json
 import textwrap
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, Final
 
 import msgspec
 
+from payments.domain import lists
+from payments.domain.lists import RiskList
 from payments.domain.payment import state
 from payments.domain.payment.state import Payment, evolve
 from payments.domain.payment.upcasts import UPCASTS
+from payments.events.upcasting import Upcasts
 
+LIST_DIGESTS: Final = {1: "c1ba9edcf6254b1f"}
 DIGESTS: Final = {
     2: "1cb57c9301ee1814",
     3: "ad273b70a9d4a92b",
     4: "cb43c0722196e69a",
     5: "a2324b1d9f483565",
     6: "1705bd38b815845b",
+    7: "3b6b853d29bfb0f3",
 }
 
 
 def test_state_version_matches_digest_of_evolve_and_state() -> None:
     assert DIGESTS.get(state.STATE_VERSION) == digest(evolve), __doc__
+
+
+def test_state_version_of_lists_matches_digest_of_evolve_and_state() -> None:
+    found = digest(lists.evolve, module=lists, upcasts={}, state_class=RiskList)
+    assert LIST_DIGESTS.get(lists.STATE_VERSION) == found, __doc__
 
 
 def test_digest_depends_on_code_but_not_on_layout() -> None:
@@ -43,29 +54,36 @@ def test_digest_depends_on_code_but_not_on_layout() -> None:
             *arguments,
         )
 
-    assert set(_reached(evolve_more)) == {"evolve", "_begin", "_changes", "_review"}
+    assert set(_reached(evolve_more, state)) == {"evolve", "_begin", "_changes", "_review"}
     assert _code(evolve_more).replace("evolve_more", "evolve_well") == _code(evolve_well)
     assert digest(evolve_more) != digest(evolve)
-    assert '"flagged_at"' in _shape()
-    assert '"policy_id"' in _shape()
+    assert '"flagged_at"' in _shape(Payment)
+    assert '"policy_id"' in _shape(Payment)
 
 
-def digest(function: Callable[..., Any]) -> str:
+def digest(
+    function: Callable[..., Any],
+    *,
+    module: ModuleType = state,
+    upcasts: Upcasts = UPCASTS,
+    state_class: type = Payment,
+) -> str:
     """Return a digest of `function`, the functions of its module that it calls, and the state's fields."""
-    code = [_code(function), *(_code(each) for _, each in sorted(_reached(function).items()))]
-    code += [_code(upcast) for _, upcast in sorted(UPCASTS.items())]  # upcasts change the state too
-    return hashlib.sha256("\n".join([*code, _shape()]).encode()).hexdigest()[:16]
+    reached = sorted(_reached(function, module).items())
+    code = [_code(function), *(_code(each) for _, each in reached)]
+    code += [_code(upcast) for _, upcast in sorted(upcasts.items())]  # upcasts change the state too
+    return hashlib.sha256("\n".join([*code, _shape(state_class)]).encode()).hexdigest()[:16]
 
 
-def _reached(function: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
+def _reached(function: Callable[..., Any], module: ModuleType) -> dict[str, Callable[..., Any]]:
     found: dict[str, Callable[..., Any]] = {}
     unread = [function]
     while unread:
         for node in ast.walk(_tree(unread.pop())):
-            called = getattr(state, node.id, None) if isinstance(node, ast.Name) else None
+            called = getattr(module, node.id, None) if isinstance(node, ast.Name) else None
             if (
                 inspect.isfunction(called)
-                and called.__module__ == state.__name__
+                and called.__module__ == module.__name__
                 and called.__name__ not in found
             ):
                 found[called.__name__] = called
@@ -85,7 +103,7 @@ def _code(function: Callable[..., Any]) -> str:
     return ast.unparse(_tree(function))
 
 
-def _shape() -> str:
+def _shape(state_class: type) -> str:
     """Return the state's fields and types, without docstrings."""
 
     def plain(schema: Any) -> Any:
@@ -93,4 +111,4 @@ def _shape() -> str:
             return {name: plain(value) for name, value in schema.items() if name != "description"}
         return [plain(each) for each in schema] if isinstance(schema, list) else schema
 
-    return json.dumps(plain(msgspec.json.schema(Payment)), sort_keys=True)
+    return json.dumps(plain(msgspec.json.schema(state_class)), sort_keys=True)

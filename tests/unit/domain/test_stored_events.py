@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.domain.cards import Brand, Card
+from payments.domain.list_items import ListMatch, ListName
 from payments.domain.payment.events import (
     EVENT_CLASSES,
     AnyPaymentEvent,
@@ -72,6 +73,7 @@ _FIRST_HIGH: Final = RiskAssessment(
     features=replace(_FIRST_KNOWN, paid_by_card_before=False),
     policy_id=_POLICY,
 )
+_LISTED: Final = replace(_FIRST_KNOWN, lists=(ListMatch(ListName("stolen-cards"), 12),))
 _FULL: Final = RiskAssessment(
     score=140,
     band=Band.HIGH,
@@ -269,6 +271,23 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
         f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7","reason":"other"'
         f',"note":{{"note_id":"0192f000-0000-4000-8000-00000000e001","digest":"{"5e" * 32}"}}}}',
         rejected(note=NOTE, reason=RejectionReason.OTHER),
+    ),
+    (
+        "payment.processed",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL},"risk":{{"score":0,"band":"low","review":false,"fired":[]'
+        ',"features":{"paid_by_card_before":true,"position":40,"age_ms":0'
+        ',"lists":[{"list":"stolen-cards","version":12}]}'
+        f',"policy_id":"{_POLICY}"}}}}',
+        processed(risk=replace(_FIRST_LOW, features=_LISTED)),
+    ),
+    (
+        "payment.processed",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL},"risk":{{"score":0,"band":"low","review":false,"fired":[]'
+        ',"features":{"paid_by_card_before":true,"position":40,"age_ms":0,"lists":[]}'
+        f',"policy_id":"{_POLICY}"}}}}',
+        processed(risk=replace(_FIRST_LOW, features=replace(_LISTED, lists=()))),
     ),
 ]
 

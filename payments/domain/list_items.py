@@ -1,0 +1,117 @@
+"""What lists hold: cards, customers, countries and prefixes of references, each as one text key.
+
+A key names the type and the value of an item, so one lookup by equality finds the lists of a payment.
+"""
+
+import re
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Final, NewType, assert_never
+from uuid import UUID
+
+from msgspec import Struct
+
+from payments.domain.text import TextError, checked_identifier
+
+# The name of a list, permanent and unique. Forms that are generated from structs offer the existing lists for
+# fields of this type.
+ListName = NewType("ListName", str)
+
+LIST_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,49}")
+
+# A shorter prefix would match references by chance. Each payment looks up one key per length.
+SHORTEST_PREFIX: Final = 3
+LONGEST_PREFIX: Final = 32
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{32}")
+_COUNTRY: Final = re.compile(r"[A-Za-z]{2}")
+
+
+class Item(StrEnum):
+    """The type of a list's entries."""
+
+    CARD = "card"
+    CUSTOMER = "customer"
+    COUNTRY = "country"
+    REFERENCE_PREFIX = "reference_prefix"
+
+
+class ListMatch(Struct, frozen=True, gc=False):
+    """A list that an item of the payment was on. `version` is the number of the list's events then."""
+
+    list: ListName
+    version: int
+
+
+class InvalidItem(ValueError):
+    """The value is not an item of this type. The message is for people and does not repeat the value."""
+
+
+def checked(item: Item, value: str) -> str:
+    """Return the value as lists store and compare it. Raises InvalidItem.
+
+    A card is the fingerprint of the client's token, a customer the id that events carry.
+    """
+    match item:
+        case Item.CARD:
+            if _FINGERPRINT.fullmatch(value):
+                return value
+            raise InvalidItem("A card is its fingerprint: 32 hexadecimal digits in lower case.")
+        case Item.CUSTOMER:
+            try:
+                return str(UUID(value))
+            except ValueError:
+                raise InvalidItem("A customer is its id, a UUID.") from None
+        case Item.COUNTRY:
+            if _COUNTRY.fullmatch(value):
+                return value.upper()
+            raise InvalidItem("A country is its ISO 3166-1 code of two letters, such as DE.")
+        case Item.REFERENCE_PREFIX:
+            return _checked_prefix(value)
+        case _:
+            assert_never(item)
+
+
+def _checked_prefix(value: str) -> str:
+    try:
+        prefix = checked_identifier(value, max_length=LONGEST_PREFIX)
+    except TextError as error:
+        raise InvalidItem(str(error)) from error
+    if len(prefix) < SHORTEST_PREFIX:
+        raise InvalidItem(f"A prefix has {SHORTEST_PREFIX} to {LONGEST_PREFIX} characters.")
+    return prefix
+
+
+def key(item: Item, value: str) -> str:
+    """Return the key of a checked value."""
+    return f"{item}:{value}"
+
+
+def split(item_key: str) -> tuple[Item, str]:
+    """Return the type and the value of a key."""
+    item, _, value = item_key.partition(":")
+    return Item(item), value
+
+
+def keys_of_payment(
+    *,
+    customer_id: UUID,
+    fingerprint: str | None = None,
+    country: str | None = None,
+    reference: str | None = None,
+) -> list[str]:
+    """Return the keys of everything in a payment that a list can hold."""
+    return list(_keys(customer_id, fingerprint, country, reference))
+
+
+def _keys(
+    customer_id: UUID, fingerprint: str | None, country: str | None, reference: str | None
+) -> Iterator[str]:
+    yield f"customer:{customer_id}"
+    if fingerprint is not None:
+        yield f"card:{fingerprint}"
+    if country is not None:
+        yield f"country:{country}"
+    if reference is not None:
+        longest = min(len(reference), LONGEST_PREFIX)
+        for length in range(SHORTEST_PREFIX, longest + 1):
+            yield f"reference_prefix:{reference[:length]}"

@@ -1,0 +1,165 @@
+"""Write the tables of lists from events, and read them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, assert_never
+from uuid import UUID
+
+from django.db.models import Q
+from msgspec import Struct
+
+from payments.database import execute, require_transaction
+from payments.domain import list_items
+from payments.domain.list_items import Item, ListName
+from payments.domain.lists import (
+    AnyListEvent,
+    EntryAdded,
+    EntryRemoved,
+    ListArchived,
+    ListCreated,
+    id_of,
+)
+from payments.events.reading.records import RecordedEvent
+from payments.lists.models import Entry, RiskList
+
+RecordedListEvent = RecordedEvent[AnyListEvent]
+
+_CLOSED: Final = ("to_position", "removed_by", "removed_at", "removal_note_id")
+_USABLE: Final = """
+SELECT name FROM lists_risklist
+ WHERE name = ANY(%(names)s) AND archived_at IS NULL ORDER BY name FOR SHARE
+"""
+
+
+class Contained(Struct, frozen=True):
+    """An entry of a list at a position of the log. It counts until `expires_at`."""
+
+    key: str
+    expires_at: datetime | None
+
+
+def contents(name: ListName, *, as_of: int) -> Iterator[Contained]:
+    """Yield the entries of the list as of log position `as_of`, expired ones too, with one query."""
+    then = Q(to_position=None) | Q(to_position__gt=as_of)
+    found = Entry.objects.filter(then, list=id_of(name), from_position__lte=as_of)
+    for key, expires_at in found.values_list("key", "expires_at").iterator():
+        yield Contained(key, expires_at)
+
+
+def locked(list_id: UUID) -> RiskList | None:
+    """Return the list. Other commands on it, and proposals that use it, wait for the transaction's end."""
+    require_transaction()
+    return RiskList.objects.select_for_update(no_key=True).filter(pk=list_id).first()
+
+
+def unusable(names: Iterable[ListName]) -> tuple[ListName, ...]:
+    """Return the names that are not those of a list in use.
+
+    The lists in use cannot be archived before the transaction ends.
+    """
+    require_transaction()
+    wanted = sorted(set(names))
+    usable = {name for (name,) in execute(_USABLE, {"names": wanted})} if wanted else set()
+    return tuple(name for name in wanted if name not in usable)
+
+
+def current(list_id: UUID, keys: Iterable[str]) -> dict[str, Entry]:
+    """Return the entries with these keys that were not removed, by key. Some may have expired."""
+    found = Entry.objects.filter(list=list_id, key__in=list(keys), to_position=None)
+    return {entry.key: entry for entry in found}
+
+
+def write(found: RiskList | None, records: Sequence[RecordedListEvent]) -> None:
+    """Write the changes of one list's consecutive events, which follow the row `found`."""
+    require_transaction()
+    opened: dict[str, Entry] = {}
+    if found is not None:
+        removed = (each.event for each in records if isinstance(each.event, EntryRemoved))
+        opened = current(found.pk, [_key(found, event.value) for event in removed])
+    changes = Changes(found, opened)
+    for record in records:
+        changes.add(record)
+    changes.save()
+
+
+@dataclass
+class Changes:
+    """The rows of one list that its events change. `opened` has the current entries that they remove."""
+
+    found: RiskList | None
+    opened: dict[str, Entry]
+    closed: list[Entry] = field(default_factory=list)
+    added: list[Entry] = field(default_factory=list)
+
+    def add(self, record: RecordedListEvent) -> None:
+        event = record.event
+        if isinstance(event, ListCreated):
+            self.found = _created(record.aggregate_id, event)
+        found = self.found
+        assert found is not None, "a list begins with its creation"  # noqa: S101
+        found.version, found.position = record.version, record.position
+        match event:
+            case ListCreated():
+                pass
+            case EntryAdded():
+                entry = _added(found, record.position, event)
+                self.opened[entry.key] = entry
+                self.added.append(entry)
+                found.entries += 1
+            case EntryRemoved():
+                entry = self.opened.pop(_key(found, event.value))
+                entry.to_position = record.position
+                entry.removed_by, entry.removed_at = event.by, event.at
+                entry.removal_note_id = event.note.note_id if event.note else None
+                self.closed.append(entry)
+                found.entries -= 1
+            case ListArchived():
+                found.archived_by, found.archived_at, found.entries = event.by, event.at, 0
+            case _:
+                assert_never(event)
+
+    def save(self) -> None:
+        if self.found is None:
+            return
+        self.found.save()
+        new = {entry.pk for entry in self.added}
+        stored = [entry for entry in self.closed if entry.pk not in new]
+        Entry.objects.bulk_update(stored, _CLOSED)
+        Entry.objects.bulk_create(self.added)
+        if self.found.archived_at is not None:
+            Entry.objects.filter(list=self.found, to_position=None).update(
+                to_position=self.found.position,
+                removed_by=self.found.archived_by,
+                removed_at=self.found.archived_at,
+            )
+
+
+def _key(found: RiskList, value: str) -> str:
+    return list_items.key(Item(found.item), value)
+
+
+def _created(list_id: UUID, event: ListCreated) -> RiskList:
+    return RiskList(
+        id=list_id,
+        name=event.name,
+        item=event.item,
+        comment_id=event.comment.note_id,
+        created_by=event.by,
+        created_at=event.at,
+    )
+
+
+def _added(found: RiskList, position: int, event: EntryAdded) -> Entry:
+    return Entry(
+        from_position=position,
+        list=found,
+        key=_key(found, event.value),
+        expires_at=event.expires_at,
+        added_by=event.by,
+        added_at=event.at,
+        note_id=event.note.note_id,
+        card_brand=event.card.brand if event.card else "",
+        card_last4=event.card.last4 if event.card else "",
+        payment_id=event.payment_id,
+    )
