@@ -4,7 +4,6 @@ A key names the type and the value of an item, so one lookup by equality finds t
 """
 
 import re
-from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final, NewType, assert_never
 from uuid import UUID
@@ -21,7 +20,7 @@ LIST_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 
 # A shorter prefix would match references by chance. Each payment looks up one key per length.
 SHORTEST_PREFIX: Final = 3
-LONGEST_PREFIX: Final = 32
+LONGEST_PREFIX: Final = 20
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{32}")
 _COUNTRY: Final = re.compile(r"[A-Za-z]{2}")
 
@@ -100,18 +99,13 @@ def keys_of_payment(
     reference: str | None = None,
 ) -> list[str]:
     """Return the keys of everything in a payment that a list can hold."""
-    return list(_keys(customer_id, fingerprint, country, reference))
-
-
-def _keys(
-    customer_id: UUID, fingerprint: str | None, country: str | None, reference: str | None
-) -> Iterator[str]:
-    yield f"customer:{customer_id}"
+    keys = [f"customer:{customer_id}"]
     if fingerprint is not None:
-        yield f"card:{fingerprint}"
+        keys.append(f"card:{fingerprint}")
     if country is not None:
-        yield f"country:{country}"
+        keys.append(f"country:{country}")
     if reference is not None:
         longest = min(len(reference), LONGEST_PREFIX)
-        for length in range(SHORTEST_PREFIX, longest + 1):
-            yield f"reference_prefix:{reference[:length]}"
+        lengths = range(SHORTEST_PREFIX, longest + 1)
+        keys += [f"reference_prefix:{reference[:length]}" for length in lengths]
+    return keys

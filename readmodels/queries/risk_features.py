@@ -36,17 +36,18 @@ SELECT (SELECT blocked FROM customers_customer WHERE id = %(customer_id)s),
        coalesce((SELECT (extract(epoch FROM clock_timestamp() - recorded_at) * 1000)::bigint
                    FROM events_event WHERE position > covered.position ORDER BY position LIMIT 1),
                    0),
-       register.active, coalesce(register.position, 0), listed.matches,
+       register.active, coalesce(register.position, 0),
+       array_to_string(ARRAY(
+         SELECT (SELECT name || ' ' || version FROM lists_risklist WHERE id = entry.list_id)
+           FROM lists_entry AS entry
+          WHERE key = ANY(string_to_array(%(keys)s, E'\n')) AND to_position IS NULL
+            AND (expires_at IS NULL OR expires_at > %(at)s)), ','),
        activity.*
   FROM (SELECT CASE WHEN count(*) = 2 THEN min(position) ELSE 0 END AS position
           FROM readmodels_checkpoint WHERE name IN ({projections})) AS covered
        LEFT JOIN (SELECT data ->> 'active' AS active, position FROM events_event
                    WHERE aggregate_id = {register} ORDER BY version DESC LIMIT 1) AS register
               ON true,
-       (SELECT string_agg(DISTINCT list.name || ' ' || list.version, ',') AS matches
-          FROM lists_entry AS entry JOIN lists_risklist AS list ON list.id = entry.list_id
-         WHERE entry.key = ANY(string_to_array(%(keys)s, E'\n')) AND entry.to_position IS NULL
-           AND (entry.expires_at IS NULL OR entry.expires_at > %(at)s)) AS listed,
        (SELECT coalesce(sum(initiated_count)
                           FILTER (WHERE bucket > %(at)s::timestamptz - {hour}), 0)::bigint,
                coalesce(sum(initiated_volume)
@@ -111,9 +112,9 @@ def of_customer(
     )
 
 
-def _matches(found: str | None) -> tuple[ListMatch, ...]:
-    """Return the lists of "NAME VERSION,NAME VERSION", in the order of their names."""
-    if found is None:
+def _matches(found: str) -> tuple[ListMatch, ...]:
+    """Return the lists of "NAME VERSION,NAME VERSION", each once, in the order of their names."""
+    if not found:
         return ()
-    pairs = (each.split(" ") for each in sorted(found.split(",")))
+    pairs = (each.split(" ") for each in sorted(set(found.split(","))))
     return tuple(ListMatch(ListName(name), int(version)) for name, version in pairs)

@@ -200,7 +200,7 @@ def test_value_is_stored_in_one_spelling(item: Item, value: str, stored: str) ->
         (Item.COUNTRY, "Germany"),
         (Item.COUNTRY, "ß"),
         (Item.REFERENCE_PREFIX, "AB"),
-        (Item.REFERENCE_PREFIX, "x" * 33),
+        (Item.REFERENCE_PREFIX, "x" * 21),
         (Item.REFERENCE_PREFIX, " ORD"),
         (Item.REFERENCE_PREFIX, "OR\nD"),
         (Item.REFERENCE_PREFIX, "4242424242424242"),
