@@ -157,6 +157,9 @@ def _handle(
         metadata=Metadata(
             actor=author.by, command=command.name, correlation_id=author.correlation_id
         ),
+        reservations=(
+            (Reservation(entries.NAMES, name),) if isinstance(command, CreateList) else ()
+        ),
     )
     note.save()
     after = 0 if found is None else found.position

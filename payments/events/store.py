@@ -171,6 +171,9 @@ SELECT namespace, value, aggregate_id FROM events_claim
 _OWNER: Final = """
 SELECT aggregate_id FROM events_claim WHERE namespace = %(namespace)s AND value = %(value)s
 """
+_OWNERS: Final = """
+SELECT aggregate_id FROM events_claim WHERE namespace = %(namespace)s ORDER BY value
+"""
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%(reservation)s, 0))"
 
 # Serialization failures occur only through a pooler, where the database's own default may apply.
@@ -232,6 +235,11 @@ def reserve(reservation: Reservation) -> UUID | None:
     execute(_LOCK, {"reservation": f"{reservation.namespace} {reservation.value}"})
     owner = execute(_OWNER, {"namespace": reservation.namespace, "value": reservation.value})
     return owner[0][0] if owner else None
+
+
+def reserved_by(namespace: str) -> list[UUID]:
+    """Return the streams that hold a reservation in the namespace, in the order of their values."""
+    return [owner for (owner,) in execute(_OWNERS, {"namespace": namespace})]
 
 
 def append(

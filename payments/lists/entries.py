@@ -25,6 +25,9 @@ from payments.lists.models import Entry, RiskList
 
 RecordedListEvent = RecordedEvent[AnyListEvent]
 
+# The log reserves the name of each list, so that all lists can be found in it.
+NAMES: Final = "list.name"
+
 _CLOSED: Final = ("to_position", "removed_by", "removed_at", "removal_note_id")
 _USABLE: Final = """
 SELECT name FROM lists_risklist
@@ -70,8 +73,8 @@ def current(list_id: UUID, keys: Iterable[str]) -> dict[str, Entry]:
     return {entry.key: entry for entry in found}
 
 
-def write(found: RiskList | None, records: Sequence[RecordedListEvent]) -> None:
-    """Write the changes of one list's consecutive events, which follow the row `found`."""
+def write(found: RiskList | None, records: Sequence[RecordedListEvent]) -> RiskList:
+    """Write the changes of consecutive events of a list, which follow the row `found`; return its new row."""
     require_transaction()
     opened: dict[str, Entry] = {}
     if found is not None:
@@ -80,7 +83,7 @@ def write(found: RiskList | None, records: Sequence[RecordedListEvent]) -> None:
     changes = Changes(found, opened)
     for record in records:
         changes.add(record)
-    changes.save()
+    return changes.save()
 
 
 @dataclass
@@ -109,30 +112,36 @@ class Changes:
                 found.entries += 1
             case EntryRemoved():
                 entry = self.opened.pop(_key(found, event.value))
-                entry.to_position = record.position
-                entry.removed_by, entry.removed_at = event.by, event.at
+                _close(entry, record.position, event.by, event.at)
                 entry.removal_note_id = event.note.note_id if event.note else None
                 self.closed.append(entry)
                 found.entries -= 1
             case ListArchived():
                 found.archived_by, found.archived_at, found.entries = event.by, event.at, 0
+                for entry in self.opened.values():
+                    _close(entry, record.position, event.by, event.at)
             case _:
                 assert_never(event)
 
-    def save(self) -> None:
-        if self.found is None:
-            return
-        self.found.save()
+    def save(self) -> RiskList:
+        found = self.found
+        assert found is not None, "a list has events"  # noqa: S101
+        found.save()
         new = {entry.pk for entry in self.added}
         stored = [entry for entry in self.closed if entry.pk not in new]
         Entry.objects.bulk_update(stored, _CLOSED)
         Entry.objects.bulk_create(self.added)
-        if self.found.archived_at is not None:
-            Entry.objects.filter(list=self.found, to_position=None).update(
-                to_position=self.found.position,
-                removed_by=self.found.archived_by,
-                removed_at=self.found.archived_at,
+        if found.archived_at is not None:
+            Entry.objects.filter(list=found, to_position=None).update(
+                to_position=found.position,
+                removed_by=found.archived_by,
+                removed_at=found.archived_at,
             )
+        return found
+
+
+def _close(entry: Entry, position: int, by: str, at: datetime) -> None:
+    entry.to_position, entry.removed_by, entry.removed_at = position, by, at
 
 
 def _key(found: RiskList, value: str) -> str:
