@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from payments.domain.payment.events import FailureReason, RefundReason, RejectionReason
+from payments.domain.payment.events import FailureReason, RejectionReason
 from payments.domain.payment.state import Payment, Status
 
 # Disputes of cards arrive up to 90 days after the payment, few later.
@@ -76,7 +76,7 @@ def label(payment: Payment, *, at: datetime, mature: timedelta = MATURE) -> Labe
 
 
 def _is_fraud(payment: Payment) -> bool:
-    refund, review = payment.last_refund, payment.review
-    return (refund is not None and refund.reason is RefundReason.FRAUDULENT) or (
+    review = payment.review
+    return payment.refunded_as_fraudulent or (
         review is not None and review.reason == RejectionReason.SUSPECTED_FRAUD
     )

@@ -26,6 +26,7 @@ from payments.domain.payment.events import (
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
+    RefundReason,
     ReviewClaimed,
     ReviewEscalated,
     ReviewReleased,
@@ -34,7 +35,7 @@ from payments.domain.risk.assessment import RiskAssessment
 
 # Increase it with every change of `evolve` or of the state's fields: it invalidates older snapshots. A test
 # fails if it was forgotten.
-STATE_VERSION: Final = 7
+STATE_VERSION: Final = 8
 
 
 class Status(StrEnum):
@@ -93,6 +94,7 @@ class Payment(Struct, frozen=True, kw_only=True):
     review: Review | None = None
     refunded: Money | None = None
     last_refund: PaymentRefunded | None = None
+    refunded_as_fraudulent: bool = False  # any of the refunds, not only the last one
 
     @property
     def refundable(self) -> Money:
@@ -170,7 +172,13 @@ def _changes(payment: Payment, event: AnyPaymentEvent) -> dict[str, Any]:
         case PaymentRefunded(refunded=refunded):
             whole = refunded == payment.amount
             status = Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED
-            return {"status": status, "refunded": refunded, "last_refund": event}
+            return {
+                "status": status,
+                "refunded": refunded,
+                "last_refund": event,
+                "refunded_as_fraudulent": payment.refunded_as_fraudulent
+                or event.reason is RefundReason.FRAUDULENT,
+            }
         case _:
             assert_never(event)
 

@@ -30,6 +30,7 @@ DIGESTS: Final = {
     5: "a2324b1d9f483565",
     6: "1705bd38b815845b",
     7: "3b6b853d29bfb0f3",
+    8: "cbfea834d3fe78bf",
 }
 
 

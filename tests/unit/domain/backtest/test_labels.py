@@ -87,6 +87,14 @@ def test_label_matures_from_the_completion_not_from_the_submission() -> None:
     assert label(case(*events).payment, at=MATURED) is Label.NOT_MATURE
 
 
+def test_label_stays_fraud_after_another_refund() -> None:
+    fraud = refunded(10_00, reason=RefundReason.FRAUDULENT)
+
+    payment = case(initiated(), processed(), fraud, refunded(5_00, so_far=15_00)).payment
+
+    assert label(payment, at=MATURED) is Label.FRAUD
+
+
 @given(st.integers(0, 2**32), st.timedeltas(timedelta(), timedelta(days=800)))
 def test_label_of_any_payment_exists_and_matures_from_unknown_to_good_only(
     seed: int, age: timedelta
