@@ -104,7 +104,9 @@ def _random_case(random: Random, place: int) -> Case:
 
 def _amount(random: Random) -> Money:
     currency = random.choice(["USD", "USD", "JPY", "CHF"])
-    return Money(int(10 ** random.uniform(3, 6.4)), currency)
+    return Money(
+        random.randrange(10**3, random.choice([10**4, 10**5, 10**6, 25 * 10**5])), currency
+    )
 
 
 def _features(random: Random) -> RiskFeatures:
