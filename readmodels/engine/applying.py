@@ -97,21 +97,26 @@ def _compute(projection: Rows | Counters, streams: Sequence[Stream]) -> _Compute
 
 
 def _fold(projection: Rows, streams: Sequence[Stream]) -> _Computed:
-    continued = [stream[0].aggregate_id for stream in streams if stream[0].version > 1]
-    stored = storage.load_rows(projection, continued) if continued else {}
-    rows = []
+    continued = {
+        key
+        for stream in streams
+        if stream[0].version > 1
+        for record in stream
+        if (key := projection.key(record)) is not None
+    }
+    rows: dict[UUID, Any] = dict(storage.load_rows(projection, continued) if continued else {})
     spoiled = []
     for stream in streams:
-        row: Any = stored.get(stream[0].aggregate_id)
         for index, record in enumerate(stream):
+            key = projection.key(record)
+            if key is None:
+                continue
             try:
-                row = projection.fold(row, record)
+                rows[key] = projection.fold(rows.get(key), record)
             except Exception as error:  # noqa: BLE001 - any exception is parked
                 spoiled.append(_spoil(stream[index:], error))
                 break
-        if row is not None:
-            rows.append(row)
-    return _Computed(lambda: storage.save_rows(projection, rows), spoiled)
+    return _Computed(lambda: storage.save_rows(projection, rows.values()), spoiled)
 
 
 def _count(projection: Counters, streams: Sequence[Stream]) -> _Computed:

@@ -92,6 +92,8 @@ def apply_or_park(
     `attempts` includes this one. Must run inside the transaction that holds the checkpoint.
     """
     require_transaction()
+    if projection.event_types is not None:  # a stream that is read again has all types
+        records = [each for each in records if each.event.event_type in projection.event_types]
     parked, discarded = _set_aside(projection, records)
     waiting: list[RecordedPaymentEvent] = []
     taken: list[RecordedPaymentEvent] = []

@@ -98,7 +98,9 @@ def _apply(projection: Projection, *, after: int, upto: int, limit: int) -> tupl
         )
         _check(follows=follows)
         return events, last or after
-    read = horizon.read_next(PAYMENT_AGGREGATE, after=after, upto=upto, limit=limit)
+    read = horizon.read_next(
+        PAYMENT_AGGREGATE, after=after, upto=upto, limit=limit, event_types=projection.event_types
+    )
     _check(follows=read.follows)
     if read.records:
         parking.apply_or_park(metering.timed(projection), read.records)

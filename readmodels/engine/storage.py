@@ -55,7 +55,7 @@ SELECT {select} FROM events_event AS event
 
 
 def columns(projection: Projection) -> tuple[str, ...]:
-    """Return the columns that the projection fills. Those of `Rows` begin with the aggregate's id."""
+    """Return the columns that the projection fills. Those of `Rows` begin with the row's id."""
     match projection:
         case Rows():
             return projection.row.__struct_fields__

@@ -22,7 +22,7 @@ class Key(NamedTuple):
 
 def delta(record: RecordedPaymentEvent) -> Mapping[Key, Mapping[str, int]]:
     event = record.event
-    if not isinstance(event, PaymentInitiated):
+    if not isinstance(event, PaymentInitiated):  # a rebuild passes all events
         return _NO_CHANGE
     key = Key(event.customer_id, bucket_of(event.initiated_at), event.amount.currency)
     return {key: {"initiated_count": 1, "initiated_volume": event.amount.minor}}
@@ -34,5 +34,6 @@ PROJECTION: Final = Counters(
     model=CustomerActivity,
     key=Key,
     delta=delta,
+    event_types=(PaymentInitiated.event_type,),
     totals=Totals("(bucket AT TIME ZONE 'UTC')::date", "initiated_volume"),
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any, LiteralString
+from uuid import UUID
 
 from django.db.models import Model
 from msgspec import Struct
@@ -16,11 +17,20 @@ class Totals(Struct, frozen=True):
     volume: LiteralString
 
 
-class Rows(Struct, frozen=True, kw_only=True):
-    """One row per aggregate: `fold(row or None, record)` returns the row after the record.
+def aggregate_id(record: RecordedPaymentEvent) -> UUID:
+    return record.aggregate_id
 
-    `row` is a frozen struct whose fields are the model's columns, beginning with the aggregate's id.
-    Increase `version` whenever `fold` would fill the table differently.
+
+class Rows(Struct, frozen=True, kw_only=True):
+    """Rows of folded events: `fold(row or None, record)` returns the row after the record.
+
+    `key(record)` is the id of the row that the record changes, None if it changes none. Without it, each
+    aggregate has one row. Events of several aggregates must not change the same row.
+
+    `row` is a frozen struct whose fields are the model's columns, beginning with the row's id. Increase
+    `version` whenever `fold` would fill the table differently.
+
+    A projection with `event_types` reads no other events.
     """
 
     name: str
@@ -28,6 +38,8 @@ class Rows(Struct, frozen=True, kw_only=True):
     model: type[Model]
     row: type[Struct]
     fold: Callable[[Any, RecordedPaymentEvent], Any]
+    key: Callable[[RecordedPaymentEvent], UUID | None] = aggregate_id
+    event_types: tuple[str, ...] | None = None
     totals: Totals | None = None
 
 
@@ -35,7 +47,7 @@ class Counters(Struct, frozen=True, kw_only=True):
     """Sums: `delta(record)` returns the amounts to add, by row key and column.
 
     `key` is a named tuple of the columns that identify a row, the primary key included. All other
-    columns are counters.
+    columns are counters. A projection with `event_types` reads no other events.
     """
 
     name: str
@@ -43,6 +55,7 @@ class Counters(Struct, frozen=True, kw_only=True):
     model: type[Model]
     key: type[tuple[Any, ...]]
     delta: Callable[[RecordedPaymentEvent], Mapping[Any, Mapping[str, int]]]
+    event_types: tuple[str, ...] | None = None
     totals: Totals | None = None
 
 

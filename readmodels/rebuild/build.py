@@ -202,14 +202,16 @@ class _Sink(ABC):
 class _RowSink(_Sink):
     def __init__(self, projection: Rows, known: frozenset[UUID]) -> None:
         super().__init__(projection, known)
-        self._fold = projection.fold
+        self._fold, self._key = projection.fold, projection.key
         self._rows: list[Struct] = []
 
     def _apply(self, stream: list[RecordedPaymentEvent]) -> int:
-        row: Any = None
+        rows: dict[UUID, Any] = {}
         for record in stream:
-            row = self._fold(row, record)
-        self._rows.append(row)
+            key = self._key(record)
+            if key is not None:
+                rows[key] = self._fold(rows.get(key), record)
+        self._rows += rows.values()
         return len(self._rows)
 
     def _write(self) -> None:

@@ -52,31 +52,37 @@ def check_sample(projection: Rows, count: int) -> Checked:
         picked = [each for (each,) in cur.execute(_PICK, (wanted,)) if each is not None]
         parked = dict(cur.execute(_PARKED_FROM, (projection.name, picked)).fetchall())
         discarded = {position for *_, position in parking.discarded([projection.name])}
-        live = storage.load_rows(projection, picked)
-        drifted = []
+        folded: dict[UUID, Any] = {}
         for aggregate_id in picked:
             until = min(upto, parked.get(aggregate_id, upto + 1) - 1)
-            row: Any = None
-            for record in horizon.read_stream(PAYMENT_AGGREGATE, aggregate_id, after=0, upto=until):
-                if record.position in discarded:
+            for record in horizon.read_stream(PAYMENT_AGGREGATE, aggregate_id, after=0, upto=upto):
+                key = projection.key(record)
+                if key is None:
+                    continue
+                row = folded.setdefault(key, None)
+                if record.position > until or record.position in discarded:
                     continue
                 try:
-                    row = projection.fold(row, record)
+                    folded[key] = projection.fold(row, record)
                 except Exception:  # noqa: BLE001 - a rebuild would park it and keep the row
-                    break
-            if row != live.get(aggregate_id):
-                drifted.append(_difference(aggregate_id, live.get(aggregate_id), row))
-    return Checked(projection.name, len(picked), tuple(drifted))
+                    until = 0
+        live = storage.load_rows(projection, folded)
+        drifted = [
+            _difference(key, live.get(key), row)
+            for key, row in folded.items()
+            if row != live.get(key)
+        ]
+    return Checked(projection.name, len(folded), tuple(drifted))
 
 
-def _difference(aggregate_id: UUID, live: Struct | None, folded: Struct | None) -> Difference:
+def _difference(key: UUID, live: Struct | None, folded: Struct | None) -> Difference:
     is_, should = (asdict(each) if each else {} for each in (live, folded))
     changed = {
         name: (_text(is_.get(name)), _text(should.get(name)))
         for name in should or is_
         if is_.get(name) != should.get(name)
     }
-    return Difference(str(aggregate_id), changed, missing=live is None, superfluous=folded is None)
+    return Difference(str(key), changed, missing=live is None, superfluous=folded is None)
 
 
 def _text(value: object) -> str | None:

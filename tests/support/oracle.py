@@ -32,7 +32,8 @@ def _expected(projection: Projection, log: list[RecordedPaymentEvent]) -> dict[A
         case Rows():
             rows: dict[Any, Any] = {}
             for record in applied:
-                rows[record.aggregate_id] = projection.fold(rows.get(record.aggregate_id), record)
+                if (row_key := projection.key(record)) is not None:
+                    rows[row_key] = projection.fold(rows.get(row_key), record)
             names = projection.row.__struct_fields__
             return {key: tuple(getattr(row, name) for name in names) for key, row in rows.items()}
         case Counters():

@@ -19,7 +19,7 @@ from readmodels.projections import PROJECTIONS
 DIGESTS: Final = {
     "payment_summary": {5: "caa0316a507c5f45"},
     "daily_statistics": {1: "34481f43124322ff", 2: "7aa54a3a8610315f"},
-    "customer_activity": {1: "8c55f153fb87de0f"},
+    "customer_activity": {1: "cf954122ca71095c"},
     "event_index": {1: "b03e8b6c10f5aa5b", 2: "a9be59cc9425be6e"},
 }
 # Modules of the domain that also determine the rows.

@@ -92,10 +92,12 @@ SELECT held.virtualtransaction, prepared.gid
 """
 
 # Starts with the event that the reader read last, to check that it still exists. The data of other aggregates
-# is not fetched: readers in order do not use it.
+# and event types is not fetched: readers in order do not use it.
 _READ: Final = """
 SELECT position, aggregate_id, version, event_type, schema_version,
-       CASE WHEN aggregate_type = %(aggregate_type)s THEN data::text END
+       CASE WHEN aggregate_type = %(aggregate_type)s
+             AND (%(event_types)s::text[] IS NULL OR event_type = ANY(%(event_types)s))
+            THEN data::text END
   FROM events_event WHERE position >= %(after)s AND position <= %(upto)s ORDER BY position LIMIT
   %(limit)s
 """
@@ -151,16 +153,24 @@ def writers() -> dict[str, Holder]:
     return {name: Holder(name, pid) for name, pid in execute(_WRITERS)}
 
 
-def read_next(aggregate: Aggregate[S, E], *, after: int, upto: int, limit: int) -> Read[E]:
+def read_next(
+    aggregate: Aggregate[S, E],
+    *,
+    after: int,
+    upto: int,
+    limit: int,
+    event_types: Sequence[str] | None = None,
+) -> Read[E]:
     """Read at most `limit` events of the log with after < position <= upto, in order.
 
-    Only events of the aggregate's type are returned. Raises UnreadableEvent.
+    Only events of the aggregate's type are returned, and of `event_types` if given. Raises UnreadableEvent.
     """
-    parameters = {
+    parameters: dict[str, object] = {
         "aggregate_type": aggregate.name,
         "after": after,
         "upto": upto,
         "limit": limit + 1,
+        "event_types": None if event_types is None else list(event_types),
     }
     rows = execute(_READ, parameters)
     follows = bool(rows) and rows[0][0] == after

@@ -206,6 +206,21 @@ def test_read_next_returns_at_most_limit_events(writer: Session) -> None:
     assert horizon.read_next(PAYMENT_AGGREGATE, after=made[-1], upto=upto, limit=9).records == []
 
 
+def test_read_next_moves_past_events_of_other_types(writer: Session) -> None:
+    made = [insert(writer) for _ in range(3)]
+    upto = horizon.safe_position()
+
+    unwanted = horizon.read_next(
+        PAYMENT_AGGREGATE, after=0, upto=upto, limit=9, event_types=("payment.refunded",)
+    )
+    wanted = horizon.read_next(
+        PAYMENT_AGGREGATE, after=0, upto=upto, limit=9, event_types=("payment.initiated",)
+    )
+
+    assert (unwanted.records, unwanted.events, unwanted.last) == ([], 3, made[-1])
+    assert [record.position for record in wanted.records] == made
+
+
 def test_read_next_names_an_unreadable_event(writer: Session) -> None:
     stream = uuid4()
     for event_type, data in (("payment.teleported", DATA), ("payment.initiated", "{}")):
