@@ -64,7 +64,7 @@ class DecisionTime(Struct, frozen=True, kw_only=True):
 class Workload(Struct, frozen=True, kw_only=True):
     """The reviews of one side. A review under four eyes takes two decisions.
 
-    `reviewers` can decide the reviews of the busiest hours as they arrive: 95 % of hours have no more.
+    `reviewers` can decide as many reviews per hour as 95 % of hours have at most, and at least one.
     """
 
     payments: int
@@ -189,8 +189,8 @@ def _workload(reviews: Reviews, arrivals: Arrivals, side: int, decision_ms: int)
         minutes=decisions * decision_ms // _MINUTE_MS,
         per_hour_milli=reviews.payments * 1000 // (buckets * arrivals.width) if buckets else 0,
         per_hour_p95=p95,
-        # Those of an hour take this long, with their share of second decisions.
-        reviewers=_up(p95 * decisions * decision_ms, reviews.payments * _HOUR_MS)
+        # A review takes decisions / payments decisions.
+        reviewers=_up(max(p95, 1) * decisions * decision_ms, reviews.payments * _HOUR_MS)
         if reviews.payments
         else 0,
     )

@@ -62,3 +62,4 @@ def test_workload_counts_hours_without_reviews() -> None:
     result = result_of(Tally(arrivals=arrivals, baseline=Reviews(payments=1)))
 
     assert (result.baseline.per_hour_milli, result.baseline.per_hour_p95) == (10, 0)
+    assert result.baseline.reviewers == 1
