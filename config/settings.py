@@ -338,6 +338,7 @@ WEB_THREADS: int = variables.number("WEB_THREADS", 4, least=1, most=1_000)
 BODY_SECONDS: float = variables.seconds("BODY_SECONDS", 10.0)
 UNFINISHED_BODIES = 256
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # the form of a policy has several fields for each amount
 API_RATE_PER_MINUTE: int = variables.number("API_RATE_PER_MINUTE", 6_000, least=1)  # for each key
 
 # Interval in which a process writes when its keys were last used. 0: never.

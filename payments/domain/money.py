@@ -100,6 +100,33 @@ def exponent(currency: str) -> int:
     return 3 if currency in _THREE_DECIMALS else 2
 
 
+def minor_units(text: str, currency: str) -> int:
+    """Return the minor units of a decimal like "11.77" with at most the decimals that the currency has.
+
+    Zeros count as decimals: half of Europe writes a thousand as "1.000". Raises MoneyError.
+    """
+    decimals = exponent(currency)
+    match = _PLAIN_DECIMAL.fullmatch(text)
+    if match is None:
+        raise MoneyError(
+            "amount_not_a_number",
+            f"{text[:40]!r} is not a decimal number such as {EXAMPLES[decimals]}.",
+        )
+    sign, whole, fraction = match.groups(default="")
+    if len(fraction) > decimals:
+        hint = (
+            " Write thousands without a separator." if _GROUPS_OF_THOUSANDS.fullmatch(text) else ""
+        )
+        raise MoneyError(
+            "amount_too_precise",
+            f"{text[:40]} has more than the {decimals} decimals of {currency}.{hint}",
+        )
+    # As text: scaling a Decimal rounds to the precision of its context. Truncated, because parsing
+    # thousands of digits is slow and one digit too many fails as well.
+    digits = (whole.lstrip("0") + fraction.ljust(decimals, "0"))[: len(str(MAX_MINOR)) + 1]
+    return int(f"{sign}{digits or 0}")
+
+
 class Money(Struct, frozen=True, gc=False):
     """`minor` units of `currency`: Money(1999, "EUR") is EUR 19.99.
 
@@ -137,33 +164,11 @@ class Money(Struct, frozen=True, gc=False):
     def parse(
         cls, text: str, currency: str, *, refund: bool = False, on: date | None = None
     ) -> Self:
-        """Read a decimal like "11.77" with at most the decimals that the currency has.
+        """Read a decimal like "11.77" in the currency. `refund` and `on` are those of `checked`.
 
-        `refund` and `on` are those of `checked`. Zeros count as decimals: half of Europe writes a
-        thousand as "1.000". Raises MoneyError.
+        Raises MoneyError.
         """
-        decimals = exponent(currency)
-        match = _PLAIN_DECIMAL.fullmatch(text)
-        if match is None:
-            raise MoneyError(
-                "amount_not_a_number",
-                f"{text[:40]!r} is not a decimal number such as {EXAMPLES[decimals]}.",
-            )
-        sign, whole, fraction = match.groups(default="")
-        if len(fraction) > decimals:
-            hint = (
-                " Write thousands without a separator."
-                if _GROUPS_OF_THOUSANDS.fullmatch(text)
-                else ""
-            )
-            raise MoneyError(
-                "amount_too_precise",
-                f"{text[:40]} has more than the {decimals} decimals of {currency}.{hint}",
-            )
-        # As text: scaling a Decimal rounds to the precision of its context. Truncated, because parsing
-        # thousands of digits is slow and one digit too many fails as well.
-        digits = (whole.lstrip("0") + fraction.ljust(decimals, "0"))[: len(str(MAX_MINOR)) + 1]
-        return cls.checked(int(f"{sign}{digits or 0}"), currency, refund=refund, on=on)
+        return cls.checked(minor_units(text, currency), currency, refund=refund, on=on)
 
     @property
     def decimal(self) -> Decimal:

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
+from payments.domain.list_items import ListName
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR
 from payments.domain.risk.conditions import (
@@ -12,6 +13,7 @@ from payments.domain.risk.conditions import (
     CustomerBlocked,
     FeaturesOlderThan,
     FirstCardPayment,
+    InList,
     MethodIn,
     NewCustomer,
     PaymentsOver,
@@ -46,6 +48,7 @@ def conditions(required: list[str]) -> st.SearchStrategy[Any]:
         st.builds(AmountOver, limits(required)),
         st.builds(PaymentsOver, windows, st.integers(1, 10**15)),
         st.builds(VolumeOver, windows, limits(required)),
+        st.builds(InList, st.sampled_from([ListName("watched"), ListName("trusted")])),
         st.builds(FeaturesOlderThan, st.integers(0, 10**15)),
     )
 

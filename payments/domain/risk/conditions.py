@@ -5,7 +5,7 @@ They are data, so a policy can be hashed, stored, shown and written by people.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final, assert_never
+from typing import Final, assert_never, get_args
 
 from msgspec import Struct
 
@@ -118,6 +118,9 @@ Measure = AmountOver | PaymentsOver | VolumeOver | FeaturesOlderThan
 AnyCondition = (
     FirstCardPayment | NewCustomer | CustomerBlocked | MethodIn | CountryIn | InList | Measure
 )
+CONDITION_TYPES: Final[Mapping[str, type[AnyCondition]]] = {
+    str(each.__struct_config__.tag): each for each in get_args(AnyCondition)
+}
 
 
 class Measured(Struct, frozen=True, gc=False):

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Iterable, Iterator, Sized
 from itertools import filterfalse
 from typing import Any, Final, Literal, assert_never, get_args, get_origin
 
@@ -14,6 +14,7 @@ from payments.domain.card_numbers import holds_card_number
 from payments.domain.list_items import LIST_NAME
 from payments.domain.money import KNOWN_CURRENCIES, MAX_MINOR
 from payments.domain.risk.conditions import (
+    CONDITION_TYPES,
     AmountOver,
     AnyCondition,
     CountryIn,
@@ -36,10 +37,7 @@ MAX_REVIEW_HOURS: Final = 90 * 24
 _REASON: Final = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _CARD: Final = "It holds something that looks like a card number."
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
-_CONDITIONS: Final[Mapping[str, type[AnyCondition]]] = {
-    str(each.__struct_config__.tag): each for each in get_args(AnyCondition)
-}
-_TAG: Final = Literal[tuple(_CONDITIONS)]
+_TAG: Final = Literal[tuple(CONDITION_TYPES)]
 
 
 # Leads to a value of the document: ("rules", 0, "when", 1, "limits", "USD").
@@ -147,7 +145,7 @@ def _parts(kind: Any, value: Any) -> Iterator[tuple[str | int, Any, Any]]:
     """Yield the step, the type and the value of each part of an object or array."""
     if kind == AnyCondition and isinstance(value, dict) and "type" in value:
         yield "type", _TAG, value["type"]
-        kind = _CONDITIONS.get(str(value["type"]))
+        kind = CONDITION_TYPES.get(str(value["type"]))
     match value:
         case dict() if isinstance(kind, type) and issubclass(kind, Struct):
             for field in structs.fields(kind):

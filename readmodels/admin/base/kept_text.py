@@ -20,10 +20,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import requires_csrf_token
 from django.views.decorators.debug import sensitive_post_parameters
 
+# The value of `keeps` of a view whose fields depend on what people add to its form.
+ALL_FIELDS: Final = ("*",)
 NOT_SENT: Final = "Your text was not sent. Check it and send it again."
 _SALT: Final = "kept"
 _FIELD: Final = "kept"
 _RESTORE: Final = "restore"
+_CSRF: Final = "csrfmiddlewaretoken"
 _MAX_AGE_SECONDS: Final = 24 * 60 * 60
 
 
@@ -101,6 +104,8 @@ def _typed(request: HttpRequest) -> str:
         names = _names(resolve(request.path_info).func)
     except Resolver404:
         return ""
+    if names == ALL_FIELDS:
+        names = tuple(name for name in request.POST if name != _CSRF)
     fields = {name: request.POST[name] for name in names if request.POST.get(name, "").strip()}
     if not fields:
         return ""

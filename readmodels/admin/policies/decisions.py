@@ -1,28 +1,69 @@
-"""The buttons that approve and withdraw a proposed policy."""
+"""The approval of a proposed policy, which asks for confirmation, and its withdrawal."""
+
+from typing import Final
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
+from payments import permissions
+from payments.application import policies
 from payments.domain.risk.refusals import PolicyRefused
-from payments.domain.risk.register import ApprovePolicy, RetirePolicy
+from payments.domain.risk.register import ApprovePolicy, Register, RetirePolicy, decide
 from payments.events.store import StaleVersion
+from readmodels import labels
 from readmodels.admin.base import refusals, requests
-from readmodels.admin.policies.register import dispatch
+from readmodels.admin.policies.register import active_policy, dispatch, find_policy, page
+from readmodels.policies.differences import differences
+
+_CHANGED: Final = (
+    "Another policy became active while this page was open. Check the differences again."
+)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 def approve(request: HttpRequest, policy_id: str) -> HttpResponse:
+    """Show what the approval changes, and approve what was shown."""
+    if not permissions.holds(request.user, permissions.MANAGE_POLICIES):
+        raise PermissionDenied
+    register = policies.register()
+    find_policy(register, policy_id)
     command = ApprovePolicy(policy_id=policy_id, at=timezone.now(), by=requests.actor(request))
-    return _handle(request, command, "Policy activated. It scores all new payments.")
+    try:
+        decide(register, command)
+    except PolicyRefused as error:
+        messages.error(request, refusals.describe_policy(error))
+        return _to_page(policy_id)
+    if request.method == "POST":
+        if request.POST.get("compared_with") == active_policy(register).policy_id:
+            return _handle(request, command, "Policy activated. It scores all new payments.")
+        messages.warning(request, _CHANGED)
+    return _confirmation(request, register, policy_id)
 
 
 @require_POST
 def retire(request: HttpRequest, policy_id: str) -> HttpResponse:
     command = RetirePolicy(policy_id=policy_id, at=timezone.now(), by=requests.actor(request))
     return _handle(request, command, "Proposal withdrawn.")
+
+
+def _confirmation(request: HttpRequest, register: Register, policy_id: str) -> HttpResponse:
+    found = register.policies[policy_id]
+    active = active_policy(register)
+    return page(
+        request,
+        "backoffice/policies/approval.html",
+        title="Approve and activate a risk policy",
+        policy_id=policy_id,
+        found=found,
+        proposed_by=labels.person(found.proposed_by),
+        active=active,
+        active_name=register.policies[active.policy_id].name if register.active else "",
+        differences=differences(active.document, found.policy.document),
+    )
 
 
 def _handle(request: HttpRequest, command: ApprovePolicy | RetirePolicy, done: str) -> HttpResponse:
@@ -32,4 +73,8 @@ def _handle(request: HttpRequest, command: ApprovePolicy | RetirePolicy, done: s
         messages.error(request, refusals.describe_policy(error))
     else:
         messages.success(request, done)
-    return HttpResponseRedirect(reverse("policy", args=[command.policy_id]))
+    return _to_page(command.policy_id)
+
+
+def _to_page(policy_id: str) -> HttpResponse:
+    return HttpResponseRedirect(reverse("policy", args=[policy_id]))

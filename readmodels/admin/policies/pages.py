@@ -36,7 +36,7 @@ def policy_list(request: HttpRequest) -> HttpResponse:
     names = _names(found)
     return page(
         request,
-        "backoffice/policies.html",
+        "backoffice/policies/list.html",
         title="Risk policies",
         policies=[_describe(each, names) for each in found],
         built_in=None if DEFAULT_POLICY.policy_id in register.policies else DEFAULT_POLICY,
@@ -56,7 +56,7 @@ def policy_page(request: HttpRequest, policy_id: str) -> HttpResponse:
     name = labels.isolated(found.name) if found is not None else ""
     return page(
         request,
-        "backoffice/policy.html",
+        "backoffice/policies/policy.html",
         title=name or f"Risk policy {policy_id[:12]}",
         policy=policy,
         described=None if found is None else _describe(found, _names([found])),

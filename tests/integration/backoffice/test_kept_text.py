@@ -15,6 +15,7 @@ from payments.customers.models import Customer, Note
 from payments.events.models import Event
 from tests.support.api import FOUR_EYES
 from tests.support.backoffice import browser, text
+from tests.support.forms import form_fields
 from tests.support.reviewing import at, do, form, paid, waiting
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -26,9 +27,9 @@ PASSWORD = "correct horse battery staple"
 def fields(answer: Any) -> dict[str, str]:
     """Return the fields that the page's form would send."""
     page = answer.content.decode()
-    found = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
+    found = dict(re.findall(r'<input type="hidden" name="([\w-]+)" value="([^"]*)"', page))
     found |= dict(
-        re.findall(r'<textarea[^>]* name="(\w+)"[^>]*>\r?\n?(.*?)</textarea>', page, re.DOTALL)
+        re.findall(r'<textarea[^>]* name="([\w-]+)"[^>]*>\r?\n?(.*?)</textarea>', page, re.DOTALL)
     )
     chosen = re.findall(r'<input type="radio" name="reason" value="(\w+)"[^>]*\schecked[\s>]', page)
     found |= {"reason": chosen[0]} if chosen else {}
@@ -139,6 +140,10 @@ def typed_forms() -> list[tuple[str, dict[str, str]]]:
         (reverse("admin:customer_rename", args=[customer]), {"name": "שלום <b>"}),
         (reverse("admin:customer_block", args=[customer]), {"note": "Because <b>", "reason": ""}),
         (reverse("policy_propose"), {"document": '{"rules":\n [1, "<b>"]}', "propose": ""}),
+        (
+            reverse("policy_propose"),
+            {"name": "<b>", "rules-0-reason": "x", "review_over-0-amount": "ten"},
+        ),
     ]
 
 
@@ -154,7 +159,7 @@ def test_typed_text_survives_the_end_of_the_session(grace: Browser) -> None:
         wrong = sign_in(grace, kept=kept[1], password="wrong")
         assert kept[1] in wrong.content.decode(), "a failed sign-in keeps the text"
         restored = back(grace, sign_in(grace, kept=kept[1]))
-        shown = fields(restored) | input_values(restored)
+        shown = form_fields(restored)
         for name, value in typed.items():
             assert shown.get(name, "") == value or name == "propose", (path, name)
         assert Event.objects.count() == before
@@ -170,7 +175,7 @@ def test_typed_text_survives_a_changed_csrf_token(grace: Browser) -> None:
         answer = grace.post(path, sent, headers={"Origin": "http://testserver"})
         assert answer.status_code == 403
         restored = back(grace, answer)
-        shown = fields(restored) | input_values(restored)
+        shown = form_fields(restored)
         for name, value in typed.items():
             assert shown.get(name, "") == value or name == "propose", (path, name)
         assert Event.objects.count() == before
@@ -215,8 +220,3 @@ def back(logged_in: Browser, answer: Any) -> Any:
     assert "Back to your text" in text(answer)
     action = re.findall(r'<form method="post" action="([^"]+)"', answer.content.decode())[-1]
     return logged_in.post(action, fields(answer) | token(logged_in))
-
-
-def input_values(answer: Any) -> dict[str, str]:
-    found = re.findall(r'<input type="text" name="(\w+)" value="([^"]*)"', answer.content.decode())
-    return {name: html.unescape(value) for name, value in found}

@@ -13,8 +13,11 @@ from payments.domain.risk import parsing
 from payments.domain.risk.policy import DEFAULT_POLICY
 from payments.domain.risk.register import ApprovePolicy
 from payments.events.models import Event
+from readmodels.admin.policies import draft as drafts
+from readmodels.admin.policies.writing import policy_of
 from tests.support.api import project
 from tests.support.backoffice import browser, text
+from tests.support.forms import form_fields
 from tests.support.policies import DOLLARS, STRICT, activate, propose, retire, staff
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -67,10 +70,14 @@ def test_policy_page_lets_a_second_person_approve(ada: str) -> None:
     second = browser("risk manager")
     shown = text(second.get(page))
     assert "This policy waits for your approval." in shown
+    asked = second.get(f"{page}approve/")
+    assert "Proposed" in text(asked)
+    assert "Rule many_payments_1h, points 40 → 100" in text(asked)
+    assert policies.register().active is None
     assert "Rule many_payments_1h, points 40 → 100" in shown
     assert "High risk held for review (USD) over $10,000.00 → over $0.10" in shown
     assert "Rule customer_blocked, points" not in shown
-    done = text(second.post(f"{page}approve/", follow=True))
+    done = text(second.post(f"{page}approve/", form_fields(asked), follow=True))
     assert "Policy activated. It scores all new payments." in done
     assert policies.register().active == STRICT.policy_id
     listed = text(second.get("/admin/policies/"))
@@ -84,7 +91,7 @@ def test_policy_page_lets_a_second_person_approve(ada: str) -> None:
     assert policies.register().active == STRICT.policy_id
     built_in = second.get(f"/admin/policies/{DEFAULT_POLICY.policy_id}/")
     (again,) = re.findall(r'href="(/admin/policies/propose/\?[^"]+)"', built_in.content.decode())
-    assert parsing.read(second.get(again).context["document"]) == DEFAULT_POLICY
+    assert policy_of(drafts.read(form_fields(second.get(again)))) == DEFAULT_POLICY
     assert second.get("/admin/policies/propose/?policy=none").status_code == 404
     propose(DOLLARS, ada)
     button = f"/admin/policies/{DOLLARS.policy_id}/retire/"
@@ -94,18 +101,38 @@ def test_policy_page_lets_a_second_person_approve(ada: str) -> None:
     assert text(log).count("Risk policies") >= 3
 
 
+def test_approval_asks_again_if_another_policy_became_active(ada: str, grace: str) -> None:
+    propose(STRICT, ada)
+    mia = browser("risk manager", "mia")
+    page = f"/admin/policies/{STRICT.policy_id}/approve/"
+    seen = form_fields(mia.get(page))
+    activate(DOLLARS, ada, grace)
+
+    asked = mia.post(page, seen, follow=True)
+    unseen = mia.post(page, follow=True)
+
+    for answer in (asked, unseen):
+        assert "Another policy became active while this page was open." in text(answer)
+        assert policies.register().active == DOLLARS.policy_id
+    assert "Rule many_payments_1h, points 40 → 100" in text(asked)
+    assert "Policy activated." in text(mia.post(page, form_fields(asked), follow=True))
+    again = text(mia.get(page, follow=True))
+    assert f"Policy {STRICT.policy_id[:12]} is active already: mia approved it" in again
+    assert mia.get("/admin/policies/none/approve/").status_code == 404
+
+
 PROPOSE: Final = "/admin/policies/propose/"
 
 
 def typed(logged_in: Browser, document: str, button: str) -> Any:
-    return logged_in.post(PROPOSE, {"document": document, button: ""})
+    return logged_in.post(PROPOSE, {"document": document, "name": "Stricter", button: ""})
 
 
 def test_risk_manager_proposes_a_policy_in_the_back_office(ada: str, grace: str) -> None:
     activate(DOLLARS, ada, grace)
     logged_in = browser("risk manager", "mia")
     assert "Propose a policy" in text(logged_in.get("/admin/policies/"))
-    begun = logged_in.get(PROPOSE)
+    begun = logged_in.post(PROPOSE, form_fields(logged_in.get(PROPOSE)) | {"json": ""})
     assert parsing.read(begun.context["document"]) == DOLLARS
     document = parsing.write(STRICT)
     before = Event.objects.count()
@@ -168,8 +195,9 @@ def test_policy_buttons_require_the_role_risk_manager(ada: str) -> None:
     assert Browser().get(page).status_code == 302
     auditor = browser("auditor")
     assert "Approve and activate" not in text(auditor.get(page))
+    assert auditor.get(f"{page}approve/").status_code == 403
+    assert auditor.get(f"{page}retire/").status_code == 405
     for button in ("approve", "retire"):
         assert auditor.post(f"{page}{button}/").status_code == 403
-        assert auditor.get(f"{page}{button}/").status_code == 405
     assert auditor.get("/admin/policies/none/").status_code == 404
     assert Event.objects.count() == 1
