@@ -97,11 +97,16 @@ def check_accessible(desk: Desk, paths: list[str], rules: list[str] | None) -> N
     for path in paths:
         desk.page.set_viewport_size({"width": 1440, "height": 900})
         desk.open(path)
-        for width in (1440, 420):
-            desk.page.set_viewport_size({"width": width, "height": 900})
-            assert serious(desk.page, rules) == [], path
-            wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            assert desk.page.evaluate(wider) <= 0, f"{path} is wider than {width} pixels"
+        check_shown(desk, rules)
+
+
+def check_shown(desk: Desk, rules: list[str] | None) -> None:
+    """Check the page that is open, on wide and narrow screens."""
+    for width in (1440, 420):
+        desk.page.set_viewport_size({"width": width, "height": 900})
+        assert serious(desk.page, rules) == [], desk.page.url
+        wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert desk.page.evaluate(wider) <= 0, f"{desk.page.url} is wider than {width} pixels"
 
 
 def wider_parts(desk: Desk, paths: list[str]) -> list[Any]:
