@@ -20,12 +20,12 @@ from tests.support.examples import CLIENT, CUSTOMER, NOON, SMALL, encoded, initi
 
 
 class Submitted(PaymentInitiated, frozen=True, kw_only=True):
-    """PaymentInitiated, if version 2 had renamed `reference` to `order` and version 3 had added a channel."""
+    """PaymentInitiated, if version 2 had renamed `reference`, and version 3 had added an entrance."""
 
     schema_version: ClassVar[int] = 3
 
     order: str | None = None
-    channel: str
+    entrance: str
 
 
 def _reference_is_order(document: Document) -> Document:
@@ -33,7 +33,7 @@ def _reference_is_order(document: Document) -> Document:
 
 
 def _all_came_by_api(document: Document) -> Document:
-    return document | {"channel": "api"}
+    return document | {"entrance": "api"}
 
 
 UPCASTS: Final[Upcasts] = {
@@ -45,14 +45,14 @@ FIRST: Final = encoded(initiated(reference="order-981"))
 NOW: Final = Submitted(
     **{name: getattr(initiated(), name) for name in initiated().__struct_fields__},
     order="order-981",
-    channel="api",
+    entrance="api",
 )
 
 # (schema version, stored data): one golden sample of each version
 SAMPLES: Final = [
     (1, FIRST),
     (2, FIRST.replace('"reference"', '"order"')),
-    (3, FIRST.replace('"reference"', '"channel": "api", "order"')),
+    (3, FIRST.replace('"reference"', '"entrance": "api", "order"')),
 ]
 
 
