@@ -14,9 +14,16 @@ from payments.domain.cards import Brand, Card
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.events import (
+    AnyDisputeEvent,
     AnyPaymentEvent,
+    DisputeEvent,
+    DisputeStatement,
     PaymentApproved,
     PaymentCancelled,
+    PaymentDisputeClosed,
+    PaymentDisputed,
+    PaymentDisputeResponded,
+    PaymentDisputeUpdated,
     PaymentExpired,
     PaymentFailed,
     PaymentFirstApproved,
@@ -121,8 +128,52 @@ def describe(event: AnyPaymentEvent) -> tuple[str, tuple[str, ...]]:
             reference = f" as {isolated(event.reference)}" if event.reference else ""
             reason = label(event.reason).lower()
             return "Refunded", (f"{refund.formatted()}{reference}: {reason}", *so_far)
+        case (
+            PaymentDisputed()
+            | PaymentDisputeUpdated()
+            | PaymentDisputeResponded()
+            | PaymentDisputeClosed()
+        ):
+            return _describe_dispute(event)
         case _:
             assert_never(event)
+
+
+def _describe_dispute(event: AnyDisputeEvent) -> tuple[str, tuple[str, ...]]:
+    match event:
+        case PaymentDisputed(opened_at=at, inferred=inferred):
+            title = "Disputed" if not inferred else "Disputed, by a later notice"
+            return title, (*_disputed(event), f"{'By' if inferred else 'On'} {minute(at)}")
+        case PaymentDisputeUpdated(updated_at=at):
+            return "Dispute updated", (*_disputed(event), f"On {minute(at)}")
+        case PaymentDisputeResponded(responded_at=at, evidence=evidence):
+            documents = (f"Evidence: {_documents(len(evidence))}",) if evidence else ()
+            return "Dispute contested", (_dispute_id(event), *documents, f"On {minute(at)}")
+        case PaymentDisputeClosed(outcome=outcome, lost=lost, closed_at=at):
+            loss = (f"{lost.formatted()} lost",) if lost.minor else ()
+            title = f"Dispute {label(outcome).lower()}"
+            return title, (_dispute_id(event), *loss, f"On {minute(at)}")
+        case _:
+            assert_never(event)
+
+
+def _disputed(event: DisputeStatement) -> tuple[str, ...]:
+    """Return the kind and id of a dispute, its amount and reason, and the date to respond by."""
+    codes = " ".join(map(isolated, filter(None, (event.network, event.network_reason_code))))
+    until = () if event.respond_by is None else (f"Respond by {minute(event.respond_by)}",)
+    return (
+        f"{label(event.kind)} {isolated(event.dispute_id)}",
+        f"{event.disputed.formatted()}: {label(event.reason).lower()}{codes and f' ({codes})'}",
+        *until,
+    )
+
+
+def _dispute_id(event: DisputeEvent) -> str:
+    return f"Dispute {isolated(event.dispute_id)}"
+
+
+def _documents(count: int) -> str:
+    return "1 document" if count == 1 else f"{count} documents"
 
 
 def _risk(risk: RiskAssessment | None) -> tuple[str, ...]:

@@ -43,6 +43,9 @@ SENIOR: Final = Right(
     (commands.REVIEW_AS_SENIOR,),
 )
 CORRECT: Final = Right("cancel and refund payments", (commands.CORRECT,))
+DISPUTES: Final = Right(
+    "respond to disputes, and open, update and close them", (commands.RESPOND_TO_DISPUTE,)
+)
 BLOCK: Final = Right("block and unblock customers", ("customers.block_customer",))
 RENAME: Final = Right("change names and contacts of customers", ("customers.change_customer",))
 POLICIES: Final = Right("propose and approve risk policies", (commands.MANAGE_POLICIES,))
@@ -65,7 +68,7 @@ SIGN_INS: Final = Right(
 ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
     "viewer": (SEE,),
     "analyst": (SEE, REVIEW),
-    "senior reviewer": (SEE, REVIEW, SENIOR, CORRECT, BLOCK, EDIT_LISTS),
+    "senior reviewer": (SEE, REVIEW, SENIOR, CORRECT, DISPUTES, BLOCK, EDIT_LISTS),
     "risk manager": (
         SEE,
         REVIEW,

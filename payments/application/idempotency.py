@@ -4,6 +4,7 @@ The log is never pruned, so keys never expire.
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final, assert_never
 from uuid import UUID, uuid5
 
@@ -11,14 +12,19 @@ from payments.domain.payment.commands import (
     ApprovePayment,
     CancelPayment,
     ClaimReview,
+    CloseDispute,
     EscalateReview,
     ExpireReview,
+    OpenDispute,
     PaymentCommand,
     ProcessPayment,
     RefundPayment,
     RejectPayment,
     ReleaseReview,
+    RespondToDispute,
+    StateDispute,
     TakeOverReview,
+    UpdateDispute,
 )
 from payments.pseudonyms import keyed_digest
 
@@ -94,9 +100,50 @@ def _chosen_fields(command: PaymentCommand, note: str | None) -> dict[str, str |
                 "reason": command.reason,
                 "reference": command.reference,
             }
+        case OpenDispute():
+            return _stated(command) | {"opened_at": _time(command.opened_at)}
+        case UpdateDispute():
+            return _stated(command) | {"updated_at": _time(command.updated_at)}
+        case RespondToDispute():
+            return {
+                "dispute_id": command.dispute_id,
+                "responded_at": _time(command.responded_at),
+                "note": note,
+                "evidence": " ".join(command.evidence) or None,
+            }
+        case CloseDispute(amount=amount):
+            return {
+                "dispute_id": command.dispute_id,
+                "outcome": command.outcome,
+                "lost_amount": str(command.lost_amount.minor),
+                "currency": command.lost_amount.currency,
+                "closed_at": _time(command.closed_at),
+                "kind": command.kind,
+                "reason": command.reason,
+                "amount": None if amount is None else str(amount.minor),
+                "network": command.network,
+                "network_reason_code": command.network_reason_code,
+            }
         case TakeOverReview(holder=holder):
             return {"holder": holder}
         case ClaimReview() | ReleaseReview() | ExpireReview():
             return {}
         case _:
             assert_never(command)
+
+
+def _stated(command: StateDispute) -> dict[str, str | None]:
+    return {
+        "dispute_id": command.dispute_id,
+        "kind": command.kind,
+        "reason": command.reason,
+        "amount": str(command.amount.minor),
+        "currency": command.amount.currency,
+        "network": command.network,
+        "network_reason_code": command.network_reason_code,
+        "respond_by": _time(command.respond_by),
+    }
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else at.astimezone(UTC).isoformat()

@@ -49,8 +49,9 @@ def execute(
 ) -> Executed[S]:
     """Append the events that `decide` returns for the stream's state, or repeat the earlier outcome.
 
-    If an earlier run with the key of `metadata` appended events, return the state after them. On a stale
-    version, decide again on the fresh state, unless the caller owns a transaction.
+    If an earlier run with the key of `metadata` appended events, return the state after them. Without
+    events, nothing is stored, and the outcome is the current state as a repetition. On a stale version,
+    decide again on the fresh state, unless the caller owns a transaction.
 
     `check` refuses by raising; it runs before `decide` and before an outcome is repeated. With `new`, the
     first attempt assumes an empty stream, which saves the load. `companion` is a row, and `alongside`
@@ -70,6 +71,8 @@ def execute(
             then, position = at_version(aggregate, aggregate_id, stream, stream.repeated_version)
             return Executed(then, position, replayed=True)
         events = decide(state)
+        if not events and state is not None:
+            return Executed(state, stream.position(stream.version), replayed=True)
         try:
             with transaction.atomic() if alongside is not None else nullcontext():
                 position = store.append(

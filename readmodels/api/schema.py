@@ -21,10 +21,10 @@ from payments.api.representation import PaymentView
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR
 from payments.domain.payment.state import Status
+from readmodels.api.event_views import EventList
 from readmodels.api.parameters import LONGEST_DAYS, LONGEST_PAGE, PAGE
 from readmodels.api.representation import (
     DayList,
-    EventList,
     PaymentPage,
     ProjectionList,
     RefundList,

@@ -36,7 +36,15 @@ from payments.events import replay
 from payments.events.reading import streams, timetravel
 from payments.events.reading.horizon import HorizonHeld
 from payments.events.replay import load
-from readmodels.api import cursors, following, parameters, representation, schema, validators
+from readmodels.api import (
+    cursors,
+    event_views,
+    following,
+    parameters,
+    representation,
+    schema,
+    validators,
+)
 from readmodels.api.freshness import await_position
 from readmodels.engine import lag
 from readmodels.models import DailyStatistics, PaymentSummary
@@ -157,8 +165,8 @@ class PaymentEvents(KeyView):
         headers = {"ETag": etag(history[-1].version)}
         if unchanged := not_modified(request, headers):
             return unchanged
-        events = [representation.event(recorded) for recorded in history]
-        return json_response(representation.EventList(events), headers)
+        events = [event_views.event(recorded) for recorded in history]
+        return json_response(event_views.EventList(events), headers)
 
 
 class PaymentRefunds(KeyView):

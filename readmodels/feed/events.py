@@ -13,11 +13,19 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from payments.aggregates import RecordedPaymentEvent
 from payments.api.representation import FROM_ONE, CardView, Moment, rfc3339
 from payments.domain.methods import Method
-from payments.domain.money import MAX_MINOR
+from payments.domain.money import MAX_MINOR, Money
 from payments.domain.payment.events import (
     AnyPaymentEvent,
+    DisputeEvent,
+    DisputeKind,
+    DisputeOutcome,
+    DisputeStatement,
     PaymentApproved,
     PaymentCancelled,
+    PaymentDisputeClosed,
+    PaymentDisputed,
+    PaymentDisputeResponded,
+    PaymentDisputeUpdated,
     PaymentExpired,
     PaymentFailed,
     PaymentFirstApproved,
@@ -32,6 +40,15 @@ from payments.domain.payment.events import (
 )
 from payments.domain.payment.state import REVIEW_PERIOD, Status
 
+_DISPUTED: Final = (
+    "reason",
+    "dispute_id",
+    "dispute_kind",
+    "network",
+    "network_reason_code",
+    "disputed_amount",
+    "respond_by",
+)
 _AMOUNT: Final = {"minimum": 1, "maximum": MAX_MINOR}
 
 
@@ -64,6 +81,20 @@ EVENT_TYPES: Final[Mapping[str, EventType]] = {
     PaymentRefunded.event_type: EventType(
         "A part or all of the payment was refunded.",
         ("reason", "refund_id", "refund_reference", "refund_amount", "refunded_amount"),
+    ),
+    PaymentDisputed.event_type: EventType(
+        "The customer disputes a part or all of the payment.", (*_DISPUTED, "opened_at")
+    ),
+    PaymentDisputeUpdated.event_type: EventType(
+        "The dispute has changed, for example from an inquiry to a chargeback.",
+        (*_DISPUTED, "dispute_updated_at"),
+    ),
+    PaymentDisputeResponded.event_type: EventType(
+        "You or the operator contested the dispute.", ("dispute_id", "responded_at")
+    ),
+    PaymentDisputeClosed.event_type: EventType(
+        "The dispute has ended. A later notice may correct the outcome.",
+        ("dispute_id", "outcome", "lost_amount", "closed_at"),
     ),
 }
 # Sent to a webhook endpoint at its owner's request. The feed never contains it.
@@ -102,6 +133,50 @@ class FeedData(Struct, frozen=True, kw_only=True):
         int | UnsetType,
         Meta(description="The sum of all refunds, including this one.", extra_json_schema=_AMOUNT),
     ] = UNSET
+    dispute_id: Annotated[
+        str | UnsetType, Meta(description="The id of the dispute, as it was sent.")
+    ] = UNSET
+    dispute_kind: Annotated[DisputeKind | UnsetType, Meta(description="The kind of dispute.")] = (
+        UNSET
+    )
+    network: Annotated[
+        str | UnsetType | None, Meta(description="The card network; null: unknown.")
+    ] = UNSET
+    network_reason_code: Annotated[
+        str | UnsetType | None, Meta(description="The network's own reason code; null: unknown.")
+    ] = UNSET
+    disputed_amount: Annotated[
+        int | UnsetType, Meta(description="The disputed amount.", extra_json_schema=_AMOUNT)
+    ] = UNSET
+    respond_by: Annotated[
+        Moment | UnsetType | None,
+        Meta(description="Until when a response is possible (UTC); null: unknown."),
+    ] = UNSET
+    opened_at: Annotated[
+        Moment | UnsetType | None,
+        Meta(
+            description="When the dispute was opened (UTC); null: only a later notice has arrived."
+        ),
+    ] = UNSET
+    dispute_updated_at: Annotated[
+        Moment | UnsetType, Meta(description="When the dispute changed (UTC).")
+    ] = UNSET
+    responded_at: Annotated[
+        Moment | UnsetType, Meta(description="When the dispute was contested (UTC).")
+    ] = UNSET
+    outcome: Annotated[DisputeOutcome | UnsetType, Meta(description="How the dispute ended.")] = (
+        UNSET
+    )
+    lost_amount: Annotated[
+        int | UnsetType,
+        Meta(
+            description="The amount that the dispute took; 0: none.",
+            extra_json_schema={"minimum": 0, "maximum": MAX_MINOR},
+        ),
+    ] = UNSET
+    closed_at: Annotated[Moment | UnsetType, Meta(description="When the dispute ended (UTC).")] = (
+        UNSET
+    )
 
 
 class FeedEvent(Struct, frozen=True, kw_only=True):
@@ -183,14 +258,27 @@ def _particulars(event: AnyPaymentEvent) -> dict[str, Any]:
         case PaymentCancelled(reason=reason):
             return {"status": Status.CANCELLED, "reason": reason}
         case PaymentRefunded():
-            whole = event.refunded == event.amount
             return {
-                "status": Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED,
+                "status": _completed(event.refunded, event.amount),
                 "reason": event.reason,
                 "refund_id": event.refund_id,
                 "refund_reference": event.reference,
                 "refund_amount": event.refund.minor,
                 "refunded_amount": event.refunded.minor,
+            }
+        case PaymentDisputed(opened_at=at, inferred=inferred):
+            opened_at = None if inferred else rfc3339(at)
+            return {**_stated(event), "opened_at": opened_at}
+        case PaymentDisputeUpdated(updated_at=at):
+            return {**_stated(event), "dispute_updated_at": rfc3339(at)}
+        case PaymentDisputeResponded(responded_at=at):
+            return {**_dispute(event), "responded_at": rfc3339(at)}
+        case PaymentDisputeClosed(outcome=outcome, lost=lost, closed_at=at):
+            return {
+                **_dispute(event),
+                "outcome": outcome,
+                "lost_amount": lost.minor,
+                "closed_at": rfc3339(at),
             }
         case (
             PaymentInitiated()
@@ -202,3 +290,27 @@ def _particulars(event: AnyPaymentEvent) -> dict[str, Any]:
             raise ValueError(f"{event.event_type} is not a public event.")
         case _:
             assert_never(event)
+
+
+def _completed(refunded: Money | None, amount: Money) -> Status:
+    """Return the status of a completed payment after these refunds."""
+    if refunded is None:
+        return Status.COMPLETED
+    return Status.REFUNDED if refunded == amount else Status.PARTIALLY_REFUNDED
+
+
+def _dispute(event: DisputeEvent) -> dict[str, Any]:
+    status = _completed(event.refunded, event.amount)
+    return {"status": status, "dispute_id": event.dispute_id}
+
+
+def _stated(event: DisputeStatement) -> dict[str, Any]:
+    return {
+        **_dispute(event),
+        "dispute_kind": event.kind,
+        "reason": event.reason,
+        "network": event.network,
+        "network_reason_code": event.network_reason_code,
+        "disputed_amount": event.disputed.minor,
+        "respond_by": None if event.respond_by is None else rfc3339(event.respond_by),
+    }

@@ -13,6 +13,10 @@ from payments.aggregates import RecordedPaymentEvent
 from payments.domain.payment.events import (
     PaymentApproved,
     PaymentCancelled,
+    PaymentDisputeClosed,
+    PaymentDisputed,
+    PaymentDisputeResponded,
+    PaymentDisputeUpdated,
     PaymentEvent,
     PaymentExpired,
     PaymentFailed,
@@ -67,6 +71,13 @@ def delta(record: RecordedPaymentEvent) -> Deltas:
             return _ended(event, {"cancelled_count": 1, "cancelled_volume": volume})
         case PaymentRefunded(refund=refund):
             return {_key(event, event.at): {"refunded_count": 1, "refunded_volume": refund.minor}}
+        case (
+            PaymentDisputed()
+            | PaymentDisputeUpdated()
+            | PaymentDisputeResponded()
+            | PaymentDisputeClosed()
+        ):
+            return {}
         case _:
             assert_never(event)
 

@@ -12,6 +12,10 @@ from payments.domain.payment.events import (
     AnyPaymentEvent,
     PaymentApproved,
     PaymentCancelled,
+    PaymentDisputeClosed,
+    PaymentDisputed,
+    PaymentDisputeResponded,
+    PaymentDisputeUpdated,
     PaymentEvent,
     PaymentExpired,
     PaymentFailed,
@@ -122,6 +126,13 @@ def _changes(row: Row, event: AnyPaymentEvent) -> dict[str, Any]:
             whole = refunded.minor == row.amount
             status = Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED
             return {"status": status, "refunded_amount": refunded.minor}
+        case (
+            PaymentDisputed()
+            | PaymentDisputeUpdated()
+            | PaymentDisputeResponded()
+            | PaymentDisputeClosed()
+        ):
+            return {}
         case _:
             assert_never(event)
 

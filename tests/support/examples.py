@@ -15,23 +15,34 @@ from payments.domain.payment.commands import (
     ApprovePayment,
     CancelPayment,
     ClaimReview,
+    CloseDispute,
     EscalateReview,
     ExpireReview,
+    OpenDispute,
     ProcessPayment,
     RefundPayment,
     RejectPayment,
     ReleaseReview,
+    RespondToDispute,
     TakeOverReview,
+    UpdateDispute,
 )
 from payments.domain.payment.events import (
     AnyPaymentEvent,
     ApprovalReason,
     CancellationReason,
+    DisputeKind,
+    DisputeOutcome,
+    DisputeReason,
     EscalationReason,
     FailureReason,
     NoteRef,
     PaymentApproved,
     PaymentCancelled,
+    PaymentDisputeClosed,
+    PaymentDisputed,
+    PaymentDisputeResponded,
+    PaymentDisputeUpdated,
     PaymentExpired,
     PaymentFailed,
     PaymentFirstApproved,
@@ -62,6 +73,10 @@ CUSTOMER: Final = UUID("0192f000-0000-8000-8000-00000000d001")
 NOTE: Final = NoteRef(UUID("0192f000-0000-4000-8000-00000000e001"), "5e" * 32)
 
 REFUND: Final = UUID("0192f000-0000-4000-8000-00000000f001")
+
+DISPUTE: Final = "dp_1042"
+OPENED: Final = LATER + timedelta(days=30)
+RESPOND_BY: Final = OPENED + timedelta(days=14)
 
 REVIEWER: Final = "staff:7"
 OTHER_REVIEWER: Final = "staff:8"
@@ -172,6 +187,49 @@ def refund(**changes: Any) -> RefundPayment:
     )
 
 
+def open_dispute(**changes: Any) -> OpenDispute:
+    """Return the notice of a chargeback over all of the payment."""
+    return OpenDispute(**_dispute_command({"opened_at": OPENED, **_STATED, **changes}))
+
+
+def update_dispute(**changes: Any) -> UpdateDispute:
+    """Return a notice a day after the opening."""
+    at = {"updated_at": OPENED + timedelta(days=1)}
+    return UpdateDispute(**_dispute_command({**at, **_STATED, **changes}))
+
+
+def respond_to_dispute(**changes: Any) -> RespondToDispute:
+    response = {"responder": SENIOR, "responded_at": OPENED + timedelta(days=2)}
+    return RespondToDispute(**_dispute_command({**response, **changes}))
+
+
+def close_dispute(**changes: Any) -> CloseDispute:
+    """Return the notice that the dispute was lost, four days after the opening."""
+    end = {"outcome": DisputeOutcome.LOST, "lost_amount": SMALL}
+    at = {"closed_at": OPENED + timedelta(days=4)}
+    return CloseDispute(**_dispute_command({**end, **at, **changes}))
+
+
+_STATED: Final[dict[str, Any]] = {
+    "kind": DisputeKind.CHARGEBACK,
+    "reason": DisputeReason.FRAUDULENT,
+    "amount": SMALL,
+    "network": "visa",
+    "network_reason_code": "10.4",
+    "respond_by": RESPOND_BY,
+}
+
+
+def _dispute_command(changes: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "payment_id": PAYMENT,
+        "client_id": CLIENT,
+        "dispute_id": DISPUTE,
+        "at": OPENED + timedelta(days=5),
+        **changes,
+    }
+
+
 def initiated(**changes: Any) -> PaymentInitiated:
     return PaymentInitiated(**_terms(changes))
 
@@ -237,6 +295,34 @@ def refunded(minor: int = 100_00, so_far: int | None = None, **changes: Any) -> 
     gone = {"refund": usd(minor), "refunded": usd(so_far or minor), "refund_id": REFUND}
     reason = RefundReason.REQUESTED_BY_CUSTOMER
     return PaymentRefunded(**_terms({**gone, "reason": reason, "at": LATER, **changes}))
+
+
+def disputed(**changes: Any) -> PaymentDisputed:
+    return PaymentDisputed(**_disputed({"opened_at": OPENED, **changes}))
+
+
+def dispute_updated(**changes: Any) -> PaymentDisputeUpdated:
+    at = {"updated_at": OPENED + timedelta(days=1)}
+    return PaymentDisputeUpdated(**_disputed({**at, **changes}))
+
+
+def dispute_responded(**changes: Any) -> PaymentDisputeResponded:
+    response = {"by": SENIOR, "responded_at": OPENED + timedelta(days=2)}
+    return PaymentDisputeResponded(**_of_dispute({**response, **changes}))
+
+
+def dispute_closed(**changes: Any) -> PaymentDisputeClosed:
+    end = {"outcome": DisputeOutcome.LOST, "lost": SMALL, "closed_at": OPENED + timedelta(days=4)}
+    return PaymentDisputeClosed(**_of_dispute({**end, **changes}))
+
+
+def _disputed(changes: dict[str, Any]) -> dict[str, Any]:
+    stated = {name: value for name, value in _STATED.items() if name != "amount"}
+    return _of_dispute({**stated, "disputed": SMALL, **changes})
+
+
+def _of_dispute(changes: dict[str, Any]) -> dict[str, Any]:
+    return _terms({"dispute_id": DISPUTE, "at": OPENED + timedelta(days=5), **changes})
 
 
 def encoded(event: AnyPaymentEvent) -> str:

@@ -28,13 +28,17 @@ from tests.support.examples import (
     approve,
     cancel,
     claim,
+    close_dispute,
     escalate,
     expire,
+    open_dispute,
     process,
     refund,
     reject,
     release,
+    respond_to_dispute,
     take_over,
+    update_dispute,
     usd,
 )
 
@@ -50,9 +54,13 @@ COMMANDS: Final[tuple[PaymentCommand, ...]] = (
     reject(note=NOTE),
     release(),
     take_over(),
+    open_dispute(),
+    update_dispute(),
+    respond_to_dispute(note=NOTE, evidence=("ab" * 32,)),
+    close_dispute(amount=usd(1), network="visa", network_reason_code="10.4"),
 )
 # The use case sets these.
-DERIVED: Final = {"payment_id", "client_id", "at", "reviewer", "senior", "refund_id"}
+DERIVED: Final = {"payment_id", "client_id", "at", "reviewer", "senior", "refund_id", "responder"}
 
 
 @pytest.fixture(autouse=True)

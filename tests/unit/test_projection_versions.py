@@ -17,8 +17,8 @@ from readmodels import projections
 from readmodels.projections import PROJECTIONS
 
 DIGESTS: Final = {
-    "payment_summary": {5: "caa0316a507c5f45"},
-    "daily_statistics": {1: "34481f43124322ff", 2: "7aa54a3a8610315f"},
+    "payment_summary": {5: "04a2f89013b96810"},
+    "daily_statistics": {1: "34481f43124322ff", 2: "3772c82e98988f83"},
     "customer_activity": {1: "cf954122ca71095c"},
     "event_index": {1: "b03e8b6c10f5aa5b", 2: "a9be59cc9425be6e"},
 }

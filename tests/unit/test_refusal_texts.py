@@ -4,11 +4,20 @@ import pytest
 
 from payments.api.openapi import problem_examples
 from payments.api.problems.handler import problem_of
+from payments.domain.payment.events import DisputeOutcome
 from payments.domain.payment.refusals import (
     AlreadyEscalated,
     AnotherPersonNeeded,
+    DisputeClosed,
+    DisputeContradicted,
+    DisputeCurrencyDiffers,
+    DisputeLossInvalid,
+    DisputeNotFound,
+    DisputeOpen,
+    DisputeTooLarge,
     NotAwaitingReview,
     NotClaimed,
+    NotDisputable,
     NoteNeeded,
     NotRefundable,
     PaymentAlreadyFinished,
@@ -22,10 +31,11 @@ from payments.domain.payment.refusals import (
     ReviewNotDue,
     ReviewTaken,
     SeniorReviewerNeeded,
+    TooManyDisputes,
 )
 from payments.domain.payment.state import Review, Status
 from readmodels.admin.base import refusals
-from tests.support.examples import LATER, NOON, PAYMENT, REVIEWER, usd
+from tests.support.examples import DISPUTE, LATER, NOON, PAYMENT, REVIEWER, usd
 
 # The members that problems of all codes may have.
 STANDARD = {"type", "title", "status", "code", "detail", "instance", "request_id", "errors"}
@@ -52,6 +62,18 @@ REFUSALS: tuple[PaymentError, ...] = (
     NotRefundable(payment_id=PAYMENT, status=Status.REFUNDED),
     RefundTooLarge(payment_id=PAYMENT, refund=usd(9_00), refundable=usd(8_00)),
     RefundCurrencyDiffers(payment_id=PAYMENT, currency="USD"),
+    NotRefundable(payment_id=PAYMENT, status=Status.COMPLETED, lost=usd(100_00)),
+    DisputeOpen(payment_id=PAYMENT, dispute_id=DISPUTE),
+    NotDisputable(payment_id=PAYMENT, status=Status.FAILED),
+    DisputeNotFound(payment_id=PAYMENT, dispute_id=DISPUTE),
+    DisputeClosed(
+        payment_id=PAYMENT, dispute_id=DISPUTE, outcome=DisputeOutcome.LOST, closed_at=LATER
+    ),
+    DisputeContradicted(payment_id=PAYMENT, dispute_id=DISPUTE, fields=("amount",)),
+    TooManyDisputes(payment_id=PAYMENT, limit=100),
+    DisputeTooLarge(payment_id=PAYMENT, disputed=usd(9_00), disputable=usd(8_00)),
+    DisputeCurrencyDiffers(payment_id=PAYMENT, currency="USD"),
+    DisputeLossInvalid(payment_id=PAYMENT, outcome=DisputeOutcome.WON, lost=usd(1)),
 )
 
 

@@ -17,6 +17,7 @@ from payments.api.problems.catalogue import KINDS
 from payments.api.problems.problem import CONTENT_TYPE, FieldError
 from payments.api.representation import Moment
 from payments.clients.models import Scope
+from payments.domain.payment.events import DisputeOutcome
 from payments.domain.payment.state import Status
 
 
@@ -85,6 +86,16 @@ class ProblemDetails(msgspec.Struct):
         int | UnsetType,
         _described("The amount that can still be refunded, in minor units of `currency`."),
     ] = UNSET
+    disputable: Annotated[
+        int | UnsetType,
+        _described("The amount that the dispute can take, in minor units of `currency`."),
+    ] = UNSET
+    dispute_id: Annotated[str | UnsetType, _described("The id of the open dispute.")] = UNSET
+    outcome: Annotated[
+        str | UnsetType,
+        _described("How the dispute ended.", enum=[each.value for each in DisputeOutcome]),
+    ] = UNSET
+    closed_at: Annotated[Moment | UnsetType, _described("When the dispute ended (UTC).")] = UNSET
     currency: Annotated[
         str | UnsetType, _described("The currency of the payment, an ISO 4217 code.")
     ] = UNSET

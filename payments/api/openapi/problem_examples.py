@@ -10,6 +10,7 @@ from payments.api.problems.problem import FieldError, Problem, problem_details
 PAYMENT_ID: Final = "72fe5f01-cc2e-5f54-be3b-02927c1e954b"
 WEBHOOK_ENDPOINT_ID: Final = "0d6f3a52-8c1e-4b7f-9a33-5e21c4d7b890"
 _PAYMENT: Final = f"Payment {PAYMENT_ID}"
+_DISPUTE: Final = "dp_1042"
 _DEADLINE: Final = "2026-11-30T12:00:00.000000Z"
 
 
@@ -142,6 +143,40 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
             f"{_PAYMENT} can only be refunded in USD.",
             members={"currency": "USD"},
         ),
+        Problem(
+            "dispute_open",
+            f"Dispute {_DISPUTE} of payment {PAYMENT_ID} is open. Close it before a refund.",
+            members={"dispute_id": _DISPUTE},
+        ),
+        Problem(
+            "not_disputable",
+            f"{_PAYMENT} is pending_review and cannot be disputed.",
+            members={"payment_status": "pending_review"},
+        ),
+        Problem("dispute_not_found", f"{_PAYMENT} has no dispute {_DISPUTE}."),
+        Problem(
+            "dispute_closed",
+            f"Dispute {_DISPUTE} of payment {PAYMENT_ID} was closed as lost at 2026-11-30 12:00:00 UTC.",
+            members={"outcome": "lost", "closed_at": _DEADLINE},
+        ),
+        _of_field(
+            "dispute_contradicted",
+            "amount",
+            "differs",
+            f"An earlier notice of dispute {_DISPUTE} at the same time has another amount.",
+        ),
+        Problem("too_many_disputes", f"{_PAYMENT} has 100 disputes, which is the most."),
+        Problem(
+            "dispute_too_large",
+            f"At most USD 10,000.00 of payment {PAYMENT_ID} can be disputed, not USD 15,000.00.",
+            members={"disputable": 1_000_000, "currency": "USD"},
+        ),
+        Problem(
+            "dispute_currency_differs",
+            f"{_PAYMENT} can only be disputed in USD.",
+            members={"currency": "USD"},
+        ),
+        Problem("dispute_loss_invalid", "A dispute that was won does not take USD 100.00."),
         Problem(
             "stale_version", "Other commands changed the payment first. Read it again, then decide."
         ),

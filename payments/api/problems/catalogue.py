@@ -1,45 +1,11 @@
 """Every problem code of the API, with its status, title, cause and remedy."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from http import HTTPStatus
 from typing import Final
 
-from msgspec import Struct
-
-
-class Repeat(StrEnum):
-    """When the same request may be sent again."""
-
-    LATER = "later"
-    CORRECTED = "corrected"
-    NEVER = "never"
-
-    @property
-    def sentence(self) -> str:
-        match self:
-            case Repeat.LATER:
-                return (
-                    "Send the same request again. A command needs the same Idempotency-Key."
-                    " If the answer has Retry-After, wait for so many seconds."
-                )
-            case Repeat.CORRECTED:
-                return "Correct the request before you send it again. Without a change it is refused again."
-            case Repeat.NEVER:
-                return (
-                    "Do not send it again: the payment will not return to a state that allows it."
-                )
-
-
-class Kind(Struct, frozen=True):
-    """A kind of problem: what is the same for every problem with its code."""
-
-    status: HTTPStatus
-    title: str
-    repeat: Repeat
-    cause: str
-    remedy: str
-
+from payments.api.problems.disputes import DISPUTES
+from payments.api.problems.kind import Kind, Repeat
 
 KINDS: Final[Mapping[str, Kind]] = {
     # The request itself
@@ -253,8 +219,9 @@ KINDS: Final[Mapping[str, Kind]] = {
         HTTPStatus.CONFLICT,
         "Only a completed payment can be refunded",
         Repeat.CORRECTED,
-        "The payment is not completed, or was refunded completely. `payment_status` shows its status.",
-        "Cancel a payment that is not completed. A refunded payment has no remaining amount.",
+        "The payment is not completed, or refunds and disputes took all of it. `payment_status` shows its"
+        " status.",
+        "Cancel a payment that is not completed. A payment without a remaining amount cannot be refunded.",
     ),
     "refund_too_large": Kind(
         HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -270,6 +237,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         "The payment's currency is `currency`.",
         "Send the payment's currency.",
     ),
+    **DISPUTES,
     "stale_version": Kind(
         HTTPStatus.CONFLICT,
         "Other commands changed the payment first",

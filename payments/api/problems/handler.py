@@ -19,7 +19,13 @@ from payments.application.idempotency import KeyReused
 from payments.application.review import QueueLags
 from payments.domain.payment import claims
 from payments.domain.payment.refusals import (
+    DisputeClosed,
+    DisputeContradicted,
+    DisputeCurrencyDiffers,
+    DisputeOpen,
+    DisputeTooLarge,
     NotAwaitingReview,
+    NotDisputable,
     NoteNeeded,
     NotRefundable,
     PaymentAlreadyFinished,
@@ -71,6 +77,12 @@ def problem_of(error: Exception) -> Problem:
         case TextError():
             # The body is checked before. The module that writes notes checks them again.
             return Problem.of_field("note", error.code, str(error))
+        case DisputeContradicted():
+            differing = [
+                FieldError(field, "differs", "It differs from the earlier notice.")
+                for field in error.fields
+            ]
+            return Problem(error.code, str(error), errors=differing)
         case PaymentError():
             return Problem(error.code, str(error), members=_members(error))
         case KeyReused():
@@ -161,6 +173,7 @@ def _members(error: PaymentError) -> dict[str, str | int]:
             | PaymentUnderReview(status=status)
             | NotAwaitingReview(status=status)
             | NotRefundable(status=status)
+            | NotDisputable(status=status)
         ):
             return {"payment_status": status.value}
         case ReviewExpired(deadline=deadline) | ReviewNotDue(deadline=deadline):
@@ -169,8 +182,14 @@ def _members(error: PaymentError) -> dict[str, str | int]:
             return {"claimed_by": reviewer, "claimed_until": rfc3339(until)}
         case RefundTooLarge(refundable=rest):
             return {"refundable": rest.minor, "currency": rest.currency}
-        case RefundCurrencyDiffers(currency=currency):
+        case RefundCurrencyDiffers(currency=currency) | DisputeCurrencyDiffers(currency=currency):
             return {"currency": currency}
+        case DisputeOpen(dispute_id=dispute_id):
+            return {"dispute_id": dispute_id}
+        case DisputeClosed(outcome=outcome, closed_at=at):
+            return {"outcome": outcome.value, "closed_at": rfc3339(at)}
+        case DisputeTooLarge(disputable=rest):
+            return {"disputable": rest.minor, "currency": rest.currency}
     return {}
 
 

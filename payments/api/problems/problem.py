@@ -40,7 +40,7 @@ FIELD_CODES: Final[Mapping[str, str]] = {
     "position_ahead": "The log has not reached this position",
     "url_refused": "It is not a URL to which messages are sent",
     "reference_taken": "Another payment has this reference",
-    "differs": "It differs from the first request",
+    "differs": "It differs from the first request or notice",
 }
 
 

@@ -12,6 +12,9 @@ from payments.domain.money import Money
 from payments.domain.payment.events import (
     ApprovalReason,
     CancellationReason,
+    DisputeKind,
+    DisputeOutcome,
+    DisputeReason,
     EscalationReason,
     NoteRef,
     RefundReason,
@@ -144,5 +147,76 @@ class RefundPayment(Command, frozen=True, kw_only=True):
     reference: str | None = None
 
 
+class DisputeCommand(Command, frozen=True, kw_only=True):
+    """A command on a dispute. `dispute_id` is the provider's or the client's id of it."""
+
+    dispute_id: str
+
+
+class StateDispute(DisputeCommand, frozen=True, kw_only=True):
+    """A complete statement of what is disputed."""
+
+    kind: DisputeKind
+    reason: DisputeReason
+    amount: Money
+    network: str | None = None
+    network_reason_code: str | None = None
+    respond_by: datetime | None = None
+
+
+class OpenDispute(StateDispute, frozen=True, kw_only=True):
+    """Record the notice that a dispute was opened."""
+
+    name: ClassVar[str] = "open_dispute"
+
+    opened_at: datetime
+
+
+class UpdateDispute(StateDispute, frozen=True, kw_only=True):
+    """Record the notice that a dispute has changed, for example from an inquiry to a chargeback."""
+
+    name: ClassVar[str] = "update_dispute"
+
+    updated_at: datetime
+
+
+class RespondToDispute(DisputeCommand, frozen=True, kw_only=True):
+    """Record that an actor, `responder`, contests the dispute. `evidence` holds hex SHA-256 digests."""
+
+    name: ClassVar[str] = "respond_to_dispute"
+
+    responder: str
+    responded_at: datetime | None = None  # None: now
+    note: NoteRef | None = None
+    evidence: tuple[str, ...] = ()
+
+
+class CloseDispute(DisputeCommand, frozen=True, kw_only=True):
+    """Record the notice that a dispute has ended and took `lost_amount`.
+
+    The other fields describe the dispute if no other notice of it arrives. Without `amount`, that is the
+    lost amount, or the whole payment if nothing was lost.
+    """
+
+    name: ClassVar[str] = "close_dispute"
+
+    outcome: DisputeOutcome
+    lost_amount: Money
+    closed_at: datetime
+    kind: DisputeKind = DisputeKind.CHARGEBACK
+    reason: DisputeReason = DisputeReason.GENERAL
+    amount: Money | None = None
+    network: str | None = None
+    network_reason_code: str | None = None
+
+
+AnyDisputeCommand = OpenDispute | UpdateDispute | RespondToDispute | CloseDispute
 AnyReviewCommand = ClaimReview | ReleaseReview | EscalateReview | ApprovePayment | RejectPayment
-PaymentCommand = ProcessPayment | AnyReviewCommand | ExpireReview | CancelPayment | RefundPayment
+PaymentCommand = (
+    ProcessPayment
+    | AnyReviewCommand
+    | ExpireReview
+    | CancelPayment
+    | RefundPayment
+    | AnyDisputeCommand
+)

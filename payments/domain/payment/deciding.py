@@ -4,9 +4,10 @@ from datetime import timedelta
 from typing import Any, Final, assert_never
 
 from payments.domain.methods import LIMITS
-from payments.domain.payment import reviewing
+from payments.domain.payment import disputing, reviewing
 from payments.domain.payment.commands import (
     CancelPayment,
+    DisputeCommand,
     ExpireReview,
     PaymentCommand,
     ProcessPayment,
@@ -24,6 +25,7 @@ from payments.domain.payment.events import (
     PaymentRefunded,
 )
 from payments.domain.payment.refusals import (
+    DisputeOpen,
     NotRefundable,
     PaymentAlreadyFinished,
     PaymentDiffers,
@@ -45,7 +47,10 @@ def authorize(payment: Payment | None, command: PaymentCommand) -> None:
 
 
 def decide(payment: Payment | None, command: PaymentCommand) -> tuple[AnyPaymentEvent, ...]:
-    """Return the events of `command`, at least one. Raises PaymentError if the state refuses it."""
+    """Return the events of `command`. Raises PaymentError if the state refuses it.
+
+    Only a notice of a dispute may have no events: one that is known, or older than the known ones.
+    """
     match command:
         case ProcessPayment():
             return _process(payment, command)
@@ -57,6 +62,8 @@ def decide(payment: Payment | None, command: PaymentCommand) -> tuple[AnyPayment
             return (_cancel(_existing(payment, command), command),)
         case RefundPayment():
             return (_refund(_existing(payment, command), command),)
+        case DisputeCommand():
+            return disputing.dispute(_existing(payment, command), command)
         case _:
             assert_never(command)
 
@@ -111,6 +118,10 @@ def _cancel(payment: Payment, command: CancelPayment) -> PaymentCancelled:
 def _refund(payment: Payment, command: RefundPayment) -> PaymentRefunded:
     if payment.status not in _REFUNDABLE:
         raise NotRefundable(payment_id=payment.payment_id, status=payment.status)
+    for dispute in payment.open_disputes:
+        raise DisputeOpen(payment_id=payment.payment_id, dispute_id=dispute.dispute_id)
+    if not payment.refundable.minor:
+        raise NotRefundable(payment_id=payment.payment_id, status=payment.status, lost=payment.lost)
     refund = command.amount or payment.refundable
     if refund.currency != payment.amount.currency:
         raise RefundCurrencyDiffers(payment_id=payment.payment_id, currency=payment.amount.currency)

@@ -58,6 +58,30 @@ class RefundReason(StrEnum):
     OTHER = "other"
 
 
+class DisputeKind(StrEnum):
+    INQUIRY = "inquiry"
+    CHARGEBACK = "chargeback"
+    PRE_ARBITRATION = "pre_arbitration"
+
+
+class DisputeReason(StrEnum):
+    FRAUDULENT = "fraudulent"
+    UNRECOGNIZED = "unrecognized"
+    PRODUCT_NOT_RECEIVED = "product_not_received"
+    DUPLICATE = "duplicate"
+    CREDIT_NOT_PROCESSED = "credit_not_processed"
+    SUBSCRIPTION_CANCELED = "subscription_canceled"
+    GENERAL = "general"
+
+
+class DisputeOutcome(StrEnum):
+    WON = "won"
+    LOST = "lost"
+    ACCEPTED = "accepted"
+    WITHDRAWN = "withdrawn"
+    PREVENTED = "prevented"
+
+
 class NoteRef(Struct, frozen=True, gc=False):
     """A reference to a reviewer's note. The text is stored where it can be erased."""
 
@@ -199,6 +223,70 @@ class PaymentRefunded(PaymentEvent, frozen=True, kw_only=True):
     reference: str | None = None  # the client's id of the refund
 
 
+class DisputeEvent(PaymentEvent, frozen=True, kw_only=True):
+    """The fields of every event of a dispute. `at` is the time of recording, not that of the notice.
+
+    `refunded` is the total of the refunds so far, from which the payment's status follows.
+    """
+
+    dispute_id: str  # the provider's or the client's id
+    refunded: Money | None = None
+
+
+class DisputeStatement(DisputeEvent, frozen=True, kw_only=True):
+    """A complete statement of what is disputed. The latest one counts."""
+
+    kind: DisputeKind
+    reason: DisputeReason
+    network: str | None = None
+    network_reason_code: str | None = None
+    disputed: Money
+    respond_by: datetime | None = None
+
+
+class PaymentDisputed(DisputeStatement, frozen=True, kw_only=True):
+    """The customer disputes the payment or a part of it: the first event of each dispute.
+
+    If `inferred`, another notice has revealed the dispute, and `opened_at` is the time of that notice. The
+    notice of the opening may follow as another event of this type.
+    """
+
+    event_type: ClassVar[str] = "payment.disputed"
+
+    opened_at: datetime
+    inferred: bool = False
+
+
+class PaymentDisputeUpdated(DisputeStatement, frozen=True, kw_only=True):
+    event_type: ClassVar[str] = "payment.dispute_updated"
+
+    updated_at: datetime
+
+
+class PaymentDisputeResponded(DisputeEvent, frozen=True, kw_only=True):
+    """The actor `by` has contested the dispute. `evidence` holds hex SHA-256 digests of documents."""
+
+    event_type: ClassVar[str] = "payment.dispute_responded"
+
+    by: str
+    responded_at: datetime
+    note: NoteRef | None = None
+    evidence: tuple[str, ...] = ()
+
+
+class PaymentDisputeClosed(DisputeEvent, frozen=True, kw_only=True):
+    """The dispute has ended, and the amount `lost` is gone."""
+
+    event_type: ClassVar[str] = "payment.dispute_closed"
+
+    outcome: DisputeOutcome
+    lost: Money
+    closed_at: datetime
+
+
+AnyDisputeEvent = (
+    PaymentDisputed | PaymentDisputeUpdated | PaymentDisputeResponded | PaymentDisputeClosed
+)
 AnyPaymentEvent = (
     PaymentInitiated
     | PaymentProcessed
@@ -213,6 +301,7 @@ AnyPaymentEvent = (
     | PaymentExpired
     | PaymentCancelled
     | PaymentRefunded
+    | AnyDisputeEvent
 )
 
 EVENT_CLASSES: Final[tuple[type[AnyPaymentEvent], ...]] = get_args(AnyPaymentEvent)

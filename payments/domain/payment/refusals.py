@@ -10,6 +10,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from payments.domain.money import Money
+from payments.domain.payment.events import DisputeOutcome
 from payments.domain.payment.state import Review, Status
 
 
@@ -202,13 +203,16 @@ class NoteNeeded(PaymentError):
 
 @dataclass(kw_only=True, eq=False)
 class NotRefundable(PaymentError):
-    """The payment is not completed, or was refunded completely."""
+    """The payment is not completed, or nothing remains of it. `lost` is set if disputes took the rest."""
 
     code = "not_refundable"
 
     status: Status
+    lost: Money | None = None
 
     def __str__(self) -> str:
+        if self.lost is not None:
+            return f"Disputes took {self.lost} of payment {self.payment_id}. Nothing remains to refund."
         return f"Payment {self.payment_id} is {self.status} and cannot be refunded."
 
 
@@ -235,3 +239,125 @@ class RefundCurrencyDiffers(PaymentError):
 
     def __str__(self) -> str:
         return f"Payment {self.payment_id} can only be refunded in {self.currency}."
+
+
+@dataclass(kw_only=True, eq=False)
+class DisputeOpen(PaymentError):
+    """The payment cannot be refunded while `dispute_id` is open: its amount would be paid twice."""
+
+    code = "dispute_open"
+
+    dispute_id: str
+
+    def __str__(self) -> str:
+        return f"Dispute {self.dispute_id} of payment {self.payment_id} is open. Close it before a refund."
+
+
+@dataclass(kw_only=True, eq=False)
+class NotDisputable(PaymentError):
+    """The payment was never completed."""
+
+    code = "not_disputable"
+
+    status: Status
+
+    def __str__(self) -> str:
+        return f"Payment {self.payment_id} is {self.status} and cannot be disputed."
+
+
+@dataclass(kw_only=True, eq=False)
+class DisputeNotFound(PaymentError):
+    """The payment has no dispute with this id."""
+
+    code = "dispute_not_found"
+
+    dispute_id: str
+
+    def __str__(self) -> str:
+        return f"Payment {self.payment_id} has no dispute {self.dispute_id}."
+
+
+@dataclass(kw_only=True, eq=False)
+class DisputeClosed(PaymentError):
+    """The dispute ended before the response, or was lost before an outcome without loss."""
+
+    code = "dispute_closed"
+
+    dispute_id: str
+    outcome: DisputeOutcome
+    closed_at: datetime
+
+    def __str__(self) -> str:
+        return (
+            f"Dispute {self.dispute_id} of payment {self.payment_id} was closed as {self.outcome} at"
+            f" {second(self.closed_at)}."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class DisputeContradicted(PaymentError):
+    """An earlier notice of the same kind and time has other values of `fields`."""
+
+    code = "dispute_contradicted"
+
+    dispute_id: str
+    fields: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"An earlier notice of dispute {self.dispute_id} at the same time has another"
+            f" {', '.join(self.fields)}."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class DisputeTooLarge(PaymentError):
+    """The amount is not between one minor unit and the amount that no dispute takes, `disputable`."""
+
+    code = "dispute_too_large"
+
+    disputed: Money
+    disputable: Money
+
+    def __str__(self) -> str:
+        return (
+            f"At most {self.disputable} of payment {self.payment_id} can be disputed, not"
+            f" {self.disputed}."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class DisputeCurrencyDiffers(PaymentError):
+    """The notice names another currency than the payment's, which is `currency`."""
+
+    code = "dispute_currency_differs"
+
+    currency: str
+
+    def __str__(self) -> str:
+        return f"Payment {self.payment_id} can only be disputed in {self.currency}."
+
+
+@dataclass(kw_only=True, eq=False)
+class DisputeLossInvalid(PaymentError):
+    """The outcome excludes the lost amount: a dispute that was won or withdrawn takes nothing."""
+
+    code = "dispute_loss_invalid"
+
+    outcome: DisputeOutcome
+    lost: Money
+
+    def __str__(self) -> str:
+        return f"A dispute that was {self.outcome} does not take {self.lost}."
+
+
+@dataclass(kw_only=True, eq=False)
+class TooManyDisputes(PaymentError):
+    """The payment has `limit` disputes."""
+
+    code = "too_many_disputes"
+
+    limit: int
+
+    def __str__(self) -> str:
+        return f"Payment {self.payment_id} has {self.limit} disputes, which is the most."

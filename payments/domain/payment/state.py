@@ -12,12 +12,17 @@ from payments.domain.cards import Card
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.claims import Lease
+from payments.domain.payment.disputes import Dispute, noted
 from payments.domain.payment.events import (
     AnyPaymentEvent,
     FailureReason,
     NoteRef,
     PaymentApproved,
     PaymentCancelled,
+    PaymentDisputeClosed,
+    PaymentDisputed,
+    PaymentDisputeResponded,
+    PaymentDisputeUpdated,
     PaymentExpired,
     PaymentFailed,
     PaymentFirstApproved,
@@ -35,7 +40,7 @@ from payments.domain.risk.assessment import RiskAssessment
 
 # Increase it with every change of `evolve` or of the state's fields: it invalidates older snapshots. A test
 # fails if it was forgotten.
-STATE_VERSION: Final = 8
+STATE_VERSION: Final = 9
 
 
 class Status(StrEnum):
@@ -95,11 +100,24 @@ class Payment(Struct, frozen=True, kw_only=True):
     refunded: Money | None = None
     last_refund: PaymentRefunded | None = None
     refunded_as_fraudulent: bool = False  # any of the refunds, not only the last one
+    disputes: tuple[Dispute, ...] = ()
 
     @property
     def refundable(self) -> Money:
         """The remaining amount of a completed payment that can be refunded."""
-        return self.amount if self.refunded is None else self.amount - self.refunded
+        taken = self.lost.minor + (0 if self.refunded is None else self.refunded.minor)
+        # A dispute may take what was refunded before.
+        return Money(max(0, self.amount.minor - taken), self.amount.currency)
+
+    @property
+    def lost(self) -> Money:
+        """The amount that closed disputes have taken."""
+        lost = sum(each.lost.minor for each in self.disputes if each.lost is not None)
+        return Money(lost, self.amount.currency)
+
+    @property
+    def open_disputes(self) -> tuple[Dispute, ...]:
+        return tuple(each for each in self.disputes if each.is_open)
 
     @property
     def needs_senior(self) -> bool:
@@ -179,6 +197,13 @@ def _changes(payment: Payment, event: AnyPaymentEvent) -> dict[str, Any]:
                 "refunded_as_fraudulent": payment.refunded_as_fraudulent
                 or event.reason is RefundReason.FRAUDULENT,
             }
+        case (
+            PaymentDisputed()
+            | PaymentDisputeUpdated()
+            | PaymentDisputeResponded()
+            | PaymentDisputeClosed()
+        ):
+            return {"disputes": noted(payment.disputes, event)}
         case _:
             assert_never(event)
 

@@ -3,8 +3,16 @@
 from payments.domain.payment.refusals import (
     AlreadyEscalated,
     AnotherPersonNeeded,
+    DisputeClosed,
+    DisputeContradicted,
+    DisputeCurrencyDiffers,
+    DisputeLossInvalid,
+    DisputeNotFound,
+    DisputeOpen,
+    DisputeTooLarge,
     NotAwaitingReview,
     NotClaimed,
+    NotDisputable,
     NoteNeeded,
     NotRefundable,
     PaymentAlreadyFinished,
@@ -18,11 +26,12 @@ from payments.domain.payment.refusals import (
     ReviewNotDue,
     ReviewTaken,
     SeniorReviewerNeeded,
+    TooManyDisputes,
     second as second_of,
 )
 from payments.domain.risk.refusals import PolicyAlreadyActive, PolicyRefused
 from payments.events.store import StaleVersion
-from readmodels.labels import person
+from readmodels.labels import isolated, person
 
 
 def describe(error: PaymentError) -> str:  # noqa: C901, PLR0912 - a line for each refusal
@@ -71,12 +80,37 @@ def describe(error: PaymentError) -> str:  # noqa: C901, PLR0912 - a line for ea
             )
         case NoteNeeded():
             return "Describe in the note what the senior reviewer should check."
+        case NotRefundable(lost=lost) if lost is not None:
+            return f"Disputes took {lost.formatted()} of this payment. Nothing remains to refund."
         case NotRefundable(status=status):
             return f"This payment is {status}. There is nothing to refund."
         case RefundTooLarge(refundable=rest):
             return f"No more than {rest.formatted()} of this payment can be refunded."
         case RefundCurrencyDiffers(currency=currency):
             return f"This payment can only be refunded in {currency}."
+        case DisputeOpen(dispute_id=dispute_id):
+            return (
+                f"Dispute {isolated(dispute_id)} is open. Close it before you refund this payment."
+            )
+        case NotDisputable(status=status):
+            return f"This payment is {status}. Only a completed payment can be disputed."
+        case DisputeNotFound(dispute_id=dispute_id):
+            return f"This payment has no dispute {isolated(dispute_id)}."
+        case DisputeClosed(dispute_id=dispute_id, outcome=outcome, closed_at=at):
+            return f"Dispute {isolated(dispute_id)} was closed as {outcome} at {second_of(at)}."
+        case DisputeContradicted(dispute_id=dispute_id, fields=fields):
+            return (
+                f"A notice of dispute {isolated(dispute_id)} at the same time has another"
+                f" {', '.join(fields)}. Correct it by an update with its own time."
+            )
+        case TooManyDisputes(limit=limit):
+            return f"This payment has {limit} disputes, which is the most."
+        case DisputeTooLarge(disputable=rest):
+            return f"No more than {rest.formatted()} of this payment can be disputed."
+        case DisputeCurrencyDiffers(currency=currency):
+            return f"This payment can only be disputed in {currency}."
+        case DisputeLossInvalid(outcome=outcome):
+            return f"A dispute that was {outcome} takes nothing. Enter 0 as the lost amount."
     raise TypeError(f"The refusal {type(error).__name__} has no text for the screens.")
 
 

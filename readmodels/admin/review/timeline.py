@@ -10,10 +10,15 @@ from msgspec import Struct
 from payments.aggregates import HistoricPaymentEvent
 from payments.customers.models import Note
 from payments.domain.payment.events import (
+    AnyDisputeEvent,
     AnyPaymentEvent,
     NoteRef,
     PaymentApproved,
     PaymentCancelled,
+    PaymentDisputeClosed,
+    PaymentDisputed,
+    PaymentDisputeResponded,
+    PaymentDisputeUpdated,
     PaymentExpired,
     PaymentFailed,
     PaymentFirstApproved,
@@ -104,6 +109,27 @@ def look(event: AnyPaymentEvent) -> tuple[str, str]:
             return "cancel", _BLUE
         case PaymentRefunded():
             return "undo", _ORANGE
+        case (
+            PaymentDisputed()
+            | PaymentDisputeUpdated()
+            | PaymentDisputeResponded()
+            | PaymentDisputeClosed()
+        ):
+            return _dispute_look(event)
+        case _:
+            assert_never(event)
+
+
+def _dispute_look(event: AnyDisputeEvent) -> tuple[str, str]:
+    match event:
+        case PaymentDisputed():
+            return "gavel", _ORANGE
+        case PaymentDisputeUpdated():
+            return "edit_note", _ORANGE
+        case PaymentDisputeResponded():
+            return "reply", _BLUE
+        case PaymentDisputeClosed(lost=lost):
+            return "gavel", _RED if lost.minor else _GREEN
         case _:
             assert_never(event)
 

@@ -16,7 +16,7 @@ from payments.api.openapi.components import ProblemDetails
 from payments.api.problems.catalogue import KINDS
 from payments.api.representation import PaymentView
 from payments.clients.models import Scope
-from readmodels.api import feed_schema, key, representation
+from readmodels.api import event_views, feed_schema, key, representation
 from readmodels.api.webhooks import (
     bodies as webhook_bodies,
     representation as webhook_representation,
@@ -108,6 +108,7 @@ def struct_of(content: Any) -> Any:
     name = content["schema"]["$ref"].rpartition("/")[2]
     modules = (
         bodies,
+        event_views,
         payment_representation,
         representation,
         feed_schema,

@@ -14,8 +14,9 @@ from django.utils.html import escape
 
 from config.http.redaction import REDACTED
 from config.operations.health import _check_migrations
-from payments.api.problems.catalogue import KINDS, Repeat
+from payments.api.problems.catalogue import KINDS
 from payments.api.problems.handler import problem_of
+from payments.api.problems.kind import Repeat
 from payments.api.problems.problem import FIELD_CODES
 from payments.domain.payment.refusals import PaymentError
 from payments.domain.text import TextError

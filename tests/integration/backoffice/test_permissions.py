@@ -18,7 +18,7 @@ from django.contrib.auth.models import Group
 from msgspec.structs import replace
 
 from payments import actors, permissions
-from payments.application import corrections, lists, policies, review, submission
+from payments.application import corrections, disputes, lists, policies, review, submission
 from payments.application.dispatch import CommandContext, dispatch
 from payments.clients import keys
 from payments.clients.models import ApiKey, Client, Scope
@@ -28,7 +28,7 @@ from payments.customers.registry import CustomerError
 from payments.domain.customer import BlockReason, UnblockReason
 from payments.domain.list_items import Item
 from payments.domain.lists import ListRefused
-from payments.domain.payment.commands import AnyReviewCommand
+from payments.domain.payment.commands import AnyDisputeCommand, AnyReviewCommand
 from payments.domain.payment.refusals import PaymentNotFound
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
 from payments.domain.risk.refusals import PolicyRefused
@@ -87,6 +87,26 @@ def refund(by: str) -> None:
     corrections.handle(
         examples.refund(payment_id=uuid4(), client_id=None), CommandContext(actor=by)
     )
+
+
+def open_dispute(by: str) -> None:
+    dispute(examples.open_dispute, by)
+
+
+def update_dispute(by: str) -> None:
+    dispute(examples.update_dispute, by)
+
+
+def respond_to_dispute(by: str) -> None:
+    dispute(examples.respond_to_dispute, by)
+
+
+def close_dispute(by: str) -> None:
+    dispute(examples.close_dispute, by)
+
+
+def dispute(command: Callable[..., AnyDisputeCommand], by: str) -> None:
+    disputes.handle(command(payment_id=uuid4(), client_id=None), CommandContext(actor=by))
 
 
 def claim_next(by: str) -> None:
@@ -190,6 +210,10 @@ COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
     (claim_next, DECIDE, False),
     (cancel, {"senior reviewer"}, False),
     (refund, {"senior reviewer"}, False),
+    (open_dispute, {"senior reviewer"}, True),
+    (update_dispute, {"senior reviewer"}, True),
+    (respond_to_dispute, {"senior reviewer"}, True),
+    (close_dispute, {"senior reviewer"}, True),
     (retry, RISK_MANAGER, True),
     (discard, RISK_MANAGER, True),
     (rename, RISK_MANAGER, True),

@@ -10,10 +10,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.domain.money import Money
 from payments.domain.payment import claims
-from payments.domain.payment.commands import PaymentCommand
+from payments.domain.payment.commands import DisputeCommand, PaymentCommand
 from payments.domain.payment.deciding import authorize, decide
 from payments.domain.payment.events import (
     AnyPaymentEvent,
+    DisputeOutcome,
     PaymentApproved,
     PaymentExpired,
     PaymentFirstApproved,
@@ -41,12 +42,16 @@ from tests.support.examples import (
     approve,
     cancel,
     claim,
+    close_dispute,
     escalate,
     expire,
+    open_dispute,
     process,
     refund,
     reject,
     release,
+    respond_to_dispute,
+    update_dispute,
 )
 
 DECISIONS = (
@@ -55,6 +60,8 @@ DECISIONS = (
 ENDS: Final = (expire, cancel)
 REVIEWS: Final = (claim, release, escalate)
 DECIDES: Final = (approve, reject)
+NOTICES: Final = (open_dispute, update_dispute)
+DISPUTES = st.sampled_from(["dp_1", "dp_2", "dp_3"])
 REVIEWERS = st.sampled_from([REVIEWER, OTHER_REVIEWER, SENIOR])
 TERMINAL = {Status.FAILED, Status.REJECTED, Status.EXPIRED, Status.CANCELLED, Status.REFUNDED}
 
@@ -122,7 +129,36 @@ class AnyOrder(RuleBasedStateMachine):
             amount = Money(int(left * share) + more, currency)
         self._try(refund(amount=amount, at=self.now))
 
-    @rule(command=st.sampled_from([*REVIEWS, *DECIDES, cancel, refund]))
+    @rule(
+        command=st.sampled_from(NOTICES),
+        dispute_id=DISPUTES,
+        share=st.sampled_from([Fraction(0), Fraction(1, 2), Fraction(1)]),
+        more=st.integers(-1, 1),
+    )
+    def take(self, command: Any, dispute_id: str, share: Fraction, more: int) -> None:
+        """Dispute a share of the payment, one cent more or less, or all of it."""
+        payment = self.payment
+        assert payment is not None
+        amount = Money(int(payment.amount.minor * share) + more, "USD")
+        self._try(command(at=self.now, dispute_id=dispute_id, amount=amount))
+
+    @rule(dispute_id=DISPUTES)
+    def contest(self, dispute_id: str) -> None:
+        self._try(respond_to_dispute(at=self.now, dispute_id=dispute_id))
+
+    @rule(
+        dispute_id=DISPUTES,
+        outcome=st.sampled_from(DisputeOutcome),
+        share=st.sampled_from([Fraction(0), Fraction(1, 2), Fraction(1)]),
+    )
+    def conclude(self, dispute_id: str, outcome: DisputeOutcome, share: Fraction) -> None:
+        payment = self.payment
+        assert payment is not None
+        lost = Money(int(payment.amount.minor * share), "USD")
+        end = {"outcome": outcome, "lost_amount": lost}
+        self._try(close_dispute(at=self.now, dispute_id=dispute_id, **end))
+
+    @rule(command=st.sampled_from([*REVIEWS, *DECIDES, cancel, refund, *NOTICES]))
     def meddle(self, command: Any) -> None:
         before = len(self.events)
         self._try(command(at=self.now, client_id=OTHER_CLIENT))
@@ -137,6 +173,13 @@ class AnyOrder(RuleBasedStateMachine):
         assert self.given_back <= payment.amount.minor
         whole = self.given_back == payment.amount.minor
         assert (payment.status is Status.REFUNDED) == whole
+
+    @invariant()
+    def disputes_take_no_more_than_came(self) -> None:
+        payment = self.payment
+        if payment is not None:
+            taken = sum(each.counted.minor for each in payment.disputes)
+            assert 0 <= taken <= payment.amount.minor
 
     @invariant()
     def four_eyes_are_of_two_people(self) -> None:
@@ -181,12 +224,13 @@ class AnyOrder(RuleBasedStateMachine):
         except PaymentError as refusal:
             assert str(refusal)
             return
-        assert events
-        assert before is None or before.status not in TERMINAL
-        self._book(events)
+        if not isinstance(command, DisputeCommand):
+            assert events
+            assert before is None or before.status not in TERMINAL
+        self._book(before, events)
         self.events += events
 
-    def _book(self, events: tuple[AnyPaymentEvent, ...]) -> None:
+    def _book(self, before: Payment | None, events: tuple[AnyPaymentEvent, ...]) -> None:
         for event in events:
             if isinstance(event, DECISIONS):
                 assert self.deadline is not None
@@ -198,6 +242,9 @@ class AnyOrder(RuleBasedStateMachine):
                 assert event.refund.minor > 0
                 assert event.refund.currency == event.amount.currency
                 self.given_back += event.refund.minor
+                assert before is not None
+                assert not before.open_disputes
+                assert self.given_back + before.lost.minor <= before.amount.minor
 
 
 AnyOrder.TestCase.settings = settings(max_examples=200, stateful_step_count=25, deadline=None)
@@ -206,5 +253,6 @@ test_commands_in_any_order = AnyOrder.TestCase
 
 def test_rules_give_every_command() -> None:
     """A new command fails here until a rule gives it."""
-    given: tuple[Any, ...] = (process, refund, *ENDS, *REVIEWS, *DECIDES)
+    given: tuple[Any, ...] = (process, refund, *ENDS, *REVIEWS, *DECIDES, *NOTICES)
+    given += (respond_to_dispute, close_dispute)
     assert {type(build()) for build in given} == set(get_args(PaymentCommand))

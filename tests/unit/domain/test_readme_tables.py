@@ -12,11 +12,14 @@ import payments.domain
 from payments import permissions
 from payments.domain.lists import AnyListCommand
 from payments.domain.payment import events
-from payments.domain.payment.commands import ClaimReview, PaymentCommand
+from payments.domain.payment.commands import ClaimReview, PaymentCommand, RespondToDispute
 from payments.domain.payment.events import (
     AnyPaymentEvent,
     ApprovalReason,
     CancellationReason,
+    DisputeKind,
+    DisputeOutcome,
+    DisputeReason,
     EscalationReason,
     FailureReason,
     RefundReason,
@@ -26,7 +29,7 @@ from payments.domain.payment.state import Status
 from payments.domain.risk.conditions import AnyCondition
 from payments.domain.risk.policy import PolicyDocument
 from payments.domain.risk.register import AnyPolicyCommand
-from tests.support.examples import OTHER_REVIEWER, claimed
+from tests.support.examples import OTHER_REVIEWER, claimed, respond_to_dispute
 from tests.support.scenario import given
 from tests.unit.domain.test_states_and_commands import COMMANDS, HISTORIES
 
@@ -45,6 +48,7 @@ STANDINGS: Final = {
     "over the four-eyes limit": "under four eyes",
     "first approved": "first approved",
 }
+DISPUTES: Final = {"unknown": "completed", "open": "disputed", "lost": "dispute lost"}
 # The README's names of the events that change the standing of a review.
 STANDING_AFTER: Final = {
     "ReviewClaimed": "claimed",
@@ -58,6 +62,9 @@ REASONS: Final[dict[str, type[StrEnum]]] = {
     "an escalation": EscalationReason,
     "a cancellation": CancellationReason,
     "a refund": RefundReason,
+    "a dispute": DisputeReason,
+    "a dispute, its kind": DisputeKind,
+    "a dispute, its outcome": DisputeOutcome,
     "a failure (not chosen)": FailureReason,
 }
 
@@ -119,10 +126,30 @@ def test_table_of_reviews_matches_decide(standing: str, command: str, cell: str)
         assert [f"**{STANDING_AFTER[name]}**" for name in senior] == [seniors]
 
 
+@pytest.mark.parametrize(("standing", "command", "cell"), cells("the dispute is"))
+def test_table_of_disputes_matches_decide(standing: str, command: str, cell: str) -> None:
+    build = {"respond to it": responded_late}.get(command, COMMANDS[command])
+    when = given(*HISTORIES[DISPUTES[standing]]).when(build())
+    if isinstance(when.outcome, Exception):
+        assert when.outcome.code == cell
+    elif command == "refund":
+        assert cell == f"**{when.then(*when.outcome).status}**"
+    elif not when.outcome:
+        assert cell == "nothing new"
+    else:
+        (dispute,) = when.then(*when.outcome).disputes
+        assert cell == ("**open**" if dispute.is_open else "**closed**")
+
+
+def responded_late() -> RespondToDispute:
+    return respond_to_dispute(responded_at=None)
+
+
 def test_tables_of_states_and_reviews_are_complete() -> None:
     assert {row for row, _, _ in cells("state")} == {"(new)", *map(str, Status)}
     assert {row for row, _, _ in cells("it is")} == STANDINGS.keys()
     assert {column for _, column, _ in cells("state")} == COMMANDS.keys()
+    assert {row for row, _, _ in cells("the dispute is")} == DISPUTES.keys()
 
 
 def test_table_of_permissions_has_every_command() -> None:

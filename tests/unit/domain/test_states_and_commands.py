@@ -22,6 +22,9 @@ from tests.support.examples import (
     cancelled,
     claim,
     claimed,
+    close_dispute,
+    dispute_closed,
+    disputed,
     escalate,
     escalated,
     expire,
@@ -30,6 +33,7 @@ from tests.support.examples import (
     first_approved,
     flagged,
     initiated,
+    open_dispute,
     process,
     processed,
     processed_after_approval,
@@ -38,6 +42,8 @@ from tests.support.examples import (
     reject,
     rejected,
     release,
+    respond_to_dispute,
+    update_dispute,
 )
 from tests.support.scenario import given
 
@@ -64,6 +70,8 @@ HISTORIES: Final[dict[str, tuple[AnyPaymentEvent, ...]]] = {
     "cancelled": (initiated(), cancelled()),
     "partially_refunded": (initiated(), processed(), refunded(40_00)),
     "refunded": (initiated(), processed(), refunded(40_00), refunded(60_00, so_far=100_00)),
+    "disputed": (initiated(), processed(), disputed()),
+    "dispute lost": (initiated(), processed(), disputed(), dispute_closed()),
 }
 COMMANDS: Final[dict[str, Any]] = {
     "process": process,
@@ -75,6 +83,10 @@ COMMANDS: Final[dict[str, Any]] = {
     "expire": expire,
     "cancel": cancel,
     "refund": refund,
+    "open a dispute": open_dispute,
+    "update it": update_dispute,
+    "respond to it": respond_to_dispute,
+    "close it": close_dispute,
 }
 
 DONE: Final = "PaymentAlreadyFinished"
@@ -82,8 +94,16 @@ IDLE: Final = "NotAwaitingReview"
 KEPT: Final = "NotRefundable"
 UNKNOWN: Final = "PaymentNotFound"
 REVIEWED: Final = (IDLE,) * 6  # five commands of reviewers, and the expiry
-FINISHED: Final = (DONE, *REVIEWED, DONE, KEPT)
-REFUNDABLE: Final = (DONE, *REVIEWED, DONE, ("PaymentRefunded",))
+UNDISPUTED: Final = ("NotDisputable",) * 4
+FINISHED: Final = (DONE, *REVIEWED, DONE, KEPT, *UNDISPUTED)
+# A notice without the notice of the opening reveals the dispute.
+REVEALED: Final = (
+    ("PaymentDisputed",),
+    ("PaymentDisputed", "PaymentDisputeUpdated"),
+    "DisputeNotFound",
+    ("PaymentDisputed", "PaymentDisputeClosed"),
+)
+REFUNDABLE: Final = (DONE, *REVIEWED, DONE, ("PaymentRefunded",), *REVEALED)
 CLAIMED: Final = ("ReviewClaimed",)
 ESCALATED: Final = ("ReviewEscalated",)
 APPROVED: Final = ("PaymentApproved", "PaymentProcessed")
@@ -95,13 +115,20 @@ SENIOR: Final = "SeniorReviewerNeeded"
 
 def waiting(*review: tuple[str, ...] | str) -> tuple[tuple[str, ...] | str, ...]:
     """Return the row of a payment under review, which can also expire or be cancelled."""
-    return ("PaymentUnderReview", *review, ("PaymentExpired",), ("PaymentCancelled",), KEPT)
+    return (
+        "PaymentUnderReview",
+        *review,
+        ("PaymentExpired",),
+        ("PaymentCancelled",),
+        KEPT,
+        *UNDISPUTED,
+    )
 
 
 # The outcome of each of COMMANDS, in their order. The README of the domain has the same table.
 TABLE: Final[dict[str, tuple[tuple[str, ...] | str, ...]]] = {
-    "nothing": (("PaymentInitiated", "PaymentProcessed"), *(UNKNOWN,) * 8),
-    "initiated": (("PaymentProcessed",), *REVIEWED, ("PaymentCancelled",), KEPT),
+    "nothing": (("PaymentInitiated", "PaymentProcessed"), *(UNKNOWN,) * 12),
+    "initiated": (("PaymentProcessed",), *REVIEWED, ("PaymentCancelled",), KEPT, *UNDISPUTED),
     "pending_review": waiting(CLAIMED, FREE, ESCALATED, APPROVED, REJECTED),
     "claimed": waiting(CLAIMED, ("ReviewReleased",), ESCALATED, APPROVED, REJECTED),
     "claimed by another": waiting(TAKEN, TAKEN, TAKEN, TAKEN, TAKEN),
@@ -115,7 +142,15 @@ TABLE: Final[dict[str, tuple[tuple[str, ...] | str, ...]]] = {
     "expired": FINISHED,
     "cancelled": FINISHED,
     "partially_refunded": REFUNDABLE,
-    "refunded": FINISHED,
+    "refunded": (DONE, *REVIEWED, DONE, KEPT, *REVEALED),
+    "disputed": (
+        *(DONE, *REVIEWED, DONE, "DisputeOpen"),
+        *((), ("PaymentDisputeUpdated",), ("PaymentDisputeResponded",), ("PaymentDisputeClosed",)),
+    ),
+    "dispute lost": (
+        *(DONE, *REVIEWED, DONE, KEPT),
+        *((), ("PaymentDisputeUpdated",), ("PaymentDisputeResponded",), ()),
+    ),
 }
 
 CELLS: Final = [

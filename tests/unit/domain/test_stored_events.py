@@ -18,6 +18,8 @@ from payments.domain.list_items import ListMatch, ListName
 from payments.domain.payment.events import (
     EVENT_CLASSES,
     AnyPaymentEvent,
+    DisputeKind,
+    DisputeReason,
     FailureReason,
     RejectionReason,
 )
@@ -36,6 +38,10 @@ from tests.support.examples import (
     approved,
     cancelled,
     claimed,
+    dispute_closed,
+    dispute_responded,
+    dispute_updated,
+    disputed,
     encoded,
     escalated,
     expired,
@@ -48,6 +54,7 @@ from tests.support.examples import (
     refunded,
     rejected,
     released,
+    usd,
 )
 
 _TERMS: Final = (
@@ -59,6 +66,11 @@ _SMALL: Final = (
     ',"initiated_at":"2026-01-05T12:00:00Z"'
 )
 _LARGE: Final = _SMALL.replace("10000", "1500000") + ',"flagged_at":"2026-01-05T12:00:00Z"'
+_DISPUTE: Final = '"dispute_id":"dp_1042"'
+_STATED: Final = (
+    '"kind":"chargeback","reason":"fraudulent","network":"visa","network_reason_code":"10.4"'
+    ',"disputed":{"minor":10000,"currency":"USD"},"respond_by":"2026-02-18T15:00:00Z"'
+)
 _POLICY: Final = "3b9b85a5e9e34250339692bf59358d29bda545bf5398224006c5bbbce9521d65"
 # From before features had a velocity and assessments had near misses and limits.
 _FIRST_KNOWN: Final = RiskFeatures(paid_by_card_before=True, position=40, age_ms=0)
@@ -288,6 +300,58 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
         ',"features":{"paid_by_card_before":true,"position":40,"age_ms":0,"lists":[]}'
         f',"policy_id":"{_POLICY}"}}}}',
         processed(risk=replace(_FIRST_LOW, features=replace(_LISTED, lists=()))),
+    ),
+    (
+        "payment.disputed",
+        1,
+        f'{{"at":"2026-02-09T15:00:00Z",{_SMALL},{_DISPUTE},{_STATED},"opened_at":"2026-02-04T15:00:00Z"}}',
+        disputed(),
+    ),
+    (
+        "payment.disputed",
+        1,
+        f'{{"at":"2026-02-09T15:00:00Z",{_SMALL},{_DISPUTE},"kind":"inquiry","reason":"general"'
+        ',"disputed":{"minor":6000,"currency":"USD"},"opened_at":"2026-02-04T15:00:00Z"'
+        ',"inferred":true,"refunded":{"minor":4000,"currency":"USD"}}',
+        disputed(
+            kind=DisputeKind.INQUIRY,
+            reason=DisputeReason.GENERAL,
+            network=None,
+            network_reason_code=None,
+            disputed=usd(60_00),
+            respond_by=None,
+            inferred=True,
+            refunded=usd(40_00),
+        ),
+    ),
+    (
+        "payment.dispute_updated",
+        1,
+        f'{{"at":"2026-02-09T15:00:00Z",{_SMALL},{_DISPUTE},{_STATED},"updated_at":"2026-02-05T15:00:00Z"}}',
+        dispute_updated(),
+    ),
+    (
+        "payment.dispute_responded",
+        1,
+        f'{{"at":"2026-02-09T15:00:00Z",{_SMALL},{_DISPUTE},"by":"staff:9"'
+        ',"responded_at":"2026-02-06T15:00:00Z"}',
+        dispute_responded(),
+    ),
+    (
+        "payment.dispute_responded",
+        1,
+        f'{{"at":"2026-02-09T15:00:00Z",{_SMALL},{_DISPUTE},"by":"staff:9"'
+        ',"responded_at":"2026-02-06T15:00:00Z"'
+        f',"note":{{"note_id":"0192f000-0000-4000-8000-00000000e001","digest":"{"5e" * 32}"}}'
+        f',"evidence":["{"ab" * 32}","{"cd" * 32}"]}}',
+        dispute_responded(note=NOTE, evidence=("ab" * 32, "cd" * 32)),
+    ),
+    (
+        "payment.dispute_closed",
+        1,
+        f'{{"at":"2026-02-09T15:00:00Z",{_SMALL},{_DISPUTE},"outcome":"lost"'
+        ',"lost":{"minor":10000,"currency":"USD"},"closed_at":"2026-02-08T15:00:00Z"}',
+        dispute_closed(),
     ),
 ]
 

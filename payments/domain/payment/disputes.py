@@ -1,0 +1,150 @@
+"""The disputes of a payment, and how their events change them.
+
+Notices of providers are late, repeated and out of order. Therefore each fact comes from the notice with the
+highest rank, and the same notices lead to the same disputes in any order. The README of the domain lists the
+rules.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, Final, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from payments.domain.money import Money
+from payments.domain.payment.events import (
+    AnyDisputeEvent,
+    DisputeKind,
+    DisputeOutcome,
+    DisputeReason,
+    DisputeStatement,
+    PaymentDisputeClosed,
+    PaymentDisputed,
+    PaymentDisputeResponded,
+    PaymentDisputeUpdated,
+)
+
+# Money that was lost with these outcomes does not come back.
+FINAL: Final = frozenset({DisputeOutcome.LOST, DisputeOutcome.ACCEPTED})
+
+
+class Source(IntEnum):
+    """The kind of notice that stated what is disputed. At the same time, the higher one counts."""
+
+    INFERRED = 0
+    OPENING = 1
+    UPDATE = 2
+
+
+class Dispute(Struct, frozen=True, kw_only=True):
+    """One dispute. It is open until it has an outcome.
+
+    Times are those of the notices. If `inferred`, the notice of the opening has not arrived, and
+    `opened_at` is the earliest time that is known.
+    """
+
+    dispute_id: str
+    kind: DisputeKind
+    reason: DisputeReason
+    disputed: Money
+    opened_at: datetime
+    stated_at: datetime
+    source: Source
+    inferred: bool = False
+    network: str | None = None
+    network_reason_code: str | None = None
+    respond_by: datetime | None = None
+    responded_at: datetime | None = None
+    responded_by: str | None = None
+    outcome: DisputeOutcome | None = None
+    lost: Money | None = None
+    closed_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.closed_at is None
+
+    @property
+    def counted(self) -> Money:
+        """The part of the payment that the dispute takes or has taken: while it is open, all of it."""
+        return self.disputed if self.lost is None else self.lost
+
+
+def find(disputes: Iterable[Dispute], dispute_id: str) -> Dispute | None:
+    return next((each for each in disputes if each.dispute_id == dispute_id), None)
+
+
+def noted(disputes: tuple[Dispute, ...], event: AnyDisputeEvent) -> tuple[Dispute, ...]:
+    """Return the disputes after `event`, the earliest first. They are equal if it brings no news."""
+    before = find(disputes, event.dispute_id)
+    after = merged(before, event)
+    others = (each for each in disputes if each is not before)
+    return tuple(sorted((*others, after), key=_order))
+
+
+def merged(dispute: Dispute | None, event: AnyDisputeEvent) -> Dispute:
+    """Return the dispute after `event`. The first event of a dispute is PaymentDisputed."""
+    if isinstance(event, PaymentDisputed):
+        return _opened(dispute, event)
+    assert dispute is not None, "decide appends PaymentDisputed first"  # noqa: S101
+    match event:
+        case PaymentDisputeUpdated(updated_at=at):
+            return _stated(dispute, event, at, Source.UPDATE)
+        case PaymentDisputeResponded(responded_at=at, by=by):
+            if dispute.responded_at is not None and at <= dispute.responded_at:
+                return dispute
+            return replace(dispute, responded_at=at, responded_by=by)
+        case PaymentDisputeClosed(outcome=outcome, lost=lost, closed_at=at):
+            if dispute.outcome is not None and dispute.closed_at is not None:
+                known = (dispute.outcome in FINAL, dispute.closed_at)
+                if (outcome in FINAL, at) <= known:
+                    return dispute
+            return replace(dispute, outcome=outcome, lost=lost, closed_at=at)
+        case _:
+            assert_never(event)
+
+
+def _opened(dispute: Dispute | None, event: PaymentDisputed) -> Dispute:
+    source = Source.INFERRED if event.inferred else Source.OPENING
+    opened_at = event.opened_at
+    if dispute is None:
+        return Dispute(
+            dispute_id=event.dispute_id,
+            opened_at=opened_at,
+            inferred=event.inferred,
+            **_statement(event, opened_at, source),
+        )
+    earlier = event.inferred == dispute.inferred and opened_at < dispute.opened_at
+    if earlier or (dispute.inferred and not event.inferred):
+        dispute = replace(dispute, opened_at=opened_at, inferred=event.inferred)
+    return _stated(dispute, event, opened_at, source)
+
+
+def _stated(dispute: Dispute, event: DisputeStatement, at: datetime, source: Source) -> Dispute:
+    if source is Source.INFERRED:
+        # The earliest: a close that was refused, because it contradicts a final loss, is later.
+        counts = dispute.source is Source.INFERRED and at < dispute.stated_at
+    elif dispute.source is Source.INFERRED:
+        counts = True
+    else:
+        counts = (at, source) > (dispute.stated_at, dispute.source)
+    return replace(dispute, **_statement(event, at, source)) if counts else dispute
+
+
+def _statement(event: DisputeStatement, at: datetime, source: Source) -> dict[str, Any]:
+    return {
+        "kind": event.kind,
+        "reason": event.reason,
+        "network": event.network,
+        "network_reason_code": event.network_reason_code,
+        "disputed": event.disputed,
+        "respond_by": event.respond_by,
+        "stated_at": at,
+        "source": source,
+    }
+
+
+def _order(dispute: Dispute) -> tuple[datetime, str]:
+    return dispute.opened_at, dispute.dispute_id

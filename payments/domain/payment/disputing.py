@@ -1,0 +1,227 @@
+"""Decide on the notices of disputes and on responses to them.
+
+The same notices in any order lead to the same state. A notice without news appends nothing. The README of
+the domain lists the rules.
+"""
+
+from datetime import datetime
+from typing import Any, Final, assert_never
+
+from payments.domain.money import Money
+from payments.domain.payment.commands import (
+    AnyDisputeCommand,
+    CloseDispute,
+    DisputeCommand,
+    OpenDispute,
+    RespondToDispute,
+    StateDispute,
+    UpdateDispute,
+)
+from payments.domain.payment.disputes import FINAL, Dispute, Source, find, noted
+from payments.domain.payment.events import (
+    AnyDisputeEvent,
+    DisputeOutcome,
+    PaymentDisputeClosed,
+    PaymentDisputed,
+    PaymentDisputeResponded,
+    PaymentDisputeUpdated,
+)
+from payments.domain.payment.refusals import (
+    DisputeClosed,
+    DisputeContradicted,
+    DisputeCurrencyDiffers,
+    DisputeLossInvalid,
+    DisputeNotFound,
+    DisputeTooLarge,
+    NotDisputable,
+    TooManyDisputes,
+)
+from payments.domain.payment.state import Payment, Status
+
+_DISPUTABLE: Final = {Status.COMPLETED, Status.PARTIALLY_REFUNDED, Status.REFUNDED}
+# Disputes that were won free their amount, so the payment's amount alone does not bound the state.
+MOST_DISPUTES: Final = 100
+# The fields of a command that have another name in the state.
+_COMMANDED: Final = {"disputed": "amount", "lost": "lost_amount"}
+
+
+def dispute(payment: Payment, command: AnyDisputeCommand) -> tuple[AnyDisputeEvent, ...]:
+    """Return the events of a notice or response: none if it brings no news. Raises PaymentError."""
+    if payment.status not in _DISPUTABLE:
+        raise NotDisputable(payment_id=payment.payment_id, status=payment.status)
+    known = find(payment.disputes, command.dispute_id)
+    match command:
+        case OpenDispute():
+            _require_same_statement(payment, known, command, command.opened_at, Source.OPENING)
+            events = _open(payment, command)
+        case UpdateDispute():
+            _require_same_statement(payment, known, command, command.updated_at, Source.UPDATE)
+            events = _update(payment, command)
+        case RespondToDispute():
+            events = _respond(payment, known, command)
+        case CloseDispute():
+            events = _close(payment, known, command)
+        case _:
+            assert_never(command)
+    return _news(payment, command, events)
+
+
+def _open(payment: Payment, command: OpenDispute) -> tuple[AnyDisputeEvent, ...]:
+    _require_amount(payment, command.amount, at_least=1)
+    return (
+        PaymentDisputed(
+            opened_at=command.opened_at, **_stated(command), **_terms(payment, command)
+        ),
+    )
+
+
+def _update(payment: Payment, command: UpdateDispute) -> tuple[AnyDisputeEvent, ...]:
+    _require_amount(payment, command.amount, at_least=1)
+    facts = _stated(command) | _terms(payment, command)
+    return (
+        PaymentDisputed(opened_at=command.updated_at, inferred=True, **facts),
+        PaymentDisputeUpdated(updated_at=command.updated_at, **facts),
+    )
+
+
+def _respond(
+    payment: Payment, known: Dispute | None, command: RespondToDispute
+) -> tuple[AnyDisputeEvent, ...]:
+    if known is None:
+        raise DisputeNotFound(payment_id=payment.payment_id, dispute_id=command.dispute_id)
+    responded_at = command.responded_at or command.at
+    if known.closed_at is not None and responded_at >= known.closed_at:
+        raise _closed(payment, known)
+    return (
+        PaymentDisputeResponded(
+            by=command.responder,
+            responded_at=responded_at,
+            note=command.note,
+            evidence=command.evidence,
+            **_terms(payment, command),
+        ),
+    )
+
+
+def _close(
+    payment: Payment, known: Dispute | None, command: CloseDispute
+) -> tuple[AnyDisputeEvent, ...]:
+    _require_amount(payment, command.lost_amount, at_least=0)
+    if command.amount is not None:
+        _require_amount(payment, command.amount, at_least=1)
+    if command.lost_amount.minor and command.outcome in {
+        DisputeOutcome.WON,
+        DisputeOutcome.WITHDRAWN,
+    }:
+        raise DisputeLossInvalid(
+            payment_id=payment.payment_id, outcome=command.outcome, lost=command.lost_amount
+        )
+    if known is not None and known.closed_at is not None:
+        if known.closed_at == command.closed_at:
+            _require_same(payment, known, {"outcome": command.outcome, "lost": command.lost_amount})
+        if (
+            known.outcome in FINAL
+            and command.outcome not in FINAL
+            and command.closed_at > known.closed_at
+        ):
+            raise _closed(payment, known)
+    terms = _terms(payment, command)
+    inferred = PaymentDisputed(
+        kind=command.kind,
+        reason=command.reason,
+        network=command.network,
+        network_reason_code=command.network_reason_code,
+        disputed=command.amount
+        or (command.lost_amount if command.lost_amount.minor else payment.amount),
+        opened_at=command.closed_at,
+        inferred=True,
+        **terms,
+    )
+    closed = PaymentDisputeClosed(
+        outcome=command.outcome, lost=command.lost_amount, closed_at=command.closed_at, **terms
+    )
+    return (inferred, closed)
+
+
+def _news(
+    payment: Payment, command: AnyDisputeCommand, events: tuple[AnyDisputeEvent, ...]
+) -> tuple[AnyDisputeEvent, ...]:
+    """Return the events that change the disputes. Raises DisputeTooLarge, TooManyDisputes."""
+    disputes, news = payment.disputes, []
+    for event in events:
+        after = noted(disputes, event)
+        if after != disputes:
+            disputes = after
+            news.append(event)
+    if len(disputes) > MOST_DISPUTES:
+        raise TooManyDisputes(payment_id=payment.payment_id, limit=MOST_DISPUTES)
+    changed = find(disputes, command.dispute_id)
+    others = sum(each.counted.minor for each in disputes if each is not changed)
+    if changed is not None and others + changed.counted.minor > payment.amount.minor:
+        raise _too_large(payment, changed.counted, payment.amount.minor - others)
+    return tuple(news)
+
+
+def _require_amount(payment: Payment, amount: Money, *, at_least: int) -> None:
+    if amount.currency != payment.amount.currency:
+        raise DisputeCurrencyDiffers(
+            payment_id=payment.payment_id, currency=payment.amount.currency
+        )
+    if not at_least <= amount.minor <= payment.amount.minor:
+        raise _too_large(payment, amount, payment.amount.minor)
+
+
+def _require_same_statement(
+    payment: Payment,
+    known: Dispute | None,
+    command: OpenDispute | UpdateDispute,
+    at: datetime,
+    source: Source,
+) -> None:
+    if known is not None and (known.stated_at, known.source) == (at, source):
+        _require_same(payment, known, _stated(command))
+
+
+def _require_same(payment: Payment, known: Dispute, facts: dict[str, Any]) -> None:
+    """Raise DisputeContradicted if a repetition of the known notice states other facts."""
+    fields = tuple(
+        _COMMANDED.get(name, name) for name, value in facts.items() if getattr(known, name) != value
+    )
+    if fields:
+        raise DisputeContradicted(
+            payment_id=payment.payment_id, dispute_id=known.dispute_id, fields=fields
+        )
+
+
+def _closed(payment: Payment, known: Dispute) -> DisputeClosed:
+    assert known.outcome is not None and known.closed_at is not None  # noqa: S101, PT018
+    return DisputeClosed(
+        payment_id=payment.payment_id,
+        dispute_id=known.dispute_id,
+        outcome=known.outcome,
+        closed_at=known.closed_at,
+    )
+
+
+def _too_large(payment: Payment, amount: Money, rest: int) -> DisputeTooLarge:
+    return DisputeTooLarge(
+        payment_id=payment.payment_id,
+        disputed=amount,
+        disputable=Money(rest, payment.amount.currency),
+    )
+
+
+def _stated(command: StateDispute) -> dict[str, Any]:
+    return {
+        "kind": command.kind,
+        "reason": command.reason,
+        "network": command.network,
+        "network_reason_code": command.network_reason_code,
+        "disputed": command.amount,
+        "respond_by": command.respond_by,
+    }
+
+
+def _terms(payment: Payment, command: DisputeCommand) -> dict[str, Any]:
+    own = {"dispute_id": command.dispute_id, "refunded": payment.refunded}
+    return payment.terms(command.at) | own

@@ -1,0 +1,238 @@
+"""The history of a payment in the answers of the read API."""
+
+from typing import Annotated, assert_never
+from uuid import UUID
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import replace
+
+from payments.aggregates import HistoricPaymentEvent
+from payments.api.representation import FROM_ONE, CardView, Moment, rfc3339
+from payments.domain.methods import Method
+from payments.domain.payment.events import (
+    EVENT_CLASSES,
+    AnyPaymentEvent,
+    DisputeKind,
+    DisputeOutcome,
+    DisputeStatement,
+    PaymentApproved,
+    PaymentCancelled,
+    PaymentDisputeClosed,
+    PaymentDisputed,
+    PaymentDisputeResponded,
+    PaymentDisputeUpdated,
+    PaymentExpired,
+    PaymentFailed,
+    PaymentFirstApproved,
+    PaymentFlaggedForReview,
+    PaymentInitiated,
+    PaymentProcessed,
+    PaymentRefunded,
+    PaymentRejected,
+    ReviewClaimed,
+    ReviewEscalated,
+    ReviewReleased,
+)
+from payments.domain.risk.policy import Band
+
+
+class EventData(Struct, frozen=True, kw_only=True):
+    """The data of an event. The fields depend on its type, and new ones may be added."""
+
+    amount: Annotated[int | UnsetType, Meta(description="In minor units.")] = UNSET
+    currency: Annotated[str | UnsetType, Meta(description="An ISO 4217 code.")] = UNSET
+    method: Annotated[Method | UnsetType, Meta(description="The payment method.")] = UNSET
+    reference: Annotated[
+        str | UnsetType | None,
+        Meta(
+            description="Your id of the payment, or of the refund in `payment.refunded`; null: none."
+        ),
+    ] = UNSET
+    card: Annotated[CardView | UnsetType | None, Meta(description="Null: no card was sent.")] = (
+        UNSET
+    )
+    score: Annotated[int | UnsetType, Meta(description="The points of the rules that fired.")] = (
+        UNSET
+    )
+    band: Annotated[Band | UnsetType, Meta(description="The policy's name for that score.")] = UNSET
+    reasons: Annotated[tuple[str, ...] | UnsetType, Meta(description="The rules that fired.")] = (
+        UNSET
+    )
+    reason: Annotated[str | UnsetType, Meta(description="The reason code.")] = UNSET
+    limit: Annotated[
+        int | UnsetType | None,
+        Meta(description="The limit of the method, in minor units; null: there is another reason."),
+    ] = UNSET
+    reviewer: Annotated[
+        str | UnsetType, Meta(description="The id of the reviewer. Names are never shown.")
+    ] = UNSET
+    until: Annotated[
+        Moment | UnsetType, Meta(description="When the reviewer's claim ends (UTC).")
+    ] = UNSET
+    deadline: Annotated[
+        Moment | UnsetType, Meta(description="The deadline of the review (UTC).")
+    ] = UNSET
+    refund_id: Annotated[UUID | UnsetType, Meta(description="The id of this refund.")] = UNSET
+    refunded: Annotated[
+        int | UnsetType, Meta(description="The sum of all refunds, including this one.")
+    ] = UNSET
+    dispute_id: Annotated[
+        str | UnsetType, Meta(description="The id of the dispute, as it was sent.")
+    ] = UNSET
+    dispute_kind: Annotated[DisputeKind | UnsetType, Meta(description="The kind of dispute.")] = (
+        UNSET
+    )
+    network: Annotated[
+        str | UnsetType | None, Meta(description="The card network; null: unknown.")
+    ] = UNSET
+    network_reason_code: Annotated[
+        str | UnsetType | None, Meta(description="The network's own reason code; null: unknown.")
+    ] = UNSET
+    disputed_amount: Annotated[
+        int | UnsetType, Meta(description="The disputed amount, in minor units.")
+    ] = UNSET
+    respond_by: Annotated[
+        Moment | UnsetType | None,
+        Meta(description="Until when a response is possible (UTC); null: unknown."),
+    ] = UNSET
+    opened_at: Annotated[
+        Moment | UnsetType | None,
+        Meta(
+            description="When the dispute was opened (UTC); null: only a later notice has arrived."
+        ),
+    ] = UNSET
+    dispute_updated_at: Annotated[
+        Moment | UnsetType, Meta(description="When the dispute changed (UTC).")
+    ] = UNSET
+    responded_at: Annotated[
+        Moment | UnsetType, Meta(description="When the dispute was contested (UTC).")
+    ] = UNSET
+    outcome: Annotated[DisputeOutcome | UnsetType, Meta(description="How the dispute ended.")] = (
+        UNSET
+    )
+    lost_amount: Annotated[
+        int | UnsetType,
+        Meta(description="The amount that the dispute took, in minor units; 0: none."),
+    ] = UNSET
+    closed_at: Annotated[Moment | UnsetType, Meta(description="When the dispute ended (UTC).")] = (
+        UNSET
+    )
+
+
+class EventView(Struct):
+    """An event of a payment, without fields that concern only the operator."""
+
+    version: Annotated[
+        int,
+        Meta(
+            description="Its number among the payment's events, from 1.", extra_json_schema=FROM_ONE
+        ),
+    ]
+    position: Annotated[
+        int,
+        Meta(
+            description="Its position in the log of all payments. Positions increase and may have gaps.",
+            extra_json_schema=FROM_ONE,
+        ),
+    ]
+    type: Annotated[
+        str,
+        Meta(
+            description="The type of the event. New types may be added: ignore those that you do not know.",
+            examples=[event_class.event_type for event_class in EVENT_CLASSES],
+        ),
+    ]
+    at: Annotated[Moment, Meta(description="The time of the event (UTC).")]
+    recorded_at: Annotated[
+        Moment,
+        Meta(
+            description="The time at which the log recorded it (UTC), which `state?at=` compares."
+        ),
+    ]
+    data: Annotated[EventData, Meta(description="The data of the event.")]
+
+
+class EventList(Struct):
+    """All events of a payment."""
+
+    events: Annotated[list[EventView], Meta(description="The events, the oldest first.")]
+
+
+def event(recorded: HistoricPaymentEvent) -> EventView:
+    return EventView(
+        version=recorded.version,
+        position=recorded.position,
+        type=recorded.event.event_type,
+        at=rfc3339(recorded.event.at),
+        recorded_at=rfc3339(recorded.recorded_at),
+        data=_data(recorded.event),
+    )
+
+
+def _data(event: AnyPaymentEvent) -> EventData:
+    match event:
+        case PaymentInitiated():
+            return EventData(
+                amount=event.amount.minor,
+                currency=event.amount.currency,
+                method=event.method,
+                reference=event.reference,
+                card=None if event.card is None else CardView(event.card.brand, event.card.last4),
+            )
+        case PaymentProcessed():
+            return EventData()
+        case PaymentFailed():
+            return EventData(
+                reason=event.reason, limit=None if event.limit is None else event.limit.minor
+            )
+        case PaymentFlaggedForReview():
+            return EventData(
+                score=event.risk.score,
+                band=event.risk.band,
+                reasons=event.risk.reasons,
+            )
+        case ReviewClaimed():
+            return EventData(reviewer=event.reviewer, until=rfc3339(event.until))
+        case ReviewReleased():
+            return EventData(reviewer=event.reviewer)
+        case ReviewEscalated() | PaymentFirstApproved() | PaymentApproved() | PaymentRejected():
+            return EventData(reviewer=event.reviewer, reason=event.reason)
+        case PaymentExpired():
+            return EventData(deadline=rfc3339(event.deadline))
+        case PaymentCancelled():
+            return EventData(reason=event.reason)
+        case PaymentRefunded():
+            return EventData(
+                refund_id=event.refund_id,
+                amount=event.refund.minor,
+                refunded=event.refunded.minor,
+                reason=event.reason,
+                reference=event.reference,
+            )
+        case PaymentDisputed(opened_at=at, inferred=inferred):
+            return replace(_stated(event), opened_at=None if inferred else rfc3339(at))
+        case PaymentDisputeUpdated(updated_at=at):
+            return replace(_stated(event), dispute_updated_at=rfc3339(at))
+        case PaymentDisputeResponded(responded_at=at):
+            return EventData(dispute_id=event.dispute_id, responded_at=rfc3339(at))
+        case PaymentDisputeClosed():
+            return EventData(
+                dispute_id=event.dispute_id,
+                outcome=event.outcome,
+                lost_amount=event.lost.minor,
+                closed_at=rfc3339(event.closed_at),
+            )
+        case _:
+            assert_never(event)
+
+
+def _stated(event: DisputeStatement) -> EventData:
+    return EventData(
+        dispute_id=event.dispute_id,
+        dispute_kind=event.kind,
+        reason=event.reason,
+        network=event.network,
+        network_reason_code=event.network_reason_code,
+        disputed_amount=event.disputed.minor,
+        respond_by=None if event.respond_by is None else rfc3339(event.respond_by),
+    )

@@ -1,0 +1,185 @@
+"""Notices of disputes in any order: the same notices lead to the same disputes.
+
+A sender delivers a refused notice again. A notice can be refused only until the notices that make room for
+it have arrived, or because a final loss contradicts it.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+from hypothesis import settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from payments.aggregates import PAYMENT_AGGREGATE
+from payments.domain.payment.commands import (
+    AnyDisputeCommand,
+    CloseDispute,
+    OpenDispute,
+    RespondToDispute,
+    UpdateDispute,
+)
+from payments.domain.payment.disputes import FINAL
+from payments.domain.payment.disputing import dispute
+from payments.domain.payment.events import (
+    AnyDisputeEvent,
+    DisputeKind,
+    DisputeOutcome,
+    DisputeReason,
+    PaymentDisputed,
+)
+from payments.domain.payment.refusals import PaymentError
+from payments.domain.payment.state import Payment
+from payments.events import replay
+from tests.support.examples import (
+    NOON,
+    PAYMENT,
+    SENIOR,
+    close_dispute,
+    initiated,
+    open_dispute,
+    processed,
+    respond_to_dispute,
+    update_dispute,
+    usd,
+)
+
+IDS = st.sampled_from(["dp_1", "dp_2", "dp_3"])
+KINDS = st.sampled_from(DisputeKind)
+REASONS = st.sampled_from(DisputeReason)
+OUTCOMES = st.sampled_from(DisputeOutcome)
+AMOUNTS = st.sampled_from([1, 30_00, 40_00, 50_00, 60_00, 100_00])
+LOSSES = st.sampled_from([0, 1, 40_00, 60_00, 100_00])
+DAYS = st.integers(1, 6)
+# A response is dated before the end of its dispute: later ones are refused.
+LATE_DAYS = st.integers(7, 10)
+
+
+def at(day: int) -> datetime:
+    return NOON + timedelta(days=day)
+
+
+def identity(notice: AnyDisputeCommand) -> tuple[str, str, datetime | None]:
+    """Return the id of the dispute, the kind of notice and its time: what identifies a notice."""
+    match notice:
+        case OpenDispute(opened_at=when) | UpdateDispute(updated_at=when):
+            pass
+        case RespondToDispute(responded_at=when) | CloseDispute(closed_at=when):
+            pass
+    return notice.dispute_id, notice.name, when
+
+
+class Receiver:
+    """A payment that receives notices."""
+
+    def __init__(self) -> None:
+        self.events: list[AnyDisputeEvent] = []
+        payment = replay.fold(PAYMENT_AGGREGATE, PAYMENT, (initiated(), processed()))
+        assert payment is not None
+        self.payment: Payment = payment
+
+    def receive(self, notice: AnyDisputeCommand) -> bool:
+        """Return whether the notice was accepted."""
+        before = self.payment
+        try:
+            events = dispute(before, notice)
+        except PaymentError as refusal:
+            assert str(refusal)
+            return False
+        after = replay.fold(PAYMENT_AGGREGATE, PAYMENT, events, before)
+        assert after is not None
+        assert (after.disputes != before.disputes) == bool(events)
+        assert sum(each.counted.minor for each in after.disputes) <= after.amount.minor
+        still_closed = {each.dispute_id for each in after.disputes if not each.is_open}
+        assert still_closed >= {each.dispute_id for each in before.disputes if not each.is_open}
+        self.events += events
+        self.payment = after
+        return True
+
+    def receive_all(self, notices: Iterable[AnyDisputeCommand]) -> list[AnyDisputeCommand]:
+        """Deliver refused notices again while any of them is accepted. Return those never accepted."""
+        waiting = list(notices)
+        while True:
+            refused = [notice for notice in waiting if not self.receive(notice)]
+            if len(refused) == len(waiting):
+                return refused
+            waiting = refused
+
+
+class AnyOrderOfNotices(RuleBasedStateMachine):
+    """One receiver gets the notices as they are drawn, others get them in other orders."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = Receiver()
+        self.accepted: dict[Any, AnyDisputeCommand] = {}
+
+    def _send(self, notice: AnyDisputeCommand) -> None:
+        if identity(notice) in self.accepted:
+            return
+        if self.first.receive(notice):
+            self.accepted[identity(notice)] = notice
+
+    @rule(id_=IDS, day=DAYS, kind=KINDS, reason=REASONS, amount=AMOUNTS)
+    def open(self, id_: str, day: int, kind: Any, reason: Any, amount: int) -> None:
+        stated = {"kind": kind, "reason": reason, "amount": usd(amount)}
+        self._send(open_dispute(dispute_id=id_, opened_at=at(day), **stated))
+
+    @rule(id_=IDS, day=st.one_of(DAYS, LATE_DAYS), kind=KINDS, reason=REASONS, amount=AMOUNTS)
+    def update(self, id_: str, day: int, kind: Any, reason: Any, amount: int) -> None:
+        stated = {"kind": kind, "reason": reason, "amount": usd(amount)}
+        self._send(update_dispute(dispute_id=id_, updated_at=at(day), **stated))
+
+    @rule(id_=IDS, day=DAYS, by=st.sampled_from([SENIOR, "client:1"]))
+    def respond(self, id_: str, day: int, by: str) -> None:
+        self._send(respond_to_dispute(dispute_id=id_, responded_at=at(day), responder=by))
+
+    @rule(id_=IDS, day=LATE_DAYS, outcome=OUTCOMES, lost=LOSSES, reason=REASONS)
+    def close(self, id_: str, day: int, outcome: DisputeOutcome, lost: int, reason: Any) -> None:
+        end = {"outcome": outcome, "lost_amount": usd(lost), "reason": reason}
+        self._send(close_dispute(dispute_id=id_, closed_at=at(day), **end))
+
+    @rule(random=st.randoms(use_true_random=False))
+    def agree_in_another_order(self, random: Random) -> None:
+        notices = list(self.accepted.values())
+        random.shuffle(notices)
+        self._agree(notices)
+
+    @rule(random=st.randoms(use_true_random=False))
+    def agree_with_repetitions(self, random: Random) -> None:
+        notices = [*self.accepted.values(), *self.accepted.values()]
+        random.shuffle(notices)
+        self._agree(notices)
+
+    def teardown(self) -> None:
+        self._agree(reversed(self.accepted.values()))
+
+    def _agree(self, notices: Iterable[AnyDisputeCommand]) -> None:
+        other = Receiver()
+        refused = other.receive_all(notices)
+        assert other.payment.disputes == self.first.payment.disputes
+        for notice in refused:
+            assert isinstance(notice, CloseDispute)
+            assert notice.outcome not in FINAL
+
+    @invariant()
+    def repetitions_append_nothing(self) -> None:
+        before = len(self.first.events)
+        for notice in self.accepted.values():
+            self.first.receive(notice)
+        assert len(self.first.events) == before
+
+    @invariant()
+    def each_dispute_begins_as_disputed(self) -> None:
+        begun: set[str] = set()
+        for event in self.first.events:
+            if isinstance(event, AnyDisputeEvent):
+                assert event.dispute_id in begun or isinstance(event, PaymentDisputed)
+                begun.add(event.dispute_id)
+
+
+AnyOrderOfNotices.TestCase.settings = settings(
+    max_examples=200, stateful_step_count=20, deadline=None
+)
+test_notices_in_any_order = AnyOrderOfNotices.TestCase
