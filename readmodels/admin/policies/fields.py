@@ -3,7 +3,7 @@
 The fields of conditions follow from their structs: `kinds` has the kind of each, `texts` its labels.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,15 +87,21 @@ class RuleFields(Part):
 
 
 class FormFields:
-    """All fields of a draft.
+    """All fields of a draft. `lists` are the names of the lists in use.
 
     `focus` is the path of the part that gets the keyboard's focus. That of a button that adds to a list is
     the path of the list after "add".
     """
 
     def __init__(
-        self, draft: Draft, faults: Iterable[FieldFault] = (), *, focus: Path | None = None
+        self,
+        draft: Draft,
+        faults: Iterable[FieldFault] = (),
+        *,
+        focus: Path | None = None,
+        lists: Sequence[str] = (),
     ) -> None:
+        self.lists = lists
         self.parts: dict[Path, Part] = {}
         self.focus = None if focus is None else field_name(focus)
         self.currencies = sorted(CURRENCIES)
@@ -253,6 +259,11 @@ class FormFields:
                 found.choices = [
                     (each, texts.choice(each), each == value) for each in choices_of(annotation)
                 ]
+            case Kind.LIST:
+                found = self._field(path, text, value, title=title, kind="select")
+                # An archived list stays visible, with its error.
+                names = dict.fromkeys(["", value, *self.lists])
+                found.choices = [(each, each or "Choose a list", each == value) for each in names]
             case Kind.CHOICES:
                 found = self._field(path, text, "", title=title, kind="choices")
                 found.choices = _chosen_first(annotation, value)

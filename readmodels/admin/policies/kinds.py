@@ -5,6 +5,7 @@ from typing import Any, get_args, get_origin
 
 from msgspec import structs
 
+from payments.domain.list_items import ListName
 from payments.domain.risk.conditions import CONDITION_TYPES, Limits
 
 
@@ -12,6 +13,7 @@ class Kind(Enum):
     AMOUNTS = auto()  # an amount for each currency
     CHOICE = auto()
     CHOICES = auto()
+    LIST = auto()  # the name of a list of cards, customers, countries or references
     NUMBER = auto()
     TEXT = auto()
     TEXTS = auto()  # separated by commas
@@ -19,9 +21,10 @@ class Kind(Enum):
 
 
 def kind_of(annotation: Any) -> Kind:
-    annotation = getattr(annotation, "__supertype__", annotation)  # of a NewType
     if annotation == Limits:
         return Kind.AMOUNTS
+    if annotation is ListName:
+        return Kind.LIST
     if annotation is int:
         return Kind.NUMBER
     if annotation is str:

@@ -17,9 +17,10 @@ from payments.application import policies
 from payments.domain.risk import parsing
 from payments.domain.risk.parsing import InvalidPolicy, Path
 from payments.domain.risk.policy import RiskPolicy
-from payments.domain.risk.refusals import PolicyRefused
+from payments.domain.risk.refusals import ListsUnusable, PolicyRefused
 from payments.domain.risk.register import ProposePolicy
 from payments.events.store import StaleVersion
+from payments.lists.models import RiskList
 from readmodels.admin.base import kept_text, refusals, requests
 from readmodels.admin.policies import draft as drafts, writing
 from readmodels.admin.policies.draft import Draft
@@ -75,13 +76,15 @@ class ProposeView(View):
             if "json" in request.POST:
                 return self._switch_to_json(request, draft)
             policy = writing.policy_of(draft)
+            policies.check_lists(policy)
             if "propose" not in request.POST:
                 return self._form(request, draft, preview=policy)
             name, comment = writing.texts_of(draft)
+            return _propose(request, policy, name, comment)
         except InvalidDraft as error:
             return self._form(request, draft, error.faults)
-        try:
-            return _propose(request, policy, name, comment)
+        except ListsUnusable as error:
+            return self._form(request, draft, writing.faults_of_lists(draft, error))
         except (PolicyRefused, StaleVersion) as error:
             return self._form(request, draft, [((), refusals.describe_policy(error))])
 
@@ -111,7 +114,9 @@ class ProposeView(View):
         preview: RiskPolicy | None = None,
         focus: Path | None = None,
     ) -> HttpResponse:
-        form = FormFields(draft, faults, focus=focus)
+        lists = RiskList.objects.filter(archived_at=None).order_by("name")
+        names = list(lists.values_list("name", flat=True))
+        form = FormFields(draft, faults, focus=focus, lists=names)
         if len(form.parts) > _MOST_PARTS:
             messages.warning(request, _TOO_LARGE)
             return self._json(request, json.dumps(writing.write(draft)[0], indent=2), draft)

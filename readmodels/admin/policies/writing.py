@@ -13,6 +13,7 @@ from payments.domain.money import MAX_MINOR, Money, MoneyError, minor_units
 from payments.domain.risk import parsing
 from payments.domain.risk.parsing import InvalidPolicy, Path
 from payments.domain.risk.policy import RiskPolicy
+from payments.domain.risk.refusals import ListsUnusable
 from payments.domain.risk.register import checked_comment, checked_name
 from payments.domain.text import TextError
 from readmodels.admin.policies.draft import Amount, Condition, Draft, DraftRule
@@ -24,6 +25,17 @@ _SHOWN: Final = 40  # characters of a text in its refusal
 
 # The path of a field of the form, and what is wrong with its text.
 FieldFault = tuple[Path, str]
+
+
+def faults_of_lists(draft: Draft, error: ListsUnusable) -> list[FieldFault]:
+    """Return the fields that name one of the lists."""
+    return [
+        (("rules", rule, "when", number, name), str(error))
+        for rule, each in enumerate(draft.rules)
+        for number, condition in enumerate(each.when)
+        for name, annotation in fields_of(condition.tag).items()
+        if kind_of(annotation) is Kind.LIST and condition.values[name].strip() in error.lists
+    ]
 
 
 class InvalidDraft(Exception):
@@ -118,7 +130,7 @@ class _Writer:
                     return json.loads(typed)
                 except ValueError:
                     self.faults.append((path, f"{typed[:_SHOWN]!r} is not JSON."))
-            case Kind.TEXT:
+            case Kind.TEXT | Kind.LIST:
                 return typed.strip()
         return typed
 

@@ -6,9 +6,11 @@ from typing import Any, Final
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client as Browser
+from django.utils import timezone
 from msgspec.structs import replace
 
-from payments.application import policies
+from payments.application import lists, policies
+from payments.domain.list_items import Item, ListName
 from payments.domain.risk import parsing
 from payments.domain.risk.conditions import PaymentsOver, Window
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy, Rule
@@ -168,6 +170,25 @@ def test_chosen_condition_is_added_by_preview(mia: Browser) -> None:
 
     assert form_fields(page)["rules-0-when-1-type"] == "amount_over"
     assert error_at(page, "rules-0-when-1-limits-0-amount").startswith("Enter an amount")
+
+
+def test_condition_offers_the_lists_in_use(mia: Browser) -> None:
+    at = timezone.now()
+    author = lists.Author(by=staff("ada"), at=at, note="Fraud ring of May.")
+    for name in ("watched", "archived"):
+        lists.create(ListName(name), Item.CARD, author)
+    lists.archive(ListName("archived"), author)
+
+    page = press(mia, mia.get(PROPOSE), "change", "add rules-0-when", rules__0__adding="in_list")
+    select = page.content.decode().partition('<select id="rules-0-when-1-list"')[2]
+    options = re.findall('<option value="(.*?)"', select.partition("</select>")[0])
+    refused = press(mia, page, "preview", rules__0__when__1__list="archived")
+    shown = press(mia, refused, "preview", rules__0__when__1__list="watched")
+
+    assert options == ["", "watched"]
+    assert error_at(refused, "rules-0-when-1-list").startswith("There is no list archived in use.")
+    assert form_fields(refused)["rules-0-when-1-list"] == "archived"
+    assert "new condition the payment is on the list watched" in text(shown)
 
 
 def test_form_and_json_convert_into_each_other(mia: Browser) -> None:

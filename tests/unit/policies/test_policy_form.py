@@ -7,6 +7,7 @@ from hypothesis import given, settings, strategies as st
 from msgspec import structs
 from msgspec.structs import replace
 
+from payments.domain.list_items import ListName
 from payments.domain.risk import conditions
 from payments.domain.risk.conditions import AnyCondition, Condition, Limits, PaymentsOver, Window
 from payments.domain.risk.policy import DEFAULT_POLICY, PolicyDocument, RiskPolicy, Rule
@@ -212,10 +213,13 @@ class FullMoon(Condition, frozen=True, tag="full_moon"):
     phase: int
     name: str
     names: tuple[str, ...]
+    list: ListName
     odd: dict[str, bool]
 
 
-MOON: Final = FullMoon((Window.DAY,), Window.HOUR, {"JPY": 5}, 3, "Blue", ("a", "b"), {"x": True})
+MOON: Final = FullMoon(
+    (Window.DAY,), Window.HOUR, {"JPY": 5}, 3, "Blue", ("a", "b"), ListName("watched"), {"x": True}
+)
 
 
 def test_new_condition_appears_in_the_form(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,6 +239,7 @@ def test_new_condition_appears_in_the_form(monkeypatch: pytest.MonkeyPatch) -> N
         "number",
         "text",
         "text",
+        "select",
         "text",
     ]
     assert found == []
@@ -247,6 +252,7 @@ def test_new_condition_appears_in_the_form(monkeypatch: pytest.MonkeyPatch) -> N
             "phase": 3,
             "name": "Blue",
             "names": ["a", "b"],
+            "list": "watched",
             "odd": {"x": True},
         }
     ]
