@@ -1,24 +1,34 @@
 """The label of a payment: what is known, at the end of the range, about whether it was fraud.
 
-The first row that applies is the label. Fraud is final: no later event changes it.
+The first row that applies is the label.
 
 | the payment | label |
 |---|---|
 | has a dispute lost or accepted as fraudulent or unrecognized | fraud |
 | was refunded as fraudulent | fraud |
 | was rejected for suspected fraud | fraud |
-| failed by the method's limit, or by the policy | unknown: never_scored, blocked |
-| is not decided, expired, cancelled, rejected otherwise | unknown: pending, expired, cancelled, rejected |
-| has an open dispute | unknown: dispute_open |
-| was completed less than `mature` ago | unknown: not_mature |
-| otherwise | good |
+| failed by the limit of its method | never_scored |
+| failed by the policy | blocked |
+| is not decided, expired, was cancelled, was rejected otherwise | pending, expired, cancelled, rejected |
+| has an open dispute | dispute_open |
+| has a dispute lost or accepted for another reason, or prevented | disputed |
+| was completed less than `mature` ago | not_mature |
+| is none of these: disputes, if any, were won or withdrawn | good |
+
+All but fraud and good are unknown. Fraud is final, unless a later notice corrects the reason of a dispute.
 """
 
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from payments.domain.payment.events import FailureReason, RejectionReason
+from payments.domain.payment.disputes import FINAL
+from payments.domain.payment.events import (
+    DisputeOutcome,
+    DisputeReason,
+    FailureReason,
+    RejectionReason,
+)
 from payments.domain.payment.state import Payment, Status
 
 # Disputes of cards arrive up to 90 days after the payment, few later.
@@ -43,6 +53,7 @@ class Label(StrEnum):
     EXPIRED = "expired"
     CANCELLED = "cancelled"
     DISPUTE_OPEN = "dispute_open"
+    DISPUTED = "disputed"
     NOT_MATURE = "not_mature"
 
     @property
@@ -51,6 +62,8 @@ class Label(StrEnum):
 
 
 _KNOWN: Final = {Label.FRAUD: Kind.FRAUD, Label.GOOD: Kind.GOOD}
+_FRAUD_REASONS: Final = {DisputeReason.FRAUDULENT, DisputeReason.UNRECOGNIZED}
+_REFUTED: Final = {DisputeOutcome.WON, DisputeOutcome.WITHDRAWN}
 _NOT_COMPLETED: Final = {
     Status.INITIATED: Label.PENDING,
     Status.PENDING_REVIEW: Label.PENDING,
@@ -70,6 +83,8 @@ def label(payment: Payment, *, at: datetime, mature: timedelta = MATURE) -> Labe
         return Label.BLOCKED
     if payment.processed_at is None:
         return _NOT_COMPLETED[payment.status]
+    if payment.disputes and (disputed := _disputed(payment)):
+        return disputed
     if at - payment.processed_at < mature:
         return Label.NOT_MATURE
     return Label.GOOD
@@ -77,6 +92,17 @@ def label(payment: Payment, *, at: datetime, mature: timedelta = MATURE) -> Labe
 
 def _is_fraud(payment: Payment) -> bool:
     review = payment.review
-    return payment.refunded_as_fraudulent or (
-        review is not None and review.reason == RejectionReason.SUSPECTED_FRAUD
+    return (
+        payment.refunded_as_fraudulent
+        or (review is not None and review.reason == RejectionReason.SUSPECTED_FRAUD)
+        or any(each.outcome in FINAL and each.reason in _FRAUD_REASONS for each in payment.disputes)
     )
+
+
+def _disputed(payment: Payment) -> Label | None:
+    """Return the label that disputes without a finding of fraud give, None if all were won or withdrawn."""
+    if payment.open_disputes:
+        return Label.DISPUTE_OPEN
+    if all(each.outcome in _REFUTED for each in payment.disputes):
+        return None
+    return Label.DISPUTED

@@ -5,7 +5,7 @@ A tally is stored as JSON and read again without loss. The bound of each contain
 | field | entries |
 |---|---|
 | `left_out`, `not_evaluable` | the members of an enumeration |
-| `matrix` | 3 outcomes x 3 outcomes x 10 labels x the currencies that occur |
+| `matrix` | 3 outcomes x 3 outcomes x 11 labels x the currencies that occur |
 | `rules` | the rules of the candidate, at most 100, and one of its own, x 3 kinds of labels |
 | `bands` | 4 x 3 |
 | `examples` | 50 for each of 6 flips x 3 kinds of labels |

@@ -1,6 +1,6 @@
 """The label of a payment, by the table in the package's README."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, timedelta
 from itertools import pairwise
 from typing import Final
 
@@ -8,12 +8,18 @@ import pytest
 from hypothesis import given, strategies as st
 
 from payments.domain.backtest.labels import MATURE, Kind, Label, label
+from payments.domain.payment.disputes import find
 from payments.domain.payment.events import (
+    AnyDisputeEvent,
     AnyPaymentEvent,
+    DisputeOutcome,
+    DisputeReason,
     FailureReason,
+    PaymentDisputed,
     RefundReason,
     RejectionReason,
 )
+from payments.domain.payment.state import evolve
 from tests.support.backtesting import case, random_cases
 from tests.support.examples import (
     LARGE_FIRST,
@@ -21,6 +27,8 @@ from tests.support.examples import (
     approved,
     cancelled,
     claimed,
+    dispute_closed,
+    disputed,
     expired,
     failed,
     flagged,
@@ -29,13 +37,29 @@ from tests.support.examples import (
     processed_after_approval,
     refunded,
     rejected,
+    usd,
 )
 
 MATURED: Final = NOON + MATURE
+COMPLETED: Final = (initiated(), processed())
+WON: Final = dispute_closed(outcome=DisputeOutcome.WON, lost=usd(0))
 ROWS: Final[dict[str, tuple[Label, tuple[AnyPaymentEvent, ...]]]] = {
+    "lost as fraudulent": (Label.FRAUD, (*COMPLETED, disputed(), dispute_closed())),
+    "accepted as unrecognized": (
+        Label.FRAUD,
+        (
+            *COMPLETED,
+            disputed(reason=DisputeReason.UNRECOGNIZED),
+            dispute_closed(outcome=DisputeOutcome.ACCEPTED),
+        ),
+    ),
+    "lost as fraudulent with another dispute open": (
+        Label.FRAUD,
+        (*COMPLETED, disputed(), dispute_closed(), disputed(dispute_id="another")),
+    ),
     "refunded as fraudulent": (
         Label.FRAUD,
-        (initiated(), processed(), refunded(reason=RefundReason.FRAUDULENT)),
+        (*COMPLETED, refunded(reason=RefundReason.FRAUDULENT)),
     ),
     "rejected for suspected fraud": (Label.FRAUD, (initiated(), flagged(), rejected())),
     "over the method's limit": (Label.NEVER_SCORED, (initiated(), failed())),
@@ -51,17 +75,39 @@ ROWS: Final[dict[str, tuple[Label, tuple[AnyPaymentEvent, ...]]]] = {
     ),
     "expired": (Label.EXPIRED, (initiated(), flagged(), expired())),
     "cancelled": (Label.CANCELLED, (initiated(), flagged(), cancelled())),
-    "completed": (Label.GOOD, (initiated(), processed())),
+    "dispute open": (Label.DISPUTE_OPEN, (*COMPLETED, disputed())),
+    "dispute open after another was won": (
+        Label.DISPUTE_OPEN,
+        (*COMPLETED, disputed(), WON, disputed(dispute_id="another")),
+    ),
+    "dispute lost for another reason": (
+        Label.DISPUTED,
+        (*COMPLETED, disputed(reason=DisputeReason.DUPLICATE), dispute_closed()),
+    ),
+    "dispute prevented": (
+        Label.DISPUTED,
+        (*COMPLETED, disputed(), dispute_closed(outcome=DisputeOutcome.PREVENTED, lost=usd(0))),
+    ),
+    "dispute won": (Label.GOOD, (*COMPLETED, disputed(), WON)),
+    "dispute withdrawn": (
+        Label.GOOD,
+        (*COMPLETED, disputed(), dispute_closed(outcome=DisputeOutcome.WITHDRAWN, lost=usd(0))),
+    ),
+    "completed": (Label.GOOD, COMPLETED),
     "approved": (
         Label.GOOD,
         (initiated(), flagged(), approved(at=NOON), processed_after_approval(at=NOON)),
     ),
-    "refunded for another reason": (Label.GOOD, (initiated(), processed(), refunded())),
+    "refunded for another reason": (Label.GOOD, (*COMPLETED, refunded())),
 }
 
 
-def labels_over_time(*events: AnyPaymentEvent, at: datetime) -> list[Label]:
-    return [label(case(*events[:count]).payment, at=at) for count in range(1, len(events) + 1)]
+# The labels that may follow each at the same time, besides itself. All others are final.
+LATER_LABELS: Final[dict[Label, set[Label]]] = {
+    Label.GOOD: {Label.DISPUTE_OPEN, Label.DISPUTED, Label.FRAUD},
+    Label.DISPUTE_OPEN: {Label.GOOD, Label.DISPUTED, Label.FRAUD},
+    Label.DISPUTED: {Label.GOOD, Label.DISPUTE_OPEN, Label.FRAUD},
+}
 
 
 @pytest.mark.parametrize(("expected", "events"), ROWS.values(), ids=ROWS)
@@ -72,7 +118,7 @@ def test_label_is_that_of_the_first_row_that_applies(
 
 
 def test_label_is_good_once_the_payment_is_mature() -> None:
-    payment = case(initiated(), processed()).payment
+    payment = case(*COMPLETED).payment
 
     just_before = label(payment, at=MATURED - timedelta(microseconds=1))
 
@@ -90,7 +136,7 @@ def test_label_matures_from_the_completion_not_from_the_submission() -> None:
 def test_label_stays_fraud_after_another_refund() -> None:
     fraud = refunded(10_00, reason=RefundReason.FRAUDULENT)
 
-    payment = case(initiated(), processed(), fraud, refunded(5_00, so_far=15_00)).payment
+    payment = case(*COMPLETED, fraud, refunded(5_00, so_far=15_00)).payment
 
     assert label(payment, at=MATURED) is Label.FRAUD
 
@@ -106,6 +152,34 @@ def test_label_of_any_payment_exists_and_matures_from_unknown_to_good_only(
 
     for before, after in pairwise(labels):
         assert after is before or (before, after) == (Label.NOT_MATURE, Label.GOOD)
+
+
+NOTICES: Final = st.one_of(
+    st.builds(disputed, dispute_id=st.just("a")),
+    st.builds(disputed, dispute_id=st.just("b"), reason=st.just(DisputeReason.GENERAL)),
+    st.builds(
+        dispute_closed,
+        dispute_id=st.sampled_from(["a", "b"]),
+        outcome=st.sampled_from(DisputeOutcome),
+        closed_at=st.datetimes(timezones=st.just(UTC)),
+    ),
+)
+
+
+@given(st.lists(NOTICES, max_size=10))
+def test_label_of_a_disputed_payment_moves_in_allowed_directions_and_fraud_is_final(
+    notices: list[AnyDisputeEvent],
+) -> None:
+    payment = case(*COMPLETED).payment
+    labels = [label(payment, at=MATURED)]
+
+    for notice in notices:
+        if isinstance(notice, PaymentDisputed) or find(payment.disputes, notice.dispute_id):
+            payment = evolve(payment, payment.payment_id, notice)
+            labels.append(label(payment, at=MATURED))
+
+    for before, after in pairwise(labels):
+        assert after is before or after in LATER_LABELS[before]
 
 
 def test_label_kind_is_unknown_unless_it_is_fraud_or_good() -> None:
