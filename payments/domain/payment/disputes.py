@@ -7,7 +7,7 @@ rules.
 
 from collections.abc import Iterable
 from datetime import datetime
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any, Final, assert_never
 
 from msgspec import Struct
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from payments.domain.money import Money
 from payments.domain.payment.events import (
     AnyDisputeEvent,
+    DisputeFigures,
     DisputeKind,
     DisputeOutcome,
     DisputeReason,
@@ -36,6 +37,12 @@ class Source(IntEnum):
     INFERRED = 0
     OPENING = 1
     UPDATE = 2
+
+
+class DisputeStatus(StrEnum):
+    NEEDS_RESPONSE = "needs_response"
+    UNDER_REVIEW = "under_review"
+    CLOSED = "closed"
 
 
 class Dispute(Struct, frozen=True, kw_only=True):
@@ -65,6 +72,19 @@ class Dispute(Struct, frozen=True, kw_only=True):
     @property
     def is_open(self) -> bool:
         return self.closed_at is None
+
+    @property
+    def status(self) -> DisputeStatus:
+        if not self.is_open:
+            return DisputeStatus.CLOSED
+        # A later statement may ask for another response, and a missed deadline loses the money.
+        if self.responded_at is None or self.responded_at < self.stated_at:
+            return DisputeStatus.NEEDS_RESPONSE
+        return DisputeStatus.UNDER_REVIEW
+
+    @property
+    def figures(self) -> DisputeFigures:
+        return DisputeFigures(self.opened_at, self.disputed, self.lost)
 
     @property
     def counted(self) -> Money:

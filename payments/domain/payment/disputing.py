@@ -7,6 +7,8 @@ the domain lists the rules.
 from datetime import datetime
 from typing import Any, Final, assert_never
 
+from msgspec.structs import replace
+
 from payments.domain.money import Money
 from payments.domain.payment.commands import (
     AnyDisputeCommand,
@@ -151,8 +153,10 @@ def _news(
     for event in events:
         after = noted(disputes, event)
         if after != disputes:
+            before, now = (find(each, event.dispute_id) for each in (disputes, after))
+            figures = {"before": before and before.figures, "after": now and now.figures}
             disputes = after
-            news.append(event)
+            news.append(replace(event, **figures))
     if len(disputes) > MOST_DISPUTES:
         raise TooManyDisputes(payment_id=payment.payment_id, limit=MOST_DISPUTES)
     changed = find(disputes, command.dispute_id)

@@ -223,14 +223,25 @@ class PaymentRefunded(PaymentEvent, frozen=True, kw_only=True):
     reference: str | None = None  # the client's id of the refund
 
 
+class DisputeFigures(Struct, frozen=True, gc=False):
+    """What a dispute adds to sums. It is open while `lost` is None."""
+
+    opened_at: datetime
+    disputed: Money
+    lost: Money | None = None
+
+
 class DisputeEvent(PaymentEvent, frozen=True, kw_only=True):
     """The fields of every event of a dispute. `at` is the time of recording, not that of the notice.
 
-    `refunded` is the total of the refunds so far, from which the payment's status follows.
+    `refunded` is the total of the refunds so far, from which the payment's status follows. `before` and
+    `after` are the figures of the dispute, so that sums need no other event. `before` is None if it is new.
     """
 
     dispute_id: str  # the provider's or the client's id
     refunded: Money | None = None
+    before: DisputeFigures | None = None
+    after: DisputeFigures | None = None
 
 
 class DisputeStatement(DisputeEvent, frozen=True, kw_only=True):

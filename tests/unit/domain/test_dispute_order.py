@@ -24,6 +24,7 @@ from payments.domain.payment.disputes import FINAL
 from payments.domain.payment.disputing import dispute
 from payments.domain.payment.events import (
     AnyDisputeEvent,
+    DisputeFigures,
     DisputeKind,
     DisputeOutcome,
     DisputeReason,
@@ -169,6 +170,14 @@ class AnyOrderOfNotices(RuleBasedStateMachine):
         for notice in self.accepted.values():
             self.first.receive(notice)
         assert len(self.first.events) == before
+
+    @invariant()
+    def changes_of_figures_add_up_to_the_disputes(self) -> None:
+        known: dict[str, DisputeFigures | None] = {}
+        for event in self.first.events:
+            assert event.before == known.get(event.dispute_id)
+            known[event.dispute_id] = event.after
+        assert known == {each.dispute_id: each.figures for each in self.first.payment.disputes}
 
     @invariant()
     def each_dispute_begins_as_disputed(self) -> None:

@@ -18,6 +18,7 @@ from payments.domain.list_items import ListMatch, ListName
 from payments.domain.payment.events import (
     EVENT_CLASSES,
     AnyPaymentEvent,
+    DisputeFigures,
     DisputeKind,
     DisputeReason,
     FailureReason,
@@ -34,6 +35,7 @@ from tests.support.examples import (
     LATER,
     NOON,
     NOTE,
+    OPENED,
     SMALL,
     approved,
     cancelled,
@@ -352,6 +354,18 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
         f'{{"at":"2026-02-09T15:00:00Z",{_SMALL},{_DISPUTE},"outcome":"lost"'
         ',"lost":{"minor":10000,"currency":"USD"},"closed_at":"2026-02-08T15:00:00Z"}',
         dispute_closed(),
+    ),
+    (
+        "payment.dispute_closed",
+        1,
+        f'{{"at":"2026-02-09T15:00:00Z",{_SMALL},{_DISPUTE},"outcome":"lost"'
+        ',"lost":{"minor":10000,"currency":"USD"},"closed_at":"2026-02-08T15:00:00Z"'
+        ',"before":{"opened_at":"2026-02-04T15:00:00Z","disputed":{"minor":10000,"currency":"USD"}'
+        ',"lost":null},"after":{"opened_at":"2026-02-04T15:00:00Z"'
+        ',"disputed":{"minor":10000,"currency":"USD"},"lost":{"minor":10000,"currency":"USD"}}}',
+        dispute_closed(
+            before=DisputeFigures(OPENED, SMALL), after=DisputeFigures(OPENED, SMALL, SMALL)
+        ),
     ),
 ]
 
