@@ -23,7 +23,7 @@ class Right(Struct, frozen=True):
 
 
 SEE: Final = Right(
-    "see payments, customers, notes, statistics, API clients, projections and the event log",
+    "see payments, disputes, customers, notes, statistics, API clients, projections and the event log",
     (
         "clients.view_client",
         "customers.view_customer",
@@ -32,6 +32,7 @@ SEE: Final = Right(
         "readmodels.view_checkpoint",
         "readmodels.view_dailystatistics",
         "readmodels.view_discardedevent",
+        "readmodels.view_disputesummary",
         "readmodels.view_eventindex",
         "readmodels.view_parkedevent",
         "readmodels.view_paymentsummary",

@@ -1,9 +1,10 @@
 """The list of daily statistics: sums for each UTC day, client and currency."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.contrib import admin
+from django.utils.html import format_html
 from unfold.decorators import display
 
 from payments.clients.models import Client
@@ -12,6 +13,8 @@ from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import BrowsingAdmin
 from readmodels.admin.base.filters import ClientFilter, CurrencyFilter, DaysFilter
 from readmodels.models import DailyStatistics
+
+_NONE: Final = "–"
 
 
 @admin.register(DailyStatistics)
@@ -29,6 +32,8 @@ class DailyStatisticsAdmin(BrowsingAdmin):
         "cancelled",
         "expired",
         "refunded",
+        "disputed_by_payment_day",
+        "disputed_by_dispute_day",
         "reviews",
     )
     has_pages = False
@@ -45,7 +50,7 @@ class DailyStatisticsAdmin(BrowsingAdmin):
     @display(description="Average")
     def average(self, row: DailyStatistics) -> str:
         if not row.total_count:
-            return "–"
+            return _NONE
         return labels.amount(round(row.total_volume / row.total_count), row.currency)
 
     @display(description="Completed")
@@ -72,10 +77,24 @@ class DailyStatisticsAdmin(BrowsingAdmin):
     def refunded(self, row: DailyStatistics) -> str:
         return _sum(row.refunded_count, row.refunded_volume, row.currency)
 
+    @display(description="Disputes by day of payment")
+    def disputed_by_payment_day(self, row: DailyStatistics) -> str:
+        return _disputes(
+            _sum(row.payment_day_disputed_count, row.payment_day_disputed_volume, row.currency),
+            _sum(row.payment_day_lost_count, row.payment_day_lost_volume, row.currency),
+        )
+
+    @display(description="Disputes by day of opening")
+    def disputed_by_dispute_day(self, row: DailyStatistics) -> str:
+        return _disputes(
+            _sum(row.dispute_day_disputed_count, row.dispute_day_disputed_volume, row.currency),
+            _sum(row.dispute_day_lost_count, row.dispute_day_lost_volume, row.currency),
+        )
+
     @display(description="Reviews (open)")
     def reviews(self, row: DailyStatistics) -> str:
         if not row.review_count and not row.open_reviews:
-            return "–"
+            return _NONE
         return f"{row.review_count:,} ({row.open_reviews:,})"
 
     def details(self, rows: Sequence[Any]) -> Mapping[Any, str]:
@@ -84,5 +103,11 @@ class DailyStatisticsAdmin(BrowsingAdmin):
         return {row.pk: str(clients.get(row.client_id, "unknown")) for row in rows}
 
 
+def _disputes(disputed: str, lost: str) -> str:
+    if lost == _NONE:
+        return disputed
+    return format_html('{}<span class="beneath">lost {}</span>', disputed, lost)
+
+
 def _sum(count: int, volume: int, currency: str) -> str:
-    return f"{count:,} · {labels.amount(volume, currency)}" if count else "–"
+    return f"{count:,} · {labels.amount(volume, currency)}" if count else _NONE

@@ -79,6 +79,24 @@ class DayView(Struct):
         int, Meta(description="The number of refunds. A payment may have several.")
     ]
     refunded_volume: Annotated[int, _volume("these refunds")]
+    payment_day_disputed_count: Annotated[
+        int,
+        Meta(description="The number of disputes of the payments submitted on this day."),
+    ]
+    payment_day_disputed_volume: Annotated[int, _volume("the disputed amounts")]
+    payment_day_lost_count: Annotated[
+        int, Meta(description="The number of these disputes that took money.")
+    ]
+    payment_day_lost_volume: Annotated[int, _volume("what they took")]
+    dispute_day_disputed_count: Annotated[
+        int,
+        Meta(description="The number of disputes opened on this day, of any payments."),
+    ]
+    dispute_day_disputed_volume: Annotated[int, _volume("the disputed amounts")]
+    dispute_day_lost_count: Annotated[
+        int, Meta(description="The number of these disputes that took money.")
+    ]
+    dispute_day_lost_volume: Annotated[int, _volume("what they took")]
     review_count: Annotated[int, _count("were flagged for review on this day")]
     open_reviews: Annotated[
         int,
@@ -176,6 +194,14 @@ def day(row: DailyStatistics) -> DayView:
         expired_volume=row.expired_volume,
         refunded_count=row.refunded_count,
         refunded_volume=row.refunded_volume,
+        payment_day_disputed_count=row.payment_day_disputed_count,
+        payment_day_disputed_volume=row.payment_day_disputed_volume,
+        payment_day_lost_count=row.payment_day_lost_count,
+        payment_day_lost_volume=row.payment_day_lost_volume,
+        dispute_day_disputed_count=row.dispute_day_disputed_count,
+        dispute_day_disputed_volume=row.dispute_day_disputed_volume,
+        dispute_day_lost_count=row.dispute_day_lost_count,
+        dispute_day_lost_volume=row.dispute_day_lost_volume,
         review_count=row.review_count,
         open_reviews=row.open_reviews,
     )

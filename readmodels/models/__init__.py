@@ -10,6 +10,7 @@ from readmodels.models.engine import Checkpoint, ParkedEvent
 from readmodels.models.projections import (
     CustomerActivity,
     DailyStatistics,
+    DisputeSummary,
     EventIndex,
     PaymentSummary,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "CustomerActivity",
     "DailyStatistics",
     "DiscardedEvent",
+    "DisputeSummary",
     "EventIndex",
     "ParkedEvent",
     "PaymentSummary",

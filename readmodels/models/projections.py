@@ -12,7 +12,15 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from payments.domain.methods import CARDS, Method
-from payments.domain.payment.events import ApprovalReason, FailureReason, RejectionReason
+from payments.domain.payment.disputes import DisputeStatus
+from payments.domain.payment.events import (
+    ApprovalReason,
+    DisputeKind,
+    DisputeOutcome,
+    DisputeReason,
+    FailureReason,
+    RejectionReason,
+)
 from payments.domain.payment.state import Status
 from payments.domain.risk.policy import Band
 
@@ -24,6 +32,9 @@ CARD_METHODS: Final = tuple(sorted(method.value for method in CARDS))
 def _choices(*enums: type[StrEnum]) -> list[tuple[str, str]]:
     values = dict.fromkeys(str(member) for enum in enums for member in enum)
     return [(value, value.replace("_", " ").capitalize()) for value in values]
+
+
+_OPEN_DISPUTE: Final = models.Q(closed_at__isnull=True)
 
 
 def _one_of(field: str, *values: str) -> models.Q:
@@ -80,6 +91,14 @@ class PaymentSummary(models.Model):
     updated_at = models.DateTimeField()
     version = models.IntegerField()
     position = models.BigIntegerField()
+    dispute_count = models.IntegerField(db_default=0)
+    open_disputes = models.IntegerField(db_default=0)
+    disputed_amount = models.BigIntegerField(
+        db_default=0, help_text="The amount that open disputes claim."
+    )
+    lost_amount = models.BigIntegerField(
+        db_default=0, help_text="The amount that closed disputes took."
+    )
     first_position = models.BigIntegerField(
         default=0,
         db_default=0,
@@ -139,12 +158,89 @@ class PaymentSummary(models.Model):
         return f"Payment {self.payment_id}"
 
 
+class DisputeSummary(models.Model):
+    """A dispute of a payment after its event at `position`.
+
+    The first columns repeat the payment. `stated_at` and `source` identify the notice that stated what is
+    disputed.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)  # of payment_id and dispute_id
+    payment_id = models.UUIDField()
+    dispute_id = models.CharField(max_length=255, help_text="The provider's or the client's id.")
+    client_id = models.UUIDField()
+    customer_id = models.UUIDField()
+    method = models.CharField(max_length=20, choices=_choices(Method))
+    currency = models.CharField(max_length=3)
+    payment_amount = models.BigIntegerField(help_text="In minor units of the currency.")
+    payment_initiated_at = models.DateTimeField()
+    status = models.CharField(max_length=20, choices=_choices(DisputeStatus))
+    kind = models.CharField(max_length=20, choices=_choices(DisputeKind))
+    reason = models.CharField(max_length=30, choices=_choices(DisputeReason))
+    outcome = models.CharField(max_length=20, choices=_choices(DisputeOutcome), blank=True)
+    network = models.CharField(max_length=100, blank=True)
+    network_reason_code = models.CharField(max_length=100, blank=True)
+    disputed_amount = models.BigIntegerField()
+    lost_amount = models.BigIntegerField(null=True, help_text="Empty while it is open.")
+    opened_at = models.DateTimeField()
+    inferred = models.BooleanField(help_text="The notice of the opening has not arrived.")
+    stated_at = models.DateTimeField()
+    source = models.SmallIntegerField()
+    respond_by = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(
+        help_text="The same while a response is needed, else the year 9999, which sorts last."
+    )
+    responded_at = models.DateTimeField(null=True)
+    responded_by = models.CharField(max_length=100, blank=True, help_text="The actor.")
+    closed_at = models.DateTimeField(null=True)
+    updated_at = models.DateTimeField()
+    version = models.IntegerField(help_text="Of the payment.")
+    position = models.BigIntegerField()
+
+    class Meta:
+        default_permissions = ("view",)
+        verbose_name = "dispute"
+        ordering = ("-opened_at", "-id")
+        # Two lists: open disputes by due time, and all by time of opening. Each filter has an index in the
+        # order of the list.
+        indexes = (
+            *(
+                models.Index(fields=(*column, "due_at", "id"), name=name, condition=_OPEN_DISPUTE)
+                for name, column in (
+                    ("dispute_due", ()),
+                    ("dispute_due_client", ("client_id",)),
+                    ("dispute_due_status", ("status",)),
+                    ("dispute_due_kind", ("kind",)),
+                    ("dispute_due_reason", ("reason",)),
+                )
+            ),
+            *(
+                models.Index(fields=(*column, "-opened_at", "-id"), name=name)
+                for name, column in (
+                    ("dispute_by_time", ()),
+                    ("dispute_by_client", ("client_id",)),
+                    ("dispute_by_status", ("status",)),
+                    ("dispute_by_kind", ("kind",)),
+                    ("dispute_by_reason", ("reason",)),
+                    ("dispute_by_outcome", ("outcome",)),
+                    ("dispute_by_payment", ("payment_id",)),
+                    ("dispute_by_customer", ("customer_id",)),
+                )
+            ),
+            models.Index(fields=("dispute_id",), name="dispute_by_id"),
+        )
+
+    def __str__(self) -> str:
+        return f"Dispute {self.dispute_id}"
+
+
 class DailyStatistics(models.Model):
     """Sums of one client's payments in one currency on one UTC day.
 
     Totals count on the day of initiation, outcomes on the day of the outcome, reviews on the day of
-    flagging. Counters may be negative for a while: a batch may decrease one before another batch
-    increases it.
+    flagging. Disputes count on two days: `payment_day_` on that of their payment's initiation,
+    `dispute_day_` on that of their opening. Lost ones took money. Counters may be negative for a while: a
+    batch may decrease one before another batch increases it.
     """
 
     key = models.CharField(primary_key=True, max_length=60, editable=False)  # day, client, currency
@@ -165,6 +261,14 @@ class DailyStatistics(models.Model):
     expired_volume = models.BigIntegerField(db_default=0)
     refunded_count = models.BigIntegerField(default=0)
     refunded_volume = models.BigIntegerField(default=0)
+    payment_day_disputed_count = models.BigIntegerField(db_default=0)
+    payment_day_disputed_volume = models.BigIntegerField(db_default=0)
+    payment_day_lost_count = models.BigIntegerField(db_default=0)
+    payment_day_lost_volume = models.BigIntegerField(db_default=0)
+    dispute_day_disputed_count = models.BigIntegerField(db_default=0)
+    dispute_day_disputed_volume = models.BigIntegerField(db_default=0)
+    dispute_day_lost_count = models.BigIntegerField(db_default=0)
+    dispute_day_lost_volume = models.BigIntegerField(db_default=0)
     review_count = models.BigIntegerField(default=0, help_text="Flagged for review on this day.")
     open_reviews = models.BigIntegerField(
         default=0, help_text="Flagged on this day and still open."

@@ -9,6 +9,7 @@ from typing import Final
 from readmodels.projections import (
     customer_activity,
     daily_statistics,
+    dispute_summary,
     event_index,
     payment_summary,
 )
@@ -19,6 +20,7 @@ PROJECTIONS: Final[Mapping[str, Projection]] = {
     for projection in (
         payment_summary.PROJECTION,
         daily_statistics.PROJECTION,
+        dispute_summary.PROJECTION,
         customer_activity.PROJECTION,
         event_index.PROJECTION,
     )

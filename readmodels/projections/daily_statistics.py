@@ -11,6 +11,8 @@ from uuid import UUID
 
 from payments.aggregates import RecordedPaymentEvent
 from payments.domain.payment.events import (
+    DisputeEvent,
+    DisputeFigures,
     PaymentApproved,
     PaymentCancelled,
     PaymentDisputeClosed,
@@ -77,14 +79,14 @@ def delta(record: RecordedPaymentEvent) -> Deltas:
             | PaymentDisputeResponded()
             | PaymentDisputeClosed()
         ):
-            return {}
+            return _disputed(event)
         case _:
             assert_never(event)
 
 
 PROJECTION: Final = Counters(
     name="daily_statistics",
-    version=2,
+    version=3,
     model=DailyStatistics,
     key=Key,
     delta=delta,
@@ -102,6 +104,27 @@ def _ended(event: PaymentEvent, outcome: dict[str, int], flagged: Key | None = N
     if flagged == today:
         return {today: {**outcome, "open_reviews": -1}}
     return {today: outcome, flagged: {"open_reviews": -1}}
+
+
+def _disputed(event: DisputeEvent) -> Deltas:
+    """Return the change of the dispute's figures, on the day of its payment and on that of its opening."""
+    deltas: dict[Key, dict[str, int]] = {}
+    for figures, sign in ((event.before, -1), (event.after, 1)):
+        if figures is None:
+            continue
+        for day, at in (("payment", event.initiated_at), ("dispute", figures.opened_at)):
+            row = deltas.setdefault(_key(event, at), {})
+            for name, amount in _figures(figures).items():
+                column = f"{day}_day_{name}"
+                row[column] = row.get(column, 0) + sign * amount
+    return deltas
+
+
+def _figures(figures: DisputeFigures) -> dict[str, int]:
+    counted = {"disputed_count": 1, "disputed_volume": figures.disputed.minor}
+    if figures.lost is None or not figures.lost.minor:
+        return counted
+    return {**counted, "lost_count": 1, "lost_volume": figures.lost.minor}
 
 
 def _flagged_key(event: PaymentEvent) -> Key:

@@ -10,6 +10,8 @@ from msgspec.structs import replace
 from payments.aggregates import RecordedPaymentEvent
 from payments.domain.payment.events import (
     AnyPaymentEvent,
+    DisputeEvent,
+    DisputeFigures,
     PaymentApproved,
     PaymentCancelled,
     PaymentDisputeClosed,
@@ -71,6 +73,10 @@ class Row(Struct, frozen=True, kw_only=True, gc=False):
     updated_at: datetime
     version: int
     position: int
+    dispute_count: int = 0
+    open_disputes: int = 0
+    disputed_amount: int = 0
+    lost_amount: int = 0
     first_position: int
 
 
@@ -132,14 +138,14 @@ def _changes(row: Row, event: AnyPaymentEvent) -> dict[str, Any]:
             | PaymentDisputeResponded()
             | PaymentDisputeClosed()
         ):
-            return {}
+            return _disputed(row, event)
         case _:
             assert_never(event)
 
 
 PROJECTION: Final = Rows(
     name="payment_summary",
-    version=5,
+    version=6,
     model=PaymentSummary,
     row=Row,
     fold=fold,
@@ -181,3 +187,20 @@ def _reviewed(event: PaymentApproved | PaymentRejected) -> dict[str, Any]:
         "reviewed_at": event.at,
         **_UNCLAIMED,
     }
+
+
+def _disputed(row: Row, event: DisputeEvent) -> dict[str, Any]:
+    before, after = _sums(event.before), _sums(event.after)
+    return {
+        name: getattr(row, name) + after.get(name, 0) - before.get(name, 0)
+        for name in ("dispute_count", "open_disputes", "disputed_amount", "lost_amount")
+    }
+
+
+def _sums(figures: DisputeFigures | None) -> dict[str, int]:
+    """Return what a dispute adds to the columns."""
+    if figures is None:
+        return {}
+    if figures.lost is None:
+        return {"dispute_count": 1, "open_disputes": 1, "disputed_amount": figures.disputed.minor}
+    return {"dispute_count": 1, "lost_amount": figures.lost.minor}

@@ -12,18 +12,24 @@ from typing import Final
 
 import pytest
 
+from payments.domain.payment import disputes
 from payments.domain.risk import windows
 from readmodels import projections
 from readmodels.projections import PROJECTIONS
 
 DIGESTS: Final = {
-    "payment_summary": {5: "04a2f89013b96810"},
-    "daily_statistics": {1: "34481f43124322ff", 2: "3772c82e98988f83"},
+    "payment_summary": {5: "caa0316a507c5f45", 6: "602c68532c567d3e"},
+    "daily_statistics": {
+        1: "34481f43124322ff",
+        2: "7aa54a3a8610315f",
+        3: "6da4a9ffb5e08241",
+    },
+    "dispute_summary": {1: "5c3100f48384cf95"},
     "customer_activity": {1: "cf954122ca71095c"},
     "event_index": {1: "b03e8b6c10f5aa5b", 2: "a9be59cc9425be6e"},
 }
 # Modules of the domain that also determine the rows.
-SHARED: Final = {"customer_activity": (windows,)}
+SHARED: Final = {"customer_activity": (windows,), "dispute_summary": (disputes,)}
 
 
 def test_digests_are_of_all_projections() -> None:

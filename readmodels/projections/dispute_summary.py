@@ -1,0 +1,150 @@
+"""DisputeSummary: one row per dispute, for lists by due date.
+
+The domain folds the notices of a dispute. A row holds all that the next notice is compared with.
+"""
+
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID, uuid5
+
+from msgspec import Struct
+
+from payments.aggregates import RecordedPaymentEvent
+from payments.domain.money import Money
+from payments.domain.payment.disputes import Dispute, DisputeStatus, Source, merged
+from payments.domain.payment.events import (
+    DisputeEvent,
+    DisputeKind,
+    DisputeOutcome,
+    DisputeReason,
+    PaymentDisputeClosed,
+    PaymentDisputed,
+    PaymentDisputeResponded,
+    PaymentDisputeUpdated,
+)
+from readmodels.models import DisputeSummary
+from readmodels.projections.kinds import Rows, Totals
+
+# Sorts disputes without a due time last. A nullable column could not be part of a keyset.
+NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+
+_EVENT_CLASSES: Final = (
+    PaymentDisputed,
+    PaymentDisputeUpdated,
+    PaymentDisputeResponded,
+    PaymentDisputeClosed,
+)
+
+
+class Row(Struct, frozen=True, kw_only=True, gc=False):
+    id: UUID
+    payment_id: UUID
+    dispute_id: str
+    client_id: UUID
+    customer_id: UUID
+    method: str
+    currency: str
+    payment_amount: int
+    payment_initiated_at: datetime
+    status: str
+    kind: str
+    reason: str
+    outcome: str
+    network: str
+    network_reason_code: str
+    disputed_amount: int
+    lost_amount: int | None
+    opened_at: datetime
+    inferred: bool
+    stated_at: datetime
+    source: int
+    respond_by: datetime | None
+    due_at: datetime
+    responded_at: datetime | None
+    responded_by: str
+    closed_at: datetime | None
+    updated_at: datetime
+    version: int
+    position: int
+
+
+def row_id(payment_id: UUID, dispute_id: str) -> UUID:
+    return uuid5(payment_id, dispute_id)
+
+
+def key(record: RecordedPaymentEvent) -> UUID | None:
+    event = record.event
+    if not isinstance(event, DisputeEvent):
+        return None
+    return row_id(record.aggregate_id, event.dispute_id)
+
+
+def fold(row: Row | None, record: RecordedPaymentEvent) -> Row:
+    event = record.event
+    assert isinstance(event, _EVENT_CLASSES), "other events have no key"  # noqa: S101
+    dispute = merged(None if row is None else _dispute(row), event)
+    is_due = dispute.status is DisputeStatus.NEEDS_RESPONSE and dispute.respond_by is not None
+    return Row(
+        id=row_id(record.aggregate_id, event.dispute_id),
+        payment_id=record.aggregate_id,
+        dispute_id=dispute.dispute_id,
+        client_id=event.client_id,
+        customer_id=event.customer_id,
+        method=event.method,
+        currency=event.amount.currency,
+        payment_amount=event.amount.minor,
+        payment_initiated_at=event.initiated_at,
+        status=dispute.status,
+        kind=dispute.kind,
+        reason=dispute.reason,
+        outcome=dispute.outcome or "",
+        network=dispute.network or "",
+        network_reason_code=dispute.network_reason_code or "",
+        disputed_amount=dispute.disputed.minor,
+        lost_amount=None if dispute.lost is None else dispute.lost.minor,
+        opened_at=dispute.opened_at,
+        inferred=dispute.inferred,
+        stated_at=dispute.stated_at,
+        source=dispute.source,
+        respond_by=dispute.respond_by,
+        due_at=dispute.respond_by if is_due and dispute.respond_by else NEVER,
+        responded_at=dispute.responded_at,
+        responded_by=dispute.responded_by or "",
+        closed_at=dispute.closed_at,
+        updated_at=event.at,
+        version=record.version,
+        position=record.position,
+    )
+
+
+PROJECTION: Final = Rows(
+    name="dispute_summary",
+    version=1,
+    model=DisputeSummary,
+    row=Row,
+    fold=fold,
+    key=key,
+    event_types=tuple(each.event_type for each in _EVENT_CLASSES),
+    totals=Totals("(opened_at AT TIME ZONE 'UTC')::date", "disputed_amount"),
+)
+
+
+def _dispute(row: Row) -> Dispute:
+    return Dispute(
+        dispute_id=row.dispute_id,
+        kind=DisputeKind(row.kind),
+        reason=DisputeReason(row.reason),
+        disputed=Money(row.disputed_amount, row.currency),
+        opened_at=row.opened_at,
+        stated_at=row.stated_at,
+        source=Source(row.source),
+        inferred=row.inferred,
+        network=row.network or None,
+        network_reason_code=row.network_reason_code or None,
+        respond_by=row.respond_by,
+        responded_at=row.responded_at,
+        responded_by=row.responded_by or None,
+        outcome=DisputeOutcome(row.outcome) if row.outcome else None,
+        lost=None if row.lost_amount is None else Money(row.lost_amount, row.currency),
+        closed_at=row.closed_at,
+    )
