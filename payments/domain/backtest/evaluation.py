@@ -97,8 +97,9 @@ class Evaluation:
             return None if risk is None else risk.features
         if risk is None or case.reconstructed is None:
             return case.reconstructed
-        # The country is a fact of the payment: no history of the customer has it.
-        return replace(case.reconstructed, country=risk.features.country)
+        # No history of the customer has the country of the payment, and the lists that it matched.
+        recorded = risk.features
+        return replace(case.reconstructed, country=recorded.country, lists=recorded.lists)
 
     def _repeat(self, case: Case, risk: RiskAssessment) -> Judged | None:
         """Return what the policy of the assessment decides now. A difference is drift."""

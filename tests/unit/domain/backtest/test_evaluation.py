@@ -10,6 +10,7 @@ from payments.domain.backtest.labels import Kind, Label
 from payments.domain.backtest.outcomes import LeftOut, Outcome
 from payments.domain.backtest.question import Mode
 from payments.domain.backtest.result import Result, result_of
+from payments.domain.list_items import ListMatch, ListName
 from payments.domain.money import Money
 from payments.domain.payment.events import FailureReason
 from payments.domain.risk.assessment import RiskAssessment, assess
@@ -20,6 +21,7 @@ from payments.domain.risk.conditions import (
     CustomerBlocked,
     FeaturesOlderThan,
     FirstCardPayment,
+    InList,
     NewCustomer,
     PaymentsOver,
     RiskFeatures,
@@ -51,6 +53,7 @@ ALL: Final = RiskFeatures(
     blocked=False,
     country="DE",
     velocity=Velocity(count_1h=0, volume_1h=0, count_24h=0, volume_24h=0),
+    lists=(),
 )
 PASSED: Final = case(initiated(), processed(risk=risk(features=ALL)))
 
@@ -157,6 +160,7 @@ def test_blocked_and_flagged_payments_have_their_recorded_outcome() -> None:
         (CustomerBlocked(), {"blocked": None}, None),
         # The client did not send the country.
         (CountryIn(("DE",)), {"country": None}, None),
+        (InList(ListName("watched")), {"lists": None}, Fact.LISTS),
         (FirstCardPayment(), {"velocity": None}, None),
         (FeaturesOlderThan(1), {"velocity": None}, None),
     ],
@@ -203,6 +207,21 @@ def test_country_of_an_import_is_unknown_and_that_of_a_scored_payment_is_recorde
         (Outcome.PASS, 1),
     ]
     assert result.reconstructed == 2
+
+
+def test_lists_of_a_scored_payment_are_the_recorded_ones() -> None:
+    unknown = replace(ALL, lists=None)
+    listed = replace(ALL, lists=(ListMatch(ListName("watched"), 3),))
+    imported = case(initiated(), processed(risk=None), reconstructed=unknown)
+    scored = case(initiated(), processed(risk=risk(features=listed)), reconstructed=unknown)
+    watches = policy(InList(ListName("watched")), then=Verdict.BLOCK)
+
+    result = result_of(
+        tally_of(question(mode=Mode.RECONSTRUCTED, candidate=watches), [imported, scored])
+    )
+
+    assert result.not_evaluable == {Fact.LISTS: 1}
+    assert [each.candidate for each in result.matrix] == [Outcome.BLOCK]
 
 
 def test_mode_chooses_between_recorded_and_reconstructed_features() -> None:

@@ -119,3 +119,13 @@ def test_limits_always_begin_with_history_and_name_what_is_missing() -> None:
         "2 payments name a policy",
     ):
         assert any(part in each for each in found), part
+
+
+def test_limits_have_a_text_for_each_fact_and_each_reason_to_leave_out() -> None:
+    found = result(
+        not_evaluable=dict.fromkeys(Fact, 1),
+        not_evaluable_payments=len(Fact),
+        left_out=dict.fromkeys(LeftOut, 1),
+    )
+
+    assert len(limits(found)) == 4
