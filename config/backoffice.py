@@ -93,6 +93,12 @@ UNFOLD: Final[dict[str, Any]] = {
                         "link": reverse_lazy("policies"),
                         "permission": _may_view("events.view_event"),
                     },
+                    {
+                        "title": "Lists",
+                        "icon": "playlist_remove",
+                        "link": reverse_lazy("lists"),
+                        "permission": _may_view("events.view_event"),
+                    },
                 ],
             },
             {

@@ -86,9 +86,12 @@ def label(code: str) -> str:
 
 def paid_with(method: Method, card: Card | None) -> str:
     """Return the method and the card, such as "Credit card, Visa ending in 4242"."""
-    if card is None:
-        return label(method)
-    return f"{label(method)}, {_BRANDS.get(card.brand, label(card.brand))} ending in {card.last4}"
+    return label(method) if card is None else f"{label(method)}, {card_label(card)}"
+
+
+def card_label(card: Card) -> str:
+    """Return the card, such as "Visa ending in 4242"."""
+    return f"{_BRANDS.get(card.brand, label(card.brand))} ending in {card.last4}"
 
 
 def describe(event: AnyPaymentEvent) -> tuple[str, tuple[str, ...]]:

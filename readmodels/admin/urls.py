@@ -3,19 +3,44 @@
 The pages of a model and their buttons are in `get_urls` of its admin.
 """
 
+from typing import Any
+
 from django.contrib import admin
 from django.urls import path
+from django.views import View
 
+from payments.api.http.paths import uuid
 from readmodels.admin.base import kept_text
+from readmodels.admin.lists import changes as list_changes, pages as lists
 from readmodels.admin.policies import decisions, pages, proposal
 from readmodels.admin.review import queue
 
 _staff_only = admin.site.admin_view
 
+
+def _form(view: type[View]) -> Any:
+    return kept_text.keep_typed_text(_staff_only(view.as_view()))
+
+
 urlpatterns = [
     path("login/", kept_text.sign_in),
     path("reviews/", _staff_only(queue.queue), name="review_queue"),
     path("reviews/claim-next/", _staff_only(queue.claim_next), name="claim_next"),
+    path("lists/", _staff_only(lists.overview), name="lists"),
+    path("lists/create/", _form(list_changes.CreateView), name="list_create"),
+    path("list/<slug:name>/", _staff_only(lists.entries), name="list"),
+    path("list/<slug:name>/add/", _form(list_changes.AddView), name="list_add"),
+    path("list/<slug:name>/archive/", _form(list_changes.ArchiveView), name="list_archive"),
+    path(
+        "list/<slug:name>/remove/<int:position>/",
+        _form(list_changes.RemoveView),
+        name="list_remove",
+    ),
+    path(
+        f"payments/{uuid('payment_id')}/add-to-list/",
+        _form(list_changes.FromPaymentView),
+        name="add_to_list",
+    ),
     path("policies/", _staff_only(pages.policy_list), name="policies"),
     path(
         "policies/propose/",

@@ -5,6 +5,7 @@ from typing import Final, assert_never, get_args
 
 from msgspec import Struct
 
+from payments.domain.list_items import ListMatch
 from payments.domain.money import Money
 from payments.domain.payment.events import AnyPaymentEvent, FailureReason, PaymentFailed
 from payments.domain.payment.state import Payment, Status
@@ -35,6 +36,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     near_misses: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()  # for reviewers
     features: tuple[str, ...] = ()
+    lists: tuple[ListMatch, ...] = ()
     policy_id: str = ""
 
 
@@ -56,6 +58,7 @@ def explain(
         near_misses=tuple(_near_miss(miss, currency) for miss in risk.near_misses),
         requirements=tuple(_requirements(payment, risk)),
         features=tuple(_features(risk.features, currency)),
+        lists=risk.features.lists or (),
         policy_id=risk.policy_id,
     )
 
@@ -177,8 +180,6 @@ def _features(features: RiskFeatures, currency: str) -> Iterator[str]:
         ):
             money = Money(volume, currency).formatted()
             yield f"{window}: {count} payment{'' if count == 1 else 's'}, {money}."
-    for match in features.lists or ():
-        yield f"It matched the list {match.list} (version {match.version})."
     if features.country:
         yield f"The client gave the country {features.country}."
     yield (

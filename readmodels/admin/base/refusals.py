@@ -1,5 +1,6 @@
 """The texts of refusals on the page of a payment: with names instead of ids."""
 
+from payments.domain.lists import EntryExists, ListRefused
 from payments.domain.payment.refusals import (
     AlreadyEscalated,
     AnotherPersonNeeded,
@@ -112,6 +113,14 @@ def describe(error: PaymentError) -> str:  # noqa: C901, PLR0912 - a line for ea
         case DisputeLossInvalid(outcome=outcome):
             return f"A dispute that was {outcome} takes nothing. Enter 0 as the lost amount."
     raise TypeError(f"The refusal {type(error).__name__} has no text for the screens.")
+
+
+def describe_list(error: ListRefused) -> str:
+    """Return why a list did not take a command, with a name instead of an actor id."""
+    match error:
+        case EntryExists(entry=entry):
+            return str(error).replace(entry.added_by, person(entry.added_by))
+    return str(error)
 
 
 def describe_policy(error: PolicyRefused | StaleVersion) -> str:

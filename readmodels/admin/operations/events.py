@@ -18,7 +18,7 @@ from django.utils.html import format_html
 from unfold.decorators import display
 
 from payments import actors
-from payments.aggregates import PAYMENT_AGGREGATE
+from payments.aggregates import LIST_AGGREGATE, PAYMENT_AGGREGATE
 from payments.clients.models import Client
 from payments.domain.customer import CUSTOMER_EVENT_CLASSES
 from payments.domain.risk.register import REGISTER
@@ -149,6 +149,8 @@ def _subject(event: EventIndex | Event) -> str:
         return fragments.link("customers_customer", aggregate_id, aggregate_id)
     if event.event_type.startswith(f"{PAYMENT_AGGREGATE.name}."):
         return fragments.link("readmodels_paymentsummary", aggregate_id, aggregate_id)
+    if event.event_type.startswith(f"{LIST_AGGREGATE.name}."):
+        return format_html('<a class="link" href="{}">Lists</a>', reverse("lists"))
     return aggregate_id
 
 

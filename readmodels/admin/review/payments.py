@@ -13,7 +13,7 @@ from django.utils import timezone
 from msgspec import Struct
 from unfold.decorators import display
 
-from payments import pseudonyms
+from payments import permissions, pseudonyms
 from payments.api.http.paths import uuid
 from payments.clients.models import Client
 from payments.customers.models import Customer
@@ -173,6 +173,7 @@ class PaymentAdmin(BrowsingAdmin):
             desk=box if newest else None,
             key=uuid4(),
             next_key=next_key(person),
+            may_list=permissions.holds(request.user, permissions.EDIT_LISTS),
             timeline=entries,
             **shown,
         )

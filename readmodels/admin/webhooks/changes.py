@@ -83,7 +83,7 @@ class EndpointView(View):
     ) -> HttpResponse:
         page: HttpResponse = self.admin.page(
             request,
-            "backoffice/webhooks/change.html",
+            "backoffice/form.html",
             title=title,
             original=self.endpoint,
             status_code=status,
@@ -303,7 +303,7 @@ class AddView(View):
     def _page(self, request: HttpRequest, form: NewEndpointForm) -> HttpResponse:
         page: HttpResponse = self.admin.page(
             request,
-            "backoffice/webhooks/change.html",
+            "backoffice/form.html",
             title="Add endpoint",
             original=None,
             form=form,

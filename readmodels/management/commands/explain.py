@@ -70,6 +70,7 @@ def _lines(payment: Payment, explained: Explanation, policy: RiskPolicy | None) 
         (f"Score: {explained.score}", explained.fired or ("No rule fired.",)),
         ("Nearly fired", explained.near_misses),
         ("Required of reviewers", explained.requirements),
+        ("On lists", tuple(f"{each.list}, version {each.version}" for each in explained.lists)),
         ("Known at that time", explained.features),
     ):
         if details:

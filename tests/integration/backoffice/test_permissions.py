@@ -18,7 +18,15 @@ from django.contrib.auth.models import Group
 from msgspec.structs import replace
 
 from payments import actors, permissions
-from payments.application import corrections, disputes, lists, policies, review, submission
+from payments.application import (
+    corrections,
+    disputes,
+    list_files,
+    lists,
+    policies,
+    review,
+    submission,
+)
 from payments.application.dispatch import CommandContext, dispatch
 from payments.clients import keys
 from payments.clients.models import ApiKey, Client, Scope
@@ -195,6 +203,10 @@ def add_entries(by: str) -> None:
     lists.add(STOLEN, ["DE"], replace(AUTHOR, by=by))
 
 
+def add_lines(by: str) -> None:
+    list(list_files.add(STOLEN, Item.COUNTRY, ["DE"], replace(AUTHOR, by=by)))
+
+
 def remove_entry(by: str) -> None:
     lists.remove(STOLEN, "DE", replace(AUTHOR, by=by))
 
@@ -230,6 +242,7 @@ COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
     (create_list, RISK_MANAGER, True),
     (archive_list, RISK_MANAGER, True),
     (add_entries, SENIOR, True),
+    (add_lines, SENIOR, True),
     (remove_entry, SENIOR, True),
 ]
 # Functions below the check: their callers have checked the permission or the API key.

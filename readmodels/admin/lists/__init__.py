@@ -1,0 +1,1 @@
+"""The screens of lists: their entries, and the pages that change them."""
