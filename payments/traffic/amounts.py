@@ -1,10 +1,12 @@
 """Parse amounts with a decimal point or a decimal comma."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from payments.domain.money import Money, MoneyError, exponent
 
@@ -29,6 +31,28 @@ _EXAMPLES: Final = {
     Decimals.COMMA: "1234,56 or 1.234,56",
 }
 _SEPARATORS: Final = str.maketrans("", "", f".,{_BLANKS}")
+
+
+class Amounts(Struct, frozen=True):
+    """A reader of the amounts of one file.
+
+    `decimal_commas` returns whether amounts of the file have a decimal comma. Without `decimals`, it is
+    called for an amount such as 1.234 in a currency with three decimals.
+    """
+
+    decimals: Decimals | None = None
+    decimal_commas: Callable[[], bool] = lambda: False
+
+    def parse(self, text: str, currency: str, *, on: date) -> Money:
+        """Return the amount on the day `on`. Raises MoneyError."""
+        amount = parse(text, currency, self.decimals, on=on)
+        if self.decimals is None and may_be_thousands(text, currency) and self.decimal_commas():
+            raise MoneyError(
+                "amount_ambiguous",
+                f"{text} {currency} may be in thousands, as the file has decimal commas."
+                " Add --decimal comma or --decimal point.",
+            )
+        return amount
 
 
 def parse(text: str, currency: str, decimals: Decimals | None, *, on: date) -> Money:

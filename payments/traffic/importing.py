@@ -1,11 +1,8 @@
 """Import past payments from a file. Each row is imported once, even after an interruption or a rerun."""
 
-import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Final
 from uuid import UUID, uuid4
@@ -24,14 +21,13 @@ from payments.domain.payment.refusals import PaymentError
 from payments.events.metadata import Metadata
 from payments.events.reading import streams
 from payments.events.store import AlreadyReserved
-from payments.traffic import amounts, lines
+from payments.traffic import imports, lines
 from payments.traffic.amounts import Decimals
+from payments.traffic.imports import Refuse
 from payments.traffic.layout import Layout, RowError
 from payments.traffic.lines import Line
 from payments.traffic.rows import PastPayment, Rows
 
-# Short transactions: an import must not hold back the projections.
-BATCH: Final = 500
 _ACTOR: Final = actors.system("import")
 
 
@@ -42,17 +38,9 @@ class Total(msgspec.Struct):
     minor: int = 0
 
 
-class Report(Struct):
-    """The numbers of rows by outcome.
+class Report(imports.Report):
+    """The report with `totals` of the rows that are in the log now, by currency."""
 
-    `totals` covers the rows that are in the log now, by currency. `run` is the correlation id of the events
-    that this run added.
-    """
-
-    run: str
-    accepted: int = 0
-    known: int = 0  # already in the log
-    refused: int = 0
     totals: dict[str, Total] = msgspec.field(default_factory=lambda: defaultdict(Total))
 
 
@@ -67,7 +55,7 @@ def import_file(
     path: Path,
     layout: Layout,
     *,
-    refuse: Callable[[Line, str, str], None],
+    refuse: Refuse,
     decimals: Decimals | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
@@ -84,23 +72,11 @@ def import_file(
         report.refused += 1
         refuse(line, code, reason)
 
-    rows = Rows(layout, decimals, cache(lambda: _has_decimal_commas(path, layout)))
-    for batch in _batches(_rows(path, rows, clients, report.run, refused)):
+    rows = Rows(layout, imports.amounts_of(path, layout, decimals, fields=("amount",)))
+    for batch in imports.batches(_rows(path, rows, clients, report.run, refused)):
         _import_batch(batch, report, refused)
         progress(batch[-1].line.position)
     return report
-
-
-def _has_decimal_commas(path: Path, layout: Layout) -> bool:
-    """Read the file once more, and return whether its amounts have decimal commas."""
-
-    def written() -> Iterator[tuple[str, str]]:
-        for line in lines.read(path, layout.delimiter, skip=layout.header_records):
-            with suppress(RowError):
-                values = layout.values(line)
-                yield values["amount"].strip(), values["currency"].strip()
-
-    return layout.delimiter == ";" or amounts.have_decimal_commas(written())
 
 
 def _rows(
@@ -108,7 +84,7 @@ def _rows(
     rows: Rows,
     clients: "_Clients",
     run: str,
-    refused: Callable[[Line, str, str], None],
+    refused: Refuse,
 ) -> Iterator[_Row]:
     pseudonyms.require_key()
     now = datetime.now(UTC)
@@ -135,9 +111,7 @@ def _row(line: Line, payment: PastPayment, client_id: UUID, run: str) -> _Row:
     return _Row(line, command, payment.customer_reference, context)
 
 
-def _import_batch(
-    batch: list[_Row], report: Report, refused: Callable[[Line, str, str], None]
-) -> None:
+def _import_batch(batch: list[_Row], report: Report, refused: Refuse) -> None:
     """Import a batch: three statements if all payments are new, one if all are in the log."""
     known = streams.begun_by([row.command.payment_id for row in batch])
     fresh = [row for row in batch if row.command.payment_id not in known]
@@ -160,7 +134,7 @@ def _import_one(
     row: _Row,
     first: Metadata | None,
     report: Report,
-    refused: Callable[[Line, str, str], None],
+    refused: Refuse,
 ) -> None:
     try:
         if first is not None:
@@ -186,12 +160,6 @@ def _count(report: Report, amount: Money) -> None:
     total = report.totals[amount.currency]
     total.count += 1
     total.minor += amount.minor
-
-
-def _batches(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
-    rows = iter(rows)
-    while batch := list(itertools.islice(rows, BATCH)):
-        yield batch
 
 
 class _Clients:

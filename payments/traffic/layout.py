@@ -1,4 +1,4 @@
-"""The layout of a file of past payments: the delimiter, and the column or value of each field."""
+"""The layout of a file to import: the delimiter, and the column or value of each field."""
 
 import codecs
 import csv
@@ -13,9 +13,6 @@ from payments.domain.text import searched
 from payments.traffic import lines
 from payments.traffic.lines import MAX_BYTES, Line
 
-REQUIRED: Final = ("client", "customer_id", "amount", "currency", "method", "date")
-OPTIONAL: Final = ("reference",)
-FIELDS: Final = (*REQUIRED, *OPTIONAL)
 # None: any whitespace
 DELIMITERS: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "blanks": None}
 
@@ -41,6 +38,17 @@ class RowError(ValueError):
         self.code = code
 
 
+class Fields(Struct, frozen=True):
+    """The fields of a kind of row. Each required field needs a column or a constant."""
+
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return (*self.required, *self.optional)
+
+
 class Layout(Struct, frozen=True):
     """The source of each field: a column, or a constant for all rows."""
 
@@ -54,6 +62,7 @@ class Layout(Struct, frozen=True):
     def of(
         cls,
         beginning: bytes,
+        fields: Fields,
         mapped: Mapping[str, str],
         constants: Mapping[str, str],
         *,
@@ -63,21 +72,21 @@ class Layout(Struct, frozen=True):
 
         Raises LayoutError.
         """
-        _check_fields(mapped, constants)
+        _check_fields(fields, mapped, constants)
         _check_text(beginning)
         rest = beginning
         excel = _EXCEL_DELIMITER.match(beginning)
         if excel:
             rest = beginning[excel.end() :]
             delimiter = delimiter if delimiter != "" else excel[1].decode()
-        found, names = _header(rest, delimiter, mapped)
+        found, names = _header(rest, fields, delimiter, mapped)
         if not any(names):
             blank = rest.removeprefix(codecs.BOM_UTF8).strip()
             raise LayoutError(
                 f"The {'first line is blank' if blank else 'file is empty'}:"
                 " the first line must contain the column names."
             )
-        columns = _columns(names, mapped, constants)
+        columns = _columns(names, fields, mapped, constants)
         return cls(found, names, columns, constants, 2 if excel else 1)
 
     def cells(self, line: Line) -> list[str]:
@@ -106,10 +115,10 @@ class Layout(Struct, frozen=True):
         return {**self.constants, **{name: cells[n] for name, n in self.columns.items()}}
 
 
-def _check_fields(mapped: Mapping[str, str], constants: Mapping[str, str]) -> None:
+def _check_fields(fields: Fields, mapped: Mapping[str, str], constants: Mapping[str, str]) -> None:
     for option, given in (("--map", mapped), ("--set", constants)):
-        if unknown := sorted(given.keys() - set(FIELDS)):
-            known = ", ".join(FIELDS)
+        if unknown := sorted(given.keys() - set(fields.all)):
+            known = ", ".join(fields.all)
             raise LayoutError(f"{option} {unknown[0]}: there is no such field. Fields: {known}.")
     if twice := sorted(mapped.keys() & constants.keys()):
         raise LayoutError(f"{twice[0]} is in both --map and --set. Use one of them.")
@@ -124,10 +133,10 @@ def _check_text(beginning: bytes) -> None:
 
 
 def _header(
-    beginning: bytes, delimiter: str | None, mapped: Mapping[str, str]
+    beginning: bytes, fields: Fields, delimiter: str | None, mapped: Mapping[str, str]
 ) -> tuple[str | None, list[str]]:
     """Return the delimiter that yields the most fields, and the column names."""
-    wanted = {_normalized(mapped.get(field, field)) for field in FIELDS}
+    wanted = {_normalized(mapped.get(field, field)) for field in fields.all}
     found: list[tuple[int, str | None, list[str]]] = []
     faults = []
     for each in _candidates(beginning, delimiter):
@@ -171,10 +180,13 @@ def _names(beginning: bytes, delimiter: str | None) -> list[str]:
 
 
 def _columns(
-    names: Sequence[str], mapped: Mapping[str, str], constants: Mapping[str, str]
+    names: Sequence[str],
+    fields: Fields,
+    mapped: Mapping[str, str],
+    constants: Mapping[str, str],
 ) -> dict[str, int]:
     columns, missing, faults = {}, [], []
-    for field in (*mapped, *(each for each in FIELDS if each not in {*mapped, *constants})):
+    for field in (*mapped, *(each for each in fields.all if each not in {*mapped, *constants})):
         name = mapped.get(field, field)
         places = [n for n, each in enumerate(names) if _normalized(each) == _normalized(name)]
         if field in mapped and names.count(name) == 1:
@@ -185,7 +197,7 @@ def _columns(
             faults.append(f"There are {len(places)} columns {name!r}.")
         elif field in mapped:
             faults.append(f"--map {field}={name}: the columns are {', '.join(names)}.")
-        elif field in REQUIRED:
+        elif field in fields.required:
             missing.append(field)
     if missing:
         faults.append(

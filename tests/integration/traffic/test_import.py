@@ -22,6 +22,7 @@ from payments.domain.payment.state import Status
 from payments.events.models import Event
 from payments.traffic import lines
 from payments.traffic.layout import Layout, LayoutError
+from payments.traffic.rows import FIELDS
 from readmodels.models import DailyStatistics, PaymentSummary
 from readmodels.projections import PROJECTIONS
 from readmodels.rebuild.rebuilding import rebuild
@@ -320,4 +321,4 @@ def test_reading_long_lines_takes_bounded_memory(tmp_path: Path) -> None:
 
 def test_header_that_is_not_utf8_is_refused() -> None:
     with pytest.raises(LayoutError, match="not UTF-8"):
-        Layout.of(b"\xff\xfe", {}, {})
+        Layout.of(b"\xff\xfe", FIELDS, {}, {})
