@@ -35,9 +35,12 @@ def digest(question: Question, result: Result) -> str:
 
 
 def first_difference(first: Result, second: Result) -> Difference | None:
-    """Return the first cell in which the results differ, in the order of the fields; None if they agree."""
-    differences = _differences("", msgspec.to_builtins(first), msgspec.to_builtins(second))
-    return next(differences, None)
+    """Return the first cell in which the results differ, None if they agree.
+
+    Cells of the matrix come first: they show more than the totals that depend on them.
+    """
+    found = _differences("", msgspec.to_builtins(first), msgspec.to_builtins(second))
+    return min(found, key=lambda each: not each.place.startswith("matrix"), default=None)
 
 
 def _differences(place: str, first: Any, second: Any) -> Iterator[Difference]:
