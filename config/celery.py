@@ -39,6 +39,8 @@ app.conf.beat_schedule = {
         "options": {"expires": 5.0},
     },
     "prune": {"task": "webhooks.prune", "schedule": 60.0, "options": {"expires": 60.0}},
+    "backtest": {"task": "backtests.work", "schedule": 2.0, "options": {"expires": 2.0}},
+    "sweep": {"task": "backtests.sweep", "schedule": 60.0, "options": {"expires": 60.0}},
 }
 
 broker.install()

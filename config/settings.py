@@ -68,6 +68,7 @@ INSTALLED_APPS: list[str] = [
     "payments.lists",
     "payments.traffic",
     "readmodels.webhooks",
+    "readmodels.backtests",
     "readmodels",
 ]
 

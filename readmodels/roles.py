@@ -23,8 +23,10 @@ class Right(Struct, frozen=True):
 
 
 SEE: Final = Right(
-    "see payments, disputes, customers, notes, statistics, API clients, projections and the event log",
+    "see payments, disputes, customers, notes, statistics, backtests, API clients, projections and the"
+    " event log",
     (
+        "backtests.view_backtest",
         "clients.view_client",
         "customers.view_customer",
         "customers.view_note",
@@ -49,6 +51,7 @@ DISPUTES: Final = Right(
 )
 BLOCK: Final = Right("block and unblock customers", ("customers.block_customer",))
 RENAME: Final = Right("change names and contacts of customers", ("customers.change_customer",))
+BACKTEST: Final = Right("test policies over history", ("backtests.run_backtest",))
 POLICIES: Final = Right("propose and approve risk policies", (commands.MANAGE_POLICIES,))
 EDIT_LISTS: Final = Right("add and remove entries of lists", (commands.EDIT_LISTS,))
 LISTS: Final = Right("create and archive lists", (commands.MANAGE_LISTS,))
@@ -68,7 +71,7 @@ SIGN_INS: Final = Right(
 
 ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
     "viewer": (SEE,),
-    "analyst": (SEE, REVIEW),
+    "analyst": (SEE, REVIEW, BACKTEST),
     "senior reviewer": (SEE, REVIEW, SENIOR, CORRECT, DISPUTES, BLOCK, EDIT_LISTS),
     "risk manager": (
         SEE,
@@ -78,6 +81,7 @@ ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
         POLICIES,
         EDIT_LISTS,
         LISTS,
+        BACKTEST,
         SEE_KEYS,
         KEYS,
         SEE_WEBHOOKS,

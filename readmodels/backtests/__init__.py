@@ -1,0 +1,1 @@
+"""Backtests: evaluate a risk policy over the log, in parts, by several workers. See README.md."""

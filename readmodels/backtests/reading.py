@@ -1,0 +1,148 @@
+"""Evaluate one part of a backtest: a range of the log, or the customers of a slice."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from payments.aggregates import CUSTOMER_AGGREGATE, PAYMENT_AGGREGATE
+from payments.domain.backtest.cases import Case, case_of
+from payments.domain.backtest.evaluation import Evaluation
+from payments.domain.backtest.features import CustomerHistory, change_of
+from payments.domain.backtest.question import Mode, Question
+from payments.domain.payment.events import AnyPaymentEvent
+from payments.events.aggregates import Aggregate
+from payments.events.reading import ranges
+from payments.events.reading.horizon import record
+from readmodels.backtests.facts import Fact
+
+# Positions that are read at once. The memory of a worker depends on it, not on the number of payments.
+_AT_ONCE: Final = 4_000
+_FACTS_AT_ONCE: Final = 2_000
+
+_PAYMENTS: Final[Mapping[str, Aggregate[Any, Any]]] = {PAYMENT_AGGREGATE.name: PAYMENT_AGGREGATE}
+_HISTORIES: Final = {**_PAYMENTS, CUSTOMER_AGGREGATE.name: CUSTOMER_AGGREGATE}
+
+KeepAlive = Callable[[], None]
+
+
+def read(
+    question: Question, evaluation: Evaluation, *, first: int, last: int, keep_alive: KeepAlive
+) -> list[Fact]:
+    """Evaluate the payments that begin from `first` to `last` and need no history.
+
+    Return the facts for the other ones, none in mode recorded. Raises UnreadableEvent.
+    """
+    facts: list[Fact] = []
+    for after in range(first - 1, last, _AT_ONCE):
+        keep_alive()
+        facts += _read_at_once(question, evaluation, after, min(after + _AT_ONCE, last))
+    return facts
+
+
+def fold(evaluation: Evaluation, facts: Iterable[Fact], *, keep_alive: KeepAlive) -> int:
+    """Evaluate the payments of a slice by the histories of their customers. Return the number of facts."""
+    customer_id: UUID | None = None
+    history = CustomerHistory()
+    count = 0
+    for fact in facts:
+        if count % _FACTS_AT_ONCE == 0:
+            keep_alive()
+        count += 1
+        if fact.customer_id != customer_id:
+            customer_id, history = fact.customer_id, CustomerHistory()
+        if fact.case is not None:
+            evaluation.add(_with_features(fact.case, history))
+        history.apply(fact.change)
+    return count
+
+
+def _with_features(case: Case, history: CustomerHistory) -> Case:
+    payment = case.payment
+    features = history.features(
+        case.position, at=payment.initiated_at, currency=payment.amount.currency
+    )
+    return replace(case, reconstructed=features)
+
+
+class _Begun(Struct, gc=False):
+    """A payment that begins in the range: its position, and the events that were read."""
+
+    position: int
+    version: int
+    events: list[AnyPaymentEvent]
+
+
+def _read_at_once(
+    question: Question, evaluation: Evaluation, after: int, until: int
+) -> Iterable[Fact]:
+    reconstructs = question.mode is not Mode.RECORDED
+    aggregates = _HISTORIES if reconstructs else _PAYMENTS
+    facts: list[Fact] = []
+    begun: dict[UUID, _Begun] = {}
+    for name, row in ranges.read_range(after=after, until=until, types=list(aggregates)):
+        position, stream, version, *_ = row
+        if version > 1:
+            payment = begun.get(stream)
+        elif name == PAYMENT_AGGREGATE.name and position > question.since:
+            payment = _begin(evaluation, begun, stream, position)
+        else:
+            payment = None
+        if payment is None and not reconstructs:
+            continue
+        event = record(aggregates[name], *row).event
+        if payment is not None:
+            payment.events.append(event)
+            payment.version = version
+        if reconstructs and (change := change_of(event)) is not None:
+            facts.append(Fact(event.customer_id, position, change))
+    versions = {stream: payment.version for stream, payment in begun.items()}
+    for row in ranges.read_later(versions, upto=question.upto):
+        begun[row[1]].events.append(record(PAYMENT_AGGREGATE, *row).event)
+    waiting: dict[int, Case] = {}
+    for stream, payment in begun.items():
+        case = case_of(stream, payment.position, payment.events)
+        if _needs_history(question, case):
+            waiting[case.position] = case
+        else:
+            evaluation.add(case)
+    return _joined(facts, waiting)
+
+
+def _begin(
+    evaluation: Evaluation, begun: dict[UUID, _Begun], payment_id: UUID, position: int
+) -> _Begun | None:
+    """Add a payment that begins, if it belongs to the sample."""
+    if not evaluation.samples(payment_id):
+        evaluation.skip()
+        return None
+    payment = begun[payment_id] = _Begun(position, 0, [])
+    return payment
+
+
+def _needs_history(question: Question, case: Case) -> bool:
+    if question.mode is Mode.AUTO:
+        return case.payment.risk is None
+    return question.mode is Mode.RECONSTRUCTED
+
+
+def _joined(facts: Iterable[Fact], cases: Mapping[int, Case]) -> Iterator[Fact]:
+    """Add the cases to their facts, and join neighbors: no event of the customer lies between them."""
+    last: Fact | None = None
+    for fact in facts:
+        if (
+            last is not None
+            and fact.position == last.position + 1
+            and fact.customer_id == last.customer_id
+            and (joined := last.change.joined(fact.change)) is not None
+        ):
+            last = Fact(last.customer_id, last.position, joined, last.case)
+            continue
+        if last is not None:
+            yield last
+        case = cases.get(fact.position)
+        last = fact if case is None else replace(fact, case=case)
+    if last is not None:
+        yield last

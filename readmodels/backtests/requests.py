@@ -1,0 +1,186 @@
+"""The use cases of backtests, for the command line, the API and the back office.
+
+Each takes one short transaction, logs the change, and refuses actors who may not make it. `by` is an actor
+id. Everyone who sees policies may see backtests.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Count, Q
+from msgspec import Struct
+
+from payments import permissions
+from payments.domain.backtest.labels import MATURE
+from payments.domain.backtest.question import ENGINE_VERSION, Mode, Question
+from payments.domain.backtest.sampling import WHOLE
+from payments.domain.risk.policy import RiskPolicy
+from payments.events.reading import horizon, ranges
+from readmodels.backtests import endings, leases, questions
+from readmodels.backtests.models import UNFINISHED, Backtest, BacktestPart, PartState
+
+logger: Final = logging.getLogger(__name__)
+
+RUN: Final = "backtests.run_backtest"
+MOST_UNFINISHED: Final = 10
+
+
+class TooManyBacktests(Exception):
+    """As many backtests as may wait are unfinished."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"{MOST_UNFINISHED} backtests are not finished. Wait for one, or cancel one."
+        )
+
+
+class UnknownBacktest(Exception):
+    """There is no backtest with this id."""
+
+    def __init__(self, backtest_id: UUID) -> None:
+        super().__init__(f"There is no backtest {backtest_id}.")
+
+
+class BacktestEnded(Exception):
+    """The backtest is done, cancelled or failed, so it can be neither resumed nor cancelled."""
+
+    def __init__(self, backtest: Backtest) -> None:
+        super().__init__(f"The backtest {backtest.pk} is {backtest.get_state_display().lower()}.")
+        self.state = backtest.state
+
+
+class EmptyRange(Exception):
+    """No event was recorded in the range."""
+
+    def __init__(self) -> None:
+        super().__init__("The log has no events in this range of time.")
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """The number of parts that are done, and of all."""
+
+    done: int
+    parts: int
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """What a person asks. The range is by time of recording.
+
+    `since` None is the beginning of the log, `until` None its end now. Nothing after it is known.
+    """
+
+    candidate: RiskPolicy
+    baseline: RiskPolicy | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    mode: Mode = Mode.RECORDED
+    sample_ppm: int = WHOLE
+    seed: int = 0
+    mature: timedelta = MATURE
+
+
+def request(asked: Request, *, by: str, at: datetime, in_background: bool = True) -> Backtest:
+    """Store a question about the log as it is now, with its parts.
+
+    The workers of the service answer it, unless `in_background` is False: then `working.run` does.
+    Raises NotPermitted, TooManyBacktests, EmptyRange, HorizonHeld.
+    """
+    permissions.require(by, RUN, operators=True)
+    question = _question(asked)
+    with transaction.atomic():
+        leases.lock()
+        unfinished = Backtest.objects.filter(state__in=UNFINISHED, verifies=None)
+        if unfinished.count() >= MOST_UNFINISHED:
+            raise TooManyBacktests
+        backtest = _store(question, by=by, at=at, in_background=in_background)
+    logger.info("Backtest %s was requested by %s.", backtest.pk, by)
+    return backtest
+
+
+def cancel(backtest_id: UUID, *, by: str, at: datetime) -> None:
+    """End a backtest without an answer. Raises NotPermitted, UnknownBacktest, BacktestEnded."""
+    permissions.require(by, RUN, operators=True)
+    if not endings.cancel(backtest_id, at=at):
+        raise BacktestEnded(find(backtest_id))
+    logger.info("Backtest %s was cancelled by %s.", backtest_id, by)
+
+
+def resume(backtest_id: UUID, *, by: str, in_background: bool = True) -> Backtest:
+    """Continue an interrupted backtest: its parts that are done stay done.
+
+    Raises NotPermitted, UnknownBacktest, BacktestEnded.
+    """
+    permissions.require(by, RUN, operators=True)
+    unfinished = Backtest.objects.filter(pk=backtest_id, state__in=UNFINISHED)
+    if not unfinished.update(in_background=in_background):
+        raise BacktestEnded(find(backtest_id))
+    logger.info("Backtest %s was resumed by %s.", backtest_id, by)
+    return find(backtest_id)
+
+
+def repeat(backtest: Backtest, *, at: datetime) -> Backtest:
+    """Store the question of a backtest again, for `verifying`. A repetition is found only by its id."""
+    question, by = questions.question_of(backtest), backtest.requested_by
+    with transaction.atomic():
+        return _store(question, by=by, at=at, in_background=False, verifies=backtest)
+
+
+def find(backtest_id: UUID) -> Backtest:
+    """Return a backtest. Raises UnknownBacktest."""
+    backtest = Backtest.objects.filter(pk=backtest_id, verifies=None).first()
+    if backtest is None:
+        raise UnknownBacktest(backtest_id)
+    return backtest
+
+
+def progress(backtest: Backtest) -> Progress:
+    """Return how many parts are done, of all."""
+    if not backtest.is_unfinished:
+        return Progress(done=1, parts=1)
+    counts = backtest.parts.aggregate(
+        parts=Count("pk"), done=Count("pk", filter=Q(state=PartState.DONE))
+    )
+    return Progress(**counts)
+
+
+def _question(asked: Request) -> Question:
+    safe = horizon.safe_position()
+    upto = safe if asked.until is None else ranges.position_at(asked.until, upto=safe)
+    since = 0 if asked.since is None else ranges.position_at(asked.since, upto=upto)
+    known_at = ranges.recorded_at(upto)
+    if known_at is None or since == upto:
+        raise EmptyRange
+    return Question(
+        candidate=asked.candidate,
+        baseline=asked.baseline,
+        since=since,
+        upto=upto,
+        at=known_at,
+        mode=asked.mode,
+        sample_ppm=asked.sample_ppm,
+        seed=asked.seed,
+        mature=asked.mature,
+    )
+
+
+def _store(
+    question: Question,
+    *,
+    by: str,
+    at: datetime,
+    in_background: bool,
+    verifies: Backtest | None = None,
+) -> Backtest:
+    backtest = Backtest.objects.create(
+        **questions.stored(question),
+        engine=ENGINE_VERSION,
+        in_background=in_background,
+        requested_by=by,
+        created_at=at,
+        verifies=verifies,
+    )
+    BacktestPart.objects.bulk_create(questions.parts(backtest, question), batch_size=1_000)
+    return backtest

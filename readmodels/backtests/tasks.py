@@ -1,0 +1,28 @@
+"""The Celery tasks of backtests. They may be lost, late or doubled: what is to do is in the database."""
+
+from datetime import timedelta
+from typing import Final
+
+from celery import shared_task
+from django.utils import timezone
+
+from payments import outages
+from readmodels.backtests import facts, working
+
+# A turn does one part at least, which takes about a second. Beat gives one every few seconds, so projections
+# wait for no more than a part, and a backtest leaves most of the machine to payments.
+_TURN: Final = timedelta(seconds=1)
+
+
+@shared_task(name="backtests.work")
+def work() -> None:
+    """Take a turn at the backtests that wait for the workers of the service. Beat sends this task."""
+    with outages.reported():
+        working.run_in_background(until=timezone.now() + _TURN)
+
+
+@shared_task(name="backtests.sweep")
+def sweep() -> None:
+    """Delete facts that killed workers left behind. Beat sends this task."""
+    with outages.reported():
+        facts.sweep()

@@ -1,0 +1,157 @@
+"""The answer is a pure function of the question and the log."""
+
+from datetime import timedelta
+
+import pytest
+
+from payments import actors
+from payments.application import corrections
+from payments.application.dispatch import CommandContext
+from payments.customers import blocking
+from payments.customers.models import Customer
+from payments.domain.backtest.question import Mode
+from payments.domain.customer import BlockReason
+from payments.domain.payment.events import RefundReason
+from payments.domain.risk.policy import DEFAULT_POLICY
+from payments.events.models import Event
+from payments.traffic import demo
+from readmodels.backtests import questions, verifying, working
+from readmodels.backtests.models import Backtest, BacktestPart, State
+from tests.support import examples
+from tests.support.backtests import (
+    amount_of,
+    answered,
+    client_id,
+    facts,
+    result_of,
+    submit,
+    submit_many,
+)
+from tests.support.examples import NOON, OPERATOR
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+
+def test_active_policy_decides_the_demo_as_it_was_decided() -> None:
+    demo.seed("password")
+
+    backtest = answered(DEFAULT_POLICY)
+
+    result = result_of(backtest)
+    assert backtest.state == State.DONE
+    assert result["recorded"] > 350
+    assert (result["flips"], result["drift"], result["not_evaluable_payments"]) == (0, 0, 0)
+    assert result["drift_checked"] == result["recorded"]
+
+
+def test_reconstructed_features_equal_recorded_ones_of_a_quiet_log(small_parts: None) -> None:
+    for number in range(30):
+        at = NOON + timedelta(minutes=11 * number)
+        submit(f"customer-{number % 4}", minor=amount_of(number), at=at)
+    blocked = Customer.objects.order_by("reference")[0]
+    blocking.change(
+        blocked.pk, reason=BlockReason.CHARGEBACKS, note="Case 12", by=OPERATOR, at=NOON
+    )
+    submit(blocked.reference or "", at=NOON + timedelta(hours=6))
+
+    recorded, reconstructed = (
+        result_of(answered(DEFAULT_POLICY, mode=mode))
+        for mode in (Mode.RECORDED, Mode.RECONSTRUCTED)
+    )
+
+    assert (recorded["flips"], recorded["recorded"], recorded["reconstructed"]) == (0, 31, 0)
+    assert (reconstructed["recorded"], reconstructed["reconstructed"]) == (0, 31)
+    assert {rule["rule"] for rule in recorded["rules"]} >= {
+        "customer_blocked",
+        "first_card_payment_large",
+        "large_volume_24h",
+    }
+    for part in ("matrix", "rules", "bands", "examples", "flips"):
+        assert recorded[part] == reconstructed[part]
+
+
+def test_digest_does_not_depend_on_the_size_of_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    submit_many()
+    digests = set()
+
+    for mode in (Mode.RECORDED, Mode.RECONSTRUCTED, Mode.AUTO):
+        for size in (5, 16, 1_000):
+            monkeypatch.setattr(questions, "PART", size)
+            digests.add((mode, answered(mode=mode).digest))
+
+    assert len(digests) == 3
+    assert (BacktestPart.objects.count(), facts()) == (0, 0)
+
+
+def test_later_events_do_not_change_an_answer(small_parts: None) -> None:
+    submit_many()
+    before = answered()
+    payment_id = Event.objects.filter(event_type="payment.processed")[0].aggregate_id
+    corrections.handle(
+        examples.refund(
+            payment_id=payment_id, client_id=client_id(), reason=RefundReason.FRAUDULENT
+        ),
+        CommandContext(actor=actors.client(client_id())),
+    )
+    submit("customer-9")
+
+    with verifying.repeated(before, at=NOON) as repetition:
+        working.run(repetition.pk)
+        repetition.refresh_from_db()
+        found = verifying.difference(before, repetition)
+    later = answered()
+
+    assert (found, repetition.digest) == (None, before.digest)
+    assert not Backtest.objects.filter(verifies__isnull=False).exists()
+    assert result_of(later)["payments"] == result_of(before)["payments"] + 1
+    assert {cell["label"] for cell in result_of(later)["matrix"]} - {
+        cell["label"] for cell in result_of(before)["matrix"]
+    } == {"fraud"}
+
+
+def test_range_begins_behind_its_first_position_but_histories_with_the_log(
+    small_parts: None,
+) -> None:
+    submit_many(20)
+    middle = Event.objects.order_by("position")[20].recorded_at
+    since = Event.objects.filter(recorded_at__lt=middle).order_by("-position")[0].position
+
+    for mode in (Mode.RECORDED, Mode.RECONSTRUCTED):
+        backtest = answered(DEFAULT_POLICY, mode=mode, since=middle)
+
+        assert backtest.since == since
+        assert (result_of(backtest)["payments"], result_of(backtest)["flips"]) == (10, 0)
+
+
+def test_range_ends_with_the_last_event_before_a_time(small_parts: None) -> None:
+    submit_many(10)
+    end = Event.objects.order_by("position")[10].recorded_at
+
+    backtest = answered(until=end)
+
+    assert backtest.upto == Event.objects.filter(recorded_at__lt=end).count()
+    assert result_of(backtest)["payments"] == 5
+
+
+def test_sample_evaluates_a_share_of_the_payments_in_each_mode(small_parts: None) -> None:
+    submit_many()
+
+    results = [
+        result_of(answered(mode=mode, sample_ppm=300_000, seed=5))
+        for mode in (Mode.RECORDED, Mode.RECONSTRUCTED)
+    ]
+
+    assert 0 < results[0]["evaluated"] < 20
+    assert results[0]["evaluated"] + results[0]["not_sampled"] == 30
+    assert results[0]["matrix"] == results[1]["matrix"]
+
+
+def test_imported_payments_are_evaluable_only_by_their_history(small_parts: None) -> None:
+    submit_many(5)
+    submit_many(20, first=5, scored=False)
+
+    recorded, automatic = (result_of(answered(mode=mode)) for mode in (Mode.RECORDED, Mode.AUTO))
+
+    assert (recorded["recorded"], recorded["not_evaluable"]) == (5, {"features": 20})
+    assert (automatic["recorded"], automatic["reconstructed"]) == (5, 20)
+    assert automatic["not_evaluable_payments"] == 0
