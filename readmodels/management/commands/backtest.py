@@ -1,0 +1,397 @@
+"""Test a risk policy over history, and show, resume, cancel and verify such backtests."""
+
+import os
+import re
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
+from datetime import timedelta
+from pathlib import Path
+from textwrap import fill
+from typing import Any, Final
+
+import msgspec
+import psycopg
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, InterfaceError
+from django.db.models import CharField
+from django.db.models.functions import Cast
+from django.utils import timezone
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from payments import actors
+from payments.application import policies
+from payments.domain.backtest import verdict
+from payments.domain.backtest.labels import MATURE
+from payments.domain.backtest.question import Mode
+from payments.domain.backtest.result import Result
+from payments.domain.backtest.sampling import WHOLE
+from payments.domain.card_numbers import holds_card_number
+from payments.domain.risk import parsing
+from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
+from payments.events.reading.horizon import HorizonHeld, UnreadableEvent
+from payments.printing import print_table
+from payments.progress import progress_bar
+from readmodels.backtests import facts, processes, requests, verifying
+from readmodels.backtests.models import Backtest, State
+from readmodels.backtests.requests import Request
+from readmodels.management import backtests as tables
+from readmodels.queries import times
+
+_SHOWN: Final = 8  # digits of an id, enough to distinguish backtests
+_POLICY_SHOWN: Final = 12
+_WIDTH: Final = 100  # columns
+_MOST_LISTED: Final = 50
+_MOST_WORKERS: Final = 64
+_DURATION: Final = re.compile(r"(\d{1,5})([dh])")
+_INTERRUPTED: Final = 130
+_REFUSALS: Final = (
+    requests.BacktestEnded,
+    requests.EmptyRange,
+    requests.TooManyBacktests,
+    verifying.NotVerifiable,
+    HorizonHeld,
+    UnreadableEvent,
+    BrokenExecutor,  # one of the processes was killed
+    DatabaseError,
+    InterfaceError,
+    psycopg.Error,
+)
+
+
+class Command(BaseCommand):
+    help = (
+        "Test a risk policy over history: what it would have decided, about which payments, and"
+        " how much work that is. List, show, resume, cancel or verify a backtest."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.formatter_class = RawDescriptionHelpFormatter
+        parser.epilog = (
+            "Examples:\n"
+            "  ./manage.py backtest run 94d4d6ad220d                a proposed policy, the whole log\n"
+            "  ./manage.py backtest run policy.json --last 90d      a policy in a file\n"
+            "  ./manage.py policy show | ./manage.py backtest run - --mode auto\n"
+            "  ./manage.py backtest run policy.json --baseline active --sample 10% --seed 7\n"
+            "  ./manage.py backtest run built-in --since 2026-06-01 --until 2026-09-01 --json\n"
+            "  ./manage.py backtest list\n"
+            "  ./manage.py backtest show 3f2a91bc\n"
+            "  ./manage.py backtest resume 3f2a91bc                 after Ctrl-C or a crash\n"
+            "  ./manage.py backtest verify 3f2a91bc                 compute it again and compare\n\n"
+            "POLICY is the id of a policy or its first digits, active, built-in, a file, or - for the\n"
+            "standard input. ID is the id of a backtest or its first digits. A range is by the time at\n"
+            "which payments were recorded. Nothing after its end is known, labels included.\n"
+            "Modes: recorded uses the features that each decision stored, reconstructed computes them\n"
+            "from the log, auto reconstructs only missing ones, as those of imported payments.\n"
+            "Exit codes: 0 done, 1 refused, failed or different, 2 wrong argument, 130 interrupted."
+        )
+        actions = parser.add_subparsers(dest="action", required=True, metavar="COMMAND")
+        run = actions.add_parser("run", help="test a policy and print the answer")
+        run.add_argument("policy", metavar="POLICY")
+        begin = run.add_mutually_exclusive_group()
+        begin.add_argument("--last", type=_duration, metavar="90d", help="default: the whole log")
+        begin.add_argument("--since", type=_time, metavar="TIME")
+        run.add_argument("--until", type=_time, metavar="TIME", help="default: now")
+        run.add_argument(
+            "--mode", choices=[each.value for each in Mode], default=Mode.RECORDED.value
+        )
+        run.add_argument(
+            "--baseline", metavar="POLICY", help="compare with this policy, not with history"
+        )
+        run.add_argument(
+            "--sample", type=_share, default=WHOLE, metavar="10%", help="default: all payments"
+        )
+        run.add_argument("--seed", type=_seed, default=0, metavar="N", help="of the sample")
+        run.add_argument(
+            "--mature",
+            type=_duration,
+            default=MATURE,
+            metavar="90d",
+            help="completed payments without fraud are good after this time (default: 90d)",
+        )
+        actions.add_parser("list", help=f"the last {_MOST_LISTED} backtests")
+        show = actions.add_parser("show", help="the answer, or the progress")
+        resume = actions.add_parser("resume", help="continue where it was interrupted")
+        cancel = actions.add_parser("cancel", help="end it without an answer")
+        verify = actions.add_parser("verify", help="compute the answer again and compare")
+        for each in (show, resume, cancel, verify):
+            each.add_argument("backtest", metavar="ID")
+        for each in (run, resume, verify):
+            each.add_argument(
+                "--workers",
+                type=_workers,
+                default=os.cpu_count() or 1,
+                metavar="N",
+                help="number of processes (default: one per core)",
+            )
+        for each in (run, resume, show):
+            each.add_argument("--json", action="store_true", help="print the answer as JSON")
+
+    def handle(self, *_: Any, action: str, **options: Any) -> None:
+        try:
+            match action:
+                case "run":
+                    self._run(_request(options), options)
+                case "list":
+                    self._list()
+                case "show":
+                    self._show(_find(options["backtest"]), as_json=options["json"])
+                case "resume":
+                    self._resume(_find(options["backtest"]), options)
+                case "cancel":
+                    self._cancel(_find(options["backtest"]))
+                case _:
+                    self._verify(_find(options["backtest"]), options["workers"])
+        except _REFUSALS as error:
+            raise CommandError(str(error).strip()) from error
+
+    def _run(self, asked: Request, options: dict[str, Any]) -> None:
+        facts.sweep()
+        by, at = actors.operator(), timezone.now()
+        backtest = requests.request(asked, by=by, at=at, in_background=False)
+        self._answer(backtest, options)
+
+    def _resume(self, backtest: Backtest, options: dict[str, Any]) -> None:
+        by = actors.operator()
+        self._answer(requests.resume(backtest.pk, by=by, in_background=False), options)
+
+    def _answer(self, backtest: Backtest, options: dict[str, Any]) -> None:
+        command = f"./manage.py backtest resume {_short(backtest)}"
+        try:
+            ended = self._follow(backtest, options["workers"])
+        except KeyboardInterrupt:
+            self.stderr.write(f"Interrupted. What is done is kept. Continue with: {command}")
+            sys.exit(_INTERRUPTED)
+        except BrokenExecutor as error:
+            raise CommandError(f"A worker process ended. Continue with: {command}") from error
+        if ended.state == State.FAILED:
+            raise CommandError(f"The backtest failed. {ended.error}")
+        if ended.state == State.CANCELLED:
+            raise CommandError("The backtest was cancelled.")
+        self._show(ended, as_json=options["json"])
+
+    def _follow(self, backtest: Backtest, workers: int) -> Backtest:
+        parts = requests.progress(backtest).parts
+        with progress_bar(f"Backtest {_short(backtest)}", total=parts) as progress:
+            ended = processes.run(backtest.pk, workers=workers, progress=progress)
+            progress(parts if ended.state == State.DONE else 0)
+        return ended
+
+    def _cancel(self, backtest: Backtest) -> None:
+        requests.cancel(backtest.pk, by=actors.operator(), at=timezone.now())
+        self.stdout.write(f"{_short(backtest)} is cancelled.")
+
+    def _verify(self, backtest: Backtest, workers: int) -> None:
+        with verifying.repeated(backtest, at=timezone.now()) as repetition:
+            ended = self._follow(repetition, workers)
+            if ended.state != State.DONE:
+                raise CommandError(f"The backtest could not be repeated. {ended.error}")
+            difference = verifying.difference(backtest, ended)
+        if difference is None:
+            self.stdout.write(f"{_short(backtest)} has the same answer again: {backtest.digest}")
+            return
+        self.stdout.write(f"{_short(backtest)} differs. Stored and computed are {difference}.")
+        self.stdout.write("Look for changed events with: ./manage.py verify_events")
+        sys.exit(1)
+
+    def _list(self) -> None:
+        table = Table(box=SIMPLE_HEAD)
+        for column in ("id", "policy", "mode", "state", "requested (UTC)", "by", "flips"):
+            table.add_column(column, overflow="fold")
+        stored = Backtest.objects.filter(verifies=None).defer("candidate", "baseline")
+        found = list(stored[:_MOST_LISTED])
+        for each in found:
+            flips = f"{each.result['flips']:,}" if each.result else ""
+            table.add_row(
+                _short(each),
+                each.candidate_id[:_POLICY_SHOWN],
+                each.mode,
+                _state(each),
+                f"{each.created_at:%Y-%m-%d %H:%M}",
+                each.requested_by,
+                flips,
+            )
+        if found:
+            print_table(table, self.stdout)
+        else:
+            self.stdout.write("There are no backtests. Begin with: ./manage.py backtest run active")
+
+    def _show(self, backtest: Backtest, *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(_json(backtest))
+            return
+        for line in _headline(backtest):
+            self.stdout.write(line)
+        if backtest.state != State.DONE:
+            return
+        result = verifying.answer(backtest)
+        self.stdout.write(f"\n{fill(verdict.verdict(result), _WIDTH)}\n\n")
+        shown = [tables.matrix(result), tables.rules(result), tables.reviews(result)]
+        if result.examples:
+            shown.append(tables.examples(result))
+        for table in shown:
+            print_table(table, self.stdout)
+        for sentence in verdict.limits(result):
+            self.stdout.write(fill(f"- {sentence}", _WIDTH, subsequent_indent="  "))
+        if backtest.mode == Mode.RECORDED and result.not_evaluable:
+            self.stdout.write("  Evaluate these too with: --mode auto")
+        self.stdout.write(f"\nDigest {backtest.digest}")
+        self.stdout.write(f"Compute it again with: ./manage.py backtest verify {_short(backtest)}")
+
+
+def _headline(backtest: Backtest) -> list[str]:
+    share = "" if backtest.sample_ppm == WHOLE else f", {backtest.sample_ppm / 10_000:g} % of them"
+    against = (
+        f"policy {backtest.baseline_id[:_POLICY_SHOWN]}" if backtest.baseline_id else "history"
+    )
+    return [
+        f"Backtest {backtest.pk}, {_state(backtest)}",
+        f"Policy {backtest.candidate_id[:_POLICY_SHOWN]} against {against}, {backtest.mode} features",
+        f"Payments after position {backtest.since:,} up to {backtest.upto:,} of the log"
+        f" ({backtest.known_at:%Y-%m-%d %H:%M} UTC){share}",
+    ]
+
+
+def _state(backtest: Backtest) -> str:
+    if not backtest.is_unfinished:
+        return backtest.state
+    progress = requests.progress(backtest)
+    state = "running" if backtest.is_active(timezone.now()) else "waiting"
+    return f"{state}, {progress.done} of {progress.parts} parts done"
+
+
+def _json(backtest: Backtest) -> str:
+    document: dict[str, Any] = {
+        "id": backtest.pk,
+        "state": backtest.state,
+        "candidate": backtest.candidate_id,
+        "baseline": backtest.baseline_id or None,
+        "since": backtest.since,
+        "upto": backtest.upto,
+        "known_at": backtest.known_at,
+        "mode": backtest.mode,
+        "sample_ppm": backtest.sample_ppm,
+        "seed": backtest.seed,
+        "mature_days": backtest.mature / timedelta(days=1),
+        "engine": backtest.engine,
+        "error": backtest.error or None,
+        "digest": backtest.digest or None,
+    }
+    if backtest.state == State.DONE:
+        result: Result = verifying.answer(backtest)
+        document["verdict"] = verdict.verdict(result)
+        document["limits"] = verdict.limits(result)
+        document["result"] = result
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+
+def _request(options: dict[str, Any]) -> Request:
+    now = timezone.now()
+    last: timedelta | None = options["last"]
+    baseline = options["baseline"]
+    return Request(
+        candidate=_policy(options["policy"]),
+        baseline=None if baseline is None else _policy(baseline),
+        since=options["since"] if last is None else now - last,
+        until=options["until"],
+        mode=Mode(options["mode"]),
+        sample_ppm=options["sample"],
+        seed=options["seed"],
+        mature=options["mature"],
+    )
+
+
+def _policy(wanted: str) -> RiskPolicy:
+    """Return the policy of a file, of the standard input, or of the register."""
+    register = policies.register()
+    match wanted:
+        case "-":
+            return _parsed(sys.stdin.read(), "The standard input")
+        case "built-in":
+            return DEFAULT_POLICY
+        case "active":
+            return policies.by_id(register.active or DEFAULT_POLICY.policy_id)
+    if Path(wanted).is_file():
+        try:
+            return _parsed(Path(wanted).read_bytes(), wanted)
+        except OSError as error:
+            raise CommandError(f"{wanted} cannot be read: {error.strerror}.") from error
+    ids = {*register.policies, DEFAULT_POLICY.policy_id}
+    found = [policy_id for policy_id in ids if policy_id.startswith(wanted)]
+    if len(found) != 1:
+        raise CommandError(
+            f"{'No policy' if not found else 'More than one policy'} begins with{_quoted(wanted)},"
+            " and no file has this name. `./manage.py policy list` shows all policies."
+        )
+    return policies.by_id(found[0])
+
+
+def _parsed(text: str | bytes, source: str) -> RiskPolicy:
+    try:
+        return parsing.read(text)
+    except parsing.InvalidPolicy as error:
+        raise CommandError("\n".join(f"{source}: {each}" for each in error.problems)) from error
+
+
+def _find(wanted: str) -> Backtest:
+    begin = wanted.lower()
+    texts = Backtest.objects.filter(verifies=None).annotate(text=Cast("id", CharField()))
+    found = list(texts.filter(text__startswith=begin)[:2]) if begin else []
+    if len(found) != 1:
+        raise CommandError(
+            f"{'No backtest' if not found else 'More than one backtest'} begins with{_quoted(wanted)}."
+            " `./manage.py backtest list` shows the last ones."
+        )
+    return found[0]
+
+
+def _quoted(text: str) -> str:
+    return " this" if holds_card_number(text) else f" {text!r}"
+
+
+def _short(backtest: Backtest) -> str:
+    return str(backtest.pk)[:_SHOWN]
+
+
+def _argument(read: Callable[[str], Any], accepted: str) -> Callable[[str], Any]:
+    def argument(text: str) -> Any:
+        try:
+            return read(text)
+        except ValueError:
+            raise ArgumentTypeError(f"{text!r} is not {accepted}.") from None
+
+    return argument
+
+
+def _read_duration(text: str) -> timedelta:
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    count = int(found[1])
+    return timedelta(days=count) if found[2] == "d" else timedelta(hours=count)
+
+
+def _read_share(text: str) -> int:
+    """Return a percentage in parts per million."""
+    ppm = float(text.removesuffix("%")) * WHOLE / 100
+    if not text.endswith("%") or not 1 <= ppm <= WHOLE:
+        raise ValueError(text)
+    return round(ppm)
+
+
+def _between(first: int, last: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isdecimal() or not first <= int(text) <= last:
+            raise ValueError(text)
+        return int(text)
+
+    return read
+
+
+_time: Final = _argument(times.moment, "a time like 2026-11-23T12:00:00Z, or a date")
+_duration: Final = _argument(_read_duration, "a number of days or hours, like 90d or 12h")
+_share: Final = _argument(_read_share, "a percentage from 0.0001% to 100%")
+_seed: Final = _argument(_between(0, 2**31 - 1), f"a number from 0 to {2**31 - 1}")
+_workers: Final = _argument(_between(1, _MOST_WORKERS), f"a number from 1 to {_MOST_WORKERS}")
