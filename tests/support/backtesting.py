@@ -15,7 +15,14 @@ from payments.domain.backtest.tally import Tally
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.deciding import decide
-from payments.domain.payment.events import AnyPaymentEvent, RefundReason, RejectionReason
+from payments.domain.payment.disputes import FINAL
+from payments.domain.payment.events import (
+    AnyPaymentEvent,
+    DisputeOutcome,
+    DisputeReason,
+    RefundReason,
+    RejectionReason,
+)
 from payments.domain.payment.state import Status, evolve
 from payments.domain.risk.conditions import AmountOver, CountryIn, RiskFeatures, Velocity
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy, Rule, Verdict
@@ -93,12 +100,22 @@ def _random_case(random: Random, place: int) -> Case:
         do(examples.claim(**of, at=later))
         decided = later + timedelta(minutes=random.randrange(1, 14))
         if random.random() < 0.5:
-            reason = random.choice(list(RejectionReason))
-            do(examples.reject(**of, at=decided, reason=reason))
+            do(examples.reject(**of, at=decided, reason=random.choice(list(RejectionReason))))
         else:
             do(examples.approve(**of, at=decided, note=examples.NOTE))
     elif state.status is Status.COMPLETED and random.random() < 0.3:
         do(examples.refund(**of, at=later, reason=random.choice(list(RefundReason))))
+    elif state.status is Status.COMPLETED and random.random() < 0.2:
+        reason = random.choice(list(DisputeReason))
+        do(examples.open_dispute(**of, opened_at=later, amount=state.amount, reason=reason))
+        if random.random() < 0.7:
+            outcome = random.choice(list(DisputeOutcome))
+            lost = state.amount if outcome in FINAL else Money(0, state.amount.currency)
+            do(
+                examples.close_dispute(
+                    **of, closed_at=later, outcome=outcome, lost_amount=lost, reason=reason
+                )
+            )
     return case_of(payment_id, place, events, _features(random))
 
 

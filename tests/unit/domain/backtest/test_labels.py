@@ -117,6 +117,10 @@ def test_label_is_that_of_the_first_row_that_applies(
     assert label(case(*events).payment, at=MATURED) is expected
 
 
+def test_rows_have_every_label() -> None:
+    assert {expected for expected, _ in ROWS.values()} == set(Label) - {Label.NOT_MATURE}
+
+
 def test_label_is_good_once_the_payment_is_mature() -> None:
     payment = case(*COMPLETED).payment
 

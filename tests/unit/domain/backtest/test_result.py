@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 import pytest
+from hypothesis import given, strategies as st
 
 from payments.domain.backtest.arrivals import Arrivals
 from payments.domain.backtest.result import Workload, result_of
@@ -63,3 +64,22 @@ def test_workload_counts_hours_without_reviews() -> None:
 
     assert (result.baseline.per_hour_milli, result.baseline.per_hour_p95) == (10, 0)
     assert result.baseline.reviewers == 1
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=60))
+def test_busy_hour_is_not_exceeded_by_95_percent_of_hours(reviews: list[int]) -> None:
+    arrivals = Arrivals()
+    for hour, count in enumerate(reviews):
+        at = NOON + hour * HOUR
+        arrivals.add(at, baseline=False, candidate=False)
+        for _ in range(count):
+            arrivals.add(at, baseline=False, candidate=True)
+    tally = Tally(arrivals=arrivals, candidate=Reviews(payments=sum(reviews)))
+
+    busy = result_of(tally).candidate.per_hour_p95
+
+    def share_up_to(limit: int) -> float:
+        return sum(count <= limit for count in reviews) / len(reviews)
+
+    assert share_up_to(busy) >= 0.95
+    assert busy == 0 or share_up_to(busy - 1) < 0.95

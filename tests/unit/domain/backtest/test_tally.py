@@ -14,7 +14,7 @@ from payments.domain.backtest.arrivals import Arrivals
 from payments.domain.backtest.cases import Case
 from payments.domain.backtest.digest import digest
 from payments.domain.backtest.question import Mode
-from payments.domain.backtest.result import result_of
+from payments.domain.backtest.result import Result, result_of
 from payments.domain.backtest.tally import MAX_EXAMPLES, Tally, merged
 from payments.domain.risk.policy import DEFAULT_POLICY
 from tests.support.backtesting import STRICTER, question, random_cases, tally_of
@@ -104,6 +104,29 @@ def test_arrivals_double_their_width_when_there_are_too_many_buckets(
     assert len(whole.buckets) <= 10
     assert sum(candidate for _, candidate in whole.buckets.values()) == len(hours)
     assert part == counted(hours[::-1]) == whole
+
+
+@given(st.lists(st.integers(-500, 500), max_size=60), SEEDS)
+def test_arrivals_are_the_same_under_any_partition(hours: list[int], seed: int) -> None:
+    random = Random(seed)
+    parts = [Arrivals() for _ in range(3)]
+    whole, total = Arrivals(), Arrivals()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arrivals, "MAX_BUCKETS", 8)
+        for hour in hours:
+            for counts in (whole, random.choice(parts)):
+                counts.add(NOON + timedelta(hours=hour), baseline=False, candidate=True)
+        for part in random.sample(parts, len(parts)):
+            total.merge(part)
+
+    assert total == whole
+
+
+def test_result_is_stored_as_json_without_loss() -> None:
+    result = result_of(tally_of(ASKED, CASES))
+
+    assert msgspec.json.decode(msgspec.json.encode(result), type=Result) == result
 
 
 def test_question_differs_in_digest_by_policy_mode_and_seed() -> None:
