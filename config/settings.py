@@ -183,6 +183,9 @@ EVENT_AGGREGATES = "payments.aggregates.AGGREGATES"
 # such limit: each Idempotency-Key has its own payment.
 REVIEWS_HELD: int = variables.number("REVIEWS_HELD", 1, least=1, most=1_000)
 
+# Whether the approval of a risk policy needs an attached backtest of the last 30 days.
+POLICY_NEEDS_BACKTEST: bool = variables.flag("POLICY_NEEDS_BACKTEST", default=False)
+
 # People
 
 AUTH_PASSWORD_VALIDATORS: list[dict[str, str]] = [

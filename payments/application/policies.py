@@ -3,8 +3,10 @@
 from functools import partial
 from typing import Final
 
+from django.conf import settings
 from django.db import transaction
 from msgspec import Struct
+from msgspec.structs import replace
 
 from payments import permissions
 from payments.aggregates import POLICY_AGGREGATE
@@ -14,6 +16,8 @@ from payments.domain.risk.refusals import ListsUnusable
 from payments.domain.risk.register import (
     REGISTER,
     AnyPolicyCommand,
+    AnyPolicyEvent,
+    ApprovePolicy,
     ProposePolicy,
     Register,
     RegisteredPolicy,
@@ -103,12 +107,19 @@ def handle(
     return execute(
         POLICY_AGGREGATE,
         REGISTER,
-        lambda before: decide(before, command),
+        lambda before: decided(before, command),
         metadata=metadata,
         alongside=partial(_require_lists, command.policy)
         if isinstance(command, ProposePolicy)
         else None,
     ).state
+
+
+def decided(register: Register | None, command: AnyPolicyCommand) -> tuple[AnyPolicyEvent, ...]:
+    """Return the events of `command` under the settings of this service. Raises PolicyRefused."""
+    if isinstance(command, ApprovePolicy):
+        command = replace(command, needs_backtest=settings.POLICY_NEEDS_BACKTEST)
+    return decide(register, command)
 
 
 def check_lists(policy: RiskPolicy) -> None:

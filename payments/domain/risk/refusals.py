@@ -5,8 +5,10 @@ A refusal carries data, which the screens and commands render. `str()` is a sent
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from payments.domain.list_items import ListName
+from payments.domain.risk.evidence import FRESH
 from payments.domain.risk.policy import PolicyStatus
 
 _SHOWN = 12  # digits of a policy's id
@@ -52,7 +54,7 @@ class PolicyAlreadyProposed(PolicyRefused):
 
 @dataclass(kw_only=True, eq=False)
 class PolicyAlreadyActive(PolicyRefused):
-    """The policy is active, so it cannot be approved."""
+    """The policy is active, so it can neither be approved nor get a backtest."""
 
     approved_by: str
     approved_at: datetime
@@ -64,7 +66,7 @@ class PolicyAlreadyActive(PolicyRefused):
 
 @dataclass(kw_only=True, eq=False)
 class PolicyNotProposed(PolicyRefused):
-    """The policy was withdrawn or replaced, so it can be neither approved nor withdrawn."""
+    """The policy was withdrawn or replaced, so its proposal cannot change."""
 
     status: PolicyStatus
 
@@ -91,6 +93,42 @@ class SecondPersonNeeded(PolicyRefused):
 
     def __str__(self) -> str:
         return "You cannot approve a policy that you proposed: ask a second person."
+
+
+@dataclass(kw_only=True, eq=False)
+class BacktestOfAnotherPolicy(PolicyRefused):
+    """The backtest tested another policy."""
+
+    tested: str
+
+    def __str__(self) -> str:
+        return (
+            f"The backtest tested policy {self.tested[:_SHOWN]}, not {self.short_id}."
+            " Run one of this policy."
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class PolicyNotBacktested(PolicyRefused):
+    """The approval needs an attached backtest, and there is none or its data are too old.
+
+    `known_at` is the time up to which the attached one knows the log.
+    """
+
+    code: ClassVar[str] = "policy_not_backtested"
+
+    known_at: datetime | None
+
+    def __str__(self) -> str:
+        if self.known_at is None:
+            return (
+                f"Policy {self.short_id} needs a backtest before its approval. Run one, and attach it"
+                " to the proposal."
+            )
+        return (
+            f"The backtest of policy {self.short_id} knows the log up to {_second(self.known_at)}, which"
+            f" is {FRESH.days} days ago or more. Run a new one, and attach it to the proposal."
+        )
 
 
 @dataclass(kw_only=True, eq=False)

@@ -17,12 +17,15 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from payments.domain.risk.evidence import AttachedBacktest
 from payments.domain.risk.policy import DEFAULT_POLICY, PolicyDocument, PolicyStatus, RiskPolicy
 from payments.domain.risk.refusals import (
     ActivePolicyKept,
+    BacktestOfAnotherPolicy,
     BuiltInPolicyActive,
     PolicyAlreadyActive,
     PolicyAlreadyProposed,
+    PolicyNotBacktested,
     PolicyNotFound,
     PolicyNotProposed,
     SecondPersonNeeded,
@@ -74,7 +77,15 @@ class PolicyRetired(PolicyEvent, frozen=True, kw_only=True):
     replaced_by: str | None = None
 
 
-AnyPolicyEvent = PolicyProposed | PolicyApproved | PolicyRetired
+class PolicyBacktested(PolicyEvent, frozen=True, kw_only=True):
+    """A backtest is attached to the proposed policy. The approver sees its numbers."""
+
+    event_type: ClassVar[str] = "policy.backtested"
+
+    backtest: AttachedBacktest
+
+
+AnyPolicyEvent = PolicyProposed | PolicyApproved | PolicyRetired | PolicyBacktested
 POLICY_EVENT_CLASSES: Final[tuple[type[AnyPolicyEvent], ...]] = get_args(AnyPolicyEvent)
 
 
@@ -95,10 +106,22 @@ class ProposePolicy(PolicyCommand, frozen=True, kw_only=True):
     comment: str = ""
 
 
+class AttachBacktest(PolicyCommand, frozen=True, kw_only=True):
+    """Attach a finished backtest to a proposed policy. It replaces one that is attached already."""
+
+    name: ClassVar[str] = "attach_backtest"
+
+    policy_id: str
+    backtest: AttachedBacktest
+
+
 class ApprovePolicy(PolicyCommand, frozen=True, kw_only=True):
+    """Activate a proposed policy. The use case sets `needs_backtest`: an attached, fresh one."""
+
     name: ClassVar[str] = "approve_policy"
 
     policy_id: str
+    needs_backtest: bool = False
 
 
 class RetirePolicy(PolicyCommand, frozen=True, kw_only=True):
@@ -109,13 +132,14 @@ class RetirePolicy(PolicyCommand, frozen=True, kw_only=True):
     policy_id: str
 
 
-AnyPolicyCommand = ProposePolicy | ApprovePolicy | RetirePolicy
+AnyPolicyCommand = ProposePolicy | AttachBacktest | ApprovePolicy | RetirePolicy
 
 
 class RegisteredPolicy(Struct, frozen=True, kw_only=True):
     """A policy with its latest proposal and what followed.
 
-    `replaced_by` is the id of the policy that replaced it, None for the built-in one.
+    `backtest` is the latest one that was attached to this proposal. `replaced_by` is the id of the policy
+    that replaced it, None for the built-in one.
     """
 
     policy: RiskPolicy
@@ -124,6 +148,9 @@ class RegisteredPolicy(Struct, frozen=True, kw_only=True):
     proposed_at: datetime
     name: str = ""
     comment: str = ""
+    backtest: AttachedBacktest | None = None
+    backtest_attached_by: str | None = None
+    backtest_attached_at: datetime | None = None
     approved_by: str | None = None
     approved_at: datetime | None = None
     retired_by: str | None = None
@@ -165,8 +192,22 @@ def decide(register: Register | None, command: AnyPolicyCommand) -> tuple[AnyPol
                 active=register.active,
             )
             return (proposed,)
+        case AttachBacktest(policy_id=policy_id, backtest=backtest):
+            found = _proposed(register, policy_id)
+            if backtest.policy_id != policy_id:
+                raise BacktestOfAnotherPolicy(policy_id=policy_id, tested=backtest.policy_id)
+            if found.backtest == backtest:
+                return ()
+            attached = PolicyBacktested(
+                at=command.at,
+                by=command.by,
+                policy_id=policy_id,
+                backtest=backtest,
+                active=register.active,
+            )
+            return (attached,)
         case ApprovePolicy(policy_id=policy_id):
-            _require_approvable(register, policy_id, command.by)
+            _require_approvable(register, command)
             approved = PolicyApproved(
                 at=command.at, by=command.by, policy_id=policy_id, active=policy_id
             )
@@ -222,6 +263,13 @@ def evolve(register: Register | None, _register_id: UUID, event: AnyPolicyEvent)
                 retired_at=event.at,
                 replaced_by=event.replaced_by,
             )
+        case PolicyBacktested():
+            policies[event.policy_id] = replace(
+                policies[event.policy_id],
+                backtest=event.backtest,
+                backtest_attached_by=event.by,
+                backtest_attached_at=event.at,
+            )
         case _:
             assert_never(event)
     return Register(version=register.version + 1, policies=policies, active=event.active)
@@ -242,7 +290,7 @@ def _require_proposable(register: Register, policy_id: str) -> None:
         raise PolicyAlreadyProposed(policy_id=policy_id, status=found.status, since=since)
 
 
-def _require_approvable(register: Register, policy_id: str, by: str) -> None:
+def _proposed(register: Register, policy_id: str) -> RegisteredPolicy:
     found = _found(register, policy_id)
     if found.status is PolicyStatus.ACTIVE:
         assert found.approved_by and found.approved_at, "an active policy was approved"  # noqa: PT018, S101
@@ -251,8 +299,19 @@ def _require_approvable(register: Register, policy_id: str, by: str) -> None:
         )
     if found.status.is_over:
         raise PolicyNotProposed(policy_id=policy_id, status=found.status)
-    if by == found.proposed_by:
-        raise SecondPersonNeeded(policy_id=policy_id, proposed_by=by)
+    return found
+
+
+def _require_approvable(register: Register, command: ApprovePolicy) -> None:
+    policy_id = command.policy_id
+    found = _proposed(register, policy_id)
+    if command.by == found.proposed_by:
+        raise SecondPersonNeeded(policy_id=policy_id, proposed_by=command.by)
+    backtest = found.backtest
+    if command.needs_backtest and not (backtest and backtest.is_fresh(command.at)):
+        raise PolicyNotBacktested(
+            policy_id=policy_id, known_at=backtest.known_at if backtest else None
+        )
 
 
 def _require_withdrawable(register: Register, policy_id: str) -> None:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from payments import permissions
 from payments.application import policies
 from payments.domain.risk.refusals import PolicyRefused
-from payments.domain.risk.register import ApprovePolicy, Register, RetirePolicy, decide
+from payments.domain.risk.register import ApprovePolicy, Register, RetirePolicy
 from payments.events.store import StaleVersion
 from readmodels import labels
 from readmodels.admin.base import refusals, requests
@@ -33,7 +33,7 @@ def approve(request: HttpRequest, policy_id: str) -> HttpResponse:
     find_policy(register, policy_id)
     command = ApprovePolicy(policy_id=policy_id, at=timezone.now(), by=requests.actor(request))
     try:
-        decide(register, command)
+        policies.decided(register, command)
     except PolicyRefused as error:
         messages.error(request, refusals.describe_policy(error))
         return _to_page(policy_id)

@@ -40,12 +40,13 @@ from payments.domain.payment.commands import AnyDisputeCommand, AnyReviewCommand
 from payments.domain.payment.refusals import PaymentNotFound
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
 from payments.domain.risk.refusals import PolicyRefused
-from payments.domain.risk.register import ApprovePolicy, ProposePolicy, RetirePolicy
+from payments.domain.risk.register import ApprovePolicy, AttachBacktest, ProposePolicy, RetirePolicy
 from readmodels.engine import parking
 from readmodels.projections import daily_statistics
 from tests.support import examples
 from tests.support.examples import NOON, OPERATOR
 from tests.support.lists import AUTHOR, STOLEN
+from tests.support.policies import BACKTEST
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -182,6 +183,10 @@ def propose_policy(by: str) -> None:
     raise LetThrough
 
 
+def attach_backtest(by: str) -> None:
+    policies.handle(AttachBacktest(policy_id="none", backtest=BACKTEST, at=NOON, by=by))
+
+
 def approve_policy(by: str) -> None:
     policies.handle(ApprovePolicy(policy_id="none", at=NOON, by=by))
 
@@ -237,6 +242,7 @@ COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
     (erase, {SUPERUSER}, True),
     (erase_file, {SUPERUSER}, True),
     (propose_policy, RISK_MANAGER, False),
+    (attach_backtest, RISK_MANAGER, False),
     (approve_policy, RISK_MANAGER, False),
     (retire_policy, RISK_MANAGER, False),
     (create_list, RISK_MANAGER, True),

@@ -26,7 +26,9 @@ from payments.domain.risk.register import (
     REGISTER,
     AnyPolicyEvent,
     ApprovePolicy,
+    AttachBacktest,
     PolicyApproved,
+    PolicyBacktested,
     PolicyProposed,
     PolicyRetired,
     ProposePolicy,
@@ -41,6 +43,7 @@ from payments.domain.text import TextError
 from payments.events import codec
 from payments.events.replay import fold
 from tests.support.examples import LATER, NOON
+from tests.support.policies import BACKTEST, backtest_of
 
 ADA, GRACE = "staff:7", "staff:8"
 
@@ -63,6 +66,10 @@ def approve(each: RiskPolicy = ONE, by: str = GRACE) -> ApprovePolicy:
 
 def retire(each: RiskPolicy = ONE, by: str = ADA) -> RetirePolicy:
     return RetirePolicy(policy_id=each.policy_id, at=LATER, by=by)
+
+
+def attach(each: RiskPolicy = ONE, by: str = ADA) -> AttachBacktest:
+    return AttachBacktest(policy_id=each.policy_id, backtest=backtest_of(each), at=LATER, by=by)
 
 
 def after(*commands: Any) -> Register:
@@ -218,7 +225,7 @@ def test_refusal_of_second_approval_names_first_approver() -> None:
 commands: Final = st.lists(
     st.builds(
         lambda make, each, by: make(each, by),
-        st.sampled_from([propose, approve, retire]),
+        st.sampled_from([propose, attach, approve, retire]),
         st.sampled_from([ONE, OTHER, DEFAULT_POLICY]),
         st.sampled_from([ADA, GRACE]),
     ),
@@ -284,6 +291,20 @@ SAMPLES: Final[list[tuple[str, AnyPolicyEvent]]] = [
             document=msgspec.json.decode(_DOCUMENT, type=PolicyDocument),
             name="Lower limits",
             comment="After the losses of May.",
+        ),
+    ),
+    (
+        f'{{{_AT},"policy_id":"ab","by":"staff:7","backtest":{{'
+        '"backtest_id":"0192f000-0000-4000-8000-00000000b001","policy_id":"ab"'
+        f',"digest":"{"d1" * 32}","since":0,"upto":90,"known_at":"2026-01-05T12:00:00Z"'
+        ',"mode":"recorded","sample_ppm":1000000,"evaluated":30,"flips":2,"known_ppm":500000'
+        ',"changes":[{"baseline":"pass","candidate":"review","label":"fraud","currency":"USD"'
+        ',"payments":2,"minor":90000}],"before":{"payments":1,"minutes":6,"reviewers":1}'
+        ',"after":{"payments":3,"minutes":18,"reviewers":1},"drift":0,"not_evaluable":0'
+        ',"verdict":"Of 30 payments, 2 would newly wait for review."'
+        ',"limits":["History as it was."]}}',
+        PolicyBacktested(
+            at=NOON, policy_id="ab", by=ADA, backtest=replace(BACKTEST, policy_id="ab")
         ),
     ),
 ]
