@@ -19,7 +19,7 @@ from payments.domain.payment.commands import (
 from payments.domain.payment.deciding import authorize, decide
 from payments.domain.payment.events import AnyPaymentEvent
 from payments.domain.payment.state import Payment
-from payments.events import replay, store
+from payments.events import batches, replay, store
 from payments.events.metadata import Metadata
 
 _REFUNDS: Final = "refund.reference"
@@ -112,13 +112,13 @@ def dispatch_new(commands: Sequence[tuple[ProcessPayment, CommandContext]]) -> i
         return 0
     if all(command.reference is None for command, _ in commands):
         streams = [
-            store.Append(
+            batches.Append(
                 command.payment_id, decide(None, command), _metadata(command, context, None)
             )
             for command, context in commands
         ]
         with suppress(store.StaleVersion):
-            replay.announce(store.append_streams(PAYMENT_AGGREGATE, streams))
+            replay.announce(batches.append_streams(PAYMENT_AGGREGATE, streams))
             return len(commands)
     return sum(not dispatch(command, context).replayed for command, context in commands)
 

@@ -106,9 +106,16 @@ def load(aggregate: Aggregate[S, E], aggregate_id: UUID, *, key: str | None = No
     Raises UnknownEventType.
     """
     stream = store.load(aggregate, aggregate_id, key=key, snapshot=True)
+    return loaded(aggregate, aggregate_id, stream, key=key)
+
+
+def loaded(
+    aggregate: Aggregate[S, E], aggregate_id: UUID, stream: Stream[E], *, key: str | None = None
+) -> Loaded[S, E]:
+    """Return the stream with its state, without the snapshot if that is damaged."""
     begin = _snapshot_state(aggregate, aggregate_id, stream)
     if begin is None and stream.snapshot is not None:
-        stream = store.load(aggregate, aggregate_id, key=key)  # the snapshot is damaged
+        stream = store.load(aggregate, aggregate_id, key=key)
     return Loaded(fold(aggregate, aggregate_id, stream.events, begin), stream)
 
 

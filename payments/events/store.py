@@ -1,8 +1,8 @@
 """Load streams and append to them, each in one statement and one round trip."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic
 from uuid import UUID
 
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
@@ -11,12 +11,10 @@ from psycopg import errors
 
 from payments.database import execute, require_transaction
 from payments.events import codec, contradictions
-from payments.events.aggregates import Aggregate, DomainEvent, E, S
+from payments.events.aggregates import Aggregate, E, S
 from payments.events.metadata import Metadata, decode as decode_metadata
 from payments.events.models import POSITION_CONSTRAINT, RESERVATION_CONSTRAINT, VERSION_CONSTRAINT
 from payments.events.retries import DEADLOCK
-
-E_co = TypeVar("E_co", bound=DomainEvent, covariant=True)
 
 
 class StaleVersion(Exception):
@@ -91,14 +89,6 @@ class Stream(Struct, Generic[E], frozen=True):
         return self.positions[version - self.begin - 1]
 
 
-class Append(Struct, Generic[E_co], frozen=True):
-    """The beginning of a new stream, see `append_streams`."""
-
-    aggregate_id: UUID
-    events: Sequence[E_co]
-    metadata: Metadata
-
-
 # With a snapshot, this reads its last event (with the state), all later events, and earlier events of the
 # same command. The existence check is a scalar subquery: with a join, the planner may read all versions of
 # the stream.
@@ -146,20 +136,6 @@ reserved AS (
 )
 """
 
-_APPEND_STREAMS: Final = """
-INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type, schema_version,
-                          data, metadata, occurred_at)
-SELECT aggregate_type, aggregate_id, version, event_type, schema_version,
-       data, metadata, occurred_at
-  FROM ROWS FROM (json_to_recordset(%(events)s::json) AS (
-         aggregate_type text, aggregate_id uuid, version int, event_type text,
-         schema_version smallint, data jsonb, metadata jsonb, occurred_at timestamptz))
-       WITH ORDINALITY AS new (aggregate_type, aggregate_id, version, event_type, schema_version,
-                               data, metadata, occurred_at, ordinality)
- ORDER BY ordinality
-RETURNING position
-"""
-
 # The stream's own reservations count only if they are older than the version that was decided on.
 _RESERVED_BY: Final = """
 SELECT namespace, value, aggregate_id FROM events_claim
@@ -170,6 +146,10 @@ SELECT namespace, value, aggregate_id FROM events_claim
 
 _OWNER: Final = """
 SELECT aggregate_id FROM events_claim WHERE namespace = %(namespace)s AND value = %(value)s
+"""
+_OWNER_OF_EACH: Final = """
+SELECT value, aggregate_id FROM events_claim
+ WHERE namespace = %(namespace)s AND value = ANY(%(values)s)
 """
 _OWNERS: Final = """
 SELECT aggregate_id FROM events_claim WHERE namespace = %(namespace)s ORDER BY value
@@ -199,12 +179,15 @@ def load(
         "key": key,
         "fold": aggregate.fold_id if snapshot else None,
     }
+    return collect(aggregate, execute(_LOAD, parameters))
+
+
+def collect(aggregate: Aggregate[S, E], rows: Iterable[tuple[Any, ...]]) -> Stream[E]:
+    """Return the stream of rows like those of `load`, by version. Raises UnknownEventType."""
     events: list[E] = []
     positions: list[int] = []
     kept = repeated_version = repeated = None
-    for position, version, event_type, schema_version, data, repeat, state in execute(
-        _LOAD, parameters
-    ):
+    for position, version, event_type, schema_version, data, repeat, state in rows:
         if repeat is not None:
             repeated_version, repeated = version, repeat
         if state is None:
@@ -240,6 +223,12 @@ def reserve(reservation: Reservation) -> UUID | None:
 def reserved_by(namespace: str) -> list[UUID]:
     """Return the streams that hold a reservation in the namespace, in the order of their values."""
     return [owner for (owner,) in execute(_OWNERS, {"namespace": namespace})]
+
+
+def owners(namespace: str, values: Sequence[str]) -> dict[str, UUID]:
+    """Return the stream that holds each of the values that a stream has reserved in the namespace."""
+    parameters = {"namespace": namespace, "values": list(values)}
+    return dict(execute(_OWNER_OF_EACH, parameters))
 
 
 def append(
@@ -282,9 +271,9 @@ def append(
         parameters.update(companion.parameters)
     statement = (f"WITH {', '.join(alongside)}" if alongside else "") + _APPEND_EVENTS
     try:
-        positions = _insert(statement, parameters)
+        positions = insert(statement, parameters)
     except IntegrityError as error:
-        match _violated_constraint(error):
+        match violated_constraint(error):
             case constraint if constraint == VERSION_CONSTRAINT:
                 raise StaleVersion(aggregate_id, expected) from error
             case constraint if constraint == RESERVATION_CONSTRAINT:
@@ -293,33 +282,6 @@ def append(
     if not positions:
         raise StaleVersion(aggregate_id, expected)
     return positions[-1]
-
-
-def append_streams(aggregate: Aggregate[S, E], streams: Sequence[Append[E]]) -> int:
-    """Begin many new streams in one statement, all or none; return the last position.
-
-    Raises StaleVersion, LogContradicted.
-    """
-    events = codec.encode_rows(
-        {
-            "aggregate_type": aggregate.name,
-            "aggregate_id": stream.aggregate_id,
-            "version": version,
-            "event_type": event.event_type,
-            "schema_version": event.schema_version,
-            "data": event,
-            "metadata": stream.metadata,
-            "occurred_at": event.at,
-        }
-        for stream in streams
-        for version, event in enumerate(stream.events, start=1)
-    )
-    try:
-        return _insert(_APPEND_STREAMS, {"events": events})[-1]
-    except IntegrityError as error:
-        if _violated_constraint(error) == VERSION_CONSTRAINT:
-            raise StaleVersion(streams[0].aggregate_id, 0) from error
-        raise
 
 
 def _reservation_conflict(
@@ -333,7 +295,7 @@ def _reservation_conflict(
     return AlreadyReserved(Reservation(namespace, value), owner)
 
 
-def _insert(statement: str, parameters: dict[str, object]) -> list[int]:
+def insert(statement: str, parameters: dict[str, object]) -> list[int]:
     """Execute an append, again after a deadlock, and return the positions of the events.
 
     Raises IntegrityError, LogContradicted.
@@ -352,7 +314,7 @@ def _insert(statement: str, parameters: dict[str, object]) -> list[int]:
             DEADLOCK.pause(attempt)
             attempt += 1
         except IntegrityError as error:
-            if _violated_constraint(error) == POSITION_CONSTRAINT:
+            if violated_constraint(error) == POSITION_CONSTRAINT:
                 raise contradictions.of_taken_position() from error
             raise
         except DatabaseError as error:
@@ -361,7 +323,7 @@ def _insert(statement: str, parameters: dict[str, object]) -> list[int]:
             raise
 
 
-def _violated_constraint(error: IntegrityError) -> str | None:
+def violated_constraint(error: IntegrityError) -> str | None:
     """Return the name of the unique constraint that was violated.
 
     Only the named constraints mean a conflict. Retrying on any other violation would never end.

@@ -201,4 +201,4 @@ def test_serialization_failure_of_an_append_is_tried_again(
         return [(1,)]
 
     monkeypatch.setattr(store, "execute", rival)
-    assert store._insert("", {}) == [1]
+    assert store.insert("", {}) == [1]

@@ -27,7 +27,7 @@ from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.events import AnyPaymentEvent, PaymentInitiated
 from payments.domain.risk.conditions import RiskFeatures, Velocity
-from payments.events import codec, store
+from payments.events import batches, codec, store
 from payments.events.aggregates import Aggregate
 from payments.events.metadata import Metadata
 from payments.events.reading import horizon
@@ -202,7 +202,7 @@ def append(events: list[tuple[UUID, int, AnyEvent]]) -> list[int]:
         }
         for stream, version, event in events
     ]
-    return store._insert(store._APPEND_STREAMS, {"events": codec.encode_rows(rows)})
+    return store.insert(batches._APPEND, {"events": codec.encode_rows(rows)})
 
 
 def read_log() -> list[tuple[int, AnyEvent]]:

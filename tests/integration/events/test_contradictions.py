@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.clients.models import Client
-from payments.events import store, tasks as sealing_tasks
+from payments.events import batches, tasks as sealing_tasks
 from payments.events.contradictions import LogContradicted, find
 from payments.events.models import Event
 from payments.events.reading import horizon
@@ -138,8 +138,8 @@ def test_repair_statement_gives_up_lost_seals(top: int, superuser: Session) -> N
 
 def test_append_streams_refuses_an_import_as_a_whole(top: int) -> None:
     set_sequence(top - 20)
-    streams = [store.Append(uuid4(), (initiated(),), BY_TEST) for _ in range(3)]
-    assert "setval" in refusal(lambda: store.append_streams(PAYMENT_AGGREGATE, streams))
+    streams = [batches.Append(uuid4(), (initiated(),), BY_TEST) for _ in range(3)]
+    assert "setval" in refusal(lambda: batches.append_streams(PAYMENT_AGGREGATE, streams))
 
 
 def test_worker_logs_a_contradiction_once(top: int, caplog: pytest.LogCaptureFixture) -> None:

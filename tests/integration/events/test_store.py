@@ -13,12 +13,13 @@ from django.db import connection, transaction
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.clients.models import Client
 from payments.domain.payment.events import AnyPaymentEvent
-from payments.events import codec, store
+from payments.events import batches, codec, store
+from payments.events.batches import Append
 from payments.events.contradictions import LogContradicted
 from payments.events.metadata import Metadata
 from payments.events.models import Event, Reservation
 from payments.events.reading import streams
-from payments.events.store import AlreadyReserved, Append, StaleVersion
+from payments.events.store import AlreadyReserved, StaleVersion
 from tests.support.concurrency import at_once, session, until_blocked
 from tests.support.examples import NOON, approved, flagged, initiated, processed, rejected
 
@@ -282,7 +283,7 @@ def test_append_streams_retries_after_a_deadlock() -> None:
 
         crossing = threading.Thread(target=cross)
         crossing.start()
-        store.append_streams(
+        batches.append_streams(
             PAYMENT_AGGREGATE, [Append(i, [initiated()], BY_TEST) for i in (one, other)]
         )
         crossing.join()
@@ -293,7 +294,7 @@ def test_append_streams_retries_after_a_deadlock() -> None:
 def test_append_streams_begins_many_streams() -> None:
     events: list[AnyPaymentEvent] = [initiated(), processed()]
     streams = [Append(uuid4(), events, BY_TEST) for _ in range(50)]
-    last = store.append_streams(PAYMENT_AGGREGATE, streams)
+    last = batches.append_streams(PAYMENT_AGGREGATE, streams)
     assert last == Event.objects.order_by("-position")[0].position
     for stream in streams:
         assert store.load(PAYMENT_AGGREGATE, stream.aggregate_id).events == (
@@ -307,7 +308,7 @@ def test_append_streams_begins_all_streams_or_none() -> None:
     append(existing, initiated())
 
     with pytest.raises(StaleVersion):
-        store.append_streams(
+        batches.append_streams(
             PAYMENT_AGGREGATE, [Append(i, [initiated()], BY_TEST) for i in (uuid4(), existing)]
         )
 
