@@ -78,12 +78,12 @@ def dispatch(
     Raises PaymentError, KeyReused, AlreadyReserved, StaleVersion, and NotAtVersion for another version than
     the expected one.
     """
-    metadata = _metadata(command, context, note)
+    about = metadata(command, context, note)
 
     def check(payment: Payment | None, stream: store.Stream[AnyPaymentEvent]) -> None:
         authorize(payment, command)
         if stream.repeated is not None:
-            idempotency.check_same(stream.repeated.digests, metadata.digests)
+            idempotency.check_same(stream.repeated.digests, about.digests)
         elif expected_version is not None and expected_version != stream.version:
             raise NotAtVersion(command.payment_id, expected_version, payment)
 
@@ -91,11 +91,11 @@ def dispatch(
         PAYMENT_AGGREGATE,
         command.payment_id,
         lambda payment: decide(payment, command),
-        metadata=metadata,
+        metadata=about,
         check=check,
         # No read is needed for a new payment: the append fails unless its stream is empty.
         new=isinstance(command, ProcessPayment) and not expected_version,
-        reservations=_reservations(command, metadata),
+        reservations=_reservations(command, about),
         companion=companion,
         alongside=alongside,
     )
@@ -112,9 +112,7 @@ def dispatch_new(commands: Sequence[tuple[ProcessPayment, CommandContext]]) -> i
         return 0
     if all(command.reference is None for command, _ in commands):
         streams = [
-            batches.Append(
-                command.payment_id, decide(None, command), _metadata(command, context, None)
-            )
+            batches.Append(command.payment_id, decide(None, command), metadata(command, context))
             for command, context in commands
         ]
         with suppress(store.StaleVersion):
@@ -133,17 +131,27 @@ def is_of_refund(reservation: store.Reservation) -> bool:
     return reservation.namespace.startswith(f"{_REFUNDS}:")
 
 
-def _reservations(command: PaymentCommand, metadata: Metadata) -> tuple[store.Reservation, ...]:
+def referenced(client_id: UUID, references: Sequence[str]) -> dict[str, UUID]:
+    """Return the ids of the client's payments with these references, in one round trip."""
+    return store.owners(_payments_of(client_id), references)
+
+
+def _payments_of(client_id: UUID) -> str:
+    return f"payment.reference:{client_id}"
+
+
+def _reservations(command: PaymentCommand, about: Metadata) -> tuple[store.Reservation, ...]:
     if isinstance(command, ProcessPayment) and command.reference is not None:
-        return (store.Reservation(f"payment.reference:{command.client_id}", command.reference),)
+        return (store.Reservation(_payments_of(command.client_id), command.reference),)
     if isinstance(command, RefundPayment) and command.reference is not None:
         return (store.Reservation(f"{_REFUNDS}:{command.client_id}", command.reference),)
-    if isinstance(command, ClaimNextReview) and metadata.key is not None:
-        return (next_review(command.client_id, metadata.key),)
+    if isinstance(command, ClaimNextReview) and about.key is not None:
+        return (next_review(command.client_id, about.key),)
     return ()
 
 
-def _metadata(command: PaymentCommand, context: CommandContext, note: str | None) -> Metadata:
+def metadata(command: PaymentCommand, context: CommandContext, note: str | None = None) -> Metadata:
+    """Return what the log stores about the command, with each of its events."""
     correlation_id = context.correlation_id or context.causation_id
     key: dict[str, Any] = {}
     if context.key is not None:

@@ -1,11 +1,14 @@
 """Record the notices of disputes, and respond to disputes."""
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from payments import actors, permissions
+from payments.application.bulk import Decision, dispatch_all
 from payments.application.dispatch import CommandContext, Outcome, dispatch
 from payments.customers import notes
-from payments.domain.payment.commands import AnyDisputeCommand, RespondToDispute
+from payments.domain.payment.commands import AnyDisputeCommand, AnyNotice, RespondToDispute
 from payments.domain.payment.events import NoteRef
 
 
@@ -35,3 +38,12 @@ def handle(
     return dispatch(
         command, context, expected_version=expected_version, note=note, alongside=alongside
     )
+
+
+def record_all(notices: Sequence[AnyNotice], context: CommandContext) -> list[Decision]:
+    """Record many notices in two statements, for an operator or permitted staff.
+
+    Returns the events of each notice, or why it was refused. Raises NotPermitted, StaleVersion.
+    """
+    permissions.require(context.actor, permissions.RESPOND_TO_DISPUTE, operators=True)
+    return dispatch_all(notices, context)

@@ -210,7 +210,8 @@ class CloseDispute(DisputeCommand, frozen=True, kw_only=True):
     network_reason_code: str | None = None
 
 
-AnyDisputeCommand = OpenDispute | UpdateDispute | RespondToDispute | CloseDispute
+AnyNotice = OpenDispute | UpdateDispute | CloseDispute
+AnyDisputeCommand = AnyNotice | RespondToDispute
 AnyReviewCommand = ClaimReview | ReleaseReview | EscalateReview | ApprovePayment | RejectPayment
 PaymentCommand = (
     ProcessPayment
