@@ -7,11 +7,14 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 
 from payments.customers.models import Customer
+from payments.domain.list_items import Item, ListName
 from payments.domain.risk.policy import DEFAULT_POLICY
 from readmodels.models import EventIndex, ParkedEvent
 from tests.e2e.chromium import CHROMIUM
 from tests.e2e.desk import Desk, check_accessible, wider_parts
 from tests.support.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.support.examples import LATER
+from tests.support.lists import STOLEN, add, create
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -24,6 +27,7 @@ PAGES: Final = {
     "queue": "/admin/reviews/",
     "payments": "/admin/readmodels/paymentsummary/",
     "statistics": "/admin/readmodels/dailystatistics/",
+    "lists": "/admin/lists/",
     "policies": "/admin/policies/",
     "proposal": "/admin/policies/propose/",
     "policy": f"/admin/policies/{DEFAULT_POLICY.policy_id}/",
@@ -59,6 +63,8 @@ def test_pages_have_no_serious_accessibility_violation(desk: Desk, *, every_page
     customer = f"/admin/customers/customer/{Customer.objects.latest('created_at').pk}"
     event = EventIndex.objects.latest("position")
     parked = f"/admin/readmodels/parkedevent/{_park(event).pk}"
+    create()
+    add("DE", expires_at=LATER)
     # One page of each kind. Lists share a template, and so do the forms of the review desk.
     paths = [
         *(PAGES[name] for name in ("dashboard", "queue", "payments", "proposal", "policy")),
@@ -66,6 +72,7 @@ def test_pages_have_no_serious_accessibility_violation(desk: Desk, *, every_page
         f"{paid}/refund/",
         f"{customer}/change/",
         f"{parked}/discard/",
+        f"/admin/list/{STOLEN}/",
     ]
     if every_page:
         paths = [
@@ -74,6 +81,8 @@ def test_pages_have_no_serious_accessibility_violation(desk: Desk, *, every_page
             *(f"{payment}/{page}/" for page in ("reject", "escalate", "cancel")),
             *(f"{first_approved}/{page}/" for page in ("change", "approve")),
             f"{paid}/change/",
+            f"/admin/list/{STOLEN}/add/",
+            f"/admin/payments/{desk.payment}/add-to-list/",
             f"{parked}/change/",
             *(f"{customer}/{page}/" for page in ("rename", "block")),
             f"/admin/clients/client/{desk.client.client_id}/change/",
@@ -99,6 +108,8 @@ def test_long_unbroken_text_does_not_widen_pages(desk: Desk) -> None:
     client = ApiClient("W" * 200)
     long = {"customer_id": "W" * 255, "reference": "W" * 255}
     payment = body_of(client.submit(**RISKY | long))["id"]
+    create(wide := ListName("w" * 50), Item.CUSTOMER)
+    add(*map(str, Customer.objects.values_list("pk", flat=True)), name=wide)
     Customer.objects.filter(reference="W" * 255).update(email="W" * 240 + "@example.com")
     body_of(client.submit(customer_id="W" * 254))
     Customer.objects.filter(reference="W" * 254).update(name="W" * 200)
@@ -117,6 +128,8 @@ def test_long_unbroken_text_does_not_widen_pages(desk: Desk) -> None:
         f"/admin/clients/client/key/{client.key.pk}/revoke/",
         f"/admin/readmodels/eventindex/{event.pk}/change/",
         f"/admin/readmodels/parkedevent/{parked.pk}/change/",
+        f"/admin/list/{wide}/",
+        f"/admin/payments/{payment}/add-to-list/",
     ]
 
     assert wider_parts(desk, paths) == []

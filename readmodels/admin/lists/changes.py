@@ -12,7 +12,7 @@ from django.utils.html import strip_tags
 from django.views import View
 
 from payments import permissions
-from payments.application import lists, policies
+from payments.application import lists
 from payments.application.lists import Author
 from payments.customers.models import Customer
 from payments.domain.list_items import LONGEST_PREFIX, Item, ListName
@@ -199,13 +199,9 @@ class ArchiveView(OneListView):
         return f"Archive list {self.name}"
 
     def lines(self) -> list[str]:
-        used = policies.using(self.name)
-        lines = [
-            f"This is final. Its {self.found.entries:,} entries are removed, and its name stays taken."
-        ]
-        if used:
-            lines.append("Risk policies use it, so it cannot be archived now.")
-        return lines
+        entries = self.found.entries
+        removed = f"Its {entries:,} entries are removed" if entries else "It has no entries"
+        return [f"This is final. {removed}, and its name stays taken."]
 
     def change(self, form: forms.Form, author: Author) -> str:
         lists.archive(self.name, author)

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -31,7 +31,7 @@ _DIGITS_OF_A_POSITION: Final = 18
 def overview(request: HttpRequest) -> HttpResponse:
     """Show all lists, those in use first."""
     _check_access(request)
-    found = RiskList.objects.order_by("archived_at", "name")
+    found = RiskList.objects.order_by(F("archived_at").desc(nulls_first=True), "name")
     return page(
         request,
         "backoffice/lists/overview.html",
@@ -55,6 +55,7 @@ def entries(request: HttpRequest, name: str) -> HttpResponse:
     rows, links = _page(request, current)
     comment = Note.objects.filter(pk=found.comment_id).first()
     in_use = found.archived_at is None
+    used_by = policies.using(ListName(name))
     return page(
         request,
         "backoffice/lists/entries.html",
@@ -64,14 +65,16 @@ def entries(request: HttpRequest, name: str) -> HttpResponse:
         comment=comment.text if comment else "The comment was erased.",
         created_by=labels.person(found.created_by),
         archived_by=labels.person(found.archived_by) if found.archived_by else "",
-        used_by=policies.using(ListName(name)),
+        used_by=used_by,
         term=term,
         searchable=item is not Item.CARD,
         rows=shown.rows(rows, item, timezone.now()),
         cl=links,
         is_card_list=item is Item.CARD,
         may_edit=in_use and permissions.holds(request.user, permissions.EDIT_LISTS),
-        may_archive=in_use and permissions.holds(request.user, permissions.MANAGE_LISTS),
+        may_archive=in_use
+        and not used_by
+        and permissions.holds(request.user, permissions.MANAGE_LISTS),
     )
 
 

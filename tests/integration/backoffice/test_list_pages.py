@@ -153,6 +153,7 @@ def test_list_in_use_says_which_policy_uses_it() -> None:
     shown = logged_in.get(page())
     answer = logged_in.post(reverse("list_archive", args=[STOLEN]), NOTE)
 
+    assert reverse("list_archive", args=[STOLEN]) not in shown.content.decode()
     assert "Used by a policy" in text(shown)
     assert reverse("policy", args=[policy.policy_id]) in shown.content.decode()
     assert answer.status_code == 409
@@ -321,3 +322,13 @@ def test_event_of_a_list_links_to_the_lists() -> None:
 
     assert f'href="{reverse("lists")}">Lists</a>' in shown
     assert Event.objects.get().event_type == "list.created"
+
+
+def test_lists_in_use_come_first() -> None:
+    for name in ("alpha", "beta", "gamma"):
+        create(ListName(name))
+    archive(ListName("alpha"))
+
+    found = browser().get(reverse("lists")).context["lists"]
+
+    assert [each.name for each, _ in found] == ["beta", "gamma", "alpha"]
