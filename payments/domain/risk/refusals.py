@@ -86,6 +86,14 @@ class ActivePolicyKept(PolicyRefused):
 
 
 @dataclass(kw_only=True, eq=False)
+class ActivePolicyChanged(PolicyRefused):
+    """The policy that the approver compared the proposal with is not active anymore."""
+
+    def __str__(self) -> str:
+        return "Another policy became active in the meantime. Check the differences again."
+
+
+@dataclass(kw_only=True, eq=False)
 class SecondPersonNeeded(PolicyRefused):
     """The person who proposed the policy cannot approve it."""
 

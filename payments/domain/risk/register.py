@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from payments.domain.risk.evidence import AttachedBacktest
 from payments.domain.risk.policy import DEFAULT_POLICY, PolicyDocument, PolicyStatus, RiskPolicy
 from payments.domain.risk.refusals import (
+    ActivePolicyChanged,
     ActivePolicyKept,
     BacktestOfAnotherPolicy,
     BuiltInPolicyActive,
@@ -116,12 +117,17 @@ class AttachBacktest(PolicyCommand, frozen=True, kw_only=True):
 
 
 class ApprovePolicy(PolicyCommand, frozen=True, kw_only=True):
-    """Activate a proposed policy. The use case sets `needs_backtest`: an attached, fresh one."""
+    """Activate a proposed policy.
+
+    The use case sets `needs_backtest`: an attached, fresh one. `compared_with` is the id of the active policy
+    whose differences the approver saw. None accepts any.
+    """
 
     name: ClassVar[str] = "approve_policy"
 
     policy_id: str
     needs_backtest: bool = False
+    compared_with: str | None = None
 
 
 class RetirePolicy(PolicyCommand, frozen=True, kw_only=True):
@@ -307,6 +313,8 @@ def _require_approvable(register: Register, command: ApprovePolicy) -> None:
     found = _proposed(register, policy_id)
     if command.by == found.proposed_by:
         raise SecondPersonNeeded(policy_id=policy_id, proposed_by=command.by)
+    if command.compared_with not in {None, register.active or DEFAULT_POLICY.policy_id}:
+        raise ActivePolicyChanged(policy_id=policy_id)
     backtest = found.backtest
     if command.needs_backtest and not (backtest and backtest.is_fresh(command.at)):
         raise PolicyNotBacktested(

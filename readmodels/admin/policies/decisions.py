@@ -1,27 +1,22 @@
 """The approval of a proposed policy, which asks for confirmation, and its withdrawal."""
 
-from typing import Final
-
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
+from msgspec.structs import replace
 
 from payments import permissions
 from payments.application import policies
-from payments.domain.risk.refusals import PolicyRefused
+from payments.domain.risk.refusals import ActivePolicyChanged, PolicyRefused
 from payments.domain.risk.register import ApprovePolicy, Register, RetirePolicy
 from payments.events.store import StaleVersion
 from readmodels import labels
 from readmodels.admin.base import refusals, requests
 from readmodels.admin.policies.register import active_policy, dispatch, find_policy, page
 from readmodels.policies.differences import differences
-
-_CHANGED: Final = (
-    "Another policy became active while this page was open. Check the differences again."
-)
 
 
 @require_http_methods(["GET", "POST"])
@@ -33,21 +28,30 @@ def approve(request: HttpRequest, policy_id: str) -> HttpResponse:
     find_policy(register, policy_id)
     command = ApprovePolicy(policy_id=policy_id, at=timezone.now(), by=requests.actor(request))
     try:
+        if request.method == "POST":
+            seen = request.POST.get("compared_with", "")
+            dispatch(request, replace(command, compared_with=seen))
+            messages.success(request, "Policy activated. It scores all new payments.")
+            return _to_page(policy_id)
         policies.decided(register, command)
-    except PolicyRefused as error:
+    except ActivePolicyChanged as error:
+        messages.warning(request, str(error))
+    except (PolicyRefused, StaleVersion) as error:
         messages.error(request, refusals.describe_policy(error))
         return _to_page(policy_id)
-    if request.method == "POST":
-        if request.POST.get("compared_with") == active_policy(register).policy_id:
-            return _handle(request, command, "Policy activated. It scores all new payments.")
-        messages.warning(request, _CHANGED)
-    return _confirmation(request, register, policy_id)
+    return _confirmation(request, policies.register(), policy_id)
 
 
 @require_POST
 def retire(request: HttpRequest, policy_id: str) -> HttpResponse:
     command = RetirePolicy(policy_id=policy_id, at=timezone.now(), by=requests.actor(request))
-    return _handle(request, command, "Proposal withdrawn.")
+    try:
+        dispatch(request, command)
+    except (PolicyRefused, StaleVersion) as error:
+        messages.error(request, refusals.describe_policy(error))
+    else:
+        messages.success(request, "Proposal withdrawn.")
+    return _to_page(policy_id)
 
 
 def _confirmation(request: HttpRequest, register: Register, policy_id: str) -> HttpResponse:
@@ -64,16 +68,6 @@ def _confirmation(request: HttpRequest, register: Register, policy_id: str) -> H
         active_name=register.policies[active.policy_id].name if register.active else "",
         differences=differences(active.document, found.policy.document),
     )
-
-
-def _handle(request: HttpRequest, command: ApprovePolicy | RetirePolicy, done: str) -> HttpResponse:
-    try:
-        dispatch(request, command)
-    except (PolicyRefused, StaleVersion) as error:
-        messages.error(request, refusals.describe_policy(error))
-    else:
-        messages.success(request, done)
-    return _to_page(command.policy_id)
 
 
 def _to_page(policy_id: str) -> HttpResponse:

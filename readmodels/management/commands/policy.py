@@ -55,7 +55,7 @@ class Command(BaseCommand):
             "An approved policy scores all later payments. Proposer and approver must be two people.\n"
             "Approving a policy replaces the one before it. The active one cannot be withdrawn.\n"
             "The log keeps names and comments permanently: do not write personal data in them.\n"
-            "ID is a policy's id or the first digits of it. Amounts are in minor units.\n"
+            "ID is a policy's id or the first digits of it. Amounts in JSON are in minor units.\n"
             "Exit codes: 0 done, 1 refused (with the reason), 2 wrong argument."
         )
         commands = parser.add_subparsers(dest="action", required=True, metavar="COMMAND")
@@ -177,8 +177,10 @@ class Command(BaseCommand):
         for text in (found.name, found.comment) if found else ():
             if text:
                 self.stderr.write(labels.isolated(text))
-        for each in differences(_policy(register, None).document, policy.document):
-            self.stderr.write(f"Changes the active policy: {each}")
+        if changes := differences(_policy(register, None).document, policy.document):
+            self.stderr.write("Compared with the active policy:")
+        for each in changes:
+            self.stderr.write(f"  {each}")
         self.stdout.write(parsing.write(policy))
 
     def _diff(self, base: RiskPolicy, policy: RiskPolicy) -> None:

@@ -112,7 +112,7 @@ def test_approval_asks_again_if_another_policy_became_active(ada: str, grace: st
     unseen = mia.post(page, follow=True)
 
     for answer in (asked, unseen):
-        assert "Another policy became active while this page was open." in text(answer)
+        assert "Another policy became active in the meantime." in text(answer)
         assert policies.register().active == DOLLARS.policy_id
     assert "Rule many_payments_1h, points 40 → 100" in text(asked)
     assert "Policy activated." in text(mia.post(page, form_fields(asked), follow=True))

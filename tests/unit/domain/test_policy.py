@@ -12,6 +12,7 @@ from payments.aggregates import POLICY_AGGREGATE
 from payments.domain.risk.conditions import AnyCondition
 from payments.domain.risk.policy import DEFAULT_POLICY, PolicyDocument, PolicyStatus, RiskPolicy
 from payments.domain.risk.refusals import (
+    ActivePolicyChanged,
     ActivePolicyKept,
     BuiltInPolicyActive,
     PolicyAlreadyActive,
@@ -99,6 +100,16 @@ def test_approval_by_proposer_is_refused() -> None:
     """Seen to fail without the comparison in _require_approvable."""
     with pytest.raises(SecondPersonNeeded):
         after(propose(), approve(by=ADA))
+
+
+def test_approval_is_bound_to_the_active_policy_that_was_compared() -> None:
+    built_in = DEFAULT_POLICY.policy_id
+    register = after(propose(), replace(approve(), compared_with=built_in), propose(OTHER))
+
+    with pytest.raises(ActivePolicyChanged):
+        decide(register, replace(approve(OTHER), compared_with=built_in))
+
+    assert decide(register, replace(approve(OTHER), compared_with=ONE.policy_id))
 
 
 def test_approval_retires_previous_policy_in_same_append() -> None:
