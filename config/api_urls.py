@@ -6,6 +6,7 @@ from django.urls import URLPattern, path, register_converter
 from django.urls.converters import StringConverter
 
 from payments.api import reviews
+from payments.api.disputes import views as disputes
 from payments.api.http.paths import uuid
 from payments.api.views import CancelPayment, RefundPayment, SubmitPayment
 from readmodels.api import feed, key, views
@@ -34,6 +35,7 @@ class Refunds(views.PaymentRefunds, RefundPayment):
 
 
 _PAYMENT: Final = f"payments/{uuid('payment_id')}"
+_DISPUTE: Final = f"{_PAYMENT}/disputes/<any_text:dispute_id>"
 _ENDPOINT: Final = f"webhook-endpoints/{uuid('endpoint_id')}"
 
 urlpatterns: Final[list[URLPattern]] = [
@@ -54,6 +56,15 @@ urlpatterns: Final[list[URLPattern]] = [
     path("reviews/claim-next", reviews.ClaimNext.as_view(), name="claim-next"),
     path(f"{_PAYMENT}/cancel", CancelPayment.as_view(), name="payment-cancel"),
     path(f"{_PAYMENT}/refunds", Refunds.as_view(), name="payment-refunds"),
+    path(f"{_PAYMENT}/disputes", disputes.OpenDispute.as_view(), name="payment-disputes"),
+    *(
+        path(f"{_DISPUTE}/{command}", view.as_view(), name=f"dispute-{command}")
+        for command, view in {
+            "update": disputes.UpdateDispute,
+            "respond": disputes.RespondToDispute,
+            "close": disputes.CloseDispute,
+        }.items()
+    ),
     path(
         "customers/<any_text:customer_id>/payments",
         views.CustomerPayments.as_view(),

@@ -12,7 +12,7 @@ SETTINGS: Final[dict[str, Any]] = {
     ),
     "SERVERS": [{"url": "/", "description": "The server of this document."}],
     # The path holds the major version. Each addition increases the minor one.
-    "VERSION": "1.7.0",
+    "VERSION": "1.8.0",
     "CONTACT": {"name": "The operator of this service"},
     "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "TAGS": [
@@ -21,6 +21,7 @@ SETTINGS: Final[dict[str, Any]] = {
             "name": "review",
             "description": "Claim payments that wait for review, and decide on them.",
         },
+        {"name": "disputes", "description": "Record the disputes that your provider reports."},
         {"name": "events", "description": "Follow the events of your payments."},
         {"name": "webhooks", "description": "Receive events as messages at your own addresses."},
         {"name": "statistics", "description": "Counts and volumes by day and currency."},

@@ -28,40 +28,40 @@ from payments.domain.text import TextError, checked_identifier, checked_text
 REFERENCE_LENGTH: Final = 255
 NOTE_LENGTH: Final = notes.LONGEST
 
-_MINOR: Final = Meta(
+MINOR: Final = Meta(
     description=f"In minor units of the currency, 1 to {MAX_MINOR}: 1999 is EUR 19.99.",
     examples=[1_500_000],
     extra_json_schema={"minimum": 1, "maximum": MAX_MINOR},
 )
-_CURRENCY: Final = Meta(
+CURRENCY: Final = Meta(
     description="An ISO 4217 code in use.",
     examples=["USD"],
     extra_json_schema={"pattern": "^[A-Z]{3}$"},
 )
-_IDENTIFIER: Final = (
+IDENTIFIER: Final = (
     " Stored and returned in Unicode form NFC, with ordinary spaces and without invisible characters such"
     " as U+200B. Outer whitespace is refused. So is a card number, alone or as a group of its own: 15 or 16"
     " digits with the prefix and check digit of a card scheme. One in 43 random numbers of 16 digits looks"
     " like one. Digits next to letters and other lengths are accepted."
 )
 _CUSTOMER: Final = Meta(
-    description="Your id of the customer." + _IDENTIFIER,
+    description="Your id of the customer." + IDENTIFIER,
     examples=["customer-456"],
     extra_json_schema={"minLength": 1, "maxLength": REFERENCE_LENGTH},
 )
 _REFERENCE: Final = Meta(
-    description="Your id of the payment, permanently unique." + _IDENTIFIER,
+    description="Your id of the payment, permanently unique." + IDENTIFIER,
     examples=["order-1042"],
     extra_json_schema={"minLength": 1, "maxLength": REFERENCE_LENGTH},
 )
 _REFUND_REFERENCE: Final = Meta(
     description="Your id of the refund, permanently unique among your refunds: a second refund with it is"
-    " refused, also with another `Idempotency-Key`." + _IDENTIFIER,
+    " refused, also with another `Idempotency-Key`." + IDENTIFIER,
     examples=["return-77"],
     extra_json_schema={"minLength": 1, "maxLength": REFERENCE_LENGTH},
 )
-_REASON: Final = Meta(description="The reason code.")
-_NOTE: Final = Meta(
+REASON: Final = Meta(description="The reason code.")
+NOTE: Final = Meta(
     description="An explanation. Line breaks are accepted. Card numbers, control characters and characters"
     " that reverse text are refused. Stored in Unicode form NFC, without outer whitespace.",
     extra_json_schema={"minLength": 1, "maxLength": NOTE_LENGTH},
@@ -144,8 +144,8 @@ class CardBody(Body, frozen=True, forbid_unknown_fields=True):
 class SubmitBody(Body, frozen=True, forbid_unknown_fields=True):
     """A payment to submit."""
 
-    amount: Annotated[int, _MINOR]
-    currency: Annotated[str, _CURRENCY]
+    amount: Annotated[int, MINOR]
+    currency: Annotated[str, CURRENCY]
     method: Annotated[Method, Meta(description="The payment method.")]
     customer_id: Annotated[str, _CUSTOMER]
     reference: Annotated[str | None, _REFERENCE] = None
@@ -157,7 +157,7 @@ class SubmitBody(Body, frozen=True, forbid_unknown_fields=True):
 
     @classmethod
     def wrong_values(cls, values: Mapping[str, Any]) -> Iterator[FieldError]:
-        yield from _wrong_money(values)
+        yield from wrong_money(values)
         method = values.get("method")
         if "card" in values and method is not None and method not in CARDS:
             yield FieldError("card", "not_with_method", f"A payment by {method} has no card.")
@@ -206,36 +206,36 @@ class NoBody(Body, frozen=True, forbid_unknown_fields=True):
 class EscalateBody(Body, frozen=True, forbid_unknown_fields=True):
     """The reason for escalating a payment to senior reviewers."""
 
-    reason: Annotated[EscalationReason, _REASON]
-    note: Annotated[str, _NOTE]
+    reason: Annotated[EscalationReason, REASON]
+    note: Annotated[str, NOTE]
 
 
 class ApproveBody(Body, frozen=True, forbid_unknown_fields=True):
     """The reason for approving a payment."""
 
-    reason: Annotated[ApprovalReason, _REASON]
-    note: Annotated[str | None, _NOTE] = None
+    reason: Annotated[ApprovalReason, REASON]
+    note: Annotated[str | None, NOTE] = None
 
 
 class RejectBody(Body, frozen=True, forbid_unknown_fields=True):
     """The reason for rejecting a payment."""
 
-    reason: Annotated[RejectionReason, _REASON]
-    note: Annotated[str | None, _NOTE] = None
+    reason: Annotated[RejectionReason, REASON]
+    note: Annotated[str | None, NOTE] = None
 
 
 class CancelBody(Body, frozen=True, forbid_unknown_fields=True):
     """The reason for cancelling a payment."""
 
-    reason: Annotated[CancellationReason, _REASON]
+    reason: Annotated[CancellationReason, REASON]
 
 
 class RefundBody(Body, frozen=True, forbid_unknown_fields=True):
     """The amount to refund, and the reason. Without an amount, the remaining amount is refunded."""
 
-    reason: Annotated[RefundReason, _REASON]
-    amount: Annotated[int | None, _MINOR] = None
-    currency: Annotated[str | None, _CURRENCY] = None
+    reason: Annotated[RefundReason, REASON]
+    amount: Annotated[int | None, MINOR] = None
+    currency: Annotated[str | None, CURRENCY] = None
     reference: Annotated[str | None, _REFUND_REFERENCE] = None
 
     @classmethod
@@ -243,7 +243,7 @@ class RefundBody(Body, frozen=True, forbid_unknown_fields=True):
         for one, other in (("amount", "currency"), ("currency", "amount")):
             if other in values and one not in values:
                 yield FieldError(one, "missing", "Give both amount and currency, or neither.")
-        yield from _wrong_money(values, refund=True)
+        yield from wrong_money(values, refund=True)
 
     def money(self) -> Money | None:
         """Return amount and currency, None to refund the remaining amount. Raises Problem."""
@@ -257,7 +257,7 @@ class RefundBody(Body, frozen=True, forbid_unknown_fields=True):
             raise self.refused() from error
 
 
-def _wrong_money(values: Mapping[str, Any], *, refund: bool = False) -> Iterator[FieldError]:
+def wrong_money(values: Mapping[str, Any], *, refund: bool = False) -> Iterator[FieldError]:
     """Yield errors of amount and currency, each checked with a valid value for the other."""
     amount, currency = values.get("amount"), values.get("currency")
     for name, minor, code in (

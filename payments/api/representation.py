@@ -18,6 +18,8 @@ from payments.domain.payment.state import Payment, Status
 from payments.domain.risk.policy import Band
 
 FROM_ONE: Final = {"minimum": 1}
+_AMOUNT: Final = {"minimum": 1, "maximum": MAX_MINOR}
+_FROM_ZERO: Final = {"minimum": 0, "maximum": MAX_MINOR}
 # Text, since msgspec leaves out a fraction of zero: 2026-11-23T12:00:00.000000Z.
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
@@ -97,16 +99,31 @@ class PaymentView(Struct, frozen=True, kw_only=True):
     status: Annotated[Status, Meta(description="The status of the payment.")]
     amount: Annotated[
         int,
-        Meta(
-            description="In minor units of the currency.",
-            extra_json_schema={"minimum": 1, "maximum": MAX_MINOR},
-        ),
+        Meta(description="In minor units of the currency.", extra_json_schema=_AMOUNT),
     ]
     refunded_amount: Annotated[
         int,
+        Meta(description="The sum of all refunds, in minor units.", extra_json_schema=_FROM_ZERO),
+    ]
+    open_disputes: Annotated[
+        int,
         Meta(
-            description="The sum of all refunds, in minor units.",
-            extra_json_schema={"minimum": 0, "maximum": MAX_MINOR},
+            description="The number of open disputes. While there are any, no refund is possible.",
+            extra_json_schema={"minimum": 0},
+        ),
+    ]
+    disputed_amount: Annotated[
+        int,
+        Meta(
+            description="What the open disputes claim, in minor units.",
+            extra_json_schema=_FROM_ZERO,
+        ),
+    ]
+    lost_amount: Annotated[
+        int,
+        Meta(
+            description="What closed disputes took, in minor units. It cannot be refunded any more.",
+            extra_json_schema=_FROM_ZERO,
         ),
     ]
     currency: Annotated[str, Meta(description="An ISO 4217 code.")]
@@ -153,6 +170,9 @@ class PaymentView(Struct, frozen=True, kw_only=True):
             status=Status(fields.status),
             amount=fields.amount,
             refunded_amount=fields.refunded_amount,
+            open_disputes=fields.open_disputes,
+            disputed_amount=fields.disputed_amount,
+            lost_amount=fields.lost_amount,
             currency=fields.currency,
             method=Method(fields.method),
             card=_card(fields),
@@ -176,10 +196,7 @@ class RefundView(Struct, frozen=True, kw_only=True):
     id: Annotated[UUID, Meta(description="The id that the service gave the refund.")]
     amount: Annotated[
         int,
-        Meta(
-            description="In minor units of the currency.",
-            extra_json_schema={"minimum": 1, "maximum": MAX_MINOR},
-        ),
+        Meta(description="In minor units of the currency.", extra_json_schema=_AMOUNT),
     ]
     currency: Annotated[str, Meta(description="An ISO 4217 code, that of the payment.")]
     reason: Annotated[RefundReason, Meta(description="The reason code.")]
@@ -224,6 +241,9 @@ class PaymentFields(Struct, kw_only=True):
     status: str
     amount: int
     refunded_amount: int
+    open_disputes: int
+    disputed_amount: int
+    lost_amount: int
     currency: str
     method: str
     card_brand: str
@@ -258,6 +278,9 @@ def fields_of(payment: Payment, position: int) -> PaymentFields:
         status=payment.status,
         amount=payment.amount.minor,
         refunded_amount=0 if payment.refunded is None else payment.refunded.minor,
+        open_disputes=len(payment.open_disputes),
+        disputed_amount=sum(each.disputed.minor for each in payment.open_disputes),
+        lost_amount=payment.lost.minor,
         currency=payment.amount.currency,
         method=payment.method,
         card_brand="" if card is None else card.brand,
@@ -353,24 +376,24 @@ def outcome_response(
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
     """Return the answer to a command, which is the same for a repetition."""
-    body = _view(outcome, customer_reference)
-    return json_response(body, _outcome_headers(outcome) | dict(headers or {}), status=status)
+    body = view_of(outcome, customer_reference)
+    return json_response(body, outcome_headers(outcome) | dict(headers or {}), status=status)
 
 
 def refund_response(outcome: Outcome, *, customer_reference: str | None) -> HttpResponse:
     """Return the answer to a refund, which is the same for a repetition."""
     refunded = outcome.payment.last_refund
     assert refunded is not None, "the outcome is the payment after the refund"  # noqa: S101
-    view = structs.asdict(_view(outcome, customer_reference))
+    view = structs.asdict(view_of(outcome, customer_reference))
     body = RefundedPayment(**view, refund=RefundView.of(refunded, outcome.position))
-    return json_response(body, _outcome_headers(outcome))
+    return json_response(body, outcome_headers(outcome))
 
 
-def _view(outcome: Outcome, customer_reference: str | None) -> PaymentView:
+def view_of(outcome: Outcome, customer_reference: str | None) -> PaymentView:
     fields = fields_of(outcome.payment, outcome.position)
     return PaymentView.of(fields, customer_reference=customer_reference)
 
 
-def _outcome_headers(outcome: Outcome) -> dict[str, str]:
+def outcome_headers(outcome: Outcome) -> dict[str, str]:
     replayed = {"Idempotency-Replayed": "true"} if outcome.replayed else {}
     return payment_headers(outcome.payment.version, outcome.position) | replayed

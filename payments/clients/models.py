@@ -31,6 +31,7 @@ class Scope(models.TextChoices):
     PAYMENTS_WRITE = "payments:write"
     PAYMENTS_READ = "payments:read"
     REVIEWS_WRITE = "reviews:write"
+    DISPUTES_WRITE = "disputes:write"
     STATISTICS_READ = "statistics:read"
     WEBHOOKS_WRITE = "webhooks:write"
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from enum import Enum
 from itertools import islice
 from types import NoneType, UnionType
@@ -91,7 +92,7 @@ def _wrong_value(field: str, value: Raw, kind: type, error: Exception) -> FieldE
         choices = ", ".join(each.value for each in kind)
         return FieldError(field, "unknown_choice", f"It must be one of {choices}.")
     # A value of the right type breaks a constraint of the field; only patterns are declared there.
-    code = "wrong_format" if kind is str and isinstance(sent, str) else "wrong_type"
+    code = "wrong_format" if kind in {str, datetime} and isinstance(sent, str) else "wrong_type"
     return FieldError(field, code, f"{error}.")
 
 

@@ -70,7 +70,7 @@ _IF_MATCH: Final = OpenApiParameter(
     pattern=preconditions.PATTERN,
     examples=[OpenApiExample("the second version", '"2"')],
 )
-_MAY_MATCH: Final = OpenApiParameter(
+MAY_MATCH: Final = OpenApiParameter(
     "If-Match",
     str,
     OpenApiParameter.HEADER,
@@ -94,7 +94,7 @@ BODY_HEADERS: Final = headers(
 _KEY: Final = ("idempotency_key_missing", "idempotency_key_invalid", "idempotency_key_reused")
 
 
-def _command(
+def command(
     *,
     body: type[msgspec.Struct] | None,
     status: int,
@@ -145,6 +145,9 @@ PENDING: Final = {
     "status": "pending_review",
     "amount": 1_500_000,
     "refunded_amount": 0,
+    "open_disputes": 0,
+    "disputed_amount": 0,
+    "lost_amount": 0,
     "currency": "USD",
     "method": "credit_card",
     "card": {"brand": "visa", "last4": "4242"},
@@ -162,14 +165,14 @@ PENDING: Final = {
 }
 
 
-def _decided(decision: str, reason: str, **changes: Any) -> dict[str, Any]:
+def decided(decision: str, reason: str, **changes: Any) -> dict[str, Any]:
     at = "2026-11-23T12:30:00.000000Z"
     review = {"decision": decision, "reviewer": "staff:7", "reason": reason, "at": at}
     finished = {"open_review": None, "review": review, "position": 4713, "updated_at": at}
     return PENDING | finished | changes
 
 
-SUBMIT: Final = _command(
+SUBMIT: Final = command(
     body=SubmitBody,
     status=201,
     summary="Submit a payment",
@@ -206,7 +209,7 @@ _DECISION: Final = (
     "senior_reviewer_needed",
     "precondition_required",
 )
-APPROVE: Final = _command(
+APPROVE: Final = command(
     body=ApproveBody,
     status=200,
     summary="Approve a payment that waits for review",
@@ -219,13 +222,13 @@ APPROVE: Final = _command(
         ),
         answer_example(
             "completed",
-            _decided("approved", "verified_with_customer", status="completed", version=4),
+            decided("approved", "verified_with_customer", status="completed", version=4),
         ),
     ],
     tags=["review"],
     operation_id="approve_payment",
 )
-REJECT: Final = _command(
+REJECT: Final = command(
     body=RejectBody,
     status=200,
     summary="Reject a payment that waits for review",
@@ -235,7 +238,7 @@ REJECT: Final = _command(
     examples=[
         body_example("a stolen card", {"reason": "suspected_fraud"}),
         answer_example(
-            "rejected", _decided("rejected", "suspected_fraud", status="rejected", version=3)
+            "rejected", decided("rejected", "suspected_fraud", status="rejected", version=3)
         ),
     ],
     tags=["review"],
@@ -250,7 +253,7 @@ def _claimed(**changes: Any) -> dict[str, Any]:
     return PENDING | {"open_review": review, "version": 3, "position": 4712, "updated_at": at}
 
 
-CLAIM_NEXT: Final = _command(
+CLAIM_NEXT: Final = command(
     body=None,
     status=200,
     summary="Claim the most urgent payment that you may review",
@@ -263,35 +266,35 @@ CLAIM_NEXT: Final = _command(
     tags=["review"],
     operation_id="claim_next_review",
 )
-CLAIM: Final = _command(
+CLAIM: Final = command(
     body=None,
     status=200,
     summary="Claim a payment that waits for review",
     description="Only the reviewer can decide on it for 15 minutes. Claim it again to extend the claim.",
     refused=[*_REVIEW, "review_expired", "senior_reviewer_needed", "another_person_needed"],
-    parameters=[PAYMENT_PARAMETER, _MAY_MATCH],
+    parameters=[PAYMENT_PARAMETER, MAY_MATCH],
     examples=[answer_example("claimed", _claimed())],
     tags=["review"],
     operation_id="claim_review",
 )
-RELEASE: Final = _command(
+RELEASE: Final = command(
     body=None,
     status=200,
     summary="Release a claimed payment",
     description="Senior reviewers can also release the claims of others.",
     refused=[*_REVIEW, "review_not_claimed"],
-    parameters=[PAYMENT_PARAMETER, _MAY_MATCH],
+    parameters=[PAYMENT_PARAMETER, MAY_MATCH],
     examples=[answer_example("released", _claimed(claimed_by=None, claimed_until=None))],
     tags=["review"],
     operation_id="release_review",
 )
-ESCALATE: Final = _command(
+ESCALATE: Final = command(
     body=EscalateBody,
     status=200,
     summary="Escalate a payment to senior reviewers",
     description="Afterwards only a senior reviewer can decide. A claim on the payment ends.",
     refused=[*_REVIEW, "review_expired", "review_escalated", "senior_reviewer_needed"],
-    parameters=[PAYMENT_PARAMETER, _MAY_MATCH],
+    parameters=[PAYMENT_PARAMETER, MAY_MATCH],
     examples=[
         body_example(
             "a pattern",
@@ -302,7 +305,7 @@ ESCALATE: Final = _command(
     tags=["review"],
     operation_id="escalate_review",
 )
-CANCEL: Final = _command(
+CANCEL: Final = command(
     body=CancelBody,
     status=200,
     summary="Cancel a payment that is not completed",
@@ -313,7 +316,7 @@ CANCEL: Final = _command(
         "stale_version",
         "precondition_failed",
     ],
-    parameters=[PAYMENT_PARAMETER, _MAY_MATCH],
+    parameters=[PAYMENT_PARAMETER, MAY_MATCH],
     examples=[
         body_example("a change of mind", {"reason": "requested_by_customer"}),
         answer_example(
@@ -333,7 +336,7 @@ REFUNDED: Final = {
     "position": 4720,
     "created_at": "2026-11-24T09:00:00.000000Z",
 }
-REFUND: Final = _command(
+REFUND: Final = command(
     body=RefundBody,
     answer=RefundedPayment,
     status=200,
@@ -349,7 +352,7 @@ REFUND: Final = _command(
         "stale_version",
         "precondition_failed",
     ],
-    parameters=[PAYMENT_PARAMETER, _MAY_MATCH],
+    parameters=[PAYMENT_PARAMETER, MAY_MATCH],
     examples=[
         body_example(
             "a third of it",
@@ -362,7 +365,7 @@ REFUND: Final = _command(
         ),
         answer_example(
             "partially refunded",
-            _decided(
+            decided(
                 "approved",
                 "verified_with_customer",
                 status="partially_refunded",

@@ -90,18 +90,28 @@ def test_repetition_with_several_etags_is_recognized(acme: ApiClient, flagged: s
     assert (again.status_code, again.content) == (200, first.content)
 
 
-OTHERS: dict[str, dict[str, str]] = {
+STATED = {"kind": "chargeback", "reason": "fraudulent", "amount": 5, "currency": "EUR"}
+OTHERS: dict[str, dict[str, Any]] = {
     "cancel": REASON,
     "claim": {},
     "escalate": {"reason": "other", "note": "Seen."},
     "release": {},
     "refunds": REASON,
+    "disputes": STATED | {"dispute_id": "dp_2", "opened_at": "2026-01-07T09:00:00Z"},
+    "disputes/dp_1/update": STATED | {"updated_at": "2026-01-07T09:00:00Z"},
+    "disputes/dp_1/respond": {"responded_at": "2026-01-07T09:00:00Z"},
+    "disputes/dp_1/close": {
+        "outcome": "lost",
+        "lost_amount": 5,
+        "currency": "EUR",
+        "closed_at": "2026-01-07T09:00:00Z",
+    },
 }
 
 
 def test_every_command_on_a_payment_is_tested_with_if_match() -> None:
     commands = {
-        path.rpartition("/")[2]
+        path.partition("{payment_id}/")[2].replace("{dispute_id}", "dp_1")
         for path, item in document()["paths"].items()
         if "{payment_id}/" in path and "post" in item
     }
@@ -112,8 +122,11 @@ def test_every_command_on_a_payment_is_tested_with_if_match() -> None:
 @pytest.mark.parametrize("command", OTHERS)
 def test_other_commands_honor_if_match(acme: ApiClient, flagged: str, command: str) -> None:
     """Each of these would otherwise act on a changed payment."""
-    if command == "refunds":
+    if command == "refunds" or command.startswith("disputes"):
         flagged = str(acme.submit()["Location"])
+    if command.startswith("disputes"):
+        opened = STATED | {"dispute_id": "dp_1", "opened_at": "2026-01-06T09:00:00Z"}
+        acme.post(f"{flagged}/disputes", opened)
     if command == "release":
         acme.post(f"{flagged}/claim", {})
     seen, before = acme.get(flagged)["ETag"], Event.objects.count()

@@ -11,6 +11,10 @@ import pytest
 
 from payments.api import bodies, representation as payment_representation
 from payments.api.bodies import SubmitBody
+from payments.api.disputes import (
+    bodies as dispute_bodies,
+    representation as dispute_representation,
+)
 from payments.api.openapi import problem_examples
 from payments.api.openapi.components import ProblemDetails
 from payments.api.problems.catalogue import KINDS
@@ -71,6 +75,10 @@ def test_every_endpoint_is_documented_with_its_problems() -> None:
         "post payments/{payment_id}/cancel",
         "get payments/{payment_id}/refunds",
         "post payments/{payment_id}/refunds",
+        "post payments/{payment_id}/disputes",
+        "post payments/{payment_id}/disputes/{dispute_id}/update",
+        "post payments/{payment_id}/disputes/{dispute_id}/respond",
+        "post payments/{payment_id}/disputes/{dispute_id}/close",
         "post reviews/claim-next",
         "get customers/{customer_id}/payments",
         "get events",
@@ -108,6 +116,8 @@ def struct_of(content: Any) -> Any:
     name = content["schema"]["$ref"].rpartition("/")[2]
     modules = (
         bodies,
+        dispute_bodies,
+        dispute_representation,
         event_views,
         payment_representation,
         representation,

@@ -32,12 +32,33 @@ class Sent(Struct):
 
 NOTED: Final = {"reason": "other", "note": "Seen."}
 PART: Final = {"reason": "other", "amount": 500, "currency": "EUR"}
+STATED: Final = {
+    "kind": "chargeback",
+    "reason": "fraudulent",
+    "amount": 500,
+    "currency": "EUR",
+    "network": "visa",
+    "network_reason_code": "10.4",
+    "respond_by": "2026-01-20T09:00:00Z",
+}
+DISPUTED: Final = STATED | {"dispute_id": "dp_1", "opened_at": "2026-01-06T09:00:00Z"}
+UPDATED: Final = STATED | {"updated_at": "2026-01-07T09:00:00Z"}
+CLOSED: Final = {
+    "outcome": "lost",
+    "lost_amount": 500,
+    "currency": "EUR",
+    "network": "visa",
+    "closed_at": "2026-01-08T09:00:00Z",
+}
 COMMANDS: Final = {
     "submit": Sent("", RISKY | {"reference": "order-1"}, {"amount": 1}, (2, 0), 201),
     "approve": Sent("/approve", NOTED, {"note": "Not seen."}, (2, 1), on=RISKY),
     "reject": Sent("/reject", NOTED, {"reason": "suspected_fraud"}, (1, 1), on=RISKY),
     "cancel": Sent("/cancel", {"reason": "other"}, {"reason": "duplicate"}, (1, 0), on=RISKY),
     "refund": Sent("/refunds", PART, {"amount": 501}, (1, 0), on=BODY),
+    "dispute": Sent("/disputes", DISPUTED, {"amount": 501}, (1, 0), on=BODY),
+    "update": Sent("/disputes/dp_1/update", UPDATED, {"network": "amex"}, (2, 0), on=BODY),
+    "close": Sent("/disputes/dp_1/close", CLOSED, {"lost_amount": 501}, (2, 0), on=BODY),
 }
 # Fields that may be omitted.
 OPTIONAL: Final = {
@@ -45,6 +66,8 @@ OPTIONAL: Final = {
     "approve": {"note"},
     "reject": {"note"},
     "refund": {"amount", "currency"},
+    "dispute": {"network", "network_reason_code", "respond_by"},
+    "close": {"network"},
 }
 
 

@@ -22,6 +22,7 @@ from tests.support.webhooks import URL, attempt, endpoint as webhook_endpoint, h
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 NOBODYS: Final = "00000000-0000-4000-8000-000000000000"
+DISPUTE: Final = "dispute-of-nobody"
 CUSTOMER: Final = "customer-of-acme"
 SECRETS: Final = (CUSTOMER, "order-of-acme", "1234567", "hook-of-acme")
 # Reads that show nothing of a payment that waits for review.
@@ -110,7 +111,9 @@ def payment(acme: ApiClient) -> str:
 
 
 def ask(client: ApiClient, endpoint: Endpoint, some_id: str) -> Any:
-    address = endpoint.address(payment_id=some_id, endpoint_id=some_id, customer_id=CUSTOMER)
+    address = endpoint.address(
+        payment_id=some_id, endpoint_id=some_id, customer_id=CUSTOMER, dispute_id=DISPUTE
+    )
     if endpoint.method == "GET":
         return client.get(address)
     headers = {"Idempotency-Key": "key-1", "If-Match": "*"}
@@ -183,7 +186,7 @@ def test_idempotency_key_refuses_card_numbers_for_every_command(
 ) -> None:
     """A payment's id is an unkeyed hash of the key, so trying all numbers would find a card's number."""
     before = Event.objects.count()
-    address = endpoint.address(payment_id=payment)
+    address = endpoint.address(payment_id=payment, dispute_id=DISPUTE)
 
     answer = acme.post(address, example(endpoint), key="card-4111111111111111")
 

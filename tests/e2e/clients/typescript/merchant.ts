@@ -213,6 +213,43 @@ async function refunds(payment: Payment): Promise<Payment> {
   return taken(some);
 }
 
+async function disputes(payment: Payment): Promise<void> {
+  const path = of(payment);
+  const stated = {
+    kind: "inquiry",
+    reason: "fraudulent",
+    amount: 500_000,
+    currency: "USD",
+    network: "visa",
+  } as const;
+  const opened = await client.POST("/api/v1/payments/{payment_id}/disputes", {
+    params: { path, header: command() },
+    body: { ...stated, dispute_id: "dp_1042", opened_at: "2026-01-06T09:00:00Z" },
+  });
+  same("dispute", taken(opened).dispute.amount, 500_000);
+  const refund = await client.POST("/api/v1/payments/{payment_id}/refunds", {
+    params: { path, header: command() },
+    body: { reason: "requested_by_customer" },
+  });
+  same("open", refused(refund, 409, "dispute_open").dispute_id, "dp_1042");
+  const one = { ...path, dispute_id: "dp_1042" };
+  const updated = await client.POST("/api/v1/payments/{payment_id}/disputes/{dispute_id}/update", {
+    params: { path: one, header: command() },
+    body: { ...stated, kind: "chargeback", updated_at: "2026-01-07T09:00:00Z" },
+  });
+  same("kind", taken(updated).dispute.kind, "chargeback");
+  const contested = await client.POST("/api/v1/payments/{payment_id}/disputes/{dispute_id}/respond", {
+    params: { path: one, header: command() },
+    body: { evidence: ["ab".repeat(32)], responded_at: "2026-01-08T09:00:00Z" },
+  });
+  same("response", taken(contested).dispute.responded_at, "2026-01-08T09:00:00.000000Z");
+  const closed = await client.POST("/api/v1/payments/{payment_id}/disputes/{dispute_id}/close", {
+    params: { path: one, header: command() },
+    body: { outcome: "lost", lost_amount: 500_000, currency: "USD", closed_at: "2026-01-09T09:00:00Z" },
+  });
+  same("outcome", taken(closed).dispute.outcome, "lost");
+}
+
 async function rejectsAndCancels(): Promise<void> {
   const suspect = await submit({ reference: "order-982", customer_id: "customer-2" });
   const rejected = await client.POST("/api/v1/payments/{payment_id}/reject", {
@@ -314,6 +351,7 @@ const payment = await submitsOnce();
 await learnsWhatIsWrong();
 await reads(payment);
 const refunded = await refunds(await reviews(payment));
+await disputes(await submit({ reference: "order-984", customer_id: "customer-4", amount: 600_000 }));
 await rejectsAndCancels();
 await looksBack(refunded);
 await receivesWebhooks();
