@@ -56,8 +56,10 @@ def submit(
     return outcome.payment.payment_id
 
 
-def submit_many(payments: int = 30, *, first: int = 0, scored: bool = True) -> None:
-    """Append payments of four customers, minutes apart, in one statement.
+def submit_many(
+    payments: int = 30, *, first: int = 0, scored: bool = True, customers: int = 4
+) -> None:
+    """Append payments of a few customers, minutes apart, in one statement.
 
     Those that are not scored are like imported ones.
     """
@@ -66,7 +68,7 @@ def submit_many(payments: int = 30, *, first: int = 0, scored: bool = True) -> N
         ProcessPayment(
             payment_id=idempotency.payment_id(client, str(number)),
             client_id=client,
-            customer_id=pseudonyms.customer_id(client, f"customer-{number % 4}"),
+            customer_id=pseudonyms.customer_id(client, f"customer-{number % customers}"),
             amount=Money(amount_of(number), "USD"),
             method=Method.CREDIT_CARD,
             features=_features(number) if scored else None,

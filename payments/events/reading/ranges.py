@@ -5,53 +5,64 @@ position costs a quarter of reading them by stream, and touches nothing but the 
 rows with `horizon.record`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final, cast
 from uuid import UUID
+
+from django.db import transaction
+from msgspec import Struct
 
 from payments.database import cursor, execute
 
 # What `horizon.record` takes after the aggregate.
 Row = tuple[int, UUID, int, str, int, str]
 
+# Parallel workers would take time from appends, and start for each range.
+_LIMITS: Final = """
+SELECT set_config('max_parallel_workers_per_gather', '0', true),
+       set_config('statement_timeout', '60s', true)
+"""
 _RANGE: Final = """
 SELECT aggregate_type, position, aggregate_id, version, event_type, schema_version, data::text
   FROM events_event
- WHERE position > %(after)s AND position <= %(until)s AND aggregate_type = ANY(%(types)s)
+ WHERE position > %(after)s AND position <= %(until)s AND aggregate_type = ANY(%(types)s::text[])
  ORDER BY position
 """
 _LATER: Final = """
-SELECT position, aggregate_id, event.version, event_type, schema_version, data::text
-  FROM unnest(%(streams)s::uuid[], %(versions)s::int[]) AS known (aggregate_id, version)
-       JOIN events_event AS event USING (aggregate_id)
- WHERE event.version > known.version AND position <= %(upto)s
- ORDER BY aggregate_id, event.version
+SELECT later.position, aggregate_id, later.version, later.event_type, later.schema_version,
+       later.data::text
+  FROM events_event AS first JOIN events_event AS later USING (aggregate_id)
+ WHERE first.position > %(after)s AND first.position <= %(until)s AND first.version = 1
+   AND first.aggregate_type = (%(types)s::text[])[1]
+   AND later.position > %(until)s AND later.position <= %(upto)s
+ ORDER BY aggregate_id, later.version
 """
 _RECORDED: Final = """
 SELECT position, recorded_at FROM events_event WHERE position <= %(upto)s ORDER BY position DESC LIMIT 1
 """
 
 
-def read_range(*, after: int, until: int, types: Sequence[str]) -> list[tuple[str, Row]]:
-    """Return the events of these types of aggregates with after < position <= until, in order.
+class Range(Struct, frozen=True):
+    """The events of a range, each with the type of its aggregate, and the later ones of its streams."""
 
-    Each is the type and a row. `until` must not be above a safe position.
+    events: list[tuple[str, Row]]
+    later: list[Row]
+
+
+def read_range(*, after: int, until: int, upto: int, types: Sequence[str]) -> Range:
+    """Read the events with after < position <= until, in order, of aggregates of these types.
+
+    The later ones are those up to `upto` of the streams of the first type that begin in the range. Those of
+    a stream are in order. `upto` must be a safe position.
     """
-    rows = _fetch(_RANGE, {"after": after, "until": until, "types": list(types)})
-    return [(row[0], row[1:]) for row in rows]
-
-
-def read_later(versions: Mapping[UUID, int], *, upto: int) -> list[Row]:
-    """Return the events of each stream after its version, up to position `upto`, in their order."""
-    if not versions:
-        return []
-    parameters = {
-        "streams": list(versions),
-        "versions": list(versions.values()),
-        "upto": upto,
-    }
-    return _fetch(_LATER, parameters)
+    parameters = {"after": after, "until": until, "upto": upto, "types": list(types)}
+    with transaction.atomic(), cursor() as cur:
+        cur.execute(_LIMITS)
+        # Planned for these positions: a plan for any range could read the whole log.
+        events = cur.execute(_RANGE, parameters, prepare=False, binary=True).fetchall()
+        later = cur.execute(_LATER, parameters, prepare=False, binary=True).fetchall()
+    return Range([(row[0], row[1:]) for row in events], cast("list[Row]", later))
 
 
 def recorded_at(upto: int) -> datetime | None:
@@ -74,9 +85,3 @@ def position_at(at: datetime, *, upto: int) -> int:
         else:
             first = middle
     return first
-
-
-def _fetch(statement: str, parameters: Mapping[str, object]) -> list[Any]:
-    with cursor() as cur:
-        cur.execute(statement, parameters, prepare=True, binary=True)
-        return cur.fetchall()

@@ -1,5 +1,6 @@
 """The answer is a pure function of the question and the log."""
 
+import tracemalloc
 from datetime import timedelta
 
 import pytest
@@ -15,12 +16,13 @@ from payments.domain.payment.events import RefundReason
 from payments.domain.risk.policy import DEFAULT_POLICY
 from payments.events.models import Event
 from payments.traffic import demo
-from readmodels.backtests import questions, verifying, working
+from readmodels.backtests import questions, reading, verifying, working
 from readmodels.backtests.models import Backtest, BacktestPart, State
 from tests.support import examples
 from tests.support.backtests import (
     amount_of,
     answered,
+    ask,
     client_id,
     facts,
     result_of,
@@ -155,3 +157,29 @@ def test_imported_payments_are_evaluable_only_by_their_history(small_parts: None
     assert (recorded["recorded"], recorded["not_evaluable"]) == (5, {"features": 20})
     assert (automatic["recorded"], automatic["reconstructed"]) == (5, 20)
     assert automatic["not_evaluable_payments"] == 0
+
+
+@pytest.mark.parametrize("mode", [Mode.RECORDED, Mode.RECONSTRUCTED])
+def test_memory_does_not_grow_with_the_number_of_payments(
+    monkeypatch: pytest.MonkeyPatch, mode: Mode
+) -> None:
+    monkeypatch.setattr(questions, "PART", 200)
+    monkeypatch.setattr(reading, "_AT_ONCE", 50)
+    submit_many(200, customers=100)
+    answered(mode=mode)  # fills caches
+    few = _peak(mode)
+    submit_many(2_000, first=200, customers=100)
+
+    many = _peak(mode)
+
+    assert many < few + 500_000  # the events of 2,000 payments would be more than 3,000,000
+
+
+def _peak(mode: Mode) -> int:
+    """Return the most memory that was allocated while the question was answered."""
+    backtest = ask(DEFAULT_POLICY, mode=mode)
+    tracemalloc.start()
+    working.run(backtest.pk)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
