@@ -1,0 +1,186 @@
+"""Payments per second of backtests, against reading the same rows, and the cost for a POST."""
+
+import multiprocessing
+import os
+import random
+import resource
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from multiprocessing.synchronize import Event
+from typing import Final
+from uuid import uuid4
+
+from django.db import connection, connections
+from django.utils import timezone
+
+from payments import actors
+from payments.aggregates import PAYMENT_AGGREGATE
+from payments.application.dispatch import CommandContext, dispatch_new
+from payments.domain.backtest.question import Mode
+from payments.domain.methods import Method
+from payments.domain.money import Money
+from payments.domain.payment.commands import ProcessPayment
+from payments.domain.risk.conditions import RiskFeatures, Velocity
+from payments.domain.risk.policy import DEFAULT_POLICY
+from payments.events.reading import horizon, ranges
+from readmodels.backtests import processes, requests, tasks
+from readmodels.backtests.models import Backtest, State
+from readmodels.backtests.requests import Request
+from tests.benchmarks import post
+from tests.benchmarks.harness import Figure, in_turns
+
+_PAYMENTS: Final = int(os.environ.get("BACKTEST_PAYMENTS", "1000000"))
+_TEMPLATE: Final = 20_000  # payments, of which the others are copies
+_CUSTOMERS: Final = 1_000  # of the template
+_AT_ONCE: Final = 4_000  # positions, as the workers read
+_GOAL_SECONDS: Final = 60
+_GOAL_POST: Final = 0.8
+_BEAT_SECONDS: Final = 2.0
+
+_COPIES: Final = """
+INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type, schema_version, data,
+                          metadata, occurred_at)
+SELECT aggregate_type, md5(aggregate_id || n::text)::uuid, version, event_type, schema_version,
+       jsonb_set(data, '{customer_id}', to_jsonb(md5((data ->> 'customer_id') || n)::uuid)),
+       metadata, occurred_at
+  FROM generate_series(1, %s) AS n, events_event ORDER BY n, position
+"""
+
+
+def run() -> list[Figure]:
+    """Backtest the active policy over all payments. Raises AssertionError if it decides otherwise."""
+    payments = _history()
+    rows = payments / _seconds(_read_rows)
+    figures = []
+    for mode in (Mode.RECORDED, Mode.RECONSTRUCTED):
+        for workers in (1, 2):
+            rate = payments / _seconds(partial(_backtest, mode, workers))
+            who = resource.RUSAGE_SELF if workers == 1 else resource.RUSAGE_CHILDREN
+            peak = resource.getrusage(who).ru_maxrss / 1024
+            what = f"{mode} features, {payments:,} payments, workers: {workers}, peak {peak:.0f} MB"
+            figures.append(Figure(what=what, rate=rate, baseline=rows, unit="payments/s"))
+            if workers > 1:
+                baseline = _PAYMENTS / _GOAL_SECONDS
+                what = f"the same, against {_PAYMENTS:,} in {_GOAL_SECONDS} s"
+                figures.append(
+                    Figure(what=what, rate=rate, baseline=baseline, unit="payments/s", goal=1)
+                )
+    return [*figures, _cost_of_a_post()]
+
+
+def _read_rows() -> None:
+    upto = horizon.last_position()
+    for after in range(0, upto, _AT_ONCE):
+        until = min(after + _AT_ONCE, upto)
+        ranges.read_range(after=after, until=until, upto=upto, types=[PAYMENT_AGGREGATE.name])
+
+
+def _backtest(mode: Mode, workers: int) -> None:
+    backtest = _ask(mode, in_background=False)
+    ended = processes.run(backtest.pk, workers=workers)
+    assert ended.state == State.DONE, ended.error
+    assert ended.result is not None
+    assert (ended.result["drift"], ended.result["payments"]) == (0, _PAYMENTS)
+
+
+def _ask(mode: Mode, *, in_background: bool) -> Backtest:
+    asked = Request(candidate=DEFAULT_POLICY, mode=mode)
+    return requests.request(
+        asked, by=actors.operator(), at=timezone.now(), in_background=in_background
+    )
+
+
+def _cost_of_a_post() -> Figure:
+    """Compare POST with and without a backtest, as the workers of the service run it."""
+    with post.server() as (port, headers), _workers() as working:
+        path = "/api/v1/payments"
+        submit = partial(post.requests_per_second, port, path, headers[path])
+        medians = in_turns(
+            {
+                "alone": partial(_while, working, submit, on=False),
+                "during": partial(_while, working, submit, on=True),
+            },
+            rounds=10,
+        )
+    return Figure(
+        what="POST payments during a backtest in the background",
+        rate=medians["during"],
+        baseline=medians["alone"],
+        unit="/s",
+        goal=_GOAL_POST,
+    )
+
+
+def _while(working: Event, submit: Callable[[], float], *, on: bool) -> float:
+    if on:
+        working.set()
+    else:
+        working.clear()
+    time.sleep(2 * _BEAT_SECONDS)  # the turn in progress ends, or one begins
+    return submit()
+
+
+@contextmanager
+def _workers() -> Iterator[Event]:
+    """Run a process that takes the turns that beat gives while the event is set."""
+    context = multiprocessing.get_context("fork")
+    working = context.Event()
+    _ask(Mode.RECONSTRUCTED, in_background=True)
+    connections.close_all()
+    process = context.Process(target=_work, args=(working,), daemon=True)
+    process.start()
+    try:
+        yield working
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _work(working: Event) -> None:
+    while working.wait():
+        began = time.monotonic()
+        tasks.work()
+        time.sleep(max(_BEAT_SECONDS - (time.monotonic() - began), 0))
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _history() -> int:
+    """Append the template, and copies of it with other customers."""
+    chance = random.Random(14)
+    client_id = uuid4()
+    customers = [uuid4() for _ in range(_CUSTOMERS)]
+    began = datetime.now(UTC) - timedelta(days=365)
+    context = CommandContext(actor=actors.client(client_id))
+    for first in range(0, _TEMPLATE, 1_000):
+        commands = [
+            ProcessPayment(
+                payment_id=uuid4(),
+                client_id=client_id,
+                customer_id=chance.choice(customers),
+                amount=Money(chance.randint(100, 1_100_000), "USD"),
+                method=Method.CREDIT_CARD,
+                features=RiskFeatures(
+                    paid_by_card_before=chance.random() > 0.01,
+                    position=2 * first,
+                    age_ms=0,
+                    new_customer=False,
+                    blocked=False,
+                    velocity=Velocity(count_1h=0, volume_1h=0, count_24h=2, volume_24h=50_000),
+                ),
+                at=began + timedelta(minutes=26 * number),
+            )
+            for number in range(first, first + 1_000)
+        ]
+        dispatch_new([(command, context) for command in commands])
+    with connection.cursor() as cursor:
+        cursor.execute(_COPIES, [_PAYMENTS // _TEMPLATE - 1])
+        cursor.execute("VACUUM ANALYZE events_event")
+    return _PAYMENTS
