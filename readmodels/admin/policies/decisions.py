@@ -65,7 +65,9 @@ def _confirmation(request: HttpRequest, register: Register, policy_id: str) -> H
         found=found,
         proposed_by=labels.person(found.proposed_by),
         active=active,
-        active_name=register.policies[active.policy_id].name if register.active else "",
+        active_name=register.policies[active.policy_id].name
+        if register.active
+        else "The built-in policy",
         differences=differences(active.document, found.policy.document),
     )
 

@@ -31,6 +31,8 @@ from tests.support import examples, logs
 from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.support.backoffice import browser, text
 from tests.support.examples import NOON, OPERATOR
+from tests.support.forms import form_fields
+from tests.support.policies import STRICT
 from tests.support.webhooks import URL
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -162,6 +164,24 @@ def document(field: str) -> Callable[[Place], str]:
     return opened
 
 
+def policy_form(field: str, before: str = "") -> Callable[[Place], str]:
+    def opened(place: Place) -> str:
+        page = reverse("policy_propose")
+        fields = form_fields(place.staff.get(page)) | {"name": "Cards", "review_hours": "9"}
+        return text(place.staff.post(page, fields | {field: before + CARD, "propose": ""}))
+
+    return opened
+
+
+def policy_json(field: str) -> Callable[[Place], str]:
+    def opened(place: Place) -> str:
+        written = parsing.write(STRICT)
+        given = {"document": written, "name": "Cards", field: CARD, "propose": ""}
+        return text(place.staff.post(reverse("policy_propose"), given))
+
+    return opened
+
+
 def import_file(*, column: int) -> Callable[[Place], str]:
     def opened(place: Place) -> str:
         row = ["ann", "1997-01-31", "11.77", "USD", "credit_card", ""]
@@ -213,6 +233,11 @@ DOORS: Final[dict[str, Callable[[Place], str]]] = {
     "policy propose, comment": command(
         "policy", "propose", "none", "--name=x", "--comment", CARD, "--by=mia"
     ),
+    "policy form, name": policy_form("name"),
+    "policy form, comment": policy_form("comment"),
+    "policy form, reason": policy_form("rules-0-reason", before="x "),
+    "policy JSON, name": policy_json("name"),
+    "policy JSON, comment": policy_json("comment"),
     "search payments": search("readmodels_paymentsummary"),
     "search customers": search("customers_customer"),
     "search events": search("readmodels_eventindex"),

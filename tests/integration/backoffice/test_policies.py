@@ -259,6 +259,24 @@ def test_policy_command_shows_differences(ada: str, grace: str) -> None:
     assert run("diff", "built-in", "built-in") == ""
 
 
+def test_policy_show_describes_the_policy_on_stderr(ada: str) -> None:
+    propose(DOLLARS, ada, name="Dollars only", comment="No euros.")
+    errors = StringIO()
+
+    call_command("policy", "show", DOLLARS.policy_id[:12], stdout=StringIO(), stderr=errors)
+
+    assert errors.getvalue().splitlines() == [
+        f"{DOLLARS.policy_id}, proposed",
+        "Dollars only",
+        "No euros.",
+        "Compared with the active policy:",
+        "  High risk held for review (EUR): over €10,000.00 -> always",
+        "  High risk held for review (GBP): over £8,000.00 -> always",
+        "  High risk held for review (JPY): over ¥1,500,000 -> always",
+        "  High risk held for review (USD): over $10,000.00 -> over $0.10",
+    ]
+
+
 def test_policy_command_reports_each_fault_on_one_line(ada: str, tmp_path: Path) -> None:
     file = tmp_path / "policy.json"
     file.write_text(parsing.write(STRICT).replace('"points": 100', '"points": 1000'))
