@@ -22,7 +22,7 @@ class Mode(StrEnum):
     AUTO = "auto"  # recorded features where the payment has them, else reconstructed ones
 
 
-class Question(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Question(Struct, frozen=True, kw_only=True):
     """A backtest covers the payments whose first event has a position after `since`, up to `upto`.
 
     Nothing after `upto` is known to it. `at` is the time of the log at `upto`: labels mature by it. The
