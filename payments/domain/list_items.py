@@ -10,19 +10,24 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from payments.domain.card_numbers import holds_card_number
 from payments.domain.text import TextError, checked_identifier
 
 # The name of a list, permanent and unique. Forms that are generated from structs offer the existing lists for
 # fields of this type.
 ListName = NewType("ListName", str)
 
-LIST_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,49}")
+_LIST_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 
 # A shorter prefix would match references by chance. Each payment looks up one key per length.
 SHORTEST_PREFIX: Final = 3
 LONGEST_PREFIX: Final = 20
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{32}")
 _COUNTRY: Final = re.compile(r"[A-Za-z]{2}")
+
+
+def is_list_name(text: str) -> bool:
+    return _LIST_NAME.fullmatch(text) is not None and not holds_card_number(text)
 
 
 class Item(StrEnum):

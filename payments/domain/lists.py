@@ -16,9 +16,8 @@ from uuid import UUID, uuid5
 from msgspec import Struct
 from msgspec.structs import replace
 
-from payments.domain.card_numbers import holds_card_number
 from payments.domain.cards import Card
-from payments.domain.list_items import LIST_NAME, Item, ListName
+from payments.domain.list_items import Item, ListName, is_list_name
 from payments.domain.payment.events import NoteRef
 
 # Each payment records the lists that it matches, and every staff page shows all lists.
@@ -165,7 +164,9 @@ class UnknownList(ListRefused):
     """There is no list with this name, or it is archived."""
 
     def __str__(self) -> str:
-        return f"There is no list {self.list_name!r} that is in use."
+        # A typed card number is not repeated.
+        name = repr(self.list_name) if is_list_name(self.list_name) else "with this name"
+        return f"There is no list {name} that is in use."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -321,7 +322,7 @@ def _creation(
 ) -> ListCreated:
     if current is not None:
         raise ListExists(list_name=name, archived=current.archived)
-    if not LIST_NAME.fullmatch(name) or holds_card_number(name):
+    if not is_list_name(name):
         raise InvalidListName(list_name=name)
     if known.lists >= MOST_LISTS:
         raise TooManyLists(list_name=name)

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from payments.domain.card_numbers import holds_card_number
-from payments.domain.list_items import LIST_NAME
+from payments.domain.list_items import is_list_name
 from payments.domain.money import KNOWN_CURRENCIES, MAX_MINOR
 from payments.domain.risk.conditions import (
     CONDITION_TYPES,
@@ -224,7 +224,7 @@ def _condition_faults(
             for country in filterfalse(_COUNTRY.fullmatch, countries):
                 yield field, f"{country!r} is not a code of two capital letters."
         case InList(list=name):
-            if not LIST_NAME.fullmatch(name):
+            if not is_list_name(name):
                 yield (*path, "list"), f"{name!r} is not the name of a list."
         case AmountOver(limits=limits) | VolumeOver(limits=limits):
             # Payments in other currencies are always reviewed. In these, the rule would never fire.

@@ -82,7 +82,7 @@ def find(name: str) -> RiskList:
     """Return the list. Raises Http404."""
     found = RiskList.objects.filter(pk=id_of(name)).first()
     if found is None:
-        raise Http404(f"There is no list {name}.")
+        raise Http404("There is no such list.")
     return found
 
 

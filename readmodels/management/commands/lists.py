@@ -18,7 +18,7 @@ from payments.application import list_files, lists
 from payments.application.lists import Author
 from payments.customers.models import Note
 from payments.domain.list_items import InvalidItem, Item, ListName, checked, key
-from payments.domain.lists import ListRefused, id_of
+from payments.domain.lists import ListRefused, UnknownList, id_of
 from payments.domain.text import TextError
 from payments.lists import entries, refilling
 from payments.lists.models import Entry, RiskList
@@ -207,7 +207,7 @@ def _author(note: str) -> Author:
 def _found(name: ListName) -> RiskList:
     found = RiskList.objects.filter(pk=id_of(name)).first()
     if found is None:
-        raise CommandError(f"There is no list {name!r}. `./manage.py lists list` shows all.")
+        raise CommandError(f"{UnknownList(list_name=name)} `./manage.py lists list` shows all.")
     return found
 
 

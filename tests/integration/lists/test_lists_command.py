@@ -78,6 +78,25 @@ def test_refusal_names_what_is_wrong(arguments: tuple[str, ...], status: int, me
     assert Entry.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("show", "4242424242424242"),
+        ("add", "4242424242424242", "DE", *NOTE),
+        ("create", "a4242424242424242", "--type", "card", "--comment", "x"),
+        ("add", STOLEN, "4242424242424242", *NOTE),
+        ("remove", STOLEN, "4242424242424242", *NOTE),
+    ],
+)
+def test_typed_card_number_is_not_repeated(arguments: tuple[str, ...]) -> None:
+    create()
+
+    with pytest.raises(CommandError) as refused:
+        run(*arguments)
+
+    assert "4242" not in str(refused.value)
+
+
 def test_file_is_added_line_by_line_and_names_refused_lines(tmp_path: Path) -> None:
     create(item=Item.REFERENCE_PREFIX)
     add("ORD-7")

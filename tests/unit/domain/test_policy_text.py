@@ -83,6 +83,14 @@ def test_read_ignores_layout_of_text() -> None:
             "rule 1 (large), when[0].countries: 'de' is not a code of two capital letters.",
         ),
         (
+            written(condition(type="in_list", list="Stolen cards")),
+            "rule 1 (large), when[0].list: 'Stolen cards' is not the name of a list.",
+        ),
+        (
+            written(condition(type="in_list", list="bin-4111111111111111")),
+            "It holds something that looks like a card number.",
+        ),
+        (
             written(condition(type="payments_over", window="1h", count=0)),
             "rule 1 (large), when[0].count: It must be at least 1.",
         ),
