@@ -81,6 +81,12 @@ UNFOLD: Final[dict[str, Any]] = {
                         "readmodels_paymentsummary",
                         "readmodels.view_paymentsummary",
                     ),
+                    {
+                        "title": "Disputes",
+                        "icon": "gavel",
+                        "link": reverse_lazy("disputes"),
+                        "permission": _may_view("readmodels.view_disputesummary"),
+                    },
                     _item(
                         "Daily statistics",
                         "bar_chart",

@@ -4,6 +4,7 @@ Pages are read-only: every change is a command, given by a button.
 """
 
 from readmodels.admin import statistics
+from readmodels.admin.disputes import lists as disputes
 from readmodels.admin.operations import discarded, events, parked, projections
 from readmodels.admin.people import clients, customers, sign_ins, staff
 from readmodels.admin.review import payments
@@ -14,6 +15,7 @@ __all__ = (
     "clients",
     "customers",
     "discarded",
+    "disputes",
     "endpoints",
     "events",
     "held",

@@ -1,11 +1,11 @@
-"""The dashboard: the review queue, today's payments, failing endpoints, 14 days and the projections."""
+"""The dashboard: reviews, due disputes, today's payments, failing endpoints, 14 days and projections."""
 
 import json
 from collections import defaultdict
 from datetime import date, timedelta
 from typing import Any, Final
 
-from django.db.models import F, Sum
+from django.db.models import F, QuerySet, Sum
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -18,7 +18,7 @@ from readmodels.admin.review.actions import Person, next_key
 from readmodels.admin.webhooks.changes import may_manage
 from readmodels.admin.webhooks.trouble import in_trouble
 from readmodels.engine import lag
-from readmodels.models import DailyStatistics, PaymentSummary
+from readmodels.models import DailyStatistics, DisputeSummary, PaymentSummary
 
 _DAYS: Final = 14
 _WAITING: Final = 8
@@ -59,6 +59,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "next_key": next_key(Person.of(request.user)),
         "waiting": _waiting(),
         "waiting_count": waiting_count(),
+        "disputes_due": _disputes_due(),
         "today": days[today],
         "volumes": _volumes(today),
         "chart": _chart(days),
@@ -79,8 +80,18 @@ def waiting_badge(request: HttpRequest) -> str:
 
 def waiting_count() -> str:
     """Return the number of payments that wait for review, as text: "1000+" at most."""
-    rows = PaymentSummary.objects.filter(status=Status.PENDING_REVIEW)[:_COUNTED_TO]
-    count = rows.count()
+    return _counted(PaymentSummary.objects.filter(status=Status.PENDING_REVIEW))
+
+
+def _disputes_due() -> str:
+    """Return the number of disputes that need a response within a week, overdue ones included."""
+    soon = timezone.now() + fragments.RESPOND_SOON
+    due = DisputeSummary.objects.filter(closed_at__isnull=True, due_at__lt=soon)
+    return _counted(due)
+
+
+def _counted(rows: QuerySet[Any]) -> str:
+    count = rows[:_COUNTED_TO].count()
     return f"{count}+" if count == _COUNTED_TO else str(count)
 
 

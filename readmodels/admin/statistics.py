@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from django.contrib import admin
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from unfold.decorators import display
 
 from payments.clients.models import Client
@@ -25,15 +25,13 @@ class DailyStatisticsAdmin(BrowsingAdmin):
         "client",
         "currency",
         "total",
-        "average",
         "completed",
         "failed",
         "rejected",
         "cancelled",
         "expired",
         "refunded",
-        "disputed_by_payment_day",
-        "disputed_by_dispute_day",
+        "disputes_opened",
         "reviews",
     )
     has_pages = False
@@ -45,13 +43,16 @@ class DailyStatisticsAdmin(BrowsingAdmin):
 
     @display(description="Submitted")
     def total(self, row: DailyStatistics) -> str:
-        return _sum(row.total_count, row.total_volume, row.currency)
-
-    @display(description="Average")
-    def average(self, row: DailyStatistics) -> str:
-        if not row.total_count:
-            return _NONE
-        return labels.amount(round(row.total_volume / row.total_count), row.currency)
+        """Show the submitted payments, their average, and which of them were disputed on any day."""
+        total = _sum(row.total_count, row.total_volume, row.currency)
+        average = _NONE
+        if row.total_count > 1:
+            average = labels.amount(round(row.total_volume / row.total_count), row.currency)
+        disputed = _sum(
+            row.payment_day_disputed_count, row.payment_day_disputed_volume, row.currency
+        )
+        lost = _sum(row.payment_day_lost_count, row.payment_day_lost_volume, row.currency)
+        return _with_beneath(total, average=average, disputed=disputed, lost=lost)
 
     @display(description="Completed")
     def completed(self, row: DailyStatistics) -> str:
@@ -77,19 +78,13 @@ class DailyStatisticsAdmin(BrowsingAdmin):
     def refunded(self, row: DailyStatistics) -> str:
         return _sum(row.refunded_count, row.refunded_volume, row.currency)
 
-    @display(description="Disputes by day of payment")
-    def disputed_by_payment_day(self, row: DailyStatistics) -> str:
-        return _disputes(
-            _sum(row.payment_day_disputed_count, row.payment_day_disputed_volume, row.currency),
-            _sum(row.payment_day_lost_count, row.payment_day_lost_volume, row.currency),
+    @display(description="Disputes opened")
+    def disputes_opened(self, row: DailyStatistics) -> str:
+        disputed = _sum(
+            row.dispute_day_disputed_count, row.dispute_day_disputed_volume, row.currency
         )
-
-    @display(description="Disputes by day of opening")
-    def disputed_by_dispute_day(self, row: DailyStatistics) -> str:
-        return _disputes(
-            _sum(row.dispute_day_disputed_count, row.dispute_day_disputed_volume, row.currency),
-            _sum(row.dispute_day_lost_count, row.dispute_day_lost_volume, row.currency),
-        )
+        lost = _sum(row.dispute_day_lost_count, row.dispute_day_lost_volume, row.currency)
+        return _with_beneath(disputed, lost=lost)
 
     @display(description="Reviews (open)")
     def reviews(self, row: DailyStatistics) -> str:
@@ -103,10 +98,9 @@ class DailyStatisticsAdmin(BrowsingAdmin):
         return {row.pk: str(clients.get(row.client_id, "unknown")) for row in rows}
 
 
-def _disputes(disputed: str, lost: str) -> str:
-    if lost == _NONE:
-        return disputed
-    return format_html('{}<span class="beneath">lost {}</span>', disputed, lost)
+def _with_beneath(text: str, **beneath: str) -> str:
+    lines = [(f"{name} {sums}",) for name, sums in beneath.items() if sums != _NONE]
+    return format_html("{}{}", text, format_html_join("", '<span class="beneath">{}</span>', lines))
 
 
 def _sum(count: int, volume: int, currency: str) -> str:

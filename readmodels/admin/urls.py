@@ -11,6 +11,7 @@ from django.views import View
 
 from payments.api.http.paths import uuid
 from readmodels.admin.base import kept_text
+from readmodels.admin.disputes import lists as disputes
 from readmodels.admin.lists import changes as list_changes, pages as lists
 from readmodels.admin.policies import decisions, pages, proposal
 from readmodels.admin.review import queue
@@ -41,6 +42,7 @@ urlpatterns = [
         _form(list_changes.FromPaymentView),
         name="add_to_list",
     ),
+    path("disputes/", _staff_only(disputes.due), name="disputes"),
     path("policies/", _staff_only(pages.policy_list), name="policies"),
     path(
         "policies/propose/",

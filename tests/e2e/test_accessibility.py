@@ -1,6 +1,7 @@
 """The pages of the back office in a browser: accessible, and as wide as the screen."""
 
 from typing import Final
+from uuid import UUID
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -9,11 +10,12 @@ from django.contrib.auth.models import Group
 from payments.customers.models import Customer
 from payments.domain.list_items import Item, ListName
 from payments.domain.risk.policy import DEFAULT_POLICY
-from readmodels.models import EventIndex, ParkedEvent
+from readmodels.models import DisputeSummary, EventIndex, ParkedEvent
 from tests.e2e.chromium import CHROMIUM
 from tests.e2e.desk import Desk, check_accessible, wider_parts
 from tests.support.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project
-from tests.support.examples import LATER
+from tests.support.disputing import note
+from tests.support.examples import LATER, open_dispute, usd
 from tests.support.lists import STOLEN, add, create
 
 pytestmark = [
@@ -26,6 +28,8 @@ PAGES: Final = {
     "dashboard": "/admin/",
     "queue": "/admin/reviews/",
     "payments": "/admin/readmodels/paymentsummary/",
+    "disputes": "/admin/disputes/",
+    "all disputes": "/admin/readmodels/disputesummary/",
     "statistics": "/admin/readmodels/dailystatistics/",
     "lists": "/admin/lists/",
     "policies": "/admin/policies/",
@@ -60,6 +64,7 @@ def test_pages_have_no_serious_accessibility_violation(desk: Desk, *, every_page
     payment = f"/admin/readmodels/paymentsummary/{desk.payment}"
     first_approved = f"/admin/readmodels/paymentsummary/{_first_approved(desk.client)}"
     paid = f"/admin/readmodels/paymentsummary/{body_of(desk.client.submit())['id']}"
+    dispute = f"/admin/readmodels/disputesummary/{_disputed(desk.client)}"
     customer = f"/admin/customers/customer/{Customer.objects.latest('created_at').pk}"
     event = EventIndex.objects.latest("position")
     parked = f"/admin/readmodels/parkedevent/{_park(event).pk}"
@@ -70,6 +75,7 @@ def test_pages_have_no_serious_accessibility_violation(desk: Desk, *, every_page
         *(PAGES[name] for name in ("dashboard", "queue", "payments", "proposal", "policy")),
         *(f"{payment}/{page}/" for page in ("change", "approve")),
         f"{paid}/refund/",
+        *(f"{dispute}/{page}/" for page in ("change", "close")),
         f"{customer}/change/",
         f"{parked}/discard/",
         f"/admin/list/{STOLEN}/",
@@ -83,6 +89,7 @@ def test_pages_have_no_serious_accessibility_violation(desk: Desk, *, every_page
             f"{paid}/change/",
             f"/admin/list/{STOLEN}/add/",
             f"/admin/payments/{desk.payment}/add-to-list/",
+            f"{dispute}/respond/",
             f"{parked}/change/",
             *(f"{customer}/{page}/" for page in ("rename", "block")),
             f"/admin/clients/client/{desk.client.client_id}/change/",
@@ -145,6 +152,14 @@ def _first_approved(client: ApiClient) -> str:
     senior.post(f"{PAYMENTS}/{payment}/escalate", reasons["escalate"])
     project()
     return payment
+
+
+def _disputed(client: ApiClient) -> UUID:
+    """Return an open dispute."""
+    payment = UUID(body_of(client.submit(currency="USD"))["id"])
+    note(payment, open_dispute(amount=usd(1_00)), client=client.client_id)
+    project()
+    return DisputeSummary.objects.get(payment_id=payment).pk
 
 
 def _park(event: EventIndex) -> ParkedEvent:

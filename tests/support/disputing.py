@@ -5,10 +5,12 @@ from uuid import UUID, uuid4
 
 from msgspec.structs import replace
 
+from payments import actors
 from payments.application import disputes
 from payments.application.dispatch import CommandContext, Outcome
 from payments.domain.payment.commands import AnyDisputeCommand
-from tests.support.dispatching import MERCHANT, submit
+from tests.support.dispatching import submit
+from tests.support.examples import CLIENT
 
 
 def completed(**changes: Any) -> UUID:
@@ -16,10 +18,10 @@ def completed(**changes: Any) -> UUID:
     return submit(str(uuid4()), **changes).payment.payment_id
 
 
-def note(payment_id: UUID, *notices: AnyDisputeCommand) -> Outcome:
+def note(payment_id: UUID, *notices: AnyDisputeCommand, client: UUID = CLIENT) -> Outcome:
     """Record the notices of the payment's disputes, as its client."""
+    context = CommandContext(actor=actors.client(client))
     for notice in notices:
-        outcome = disputes.handle(
-            replace(notice, payment_id=payment_id), CommandContext(actor=MERCHANT)
-        )
+        command = replace(notice, payment_id=payment_id, client_id=client)
+        outcome = disputes.handle(command, context)
     return outcome

@@ -31,6 +31,8 @@ from tests.support.examples import (
     approved,
     cancelled,
     claimed,
+    dispute_closed,
+    disputed,
     escalated,
     expired,
     first_approved,
@@ -40,6 +42,7 @@ from tests.support.examples import (
     processed_after_approval,
     refunded,
     rejected,
+    usd,
 )
 
 VIEWER: Final = Person(actor="staff:1")
@@ -96,6 +99,8 @@ def after(*events: AnyPaymentEvent) -> Payment:
         (PAID, "", "", "refund"),
         ((*PAID, refunded(40_00)), "", "", "refund"),
         ((*PAID, refunded()), "", "", ""),
+        ((*PAID, disputed()), "", "", ""),
+        ((*PAID, disputed(), dispute_closed(lost=usd(60_00))), "", "", "refund"),
         ((*WAITING, approved(), processed_after_approval()), "", "", "refund"),
         ((*WAITING, rejected()), "", "", ""),
         ((*WAITING, expired()), "", "", ""),

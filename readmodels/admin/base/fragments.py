@@ -1,5 +1,6 @@
 """Badges, links and other small parts that several screens show."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Final
@@ -8,8 +9,11 @@ from django.urls import reverse
 from django.utils.html import format_html
 from msgspec import Struct
 
+from payments.domain.payment.disputes import DisputeStatus
+from payments.domain.payment.events import DisputeOutcome
 from payments.domain.payment.state import Status
 from payments.domain.risk.policy import Band
+from readmodels.labels import label
 
 # The values are the names of unfold's label colors.
 STATUS_COLORS: Final = {
@@ -33,7 +37,19 @@ STATE_COLORS: Final = {  # the states of projections
 }
 BAND_COLORS: Final = {Band.LOW: "success", Band.MEDIUM: "warning", Band.HIGH: "danger"}
 
+DISPUTE_COLORS: Final[Mapping[str, str]] = {  # by outcome, or by status while it is open
+    DisputeStatus.NEEDS_RESPONSE: "warning",
+    DisputeStatus.UNDER_REVIEW: "info",
+    DisputeOutcome.WON: "success",
+    DisputeOutcome.WITHDRAWN: "success",
+    DisputeOutcome.PREVENTED: "info",
+    DisputeOutcome.LOST: "danger",
+    DisputeOutcome.ACCEPTED: "danger",
+}
+
 _SOON: Final = timedelta(days=1)
+# Providers give one to three weeks to respond to a dispute.
+RESPOND_SOON: Final = timedelta(days=7)
 
 
 class Badge(Struct, frozen=True):
@@ -57,12 +73,26 @@ def review_badges(
     return tuple(badges)
 
 
-def time_left(until: datetime, at: datetime) -> tuple[str, str]:
+def dispute_badge(state: str) -> Badge:
+    """Return the badge of a dispute by its outcome, or by its status while it is open."""
+    return Badge(label(state), DISPUTE_COLORS[state])
+
+
+def dispute_badges(*, open_disputes: int, lost_amount: int) -> tuple[Badge, ...]:
+    badges = []
+    if open_disputes:
+        badges.append(Badge("Disputed", "warning"))
+    if lost_amount:
+        badges.append(Badge("Dispute lost", "danger"))
+    return tuple(badges)
+
+
+def time_left(until: datetime, at: datetime, *, soon: timedelta = _SOON) -> tuple[str, str]:
     """Return the time from `at` to `until` as text, and its urgency: "overdue", "soon" or ""."""
     left = until - at
     if left <= timedelta():
         return "overdue", "overdue"
-    urgency = "soon" if left < _SOON else ""
+    urgency = "soon" if left < soon else ""
     minutes = ceil(left / timedelta(minutes=1))
     if minutes <= 1:
         return "less than a minute left", urgency

@@ -78,6 +78,9 @@ def desk(
     if payment.status is not Status.PENDING_REVIEW or payment.review_deadline is None:
         return Desk(
             headline=_outcome(payment, names, history),
+            badges=fragments.dispute_badges(
+                open_disputes=len(payment.open_disputes), lost_amount=payment.lost.minor
+            ),
             lines=tuple(_corrections(payment)),
             offers=_offers(payment, person, at, names),
         )
@@ -182,6 +185,14 @@ def _outcome(payment: Payment, names: Mapping[str, str], history: Sequence[Entry
 
 
 def _corrections(payment: Payment) -> Iterator[Line]:
+    for dispute in payment.open_disputes:
+        yield Line(
+            "gavel",
+            f"Dispute {labels.isolated(dispute.dispute_id)} over {dispute.disputed.formatted()} is open. The"
+            " payment cannot be refunded before it is closed.",
+        )
+    if payment.lost.minor:
+        yield Line("gavel", f"Disputes took {payment.lost.formatted()}.")
     if payment.refunded is not None:
         left = payment.refundable
         yield Line(

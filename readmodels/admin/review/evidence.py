@@ -74,11 +74,16 @@ class LatestPayment(Struct, frozen=True):
     amount: str
     status: str
     color: str
+    badges: tuple[fragments.Badge, ...]
 
 
-def latest(customer_id: UUID, *, but: UUID | None = None) -> list[LatestPayment]:
+def latest(
+    customer_id: UUID, *, but: UUID | None = None, before: datetime | None = None
+) -> list[LatestPayment]:
     """Return the customer's latest payments except the payment `but`, with one query."""
     rows = PaymentSummary.objects.filter(customer_id=customer_id)
+    if before is not None:
+        rows = rows.filter(initiated_at__lt=before)
     if but is not None:
         rows = rows.exclude(pk=but)
     return [
@@ -88,6 +93,9 @@ def latest(customer_id: UUID, *, but: UUID | None = None) -> list[LatestPayment]
             amount=labels.amount(row.amount, row.currency),
             status=labels.label(row.status),
             color=fragments.STATUS_COLORS[Status(row.status)],
+            badges=fragments.dispute_badges(
+                open_disputes=row.open_disputes, lost_amount=row.lost_amount
+            ),
         )
         for row in rows.order_by("-initiated_at", "-payment_id")[:_MOST_LATEST]
     ]

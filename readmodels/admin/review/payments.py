@@ -8,9 +8,9 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.urls import URLPattern, path
 from django.utils import timezone
-from msgspec import Struct
 from unfold.decorators import display
 
 from payments import permissions, pseudonyms
@@ -29,20 +29,14 @@ from readmodels.admin.base.filters import (
     titled,
 )
 from readmodels.admin.base.kept_text import keep_typed_text
-from readmodels.admin.review import evidence, timeline
+from readmodels.admin.review import disputed, evidence, timeline
 from readmodels.admin.review.actions import ACTIONS, Person, next_key
 from readmodels.admin.review.decisions import ActionView
 from readmodels.admin.review.desk import desk, people_of
+from readmodels.admin.review.parties import Parties, parties
 from readmodels.models import PaymentSummary
 
 _MOST_NAMESAKES: Final = 50
-
-
-class PaymentDetails(Struct, kw_only=True):
-    """The names of the payment's customer and client, for the columns."""
-
-    customer: str
-    client: str
 
 
 @admin.register(PaymentSummary)
@@ -52,6 +46,7 @@ class PaymentAdmin(BrowsingAdmin):
         "when",
         "money",
         "state",
+        "disputes",
         "risk",
         "customer",
         "client",
@@ -98,16 +93,15 @@ class PaymentAdmin(BrowsingAdmin):
     def called(self, row: PaymentSummary) -> str:
         return fragments.foreign_text(row.reference) if row.reference else "–"
 
-    def details(self, rows: Sequence[Any]) -> Mapping[Any, PaymentDetails]:
-        customers = Customer.objects.in_bulk({row.customer_id for row in rows})
-        clients = Client.objects.in_bulk({row.client_id for row in rows})
-        return {
-            row.pk: PaymentDetails(
-                customer=str(customers.get(row.customer_id, "unknown")),
-                client=str(clients.get(row.client_id, "unknown")),
-            )
-            for row in rows
-        }
+    @display(description="Disputes")
+    def disputes(self, row: PaymentSummary) -> str:
+        badges = fragments.dispute_badges(
+            open_disputes=row.open_disputes, lost_amount=row.lost_amount
+        )
+        return render_to_string("backoffice/parts/badges.html", {"badges": badges})
+
+    def details(self, rows: Sequence[Any]) -> Mapping[Any, Parties]:
+        return parties(rows)
 
     def find(self, term: str) -> list[Q]:
         """Search by payment id, reference, customer reference or the beginning of a customer's name."""
@@ -175,5 +169,6 @@ class PaymentAdmin(BrowsingAdmin):
             next_key=next_key(person),
             may_list=permissions.holds(request.user, permissions.EDIT_LISTS),
             timeline=entries,
+            disputes=disputed.shown(payment, history, entries),
             **shown,
         )

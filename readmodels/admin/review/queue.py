@@ -28,7 +28,8 @@ from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import as_uuid
 from readmodels.admin.base.filters import ChoiceFilter, CurrencyFilter, OneOf, YesNoFilter, titled
 from readmodels.admin.review.actions import Person, next_key
-from readmodels.admin.review.payments import PaymentAdmin, PaymentDetails
+from readmodels.admin.review.parties import Parties
+from readmodels.admin.review.payments import PaymentAdmin
 from readmodels.models import PaymentSummary
 
 STANDINGS: Final = (
@@ -63,7 +64,7 @@ class StandingFilter(OneOf):
         return queryset
 
 
-class QueueDetails(PaymentDetails, kw_only=True):
+class QueueDetails(Parties, kw_only=True):
     """The names in a row, with the holder of the claim and the first approver. Rows of a page share `now`."""
 
     claimed_by: str

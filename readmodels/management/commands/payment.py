@@ -16,6 +16,7 @@ from msgspec import ValidationError
 from payments import actors
 from payments.aggregates import PAYMENT_AGGREGATE, HistoricPaymentEvent
 from payments.domain.payment import claims
+from payments.domain.payment.disputes import Dispute
 from payments.domain.payment.state import Payment, Review
 from payments.events import replay
 from payments.events.codec import UnknownEventType
@@ -137,6 +138,8 @@ def _state(
         ("Claimed", lease and f"by {_who(lease.reviewer, names)} until {_exactly(lease.until)}"),
         ("First of two", first and _review(first, names)),
         ("Review", review and _review(review, names)),
+        ("Refunded", payment.refunded and payment.refunded.formatted()),
+        *(("Dispute", _dispute(each)) for each in payment.disputes),
     ):
         if value:
             yield from _wrapped(f" {name:<13}", value, width)
@@ -164,6 +167,19 @@ def _review(review: Review, names: dict[str, str]) -> str:
     decision = "Approved" if review.approved else "Rejected"
     who = _who(review.reviewer, names)
     return f"{decision}: {labels.label(review.reason)}, by {who} at {_exactly(review.at)}"
+
+
+def _dispute(dispute: Dispute) -> str:
+    state = labels.label(dispute.outcome or dispute.status).lower()
+    facts = [
+        f"{dispute.disputed.formatted()} {labels.label(dispute.kind).lower()}",
+        labels.label(dispute.reason).lower(),
+    ]
+    if dispute.lost is not None:
+        facts.append(f"lost {dispute.lost.formatted()}")
+    elif dispute.respond_by is not None:
+        facts.append(f"respond by {_exactly(dispute.respond_by)}")
+    return f"{dispute.dispute_id} {state}: {', '.join(facts)}"
 
 
 def _who(actor: str, names: dict[str, str]) -> str:

@@ -239,6 +239,7 @@ DOORS: Final[dict[str, Callable[[Place], str]]] = {
     "policy JSON, name": policy_json("name"),
     "policy JSON, comment": policy_json("comment"),
     "search payments": search("readmodels_paymentsummary"),
+    "search disputes": search("readmodels_disputesummary"),
     "search customers": search("customers_customer"),
     "search events": search("readmodels_eventindex"),
     "block": customer_form("block", "reason"),

@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 LISTS = [
     "readmodels_paymentsummary",
+    "readmodels_disputesummary",
     "readmodels_dailystatistics",
     "readmodels_checkpoint",
     "readmodels_parkedevent",
