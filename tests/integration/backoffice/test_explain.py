@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application.dispatch import CommandContext, dispatch
+from payments.domain.list_items import ListMatch, ListName
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.risk.conditions import Velocity
@@ -86,6 +87,15 @@ def test_explain_prints_everything_about_a_payment_in_review() -> None:
         "  Based on the events up to log position 40; the oldest event after it was 1.2 s old.\n\n"
         f"Risk policy {DEFAULT_POLICY.policy_id} (built-in).\n"
     )
+
+
+def test_explain_names_the_lists_that_matched() -> None:
+    matches = (ListMatch(ListName("mules"), 3), ListMatch(ListName("stolen-cards"), 12))
+
+    shown = decided(features=replace(KNOWN, lists=matches))
+
+    assert "On lists\n  mules, version 3\n  stolen-cards, version 12\n\n" in shown
+    assert "On lists" not in decided(features=replace(KNOWN, lists=()))
 
 
 BUSY = Velocity(count_1h=20, volume_1h=0, count_24h=20, volume_24h=60_000_00)
