@@ -1,5 +1,6 @@
 """The pages that change lists. Each asks for a note, which confirms the change too."""
 
+from html import unescape
 from typing import Any, ClassVar
 
 from django import forms
@@ -181,9 +182,8 @@ class RemoveView(OneListView):
 
     def lines(self) -> list[str]:
         (row,) = shown.rows([self.entry], self.item, timezone.now())
-        return [
-            f"{strip_tags(row.value)} does not match the list any more, from the next payment on."
-        ]
+        value = unescape(strip_tags(row.value))
+        return [f"{value} does not match the list any more, from the next payment on."]
 
     def change(self, form: forms.Form, author: Author) -> str:
         lists.remove(self.name, self.entry.value, author)

@@ -324,6 +324,19 @@ def test_event_of_a_list_links_to_the_lists() -> None:
     assert Event.objects.get().event_type == "list.created"
 
 
+def test_entry_with_special_characters_is_shown_as_typed() -> None:
+    """The confirmation showed &amp;amp; for an ampersand."""
+    create(item=Item.REFERENCE_PREFIX)
+    add("A&B<i>")
+    logged_in = browser()
+
+    listed = logged_in.get(page()).content.decode()
+    confirmation = logged_in.get(removal()).content.decode()
+
+    assert ">A&amp;B&lt;i&gt;</bdi>" in listed
+    assert "<p>A&amp;B&lt;i&gt; does not match the list any more" in confirmation
+
+
 def test_lists_in_use_come_first() -> None:
     for name in ("alpha", "beta", "gamma"):
         create(ListName(name))
