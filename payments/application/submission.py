@@ -10,10 +10,10 @@ from payments.application import idempotency, policies, ports
 from payments.application.dispatch import CommandContext, Outcome, dispatch
 from payments.customers import registry
 from payments.domain.cards import PresentedCard
-from payments.domain.list_items import keys_of_payment
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.commands import ProcessPayment
+from payments.domain.risk.conditions import listable
 from payments.domain.signals import PresentedSignals
 
 
@@ -38,7 +38,7 @@ def submit(
     pseudonyms.require_key()
     customer_id = pseudonyms.customer_id(client_id, customer_reference)
     known_card = None if card is None else pseudonyms.known_card(client_id, card)
-    item_keys = keys_of_payment(
+    item_keys = listable(
         customer_id=customer_id,
         fingerprint=None if known_card is None else known_card.fingerprint,
         country=country,

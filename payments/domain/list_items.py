@@ -94,23 +94,3 @@ def split(item_key: str) -> tuple[Item, str]:
     """Return the type and the value of a key."""
     item, _, value = item_key.partition(":")
     return Item(item), value
-
-
-def keys_of_payment(
-    *,
-    customer_id: UUID,
-    fingerprint: str | None = None,
-    country: str | None = None,
-    reference: str | None = None,
-) -> list[str]:
-    """Return the keys of everything in a payment that a list can hold."""
-    keys = [f"customer:{customer_id}"]
-    if fingerprint is not None:
-        keys.append(f"card:{fingerprint}")
-    if country is not None:
-        keys.append(f"country:{country}")
-    if reference is not None:
-        longest = min(len(reference), LONGEST_PREFIX)
-        lengths = range(SHORTEST_PREFIX, longest + 1)
-        keys += [f"reference_prefix:{reference[:length]}" for length in lengths]
-    return keys

@@ -6,10 +6,18 @@ They are data, so a policy can be hashed, stored, shown and written by people.
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, assert_never, get_args
+from uuid import UUID
 
 from msgspec import Struct
 
-from payments.domain.list_items import ListMatch, ListName
+from payments.domain.list_items import (
+    LONGEST_PREFIX,
+    SHORTEST_PREFIX,
+    Item,
+    ListMatch,
+    ListName,
+    key,
+)
 from payments.domain.methods import CARDS, Method
 from payments.domain.money import Money
 
@@ -112,6 +120,32 @@ class FeaturesOlderThan(Condition, frozen=True, tag="features_older_than"):
     """The features do not cover an event that is older than `ms`."""
 
     ms: int
+
+
+# The keys of the values that InList looks for, without the values.
+_CARD: Final = key(Item.CARD, "")
+_CUSTOMER: Final = key(Item.CUSTOMER, "")
+_COUNTRY: Final = key(Item.COUNTRY, "")
+_PREFIX: Final = key(Item.REFERENCE_PREFIX, "")
+
+
+def listable(
+    *,
+    customer_id: UUID,
+    fingerprint: str | None = None,
+    country: str | None = None,
+    reference: str | None = None,
+) -> list[str]:
+    """Return the keys of everything in a payment that a list can hold."""
+    keys = [f"{_CUSTOMER}{customer_id}"]
+    if fingerprint is not None:
+        keys.append(_CARD + fingerprint)
+    if country is not None:
+        keys.append(_COUNTRY + country)
+    if reference is not None:
+        lengths = range(SHORTEST_PREFIX, min(len(reference), LONGEST_PREFIX) + 1)
+        keys += [_PREFIX + reference[:length] for length in lengths]
+    return keys
 
 
 Measure = AmountOver | PaymentsOver | VolumeOver | FeaturesOlderThan

@@ -12,9 +12,9 @@ from django.db import connection
 from payments import pseudonyms
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.domain.cards import Brand, PresentedCard
-from payments.domain.list_items import Item, ListMatch, ListName, keys_of_payment
+from payments.domain.list_items import Item, ListMatch, ListName
 from payments.domain.lists import id_of
-from payments.domain.risk.conditions import RiskFeatures
+from payments.domain.risk.conditions import RiskFeatures, listable
 from payments.events.reading import streams
 from payments.lists.models import Entry
 from readmodels.queries import risk_features
@@ -32,7 +32,7 @@ BINS: Final = ListName("prefixes")
 
 
 def matches(at: datetime = NOW, **parts: Any) -> tuple[ListMatch, ...] | None:
-    keys = keys_of_payment(customer_id=CUSTOMER, **parts)
+    keys = listable(customer_id=CUSTOMER, **parts)
     known = risk_features.of_customer(CUSTOMER, currency="USD", item_keys=keys, at=at)
     return known.features.lists
 
@@ -147,7 +147,7 @@ def test_lookup_reads_only_matching_entries_of_a_large_table() -> None:
         )
         for number in range(20_000)
     )
-    keys = keys_of_payment(customer_id=CUSTOMER, country="DE", reference="ORD-000123-" + "x" * 40)
+    keys = listable(customer_id=CUSTOMER, country="DE", reference="ORD-000123-" + "x" * 40)
     parameters: dict[str, Any] = {
         "customer_id": CUSTOMER,
         "currency": "USD",

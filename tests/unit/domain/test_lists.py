@@ -20,7 +20,6 @@ from payments.domain.list_items import (
     ListName,
     checked,
     key,
-    keys_of_payment,
     split,
 )
 from payments.domain.lists import (
@@ -54,6 +53,7 @@ from payments.domain.lists import (
     id_of,
 )
 from payments.domain.payment.events import NoteRef
+from payments.domain.risk.conditions import listable
 from payments.events import codec
 from payments.events.replay import fold
 from tests.support.examples import CUSTOMER, LATER, NOON
@@ -212,9 +212,9 @@ def test_value_of_another_kind_is_refused(item: Item, value: str) -> None:
     assert value not in str(refused.value)
 
 
-def test_keys_of_payment_name_everything_a_list_can_hold() -> None:
-    assert keys_of_payment(customer_id=CUSTOMER) == [f"customer:{CUSTOMER}"]
-    assert keys_of_payment(
+def test_listable_keys_name_everything_a_list_can_hold() -> None:
+    assert listable(customer_id=CUSTOMER) == [f"customer:{CUSTOMER}"]
+    assert listable(
         customer_id=CUSTOMER, fingerprint="ab" * 16, country="DE", reference="ORD-7"
     ) == [
         f"customer:{CUSTOMER}",
@@ -232,7 +232,7 @@ def test_every_prefix_that_a_list_accepts_is_a_key(reference: str, length: int) 
         prefix = checked(Item.REFERENCE_PREFIX, reference[:length])
     except InvalidItem:
         return
-    found = keys_of_payment(customer_id=CUSTOMER, reference=prefix + reference[length:])
+    found = listable(customer_id=CUSTOMER, reference=prefix + reference[length:])
 
     assert key(Item.REFERENCE_PREFIX, prefix) in found
 
