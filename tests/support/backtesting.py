@@ -71,7 +71,18 @@ def random_cases(seed: int, count: int) -> list[Case]:
     return [_random_case(random, place) for place in range(1, count + 1)]
 
 
+def random_payments(seed: int, count: int) -> list[tuple[UUID, list[AnyPaymentEvent]]]:
+    """Return the events of such payments by id."""
+    random = Random(seed)
+    return [_random_payment(random) for _ in range(count)]
+
+
 def _random_case(random: Random, place: int) -> Case:
+    payment_id, events = _random_payment(random)
+    return case_of(payment_id, place, events, _features(random))
+
+
+def _random_payment(random: Random) -> tuple[UUID, list[AnyPaymentEvent]]:
     payment_id = UUID(int=random.getrandbits(128))
     at = examples.NOON + timedelta(minutes=random.randrange(60 * 24 * 365))
     events: list[AnyPaymentEvent] = []
@@ -116,7 +127,7 @@ def _random_case(random: Random, place: int) -> Case:
                     **of, closed_at=later, outcome=outcome, lost_amount=lost, reason=reason
                 )
             )
-    return case_of(payment_id, place, events, _features(random))
+    return payment_id, events
 
 
 def _amount(random: Random) -> Money:

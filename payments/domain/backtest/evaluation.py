@@ -37,10 +37,11 @@ class Side(NamedTuple):
 class Evaluation:
     """Evaluates the cases of one part of a question, and counts them in `tally`.
 
-    `policies` are those of the log by id: each decision is repeated by its own policy, to find drift.
+    `policies` are those of the log by id: each decision is repeated by its own policy, to find drift. With
+    None, none is repeated.
     """
 
-    def __init__(self, question: Question, policies: Mapping[str, RiskPolicy]) -> None:
+    def __init__(self, question: Question, policies: Mapping[str, RiskPolicy] | None) -> None:
         self.tally = Tally()
         self._question = question
         self._policies = policies
@@ -103,6 +104,8 @@ class Evaluation:
 
     def _repeat(self, case: Case, risk: RiskAssessment) -> Judged | None:
         """Return what the policy of the assessment decides now. A difference is drift."""
+        if self._policies is None:
+            return None
         policy = self._policies.get(risk.policy_id)
         if policy is None:
             self.tally.drift_unknown_policy += 1

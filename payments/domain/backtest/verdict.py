@@ -14,6 +14,9 @@ _HISTORY: Final = (
     "History as it was: a blocked payment has no outcome, and customers would have behaved"
     " otherwise."
 )
+_NO_LABELS: Final = (
+    "A shadow does not know which payments were fraud. A backtest over the same payments does."
+)
 _NEWLY: Final = {
     Outcome.REVIEW: "would newly wait for review",
     Outcome.BLOCK: "would newly be blocked",
@@ -35,23 +38,28 @@ _LEFT_OUT: Final = {
 _MOST_CURRENCIES: Final = 3
 
 
-def verdict(result: Result) -> str:
-    """Return one sentence: the payments that would be decided otherwise, the money and the work."""
+def verdict(result: Result, *, labeled: bool = True) -> str:
+    """Return one sentence: the payments that would be decided otherwise, the money and the work.
+
+    `labeled` is False for a shadow, which has no labels.
+    """
     if not result.evaluated:
         return "No payment of the range could be evaluated."
     of = f"Of {_payments(result.evaluated)}{' in the sample' if result.not_sampled else ''}"
     flips = [cell for cell in result.matrix if cell.is_flip]
     if not flips:
         return f"{of}, none would be decided otherwise."
-    return f"{of}, {'; '.join((*_changes(flips), *_money(flips), *_work(result)))}."
+    return (
+        f"{of}, {'; '.join((*_changes(flips, labeled=labeled), *_money(flips), *_work(result)))}."
+    )
 
 
-def limits(result: Result) -> tuple[str, ...]:
+def limits(result: Result, *, labeled: bool = True) -> tuple[str, ...]:
     """Return the sentences about what the verdict does not say. The first one is always true."""
-    return (_HISTORY, *_limits(result))
+    return (_HISTORY, *_limits(result, labeled=labeled))
 
 
-def _limits(result: Result) -> Iterator[str]:
+def _limits(result: Result, *, labeled: bool) -> Iterator[str]:
     if result.not_sampled:
         share = result.flip_share
         yield (
@@ -59,7 +67,9 @@ def _limits(result: Result) -> Iterator[str]:
             f" with 95 % confidence, {_percent(share.low_ppm)} to {_percent(share.high_ppm)} of all"
             " evaluable ones would be decided otherwise."
         )
-    if result.flips:
+    if not labeled:
+        yield _NO_LABELS
+    elif result.flips:
         yield f"{_percent(result.known_ppm)} of the changed payments are known to be fraud or good."
     if result.reconstructed:
         yield (
@@ -89,7 +99,7 @@ def _limits(result: Result) -> Iterator[str]:
         yield f"{_payments(result.drift_unknown_policy)} name a policy that the log does not hold."
 
 
-def _changes(flips: Sequence[Cell]) -> Iterator[str]:
+def _changes(flips: Sequence[Cell], *, labeled: bool) -> Iterator[str]:
     by_outcome: dict[Outcome, Counter[Kind]] = {}
     for cell in flips:
         kinds = by_outcome.setdefault(cell.candidate, Counter())
@@ -98,7 +108,7 @@ def _changes(flips: Sequence[Cell]) -> Iterator[str]:
         if outcome in by_outcome:
             kinds = by_outcome[outcome]
             known = ", ".join(f"{kinds[kind]:,} {kind}" for kind in Kind)
-            yield f"{kinds.total():,} {newly} ({known})"
+            yield f"{kinds.total():,} {newly}{f' ({known})' if labeled else ''}"
 
 
 def _money(flips: Sequence[Cell]) -> Iterator[str]:

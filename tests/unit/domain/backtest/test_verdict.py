@@ -129,3 +129,12 @@ def test_limits_have_a_text_for_each_fact_and_each_reason_to_leave_out() -> None
     )
 
     assert len(limits(found)) == 4
+
+
+def test_verdict_without_labels_names_none() -> None:
+    found = result(cell(Outcome.REVIEW, Label.NOT_MATURE, 3, 500))
+
+    assert verdict(found, labeled=False) == (
+        "Of 12,034 payments, 3 would newly wait for review; $5.00 more held."
+    )
+    assert "does not know which payments were fraud" in limits(found, labeled=False)[1]

@@ -1,0 +1,90 @@
+"""What a shadow policy would have decided on payments as they arrived, by day.
+
+One event scores a payment, and holds all that a policy asks for. What a day counts is therefore a pure
+function of these events: later events of a payment, and the borders between steps, do not matter. Nothing is
+known yet about a new payment, and later it would change a day that has passed. So all labels are unknown. A
+backtest over the same payments has them.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from payments.domain.backtest.cases import case_of
+from payments.domain.backtest.digest import Difference, first_difference
+from payments.domain.backtest.evaluation import Evaluation
+from payments.domain.backtest.question import ENGINE_VERSION, Question
+from payments.domain.backtest.result import result_of
+from payments.domain.backtest.tally import Tally
+from payments.domain.payment.events import (
+    AnyPaymentEvent,
+    PaymentFailed,
+    PaymentFlaggedForReview,
+    PaymentProcessed,
+)
+from payments.domain.risk.policy import RiskPolicy
+
+SCORING: Final = (PaymentProcessed, PaymentFailed, PaymentFlaggedForReview)
+_BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)  # no payment is mature
+
+Days = dict[date, Tally]
+
+
+def observe(candidate: RiskPolicy, events: Iterable[tuple[UUID, int, AnyPaymentEvent]]) -> Days:
+    """Evaluate the payments that these events scored. Each event has the id of its payment and a position.
+
+    Other events are ignored. A day begins at midnight UTC.
+    """
+    question = Question(candidate=candidate, since=0, upto=0, at=_BEFORE_ALL)
+    evaluations: dict[date, Evaluation] = {}
+    for payment_id, position, event in events:
+        if not isinstance(event, SCORING) or event.risk is None:
+            continue
+        day = event.at.astimezone(UTC).date()
+        if day not in evaluations:
+            evaluations[day] = Evaluation(question, policies=None)
+        evaluations[day].add(case_of(payment_id, position, (event,)))
+    return {day: evaluation.tally for day, evaluation in evaluations.items()}
+
+
+def add(days: Days, more: Days) -> None:
+    """Add what further events count."""
+    for day, tally in more.items():
+        days.setdefault(day, Tally()).merge(tally)
+
+
+def digest(candidate_id: str, *, since: int, position: int, days: Mapping[date, Tally]) -> str:
+    """Return the hex SHA-256 of the engine's version, the policy, the range and what its days count."""
+    document = {
+        "engine": ENGINE_VERSION,
+        "candidate": candidate_id,
+        "since": since,
+        "position": position,
+        "days": {day.isoformat(): _stored(tally) for day, tally in days.items()},
+    }
+    return _hash(document)
+
+
+def first_difference_of_days(
+    first: Mapping[date, Tally], second: Mapping[date, Tally]
+) -> tuple[date, Difference] | None:
+    """Return the first day that differs and the cell that does, None if they agree."""
+    for day in sorted({*first, *second}):
+        ours, theirs = first.get(day, Tally()), second.get(day, Tally())
+        if found := first_difference(result_of(ours), result_of(theirs)):
+            return day, found
+        if (mine := _hash(_stored(ours))) != (other := _hash(_stored(theirs))):
+            return day, Difference("digest", mine, other)
+    return None
+
+
+def _stored(tally: Tally) -> object:
+    return msgspec.to_builtins(tally, str_keys=True)
+
+
+def _hash(document: object) -> str:
+    return sha256(msgspec.json.encode(document, order="deterministic")).hexdigest()
