@@ -125,7 +125,7 @@ RESPOND: Final = command(
         body_example(
             "a receipt",
             {
-                "evidence": ["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
+                "evidence": ["9f86d081884c7d65" * 4],
                 "note": "Signed delivery note.",
                 "responded_at": "2026-11-26T09:00:00Z",
             },

@@ -47,6 +47,14 @@ def holds_number(text: str) -> bool:
 
 HEADER: Final = "customer_id,date,amount,currency,method,reference\n"
 WHO: Final = ("Acme", "customer-123")
+DISPUTED: Final = {
+    "dispute_id": "dp_1",
+    "kind": "chargeback",
+    "reason": "fraudulent",
+    "amount": 1,
+    "currency": "USD",
+    "opened_at": "2026-01-06T09:00:00Z",
+}
 
 
 class Place:
@@ -255,6 +263,11 @@ DOORS: Final[dict[str, Callable[[Place], str]]] = {
     "approve, API": body("{0}/{1}/approve", reason="other", note=CARD),
     "reject, API": body("{0}/{1}/reject", reason="other", note=CARD),
     "escalate, API": body("{0}/{1}/escalate", reason="other", note=CARD),
+    "dispute": body("{0}/{1}/disputes", **DISPUTED | {"dispute_id": CARD}),
+    "dispute, network": body("{0}/{1}/disputes", **DISPUTED | {"network": CARD}),
+    "dispute, reason code": body("{0}/{1}/disputes", **DISPUTED | {"network_reason_code": CARD}),
+    "dispute, path": body("{0}/{1}/disputes/4111111111111111/respond"),
+    "response to a dispute": body("{0}/{1}/disputes/dp_1/respond", note=CARD),
     "webhook, URL": body(HOOKS, url=f"{URL}/{CARD.replace(' ', '-')}"),
     "webhook, host": body(HOOKS, url="https://4111111111111111/"),
     "webhook, encoded": body(HOOKS, url=f"{URL}?a={CARD.replace(' ', '%20')}"),
