@@ -2,6 +2,7 @@
 
 The lease of a worker that was killed ends after LEASE, and another worker then takes the part. A worker
 that lost its lease stores nothing. Claims are serialized by one lock, which they hold for a millisecond.
+A transaction locks the row of a backtest before its parts, or only one of both: otherwise two could deadlock.
 """
 
 from datetime import datetime, timedelta
@@ -95,13 +96,12 @@ def renew(lease: Lease, *, at: datetime) -> None:
     _keep_active(lease.backtest_id, at)
 
 
-def complete(lease: Lease, tally: Tally, *, facts: int, at: datetime) -> None:
+def complete(lease: Lease, tally: Tally, *, facts: int) -> None:
     """Store what the part counted, in the transaction of the caller. Raises LeaseLost."""
     require_transaction()
     stored = msgspec.to_builtins(tally, str_keys=True)
     if not _held(lease).update(state=PartState.DONE, tally=stored, facts=facts, **_FREE):
         raise LeaseLost
-    _keep_active(lease.backtest_id, at)
 
 
 def release(lease: Lease) -> None:
@@ -113,11 +113,11 @@ def release_all(backtest_id: UUID) -> None:
     """Give back all parts of a backtest, and put it back into the queue. Its workers must have ended."""
     with transaction.atomic():
         lock()
-        BacktestPart.objects.filter(backtest=backtest_id, state=PartState.RUNNING).update(
-            state=PartState.WAITING, **_FREE
-        )
         Backtest.objects.filter(pk=backtest_id, state=State.RUNNING).update(
             state=State.QUEUED, active_until=None
+        )
+        BacktestPart.objects.filter(backtest=backtest_id, state=PartState.RUNNING).update(
+            state=PartState.WAITING, **_FREE
         )
 
 
@@ -133,11 +133,11 @@ def _claim(backtest: Backtest, at: datetime) -> Lease | NoPart:
     if part.phase == Phase.FOLD and undone.filter(phase=Phase.READ).exists():
         return NoPart.BUSY
     token = uuid4()
+    started_at = backtest.started_at or at
+    _keep_active(backtest.pk, at, state=State.RUNNING, started_at=started_at)
     BacktestPart.objects.filter(pk=part.pk).update(
         state=PartState.RUNNING, lease=token, leased_until=at + LEASE
     )
-    started_at = backtest.started_at or at
-    _keep_active(backtest.pk, at, state=State.RUNNING, started_at=started_at)
     return Lease(
         backtest_id=backtest.pk,
         number=part.number,

@@ -30,12 +30,6 @@ _PAUSE_SECONDS: Final = 0.1
 _DATABASE_ERRORS: Final = (DatabaseError, InterfaceError, psycopg.Error)
 
 
-def run(backtest_id: UUID) -> None:
-    """Work on the backtest until it has ended. Raises errors of the database."""
-    while take_turn(backtest_id):
-        pass
-
-
 def take_turn(backtest_id: UUID) -> bool:
     """Do one part of the backtest, or add all parts up. Return False if it has ended.
 
@@ -112,7 +106,7 @@ def _do(lease: Lease) -> None:
             count = reading.fold(evaluation, stored, keep_alive=keep_alive)
     with transaction.atomic():
         # First, because it locks the part: a backtest that is cancelled now deletes the facts afterwards.
-        leases.complete(lease, evaluation.tally, facts=count, at=timezone.now())
+        leases.complete(lease, evaluation.tally, facts=count)
         if found:
             facts.store(lease.backtest_id, found, slices=questions.slices(backtest))
         if lease.phase is Phase.FOLD:
