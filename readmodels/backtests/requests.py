@@ -85,7 +85,7 @@ class Request(Struct, frozen=True, kw_only=True):
 def request(asked: Request, *, by: str, at: datetime, in_background: bool = True) -> Backtest:
     """Store a question about the log as it is now, with its parts.
 
-    The workers of the service answer it, unless `in_background` is False: then `working.run` does.
+    The workers of the service answer it, unless `in_background` is False: then `processes.run` does.
     Raises NotPermitted, TooManyBacktests, EmptyRange, HorizonHeld.
     """
     permissions.require(by, RUN, operators=True)

@@ -36,7 +36,8 @@ _PAYMENTS: Final = int(os.environ.get("BACKTEST_PAYMENTS", "1000000"))
 _TEMPLATE: Final = 20_000  # payments, of which the others are copies
 _CUSTOMERS: Final = 1_000  # of the template
 _AT_ONCE: Final = 4_000  # positions, as the workers read
-_GOAL_SECONDS: Final = 60
+_MILLION: Final = 1_000_000
+_GOAL_SECONDS: Final = 60  # for a million
 _GOAL_POST: Final = 0.8
 _BEAT_SECONDS: Final = 2.0
 
@@ -63,8 +64,8 @@ def run() -> list[Figure]:
             what = f"{mode} features, {payments:,} payments, workers: {workers}, peak {peak:.0f} MB"
             figures.append(Figure(what=what, rate=rate, baseline=rows, unit="payments/s"))
             if workers > 1:
-                baseline = _PAYMENTS / _GOAL_SECONDS
-                what = f"the same, against {_PAYMENTS:,} in {_GOAL_SECONDS} s"
+                baseline = _MILLION / _GOAL_SECONDS
+                what = f"the same, against {_MILLION:,} in {_GOAL_SECONDS} s"
                 figures.append(
                     Figure(what=what, rate=rate, baseline=baseline, unit="payments/s", goal=1)
                 )

@@ -105,9 +105,15 @@ def answered(
     policy: RiskPolicy = STRICT, *, mode: Mode = Mode.RECORDED, **changes: Any
 ) -> Backtest:
     backtest = ask(policy, mode=mode, **changes)
-    working.run(backtest.pk)
+    work_on(backtest.pk)
     backtest.refresh_from_db()
     return backtest
+
+
+def work_on(backtest_id: UUID) -> None:
+    """Work on the backtest until it has ended."""
+    while working.take_turn(backtest_id):
+        pass
 
 
 def result_of(backtest: Backtest) -> dict[str, Any]:

@@ -47,6 +47,7 @@ _MOST_LISTED: Final = 50
 _MOST_WORKERS: Final = 64
 _DURATION: Final = re.compile(r"(\d{1,5})([dh])")
 _INTERRUPTED: Final = 130
+_DATABASE_ERRORS: Final = (DatabaseError, InterfaceError, psycopg.Error)
 _REFUSALS: Final = (
     requests.BacktestEnded,
     requests.EmptyRange,
@@ -55,9 +56,7 @@ _REFUSALS: Final = (
     HorizonHeld,
     UnreadableEvent,
     BrokenExecutor,  # one of the processes was killed
-    DatabaseError,
-    InterfaceError,
-    psycopg.Error,
+    *_DATABASE_ERRORS,
 )
 
 
@@ -166,6 +165,8 @@ class Command(BaseCommand):
             sys.exit(_INTERRUPTED)
         except BrokenExecutor as error:
             raise CommandError(f"A worker process ended. Continue with: {command}") from error
+        except _DATABASE_ERRORS as error:
+            raise CommandError(f"{str(error).strip()}\nContinue with: {command}") from error
         if ended.state == State.FAILED:
             raise CommandError(f"The backtest failed. {ended.error}")
         if ended.state == State.CANCELLED:

@@ -16,7 +16,7 @@ from payments.domain.payment.events import RefundReason
 from payments.domain.risk.policy import DEFAULT_POLICY
 from payments.events.models import Event
 from payments.traffic import demo
-from readmodels.backtests import questions, reading, verifying, working
+from readmodels.backtests import questions, reading, verifying
 from readmodels.backtests.models import Backtest, BacktestPart, State
 from tests.support import examples
 from tests.support.backtests import (
@@ -28,6 +28,7 @@ from tests.support.backtests import (
     result_of,
     submit,
     submit_many,
+    work_on,
 )
 from tests.support.examples import NOON, OPERATOR
 
@@ -98,7 +99,7 @@ def test_later_events_do_not_change_an_answer(small_parts: None) -> None:
     submit("customer-9")
 
     with verifying.repeated(before, at=NOON) as repetition:
-        working.run(repetition.pk)
+        work_on(repetition.pk)
         repetition.refresh_from_db()
         found = verifying.difference(before, repetition)
     later = answered()
@@ -179,7 +180,7 @@ def _peak(mode: Mode) -> int:
     """Return the most memory that was allocated while the question was answered."""
     backtest = ask(DEFAULT_POLICY, mode=mode)
     tracemalloc.start()
-    working.run(backtest.pk)
+    work_on(backtest.pk)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return peak

@@ -120,8 +120,10 @@ def test_interrupted_run_is_resumed(small_parts: None) -> None:
         run("backtest", "resume", short)
 
 
-def test_ctrl_c_leaves_the_backtest_resumable_and_prints_the_command(small_parts: None) -> None:
+def test_ctrl_c_leaves_the_backtest_resumable_by_other_processes(small_parts: None) -> None:
     submit_many(10)
+    expected = answered(DEFAULT_POLICY).digest
+    Backtest.objects.all().delete()
     for _ in range(leases.MOST_RUNNING):  # the next backtest waits
         leases.claim(ask().pk, at=timezone.now())
     running = manage("backtest", "run", "built-in", "--workers=2")
@@ -135,6 +137,10 @@ def test_ctrl_c_leaves_the_backtest_resumable_and_prints_the_command(small_parts
     assert running.returncode == 130
     assert f"./manage.py backtest resume {str(interrupted.pk)[:8]}" in err
     assert interrupted.state == State.QUEUED
+
+    Backtest.objects.exclude(pk=interrupted.pk).delete()
+    resumed, _ = manage("backtest", "resume", str(interrupted.pk), "--workers=2").communicate()
+    assert f"Digest {expected}" in resumed
 
 
 def test_verify_recomputes_the_answer(small_parts: None) -> None:

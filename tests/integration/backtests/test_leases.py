@@ -17,7 +17,7 @@ from readmodels.backtests import facts, leases, requests, tasks, working
 from readmodels.backtests.leases import LEASE, Lease, NoPart
 from readmodels.backtests.models import Backtest, BacktestPart, PartState, State
 from tests.support import backtests, servers
-from tests.support.backtests import answered, ask, submit_many
+from tests.support.backtests import answered, ask, submit_many, work_on
 from tests.support.concurrency import at_once
 from tests.support.examples import NOON, OPERATOR
 from tests.support.raw_appends import Session
@@ -43,7 +43,8 @@ for _ in range(done):
     working.do(leases.claim(backtest, at=timezone.now()))
 # At this point the facts of the next part are written or deleted, and not committed.
 facts.store, facts.delete_slice = killing(facts.store), killing(facts.delete_slice)
-working.run(backtest)
+while working.take_turn(backtest):
+    pass
 """
 
 
@@ -53,7 +54,7 @@ def test_two_workers_come_to_the_answer_of_one(small_parts: None) -> None:
 
     for mode in Mode:
         backtest = ask(mode=mode)
-        at_once(3, lambda _, asked=backtest.pk: working.run(asked))  # type: ignore[misc]
+        at_once(3, lambda _, asked=backtest.pk: work_on(asked))  # type: ignore[misc]
         backtest.refresh_from_db()
 
         assert (backtest.state, backtest.digest) == (State.DONE, alone[mode])
@@ -77,7 +78,7 @@ def test_killed_worker_changes_neither_the_answer_nor_leaves_facts(
     assert isinstance(taken, Lease)
     assert taken.number == held.number
     working.do(taken)
-    working.run(killed.pk)
+    work_on(killed.pk)
     killed.refresh_from_db()
     assert killed.digest == alone.digest
     assert backtests.facts() == 0
@@ -150,7 +151,7 @@ def test_cancelled_backtest_ends_its_workers_and_leaves_no_facts(small_parts: No
 
     requests.cancel(backtest.pk, by=OPERATOR, at=NOON)
     working.do(late)
-    working.run(backtest.pk)
+    work_on(backtest.pk)
 
     backtest.refresh_from_db()
     assert (backtest.state, backtest.finished_at) == (State.CANCELLED, NOON)
@@ -189,7 +190,7 @@ def test_backtest_begins_again_if_a_crash_of_the_server_emptied_the_facts(
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE backtests_fact")
 
-    working.run(backtest.pk)
+    work_on(backtest.pk)
 
     backtest.refresh_from_db()
     assert backtest.digest == expected
@@ -204,7 +205,7 @@ def test_unreadable_event_fails_the_backtest_with_its_position(
     backtest = ask()
     change_event(superuser, event.position, "data = data - 'amount'")
 
-    working.run(backtest.pk)
+    work_on(backtest.pk)
 
     backtest.refresh_from_db()
     assert backtest.state == State.FAILED
