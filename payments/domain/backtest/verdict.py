@@ -8,6 +8,7 @@ from payments.domain.backtest.evaluable import Fact
 from payments.domain.backtest.labels import Kind
 from payments.domain.backtest.outcomes import LeftOut, Outcome
 from payments.domain.backtest.result import Cell, Result
+from payments.domain.backtest.tally import UNSCORED
 from payments.domain.money import Money
 
 _HISTORY: Final = (
@@ -67,6 +68,8 @@ def _limits(result: Result, *, labeled: bool) -> Iterator[str]:
             f" with 95 % confidence, {_percent(share.low_ppm)} to {_percent(share.high_ppm)} of all"
             " evaluable ones would be decided otherwise."
         )
+    if unscored := sum(band.payments for band in result.bands if band.baseline == UNSCORED):
+        yield f"{_were(unscored)} not scored when they were made: in the history, they passed."
     if not labeled:
         yield _NO_LABELS
     elif result.flips:

@@ -5,10 +5,18 @@ from msgspec.structs import replace
 from payments.domain.backtest.evaluable import Fact
 from payments.domain.backtest.labels import Label
 from payments.domain.backtest.outcomes import LeftOut, Outcome
-from payments.domain.backtest.result import Cell, DecisionTime, Result, Workload, result_of
+from payments.domain.backtest.result import (
+    BandCount,
+    Cell,
+    DecisionTime,
+    Result,
+    Workload,
+    result_of,
+)
 from payments.domain.backtest.sampling import share
-from payments.domain.backtest.tally import Tally
+from payments.domain.backtest.tally import UNSCORED, Tally
 from payments.domain.backtest.verdict import limits, verdict
+from payments.domain.risk.policy import Band
 
 EMPTY = result_of(Tally())
 
@@ -105,12 +113,14 @@ def test_limits_always_begin_with_history_and_name_what_is_missing() -> None:
             not_evaluable_payments=2,
             left_out={LeftOut.METHOD_LIMIT: 1},
             reconstructed=1,
+            bands=(BandCount(baseline=UNSCORED, candidate=Band.LOW, payments=3),),
             drift=1,
             drift_checked=12,
             drift_unknown_policy=2,
         )
     )
     for part in (
+        "3 payments were not scored when they were made: in the history, they passed.",
         "1 payment was evaluated with features that were computed from the log.",
         "the country (1), the customer's earlier payments (2)",
         "over the limit of the method (1)",
