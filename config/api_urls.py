@@ -9,7 +9,7 @@ from payments.api import reviews
 from payments.api.disputes import views as disputes
 from payments.api.http.paths import uuid
 from payments.api.views import CancelPayment, RefundPayment, SubmitPayment
-from readmodels.api import feed, key, views
+from readmodels.api import disputes as read_disputes, feed, key, views
 from readmodels.api.webhooks import views as webhooks
 
 
@@ -70,6 +70,7 @@ urlpatterns: Final[list[URLPattern]] = [
         views.CustomerPayments.as_view(),
         name="customer-payments",
     ),
+    path("disputes", read_disputes.ListDisputes.as_view(), name="disputes"),
     path("events", feed.Events.as_view(), name="events"),
     path("event-types", feed.EventTypes.as_view(), name="event-types"),
     path("webhook-endpoints", webhooks.Endpoints.as_view(), name="webhook-endpoints"),

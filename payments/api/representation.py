@@ -1,14 +1,16 @@
 """The JSON of a payment, and the headers that go with it."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Annotated, Final, Self, overload
+from datetime import datetime
+from typing import Annotated, Final, Self
 from uuid import UUID
 
 import msgspec
 from django.http import HttpResponse
 from msgspec import Meta, Struct, structs
 
+from payments.api.dispute_view import DisputeView
+from payments.api.moments import Moment, rfc3339
 from payments.application.dispatch import Outcome
 from payments.domain.cards import Brand
 from payments.domain.methods import Method
@@ -20,19 +22,6 @@ from payments.domain.risk.policy import Band
 FROM_ONE: Final = {"minimum": 1}
 _AMOUNT: Final = {"minimum": 1, "maximum": MAX_MINOR}
 _FROM_ZERO: Final = {"minimum": 0, "maximum": MAX_MINOR}
-# Text, since msgspec leaves out a fraction of zero: 2026-11-23T12:00:00.000000Z.
-Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
-
-
-@overload
-def rfc3339(at: datetime) -> str: ...
-@overload
-def rfc3339(at: None) -> None: ...
-def rfc3339(at: datetime | None) -> str | None:
-    """Return the time in UTC in the form of RFC 3339, always with microseconds."""
-    if at is None:
-        return None
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 class Risk(Struct, frozen=True):
@@ -146,6 +135,9 @@ class PaymentView(Struct, frozen=True, kw_only=True):
             " payment was never flagged for review."
         ),
     ]
+    disputes: Annotated[
+        tuple[DisputeView, ...], Meta(description="Its disputes, the first opened one first.")
+    ]
     version: Annotated[
         int,
         Meta(
@@ -183,6 +175,7 @@ class PaymentView(Struct, frozen=True, kw_only=True):
             open_review=_open_review(fields),
             review=_decision(fields),
             review_deadline=rfc3339(fields.review_deadline),
+            disputes=fields.disputes,
             version=fields.version,
             position=fields.position,
             created_at=rfc3339(fields.initiated_at),
@@ -232,9 +225,9 @@ class RefundedPayment(PaymentView, frozen=True, kw_only=True):
 
 
 class PaymentFields(Struct, kw_only=True):
-    """The flat fields that PaymentView is made of; "" and None stand for no value.
+    """The fields that PaymentView is made of; "" and None stand for no value.
 
-    Rows of the payment summary have fields of the same names.
+    Rows of the payment summary have fields of the same names, except `disputes`.
     """
 
     payment_id: UUID
@@ -267,6 +260,7 @@ class PaymentFields(Struct, kw_only=True):
     position: int
     initiated_at: datetime
     updated_at: datetime
+    disputes: tuple[DisputeView, ...] = ()
 
 
 def fields_of(payment: Payment, position: int) -> PaymentFields:
@@ -304,6 +298,7 @@ def fields_of(payment: Payment, position: int) -> PaymentFields:
         position=position,
         initiated_at=payment.initiated_at,
         updated_at=payment.updated_at,
+        disputes=tuple(map(DisputeView.of, payment.disputes)),
     )
 
 

@@ -7,7 +7,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
 from payments.aggregates import HistoricPaymentEvent
-from payments.api.representation import FROM_ONE, CardView, Moment, rfc3339
+from payments.api.moments import Moment, rfc3339
+from payments.api.representation import FROM_ONE, CardView
 from payments.domain.methods import Method
 from payments.domain.payment.events import (
     EVENT_CLASSES,

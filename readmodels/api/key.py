@@ -12,7 +12,8 @@ from rest_framework.request import Request
 from payments import actors
 from payments.api.http.authentication import key_of
 from payments.api.http.base import KeyView
-from payments.api.representation import Moment, json_response, rfc3339
+from payments.api.moments import Moment, rfc3339
+from payments.api.representation import json_response
 from payments.clients.models import ApiKey, Scope
 from payments.domain.methods import LIMITS, Method
 from payments.domain.money import CURRENCIES, MAX_MINOR, exponent

@@ -3,10 +3,12 @@
 import datetime as dt
 from collections.abc import Iterable
 from typing import Annotated, Final
+from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
+from payments.api.dispute_view import DisputeView
 from payments.api.representation import (
     PaymentFields,
     PaymentView,
@@ -14,7 +16,8 @@ from payments.api.representation import (
 )
 from payments.customers.models import Customer
 from readmodels.engine.lag import COUNTED_TO, Lag, State
-from readmodels.models import DailyStatistics, PaymentSummary
+from readmodels.models import DailyStatistics, DisputeSummary, PaymentSummary
+from readmodels.projections import dispute_summary
 
 _COUNTED: Final = {"minimum": 0, "maximum": COUNTED_TO}
 
@@ -162,17 +165,40 @@ class ProjectionList(Struct):
 
 
 def payments(summaries: Iterable[PaymentSummary]) -> list[PaymentView]:
-    """Return the payments with their customers' references, which one query reads."""
+    """Return the payments with the references of their customers and with their disputes.
+
+    Takes one query, and another one if any payment has disputes. The disputes may be newer or older than the
+    rows.
+    """
     rows = list(summaries)
     customers = Customer.objects.filter(pk__in={row.customer_id for row in rows})
     references = dict(customers.values_list("pk", "reference"))
+    disputes = _disputes([row.payment_id for row in rows if row.dispute_count])
     return [
         PaymentView.of(
-            msgspec.convert(row, PaymentFields, from_attributes=True),
+            structs.replace(
+                msgspec.convert(row, PaymentFields, from_attributes=True),
+                disputes=tuple(disputes.get(row.payment_id, ())),
+            ),
             customer_reference=references.get(row.customer_id),
         )
         for row in rows
     ]
+
+
+def _disputes(payment_ids: list[UUID]) -> dict[UUID, list[DisputeView]]:
+    """Return the disputes of the payments, the first opened one first."""
+    found: dict[UUID, list[DisputeView]] = {}
+    if payment_ids:
+        rows = DisputeSummary.objects.filter(payment_id__in=payment_ids)
+        for row in rows.order_by("opened_at", "dispute_id"):
+            found.setdefault(row.payment_id, []).append(dispute(row))
+    return found
+
+
+def dispute(row: DisputeSummary) -> DisputeView:
+    stored = msgspec.convert(row, dispute_summary.Row, from_attributes=True)
+    return DisputeView.of(dispute_summary.dispute(stored))
 
 
 def day(row: DailyStatistics) -> DayView:

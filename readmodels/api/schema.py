@@ -69,7 +69,7 @@ _LIST: Final = [
         schemas.integer(1, LONGEST_PAGE),
     ),
 ]
-_FRESH: Final = [
+FRESH: Final = [
     OpenApiParameter(
         "X-Min-Position",
         schemas.integer(0, schemas.INT64_MAX),
@@ -78,14 +78,14 @@ _FRESH: Final = [
         " model has reached that event.",
     )
 ]
-_STALE: Final = ("projection_behind", "projection_parked")
+STALE: Final = ("projection_behind", "projection_parked")
 _IF_NONE_MATCH: Final = OpenApiParameter(
     "If-None-Match",
     str,
     OpenApiParameter.HEADER,
     description="The `ETag` of an earlier answer. An unchanged answer is a 304 without a body.",
 )
-_LIST_HEADERS: Final = {
+LIST_HEADERS: Final = {
     "ETag": "Weak. It changes whenever the read model moves, and is missing before the first payment."
 }
 
@@ -201,14 +201,14 @@ LIST: Final = read(
     "List payments",
     "invalid_request",
     "filter_too_broad",
-    *_STALE,
+    *STALE,
     operation_id="list_payments",
     description="Your payments, a page at a time. A payment has to match all filters.",
     shown=_PAGE,
-    of=_LIST_HEADERS,
+    of=LIST_HEADERS,
     tags=["payments"],
     parameters=[
-        *_FRESH,
+        *FRESH,
         _MethodFilter,
         _CURRENCY,
         query(
@@ -232,14 +232,14 @@ CUSTOMER: Final = read(
     "List a customer's payments",
     "invalid_request",
     "filter_too_broad",
-    *_STALE,
+    *STALE,
     operation_id="list_customer_payments",
     description="The payments of one of your customers, a page at a time. An unknown customer has none.",
     shown=_PAGE,
-    of=_LIST_HEADERS,
+    of=LIST_HEADERS,
     tags=["payments"],
     parameters=[
-        *_FRESH,
+        *FRESH,
         OpenApiParameter(
             "customer_id",
             _REFERENCE,
@@ -255,14 +255,15 @@ RETRIEVE: Final = read(
     "Read a payment",
     "invalid_request",
     "payment_not_found",
-    *_STALE,
+    *STALE,
     operation_id="read_payment",
-    description="The payment from the read model, or from the log if the read model has not reached it."
+    description="The payment from the read model, or from the log if it is disputed or the read model has"
+    " not reached it."
     " After a command, send its `X-Event-Position` as `X-Min-Position` to read its outcome.",
     shown=PENDING,
     of=PAYMENT_HEADERS,
     tags=["payments"],
-    parameters=[*_FRESH, PAYMENT_PARAMETER],
+    parameters=[*FRESH, PAYMENT_PARAMETER],
 )
 EVENTS: Final = read(
     EventList,
@@ -317,15 +318,15 @@ DAILY: Final = read(
     DayList,
     "Read daily statistics",
     "invalid_request",
-    *_STALE,
+    *STALE,
     operation_id="read_daily_statistics",
     description="Counts and volumes of your payments, by UTC day and currency. Send `date`, or `from` and"
     " `to`.",
     shown=_DAYS,
-    of=_LIST_HEADERS,
+    of=LIST_HEADERS,
     tags=["statistics"],
     parameters=[
-        *_FRESH,
+        *FRESH,
         query("date", "One UTC day.", OpenApiTypes.DATE),
         query("from", "The first day of a range.", OpenApiTypes.DATE),
         query(

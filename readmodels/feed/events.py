@@ -11,7 +11,8 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from payments.aggregates import RecordedPaymentEvent
-from payments.api.representation import FROM_ONE, CardView, Moment, rfc3339
+from payments.api.moments import Moment, rfc3339
+from payments.api.representation import FROM_ONE, CardView
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR, Money
 from payments.domain.payment.events import (

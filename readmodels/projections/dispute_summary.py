@@ -79,57 +79,8 @@ def key(record: RecordedPaymentEvent) -> UUID | None:
     return row_id(record.aggregate_id, event.dispute_id)
 
 
-def fold(row: Row | None, record: RecordedPaymentEvent) -> Row:
-    event = record.event
-    assert isinstance(event, _EVENT_CLASSES), "other events have no key"  # noqa: S101
-    dispute = merged(None if row is None else _dispute(row), event)
-    is_due = dispute.status is DisputeStatus.NEEDS_RESPONSE and dispute.respond_by is not None
-    return Row(
-        id=row_id(record.aggregate_id, event.dispute_id),
-        payment_id=record.aggregate_id,
-        dispute_id=dispute.dispute_id,
-        client_id=event.client_id,
-        customer_id=event.customer_id,
-        method=event.method,
-        currency=event.amount.currency,
-        payment_amount=event.amount.minor,
-        payment_initiated_at=event.initiated_at,
-        status=dispute.status,
-        kind=dispute.kind,
-        reason=dispute.reason,
-        outcome=dispute.outcome or "",
-        network=dispute.network or "",
-        network_reason_code=dispute.network_reason_code or "",
-        disputed_amount=dispute.disputed.minor,
-        lost_amount=None if dispute.lost is None else dispute.lost.minor,
-        opened_at=dispute.opened_at,
-        inferred=dispute.inferred,
-        stated_at=dispute.stated_at,
-        source=dispute.source,
-        respond_by=dispute.respond_by,
-        due_at=dispute.respond_by if is_due and dispute.respond_by else NEVER,
-        responded_at=dispute.responded_at,
-        responded_by=dispute.responded_by or "",
-        closed_at=dispute.closed_at,
-        updated_at=event.at,
-        version=record.version,
-        position=record.position,
-    )
-
-
-PROJECTION: Final = Rows(
-    name="dispute_summary",
-    version=1,
-    model=DisputeSummary,
-    row=Row,
-    fold=fold,
-    key=key,
-    event_types=tuple(each.event_type for each in _EVENT_CLASSES),
-    totals=Totals("(opened_at AT TIME ZONE 'UTC')::date", "disputed_amount"),
-)
-
-
-def _dispute(row: Row) -> Dispute:
+def dispute(row: Row) -> Dispute:
+    """Return the dispute of the row."""
     return Dispute(
         dispute_id=row.dispute_id,
         kind=DisputeKind(row.kind),
@@ -148,3 +99,54 @@ def _dispute(row: Row) -> Dispute:
         lost=None if row.lost_amount is None else Money(row.lost_amount, row.currency),
         closed_at=row.closed_at,
     )
+
+
+def fold(row: Row | None, record: RecordedPaymentEvent) -> Row:
+    event = record.event
+    assert isinstance(event, _EVENT_CLASSES), "other events have no key"  # noqa: S101
+    known = None if row is None else dispute(row)
+    after = merged(known, event)
+    is_due = after.status is DisputeStatus.NEEDS_RESPONSE and after.respond_by is not None
+    return Row(
+        id=row_id(record.aggregate_id, event.dispute_id),
+        payment_id=record.aggregate_id,
+        dispute_id=after.dispute_id,
+        client_id=event.client_id,
+        customer_id=event.customer_id,
+        method=event.method,
+        currency=event.amount.currency,
+        payment_amount=event.amount.minor,
+        payment_initiated_at=event.initiated_at,
+        status=after.status,
+        kind=after.kind,
+        reason=after.reason,
+        outcome=after.outcome or "",
+        network=after.network or "",
+        network_reason_code=after.network_reason_code or "",
+        disputed_amount=after.disputed.minor,
+        lost_amount=None if after.lost is None else after.lost.minor,
+        opened_at=after.opened_at,
+        inferred=after.inferred,
+        stated_at=after.stated_at,
+        source=after.source,
+        respond_by=after.respond_by,
+        due_at=after.respond_by if is_due and after.respond_by else NEVER,
+        responded_at=after.responded_at,
+        responded_by=after.responded_by or "",
+        closed_at=after.closed_at,
+        updated_at=event.at,
+        version=record.version,
+        position=record.position,
+    )
+
+
+PROJECTION: Final = Rows(
+    name="dispute_summary",
+    version=1,
+    model=DisputeSummary,
+    row=Row,
+    fold=fold,
+    key=key,
+    event_types=tuple(each.event_type for each in _EVENT_CLASSES),
+    totals=Totals("(opened_at AT TIME ZONE 'UTC')::date", "disputed_amount"),
+)

@@ -24,7 +24,7 @@ DIGESTS: Final = {
         2: "7aa54a3a8610315f",
         3: "6da4a9ffb5e08241",
     },
-    "dispute_summary": {1: "5c3100f48384cf95"},
+    "dispute_summary": {1: "f520bcc153e38eb7"},
     "customer_activity": {1: "cf954122ca71095c"},
     "event_index": {1: "b03e8b6c10f5aa5b", 2: "a9be59cc9425be6e"},
 }

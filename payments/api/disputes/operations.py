@@ -72,6 +72,7 @@ def _answer(name: str, **changes: Any) -> OpenApiExample:
         open_disputes=0 if "outcome" in changes else 1,
         disputed_amount=0 if "outcome" in changes else 500_000,
         lost_amount=changes.get("lost_amount", 0),
+        disputes=[DISPUTE | changes],
         dispute=DISPUTE | changes,
     )
     return answer_example(name, payment)

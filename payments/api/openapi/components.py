@@ -12,10 +12,10 @@ from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter, O
 from msgspec import UNSET, UnsetType
 
 from payments.api.http.authentication import permitting
+from payments.api.moments import Moment
 from payments.api.openapi import problem_examples, schemas
 from payments.api.problems.catalogue import KINDS
 from payments.api.problems.problem import CONTENT_TYPE, FieldError
-from payments.api.representation import Moment
 from payments.clients.models import Scope
 from payments.domain.payment.events import DisputeOutcome
 from payments.domain.payment.state import Status

@@ -158,6 +158,7 @@ PENDING: Final = {
     "open_review": _OPEN_REVIEW,
     "review": None,
     "review_deadline": "2026-11-30T12:00:00.000000Z",
+    "disputes": [],
     "version": 2,
     "position": 4711,
     "created_at": "2026-11-23T12:00:00.000000Z",

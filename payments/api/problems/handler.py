@@ -12,8 +12,9 @@ from django.utils import timezone
 from rest_framework import exceptions
 
 from payments import outages
+from payments.api.moments import rfc3339
 from payments.api.problems.problem import FieldError, Problem, problem_response
-from payments.api.representation import etag, rfc3339
+from payments.api.representation import etag
 from payments.application.dispatch import NotAtVersion, is_of_refund
 from payments.application.idempotency import KeyReused
 from payments.application.review import QueueLags

@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.utils import timezone
 
-from payments.api.representation import rfc3339
+from payments.api.moments import rfc3339
 from payments.application import review
 from payments.application.dispatch import CommandContext, dispatch
 from payments.customers.models import Note

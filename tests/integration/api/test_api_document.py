@@ -9,7 +9,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from payments.api import bodies, representation as payment_representation
+from payments.api import bodies, dispute_view, representation as payment_representation
 from payments.api.bodies import SubmitBody
 from payments.api.disputes import (
     bodies as dispute_bodies,
@@ -20,7 +20,7 @@ from payments.api.openapi.components import ProblemDetails
 from payments.api.problems.catalogue import KINDS
 from payments.api.representation import PaymentView
 from payments.clients.models import Scope
-from readmodels.api import event_views, feed_schema, key, representation
+from readmodels.api import disputes as dispute_list, event_views, feed_schema, key, representation
 from readmodels.api.webhooks import (
     bodies as webhook_bodies,
     representation as webhook_representation,
@@ -81,6 +81,7 @@ def test_every_endpoint_is_documented_with_its_problems() -> None:
         "post payments/{payment_id}/disputes/{dispute_id}/close",
         "post reviews/claim-next",
         "get customers/{customer_id}/payments",
+        "get disputes",
         "get events",
         "get event-types",
         "get statistics/daily",
@@ -118,6 +119,8 @@ def struct_of(content: Any) -> Any:
         bodies,
         dispute_bodies,
         dispute_representation,
+        dispute_list,
+        dispute_view,
         event_views,
         payment_representation,
         representation,

@@ -26,7 +26,14 @@ DISPUTE: Final = "dispute-of-nobody"
 CUSTOMER: Final = "customer-of-acme"
 SECRETS: Final = (CUSTOMER, "order-of-acme", "1234567", "hook-of-acme")
 # Reads that show nothing of a payment that waits for review.
-WITHOUT_PAYMENT: Final = {"event-types", "key", "payment-refunds", "projections", "webhook-keys"}
+WITHOUT_PAYMENT: Final = {
+    "disputes",
+    "event-types",
+    "key",
+    "payment-refunds",
+    "projections",
+    "webhook-keys",
+}
 # The code of the refusal for an id in the path.
 NOT_FOUND: Final = {
     "payment_id": "payment_not_found",

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from payments.api.representation import rfc3339
+from payments.api.moments import rfc3339
 from payments.clients import keys
 from payments.clients.models import Scope
 from tests.support.api import ApiClient, body_of

@@ -69,6 +69,7 @@ def test_harmless_payment_is_completed_at_once(acme: ApiClient) -> None:
         "risk": {"score": 0, "band": "low", "reasons": []},
         "review": None,
         "review_deadline": None,
+        "disputes": [],
         "version": 2,
         "position": 0,
         "created_at": "",

@@ -88,7 +88,7 @@ def test_rows_agree_with_the_domain_in_any_order_of_notices() -> None:
     for row in DisputeSummary.objects.all():
         payment = load(PAYMENT_AGGREGATE, row.payment_id).state
         assert payment is not None
-        folded = dispute_summary._dispute(_row(row))
+        folded = dispute_summary.dispute(_row(row))
         assert (folded,) == payment.disputes
 
 
