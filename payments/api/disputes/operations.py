@@ -126,7 +126,7 @@ RESPOND: Final = command(
         body_example(
             "a receipt",
             {
-                "evidence": ["9f86d081884c7d65" * 4],
+                "evidence": ["9f86d081" * 8],
                 "note": "Signed delivery note.",
                 "responded_at": "2026-11-26T09:00:00Z",
             },
