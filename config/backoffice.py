@@ -99,6 +99,12 @@ UNFOLD: Final[dict[str, Any]] = {
                         "link": reverse_lazy("policies"),
                         "permission": _may_view("events.view_event"),
                     },
+                    _item(
+                        "Backtests",
+                        "experiment",
+                        "backtests_backtest",
+                        "backtests.view_backtest",
+                    ),
                     {
                         "title": "Lists",
                         "icon": "playlist_remove",

@@ -4,6 +4,7 @@ Pages are read-only: every change is a command, given by a button.
 """
 
 from readmodels.admin import statistics
+from readmodels.admin.backtests import lists as backtests
 from readmodels.admin.disputes import lists as disputes
 from readmodels.admin.operations import discarded, events, parked, projections
 from readmodels.admin.people import clients, customers, sign_ins, staff
@@ -12,6 +13,7 @@ from readmodels.admin.webhooks import attempts, endpoints, held
 
 __all__ = (
     "attempts",
+    "backtests",
     "clients",
     "customers",
     "discarded",

@@ -10,6 +10,7 @@ from django.urls import path
 from django.views import View
 
 from payments.api.http.paths import uuid
+from readmodels.admin.backtests import changes as backtest_changes
 from readmodels.admin.base import kept_text
 from readmodels.admin.disputes import lists as disputes
 from readmodels.admin.lists import changes as list_changes, pages as lists
@@ -52,6 +53,11 @@ urlpatterns = [
     path("policies/<str:policy_id>/", _staff_only(pages.policy_page), name="policy"),
     path(
         "policies/<str:policy_id>/approve/", _staff_only(decisions.approve), name="policy_approve"
+    ),
+    path(
+        "policies/<str:policy_id>/backtest/",
+        _staff_only(backtest_changes.AskView.as_view()),
+        name="policy_backtest",
     ),
     path("policies/<str:policy_id>/retire/", _staff_only(decisions.retire), name="policy_retire"),
 ]

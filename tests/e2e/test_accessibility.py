@@ -14,6 +14,7 @@ from readmodels.models import DisputeSummary, EventIndex, ParkedEvent
 from tests.e2e.chromium import CHROMIUM
 from tests.e2e.desk import Desk, check_accessible, wider_parts
 from tests.support.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project
+from tests.support.backtests import STRICT, answered, ask
 from tests.support.disputing import note
 from tests.support.examples import LATER, open_dispute, usd
 from tests.support.lists import STOLEN, add, create
@@ -35,6 +36,8 @@ PAGES: Final = {
     "policies": "/admin/policies/",
     "proposal": "/admin/policies/propose/",
     "policy": f"/admin/policies/{DEFAULT_POLICY.policy_id}/",
+    "backtests": "/admin/backtests/backtest/",
+    "backtest form": f"/admin/policies/{DEFAULT_POLICY.policy_id}/backtest/",
     "events": "/admin/readmodels/eventindex/",
     "customers": "/admin/customers/customer/",
     "clients": "/admin/clients/client/",
@@ -70,12 +73,17 @@ def test_pages_have_no_serious_accessibility_violation(desk: Desk, *, every_page
     parked = f"/admin/readmodels/parkedevent/{_park(event).pk}"
     create()
     add("DE", expires_at=LATER)
+    answer, progress = (
+        f"/admin/backtests/backtest/{each.pk}/change/?stay"
+        for each in (answered(STRICT), ask(STRICT))
+    )
     # One page of each kind. Lists share a template, and so do the forms of the review desk.
     paths = [
         *(PAGES[name] for name in ("dashboard", "queue", "payments", "proposal", "policy")),
         *(f"{payment}/{page}/" for page in ("change", "approve")),
         f"{paid}/refund/",
         *(f"{dispute}/{page}/" for page in ("change", "close")),
+        answer,
         f"{customer}/change/",
         f"{parked}/discard/",
         f"/admin/list/{STOLEN}/",
@@ -90,6 +98,7 @@ def test_pages_have_no_serious_accessibility_violation(desk: Desk, *, every_page
             f"/admin/list/{STOLEN}/add/",
             f"/admin/payments/{desk.payment}/add-to-list/",
             f"{dispute}/respond/",
+            progress,
             f"{parked}/change/",
             *(f"{customer}/{page}/" for page in ("rename", "block")),
             f"/admin/clients/client/{desk.client.client_id}/change/",

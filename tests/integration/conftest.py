@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
 from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.events.seals import seal, sealing
 from payments.traffic import history
+from readmodels.backtests import questions
 from readmodels.models import PaymentSummary
 from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.support.concurrency import session
@@ -22,6 +24,14 @@ from tests.support.raw_appends import Session, insert
 def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let commands rebuild within the test's process. Starting others takes seconds."""
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
+
+
+@pytest.fixture
+def small_parts(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a part of a backtest have seven positions, and the empty log begin with the first one."""
+    monkeypatch.setattr(questions, "PART", 7)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT setval('events_event_position_seq', 1, false)")
 
 
 @pytest.fixture

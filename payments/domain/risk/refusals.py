@@ -94,6 +94,14 @@ class ActivePolicyChanged(PolicyRefused):
 
 
 @dataclass(kw_only=True, eq=False)
+class AttachedBacktestChanged(PolicyRefused):
+    """The backtest whose numbers the approver saw is not the attached one anymore."""
+
+    def __str__(self) -> str:
+        return "Another backtest was attached in the meantime. Check its numbers."
+
+
+@dataclass(kw_only=True, eq=False)
 class SecondPersonNeeded(PolicyRefused):
     """The person who proposed the policy cannot approve it."""
 

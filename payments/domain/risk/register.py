@@ -22,6 +22,7 @@ from payments.domain.risk.policy import DEFAULT_POLICY, PolicyDocument, PolicySt
 from payments.domain.risk.refusals import (
     ActivePolicyChanged,
     ActivePolicyKept,
+    AttachedBacktestChanged,
     BacktestOfAnotherPolicy,
     BuiltInPolicyActive,
     PolicyAlreadyActive,
@@ -120,7 +121,8 @@ class ApprovePolicy(PolicyCommand, frozen=True, kw_only=True):
     """Activate a proposed policy.
 
     The use case sets `needs_backtest`: an attached, fresh one. `compared_with` is the id of the active policy
-    whose differences the approver saw. None accepts any.
+    whose differences the approver saw. `backtest_seen` is the digest of the attached backtest whose numbers
+    the approver saw, empty for none. None accepts any.
     """
 
     name: ClassVar[str] = "approve_policy"
@@ -128,6 +130,7 @@ class ApprovePolicy(PolicyCommand, frozen=True, kw_only=True):
     policy_id: str
     needs_backtest: bool = False
     compared_with: str | None = None
+    backtest_seen: str | None = None
 
 
 class RetirePolicy(PolicyCommand, frozen=True, kw_only=True):
@@ -316,6 +319,8 @@ def _require_approvable(register: Register, command: ApprovePolicy) -> None:
     if command.compared_with not in {None, register.active or DEFAULT_POLICY.policy_id}:
         raise ActivePolicyChanged(policy_id=policy_id)
     backtest = found.backtest
+    if command.backtest_seen not in {None, backtest.digest if backtest else ""}:
+        raise AttachedBacktestChanged(policy_id=policy_id)
     if command.needs_backtest and not (backtest and backtest.is_fresh(command.at)):
         raise PolicyNotBacktested(
             policy_id=policy_id, known_at=backtest.known_at if backtest else None

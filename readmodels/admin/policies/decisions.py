@@ -1,5 +1,7 @@
 """The approval of a proposed policy, which asks for confirmation, and its withdrawal."""
 
+from typing import Final
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -10,13 +12,21 @@ from msgspec.structs import replace
 
 from payments import permissions
 from payments.application import policies
-from payments.domain.risk.refusals import ActivePolicyChanged, PolicyRefused
+from payments.domain.risk.refusals import (
+    ActivePolicyChanged,
+    AttachedBacktestChanged,
+    PolicyRefused,
+)
 from payments.domain.risk.register import ApprovePolicy, Register, RetirePolicy
 from payments.events.store import StaleVersion
 from readmodels import labels
 from readmodels.admin.base import refusals, requests
+from readmodels.admin.policies import backtests
 from readmodels.admin.policies.register import active_policy, dispatch, find_policy, page
 from readmodels.policies.differences import differences
+
+# Fields of the form and of the command: what the approver saw.
+_SEEN: Final = ("compared_with", "backtest_seen")
 
 
 @require_http_methods(["GET", "POST"])
@@ -29,12 +39,12 @@ def approve(request: HttpRequest, policy_id: str) -> HttpResponse:
     command = ApprovePolicy(policy_id=policy_id, at=timezone.now(), by=requests.actor(request))
     try:
         if request.method == "POST":
-            seen = request.POST.get("compared_with", "")
-            dispatch(request, replace(command, compared_with=seen))
+            given = {name: request.POST.get(name, "") for name in _SEEN}
+            dispatch(request, replace(command, **given))
             messages.success(request, "Policy activated. It scores all new payments.")
             return _to_page(policy_id)
         policies.decided(register, command)
-    except ActivePolicyChanged as error:
+    except (ActivePolicyChanged, AttachedBacktestChanged) as error:
         messages.warning(request, str(error))
     except (PolicyRefused, StaleVersion) as error:
         messages.error(request, refusals.describe_policy(error))
@@ -69,6 +79,7 @@ def _confirmation(request: HttpRequest, register: Register, policy_id: str) -> H
         if register.active
         else "The built-in policy",
         differences=differences(active.document, found.policy.document),
+        **backtests.attached(found),
     )
 
 

@@ -1,10 +1,8 @@
 """Test a risk policy over history, and show, resume, cancel and verify such backtests."""
 
 import os
-import re
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
-from collections.abc import Callable
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from concurrent.futures import BrokenExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -31,24 +29,27 @@ from payments.domain.backtest.sampling import WHOLE
 from payments.domain.card_numbers import holds_card_number
 from payments.domain.risk import parsing
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
+from payments.domain.risk.refusals import PolicyRefused
 from payments.events.reading.horizon import HorizonHeld, UnreadableEvent
+from payments.permissions import NotPermitted
 from payments.printing import print_table
 from payments.progress import progress_bar
-from readmodels.backtests import facts, processes, requests, verifying
+from readmodels.backtests import attaching, facts, processes, requests, verifying
 from readmodels.backtests.models import Backtest, State
 from readmodels.backtests.requests import Request
-from readmodels.management import backtests as tables
-from readmodels.queries import times
+from readmodels.management import arguments, backtests as tables
+from readmodels.management.people import actor
 
 _SHOWN: Final = 8  # digits of an id, enough to distinguish backtests
 _POLICY_SHOWN: Final = 12
 _WIDTH: Final = 100  # columns
 _MOST_LISTED: Final = 50
-_MOST_WORKERS: Final = 64
-_DURATION: Final = re.compile(r"(\d{1,5})([dh])")
 _INTERRUPTED: Final = 130
 _DATABASE_ERRORS: Final = (DatabaseError, InterfaceError, psycopg.Error)
 _REFUSALS: Final = (
+    attaching.NotFinished,
+    PolicyRefused,
+    NotPermitted,
     requests.BacktestEnded,
     requests.EmptyRange,
     requests.TooManyBacktests,
@@ -78,7 +79,8 @@ class Command(BaseCommand):
             "  ./manage.py backtest list\n"
             "  ./manage.py backtest show 3f2a91bc\n"
             "  ./manage.py backtest resume 3f2a91bc                 after Ctrl-C or a crash\n"
-            "  ./manage.py backtest verify 3f2a91bc                 compute it again and compare\n\n"
+            "  ./manage.py backtest verify 3f2a91bc                 compute it again and compare\n"
+            "  ./manage.py backtest attach 3f2a91bc --by ada        show it to the approver\n\n"
             "POLICY is the id of a policy or its first digits, active, built-in, a file, or - for the\n"
             "standard input. ID is the id of a backtest or its first digits. A range is by the time at\n"
             "which payments were recorded. Nothing after its end is known, labels included.\n"
@@ -90,9 +92,11 @@ class Command(BaseCommand):
         run = actions.add_parser("run", help="test a policy and print the answer")
         run.add_argument("policy", metavar="POLICY")
         begin = run.add_mutually_exclusive_group()
-        begin.add_argument("--last", type=_duration, metavar="90d", help="default: the whole log")
-        begin.add_argument("--since", type=_time, metavar="TIME")
-        run.add_argument("--until", type=_time, metavar="TIME", help="default: now")
+        begin.add_argument(
+            "--last", type=arguments.duration, metavar="90d", help="default: the whole log"
+        )
+        begin.add_argument("--since", type=arguments.moment, metavar="TIME")
+        run.add_argument("--until", type=arguments.moment, metavar="TIME", help="default: now")
         run.add_argument(
             "--mode", choices=[each.value for each in Mode], default=Mode.RECORDED.value
         )
@@ -100,12 +104,18 @@ class Command(BaseCommand):
             "--baseline", metavar="POLICY", help="compare with this policy, not with history"
         )
         run.add_argument(
-            "--sample", type=_share, default=WHOLE, metavar="10%", help="default: all payments"
+            "--sample",
+            type=arguments.share,
+            default=WHOLE,
+            metavar="10%",
+            help="default: all payments",
         )
-        run.add_argument("--seed", type=_seed, default=0, metavar="N", help="of the sample")
+        run.add_argument(
+            "--seed", type=arguments.seed, default=0, metavar="N", help="of the sample"
+        )
         run.add_argument(
             "--mature",
-            type=_duration,
+            type=arguments.duration,
             default=MATURE,
             metavar="90d",
             help="completed payments without fraud are good after this time (default: 90d)",
@@ -115,12 +125,16 @@ class Command(BaseCommand):
         resume = actions.add_parser("resume", help="continue where it was interrupted")
         cancel = actions.add_parser("cancel", help="end it without an answer")
         verify = actions.add_parser("verify", help="compute the answer again and compare")
-        for each in (show, resume, cancel, verify):
+        attach = actions.add_parser(
+            "attach", help="attach the answer to the proposal of its policy"
+        )
+        attach.add_argument("--by", required=True, metavar="USER", help="a risk manager")
+        for each in (show, resume, cancel, verify, attach):
             each.add_argument("backtest", metavar="ID")
         for each in (run, resume, verify):
             each.add_argument(
                 "--workers",
-                type=_workers,
+                type=arguments.workers,
                 default=os.cpu_count() or 1,
                 metavar="N",
                 help="number of processes (default: one per core)",
@@ -141,6 +155,8 @@ class Command(BaseCommand):
                     self._resume(_find(options["backtest"]), options)
                 case "cancel":
                     self._cancel(_find(options["backtest"]))
+                case "attach":
+                    self._attach(_find(options["backtest"]), options["by"])
                 case _:
                     self._verify(_find(options["backtest"]), options["workers"])
         except _REFUSALS as error:
@@ -183,6 +199,14 @@ class Command(BaseCommand):
     def _cancel(self, backtest: Backtest) -> None:
         requests.cancel(backtest.pk, by=actors.operator(), at=timezone.now())
         self.stdout.write(f"{_short(backtest)} is cancelled.")
+
+    def _attach(self, backtest: Backtest, username: str) -> None:
+        # Record the operator too: --by accepts any name.
+        by, operator = actor(username), actors.operator()
+        attaching.attach(backtest, by=by, at=timezone.now(), causation_id=operator)
+        self.stdout.write(
+            f"{_short(backtest)} is attached to the proposal of {backtest.candidate_id[:_POLICY_SHOWN]}."
+        )
 
     def _verify(self, backtest: Backtest, workers: int) -> None:
         with verifying.repeated(backtest, at=timezone.now()) as repetition:
@@ -354,45 +378,3 @@ def _quoted(text: str) -> str:
 
 def _short(backtest: Backtest) -> str:
     return str(backtest.pk)[:_SHOWN]
-
-
-def _argument(read: Callable[[str], Any], accepted: str) -> Callable[[str], Any]:
-    def argument(text: str) -> Any:
-        try:
-            return read(text)
-        except ValueError:
-            raise ArgumentTypeError(f"{text!r} is not {accepted}.") from None
-
-    return argument
-
-
-def _read_duration(text: str) -> timedelta:
-    found = _DURATION.fullmatch(text)
-    if found is None:
-        raise ValueError(text)
-    count = int(found[1])
-    return timedelta(days=count) if found[2] == "d" else timedelta(hours=count)
-
-
-def _read_share(text: str) -> int:
-    """Return a percentage in parts per million."""
-    ppm = float(text.removesuffix("%")) * WHOLE / 100
-    if not text.endswith("%") or not 1 <= ppm <= WHOLE:
-        raise ValueError(text)
-    return round(ppm)
-
-
-def _between(first: int, last: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isdecimal() or not first <= int(text) <= last:
-            raise ValueError(text)
-        return int(text)
-
-    return read
-
-
-_time: Final = _argument(times.moment, "a time like 2026-11-23T12:00:00Z, or a date")
-_duration: Final = _argument(_read_duration, "a number of days or hours, like 90d or 12h")
-_share: Final = _argument(_read_share, "a percentage from 0.0001% to 100%")
-_seed: Final = _argument(_between(0, 2**31 - 1), f"a number from 0 to {2**31 - 1}")
-_workers: Final = _argument(_between(1, _MOST_WORKERS), f"a number from 1 to {_MOST_WORKERS}")

@@ -2,10 +2,10 @@
 
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from rich.box import SIMPLE_HEAD
@@ -32,6 +32,7 @@ from payments.domain.text import TextError
 from payments.permissions import NotPermitted
 from payments.printing import print_table
 from readmodels import labels
+from readmodels.management.people import actor
 from readmodels.policies.differences import differences
 
 _SHOWN: Final = 12  # digits of an id, enough to distinguish policies
@@ -95,7 +96,7 @@ class Command(BaseCommand):
                 self._diff(base, _policy(register, options["policy"]))
             case "propose":
                 policy = _read(options["file"])
-                by = _actor(options["by"])
+                by = actor(options["by"])
                 self._dispatch(
                     ProposePolicy(
                         policy=policy,
@@ -111,12 +112,12 @@ class Command(BaseCommand):
                 )
             case "approve":
                 policy_id = _id(register, options["policy"])
-                by = _actor(options["by"])
+                by = actor(options["by"])
                 self._dispatch(ApprovePolicy(policy_id=policy_id, at=timezone.now(), by=by))
                 self.stdout.write(f"{policy_id[:_SHOWN]} is active from now on.")
             case _:
                 policy_id = _id(register, options["policy"])
-                by = _actor(options["by"])
+                by = actor(options["by"])
                 after = self._dispatch(RetirePolicy(policy_id=policy_id, at=timezone.now(), by=by))
                 active = (after.active or _BUILT_IN)[:_SHOWN]
                 self.stdout.write(
@@ -181,6 +182,14 @@ class Command(BaseCommand):
             self.stderr.write("Compared with the active policy:")
         for each in changes:
             self.stderr.write(f"  {each}")
+        if found is not None and found.backtest is not None:
+            backtest = found.backtest
+            self.stderr.write(f"Backtest {backtest.backtest_id}: {backtest.verdict}")
+            for limit in backtest.limits:
+                self.stderr.write(f"- {limit}")
+            self.stderr.write(
+                f"Digest {backtest.digest}, the log up to {_second(backtest.known_at)}"
+            )
         self.stdout.write(parsing.write(policy))
 
     def _diff(self, base: RiskPolicy, policy: RiskPolicy) -> None:
@@ -188,6 +197,10 @@ class Command(BaseCommand):
             self.stdout.write(str(each))
         if base == policy:
             self.stderr.write("They are the same policy.")
+
+
+def _second(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _text(checked: Callable[[str], str]) -> Callable[[str], str]:
@@ -227,12 +240,3 @@ def _id(register: Register, wanted: str) -> str:
             " `./manage.py policy list` shows all."
         )
     return found[0]
-
-
-def _actor(username: str) -> str:
-    user = get_user_model().objects.filter(username=username).first()
-    if user is None:
-        raise CommandError(
-            f"There is no user {username!r}. Create one with `./manage.py create_staff`."
-        )
-    return actors.staff(user.pk)

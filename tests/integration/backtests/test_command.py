@@ -15,13 +15,15 @@ from payments.domain.backtest.question import Mode
 from payments.domain.risk import parsing
 from payments.domain.risk.policy import DEFAULT_POLICY
 from payments.events.models import Event
-from readmodels.backtests import leases, requests
+from payments.events.seals import sealing
+from readmodels.backtests import attaching, leases, requests
 from readmodels.backtests.models import Backtest, State
 from tests.support.backtests import STRICT, answered, ask, submit_many
 from tests.support.commands import run
 from tests.support.examples import NOON, OPERATOR
+from tests.support.policies import propose, staff
 from tests.support.raw_appends import Session
-from tests.support.tampering import change_event, manage
+from tests.support.tampering import change_event, found, manage
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -206,6 +208,43 @@ def test_cancel_ends_a_backtest(small_parts: None) -> None:
         run("backtest", "resume", str(backtest.pk))
     with pytest.raises(CommandError, match="No backtest begins with '0000'"):
         run("backtest", "cancel", "0000")
+
+
+def test_attach_shows_the_answer_with_the_proposal(small_parts: None) -> None:
+    submit_many()
+    propose(STRICT, staff("ada"))
+    staff("victor", "analyst")
+    backtest, queued = answered(), ask()
+    short = str(backtest.pk)[:8]
+
+    for name, by, refusal in (
+        (str(queued.pk), "ada", "is queued. Only a finished one has an answer"),
+        (short, "victor", "does not hold the permission events.manage_policies"),
+        (short, "nobody", "There is no user 'nobody'"),
+    ):
+        with pytest.raises(CommandError, match=refusal):
+            run("backtest", "attach", name, "--by", by)
+    out, _ = run("backtest", "attach", short, "--by", "ada")
+    _, shown = run("policy", "show", STRICT.policy_id)
+
+    assert out == f"{short} is attached to the proposal of {STRICT.policy_id[:12]}."
+    assert f"Backtest {backtest.pk}: Of 30 payments, 28 would newly wait for review" in shown
+    assert f"Digest {backtest.digest}" in shown
+
+
+def test_seals_cover_the_attached_numbers(small_parts: None, superuser: Session) -> None:
+    submit_many()
+    propose(STRICT, staff("ada"))
+    attaching.attach(answered(), by=staff("grace"), at=timezone.now())
+    list(sealing.seal_all())
+    attached = Event.objects.get(event_type="policy.backtested")
+    sound = found()
+
+    change = "data = jsonb_set(data, '{backtest,flips}', '0')"
+    change_event(superuser, attached.position, change)
+
+    assert sound == []
+    assert found()
 
 
 def _until(condition: Callable[[], bool]) -> None:

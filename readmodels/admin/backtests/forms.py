@@ -1,0 +1,173 @@
+"""The form that asks what a policy would have decided over history."""
+
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from django import forms
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from payments.domain.backtest.labels import MATURE
+from payments.domain.backtest.question import Mode
+from payments.domain.backtest.sampling import WHOLE
+from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
+from payments.domain.risk.register import Register
+from readmodels import labels
+from readmodels.admin.base.dates import read_day
+from readmodels.admin.policies.register import active_policy
+from readmodels.backtests.requests import Request
+
+_HISTORY: Final = ""
+_ALL: Final = "all"
+_DAYS: Final = "days"
+_RANGES: Final = (
+    ("30", "The last 30 days"),
+    ("90", "The last 90 days"),
+    ("365", "The last 365 days"),
+    (_ALL, "The whole log"),
+    (_DAYS, "From one day to another"),
+)
+_MODES: Final = (
+    (Mode.RECORDED.value, "As recorded with each decision"),
+    (Mode.AUTO.value, "Recorded, or computed where nothing was recorded (imported payments)"),
+    (Mode.RECONSTRUCTED.value, "Computed from the log for all payments"),
+)
+_MOST_DAYS: Final = 3_650
+_MOST_SEED: Final = 2**31 - 1
+_ONE_DAY: Final = timedelta(days=1)
+
+
+def _day(**attributes: str) -> UnfoldAdminTextInputWidget:
+    return UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", **attributes})
+
+
+class BacktestForm(forms.Form):
+    """A question about one policy. `asked` returns it."""
+
+    range = forms.ChoiceField(
+        label="Payments of",
+        choices=_RANGES,
+        initial="90",
+        widget=UnfoldAdminSelectWidget,
+        help_text="By the time of recording. Nothing after the end is known, labels included.",
+    )
+    since = forms.CharField(
+        label="First day",
+        required=False,
+        widget=_day(),
+        help_text="Only for “From one day to another”. A day in UTC, like 2026-06-01.",
+    )
+    until = forms.CharField(
+        label="Last day",
+        required=False,
+        widget=_day(),
+        help_text="It is included. Empty: until now.",
+    )
+    baseline = forms.ChoiceField(
+        label="Compare with",
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        help_text="History is what was decided at the time.",
+    )
+    mode = forms.ChoiceField(
+        label="Facts about each payment",
+        choices=_MODES,
+        initial=Mode.RECORDED.value,
+        widget=UnfoldAdminSelectWidget,
+        help_text="A payment without a fact that the policy needs is counted, but not evaluated.",
+    )
+    sample = forms.DecimalField(
+        label="Sample in %",
+        min_value=Decimal("0.0001"),
+        max_value=100,
+        decimal_places=4,
+        initial=100,
+        widget=UnfoldAdminDecimalFieldWidget,
+        help_text="100 evaluates all payments. Less is faster, and gives an interval.",
+    )
+    seed = forms.IntegerField(
+        min_value=0,
+        max_value=_MOST_SEED,
+        initial=0,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text="Another number draws another sample.",
+    )
+    mature = forms.IntegerField(
+        label="Good after days",
+        min_value=0,
+        max_value=_MOST_DAYS,
+        initial=MATURE.days,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text="A completed payment without a sign of fraud counts as good after so many days.",
+    )
+
+    def __init__(self, register: Register, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._policies = {
+            DEFAULT_POLICY.policy_id: DEFAULT_POLICY,
+            **{policy_id: each.policy for policy_id, each in register.policies.items()},
+        }
+        baseline = self.fields["baseline"]
+        assert isinstance(baseline, forms.ChoiceField)  # noqa: S101
+        baseline.choices = [(_HISTORY, "History"), *_choices(register)]
+
+    def clean(self) -> dict[str, Any]:
+        given = self.cleaned_data
+        if given.get("range") == _DAYS:
+            since, until = (self._read_day(name) for name in ("since", "until"))
+            if since is None and "since" not in self.errors:
+                self.add_error("since", "Enter the first day, or choose another range.")
+            if since and until and until < since:
+                self.add_error("until", "The range ends before it begins.")
+            given["first"], given["last"] = since, until
+        return given
+
+    def asked(self, candidate: RiskPolicy, *, at: datetime) -> Request:
+        """Return the question. The form must be valid."""
+        given = self.cleaned_data
+        since, until = self._range(at)
+        return Request(
+            candidate=candidate,
+            baseline=self._policies[given["baseline"]] if given["baseline"] else None,
+            since=since,
+            until=until,
+            mode=Mode(given["mode"]),
+            sample_ppm=int(given["sample"] * WHOLE / 100),
+            seed=given["seed"],
+            mature=timedelta(days=given["mature"]),
+        )
+
+    def _range(self, at: datetime) -> tuple[datetime | None, datetime | None]:
+        given = self.cleaned_data
+        if given["range"] == _ALL:
+            return None, None
+        if given["range"] == _DAYS:
+            last = given["last"]
+            return given["first"], None if last is None else last + _ONE_DAY
+        return at - timedelta(days=int(given["range"])), None
+
+    def _read_day(self, name: str) -> datetime | None:
+        text = self.cleaned_data.get(name, "").strip()
+        if not text:
+            return None
+        try:
+            return datetime.combine(read_day(text), time(), UTC)
+        except ValueError as error:
+            self.add_error(name, str(error))
+            return None
+
+
+def _choices(register: Register) -> list[tuple[str, str]]:
+    """Return all policies, the active one first."""
+    active = active_policy(register).policy_id
+    names = {DEFAULT_POLICY.policy_id: "Built-in policy"}
+    for policy_id, each in register.policies.items():
+        name = labels.isolated(each.name) or policy_id[:12]
+        names[policy_id] = f"{name} ({labels.label(each.status).lower()})"
+    ordered = sorted(names, key=lambda policy_id: (policy_id != active, names[policy_id]))
+    return [(policy_id, names[policy_id]) for policy_id in ordered]
