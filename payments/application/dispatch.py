@@ -1,6 +1,6 @@
 """Dispatch a command to its payment: the only way to change a payment."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID
@@ -131,9 +131,12 @@ def is_of_refund(reservation: store.Reservation) -> bool:
     return reservation.namespace.startswith(f"{_REFUNDS}:")
 
 
-def referenced(client_id: UUID, references: Sequence[str]) -> dict[str, UUID]:
-    """Return the ids of the client's payments with these references, in one round trip."""
-    return store.owners(_payments_of(client_id), references)
+def referenced(references: Collection[tuple[UUID, str]]) -> dict[tuple[UUID, str], UUID]:
+    """Return the ids of payments by client and reference, in at most one round trip."""
+    if not references:
+        return {}
+    wanted = {store.Reservation(_payments_of(each[0]), each[1]): each for each in references}
+    return {wanted[each]: owner for each, owner in store.owners(wanted.keys()).items()}
 
 
 def _payments_of(client_id: UUID) -> str:

@@ -1,6 +1,6 @@
 """Load streams and append to them, each in one statement and one round trip."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, Final, Generic
 from uuid import UUID
@@ -148,8 +148,9 @@ _OWNER: Final = """
 SELECT aggregate_id FROM events_claim WHERE namespace = %(namespace)s AND value = %(value)s
 """
 _OWNER_OF_EACH: Final = """
-SELECT value, aggregate_id FROM events_claim
- WHERE namespace = %(namespace)s AND value = ANY(%(values)s)
+SELECT namespace, value, aggregate_id
+  FROM unnest(%(namespaces)s::text[], %(values)s::text[]) AS wanted (namespace, value)
+  JOIN events_claim USING (namespace, value)
 """
 _OWNERS: Final = """
 SELECT aggregate_id FROM events_claim WHERE namespace = %(namespace)s ORDER BY value
@@ -225,10 +226,16 @@ def reserved_by(namespace: str) -> list[UUID]:
     return [owner for (owner,) in execute(_OWNERS, {"namespace": namespace})]
 
 
-def owners(namespace: str, values: Sequence[str]) -> dict[str, UUID]:
-    """Return the stream that holds each of the values that a stream has reserved in the namespace."""
-    parameters = {"namespace": namespace, "values": list(values)}
-    return dict(execute(_OWNER_OF_EACH, parameters))
+def owners(reservations: Collection[Reservation]) -> dict[Reservation, UUID]:
+    """Return the streams that hold the reservations, without those that no stream holds."""
+    parameters = {
+        "namespaces": [each.namespace for each in reservations],
+        "values": [each.value for each in reservations],
+    }
+    return {
+        Reservation(namespace, value): owner
+        for namespace, value, owner in execute(_OWNER_OF_EACH, parameters)
+    }
 
 
 def append(

@@ -152,7 +152,7 @@ class ImportCommand(BaseCommand):
         for code, count in rejects.frequent.most_common(1):
             self.show_count("most often", count, f"{code}: {rejects.reasons[code]}")
         self.show_totals(report)
-        if report.accepted:
+        if report.accepted and report.run is not None:
             self.stdout.write(f"correlation id    {report.run}")
 
     def show_count(self, label: str, count: int, comment: str = "") -> None:

@@ -25,9 +25,15 @@ class DateError(ValueError):
 
 def parse(text: str, *, now: datetime) -> datetime:
     """Return the time of a date or time, in UTC if it has no offset. Raises DateError."""
-    at = _at(text)
+    at = moment(text)
     if at > now:
         raise DateError("in_the_future", f"{text[:40]} is in the future.")
+    return at
+
+
+def moment(text: str) -> datetime:
+    """Return the time of a date or time, which may be in the future. Raises DateError."""
+    at = _at(text)
     if at < EARLIEST:
         raise DateError("date_too_early", f"{text[:40]} is before {EARLIEST:%Y-%m-%d}.")
     return at

@@ -65,7 +65,8 @@ def import_file(
     `progress` gets the number of bytes read. Raises OSError, and OperationalError if the database is
     unreachable.
     """
-    report = Report(run=str(uuid4()))
+    run = str(uuid4())
+    report = Report(run)
     clients = _Clients()
 
     def refused(line: Line, code: str, reason: str) -> None:
@@ -73,7 +74,7 @@ def import_file(
         refuse(line, code, reason)
 
     rows = Rows(layout, imports.amounts_of(path, layout, decimals, fields=("amount",)))
-    for batch in imports.batches(_rows(path, rows, clients, report.run, refused)):
+    for batch in imports.batches(_rows(path, rows, clients, run, refused)):
         _import_batch(batch, report, refused)
         progress(batch[-1].line.position)
     return report

@@ -24,9 +24,12 @@ R = TypeVar("R")
 
 
 class Report(Struct):
-    """The numbers of rows by outcome. `run` is the correlation id of the events that this run added."""
+    """The numbers of rows by outcome.
 
-    run: str
+    `run` is the correlation id of the events that this run added, None for a dry run.
+    """
+
+    run: str | None
     accepted: int = 0
     known: int = 0  # already in the log
     refused: int = 0

@@ -93,19 +93,24 @@ def test_append_streams_to_a_stale_version_appends_nothing() -> None:
 
 
 def test_owners_returns_the_holders_of_reserved_values() -> None:
-    streams = {f"order-{number}": uuid4() for number in range(3)}
-    for value, stream in streams.items():
+    held = {store.Reservation(f"references:{n % 2}", f"order-{n}"): uuid4() for n in range(4)}
+    for reservation, stream in held.items():
         store.append(
             PAYMENT_AGGREGATE,
             stream,
             [initiated()],
             expected=0,
             metadata=BY_TEST,
-            reservations=[store.Reservation("payment.reference:acme", value)],
+            reservations=[reservation],
         )
 
-    assert store.owners("payment.reference:acme", [*streams, "unknown"]) == streams
-    assert store.owners("payment.reference:other", [*streams]) == {}
+    others = [
+        store.Reservation("references:1", "order-0"),
+        store.Reservation("references:0", "order-9"),
+    ]
+
+    assert store.owners([*held, *others]) == held
+    assert store.owners([]) == {}
 
 
 def _states(streams: list[UUID]) -> dict[UUID, object]:
