@@ -1,20 +1,25 @@
 """After an erasure the log is unchanged, and screens and API show what was erased."""
 
 from io import StringIO
+from uuid import UUID
 
 import pytest
 from django.core.management import call_command
 from django.urls import reverse
+from msgspec.structs import replace
 
+from payments import actors
+from payments.application import disputes
+from payments.application.dispatch import CommandContext
 from payments.customers import changes
 from payments.customers.models import Note
 from payments.customers.registry import CustomerError
 from payments.events.models import Event
-from readmodels.models import PaymentSummary
+from readmodels.models import DisputeSummary, PaymentSummary
 from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.support.backoffice import browser, text
 from tests.support.erasing import APPROVAL, FRIEND, NAME, NOTE, REASON, REFERENCE, ada, found, run
-from tests.support.examples import OPERATOR
+from tests.support.examples import OPERATOR, open_dispute, respond_to_dispute, usd
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -51,6 +56,28 @@ def test_erasure_keeps_the_log_and_its_seals(payment: str) -> None:
     assert (
         PaymentSummary.objects.get().reference == "order-981"
     )  # a reference of an order is not personal
+
+
+def test_erasure_keeps_disputes_and_removes_the_notes_of_responses(
+    payment: str, acme: ApiClient
+) -> None:
+    notices = (open_dispute(amount=usd(1_00)), respond_to_dispute())
+    context = CommandContext(actor=actors.client(acme.client_id))
+    for notice in notices:
+        command = replace(notice, payment_id=UUID(payment), client_id=acme.client_id)
+        text_of_note = NOTE if notice is notices[1] else None
+        disputes.handle(command, context, note=text_of_note)
+    project()
+    before = list(DisputeSummary.objects.values_list()), Event.objects.count()
+
+    run()
+
+    project()
+    assert (list(DisputeSummary.objects.values_list()), Event.objects.count()) == before
+    assert not Note.objects.filter(text=NOTE).exists()
+    row = DisputeSummary.objects.get()
+    url = reverse("admin:readmodels_disputesummary_change", args=[row.pk])
+    assert "This note was erased." in text(browser("risk manager", "mia").get(url))
 
 
 def test_payment_after_erasure_stores_no_personal_data(payment: str, acme: ApiClient) -> None:
