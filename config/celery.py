@@ -40,6 +40,7 @@ app.conf.beat_schedule = {
     },
     "prune": {"task": "webhooks.prune", "schedule": 60.0, "options": {"expires": 60.0}},
     "backtest": {"task": "backtests.work", "schedule": 2.0, "options": {"expires": 2.0}},
+    "observe": {"task": "backtests.observe", "schedule": 5.0, "options": {"expires": 5.0}},
     "sweep": {"task": "backtests.sweep", "schedule": 60.0, "options": {"expires": 60.0}},
 }
 

@@ -51,7 +51,9 @@ DISPUTES: Final = Right(
 )
 BLOCK: Final = Right("block and unblock customers", ("customers.block_customer",))
 RENAME: Final = Right("change names and contacts of customers", ("customers.change_customer",))
-BACKTEST: Final = Right("test policies over history", ("backtests.run_backtest",))
+BACKTEST: Final = Right(
+    "test policies over history and observe them as shadows", ("backtests.run_backtest",)
+)
 POLICIES: Final = Right("propose and approve risk policies", (commands.MANAGE_POLICIES,))
 EDIT_LISTS: Final = Right("add and remove entries of lists", (commands.EDIT_LISTS,))
 LISTS: Final = Right("create and archive lists", (commands.MANAGE_LISTS,))

@@ -11,6 +11,7 @@ from django.utils.crypto import constant_time_compare
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from config.operations.http_requests import HttpRequests, requests
+from readmodels.backtests.metrics import Shadows
 from readmodels.engine.metrics import LogAndProjections
 from readmodels.queries.bounded import TooBroad, bounded
 from readmodels.webhooks.metrics import Webhooks
@@ -18,6 +19,7 @@ from readmodels.webhooks.metrics import Webhooks
 _registry: Final = CollectorRegistry(auto_describe=False)
 _registry.register(LogAndProjections())
 _registry.register(Webhooks())
+_registry.register(Shadows())
 _registry.register(HttpRequests(requests))
 
 # Proxies on this machine add one of these headers to forwarded requests.

@@ -1,7 +1,7 @@
-"""Backtests, the parts of those that are not done, and the facts that they hand from part to part.
+"""Backtests, the parts of those that are not done, the facts that they hand from part to part, and shadows.
 
 No rebuild restores backtests: a question is a person's, and its answer may be attached to a policy. Parts
-and facts exist only until the backtest has ended.
+and facts exist only until the backtest has ended. The days of a shadow can be computed again from the log.
 """
 
 from datetime import datetime
@@ -25,6 +25,19 @@ class State(models.TextChoices):
     DONE = "done"
     CANCELLED = "cancelled"
     FAILED = "failed"
+
+
+SLOTS: Final = (1, 2, 3)  # of shadows that run at a time
+
+
+class ShadowState(models.TextChoices):
+    """`APPROVED` and `WITHDRAWN` are what ended the proposal. `EXPIRED` shadows were over."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    APPROVED = "approved"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
 
 
 UNFINISHED: Final = (State.QUEUED, State.RUNNING)
@@ -227,3 +240,93 @@ class Fact(models.Model):
 
     def __str__(self) -> str:
         return str(self.position)
+
+
+class Shadow(models.Model):
+    """A proposed policy that is evaluated on new payments. See payments.domain.backtest.shadow.
+
+    Its days count the payments that events after `since` up to `position` scored.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    candidate_id = models.CharField(max_length=_DIGITS, help_text="The id of the policy.")
+    candidate = models.JSONField(help_text="The document of the policy.")
+    since = models.BigIntegerField(help_text="A safe position of the log.")
+    position = models.BigIntegerField()
+    engine = models.IntegerField(help_text="The version of the engine that counted the days.")
+    state = models.CharField(max_length=9, choices=ShadowState.choices, default=ShadowState.RUNNING)
+    slot = models.SmallIntegerField(
+        null=True, unique=True, help_text="One of three while it runs, so no more can run."
+    )
+    started_by = models.CharField(max_length=100, help_text="An actor id.")
+    started_at = models.DateTimeField()
+    until = models.DateTimeField(help_text="Payments are observed until then.")
+    ended_at = models.DateTimeField(null=True)
+    stopped_by = models.CharField(max_length=100, blank=True, help_text="An actor id.")
+    observed_at = models.DateTimeField(null=True, help_text="When it last had no more to read.")
+    next_at = models.DateTimeField(help_text="When a worker may read on.")
+    error = models.CharField(max_length=500, blank=True, help_text="Why it is stalled.")
+
+    class Meta:
+        default_permissions = ()
+        ordering = ("-started_at", "-id")
+        constraints: ClassVar[tuple[models.BaseConstraint, ...]] = (
+            models.CheckConstraint(
+                condition=_choice("state", ShadowState.values), name="backtests_shadow_state"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(since__gte=0, since__lte=models.F("position")),
+                name="backtests_shadow_range",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    state=ShadowState.RUNNING.value, slot__in=SLOTS, ended_at__isnull=True
+                )
+                & models.Q(slot__isnull=False)
+                | ~models.Q(state=ShadowState.RUNNING.value)
+                & models.Q(slot__isnull=True, ended_at__isnull=False, error=""),
+                name="backtests_shadow_slot",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state=ShadowState.STOPPED.value) & ~models.Q(stopped_by="")
+                | ~models.Q(state=ShadowState.STOPPED.value) & models.Q(stopped_by=""),
+                name="backtests_shadow_stopped",
+            ),
+            models.UniqueConstraint(
+                fields=("candidate_id",),
+                condition=models.Q(state=ShadowState.RUNNING.value),
+                name="backtests_shadow_candidate",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("-started_at", "-id"), name="shadow_by_time"),
+            models.Index(fields=("candidate_id", "-started_at"), name="shadow_by_candidate"),
+        )
+
+    def __str__(self) -> str:
+        return f"{str(self.pk)[:8]} of policy {self.candidate_id[:12]}"
+
+    @property
+    def is_running(self) -> bool:
+        return self.state == ShadowState.RUNNING
+
+
+class ShadowDay(models.Model):
+    """What a shadow counted on a day in UTC: a Tally of payments.domain.backtest."""
+
+    shadow = models.ForeignKey(
+        Shadow, on_delete=models.CASCADE, related_name="days", db_index=False
+    )
+    day = models.DateField()
+    tally = models.JSONField()
+
+    class Meta:
+        default_permissions = ()
+        ordering = ("shadow", "day")
+        constraints: ClassVar[tuple[models.BaseConstraint, ...]] = (
+            # Its index finds the days of a shadow.
+            models.UniqueConstraint(fields=("shadow", "day"), name="backtests_day"),
+        )
+
+    def __str__(self) -> str:
+        return self.day.isoformat()

@@ -7,7 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from payments import outages
-from readmodels.backtests import facts, working
+from readmodels.backtests import facts, observing, working
 
 # A turn does one part at least, which takes about a second. Beat gives one every few seconds, so projections
 # wait for no more than a part, and a backtest leaves most of the machine to payments.
@@ -19,6 +19,16 @@ def work() -> None:
     """Take a turn at the backtests that wait for the workers of the service. Beat sends this task."""
     with outages.reported():
         working.run_in_background(until=timezone.now() + _TURN)
+
+
+@shared_task(name="backtests.observe")
+def observe() -> None:
+    """Count new payments for the shadows that are due. Beat sends this task every few seconds.
+
+    Each shadow is due once a minute, or at once while it is far behind.
+    """
+    with outages.reported():
+        observing.observe_due(until=timezone.now() + _TURN)
 
 
 @shared_task(name="backtests.sweep")

@@ -86,9 +86,13 @@ def propose(policy: RiskPolicy, by: str, *, name: str = "", comment: str = "") -
     )
 
 
+def approve(policy: RiskPolicy, by: str) -> None:
+    policies.handle(ApprovePolicy(policy_id=policy.policy_id, at=timezone.now(), by=by))
+
+
 def activate(policy: RiskPolicy, ada: str, grace: str) -> None:
     propose(policy, ada)
-    policies.handle(ApprovePolicy(policy_id=policy.policy_id, at=timezone.now(), by=grace))
+    approve(policy, grace)
 
 
 def retire(policy: RiskPolicy, by: str) -> None:

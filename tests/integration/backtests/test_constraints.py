@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection
 
-from readmodels.backtests.models import Backtest, BacktestPart
+from readmodels.backtests.models import Backtest, BacktestPart, Shadow, ShadowDay
 from tests.support.examples import NOON, OPERATOR
 
 pytestmark = pytest.mark.django_db
@@ -26,6 +26,18 @@ BACKTEST: dict[str, Any] = {
     "requested_by": OPERATOR,
 }
 PART: dict[str, Any] = {"number": 0, "phase": 1, "first": 1, "last": 10}
+SHADOW: dict[str, Any] = {
+    "candidate_id": "1" * 64,
+    "candidate": {},
+    "since": 10,
+    "position": 10,
+    "engine": 1,
+    "slot": 1,
+    "started_by": OPERATOR,
+    "started_at": NOON,
+    "until": NOON,
+    "next_at": NOON,
+}
 
 
 @pytest.mark.parametrize(
@@ -78,6 +90,39 @@ def test_part_is_refused(constraint: str, changes: dict[str, Any]) -> None:
 
     with pytest.raises(IntegrityError, match=f"backtests_part_{constraint}"):
         BacktestPart.objects.create(backtest=backtest, **PART | changes)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "changes"),
+    [
+        ("state", {"state": "paused", "slot": None, "ended_at": NOON}),
+        ("range", {"since": -1}),
+        ("range", {"since": 11}),
+        ("slot", {"slot": None}),
+        ("slot", {"slot": 4}),
+        ("slot", {"ended_at": NOON}),
+        ("slot", {"state": "approved", "slot": None}),
+        ("slot", {"state": "approved", "ended_at": NOON}),
+        ("slot", {"state": "approved", "slot": None, "ended_at": NOON, "error": "Broken."}),
+        ("slot", {"slot": 1}),
+        ("stopped", {"stopped_by": OPERATOR}),
+        ("stopped", {"state": "stopped", "slot": None, "ended_at": NOON}),
+        ("candidate", {"candidate_id": SHADOW["candidate_id"]}),
+    ],
+)
+def test_shadow_is_refused(constraint: str, changes: dict[str, Any]) -> None:
+    Shadow.objects.create(**SHADOW)
+
+    with pytest.raises(IntegrityError, match=f"backtests_shadow_{constraint}"):
+        Shadow.objects.create(**SHADOW | {"candidate_id": "2" * 64, "slot": 2} | changes)
+
+
+def test_day_of_a_shadow_is_stored_once() -> None:
+    shadow = Shadow.objects.create(**SHADOW)
+    ShadowDay.objects.create(shadow=shadow, day=NOON, tally={})
+
+    with pytest.raises(IntegrityError, match="backtests_day"):
+        ShadowDay.objects.create(shadow=shadow, day=NOON, tally={})
 
 
 def test_table_of_facts_is_unlogged() -> None:
