@@ -136,10 +136,13 @@ def of_policy(policy_id: str) -> Shadow | None:
     return Shadow.objects.filter(candidate_id=policy_id).first()
 
 
-def days_of(observed: Shadow) -> Mapping[date, Tally]:
-    """Return what each day counts, in their order."""
-    stored = ShadowDay.objects.filter(shadow=observed).order_by("day")
-    return {each.day: msgspec.convert(each.tally, Tally, str_keys=True) for each in stored}
+def with_days(observed: Shadow) -> tuple[Shadow, Mapping[date, Tally]]:
+    """Return the shadow and what its days count, as of one moment: a worker may be at it."""
+    stored = list(
+        ShadowDay.objects.filter(shadow=observed).select_related("shadow").order_by("day")
+    )
+    days = {each.day: msgspec.convert(each.tally, Tally, str_keys=True) for each in stored}
+    return stored[0].shadow if stored else observed, days
 
 
 def digest_of(observed: Shadow, days: Mapping[date, Tally]) -> str:

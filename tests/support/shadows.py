@@ -1,10 +1,13 @@
 """Proposed policies, and shadows that observe them."""
 
+from collections.abc import Mapping
+from datetime import date
 from typing import Final
 
 from django.utils import timezone
 from msgspec.structs import replace
 
+from payments.domain.backtest.tally import Tally
 from payments.domain.risk.policy import RiskPolicy
 from readmodels.backtests import observing, shadows
 from readmodels.backtests.models import Shadow
@@ -33,13 +36,17 @@ def observed(shadow: Shadow) -> Shadow:
     return shadow
 
 
+def days_of(shadow: Shadow) -> Mapping[date, Tally]:
+    return shadows.with_days(shadow)[1]
+
+
 def counted(shadow: Shadow) -> dict[str, int]:
     """Return the number of payments of each day."""
-    return {day.isoformat(): tally.recorded for day, tally in shadows.days_of(shadow).items()}
+    return {day.isoformat(): tally.recorded for day, tally in days_of(shadow).items()}
 
 
 def is_repeatable(shadow: Shadow) -> bool:
     """Whether its days, counted again from its beginning, have the same digest."""
     again = observing.recomputed(shadow)
-    digest = shadows.digest_of(shadow, shadows.days_of(shadow))
+    digest = shadows.digest_of(shadow, days_of(shadow))
     return shadows.digest_of(shadow, again) == digest

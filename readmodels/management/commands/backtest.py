@@ -13,8 +13,6 @@ import msgspec
 import psycopg
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
-from django.db.models import CharField
-from django.db.models.functions import Cast
 from django.utils import timezone
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -26,7 +24,6 @@ from payments.domain.backtest.labels import MATURE
 from payments.domain.backtest.question import Mode
 from payments.domain.backtest.result import Result
 from payments.domain.backtest.sampling import WHOLE
-from payments.domain.card_numbers import holds_card_number
 from payments.domain.risk import parsing
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
 from payments.domain.risk.refusals import PolicyRefused
@@ -37,7 +34,8 @@ from payments.progress import progress_bar
 from readmodels.backtests import attaching, facts, processes, requests, verifying
 from readmodels.backtests.models import Backtest, State
 from readmodels.backtests.requests import Request
-from readmodels.management import arguments, backtests as tables
+from readmodels.management import arguments, backtests as tables, shadows
+from readmodels.management.finding import find, quoted
 from readmodels.management.people import actor
 
 _SHOWN: Final = 8  # digits of an id, enough to distinguish backtests
@@ -56,6 +54,7 @@ _REFUSALS: Final = (
     verifying.NotVerifiable,
     HorizonHeld,
     UnreadableEvent,
+    *shadows.REFUSALS,
     BrokenExecutor,  # one of the processes was killed
     *_DATABASE_ERRORS,
 )
@@ -64,7 +63,8 @@ _REFUSALS: Final = (
 class Command(BaseCommand):
     help = (
         "Test a risk policy over history: what it would have decided, about which payments, and"
-        " how much work that is. List, show, resume, cancel or verify a backtest."
+        " how much work that is. List, show, resume, cancel or verify a backtest. Observe a proposed"
+        " policy on new payments as a shadow."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -80,7 +80,10 @@ class Command(BaseCommand):
             "  ./manage.py backtest show 3f2a91bc\n"
             "  ./manage.py backtest resume 3f2a91bc                 after Ctrl-C or a crash\n"
             "  ./manage.py backtest verify 3f2a91bc                 compute it again and compare\n"
-            "  ./manage.py backtest attach 3f2a91bc --by ada        show it to the approver\n\n"
+            "  ./manage.py backtest attach 3f2a91bc --by ada        show it to the approver\n"
+            "  ./manage.py backtest shadow start 94d4d6ad220d       observe it on new payments\n"
+            "  ./manage.py backtest shadow show 7c01ab3e            each day, next to the active one\n"
+            "  ./manage.py backtest shadow verify 7c01ab3e          count the days again and compare\n\n"
             "POLICY is the id of a policy or its first digits, active, built-in, a file, or - for the\n"
             "standard input. ID is the id of a backtest or its first digits. A range is by the time at\n"
             "which payments were recorded. Nothing after its end is known, labels included.\n"
@@ -129,6 +132,9 @@ class Command(BaseCommand):
             "attach", help="attach the answer to the proposal of its policy"
         )
         attach.add_argument("--by", required=True, metavar="USER", help="a risk manager")
+        shadows.add_arguments(
+            actions.add_parser("shadow", help="observe proposed policies on new payments")
+        )
         for each in (show, resume, cancel, verify, attach):
             each.add_argument("backtest", metavar="ID")
         for each in (run, resume, verify):
@@ -155,6 +161,8 @@ class Command(BaseCommand):
                     self._resume(_find(options["backtest"]), options)
                 case "cancel":
                     self._cancel(_find(options["backtest"]))
+                case "shadow":
+                    shadows.handle(options, self.stdout)
                 case "attach":
                     self._attach(_find(options["backtest"]), options["by"])
                 case _:
@@ -347,7 +355,7 @@ def _policy(wanted: str) -> RiskPolicy:
     found = [policy_id for policy_id in ids if policy_id.startswith(wanted)]
     if len(found) != 1:
         raise CommandError(
-            f"{'No policy' if not found else 'More than one policy'} begins with{_quoted(wanted)},"
+            f"{'No policy' if not found else 'More than one policy'} begins with{quoted(wanted)},"
             " and no file has this name. `./manage.py policy list` shows all policies."
         )
     return policies.by_id(found[0])
@@ -361,19 +369,8 @@ def _parsed(text: str | bytes, source: str) -> RiskPolicy:
 
 
 def _find(wanted: str) -> Backtest:
-    begin = wanted.lower()
-    texts = Backtest.objects.filter(verifies=None).annotate(text=Cast("id", CharField()))
-    found = list(texts.filter(text__startswith=begin)[:2]) if begin else []
-    if len(found) != 1:
-        raise CommandError(
-            f"{'No backtest' if not found else 'More than one backtest'} begins with{_quoted(wanted)}."
-            " `./manage.py backtest list` shows the last ones."
-        )
-    return found[0]
-
-
-def _quoted(text: str) -> str:
-    return " this" if holds_card_number(text) else f" {text!r}"
+    stored = Backtest.objects.filter(verifies=None)
+    return find(stored, wanted, what="backtest", listed_by="backtest list")
 
 
 def _short(backtest: Backtest) -> str:

@@ -17,7 +17,7 @@ from payments.domain.backtest import shadow as pure
 from payments.domain.backtest.result import result_of
 from payments.domain.backtest.tally import merged
 from payments.events.models import Event
-from readmodels.backtests import observing, shadows, tasks
+from readmodels.backtests import observing, tasks
 from readmodels.backtests.metrics import Shadows
 from readmodels.backtests.models import Shadow
 from tests.support import examples, policies, servers
@@ -26,7 +26,7 @@ from tests.support.backtests import STRICT, answered, result_of as answer_of, su
 from tests.support.concurrency import at_once
 from tests.support.raw_appends import Session
 from tests.support.roundtrips import round_trips
-from tests.support.shadows import POLICIES, counted, is_repeatable, observed, started
+from tests.support.shadows import POLICIES, counted, days_of, is_repeatable, observed, started
 from tests.support.tampering import change_event
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -77,7 +77,7 @@ def test_shadow_decides_as_a_backtest_over_the_same_payments() -> None:
     submit_two_days()
     observed(running)
 
-    result = result_of(merged(shadows.days_of(running).values()))
+    result = result_of(merged(days_of(running).values()))
 
     backtest = answer_of(answered(STRICT))
     assert (result.flips, result.evaluated) == (backtest["flips"], backtest["evaluated"])
@@ -103,7 +103,7 @@ def test_later_events_and_other_steps_do_not_change_the_days(
     observed(second)
 
     assert len(flagged) == 2
-    assert pure.first_difference_of_days(shadows.days_of(first), shadows.days_of(second)) is None
+    assert pure.first_difference_of_days(days_of(first), days_of(second)) is None
     assert is_repeatable(first)
 
 

@@ -1,0 +1,95 @@
+"""The days of a shadow as screens and the command show them: the active policy next to the shadow."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Final
+
+from msgspec import Struct
+
+from payments.domain.backtest.outcomes import Outcome
+from payments.domain.backtest.result import Result, result_of
+from payments.domain.backtest.tally import Tally, merged
+
+_STOPPED: Final = (Outcome.REVIEW, Outcome.BLOCK)
+
+
+class Sides(Struct, frozen=True):
+    """A number of the active policy, and the same one of the shadow."""
+
+    active: int
+    shadow: int
+
+
+class Money(Struct, frozen=True, kw_only=True):
+    """What waits for review and what is blocked in one currency, in minor units."""
+
+    currency: str
+    payments: int
+    flips: int
+    held: Sides
+    blocked: Sides
+
+
+class Day(Struct, frozen=True, kw_only=True):
+    """`day` is None for the sum of all. `payments` are those that could be evaluated."""
+
+    day: date | None
+    payments: int
+    reviews: Sides
+    blocks: Sides
+    flips: int
+    not_evaluable: int
+    money: tuple[Money, ...]
+
+
+def days(tallies: Mapping[date, Tally]) -> tuple[Day, ...]:
+    """Return the days in their order."""
+    return tuple(_day(day, result_of(tallies[day])) for day in sorted(tallies))
+
+
+def total(tallies: Iterable[Tally]) -> tuple[Result, Day]:
+    """Return the sum of all days."""
+    result = result_of(merged(tallies))
+    return result, _day(None, result)
+
+
+def _day(day: date | None, result: Result) -> Day:
+    payments: Counter[str] = Counter()
+    flips: Counter[str] = Counter()
+    # By the currency, the outcome, and whether the shadow decides it.
+    counts: Counter[tuple[str, Outcome, bool]] = Counter()
+    minor: Counter[tuple[str, Outcome, bool]] = Counter()
+    for cell in result.matrix:
+        payments[cell.currency] += cell.payments
+        flips[cell.currency] += cell.payments if cell.is_flip else 0
+        for outcome, is_shadow in ((cell.baseline, False), (cell.candidate, True)):
+            counts[cell.currency, outcome, is_shadow] += cell.payments
+            minor[cell.currency, outcome, is_shadow] += cell.minor
+    reviews, blocks = (
+        Sides(
+            *(
+                sum(counts[currency, outcome, is_shadow] for currency in payments)
+                for is_shadow in (False, True)
+            )
+        )
+        for outcome in _STOPPED
+    )
+    return Day(
+        day=day,
+        payments=result.evaluated,
+        reviews=reviews,
+        blocks=blocks,
+        flips=result.flips,
+        not_evaluable=result.not_evaluable_payments,
+        money=tuple(
+            Money(
+                currency=currency,
+                payments=payments[currency],
+                flips=flips[currency],
+                held=Sides(*(minor[currency, Outcome.REVIEW, each] for each in (False, True))),
+                blocked=Sides(*(minor[currency, Outcome.BLOCK, each] for each in (False, True))),
+            )
+            for currency in sorted(payments, key=lambda each: (-payments[each], each))
+        ),
+    )
