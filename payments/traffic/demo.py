@@ -1,4 +1,4 @@
-"""Demo data: a shop, staff, two weeks of payments, and reviews in every state."""
+"""Demo data: a shop, staff, two weeks of payments, older ones, reviews in every state, and disputes."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,9 @@ from payments.domain.payment.commands import (
 )
 from payments.domain.payment.events import ApprovalReason, EscalationReason, RejectionReason
 from payments.domain.payment.state import Payment, Status
-from payments.traffic import simulation
+from payments.traffic import demo_disputes, simulation
+from payments.traffic.dispute_stories import Paid
+from payments.traffic.simulation import Attempt
 
 SHOP: Final = "Demo shop"
 # First name, last name, role, and what to try with the role.
@@ -46,6 +48,13 @@ _OVER: Final = timedelta(days=14)
 # after the workers start. The indexes name those that are escalated, approved once or claimed.
 _WAITING: Final = 7
 _ESCALATED, _FIRST_APPROVED, _CLAIMED = 2, 3, 4
+# Payments that are old enough for a backtest to know whether they were fraud. None is large enough to wait
+# for review, because its deadline would have passed long ago.
+_EARLIER: Final = 160
+_EARLIER_SEED: Final = 14
+_EARLIER_UNTIL: Final = timedelta(days=100)
+_EARLIER_OVER: Final = timedelta(days=60)
+_LARGE: Final = 5_000  # dollars
 _NAMES: Final = (
     "Amara Lindqvist",
     "Bruno Castellano",
@@ -69,7 +78,15 @@ def seed(password: str, *, reset: bool = False) -> bool:
     # Names come last. All earlier steps are idempotent, so an interrupted run can be repeated.
     if customers.exclude(name="").exists():
         return False
-    _submit(shop, staff)
+    earlier = _submit_earlier(shop)
+    recent = _submit(shop, staff)
+    demo_disputes.add(
+        earlier,
+        recent,
+        client=actors.client(shop.pk),
+        responder=actors.staff(staff[0].pk),
+        now=datetime.now(UTC),
+    )
     named = list(customers.order_by("-reference")[: len(_NAMES)])
     for customer, name in zip(named, _NAMES, strict=True):
         customer.name = name
@@ -96,24 +113,58 @@ def _member(username: str, password: str, *, reset: bool) -> User:
     return user
 
 
-def _submit(shop: Client, staff: list[User]) -> None:
+def _submit_earlier(shop: Client) -> list[Paid]:
+    until = datetime.now(UTC) - _EARLIER_UNTIL
+    moments = simulation.moments(_EARLIER_SEED, until=until, over=_EARLIER_OVER)
+    attempts = (
+        each
+        for each in simulation.attempts(_EARLIER_SEED)
+        if each.amount.minor < _LARGE * simulation.UNITS_OF_A_DOLLAR[each.amount.currency]
+    )
+    times = sorted(itertools.islice(moments, _EARLIER))
+    submitted = [
+        (attempt, _submit_one(shop, attempt, at))
+        for attempt, at in zip(attempts, times, strict=False)
+    ]
+    return _paid(submitted)
+
+
+def _submit_one(shop: Client, attempt: Attempt, at: datetime) -> Payment:
+    return submission.submit(
+        client_id=shop.pk,
+        customer_reference=attempt.customer_reference,
+        amount=attempt.amount,
+        method=attempt.method,
+        reference=attempt.reference,
+        card=attempt.card,
+        at=at,
+        key=attempt.key,
+        context=CommandContext(actor=actors.client(shop.pk), key=attempt.key),
+    ).payment
+
+
+def _paid(submitted: list[tuple[Attempt, Payment]]) -> list[Paid]:
+    """Return the completed payments, each once."""
+    found = {
+        payment.payment_id: Paid(
+            payment.payment_id, payment.client_id, attempt, payment.initiated_at
+        )
+        for attempt, payment in submitted
+        if payment.status is Status.COMPLETED
+    }
+    return list(found.values())
+
+
+def _submit(shop: Client, staff: list[User]) -> list[Paid]:
+    """Submit the recent payments and review them; return those that were completed at once."""
     now = datetime.now(UTC)
     moments = sorted(itertools.islice(simulation.moments(_SEED, until=now, over=_OVER), _PAYMENTS))
-    flagged = {}
+    flagged, submitted = {}, []
     for attempt, at in zip(simulation.attempts(_SEED), moments, strict=False):
-        outcome = submission.submit(
-            client_id=shop.pk,
-            customer_reference=attempt.customer_reference,
-            amount=attempt.amount,
-            method=attempt.method,
-            reference=attempt.reference,
-            card=attempt.card,
-            at=at,
-            key=attempt.key,
-            context=CommandContext(actor=actors.client(shop.pk), key=attempt.key),
-        )
-        if outcome.payment.status is Status.PENDING_REVIEW:
-            flagged[outcome.payment.payment_id] = outcome.payment
+        payment = _submit_one(shop, attempt, at)
+        submitted.append((attempt, payment))
+        if payment.status is Status.PENDING_REVIEW:
+            flagged[payment.payment_id] = payment
     ada, ben, cleo = (actors.staff(member.pk) for member in staff[:3])
     found = list(flagged.values())
     for number, payment in enumerate(found[:-_WAITING]):
@@ -123,6 +174,7 @@ def _submit(shop: Client, staff: list[User]) -> None:
     _escalate(waiting[_ESCALATED], cleo)
     _claim(waiting[_CLAIMED], ben, now)
     _approve(waiting[_FIRST_APPROVED], ben, timedelta(hours=3))
+    return _paid(submitted)
 
 
 def _decide(payment: Payment, first: str, second: str, number: int) -> None:

@@ -1,28 +1,38 @@
 """Write many past payments quickly, to try the service with a large log."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from payments import actors, pseudonyms
-from payments.application import dispatch, idempotency
+from payments.application import bulk, dispatch, idempotency
 from payments.customers import registry
 from payments.domain.payment.commands import ProcessPayment
-from payments.traffic import simulation
+from payments.traffic import dispute_stories, simulation
+from payments.traffic.dispute_stories import Paid
 
 _BATCH: Final = 1_000
 _YEARS: Final = timedelta(days=3 * 365)
 
 
 def write(
-    client_id: UUID, *, events: int, seed: int, progress: Callable[[int], None] = lambda _: None
+    client_id: UUID,
+    *,
+    events: int,
+    seed: int,
+    disputes: float = 0,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Append at least `events` events, two for each payment; return the number. Risk is not assessed."""
+    """Append at least `events` events, two for each payment; return the number. Risk is not assessed.
+
+    A share of the payments is disputed, `disputes` (0 to 1), with one to three events more.
+    """
     pseudonyms.require_key()
+    now = datetime.now(UTC)
     attempts = simulation.attempts(seed)
-    moments = simulation.moments(seed, until=datetime.now(UTC), over=_YEARS)
+    moments = simulation.moments(seed, until=now, over=_YEARS)
     written = 0
     while written < events:
         batch = {}
@@ -47,5 +57,25 @@ def write(
             for key, (_, customer_id, attempt, at) in batch.items()
         ]
         written += 2 * dispatch.dispatch_new(commands)
+        if disputes:
+            paid = [
+                Paid(idempotency.payment_id(client_id, key), client_id, attempt, at)
+                for key, (_, _, attempt, at) in batch.items()
+            ]
+            written += _dispute(paid, disputes, until=now)
         progress(min(written, events))
     return written
+
+
+def _dispute(payments: Iterable[Paid], share: float, *, until: datetime) -> int:
+    """Dispute a share of the payments, as far as it has happened by `until`; return the number of events."""
+    due = [
+        notice
+        for paid in payments
+        for notice in dispute_stories.notices(paid, share)
+        if notice.at <= until
+    ]
+    context = dispatch.CommandContext(actor=actors.system("simulation"))
+    decisions = bulk.dispatch_all(due, context) if due else []
+    # A payment over the limit of its method has failed and is not disputable.
+    return sum(len(each) for each in decisions if isinstance(each, tuple))

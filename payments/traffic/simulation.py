@@ -23,7 +23,7 @@ _BRANDS: Final = {Brand.VISA: 55, Brand.MASTERCARD: 35, Brand.AMERICAN_EXPRESS: 
 # Log-normal, in major units of a dollar-like currency: half of all payments are under 40.
 _TYPICAL: Final = 40.0
 _SPREAD: Final = 1.2
-_UNITS_OF_A_DOLLAR: Final = {"USD": 100, "EUR": 93, "GBP": 79, "JPY": 150}
+UNITS_OF_A_DOLLAR: Final = {"USD": 100, "EUR": 93, "GBP": 79, "JPY": 150}
 # One attempt in so many is a retry, exceeds the limit of its method, or is risky.
 _REPEATED: Final = 50
 _OVER_THE_LIMIT: Final = 100
@@ -68,7 +68,7 @@ def _attempt(rng: random.Random, name: str) -> Attempt:
     customer = f"customer-{int(_CUSTOMERS * rng.random() ** 2)}"
     currency = rng.choices(list(_CURRENCIES), list(_CURRENCIES.values()))[0]
     method = rng.choices(list(_METHODS), list(_METHODS.values()))[0]
-    minor = round(rng.lognormvariate(0, _SPREAD) * _TYPICAL * _UNITS_OF_A_DOLLAR[currency])
+    minor = round(rng.lognormvariate(0, _SPREAD) * _TYPICAL * UNITS_OF_A_DOLLAR[currency])
     if rng.randrange(_RISKY) == 0:
         # A new customer's card payment over the review limit, which joins the queue.
         customer, method, currency = f"newcomer-{name}", Method.CREDIT_CARD, "USD"

@@ -16,10 +16,14 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from payments import permissions
+from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application import review
 from payments.clients.models import Client
 from payments.customers.models import Customer
+from payments.domain.backtest.labels import Label, label
 from payments.domain.methods import Method
+from payments.domain.payment.events import DisputeOutcome
+from payments.events import batches
 from payments.events.models import Event
 from payments.traffic import demo, senders, simulation
 from readmodels import roles
@@ -142,6 +146,7 @@ def test_seed_demo_is_idempotent_and_covers_every_role(settings: Settings) -> No
     assert waiting.filter(unusual).count() == 3
     assert waiting.exclude(unusual).count() == 4
     assert PaymentSummary.objects.filter(status="rejected").exists()
+    _assert_disputes(now)
     assert Customer.objects.exclude(name="").count() == 8
     for name, (_, _, role, _) in demo.STAFF.items():
         user = get_user_model().objects.get(username=name)
@@ -159,6 +164,23 @@ def test_seed_demo_is_idempotent_and_covers_every_role(settings: Settings) -> No
     assert get_user_model().objects.get(username="ada").check_password(password)
     assert "already complete" in run("seed_demo")
     assert Event.objects.count() == events
+
+
+def _assert_disputes(now: datetime) -> None:
+    """The list of disputes, the labels and a backtest of the demo have something to show."""
+    payments = batches.load(
+        PAYMENT_AGGREGATE, list(PaymentSummary.objects.values_list("payment_id", flat=True))
+    )
+    states = [each.state for each in payments.values() if each.state is not None]
+    disputes = [dispute for each in states for dispute in each.disputes]
+    due = sorted(each.respond_by for each in disputes if each.is_open and each.respond_by)
+    assert [each for each in due if now < each < now + timedelta(days=1)] == [due[-4]]
+    assert sum(each.responded_at is not None for each in disputes) == 1
+    assert {DisputeOutcome.WON, DisputeOutcome.LOST} <= {each.outcome for each in disputes}
+    labels = Counter(label(each, at=now) for each in states)
+    assert labels[Label.FRAUD] >= 3
+    assert labels[Label.GOOD] > 80
+    assert labels[Label.DISPUTE_OPEN] >= 4
 
 
 def test_seed_demo_completes_an_interrupted_run(

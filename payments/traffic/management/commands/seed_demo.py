@@ -13,8 +13,8 @@ from payments.traffic import demo
 
 class Command(BaseCommand):
     help = (
-        "Add a demo shop, users of each role and two weeks of payments. A second run adds nothing"
-        " and changes no password."
+        "Add a demo shop, users of each role, two weeks of payments, and older ones with disputes. A second"
+        " run adds nothing and changes no password."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
