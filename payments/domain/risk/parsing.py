@@ -36,6 +36,8 @@ MAX_POINTS: Final = 100
 MAX_REVIEW_HOURS: Final = 90 * 24
 _REASON: Final = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _CARD: Final = "It holds something that looks like a card number."
+# JSON can hold lone surrogates, which cannot be stored or shown.
+_HALF: Final = "It holds half of a character, from \\ud800 to \\udfff. Write the whole character."
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _TAG: Final = Literal[tuple(CONDITION_TYPES)]
 
@@ -71,6 +73,9 @@ def read(text: bytes | str) -> RiskPolicy:
     """Return the policy of a JSON text. Raises InvalidPolicy."""
     try:
         written = json.loads(text, object_pairs_hook=_once)
+        json.dumps(written, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidPolicy(Fault((), "", _HALF)) from error
     except ValueError as error:
         raise InvalidPolicy(Fault((), "", f"It is not JSON: {error}.")) from error
     except RecursionError as error:
@@ -96,7 +101,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return the pairs as an object. Raises InvalidPolicy if a name occurs twice."""
     for name, times in Counter(name for name, _ in pairs).items():
         if times > 1:
-            raise InvalidPolicy(Fault((), name, f"The name occurs {times} times in one object."))
+            place = name.encode(errors="backslashreplace").decode()
+            raise InvalidPolicy(Fault((), place, f"The name occurs {times} times in one object."))
     return dict(pairs)
 
 

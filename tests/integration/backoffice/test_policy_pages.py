@@ -168,7 +168,12 @@ def test_proposal_page_shows_faults_and_keeps_the_text(button: str) -> None:
     assert problems
     assert problems[0].count("<li>") == 5
     assert "rule 1 (customer_blocked), points: It must be 0 to 100." in problems[0]
-    for odd, complaint in (("", "It is not JSON"), ("<b>", "It is not JSON"), ("[]", "The policy")):
+    for odd, complaint in (
+        ("", "It is not JSON"),
+        ("<b>", "It is not JSON"),
+        ("[]", "The policy"),
+        (r'{"\ud800": 1}', "It holds half of a character"),
+    ):
         refused = typed(logged_in, odd, button)
         assert complaint in text(refused)
         assert refused.context["document"] == odd

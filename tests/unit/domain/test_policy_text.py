@@ -50,6 +50,9 @@ def test_read_ignores_layout_of_text() -> None:
         (written({"reason": 3}), "rule 1, reason: Expected `str`, got `int`."),
         (written({"score": 3}), "rule 1 (large): Object contains unknown field `score`."),
         (written({"then": "pass"}), "rule 1 (large), then: Invalid enum value 'pass'."),
+        (written({"then": "\ud800"}), r"It holds half of a character, from \ud800 to \udfff."),
+        (b'{"\xed\xa0\x80": 3}', "It holds half of a character"),
+        (r'{"\ud800": 3, "\ud800": 3}', r"\ud800: The name occurs 2 times in one object."),
         (
             written(condition(type="full_moon")),
             "rule 1 (large), when[0].type: Invalid enum value 'full_moon'.",
