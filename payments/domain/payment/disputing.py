@@ -54,10 +54,14 @@ def dispute(payment: Payment, command: AnyDisputeCommand) -> tuple[AnyDisputeEve
     known = find(payment.disputes, command.dispute_id)
     match command:
         case OpenDispute():
-            _require_same_statement(payment, known, command, command.opened_at, Source.OPENING)
+            _require_same_statement(
+                payment, known, _stated(command), command.opened_at, Source.OPENING
+            )
             events = _open(payment, command)
         case UpdateDispute():
-            _require_same_statement(payment, known, command, command.updated_at, Source.UPDATE)
+            _require_same_statement(
+                payment, known, _stated(command), command.updated_at, Source.UPDATE
+            )
             events = _update(payment, command)
         case RespondToDispute():
             events = _respond(payment, known, command)
@@ -128,17 +132,16 @@ def _close(
         ):
             raise _closed(payment, known)
     terms = _terms(payment, command)
-    inferred = PaymentDisputed(
-        kind=command.kind,
-        reason=command.reason,
-        network=command.network,
-        network_reason_code=command.network_reason_code,
-        disputed=command.amount
+    stated: dict[str, Any] = {
+        "kind": command.kind,
+        "reason": command.reason,
+        "network": command.network,
+        "network_reason_code": command.network_reason_code,
+        "disputed": command.amount
         or (command.lost_amount if command.lost_amount.minor else payment.amount),
-        opened_at=command.closed_at,
-        inferred=True,
-        **terms,
-    )
+    }
+    _require_same_statement(payment, known, stated, command.closed_at, Source.INFERRED)
+    inferred = PaymentDisputed(opened_at=command.closed_at, inferred=True, **stated, **terms)
     closed = PaymentDisputeClosed(
         outcome=command.outcome, lost=command.lost_amount, closed_at=command.closed_at, **terms
     )
@@ -178,12 +181,12 @@ def _require_amount(payment: Payment, amount: Money, *, at_least: int) -> None:
 def _require_same_statement(
     payment: Payment,
     known: Dispute | None,
-    command: OpenDispute | UpdateDispute,
+    stated: dict[str, Any],
     at: datetime,
     source: Source,
 ) -> None:
     if known is not None and (known.stated_at, known.source) == (at, source):
-        _require_same(payment, known, _stated(command))
+        _require_same(payment, known, stated)
 
 
 def _require_same(payment: Payment, known: Dispute, facts: dict[str, Any]) -> None:

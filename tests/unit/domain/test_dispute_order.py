@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -30,7 +31,7 @@ from payments.domain.payment.events import (
     DisputeReason,
     PaymentDisputed,
 )
-from payments.domain.payment.refusals import PaymentError
+from payments.domain.payment.refusals import DisputeContradicted, PaymentError
 from payments.domain.payment.state import Payment
 from payments.events import replay
 from tests.support.examples import (
@@ -192,3 +193,21 @@ AnyOrderOfNotices.TestCase.settings = settings(
     max_examples=200, stateful_step_count=20, deadline=None
 )
 test_notices_in_any_order = AnyOrderOfNotices.TestCase
+
+
+def test_closes_at_one_time_contradict_each_other_by_what_they_say_about_the_dispute() -> None:
+    """The first one counted, in whichever order they arrived."""
+    closes = [
+        close_dispute(lost_amount=usd(0), outcome=DisputeOutcome.WON, reason=reason)
+        for reason in (DisputeReason.FRAUDULENT, DisputeReason.DUPLICATE)
+    ]
+
+    for first, second in (closes, reversed(closes)):
+        receiver = Receiver()
+        assert receiver.receive(first)
+
+        with pytest.raises(DisputeContradicted, match="reason"):
+            dispute(receiver.payment, second)
+
+        assert receiver.receive(open_dispute(opened_at=at(-1)))
+        assert receiver.receive(second)
