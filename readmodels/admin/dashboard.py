@@ -1,6 +1,5 @@
 """The dashboard: reviews, due disputes, today's payments, failing endpoints, 14 days and projections."""
 
-import json
 from collections import defaultdict
 from datetime import date, timedelta
 from typing import Any, Final
@@ -13,7 +12,8 @@ from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.domain.payment.state import Status
 from readmodels import labels
-from readmodels.admin.base import fragments
+from readmodels.admin.base import charts, fragments
+from readmodels.admin.base.charts import Bars
 from readmodels.admin.review.actions import Person, next_key
 from readmodels.admin.webhooks.changes import may_manage
 from readmodels.admin.webhooks.trouble import in_trouble
@@ -24,25 +24,6 @@ _DAYS: Final = 14
 _WAITING: Final = 8
 # An exact larger number would cost more and change no decision.
 _COUNTED_TO: Final = 1_000
-
-# unfold's default options draw thin bars.
-_CHART_OPTIONS: Final = json.dumps(
-    {
-        "animation": False,
-        "responsive": True,
-        "maintainAspectRatio": False,
-        "maxBarThickness": 28,
-        "scales": {
-            "x": {"stacked": True, "grid": {"display": False}, "ticks": {"color": "#8b93a1"}},
-            "y": {
-                "stacked": True,
-                "grid": {"color": "rgba(139, 147, 161, 0.2)"},
-                "ticks": {"precision": 0, "color": "#8b93a1"},
-            },
-        },
-        "plugins": {"legend": {"align": "end", "labels": {"boxWidth": 12, "color": "#8b93a1"}}},
-    }
-)
 
 
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +44,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "today": days[today],
         "volumes": _volumes(today),
         "chart": _chart(days),
-        "chart_options": _CHART_OPTIONS,
+        "chart_options": charts.OPTIONS,
         "projections": [
             (each, labels.label(each.state), fragments.STATE_COLORS[each.state])
             for each in lag.measure()
@@ -164,23 +145,19 @@ def _volumes(today: date) -> list[str]:
 
 
 def _chart(days: dict[date, dict[str, Any]]) -> str:
-    """Return the data of unfold's bar chart: stacked counts by day."""
     colors = {
         "completed": "var(--color-green-700)",
         "failed": "var(--color-base-400)",
         "rejected": "var(--color-red-700)",
     }
-    return json.dumps(
-        {
-            "labels": [f"{day:%-d %b}" for day in days],
-            "datasets": [
-                {
-                    "label": name.capitalize(),
-                    "data": [counts[name] for counts in days.values()],
-                    "backgroundColor": color,
-                    "stack": "day",
-                }
-                for name, color in colors.items()
-            ],
-        }
+    return charts.by_day(
+        days,
+        (
+            Bars(
+                label=name.capitalize(),
+                color=color,
+                counts=[counts[name] for counts in days.values()],
+            )
+            for name, color in colors.items()
+        ),
     )

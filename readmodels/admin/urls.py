@@ -10,7 +10,7 @@ from django.urls import path
 from django.views import View
 
 from payments.api.http.paths import uuid
-from readmodels.admin.backtests import changes as backtest_changes
+from readmodels.admin.backtests import changes as backtest_changes, shadows
 from readmodels.admin.base import kept_text
 from readmodels.admin.disputes import lists as disputes
 from readmodels.admin.lists import changes as list_changes, pages as lists
@@ -59,5 +59,8 @@ urlpatterns = [
         _staff_only(backtest_changes.AskView.as_view()),
         name="policy_backtest",
     ),
+    path("policies/<str:policy_id>/observe/", _staff_only(shadows.start), name="policy_observe"),
+    path(f"shadows/{uuid('shadow_id')}/", _staff_only(shadows.shadow_page), name="shadow"),
+    path(f"shadows/{uuid('shadow_id')}/stop/", _staff_only(shadows.stop), name="shadow_stop"),
     path("policies/<str:policy_id>/retire/", _staff_only(decisions.retire), name="policy_retire"),
 ]

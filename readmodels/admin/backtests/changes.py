@@ -16,7 +16,7 @@ from payments.domain.risk.policy import RiskPolicy
 from payments.domain.risk.refusals import PolicyRefused
 from payments.events.reading.horizon import HorizonHeld
 from payments.events.store import StaleVersion
-from readmodels.admin.backtests.forms import BacktestForm
+from readmodels.admin.backtests.forms import BacktestForm, initial
 from readmodels.admin.base import refusals, requests as facts
 from readmodels.admin.policies.register import find_policy, page
 from readmodels.backtests import attaching, requests
@@ -36,7 +36,8 @@ class AskView(View):
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest, policy_id: str) -> HttpResponse:
-        return self._page(request, BacktestForm(self.register))
+        form = BacktestForm(self.register, initial=initial(request.GET.get("since", "")))
+        return self._page(request, form)
 
     def post(self, request: HttpRequest, policy_id: str) -> HttpResponse:
         form = BacktestForm(self.register, request.POST)

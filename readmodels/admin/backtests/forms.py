@@ -162,6 +162,11 @@ class BacktestForm(forms.Form):
             return None
 
 
+def initial(since: str) -> dict[str, str]:
+    """Return the fields of a question that begins with a day, none without one."""
+    return {"range": _DAYS, "since": since} if since else {}
+
+
 def _choices(register: Register) -> list[tuple[str, str]]:
     """Return all policies, the active one first."""
     active = active_policy(register).policy_id

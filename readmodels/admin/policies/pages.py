@@ -14,7 +14,7 @@ from payments.domain.risk.policy import DEFAULT_POLICY, PolicyStatus
 from payments.domain.risk.register import RegisteredPolicy
 from readmodels import labels
 from readmodels.admin.base import requests
-from readmodels.admin.policies import backtests
+from readmodels.admin.policies import backtests, shadows
 from readmodels.admin.policies.register import active_policy, find_policy, page
 from readmodels.policies import texts
 from readmodels.policies.differences import differences
@@ -77,6 +77,7 @@ def policy_page(request: HttpRequest, policy_id: str) -> HttpResponse:
         and (status is None or status.is_over)
         and policy != active_policy(register),
         **backtests.of_policy(request, policy_id),
+        **shadows.of_policy(request, found),
         **({"attached": None} if found is None else backtests.attached(found)),
     )
 
