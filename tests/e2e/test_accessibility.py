@@ -18,6 +18,7 @@ from tests.support.backtests import STRICT, answered, ask
 from tests.support.disputing import note
 from tests.support.examples import LATER, open_dispute, usd
 from tests.support.lists import STOLEN, add, create
+from tests.support.shadows import observed, started
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -99,6 +100,7 @@ def test_pages_have_no_serious_accessibility_violation(desk: Desk, *, every_page
             f"/admin/payments/{desk.payment}/add-to-list/",
             f"{dispute}/respond/",
             progress,
+            f"/admin/shadows/{_observed(desk.client)}/",
             f"{parked}/change/",
             *(f"{customer}/{page}/" for page in ("rename", "block")),
             f"/admin/clients/client/{desk.client.client_id}/change/",
@@ -149,6 +151,12 @@ def test_long_unbroken_text_does_not_widen_pages(desk: Desk) -> None:
     ]
 
     assert wider_parts(desk, paths) == []
+
+
+def _observed(client: ApiClient) -> UUID:
+    running = started(STRICT)
+    body_of(client.submit(customer_id="observed"))
+    return observed(running).pk
 
 
 def _first_approved(client: ApiClient) -> str:

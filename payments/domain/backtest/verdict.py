@@ -42,7 +42,7 @@ _MOST_CURRENCIES: Final = 3
 def verdict(result: Result, *, labeled: bool = True) -> str:
     """Return one sentence: the payments that would be decided otherwise, the money and the work.
 
-    `labeled` is False for a shadow, which has no labels.
+    `labeled` is False for a shadow, which knows neither labels nor the time of reviewers.
     """
     if not result.evaluated:
         return "No payment of the range could be evaluated."
@@ -89,10 +89,11 @@ def _limits(result: Result, *, labeled: bool) -> Iterator[str]:
             f" {_list((_LEFT_OUT[why], count) for why, count in sorted(result.left_out.items()))}."
         )
     if result.decision_time.assumed:
-        yield (
-            f"Reviewer hours assume {result.decision_time.ms // 60_000} minutes for each decision: only"
-            f" {result.decision_time.observed} were observed."
+        assumed = (
+            f"Reviewer hours assume {result.decision_time.ms // 60_000} minutes for each decision"
         )
+        observed = f": only {result.decision_time.observed} were observed" if labeled else ""
+        yield f"{assumed}{observed}."
     if result.drift:
         yield (
             f"{result.drift:,} of {result.drift_checked:,} decisions would differ today by their own"

@@ -147,4 +147,6 @@ def test_verdict_without_labels_names_none() -> None:
     assert verdict(found, labeled=False) == (
         "Of 12,034 payments, 3 would newly wait for review; $5.00 more held."
     )
-    assert "does not know which payments were fraud" in limits(found, labeled=False)[1]
+    _, no_labels, hours = limits(found, labeled=False)
+    assert "does not know which payments were fraud" in no_labels
+    assert hours == "Reviewer hours assume 6 minutes for each decision."
