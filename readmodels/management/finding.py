@@ -13,7 +13,7 @@ M = TypeVar("M", bound=Model)
 
 def find(among: QuerySet[M], wanted: str, *, what: str, listed_by: str) -> M:
     """Return the row whose id begins with `wanted`. Raises CommandError, which names `listed_by`."""
-    begin = wanted.lower()
+    begin = wanted.lower() if wanted.isascii() else ""
     found = list(among.annotate(text=Cast("id", CharField())).filter(text__startswith=begin)[:2])
     if len(found) != 1 or not begin:
         raise CommandError(

@@ -341,24 +341,39 @@ def _policy(wanted: str) -> RiskPolicy:
     register = policies.register()
     match wanted:
         case "-":
-            return _parsed(sys.stdin.read(), "The standard input")
+            return _parsed(_standard_input(), "The standard input")
         case "built-in":
             return DEFAULT_POLICY
         case "active":
             return policies.by_id(register.active or DEFAULT_POLICY.policy_id)
-    if Path(wanted).is_file():
+    if _is_file(wanted):
         try:
             return _parsed(Path(wanted).read_bytes(), wanted)
         except OSError as error:
             raise CommandError(f"{wanted} cannot be read: {error.strerror}.") from error
     ids = {*register.policies, DEFAULT_POLICY.policy_id}
-    found = [policy_id for policy_id in ids if policy_id.startswith(wanted)]
+    # Each id begins with an empty text, as of a variable of the shell that is not set.
+    found = [policy_id for policy_id in ids if wanted and policy_id.startswith(wanted)]
     if len(found) != 1:
         raise CommandError(
             f"{'No policy' if not found else 'More than one policy'} begins with{quoted(wanted)},"
             " and no file has this name. `./manage.py policy list` shows all policies."
         )
     return policies.by_id(found[0])
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except OSError:  # the name is too long
+        return False
+
+
+def _standard_input() -> str:
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise CommandError("The standard input is not a text in UTF-8.") from error
 
 
 def _parsed(text: str | bytes, source: str) -> RiskPolicy:

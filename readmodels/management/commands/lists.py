@@ -138,11 +138,12 @@ class Command(BaseCommand):
         values, file = options["values"], options["file"]
         if bool(values) == bool(file):
             raise CommandError("Give values, or --file.", returncode=2)
+        item = Item(_found(name).item)
         if values:
+            values = list(dict.fromkeys(checked(item, each) for each in values))
             lists.add(name, values, author, expires_at=expires_at)
             self.stdout.write(f"Added {len(values)} to {name}.")
             return
-        item = Item(_found(name).item)
         with _lines(file) as (lines, total), progress_bar("Lines", total=total) as progress:
             added, refused = 0, 0
             for batch in list_files.add(name, item, lines, author, expires_at=expires_at):
@@ -225,10 +226,10 @@ def _time(text: str) -> datetime:
 @contextmanager
 def _lines(file: str) -> Iterator[tuple[IO[str], int | None]]:
     """Yield the lines of the file and their number, None for standard input."""
-    if file == "-":
-        yield sys.stdin, None
-        return
     try:
+        if file == "-":
+            yield sys.stdin, None
+            return
         with Path(file).open(encoding="utf-8-sig") as counted:
             total = sum(1 for _ in counted)
         with Path(file).open(encoding="utf-8-sig") as lines:
@@ -236,4 +237,5 @@ def _lines(file: str) -> Iterator[tuple[IO[str], int | None]]:
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
+        file = "The standard input" if file == "-" else file
         raise CommandError(f"{file} is not a text in UTF-8.") from error

@@ -4,7 +4,7 @@ import json
 import signal
 import time
 from collections.abc import Callable
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -78,6 +78,8 @@ def test_run_compares_with_a_baseline(small_parts: None, strict: str) -> None:
     ("arguments", "message"),
     [
         (["0123abcd"], "No policy begins with '0123abcd'"),
+        ([""], "No policy begins with ''"),
+        (["x" * 300], "No policy begins with 'xxx"),
         (["built-in", "--last", "soon"], "'soon' is not a number of days or hours"),
         (["built-in", "--sample", "0%"], "'0%' is not a percentage"),
         (["built-in", "--sample", "10"], "'10' is not a percentage"),
@@ -94,6 +96,18 @@ def test_run_refuses_wrong_arguments(arguments: list[str], message: str) -> None
         run("backtest", "run", *arguments)
 
     assert not Backtest.objects.exists()
+
+
+def test_run_refuses_standard_input_that_is_not_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"\xff"), encoding="utf-8"))
+
+    with pytest.raises(CommandError, match="The standard input is not a text in UTF-8"):
+        run("backtest", "run", "-")
+
+
+def test_id_that_no_text_can_hold_is_not_found() -> None:
+    with pytest.raises(CommandError, match=r"No backtest begins with '\\udcff'"):
+        run("backtest", "show", "\udcff")
 
 
 def test_eleventh_unfinished_backtest_is_refused() -> None:

@@ -1,5 +1,6 @@
 """`manage.py lists`: every action, its refusals, files line by line, and the tables against the log."""
 
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def run(*arguments: str) -> str:
 def test_list_is_created_filled_shown_and_archived() -> None:
     created = run("create", "sanctioned", "--type", "country", "--comment", "Sanctions of 2026")
     assert created == "Created sanctioned."
-    assert run("add", "sanctioned", "kp", "IR", *NOTE, "--expires", "2099-01-02") == (
+    assert run("add", "sanctioned", "kp", "IR", "ir", *NOTE, "--expires", "2099-01-02") == (
         "Added 2 to sanctioned."
     )
     shown = run("show", "sanctioned")
@@ -111,6 +112,14 @@ def test_file_is_added_line_by_line_and_names_refused_lines(tmp_path: Path) -> N
     assert RiskList.objects.get().entries == 1_003
     assert Note.objects.count() == 5  # the comment, one entry, and three batches
     assert list(refilling.check()) == []
+
+
+def test_standard_input_that_is_not_utf_8_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    create()
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"DE\n\xff\n"), encoding="utf-8"))
+
+    with pytest.raises(CommandError, match="The standard input is not a text in UTF-8"):
+        run("add", STOLEN, "--file", "-", *NOTE)
 
 
 def test_file_names_each_refused_line(tmp_path: Path, capsys: Any) -> None:
