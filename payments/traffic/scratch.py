@@ -16,6 +16,7 @@ from payments.traffic.lines import Line
 _UNNAMED: Final = ""
 _TABLES: Final = """
 PRAGMA journal_mode = OFF;
+PRAGMA cache_size = -32000;
 CREATE TABLE payment (id BLOB PRIMARY KEY, state TEXT) WITHOUT ROWID;
 CREATE TABLE postponed (number INTEGER PRIMARY KEY, content BLOB, code TEXT, reason TEXT);
 """
