@@ -29,8 +29,8 @@ class Append(Struct, Generic[E_co], frozen=True):
     expected: int = 0
 
 
-# With a snapshot, this reads its last event (with the state) and all later events. Each stream is a lookup
-# in the index of versions, however many streams the planner expects.
+# With a snapshot, this reads its last event (with the state) and all later events. OFFSET makes each stream
+# a lookup in the index of versions: as a join, the planner may read the whole log.
 _LOAD: Final = """
 SELECT event.aggregate_id, event.position, event.version, event.event_type, event.schema_version,
        event.data, NULL, CASE WHEN event.version = kept.version THEN kept.state END
@@ -46,6 +46,7 @@ SELECT event.aggregate_id, event.position, event.version, event.event_type, even
       FROM events_event
      WHERE aggregate_id = wanted.aggregate_id AND aggregate_type = %(aggregate_type)s
        AND version >= coalesce(kept.version, 0)
+    OFFSET 0
   ) AS event
  ORDER BY event.aggregate_id, event.version
 """
