@@ -1,19 +1,16 @@
-"""Payments per second of backtests, against reading the same rows, and the cost for a POST."""
+"""Payments per second of backtests, against reading the same rows; POST next to them, shadows and lists."""
 
-import multiprocessing
 import os
 import random
 import resource
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from multiprocessing.synchronize import Event
 from typing import Final
 from uuid import uuid4
 
-from django.db import connection, connections
+from django.db import connection
 from django.utils import timezone
 
 from payments import actors
@@ -26,11 +23,11 @@ from payments.domain.payment.commands import ProcessPayment
 from payments.domain.risk.conditions import RiskFeatures, Velocity
 from payments.domain.risk.policy import DEFAULT_POLICY
 from payments.events.reading import horizon, ranges
-from readmodels.backtests import processes, requests, tasks
+from readmodels.backtests import processes, requests
 from readmodels.backtests.models import Backtest, State
 from readmodels.backtests.requests import Request
-from tests.benchmarks import post
-from tests.benchmarks.harness import Figure, in_turns
+from tests.benchmarks import alongside
+from tests.benchmarks.harness import Figure
 
 _PAYMENTS: Final = int(os.environ.get("BACKTEST_PAYMENTS", "1000000"))
 _TEMPLATE: Final = 20_000  # payments, of which the others are copies
@@ -38,8 +35,6 @@ _CUSTOMERS: Final = 1_000  # of the template
 _AT_ONCE: Final = 4_000  # positions, as the workers read
 _MILLION: Final = 1_000_000
 _GOAL_SECONDS: Final = 60  # for a million
-_GOAL_POST: Final = 0.8
-_BEAT_SECONDS: Final = 2.0
 
 _COPIES: Final = """
 INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type, schema_version, data,
@@ -69,7 +64,8 @@ def run() -> list[Figure]:
                 figures.append(
                     Figure(what=what, rate=rate, baseline=baseline, unit="payments/s", goal=1)
                 )
-    return [*figures, _cost_of_a_post()]
+    _ask(Mode.RECONSTRUCTED, in_background=True)
+    return [*figures, *alongside.figures()]
 
 
 def _read_rows() -> None:
@@ -92,59 +88,6 @@ def _ask(mode: Mode, *, in_background: bool) -> Backtest:
     return requests.request(
         asked, by=actors.operator(), at=timezone.now(), in_background=in_background
     )
-
-
-def _cost_of_a_post() -> Figure:
-    """Compare POST with and without a backtest, as the workers of the service run it."""
-    with post.server() as (port, headers), _workers() as working:
-        path = "/api/v1/payments"
-        submit = partial(post.requests_per_second, port, path, headers[path])
-        medians = in_turns(
-            {
-                "alone": partial(_while, working, submit, on=False),
-                "during": partial(_while, working, submit, on=True),
-            },
-            rounds=10,
-        )
-    return Figure(
-        what="POST payments during a backtest in the background",
-        rate=medians["during"],
-        baseline=medians["alone"],
-        unit="/s",
-        goal=_GOAL_POST,
-    )
-
-
-def _while(working: Event, submit: Callable[[], float], *, on: bool) -> float:
-    if on:
-        working.set()
-    else:
-        working.clear()
-    time.sleep(2 * _BEAT_SECONDS)  # the turn in progress ends, or one begins
-    return submit()
-
-
-@contextmanager
-def _workers() -> Iterator[Event]:
-    """Run a process that takes the turns that beat gives while the event is set."""
-    context = multiprocessing.get_context("fork")
-    working = context.Event()
-    _ask(Mode.RECONSTRUCTED, in_background=True)
-    connections.close_all()
-    process = context.Process(target=_work, args=(working,), daemon=True)
-    process.start()
-    try:
-        yield working
-    finally:
-        process.terminate()
-        process.join()
-
-
-def _work(working: Event) -> None:
-    while working.wait():
-        began = time.monotonic()
-        tasks.work()
-        time.sleep(max(_BEAT_SECONDS - (time.monotonic() - began), 0))
 
 
 def _seconds(work: Callable[[], object]) -> float:
