@@ -5,11 +5,13 @@ from contextlib import contextmanager
 from datetime import datetime
 
 import msgspec
+from django.db.models import Q
 
 from payments.domain.backtest.digest import Difference, digest, first_difference
 from payments.domain.backtest.question import ENGINE_VERSION
 from payments.domain.backtest.result import Result
 from readmodels.backtests import endings, questions, requests
+from readmodels.backtests.leases import LEASE
 from readmodels.backtests.models import Backtest, State
 
 
@@ -21,7 +23,7 @@ class NotVerifiable(Exception):
 def repeated(backtest: Backtest, *, at: datetime) -> Iterator[Backtest]:
     """Yield a backtest that asks the same. It and those of interrupted verifications are deleted afterwards.
 
-    Raises NotVerifiable.
+    Another verification that runs at the same time keeps its own. Raises NotVerifiable.
     """
     if backtest.state != State.DONE:
         state = backtest.get_state_display().lower()
@@ -34,7 +36,9 @@ def repeated(backtest: Backtest, *, at: datetime) -> Iterator[Backtest]:
     try:
         yield repetition
     finally:
-        for each in Backtest.objects.filter(verifies=backtest):
+        interrupted = Q(active_until__lte=at) | Q(finished_at__lte=at - LEASE)
+        own = Q(pk=repetition.pk)
+        for each in Backtest.objects.filter(own | interrupted, verifies=backtest):
             endings.cancel(each.pk, at=at)
             each.delete()
 

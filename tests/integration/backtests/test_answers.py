@@ -4,6 +4,7 @@ import tracemalloc
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from payments import actors
 from payments.application import corrections
@@ -16,7 +17,7 @@ from payments.domain.payment.events import RefundReason
 from payments.domain.risk.policy import DEFAULT_POLICY
 from payments.events.models import Event
 from payments.traffic import demo
-from readmodels.backtests import questions, reading, verifying
+from readmodels.backtests import leases, questions, reading, requests, verifying
 from readmodels.backtests.models import Backtest, BacktestPart, State
 from tests.support import examples
 from tests.support.backtests import (
@@ -110,6 +111,39 @@ def test_later_events_do_not_change_an_answer(small_parts: None) -> None:
     assert {cell["label"] for cell in result_of(later)["matrix"]} - {
         cell["label"] for cell in result_of(before)["matrix"]
     } == {"fraud"}
+
+
+def test_two_verifications_at_once_keep_their_repetitions(small_parts: None) -> None:
+    """The first one to end deleted the repetition of the other, which ended with a traceback."""
+    submit_many()
+    backtest = answered()
+    now = timezone.now()
+    with verifying.repeated(backtest, at=now) as slower:
+        leases.claim(slower.pk, at=now)
+        with verifying.repeated(backtest, at=now) as first:
+            work_on(first.pk)
+
+        leases.release_all(slower.pk)
+        work_on(slower.pk)
+        slower.refresh_from_db()
+        found = verifying.difference(backtest, slower)
+
+    assert found is None
+
+
+def test_repetition_of_an_interrupted_verification_is_deleted_by_the_next(
+    small_parts: None,
+) -> None:
+    submit_many()
+    backtest = answered()
+    now = timezone.now()
+    left = requests.repeat(backtest, at=now)
+    leases.claim(left.pk, at=now)
+
+    with verifying.repeated(backtest, at=now + leases.LEASE) as repetition:
+        work_on(repetition.pk)
+
+    assert list(Backtest.objects.all()) == [backtest]
 
 
 def test_range_begins_behind_its_first_position_but_histories_with_the_log(
