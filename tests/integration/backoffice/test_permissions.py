@@ -114,6 +114,12 @@ def close_dispute(by: str) -> None:
     dispute(examples.close_dispute, by)
 
 
+def record_notices(by: str) -> None:
+    notice = examples.open_dispute(payment_id=uuid4(), client_id=None)
+    disputes.record_all([notice], CommandContext(actor=by))
+    raise LetThrough
+
+
 def dispute(command: Callable[..., AnyDisputeCommand], by: str) -> None:
     disputes.handle(command(payment_id=uuid4(), client_id=None), CommandContext(actor=by))
 
@@ -231,6 +237,7 @@ COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
     (update_dispute, {"senior reviewer"}, True),
     (respond_to_dispute, {"senior reviewer"}, True),
     (close_dispute, {"senior reviewer"}, True),
+    (record_notices, {"senior reviewer"}, True),
     (retry, RISK_MANAGER, True),
     (discard, RISK_MANAGER, True),
     (rename, RISK_MANAGER, True),
@@ -252,7 +259,7 @@ COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
     (remove_entry, SENIOR, True),
 ]
 # Functions below the check: their callers have checked the permission or the API key.
-BENEATH = {dispatch, submission.submit}
+BENEATH = {dispatch, policies.decided, submission.submit}
 NOTHING_THERE = (
     PaymentNotFound,
     parking.NotParked,
