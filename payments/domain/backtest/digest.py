@@ -27,10 +27,10 @@ def digest(question: Question, result: Result) -> str:
 
     A policy is hashed by its id, which is the hash of its content.
     """
-    asked = msgspec.to_builtins(question)
-    asked["candidate"] = question.candidate.policy_id
-    asked["baseline"] = None if question.baseline is None else question.baseline.policy_id
-    document = {"engine": ENGINE_VERSION, "question": asked, "result": result}
+    hashed = msgspec.to_builtins(question)
+    hashed["candidate"] = question.candidate.policy_id
+    hashed["baseline"] = None if question.baseline is None else question.baseline.policy_id
+    document = {"engine": ENGINE_VERSION, "question": hashed, "result": result}
     return sha256(msgspec.json.encode(document, order="deterministic")).hexdigest()
 
 

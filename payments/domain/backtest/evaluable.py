@@ -31,13 +31,13 @@ class Fact(StrEnum):
     LISTS = "lists"
 
 
-def asked(policy: RiskPolicy) -> frozenset[Fact]:
+def needed_facts(policy: RiskPolicy) -> frozenset[Fact]:
     """Return the facts that the policy asks for and that can be missing."""
-    facts = (_asked(each) for rule in policy.document.rules for each in rule.when)
+    facts = (_needed_fact(each) for rule in policy.document.rules for each in rule.when)
     return frozenset(fact for fact in facts if fact is not None)
 
 
-def missing(facts: frozenset[Fact], features: RiskFeatures, *, scored: bool) -> list[Fact]:
+def missing_facts(facts: frozenset[Fact], features: RiskFeatures, *, scored: bool) -> list[Fact]:
     """Return those of the facts that the features lack. If there are none, the payment is evaluable.
 
     `scored` is whether the payment was scored when it was made. Only then is it known that the client sent
@@ -46,7 +46,7 @@ def missing(facts: frozenset[Fact], features: RiskFeatures, *, scored: bool) -> 
     return [fact for fact in facts if _is_missing(fact, features, scored=scored)]
 
 
-def _asked(condition: AnyCondition) -> Fact | None:
+def _needed_fact(condition: AnyCondition) -> Fact | None:
     match condition:
         case NewCustomer():
             return Fact.NEW_CUSTOMER

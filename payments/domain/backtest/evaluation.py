@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from payments.domain.backtest import sampling
 from payments.domain.backtest.cases import Case
-from payments.domain.backtest.evaluable import Fact, asked, missing
+from payments.domain.backtest.evaluable import Fact, missing_facts, needed_facts
 from payments.domain.backtest.labels import Label, label
 from payments.domain.backtest.outcomes import LeftOut, Outcome, outcome_of, recorded_outcome
 from payments.domain.backtest.question import Mode, Question
@@ -46,9 +46,9 @@ class Evaluation:
         self._question = question
         self._policies = policies
         self._limit = sampling.limit(question.sample_ppm)
-        self._facts = asked(question.candidate)
+        self._facts = needed_facts(question.candidate)
         if question.baseline is not None:
-            self._facts |= asked(question.baseline)
+            self._facts |= needed_facts(question.baseline)
 
     def samples(self, payment_id: UUID) -> bool:
         """Return whether the payment belongs to the sample. If not, its events need not be read."""
@@ -78,7 +78,7 @@ class Evaluation:
         features = self._features(case)
         if features is None:
             self._leave_out(Fact.FEATURES)
-        elif lacking := missing(self._facts, features, scored=payment.risk is not None):
+        elif lacking := missing_facts(self._facts, features, scored=payment.risk is not None):
             self._leave_out(*lacking)
         elif payment.risk is not None and features is payment.risk.features:
             tally.recorded += 1

@@ -45,8 +45,8 @@ class AskView(View):
             return self._page(request, form)
         now = timezone.now()
         try:
-            asked = form.asked(self.policy, at=now)
-            backtest = requests.request(asked, by=facts.actor(request), at=now)
+            question = form.question(self.policy, at=now)
+            backtest = requests.request(question, by=facts.actor(request), at=now)
         except requests.EmptyRange as error:
             form.add_error("range", str(error))
         except (requests.TooManyBacktests, HorizonHeld) as error:

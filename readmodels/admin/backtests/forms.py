@@ -47,7 +47,7 @@ def _day(**attributes: str) -> UnfoldAdminTextInputWidget:
 
 
 class BacktestForm(forms.Form):
-    """A question about one policy. `asked` returns it."""
+    """The form of a question about one policy."""
 
     range = forms.ChoiceField(
         label="Payments of",
@@ -127,7 +127,7 @@ class BacktestForm(forms.Form):
             given["first"], given["last"] = since, until
         return given
 
-    def asked(self, candidate: RiskPolicy, *, at: datetime) -> Request:
+    def question(self, candidate: RiskPolicy, *, at: datetime) -> Request:
         """Return the question. The form must be valid."""
         given = self.cleaned_data
         since, until = self._range(at)
