@@ -165,8 +165,8 @@ class UnknownList(ListRefused):
 
     def __str__(self) -> str:
         # A typed card number is not repeated.
-        name = repr(self.list_name) if is_list_name(self.list_name) else "with this name"
-        return f"There is no list {name} that is in use."
+        name = f"named {self.list_name!r}" if is_list_name(self.list_name) else "with this name"
+        return f"No list {name} is in use."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -187,8 +187,8 @@ class ListExists(ListRefused):
     archived: bool
 
     def __str__(self) -> str:
-        archived = ", which is archived. Its name stays taken" if self.archived else ""
-        return f"There is a list {self.list_name!r} already{archived}."
+        archived = " and is archived. Its name stays taken" if self.archived else ""
+        return f"A list named {self.list_name!r} exists already{archived}."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -196,7 +196,7 @@ class TooManyLists(ListRefused):
     """The number of lists in use has reached its limit."""
 
     def __str__(self) -> str:
-        return f"There are {MOST_LISTS} lists already, which is the most. Archive one first."
+        return f"At most {MOST_LISTS} lists can be in use. Archive one first."
 
 
 @dataclass(kw_only=True, eq=False)

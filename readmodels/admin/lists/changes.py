@@ -31,7 +31,7 @@ from readmodels.admin.review import evidence
 class ChangeView(View):
     """A page with a form, and the command that the form gives."""
 
-    keeps: ClassVar = ("name", "item", "value", "to", "beginning", "expires", "note")
+    keeps: ClassVar = ("name", "item", "value", "to", "reference_prefix", "expires", "note")
     permission: ClassVar[str] = permissions.EDIT_LISTS
     button: ClassVar[str]
     variant: ClassVar[str] = "primary"
@@ -232,7 +232,7 @@ class FromPaymentView(ChangeView):
         reference = self.payment.reference or ""
         prefix = reference[:LONGEST_PREFIX]
         return FromPaymentForm(
-            by_label, prefix_lists, reference, *data, initial={"beginning": prefix}
+            by_label, prefix_lists, reference, *data, initial={"reference_prefix": prefix}
         )
 
     def title(self) -> str:
@@ -242,8 +242,8 @@ class FromPaymentView(ChangeView):
         if not any(self.offered.values()):
             return ["There is no list that takes a part of this payment. Create one first."]
         return [
-            "The list decides what is added: the card, the customer, the country or the beginning of"
-            " the reference. It counts from the next payment on."
+            "The list decides what is added: the card, the customer, the country or a prefix of the"
+            " reference. It counts from the next payment on."
         ]
 
     def change(self, form: forms.Form, author: Author) -> str:
@@ -252,7 +252,7 @@ class FromPaymentView(ChangeView):
         lists.add(
             ListName(name),
             [
-                form.cleaned_data["beginning"]
+                form.cleaned_data["reference_prefix"]
                 if item is Item.REFERENCE_PREFIX
                 else self._value(item)
             ],

@@ -99,13 +99,13 @@ class AddForm(ExpiringForm):
 class FromPaymentForm(ExpiringForm):
     """The list that takes a part of the payment. Its type decides which part."""
 
-    field_order = ("to", "beginning", "expires", "note")
+    field_order = ("to", "reference_prefix", "expires", "note")
     to = forms.ChoiceField(label="List", widget=UnfoldAdminSelectWidget)
-    beginning = forms.CharField(
+    reference_prefix = forms.CharField(
         required=False,
-        label="Beginning of the reference",
+        label="Reference prefix",
         widget=_text(spellcheck="false"),
-        help_text="Only for lists of beginnings of references.",
+        help_text="Only for lists of reference prefixes.",
     )
 
     def __init__(
@@ -118,7 +118,7 @@ class FromPaymentForm(ExpiringForm):
     ) -> None:
         """Offer `lists`, the names of lists by the label of what they take.
 
-        `prefix_lists` are those that take the beginning of `reference`.
+        `prefix_lists` are those that take a prefix of `reference`.
         """
         super().__init__(*args, **kwargs)
         groups = [(label, [(name, name) for name in names]) for label, names in lists.items()]
@@ -127,14 +127,14 @@ class FromPaymentForm(ExpiringForm):
         to.choices = [("", "Choose a list"), *groups]
         self.reference, self.prefix_lists = reference, prefix_lists
         if not prefix_lists:
-            del self.fields["beginning"]
+            del self.fields["reference_prefix"]
 
-    def clean_beginning(self) -> str:
-        prefix: str = self.cleaned_data["beginning"].strip()
+    def clean_reference_prefix(self) -> str:
+        prefix: str = self.cleaned_data["reference_prefix"].strip()
         if not prefix:
             return ""
         if not self.reference.startswith(prefix):
-            raise forms.ValidationError("The payment's reference does not begin with it.")
+            raise forms.ValidationError("The payment's reference does not begin with this prefix.")
         try:
             return checked(Item.REFERENCE_PREFIX, prefix)
         except InvalidItem as error:
@@ -142,6 +142,6 @@ class FromPaymentForm(ExpiringForm):
 
     def clean(self) -> dict[str, Any]:
         given = self.cleaned_data
-        if given.get("to") in self.prefix_lists and not given.get("beginning", "-"):
-            self.add_error("beginning", "This list needs the beginning of the reference.")
+        if given.get("to") in self.prefix_lists and not given.get("reference_prefix", "-"):
+            self.add_error("reference_prefix", "This list needs a prefix of the reference.")
         return given

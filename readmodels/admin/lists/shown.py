@@ -22,7 +22,7 @@ TYPES: Final = {
     Item.CARD: "Cards",
     Item.CUSTOMER: "Customers",
     Item.COUNTRY: "Countries",
-    Item.REFERENCE_PREFIX: "Beginnings of references",
+    Item.REFERENCE_PREFIX: "Reference prefixes",
 }
 
 
@@ -112,7 +112,7 @@ def items_of(payment: Payment, customer: str) -> dict[Item, str]:
     if country := country_of(payment):
         found[Item.COUNTRY] = f"Country {country}"
     if payment.reference is not None:
-        found[Item.REFERENCE_PREFIX] = "Beginning of the reference"
+        found[Item.REFERENCE_PREFIX] = "Reference prefix"
     return found
 
 

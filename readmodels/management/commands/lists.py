@@ -51,7 +51,7 @@ class Command(BaseCommand):
             "  ./manage.py lists archive mules --note 'Not used any more'\n"
             "  ./manage.py lists check                              compare the tables with the log\n"
             "  ./manage.py lists refill                             fill them again from it\n\n"
-            "A value is a country's code of two letters, the beginning of payment references, a customer's\n"
+            "A value is a country's code of two letters, a prefix of payment references, a customer's\n"
             "id (./manage.py customer show prints it) or a card's fingerprint, by the type of the list.\n"
             "A change counts from the next payment on. A file has one value per line; - is standard input.\n"
             "Lines that are refused are printed, the others are added. Times without a zone are UTC.\n"

@@ -111,14 +111,14 @@ def test_list_is_created_filled_and_archived_on_its_pages() -> None:
     assert "There is no entry." in text(answer)
     assert logged_in.get(reverse("list_add", args=["sanctioned"])).status_code == 200
     again = logged_in.post(reverse("list_add", args=["sanctioned"]), NOTE | {"value": "IR"})
-    assert (again.status_code, "There is no list" in text(again)) == (409, True)
+    assert (again.status_code, "No list" in text(again)) == (409, True)
 
 
 @pytest.mark.parametrize(
     ("url", "form", "problem"),
     [
         ("list_create", NOTE | {"name": "Mules", "item": "card"}, "lower-case letter"),
-        ("list_create", NOTE | {"name": STOLEN, "item": "card"}, "There is a list"),
+        ("list_create", NOTE | {"name": STOLEN, "item": "card"}, "exists already"),
         ("list_create", {"name": "x", "item": "card", "note": ""}, "This field is required."),
         ("list_create", NOTE | {"name": "x", "item": "bins"}, "Select a valid choice"),
         ("list_add", NOTE | {"value": "Germany"}, "A country is its ISO 3166-1 code"),
@@ -166,7 +166,7 @@ def test_list_in_use_says_which_policy_uses_it() -> None:
         (Item.CARD, "Visa ending in 4242", "card:{card}"),
         (Item.CUSTOMER, "Customer customer-123", "customer:{customer}"),
         (Item.COUNTRY, "Country DE", "country:DE"),
-        (Item.REFERENCE_PREFIX, "Beginning of the reference", "reference_prefix:ORD-2026-"),
+        (Item.REFERENCE_PREFIX, "Reference prefix", "reference_prefix:ORD-2026-"),
     ],
 )
 def test_part_of_a_payment_is_added_to_the_list_of_its_type(
@@ -180,7 +180,9 @@ def test_part_of_a_payment_is_added_to_the_list_of_its_type(
     assert state.card is not None
 
     shown = logged_in.get(url).content.decode()
-    answer = logged_in.post(url, NOTE | {"to": STOLEN, "beginning": "ORD-2026-"}, follow=True)
+    answer = logged_in.post(
+        url, NOTE | {"to": STOLEN, "reference_prefix": "ORD-2026-"}, follow=True
+    )
 
     assert f'<optgroup label="{label}">' in shown
     assert "Added to list stolen-cards. It counts from the next payment on." in text(answer)
@@ -194,11 +196,11 @@ def test_part_of_a_payment_is_added_to_the_list_of_its_type(
 @pytest.mark.parametrize(
     ("form", "problem"),
     [
-        ({"to": STOLEN, "beginning": ""}, "This list needs the beginning of the reference."),
-        ({"to": STOLEN, "beginning": "INV-"}, "reference does not begin with it"),
-        ({"to": STOLEN, "beginning": "OR"}, "A prefix has 3 to 20 characters."),
-        ({"to": "unknown", "beginning": "ORD-"}, "Select a valid choice"),
-        ({"to": "", "beginning": "ORD-"}, "This field is required."),
+        ({"to": STOLEN, "reference_prefix": ""}, "This list needs a prefix of the reference."),
+        ({"to": STOLEN, "reference_prefix": "INV-"}, "reference does not begin with this prefix"),
+        ({"to": STOLEN, "reference_prefix": "OR"}, "A prefix has 3 to 20 characters."),
+        ({"to": "unknown", "reference_prefix": "ORD-"}, "Select a valid choice"),
+        ({"to": "", "reference_prefix": "ORD-"}, "This field is required."),
     ],
 )
 def test_wrong_form_of_a_payment_names_the_problem(

@@ -51,7 +51,7 @@ def test_list_is_created_filled_shown_and_archived() -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (("create", STOLEN, "--type", "card", "--comment", "x"), 1, "There is a list"),
+        (("create", STOLEN, "--type", "card", "--comment", "x"), 1, "exists already"),
         (("create", "Stolen", "--type", "card", "--comment", "x"), 1, "lower-case letter"),
         (("create", "new", "--type", "card", "--comment", " "), 2, "--comment: The text must not"),
         (("add", STOLEN, "DE", *NOTE), 1, "It is on list 'stolen-cards' already"),
@@ -61,7 +61,7 @@ def test_list_is_created_filled_shown_and_archived() -> None:
         (("add", STOLEN, *NOTE), 2, "Give values, or --file."),
         (("add", STOLEN, "FR", "--file", "x", *NOTE), 2, "Give values, or --file."),
         (("add", STOLEN, "--file", "/nowhere", *NOTE), 1, "/nowhere cannot be read: No such file"),
-        (("add", "unknown", "FR", *NOTE), 1, "There is no list 'unknown'"),
+        (("add", "unknown", "FR", *NOTE), 1, "No list named 'unknown'"),
         (("remove", STOLEN, "FR", *NOTE), 1, "It is not on list"),
         (("show", "unknown"), 1, "`./manage.py lists list` shows all."),
         (("show", STOLEN, "--value", "FR"), 1, "It is not on list"),
