@@ -231,6 +231,7 @@ def _list_at(draft: Draft, path: Path) -> list[Any] | None:
                 case ["when"]:
                     return rule.when
                 case ["when", int(number), str(name)] if number < len(rule.when):
-                    found = rule.when[number].values.get(name)
-                    return found if isinstance(found, list) else None
+                    condition = rule.when[number]
+                    kind = kind_of(fields_of(condition.tag).get(name))
+                    return condition.values[name] if kind is Kind.AMOUNTS else None
     return None

@@ -154,10 +154,20 @@ def test_changed_part_gets_the_focus(mia: Browser, change: str, focused: str) ->
 
 
 @pytest.mark.parametrize(
-    "change", ["", "add", "remove rules-99", "add rules-x", "remove 1-2", "x y"]
+    "change",
+    [
+        "",
+        "add",
+        "remove rules-99",
+        "add rules-x",
+        "remove 1-2",
+        "x y",
+        "add rules-0-when-0-methods",
+    ],
 )
 def test_unknown_change_leaves_the_form_as_it_is(mia: Browser, change: str) -> None:
-    before = mia.get(PROPOSE)
+    typed = form_fields(mia.get(PROPOSE)) | {"rules-0-when-0-type": "method_in"}
+    before = mia.post(PROPOSE, typed | {"change": ""})
 
     after = press(mia, before, "change", change)
 
