@@ -1,5 +1,6 @@
 """Find rows by the first digits of their ids."""
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 from django.core.management.base import CommandError
@@ -19,6 +20,18 @@ def find(among: QuerySet[M], wanted: str, *, what: str, listed_by: str) -> M:
         raise CommandError(
             f"{f'More than one {what}' if len(found) > 1 else f'No {what}'} begins with{quoted(wanted)}."
             f" `./manage.py {listed_by}` shows the last ones."
+        )
+    return found[0]
+
+
+def find_policy(ids: Iterable[str], wanted: str, *, nor: str = "") -> str:
+    """Return the id that begins with `wanted`. Raises CommandError, which names `nor` too."""
+    # Each id begins with an empty text, as of a variable of the shell that is not set.
+    found = [policy_id for policy_id in ids if wanted and policy_id.startswith(wanted)]
+    if len(found) != 1:
+        raise CommandError(
+            f"{'More than one' if found else 'No'} policy begins with{quoted(wanted)}{nor}."
+            " `./manage.py policy list` shows all policies."
         )
     return found[0]
 

@@ -20,7 +20,7 @@ from payments.printing import print_table
 from readmodels.backtests import daily, observing, shadows
 from readmodels.backtests.daily import Day, Sides
 from readmodels.backtests.models import Shadow
-from readmodels.management.finding import find, quoted
+from readmodels.management.finding import find, find_policy
 
 REFUSALS: Final = (
     policies.UnknownPolicy,
@@ -69,15 +69,10 @@ def handle(options: dict[str, Any], out: OutputWrapper) -> None:
 
 
 def _start(wanted: str, out: OutputWrapper) -> None:
-    ids = [each for each in policies.register().policies if each.startswith(wanted)]
-    if len(ids) != 1:
-        raise CommandError(
-            f"{'No policy' if not ids else 'More than one policy'} begins with{quoted(wanted)}."
-            " `./manage.py policy list` shows all policies."
-        )
-    started = shadows.start(ids[0], by=actors.operator(), at=timezone.now())
+    policy_id = find_policy(policies.register().policies, wanted)
+    started = shadows.start(policy_id, by=actors.operator(), at=timezone.now())
     out.write(
-        f"{_short(started)} observes policy {ids[0][:_POLICY_SHOWN]} until"
+        f"{_short(started)} observes policy {policy_id[:_POLICY_SHOWN]} until"
         f" {started.until:%Y-%m-%d %H:%M} UTC at the latest."
     )
     out.write(f"Show its days with: {_COMMAND} show {_short(started)}")

@@ -35,7 +35,7 @@ from readmodels.backtests import attaching, facts, processes, requests, verifyin
 from readmodels.backtests.models import Backtest, State
 from readmodels.backtests.requests import Request
 from readmodels.management import arguments, backtests as tables, shadows
-from readmodels.management.finding import find, quoted
+from readmodels.management.finding import find, find_policy
 from readmodels.management.people import actor
 
 _SHOWN: Final = 8  # digits of an id, enough to distinguish backtests
@@ -352,14 +352,7 @@ def _policy(wanted: str) -> RiskPolicy:
         except OSError as error:
             raise CommandError(f"{wanted} cannot be read: {error.strerror}.") from error
     ids = {*register.policies, DEFAULT_POLICY.policy_id}
-    # Each id begins with an empty text, as of a variable of the shell that is not set.
-    found = [policy_id for policy_id in ids if wanted and policy_id.startswith(wanted)]
-    if len(found) != 1:
-        raise CommandError(
-            f"{'No policy' if not found else 'More than one policy'} begins with{quoted(wanted)},"
-            " and no file has this name. `./manage.py policy list` shows all policies."
-        )
-    return policies.by_id(found[0])
+    return policies.by_id(find_policy(ids, wanted, nor=", and no file has this name"))
 
 
 def _is_file(name: str) -> bool:

@@ -32,6 +32,7 @@ from payments.domain.text import TextError
 from payments.permissions import NotPermitted
 from payments.printing import print_table
 from readmodels import labels
+from readmodels.management.finding import find_policy
 from readmodels.management.people import actor
 from readmodels.policies.differences import differences
 
@@ -111,12 +112,12 @@ class Command(BaseCommand):
                     f" ./manage.py policy approve {policy.policy_id[:_SHOWN]} --by USER"
                 )
             case "approve":
-                policy_id = _id(register, options["policy"])
+                policy_id = find_policy(register.policies, options["policy"])
                 by = actor(options["by"])
                 self._dispatch(ApprovePolicy(policy_id=policy_id, at=timezone.now(), by=by))
                 self.stdout.write(f"{policy_id[:_SHOWN]} is active from now on.")
             case _:
-                policy_id = _id(register, options["policy"])
+                policy_id = find_policy(register.policies, options["policy"])
                 by = actor(options["by"])
                 after = self._dispatch(RetirePolicy(policy_id=policy_id, at=timezone.now(), by=by))
                 active = (after.active or _BUILT_IN)[:_SHOWN]
@@ -228,15 +229,5 @@ def _policy(register: Register, wanted: str | None) -> RiskPolicy:
     """Return the policy with this id, the built-in one, or the active one if None is wanted."""
     if wanted == _BUILT_IN:
         return DEFAULT_POLICY
-    policy_id = register.active if wanted is None else _id(register, wanted)
+    policy_id = register.active if wanted is None else find_policy(register.policies, wanted)
     return DEFAULT_POLICY if policy_id is None else register.policies[policy_id].policy
-
-
-def _id(register: Register, wanted: str) -> str:
-    found = [policy_id for policy_id in register.policies if policy_id.startswith(wanted)]
-    if len(found) != 1:
-        raise CommandError(
-            f"{'No policy' if not found else 'More than one policy'} begins with {wanted!r}."
-            " `./manage.py policy list` shows all."
-        )
-    return found[0]

@@ -259,6 +259,14 @@ def test_policy_command_shows_differences(ada: str, grace: str) -> None:
     assert run("diff", "built-in", "built-in") == ""
 
 
+def test_policy_approve_refuses_an_empty_id(ada: str, grace: str) -> None:
+    """Otherwise a variable of the shell that is not set would approve the only policy."""
+    propose(DOLLARS, ada)
+
+    with pytest.raises(CommandError, match="No policy begins with ''"):
+        run("approve", "", "--by", "grace")
+
+
 def test_policy_show_describes_the_policy_on_stderr(ada: str) -> None:
     propose(DOLLARS, ada, name="Dollars only", comment="No euros.")
     errors = StringIO()
