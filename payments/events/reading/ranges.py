@@ -7,7 +7,7 @@ rows with `horizon.record`.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -29,15 +29,19 @@ SELECT aggregate_type, position, aggregate_id, version, event_type, schema_versi
  WHERE position > %(after)s AND position <= %(until)s AND aggregate_type = ANY(%(types)s::text[])
  ORDER BY position
 """
+# OFFSET makes each stream a lookup in the index of versions: as a join, the planner may read the whole log.
 _LATER: Final = """
-SELECT later.position, aggregate_id, later.version, later.event_type, later.schema_version,
-       later.data::text
-  FROM events_event AS first JOIN events_event AS later USING (aggregate_id)
- WHERE first.position > %(after)s AND first.position <= %(until)s AND first.version = 1
-   AND first.aggregate_type = (%(types)s::text[])[1]
-   AND later.position > %(until)s AND later.position <= %(upto)s
- ORDER BY aggregate_id, later.version
+SELECT later.*
+  FROM unnest(%(streams)s::uuid[]) AS begun (aggregate_id)
+ CROSS JOIN LATERAL (
+    SELECT position, aggregate_id, version, event_type, schema_version, data::text
+      FROM events_event
+     WHERE aggregate_id = begun.aggregate_id AND position > %(until)s AND position <= %(upto)s
+    OFFSET 0
+  ) AS later
+ ORDER BY later.aggregate_id, later.version
 """
+_FIRST_VERSION: Final = 1
 _RECORDED: Final = """
 SELECT position, recorded_at FROM events_event WHERE position <= %(upto)s ORDER BY position DESC LIMIT 1
 """
@@ -56,11 +60,19 @@ def read_range(*, after: int, until: int, upto: int, types: Sequence[str]) -> Ra
     The later ones are those up to `upto` of the streams of the first type that begin in the range. Those of
     a stream are in order. `upto` must be a safe position.
     """
-    parameters = {"after": after, "until": until, "upto": upto, "types": list(types)}
+    parameters: dict[str, Any] = {
+        "after": after,
+        "until": until,
+        "upto": upto,
+        "types": list(types),
+    }
     with transaction.atomic(), cursor() as cur:
         cur.execute(_LIMITS)
         # Planned for these positions: a plan for any range could read the whole log.
         events = cur.execute(_RANGE, parameters, prepare=False, binary=True).fetchall()
+        parameters["streams"] = [
+            row[2] for row in events if row[3] == _FIRST_VERSION and row[0] == types[0]
+        ]
         later = cur.execute(_LATER, parameters, prepare=False, binary=True).fetchall()
     return Range([(row[0], row[1:]) for row in events], cast("list[Row]", later))
 
