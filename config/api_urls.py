@@ -10,6 +10,7 @@ from payments.api.disputes import views as disputes
 from payments.api.http.paths import uuid
 from payments.api.views import CancelPayment, RefundPayment, SubmitPayment
 from readmodels.api import disputes as read_disputes, feed, key, views
+from readmodels.api.backtests import views as backtests
 from readmodels.api.webhooks import views as webhooks
 
 
@@ -36,6 +37,7 @@ class Refunds(views.PaymentRefunds, RefundPayment):
 
 _PAYMENT: Final = f"payments/{uuid('payment_id')}"
 _DISPUTE: Final = f"{_PAYMENT}/disputes/<any_text:dispute_id>"
+_BACKTEST: Final = f"backtests/{uuid('backtest_id')}"
 _ENDPOINT: Final = f"webhook-endpoints/{uuid('endpoint_id')}"
 
 urlpatterns: Final[list[URLPattern]] = [
@@ -88,6 +90,11 @@ urlpatterns: Final[list[URLPattern]] = [
         }.items()
     ),
     path("webhook-keys", webhooks.Keys.as_view(), name="webhook-keys"),
+    path("policies", backtests.Policies.as_view(), name="policies"),
+    path("policies/<any_text:policy_id>", backtests.OnePolicy.as_view(), name="policy"),
+    path("backtests", backtests.Backtests.as_view(), name="backtests"),
+    path(_BACKTEST, backtests.OneBacktest.as_view(), name="backtest"),
+    path(f"{_BACKTEST}/cancel", backtests.CancelBacktest.as_view(), name="backtest-cancel"),
     path("statistics/daily", views.Daily.as_view(), name="daily-statistics"),
     path("key", key.Key.as_view(), name="key"),
     path("projections", views.Projections.as_view(), name="projections"),

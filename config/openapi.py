@@ -12,7 +12,7 @@ SETTINGS: Final[dict[str, Any]] = {
     ),
     "SERVERS": [{"url": "/", "description": "The server of this document."}],
     # The path holds the major version. Each addition increases the minor one.
-    "VERSION": "1.9.0",
+    "VERSION": "1.10.0",
     "CONTACT": {"name": "The operator of this service"},
     "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "TAGS": [
@@ -24,6 +24,7 @@ SETTINGS: Final[dict[str, Any]] = {
         {"name": "disputes", "description": "Record the disputes that your provider reports."},
         {"name": "events", "description": "Follow the events of your payments."},
         {"name": "webhooks", "description": "Receive events as messages at your own addresses."},
+        {"name": "policies", "description": "Read risk policies, and test them over history."},
         {"name": "statistics", "description": "Counts and volumes by day and currency."},
         {"name": "operation", "description": "See your key, and how current the read models are."},
     ],

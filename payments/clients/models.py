@@ -34,6 +34,13 @@ class Scope(models.TextChoices):
     DISPUTES_WRITE = "disputes:write"
     STATISTICS_READ = "statistics:read"
     WEBHOOKS_WRITE = "webhooks:write"
+    POLICIES_READ = "policies:read"
+    POLICIES_WRITE = "policies:write"
+
+
+# A key with one of these acts with the permissions of a member of staff. Decisions need a person. Policies
+# and backtests concern the payments of all clients.
+OF_STAFF: Final = frozenset({Scope.REVIEWS_WRITE, Scope.POLICIES_READ, Scope.POLICIES_WRITE})
 
 
 class ApiKey(models.Model):
@@ -58,7 +65,7 @@ class ApiKey(models.Model):
         null=True,
         blank=True,
         on_delete=models.PROTECT,
-        help_text="The staff member who decides with the key. Required for reviews:write.",
+        help_text="The staff member who acts with the key. Required for reviews and policies.",
     )
     rotated_from = models.ForeignKey(
         "self",
@@ -82,9 +89,9 @@ class ApiKey(models.Model):
         verbose_name = "API key"
         constraints: ClassVar[tuple[models.BaseConstraint, ...]] = (
             models.CheckConstraint(
-                condition=~models.Q(scopes__contains=[Scope.REVIEWS_WRITE])
+                condition=~models.Q(scopes__overlap=sorted(OF_STAFF))
                 | models.Q(staff__isnull=False),
-                name="clients_apikey_reviews_need_staff",
+                name="clients_apikey_scopes_need_staff",
             ),
         )
 

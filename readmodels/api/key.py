@@ -78,7 +78,7 @@ class KeyDetails(Struct, frozen=True, kw_only=True):
     scopes: Annotated[list[str], Meta(description="What the key permits. New scopes may be added.")]
     reviewer: Annotated[
         str | None,
-        Meta(description="The id of the reviewer who decides with the key; null: nobody."),
+        Meta(description="The id of the member of staff who acts with the key; null: nobody."),
     ]
     created_at: Annotated[Moment, Meta(description="The time of its creation (UTC).")]
     expires_at: Annotated[

@@ -91,6 +91,9 @@ class Backtest(models.Model):
     error = models.CharField(max_length=500, blank=True, help_text="A sentence of the service.")
     result = models.JSONField(null=True)
     digest = models.CharField(max_length=_DIGITS, blank=True)
+    sent = models.JSONField(
+        null=True, help_text="What an API client sent. Recognizes a repetition with other fields."
+    )
     verifies = models.ForeignKey(
         "self", null=True, on_delete=models.CASCADE, help_text="It only repeats this one."
     )

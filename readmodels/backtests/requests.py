@@ -6,7 +6,7 @@ id. Everyone who sees policies may see backtests.
 
 import logging
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -82,20 +82,41 @@ class Request(Struct, frozen=True, kw_only=True):
     mature: timedelta = MATURE
 
 
-def request(asked: Request, *, by: str, at: datetime, in_background: bool = True) -> Backtest:
+class Repeatable(Struct, frozen=True):
+    """The id of a backtest that is asked for once, and the fields with which it was asked."""
+
+    backtest_id: UUID
+    sent: dict[str, Any]
+
+
+def request(
+    asked: Request,
+    *,
+    by: str,
+    at: datetime,
+    in_background: bool = True,
+    repeatable: Repeatable | None = None,
+) -> Backtest:
     """Store a question about the log as it is now, with its parts.
 
-    The workers of the service answer it, unless `in_background` is False: then `processes.run` does.
+    The workers of the service answer it, unless `in_background` is False: then `processes.run` does. If
+    there is a backtest with the id of `repeatable`, return it. Its `sent` may differ.
     Raises NotPermitted, TooManyBacktests, EmptyRange, HorizonHeld.
     """
     permissions.require(by, RUN, operators=True)
     question = _question(asked)
     with transaction.atomic():
         leases.lock()
+        if repeatable is not None:
+            earlier = Backtest.objects.filter(pk=repeatable.backtest_id).first()
+            if earlier is not None:
+                return earlier
         unfinished = Backtest.objects.filter(state__in=UNFINISHED, verifies=None)
         if unfinished.count() >= MOST_UNFINISHED:
             raise TooManyBacktests
-        backtest = _store(question, by=by, at=at, in_background=in_background)
+        backtest = _store(
+            question, by=by, at=at, in_background=in_background, repeatable=repeatable
+        )
     logger.info("Backtest %s was requested by %s.", backtest.pk, by)
     return backtest
 
@@ -173,7 +194,11 @@ def _store(
     at: datetime,
     in_background: bool,
     verifies: Backtest | None = None,
+    repeatable: Repeatable | None = None,
 ) -> Backtest:
+    asked: dict[str, Any] = {}
+    if repeatable is not None:
+        asked = {"id": repeatable.backtest_id, "sent": repeatable.sent}
     backtest = Backtest.objects.create(
         **questions.stored(question),
         engine=ENGINE_VERSION,
@@ -181,6 +206,7 @@ def _store(
         requested_by=by,
         created_at=at,
         verifies=verifies,
+        **asked,
     )
     BacktestPart.objects.bulk_create(questions.parts(backtest, question), batch_size=1_000)
     return backtest

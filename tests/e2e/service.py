@@ -45,6 +45,15 @@ class Service:
         self.key = clusters.template(postgres.binaries).api_key
         self.url = ""
 
+    def add_role(self, username: str, role: str) -> None:
+        """Give a member of staff one more role, as an administrator can."""
+        self.manage(
+            "shell",
+            "-c",
+            "from django.contrib.auth.models import Group, User;"
+            f"User.objects.get(username={username!r}).groups.add(Group.objects.get(name={role!r}))",
+        )
+
     def manage(self, *arguments: str, as_owner: bool = False) -> str:
         owner = {"DATABASE_URL": self.postgres.url("payments")} if as_owner else {}
         return subprocess.run(

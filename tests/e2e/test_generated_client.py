@@ -32,6 +32,7 @@ def running(shared_service: Service) -> Service:
     """The service for all clients. Each client is a separate merchant."""
     for reviewer in ("ada", "bob"):
         shared_service.manage("create_staff", reviewer, "--role", "senior reviewer")
+    shared_service.add_role("ada", "analyst")
     return shared_service
 
 

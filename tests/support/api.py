@@ -12,7 +12,7 @@ from django.test import Client as Browser
 
 from payments.clients import keys
 from payments.clients.keyring import keyring
-from payments.clients.models import Client, Scope
+from payments.clients.models import OF_STAFF, Client, Scope
 from readmodels.engine.runner import catch_up
 from readmodels.projections import PROJECTIONS
 from tests.support.examples import OPERATOR
@@ -28,6 +28,8 @@ BODY: Final[dict[str, Any]] = {
 RISKY: Final = BODY | {"amount": 15_000_00, "currency": "USD", "reference": "order-981"}
 # Two reviewers have to approve it.
 FOUR_EYES: Final = RISKY | {"amount": 22_000_00}
+# What a key with a scope of policies needs of its member of staff.
+_TESTING: Final = ("view_event", "view_backtest", "run_backtest")
 
 
 class ApiClient:
@@ -43,8 +45,10 @@ class ApiClient:
     ) -> None:
         self.client, _ = Client.objects.get_or_create(name=name)
         self.staff_id: int | None = None
-        if scopes is None or Scope.REVIEWS_WRITE in scopes:
-            self.staff_id = reviewer(staff, senior=senior).pk
+        if scopes is None or OF_STAFF & set(scopes):
+            user = reviewer(staff, senior=senior)
+            user.user_permissions.add(*Permission.objects.filter(codename__in=_TESTING))
+            self.staff_id = user.pk
         self.key, self.token = keys.create(
             self.client, scopes or list(Scope.values), staff_id=self.staff_id, by=OPERATOR
         )

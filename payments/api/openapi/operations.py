@@ -41,7 +41,7 @@ CORRELATION_ID: Final = OpenApiParameter(
     description="Your id of the purpose, the same for all its requests, in the same characters. The default"
     " is the request's id. The logs and the events contain it.",
 )
-_IDEMPOTENCY_KEY: Final = OpenApiParameter(
+IDEMPOTENCY_KEY: Final = OpenApiParameter(
     "Idempotency-Key",
     str,
     OpenApiParameter.HEADER,
@@ -91,7 +91,11 @@ BODY_HEADERS: Final = headers(
     Accept="The accepted media type, unless the body was compressed.",
     Accept_Encoding="`identity`, if the body was compressed.",
 )
-_KEY: Final = ("idempotency_key_missing", "idempotency_key_invalid", "idempotency_key_reused")
+KEY_PROBLEMS: Final = (
+    "idempotency_key_missing",
+    "idempotency_key_invalid",
+    "idempotency_key_reused",
+)
 
 
 def command(
@@ -112,10 +116,10 @@ def command(
         "responses": {
             status: OpenApiResponse(answer, description="The payment after the command."),
             **({} if nothing is None else {204: OpenApiResponse(description=nothing)}),
-            **refusals("log_contradicted", *BODY, *_KEY, *refused),
+            **refusals("log_contradicted", *BODY, *KEY_PROBLEMS, *refused),
         },
         "parameters": [
-            _IDEMPOTENCY_KEY,
+            IDEMPOTENCY_KEY,
             REQUEST_ID,
             CORRELATION_ID,
             *more.pop("parameters", ()),

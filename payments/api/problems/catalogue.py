@@ -6,6 +6,7 @@ from typing import Final
 
 from payments.api.problems.disputes import DISPUTES
 from payments.api.problems.kind import Kind, Repeat
+from payments.api.problems.policies import POLICIES
 
 KINDS: Final[Mapping[str, Kind]] = {
     # The request itself
@@ -282,6 +283,8 @@ KINDS: Final[Mapping[str, Kind]] = {
         "A client can have ten endpoints.",
         "Delete an endpoint that you do not need, or change it.",
     ),
+    # Risk policies
+    **POLICIES,
     # The service
     "internal_error": Kind(
         HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -19,7 +19,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminT
 
 from payments import actors, permissions
 from payments.clients import keys
-from payments.clients.models import LONGEST_LABEL, ApiKey, Client, Scope
+from payments.clients.models import LONGEST_LABEL, OF_STAFF, ApiKey, Client, Scope
 from payments.domain.text import TextError, checked_text
 from readmodels.admin.base import kept_text, requests
 
@@ -42,7 +42,8 @@ class NewKeyForm(forms.Form):
         choices=[(scope.value, scope.value) for scope in Scope],
         initial=[scope.value for scope in _USUAL],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text="With reviews:write, the key decides as you and with your permissions.",
+        help_text="With reviews:write or policies, the key acts as you and with your permissions."
+        " Policies and backtests concern the payments of all clients.",
     )
     days = forms.IntegerField(
         label="Expires in days",
@@ -130,7 +131,7 @@ class CreateView(_KeyView):
                 client,
                 scopes,
                 # Nobody can create a key that decides as another person.
-                staff_id=actors.staff_pk(by) if Scope.REVIEWS_WRITE in scopes else None,
+                staff_id=actors.staff_pk(by) if OF_STAFF & set(scopes) else None,
                 expires_at=form.expires_at(now),
                 label=form.cleaned_data["label"],
                 key_id=form.cleaned_data["id"],

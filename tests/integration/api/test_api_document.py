@@ -21,6 +21,10 @@ from payments.api.problems.catalogue import KINDS
 from payments.api.representation import PaymentView
 from payments.clients.models import Scope
 from readmodels.api import disputes as dispute_list, event_views, feed_schema, key, representation
+from readmodels.api.backtests import (
+    bodies as backtest_bodies,
+    representation as backtest_representation,
+)
 from readmodels.api.webhooks import (
     bodies as webhook_bodies,
     representation as webhook_representation,
@@ -100,6 +104,12 @@ def test_every_endpoint_is_documented_with_its_problems() -> None:
         "get webhook-endpoints/{endpoint_id}/attempts",
         "get webhook-endpoints/{endpoint_id}/held",
         "get webhook-keys",
+        "get policies",
+        "get policies/{policy_id}",
+        "get backtests",
+        "post backtests",
+        "get backtests/{backtest_id}",
+        "post backtests/{backtest_id}/cancel",
     }
     for operation in operations.values():
         assert {"401", "403", "406", "429", "500", "503"} <= set(operation["responses"])
@@ -126,6 +136,8 @@ def struct_of(content: Any) -> Any:
         representation,
         feed_schema,
         key,
+        backtest_bodies,
+        backtest_representation,
         webhook_bodies,
         webhook_representation,
     )
@@ -236,6 +248,10 @@ def test_every_command_and_every_poll_is_described_with_its_headers() -> None:
             # Repeating these is safe without a key.
             assert "Idempotency-Key" not in sent, name
             assert ("415" in answers) == (not name.startswith("delete")), name
+        elif "/backtests" in name and not name.startswith("get"):
+            # Not on payments. Cancelling again is safe without a key.
+            assert ("Idempotency-Key" in sent) == (not name.endswith("cancel")), name
+            assert {"400", "413", "415"} <= set(answers), name
         elif name.startswith("post"):
             assert "Idempotency-Key" in sent, name
             assert {"400", "413", "415", "422"} <= set(answers), name

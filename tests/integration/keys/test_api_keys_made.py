@@ -59,7 +59,8 @@ def test_key_is_stored_only_as_a_digest() -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["Acme", "--scope", "reviews:write"], "needs a reviewer"),
+        (["Acme", "--scope", "reviews:write"], "acts as a member of staff"),
+        (["Acme", "--scope", "policies:read"], "acts as a member of staff"),
         (["Acme", "--scope", "reviews:write", "--staff", "nobody"], "no staff member 'nobody'"),
         (["Acme", "--expires-in-days", "0"], "from 1 to 3650"),
         ([" "], "client: The text must not be empty"),

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from payments import actors
 from payments.clients import keys
-from payments.clients.models import LONGEST_LABEL, Client, Scope
+from payments.clients.models import LONGEST_LABEL, OF_STAFF, Client, Scope
 from payments.domain.text import TextError, checked_text
 
 
@@ -36,7 +36,9 @@ class Command(BaseCommand):
             help="can be repeated; default: payments:write, payments:read, statistics:read",
         )
         parser.add_argument(
-            "--staff", metavar="USERNAME", help="the reviewer who decides with this key"
+            "--staff",
+            metavar="USERNAME",
+            help="who acts with this key; required for reviews and policies",
         )
         parser.add_argument("--label", default="", metavar="TEXT", help="what the key is for")
         parser.add_argument("--expires-in-days", type=int, metavar="N", help="default: never")
@@ -54,8 +56,10 @@ class Command(BaseCommand):
             )
             if staff is None:
                 raise CommandError(f"There is no staff member {options['staff']!r}.")
-        if Scope.REVIEWS_WRITE in scopes and staff is None:
-            raise CommandError("A key with reviews:write needs a reviewer. Add --staff USERNAME.")
+        if staff is None and (needing := OF_STAFF & set(scopes)):
+            raise CommandError(
+                f"A key with {min(needing)} acts as a member of staff. Add --staff USERNAME."
+            )
         days = options["expires_in_days"]
         if days is not None and not 0 < days <= 3650:  # noqa: PLR2004
             raise CommandError("--expires-in-days must be from 1 to 3650.")

@@ -347,6 +347,27 @@ async function receivesWebhooks(): Promise<void> {
   refused(await client.GET(one, { params: { path } }), 404, "webhook_endpoint_not_found");
 }
 
+async function testsPolicies(): Promise<void> {
+  const listed = taken(await client.GET("/api/v1/policies")).policies;
+  const active = listed.find((each) => each.active);
+  const policy_id = active?.id ?? "";
+  const read = await client.GET("/api/v1/policies/{policy_id}", { params: { path: { policy_id } } });
+  same("policy", taken(read).id, policy_id);
+  const created = await client.POST("/api/v1/backtests", {
+    params: { header: { "Idempotency-Key": crypto.randomUUID() } },
+    body: { policy_id },
+  });
+  const path = { backtest_id: taken(created).id };
+  const one = "/api/v1/backtests/{backtest_id}";
+  same("backtest", taken(await client.GET(one, { params: { path } })).policy_id, policy_id);
+  const found = taken(await client.GET("/api/v1/backtests")).backtests;
+  same("listed", found[0]?.id, path.backtest_id);
+  const cancelled = await client.POST(`${one}/cancel`, { params: { path } });
+  if (!cancelled.error) {
+    same("state", cancelled.data.state, "cancelled");
+  }
+}
+
 const payment = await submitsOnce();
 await learnsWhatIsWrong();
 await reads(payment);
@@ -355,4 +376,5 @@ await disputes(await submit({ reference: "order-984", customer_id: "customer-4",
 await rejectsAndCancels();
 await looksBack(refunded);
 await receivesWebhooks();
+await testsPolicies();
 console.log([...used].sort().join("\n"));
