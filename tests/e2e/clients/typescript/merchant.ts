@@ -347,6 +347,12 @@ async function receivesWebhooks(): Promise<void> {
   refused(await client.GET(one, { params: { path } }), 404, "webhook_endpoint_not_found");
 }
 
+async function listsDisputes(): Promise<void> {
+  const query = { status: "closed" as const, limit: 1 };
+  const page = taken(await client.GET("/api/v1/disputes", { params: { query } }));
+  same("disputes", page.disputes.length <= 1, true);
+}
+
 async function testsPolicies(): Promise<void> {
   const listed = taken(await client.GET("/api/v1/policies")).policies;
   const active = listed.find((each) => each.active);
@@ -376,5 +382,6 @@ await disputes(await submit({ reference: "order-984", customer_id: "customer-4",
 await rejectsAndCancels();
 await looksBack(refunded);
 await receivesWebhooks();
+await listsDisputes();
 await testsPolicies();
 console.log([...used].sort().join("\n"));
