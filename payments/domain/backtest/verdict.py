@@ -100,7 +100,7 @@ def _limits(result: Result, *, labeled: bool) -> Iterator[str]:
             " policy and features: the code has changed since."
         )
     if result.drift_unknown_policy:
-        yield f"{_payments(result.drift_unknown_policy)} name a policy that the log does not hold."
+        yield f"The log does not hold the policy that decided on {_payments(result.drift_unknown_policy)}."
 
 
 def _changes(flips: Sequence[Cell], *, labeled: bool) -> Iterator[str]:

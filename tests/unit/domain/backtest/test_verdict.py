@@ -126,7 +126,7 @@ def test_limits_always_begin_with_history_and_name_what_is_missing() -> None:
         "over the limit of the method (1)",
         "assume 6 minutes",
         "1 of 12 decisions",
-        "2 payments name a policy",
+        "the policy that decided on 2 payments",
     ):
         assert any(part in each for each in found), part
 
