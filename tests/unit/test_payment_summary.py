@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.api.representation import PaymentFields, fields_of
@@ -33,4 +34,5 @@ def test_row_has_the_same_fields_as_the_state(history: tuple[AnyPaymentEvent, ..
 
     assert payment is not None
     read = msgspec.convert(row, PaymentFields, from_attributes=True)
-    assert read == fields_of(payment, position=len(history))
+    # Disputes are rows of another table.
+    assert read == replace(fields_of(payment, position=len(history)), disputes=())

@@ -1,7 +1,7 @@
 """Policies and backtests over the API: scopes, permissions, repetitions, refusals, the answer."""
 
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 POLICIES: Final = "/api/v1/policies"
 BACKTESTS: Final = "/api/v1/backtests"
+UNKNOWN: Final = UUID(int=14)
 BODY: Final[dict[str, Any]] = {"policy_id": STRICT.policy_id}
 BOTH: Final[list[str]] = [Scope.POLICIES_READ, Scope.POLICIES_WRITE]
 
@@ -174,9 +175,9 @@ ADDRESSES: Final = (
     ("GET", POLICIES, Scope.POLICIES_READ),
     ("GET", f"{POLICIES}/{STRICT.policy_id}", Scope.POLICIES_READ),
     ("GET", BACKTESTS, Scope.POLICIES_READ),
-    ("GET", f"{BACKTESTS}/{uuid4()}", Scope.POLICIES_READ),
+    ("GET", f"{BACKTESTS}/{UNKNOWN}", Scope.POLICIES_READ),
     ("POST", BACKTESTS, Scope.POLICIES_WRITE),
-    ("POST", f"{BACKTESTS}/{uuid4()}/cancel", Scope.POLICIES_WRITE),
+    ("POST", f"{BACKTESTS}/{UNKNOWN}/cancel", Scope.POLICIES_WRITE),
 )
 
 

@@ -246,6 +246,7 @@ def test_document_describes_min_position() -> None:
     ]
     assert sorted(waiting) == [
         "list_customer_payments",
+        "list_disputes",
         "list_payments",
         "read_daily_statistics",
         "read_payment",

@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 LIST: Final = "/admin/backtests/backtest/"
 POLICY: Final = f"/admin/policies/{STRICT.policy_id}/"
+UNKNOWN: Final = UUID(int=14)
 ROLES: Final = ("viewer", "analyst", "senior reviewer", "risk manager", "auditor")
 RUN: Final = {"analyst", "risk manager"}
 
@@ -328,7 +329,7 @@ def test_required_backtest_blocks_approval_until_attached(settings: Any) -> None
     assert allowed.status_code == 200
 
 
-@pytest.mark.parametrize("path", [f"{uuid4()}/change/", "nonsense/change/", f"{uuid4()}/x/"])
+@pytest.mark.parametrize("path", [f"{UNKNOWN}/change/", "nonsense/change/", f"{UNKNOWN}/x/"])
 def test_unknown_backtest_is_not_found(path: str) -> None:
     project()
     assert browser("risk manager").get(f"{LIST}{path}", follow=True).status_code in {404, 200}

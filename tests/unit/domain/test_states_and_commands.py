@@ -6,16 +6,18 @@ import pytest
 
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.domain.payment.commands import PaymentCommand
-from payments.domain.payment.events import AnyPaymentEvent
+from payments.domain.payment.events import AnyPaymentEvent, DisputeFigures
 from payments.domain.payment.state import Status
 from payments.events import replay
 from tests.support.examples import (
     HUGE,
     HUGE_FIRST,
     LARGE,
+    OPENED,
     OTHER_CLIENT,
     OTHER_REVIEWER,
     PAYMENT,
+    SMALL,
     approve,
     approved,
     cancel,
@@ -48,6 +50,8 @@ from tests.support.examples import (
 from tests.support.scenario import given
 
 FOUR_EYES: Final = (initiated(amount=HUGE), flagged(amount=HUGE, risk=HUGE_FIRST))
+DISPUTED: Final = DisputeFigures(OPENED, SMALL)
+LOST: Final = DisputeFigures(OPENED, SMALL, SMALL)
 HISTORIES: Final[dict[str, tuple[AnyPaymentEvent, ...]]] = {
     "nothing": (),
     "initiated": (initiated(),),
@@ -70,8 +74,13 @@ HISTORIES: Final[dict[str, tuple[AnyPaymentEvent, ...]]] = {
     "cancelled": (initiated(), cancelled()),
     "partially_refunded": (initiated(), processed(), refunded(40_00)),
     "refunded": (initiated(), processed(), refunded(40_00), refunded(60_00, so_far=100_00)),
-    "disputed": (initiated(), processed(), disputed()),
-    "dispute lost": (initiated(), processed(), disputed(), dispute_closed()),
+    "disputed": (initiated(), processed(), disputed(after=DISPUTED)),
+    "dispute lost": (
+        initiated(),
+        processed(),
+        disputed(after=DISPUTED),
+        dispute_closed(before=DISPUTED, after=LOST),
+    ),
 }
 COMMANDS: Final[dict[str, Any]] = {
     "process": process,
