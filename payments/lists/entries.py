@@ -43,10 +43,11 @@ class Contained(Struct, frozen=True):
 
 
 def contents(name: ListName, *, as_of: int) -> Iterator[Contained]:
-    """Yield the entries of the list as of log position `as_of`, expired ones too, with one query."""
+    """Yield the entries of the list as of log position `as_of`, expired ones too, the oldest first."""
     then = Q(to_position=None) | Q(to_position__gt=as_of)
     found = Entry.objects.filter(then, list=id_of(name), from_position__lte=as_of)
-    for key, expires_at in found.values_list("key", "expires_at").iterator():
+    ordered = found.order_by("from_position")
+    for key, expires_at in ordered.values_list("key", "expires_at").iterator():
         yield Contained(key, expires_at)
 
 
