@@ -142,7 +142,10 @@ def test_ctrl_c_leaves_the_backtest_resumable_by_other_processes(small_parts: No
     Backtest.objects.all().delete()
     for _ in range(leases.MOST_RUNNING):  # the next backtest waits
         leases.claim(ask().pk, at=timezone.now())
+    # A shell that runs pytest in the background has SIGINT ignored, and the command would inherit that.
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
     running = manage("backtest", "run", "built-in", "--workers=2")
+    signal.signal(signal.SIGINT, ours)
     _until(lambda: Backtest.objects.count() == leases.MOST_RUNNING + 1)
     time.sleep(1)  # the processes start
 
