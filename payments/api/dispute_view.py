@@ -4,10 +4,10 @@ from typing import Annotated, Self
 
 from msgspec import Meta, Struct
 
-from payments.api.moments import Moment, rfc3339
 from payments.domain.money import MAX_MINOR
 from payments.domain.payment.disputes import Dispute
 from payments.domain.payment.events import DisputeKind, DisputeOutcome, DisputeReason
+from payments.domain.text import Moment, rfc3339
 
 
 class DisputeView(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,6 @@ from django.http import HttpResponse
 from msgspec import Meta, Struct, structs
 
 from payments.api.dispute_view import DisputeView
-from payments.api.moments import Moment, rfc3339
 from payments.application.dispatch import Outcome
 from payments.domain.cards import Brand
 from payments.domain.methods import Method
@@ -18,6 +17,7 @@ from payments.domain.money import MAX_MINOR
 from payments.domain.payment.events import FailureReason, PaymentRefunded, RefundReason
 from payments.domain.payment.state import Payment, Status
 from payments.domain.risk.policy import Band
+from payments.domain.text import Moment, rfc3339
 
 FROM_ONE: Final = {"minimum": 1}
 _AMOUNT: Final = {"minimum": 1, "maximum": MAX_MINOR}

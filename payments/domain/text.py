@@ -1,4 +1,6 @@
-"""Check texts, by kind. Every entrance (API, forms, commands, imports, searches) applies these rules.
+"""Check texts, by kind, and write times as text.
+
+Every entrance (API, forms, commands, imports, searches) applies these rules to texts.
 
 All kinds are stored in Unicode's normalization form C (NFC), without characters that have no meaning of
 their own (soft hyphen, zero-width space, word joiner, byte order mark) and with plain spaces only.
@@ -21,8 +23,11 @@ reserves it to be invisible.
 import re
 import unicodedata
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Annotated, Final, overload
+
+from msgspec import Meta
 
 from payments.domain.card_numbers import holds_card_number, is_card_number, token_holds_card_number
 
@@ -163,3 +168,18 @@ def _is_refused(character: str) -> bool:
         # Other unassigned code points may be characters of a newer Unicode.
         or (category == "Cn" and _NONCHARACTER.match(character) is not None)
     )
+
+
+# Text, since msgspec leaves out a fraction of zero: 2026-11-23T12:00:00.000000Z.
+Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+
+
+@overload
+def rfc3339(at: datetime) -> str: ...
+@overload
+def rfc3339(at: None) -> None: ...
+def rfc3339(at: datetime | None) -> str | None:
+    """Return the time in UTC in the form of RFC 3339, always with microseconds."""
+    if at is None:
+        return None
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"

@@ -7,7 +7,6 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
 from payments.aggregates import HistoricPaymentEvent
-from payments.api.moments import Moment, rfc3339
 from payments.api.representation import FROM_ONE, CardView
 from payments.domain.methods import Method
 from payments.domain.payment.events import (
@@ -35,6 +34,7 @@ from payments.domain.payment.events import (
     ReviewReleased,
 )
 from payments.domain.risk.policy import Band
+from payments.domain.text import Moment, rfc3339
 
 
 class EventData(Struct, frozen=True, kw_only=True):

@@ -5,10 +5,10 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from payments.api.moments import Moment
 from payments.api.openapi import schemas
 from payments.api.openapi.components import headers
 from payments.api.openapi.operations import PENDING
+from payments.domain.text import Moment
 from readmodels.api.schema import query, read
 from readmodels.feed import events
 from readmodels.feed.events import TEST_TYPE, FeedData, FeedEvent

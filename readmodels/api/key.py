@@ -12,11 +12,11 @@ from rest_framework.request import Request
 from payments import actors
 from payments.api.http.authentication import key_of
 from payments.api.http.base import KeyView
-from payments.api.moments import Moment, rfc3339
 from payments.api.representation import json_response
 from payments.clients.models import ApiKey, Scope
 from payments.domain.methods import LIMITS, Method
 from payments.domain.money import CURRENCIES, MAX_MINOR, exponent
+from payments.domain.text import Moment, rfc3339
 from readmodels.api import parameters, schema
 
 

@@ -16,7 +16,6 @@ from payments.api.bodies import stored_text
 from payments.api.http.authentication import key_of
 from payments.api.http.base import KeyView
 from payments.api.http.preconditions import not_modified
-from payments.api.moments import rfc3339
 from payments.api.problems.problem import FieldError, Problem
 from payments.api.representation import RefundView, etag, json_response, payment_headers
 from payments.clients.models import Scope
@@ -24,6 +23,7 @@ from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR
 from payments.domain.payment.events import PaymentRefunded
 from payments.domain.payment.state import Status
+from payments.domain.text import rfc3339
 from payments.events import replay
 from payments.events.reading import timetravel
 from payments.events.reading.horizon import HorizonHeld

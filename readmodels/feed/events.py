@@ -11,7 +11,6 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from payments.aggregates import RecordedPaymentEvent
-from payments.api.moments import Moment, rfc3339
 from payments.api.representation import FROM_ONE, CardView
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR, Money
@@ -40,6 +39,7 @@ from payments.domain.payment.events import (
     ReviewReleased,
 )
 from payments.domain.payment.state import REVIEW_PERIOD, Status
+from payments.domain.text import Moment, rfc3339
 
 _DISPUTED: Final = (
     "reason",

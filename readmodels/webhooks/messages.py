@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from payments.api.moments import rfc3339
+from payments.domain.text import rfc3339
 from readmodels.feed.events import TEST_TYPE, FeedEvent
 from readmodels.webhooks import endpoints
 

@@ -12,13 +12,13 @@ from drf_spectacular.utils import Direction, OpenApiExample, OpenApiParameter, O
 from msgspec import UNSET, UnsetType
 
 from payments.api.http.authentication import permitting
-from payments.api.moments import Moment
 from payments.api.openapi import problem_examples, schemas
 from payments.api.problems.catalogue import KINDS
 from payments.api.problems.problem import CONTENT_TYPE, FieldError
 from payments.clients.models import Scope
 from payments.domain.payment.events import DisputeOutcome
 from payments.domain.payment.state import Status
+from payments.domain.text import Moment
 
 
 def _described(description: str, **json_schema: Any) -> msgspec.Meta:

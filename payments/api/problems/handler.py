@@ -12,7 +12,6 @@ from django.utils import timezone
 from rest_framework import exceptions
 
 from payments import outages
-from payments.api.moments import rfc3339
 from payments.api.problems.problem import FieldError, Problem, problem_response
 from payments.api.representation import etag
 from payments.application.dispatch import NotAtVersion, is_of_refund
@@ -38,7 +37,7 @@ from payments.domain.payment.refusals import (
     ReviewNotDue,
     ReviewTaken,
 )
-from payments.domain.text import TextError
+from payments.domain.text import TextError, rfc3339
 from payments.events.contradictions import LogContradicted
 from payments.events.store import AlreadyReserved, StaleVersion
 from payments.pseudonyms import WrongPseudonymKey

@@ -8,7 +8,6 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct
 
-from payments.api.moments import Moment, rfc3339
 from payments.domain.backtest import verdict
 from payments.domain.backtest.labels import Kind, Label
 from payments.domain.backtest.outcomes import Outcome
@@ -16,6 +15,7 @@ from payments.domain.backtest.question import Mode
 from payments.domain.backtest.result import Result, Workload
 from payments.domain.risk.policy import PolicyStatus, RiskPolicy
 from payments.domain.risk.register import RegisteredPolicy
+from payments.domain.text import Moment, rfc3339
 from readmodels.backtests import requests
 from readmodels.backtests.models import Backtest, State
 from readmodels.backtests.verifying import answer

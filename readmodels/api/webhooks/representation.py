@@ -7,8 +7,8 @@ from uuid import UUID
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
-from payments.api.moments import Moment, rfc3339
 from payments.api.representation import FROM_ONE
+from payments.domain.text import Moment, rfc3339
 from readmodels.api.webhooks.bodies import WebhookPayload
 from readmodels.webhooks.lag import COUNTED_TO, NONE, Lag, measure
 from readmodels.webhooks.models import Attempt, Endpoint, HeldPayment, Outcome, State

@@ -9,12 +9,12 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.utils import timezone
 
-from payments.api.moments import rfc3339
 from payments.application import review
 from payments.application.dispatch import CommandContext, dispatch
 from payments.customers.models import Note
 from payments.domain.payment.commands import ClaimReview
 from payments.domain.payment.state import REVIEW_PERIOD
+from payments.domain.text import rfc3339
 from payments.events.models import Event
 from tests.support.api import FOUR_EYES, PAYMENTS, ApiClient, body_of, project, reviewer
 from tests.support.claiming import ESCALATION, NEXT, actor, command, waiting

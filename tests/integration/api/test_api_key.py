@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from payments.api.moments import rfc3339
 from payments.clients import keys
 from payments.clients.models import Scope
+from payments.domain.text import rfc3339
 from tests.support.api import ApiClient, body_of
 from tests.support.examples import OPERATOR
 
