@@ -18,7 +18,7 @@ from payments.events.aggregates import Aggregate, AnyAggregate
 
 # The test module with golden samples of each aggregate's events, by the aggregate's name.
 SAMPLES: Final = {
-    "payment": "unit/domain/test_stored_events.py",
+    "payment": "support/stored_events.py",
     "policy": "unit/domain/test_policy.py",
     "customer": "integration/customers/test_blocking.py",
     "list": "unit/domain/test_lists.py",

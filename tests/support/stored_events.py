@@ -1,0 +1,355 @@
+"""Samples of stored events of payments, each with the event that it must be read as. Never change one."""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from payments.domain.cards import Brand, Card
+from payments.domain.list_items import ListMatch, ListName
+from payments.domain.payment.events import (
+    AnyPaymentEvent,
+    DisputeFigures,
+    DisputeKind,
+    DisputeReason,
+    FailureReason,
+    RejectionReason,
+)
+from payments.domain.risk.assessment import FiredRule, NearMiss, RiskAssessment
+from payments.domain.risk.conditions import RiskFeatures, Velocity
+from payments.domain.risk.policy import Band, Verdict
+from payments.domain.signals import Signals
+from tests.support.examples import (
+    LARGE,
+    NOTE,
+    OPENED,
+    SMALL,
+    approved,
+    cancelled,
+    claimed,
+    dispute_closed,
+    dispute_responded,
+    dispute_updated,
+    disputed,
+    escalated,
+    expired,
+    failed,
+    first_approved,
+    flagged,
+    initiated,
+    processed,
+    processed_after_approval,
+    refunded,
+    rejected,
+    released,
+    usd,
+)
+
+_TERMS: Final = (
+    '"client_id":"0192f000-0000-4000-8000-00000000c001"'
+    ',"customer_id":"0192f000-0000-8000-8000-00000000d001"'
+)
+_SMALL: Final = (
+    f'{_TERMS},"amount":{{"minor":10000,"currency":"USD"}},"method":"credit_card"'
+    ',"initiated_at":"2026-01-05T12:00:00Z"'
+)
+_LARGE: Final = _SMALL.replace("10000", "1500000") + ',"flagged_at":"2026-01-05T12:00:00Z"'
+_DISPUTE: Final = '"dispute_id":"dp_1042"'
+_STATED: Final = (
+    '"kind":"chargeback","reason":"fraudulent","network":"visa","network_reason_code":"10.4"'
+    ',"disputed":{"minor":10000,"currency":"USD"},"respond_by":"2026-02-18T15:00:00Z"'
+)
+_POLICY: Final = "3b9b85a5e9e34250339692bf59358d29bda545bf5398224006c5bbbce9521d65"
+# From before features had a velocity and assessments had near misses and limits.
+_FIRST_KNOWN: Final = RiskFeatures(paid_by_card_before=True, position=40, age_ms=0)
+_FIRST_LOW: Final = RiskAssessment(
+    score=0, band=Band.LOW, review=False, fired=(), features=_FIRST_KNOWN, policy_id=_POLICY
+)
+_FIRST_HIGH: Final = RiskAssessment(
+    score=80,
+    band=Band.HIGH,
+    review=True,
+    fired=(FiredRule("first_card_payment_large", 80),),
+    features=replace(_FIRST_KNOWN, paid_by_card_before=False),
+    policy_id=_POLICY,
+)
+_LISTED: Final = replace(_FIRST_KNOWN, lists=(ListMatch(ListName("stolen-cards"), 12),))
+_FULL: Final = RiskAssessment(
+    score=140,
+    band=Band.HIGH,
+    review=False,
+    block=True,
+    fired=(FiredRule("customer_blocked", 100, Verdict.BLOCK), FiredRule("many_payments_1h", 40)),
+    near_misses=(NearMiss("large_volume_24h", 40, "volume_over", 4_600_000, 5_000_000),),
+    features=RiskFeatures(
+        paid_by_card_before=True,
+        position=40,
+        age_ms=12,
+        new_customer=True,
+        blocked=True,
+        country="DE",
+        velocity=Velocity(count_1h=20, volume_1h=100, count_24h=21, volume_24h=4_590_000),
+    ),
+    policy_id=_POLICY,
+    review_over=1_000_000,
+    block_over=9_000_000,
+)
+
+# (event type, schema version, stored data, event)
+SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
+    ("payment.initiated", 1, f'{{"at":"2026-01-05T12:00:00Z",{_SMALL}}}', initiated()),
+    (
+        "payment.initiated",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL},"reference":"order-981"}}',
+        initiated(reference="order-981"),
+    ),
+    (
+        "payment.initiated",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL}'
+        f',"card":{{"fingerprint":"{"c0" * 16}","brand":"visa","last4":"4242"}}}}',
+        initiated(card=Card(fingerprint="c0" * 16, brand=Brand.VISA, last4="4242")),
+    ),
+    (
+        "payment.initiated",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL}'
+        f',"signals":{{"ip_address":"{"1f" * 16}","email":"{"e0" * 16}"}}}}',
+        initiated(signals=Signals(ip_address="1f" * 16, email="e0" * 16)),
+    ),
+    (
+        "payment.processed",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL},"risk":{{"score":0,"band":"low","review":false'
+        ',"fired":[],"features":{"paid_by_card_before":true,"position":40,"age_ms":0}'
+        f',"policy_id":"{_POLICY}"}}}}',
+        processed(risk=_FIRST_LOW),
+    ),
+    (
+        "payment.processed",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL},"risk":{{"score":0,"band":"low","review":false'
+        ',"fired":[],"features":{"paid_by_card_before":true,"position":40,"age_ms":0'
+        ',"new_customer":false,"blocked":false}'
+        f',"policy_id":"{_POLICY}"}}}}',
+        processed(
+            risk=replace(
+                _FIRST_LOW, features=replace(_FIRST_KNOWN, new_customer=False, blocked=False)
+            )
+        ),
+    ),
+    (
+        "payment.processed",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE}}}',
+        processed_after_approval(),
+    ),
+    (
+        "payment.failed",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL.replace("10000", "2500001")}'
+        ',"reason":"method_limit_exceeded","limit":{"minor":2500000,"currency":"USD"}}',
+        failed(),
+    ),
+    (
+        "payment.failed",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL},"reason":"blocked_by_policy","risk":{{"score":140'
+        ',"band":"high","review":false,"block":true,"fired":[{"reason":"customer_blocked","points":100,"then":"block"}'
+        ',{"reason":"many_payments_1h","points":40}],"near_misses":[{"reason":"large_volume_24h"'
+        ',"points":40,"condition":"volume_over","value":4600000,"limit":5000000}]'
+        ',"features":{"paid_by_card_before":true,"position":40,"age_ms":12,"new_customer":true'
+        ',"blocked":true,"country":"DE","velocity":{"count_1h":20,"volume_1h":100,"count_24h":21'
+        ',"volume_24h":4590000}}'
+        f',"policy_id":"{_POLICY}","review_over":1000000,"block_over":9000000}}}}',
+        failed(amount=SMALL, reason=FailureReason.BLOCKED_BY_POLICY, limit=None, risk=_FULL),
+    ),
+    (
+        "payment.flagged_for_review",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_LARGE},"risk":{{"score":80,"band":"high","review":true'
+        ',"fired":[{"reason":"first_card_payment_large","points":80}]'
+        ',"features":{"paid_by_card_before":false,"position":40,"age_ms":0}'
+        f',"policy_id":"{_POLICY}"}}}}',
+        flagged(risk=_FIRST_HIGH, deadline=None),
+    ),
+    (
+        "payment.flagged_for_review",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_LARGE},"risk":{{"score":80,"band":"high","review":true'
+        ',"fired":[{"reason":"first_card_payment_large","points":80}]'
+        ',"features":{"paid_by_card_before":false,"position":40,"age_ms":0}'
+        f',"policy_id":"{_POLICY}"}},"deadline":"2026-01-12T12:00:00Z"}}',
+        flagged(risk=_FIRST_HIGH),
+    ),
+    (
+        "payment.flagged_for_review",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_LARGE},"risk":{{"score":120,"band":"high","review":true'
+        ',"four_eyes":true,"reject_advised":true'
+        ',"fired":[{"reason":"first_card_payment_large","points":80}]'
+        ',"features":{"paid_by_card_before":false,"position":40,"age_ms":0}'
+        f',"policy_id":"{_POLICY}"}},"deadline":"2026-01-12T12:00:00Z","policy_author":"staff:8"}}',
+        flagged(
+            risk=replace(_FIRST_HIGH, score=120, four_eyes=True, reject_advised=True),
+            policy_author="staff:8",
+        ),
+    ),
+    (
+        "payment.review_claimed",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7","until":"2026-01-05T15:15:00Z"}}',
+        claimed(),
+    ),
+    (
+        "payment.review_released",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7"}}',
+        released(),
+    ),
+    (
+        "payment.review_escalated",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7","reason":"suspicious_pattern"'
+        f',"note":{{"note_id":"0192f000-0000-4000-8000-00000000e001","digest":"{"5e" * 32}"}}}}',
+        escalated(),
+    ),
+    (
+        "payment.first_approved",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7"'
+        ',"reason":"verified_with_customer"}',
+        first_approved(amount=LARGE),
+    ),
+    (
+        "payment.expired",
+        1,
+        f'{{"at":"2026-01-12T12:00:00Z",{_LARGE},"deadline":"2026-01-12T12:00:00Z"}}',
+        expired(),
+    ),
+    (
+        "payment.cancelled",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_SMALL},"reason":"requested_by_customer"}}',
+        cancelled(),
+    ),
+    (
+        "payment.refunded",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_SMALL},"refund_id":"0192f000-0000-4000-8000-00000000f001"'
+        ',"refund":{"minor":4000,"currency":"USD"},"refunded":{"minor":6000,"currency":"USD"}'
+        ',"reason":"requested_by_customer"}',
+        refunded(40_00, so_far=60_00),
+    ),
+    (
+        "payment.refunded",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_SMALL},"refund_id":"0192f000-0000-4000-8000-00000000f001"'
+        ',"refund":{"minor":4000,"currency":"USD"},"refunded":{"minor":6000,"currency":"USD"}'
+        ',"reason":"requested_by_customer","reference":"return-1"}',
+        refunded(40_00, so_far=60_00, reference="return-1"),
+    ),
+    (
+        "payment.approved",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7"'
+        ',"reason":"verified_with_customer"}',
+        approved(),
+    ),
+    (
+        "payment.approved",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7"'
+        ',"reason":"verified_with_customer"'
+        f',"note":{{"note_id":"0192f000-0000-4000-8000-00000000e001","digest":"{"5e" * 32}"}}}}',
+        approved(note=NOTE),
+    ),
+    (
+        "payment.rejected",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7","reason":"other"'
+        f',"note":{{"note_id":"0192f000-0000-4000-8000-00000000e001","digest":"{"5e" * 32}"}}}}',
+        rejected(note=NOTE, reason=RejectionReason.OTHER),
+    ),
+    (
+        "payment.processed",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL},"risk":{{"score":0,"band":"low","review":false,"fired":[]'
+        ',"features":{"paid_by_card_before":true,"position":40,"age_ms":0'
+        ',"lists":[{"list":"stolen-cards","version":12}]}'
+        f',"policy_id":"{_POLICY}"}}}}',
+        processed(risk=replace(_FIRST_LOW, features=_LISTED)),
+    ),
+    (
+        "payment.processed",
+        1,
+        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL},"risk":{{"score":0,"band":"low","review":false,"fired":[]'
+        ',"features":{"paid_by_card_before":true,"position":40,"age_ms":0,"lists":[]}'
+        f',"policy_id":"{_POLICY}"}}}}',
+        processed(risk=replace(_FIRST_LOW, features=replace(_LISTED, lists=()))),
+    ),
+    (
+        "payment.disputed",
+        1,
+        f'{{"at":"2026-02-09T15:00:00Z",{_SMALL},{_DISPUTE},{_STATED},"opened_at":"2026-02-04T15:00:00Z"}}',
+        disputed(),
+    ),
+    (
+        "payment.disputed",
+        1,
+        f'{{"at":"2026-02-09T15:00:00Z",{_SMALL},{_DISPUTE},"kind":"inquiry","reason":"general"'
+        ',"disputed":{"minor":6000,"currency":"USD"},"opened_at":"2026-02-04T15:00:00Z"'
+        ',"inferred":true,"refunded":{"minor":4000,"currency":"USD"}}',
+        disputed(
+            kind=DisputeKind.INQUIRY,
+            reason=DisputeReason.GENERAL,
+            network=None,
+            network_reason_code=None,
+            disputed=usd(60_00),
+            respond_by=None,
+            inferred=True,
+            refunded=usd(40_00),
+        ),
+    ),
+    (
+        "payment.dispute_updated",
+        1,
+        f'{{"at":"2026-02-09T15:00:00Z",{_SMALL},{_DISPUTE},{_STATED},"updated_at":"2026-02-05T15:00:00Z"}}',
+        dispute_updated(),
+    ),
+    (
+        "payment.dispute_responded",
+        1,
+        f'{{"at":"2026-02-09T15:00:00Z",{_SMALL},{_DISPUTE},"by":"staff:9"'
+        ',"responded_at":"2026-02-06T15:00:00Z"}',
+        dispute_responded(),
+    ),
+    (
+        "payment.dispute_responded",
+        1,
+        f'{{"at":"2026-02-09T15:00:00Z",{_SMALL},{_DISPUTE},"by":"staff:9"'
+        ',"responded_at":"2026-02-06T15:00:00Z"'
+        f',"note":{{"note_id":"0192f000-0000-4000-8000-00000000e001","digest":"{"5e" * 32}"}}'
+        f',"evidence":["{"ab" * 32}","{"cd" * 32}"]}}',
+        dispute_responded(note=NOTE, evidence=("ab" * 32, "cd" * 32)),
+    ),
+    (
+        "payment.dispute_closed",
+        1,
+        f'{{"at":"2026-02-09T15:00:00Z",{_SMALL},{_DISPUTE},"outcome":"lost"'
+        ',"lost":{"minor":10000,"currency":"USD"},"closed_at":"2026-02-08T15:00:00Z"}',
+        dispute_closed(),
+    ),
+    (
+        "payment.dispute_closed",
+        1,
+        f'{{"at":"2026-02-09T15:00:00Z",{_SMALL},{_DISPUTE},"outcome":"lost"'
+        ',"lost":{"minor":10000,"currency":"USD"},"closed_at":"2026-02-08T15:00:00Z"'
+        ',"before":{"opened_at":"2026-02-04T15:00:00Z","disputed":{"minor":10000,"currency":"USD"}'
+        ',"lost":null},"after":{"opened_at":"2026-02-04T15:00:00Z"'
+        ',"disputed":{"minor":10000,"currency":"USD"},"lost":{"minor":10000,"currency":"USD"}}}',
+        dispute_closed(
+            before=DisputeFigures(OPENED, SMALL), after=DisputeFigures(OPENED, SMALL, SMALL)
+        ),
+    ),
+]
