@@ -1,5 +1,6 @@
 """Ask for a backtest, cancel or resume one, and attach its answer to the proposal."""
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -68,7 +69,7 @@ class AskView(View):
         )
 
 
-class ChangeView(View):
+class ChangeView(ABC, View):
     """A button of the page of a backtest. `command` names it."""
 
     command: ClassVar[str]
@@ -91,8 +92,9 @@ class ChangeView(View):
             messages.success(request, self.done)
         return to_page(backtest_id)
 
+    @abstractmethod
     def change(self, request: HttpRequest, backtest: Backtest) -> None:
-        raise NotImplementedError
+        """Carry the command out. Raises BacktestEnded, NotFinished, PolicyRefused, StaleVersion."""
 
 
 class CancelView(ChangeView):

@@ -1,5 +1,6 @@
 """The pages that change lists. Each asks for a note, which confirms the change too."""
 
+from abc import ABC, abstractmethod
 from html import unescape
 from typing import Any, ClassVar
 
@@ -28,7 +29,7 @@ from readmodels.admin.lists.pages import find, page
 from readmodels.admin.review import evidence
 
 
-class ChangeView(View):
+class ChangeView(ABC, View):
     """A page with a form, and the command that the form gives."""
 
     keeps: ClassVar = ("name", "item", "value", "to", "reference_prefix", "expires", "note")
@@ -72,16 +73,17 @@ class ChangeView(View):
     def form(self, *data: Any) -> forms.Form:
         return NoteForm(*data)
 
+    @abstractmethod
     def title(self) -> str:
-        raise NotImplementedError
+        """Return what the person is about to do."""
 
     def lines(self) -> list[str]:
         """Return what the person should know before the change."""
         return []
 
+    @abstractmethod
     def change(self, form: forms.Form, author: Author) -> str:
         """Carry the command out and return what was done. Raises ListRefused."""
-        raise NotImplementedError
 
     def back(self) -> str:
         return reverse("lists")
