@@ -1,8 +1,8 @@
 """Observe new payments by the shadows, step by step.
 
 A step reads events without a transaction, and then stores their days together with the shadow's position. It
-stores them only if the position is still the one from which it read. So a payment counts once, whatever
-workers are killed, late or doubled.
+stores them only if the position is still the one from which it read. So a payment counts once, even if a
+worker is killed, is late or has a double.
 """
 
 import logging

@@ -54,7 +54,7 @@ def slices(backtest: Backtest) -> int:
 
 
 def parts(backtest: Backtest, question: Question) -> Iterator[BacktestPart]:
-    """Yield the parts of a backtest. Histories begin with the log, whatever the range."""
+    """Yield the parts of a backtest. Histories begin with the log, even if the range begins later."""
     recorded = question.mode is Mode.RECORDED
     begins = range(question.since if recorded else 0, question.upto, PART)
     for number, after in enumerate(begins):

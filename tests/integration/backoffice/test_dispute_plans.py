@@ -1,4 +1,4 @@
-"""The lists of disputes read few rows of a hundred thousand, whatever the filter."""
+"""Each filter of the lists of disputes reads few rows of a hundred thousand."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A shadow counts each payment once, whatever happens to its workers."""
+"""A shadow counts each payment once, even if a worker is killed, is late or has a double."""
 
 import signal
 import subprocess

@@ -40,7 +40,7 @@ def test_story_depends_only_on_the_attempt() -> None:
 
 def test_share_of_payments_is_disputed_mostly_those_that_look_like_fraud() -> None:
     payments = paid(1, 30_000)
-    disputed = [(each, told[0]) for each in payments if (told := notices(each, 0.02))]
+    disputed = [(each, found[0]) for each in payments if (found := notices(each, 0.02))]
     suspects = [each for each in payments if is_fraud_like(each.attempt)]
     hit = [opened for each, opened in disputed if is_fraud_like(each.attempt)]
     fraud = [opened for opened in hit if _reason(opened) in FRAUD]
@@ -54,18 +54,18 @@ def test_share_of_payments_is_disputed_mostly_those_that_look_like_fraud() -> No
 
 
 def test_disputes_come_after_days_to_weeks_and_end_later() -> None:
-    told = [found for each in paid(3, 5_000) if (found := notices(each, 0.1))]
-    delays = sorted(found[0].at - NOON for found in told)
-    ends = [found[-1] for found in told]
+    noticed = [found for each in paid(3, 5_000) if (found := notices(each, 0.1))]
+    delays = sorted(found[0].at - NOON for found in noticed)
+    ends = [found[-1] for found in noticed]
 
     assert timedelta(days=1) < delays[0]
     assert timedelta(days=8) < delays[len(delays) // 2] < timedelta(days=20)
     assert delays[-1] <= timedelta(days=85)
-    assert all(found == sorted(found, key=lambda each: each.at) for found in told)
+    assert all(found == sorted(found, key=lambda each: each.at) for found in noticed)
     assert all(isinstance(end, CloseDispute) for end in ends)
     outcomes = {end.outcome for end in ends if isinstance(end, CloseDispute)}
     assert outcomes == set(DisputeOutcome) - {DisputeOutcome.PREVENTED}
-    assert {len(found) for found in told} == {2, 3}
+    assert {len(found) for found in noticed} == {2, 3}
 
 
 def _reason(notice: object) -> DisputeReason:

@@ -358,7 +358,7 @@ def test_send_gives_up_when_endpoint_closes_every_connection() -> None:
         st.binary(max_size=40).map(lambda raw: HEAD + b"content-length: " + raw + b"\r\n\r\nok"),
     )
 )
-def test_send_raises_nothing_whatever_the_endpoint_answers(raw: bytes) -> None:
+def test_send_raises_nothing_for_any_answer(raw: bytes) -> None:
     answer = ask(answering_once(raw))
 
     assert "\0" not in answer.response
