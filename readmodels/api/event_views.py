@@ -4,7 +4,6 @@ from typing import Annotated, assert_never
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
-from msgspec.structs import replace
 
 from payments.aggregates import HistoricPaymentEvent
 from payments.api.representation import FROM_ONE, CardView
@@ -12,9 +11,6 @@ from payments.domain.methods import Method
 from payments.domain.payment.events import (
     EVENT_CLASSES,
     AnyPaymentEvent,
-    DisputeKind,
-    DisputeOutcome,
-    DisputeStatement,
     PaymentApproved,
     PaymentCancelled,
     PaymentDisputeClosed,
@@ -35,9 +31,10 @@ from payments.domain.payment.events import (
 )
 from payments.domain.risk.policy import Band
 from payments.domain.text import Moment, rfc3339
+from readmodels.feed.disputes import DisputeData, dispute_data
 
 
-class EventData(Struct, frozen=True, kw_only=True):
+class EventData(DisputeData, frozen=True, kw_only=True):
     """The data of an event. The fields depend on its type, and new ones may be added."""
 
     amount: Annotated[int | UnsetType, Meta(description="In minor units.")] = UNSET
@@ -77,47 +74,6 @@ class EventData(Struct, frozen=True, kw_only=True):
     refunded: Annotated[
         int | UnsetType, Meta(description="The sum of all refunds, including this one.")
     ] = UNSET
-    dispute_id: Annotated[
-        str | UnsetType, Meta(description="The id of the dispute, as it was sent.")
-    ] = UNSET
-    dispute_kind: Annotated[DisputeKind | UnsetType, Meta(description="The kind of dispute.")] = (
-        UNSET
-    )
-    network: Annotated[
-        str | UnsetType | None, Meta(description="The card network; null: unknown.")
-    ] = UNSET
-    network_reason_code: Annotated[
-        str | UnsetType | None, Meta(description="The network's own reason code; null: unknown.")
-    ] = UNSET
-    disputed_amount: Annotated[
-        int | UnsetType, Meta(description="The disputed amount, in minor units.")
-    ] = UNSET
-    respond_by: Annotated[
-        Moment | UnsetType | None,
-        Meta(description="Until when a response is possible (UTC); null: unknown."),
-    ] = UNSET
-    opened_at: Annotated[
-        Moment | UnsetType | None,
-        Meta(
-            description="When the dispute was opened (UTC); null: only a later notice has arrived."
-        ),
-    ] = UNSET
-    dispute_updated_at: Annotated[
-        Moment | UnsetType, Meta(description="When the dispute changed (UTC).")
-    ] = UNSET
-    responded_at: Annotated[
-        Moment | UnsetType, Meta(description="When the dispute was contested (UTC).")
-    ] = UNSET
-    outcome: Annotated[DisputeOutcome | UnsetType, Meta(description="How the dispute ended.")] = (
-        UNSET
-    )
-    lost_amount: Annotated[
-        int | UnsetType,
-        Meta(description="The amount that the dispute took, in minor units; 0: none."),
-    ] = UNSET
-    closed_at: Annotated[Moment | UnsetType, Meta(description="When the dispute ended (UTC).")] = (
-        UNSET
-    )
 
 
 class EventView(Struct):
@@ -210,30 +166,12 @@ def _data(event: AnyPaymentEvent) -> EventData:
                 reason=event.reason,
                 reference=event.reference,
             )
-        case PaymentDisputed(opened_at=at, inferred=inferred):
-            return replace(_stated(event), opened_at=None if inferred else rfc3339(at))
-        case PaymentDisputeUpdated(updated_at=at):
-            return replace(_stated(event), dispute_updated_at=rfc3339(at))
-        case PaymentDisputeResponded(responded_at=at):
-            return EventData(dispute_id=event.dispute_id, responded_at=rfc3339(at))
-        case PaymentDisputeClosed():
-            return EventData(
-                dispute_id=event.dispute_id,
-                outcome=event.outcome,
-                lost_amount=event.lost.minor,
-                closed_at=rfc3339(event.closed_at),
-            )
+        case (
+            PaymentDisputed()
+            | PaymentDisputeUpdated()
+            | PaymentDisputeResponded()
+            | PaymentDisputeClosed()
+        ):
+            return EventData(**dispute_data(event))
         case _:
             assert_never(event)
-
-
-def _stated(event: DisputeStatement) -> EventData:
-    return EventData(
-        dispute_id=event.dispute_id,
-        dispute_kind=event.kind,
-        reason=event.reason,
-        network=event.network,
-        network_reason_code=event.network_reason_code,
-        disputed_amount=event.disputed.minor,
-        respond_by=None if event.respond_by is None else rfc3339(event.respond_by),
-    )

@@ -16,10 +16,6 @@ from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR, Money
 from payments.domain.payment.events import (
     AnyPaymentEvent,
-    DisputeEvent,
-    DisputeKind,
-    DisputeOutcome,
-    DisputeStatement,
     PaymentApproved,
     PaymentCancelled,
     PaymentDisputeClosed,
@@ -40,6 +36,7 @@ from payments.domain.payment.events import (
 )
 from payments.domain.payment.state import REVIEW_PERIOD, Status
 from payments.domain.text import Moment, rfc3339
+from readmodels.feed.disputes import DisputeData, dispute_data
 
 _DISPUTED: Final = (
     "reason",
@@ -102,8 +99,8 @@ EVENT_TYPES: Final[Mapping[str, EventType]] = {
 TEST_TYPE: Final = "webhook.test"
 
 
-class FeedData(Struct, frozen=True, kw_only=True):
-    """The payment after the event. Fields after `status` are present for some types only."""
+class FeedData(DisputeData, frozen=True, kw_only=True):
+    """The payment after the event. Fields that are not required are present for some types only."""
 
     payment_id: Annotated[UUID, Meta(description="The id of the payment.")]
     reference: Annotated[
@@ -134,50 +131,6 @@ class FeedData(Struct, frozen=True, kw_only=True):
         int | UnsetType,
         Meta(description="The sum of all refunds, including this one.", extra_json_schema=_AMOUNT),
     ] = UNSET
-    dispute_id: Annotated[
-        str | UnsetType, Meta(description="The id of the dispute, as it was sent.")
-    ] = UNSET
-    dispute_kind: Annotated[DisputeKind | UnsetType, Meta(description="The kind of dispute.")] = (
-        UNSET
-    )
-    network: Annotated[
-        str | UnsetType | None, Meta(description="The card network; null: unknown.")
-    ] = UNSET
-    network_reason_code: Annotated[
-        str | UnsetType | None, Meta(description="The network's own reason code; null: unknown.")
-    ] = UNSET
-    disputed_amount: Annotated[
-        int | UnsetType, Meta(description="The disputed amount.", extra_json_schema=_AMOUNT)
-    ] = UNSET
-    respond_by: Annotated[
-        Moment | UnsetType | None,
-        Meta(description="Until when a response is possible (UTC); null: unknown."),
-    ] = UNSET
-    opened_at: Annotated[
-        Moment | UnsetType | None,
-        Meta(
-            description="When the dispute was opened (UTC); null: only a later notice has arrived."
-        ),
-    ] = UNSET
-    dispute_updated_at: Annotated[
-        Moment | UnsetType, Meta(description="When the dispute changed (UTC).")
-    ] = UNSET
-    responded_at: Annotated[
-        Moment | UnsetType, Meta(description="When the dispute was contested (UTC).")
-    ] = UNSET
-    outcome: Annotated[DisputeOutcome | UnsetType, Meta(description="How the dispute ended.")] = (
-        UNSET
-    )
-    lost_amount: Annotated[
-        int | UnsetType,
-        Meta(
-            description="The amount that the dispute took; 0: none.",
-            extra_json_schema={"minimum": 0, "maximum": MAX_MINOR},
-        ),
-    ] = UNSET
-    closed_at: Annotated[Moment | UnsetType, Meta(description="When the dispute ended (UTC).")] = (
-        UNSET
-    )
 
 
 class FeedEvent(Struct, frozen=True, kw_only=True):
@@ -267,20 +220,13 @@ def _particulars(event: AnyPaymentEvent) -> dict[str, Any]:
                 "refund_amount": event.refund.minor,
                 "refunded_amount": event.refunded.minor,
             }
-        case PaymentDisputed(opened_at=at, inferred=inferred):
-            opened_at = None if inferred else rfc3339(at)
-            return {**_stated(event), "opened_at": opened_at}
-        case PaymentDisputeUpdated(updated_at=at):
-            return {**_stated(event), "dispute_updated_at": rfc3339(at)}
-        case PaymentDisputeResponded(responded_at=at):
-            return {**_dispute(event), "responded_at": rfc3339(at)}
-        case PaymentDisputeClosed(outcome=outcome, lost=lost, closed_at=at):
-            return {
-                **_dispute(event),
-                "outcome": outcome,
-                "lost_amount": lost.minor,
-                "closed_at": rfc3339(at),
-            }
+        case (
+            PaymentDisputed()
+            | PaymentDisputeUpdated()
+            | PaymentDisputeResponded()
+            | PaymentDisputeClosed()
+        ):
+            return {"status": _completed(event.refunded, event.amount), **dispute_data(event)}
         case (
             PaymentInitiated()
             | ReviewClaimed()
@@ -298,20 +244,3 @@ def _completed(refunded: Money | None, amount: Money) -> Status:
     if refunded is None:
         return Status.COMPLETED
     return Status.REFUNDED if refunded == amount else Status.PARTIALLY_REFUNDED
-
-
-def _dispute(event: DisputeEvent) -> dict[str, Any]:
-    status = _completed(event.refunded, event.amount)
-    return {"status": status, "dispute_id": event.dispute_id}
-
-
-def _stated(event: DisputeStatement) -> dict[str, Any]:
-    return {
-        **_dispute(event),
-        "dispute_kind": event.kind,
-        "reason": event.reason,
-        "network": event.network,
-        "network_reason_code": event.network_reason_code,
-        "disputed_amount": event.disputed.minor,
-        "respond_by": None if event.respond_by is None else rfc3339(event.respond_by),
-    }
