@@ -40,7 +40,10 @@ class Item(StrEnum):
 
 
 class ListMatch(Struct, frozen=True, gc=False):
-    """A list that an item of the payment was on. `version` is the number of the list's events then."""
+    """A list that an item of the payment was on. `version` is the number of the list's events then.
+
+    It is 0 if a backtest looked the payment up, because policies do not ask for it.
+    """
 
     list: ListName
     version: int

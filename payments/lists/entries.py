@@ -1,6 +1,7 @@
 """Write the tables of lists from events, and read them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, assert_never
@@ -9,7 +10,7 @@ from uuid import UUID
 from django.db.models import Q
 from msgspec import Struct
 
-from payments.database import execute, require_transaction
+from payments.database import cursor, execute, require_transaction
 from payments.domain import list_items
 from payments.domain.list_items import Item, ListName
 from payments.domain.lists import (
@@ -33,6 +34,27 @@ _USABLE: Final = """
 SELECT name FROM lists_risklist
  WHERE name = ANY(%(names)s) AND archived_at IS NULL ORDER BY name FOR SHARE
 """
+_TYPES: Final = """
+SELECT list.name, list.item
+  FROM lists_risklist AS list
+  JOIN events_event AS created ON created.aggregate_id = list.id AND created.version = 1
+ WHERE list.name = ANY(%(names)s) AND created.position <= %(as_of)s
+"""
+# OFFSET makes each key a lookup in the index of keys: as a join, the planner may read the whole table.
+_CONTAINING: Final = """
+SELECT DISTINCT payment.position, entry.list_id
+  FROM unnest(%(positions)s::int8[], %(times)s::timestamptz[], %(keys)s::text[])
+         AS payment (position, at, keys)
+ CROSS JOIN LATERAL unnest(string_to_array(payment.keys, E'\\n')) AS item (key)
+ CROSS JOIN LATERAL (
+    SELECT list_id FROM lists_entry
+     WHERE key = item.key AND from_position < payment.position
+       AND (to_position IS NULL OR to_position > payment.position)
+       AND (expires_at IS NULL OR expires_at > payment.at)
+    OFFSET 0
+  ) AS entry
+ WHERE entry.list_id = ANY(%(lists)s::uuid[])
+"""
 
 
 class Contained(Struct, frozen=True):
@@ -42,6 +64,14 @@ class Contained(Struct, frozen=True):
     expires_at: datetime | None
 
 
+class Listable(Struct, frozen=True):
+    """The keys of a payment that begins `at` a time, with the event at the `position`."""
+
+    position: int
+    at: datetime
+    keys: Sequence[str]
+
+
 def contents(name: ListName, *, as_of: int) -> Iterator[Contained]:
     """Yield the entries of the list as of log position `as_of`, expired ones too, the oldest first."""
     then = Q(to_position=None) | Q(to_position__gt=as_of)
@@ -49,6 +79,35 @@ def contents(name: ListName, *, as_of: int) -> Iterator[Contained]:
     ordered = found.order_by("from_position")
     for key, expires_at in ordered.values_list("key", "expires_at").iterator():
         yield Contained(key, expires_at)
+
+
+def types(names: Collection[ListName], *, as_of: int) -> Mapping[ListName, Item]:
+    """Return the types of those of the lists that exist at log position `as_of`, also of archived ones."""
+    found = execute(_TYPES, {"names": list(names), "as_of": as_of}) if names else []
+    return {ListName(name): Item(item) for name, item in found}
+
+
+def containing(
+    payments: Collection[Listable], names: Collection[ListName]
+) -> Mapping[int, tuple[ListName, ...]]:
+    """Return those of the lists that each payment was on when it began, by position. None: it is left out.
+
+    An entry counts if it was in the list as of the position, and had not expired at the time.
+    """
+    lists = {id_of(name): name for name in names}
+    parameters = {
+        "positions": [each.position for each in payments],
+        "times": [each.at for each in payments],
+        # One text per payment, because adapting an array takes longer. No key contains a line break.
+        "keys": ["\n".join(each.keys) for each in payments],
+        "lists": list(lists),
+    }
+    found: defaultdict[int, tuple[ListName, ...]] = defaultdict(tuple)
+    with cursor() as cur:
+        # Planned for the size of the table now.
+        for position, list_id in cur.execute(_CONTAINING, parameters, prepare=False):
+            found[position] += (lists[list_id],)
+    return found
 
 
 def locked(list_id: UUID) -> RiskList | None:

@@ -74,6 +74,8 @@ class Entry(models.Model):
                 condition=models.Q(to_position=None),
             ),
             models.Index(fields=("list", "from_position"), name="lists_entry_history"),
+            # Finds entries of past positions, with removed ones.
+            models.Index(fields=("key", "from_position"), name="lists_entry_keys"),
         )
 
     def __str__(self) -> str:

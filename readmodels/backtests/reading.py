@@ -1,6 +1,6 @@
 """Evaluate one part of a backtest: a range of the log, or the customers of a slice."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,10 +12,15 @@ from payments.domain.backtest.cases import Case, case_of
 from payments.domain.backtest.evaluation import Evaluation
 from payments.domain.backtest.features import CustomerHistory, change_of
 from payments.domain.backtest.question import Mode, Question
+from payments.domain.list_items import Item, ListMatch, ListName
 from payments.domain.payment.events import AnyPaymentEvent
+from payments.domain.payment.state import Payment
+from payments.domain.risk.conditions import listable
 from payments.events.aggregates import Aggregate
 from payments.events.reading import ranges
 from payments.events.reading.horizon import record
+from payments.lists import entries
+from payments.lists.entries import Listable
 from readmodels.backtests.facts import Fact
 
 # Positions that are read at once. The memory of a worker depends on it, not on the number of payments.
@@ -65,7 +70,7 @@ def _with_features(case: Case, history: CustomerHistory) -> Case:
     features = history.features(
         case.position, at=payment.initiated_at, currency=payment.amount.currency
     )
-    return replace(case, reconstructed=features)
+    return replace(case, reconstructed=replace(features, lists=case.lists))
 
 
 class _Begun(Struct, gc=False):
@@ -108,7 +113,7 @@ def _read_at_once(
             waiting[case.position] = case
         else:
             evaluation.add(case)
-    return _joined(facts, waiting)
+    return _joined(facts, _with_lists(question, evaluation.lists, waiting))
 
 
 def _begin(
@@ -126,6 +131,35 @@ def _needs_history(question: Question, case: Case) -> bool:
     if question.mode is Mode.AUTO:
         return case.payment.risk is None
     return question.mode is Mode.RECONSTRUCTED
+
+
+def _with_lists(
+    question: Question, lists: Mapping[ListName, Item], cases: Mapping[int, Case]
+) -> Mapping[int, Case]:
+    """Add the lists that the payments were on, if the policies ask for lists."""
+    if not question.lists:
+        return cases
+    items = {*lists.values()}
+    wanted = [
+        Listable(position, case.payment.initiated_at, _keys(case.payment, items))
+        for position, case in cases.items()
+    ]
+    found = entries.containing(wanted, lists)
+    return {
+        position: replace(case, lists=tuple(ListMatch(name, 0) for name in found.get(position, ())))
+        for position, case in cases.items()
+    }
+
+
+def _keys(payment: Payment, items: Container[Item]) -> list[str]:
+    """Return the keys of the payment that lists of these types can hold."""
+    card, risk = payment.card, payment.risk
+    return listable(
+        customer_id=payment.customer_id,
+        fingerprint=card.fingerprint if card is not None and Item.CARD in items else None,
+        country=risk.features.country if risk is not None else None,
+        reference=payment.reference if Item.REFERENCE_PREFIX in items else None,
+    )
 
 
 def _joined(facts: Iterable[Fact], cases: Mapping[int, Case]) -> Iterator[Fact]:

@@ -39,6 +39,8 @@ _FACTS: Final = {
     Fact.BLOCKED: "it is not recorded whether the customer was blocked",
     Fact.VELOCITY: "the customer's earlier payments are not recorded",
     Fact.COUNTRY: "the country is not recorded",
+    Fact.CARD: "the card is not recorded",
+    Fact.REFERENCE: "the reference is not recorded",
     Fact.LISTS: "it is not recorded which lists matched",
 }
 _BANDS: Final = (UNSCORED, *(str(each) for each in Band))

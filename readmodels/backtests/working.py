@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from payments.domain.backtest.evaluation import Evaluation
 from payments.events.reading.horizon import UnreadableEvent
+from payments.lists import entries
 from readmodels.backtests import facts, leases, questions, reading
 from readmodels.backtests.endings import fail, finish
 from readmodels.backtests.leases import Lease, LeaseLost, NoPart
@@ -92,7 +93,11 @@ def _do(lease: Lease) -> None:
     if backtest is None:
         raise LeaseLost
     question = questions.question_of(backtest)
-    evaluation = Evaluation(question, questions.policies_at(question.upto))
+    evaluation = Evaluation(
+        question,
+        questions.policies_at(question.upto),
+        entries.types(question.lists, as_of=question.upto),
+    )
     keep_alive = _keeping_alive(lease)
     with _without_collecting():
         if lease.phase is Phase.READ:

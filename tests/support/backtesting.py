@@ -1,6 +1,6 @@
 """Random payments for backtests, decided by the domain itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from random import Random
 from typing import Any, Final
@@ -12,6 +12,7 @@ from payments.domain.backtest.cases import Case, case_of
 from payments.domain.backtest.evaluation import Evaluation
 from payments.domain.backtest.question import Question
 from payments.domain.backtest.tally import Tally
+from payments.domain.list_items import Item, ListName
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.deciding import decide
@@ -58,8 +59,10 @@ def case(*events: AnyPaymentEvent, reconstructed: RiskFeatures | None = None) ->
     return case_of(examples.PAYMENT, 1, events, reconstructed)
 
 
-def tally_of(asked: Question, cases: Sequence[Case]) -> Tally:
-    evaluation = Evaluation(asked, POLICIES)
+def tally_of(
+    asked: Question, cases: Sequence[Case], lists: Mapping[ListName, Item] | None = None
+) -> Tally:
+    evaluation = Evaluation(asked, POLICIES, lists or {})
     for each in cases:
         evaluation.add(each)
     return evaluation.tally

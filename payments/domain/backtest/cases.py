@@ -7,6 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from payments.domain.list_items import ListMatch
 from payments.domain.payment.events import (
     AnyPaymentEvent,
     PaymentApproved,
@@ -24,12 +25,14 @@ class Case(Struct, frozen=True, kw_only=True, gc=False):
     """`position` is that of the first event. `worked_ms` is the time of each decision since its claim.
 
     `reconstructed` are the features that `CustomerHistory` returns, None if they were not asked for. The
-    recorded ones are in the assessment of `payment`.
+    recorded ones are in the assessment of `payment`. `lists` are those of the question's lists that the
+    payment was on when it began, None if they were not asked for.
     """
 
     payment: Payment
     position: int
     worked_ms: tuple[int, ...] = ()
+    lists: tuple[ListMatch, ...] | None = None
     reconstructed: RiskFeatures | None = None
 
 

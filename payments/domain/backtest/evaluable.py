@@ -1,8 +1,12 @@
 """Whether features hold every fact that a policy asks for. A missing fact is never guessed."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import assert_never
+from typing import Final, assert_never
 
+from payments.domain.list_items import Item, ListName
+from payments.domain.methods import CARDS
+from payments.domain.payment.state import Payment
 from payments.domain.risk.conditions import (
     AmountOver,
     AnyCondition,
@@ -28,22 +32,32 @@ class Fact(StrEnum):
     BLOCKED = "blocked"
     VELOCITY = "velocity"
     COUNTRY = "country"
+    CARD = "card"
+    REFERENCE = "reference"
     LISTS = "lists"
 
 
-def needed_facts(policy: RiskPolicy) -> frozenset[Fact]:
-    """Return the facts that the policy asks for and that can be missing."""
-    facts = (_needed_fact(each) for rule in policy.document.rules for each in rule.when)
+# What must be known of a payment to look it up in a list. The customer always is.
+_LISTED: Final = {
+    Item.CARD: Fact.CARD,
+    Item.COUNTRY: Fact.COUNTRY,
+    Item.REFERENCE_PREFIX: Fact.REFERENCE,
+}
+
+
+def needed_facts(policy: RiskPolicy, lists: Mapping[ListName, Item]) -> frozenset[Fact]:
+    """Return the facts that the policy asks for and that can be missing.
+
+    `lists` are the types of the lists that exist. No payment is on another one.
+    """
+    facts = {_needed_fact(each) for rule in policy.document.rules for each in rule.when}
+    facts |= {_LISTED.get(lists[name]) for name in policy.document.lists if name in lists}
     return frozenset(fact for fact in facts if fact is not None)
 
 
-def missing_facts(facts: frozenset[Fact], features: RiskFeatures, *, scored: bool) -> list[Fact]:
-    """Return those of the facts that the features lack. If there are none, the payment is evaluable.
-
-    `scored` is whether the payment was scored when it was made. Only then is it known that the client sent
-    no country.
-    """
-    return [fact for fact in facts if _is_missing(fact, features, scored=scored)]
+def missing_facts(facts: frozenset[Fact], features: RiskFeatures, payment: Payment) -> list[Fact]:
+    """Return those of the facts that are not known. If there are none, the payment is evaluable."""
+    return [fact for fact in facts if _is_missing(fact, features, payment)]
 
 
 def _needed_fact(condition: AnyCondition) -> Fact | None:
@@ -64,7 +78,9 @@ def _needed_fact(condition: AnyCondition) -> Fact | None:
             assert_never(condition)
 
 
-def _is_missing(fact: Fact, features: RiskFeatures, *, scored: bool) -> bool:
+def _is_missing(fact: Fact, features: RiskFeatures, payment: Payment) -> bool:
+    # Only of a payment that was scored when it was made is it known what the client did not send.
+    scored = payment.risk is not None
     match fact:
         case Fact.FEATURES:
             return False
@@ -77,6 +93,10 @@ def _is_missing(fact: Fact, features: RiskFeatures, *, scored: bool) -> bool:
             return features.velocity is None
         case Fact.COUNTRY:
             return not scored and features.country is None
+        case Fact.CARD:
+            return not scored and payment.method in CARDS and payment.card is None
+        case Fact.REFERENCE:
+            return not scored and payment.reference is None
         case Fact.LISTS:
             return features.lists is None
         case _:

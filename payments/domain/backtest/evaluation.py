@@ -1,6 +1,7 @@
 """Evaluate cases by the policies of a question, and count them."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from payments.domain.backtest.labels import Label, label
 from payments.domain.backtest.outcomes import LeftOut, Outcome, outcome_of, recorded_outcome
 from payments.domain.backtest.question import Mode, Question
 from payments.domain.backtest.tally import UNSCORED, Drift, Example, Reviews, Tally
+from payments.domain.list_items import Item, ListName
 from payments.domain.payment.state import Payment
 from payments.domain.risk.assessment import Decision, RiskAssessment, decision_of, fired_rules
 from payments.domain.risk.conditions import RiskFeatures
@@ -38,17 +40,24 @@ class Evaluation:
     """Evaluates the cases of one part of a question, and counts them in `tally`.
 
     `policies` are those of the log by id: each decision is repeated by its own policy, to find drift. With
-    None, none is repeated.
+    None, none is repeated. `lists` are the types of those of the question's lists that exist. They matter
+    only for payments that were not scored when they were made.
     """
 
-    def __init__(self, question: Question, policies: Mapping[str, RiskPolicy] | None) -> None:
+    def __init__(
+        self,
+        question: Question,
+        policies: Mapping[str, RiskPolicy] | None,
+        lists: Mapping[ListName, Item] = MappingProxyType({}),
+    ) -> None:
         self.tally = Tally()
+        self.lists = lists
         self._question = question
         self._policies = policies
         self._limit = sampling.limit(question.sample_ppm)
-        self._facts = needed_facts(question.candidate)
-        if question.baseline is not None:
-            self._facts |= needed_facts(question.baseline)
+        self._facts = frozenset[Fact]().union(
+            *(needed_facts(policy, lists) for policy in question.policies)
+        )
 
     def samples(self, payment_id: UUID) -> bool:
         """Return whether the payment belongs to the sample. If not, its events need not be read."""
@@ -78,7 +87,7 @@ class Evaluation:
         features = self._features(case)
         if features is None:
             self._leave_out(Fact.FEATURES)
-        elif lacking := missing_facts(self._facts, features, scored=payment.risk is not None):
+        elif lacking := missing_facts(self._facts, features, payment):
             self._leave_out(*lacking)
         elif payment.risk is not None and features is payment.risk.features:
             tally.recorded += 1
@@ -98,9 +107,8 @@ class Evaluation:
             return None if risk is None else risk.features
         if risk is None or case.reconstructed is None:
             return case.reconstructed
-        # No history of the customer has the country of the payment, and the lists that it matched.
-        recorded = risk.features
-        return replace(case.reconstructed, country=recorded.country, lists=recorded.lists)
+        # No event but the decision has the country.
+        return replace(case.reconstructed, country=risk.features.country)
 
     def _repeat(self, case: Case, risk: RiskAssessment) -> Judged | None:
         """Return what the policy of the assessment decides now. A difference is drift."""

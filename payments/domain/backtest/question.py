@@ -8,10 +8,11 @@ from msgspec import Struct
 
 from payments.domain.backtest.labels import MATURE
 from payments.domain.backtest.sampling import WHOLE
+from payments.domain.list_items import ListName
 from payments.domain.risk.policy import RiskPolicy
 
 # Part of every digest. Increase it with every change that can change a result.
-ENGINE_VERSION: Final = 1
+ENGINE_VERSION: Final = 2
 
 
 class Mode(StrEnum):
@@ -38,3 +39,13 @@ class Question(Struct, frozen=True, kw_only=True):
     sample_ppm: int = WHOLE
     seed: int = 0
     mature: timedelta = MATURE
+
+    @property
+    def policies(self) -> tuple[RiskPolicy, ...]:
+        """The candidate, and the baseline if it is a policy."""
+        return (self.candidate,) if self.baseline is None else (self.candidate, self.baseline)
+
+    @property
+    def lists(self) -> frozenset[ListName]:
+        """The names of the lists that the policies use."""
+        return frozenset[ListName]().union(*(each.document.lists for each in self.policies))

@@ -30,6 +30,8 @@ _FACTS: Final = {
     Fact.BLOCKED: "whether the customer is blocked",
     Fact.VELOCITY: "the customer's earlier payments",
     Fact.COUNTRY: "the country",
+    Fact.CARD: "the card",
+    Fact.REFERENCE: "the reference",
     Fact.LISTS: "the lists that matched",
 }
 _LEFT_OUT: Final = {

@@ -1,6 +1,6 @@
 """Evaluating a payment by the candidate, the baseline and its own policy."""
 
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from msgspec.structs import replace
@@ -10,7 +10,9 @@ from payments.domain.backtest.labels import Kind, Label
 from payments.domain.backtest.outcomes import LeftOut, Outcome
 from payments.domain.backtest.question import Mode
 from payments.domain.backtest.result import Result, result_of
-from payments.domain.list_items import ListMatch, ListName
+from payments.domain.cards import Brand, Card
+from payments.domain.list_items import Item, ListMatch, ListName
+from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.events import FailureReason
 from payments.domain.risk.assessment import RiskAssessment, assess
@@ -55,6 +57,7 @@ ALL: Final = RiskFeatures(
     velocity=Velocity(count_1h=0, volume_1h=0, count_24h=0, volume_24h=0),
     lists=(),
 )
+CARD: Final = Card(fingerprint="ab" * 16, brand=Brand.VISA, last4="4242")
 PASSED: Final = case(initiated(), processed(risk=risk(features=ALL)))
 
 
@@ -209,18 +212,54 @@ def test_country_of_an_import_is_unknown_and_that_of_a_scored_payment_is_recorde
     assert result.reconstructed == 2
 
 
-def test_lists_of_a_scored_payment_are_the_recorded_ones() -> None:
-    unknown = replace(ALL, lists=None)
-    listed = replace(ALL, lists=(ListMatch(ListName("watched"), 3),))
-    imported = case(initiated(), processed(risk=None), reconstructed=unknown)
-    scored = case(initiated(), processed(risk=risk(features=listed)), reconstructed=unknown)
-    watches = policy(InList(ListName("watched")), then=Verdict.BLOCK)
-
-    result = result_of(
-        tally_of(question(mode=Mode.RECONSTRUCTED, candidate=watches), [imported, scored])
+@pytest.mark.parametrize(
+    ("item", "lacking", "fact"),
+    [
+        (Item.CUSTOMER, {}, None),
+        (Item.CARD, {"card": None}, Fact.CARD),
+        (Item.CARD, {"card": None, "method": Method.BANK_TRANSFER}, None),
+        (Item.COUNTRY, {}, Fact.COUNTRY),
+        (Item.REFERENCE_PREFIX, {"reference": None}, Fact.REFERENCE),
+        (Item.REFERENCE_PREFIX, {}, None),
+        (None, {"card": None, "reference": None}, None),
+    ],
+)
+def test_import_is_not_evaluable_if_what_a_list_holds_is_unknown(
+    item: Item | None, lacking: dict[str, Any], fact: Fact | None
+) -> None:
+    """A list without type does not exist. Nothing is unknown of a payment that was scored."""
+    known = {"card": CARD, "reference": "ORD-7"} | lacking
+    imported, scored = (
+        case(
+            initiated(**known),
+            processed(risk=assessed, method=known.get("method", Method.CREDIT_CARD)),
+            reconstructed=replace(ALL, country=None),
+        )
+        for assessed in (None, risk(features=replace(ALL, country=None)))
     )
+    watched = ListName("watched")
+    asked = question(mode=Mode.RECONSTRUCTED, candidate=policy(InList(watched)))
 
-    assert result.not_evaluable == {Fact.LISTS: 1}
+    result = result_of(tally_of(asked, [imported, scored], {} if item is None else {watched: item}))
+
+    assert result.not_evaluable == ({} if fact is None else {fact: 1})
+    assert result.evaluated == (2 if fact is None else 1)
+
+
+@pytest.mark.parametrize("assessed", [None, risk(features=ALL)])
+def test_reconstructed_payment_is_on_the_lists_that_were_looked_up(
+    assessed: RiskAssessment | None,
+) -> None:
+    watched = ListName("watched")
+    listed = case(
+        initiated(),
+        processed(risk=assessed),
+        reconstructed=replace(ALL, lists=(ListMatch(watched, 0),)),
+    )
+    asked = question(mode=Mode.RECONSTRUCTED, candidate=policy(InList(watched), then=Verdict.BLOCK))
+
+    result = result_of(tally_of(asked, [listed], {watched: Item.CUSTOMER}))
+
     assert [each.candidate for each in result.matrix] == [Outcome.BLOCK]
 
 

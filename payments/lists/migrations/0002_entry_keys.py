@@ -1,0 +1,12 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("lists", "0001_initial")]
+
+    operations = [
+        migrations.AddIndex(
+            model_name="entry",
+            index=models.Index(fields=["key", "from_position"], name="lists_entry_keys"),
+        )
+    ]
