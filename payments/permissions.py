@@ -50,14 +50,19 @@ def require(actor: str, permission: str, *, operators: bool = False) -> None:
 
 def person(actor: str, permission: str) -> AbstractBaseUser:
     """Return the user behind the actor id. Raises NotPermitted unless they have the permission now."""
-    staff_pk = actors.staff_pk(actor)
-    user = None if staff_pk is None else get_user_model().objects.filter(pk=staff_pk).first()
+    user = staff(actor)
     if user is None or not holds(user, permission):
         name = f"{user.get_username()} ({actor})" if user else actor
         raise NotPermitted(
             f"{name} does not hold the permission {permission}{_holders(permission)}."
         )
     return user
+
+
+def staff(actor: str) -> AbstractBaseUser | None:
+    """Return the user behind the actor id, None if there is none."""
+    staff_pk = actors.staff_pk(actor)
+    return None if staff_pk is None else get_user_model().objects.filter(pk=staff_pk).first()
 
 
 def holds(user: AbstractBaseUser | AnonymousUser, permission: str) -> bool:

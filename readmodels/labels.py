@@ -32,9 +32,12 @@ from payments.domain.payment.events import (
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
+    ReviewAssigned,
     ReviewClaimed,
     ReviewEscalated,
     ReviewReleased,
+    ReviewResumed,
+    ReviewSnoozed,
 )
 from payments.domain.risk.assessment import RiskAssessment
 
@@ -94,7 +97,9 @@ def card_label(card: Card) -> str:
     return f"{_BRANDS.get(card.brand, label(card.brand))} ending in {card.last4}"
 
 
-def describe(event: AnyPaymentEvent) -> tuple[str, tuple[str, ...]]:
+def describe(  # noqa: C901, PLR0912 - a case for each event
+    event: AnyPaymentEvent,
+) -> tuple[str, tuple[str, ...]]:
     """Return a title for the event, and its details. The text of a note is not in its event."""
     match event:
         case PaymentInitiated():
@@ -114,6 +119,12 @@ def describe(event: AnyPaymentEvent) -> tuple[str, tuple[str, ...]]:
             return "Claimed for review", (f"Until {minute(until)}",)
         case ReviewReleased():
             return "Released", ()
+        case ReviewSnoozed(until=until, reason=why):
+            return "Snoozed", (f"{label(why)}, until {minute(until)}",)
+        case ReviewResumed():
+            return "Snooze ended early", ()
+        case ReviewAssigned(to=to):
+            return "Assigned" if to else "No longer assigned", ()
         case ReviewEscalated(reason=why):
             return "Escalated", (label(why),)
         case PaymentFirstApproved():

@@ -40,9 +40,11 @@ SEE: Final = Right(
         "readmodels.view_paymentsummary",
     ),
 )
-REVIEW: Final = Right("claim, approve, reject and escalate payments", (commands.REVIEW,))
+REVIEW: Final = Right(
+    "claim, approve, reject, escalate, snooze and hand over payments", (commands.REVIEW,)
+)
 SENIOR: Final = Right(
-    "decide on escalated payments, give second approvals and take over claims",
+    "decide on escalated payments, give second approvals, take over claims and assign payments",
     (commands.REVIEW_AS_SENIOR,),
 )
 CORRECT: Final = Right("cancel and refund payments", (commands.CORRECT,))

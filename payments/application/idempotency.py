@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 
 from payments.domain.payment.commands import (
     ApprovePayment,
+    AssignReview,
     CancelPayment,
     ClaimReview,
     CloseDispute,
@@ -22,6 +23,8 @@ from payments.domain.payment.commands import (
     RejectPayment,
     ReleaseReview,
     RespondToDispute,
+    ResumeReview,
+    SnoozeReview,
     StateDispute,
     TakeOverReview,
     UpdateDispute,
@@ -124,9 +127,13 @@ def _chosen_fields(command: PaymentCommand, note: str | None) -> dict[str, str |
                 "network": command.network,
                 "network_reason_code": command.network_reason_code,
             }
+        case SnoozeReview(until=until):
+            return {"until": _time(until), "reason": command.reason, "note": note}
+        case AssignReview(to=to):
+            return {"to": to, "note": note}
         case TakeOverReview(holder=holder):
             return {"holder": holder}
-        case ClaimReview() | ReleaseReview() | ExpireReview():
+        case ClaimReview() | ReleaseReview() | ResumeReview() | ExpireReview():
             return {}
         case _:
             assert_never(command)

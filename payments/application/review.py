@@ -22,9 +22,11 @@ from payments.domain.payment import claims
 from payments.domain.payment.commands import (
     AnyReviewCommand,
     ApprovePayment,
+    AssignReview,
     ClaimNextReview,
     EscalateReview,
     RejectPayment,
+    SnoozeReview,
 )
 from payments.domain.payment.events import NoteRef
 from payments.domain.payment.refusals import PaymentError
@@ -34,6 +36,7 @@ from payments.events.store import Reservation, StaleVersion
 
 logger = logging.getLogger(__name__)
 
+_NOTED: Final = ApprovePayment | RejectPayment | EscalateReview | SnoozeReview | AssignReview
 # After so many offers that others have claimed, give up: a healthy queue does not lag that far.
 _MOST_TAKEN: Final = 100
 
@@ -55,8 +58,10 @@ def handle(
     and the errors of `dispatch`.
     """
     command = replace(command, reviewer=context.actor, senior=_require_reviewer(context.actor))
+    if isinstance(command, AssignReview):
+        command = _with_assignee(command)
     alongside = None
-    if note is not None and isinstance(command, ApprovePayment | RejectPayment | EscalateReview):
+    if note is not None and isinstance(command, _NOTED):
         written = notes.write(command.payment_id, note, author=context.actor, at=command.at)
         command = replace(command, note=NoteRef(written.pk, written.digest))
         alongside = written.save
@@ -125,6 +130,15 @@ def _held(reviewer: str, client_id: UUID | None, at: datetime) -> list[Outcome]:
         if payment is not None and lease is not None and lease.reviewer == reviewer:
             found.append(Outcome(payment, stream.position(stream.version), replayed=False))
     return sorted(found, key=lambda each: each.payment.review_deadline or at)
+
+
+def _with_assignee(command: AssignReview) -> AssignReview:
+    """Return the command with the permissions that the assignee has now."""
+    user = None if command.to is None else permissions.staff(command.to)
+    if user is None or not permissions.holds(user, permissions.REVIEW):
+        return command
+    senior = permissions.holds(user, permissions.REVIEW_AS_SENIOR)
+    return replace(command, to_reviews=True, to_senior=senior)
 
 
 def _require_reviewer(actor: str) -> bool:

@@ -25,9 +25,12 @@ from payments.domain.payment.events import (
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
+    ReviewAssigned,
     ReviewClaimed,
     ReviewEscalated,
     ReviewReleased,
+    ReviewResumed,
+    ReviewSnoozed,
 )
 from payments.domain.risk.policy import Band
 from payments.domain.text import Moment, rfc3339
@@ -150,8 +153,11 @@ def _data(event: AnyPaymentEvent) -> EventData:
             )
         case ReviewClaimed():
             return EventData(reviewer=event.reviewer, until=rfc3339(event.until))
-        case ReviewReleased():
+        case ReviewReleased() | ReviewSnoozed() | ReviewResumed():
             return EventData(reviewer=event.reviewer)
+        case ReviewAssigned():
+            # Who should decide concerns only the operator.
+            return EventData(reviewer=event.by)
         case ReviewEscalated() | PaymentFirstApproved() | PaymentApproved() | PaymentRejected():
             return EventData(reviewer=event.reviewer, reason=event.reason)
         case PaymentExpired():

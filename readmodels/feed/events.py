@@ -30,9 +30,12 @@ from payments.domain.payment.events import (
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
+    ReviewAssigned,
     ReviewClaimed,
     ReviewEscalated,
     ReviewReleased,
+    ReviewResumed,
+    ReviewSnoozed,
 )
 from payments.domain.payment.state import REVIEW_PERIOD, Status
 from payments.domain.text import Moment, rfc3339
@@ -231,6 +234,9 @@ def _particulars(event: AnyPaymentEvent) -> dict[str, Any]:
             PaymentInitiated()
             | ReviewClaimed()
             | ReviewReleased()
+            | ReviewSnoozed()
+            | ReviewResumed()
+            | ReviewAssigned()
             | ReviewEscalated()
             | PaymentFirstApproved()
         ):

@@ -20,6 +20,7 @@ from payments.domain.payment.events import (
     DisputeReason,
     FailureReason,
     RejectionReason,
+    SnoozeReason,
 )
 from payments.domain.payment.state import Status
 from payments.domain.risk.policy import Band
@@ -74,6 +75,16 @@ class PaymentSummary(models.Model):
         max_length=100, blank=True, default="", db_default="", help_text="The actor of the claim."
     )
     claimed_until = models.DateTimeField(null=True)
+    assigned_to = models.CharField(
+        max_length=100, blank=True, db_default="", help_text="The actor who should decide."
+    )
+    snoozed_by = models.CharField(max_length=100, blank=True, db_default="")
+    snoozed_until = models.DateTimeField(
+        null=True, help_text="When it returned or returns to the queue."
+    )
+    snooze_reason = models.CharField(
+        max_length=30, choices=_choices(SnoozeReason), blank=True, db_default=""
+    )
     escalated = models.BooleanField(
         default=False, db_default=False, help_text="Senior reviewers decide."
     )
@@ -151,6 +162,16 @@ class PaymentSummary(models.Model):
                 fields=("review_deadline", "payment_id"),
                 name="payment_by_deadline",
                 condition=models.Q(status=Status.PENDING_REVIEW.value),
+            ),
+            models.Index(
+                fields=("assigned_to", "review_deadline", "payment_id"),
+                name="payment_assigned",
+                condition=models.Q(status=Status.PENDING_REVIEW.value) & ~models.Q(assigned_to=""),
+            ),
+            models.Index(
+                fields=("snoozed_by", "review_deadline", "payment_id"),
+                name="payment_snoozed",
+                condition=models.Q(status=Status.PENDING_REVIEW.value) & ~models.Q(snoozed_by=""),
             ),
         )
 

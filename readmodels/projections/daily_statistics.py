@@ -28,9 +28,12 @@ from payments.domain.payment.events import (
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
+    ReviewAssigned,
     ReviewClaimed,
     ReviewEscalated,
     ReviewReleased,
+    ReviewResumed,
+    ReviewSnoozed,
 )
 from readmodels.models import DailyStatistics
 from readmodels.projections.kinds import Counters, Totals
@@ -60,7 +63,15 @@ def delta(record: RecordedPaymentEvent) -> Deltas:
             return {
                 _key(event, event.flagged_at or flagged_at): {"review_count": 1, "open_reviews": 1}
             }
-        case ReviewClaimed() | ReviewReleased() | ReviewEscalated() | PaymentFirstApproved():
+        case (
+            ReviewClaimed()
+            | ReviewReleased()
+            | ReviewSnoozed()
+            | ReviewResumed()
+            | ReviewAssigned()
+            | ReviewEscalated()
+            | PaymentFirstApproved()
+        ):
             return {}
         case PaymentApproved():
             return {_flagged_key(event): {"open_reviews": -1}}

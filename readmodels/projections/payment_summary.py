@@ -27,9 +27,12 @@ from payments.domain.payment.events import (
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
+    ReviewAssigned,
     ReviewClaimed,
     ReviewEscalated,
     ReviewReleased,
+    ReviewResumed,
+    ReviewSnoozed,
 )
 from payments.domain.payment.state import REVIEW_PERIOD, Status
 from payments.domain.risk.assessment import RiskAssessment
@@ -37,6 +40,12 @@ from readmodels.models import PaymentSummary
 from readmodels.projections.kinds import Rows, Totals
 
 _UNCLAIMED: Final[dict[str, Any]] = {"claimed_by": "", "claimed_until": None}
+_UNSNOOZED: Final[dict[str, Any]] = {
+    "snoozed_by": "",
+    "snoozed_until": None,
+    "snooze_reason": "",
+}
+_UNROUTED: Final[dict[str, Any]] = {**_UNCLAIMED, **_UNSNOOZED, "assigned_to": ""}
 
 
 class Row(Struct, frozen=True, kw_only=True, gc=False):
@@ -60,6 +69,10 @@ class Row(Struct, frozen=True, kw_only=True, gc=False):
     reject_advised: bool = False
     claimed_by: str = ""
     claimed_until: datetime | None = None
+    assigned_to: str = ""
+    snoozed_by: str = ""
+    snoozed_until: datetime | None = None
+    snooze_reason: str = ""
     escalated: bool = False
     first_approver: str = ""
     reviewer: str = ""
@@ -93,7 +106,9 @@ def fold(row: Row | None, record: RecordedPaymentEvent) -> Row:
     )
 
 
-def _changes(row: Row, event: AnyPaymentEvent) -> dict[str, Any]:
+def _changes(  # noqa: C901, PLR0912 - a case for each event
+    row: Row, event: AnyPaymentEvent
+) -> dict[str, Any]:
     match event:
         case PaymentInitiated(reference=reference, card=card):
             paid_with = {} if card is None else {"card_brand": card.brand, "card_last4": card.last4}
@@ -113,21 +128,32 @@ def _changes(row: Row, event: AnyPaymentEvent) -> dict[str, Any]:
                 **_assessed(risk),
             }
         case ReviewClaimed(reviewer=reviewer, until=until):
-            return {"claimed_by": reviewer, "claimed_until": until}
+            return {"claimed_by": reviewer, "claimed_until": until, **_UNSNOOZED}
         case ReviewReleased():
             return _UNCLAIMED
+        case ReviewSnoozed(reviewer=reviewer, until=until, reason=reason):
+            return {
+                "snoozed_by": reviewer,
+                "snoozed_until": until,
+                "snooze_reason": reason,
+                **_UNCLAIMED,
+            }
+        case ReviewResumed(at=at):
+            return {"snoozed_until": row.snoozed_until and at}
+        case ReviewAssigned(to=to):
+            return {"assigned_to": to or ""}
         case ReviewEscalated():
-            return {"escalated": True, **_UNCLAIMED}
+            return {"escalated": True, **_UNROUTED}
         case PaymentFirstApproved(reviewer=reviewer):
-            return {"first_approver": reviewer, **_UNCLAIMED}
+            return {"first_approver": reviewer, **_UNROUTED}
         case PaymentApproved():
             return _reviewed(event)
         case PaymentRejected():
             return {"status": Status.REJECTED, **_reviewed(event)}
         case PaymentExpired():
-            return {"status": Status.EXPIRED, **_UNCLAIMED}
+            return {"status": Status.EXPIRED, **_UNROUTED}
         case PaymentCancelled():
-            return {"status": Status.CANCELLED, **_UNCLAIMED}
+            return {"status": Status.CANCELLED, **_UNROUTED}
         case PaymentRefunded(refunded=refunded):
             whole = refunded.minor == row.amount
             status = Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED
@@ -145,7 +171,7 @@ def _changes(row: Row, event: AnyPaymentEvent) -> dict[str, Any]:
 
 PROJECTION: Final = Rows(
     name="payment_summary",
-    version=6,
+    version=7,
     model=PaymentSummary,
     row=Row,
     fold=fold,
@@ -185,7 +211,7 @@ def _reviewed(event: PaymentApproved | PaymentRejected) -> dict[str, Any]:
         "review_reason": event.reason,
         "review_note_id": event.note.note_id if event.note else None,
         "reviewed_at": event.at,
-        **_UNCLAIMED,
+        **_UNROUTED,
     }
 
 

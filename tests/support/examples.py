@@ -13,6 +13,7 @@ from payments.domain.money import Money
 from payments.domain.payment.claims import LEASE
 from payments.domain.payment.commands import (
     ApprovePayment,
+    AssignReview,
     CancelPayment,
     ClaimReview,
     CloseDispute,
@@ -24,6 +25,8 @@ from payments.domain.payment.commands import (
     RejectPayment,
     ReleaseReview,
     RespondToDispute,
+    ResumeReview,
+    SnoozeReview,
     TakeOverReview,
     UpdateDispute,
 )
@@ -53,9 +56,13 @@ from payments.domain.payment.events import (
     PaymentRejected,
     RefundReason,
     RejectionReason,
+    ReviewAssigned,
     ReviewClaimed,
     ReviewEscalated,
     ReviewReleased,
+    ReviewResumed,
+    ReviewSnoozed,
+    SnoozeReason,
 )
 from payments.domain.payment.state import REVIEW_PERIOD
 from payments.domain.risk.assessment import RiskAssessment, assess
@@ -65,6 +72,7 @@ from payments.events import codec
 
 NOON: Final = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 LATER: Final = NOON + timedelta(hours=3)
+TOMORROW: Final = LATER + timedelta(days=1)
 
 PAYMENT: Final = UUID("0192f000-0000-5000-8000-00000000a001")
 CLIENT: Final = UUID("0192f000-0000-4000-8000-00000000c001")
@@ -142,6 +150,20 @@ def release(**changes: Any) -> ReleaseReview:
 
 def take_over(**changes: Any) -> TakeOverReview:
     return TakeOverReview(**_review_command({"holder": REVIEWER, **changes}))
+
+
+def snooze(**changes: Any) -> SnoozeReview:
+    wait = {"until": TOMORROW, "reason": SnoozeReason.WAITING_FOR_CUSTOMER}
+    return SnoozeReview(**_review_command({**wait, **changes}))
+
+
+def resume(**changes: Any) -> ResumeReview:
+    return ResumeReview(**_review_command(changes))
+
+
+def assign(**changes: Any) -> AssignReview:
+    """Return a command that assigns the payment to another reviewer."""
+    return AssignReview(**_review_command({"to": OTHER_REVIEWER, "to_reviews": True, **changes}))
 
 
 def escalate(**changes: Any) -> EscalateReview:
@@ -259,6 +281,20 @@ def claimed(**changes: Any) -> ReviewClaimed:
 
 def released(**changes: Any) -> ReviewReleased:
     return ReviewReleased(**_under_review({"reviewer": REVIEWER, **changes}))
+
+
+def snoozed(**changes: Any) -> ReviewSnoozed:
+    wait = {"until": TOMORROW, "reason": SnoozeReason.WAITING_FOR_CUSTOMER}
+    return ReviewSnoozed(**_under_review({"reviewer": REVIEWER, **wait, **changes}))
+
+
+def resumed(**changes: Any) -> ReviewResumed:
+    return ReviewResumed(**_under_review({"reviewer": REVIEWER, **changes}))
+
+
+def assigned(**changes: Any) -> ReviewAssigned:
+    """Return an assignment of the claimed payment to another reviewer."""
+    return ReviewAssigned(**_under_review({"to": OTHER_REVIEWER, "by": REVIEWER, **changes}))
 
 
 def escalated(**changes: Any) -> ReviewEscalated:

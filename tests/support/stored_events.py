@@ -24,6 +24,7 @@ from tests.support.examples import (
     OPENED,
     SMALL,
     approved,
+    assigned,
     cancelled,
     claimed,
     dispute_closed,
@@ -41,6 +42,8 @@ from tests.support.examples import (
     refunded,
     rejected,
     released,
+    resumed,
+    snoozed,
     usd,
 )
 
@@ -351,5 +354,31 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
         dispute_closed(
             before=DisputeFigures(OPENED, SMALL), after=DisputeFigures(OPENED, SMALL, SMALL)
         ),
+    ),
+    (
+        "payment.review_snoozed",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7","until":"2026-01-06T15:00:00Z"'
+        ',"reason":"waiting_for_customer"'
+        f',"note":{{"note_id":"0192f000-0000-4000-8000-00000000e001","digest":"{"5e" * 32}"}}}}',
+        snoozed(note=NOTE),
+    ),
+    (
+        "payment.review_resumed",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7"}}',
+        resumed(),
+    ),
+    (
+        "payment.review_assigned",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"to":"staff:8","by":"staff:7"}}',
+        assigned(),
+    ),
+    (
+        "payment.review_assigned",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"to":null,"by":"staff:7"}}',
+        assigned(to=None),
     ),
 ]

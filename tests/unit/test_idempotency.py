@@ -26,6 +26,7 @@ from tests.support.examples import (
     REVIEWER,
     UNKNOWN,
     approve,
+    assign,
     cancel,
     claim,
     close_dispute,
@@ -37,6 +38,8 @@ from tests.support.examples import (
     reject,
     release,
     respond_to_dispute,
+    resume,
+    snooze,
     take_over,
     update_dispute,
     usd,
@@ -54,13 +57,19 @@ COMMANDS: Final[tuple[PaymentCommand, ...]] = (
     reject(note=NOTE),
     release(),
     take_over(),
+    snooze(note=NOTE),
+    resume(),
+    assign(note=NOTE),
     open_dispute(),
     update_dispute(),
     respond_to_dispute(note=NOTE, evidence=("ab" * 32,)),
     close_dispute(amount=usd(1), network="visa", network_reason_code="10.4"),
 )
 # The use case sets these.
-DERIVED: Final = {"payment_id", "client_id", "at", "reviewer", "senior", "refund_id", "responder"}
+DERIVED: Final = {
+    *("payment_id", "client_id", "at", "reviewer", "senior", "refund_id", "responder"),
+    *("to_reviews", "to_senior"),
+}
 
 
 @pytest.fixture(autouse=True)

@@ -18,11 +18,11 @@ from readmodels import projections
 from readmodels.projections import PROJECTIONS
 
 DIGESTS: Final = {
-    "payment_summary": {5: "caa0316a507c5f45", 6: "602c68532c567d3e"},
+    "payment_summary": {5: "caa0316a507c5f45", 6: "602c68532c567d3e", 7: "1d358e635a02d2c2"},
     "daily_statistics": {
         1: "34481f43124322ff",
         2: "7aa54a3a8610315f",
-        3: "6da4a9ffb5e08241",
+        3: "33797f08c4e1916f",
     },
     "dispute_summary": {1: "f520bcc153e38eb7"},
     "customer_activity": {1: "cf954122ca71095c"},

@@ -33,6 +33,15 @@ from payments.domain.payment.refusals import (
     SeniorReviewerNeeded,
     TooManyDisputes,
 )
+from payments.domain.payment.routing_refusals import (
+    AssignedToAnother,
+    AssigneeNotReviewer,
+    AssignmentNeedsSenior,
+    NotAssigned,
+    NotSnoozed,
+    SnoozeTimeInvalid,
+    StillSnoozed,
+)
 from payments.domain.payment.state import Review, Status
 from readmodels.admin.base import refusals
 from tests.support.examples import DISPUTE, LATER, NOON, PAYMENT, REVIEWER, usd
@@ -52,6 +61,13 @@ REFUSALS: tuple[PaymentError, ...] = (
     ReviewNotDue(payment_id=PAYMENT, deadline=NOON),
     ReviewTaken(payment_id=PAYMENT, claimed_by=REVIEWER, claimed_until=LATER),
     NotClaimed(payment_id=PAYMENT),
+    AssignedToAnother(payment_id=PAYMENT, assigned_to=REVIEWER, assigned_until=LATER),
+    AssignmentNeedsSenior(payment_id=PAYMENT),
+    AssigneeNotReviewer(payment_id=PAYMENT, assignee=REVIEWER),
+    NotAssigned(payment_id=PAYMENT),
+    StillSnoozed(payment_id=PAYMENT, snoozed_by=REVIEWER, snoozed_until=LATER),
+    NotSnoozed(payment_id=PAYMENT),
+    SnoozeTimeInvalid(payment_id=PAYMENT, until=NOON, earliest=LATER, deadline=LATER),
     AlreadyEscalated(payment_id=PAYMENT),
     SeniorReviewerNeeded(payment_id=PAYMENT, escalated=True),
     SeniorReviewerNeeded(payment_id=PAYMENT, escalated=False),

@@ -81,6 +81,15 @@ class ProblemDetails(msgspec.Struct):
         _described("The id of the reviewer who has claimed the payment. Names are never shown."),
     ] = UNSET
     claimed_until: Annotated[Moment | UnsetType, _described("When the claim ends (UTC).")] = UNSET
+    assigned_to: Annotated[
+        str | UnsetType,
+        _described(
+            "The id of the reviewer to whom the payment is assigned. Names are never shown."
+        ),
+    ] = UNSET
+    assigned_until: Annotated[
+        Moment | UnsetType, _described("When the payment is for all reviewers again (UTC).")
+    ] = UNSET
     deadline: Annotated[Moment | UnsetType, _described("The deadline of the review (UTC).")] = UNSET
     refundable: Annotated[
         int | UnsetType,

@@ -210,6 +210,7 @@ _REVIEW: Final = (
 )
 _DECISION: Final = (
     *_REVIEW,
+    "review_assigned",
     "review_expired",
     "senior_reviewer_needed",
     "precondition_required",
@@ -276,7 +277,13 @@ CLAIM: Final = command(
     status=200,
     summary="Claim a payment that waits for review",
     description="Only the reviewer can decide on it for 15 minutes. Claim it again to extend the claim.",
-    refused=[*_REVIEW, "review_expired", "senior_reviewer_needed", "another_person_needed"],
+    refused=[
+        *_REVIEW,
+        "review_assigned",
+        "review_expired",
+        "senior_reviewer_needed",
+        "another_person_needed",
+    ],
     parameters=[PAYMENT_PARAMETER, MAY_MATCH],
     examples=[answer_example("claimed", _claimed())],
     tags=["review"],
@@ -298,7 +305,13 @@ ESCALATE: Final = command(
     status=200,
     summary="Escalate a payment to senior reviewers",
     description="Afterwards only a senior reviewer can decide. A claim on the payment ends.",
-    refused=[*_REVIEW, "review_expired", "review_escalated", "senior_reviewer_needed"],
+    refused=[
+        *_REVIEW,
+        "review_assigned",
+        "review_expired",
+        "review_escalated",
+        "senior_reviewer_needed",
+    ],
     parameters=[PAYMENT_PARAMETER, MAY_MATCH],
     examples=[
         body_example(

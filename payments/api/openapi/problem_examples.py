@@ -117,6 +117,31 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
         Problem("review_not_claimed", f"Nobody has claimed payment {PAYMENT_ID}."),
         Problem("review_escalated", f"{_PAYMENT} is already escalated to the senior reviewers."),
         Problem(
+            "review_assigned",
+            f"{_PAYMENT} is assigned to staff:8 until 2026-11-26 12:00:00 UTC.",
+            members={"assigned_to": "staff:8", "assigned_until": "2026-11-26T12:00:00.000000Z"},
+        ),
+        Problem("review_not_assigned", f"{_PAYMENT} is not assigned."),
+        Problem(
+            "assignment_needs_senior",
+            f"Only a senior reviewer can assign payment {PAYMENT_ID}. Others hand over what they have"
+            " claimed or are assigned.",
+        ),
+        Problem(
+            "assignee_not_reviewer",
+            f"staff:8 is not a reviewer, so payment {PAYMENT_ID} cannot be theirs.",
+        ),
+        Problem(
+            "review_snoozed",
+            f"staff:8 lets payment {PAYMENT_ID} wait until 2026-11-26 12:00:00 UTC.",
+        ),
+        Problem("review_not_snoozed", f"{_PAYMENT} is not snoozed."),
+        Problem(
+            "snooze_time_invalid",
+            f"A snooze must end after 2026-11-23 12:00:00 UTC and before the deadline of payment"
+            f" {PAYMENT_ID}, 2026-11-30 12:00:00 UTC, not at 2026-12-01 12:00:00 UTC.",
+        ),
+        Problem(
             "senior_reviewer_needed",
             f"{_PAYMENT} was escalated. A senior reviewer must decide.",
         ),

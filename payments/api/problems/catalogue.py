@@ -7,6 +7,7 @@ from typing import Final
 from payments.api.problems.disputes import DISPUTES
 from payments.api.problems.kind import Kind, Repeat
 from payments.api.problems.policies import POLICIES
+from payments.api.problems.routing import ROUTING
 
 KINDS: Final[Mapping[str, Kind]] = {
     # The request itself
@@ -195,6 +196,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         "A reviewer has escalated the payment to senior reviewers.",
         "Nothing needs to be done. Senior reviewers see the payment.",
     ),
+    **ROUTING,
     "senior_reviewer_needed": Kind(
         HTTPStatus.FORBIDDEN,
         "A senior reviewer has to decide",

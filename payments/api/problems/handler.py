@@ -37,6 +37,7 @@ from payments.domain.payment.refusals import (
     ReviewNotDue,
     ReviewTaken,
 )
+from payments.domain.payment.routing_refusals import AssignedToAnother
 from payments.domain.text import TextError, rfc3339
 from payments.events.contradictions import LogContradicted
 from payments.events.store import AlreadyReserved, StaleVersion
@@ -180,6 +181,8 @@ def _members(error: PaymentError) -> dict[str, str | int]:
             return {"deadline": rfc3339(deadline)}
         case ReviewTaken(claimed_by=reviewer, claimed_until=until):
             return {"claimed_by": reviewer, "claimed_until": rfc3339(until)}
+        case AssignedToAnother(assigned_to=reviewer, assigned_until=until):
+            return {"assigned_to": reviewer, "assigned_until": rfc3339(until)}
         case RefundTooLarge(refundable=rest):
             return {"refundable": rest.minor, "currency": rest.currency}
         case RefundCurrencyDiffers(currency=currency) | DisputeCurrencyDiffers(currency=currency):

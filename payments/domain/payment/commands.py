@@ -19,6 +19,7 @@ from payments.domain.payment.events import (
     NoteRef,
     RefundReason,
     RejectionReason,
+    SnoozeReason,
 )
 from payments.domain.risk.conditions import RiskFeatures
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
@@ -93,6 +94,36 @@ class ReleaseReview(ReviewCommand, frozen=True, kw_only=True):
     """End a claim early. Senior reviewers can also end the claims of others."""
 
     name: ClassVar[str] = "release_review"
+
+
+class SnoozeReview(ReviewCommand, frozen=True, kw_only=True):
+    """Let the payment wait until `until`, and end the claim."""
+
+    name: ClassVar[str] = "snooze_review"
+
+    until: datetime
+    reason: SnoozeReason
+    note: NoteRef | None = None
+
+
+class ResumeReview(ReviewCommand, frozen=True, kw_only=True):
+    """End a snooze early."""
+
+    name: ClassVar[str] = "resume_review"
+
+
+class AssignReview(ReviewCommand, frozen=True, kw_only=True):
+    """Assign the payment to the actor `to`, or to nobody if it is None. Ends the claim of anybody else.
+
+    `to_reviews` and `to_senior` are whether `to` is a reviewer, and a senior one.
+    """
+
+    name: ClassVar[str] = "assign_review"
+
+    to: str | None
+    note: NoteRef | None = None
+    to_reviews: bool = False
+    to_senior: bool = False
 
 
 class EscalateReview(ReviewCommand, frozen=True, kw_only=True):
@@ -212,7 +243,16 @@ class CloseDispute(DisputeCommand, frozen=True, kw_only=True):
 
 AnyNotice = OpenDispute | UpdateDispute | CloseDispute
 AnyDisputeCommand = AnyNotice | RespondToDispute
-AnyReviewCommand = ClaimReview | ReleaseReview | EscalateReview | ApprovePayment | RejectPayment
+AnyReviewCommand = (
+    ClaimReview
+    | ReleaseReview
+    | SnoozeReview
+    | ResumeReview
+    | AssignReview
+    | EscalateReview
+    | ApprovePayment
+    | RejectPayment
+)
 PaymentCommand = (
     ProcessPayment
     | AnyReviewCommand

@@ -45,6 +45,13 @@ class EscalationReason(StrEnum):
     OTHER = "other"
 
 
+class SnoozeReason(StrEnum):
+    WAITING_FOR_CUSTOMER = "waiting_for_customer"
+    WAITING_FOR_DOCUMENTS = "waiting_for_documents"
+    WAITING_FOR_COLLEAGUE = "waiting_for_colleague"
+    OTHER = "other"
+
+
 class CancellationReason(StrEnum):
     REQUESTED_BY_CUSTOMER = "requested_by_customer"
     DUPLICATE = "duplicate"
@@ -157,6 +164,35 @@ class ReviewReleased(PaymentEvent, frozen=True, kw_only=True):
     event_type: ClassVar[str] = "payment.review_released"
 
     reviewer: str
+
+
+class ReviewSnoozed(PaymentEvent, frozen=True, kw_only=True):
+    """The payment waits until `until`, and any claim has ended. It returns by itself, without an event."""
+
+    event_type: ClassVar[str] = "payment.review_snoozed"
+
+    reviewer: str
+    until: datetime
+    reason: SnoozeReason
+    note: NoteRef | None = None
+
+
+class ReviewResumed(PaymentEvent, frozen=True, kw_only=True):
+    """The reviewer has ended the snooze early."""
+
+    event_type: ClassVar[str] = "payment.review_resumed"
+
+    reviewer: str
+
+
+class ReviewAssigned(PaymentEvent, frozen=True, kw_only=True):
+    """The actor `by` has assigned the payment to the reviewer `to`, or to nobody if it is None."""
+
+    event_type: ClassVar[str] = "payment.review_assigned"
+
+    to: str | None
+    by: str
+    note: NoteRef | None = None
 
 
 class ReviewEscalated(PaymentEvent, frozen=True, kw_only=True):
@@ -305,6 +341,9 @@ AnyPaymentEvent = (
     | PaymentFlaggedForReview
     | ReviewClaimed
     | ReviewReleased
+    | ReviewSnoozed
+    | ReviewResumed
+    | ReviewAssigned
     | ReviewEscalated
     | PaymentFirstApproved
     | PaymentApproved

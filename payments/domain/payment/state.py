@@ -32,15 +32,19 @@ from payments.domain.payment.events import (
     PaymentRefunded,
     PaymentRejected,
     RefundReason,
+    ReviewAssigned,
     ReviewClaimed,
     ReviewEscalated,
     ReviewReleased,
+    ReviewResumed,
+    ReviewSnoozed,
 )
+from payments.domain.payment.snoozes import Snooze
 from payments.domain.risk.assessment import RiskAssessment
 
 # Increase it with every change of `evolve` or of the state's fields: it invalidates older snapshots. A test
 # fails if it was forgotten.
-STATE_VERSION: Final = 9
+STATE_VERSION: Final = 10
 
 
 class Status(StrEnum):
@@ -57,6 +61,10 @@ class Status(StrEnum):
 
 # The time to decide on payments whose events are older than deadlines.
 REVIEW_PERIOD: Final = timedelta(days=7)
+
+
+# After a decision or an escalation, others have to act, or nobody.
+_UNROUTED: Final[dict[str, Any]] = {"lease": None, "snooze": None, "assigned_to": None}
 
 
 class Review(Struct, frozen=True, kw_only=True):
@@ -94,6 +102,8 @@ class Payment(Struct, frozen=True, kw_only=True):
     risk: RiskAssessment | None = None
     policy_author: str | None = None
     lease: Lease | None = None
+    snooze: Snooze | None = None
+    assigned_to: str | None = None
     escalated: bool = False
     first_approval: Review | None = None
     review: Review | None = None
@@ -145,7 +155,9 @@ def evolve(payment: Payment | None, payment_id: UUID, event: AnyPaymentEvent) ->
     return replace(payment, version=payment.version + 1, updated_at=event.at, **changes)
 
 
-def _changes(payment: Payment, event: AnyPaymentEvent) -> dict[str, Any]:
+def _changes(  # noqa: C901, PLR0912 - a case for each event
+    payment: Payment, event: AnyPaymentEvent
+) -> dict[str, Any]:
     match event:
         case PaymentInitiated():
             return {"reference": event.reference, "card": event.card}
@@ -170,23 +182,31 @@ def _changes(payment: Payment, event: AnyPaymentEvent) -> dict[str, Any]:
                 "policy_author": event.policy_author,
             }
         case ReviewClaimed(reviewer=reviewer, until=until):
-            return {"lease": Lease(reviewer=reviewer, until=until)}
+            return {"lease": Lease(reviewer=reviewer, until=until), "snooze": None}
         case ReviewReleased():
             return {"lease": None}
+        case ReviewSnoozed(reviewer=reviewer, until=until, reason=reason):
+            snooze = Snooze(reviewer=reviewer, until=until, reason=reason)
+            return {"snooze": snooze, "lease": None}
+        case ReviewResumed():
+            # It stays, so that the payment returns to the same reviewer first.
+            return {"snooze": payment.snooze and replace(payment.snooze, until=event.at)}
+        case ReviewAssigned(to=to):
+            return {"assigned_to": to}
         case ReviewEscalated():
-            return {"escalated": True, "lease": None}
+            return {"escalated": True, **_UNROUTED}
         case PaymentFirstApproved():
-            return {"first_approval": _review(event, approved=True), "lease": None}
+            return {"first_approval": _review(event, approved=True), **_UNROUTED}
         case PaymentApproved():
             # The status stays: PaymentProcessed follows in the same append.
-            return {"review": _review(event, approved=True), "lease": None}
+            return {"review": _review(event, approved=True), **_UNROUTED}
         case PaymentRejected():
             review = _review(event, approved=False)
-            return {"status": Status.REJECTED, "review": review, "lease": None}
+            return {"status": Status.REJECTED, "review": review, **_UNROUTED}
         case PaymentExpired():
-            return {"status": Status.EXPIRED, "lease": None}
+            return {"status": Status.EXPIRED, **_UNROUTED}
         case PaymentCancelled():
-            return {"status": Status.CANCELLED, "lease": None}
+            return {"status": Status.CANCELLED, **_UNROUTED}
         case PaymentRefunded(refunded=refunded):
             whole = refunded == payment.amount
             status = Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED

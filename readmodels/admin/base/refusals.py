@@ -30,6 +30,15 @@ from payments.domain.payment.refusals import (
     TooManyDisputes,
     second as second_of,
 )
+from payments.domain.payment.routing_refusals import (
+    AssignedToAnother,
+    AssigneeNotReviewer,
+    AssignmentNeedsSenior,
+    NotAssigned,
+    NotSnoozed,
+    SnoozeTimeInvalid,
+    StillSnoozed,
+)
 from payments.domain.risk.refusals import PolicyAlreadyActive, PolicyRefused
 from payments.events.store import StaleVersion
 from readmodels.labels import isolated, person
@@ -59,6 +68,23 @@ def describe(error: PaymentError) -> str:  # noqa: C901, PLR0912 - a line for ea
             return f"{person(reviewer)} has claimed this payment until {second_of(until)}."
         case NotClaimed():
             return "Nobody has claimed this payment."
+        case AssignedToAnother(assigned_to=reviewer, assigned_until=until):
+            return f"This payment is assigned to {person(reviewer)} until {second_of(until)}."
+        case AssignmentNeedsSenior():
+            return "Claim this payment before you hand it over, or ask a senior reviewer."
+        case AssigneeNotReviewer(assignee=assignee):
+            return f"{person(assignee)} is not a reviewer. Choose someone else."
+        case NotAssigned():
+            return "This payment is not assigned."
+        case StillSnoozed(snoozed_by=reviewer, snoozed_until=until):
+            return f"{person(reviewer)} has snoozed this payment until {second_of(until)}."
+        case NotSnoozed():
+            return "This payment is not snoozed."
+        case SnoozeTimeInvalid(deadline=deadline):
+            return (
+                "Choose a time in the future and before the deadline of this payment,"
+                f" {second_of(deadline)}."
+            )
         case AlreadyEscalated():
             return "This payment is already escalated to senior reviewers."
         case SeniorReviewerNeeded(escalated=escalated):

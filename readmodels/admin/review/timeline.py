@@ -27,9 +27,12 @@ from payments.domain.payment.events import (
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
+    ReviewAssigned,
     ReviewClaimed,
     ReviewEscalated,
     ReviewReleased,
+    ReviewResumed,
+    ReviewSnoozed,
 )
 from payments.domain.payment.state import Payment
 from readmodels import labels
@@ -60,13 +63,20 @@ def load(payment: Payment, history: Sequence[HistoricPaymentEvent]) -> list[Entr
 def entries(history: Sequence[HistoricPaymentEvent], notes: Mapping[UUID, Note]) -> list[Entry]:
     """Return the entries, oldest first. `notes` are those of the payment by id, without erased ones."""
     names = labels.people(
-        actor for record in history for actor in (record.metadata.actor, _holder(record))
+        actor
+        for record in history
+        for actor in (record.metadata.actor, _holder(record), _assignee(record))
     )
     return [
         Entry(
             record.event.event_type,
             title,
-            (*details, *_takeover(record, names), *_note(record.event, notes)),
+            (
+                *details,
+                *_takeover(record, names),
+                *_assignment(record, names),
+                *_note(record.event, notes),
+            ),
             by=names.get(record.metadata.actor, record.metadata.actor),
             at=record.event.at,
             version=record.version,
@@ -80,7 +90,9 @@ def entries(history: Sequence[HistoricPaymentEvent], notes: Mapping[UUID, Note])
     ]
 
 
-def look(event: AnyPaymentEvent) -> tuple[str, str]:
+def look(  # noqa: C901, PLR0912 - a case for each event
+    event: AnyPaymentEvent,
+) -> tuple[str, str]:
     """Return the icon of Material Symbols and the CSS classes of its color."""
     match event:
         case PaymentInitiated():
@@ -95,6 +107,12 @@ def look(event: AnyPaymentEvent) -> tuple[str, str]:
             return "person_pin", _BLUE
         case ReviewReleased():
             return "lock_open", _BLUE
+        case ReviewSnoozed():
+            return "snooze", _ORANGE
+        case ReviewResumed():
+            return "alarm", _BLUE
+        case ReviewAssigned():
+            return "assignment_ind", _BLUE
         case ReviewEscalated():
             return "keyboard_double_arrow_up", _ORANGE
         case PaymentFirstApproved():
@@ -145,6 +163,15 @@ def _holder(record: HistoricPaymentEvent) -> str | None:
 def _takeover(record: HistoricPaymentEvent, names: Mapping[str, str]) -> Iterator[str]:
     if holder := _holder(record):
         yield f"Taken from {names.get(holder, holder)}"
+
+
+def _assignee(record: HistoricPaymentEvent) -> str | None:
+    return record.event.to if isinstance(record.event, ReviewAssigned) else None
+
+
+def _assignment(record: HistoricPaymentEvent, names: Mapping[str, str]) -> Iterator[str]:
+    if assignee := _assignee(record):
+        yield f"To {names.get(assignee, assignee)}"
 
 
 def _note(event: AnyPaymentEvent, notes: Mapping[UUID, Note]) -> Iterator[str]:

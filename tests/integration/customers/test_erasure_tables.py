@@ -115,6 +115,8 @@ NOT_SEARCHED: Final = {
     "readmodels.ParkedEvent.event_type": "of the code",
     "readmodels.ParkedEvent.projection": "of the code",
     "readmodels.ParkedEvent.traceback": "error text about the log",
+    "readmodels.PaymentSummary.assigned_to": "an id",
+    "readmodels.PaymentSummary.snoozed_by": "an id",
     "readmodels.PaymentSummary.card_brand": "of the card",
     "readmodels.PaymentSummary.card_last4": "of the card",
     "readmodels.PaymentSummary.claimed_by": "an id",

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.domain.money import Money
-from payments.domain.payment import claims
+from payments.domain.payment import claims, standing
 from payments.domain.payment.commands import DisputeCommand, PaymentCommand
 from payments.domain.payment.deciding import authorize, decide
 from payments.domain.payment.events import (
@@ -20,8 +20,10 @@ from payments.domain.payment.events import (
     PaymentFirstApproved,
     PaymentRefunded,
     PaymentRejected,
+    ReviewAssigned,
     ReviewClaimed,
     ReviewEscalated,
+    ReviewSnoozed,
 )
 from payments.domain.payment.refusals import PaymentError
 from payments.domain.payment.state import REVIEW_PERIOD, Payment, Status, evolve
@@ -40,6 +42,7 @@ from tests.support.examples import (
     SMALL,
     UNKNOWN,
     approve,
+    assign,
     cancel,
     claim,
     close_dispute,
@@ -51,14 +54,21 @@ from tests.support.examples import (
     reject,
     release,
     respond_to_dispute,
+    resume,
+    snooze,
     update_dispute,
 )
 
 DECISIONS = (
-    ReviewClaimed | ReviewEscalated | PaymentFirstApproved | PaymentApproved | PaymentRejected
+    ReviewClaimed
+    | ReviewSnoozed
+    | ReviewEscalated
+    | PaymentFirstApproved
+    | PaymentApproved
+    | PaymentRejected
 )
 ENDS: Final = (expire, cancel)
-REVIEWS: Final = (claim, release, escalate)
+REVIEWS: Final = (claim, release, escalate, resume)
 DECIDES: Final = (approve, reject)
 NOTICES: Final = (open_dispute, update_dispute)
 DISPUTES = st.sampled_from(["dp_1", "dp_2", "dp_3"])
@@ -106,6 +116,23 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(command=st.sampled_from(REVIEWS), reviewer=REVIEWERS)
     def review(self, command: Any, reviewer: str) -> None:
         self._try(command(at=self.now, reviewer=reviewer, senior=reviewer == SENIOR))
+
+    @rule(hours=st.sampled_from([-1, 1, 24, 6 * 24, 8 * 24]), reviewer=REVIEWERS)
+    def wait_for_customer(self, hours: int, reviewer: str) -> None:
+        until = self.now + timedelta(hours=hours)
+        self._try(snooze(at=self.now, until=until, reviewer=reviewer, senior=reviewer == SENIOR))
+
+    @rule(reviewer=REVIEWERS, to=st.one_of(st.none(), REVIEWERS))
+    def hand_over(self, reviewer: str, to: str | None) -> None:
+        self._try(
+            assign(
+                at=self.now,
+                reviewer=reviewer,
+                senior=reviewer == SENIOR,
+                to=to,
+                to_senior=to == SENIOR,
+            )
+        )
 
     @rule(command=st.sampled_from([approve, *DECIDES]), reviewer=REVIEWERS)
     def settle(self, command: Any, reviewer: str) -> None:
@@ -158,7 +185,7 @@ class AnyOrder(RuleBasedStateMachine):
         end = {"outcome": outcome, "lost_amount": lost}
         self._try(close_dispute(at=self.now, dispute_id=dispute_id, **end))
 
-    @rule(command=st.sampled_from([*REVIEWS, *DECIDES, cancel, refund, *NOTICES]))
+    @rule(command=st.sampled_from([*REVIEWS, snooze, assign, *DECIDES, cancel, refund, *NOTICES]))
     def meddle(self, command: Any) -> None:
         before = len(self.events)
         self._try(command(at=self.now, client_id=OTHER_CLIENT))
@@ -193,10 +220,35 @@ class AnyOrder(RuleBasedStateMachine):
             assert payment.review.reviewer == SENIOR
 
     @invariant()
-    def only_what_waits_is_claimed(self) -> None:
+    def only_what_waits_is_claimed_snoozed_or_assigned(self) -> None:
         payment = self.payment
-        if payment is not None and payment.lease is not None:
+        if payment is not None and (payment.lease or payment.snooze or payment.assigned_to):
             assert payment.status is Status.PENDING_REVIEW
+
+    @invariant()
+    def nothing_waits_longer_than_its_deadline(self) -> None:
+        payment = self.payment
+        if payment is not None and payment.snooze is not None:
+            assert payment.review_deadline == self.deadline
+            assert self.deadline is not None
+            assert payment.snooze.until < self.deadline
+            assert claims.unlapsed(payment.lease, self.now) is None
+
+    @invariant()
+    def nobody_acts_on_what_is_reserved_for_another(self) -> None:
+        for version, event in enumerate(self.events):
+            before = replay.fold(PAYMENT_AGGREGATE, PAYMENT, self.events[:version])
+            reserved = None if before is None else standing.reservation(before, event.at)
+            if reserved is not None and isinstance(event, DECISIONS):
+                assert event.reviewer in {reserved.reviewer, SENIOR}
+
+    @invariant()
+    def an_assignee_may_decide(self) -> None:
+        payment = self.payment
+        if payment is not None and payment.assigned_to is not None and payment.needs_senior:
+            assert payment.assigned_to == SENIOR
+            first = payment.first_approval
+            assert first is None or first.reviewer != SENIOR
 
     @invariant()
     def nobody_decides_on_what_another_has(self) -> None:
@@ -232,7 +284,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def _book(self, before: Payment | None, events: tuple[AnyPaymentEvent, ...]) -> None:
         for event in events:
-            if isinstance(event, DECISIONS):
+            if isinstance(event, DECISIONS | ReviewAssigned):
                 assert self.deadline is not None
                 assert self.now < self.deadline
             elif isinstance(event, PaymentExpired):
@@ -254,5 +306,5 @@ test_commands_in_any_order = AnyOrder.TestCase
 def test_rules_give_every_command() -> None:
     """A new command fails here until a rule gives it."""
     given: tuple[Any, ...] = (process, refund, *ENDS, *REVIEWS, *DECIDES, *NOTICES)
-    given += (respond_to_dispute, close_dispute)
+    given += (snooze, assign, respond_to_dispute, close_dispute)
     assert {type(build()) for build in given} == set(get_args(PaymentCommand))

@@ -32,6 +32,7 @@ DIGESTS: Final = {
     7: "3b6b853d29bfb0f3",
     8: "cbfea834d3fe78bf",
     9: "4176d683d06f4311",
+    10: "40bf14f94c923165",
 }
 
 

@@ -17,9 +17,12 @@ from tests.support.examples import (
     OTHER_CLIENT,
     OTHER_REVIEWER,
     PAYMENT,
+    REVIEWER,
     SMALL,
     approve,
     approved,
+    assign,
+    assigned,
     cancel,
     cancelled,
     claim,
@@ -45,6 +48,9 @@ from tests.support.examples import (
     rejected,
     release,
     respond_to_dispute,
+    resume,
+    snooze,
+    snoozed,
     update_dispute,
 )
 from tests.support.scenario import given
@@ -58,6 +64,9 @@ HISTORIES: Final[dict[str, tuple[AnyPaymentEvent, ...]]] = {
     "pending_review": (initiated(amount=LARGE), flagged()),
     "claimed": (initiated(amount=LARGE), flagged(), claimed()),
     "claimed by another": (initiated(amount=LARGE), flagged(), claimed(reviewer=OTHER_REVIEWER)),
+    "snoozed": (initiated(amount=LARGE), flagged(), snoozed()),
+    "assigned to the caller": (initiated(amount=LARGE), flagged(), assigned(to=REVIEWER)),
+    "assigned to another": (initiated(amount=LARGE), flagged(), assigned()),
     "escalated": (initiated(amount=LARGE), flagged(), escalated()),
     "under four eyes": FOUR_EYES,
     "first approved": (*FOUR_EYES, first_approved(reviewer=OTHER_REVIEWER)),
@@ -86,6 +95,9 @@ COMMANDS: Final[dict[str, Any]] = {
     "process": process,
     "claim": claim,
     "release": release,
+    "snooze": snooze,
+    "resume": resume,
+    "assign": assign,
     "escalate": escalate,
     "approve": approve,
     "reject": reject,
@@ -102,7 +114,7 @@ DONE: Final = "PaymentAlreadyFinished"
 IDLE: Final = "NotAwaitingReview"
 KEPT: Final = "NotRefundable"
 UNKNOWN: Final = "PaymentNotFound"
-REVIEWED: Final = (IDLE,) * 6  # five commands of reviewers, and the expiry
+REVIEWED: Final = (IDLE,) * 9  # eight commands of reviewers, and the expiry
 UNDISPUTED: Final = ("NotDisputable",) * 4
 FINISHED: Final = (DONE, *REVIEWED, DONE, KEPT, *UNDISPUTED)
 # A notice without the notice of the opening reveals the dispute.
@@ -120,6 +132,10 @@ REJECTED: Final = ("PaymentRejected",)
 TAKEN: Final = "ReviewTaken"
 FREE: Final = "NotClaimed"
 SENIOR: Final = "SeniorReviewerNeeded"
+SNOOZED: Final = ("ReviewSnoozed",)
+AWAKE: Final = "NotSnoozed"
+UNHELD: Final = "AssignmentNeedsSenior"
+THEIRS: Final = "AssignedToAnother"
 
 
 def waiting(*review: tuple[str, ...] | str) -> tuple[tuple[str, ...] | str, ...]:
@@ -136,14 +152,29 @@ def waiting(*review: tuple[str, ...] | str) -> tuple[tuple[str, ...] | str, ...]
 
 # The outcome of each of COMMANDS, in their order. The README of the domain has the same table.
 TABLE: Final[dict[str, tuple[tuple[str, ...] | str, ...]]] = {
-    "nothing": (("PaymentInitiated", "PaymentProcessed"), *(UNKNOWN,) * 12),
+    "nothing": (("PaymentInitiated", "PaymentProcessed"), *(UNKNOWN,) * 15),
     "initiated": (("PaymentProcessed",), *REVIEWED, ("PaymentCancelled",), KEPT, *UNDISPUTED),
-    "pending_review": waiting(CLAIMED, FREE, ESCALATED, APPROVED, REJECTED),
-    "claimed": waiting(CLAIMED, ("ReviewReleased",), ESCALATED, APPROVED, REJECTED),
-    "claimed by another": waiting(TAKEN, TAKEN, TAKEN, TAKEN, TAKEN),
-    "escalated": waiting(SENIOR, FREE, "AlreadyEscalated", SENIOR, SENIOR),
-    "under four eyes": waiting(CLAIMED, FREE, ESCALATED, ("PaymentFirstApproved",), REJECTED),
-    "first approved": waiting(SENIOR, FREE, SENIOR, SENIOR, SENIOR),
+    "pending_review": waiting(CLAIMED, FREE, SNOOZED, AWAKE, UNHELD, ESCALATED, APPROVED, REJECTED),
+    "claimed": waiting(
+        *(CLAIMED, ("ReviewReleased",), SNOOZED, AWAKE, ("ReviewReleased", "ReviewAssigned")),
+        *(ESCALATED, APPROVED, REJECTED),
+    ),
+    "claimed by another": waiting(TAKEN, TAKEN, TAKEN, AWAKE, TAKEN, TAKEN, TAKEN, TAKEN),
+    "snoozed": waiting(
+        *(CLAIMED, FREE, SNOOZED, ("ReviewResumed",), UNHELD),
+        *(ESCALATED, APPROVED, REJECTED),
+    ),
+    "assigned to the caller": waiting(
+        *(CLAIMED, FREE, SNOOZED, AWAKE, ("ReviewAssigned",)),
+        *(ESCALATED, APPROVED, REJECTED),
+    ),
+    "assigned to another": waiting(THEIRS, FREE, THEIRS, AWAKE, UNHELD, THEIRS, THEIRS, THEIRS),
+    "escalated": waiting(SENIOR, FREE, SENIOR, AWAKE, UNHELD, "AlreadyEscalated", SENIOR, SENIOR),
+    "under four eyes": waiting(
+        *(CLAIMED, FREE, SNOOZED, AWAKE, UNHELD),
+        *(ESCALATED, ("PaymentFirstApproved",), REJECTED),
+    ),
+    "first approved": waiting(SENIOR, FREE, SENIOR, AWAKE, UNHELD, SENIOR, SENIOR, SENIOR),
     "completed": REFUNDABLE,
     "completed after review": REFUNDABLE,
     "failed": FINISHED,
