@@ -40,20 +40,22 @@ SELECT list.name, list.item
   JOIN events_event AS created ON created.aggregate_id = list.id AND created.version = 1
  WHERE list.name = ANY(%(names)s) AND created.position <= %(as_of)s
 """
-# OFFSET makes each key a lookup in the index of keys: as a join, the planner may read the whole table.
+# OFFSET makes each key a lookup in two indexes: as a join, the planner may read the whole table.
 _CONTAINING: Final = """
 SELECT DISTINCT payment.position, entry.list_id
   FROM unnest(%(positions)s::int8[], %(times)s::timestamptz[], %(keys)s::text[])
          AS payment (position, at, keys)
  CROSS JOIN LATERAL unnest(string_to_array(payment.keys, E'\\n')) AS item (key)
  CROSS JOIN LATERAL (
-    SELECT list_id FROM lists_entry
-     WHERE key = item.key AND from_position < payment.position
-       AND (to_position IS NULL OR to_position > payment.position)
-       AND (expires_at IS NULL OR expires_at > payment.at)
+    SELECT list_id, expires_at FROM lists_entry
+     WHERE key = item.key AND to_position IS NULL AND from_position < payment.position
+     UNION ALL
+    SELECT list_id, expires_at FROM lists_entry
+     WHERE key = item.key AND to_position > payment.position AND from_position < payment.position
     OFFSET 0
   ) AS entry
  WHERE entry.list_id = ANY(%(lists)s::uuid[])
+   AND (entry.expires_at IS NULL OR entry.expires_at > payment.at)
 """
 
 

@@ -74,8 +74,12 @@ class Entry(models.Model):
                 condition=models.Q(to_position=None),
             ),
             models.Index(fields=("list", "from_position"), name="lists_entry_history"),
-            # Finds entries of past positions, with removed ones.
-            models.Index(fields=("key", "from_position"), name="lists_entry_keys"),
+            # Payments of the past look entries up that were removed later.
+            models.Index(
+                fields=("key", "to_position"),
+                name="lists_entry_removed",
+                condition=models.Q(to_position__isnull=False),
+            ),
         )
 
     def __str__(self) -> str:

@@ -7,6 +7,10 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex(
             model_name="entry",
-            index=models.Index(fields=["key", "from_position"], name="lists_entry_keys"),
+            index=models.Index(
+                condition=models.Q(("to_position__isnull", False)),
+                fields=["key", "to_position"],
+                name="lists_entry_removed",
+            ),
         )
     ]
