@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 SETTINGS = place.PROJECT / "tests/e2e/schemathesis.toml"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def key(shared_service: Service) -> str:
     """Return a key with every scope, of a staff member with every permission."""
     shared_service.manage("create_staff", "sam", "--role", "senior reviewer")

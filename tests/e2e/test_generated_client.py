@@ -27,7 +27,8 @@ CLIENTS: Final = place.PROJECT / "tests/e2e/clients"
 JAR: Final = Path(openapi_generator_cli.__file__).parent / "openapi-generator.jar"
 
 
-@pytest.fixture(scope="module")
+# A process may run tests of other modules in between, which would set up a fixture of the module twice.
+@pytest.fixture(scope="session")
 def running(shared_service: Service) -> Service:
     """The service for all clients. Each client is a separate merchant."""
     for reviewer in ("ada", "bob"):
@@ -36,7 +37,7 @@ def running(shared_service: Service) -> Service:
     return shared_service
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def document(running: Service, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with urllib.request.urlopen(f"{running.url}/api/schema/?format=json") as answer:
         path = tmp_path_factory.mktemp("document") / "document.json"
