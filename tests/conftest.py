@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.db.models.signals import post_migrate
+from hypothesis import settings
 
 from config.stack import processes
 from config.stack.postgres import Postgres
@@ -16,6 +17,9 @@ from tests.support import clusters, servers
 processes.mark_as("tests")
 # Django takes the event loop of Playwright for asynchronous code.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+# An example takes longer than usual while another process has the processor.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

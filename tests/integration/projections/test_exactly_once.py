@@ -210,7 +210,6 @@ def test_read_models_equal_the_log_after_random_steps(
         settings=settings(
             max_examples=400 if long else examples,
             stateful_step_count=30,
-            deadline=None,
             derandomize=not long,
             database=None,
             phases=[Phase.generate],

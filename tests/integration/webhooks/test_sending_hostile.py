@@ -347,7 +347,7 @@ def test_send_gives_up_when_endpoint_closes_every_connection() -> None:
     assert there.connections == 2
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(
     st.one_of(
         st.binary(max_size=200),

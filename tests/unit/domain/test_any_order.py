@@ -299,7 +299,7 @@ class AnyOrder(RuleBasedStateMachine):
                 assert self.given_back + before.lost.minor <= before.amount.minor
 
 
-AnyOrder.TestCase.settings = settings(max_examples=200, stateful_step_count=25, deadline=None)
+AnyOrder.TestCase.settings = settings(max_examples=200, stateful_step_count=25)
 test_commands_in_any_order = AnyOrder.TestCase
 
 

@@ -189,9 +189,7 @@ class AnyOrderOfNotices(RuleBasedStateMachine):
                 begun.add(event.dispute_id)
 
 
-AnyOrderOfNotices.TestCase.settings = settings(
-    max_examples=200, stateful_step_count=20, deadline=None
-)
+AnyOrderOfNotices.TestCase.settings = settings(max_examples=200, stateful_step_count=20)
 test_notices_in_any_order = AnyOrderOfNotices.TestCase
 
 

@@ -94,7 +94,7 @@ def carry_out(sequence: list[PaymentCommand]) -> tuple[list[AnyPaymentEvent], li
 
 
 sequences: Final = st.lists(commands, max_size=6)
-examples: Final = settings(max_examples=60, deadline=None)
+examples: Final = settings(max_examples=60)
 
 
 @examples

@@ -117,7 +117,7 @@ def test_swapped_conditions_are_a_difference() -> None:
     assert found.what == "Rule large, order of its conditions"
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(documents(), documents())
 def test_two_policies_have_no_differences_only_if_they_are_equal(
     before: PolicyDocument, after: PolicyDocument
@@ -125,7 +125,7 @@ def test_two_policies_have_no_differences_only_if_they_are_equal(
     assert bool(differences(before, after)) == (before != after)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(documents())
 def test_policy_has_no_differences_from_itself(document: PolicyDocument) -> None:
     policy = RiskPolicy.of(document)

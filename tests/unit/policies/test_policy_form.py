@@ -47,7 +47,7 @@ def faults(draft: Draft) -> dict[str, str]:
     return {drafts.field_name(path): message for path, message in refused.value.faults}
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(documents())
 def test_document_survives_the_form(document: PolicyDocument) -> None:
     draft = drafts.draft_of(document, name="A name", comment="A\ncomment")
@@ -63,7 +63,7 @@ def test_any_fields_are_read(fields: dict[str, str]) -> None:
     drafts.read(fields)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(), st.text(), st.text())
 def test_texts_that_are_no_numbers_are_refused_and_kept(points: str, hours: str, usd: str) -> None:
     typed = draft(rules__0__points=points, review_hours=hours, review_over__0__amount=usd)

@@ -42,7 +42,7 @@ def digest(days: shadow.Days) -> str:
     return shadow.digest(STRICTER.policy_id, since=0, position=len(LOG), days=days)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sets(st.integers(1, len(LOG) - 1), max_size=12))
 def test_days_do_not_depend_on_the_borders_of_steps(borders: set[int]) -> None:
     days: shadow.Days = {}

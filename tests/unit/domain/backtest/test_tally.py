@@ -36,13 +36,13 @@ def parts_of(cases: Sequence[Case], seed: int) -> list[Tally]:
 
 
 @given(SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_digest_is_the_same_under_any_partition(seed: int) -> None:
     assert digest(ASKED, result_of(merged(parts_of(CASES, seed)))) == WHOLE
 
 
 @given(SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_merge_is_commutative_and_associative(seed: int) -> None:
     a, b, c, *_ = [*parts_of(CASES[:90], seed), Tally(), Tally()]
 
