@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from payments.domain.money import Money, MoneyError, exponent
 from payments.domain.payment.commands import AnyNotice, CloseDispute, OpenDispute, UpdateDispute
+from payments.domain.payment.disputing import LONGEST_TEXT
 from payments.domain.payment.events import DisputeKind, DisputeOutcome, DisputeReason
 from payments.traffic import dates, values
 from payments.traffic.amounts import Amounts
@@ -37,7 +38,6 @@ FIELDS: Final = Fields(
 )
 AMOUNTS: Final = ("amount", "lost_amount")
 
-_LENGTH: Final = 100
 _NOTHING: Final = re.compile(r"0+(?:[.,]0+)?")
 _TAKES_NOTHING: Final = {DisputeOutcome.WON, DisputeOutcome.WITHDRAWN}
 
@@ -89,11 +89,13 @@ class NoticeRows(Struct, frozen=True):
         payment_id, client, reference = _payment(row)
         at = dates.parse(row["date"], now=now)
         facts: dict[str, Any] = {
-            "dispute_id": values.identifier("dispute_id", row["dispute_id"], max_length=_LENGTH),
+            "dispute_id": values.identifier(
+                "dispute_id", row["dispute_id"], max_length=LONGEST_TEXT
+            ),
         }
         for field in ("network", "network_reason_code"):
             if row.get(field):
-                facts[field] = values.identifier(field, row[field], max_length=_LENGTH)
+                facts[field] = values.identifier(field, row[field], max_length=LONGEST_TEXT)
         if type_ is NoticeType.CLOSE:
             facts |= {"closed_at": at, **self._end(row)}
         else:
@@ -176,7 +178,7 @@ def _check_constant(
         case "reference":
             values.identifier(field, value)
         case _:
-            values.identifier(field, value, max_length=_LENGTH)
+            values.identifier(field, value, max_length=LONGEST_TEXT)
 
 
 def _payment(row: Mapping[str, str]) -> tuple[UUID | None, str | None, str | None]:

@@ -9,10 +9,10 @@ from msgspec import Meta
 from payments.api.bodies import CURRENCY, IDENTIFIER, MINOR, NOTE, NOTE_LENGTH, Body, wrong_money
 from payments.api.problems.problem import FieldError, Problem
 from payments.domain.money import MAX_MINOR, Money, MoneyError
+from payments.domain.payment.disputing import LONGEST_TEXT
 from payments.domain.payment.events import DisputeKind, DisputeOutcome, DisputeReason
 from payments.domain.text import checked_identifier, checked_text
 
-ID_LENGTH: Final = 100
 _MOST_EVIDENCE: Final = 50
 # Clocks of senders are a little wrong, and a response is due within months.
 _SKEW: Final = timedelta(minutes=5)
@@ -25,19 +25,19 @@ _ID: Final = Meta(
     description="The provider's id of the dispute, or yours. All its notices have the same."
     + IDENTIFIER,
     examples=["dp_1042"],
-    extra_json_schema={"minLength": 1, "maxLength": ID_LENGTH},
+    extra_json_schema={"minLength": 1, "maxLength": LONGEST_TEXT},
 )
 _KIND: Final = Meta(description="The stage of the dispute.")
 _REASON: Final = Meta(description="Why the customer disputes the payment.")
 _NETWORK: Final = Meta(
     description="The card network.",
     examples=["visa"],
-    extra_json_schema={"minLength": 1, "maxLength": ID_LENGTH},
+    extra_json_schema={"minLength": 1, "maxLength": LONGEST_TEXT},
 )
 _NETWORK_CODE: Final = Meta(
     description="The network's own reason code.",
     examples=["10.4"],
-    extra_json_schema={"minLength": 1, "maxLength": ID_LENGTH},
+    extra_json_schema={"minLength": 1, "maxLength": LONGEST_TEXT},
 )
 _RESPOND_BY: Final = Meta(
     description="Until when a response is possible: an RFC 3339 time with a zone.",
@@ -86,7 +86,7 @@ class DisputeBody(Body, frozen=True, forbid_unknown_fields=True):
     def stored_text(cls, field: str, value: str) -> str:
         if field == "note":
             return checked_text(value, max_length=NOTE_LENGTH, multiline=True)
-        return checked_identifier(value, max_length=ID_LENGTH)
+        return checked_identifier(value, max_length=LONGEST_TEXT)
 
     def require_times(self, at: datetime) -> None:
         """Raise Problem for times that are not plausible `at` this time."""

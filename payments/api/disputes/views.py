@@ -1,6 +1,6 @@
 """The commands on disputes: record the notices of the provider, and respond."""
 
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -39,13 +39,8 @@ class OpenDispute(KeyView):
             client_id=key_of(request).client_id,
             at=at,
             dispute_id=body.dispute_id,
-            kind=body.kind,
-            reason=body.reason,
-            amount=body.money(body.amount, body.currency),
-            network=body.network,
-            network_reason_code=body.network_reason_code,
             opened_at=body.opened_at,
-            respond_by=body.respond_by,
+            **_statement(body),
         )
         return _handle(request, command, key)
 
@@ -66,13 +61,8 @@ class UpdateDispute(KeyView):
             client_id=key_of(request).client_id,
             at=at,
             dispute_id=dispute_id,
-            kind=body.kind,
-            reason=body.reason,
-            amount=body.money(body.amount, body.currency),
-            network=body.network,
-            network_reason_code=body.network_reason_code,
             updated_at=body.updated_at,
-            respond_by=body.respond_by,
+            **_statement(body),
         )
         return _handle(request, command, key)
 
@@ -126,6 +116,18 @@ class CloseDispute(KeyView):
             network_reason_code=body.network_reason_code,
         )
         return _handle(request, command, key)
+
+
+def _statement(body: bodies.OpenDisputeBody | bodies.UpdateDisputeBody) -> dict[str, Any]:
+    """Return what the body states of the dispute. Raises Problem."""
+    return {
+        "kind": body.kind,
+        "reason": body.reason,
+        "amount": body.money(body.amount, body.currency),
+        "network": body.network,
+        "network_reason_code": body.network_reason_code,
+        "respond_by": body.respond_by,
+    }
 
 
 def _handle(

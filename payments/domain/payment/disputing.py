@@ -43,6 +43,8 @@ from payments.domain.payment.state import Payment, Status
 _DISPUTABLE: Final = {Status.COMPLETED, Status.PARTIALLY_REFUNDED, Status.REFUNDED}
 # Disputes that were won free their amount, so the payment's amount alone does not bound the state.
 MOST_DISPUTES: Final = 100
+# Characters of a dispute's id, its network and the network's reason code.
+LONGEST_TEXT: Final = 100
 # The fields of a command that have another name in the state.
 _COMMANDED: Final = {"disputed": "amount", "lost": "lost_amount"}
 
