@@ -21,7 +21,7 @@ class Sides(Struct, frozen=True):
     shadow: int
 
 
-class Money(Struct, frozen=True, kw_only=True):
+class Amounts(Struct, frozen=True, kw_only=True):
     """What waits for review and what is blocked in one currency, in minor units."""
 
     currency: str
@@ -40,7 +40,7 @@ class Day(Struct, frozen=True, kw_only=True):
     blocks: Sides
     flips: int
     not_evaluable: int
-    money: tuple[Money, ...]
+    money: tuple[Amounts, ...]
 
 
 def days(tallies: Mapping[date, Tally]) -> tuple[Day, ...]:
@@ -83,7 +83,7 @@ def _day(day: date | None, result: Result) -> Day:
         flips=result.flips,
         not_evaluable=result.not_evaluable_payments,
         money=tuple(
-            Money(
+            Amounts(
                 currency=currency,
                 payments=payments[currency],
                 flips=flips[currency],

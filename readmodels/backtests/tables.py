@@ -311,7 +311,3 @@ def examples(result: Result) -> tuple[ExampleGroup, ...]:
         )
         for (baseline, candidate, kind), rows in groups.items()
     )
-
-
-def percent(ppm: int) -> str:
-    return f"{ppm / 10_000:.1f} %"

@@ -67,7 +67,7 @@ def _limits(result: Result, *, labeled: bool) -> Iterator[str]:
         share = result.flip_share
         yield (
             f"The sample has {result.payments - result.not_sampled:,} of {_payments(result.payments)}:"
-            f" with 95 % confidence, {_percent(share.low_ppm)} to {_percent(share.high_ppm)} of all"
+            f" with 95 % confidence, {percent(share.low_ppm)} to {percent(share.high_ppm)} of all"
             " evaluable ones would be decided otherwise."
         )
     if unscored := sum(band.payments for band in result.bands if band.baseline == UNSCORED):
@@ -75,7 +75,7 @@ def _limits(result: Result, *, labeled: bool) -> Iterator[str]:
     if not labeled:
         yield _NO_LABELS
     elif result.flips:
-        yield f"{_percent(result.known_ppm)} of the changed payments are known to be fraud or good."
+        yield f"{percent(result.known_ppm)} of the changed payments are known to be fraud or good."
     if result.reconstructed:
         yield (
             f"{_were(result.reconstructed)} evaluated with features that were computed from the log."
@@ -157,5 +157,6 @@ def _payments(count: int) -> str:
     return f"{count:,} payment{'' if count == 1 else 's'}"
 
 
-def _percent(ppm: int) -> str:
+def percent(ppm: int) -> str:
+    """Return parts per million as text."""
     return f"{ppm / 10_000:.1f} %"
