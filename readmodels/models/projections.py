@@ -61,6 +61,7 @@ class PaymentSummary(models.Model):
     # `db_default`: during a deployment, older code inserts rows without these columns.
     card_brand = models.CharField(max_length=20, blank=True, default="", db_default="")
     card_last4 = models.CharField(max_length=4, blank=True, default="", db_default="")
+    card_fingerprint = models.CharField(max_length=32, null=True)  # noqa: DJ001 - most have none
     status = models.CharField(max_length=20, choices=_choices(Status))
     risk_score = models.SmallIntegerField(null=True, help_text="Empty if not assessed.")
     risk_band = models.CharField(max_length=10, choices=_choices(Band), blank=True)
@@ -130,6 +131,11 @@ class PaymentSummary(models.Model):
             models.Index(fields=("client_id", "first_position"), name="payment_by_position"),
             models.Index(
                 fields=("customer_id", "-initiated_at", "-payment_id"), name="payment_by_customer"
+            ),
+            models.Index(
+                fields=("card_fingerprint", "-initiated_at", "-payment_id"),
+                name="payment_by_card",
+                condition=models.Q(card_fingerprint__isnull=False),
             ),
             models.Index(
                 fields=("status", "-initiated_at", "-payment_id"), name="payment_by_status"

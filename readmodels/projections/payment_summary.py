@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from payments.aggregates import RecordedPaymentEvent
+from payments.domain.cards import Card
 from payments.domain.payment.events import (
     AnyPaymentEvent,
     DisputeEvent,
@@ -59,6 +60,7 @@ class Row(Struct, frozen=True, kw_only=True, gc=False):
     method: str
     card_brand: str = ""
     card_last4: str = ""
+    card_fingerprint: str | None = None
     status: str = Status.INITIATED
     risk_score: int | None = None
     risk_band: str = ""
@@ -111,8 +113,7 @@ def _changes(  # noqa: C901, PLR0912 - a case for each event
 ) -> dict[str, Any]:
     match event:
         case PaymentInitiated(reference=reference, card=card):
-            paid_with = {} if card is None else {"card_brand": card.brand, "card_last4": card.last4}
-            return {"reference": reference, **paid_with}
+            return {"reference": reference, **_paid_with(card)}
         case PaymentProcessed(at=at, risk=risk):
             return {"status": Status.COMPLETED, "processed_at": at, **_assessed(risk)}
         case PaymentFailed(reason=reason, risk=risk):
@@ -171,7 +172,7 @@ def _changes(  # noqa: C901, PLR0912 - a case for each event
 
 PROJECTION: Final = Rows(
     name="payment_summary",
-    version=7,
+    version=8,
     model=PaymentSummary,
     row=Row,
     fold=fold,
@@ -193,6 +194,16 @@ def _begin(record: RecordedPaymentEvent, event: PaymentEvent) -> Row:
         position=record.position,
         first_position=record.position,
     )
+
+
+def _paid_with(card: Card | None) -> dict[str, Any]:
+    if card is None:
+        return {}
+    return {
+        "card_brand": card.brand,
+        "card_last4": card.last4,
+        "card_fingerprint": card.fingerprint,
+    }
 
 
 def _assessed(risk: RiskAssessment | None) -> dict[str, Any]:

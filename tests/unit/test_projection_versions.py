@@ -18,7 +18,12 @@ from readmodels import projections
 from readmodels.projections import PROJECTIONS
 
 DIGESTS: Final = {
-    "payment_summary": {5: "caa0316a507c5f45", 6: "602c68532c567d3e", 7: "1d358e635a02d2c2"},
+    "payment_summary": {
+        5: "caa0316a507c5f45",
+        6: "602c68532c567d3e",
+        7: "1d358e635a02d2c2",
+        8: "f3d261cf33abf76d",
+    },
     "daily_statistics": {
         1: "34481f43124322ff",
         2: "7aa54a3a8610315f",

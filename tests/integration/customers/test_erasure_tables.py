@@ -118,6 +118,7 @@ NOT_SEARCHED: Final = {
     "readmodels.PaymentSummary.assigned_to": "an id",
     "readmodels.PaymentSummary.snoozed_by": "an id",
     "readmodels.PaymentSummary.card_brand": "of the card",
+    "readmodels.PaymentSummary.card_fingerprint": "a keyed hash",
     "readmodels.PaymentSummary.card_last4": "of the card",
     "readmodels.PaymentSummary.claimed_by": "an id",
     "readmodels.PaymentSummary.currency": "a code",
