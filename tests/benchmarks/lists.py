@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 
 from django.contrib.auth import get_user_model
 from django.db import connection
+from django.db.models import Count
 from django.test import Client as Browser
 
 from payments import actors
@@ -136,7 +137,8 @@ def _addresses() -> Iterator[str]:
     bands = [f"risk_band__exact={band}" for band in Band]
     statuses = [f"status__exact={status}" for status in Status]
     reviewed = [f"requires_review__exact={flag}" for flag in (0, 1)]
-    yield from _questions(_LIST, statuses, methods, bands, currencies, reviewed, days)
+    related = list(_related())
+    yield from _questions(_LIST, statuses, methods, bands, currencies, reviewed, days, related)
     standings = [f"standing={name}" for name, _ in STANDINGS]
     flags = [f"{name}__exact={flag}" for name in ("four_eyes", "reject_advised") for flag in (0, 1)]
     yield from _questions(_QUEUE, standings, bands, currencies, flags)
@@ -159,6 +161,18 @@ def _addresses() -> Iterator[str]:
     for other in ("dailystatistics", "parkedevent", "discardedevent", "checkpoint"):
         yield f"/admin/readmodels/{other}/"
     yield "/admin/"
+
+
+def _related() -> Iterator[str]:
+    """Return the filters that links set: the client and the busiest customer and card."""
+    for name, column in (
+        ("client", "client_id"),
+        ("customer", "customer_id"),
+        ("card", "card_fingerprint"),
+    ):
+        rows = PaymentSummary.objects.exclude(**{column: None}).values(column)
+        busiest = rows.annotate(payments=Count("pk")).order_by("-payments")[0]
+        yield f"{name}={busiest[column]}"
 
 
 def _questions(address: str, *filters: list[str]) -> Iterator[str]:

@@ -110,9 +110,13 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def foreign_text(text: object) -> str:
-    """Return markup for text that others wrote: wrapped, cut to fit, in its own direction."""
-    return format_html('<bdi class="foreign" title="{}">{}</bdi>', text, text)
+def foreign_text(text: object, *, url: str = "") -> str:
+    """Return markup for text that others wrote: wrapped, cut to fit, in its own direction.
+
+    With `url`, it is a link.
+    """
+    shown = format_html('<bdi class="foreign" title="{}">{}</bdi>', text, text)
+    return format_html('<a class="link" href="{}">{}</a>', url, shown) if url else shown
 
 
 def link(page: str, key: object, text: str) -> str:

@@ -16,7 +16,7 @@ from payments.domain.payment.events import (
 )
 from readmodels import labels
 from readmodels.admin.base import fragments
-from readmodels.admin.review import disputed, evidence, timeline
+from readmodels.admin.review import disputed, evidence, related, timeline
 from readmodels.models import DisputeSummary
 
 _MOST_OTHERS: Final = 5
@@ -41,7 +41,7 @@ def gather(row: DisputeSummary, user: AbstractBaseUser | AnonymousUser) -> dict[
         "dispute": dispute,
         "may_answer": may_answer,
         "opinions": [each for each in entries if each.event_type in _REVIEW],
-        "earlier": evidence.latest(
+        "earlier": related.latest(
             payment.customer_id, but=payment.payment_id, before=payment.initiated_at
         ),
         "earlier_title": "Earlier payments",

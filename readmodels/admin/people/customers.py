@@ -20,7 +20,7 @@ from readmodels.admin.base.browsing import BrowsingAdmin
 from readmodels.admin.base.filters import YesNoFilter
 from readmodels.admin.base.kept_text import keep_typed_text
 from readmodels.admin.people.customer_changes import BlockView, RenameView, UnblockView
-from readmodels.admin.review import evidence
+from readmodels.admin.review import related
 
 _MOST_DECISIONS: Final = 20
 
@@ -95,7 +95,8 @@ class CustomerAdmin(BrowsingAdmin):
             customer=customer,
             erased_by=labels.person(customer.erased_by),
             decisions=_decisions(customer),
-            payments=evidence.latest(customer.pk),
+            of_customer=related.of_customer(customer.pk),
+            payments=related.latest(customer.pk),
             may_rename=customer.erased_at is None
             and permissions.holds(request.user, changes.CHANGE),
             may_block=permissions.holds(request.user, blocking.BLOCK),

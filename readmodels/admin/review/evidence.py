@@ -1,12 +1,10 @@
 """The evidence for a decision: a payment from the log, its customer, its client and earlier payments."""
 
-from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from django.http import Http404
 from django.utils import timezone
-from msgspec import Struct
 
 from payments.aggregates import PAYMENT_AGGREGATE, HistoricPaymentEvent
 from payments.clients.models import Client
@@ -17,10 +15,8 @@ from payments.events.reading import streams, timetravel
 from readmodels import labels
 from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import as_uuid
-from readmodels.models import PaymentSummary
+from readmodels.admin.review import related
 from readmodels.queries.explanation import explain
-
-_MOST_LATEST: Final = 5
 
 
 def load(
@@ -42,7 +38,7 @@ def load(
 
 
 def gather(payment: Payment) -> dict[str, Any]:
-    """Return the context of parts/evidence.html, with at most four queries."""
+    """Return the context of parts/evidence.html, with at most seven queries."""
     author = payment.policy_author
     left, urgency = (
         fragments.time_left(payment.review_deadline, timezone.now())
@@ -60,42 +56,9 @@ def gather(payment: Payment) -> dict[str, Any]:
         "method": labels.paid_with(payment.method, payment.card),
         "customer": customer,
         "client": customer.client if customer else Client.objects.get(pk=payment.client_id),
-        "earlier": latest(payment.customer_id, but=payment.payment_id),
+        "of_customer": related.of_customer(payment.customer_id),
+        "earlier": related.latest(payment.customer_id, but=payment.payment_id),
+        "of_card": related.of_card(payment) if payment.card else None,
         "explanation": explain(payment, (), None) if payment.risk else None,
         "band_color": fragments.BAND_COLORS[payment.risk.band] if payment.risk else "",
     }
-
-
-class LatestPayment(Struct, frozen=True):
-    """A line of parts/latest_payments.html."""
-
-    payment_id: UUID
-    initiated_at: datetime
-    amount: str
-    status: str
-    color: str
-    badges: tuple[fragments.Badge, ...]
-
-
-def latest(
-    customer_id: UUID, *, but: UUID | None = None, before: datetime | None = None
-) -> list[LatestPayment]:
-    """Return the customer's latest payments except the payment `but`, with one query."""
-    rows = PaymentSummary.objects.filter(customer_id=customer_id)
-    if before is not None:
-        rows = rows.filter(initiated_at__lt=before)
-    if but is not None:
-        rows = rows.exclude(pk=but)
-    return [
-        LatestPayment(
-            payment_id=row.pk,
-            initiated_at=row.initiated_at,
-            amount=labels.amount(row.amount, row.currency),
-            status=labels.label(row.status),
-            color=fragments.STATUS_COLORS[Status(row.status)],
-            badges=fragments.dispute_badges(
-                open_disputes=row.open_disputes, lost_amount=row.lost_amount
-            ),
-        )
-        for row in rows.order_by("-initiated_at", "-payment_id")[:_MOST_LATEST]
-    ]

@@ -23,13 +23,14 @@ from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
 from readmodels.admin.base.filters import (
     ChoiceFilter,
+    ClientFilter,
     CurrencyFilter,
     DaysOfTimesFilter,
     YesNoFilter,
     titled,
 )
 from readmodels.admin.base.kept_text import keep_typed_text
-from readmodels.admin.review import disputed, evidence, timeline
+from readmodels.admin.review import disputed, evidence, related, timeline
 from readmodels.admin.review.actions import ACTIONS, Person, next_key
 from readmodels.admin.review.decisions import ActionView
 from readmodels.admin.review.desk import desk, people_of
@@ -61,7 +62,11 @@ class PaymentAdmin(BrowsingAdmin):
         CurrencyFilter,
         ("requires_review", titled(YesNoFilter, "review required")),
         ("initiated_at", titled(DaysOfTimesFilter, "date submitted")),
+        ClientFilter,
+        related.CustomerFilter,
+        related.CardFilter,
     )
+    change_list_template = "backoffice/payments.html"
     search_fields = ("payment_id",)  # shows the search box; `find` searches
     search_help_text = "Payment id, reference, customer"
 
@@ -83,11 +88,13 @@ class PaymentAdmin(BrowsingAdmin):
 
     @display(description="Customer")
     def customer(self, row: Any) -> str:
-        return fragments.foreign_text(row.details.customer)
+        url = related.list_url(customer=row.customer_id)
+        return fragments.foreign_text(row.details.customer, url=url)
 
     @display(description="Client")
     def client(self, row: Any) -> str:
-        return fragments.foreign_text(row.details.client)
+        url = related.list_url(client=row.client_id)
+        return fragments.foreign_text(row.details.client, url=url)
 
     @display(description="Reference")
     def called(self, row: PaymentSummary) -> str:

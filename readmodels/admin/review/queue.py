@@ -112,8 +112,8 @@ class QueueAdmin(PaymentAdmin):
     def customer(self, row: Any) -> str:
         return format_html(
             '{}<span class="beneath">{}</span>',
-            fragments.foreign_text(row.details.customer),
-            fragments.foreign_text(row.details.client),
+            super().customer(row),
+            super().client(row),
         )
 
     @display(description="Claimed")

@@ -1,0 +1,82 @@
+"""The payments of one customer, and those with one card: counts and sums by currency and status.
+
+A customer may have millions of payments. Therefore only the latest ones are read, at most `MOST`. The time is
+bounded, and no further counters slow the projections down.
+"""
+
+from typing import Final
+from uuid import UUID
+
+from django.db.models import QuerySet
+from msgspec import Struct
+
+from payments.database import execute
+from readmodels.models import PaymentSummary
+
+MOST: Final = 1_000
+
+_TOTALS: Final = """
+WITH latest AS MATERIALIZED (
+  SELECT currency, status, amount, customer_id FROM readmodels_paymentsummary
+   WHERE {column} = %(value)s ORDER BY initiated_at DESC, payment_id DESC LIMIT {most})
+SELECT currency, status, count(*), sum(amount)::bigint,
+       (SELECT count(DISTINCT customer_id) FROM latest)
+  FROM latest GROUP BY currency, status ORDER BY currency, count(*) DESC, status
+"""
+
+
+class Sum(Struct, frozen=True, kw_only=True):
+    """The payments in one currency with one status. `amount` is in minor units, without refunds."""
+
+    currency: str
+    status: str
+    count: int
+    amount: int
+
+
+class Totals(Struct, frozen=True, kw_only=True):
+    """The sums of the latest payments, and the number of customers who made them."""
+
+    sums: tuple[Sum, ...]
+    customers: int
+
+    @property
+    def count(self) -> int:
+        return sum(each.count for each in self.sums)
+
+    @property
+    def has_older(self) -> bool:
+        """Return whether there may be older payments that the sums leave out."""
+        return self.count == MOST
+
+
+def of_customer(customer_id: UUID) -> QuerySet[PaymentSummary]:
+    """Return all payments of the customer, the latest first."""
+    return PaymentSummary.objects.filter(customer_id=customer_id)
+
+
+def of_card(fingerprint: str) -> QuerySet[PaymentSummary]:
+    """Return all payments with the card, the latest first, also those of other customers.
+
+    A fingerprint belongs to one client, so all of them are payments of that client.
+    """
+    return PaymentSummary.objects.filter(card_fingerprint=fingerprint)
+
+
+def totals_of_customer(customer_id: UUID) -> Totals:
+    return _totals("customer_id", customer_id)
+
+
+def totals_of_card(fingerprint: str) -> Totals:
+    return _totals("card_fingerprint", fingerprint)
+
+
+def _totals(column: str, value: UUID | str) -> Totals:
+    rows = execute(_TOTALS.format(column=column, most=MOST), {"value": value})
+    return Totals(
+        sums=tuple(
+            Sum(currency=currency, status=status, count=count, amount=amount)
+            for currency, status, count, amount, _ in rows
+        ),
+        customers=rows[0][-1] if rows else 0,
+    )
