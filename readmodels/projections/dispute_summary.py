@@ -1,6 +1,7 @@
 """DisputeSummary: one row per dispute, for lists by due date.
 
-The domain folds the notices of a dispute. A row holds all that the next notice is compared with.
+The domain folds the notices of a dispute. A row holds all that the next notice is compared with, except
+earlier responses: no column depends on them.
 """
 
 from datetime import UTC, datetime

@@ -29,7 +29,7 @@ DIGESTS: Final = {
         2: "7aa54a3a8610315f",
         3: "33797f08c4e1916f",
     },
-    "dispute_summary": {1: "f520bcc153e38eb7"},
+    "dispute_summary": {1: "d72be5f25977a8d7"},
     "customer_activity": {1: "cf954122ca71095c"},
     "event_index": {1: "b03e8b6c10f5aa5b", 2: "a9be59cc9425be6e"},
 }

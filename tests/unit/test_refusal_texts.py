@@ -32,6 +32,7 @@ from payments.domain.payment.refusals import (
     ReviewTaken,
     SeniorReviewerNeeded,
     TooManyDisputes,
+    TooManyResponses,
 )
 from payments.domain.payment.routing_refusals import (
     AssignedToAnother,
@@ -87,6 +88,7 @@ REFUSALS: tuple[PaymentError, ...] = (
     ),
     DisputeContradicted(payment_id=PAYMENT, dispute_id=DISPUTE, fields=("amount",)),
     TooManyDisputes(payment_id=PAYMENT, limit=100),
+    TooManyResponses(payment_id=PAYMENT, dispute_id=DISPUTE, limit=20),
     DisputeTooLarge(payment_id=PAYMENT, disputed=usd(9_00), disputable=usd(8_00)),
     DisputeCurrencyDiffers(payment_id=PAYMENT, currency="USD"),
     DisputeLossInvalid(payment_id=PAYMENT, outcome=DisputeOutcome.WON, lost=usd(1)),

@@ -119,8 +119,15 @@ RESPOND: Final = command(
     status=200,
     summary="Record that you contest a dispute",
     description="Send the evidence to your provider. The service keeps its SHA-256 digests, which prove later"
-    " what was sent. A response that is not later than the known ones changes nothing.",
-    refused=[*_REFUSED, "dispute_not_found", "dispute_closed"],
+    " what was sent. Each response has its own time, and the latest one counts. The same response again"
+    " changes nothing, and its answer has `Idempotency-Replayed: true`.",
+    refused=[
+        *_REFUSED,
+        "dispute_not_found",
+        "dispute_closed",
+        "dispute_contradicted",
+        "too_many_responses",
+    ],
     parameters=[PAYMENT_PARAMETER, _DISPUTE_PARAMETER, MAY_MATCH],
     examples=[
         body_example(

@@ -194,6 +194,10 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
         ),
         Problem("too_many_disputes", f"{_PAYMENT} has 100 disputes, which is the most."),
         Problem(
+            "too_many_responses",
+            f"Dispute {_DISPUTE} of payment {PAYMENT_ID} has 20 responses, which is the most.",
+        ),
+        Problem(
             "dispute_too_large",
             f"At most USD 10,000.00 of payment {PAYMENT_ID} can be disputed, not USD 15,000.00.",
             members={"disputable": 1_000_000, "currency": "USD"},

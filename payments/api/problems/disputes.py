@@ -41,7 +41,7 @@ DISPUTES: Final[Mapping[str, Kind]] = {
         "An earlier notice of the same time differs",
         Repeat.CORRECTED,
         "A notice of the same kind, dispute and time has other values. `errors` names these fields.",
-        "If the first notice was wrong, send an update with its own time.",
+        "If the first notice was wrong, send another notice with its own time.",
     ),
     "too_many_disputes": Kind(
         HTTPStatus.CONFLICT,
@@ -49,6 +49,13 @@ DISPUTES: Final[Mapping[str, Kind]] = {
         Repeat.NEVER,
         "A payment can have 100 disputes.",
         "Use the id that the provider gave to the dispute for all its notices.",
+    ),
+    "too_many_responses": Kind(
+        HTTPStatus.CONFLICT,
+        "There are 20 responses",
+        Repeat.NEVER,
+        "A dispute can have 20 responses.",
+        "Send one response with all its evidence.",
     ),
     "dispute_too_large": Kind(
         HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -5,6 +5,7 @@ highest rank, and the same notices lead to the same disputes in any order. The R
 rules.
 """
 
+import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -21,6 +22,7 @@ from payments.domain.payment.events import (
     DisputeOutcome,
     DisputeReason,
     DisputeStatement,
+    NoteRef,
     PaymentDisputeClosed,
     PaymentDisputed,
     PaymentDisputeResponded,
@@ -45,11 +47,24 @@ class DisputeStatus(StrEnum):
     CLOSED = "closed"
 
 
+class Response(Struct, frozen=True, kw_only=True):
+    """A response of the actor `responder`, with what distinguishes a repetition from a contradiction.
+
+    `evidence` is the digest of the document's digests, which are in the event.
+    """
+
+    responded_at: datetime
+    responder: str
+    evidence: str
+    note: NoteRef | None = None
+
+
 class Dispute(Struct, frozen=True, kw_only=True):
     """One dispute. It is open until it has an outcome.
 
     Times are those of the notices. If `inferred`, the notice of the opening has not arrived, and
-    `opened_at` is the earliest time that is known.
+    `opened_at` is the earliest time that is known. `responses` are sorted by time, and `responded_at` and
+    `responded_by` are those of the latest one.
     """
 
     dispute_id: str
@@ -65,9 +80,13 @@ class Dispute(Struct, frozen=True, kw_only=True):
     respond_by: datetime | None = None
     responded_at: datetime | None = None
     responded_by: str | None = None
+    responses: tuple[Response, ...] = ()
     outcome: DisputeOutcome | None = None
     lost: Money | None = None
     closed_at: datetime | None = None
+
+    def response_at(self, responded_at: datetime) -> Response | None:
+        return next((each for each in self.responses if each.responded_at == responded_at), None)
 
     @property
     def is_open(self) -> bool:
@@ -92,6 +111,11 @@ class Dispute(Struct, frozen=True, kw_only=True):
         return self.disputed if self.lost is None else self.lost
 
 
+def evidence_digest(evidence: Iterable[str]) -> str:
+    """Return one digest for the digests of a response, so that the state stays small."""
+    return hashlib.sha256(" ".join(evidence).encode()).hexdigest()
+
+
 def find(disputes: Iterable[Dispute], dispute_id: str) -> Dispute | None:
     return next((each for each in disputes if each.dispute_id == dispute_id), None)
 
@@ -112,10 +136,8 @@ def merged(dispute: Dispute | None, event: AnyDisputeEvent) -> Dispute:
     match event:
         case PaymentDisputeUpdated(updated_at=at):
             return _stated(dispute, event, at, Source.UPDATE)
-        case PaymentDisputeResponded(responded_at=at, by=by):
-            if dispute.responded_at is not None and at <= dispute.responded_at:
-                return dispute
-            return replace(dispute, responded_at=at, responded_by=by)
+        case PaymentDisputeResponded():
+            return _responded(dispute, event)
         case PaymentDisputeClosed(outcome=outcome, lost=lost, closed_at=at):
             if dispute.outcome is not None and dispute.closed_at is not None:
                 known = (dispute.outcome in FINAL, dispute.closed_at)
@@ -151,6 +173,23 @@ def _stated(dispute: Dispute, event: DisputeStatement, at: datetime, source: Sou
     else:
         counts = (at, source) > (dispute.stated_at, dispute.source)
     return replace(dispute, **_statement(event, at, source)) if counts else dispute
+
+
+def _responded(dispute: Dispute, event: PaymentDisputeResponded) -> Dispute:
+    at = event.responded_at
+    if dispute.response_at(at) is not None:
+        return dispute
+    response = Response(
+        responded_at=at,
+        responder=event.by,
+        evidence=evidence_digest(event.evidence),
+        note=event.note,
+    )
+    responses = tuple(sorted((*dispute.responses, response), key=lambda each: each.responded_at))
+    dispute = replace(dispute, responses=responses)
+    if dispute.responded_at is None or at > dispute.responded_at:
+        dispute = replace(dispute, responded_at=at, responded_by=event.by)
+    return dispute
 
 
 def _statement(event: DisputeStatement, at: datetime, source: Source) -> dict[str, Any]:

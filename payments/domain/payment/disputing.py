@@ -19,7 +19,15 @@ from payments.domain.payment.commands import (
     StateDispute,
     UpdateDispute,
 )
-from payments.domain.payment.disputes import FINAL, Dispute, Source, find, noted
+from payments.domain.payment.disputes import (
+    FINAL,
+    Dispute,
+    Response,
+    Source,
+    evidence_digest,
+    find,
+    noted,
+)
 from payments.domain.payment.events import (
     AnyDisputeEvent,
     DisputeOutcome,
@@ -37,12 +45,14 @@ from payments.domain.payment.refusals import (
     DisputeTooLarge,
     NotDisputable,
     TooManyDisputes,
+    TooManyResponses,
 )
 from payments.domain.payment.state import Payment, Status
 
 _DISPUTABLE: Final = {Status.COMPLETED, Status.PARTIALLY_REFUNDED, Status.REFUNDED}
 # Disputes that were won free their amount, so the payment's amount alone does not bound the state.
 MOST_DISPUTES: Final = 100
+MOST_RESPONSES: Final = 20
 # Characters of a dispute's id, its network and the network's reason code.
 LONGEST_TEXT: Final = 100
 # The fields of a command that have another name in the state.
@@ -98,8 +108,21 @@ def _respond(
     if known is None:
         raise DisputeNotFound(payment_id=payment.payment_id, dispute_id=command.dispute_id)
     responded_at = command.responded_at or command.at
+    repeated = known.response_at(responded_at)
+    if repeated is not None:
+        facts = {
+            "responder": command.responder,
+            "evidence": evidence_digest(command.evidence),
+            "note": command.note,
+        }
+        _require_same(payment, command.dispute_id, repeated, facts)
+        return ()
     if known.closed_at is not None and responded_at >= known.closed_at:
         raise _closed(payment, known)
+    if len(known.responses) >= MOST_RESPONSES:
+        raise TooManyResponses(
+            payment_id=payment.payment_id, dispute_id=known.dispute_id, limit=MOST_RESPONSES
+        )
     return (
         PaymentDisputeResponded(
             by=command.responder,
@@ -126,7 +149,8 @@ def _close(
         )
     if known is not None and known.closed_at is not None:
         if known.closed_at == command.closed_at:
-            _require_same(payment, known, {"outcome": command.outcome, "lost": command.lost_amount})
+            facts = {"outcome": command.outcome, "lost": command.lost_amount}
+            _require_same(payment, command.dispute_id, known, facts)
         if (
             known.outcome in FINAL
             and command.outcome not in FINAL
@@ -188,17 +212,19 @@ def _require_same_statement(
     source: Source,
 ) -> None:
     if known is not None and (known.stated_at, known.source) == (at, source):
-        _require_same(payment, known, stated)
+        _require_same(payment, known.dispute_id, known, stated)
 
 
-def _require_same(payment: Payment, known: Dispute, facts: dict[str, Any]) -> None:
+def _require_same(
+    payment: Payment, dispute_id: str, known: Dispute | Response, facts: dict[str, Any]
+) -> None:
     """Raise DisputeContradicted if a repetition of the known notice states other facts."""
     fields = tuple(
         _COMMANDED.get(name, name) for name, value in facts.items() if getattr(known, name) != value
     )
     if fields:
         raise DisputeContradicted(
-            payment_id=payment.payment_id, dispute_id=known.dispute_id, fields=fields
+            payment_id=payment.payment_id, dispute_id=dispute_id, fields=fields
         )
 
 

@@ -361,3 +361,19 @@ class TooManyDisputes(PaymentError):
 
     def __str__(self) -> str:
         return f"Payment {self.payment_id} has {self.limit} disputes, which is the most."
+
+
+@dataclass(kw_only=True, eq=False)
+class TooManyResponses(PaymentError):
+    """The dispute has `limit` responses."""
+
+    code = "too_many_responses"
+
+    dispute_id: str
+    limit: int
+
+    def __str__(self) -> str:
+        return (
+            f"Dispute {self.dispute_id} of payment {self.payment_id} has {self.limit} responses, which is"
+            " the most."
+        )

@@ -28,6 +28,7 @@ from payments.domain.payment.refusals import (
     ReviewTaken,
     SeniorReviewerNeeded,
     TooManyDisputes,
+    TooManyResponses,
     second as second_of,
 )
 from payments.domain.payment.routing_refusals import (
@@ -128,10 +129,12 @@ def describe(error: PaymentError) -> str:  # noqa: C901, PLR0912 - a line for ea
         case DisputeContradicted(dispute_id=dispute_id, fields=fields):
             return (
                 f"A notice of dispute {isolated(dispute_id)} at the same time has another"
-                f" {', '.join(fields)}. Correct it by an update with its own time."
+                f" {', '.join(fields)}. Correct it by another notice with its own time."
             )
         case TooManyDisputes(limit=limit):
             return f"This payment has {limit} disputes, which is the most."
+        case TooManyResponses(dispute_id=dispute_id, limit=limit):
+            return f"Dispute {isolated(dispute_id)} has {limit} responses, which is the most."
         case DisputeTooLarge(disputable=rest):
             return f"No more than {rest.formatted()} of this payment can be disputed."
         case DisputeCurrencyDiffers(currency=currency):

@@ -32,7 +32,12 @@ from payments.domain.payment.commands import AnyDisputeCommand, CloseDispute, Re
 from payments.domain.payment.deciding import decide
 from payments.domain.payment.disputes import Dispute, find
 from payments.domain.payment.events import DisputeOutcome
-from payments.domain.payment.refusals import DisputeLossInvalid, DisputeTooLarge, PaymentError
+from payments.domain.payment.refusals import (
+    DisputeLossInvalid,
+    DisputeTooLarge,
+    PaymentError,
+    TooManyResponses,
+)
 from payments.domain.payment.state import Payment
 from payments.domain.text import TextError, checked_text
 from payments.events.store import StaleVersion
@@ -149,7 +154,7 @@ class AnswerView(ABC, View):
 
     def get(self, request: HttpRequest, dispute: UUID) -> HttpResponse:
         row, payment, state = _read(dispute)
-        if refusal := _refusal(payment, state):
+        if refusal := self.refusal(payment, state):
             messages.warning(request, refusals.describe(refusal))
             return _to_page(row)
         return self._page(request, row, payment, self.form(state, initial=self._fresh(payment)))
@@ -191,6 +196,15 @@ class AnswerView(ABC, View):
     @abstractmethod
     def consequences(self, dispute: Dispute) -> tuple[str, ...]:
         """Return what the person should know before sending the form."""
+
+    def refusal(self, payment: Payment, dispute: Dispute) -> PaymentError | None:
+        """Return why nobody can answer the dispute now: another person or a notice has closed it."""
+        facts = _facts(payment, dispute, timezone.now())
+        try:
+            decide(payment, RespondToDispute(**facts, responder=""))
+        except PaymentError as error:
+            return error
+        return None
 
     def _fresh(self, payment: Payment) -> dict[str, Any]:
         return {"key": uuid4(), "version": payment.version}
@@ -248,10 +262,14 @@ class RespondView(AnswerView):
 
     def consequences(self, dispute: Dispute) -> tuple[str, ...]:
         due = f" by {labels.minute(dispute.respond_by)}" if dispute.respond_by else ""
-        return (
+        texts = (
             f"Send the evidence to your provider{due}. This form only records that you did.",
             "The dispute stays open until its outcome is recorded.",
         )
+        if dispute.responded_at is None:
+            return texts
+        at = labels.minute(dispute.responded_at)
+        return (*texts, f"It was contested at {at}. That response is kept, and this one is added.")
 
     def command(
         self, payment: Payment, dispute: Dispute, form: AnswerForm, *, at: datetime
@@ -270,6 +288,10 @@ class CloseView(AnswerView):
     done = "Dispute closed."
     variant = "danger"
     form = CloseForm
+
+    def refusal(self, payment: Payment, dispute: Dispute) -> PaymentError | None:
+        refusal = super().refusal(payment, dispute)
+        return None if isinstance(refusal, TooManyResponses) else refusal
 
     def consequences(self, dispute: Dispute) -> tuple[str, ...]:
         return (
@@ -295,15 +317,6 @@ def _facts(payment: Payment, dispute: Dispute, at: datetime) -> dict[str, Any]:
         "at": at,
         "dispute_id": dispute.dispute_id,
     }
-
-
-def _refusal(payment: Payment, dispute: Dispute) -> PaymentError | None:
-    """Return why nobody can answer the dispute now: another person or a notice has closed it."""
-    try:
-        decide(payment, RespondToDispute(**_facts(payment, dispute, timezone.now()), responder=""))
-    except PaymentError as error:
-        return error
-    return None
 
 
 def _read(pk: UUID) -> tuple[DisputeSummary, Payment, Dispute]:

@@ -11,35 +11,12 @@ from payments.customers.models import Note
 from payments.events.models import Event
 from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.support.concurrency import at_once
+from tests.support.disputing import closing, day, opening, stated
 from tests.support.roundtrips import round_trips
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 REFUND = {"reason": "requested_by_customer"}
-
-
-def day(number: int) -> str:
-    """Return a time so many days after the beginning of the dispute, which is in the past."""
-    return f"{timezone.now().date() - timedelta(days=60) + timedelta(days=number)}T09:00:00Z"
-
-
-def stated(minor: int = 1999, **changes: Any) -> dict[str, Any]:
-    return {
-        "kind": "chargeback",
-        "reason": "fraudulent",
-        "amount": minor,
-        "currency": "EUR",
-        **changes,
-    }
-
-
-def opening(minor: int = 1999, **changes: Any) -> dict[str, Any]:
-    return stated(minor, **{"dispute_id": "dp_1", "opened_at": day(0), **changes})
-
-
-def closing(lost: int = 1999, outcome: str = "lost", **changes: Any) -> dict[str, Any]:
-    end = {"outcome": outcome, "lost_amount": lost, "currency": "EUR", "closed_at": day(9)}
-    return {**end, **changes}
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from payments.customers.models import Note
+from payments.domain.payment.disputing import MOST_RESPONSES
 from payments.domain.payment.events import DisputeKind, DisputeOutcome, PaymentDisputeResponded
 from payments.events.models import Event
 from readmodels.models import DisputeSummary
@@ -266,6 +267,23 @@ def test_answer_to_a_changed_dispute_shows_it_again_with_the_text(
     assert answer.context["form"]["note"].value() == "Sent it."
     again = fields_of(answer) | {"note": "Sent it."}
     assert logged_in.post(url, again).status_code == 302
+
+
+def test_dispute_with_the_most_responses_can_still_be_closed(
+    disputed: DisputeSummary, acme: ApiClient
+) -> None:
+    responses = [
+        respond_to_dispute(responded_at=OPENED + timedelta(minutes=number), at=NOW)
+        for number in range(MOST_RESPONSES)
+    ]
+    note(disputed.payment_id, *responses, client=acme.client_id)
+    logged_in = browser()
+
+    refused = logged_in.get(page_of(disputed, "respond"), follow=True)
+    form = logged_in.get(page_of(disputed, "close"))
+
+    assert f"has {MOST_RESPONSES} responses" in text(refused)
+    assert form.status_code == 200
 
 
 def test_payment_command_prints_the_disputes(disputed: DisputeSummary, acme: ApiClient) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from msgspec.structs import replace
 
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.domain.payment.commands import (
@@ -22,7 +23,7 @@ from payments.domain.payment.commands import (
     UpdateDispute,
 )
 from payments.domain.payment.disputes import FINAL
-from payments.domain.payment.disputing import dispute
+from payments.domain.payment.disputing import MOST_RESPONSES, dispute
 from payments.domain.payment.events import (
     AnyDisputeEvent,
     DisputeFigures,
@@ -30,12 +31,18 @@ from payments.domain.payment.events import (
     DisputeOutcome,
     DisputeReason,
     PaymentDisputed,
+    PaymentDisputeResponded,
 )
-from payments.domain.payment.refusals import DisputeContradicted, PaymentError
+from payments.domain.payment.refusals import (
+    DisputeContradicted,
+    PaymentError,
+    TooManyResponses,
+)
 from payments.domain.payment.state import Payment
 from payments.events import replay
 from tests.support.examples import (
     NOON,
+    NOTE,
     PAYMENT,
     SENIOR,
     close_dispute,
@@ -56,6 +63,7 @@ LOSSES = st.sampled_from([0, 1, 40_00, 60_00, 100_00])
 DAYS = st.integers(1, 6)
 # A response is dated before the end of its dispute: later ones are refused.
 LATE_DAYS = st.integers(7, 10)
+EVIDENCE = st.sampled_from([(), ("ab" * 32,), ("cd" * 32, "ef" * 32)])
 
 
 def at(day: int) -> datetime:
@@ -133,9 +141,20 @@ class AnyOrderOfNotices(RuleBasedStateMachine):
         stated = {"kind": kind, "reason": reason, "amount": usd(amount)}
         self._send(update_dispute(dispute_id=id_, updated_at=at(day), **stated))
 
-    @rule(id_=IDS, day=DAYS, by=st.sampled_from([SENIOR, "client:1"]))
-    def respond(self, id_: str, day: int, by: str) -> None:
-        self._send(respond_to_dispute(dispute_id=id_, responded_at=at(day), responder=by))
+    @rule(id_=IDS, day=DAYS, by=st.sampled_from([SENIOR, "client:1"]), evidence=EVIDENCE)
+    def respond(self, id_: str, day: int, by: str, evidence: tuple[str, ...]) -> None:
+        response = {"responder": by, "evidence": evidence}
+        self._send(respond_to_dispute(dispute_id=id_, responded_at=at(day), **response))
+
+    @rule()
+    def contradict_responses(self) -> None:
+        before = self.first.payment
+        for notice in self.accepted.values():
+            if isinstance(notice, RespondToDispute):
+                other = replace(notice, evidence=("12" * 32,))
+                with pytest.raises(DisputeContradicted, match="evidence"):
+                    dispute(self.first.payment, other)
+        assert self.first.payment is before
 
     @rule(id_=IDS, day=LATE_DAYS, outcome=OUTCOMES, lost=LOSSES, reason=REASONS)
     def close(self, id_: str, day: int, outcome: DisputeOutcome, lost: int, reason: Any) -> None:
@@ -171,6 +190,14 @@ class AnyOrderOfNotices(RuleBasedStateMachine):
         for notice in self.accepted.values():
             self.first.receive(notice)
         assert len(self.first.events) == before
+
+    @invariant()
+    def each_response_is_an_event(self) -> None:
+        sent = [each for each in self.accepted.values() if isinstance(each, RespondToDispute)]
+        kept = [each for each in self.first.events if isinstance(each, PaymentDisputeResponded)]
+        assert [(each.dispute_id, each.responded_at, each.by, each.evidence) for each in kept] == [
+            (each.dispute_id, each.responded_at, each.responder, each.evidence) for each in sent
+        ]
 
     @invariant()
     def changes_of_figures_add_up_to_the_disputes(self) -> None:
@@ -209,3 +236,59 @@ def test_closes_at_one_time_contradict_each_other_by_what_they_say_about_the_dis
 
         assert receiver.receive(open_dispute(opened_at=at(-1)))
         assert receiver.receive(second)
+
+
+def test_late_response_is_kept_and_changes_nothing_that_a_later_one_decided() -> None:
+    receiver = Receiver()
+    assert receiver.receive(open_dispute())
+    assert receiver.receive(respond_to_dispute(responded_at=at(3), responder=SENIOR))
+    (before,) = receiver.payment.disputes
+
+    assert receiver.receive(respond_to_dispute(responded_at=at(2), responder="client:1"))
+
+    (after,) = receiver.payment.disputes
+    assert [each.responded_at for each in after.responses] == [at(2), at(3)]
+    assert replace(after, responses=before.responses) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"responder": "client:1"}, "responder"),
+        ({"evidence": ("ab" * 32,)}, "evidence"),
+        ({"note": NOTE}, "note"),
+    ],
+)
+def test_response_at_the_time_of_another_one_contradicts_it(
+    changes: dict[str, Any], field: str
+) -> None:
+    receiver = Receiver()
+    assert receiver.receive(open_dispute())
+    assert receiver.receive(respond_to_dispute(responded_at=at(2)))
+
+    with pytest.raises(DisputeContradicted) as refused:
+        dispute(receiver.payment, respond_to_dispute(responded_at=at(2), **changes))
+
+    assert refused.value.fields == (field,)
+
+
+def test_repeated_response_is_accepted_after_a_close_that_happened_before_it() -> None:
+    receiver = Receiver()
+    response = respond_to_dispute(responded_at=at(3))
+    for notice in (open_dispute(), response, close_dispute(closed_at=at(2))):
+        assert receiver.receive(notice)
+
+    assert dispute(receiver.payment, response) == ()
+
+
+def test_response_is_refused_if_the_dispute_has_the_most_responses() -> None:
+    receiver = Receiver()
+    assert receiver.receive(open_dispute())
+    minutes = [at(1) + timedelta(minutes=number) for number in range(MOST_RESPONSES + 1)]
+    *responses, excess = (respond_to_dispute(responded_at=each) for each in minutes)
+    assert all(receiver.receive(each) for each in responses)
+
+    with pytest.raises(TooManyResponses, match=f"has {MOST_RESPONSES} responses"):
+        dispute(receiver.payment, excess)
+
+    assert dispute(receiver.payment, responses[0]) == ()

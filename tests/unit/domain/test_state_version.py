@@ -33,6 +33,7 @@ DIGESTS: Final = {
     8: "cbfea834d3fe78bf",
     9: "4176d683d06f4311",
     10: "40bf14f94c923165",
+    11: "be6a87a71d0e81a8",
 }
 
 
