@@ -1,14 +1,20 @@
-"""Responses to disputes over HTTP."""
+"""Responses to disputes over HTTP, and how many of them and of disputes there can be."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from payments.application.bulk import dispatch_all
+from payments.application.dispatch import CommandContext
 from payments.customers.models import Note
-from payments.domain.payment.disputing import MOST_RESPONSES
+from payments.domain.money import Money
+from payments.domain.payment.disputing import MOST_DISPUTES, MOST_RESPONSES
+from payments.domain.payment.events import DisputeOutcome
 from payments.events.models import Event
 from tests.support.api import ApiClient, body_of
 from tests.support.disputing import day, opening, responding
+from tests.support.examples import close_dispute
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -98,3 +104,25 @@ def test_response_is_refused_if_the_dispute_has_the_most(acme: ApiClient, paid: 
 
     assert {answer.status_code for answer in kept} == {200}
     assert outcome(excess) == (409, "too_many_responses")
+
+
+def test_dispute_is_refused_if_the_payment_has_the_most(acme: ApiClient, paid: str) -> None:
+    """Disputes that were won take nothing, so the amount of the payment does not bound them."""
+    payment = body_of(acme.get(paid))["id"]
+    won = [
+        close_dispute(
+            payment_id=UUID(payment),
+            client_id=acme.client_id,
+            dispute_id=f"dp_won_{number}",
+            outcome=DisputeOutcome.WON,
+            lost_amount=Money(0, "EUR"),
+        )
+        for number in range(1, MOST_DISPUTES)
+    ]
+    dispatch_all(won, CommandContext(actor=f"client:{acme.client_id}"))
+    before = Event.objects.count()
+
+    answer = acme.post(f"{paid}/disputes", opening(1, dispute_id="dp_excess"))
+
+    assert outcome(answer) == (409, "too_many_disputes")
+    assert Event.objects.count() == before

@@ -23,7 +23,7 @@ from payments.domain.payment.commands import (
     UpdateDispute,
 )
 from payments.domain.payment.disputes import FINAL
-from payments.domain.payment.disputing import MOST_RESPONSES, dispute
+from payments.domain.payment.disputing import MOST_DISPUTES, MOST_RESPONSES, dispute
 from payments.domain.payment.events import (
     AnyDisputeEvent,
     DisputeFigures,
@@ -36,6 +36,7 @@ from payments.domain.payment.events import (
 from payments.domain.payment.refusals import (
     DisputeContradicted,
     PaymentError,
+    TooManyDisputes,
     TooManyResponses,
 )
 from payments.domain.payment.state import Payment
@@ -292,3 +293,20 @@ def test_response_is_refused_if_the_dispute_has_the_most_responses() -> None:
         dispute(receiver.payment, excess)
 
     assert dispute(receiver.payment, responses[0]) == ()
+
+
+def test_dispute_is_refused_if_the_payment_has_the_most_disputes() -> None:
+    """Disputes that were won take nothing, so the amount of the payment does not bound them."""
+    receiver = Receiver()
+    end = {"outcome": DisputeOutcome.WON, "lost_amount": usd(0)}
+    ids = [f"dp_{number}" for number in range(MOST_DISPUTES)]
+    assert all(receiver.receive(close_dispute(dispute_id=each, **end)) for each in ids)
+
+    for excess in (
+        open_dispute(dispute_id="dp_excess", amount=usd(1)),
+        close_dispute(dispute_id="dp_excess", **end),
+    ):
+        with pytest.raises(TooManyDisputes, match=f"has {MOST_DISPUTES} disputes"):
+            dispute(receiver.payment, excess)
+
+    assert receiver.receive(open_dispute(dispute_id=ids[0]))
