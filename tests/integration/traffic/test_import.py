@@ -1,9 +1,5 @@
 """An import adds every row once, also if it is repeated, interrupted or concurrent."""
 
-import os
-import subprocess
-import sys
-import time
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -11,7 +7,6 @@ from typing import Any, Final
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.db.models import Sum
 from hypothesis import given, strategies as st
 
@@ -28,6 +23,7 @@ from readmodels.projections import PROJECTIONS
 from readmodels.rebuild.rebuilding import rebuild
 from tests.support.api import project
 from tests.support.concurrency import at_once
+from tests.support.killing import killed_after
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -270,21 +266,9 @@ def test_concurrent_imports_import_each_row_once() -> None:
 
 def test_killed_import_is_completed_by_a_rerun() -> None:
     rows = [f"c{n % 900},1997-01-31,{n}.00,USD,wallet,\n" for n in range(1, 3001)]
-    path = write(HEADER + "".join(rows)).absolute()
-    manage = str(place.PROJECT / "manage.py")
-    command = [sys.executable, manage, "import_payments", str(path), "--set=client=Acme"]
-    environment = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "TEST_DATABASE_NAME": connection.settings_dict["NAME"],
-    }
+    path = write(HEADER + "".join(rows))
     for _ in range(2):
-        before = Event.objects.count()
-        child = subprocess.Popen(command, env=environment)
-        while Event.objects.count() < before + 1000:
-            assert child.poll() is None
-            time.sleep(0.005)
-        child.kill()
-        child.wait()
+        killed_after(1_000, "import_payments", str(path), "--set=client=Acme")
     killed = Event.objects.count()
     assert 2_000 <= killed < 6_000
     report = run(path)

@@ -23,6 +23,7 @@ from payments.traffic.layout import Layout
 from tests.integration.traffic.test_import_disputes import HEADER, counts, run, write
 from tests.support.concurrency import at_once
 from tests.support.examples import initiated, processed
+from tests.support.killing import killed_after
 from tests.support.roundtrips import round_trips
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -43,6 +44,21 @@ def test_concurrent_imports_add_each_notice_once() -> None:
 
     assert sum(at_once(2, import_)) == 1_200
     assert Event.objects.count() == events + 1_200
+
+
+def test_killed_import_is_completed_by_a_second_run() -> None:
+    path = notices_of(many_payments(1_000))
+    before = Event.objects.count()
+
+    for _ in range(2):
+        killed_after(600, "import_disputes", str(path))
+    killed = Event.objects.count() - before
+    report = run(path)
+
+    assert 1_200 <= killed < 3_000
+    assert counts(report) == (3_000 - killed, killed, 0)
+    notices = Event.objects.filter(version__gt=2).values("aggregate_id", "event_type")
+    assert [each["count"] for each in notices.annotate(count=Count("position"))] == [1] * 3_000
 
 
 def many_payments(count: int) -> list[UUID]:
