@@ -17,6 +17,8 @@ from payments.domain.risk.conditions import (
     PaymentsOver,
     RiskFeatures,
     VolumeOver,
+    Window,
+    measured,
 )
 from payments.domain.risk.policy import Band, RiskPolicy, Verdict
 from readmodels import labels
@@ -25,6 +27,7 @@ from readmodels import labels
 _MEASURES: Final[dict[str, type[Measure]]] = {
     str(measure.__struct_config__.tag): measure for measure in get_args(Measure)
 }
+_WINDOWS: Final = {Window.HOUR: "an hour", Window.DAY: "a day"}
 
 
 class Explanation(Struct, frozen=True, kw_only=True):
@@ -45,7 +48,8 @@ def explain(
 ) -> Explanation:
     """Explain what the rules decided. Decisions of reviewers are in the payment's history.
 
-    `policy` is the one that the assessment names, or None if the log does not hold it.
+    `policy` is the one that the assessment names, or None if the log does not hold it. Without it, the
+    numbers of the rules that fired are unknown: events store those of near misses only.
     """
     risk = payment.risk
     if risk is None:
@@ -54,8 +58,8 @@ def explain(
     return Explanation(
         outcome=_outcome(payment, risk),
         score=_score(risk, policy),
-        fired=tuple(_fired(rule) for rule in risk.fired),
-        near_misses=tuple(_near_miss(miss, currency) for miss in risk.near_misses),
+        fired=tuple(_fired(rule, risk.features, payment.amount, policy) for rule in risk.fired),
+        near_misses=tuple(_near_miss(miss, currency, policy) for miss in risk.near_misses),
         requirements=tuple(_requirements(payment, risk)),
         features=tuple(_features(risk.features, currency)),
         lists=risk.features.lists or (),
@@ -109,8 +113,28 @@ def _score(risk: RiskAssessment, policy: RiskPolicy | None) -> str:
     return f"{score} (medium from {document.medium_from}, high from {document.high_from})"
 
 
-def _fired(rule: FiredRule) -> str:
-    return f"{labels.label(rule.reason)} ({rule.points} points{_effect(rule.then)})"
+def _fired(
+    rule: FiredRule, features: RiskFeatures, amount: Money, policy: RiskPolicy | None
+) -> str:
+    differences = [
+        _difference(type(condition), number.value, number.limit, amount.currency, condition)
+        for condition in _measures(policy, rule.reason)
+        if (number := measured(condition, features, amount)).over and number.limit is not None
+    ]
+    numbers = f": {'; '.join(differences)}" if differences else ""
+    return f"{labels.label(rule.reason)} ({rule.points} points{_effect(rule.then)}){numbers}"
+
+
+def _measures(policy: RiskPolicy | None, reason: str) -> list[Measure]:
+    """Return the conditions of the rule that compare a number with a limit."""
+    rules = () if policy is None else policy.document.rules
+    return [
+        condition
+        for rule in rules
+        if rule.reason == reason
+        for condition in rule.when
+        if isinstance(condition, Measure)
+    ]
 
 
 def _effect(verdict: Verdict | None) -> str:
@@ -125,17 +149,25 @@ def _effect(verdict: Verdict | None) -> str:
             assert_never(verdict)
 
 
-def _near_miss(miss: NearMiss, currency: str) -> str:
+def _near_miss(miss: NearMiss, currency: str, policy: RiskPolicy | None) -> str:
     measure = _MEASURES.get(miss.condition)
+    same = [each for each in _measures(policy, miss.reason) if type(each) is measure]
     difference = (
         f"{miss.value} did not exceed {miss.limit}"
         if measure is None
-        else _difference(measure, miss.value, miss.limit, currency)
+        else _difference(
+            measure, miss.value, miss.limit, currency, same[0] if len(same) == 1 else None
+        )
     )
     return f"{labels.label(miss.reason)} ({miss.points} points): {difference}"
 
 
-def _difference(measure: type[Measure], value: int, limit: int, currency: str) -> str:
+def _difference(
+    measure: type[Measure], value: int, limit: int, currency: str, condition: Measure | None
+) -> str:
+    """Compare the number with its limit. `condition` is the rule's own, if it is known."""
+    window = getattr(condition, "window", None)
+    within = f" within {_WINDOWS[window]}" if window else ""
     # A `match` would test instances. mypy reports a missing branch here too.
     if issubclass(measure, AmountOver):
         return (
@@ -143,10 +175,10 @@ def _difference(measure: type[Measure], value: int, limit: int, currency: str) -
             f" the rule fires above {Money(limit, currency).formatted()}"
         )
     if issubclass(measure, PaymentsOver):
-        return f"it was payment {value} in the window, the rule fires above {limit}"
+        return f"it was payment {value}{within or ' in the window'}, the rule fires above {limit}"
     if issubclass(measure, VolumeOver):
         return (
-            f"the customer's payments added up to {Money(value, currency).formatted()},"
+            f"the customer's payments{within} added up to {Money(value, currency).formatted()},"
             f" the rule fires above {Money(limit, currency).formatted()}"
         )
     if issubclass(measure, FeaturesOlderThan):
@@ -179,7 +211,8 @@ def _features(features: RiskFeatures, currency: str) -> Iterator[str]:
             ("In the day before", velocity.count_24h, velocity.volume_24h),
         ):
             money = Money(volume, currency).formatted()
-            yield f"{window}: {count} payment{'' if count == 1 else 's'}, {money}."
+            payments = f"{count} payment{'' if count == 1 else 's'}"
+            yield f"{window}: {payments} in all currencies, {money} in {currency}."
     if features.country:
         yield f"The client gave the country {features.country}."
     yield (

@@ -7,9 +7,12 @@ from django.http import Http404
 from django.utils import timezone
 
 from payments.aggregates import PAYMENT_AGGREGATE, HistoricPaymentEvent
+from payments.application import policies
 from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.domain.payment.state import Payment, Status
+from payments.domain.risk.assessment import RiskAssessment
+from payments.domain.risk.policy import RiskPolicy
 from payments.events import replay
 from payments.events.reading import streams, timetravel
 from readmodels import labels
@@ -38,7 +41,7 @@ def load(
 
 
 def gather(payment: Payment) -> dict[str, Any]:
-    """Return the context of parts/evidence.html, with at most seven queries."""
+    """Return the context of parts/evidence.html, with at most eight queries."""
     author = payment.policy_author
     left, urgency = (
         fragments.time_left(payment.review_deadline, timezone.now())
@@ -59,6 +62,14 @@ def gather(payment: Payment) -> dict[str, Any]:
         "of_customer": related.of_customer(payment.customer_id),
         "earlier": related.latest(payment.customer_id, but=payment.payment_id),
         "of_card": related.of_card(payment) if payment.card else None,
-        "explanation": explain(payment, (), None) if payment.risk else None,
+        "explanation": explain(payment, (), _policy(payment.risk)) if payment.risk else None,
         "band_color": fragments.BAND_COLORS[payment.risk.band] if payment.risk else "",
     }
+
+
+def _policy(risk: RiskAssessment) -> RiskPolicy | None:
+    """Return the policy that scored the payment, None for a built-in one of an older release."""
+    try:
+        return policies.by_id(risk.policy_id)
+    except policies.UnknownPolicy:
+        return None

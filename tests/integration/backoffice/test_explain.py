@@ -72,17 +72,18 @@ def test_explain_prints_everything_about_a_payment_in_review() -> None:
         "$15,000.00 by credit card, pending review.\n"
         "The rules sent it to review: the risk is high, and the amount exceeds $10,000.00.\n\n"
         "Score: 80 points, high risk (medium from 40, high from 70)\n"
-        "  The customer's first card payment, and a large one (80 points)\n\n"
+        "  The customer's first card payment, and a large one (80 points):"
+        " the amount was $15,000.00, the rule fires above $10,000.00\n\n"
         "Nearly fired\n"
         "  High total of the customer's payments within a day (40 points):"
-        " the customer's payments added up to $46,000.00, the rule fires above $50,000.00\n\n"
+        " the customer's payments within a day added up to $46,000.00, the rule fires above $50,000.00\n\n"
         "Required of reviewers\n"
         "  Decide before 2026-01-12 12:00 UTC.\n\n"
         "Known at that time\n"
         "  This is the customer's first payment.\n"
         "  The customer had no completed card payment.\n"
-        "  In the hour before: 1 payment, $5.00.\n"
-        "  In the day before: 19 payments, $31,000.00.\n"
+        "  In the hour before: 1 payment in all currencies, $5.00 in USD.\n"
+        "  In the day before: 19 payments in all currencies, $31,000.00 in USD.\n"
         "  The client gave the country DE.\n"
         "  Based on the events up to log position 40; the oldest event after it was 1.2 s old.\n\n"
         f"Risk policy {DEFAULT_POLICY.policy_id} (built-in).\n"
@@ -135,6 +136,18 @@ BUSY = Velocity(count_1h=20, volume_1h=0, count_24h=20, volume_24h=60_000_00)
 )
 def test_explain_states_the_cause_in_one_line(changes: dict[str, Any], sentence: str) -> None:
     assert sentence in decided(**changes).splitlines()
+
+
+def test_explain_shows_the_numbers_of_the_rules_that_fired() -> None:
+    shown = decided(features=replace(KNOWN, velocity=BUSY))
+
+    assert (
+        "  Many payments by the customer within an hour (40 points):"
+        " it was payment 21 within an hour, the rule fires above 20\n"
+        "  High total of the customer's payments within a day (40 points):"
+        " the customer's payments within a day added up to $60,100.00,"
+        " the rule fires above $50,000.00\n"
+    ) in shown
 
 
 def test_explain_names_a_policy_that_the_log_does_not_hold() -> None:
