@@ -29,6 +29,7 @@ from payments.domain.payment.events import (
     PaymentFirstApproved,
     PaymentFlaggedForReview,
     PaymentInitiated,
+    PaymentNoteAdded,
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
@@ -142,6 +143,9 @@ def describe(  # noqa: C901, PLR0912 - a case for each event
             reference = f" as {isolated(event.reference)}" if event.reference else ""
             reason = label(event.reason).lower()
             return "Refunded", (f"{refund.formatted()}{reference}: {reason}", *so_far)
+        case PaymentNoteAdded(attachments=attachments):
+            files = "1 file" if len(attachments) == 1 else f"{len(attachments)} files"
+            return "Note", (f"With {files}",) if attachments else ()
         case (
             PaymentDisputed()
             | PaymentDisputeUpdated()

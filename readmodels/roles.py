@@ -41,7 +41,8 @@ SEE: Final = Right(
     ),
 )
 REVIEW: Final = Right(
-    "claim, approve, reject, escalate, snooze and hand over payments", (commands.REVIEW,)
+    "claim, approve, reject, escalate, snooze and hand over payments, and write notes on them",
+    (commands.REVIEW,),
 )
 SENIOR: Final = Right(
     "decide on escalated payments, give second approvals, take over claims and assign payments",

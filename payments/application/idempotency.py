@@ -9,6 +9,7 @@ from typing import Final, assert_never
 from uuid import UUID, uuid5
 
 from payments.domain.payment.commands import (
+    AddNote,
     ApprovePayment,
     AssignReview,
     CancelPayment,
@@ -103,6 +104,8 @@ def _chosen_fields(command: PaymentCommand, note: str | None) -> dict[str, str |
                 "reason": command.reason,
                 "reference": command.reference,
             }
+        case AddNote(files=files):
+            return {"note": note, "files": " ".join(files) or None}
         case OpenDispute():
             return _stated(command) | {"opened_at": _time(command.opened_at)}
         case UpdateDispute():

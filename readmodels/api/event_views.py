@@ -1,5 +1,6 @@
 """The history of a payment in the answers of the read API."""
 
+from collections.abc import Iterable
 from typing import Annotated, assert_never
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from payments.domain.payment.events import (
     PaymentFirstApproved,
     PaymentFlaggedForReview,
     PaymentInitiated,
+    PaymentNoteAdded,
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
@@ -85,7 +87,8 @@ class EventView(Struct):
     version: Annotated[
         int,
         Meta(
-            description="Its number among the payment's events, from 1.", extra_json_schema=FROM_ONE
+            description="Its number among the payment's events, from 1. Numbers increase and may have gaps.",
+            extra_json_schema=FROM_ONE,
         ),
     ]
     position: Annotated[
@@ -99,7 +102,7 @@ class EventView(Struct):
         str,
         Meta(
             description="The type of the event. New types may be added: ignore those that you do not know.",
-            examples=[event_class.event_type for event_class in EVENT_CLASSES],
+            examples=[each.event_type for each in EVENT_CLASSES if each is not PaymentNoteAdded],
         ),
     ]
     at: Annotated[Moment, Meta(description="The time of the event (UTC).")]
@@ -113,12 +116,19 @@ class EventView(Struct):
 
 
 class EventList(Struct):
-    """All events of a payment."""
+    """The events of a payment."""
 
     events: Annotated[list[EventView], Meta(description="The events, the oldest first.")]
 
 
-def event(recorded: HistoricPaymentEvent) -> EventView:
+def events(history: Iterable[HistoricPaymentEvent]) -> EventList:
+    """Return the events that a client may see: all but notes, which staff write for each other."""
+    return EventList(
+        [_event(record) for record in history if not isinstance(record.event, PaymentNoteAdded)]
+    )
+
+
+def _event(recorded: HistoricPaymentEvent) -> EventView:
     return EventView(
         version=recorded.version,
         position=recorded.position,
@@ -172,6 +182,8 @@ def _data(event: AnyPaymentEvent) -> EventData:
                 reason=event.reason,
                 reference=event.reference,
             )
+        case PaymentNoteAdded():
+            raise ValueError(f"{event.event_type} is not shown to clients.")
         case (
             PaymentDisputed()
             | PaymentDisputeUpdated()

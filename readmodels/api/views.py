@@ -158,8 +158,7 @@ class PaymentEvents(KeyView):
         headers = {"ETag": etag(history[-1].version)}
         if unchanged := not_modified(request, headers):
             return unchanged
-        events = [event_views.event(recorded) for recorded in history]
-        return json_response(event_views.EventList(events), headers)
+        return json_response(event_views.events(history), headers)
 
 
 class PaymentRefunds(KeyView):

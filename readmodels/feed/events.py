@@ -27,6 +27,7 @@ from payments.domain.payment.events import (
     PaymentFirstApproved,
     PaymentFlaggedForReview,
     PaymentInitiated,
+    PaymentNoteAdded,
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
@@ -239,6 +240,7 @@ def _particulars(event: AnyPaymentEvent) -> dict[str, Any]:
             | ReviewAssigned()
             | ReviewEscalated()
             | PaymentFirstApproved()
+            | PaymentNoteAdded()
         ):
             raise ValueError(f"{event.event_type} is not a public event.")
         case _:

@@ -25,6 +25,7 @@ from payments.domain.payment.events import (
     PaymentFirstApproved,
     PaymentFlaggedForReview,
     PaymentInitiated,
+    PaymentNoteAdded,
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
@@ -71,6 +72,7 @@ def delta(record: RecordedPaymentEvent) -> Deltas:
             | ReviewAssigned()
             | ReviewEscalated()
             | PaymentFirstApproved()
+            | PaymentNoteAdded()
         ):
             return {}
         case PaymentApproved():

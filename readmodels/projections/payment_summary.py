@@ -25,6 +25,7 @@ from payments.domain.payment.events import (
     PaymentFirstApproved,
     PaymentFlaggedForReview,
     PaymentInitiated,
+    PaymentNoteAdded,
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
@@ -159,6 +160,8 @@ def _changes(  # noqa: C901, PLR0912 - a case for each event
             whole = refunded.minor == row.amount
             status = Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED
             return {"status": status, "refunded_amount": refunded.minor}
+        case PaymentNoteAdded():
+            return {}
         case (
             PaymentDisputed()
             | PaymentDisputeUpdated()

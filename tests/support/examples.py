@@ -12,6 +12,7 @@ from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.claims import LEASE
 from payments.domain.payment.commands import (
+    AddNote,
     ApprovePayment,
     AssignReview,
     CancelPayment,
@@ -51,6 +52,7 @@ from payments.domain.payment.events import (
     PaymentFirstApproved,
     PaymentFlaggedForReview,
     PaymentInitiated,
+    PaymentNoteAdded,
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
@@ -209,6 +211,19 @@ def refund(**changes: Any) -> RefundPayment:
     )
 
 
+def add_note(**changes: Any) -> AddNote:
+    return AddNote(
+        **{
+            "payment_id": PAYMENT,
+            "client_id": None,
+            "author": REVIEWER,
+            "note": NOTE,
+            "at": LATER,
+            **changes,
+        }
+    )
+
+
 def open_dispute(**changes: Any) -> OpenDispute:
     """Return the notice of a chargeback over all of the payment."""
     return OpenDispute(**_dispute_command({"opened_at": OPENED, **_STATED, **changes}))
@@ -350,6 +365,10 @@ def dispute_responded(**changes: Any) -> PaymentDisputeResponded:
 def dispute_closed(**changes: Any) -> PaymentDisputeClosed:
     end = {"outcome": DisputeOutcome.LOST, "lost": SMALL, "closed_at": OPENED + timedelta(days=4)}
     return PaymentDisputeClosed(**_of_dispute({**end, **changes}))
+
+
+def note_added(**changes: Any) -> PaymentNoteAdded:
+    return PaymentNoteAdded(**_terms({"author": REVIEWER, "note": NOTE, "at": LATER, **changes}))
 
 
 def _disputed(changes: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Samples of stored events of payments, each with the event that it must be read as. Never change one."""
 
 from typing import Final
+from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -8,6 +9,7 @@ from payments.domain.cards import Brand, Card
 from payments.domain.list_items import ListMatch, ListName
 from payments.domain.payment.events import (
     AnyPaymentEvent,
+    AttachmentRef,
     DisputeFigures,
     DisputeKind,
     DisputeReason,
@@ -37,6 +39,7 @@ from tests.support.examples import (
     first_approved,
     flagged,
     initiated,
+    note_added,
     processed,
     processed_after_approval,
     refunded,
@@ -380,5 +383,28 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
         1,
         f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"to":null,"by":"staff:7"}}',
         assigned(to=None),
+    ),
+    (
+        "payment.note_added",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_SMALL},"author":"staff:7"'
+        f',"note":{{"note_id":"0192f000-0000-4000-8000-00000000e001","digest":"{"5e" * 32}"}}}}',
+        note_added(),
+    ),
+    (
+        "payment.note_added",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{_SMALL},"author":"staff:7"'
+        f',"note":{{"note_id":"0192f000-0000-4000-8000-00000000e001","digest":"{"5e" * 32}"}}'
+        ',"mentions":["staff:8"],"attachments":[{"attachment_id":"0192f000-0000-4000-8000-00000000e002"'
+        f',"digest":"{"6f" * 32}","size":5,"media_type":"text/plain"}}]}}',
+        note_added(
+            mentions=("staff:8",),
+            attachments=(
+                AttachmentRef(
+                    UUID("0192f000-0000-4000-8000-00000000e002"), "6f" * 32, 5, "text/plain"
+                ),
+            ),
+        ),
     ),
 ]

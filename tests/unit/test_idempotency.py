@@ -25,6 +25,7 @@ from tests.support.examples import (
     PAYMENT,
     REVIEWER,
     UNKNOWN,
+    add_note,
     approve,
     assign,
     cancel,
@@ -63,12 +64,14 @@ COMMANDS: Final[tuple[PaymentCommand, ...]] = (
     open_dispute(),
     update_dispute(),
     respond_to_dispute(note=NOTE, evidence=("ab" * 32,)),
+    add_note(files=("ab" * 32,)),
     close_dispute(amount=usd(1), network="visa", network_reason_code="10.4"),
 )
 # The use case sets these.
 DERIVED: Final = {
-    *("payment_id", "client_id", "at", "reviewer", "senior", "refund_id", "responder"),
+    *("payment_id", "client_id", "at", "reviewer", "senior", "refund_id", "responder", "author"),
     *("to_reviews", "to_senior"),
+    *("mentions", "attachments"),  # from the text and from the files
 }
 
 

@@ -11,6 +11,7 @@ from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.events import (
     ApprovalReason,
+    AttachmentRef,
     CancellationReason,
     DisputeKind,
     DisputeOutcome,
@@ -178,6 +179,21 @@ class RefundPayment(Command, frozen=True, kw_only=True):
     reference: str | None = None
 
 
+class AddNote(Command, frozen=True, kw_only=True):
+    """Add a note without a decision, to a payment in any state. `author` is a reviewer's actor id.
+
+    `files` are the hex SHA-256 digests of the attached bytes, to recognize a repetition.
+    """
+
+    name: ClassVar[str] = "add_note"
+
+    author: str
+    note: NoteRef
+    mentions: tuple[str, ...] = ()
+    attachments: tuple[AttachmentRef, ...] = ()
+    files: tuple[str, ...] = ()
+
+
 class DisputeCommand(Command, frozen=True, kw_only=True):
     """A command on a dispute. `dispute_id` is the provider's or the client's id of it."""
 
@@ -259,5 +275,6 @@ PaymentCommand = (
     | ExpireReview
     | CancelPayment
     | RefundPayment
+    | AddNote
     | AnyDisputeCommand
 )

@@ -6,6 +6,7 @@ from typing import Any, Final, assert_never
 from payments.domain.methods import LIMITS
 from payments.domain.payment import disputing, reviewing
 from payments.domain.payment.commands import (
+    AddNote,
     CancelPayment,
     DisputeCommand,
     ExpireReview,
@@ -21,6 +22,7 @@ from payments.domain.payment.events import (
     PaymentFailed,
     PaymentFlaggedForReview,
     PaymentInitiated,
+    PaymentNoteAdded,
     PaymentProcessed,
     PaymentRefunded,
 )
@@ -62,6 +64,8 @@ def decide(payment: Payment | None, command: PaymentCommand) -> tuple[AnyPayment
             return (_cancel(_existing(payment, command), command),)
         case RefundPayment():
             return (_refund(_existing(payment, command), command),)
+        case AddNote():
+            return (_note(_existing(payment, command), command),)
         case DisputeCommand():
             return disputing.dispute(_existing(payment, command), command)
         case _:
@@ -135,6 +139,16 @@ def _refund(payment: Payment, command: RefundPayment) -> PaymentRefunded:
         refunded=refund if payment.refunded is None else payment.refunded + refund,
         reason=command.reason,
         reference=command.reference,
+        **payment.terms(command.at),
+    )
+
+
+def _note(payment: Payment, command: AddNote) -> PaymentNoteAdded:
+    return PaymentNoteAdded(
+        author=command.author,
+        note=command.note,
+        mentions=command.mentions,
+        attachments=command.attachments,
         **payment.terms(command.at),
     )
 

@@ -96,6 +96,15 @@ class NoteRef(Struct, frozen=True, gc=False):
     digest: str  # hex SHA-256 of salt and text; the salt is stored with the text
 
 
+class AttachmentRef(Struct, frozen=True, gc=False):
+    """A reference to a file of a note. The bytes are stored where they can be erased."""
+
+    attachment_id: UUID
+    digest: str  # hex SHA-256 of salt and bytes; the salt is stored with the bytes
+    size: int
+    media_type: str
+
+
 class PaymentEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The fields of every event of a payment. `at` is the log's `occurred_at`.
 
@@ -259,6 +268,17 @@ class PaymentRefunded(PaymentEvent, frozen=True, kw_only=True):
     reference: str | None = None  # the client's id of the refund
 
 
+class PaymentNoteAdded(PaymentEvent, frozen=True, kw_only=True):
+    """A reviewer wrote a note without a decision. `mentions` are the actors whom it notified."""
+
+    event_type: ClassVar[str] = "payment.note_added"
+
+    author: str
+    note: NoteRef
+    mentions: tuple[str, ...] = ()
+    attachments: tuple[AttachmentRef, ...] = ()
+
+
 class DisputeFigures(Struct, frozen=True, gc=False):
     """What a dispute adds to sums. It is open while `lost` is None."""
 
@@ -351,6 +371,7 @@ AnyPaymentEvent = (
     | PaymentExpired
     | PaymentCancelled
     | PaymentRefunded
+    | PaymentNoteAdded
     | AnyDisputeEvent
 )
 

@@ -28,6 +28,7 @@ from payments.domain.payment.events import (
     PaymentFirstApproved,
     PaymentFlaggedForReview,
     PaymentInitiated,
+    PaymentNoteAdded,
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
@@ -44,7 +45,7 @@ from payments.domain.risk.assessment import RiskAssessment
 
 # Increase it with every change of `evolve` or of the state's fields: it invalidates older snapshots. A test
 # fails if it was forgotten.
-STATE_VERSION: Final = 11
+STATE_VERSION: Final = 12
 
 
 class Status(StrEnum):
@@ -217,6 +218,8 @@ def _changes(  # noqa: C901, PLR0912 - a case for each event
                 "refunded_as_fraudulent": payment.refunded_as_fraudulent
                 or event.reason is RefundReason.FRAUDULENT,
             }
+        case PaymentNoteAdded():
+            return {}  # the state decides commands, and a note changes none of them
         case (
             PaymentDisputed()
             | PaymentDisputeUpdated()

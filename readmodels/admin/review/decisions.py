@@ -22,13 +22,12 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from payments.aggregates import PAYMENT_AGGREGATE, HistoricPaymentEvent
+from payments.aggregates import HistoricPaymentEvent
 from payments.api.http.base import command_context
 from payments.application.dispatch import NotAtVersion, Outcome
 from payments.application.idempotency import KeyReused
 from payments.customers import notes
 from payments.domain.money import Money, MoneyError
-from payments.domain.payment.events import ReviewClaimed, ReviewReleased
 from payments.domain.payment.refusals import (
     NoteNeeded,
     PaymentError,
@@ -38,17 +37,24 @@ from payments.domain.payment.refusals import (
 )
 from payments.domain.payment.state import Payment
 from payments.domain.text import TextError, checked_text
-from payments.events.reading import streams
 from payments.events.store import StaleVersion
 from readmodels import labels
 from readmodels.admin.base import kept_text, refusals
-from readmodels.admin.review import actions, evidence, refunds, seen_position, timeline
+from readmodels.admin.review import (
+    actions,
+    evidence,
+    meanwhile,
+    notes as notes_of_payment,
+    refunds,
+    seen_position,
+    timeline,
+)
 from readmodels.admin.review.actions import Action, Person
 from readmodels.admin.review.desk import earlier_opinions, why_not
 from readmodels.models import PaymentSummary
 
 _AMOUNT_LENGTH = 30
-# Claims may be recorded while a decision is sent. A few attempts settle any real race.
+# Claims and notes may be recorded while a decision is sent. A few attempts settle any real race.
 _ATTEMPTS: Final = 5
 # Irreversible actions have a red button.
 _FINAL = (actions.REJECT, actions.CANCEL)
@@ -210,6 +216,11 @@ class ActionView(View):
                 )
             else:
                 messages.success(request, _done(self.action, outcome))
+                authors = meanwhile.note_authors(
+                    outcome.payment, since=form.cleaned_data["version"], but=self.person.actor
+                )
+                if authors:
+                    messages.warning(request, f"{authors} added a note in the meantime: see Notes.")
                 return _to_payment(payment_id)
         if form.errors.keys() & {"key", "version", "holder", "seen"}:
             return self._show_again(
@@ -235,7 +246,11 @@ class ActionView(View):
                 )
             except NotAtVersion as error:
                 now = error.payment
-                if now is None or attempt == _ATTEMPTS or not _only_claims(now, since=version):
+                if (
+                    now is None
+                    or attempt == _ATTEMPTS
+                    or not meanwhile.is_current(now, since=version)
+                ):
                     raise
                 version = now.version
                 attempt += 1
@@ -290,6 +305,8 @@ class ActionView(View):
             consequences = tuple(
                 refunds.earlier_refunds(payment, history, self.person.actor, timezone.now())
             )
+        texts = timeline.notes_of(payment)
+        entries = timeline.entries(history, texts)
         note_needed = actions.needs_note(self.action, payment, self.person, timezone.now())
         shown = evidence.gather(payment)
         customer = shown["customer"]
@@ -306,7 +323,8 @@ class ActionView(View):
             is_blocked=customer is not None and customer.blocked,
             action=self.action,
             submit_variant="danger" if self.action in _FINAL else "primary",
-            opinions=tuple(earlier_opinions(payment, timeline.load(payment, history))),
+            opinions=tuple(earlier_opinions(payment, entries)),
+            notes=notes_of_payment.shown(history, entries, texts, version=payment.version),
             consequences=consequences,
             note_needed=note_needed,
             form=form,
@@ -315,19 +333,6 @@ class ActionView(View):
             **shown,
         )
         return page
-
-
-def _only_claims(payment: Payment, *, since: int) -> bool:
-    """Return whether only claims were recorded after version `since`.
-
-    Claims do not change what a decision is based on.
-    """
-    history = streams.history(PAYMENT_AGGREGATE, payment.payment_id)
-    return all(
-        isinstance(record.event, ReviewClaimed | ReviewReleased)
-        for record in history
-        if since < record.version <= payment.version
-    )
 
 
 def _consequences(action: Action, payment: Payment) -> tuple[str, ...]:

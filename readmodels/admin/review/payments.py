@@ -30,7 +30,7 @@ from readmodels.admin.base.filters import (
     titled,
 )
 from readmodels.admin.base.kept_text import keep_typed_text
-from readmodels.admin.review import disputed, evidence, related, timeline
+from readmodels.admin.review import disputed, evidence, notes, related, timeline
 from readmodels.admin.review.actions import ACTIONS, Person, next_key
 from readmodels.admin.review.decisions import ActionView
 from readmodels.admin.review.desk import desk, people_of
@@ -136,7 +136,12 @@ class PaymentAdmin(BrowsingAdmin):
             )
             for action in ACTIONS
         ]
-        return [*decisions, *super().get_urls()]
+        note = path(
+            f"{uuid('payment_id')}/note/",
+            keep_typed_text(self.admin_site.admin_view(notes.NoteView.as_view(admin=self))),
+            name="payment_note",
+        )
+        return [*decisions, note, *super().get_urls()]
 
     def change_view(
         self,
@@ -154,7 +159,8 @@ class PaymentAdmin(BrowsingAdmin):
         payment, history = evidence.load(object_id, version=request.GET.get("version"))
         newest = payment.version == len(history)
         person = Person.of(request.user)
-        entries = timeline.load(payment, history)
+        texts = timeline.notes_of(payment)
+        entries = timeline.entries(history, texts)
         shown = evidence.gather(payment)
         customer = shown["customer"]
         box = desk(
@@ -176,6 +182,8 @@ class PaymentAdmin(BrowsingAdmin):
             next_key=next_key(person),
             may_list=permissions.holds(request.user, permissions.EDIT_LISTS),
             timeline=entries,
+            notes=notes.shown(history, entries, texts, version=payment.version),
+            note_form=notes.fresh_form() if newest and person.reviews else None,
             disputes=disputed.shown(payment, history, entries),
             **shown,
         )

@@ -24,6 +24,7 @@ from payments.domain.payment.events import (
     PaymentFirstApproved,
     PaymentFlaggedForReview,
     PaymentInitiated,
+    PaymentNoteAdded,
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
@@ -42,6 +43,9 @@ _GREEN: Final = "text-green-700 dark:text-green-400"
 _ORANGE: Final = "text-orange-700 dark:text-orange-400"
 _RED: Final = "text-red-700 dark:text-red-400"
 
+ERASED: Final = "This note was erased."
+CHANGED: Final = "This note was changed after it was recorded: its hash differs."
+
 
 class Entry(Struct):
     event_type: str
@@ -56,12 +60,16 @@ class Entry(Struct):
 
 
 def load(payment: Payment, history: Sequence[HistoricPaymentEvent]) -> list[Entry]:
-    notes = Note.objects.filter(payment_id=payment.payment_id)
-    return entries(history, {note.pk: note for note in notes})
+    return entries(history, notes_of(payment))
+
+
+def notes_of(payment: Payment) -> dict[UUID, Note]:
+    """Return the notes about the payment by id, without erased ones."""
+    return {note.pk: note for note in Note.objects.filter(payment_id=payment.payment_id)}
 
 
 def entries(history: Sequence[HistoricPaymentEvent], notes: Mapping[UUID, Note]) -> list[Entry]:
-    """Return the entries, oldest first. `notes` are those of the payment by id, without erased ones."""
+    """Return the entries, oldest first. `notes` are those of `notes_of`."""
     names = labels.people(
         actor
         for record in history
@@ -127,6 +135,8 @@ def look(  # noqa: C901, PLR0912 - a case for each event
             return "cancel", _BLUE
         case PaymentRefunded():
             return "undo", _ORANGE
+        case PaymentNoteAdded():
+            return "sticky_note_2", _BLUE
         case (
             PaymentDisputed()
             | PaymentDisputeUpdated()
@@ -179,8 +189,8 @@ def _note(event: AnyPaymentEvent, notes: Mapping[UUID, Note]) -> Iterator[str]:
     if reference is not None:
         note = notes.get(reference.note_id)
         if note is None:
-            yield "This note was erased."
+            yield ERASED
         else:
             yield f"“{note.text}”"
             if note.digest != reference.digest:
-                yield "This note was changed after the decision: its hash differs."
+                yield CHANGED

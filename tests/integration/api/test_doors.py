@@ -255,6 +255,7 @@ DOORS: Final[dict[str, Callable[[Place], str]]] = {
     "approve": payment_form("approve"),
     "reject": payment_form("reject"),
     "escalate": payment_form("escalate"),
+    "note": payment_form("note"),
     "discard": discard_form,
     "submit": body("{0}", **PAYMENT | {"customer_id": CARD}),
     "submit, reference": body("{0}", **PAYMENT | {"reference": CARD}),

@@ -137,6 +137,7 @@ def typed_forms() -> list[tuple[str, dict[str, str]]]:
     return [
         (at(payment, "approve"), {"note": NOTE, "reason": "other"}),
         (at(payment, "escalate"), {"note": NOTE, "reason": "other"}),
+        (at(payment, "note"), {"note": NOTE}),
         (reverse("admin:customer_rename", args=[customer]), {"name": "שלום <b>"}),
         (reverse("admin:customer_block", args=[customer]), {"note": "Because <b>", "reason": ""}),
         (reverse("policy_propose"), {"document": '{"rules":\n [1, "<b>"]}', "propose": ""}),

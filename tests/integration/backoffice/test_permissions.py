@@ -23,6 +23,7 @@ from payments.application import (
     disputes,
     list_files,
     lists,
+    note_taking,
     policies,
     review,
     submission,
@@ -96,6 +97,10 @@ def refund(by: str) -> None:
     corrections.handle(
         examples.refund(payment_id=uuid4(), client_id=None), CommandContext(actor=by)
     )
+
+
+def add_note(by: str) -> None:
+    note_taking.add(uuid4(), "Called back.", CommandContext(actor=by), at=NOON)
 
 
 def open_dispute(by: str) -> None:
@@ -233,6 +238,7 @@ COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
     (claim_next, DECIDE, False),
     (cancel, {"senior reviewer"}, False),
     (refund, {"senior reviewer"}, False),
+    (add_note, DECIDE, False),
     (open_dispute, {"senior reviewer"}, True),
     (update_dispute, {"senior reviewer"}, True),
     (respond_to_dispute, {"senior reviewer"}, True),

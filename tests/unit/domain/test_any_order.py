@@ -6,6 +6,7 @@ from typing import Any, Final, get_args
 
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from msgspec.structs import replace
 
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.domain.money import Money
@@ -41,6 +42,7 @@ from tests.support.examples import (
     SENIOR,
     SMALL,
     UNKNOWN,
+    add_note,
     approve,
     assign,
     cancel,
@@ -172,6 +174,16 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(dispute_id=DISPUTES)
     def contest(self, dispute_id: str) -> None:
         self._try(respond_to_dispute(at=self.now, dispute_id=dispute_id))
+
+    @rule()
+    def note(self) -> None:
+        """Add a note, which is never refused and changes nothing else."""
+        before = self.payment
+        assert before is not None
+        (event,) = decide(before, add_note(at=self.now))
+        self.events.append(event)
+        version = before.version + 1
+        assert self.payment == replace(before, version=version, updated_at=self.now)
 
     @rule(
         dispute_id=DISPUTES,
@@ -306,5 +318,5 @@ test_commands_in_any_order = AnyOrder.TestCase
 def test_rules_give_every_command() -> None:
     """A new command fails here until a rule gives it."""
     given: tuple[Any, ...] = (process, refund, *ENDS, *REVIEWS, *DECIDES, *NOTICES)
-    given += (snooze, assign, respond_to_dispute, close_dispute)
+    given += (snooze, assign, respond_to_dispute, close_dispute, add_note)
     assert {type(build()) for build in given} == set(get_args(PaymentCommand))

@@ -52,7 +52,7 @@ STANDINGS: Final = {
     "first approved": "first approved",
 }
 DISPUTES: Final = {"unknown": "completed", "open": "disputed", "lost": "dispute lost"}
-# The README's names of the events that change the standing of a review.
+# The README's names of the events that change the standing of a review, or nothing.
 STANDING_AFTER: Final = {
     "ReviewClaimed": "claimed",
     "ReviewReleased": "free",
@@ -61,6 +61,7 @@ STANDING_AFTER: Final = {
     "ReviewAssigned": "assigned",
     "ReviewEscalated": "escalated",
     "PaymentFirstApproved": "first approved",
+    "PaymentNoteAdded": "noted",
 }
 REASONS: Final[dict[str, type[StrEnum]]] = {
     "an approval": ApprovalReason,

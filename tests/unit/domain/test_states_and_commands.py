@@ -19,6 +19,7 @@ from tests.support.examples import (
     PAYMENT,
     REVIEWER,
     SMALL,
+    add_note,
     approve,
     approved,
     assign,
@@ -38,6 +39,7 @@ from tests.support.examples import (
     first_approved,
     flagged,
     initiated,
+    note_added,
     open_dispute,
     process,
     processed,
@@ -83,6 +85,7 @@ HISTORIES: Final[dict[str, tuple[AnyPaymentEvent, ...]]] = {
     "cancelled": (initiated(), cancelled()),
     "partially_refunded": (initiated(), processed(), refunded(40_00)),
     "refunded": (initiated(), processed(), refunded(40_00), refunded(60_00, so_far=100_00)),
+    "noted": (initiated(), processed(), note_added()),
     "disputed": (initiated(), processed(), disputed(after=DISPUTED)),
     "dispute lost": (
         initiated(),
@@ -108,6 +111,7 @@ COMMANDS: Final[dict[str, Any]] = {
     "update it": update_dispute,
     "respond to it": respond_to_dispute,
     "close it": close_dispute,
+    "add a note": add_note,
 }
 
 DONE: Final = "PaymentAlreadyFinished"
@@ -116,7 +120,8 @@ KEPT: Final = "NotRefundable"
 UNKNOWN: Final = "PaymentNotFound"
 REVIEWED: Final = (IDLE,) * 9  # eight commands of reviewers, and the expiry
 UNDISPUTED: Final = ("NotDisputable",) * 4
-FINISHED: Final = (DONE, *REVIEWED, DONE, KEPT, *UNDISPUTED)
+NOTED: Final = ("PaymentNoteAdded",)
+FINISHED: Final = (DONE, *REVIEWED, DONE, KEPT, *UNDISPUTED, NOTED)
 # A notice without the notice of the opening reveals the dispute.
 REVEALED: Final = (
     ("PaymentDisputed",),
@@ -124,7 +129,7 @@ REVEALED: Final = (
     "DisputeNotFound",
     ("PaymentDisputed", "PaymentDisputeClosed"),
 )
-REFUNDABLE: Final = (DONE, *REVIEWED, DONE, ("PaymentRefunded",), *REVEALED)
+REFUNDABLE: Final = (DONE, *REVIEWED, DONE, ("PaymentRefunded",), *REVEALED, NOTED)
 CLAIMED: Final = ("ReviewClaimed",)
 ESCALATED: Final = ("ReviewEscalated",)
 APPROVED: Final = ("PaymentApproved", "PaymentProcessed")
@@ -147,13 +152,16 @@ def waiting(*review: tuple[str, ...] | str) -> tuple[tuple[str, ...] | str, ...]
         ("PaymentCancelled",),
         KEPT,
         *UNDISPUTED,
+        NOTED,
     )
 
 
 # The outcome of each of COMMANDS, in their order. The README of the domain has the same table.
 TABLE: Final[dict[str, tuple[tuple[str, ...] | str, ...]]] = {
-    "nothing": (("PaymentInitiated", "PaymentProcessed"), *(UNKNOWN,) * 15),
-    "initiated": (("PaymentProcessed",), *REVIEWED, ("PaymentCancelled",), KEPT, *UNDISPUTED),
+    "nothing": (("PaymentInitiated", "PaymentProcessed"), *(UNKNOWN,) * 16),
+    "initiated": (
+        *(("PaymentProcessed",), *REVIEWED, ("PaymentCancelled",), KEPT, *UNDISPUTED, NOTED),
+    ),
     "pending_review": waiting(CLAIMED, FREE, SNOOZED, AWAKE, UNHELD, ESCALATED, APPROVED, REJECTED),
     "claimed": waiting(
         *(CLAIMED, ("ReviewReleased",), SNOOZED, AWAKE, ("ReviewReleased", "ReviewAssigned")),
@@ -182,14 +190,17 @@ TABLE: Final[dict[str, tuple[tuple[str, ...] | str, ...]]] = {
     "expired": FINISHED,
     "cancelled": FINISHED,
     "partially_refunded": REFUNDABLE,
-    "refunded": (DONE, *REVIEWED, DONE, KEPT, *REVEALED),
+    "refunded": (DONE, *REVIEWED, DONE, KEPT, *REVEALED, NOTED),
+    "noted": REFUNDABLE,
     "disputed": (
         *(DONE, *REVIEWED, DONE, "DisputeOpen"),
         *((), ("PaymentDisputeUpdated",), ("PaymentDisputeResponded",), ("PaymentDisputeClosed",)),
+        NOTED,
     ),
     "dispute lost": (
         *(DONE, *REVIEWED, DONE, KEPT),
         *((), ("PaymentDisputeUpdated",), ("PaymentDisputeResponded",), ()),
+        NOTED,
     ),
 }
 

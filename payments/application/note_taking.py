@@ -1,0 +1,27 @@
+"""Write notes on payments without a decision."""
+
+from datetime import datetime
+from uuid import UUID
+
+from payments import permissions
+from payments.application.dispatch import CommandContext, Outcome, dispatch
+from payments.customers import notes
+from payments.domain.payment.commands import AddNote
+from payments.domain.payment.events import NoteRef
+
+
+def add(payment_id: UUID, text: str, context: CommandContext, *, at: datetime) -> Outcome:
+    """Add a reviewer's note to a payment in any state. The text is stored with the event or not at all.
+
+    Raises NotPermitted, TextError, and the errors of `dispatch`.
+    """
+    permissions.require(context.actor, permissions.REVIEW)
+    written = notes.write(payment_id, text, author=context.actor, at=at)
+    command = AddNote(
+        payment_id=payment_id,
+        client_id=None,
+        at=at,
+        author=context.actor,
+        note=NoteRef(written.pk, written.digest),
+    )
+    return dispatch(command, context, note=written.text, alongside=written.save)

@@ -1,0 +1,156 @@
+"""Notes without a decision: their part of a payment's page, and the form that adds one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Final
+from uuid import UUID, uuid4
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.views import View
+from msgspec import Struct
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from payments import permissions
+from payments.aggregates import HistoricPaymentEvent
+from payments.api.http.base import command_context
+from payments.application import note_taking
+from payments.application.idempotency import KeyReused
+from payments.customers import notes
+from payments.customers.models import Note
+from payments.domain.payment.events import PaymentNoteAdded
+from payments.domain.text import TextError, checked_text
+from readmodels import labels
+from readmodels.admin.base import kept_text, requests
+from readmodels.admin.review import evidence, timeline
+from readmodels.admin.review.timeline import Entry
+from readmodels.models import PaymentSummary
+
+_SENT_BEFORE: Final = (
+    "You already sent another note with this form. Send it again to add this one too."
+)
+
+
+class ShownNote(Struct, frozen=True, kw_only=True):
+    """A note as the page shows it. `remark` replaces or questions its text."""
+
+    by: str
+    at: datetime
+    version: int
+    text: str
+    remark: str = ""
+
+
+def shown(
+    history: Iterable[HistoricPaymentEvent],
+    entries: Sequence[Entry],
+    texts: Mapping[UUID, Note],
+    *,
+    version: int,
+) -> list[ShownNote]:
+    """Return the notes up to a version of the payment, the newest first.
+
+    `entries` are those of the timeline, one for each event of `history`.
+    """
+    found = []
+    for record, entry in zip(history, entries, strict=True):
+        event = record.event
+        if isinstance(event, PaymentNoteAdded) and record.version <= version:
+            note = texts.get(event.note.note_id)
+            remark = timeline.ERASED if note is None else ""
+            if note is not None and note.digest != event.note.digest:
+                remark = timeline.CHANGED
+            found.append(
+                ShownNote(
+                    by=entry.by,
+                    at=event.at,
+                    version=record.version,
+                    text=note.text if note else "",
+                    remark=remark,
+                )
+            )
+    return found[::-1]
+
+
+class NoteForm(forms.Form):
+    """The form below the notes of a payment. With the same `key`, a double click adds one note."""
+
+    note = forms.CharField(
+        max_length=notes.LONGEST,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "dir": "auto"}),
+        help_text="Visible to staff only. No card numbers. Notes can be erased on request.",
+        error_messages={"required": "Write a note."},
+    )
+    key = forms.UUIDField(widget=forms.HiddenInput)
+
+    def clean_note(self) -> str:
+        try:
+            return checked_text(self.cleaned_data["note"], max_length=notes.LONGEST, multiline=True)
+        except TextError as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+def fresh_form(*, note: str = "") -> NoteForm:
+    """Return a form that has not been sent yet."""
+    return NoteForm(initial={"note": note, "key": uuid4()})
+
+
+class NoteView(View):
+    """Add a note to a payment. After a refusal, the form shows again what was typed."""
+
+    keeps: ClassVar = ("note",)
+    admin: Any = None
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if not permissions.holds(request.user, permissions.REVIEW):
+            raise PermissionDenied
+        return super().dispatch(request, *args, **kwargs)
+
+    def get(self, request: HttpRequest, payment_id: UUID) -> HttpResponse:
+        return self._page(request, payment_id, fresh_form())
+
+    def post(self, request: HttpRequest, payment_id: UUID) -> HttpResponse:
+        typed = request.POST.get("note", "")
+        if kept_text.is_restored(request):
+            return self._page(request, payment_id, fresh_form(note=typed), kept_text.NOT_SENT)
+        evidence.load(payment_id)  # raises Http404
+        form = NoteForm(request.POST)
+        if "key" in form.errors:
+            return self._page(request, payment_id, fresh_form(note=typed), kept_text.NOT_SENT)
+        if not form.is_valid():
+            return self._page(request, payment_id, form)
+        context = command_context(
+            request, actor=requests.actor(request), key=str(form.cleaned_data["key"])
+        )
+        try:
+            note_taking.add(payment_id, form.cleaned_data["note"], context, at=timezone.now())
+        except KeyReused:
+            return self._page(request, payment_id, fresh_form(note=typed), _SENT_BEFORE)
+        messages.success(request, "Note added.")
+        page = reverse("admin:readmodels_paymentsummary_change", args=[payment_id])
+        return HttpResponseRedirect(f"{page}#notes")
+
+    def _page(
+        self, request: HttpRequest, payment_id: UUID, form: NoteForm, refusal: str = ""
+    ) -> HttpResponse:
+        payment, history = evidence.load(payment_id)
+        texts = timeline.notes_of(payment)
+        entries = timeline.entries(history, texts)
+        page: HttpResponse = self.admin.page(
+            request,
+            "backoffice/note.html",
+            title="Add a note",
+            original=PaymentSummary(pk=payment_id),
+            status_code=409 if refusal else 200,
+            payment=payment,
+            heading=f"Note on the payment of {payment.amount.formatted()}",
+            status=labels.label(payment.status),
+            notes=shown(history, entries, texts, version=payment.version),
+            form=form,
+            refusal=refusal,
+        )
+        return page
