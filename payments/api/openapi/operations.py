@@ -263,7 +263,10 @@ CLAIM_NEXT: Final = command(
     body=None,
     status=200,
     summary="Claim the most urgent payment that you may review",
-    description="Only the reviewer can decide on it for 15 minutes. The same `Idempotency-Key` returns the"
+    description="The order is: payments assigned to you, then those that return from your own snoozes, then"
+    " all others, each by their deadlines. Payments that wait or are assigned to others are skipped. An"
+    " assignment ends its effect after half of the time to decide.\n\n"
+    "Only the reviewer can decide on the payment for 15 minutes. The same `Idempotency-Key` returns the"
     " same payment again. A new key claims another payment, even if the reviewer already holds one.",
     refused=["queue_behind"],
     nothing="No payment can be claimed at the moment. Try again: payments that are just being changed or"

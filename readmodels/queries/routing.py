@@ -1,0 +1,35 @@
+"""Conditions of the review queue on snoozes and assignments.
+
+The rules are those of `payments/domain/payment/standing.py`, on rows that may lag. The log decides.
+"""
+
+from datetime import datetime
+
+from django.db.models import DateTimeField, ExpressionWrapper, F, Q, Value
+from django.db.models.functions import Coalesce
+
+
+def snoozed(at: datetime) -> Q:
+    return Q(snoozed_until__gt=at)
+
+
+def awake(at: datetime) -> Q:
+    return Q(snoozed_until=None) | Q(snoozed_until__lte=at)
+
+
+def open_to(reviewer: str, at: datetime) -> Q:
+    """Return the condition for payments that no assignment reserves for anybody else."""
+    # Half of the time has passed if no more is left than has gone.
+    gone = Value(at, DateTimeField()) - Coalesce("flagged_at", F("initiated_at"))
+    end = ExpressionWrapper(Value(at, DateTimeField()) + gone, output_field=DateTimeField())
+    return Q(assigned_to="") | Q(assigned_to=reviewer) | Q(review_deadline__lte=end)
+
+
+def tiers(reviewer: str, at: datetime) -> tuple[Q, Q, Q]:
+    """Return the conditions for what claim-next offers first, second and last.
+
+    First come the payments assigned to the reviewer, then those that returned from the reviewer's snooze.
+    """
+    own = Q(assigned_to=reviewer)
+    returned = Q(assigned_to="", snoozed_by=reviewer)
+    return own, returned, open_to(reviewer, at) & ~own & ~returned
