@@ -248,7 +248,7 @@ class AnswerView(ABC, View):
             shown=disputed.show(payment, dispute, names=labels.people([dispute.responded_by])),
             may_send=dispute.is_open,
             dispute_pk=row.pk,
-            **evidence.gather(payment),
+            **evidence.gather(payment, before=payment.initiated_at),
         )
         return answer
 

@@ -16,7 +16,7 @@ from payments.domain.payment.events import (
 )
 from readmodels import labels
 from readmodels.admin.base import fragments
-from readmodels.admin.review import disputed, evidence, related, timeline
+from readmodels.admin.review import disputed, evidence, timeline
 from readmodels.models import DisputeSummary
 
 _MOST_OTHERS: Final = 5
@@ -36,15 +36,11 @@ def gather(row: DisputeSummary, user: AbstractBaseUser | AnonymousUser) -> dict[
         each for each in disputed.shown(payment, history, entries) if each.dispute is dispute
     )
     may_answer = dispute.is_open and permissions.holds(user, permissions.RESPOND_TO_DISPUTE)
-    return evidence.gather(payment) | {
+    return evidence.gather(payment, before=payment.initiated_at) | {
         "shown": shown_dispute,
         "dispute": dispute,
         "may_answer": may_answer,
         "opinions": [each for each in entries if each.event_type in _REVIEW],
-        "earlier": related.latest(
-            payment.customer_id, but=payment.payment_id, before=payment.initiated_at
-        ),
-        "earlier_title": "Earlier payments",
         "others": list(_others(row)),
     }
 

@@ -1,5 +1,6 @@
 """The evidence for a decision: a payment from the log, its customer, its client and earlier payments."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -40,8 +41,11 @@ def load(
     return payment, history
 
 
-def gather(payment: Payment) -> dict[str, Any]:
-    """Return the context of parts/evidence.html, with at most eight queries."""
+def gather(payment: Payment, *, before: datetime | None = None) -> dict[str, Any]:
+    """Return the context of parts/evidence.html, with at most eight queries.
+
+    Other payments of the customer and with the card are the latest ones, or the latest ones `before` a time.
+    """
     author = payment.policy_author
     left, urgency = (
         fragments.time_left(payment.review_deadline, timezone.now())
@@ -60,8 +64,9 @@ def gather(payment: Payment) -> dict[str, Any]:
         "customer": customer,
         "client": customer.client if customer else Client.objects.get(pk=payment.client_id),
         "of_customer": related.of_customer(payment.customer_id),
-        "earlier": related.latest(payment.customer_id, but=payment.payment_id),
-        "of_card": related.of_card(payment) if payment.card else None,
+        "earlier": related.latest(payment.customer_id, but=payment.payment_id, before=before),
+        "of_card": related.of_card(payment, before=before),
+        "others_title": "Other payments" if before is None else "Earlier payments",
         "explanation": explain(payment, (), _policy(payment.risk)) if payment.risk else None,
         "band_color": fragments.BAND_COLORS[payment.risk.band] if payment.risk else "",
     }

@@ -67,15 +67,15 @@ def of_customer(customer_id: UUID) -> RelatedPayments:
     return _shown(totals, list_url(customer=customer_id))
 
 
-def of_card(payment: Payment) -> RelatedPayments | None:
+def of_card(payment: Payment, *, before: datetime | None = None) -> RelatedPayments | None:
     """Return the payments with the card of the payment, the latest others included. Takes three queries.
 
-    Return None if it was not paid by card.
+    Of the others, only those `before` that time are listed. Return None if it was not paid by card.
     """
     if payment.card is None:
         return None
     fingerprint = payment.card.fingerprint
-    others = _latest(related.of_card(fingerprint), but=payment.payment_id)
+    others = _latest(related.of_card(fingerprint), but=payment.payment_id, before=before)
     names = Customer.objects.in_bulk({row.customer_id for row in others})
     return _shown(
         related.totals_of_card(fingerprint),
@@ -89,9 +89,7 @@ def latest(
 ) -> list[LatestPayment]:
     """Return the customer's latest payments except the payment `but`, with one query."""
     rows = related.of_customer(customer_id)
-    if before is not None:
-        rows = rows.filter(initiated_at__lt=before)
-    return [_line(row) for row in _latest(rows, but=but)]
+    return [_line(row) for row in _latest(rows, but=but, before=before)]
 
 
 def list_url(**filters: object) -> str:
@@ -118,9 +116,14 @@ def _shown(totals: Totals, url: str, *latest: LatestPayment) -> RelatedPayments:
     )
 
 
-def _latest(rows: QuerySet[PaymentSummary], *, but: UUID | None) -> list[PaymentSummary]:
-    others = rows if but is None else rows.exclude(pk=but)
-    return list(others.order_by("-initiated_at", "-payment_id")[:_MOST_LATEST])
+def _latest(
+    rows: QuerySet[PaymentSummary], *, but: UUID | None, before: datetime | None
+) -> list[PaymentSummary]:
+    if but is not None:
+        rows = rows.exclude(pk=but)
+    if before is not None:
+        rows = rows.filter(initiated_at__lt=before)
+    return list(rows.order_by("-initiated_at", "-payment_id")[:_MOST_LATEST])
 
 
 def _line(row: PaymentSummary, customer: str = "") -> LatestPayment:

@@ -173,6 +173,23 @@ def test_evidence_shows_only_payments_before_the_disputed_one(acme: ApiClient) -
     assert len(shown.context["others"]) == 1
 
 
+@pytest.mark.parametrize("name", ["", "respond"])
+def test_evidence_shows_earlier_payments_with_the_same_card(acme: ApiClient, name: str) -> None:
+    card = {"token": "tok_1PqZ8k", "brand": "visa", "last4": "4242"}
+    made = [
+        UUID(body_of(acme.submit(customer_id=customer, currency="USD", card=card))["id"])
+        for customer in ("ada", "ben", "cleo")
+    ]
+    notice = open_dispute(amount=usd(1_00), opened_at=NOW, at=NOW)
+    note(made[1], notice, client=acme.client_id)
+    project()
+
+    shown = browser().get(page_of(DisputeSummary.objects.get(), name))
+
+    assert [each.payment_id for each in shown.context["of_card"].latest] == [made[0]]
+    assert "Earlier payments" in text(shown)
+
+
 def test_payment_page_shows_each_dispute_with_its_history(
     disputed: DisputeSummary, acme: ApiClient
 ) -> None:
