@@ -145,7 +145,10 @@ def write(found: RiskList | None, records: Sequence[RecordedListEvent]) -> RiskL
     changes = Changes(found, opened)
     for record in records:
         changes.add(record)
-    return changes.save()
+    after = changes.save()
+    if changes.added:
+        execute("SELECT lists_entry_analyze_small()")
+    return after
 
 
 @dataclass

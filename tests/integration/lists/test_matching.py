@@ -164,3 +164,69 @@ def test_lookup_reads_only_matching_entries_of_a_large_table() -> None:
     assert sum(map(int, re.findall(r'"Rows Removed by Filter": (\d+)', plan))) < 100, plan
     found = matches(country="DE", reference="ORD-000123-")
     assert found == (ListMatch(BINS, 2), ListMatch(STOLEN, 1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("keys", [1, 5, 20])
+@pytest.mark.parametrize("stored", [0, 500, 5_000])
+def test_lookup_is_not_planned_again_for_each_payment(keys: int, stored: int) -> None:
+    """With the keys as a constant, it was planned for each payment with few keys: 1 ms instead of 0.1."""
+    create(item=Item.REFERENCE_PREFIX)
+    _store(stored)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE lists_entry")
+        cursor.execute("DEALLOCATE ALL")
+
+    reference = "ORD-" + "1" * (keys - 2) if keys > 1 else None
+    for _ in range(12):
+        matches(reference=reference)
+
+    _kept_plan()
+
+
+@pytest.mark.slow
+def test_plan_from_the_time_of_an_empty_table_is_replaced() -> None:
+    """Each payment read all entries, 200 ms for 100,000 of them, until autovacuum analyzed the table."""
+    create(item=Item.REFERENCE_PREFIX)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE lists_entry")
+    for _ in range(12):  # until the plan is kept
+        matches(country="DE", reference="ORD-7")
+    empty = _kept_plan()
+
+    add(*(f"ORD-{number:03}" for number in range(40)))
+    _store(5_000)
+
+    assert matches(reference="ORD-017-1") == (ListMatch(STOLEN, 41),)
+    assert "Seq Scan" in empty
+    assert "lists_entry_current" in _kept_plan()
+
+
+def _store(count: int) -> None:
+    """Store entries without events."""
+    Entry.objects.bulk_create(
+        Entry(
+            from_position=10**9 + number,
+            list_id=id_of(STOLEN),
+            key=f"reference_prefix:INV-{number:06}",
+            added_by="system:test",
+            added_at=NOW,
+            note_id=CUSTOMER,
+        )
+        for number in range(count)
+    )
+
+
+def _kept_plan() -> str:
+    """Return the lines of the lookup's plan that read entries. It must be in use."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name, parameter_types::text[], generic_plans FROM pg_prepared_statements"
+            " WHERE statement LIKE '%FROM lists_entry%' AND statement NOT LIKE '%pg_prepared%'"
+        )
+        ((name, types, plans),) = cursor.fetchall()
+        assert plans > 0
+        given = {"uuid": f"'{CUSTOMER}'", "text": "'USD'"}
+        values = ", ".join(given.get(each, "now()") for each in types)
+        cursor.execute(f'EXPLAIN EXECUTE "{name}" ({values})')
+        return "\n".join(line for (line,) in cursor.fetchall() if "lists_entry" in line)
