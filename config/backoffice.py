@@ -14,6 +14,13 @@ def _may_view(permission: str) -> Any:
     return allowed
 
 
+def _static(path: str) -> Any:
+    return lambda _: static(path)
+
+
+_STYLES: Final = ("backoffice", "queue", "policies", "backtests")
+
+
 def _item(title: str, icon: str, name: str, permission: str) -> dict[str, Any]:
     return {
         "title": title,
@@ -34,7 +41,7 @@ UNFOLD: Final[dict[str, Any]] = {
             "href": lambda _: static("readmodels/favicon.svg"),
         }
     ],
-    "STYLES": [lambda _: static("readmodels/backoffice.css")],
+    "STYLES": [_static(f"readmodels/{name}.css") for name in _STYLES],
     "SCRIPTS": [lambda _: static("readmodels/shortcuts.js")],
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,

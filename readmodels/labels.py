@@ -54,6 +54,18 @@ REASONS: Final = {
     "blocked_by_policy": "Blocked by the risk policy",
 }
 
+# For lists, where the same sentence would fill a column.
+_SHORT_REASONS: Final = {
+    "first_card_payment_large": "Large first card payment",
+    "features_stale": "History not up to date",
+    "customer_blocked": "Customer blocked",
+    "many_payments_1h": "Many payments in an hour",
+    "large_volume_24h": "High total in a day",
+    "no_limit_for_currency": "No limit for the currency",
+    "method_limit_exceeded": "Over the method's limit",
+    "blocked_by_policy": "Blocked by the policy",
+}
+
 
 _BRANDS: Final = {
     Brand.AMERICAN_EXPRESS: "American Express",
@@ -86,6 +98,11 @@ def minute(at: datetime) -> str:
 def label(code: str) -> str:
     """Return the label of a code: "Verified with customer" for verified_with_customer."""
     return REASONS.get(code) or code.replace("_", " ").capitalize()
+
+
+def short_label(code: str) -> str:
+    """Return the label of a reason of a risk rule for a column of a list."""
+    return _SHORT_REASONS.get(code) or label(code)
 
 
 def paid_with(method: Method, card: Card | None) -> str:

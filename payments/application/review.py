@@ -17,6 +17,7 @@ from payments import permissions
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application import idempotency, ports
 from payments.application.dispatch import CommandContext, Outcome, dispatch, next_review
+from payments.application.ports import ReviewQueue
 from payments.customers import notes
 from payments.domain.payment import claims
 from payments.domain.payment.commands import (
@@ -72,9 +73,16 @@ def handle(
 
 
 def claim_next(
-    *, client_id: UUID | None, at: datetime, context: CommandContext, most_held: int | None = None
+    *,
+    client_id: UUID | None,
+    at: datetime,
+    context: CommandContext,
+    most_held: int | None = None,
+    queue: ReviewQueue | None = None,
 ) -> Outcome | None:
     """Claim the most urgent payment that the reviewer may decide on. Return None if there is none.
+
+    `queue` offers the payments of another selection or in another order.
 
     A reviewer who holds `most_held` undecided payments gets the most urgent of them again. Without
     `most_held`, each new key in `context` claims another payment. A repeated key finds the same payment.
@@ -101,7 +109,7 @@ def claim_next(
             held = _held(reviewer, client_id, at)
             if len(held) >= most_held:
                 return held[0]
-        offers = ports.connected.review_queue(
+        offers = (queue or ports.connected.review_queue)(
             reviewer=reviewer, senior=senior, client_id=client_id, at=at
         )
         for payment_id in islice(offers, _MOST_TAKEN):

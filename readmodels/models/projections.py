@@ -36,6 +36,7 @@ def _choices(*enums: type[StrEnum]) -> list[tuple[str, str]]:
 
 
 _OPEN_DISPUTE: Final = models.Q(closed_at__isnull=True)
+_IN_REVIEW: Final = models.Q(status=Status.PENDING_REVIEW.value)
 
 
 def _one_of(field: str, *values: str) -> models.Q:
@@ -167,7 +168,24 @@ class PaymentSummary(models.Model):
             models.Index(
                 fields=("review_deadline", "payment_id"),
                 name="payment_by_deadline",
-                condition=models.Q(status=Status.PENDING_REVIEW.value),
+                condition=_IN_REVIEW,
+            ),
+            models.Index(
+                fields=("flagged_at", "payment_id"), name="review_by_age", condition=_IN_REVIEW
+            ),
+            models.Index(
+                fields=("currency", "-amount", "-payment_id"),
+                name="review_by_amount",
+                condition=_IN_REVIEW,
+            ),
+            models.Index(
+                fields=("client_id", "review_deadline", "payment_id"),
+                name="review_by_client",
+                condition=_IN_REVIEW,
+            ),
+            # For the polls of the queue: payments that are new since a position.
+            models.Index(
+                fields=("first_position",), name="review_by_position", condition=_IN_REVIEW
             ),
             models.Index(
                 fields=("assigned_to", "review_deadline", "payment_id"),

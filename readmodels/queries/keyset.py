@@ -4,8 +4,28 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from django.db.models import Model, Q, QuerySet
+from msgspec import Struct
+from msgspec.structs import replace
 
 M = TypeVar("M", bound=Model)
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """An order of rows by one or two fields, which are unique together."""
+
+    fields: tuple[str, ...]
+    ascending: bool = False
+
+    def by(self) -> list[str]:
+        """Return the arguments of `order_by`."""
+        return order(self.fields, ascending=self.ascending)
+
+    def beyond(self, values: Sequence[Any]) -> Q:
+        """Return the condition for rows after the one with these values of the fields."""
+        return beyond(self.fields, values, ascending=self.ascending)
+
+    def reverse(self) -> "Order":
+        return replace(self, ascending=not self.ascending)
 
 
 def order(fields: Sequence[str], *, ascending: bool) -> list[str]:

@@ -1,4 +1,4 @@
-"""The review queue: reviews that are due, claimed or claimable."""
+"""The review queue: reviews that are due, claimed or claimable, and the orders of the queue."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,9 +10,15 @@ from django.db.models import Q, QuerySet
 from payments.database import execute
 from payments.domain.payment.state import Status
 from readmodels.models import PaymentSummary
-from readmodels.queries import keyset, routing
+from readmodels.queries import routing
+from readmodels.queries.keyset import Order
 
 PAGE: Final = 500
+
+BY_DEADLINE: Final = Order(fields=("review_deadline", "payment_id"), ascending=True)
+BY_AGE: Final = Order(fields=("flagged_at", "payment_id"), ascending=True)
+# Of payments in one currency: amounts of different currencies have no order.
+BY_AMOUNT: Final = Order(fields=("amount", "payment_id"), ascending=False)
 
 # The status is a literal: with a parameter a prepared plan could not use the partial index.
 _DUE: Final = """
@@ -33,7 +39,6 @@ SELECT aggregate_id FROM events_event
    AND event_type = 'payment.review_claimed' AND data ->> 'reviewer' = %(reviewer)s
    AND (data ->> 'client_id' = %(client_id)s::text OR %(client_id)s::uuid IS NULL)
 """
-_ORDER: Final = ("review_deadline", "payment_id")
 _BEGINNING: Final = (datetime(1, 1, 1, tzinfo=UTC), UUID(int=0))
 
 
@@ -68,31 +73,63 @@ def unclaimed(at: datetime) -> Q:
     return Q(claimed_until=None) | Q(claimed_until__lte=at)
 
 
+def decidable(*, reviewer: str, senior: bool, at: datetime) -> Q:
+    """Return the condition for payments in review that the reviewer may decide at `at`.
+
+    It leaves out those whose policy the reviewer proposed: only the log knows them.
+    """
+    own_or_free = Q(claimed_by=reviewer) | unclaimed(at)
+    condition = Q(review_deadline__gt=at) & own_or_free & ~Q(first_approver=reviewer)
+    if senior:
+        return condition
+    return condition & Q(escalated=False, first_approver="") & routing.open_to(reviewer, at)
+
+
 def claimable(
-    *, reviewer: str, senior: bool, client_id: UUID | None, at: datetime
+    *,
+    reviewer: str,
+    senior: bool,
+    client_id: UUID | None,
+    at: datetime,
+    rows: QuerySet[PaymentSummary] | None = None,
+    order: Order = BY_DEADLINE,
 ) -> Iterator[UUID]:
-    """Yield payments that the reviewer may claim, in the order of `routing.tiers`, then of deadlines.
+    """Yield payments that the reviewer may claim, in the order of `routing.tiers`, then in `order`.
 
     Each stays locked until the transaction ends. Locked rows are skipped: another reviewer is claiming
     them, or a batch of the projection is writing them. An empty result may therefore be temporary.
-    `client_id` selects the client, None selects all.
+    `client_id` selects the client, None selects all. `rows` is a part of `pending`.
     """
-    found = pending().filter(
-        unclaimed(at), routing.awake(at), ~Q(first_approver=reviewer), review_deadline__gt=at
+    found = (pending() if rows is None else rows).filter(
+        decidable(reviewer=reviewer, senior=senior, at=at), unclaimed(at), routing.awake(at)
     )
-    if not senior:
-        found = found.filter(escalated=False, first_approver="")
     if client_id is not None:
         found = found.filter(client_id=client_id)
     for tier in routing.tiers(reviewer, at):
-        yield from _offers(found.filter(tier))
+        yield from _offers(found.filter(tier), order)
 
 
-def _offers(found: QuerySet[PaymentSummary]) -> Iterator[UUID]:
+def _offers(found: QuerySet[PaymentSummary], order: Order) -> Iterator[UUID]:
     # Fetched row by row, because a locked row is hidden from other reviewers even if it is not claimed.
-    rest = found.order_by(*_ORDER).select_for_update(skip_locked=True).only(*_ORDER)
+    rest = found.order_by(*order.by()).select_for_update(skip_locked=True).only(*order.fields)
     offer = rest.first()
     while offer is not None:
         yield offer.payment_id
-        last = [getattr(offer, field) for field in _ORDER]
-        offer = rest.filter(keyset.beyond(_ORDER, last, ascending=True)).first()
+        last = [getattr(offer, field) for field in order.fields]
+        offer = rest.filter(order.beyond(last)).first()
+
+
+_CURRENCIES: Final = """
+WITH RECURSIVE found AS (
+  (SELECT currency FROM readmodels_paymentsummary WHERE status = 'pending_review' ORDER BY currency LIMIT 1)
+  UNION ALL
+  SELECT (SELECT currency FROM readmodels_paymentsummary
+           WHERE status = 'pending_review' AND currency > found.currency ORDER BY currency LIMIT 1)
+    FROM found WHERE currency IS NOT NULL)
+SELECT currency FROM found WHERE currency IS NOT NULL
+"""
+
+
+def currencies() -> list[str]:
+    """Return the currencies of the payments that wait for review, in alphabetical order."""
+    return [currency for (currency,) in execute(_CURRENCIES, {})]

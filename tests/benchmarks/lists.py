@@ -31,7 +31,7 @@ from payments.domain.payment.events import RefundReason
 from payments.domain.payment.state import Status
 from payments.domain.risk.policy import Band
 from payments.traffic import demo, simulation
-from readmodels.admin.review.queue import STANDINGS
+from readmodels.admin.review.queue_filters import STANDINGS
 from readmodels.engine.runner import catch_up
 from readmodels.models import EventIndex, PaymentSummary
 from readmodels.projections import PROJECTIONS

@@ -77,7 +77,7 @@ def do(logged_in: Browser, payment: str, action: str, **given: str) -> str:
 
 def next_key(logged_in: Browser, path: str = QUEUE) -> dict[str, str]:
     html = logged_in.get(path).content.decode()
-    found = re.search(r'claim-next/">.*?name="key" value="([^"]+)"', html, re.DOTALL)
+    found = re.search(r'claim-next/[^"]*">.*?name="key" value="([^"]+)"', html, re.DOTALL)
     assert found, "the page has no such button"
     return {"key": found[1]}
 

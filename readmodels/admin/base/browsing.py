@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
-from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import ValidationError
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -17,12 +17,16 @@ from unfold.views import ChangeList
 
 from payments.domain.card_numbers import is_card_number
 from payments.domain.text import searched
+from readmodels.admin.base.filters import Checked
 from readmodels.queries import keyset
 from readmodels.queries.bounded import TooBroad, bounded
+from readmodels.queries.keyset import Order
 
 PAGE: Final = 50
+SORT: Final = "sort"
 _AFTER: Final = "after"
 _BEFORE: Final = "before"
+_NO_FILTERS: Final = frozenset({_AFTER, _BEFORE, SORT})
 _SEPARATOR: Final = "~"
 
 
@@ -34,24 +38,26 @@ class KeysetChangeList(ChangeList):
     """
 
     model_admin: "BrowsingAdmin"
+    order: Order
     previous_url: str | None
     next_url: str | None
 
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
         filters: dict[str, Any] = super().get_filters_params(params)
-        return {name: value for name, value in filters.items() if name not in {_AFTER, _BEFORE}}
+        return {name: value for name, value in filters.items() if name not in _NO_FILTERS}
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Model]) -> list[str]:
-        return keyset.order(self.model_admin.keyset, ascending=self.model_admin.ascending)
+        self.order = self.model_admin.order(self.params)
+        return self.order.by()
 
     def get_results(self, request: HttpRequest) -> None:
-        fields = self.model_admin.keyset
+        self._report_problems(request)
         before = self._boundary(request, _BEFORE)
         boundary = before or self._boundary(request, _AFTER)
-        ascending = self.model_admin.ascending is not bool(before)
-        rows = self.queryset.order_by(*keyset.order(fields, ascending=ascending))
+        order = self.order.reverse() if before else self.order
+        rows = self.queryset.order_by(*order.by())
         if boundary is not None:
-            rows = rows.filter(keyset.beyond(fields, boundary, ascending=ascending))
+            rows = rows.filter(order.beyond(boundary))
         # The raw search text: Django ignores a text that its form refuses, and shows the whole list.
         places = self.model_admin.places(request, request.GET.get(SEARCH_VAR, ""))
         found, more = keyset.page(rows if places is None else _found(rows, places), PAGE)
@@ -61,6 +67,11 @@ class KeysetChangeList(ChangeList):
         self.previous_url = self._url(_BEFORE, found[0]) if found and has_previous else None
         self.next_url = self._url(_AFTER, found[-1]) if found and has_next else None
         self._set_results(found)
+
+    def _report_problems(self, request: HttpRequest) -> None:
+        for spec in self.filter_specs:
+            for problem in spec.problems().values() if isinstance(spec, Checked) else ():
+                messages.error(request, f"Filter by {spec.title}: {problem}")
 
     def _set_results(self, found: list[Model]) -> None:
         details = self.model_admin.details(found)
@@ -78,7 +89,7 @@ class KeysetChangeList(ChangeList):
         """Return the key of the row that the page borders on, None for any other text."""
         text = request.GET.get(name, "")
         parts = text.split(_SEPARATOR)
-        fields = [self.opts.get_field(field) for field in self.model_admin.keyset]
+        fields = [self.opts.get_field(field) for field in self.order.fields]
         if len(parts) != len(fields) or not text or not text.isprintable():
             return None
         try:
@@ -87,19 +98,19 @@ class KeysetChangeList(ChangeList):
             return None
 
     def _url(self, name: str, row: Model) -> str:
-        values = (getattr(row, field) for field in self.model_admin.keyset)
+        values = (getattr(row, field) for field in self.order.fields)
         key = _SEPARATOR.join(map(_key_text, values))
         other = _BEFORE if name == _AFTER else _AFTER
-        url: str = self.get_query_string({name: key}, remove=[other, PAGE_VAR])
+        url: str = self.get_query_string({name: key}, remove=[other])
         return url
 
 
 class BrowsingAdmin(ModelAdmin):
     """A read-only list with filters and an exact search.
 
-    `keyset` names the fields of its unique order, descending unless `ascending` is set. `page_labels`
-    are the texts of the links to the previous and the next page. Without `has_pages`, rows have no
-    page of their own.
+    `keyset` names the fields of its unique order, descending unless `ascending` is set. A list with
+    several orders overrides `order`. `page_labels` are the texts of the links to the previous and the next
+    page. Without `has_pages`, rows have no page of their own.
     """
 
     keyset: ClassVar[tuple[str, ...]] = ("id",)
@@ -113,6 +124,10 @@ class BrowsingAdmin(ModelAdmin):
     show_full_result_count = False
     list_per_page = PAGE
     list_filter_submit = True
+
+    def order(self, params: Mapping[str, str]) -> Order:
+        """Return the order of the list for these parameters of its address."""
+        return Order(fields=self.keyset, ascending=self.ascending)
 
     def details(self, rows: Sequence[Any]) -> Mapping[Any, Any]:
         """Return what the columns show in addition to fields, by primary key.
@@ -157,7 +172,7 @@ class BrowsingAdmin(ModelAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
         """Return whether a filter of the list uses the lookup. Django would allow any column's."""
-        return any(lookup in _parameters(each) for each in self.list_filter)
+        return any(lookup in parameters(each) for each in self.list_filter)
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[KeysetChangeList]:
         return KeysetChangeList
@@ -219,10 +234,10 @@ def _found(rows: QuerySet[Any], places: Sequence[Q]) -> QuerySet[Any]:
     return rows.filter(pk__in=firsts[0].union(*firsts[1:]))
 
 
-def _parameters(filter_: Any) -> set[str]:
+def parameters(filter_: Any) -> set[str]:
     """Return the query parameters of one entry of `list_filter`."""
     if isinstance(filter_, type):
-        return {filter_.parameter_name}  # type: ignore[attr-defined]
+        return set(getattr(filter_, "parameters", None) or {filter_.parameter_name})  # type: ignore[attr-defined]
     field = filter_ if isinstance(filter_, str) else filter_[0]
     ends = {f"{field}_{end}{part}" for end in ("from", "to") for part in ("", "_0", "_1")}
     return ends | {f"{field}__exact"}

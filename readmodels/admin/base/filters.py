@@ -6,9 +6,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from django import forms
-from django.contrib import messages
-from django.contrib.admin import FieldListFilter
-from django.db.models import QuerySet
+from django.contrib.admin import FieldListFilter, ListFilter
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import build_q_object_from_lookup_parameters
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import (
     BooleanRadioFilter,
@@ -19,10 +21,13 @@ from unfold.contrib.filters.admin import (
     TextFilter,
 )
 from unfold.contrib.filters.forms import RangeDateForm, RangeDateTimeForm
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from payments.clients.models import Client
-from payments.domain.money import KNOWN_CURRENCIES
+from payments.domain.money import KNOWN_CURRENCIES, MoneyError
 from payments.domain.text import searched
+from readmodels import labels
+from readmodels.admin.base import amounts
 from readmodels.admin.base.dates import quoted, read_day, read_time
 from readmodels.projections import PROJECTIONS
 from readmodels.projections.event_index import EVENT_TYPES
@@ -33,22 +38,36 @@ _MOST_CLIENTS: Final = 200
 
 
 class Checked(ABC):
-    """Show no rows for an invalid value, with an error at the field and above the list."""
+    """Show no rows for an invalid value, with an error at the field. The list repeats it above."""
 
     title: Any
+    request: HttpRequest
+    used_parameters: dict[str, Any]
 
     @abstractmethod
     def problems(self) -> dict[str, str]:
         """Return the errors by the names of the form's fields."""
 
+    def condition(self) -> Q:
+        """Return the condition for the rows of a valid value."""
+        return build_q_object_from_lookup_parameters(self.used_parameters)
+
+    def described(self) -> str:
+        """Return the valid value for people, empty if none is chosen."""
+        values = (
+            each[-1] if isinstance(each, list) else each for each in self.used_parameters.values()
+        )
+        return " to ".join(str(each) for each in values if each)
+
     def filtered(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
-        return super().queryset(request, queryset)  # type: ignore[misc,no-any-return]
+        try:
+            return queryset.filter(self.condition())
+        except (ValueError, ValidationError) as error:
+            # One of several values of a parameter is invalid.
+            raise IncorrectLookupParameters from error
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
-        problems = self.problems()
-        for problem in problems.values():
-            messages.error(request, f"Filter by {self.title}: {problem}")
-        return queryset.none() if problems else self.filtered(request, queryset)
+        return queryset.none() if self.problems() else self.filtered(request, queryset)
 
     def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
         for choice in super().choices(changelist):  # type: ignore[misc]
@@ -84,9 +103,12 @@ class OneOf(Checked, DropdownFilter):
         value = self.value()
         return {str(self.parameter_name): _NOT_ONE} if value and value not in values else {}
 
-    def filtered(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def condition(self) -> Q:
         chosen = self.value()
-        return queryset.filter(**{str(self.parameter_name): chosen}) if chosen else queryset
+        return Q(**{str(self.parameter_name): chosen}) if chosen else Q()
+
+    def described(self) -> str:
+        return str(dict(self.lookup_choices).get(self.value() or "", ""))
 
 
 class TypedFilter(Checked, TextFilter):
@@ -104,11 +126,14 @@ class TypedFilter(Checked, TextFilter):
         problem = self.problem(self.typed) if given else None
         return {str(self.parameter_name): problem} if problem else {}
 
-    def filtered(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return self.matching(queryset, self.typed) if self.typed else queryset
+    def condition(self) -> Q:
+        return self.matching(self.typed) if self.typed else Q()
 
-    def matching(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
-        return queryset.filter(**{f"{self.parameter_name}__in": {typed, self.spelled(typed)}})
+    def described(self) -> str:
+        return self.typed
+
+    def matching(self, typed: str) -> Q:
+        return Q(**{f"{self.parameter_name}__in": {typed, self.spelled(typed)}})
 
     def spelled(self, typed: str) -> str:
         """Return another spelling of the typed text that may be stored."""
@@ -125,6 +150,12 @@ class ChoiceFilter(Checked, ChoicesDropdownFilter):
         wrong = [value for value in values if value and value not in known]
         return {str(self.lookup_kwarg): _NOT_ONE} if wrong else {}
 
+    def condition(self) -> Q:
+        return super().condition() if self.value() else Q()
+
+    def described(self) -> str:
+        return str(dict(self.field.flatchoices).get(self.value(), ""))
+
 
 class YesNoFilter(Checked, BooleanRadioFilter):
     def problems(self) -> dict[str, str]:
@@ -133,8 +164,11 @@ class YesNoFilter(Checked, BooleanRadioFilter):
         wrong = [value for value in values if value not in {"", "0", "1"}]
         return {str(self.lookup_kwarg): _NOT_ONE} if wrong else {}
 
-    def filtered(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
-        return super().filtered(request, queryset) if self.value() else queryset
+    def condition(self) -> Q:
+        return super().condition() if self.value() else Q()
+
+    def described(self) -> str:
+        return {"0": "No", "1": "Yes"}.get(self.value() or "", "")
 
 
 class CurrencyFilter(TypedFilter):
@@ -148,8 +182,87 @@ class CurrencyFilter(TypedFilter):
             return None
         return f"{quoted(typed)} is not a currency code. Write it like EUR."
 
-    def matching(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
-        return queryset.filter(currency=typed.upper())
+    def matching(self, typed: str) -> Q:
+        return Q(currency=typed.upper())
+
+    def described(self) -> str:
+        return self.typed.upper()
+
+
+class _AmountsForm(forms.Form):
+    def __init__(self, name: str, title: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for end in ("from", "to"):
+            # No inputmode=decimal: in some countries, phones would then offer a comma only.
+            attributes = {"placeholder": end.capitalize(), "aria-label": f"{title}, {end}"}
+            widget = UnfoldAdminTextInputWidget(attrs=attributes)
+            self.fields[f"{name}_{end}"] = forms.CharField(label="", required=False, widget=widget)
+
+
+class AmountFilter(Checked, ListFilter):
+    """Amounts of one currency, in major units. Amounts of different currencies cannot be compared."""
+
+    title = "amount in the chosen currency"
+    parameter_name = "amount"
+    parameters = ("amount_from", "amount_to")
+    template = "unfold/filters/filters_numeric_range.html"
+
+    def __init__(self, request: HttpRequest, params: dict[str, Any], *args: Any) -> None:
+        super().__init__(request, params, *args)
+        self._currency = searched(request.GET.get(CurrencyFilter.parameter_name, "")).upper()
+        for name in self.parameters:
+            self.used_parameters[name] = params.pop(name, [""])[-1]
+
+    def has_output(self) -> bool:
+        return True
+
+    def expected_parameters(self) -> list[str | None]:
+        return list(self.parameters)
+
+    def problems(self) -> dict[str, str]:
+        return self._read()[1]
+
+    def condition(self) -> Q:
+        (least, most), _ = self._read()
+        condition = Q()
+        if least is not None:
+            condition &= Q(amount__gte=least)
+        if most is not None:
+            condition &= Q(amount__lte=most)
+        return condition
+
+    def described(self) -> str:
+        ends = zip(("from", "up to"), self.used_parameters.values(), strict=True)
+        return " ".join(f"{end} {typed}" for end, typed in ends if typed.strip())
+
+    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+        form = _AmountsForm(self.parameter_name, self.title, data=self.used_parameters)
+        form.is_valid()
+        for name, problem in self.problems().items():
+            form.errors.pop(name, None)
+            form.add_error(name, problem)
+        yield {"form": form}
+
+    def _read(self) -> tuple[list[int | None], dict[str, str]]:
+        """Return the ends in minor units, and the errors."""
+        ends: list[int | None] = []
+        problems = {}
+        for name, typed in self.used_parameters.items():
+            ends.append(None)
+            if not typed.strip():
+                continue
+            if self._currency not in KNOWN_CURRENCIES:
+                problems[name] = (
+                    "Enter a currency as well. Amounts of different currencies cannot be compared."
+                )
+                continue
+            try:
+                ends[-1] = amounts.parse(typed, self._currency).minor
+            except MoneyError as error:
+                problems[name] = str(error)
+        if ends[0] and ends[1] and ends[1] < ends[0]:
+            problems[self.parameters[1]] = _BACKWARDS
+        return ends, problems
 
 
 class ClientFilter(OneOf):
@@ -160,10 +273,10 @@ class ClientFilter(OneOf):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         clients = Client.objects.order_by("name").values_list("pk", "name")[:_MOST_CLIENTS]
-        return [(str(pk), name) for pk, name in clients]
+        return [(str(pk), labels.isolated(name)) for pk, name in clients]
 
-    def filtered(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(client_id=self.value()) if self.value() else queryset
+    def condition(self) -> Q:
+        return Q(client_id=self.value()) if self.value() else Q()
 
 
 class ProjectionFilter(OneOf):
@@ -201,14 +314,15 @@ class DaysFilter(Checked, RangeDateFilter):
     def problems(self) -> dict[str, str]:
         return self._read()[1]
 
-    def filtered(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def condition(self) -> Q:
         (first, last), _ = self._read()
+        condition = Q()
         if first is not None:
-            queryset = queryset.filter(**{f"{self.field_path}__gte": self.begin(first)})
+            condition &= Q(**{f"{self.field_path}__gte": self.begin(first)})
         if last is not None:
             after = self.begin(last + timedelta(days=1))
-            queryset = queryset.filter(**{f"{self.field_path}__lt": after})
-        return queryset
+            condition &= Q(**{f"{self.field_path}__lt": after})
+        return condition
 
     def begin(self, day: date) -> date:
         """Return the beginning of the day in the type of the field."""
@@ -245,13 +359,14 @@ class MomentsFilter(Checked, RangeDateTimeFilter):
     def problems(self) -> dict[str, str]:
         return self._read()[1]
 
-    def filtered(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def condition(self) -> Q:
         (first, last), _ = self._read()
+        condition = Q()
         if first is not None:
-            queryset = queryset.filter(**{f"{self.field_path}__gte": first})
+            condition &= Q(**{f"{self.field_path}__gte": first})
         if last is not None:
-            queryset = queryset.filter(**{f"{self.field_path}__lt": last})
-        return queryset
+            condition &= Q(**{f"{self.field_path}__lt": last})
+        return condition
 
     def _read(self) -> tuple[list[datetime | None], dict[str, str]]:
         """Return the first moment, the one after the last, and the errors."""

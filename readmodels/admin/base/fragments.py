@@ -102,6 +102,18 @@ def time_left(until: datetime, at: datetime, *, soon: timedelta = _SOON) -> tupl
     return (f"{days} days left" if days > 1 else f"{hours} h left"), urgency
 
 
+def countdown(until: datetime, at: datetime) -> str:
+    """Return markup for the time from `at` to `until`. polling.js keeps it current."""
+    left, urgency = time_left(until, at)
+    return format_html(
+        '<time class="left {}" datetime="{}" title="by {} UTC" data-countdown>{}</time>',
+        urgency,
+        until.isoformat(),
+        f"{until:%Y-%m-%d %H:%M}",
+        left,
+    )
+
+
 def duration(seconds: float) -> str:
     """Return a duration in its largest whole unit, such as "3 h"."""
     for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):

@@ -42,8 +42,8 @@ from payments.domain.payment.state import Payment
 from payments.domain.text import TextError, checked_text
 from payments.events.store import StaleVersion
 from readmodels import labels
-from readmodels.admin.base import kept_text, refusals, requests
-from readmodels.admin.review import disputed, evidence, refunds
+from readmodels.admin.base import amounts, kept_text, refusals, requests
+from readmodels.admin.review import disputed, evidence
 from readmodels.models import DisputeSummary
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -125,12 +125,12 @@ class CloseForm(AnswerForm):
             if not text and outcome is not None and outcome not in _TAKES_NOTHING:
                 self.add_error(
                     "lost_amount",
-                    f"Enter the lost amount, such as {refunds.accepted(self.currency)}.",
+                    f"Enter the lost amount, such as {amounts.accepted(self.currency)}.",
                 )
             self.cleaned_data["lost_amount"] = Money(0, self.currency)
         else:
             try:
-                self.cleaned_data["lost_amount"] = refunds.parse(text, self.currency)
+                self.cleaned_data["lost_amount"] = amounts.parse(text, self.currency)
             except MoneyError as error:
                 self.add_error("lost_amount", str(error))
         return self.cleaned_data

@@ -11,7 +11,7 @@ import msgspec
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -44,8 +44,8 @@ class ActorFilter(TypedFilter):
     title = "actor"
     parameter_name = "actor"
 
-    def matching(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
-        return queryset.filter(actor=_actor_id(typed))
+    def matching(self, typed: str) -> Q:
+        return Q(actor=_actor_id(typed))
 
 
 class CorrelationFilter(TypedFilter):
@@ -65,8 +65,8 @@ class PaymentFilter(TypedFilter):
             return None
         return f"{quoted(typed)} is not a payment id. Copy the id from the payment's page."
 
-    def matching(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
-        return queryset.filter(aggregate_id=as_uuid(typed))
+    def matching(self, typed: str) -> Q:
+        return Q(aggregate_id=as_uuid(typed))
 
 
 @admin.register(EventIndex)

@@ -39,7 +39,7 @@ from payments.domain.payment.state import Payment
 from payments.domain.text import TextError, checked_text
 from payments.events.store import StaleVersion
 from readmodels import labels
-from readmodels.admin.base import kept_text, refusals
+from readmodels.admin.base import amounts, kept_text, refusals
 from readmodels.admin.review import (
     actions,
     evidence,
@@ -103,7 +103,7 @@ class ActionForm(forms.Form):
         assert isinstance(reason, forms.ChoiceField)  # noqa: S101 - as declared above
         reason.choices = [(each.value, labels.label(each)) for each in action.reasons or ()]
         self.fields["amount"].label = f"Amount in {self._currency}"
-        limit, accepted = payment.refundable.formatted(), refunds.accepted(self._currency)
+        limit, accepted = payment.refundable.formatted(), amounts.accepted(self._currency)
         self.fields["amount"].help_text = f"Up to {limit}. Write it like {accepted}."
         for name, taken in (
             ("amount", action.takes_amount),
@@ -117,7 +117,7 @@ class ActionForm(forms.Form):
 
     def clean_amount(self) -> Money:
         try:
-            return refunds.parse(self.cleaned_data["amount"], self._currency)
+            return amounts.parse(self.cleaned_data["amount"], self._currency)
         except MoneyError as error:
             raise forms.ValidationError(str(error)) from error
 

@@ -1,18 +1,20 @@
-"""The review queue, most urgent payment first, and its button "Claim next"."""
+"""The review queue with its filters and orders, and its button "Claim next"."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.decorators import display
@@ -21,47 +23,35 @@ from payments.api.http.base import command_context
 from payments.application import review
 from payments.application.review import QueueLags
 from payments.domain.payment.refusals import PaymentError
-from payments.domain.payment.state import Status
 from payments.events.store import StaleVersion
 from readmodels import labels
 from readmodels.admin.base import fragments
-from readmodels.admin.base.browsing import as_uuid
-from readmodels.admin.base.filters import ChoiceFilter, CurrencyFilter, OneOf, YesNoFilter, titled
+from readmodels.admin.base.browsing import SORT, KeysetChangeList, as_uuid, parameters
+from readmodels.admin.base.filters import (
+    AmountFilter,
+    Checked,
+    ChoiceFilter,
+    ClientFilter,
+    CurrencyFilter,
+    YesNoFilter,
+    titled,
+)
+from readmodels.admin.review import queue_filters
 from readmodels.admin.review.actions import Person, next_key
 from readmodels.admin.review.parties import Parties
 from readmodels.admin.review.payments import PaymentAdmin
-from readmodels.models import PaymentSummary
-
-STANDINGS: Final = (
-    ("free", "Unclaimed"),
-    ("mine", "Mine"),
-    ("escalated", "Escalated"),
-    ("second", "Second approval"),
+from readmodels.admin.review.queue_filters import (
+    AMOUNT,
+    SORTS,
+    STANDINGS,
+    AgeFilter,
+    DecidableFilter,
+    StandingFilter,
 )
-
-
-class StandingFilter(OneOf):
-    """Filter the queue by claim or approval. The list also shows the choices as links."""
-
-    title = "claim or approval"
-    parameter_name = "standing"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return list(STANDINGS)
-
-    def filtered(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        now = timezone.now()
-        match self.value():
-            case "free":
-                return queryset.filter(Q(claimed_until=None) | Q(claimed_until__lte=now))
-            case "mine":
-                mine = Person.of(request.user).actor
-                return queryset.filter(claimed_by=mine, claimed_until__gt=now)
-            case "escalated":
-                return queryset.filter(escalated=True)
-            case "second":
-                return queryset.exclude(first_approver="")
-        return queryset
+from readmodels.models import PaymentSummary
+from readmodels.queries import review_queue
+from readmodels.queries.bounded import TooBroad, bounded
+from readmodels.queries.keyset import Order
 
 
 class QueueDetails(Parties, kw_only=True):
@@ -78,35 +68,46 @@ class QueueAdmin(PaymentAdmin):
     It is not registered: each request creates one. The pages of a payment are those of PaymentAdmin.
     """
 
-    keyset = ("review_deadline", "payment_id")
-    ascending = True
-    page_labels: ClassVar = ("More urgent", "Less urgent")
     change_list_template = "backoffice/queue.html"
-    list_display = ("money", "deadline", "risk", "why", "customer", "claim", "unusual")
+    list_display = ("money", "deadline", "age", "risk", "why", "customer", "claim", "unusual")
     list_display_links = ("money",)
     list_filter = (
+        DecidableFilter,
         StandingFilter,
         ("risk_band", ChoiceFilter),
+        ClientFilter,
         CurrencyFilter,
+        AmountFilter,
+        AgeFilter,
         ("four_eyes", titled(YesNoFilter, "two approvals required")),
         ("reject_advised", titled(YesNoFilter, "rejection advised")),
     )
 
     @display(description="Time left")
     def deadline(self, row: Any) -> str:
-        left, urgency = fragments.time_left(row.review_deadline, row.details.now)
+        return fragments.countdown(row.review_deadline, row.details.now)
+
+    @display(description="Waiting")
+    def age(self, row: Any) -> str:
         return format_html(
-            '<time class="left {}" datetime="{}" title="by {} UTC">{}</time>',
-            urgency,
-            row.review_deadline.isoformat(),
-            f"{row.review_deadline:%Y-%m-%d %H:%M}",
-            left,
+            '<time datetime="{}" title="since {} UTC">{}</time>',
+            row.flagged_at.isoformat(),
+            f"{row.flagged_at:%Y-%m-%d %H:%M}",
+            fragments.duration((row.details.now - row.flagged_at).total_seconds()),
         )
 
     @display(description="Why")
-    def why(self, row: PaymentSummary) -> SafeString:
-        reasons = ((labels.label(reason),) for reason in row.risk_reasons)
-        return format_html('<span class="why">{}</span>', format_html_join("; ", "{}", reasons))
+    def why(self, row: PaymentSummary) -> str:
+        """Show the first reason; the others are in its title and on the page of the payment."""
+        if not row.risk_reasons:
+            return "–"
+        first, *others = row.risk_reasons
+        return format_html(
+            '<span class="why" title="{}">{}{}</span>',
+            "; ".join(map(labels.label, row.risk_reasons)),
+            labels.short_label(first),
+            f" +{len(others)}" if others else "",
+        )
 
     @display(description="Customer")
     def customer(self, row: Any) -> str:
@@ -144,8 +145,15 @@ class QueueAdmin(PaymentAdmin):
         )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PaymentSummary]:
-        # The status is part of the query, so that the partial index applies.
-        return PaymentSummary.objects.filter(status=Status.PENDING_REVIEW)
+        return review_queue.pending()
+
+    def order(self, params: Mapping[str, str]) -> Order:
+        return SORTS[queue_filters.chosen_sort(params, params.get(SORT, ""))].order
+
+    def view_of(self, params: Any) -> dict[str, str]:
+        """Return the filters and the order among the parameters of an address."""
+        known = {SORT}.union(*map(parameters, self.list_filter))
+        return {name: value for name, value in params.items() if name in known and value}
 
     def details(self, rows: Sequence[Any]) -> Mapping[Any, QueueDetails]:
         now = timezone.now()
@@ -167,39 +175,95 @@ class QueueAdmin(PaymentAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        view = self.view_of(request.GET)
+        sort = queue_filters.chosen_sort(view, view.get(SORT, ""))
         context = {
             "title": "Review queue",
             "next_key": next_key(Person.of(request.user)),
-            "standings": STANDINGS,
-            "standing": request.GET.get(StandingFilter.parameter_name, ""),
+            "view_query": urlencode(view),
+            "tabs": list(_tabs(view)),
+            "page_labels": SORTS[sort].page_labels,
+            "sorts": list(_sorts(view, sort)),
+            "lacks_currency": view.get(SORT) == AMOUNT and sort != AMOUNT,
         }
         return super().changelist_view(request, {**(extra_context or {}), **context})
 
 
+class _ViewOnly(KeysetChangeList):
+    """The payments of a view, without reading a page of them."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        self._set_results([])
+
+
+class _ViewAdmin(QueueAdmin):
+    def get_changelist(self, request: HttpRequest, **_: Any) -> type[KeysetChangeList]:
+        return _ViewOnly
+
+
+def _tabs(view: Mapping[str, str]) -> Iterator[tuple[str, str, bool]]:
+    """Yield the label and the query of each tab, and whether it is the current one."""
+    sort = {SORT: view[SORT]} if SORT in view else {}
+    filters = {name: value for name, value in view.items() if name != SORT}
+    own = {DecidableFilter.parameter_name: "me"}
+    standings = (({StandingFilter.parameter_name: value}, label) for value, label in STANDINGS)
+    for tab, label in (({}, "All"), (own, "I may decide"), *standings):
+        yield label, urlencode(tab | sort), filters == tab
+
+
+def _sorts(view: Mapping[str, str], sort: str) -> Iterator[tuple[str, str, bool]]:
+    """Yield the label and the query of each order, and whether it is the current one.
+
+    Without a chosen currency, there is an order by amount for each currency that waits.
+    """
+    for name, each in SORTS.items():
+        if name != AMOUNT or queue_filters.currency_of(view):
+            yield each.label, urlencode({**view, SORT: name}), name == sort
+            continue
+        for code in review_queue.currencies():
+            chosen = {CurrencyFilter.parameter_name: code, SORT: name}
+            yield f"{each.label} in {code}", urlencode({**view, **chosen}), False
+
+
 @require_POST
 def claim_next(request: HttpRequest) -> HttpResponse:
-    """Claim the most urgent payment that the person may decide, and show it."""
+    """Claim the first payment of the view that the person may decide, and show it.
+
+    The address has the filters and the order of the view.
+    """
     person = Person.of(request.user)
     if not person.reviews:
         raise PermissionDenied
-    to_queue = HttpResponseRedirect(reverse("review_queue"))
+    admin_ = _ViewAdmin(PaymentSummary, admin.site)
+    view = admin_.view_of(request.GET)
+    request.GET = QueryDict(urlencode(view))
+    to_queue = HttpResponseRedirect(f"{reverse('review_queue')}{_query(view)}")
     key = as_uuid(request.POST.get("key", ""))
     if key is None:
         messages.error(request, "This button is out of date. Use the one on this page.")
         return to_queue
+    listing = admin_.get_changelist_instance(request)
+    if any(spec.problems() for spec in listing.filter_specs if isinstance(spec, Checked)):
+        return to_queue  # which explains them
     now = timezone.now()
     try:
-        outcome = review.claim_next(
-            client_id=None,
-            at=now,
-            context=command_context(request, actor=person.actor, key=str(key)),
-            most_held=settings.REVIEWS_HELD,
-        )
+        with bounded():
+            outcome = review.claim_next(
+                client_id=None,
+                at=now,
+                context=command_context(request, actor=person.actor, key=str(key)),
+                most_held=settings.REVIEWS_HELD,
+                queue=partial(review_queue.claimable, rows=listing.queryset, order=listing.order),
+            )
+    except TooBroad as error:
+        messages.warning(request, str(error))
+        return to_queue
     except (QueueLags, PaymentError, StaleVersion):
         messages.warning(request, "The queue is busy. Try again in a moment.")
         return to_queue
     if outcome is None:
-        messages.info(request, "There is nothing left that you can decide.")
+        where = " in this view" if view else ""
+        messages.info(request, f"There is nothing left{where} that you can decide.")
         return to_queue
     lease = outcome.payment.lease
     if lease is not None and outcome.payment.updated_at < now:
@@ -212,6 +276,10 @@ def claim_next(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(
         reverse("admin:readmodels_paymentsummary_change", args=[outcome.payment.payment_id])
     )
+
+
+def _query(view: Mapping[str, str]) -> str:
+    return f"?{urlencode(view)}" if view else ""
 
 
 def queue(request: HttpRequest) -> HttpResponse:

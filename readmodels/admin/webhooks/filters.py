@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from django.db.models import QuerySet
+from django.db.models import Q
 from django.http import HttpRequest
 
 from readmodels.admin.base.browsing import as_uuid
@@ -23,13 +23,13 @@ class FailingFilter(OneOf):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("yes", "Yes"), ("no", "No")]
 
-    def filtered(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def condition(self) -> Q:
         match self.value():
             case "yes":
-                return queryset.filter(failures__gt=0)
+                return Q(failures__gt=0)
             case "no":
-                return queryset.filter(failures=0)
-        return queryset
+                return Q(failures=0)
+        return Q()
 
 
 class EndpointFilter(OneOf):
@@ -47,8 +47,8 @@ class EndpointFilter(OneOf):
             found |= {str(pk): f"{name}: {url}" for pk, name, url in rows.filter(pk=asked)}
         return list(found.items())
 
-    def filtered(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(endpoint_id=self.value()) if self.value() else queryset
+    def condition(self) -> Q:
+        return Q(endpoint_id=self.value()) if self.value() else Q()
 
 
 class SentTypeFilter(OneOf):
@@ -66,5 +66,5 @@ class PaymentFilter(TypedFilter):
             return None
         return f"{quoted(typed)} is not a payment id. Copy the id from the payment's page."
 
-    def matching(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
-        return queryset.filter(payment_id=as_uuid(typed))
+    def matching(self, typed: str) -> Q:
+        return Q(payment_id=as_uuid(typed))

@@ -14,7 +14,7 @@ from payments.application.dispatch import CommandContext, dispatch
 from payments.domain.money import Money, MoneyError
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
 from payments.events.models import Event
-from readmodels.admin.review import refunds
+from readmodels.admin.base import amounts
 from tests.support.api import FOUR_EYES, ApiClient, project
 from tests.support.backoffice import browser, text
 from tests.support.examples import HUGE, LARGE, PAYMENT, UNKNOWN, process
@@ -227,7 +227,7 @@ def test_refund_amount_is_empty_if_two_people_had_to_approve() -> None:
     ],
 )
 def test_refund_amount_accepts_the_format_of_pages(amount: str, currency: str, minor: int) -> None:
-    assert refunds.parse(amount, currency) == Money(minor, currency)
+    assert amounts.parse(amount, currency) == Money(minor, currency)
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_refund_amount_in_other_formats_is_refused(
     amount: str, currency: str, accepted: str
 ) -> None:
     with pytest.raises(MoneyError) as caught:
-        refunds.parse(amount, currency)
+        amounts.parse(amount, currency)
     assert str(caught.value).endswith(f"Write {accepted}.")
     assert amount in str(caught.value)
 
