@@ -21,6 +21,10 @@ def until(at: datetime, *, deadline: datetime) -> datetime:
     return min(at + LEASE, deadline)
 
 
+def seconds_left(lease: Lease, at: datetime) -> int:
+    return int((lease.until - at).total_seconds())
+
+
 def unlapsed(lease: Lease | None, at: datetime) -> Lease | None:
     """Return the lease unless it has lapsed at that time."""
     return lease if lease is not None and at < lease.until else None

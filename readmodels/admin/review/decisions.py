@@ -42,6 +42,7 @@ from readmodels import labels
 from readmodels.admin.base import amounts, kept_text, refusals
 from readmodels.admin.review import (
     actions,
+    claiming,
     evidence,
     meanwhile,
     notes as notes_of_payment,
@@ -201,6 +202,9 @@ class ActionView(View):
         if kept_text.is_restored(request):
             return self._show_again(request, payment_id, kept_text.NOT_SENT)
         payment, history = evidence.load(payment_id)
+        if claiming.is_asked(request):
+            refusal = claiming.claim(request, payment, self.person)
+            return self._show_again(request, payment_id, refusal)
         form = ActionForm(self.action, payment, self.person, request.POST)
         if form.is_valid():
             try:
@@ -271,7 +275,7 @@ class ActionView(View):
         # A claim ends soon; any other refusal is permanent.
         may_send = may_send and (error is None or isinstance(error, ReviewTaken))
         answer = self._page(request, payment, history, form, refusal=refusal, may_send=may_send)
-        answer.status_code = 409
+        answer.status_code = 409 if refusal else 200
         return answer
 
     def _describe(self, error: PaymentError | StaleVersion | KeyReused, payment: Payment) -> str:
@@ -327,6 +331,7 @@ class ActionView(View):
             notes=notes_of_payment.shown(history, entries, texts, version=payment.version),
             consequences=consequences,
             note_needed=note_needed,
+            claim=claiming.shown(self.action, payment, self.person, timezone.now()),
             form=form,
             refusal=refusal,
             may_send=may_send,

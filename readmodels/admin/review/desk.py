@@ -60,6 +60,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     is_waiting: bool = False
     is_mine: bool = False
     holder: str = ""  # the actor who has claimed it
+    claim_seconds: int = 0  # the time left of the person's own claim
     time_left: str = ""
     urgency: str = ""
 
@@ -86,6 +87,7 @@ def desk(
         )
     time_left, urgency = fragments.time_left(payment.review_deadline, at)
     headline = _standing(payment, person, lease, at, names)
+    is_mine = lease is not None and lease.reviewer == person.actor
     return Desk(
         headline=headline,
         badges=badges(payment),
@@ -97,7 +99,8 @@ def desk(
         ),
         offers=_offers(payment, person, at, names),
         is_waiting=True,
-        is_mine=lease is not None and lease.reviewer == person.actor,
+        is_mine=is_mine,
+        claim_seconds=claims.seconds_left(lease, at) if lease and is_mine else 0,
         holder=lease.reviewer if lease else "",
         time_left=time_left,
         urgency=urgency,
