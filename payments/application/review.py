@@ -18,7 +18,7 @@ from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application import idempotency, ports
 from payments.application.dispatch import CommandContext, Outcome, dispatch, next_review
 from payments.application.ports import ReviewQueue
-from payments.customers import notes
+from payments.customers import blocking, notes
 from payments.domain.payment import claims
 from payments.domain.payment.commands import (
     AnyReviewCommand,
@@ -67,6 +67,9 @@ def handle(
         command = replace(command, note=NoteRef(written.pk, written.digest))
         alongside = written.save
         note = written.text  # normalized: a repetition may use other code points
+    elif isinstance(command, ApprovePayment):
+        blocked = blocking.is_payer_blocked(command.payment_id)
+        command = replace(command, customer_blocked=blocked)
     return dispatch(
         command, context, expected_version=expected_version, note=note, alongside=alongside
     )

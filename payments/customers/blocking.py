@@ -11,6 +11,7 @@ from payments.aggregates import CUSTOMER_AGGREGATE
 from payments.customers import notes
 from payments.customers.models import Blocking, Customer
 from payments.customers.registry import BlockUnchanged, CustomerError
+from payments.database import execute as execute_statement
 from payments.domain.customer import (
     AnyCustomerEvent,
     BlockLifted,
@@ -24,6 +25,13 @@ from payments.events.replay import execute
 
 BLOCK: Final = "customers.block_customer"
 LONGEST_NOTE: Final = 500
+
+# Read from the log, because read models lag.
+_PAYER_BLOCKED: Final = """
+SELECT 1 FROM customers_customer
+ WHERE blocked AND id = (SELECT (data ->> 'customer_id')::uuid FROM events_event
+                          WHERE aggregate_id = %(payment_id)s AND version = 1)
+"""
 
 
 def change(
@@ -68,6 +76,17 @@ def change(
                 correlation_id=correlation_id,
             ),
         )
+
+
+def is_payer_blocked(payment_id: UUID) -> bool:
+    """Return whether the customer of the payment is blocked now, in one round trip."""
+    return bool(execute_statement(_PAYER_BLOCKED, {"payment_id": payment_id}))
+
+
+def standing(customer_id: UUID) -> Blocking | None:
+    """Return the decision that blocks the customer now, None if it is not blocked."""
+    last = Blocking.objects.filter(customer=customer_id).order_by("-at", "-pk").first()
+    return last if last is not None and last.blocked else None
 
 
 def _event(

@@ -136,6 +136,8 @@ def test_note_is_required_where_the_domain_requires_it() -> None:
         (actions.ESCALATE, plain, True),
     ):
         assert actions.needs_note(action, payment, GRACE, LATER) is needed
+        blocked = actions.needs_note(action, payment, GRACE, LATER, customer_blocked=True)
+        assert blocked is (needed or action is actions.APPROVE)
     lines = " ".join(line.text for line in desk(advised, GRACE, LATER, names=NAMES).lines)
     assert "advises rejecting" in lines
 

@@ -70,7 +70,7 @@ COMMANDS: Final[tuple[PaymentCommand, ...]] = (
 # The use case sets these.
 DERIVED: Final = {
     *("payment_id", "client_id", "at", "reviewer", "senior", "refund_id", "responder", "author"),
-    *("to_reviews", "to_senior"),
+    *("to_reviews", "to_senior", "customer_blocked"),
     *("mentions", "attachments"),  # from the text and from the files
 }
 

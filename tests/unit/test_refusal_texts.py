@@ -76,6 +76,7 @@ REFUSALS: tuple[PaymentError, ...] = (
     AnotherPersonNeeded(payment_id=PAYMENT, reviewer=REVIEWER, proposed_policy=True),
     NoteNeeded(payment_id=PAYMENT),
     NoteNeeded(payment_id=PAYMENT, reject_advised=True),
+    NoteNeeded(payment_id=PAYMENT, customer_blocked=True),
     NotRefundable(payment_id=PAYMENT, status=Status.REFUNDED),
     RefundTooLarge(payment_id=PAYMENT, refund=usd(9_00), refundable=usd(8_00)),
     RefundCurrencyDiffers(payment_id=PAYMENT, currency="USD"),

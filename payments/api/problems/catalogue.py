@@ -215,7 +215,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "A note is required",
         Repeat.CORRECTED,
-        "The risk policy advises to reject the payment, or the command escalates it.",
+        "The risk policy advises to reject the payment, its customer is blocked, or it is an escalation.",
         "Send `note` with an explanation.",
     ),
     "not_refundable": Kind(

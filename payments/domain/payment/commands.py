@@ -143,6 +143,7 @@ class ApprovePayment(ReviewCommand, frozen=True, kw_only=True):
 
     reason: ApprovalReason
     note: NoteRef | None = None
+    customer_blocked: bool = False  # staff block the customer now
 
 
 class RejectPayment(ReviewCommand, frozen=True, kw_only=True):

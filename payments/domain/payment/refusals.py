@@ -186,13 +186,19 @@ class AnotherPersonNeeded(PaymentError):
 
 @dataclass(kw_only=True, eq=False)
 class NoteNeeded(PaymentError):
-    """The command needs a note: an escalation, or an approval against the risk policy's advice."""
+    """The command needs a note: an escalation, or an approval against the policy's advice or a block."""
 
     code = "note_needed"
 
     reject_advised: bool = False
+    customer_blocked: bool = False
 
     def __str__(self) -> str:
+        if self.customer_blocked:
+            return (
+                f"The customer of payment {self.payment_id} is blocked. Explain in a note why you approve"
+                " the payment."
+            )
         if self.reject_advised:
             return (
                 f"The risk policy advises to reject payment {self.payment_id}. Explain in a note why you"

@@ -149,8 +149,11 @@ def _escalate(payment: Payment, command: EscalateReview) -> ReviewEscalated:
 
 def _approve(payment: Payment, command: ApprovePayment) -> tuple[AnyPaymentEvent, ...]:
     require_may_decide(payment, command)
-    if payment.risk is not None and payment.risk.reject_advised and command.note is None:
-        raise NoteNeeded(payment_id=payment.payment_id, reject_advised=True)
+    if command.note is None:
+        if command.customer_blocked:
+            raise NoteNeeded(payment_id=payment.payment_id, customer_blocked=True)
+        if payment.risk is not None and payment.risk.reject_advised:
+            raise NoteNeeded(payment_id=payment.payment_id, reject_advised=True)
     facts = payment.terms(command.at)
     facts |= {"reviewer": command.reviewer, "reason": command.reason, "note": command.note}
     if payment.risk is not None and payment.risk.four_eyes:

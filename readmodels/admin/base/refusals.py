@@ -101,6 +101,10 @@ def describe(error: PaymentError) -> str:  # noqa: C901, PLR0912 - a line for ea
             return (
                 f"{person(reviewer)} gave the first approval. Another person must give the second."
             )
+        case NoteNeeded(customer_blocked=True):
+            return (
+                "The customer is blocked. Explain in the note why you are approving this payment."
+            )
         case NoteNeeded(reject_advised=True):
             return (
                 "The risk policy advises rejecting this payment. Explain in the note why you are"

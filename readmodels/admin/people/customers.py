@@ -15,7 +15,7 @@ from payments.clients.models import Client
 from payments.customers import blocking, changes
 from payments.customers.models import Blocking, Customer, Note
 from readmodels import labels
-from readmodels.admin.base import fragments
+from readmodels.admin.base import contacts, fragments
 from readmodels.admin.base.browsing import BrowsingAdmin
 from readmodels.admin.base.filters import YesNoFilter
 from readmodels.admin.base.kept_text import keep_typed_text
@@ -40,11 +40,11 @@ class CustomerAdmin(BrowsingAdmin):
 
     @display(description="Name")
     def known_as(self, row: Customer) -> str:
-        return fragments.foreign_text(row.name) if row.name else "–"
+        return fragments.foreign_text(contacts.contact(row).name) if row.name else "–"
 
     @display(description="E-mail")
     def reached_at(self, row: Customer) -> str:
-        return fragments.foreign_text(row.email) if row.email else "–"
+        return fragments.foreign_text(contacts.contact(row).email) if row.email else "–"
 
     @display(description="Client")
     def of_client(self, row: Customer) -> str:
@@ -93,6 +93,7 @@ class CustomerAdmin(BrowsingAdmin):
             title=labels.isolated(str(customer)),
             original=customer,
             customer=customer,
+            contact=contacts.contact(customer),
             erased_by=labels.person(customer.erased_by),
             decisions=_decisions(customer),
             of_customer=related.of_customer(customer.pk),

@@ -145,7 +145,13 @@ ACTIONS: Final = (APPROVE, REJECT, ESCALATE, CLAIM, TAKE_OVER, RELEASE, REFUND, 
 
 
 def refusal(
-    action: Action, payment: Payment, person: Person, at: datetime, *, note: bool = True
+    action: Action,
+    payment: Payment,
+    person: Person,
+    at: datetime,
+    *,
+    note: bool = True,
+    customer_blocked: bool = False,
 ) -> PaymentError | None:
     """Return the refusal that the action would get now, None if it would be carried out.
 
@@ -156,6 +162,8 @@ def refusal(
         given["reason"] = next(iter(action.reasons))
     if action.takes_note:
         given["note"] = _SOME_NOTE if note else None
+    if action is APPROVE:
+        given["customer_blocked"] = customer_blocked
     if action.takes_amount:
         given["amount"] = None
     if action.takes_holder:
@@ -168,9 +176,17 @@ def refusal(
     return None
 
 
-def needs_note(action: Action, payment: Payment, person: Person, at: datetime) -> bool:
+def needs_note(
+    action: Action,
+    payment: Payment,
+    person: Person,
+    at: datetime,
+    *,
+    customer_blocked: bool = False,
+) -> bool:
     """Return whether the action is refused without a note."""
-    return isinstance(refusal(action, payment, person, at, note=False), NoteNeeded)
+    refused = refusal(action, payment, person, at, note=False, customer_blocked=customer_blocked)
+    return isinstance(refused, NoteNeeded)
 
 
 def offered(payment: Payment, person: Person, at: datetime) -> tuple[Action, ...]:

@@ -311,9 +311,15 @@ class ActionView(View):
             )
         texts = timeline.notes_of(payment)
         entries = timeline.entries(history, texts)
-        note_needed = actions.needs_note(self.action, payment, self.person, timezone.now())
         shown = evidence.gather(payment)
         customer = shown["customer"]
+        note_needed = actions.needs_note(
+            self.action,
+            payment,
+            self.person,
+            timezone.now(),
+            customer_blocked=customer is not None and customer.blocked,
+        )
         amount, preposition = payment.amount.formatted(), "from"
         if self.action is actions.REFUND:
             amount, preposition = f"up to {payment.refundable.formatted()}", "to"
@@ -324,7 +330,6 @@ class ActionView(View):
             title=f"{self.action.name.capitalize()} {amount}",
             original=PaymentSummary(pk=payment.payment_id),
             heading=f"{self.action.name.capitalize()} {about}",
-            is_blocked=customer is not None and customer.blocked,
             action=self.action,
             submit_variant="danger" if self.action in _FINAL else "primary",
             opinions=tuple(earlier_opinions(payment, entries)),

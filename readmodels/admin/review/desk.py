@@ -41,11 +41,6 @@ class Line(Struct, frozen=True):
     text: str
 
 
-_BLOCKED: Final = (
-    Line("block", "The customer is blocked. The built-in policy refuses their new payments."),
-)
-
-
 class Desk(Struct, frozen=True, kw_only=True):
     """The content of the box.
 
@@ -72,9 +67,12 @@ def desk(
     *,
     names: Mapping[str, str],
     history: Sequence[Entry] = (),
-    is_blocked: bool = False,
+    block: str = "",
 ) -> Desk:
-    """Return the box for the person. `names` come from `people_of`, `history` from the timeline."""
+    """Return the box for the person.
+
+    `names` come from `people_of`, `history` from the timeline, `block` from `blocks`.
+    """
     lease = claims.unlapsed(payment.lease, at)
     if payment.status is not Status.PENDING_REVIEW or payment.review_deadline is None:
         return Desk(
@@ -92,7 +90,7 @@ def desk(
         headline=headline,
         badges=badges(payment),
         lines=(
-            *(_BLOCKED if is_blocked else ()),
+            *((Line("block", block),) if block else ()),
             *earlier_opinions(payment, history),
             *_rules(payment, names),
             *(line for line in _obstacles(payment, person, at) if line.text != headline),

@@ -17,9 +17,9 @@ from payments.domain.risk.policy import RiskPolicy
 from payments.events import replay
 from payments.events.reading import streams, timetravel
 from readmodels import labels
-from readmodels.admin.base import fragments
+from readmodels.admin.base import contacts, fragments
 from readmodels.admin.base.browsing import as_uuid
-from readmodels.admin.review import related
+from readmodels.admin.review import blocks, related
 from readmodels.queries.explanation import explain
 
 
@@ -42,7 +42,7 @@ def load(
 
 
 def gather(payment: Payment, *, before: datetime | None = None) -> dict[str, Any]:
-    """Return the context of parts/evidence.html, with at most eight queries.
+    """Return the context of parts/evidence.html, with at most eleven queries.
 
     Other payments of the customer and with the card are the latest ones, or the latest ones `before` a time.
     """
@@ -62,6 +62,8 @@ def gather(payment: Payment, *, before: datetime | None = None) -> dict[str, Any
         "status_color": fragments.STATUS_COLORS[payment.status],
         "method": labels.paid_with(payment.method, payment.card),
         "customer": customer,
+        "contact": contacts.contact(customer),
+        "customer_block": blocks.sentence(customer, payment),
         "client": customer.client if customer else Client.objects.get(pk=payment.client_id),
         "of_customer": related.of_customer(payment.customer_id),
         "earlier": related.latest(payment.customer_id, but=payment.payment_id, before=before),

@@ -162,14 +162,13 @@ class PaymentAdmin(BrowsingAdmin):
         texts = timeline.notes_of(payment)
         entries = timeline.entries(history, texts)
         shown = evidence.gather(payment)
-        customer = shown["customer"]
         box = desk(
             payment,
             person,
             timezone.now(),
             names=people_of(payment),
             history=entries,
-            is_blocked=customer is not None and customer.blocked,
+            block=shown["customer_block"],
         )
         return self.page(
             request,

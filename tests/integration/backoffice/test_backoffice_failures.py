@@ -46,7 +46,7 @@ def test_failure_page_shows_request_id_and_link_to_dashboard(
         assert inside not in shown
 
 
-def test_decision_page_names_the_decision_and_warns_of_a_blocked_customer() -> None:
+def test_decision_page_names_the_decision() -> None:
     (payment,) = waiting()
     Customer.objects.update(name="Ada Ng")
     grace = browser()
@@ -54,10 +54,6 @@ def test_decision_page_names_the_decision_and_warns_of_a_blocked_customer() -> N
     assert shown.count("Approve $15,000.00 from Ada Ng") == 2
     assert "data-focus" in shown
     assert " autofocus" not in shown.partition("<form")[2].partition("</form>")[0]
-    assert "is blocked" not in text(grace.get(payment_page(payment)))
-    Customer.objects.update(blocked=True)
-    for page in (at(payment, "approve"), payment_page(payment)):
-        assert "The customer is blocked" in text(grace.get(page))
 
 
 def test_cancelled_payment_shows_actor_and_reason() -> None:

@@ -119,6 +119,17 @@ def test_pages_of_payment_decision_and_customer_show_totals_and_link_to_lists() 
     assert f'href="{by_customer}">All 2 payments</a>' in answer.content.decode()
 
 
+def test_pages_of_payment_and_decision_show_contact_details() -> None:
+    (payment,) = waiting()
+    Customer.objects.update(name="Ada Ng", email="ada@example.com", phone="+49 30 901820")
+    logged_in = browser()
+
+    for path in (payment_page(payment), at(payment, "reject")):
+        page = text(logged_in.get(path))
+
+        assert "Name Ada Ng E-mail ada@example.com Telephone +49 30 901820 " in page
+
+
 def test_lists_link_names_of_customers_and_clients_to_their_payments() -> None:
     (payment,) = waiting()
     row = PaymentSummary.objects.get(pk=payment)

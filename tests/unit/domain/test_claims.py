@@ -265,6 +265,16 @@ def test_flag_carries_author_of_policy_and_deadline() -> None:
     ).then_refused(ReviewExpired, deadline=LATER)
 
 
+def test_approval_for_blocked_customer_needs_note() -> None:
+    history = (initiated(amount=LARGE), flagged())
+    given(*history).when(approve(customer_blocked=True)).then_refused(
+        NoteNeeded, customer_blocked=True
+    )
+    given(*history).when(approve(customer_blocked=True, note=NOTE)).then(
+        approved(note=NOTE), processed_after_approval()
+    )
+
+
 def test_approval_against_advice_needs_note() -> None:
     risk = replace(LARGE_FIRST, reject_advised=True)
     history = (initiated(amount=LARGE), flagged(risk=risk))
