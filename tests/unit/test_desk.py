@@ -15,8 +15,8 @@ from payments.domain.risk.conditions import RiskFeatures
 from payments.events import replay
 from readmodels.admin.base import fragments
 from readmodels.admin.review import actions
+from readmodels.admin.review.action_texts import done
 from readmodels.admin.review.actions import Person
-from readmodels.admin.review.decisions import _done
 from readmodels.admin.review.desk import desk
 from tests.support.examples import (
     HUGE,
@@ -29,6 +29,7 @@ from tests.support.examples import (
     REVIEWER,
     SENIOR,
     approved,
+    assigned,
     cancelled,
     claimed,
     dispute_closed,
@@ -42,6 +43,8 @@ from tests.support.examples import (
     processed_after_approval,
     refunded,
     rejected,
+    resumed,
+    snoozed,
     usd,
 )
 
@@ -76,24 +79,52 @@ def after(*events: AnyPaymentEvent) -> Payment:
 @pytest.mark.parametrize(
     ("events", "viewer", "analyst", "senior"),
     [
-        (WAITING, "", f"{DECIDE} claim", f"{DECIDE} claim cancel"),
-        ((*WAITING, claimed()), "", "", "take_over cancel"),
+        (WAITING, "", f"{DECIDE} claim snooze", f"{DECIDE} claim snooze assign cancel"),
+        ((*WAITING, claimed()), "", "", "take_over assign cancel"),
         (
             (*WAITING, claimed(reviewer=OTHER_REVIEWER)),
             "",
-            f"{DECIDE} claim release",
-            "take_over cancel",
+            f"{DECIDE} claim release snooze assign",
+            "take_over assign cancel",
         ),
-        ((*WAITING, claimed(until=LATER)), "", f"{DECIDE} claim", f"{DECIDE} claim cancel"),
-        ((*WAITING, escalated()), "", "", "approve reject claim cancel"),
-        (FOUR_EYES, "", f"{DECIDE} claim", f"{DECIDE} claim cancel"),
-        (FIRST_APPROVED, "", "", f"{DECIDE} claim cancel"),
-        ((*FOUR_EYES, first_approved(reviewer=SENIOR)), "", "", "reject escalate cancel"),
+        (
+            (*WAITING, claimed(until=LATER)),
+            "",
+            f"{DECIDE} claim snooze",
+            f"{DECIDE} claim snooze assign cancel",
+        ),
+        (
+            (*WAITING, snoozed()),
+            "",
+            f"{DECIDE} claim snooze resume",
+            f"{DECIDE} claim snooze resume assign cancel",
+        ),
+        (
+            (*WAITING, assigned(to=REVIEWER)),
+            "",
+            "",
+            f"{DECIDE} claim snooze assign cancel",
+        ),
+        (
+            (*WAITING, assigned()),
+            "",
+            f"{DECIDE} claim snooze assign",
+            f"{DECIDE} claim snooze assign cancel",
+        ),
+        ((*WAITING, escalated()), "", "", "approve reject claim snooze assign cancel"),
+        (
+            FOUR_EYES,
+            "",
+            f"{DECIDE} claim snooze",
+            f"{DECIDE} claim snooze assign cancel",
+        ),
+        (FIRST_APPROVED, "", "", f"{DECIDE} claim snooze assign cancel"),
+        ((*FOUR_EYES, first_approved(reviewer=SENIOR)), "", "", "reject escalate assign cancel"),
         (
             (initiated(amount=HUGE), flagged(amount=HUGE, risk=HUGE_FIRST, policy_author=SENIOR)),
             "",
-            f"{DECIDE} claim",
-            "reject escalate claim cancel",
+            f"{DECIDE} claim snooze",
+            "reject escalate claim snooze assign cancel",
         ),
         ((initiated(),), "", "", "cancel"),
         (PAID, "", "", "refund"),
@@ -153,6 +184,21 @@ def test_note_is_required_where_the_domain_requires_it() -> None:
             "Yours until 15:15 UTC (15 min left)",
             "",
         ),
+        (
+            (*WAITING, snoozed()),
+            ANALYST,
+            "Snoozed by Ada Ng until 2026-01-06 15:00 UTC",
+            "",
+        ),
+        ((*WAITING, snoozed(reviewer=SENIOR)), GRACE, "Snoozed by you until", ""),
+        ((*WAITING, snoozed(), resumed()), ANALYST, "Unclaimed", ""),
+        (
+            (*WAITING, assigned(to=REVIEWER)),
+            ANALYST,
+            "Unclaimed, assigned to Ada Ng",
+            "Reserved for Ada Ng until 2026-01-09 00:00 UTC.",
+        ),
+        ((*WAITING, assigned()), ANALYST, "Unclaimed, assigned to you", "Reserved for you until"),
         ((*WAITING, escalated()), ANALYST, "Unclaimed", "is escalated. A senior reviewer must"),
         (FIRST_APPROVED, ANALYST, "Unclaimed", "A senior reviewer must give the second approval."),
         (FIRST_APPROVED, GRACE, "Unclaimed", "a senior reviewer other than Ada Ng."),
@@ -231,8 +277,8 @@ def test_every_action_has_its_own_success_message() -> None:
     payment = replay.fold(PAYMENT_AGGREGATE, PAYMENT, PAID)
     assert payment is not None
     outcome = Outcome(payment, position=2, replayed=False)
-    messages = [_done(action, outcome) for action in actions.ACTIONS]
+    messages = [done(action, outcome) for action in actions.ACTIONS]
     assert len(set(messages)) == len(messages)
     assert not [message for message in messages if message.startswith("Done")]
     unheard_of = replace(actions.REFUND, name="forget")
-    assert _done(unheard_of, outcome) == "Done. Lists update within a few seconds."
+    assert done(unheard_of, outcome) == "Done. Lists update within a few seconds."

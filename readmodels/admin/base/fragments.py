@@ -73,6 +73,13 @@ def review_badges(
     return tuple(badges)
 
 
+def snooze_badges(until: datetime | None, at: datetime) -> tuple[Badge, ...]:
+    """Return a badge for a snooze that ends or ended at `until`."""
+    if until is None:
+        return ()
+    return (Badge("Snoozed", "info") if at < until else Badge("Returned", "primary"),)
+
+
 def dispute_badge(state: str) -> Badge:
     """Return the badge of a dispute by its outcome, or by its status while it is open."""
     return Badge(label(state), DISPUTE_COLORS[state])

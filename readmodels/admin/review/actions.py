@@ -19,13 +19,16 @@ from payments.domain.payment import claims
 from payments.domain.payment.commands import (
     AnyReviewCommand,
     ApprovePayment,
+    AssignReview,
     CancelPayment,
     ClaimReview,
     EscalateReview,
     RefundPayment,
     RejectPayment,
     ReleaseReview,
+    ResumeReview,
     ReviewCommand,
+    SnoozeReview,
     TakeOverReview,
 )
 from payments.domain.payment.deciding import decide
@@ -36,6 +39,7 @@ from payments.domain.payment.events import (
     NoteRef,
     RefundReason,
     RejectionReason,
+    SnoozeReason,
 )
 from payments.domain.payment.refusals import NoteNeeded, PaymentError
 from payments.domain.payment.state import Payment
@@ -43,6 +47,7 @@ from payments.domain.payment.state import Payment
 StaffCommand = AnyReviewCommand | CancelPayment | RefundPayment
 
 _NO_KEY: Final = UUID(int=0)
+_SOMEBODY: Final = "staff:0"
 _SOME_NOTE: Final = NoteRef(UUID(int=0), "")
 
 
@@ -68,8 +73,8 @@ class Person(Struct, frozen=True, kw_only=True):
 class Action(Struct, frozen=True, kw_only=True):
     """A button and the command that it gives.
 
-    `shortcut` is the key that presses the button. An action with `reasons` has a page with a form;
-    one without is carried out by the button alone.
+    `shortcut` is the key that presses the button. An action with `reasons` or an assignee has a page with a
+    form; another one is carried out by the button alone.
     """
 
     name: str
@@ -82,7 +87,7 @@ class Action(Struct, frozen=True, kw_only=True):
     @property
     def has_page(self) -> bool:
         # Without this, a template would call the enumeration instead of reading it.
-        return self.reasons is not None
+        return self.reasons is not None or self.takes_assignee
 
     @property
     def takes_note(self) -> bool:
@@ -91,6 +96,14 @@ class Action(Struct, frozen=True, kw_only=True):
     @property
     def takes_amount(self) -> bool:
         return "amount" in self.kind.__struct_fields__
+
+    @property
+    def takes_time(self) -> bool:
+        return "until" in self.kind.__struct_fields__
+
+    @property
+    def takes_assignee(self) -> bool:
+        return "to" in self.kind.__struct_fields__
 
     @property
     def takes_holder(self) -> bool:
@@ -137,11 +150,28 @@ ESCALATE: Final = Action(
 CLAIM: Final = Action(name="claim", kind=ClaimReview, label="Claim", shortcut="c")
 TAKE_OVER: Final = Action(name="take_over", kind=TakeOverReview, label="Take over")
 RELEASE: Final = Action(name="release", kind=ReleaseReview, label="Release")
+SNOOZE: Final = Action(
+    name="snooze", kind=SnoozeReview, label="Snooze", shortcut="s", reasons=SnoozeReason
+)
+RESUME: Final = Action(name="resume", kind=ResumeReview, label="End snooze")
+ASSIGN: Final = Action(name="assign", kind=AssignReview, label="Assign", shortcut="h")
 REFUND: Final = Action(name="refund", kind=RefundPayment, label="Refund", reasons=RefundReason)
 CANCEL: Final = Action(
     name="cancel", kind=CancelPayment, label="Cancel payment", reasons=CancellationReason
 )
-ACTIONS: Final = (APPROVE, REJECT, ESCALATE, CLAIM, TAKE_OVER, RELEASE, REFUND, CANCEL)
+ACTIONS: Final = (
+    APPROVE,
+    REJECT,
+    ESCALATE,
+    CLAIM,
+    TAKE_OVER,
+    RELEASE,
+    SNOOZE,
+    RESUME,
+    ASSIGN,
+    REFUND,
+    CANCEL,
+)
 
 
 def refusal(
@@ -166,6 +196,10 @@ def refusal(
         given["customer_blocked"] = customer_blocked
     if action.takes_amount:
         given["amount"] = None
+    if action.takes_time:
+        given["until"] = at + ((payment.review_deadline or at) - at) / 2
+    if action.takes_assignee:
+        given |= {"to": _SOMEBODY, "to_reviews": True, "to_senior": True}
     if action.takes_holder:
         lease = claims.unlapsed(payment.lease, at)
         given["holder"] = lease.reviewer if lease else ""

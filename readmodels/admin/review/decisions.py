@@ -17,7 +17,6 @@ from django.utils import timezone
 from django.views import View
 from msgspec.structs import replace
 from unfold.widgets import (
-    UnfoldAdminRadioSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
@@ -29,12 +28,15 @@ from payments.application.idempotency import KeyReused
 from payments.customers import notes
 from payments.domain.money import Money, MoneyError
 from payments.domain.payment.refusals import (
+    AnotherPersonNeeded,
     NoteNeeded,
     PaymentError,
     RefundCurrencyDiffers,
     RefundTooLarge,
     ReviewTaken,
+    SeniorReviewerNeeded,
 )
+from payments.domain.payment.routing_refusals import AssigneeNotReviewer, SnoozeTimeInvalid
 from payments.domain.payment.state import Payment
 from payments.domain.text import TextError, checked_text
 from payments.events.store import StaleVersion
@@ -50,8 +52,10 @@ from readmodels.admin.review import (
     seen_position,
     timeline,
 )
+from readmodels.admin.review.action_texts import consequences_of, done
 from readmodels.admin.review.actions import Action, Person
 from readmodels.admin.review.desk import earlier_opinions, why_not
+from readmodels.admin.review.routing_fields import Radios, RoutingFields
 from readmodels.models import PaymentSummary
 
 _AMOUNT_LENGTH = 30
@@ -61,28 +65,20 @@ _ATTEMPTS: Final = 5
 _FINAL = (actions.REJECT, actions.CANCEL)
 
 
-class _Reasons(UnfoldAdminRadioSelectWidget):
-    # Django copies the attributes to every choice, but only one element may take the focus.
-    def create_option(self, *args: Any, **kwargs: Any) -> Any:
-        option = super().create_option(*args, **kwargs)
-        if option["index"] != "0":
-            option["attrs"].pop("autofocus", None)
-            option["attrs"].pop("data-focus", None)
-        return option
-
-
-class ActionForm(forms.Form):
+class ActionForm(RoutingFields):
     """The fields that the action's command needs.
 
     The page sets `key`, `version` and `seen`: a double click is one command, based on what was shown.
     """
+
+    field_order = ("amount", "reason", "wait", "until", "to", "note")
 
     # No inputmode=decimal: in some countries, phones would then offer a comma only.
     amount = forms.CharField(
         max_length=_AMOUNT_LENGTH,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
     )
-    reason = forms.ChoiceField(widget=_Reasons)
+    reason = forms.ChoiceField(widget=Radios)
     note = forms.CharField(
         required=False,
         max_length=notes.LONGEST,
@@ -106,6 +102,7 @@ class ActionForm(forms.Form):
         self.fields["amount"].label = f"Amount in {self._currency}"
         limit, accepted = payment.refundable.formatted(), amounts.accepted(self._currency)
         self.fields["amount"].help_text = f"Up to {limit}. Write it like {accepted}."
+        self.offer(action, payment, person, timezone.now())
         for name, taken in (
             ("amount", action.takes_amount),
             ("reason", action.reasons is not None),
@@ -149,7 +146,7 @@ class ActionForm(forms.Form):
     def freeze(self) -> None:
         """Make the fields read-only, so that their text can be copied."""
         for field in self.visible_fields():
-            name = "disabled" if field.name == "reason" else "readonly"
+            name = "disabled" if field.name in {"reason", "wait", "to"} else "readonly"
             field.field.widget.attrs[name] = True
 
     def given(self) -> dict[str, Any]:
@@ -159,6 +156,10 @@ class ActionForm(forms.Form):
             given["amount"] = self.cleaned_data["amount"]
         if self._action.reasons is not None:
             given["reason"] = self._action.reasons(self.cleaned_data["reason"])
+        if self._action.takes_time:
+            given["until"] = self.cleaned_data["until"]
+        if self._action.takes_assignee:
+            given["to"] = self.cleaned_data["to"]
         if self._action.takes_holder:
             given["holder"] = self.cleaned_data["holder"]
         return given
@@ -170,7 +171,7 @@ class ActionView(View):
     After a refusal, the form shows again what was typed.
     """
 
-    keeps: ClassVar = ("amount", "reason", "note")
+    keeps: ClassVar = ("amount", "reason", "wait", "until", "to", "note")
     admin: Any = None
     action: Action = actions.APPROVE
     person: Person
@@ -209,17 +210,17 @@ class ActionView(View):
         if form.is_valid():
             try:
                 outcome = self._handle(request, payment_id, form)
-            except NoteNeeded as error:
-                form.add_error("note", refusals.describe(error))
-            except (RefundTooLarge, RefundCurrencyDiffers) as error:
-                form.add_error("amount", refusals.describe(error))
             except (PaymentError, StaleVersion, KeyReused) as error:
+                field = _field_of(error, self.action)
+                if isinstance(error, PaymentError) and field is not None:
+                    form.add_error(field, refusals.describe(error))
+                    return self._page(request, payment, history, form)
                 refusal = self._describe(error, payment)
                 return self._show_again(
                     request, payment_id, refusal, may_send=not isinstance(error, KeyReused)
                 )
             else:
-                messages.success(request, _done(self.action, outcome))
+                messages.success(request, done(self.action, outcome))
                 authors = meanwhile.note_authors(
                     outcome.payment, since=form.cleaned_data["version"], but=self.person.actor
                 )
@@ -304,7 +305,7 @@ class ActionView(View):
             form.focus()
         if not may_send:
             form.freeze()
-        consequences = _consequences(self.action, payment)
+        consequences = consequences_of(self.action, payment)
         if self.action is actions.REFUND:
             consequences = tuple(
                 refunds.earlier_refunds(payment, history, self.person.actor, timezone.now())
@@ -345,57 +346,20 @@ class ActionView(View):
         return page
 
 
-def _consequences(action: Action, payment: Payment) -> tuple[str, ...]:
-    """Return what the person should know before taking the action."""
-    match action:
-        case actions.APPROVE:
-            return tuple(_approval(payment))
-        case actions.REJECT:
-            return ("This is final. Rejecting needs no second approval.",)
-        case actions.ESCALATE:
-            return ("A senior reviewer decides next. Describe in the note what to check.",)
-        case actions.CANCEL:
-            return ("This is final. A cancelled payment cannot be resumed.",)
-    return ()
-
-
-def _approval(payment: Payment) -> list[str]:
-    risk = payment.risk
-    lines = []
-    if risk is not None and risk.four_eyes and payment.first_approval is None:
-        lines.append("First of two approvals. A senior reviewer must give the second.")
-    elif risk is not None and risk.four_eyes and payment.first_approval is not None:
-        first = labels.person(payment.first_approval.reviewer)
-        lines.append(f"Second approval. {first} gave the first; yours completes the payment.")
-    if risk is not None and risk.reject_advised:
-        lines.append("The risk policy advises rejecting this payment.")
-    return lines
-
-
-def _done(action: Action, outcome: Outcome) -> str:
-    payment = outcome.payment
-    match action:
-        case actions.APPROVE if payment.review is None:
-            return "First approval recorded. A senior reviewer must give the second."
-        case actions.APPROVE:
-            return "Approved. Lists update within a few seconds."
-        case actions.REJECT:
-            return "Rejected. Lists update within a few seconds."
-        case actions.ESCALATE:
-            return "Escalated. A senior reviewer decides next."
-        case actions.CLAIM:
-            return f"Yours until {payment.lease.until:%H:%M} UTC." if payment.lease else "Claimed."
-        case actions.TAKE_OVER:
-            return "Taken over. You now hold the claim."
-        case actions.RELEASE:
-            return "Released. Any reviewer can claim it now."
-        case actions.CANCEL:
-            return "Cancelled. Lists update within a few seconds."
-        case actions.REFUND:
-            rest = payment.refundable
-            remaining = f"{rest.formatted()} can still be refunded." if rest.minor else ""
-            return f"Refunded{'.' if remaining else ' in full.'} {remaining}".strip()
-    return "Done. Lists update within a few seconds."
+def _field_of(error: Exception, action: Action) -> str | None:
+    """Return the field of the form that the refusal is about, None if it is about the payment."""
+    match error:
+        case NoteNeeded():
+            return "note"
+        case RefundTooLarge() | RefundCurrencyDiffers():
+            return "amount"
+        case SnoozeTimeInvalid():
+            return "until"
+        case AssigneeNotReviewer():
+            return "to"
+        case SeniorReviewerNeeded() | AnotherPersonNeeded() if action is actions.ASSIGN:
+            return "to"
+    return None
 
 
 def _to_payment(payment_id: UUID) -> HttpResponseRedirect:

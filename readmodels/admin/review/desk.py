@@ -6,9 +6,14 @@ from typing import Final
 
 from msgspec import Struct
 
-from payments.domain.payment import claims
+from payments.domain.payment import claims, snoozes, standing
 from payments.domain.payment.claims import Lease
-from payments.domain.payment.events import PaymentFirstApproved, ReviewEscalated
+from payments.domain.payment.events import (
+    PaymentFirstApproved,
+    ReviewAssigned,
+    ReviewEscalated,
+    ReviewSnoozed,
+)
 from payments.domain.payment.refusals import (
     AnotherPersonNeeded,
     PaymentError,
@@ -16,11 +21,13 @@ from payments.domain.payment.refusals import (
     ReviewTaken,
     SeniorReviewerNeeded,
 )
+from payments.domain.payment.routing_refusals import AssignedToAnother
 from payments.domain.payment.state import Payment, Status
 from readmodels import labels
 from readmodels.admin.base import fragments, refusals
 from readmodels.admin.review.actions import (
     APPROVE,
+    ASSIGN,
     CLAIM,
     REJECT,
     RELEASE,
@@ -33,7 +40,7 @@ from readmodels.admin.review.actions import (
 from readmodels.admin.review.timeline import Entry
 
 # The headline states these already.
-_IN_HEADLINE: Final = (ReviewExpired, ReviewTaken)
+_IN_HEADLINE: Final = (ReviewExpired, ReviewTaken, AssignedToAnother)
 
 
 class Line(Struct, frozen=True):
@@ -88,10 +95,11 @@ def desk(
     is_mine = lease is not None and lease.reviewer == person.actor
     return Desk(
         headline=headline,
-        badges=badges(payment),
+        badges=badges(payment, at),
         lines=(
             *((Line("block", block),) if block else ()),
             *earlier_opinions(payment, history),
+            *_assignment(payment, person, lease, at, names),
             *_rules(payment, names),
             *(line for line in _obstacles(payment, person, at) if line.text != headline),
         ),
@@ -107,13 +115,15 @@ def desk(
 
 def people_of(payment: Payment) -> dict[str, str]:
     """Return the names of everyone whom the box mentions, by actor id."""
-    reviews = (payment.lease, payment.first_approval, payment.review)
-    return labels.people([payment.policy_author, *(each.reviewer for each in reviews if each)])
+    reviews = (payment.lease, payment.snooze, payment.first_approval, payment.review)
+    others = (payment.policy_author, payment.assigned_to)
+    return labels.people([*others, *(each.reviewer for each in reviews if each)])
 
 
-def badges(payment: Payment) -> tuple[fragments.Badge, ...]:
-    first = payment.first_approval
-    return fragments.review_badges(
+def badges(payment: Payment, at: datetime) -> tuple[fragments.Badge, ...]:
+    first, snooze = payment.first_approval, payment.snooze
+    waits = fragments.snooze_badges(snooze.until if snooze else None, at)
+    return waits + fragments.review_badges(
         escalated=payment.escalated,
         four_eyes=payment.risk is not None and payment.risk.four_eyes,
         first_approver=first.reviewer if first else "",
@@ -135,10 +145,12 @@ def why_not(error: PaymentError, payment: Payment, person: Person) -> str:
 
 
 def earlier_opinions(payment: Payment, history: Sequence[Entry]) -> Iterator[Line]:
-    """Yield the reasons and notes of an escalation and of a first approval."""
+    """Yield the reasons and notes of an escalation, a first approval, a snooze and an assignment."""
     for event_type, applies, title in (
         (ReviewEscalated.event_type, payment.escalated, "Escalated"),
         (PaymentFirstApproved.event_type, payment.first_approval is not None, "First approval"),
+        (ReviewSnoozed.event_type, payment.snooze is not None, "Snoozed"),
+        (ReviewAssigned.event_type, payment.assigned_to is not None, "Assigned"),
     ):
         entries = [each for each in history if each.event_type == event_type] if applies else []
         for entry in entries[-1:]:
@@ -162,11 +174,43 @@ def _standing(
     if lease is None and first is not None and first.reviewer == person.actor:
         return "You gave the first approval. A senior reviewer must give the second."
     if lease is None:
-        return "Unclaimed"
+        return _unclaimed(payment, person, at, names)
     left, _ = fragments.time_left(lease.until, at)
     mine = lease.reviewer == person.actor
     holder = "Yours" if mine else f"Claimed by {_name(lease.reviewer, names)}"
     return f"{holder} until {lease.until:%H:%M} UTC ({left})"
+
+
+def _unclaimed(payment: Payment, person: Person, at: datetime, names: Mapping[str, str]) -> str:
+    snooze = snoozes.running(payment.snooze, at)
+    if snooze is not None:
+        by = "you" if snooze.reviewer == person.actor else _name(snooze.reviewer, names)
+        return f"Snoozed by {by} until {labels.minute(snooze.until)}"
+    if payment.assigned_to is None:
+        return "Unclaimed"
+    return f"Unclaimed, assigned to {_assignee(payment, person, names)}"
+
+
+def _assignee(payment: Payment, person: Person, names: Mapping[str, str]) -> str:
+    to = payment.assigned_to or ""
+    return "you" if to == person.actor else _name(to, names)
+
+
+def _assignment(
+    payment: Payment,
+    person: Person,
+    lease: Lease | None,
+    at: datetime,
+    names: Mapping[str, str],
+) -> Iterator[Line]:
+    """Yield until when the assignment keeps other reviewers away."""
+    reserved = standing.reservation(payment, at)
+    if reserved is not None and (lease is None or lease.reviewer != reserved.reviewer):
+        yield Line(
+            "assignment_ind",
+            f"Reserved for {_assignee(payment, person, names)} until {labels.minute(reserved.until)}."
+            " Senior reviewers can decide it too.",
+        )
 
 
 def _outcome(payment: Payment, names: Mapping[str, str], history: Sequence[Entry]) -> str:
@@ -250,8 +294,10 @@ def _offers(
 ) -> tuple[tuple[Action, str], ...]:
     lease = claims.unlapsed(payment.lease, at)
     texts: dict[str, str] = {}
+    if lease is None and payment.assigned_to == person.actor:
+        texts[ASSIGN.name] = "Hand over"
     if lease is not None and lease.reviewer == person.actor:
-        texts[CLAIM.name] = "Extend claim"
+        texts |= {CLAIM.name: "Extend claim", ASSIGN.name: "Hand over"}
     elif lease is not None:
         holder = _name(lease.reviewer, names)
         texts |= {

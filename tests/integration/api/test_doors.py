@@ -256,6 +256,8 @@ DOORS: Final[dict[str, Callable[[Place], str]]] = {
     "reject": payment_form("reject"),
     "escalate": payment_form("escalate"),
     "note": payment_form("note"),
+    "snooze": payment_form("snooze"),
+    "assign": payment_form("assign"),
     "discard": discard_form,
     "submit": body("{0}", **PAYMENT | {"customer_id": CARD}),
     "submit, reference": body("{0}", **PAYMENT | {"reference": CARD}),

@@ -138,6 +138,7 @@ def typed_forms() -> list[tuple[str, dict[str, str]]]:
         (at(payment, "approve"), {"note": NOTE, "reason": "other"}),
         (at(payment, "escalate"), {"note": NOTE, "reason": "other"}),
         (at(payment, "note"), {"note": NOTE}),
+        (at(payment, "snooze"), {"note": NOTE, "wait": "other", "until": "2030-01-01T09:00"}),
         (reverse("admin:customer_rename", args=[customer]), {"name": "שלום <b>"}),
         (reverse("admin:customer_block", args=[customer]), {"note": "Because <b>", "reason": ""}),
         (reverse("policy_propose"), {"document": '{"rules":\n [1, "<b>"]}', "propose": ""}),

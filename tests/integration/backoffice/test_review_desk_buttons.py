@@ -34,9 +34,12 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
     [
         ("viewer", []),
         ("auditor", []),
-        ("analyst", ["approve", "reject", "escalate", "claim"]),
-        ("senior reviewer", ["approve", "reject", "escalate", "claim", "cancel"]),
-        ("risk manager", ["approve", "reject", "escalate", "claim"]),
+        ("analyst", ["approve", "reject", "escalate", "claim", "snooze"]),
+        (
+            "senior reviewer",
+            ["approve", "reject", "escalate", "claim", "snooze", "assign", "cancel"],
+        ),
+        ("risk manager", ["approve", "reject", "escalate", "claim", "snooze"]),
     ],
 )
 def test_buttons_and_commands_agree_for_each_role(role: str, offered: list[str]) -> None:
@@ -48,6 +51,8 @@ def test_buttons_and_commands_agree_for_each_role(role: str, offered: list[str])
     before = Event.objects.count()
     forged = {"reason": "other", "note": "x", "key": str(uuid4()), "version": "2", "amount": "1"}
     forged["seen"] = seen_by(logged_in, payment)
+    browser("analyst", "ann")
+    forged["to"] = _actor("ann")
     for action in set(NAMES) - set(offered):
         answer = logged_in.post(at(payment, action), forged)
         # 403 without the permission, a redirect or 409 with an explanation if it is impossible now.
@@ -98,7 +103,10 @@ def test_claim_is_extended_released_and_visible_to_others() -> None:
     assert re.search(r"Claimed by ann until \d\d:\d\d UTC \(15 min left\)", shown)
     assert buttons(ben, payment) == []
     assert "Yours until" in text(ann.get(payment_page(payment)))
-    assert buttons(ann, payment) == ["approve", "reject", "escalate", "claim", "release"]
+    assert buttons(ann, payment) == [
+        *("approve", "reject", "escalate", "claim"),
+        *("release", "snooze", "assign"),
+    ]
     do(ann, payment, "claim")
     assert "Released. Any reviewer can claim it now." in do(ann, payment, "release")
     assert "Unclaimed" in text(ben.get(payment_page(payment)))

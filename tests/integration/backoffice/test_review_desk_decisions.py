@@ -47,7 +47,7 @@ def test_escalation_requires_a_note_and_shows_it_to_the_senior_reviewer() -> Non
     assert "Escalated. A senior reviewer decides next." in shown
     assert "This payment is escalated. A senior reviewer must decide." in shown
     assert buttons(ann, payment) == []
-    assert buttons(grace, payment) == ["approve", "reject", "claim", "cancel"]
+    assert buttons(grace, payment) == ["approve", "reject", "claim", "snooze", "assign", "cancel"]
     for path in (payment_page(payment), at(payment, "approve")):
         assert "Escalated by ann: Other. “The address is new.”" in text(grace.get(path))
     project()
@@ -75,7 +75,7 @@ def test_policy_proposer_cannot_approve_flagged_payments() -> None:
     maud = browser("risk manager", "maud")
     author = actors.staff(get_user_model().objects.get(username="maud").pk)
     payment = _flagged(policy_author=author, amount=HUGE)
-    assert buttons(maud, payment) == ["reject", "escalate", "claim"]
+    assert buttons(maud, payment) == ["reject", "escalate", "claim", "snooze"]
     why = "You proposed the policy that flagged this payment. Two other people must approve it."
     assert why in text(maud.get(payment_page(payment)))
     assert why in text(maud.get(at(payment, "approve"), follow=True))
@@ -117,7 +117,7 @@ def test_first_approver_cannot_give_the_second_approval() -> None:
     grace = browser()
     sent = form(grace, payment, "approve")
     grace.post(at(payment, "approve"), sent)
-    assert buttons(grace, payment) == ["reject", "escalate", "cancel"]
+    assert buttons(grace, payment) == ["reject", "escalate", "assign", "cancel"]
     assert "You gave the first approval. A senior reviewer must give the second." in text(
         grace.get(at(payment, "approve"), follow=True)
     )

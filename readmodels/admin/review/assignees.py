@@ -1,0 +1,44 @@
+"""The people to whom a payment under review can be assigned."""
+
+from typing import Final
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractUser
+from django.db.models import QuerySet
+
+from payments import actors, permissions
+from payments.domain.payment.state import Payment
+from readmodels.admin.review.actions import Person
+
+_MOST: Final = 500
+
+
+def choices(payment: Payment, person: Person) -> list[tuple[str, str]]:
+    """Return the actor ids and names of those who may decide on the payment, by name.
+
+    The person who assigns is one of them only as a senior reviewer: others claim a payment instead.
+    """
+    found = {actors.staff(user.pk): user for user in reviewers(senior=payment.needs_senior)}
+    first = payment.first_approval
+    excluded = {payment.assigned_to, first.reviewer if first else None}
+    excluded |= set() if person.senior else {person.actor}
+    return [(actor, name(user)) for actor, user in found.items() if actor not in excluded]
+
+
+def reviewers(*, senior: bool = False) -> list[AbstractUser]:
+    """Return the active reviewers, by name. With `senior`, only the senior ones."""
+    found = _holders(permissions.REVIEW)
+    if senior:
+        found &= _holders(permissions.REVIEW_AS_SENIOR)
+    return sorted(found[:_MOST], key=name)
+
+
+def name(user: AbstractUser) -> str:
+    return user.get_full_name() or user.get_username()
+
+
+def _holders(permission: str) -> QuerySet[AbstractUser]:
+    holders: QuerySet[AbstractUser] = get_user_model().objects.with_perm(
+        permission, backend="django.contrib.auth.backends.ModelBackend"
+    )
+    return holders.filter(is_staff=True)
