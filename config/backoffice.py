@@ -18,7 +18,7 @@ def _static(path: str) -> Any:
     return lambda _: static(path)
 
 
-_STYLES: Final = ("backoffice", "queue", "policies", "backtests")
+_STYLES: Final = ("backoffice", "queue", "notes", "policies", "backtests")
 
 
 def _item(title: str, icon: str, name: str, permission: str) -> dict[str, Any]:
@@ -81,6 +81,14 @@ UNFOLD: Final[dict[str, Any]] = {
                         "permission": _may_view("readmodels.view_paymentsummary"),
                         "badge": "readmodels.admin.dashboard.waiting_badge",
                         "badge_variant": "info",  # red would suggest a problem even for 0
+                    },
+                    {
+                        "title": "Mentions",
+                        "icon": "alternate_email",
+                        "link": reverse_lazy("mentions"),
+                        "permission": _may_view("customers.view_note"),
+                        "badge": "readmodels.admin.review.mentions.badge",
+                        "badge_variant": "info",
                     },
                     _item(
                         "All payments",

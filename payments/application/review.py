@@ -5,6 +5,7 @@ The permission is checked here, at the time of the command. The domain decides w
 
 import logging
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Final
 from uuid import UUID
@@ -18,7 +19,7 @@ from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application import idempotency, ports
 from payments.application.dispatch import CommandContext, Outcome, dispatch, next_review
 from payments.application.ports import ReviewQueue
-from payments.customers import blocking, notes
+from payments.customers import blocking, notes, staff_mentions
 from payments.domain.payment import claims
 from payments.domain.payment.commands import (
     AnyReviewCommand,
@@ -65,7 +66,7 @@ def handle(
     if note is not None and isinstance(command, _NOTED):
         written = notes.write(command.payment_id, note, author=context.actor, at=command.at)
         command = replace(command, note=NoteRef(written.pk, written.digest))
-        alongside = written.save
+        alongside = partial(staff_mentions.save, written)
         note = written.text  # normalized: a repetition may use other code points
     elif isinstance(command, ApprovePayment):
         blocked = blocking.is_payer_blocked(command.payment_id)

@@ -114,6 +114,34 @@ class Note(models.Model):
         return sha256(bytes(self.salt) + self.text.encode()).hexdigest()
 
 
+class StaffMention(models.Model):
+    """A mention of a member of staff in a note. It is unread until the person opens it."""
+
+    # The database deletes mentions with their note: see the migration.
+    note = models.ForeignKey(Note, on_delete=models.CASCADE, db_constraint=False)
+    payment_id = models.UUIDField()
+    actor = models.CharField(max_length=100)  # the person who is mentioned
+    at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = (
+            models.UniqueConstraint(
+                fields=("actor", "note"), name="customers_one_mention_per_note"
+            ),
+        )
+        indexes = (
+            models.Index(fields=("actor", "-at", "-id"), name="mention_by_actor"),
+            models.Index(
+                fields=("actor",), name="mention_unread", condition=models.Q(read_at=None)
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.actor} in {self.note_id}"
+
+
 class PseudonymKey(models.Model):
     """A check value that reveals another PSEUDONYM_KEY: see payments.pseudonyms."""
 

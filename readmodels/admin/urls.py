@@ -15,7 +15,7 @@ from readmodels.admin.base import kept_text
 from readmodels.admin.disputes import lists as disputes
 from readmodels.admin.lists import changes as list_changes, pages as lists
 from readmodels.admin.policies import decisions, pages, proposal
-from readmodels.admin.review import queue
+from readmodels.admin.review import mentions, queue
 
 _staff_only = admin.site.admin_view
 
@@ -28,6 +28,9 @@ urlpatterns = [
     path("login/", kept_text.sign_in),
     path("reviews/", _staff_only(queue.queue), name="review_queue"),
     path("reviews/claim-next/", _staff_only(queue.claim_next), name="claim_next"),
+    path("mentions/", _staff_only(mentions.page), name="mentions"),
+    path("mentions/read/", _staff_only(mentions.read_all), name="mentions_read"),
+    path("mentions/<int:mention>/open/", _staff_only(mentions.open_payment), name="mention_open"),
     path("lists/", _staff_only(lists.overview), name="lists"),
     path("lists/create/", _form(list_changes.CreateView), name="list_create"),
     path("list/<slug:name>/", _staff_only(lists.entries), name="list"),

@@ -20,7 +20,7 @@ from payments.aggregates import HistoricPaymentEvent
 from payments.api.http.base import command_context
 from payments.application import note_taking
 from payments.application.idempotency import KeyReused
-from payments.customers import notes
+from payments.customers import notes, staff_mentions
 from payments.customers.models import Note
 from payments.domain.payment.events import PaymentNoteAdded
 from payments.domain.text import TextError, checked_text
@@ -76,13 +76,23 @@ def shown(
     return found[::-1]
 
 
+def _warn_of_unknown(request: HttpRequest, text: str) -> None:
+    """Name the words after an @ that notified nobody."""
+    unknown = staff_mentions.find(text, author=requests.actor(request)).unknown
+    if unknown:
+        names = ", ".join(f"@{labels.isolated(each)}" for each in unknown)
+        messages.warning(
+            request, f"{names} notified nobody: no member of staff who sees notes has that name."
+        )
+
+
 class NoteForm(forms.Form):
     """The form below the notes of a payment. With the same `key`, a double click adds one note."""
 
     note = forms.CharField(
         max_length=notes.LONGEST,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "dir": "auto"}),
-        help_text="Visible to staff only. No card numbers. Notes can be erased on request.",
+        help_text="Visible to staff only. @name notifies a colleague. No card numbers. Notes can be erased.",
         error_messages={"required": "Write a note."},
     )
     key = forms.UUIDField(widget=forms.HiddenInput)
@@ -131,6 +141,7 @@ class NoteView(View):
         except KeyReused:
             return self._page(request, payment_id, fresh_form(note=typed), _SENT_BEFORE)
         messages.success(request, "Note added.")
+        _warn_of_unknown(request, form.cleaned_data["note"])
         page = reverse("admin:readmodels_paymentsummary_change", args=[payment_id])
         return HttpResponseRedirect(f"{page}#notes")
 

@@ -12,16 +12,12 @@ from payments.events.models import Event
 from tests.support.api import PAYMENTS, ApiClient, body_of, project
 from tests.support.backoffice import browser, text
 from tests.support.forms import form_fields
+from tests.support.notes import add
 from tests.support.reviewing import at, do, form, paid, payment_page, waiting
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 CALLED = "Called, no answer.\nAgain at 15:00. <b>שלום</b>"
-
-
-def add(logged_in: Browser, payment: str, note: str, **more: Any) -> Any:
-    sent = {"key": str(uuid4()), "note": note, **more}
-    return logged_in.post(at(payment, "note"), sent, follow=True)
 
 
 def notes_on(logged_in: Browser, address: str) -> list[str]:

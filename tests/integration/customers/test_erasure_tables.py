@@ -80,6 +80,7 @@ NOT_SEARCHED: Final = {
     "customers.Customer.reference": "cleared as a field of the customer",
     "customers.Note.author": "an id",
     "customers.PseudonymKey.check_value": "a keyed hash",
+    "customers.StaffMention.actor": "an id",
     "events.Reservation.namespace": "of the code",
     "events.Reservation.value": "the client's own, as in the log",
     "events.Event.aggregate_type": "of the code",
