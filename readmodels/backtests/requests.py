@@ -83,10 +83,10 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 class Repeatable(Struct, frozen=True):
-    """The id of a backtest that is asked for once, and the fields with which it was asked."""
+    """The id of a backtest that is asked for once, and the fields with which an API client asked."""
 
     backtest_id: UUID
-    sent: dict[str, Any]
+    sent: dict[str, Any] | None = None
 
 
 def request(

@@ -44,10 +44,11 @@ class AskView(View):
         form = BacktestForm(self.register, request.POST)
         if not form.is_valid():
             return self._page(request, form)
-        now = timezone.now()
+        now, by = timezone.now(), facts.actor(request)
+        once = requests.Repeatable(form.backtest_id(self.policy, by=by))
         try:
             question = form.question(self.policy, at=now)
-            backtest = requests.request(question, by=facts.actor(request), at=now)
+            backtest = requests.request(question, by=by, at=now, repeatable=once)
         except requests.EmptyRange as error:
             form.add_error("range", str(error))
         except (requests.TooManyBacktests, HorizonHeld) as error:

@@ -3,7 +3,9 @@
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID, uuid4, uuid5
 
+import msgspec
 from django import forms
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
@@ -47,8 +49,9 @@ def _day(**attributes: str) -> UnfoldAdminTextInputWidget:
 
 
 class BacktestForm(forms.Form):
-    """The form of a question about one policy."""
+    """The form of a question about one policy. The page sets `key`: a double click is one question."""
 
+    key = forms.UUIDField(widget=forms.HiddenInput)
     range = forms.ChoiceField(
         label="Payments of",
         choices=_RANGES,
@@ -118,6 +121,8 @@ class BacktestForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         given = self.cleaned_data
+        if "key" in self.errors:
+            self.add_error(None, "The form is incomplete. Load the page again.")
         if given.get("range") == _DAYS:
             since, until = (self._read_day(name) for name in ("since", "until"))
             if since is None and "since" not in self.errors:
@@ -126,6 +131,12 @@ class BacktestForm(forms.Form):
                 self.add_error("until", "The range ends before it begins.")
             given["first"], given["last"] = since, until
         return given
+
+    def backtest_id(self, candidate: RiskPolicy, *, by: str) -> UUID:
+        """Return the id of the backtest. It is the same if the person sends the same fields again."""
+        fields = {name: self.data.get(name, "") for name in self.fields}
+        name = msgspec.json.encode([by, candidate.policy_id, fields])
+        return uuid5(self.cleaned_data["key"], name.decode())
 
     def question(self, candidate: RiskPolicy, *, at: datetime) -> Request:
         """Return the question. The form must be valid."""
@@ -162,9 +173,9 @@ class BacktestForm(forms.Form):
             return None
 
 
-def initial(since: str) -> dict[str, str]:
-    """Return the fields of a question that begins with a day, none without one."""
-    return {"range": _DAYS, "since": since} if since else {}
+def initial(since: str) -> dict[str, Any]:
+    """Return the fields of a new question, which begins with a day if one is given."""
+    return {"key": uuid4(), **({"range": _DAYS, "since": since} if since else {})}
 
 
 def _choices(register: Register) -> list[tuple[str, str]]:

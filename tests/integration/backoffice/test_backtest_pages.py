@@ -14,11 +14,12 @@ from payments.application import policies
 from payments.domain.backtest.question import Mode
 from payments.domain.risk.policy import DEFAULT_POLICY
 from payments.events.models import Event
-from readmodels.backtests import attaching, working
+from readmodels.backtests import attaching, leases, working
 from readmodels.backtests.models import Backtest, BacktestPart, PartState, State
 from tests.support.api import project
 from tests.support.backoffice import browser, text
 from tests.support.backtests import STRICT, answered, ask, submit_many
+from tests.support.concurrency import at_once
 from tests.support.examples import NOON
 from tests.support.forms import form_fields
 from tests.support.policies import propose, staff
@@ -69,6 +70,46 @@ def test_form_starts_backtest_that_workers_of_the_service_answer() -> None:
     assert "Waiting for a worker" in text(waiting)
     assert "Verdict" in done
     assert "Backtest: Stricter" in done
+
+
+def test_double_click_starts_one_backtest_and_other_fields_another_one() -> None:
+    submit_many(1)
+    propose(STRICT, staff("ada"))
+    browser("analyst", "mia")
+    analysts = [own(f"staff:{get_user_model().objects.get(username='mia').pk}") for _ in range(2)]
+    given = form_fields(analysts[0].get(f"{POLICY}backtest/")) | {"range": "all"}
+
+    answers = at_once(2, lambda number: analysts[number].post(f"{POLICY}backtest/", given))
+    changed = analysts[0].post(f"{POLICY}backtest/", given | {"seed": "7"})
+
+    assert answers[0]["Location"] == answers[1]["Location"] != changed["Location"]
+    assert sorted(Backtest.objects.values_list("seed", flat=True)) == [0, 7]
+
+
+@pytest.mark.parametrize("key", ["", "x", "\0"])
+def test_form_without_its_key_starts_nothing(key: str) -> None:
+    submit_many(1)
+    propose(STRICT, staff("ada"))
+    analyst = browser("analyst")
+    given = form_fields(analyst.get(f"{POLICY}backtest/")) | {"range": "all", "key": key}
+
+    answer = analyst.post(f"{POLICY}backtest/", given)
+
+    assert "The form is incomplete. Load the page again." in text(answer)
+    assert not Backtest.objects.exists()
+
+
+def test_backtest_that_waits_in_a_terminal_is_not_interrupted() -> None:
+    submit_many(1)
+    for _ in range(leases.MOST_RUNNING):
+        leases.claim(ask().pk, at=timezone.now())
+    waiting = ask()
+    leases.claim(waiting.pk, at=timezone.now())
+
+    page = text(browser("analyst").get(page_of(waiting)))
+
+    assert "Waiting for a worker. Two backtests run at a time." in page
+    assert "Resume" not in page
 
 
 @pytest.mark.parametrize(
