@@ -93,7 +93,7 @@ def renew(lease: Lease, *, at: datetime) -> None:
     """Prolong the lease. Raises LeaseLost."""
     if not _held(lease).update(leased_until=at + LEASE):
         raise LeaseLost
-    _keep_active(lease.backtest_id, at)
+    keep_active(lease.backtest_id, at)
 
 
 def complete(lease: Lease, tally: Tally, *, facts: int) -> None:
@@ -113,7 +113,7 @@ def release_all(backtest_id: UUID) -> None:
     """Give back all parts of a backtest, and put it back into the queue. Its workers must have ended."""
     with transaction.atomic():
         lock()
-        Backtest.objects.filter(pk=backtest_id, state=State.RUNNING).update(
+        Backtest.objects.filter(pk=backtest_id, state__in=UNFINISHED).update(
             state=State.QUEUED, active_until=None
         )
         BacktestPart.objects.filter(backtest=backtest_id, state=PartState.RUNNING).update(
@@ -124,7 +124,9 @@ def release_all(backtest_id: UUID) -> None:
 def _claim(backtest: Backtest, at: datetime) -> Lease | NoPart:
     if not backtest.is_unfinished:
         return NoPart.ENDED
-    if not backtest.is_active(at) and _active(at).count() >= MOST_RUNNING:
+    if not backtest.is_worked_on(at) and _active(at).count() >= MOST_RUNNING:
+        if not backtest.in_background and not backtest.is_active(at + LEASE / 2):
+            keep_active(backtest.pk, at)
         return NoPart.QUEUED
     undone = BacktestPart.objects.filter(backtest=backtest).exclude(state=PartState.DONE)
     part = undone.filter(_is_free(at)).order_by("number").first()
@@ -134,7 +136,7 @@ def _claim(backtest: Backtest, at: datetime) -> Lease | NoPart:
         return NoPart.BUSY
     token = uuid4()
     started_at = backtest.started_at or at
-    _keep_active(backtest.pk, at, state=State.RUNNING, started_at=started_at)
+    keep_active(backtest.pk, at, state=State.RUNNING, started_at=started_at)
     BacktestPart.objects.filter(pk=part.pk).update(
         state=PartState.RUNNING, lease=token, leased_until=at + LEASE
     )
@@ -162,7 +164,8 @@ def _held(lease: Lease) -> QuerySet[BacktestPart]:
     )
 
 
-def _keep_active(backtest_id: UUID, at: datetime, **changes: object) -> None:
+def keep_active(backtest_id: UUID, at: datetime, **changes: object) -> None:
+    """Show that a process works on the backtest, or waits for its turn."""
     Backtest.objects.filter(pk=backtest_id, state__in=UNFINISHED).update(
         active_until=at + LEASE, **changes
     )

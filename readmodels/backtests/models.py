@@ -63,7 +63,8 @@ def _choice(field: str, values: list[str]) -> models.Q:
 class Backtest(models.Model):
     """A question about a policy, and its answer. See payments.domain.backtest.question.Question.
 
-    `active_until`: a worker is at it until then. A backtest that is running and not active was interrupted.
+    `active_until`: a worker is at it until then, or a process waits for its turn. An unfinished backtest
+    without either was interrupted, unless the workers of the service have it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -162,8 +163,11 @@ class Backtest(models.Model):
         return self.state in UNFINISHED
 
     def is_active(self, at: datetime) -> bool:
-        """Whether a worker is at it."""
+        """Whether a worker is at it, or a process waits for its turn."""
         return self.active_until is not None and at < self.active_until
+
+    def is_worked_on(self, at: datetime) -> bool:
+        return self.state == State.RUNNING and self.is_active(at)
 
 
 class BacktestPart(models.Model):

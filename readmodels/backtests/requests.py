@@ -143,10 +143,15 @@ def resume(backtest_id: UUID, *, by: str, in_background: bool = True) -> Backtes
 
 
 def repeat(backtest: Backtest, *, at: datetime) -> Backtest:
-    """Store the question of a backtest again, for `verifying`. A repetition is found only by its id."""
+    """Store the question of a backtest again, for `verifying`. A repetition is found only by its id.
+
+    It is active from the beginning: if it never gets a part, its process was killed.
+    """
     question, by = questions.question_of(backtest), backtest.requested_by
     with transaction.atomic():
-        return _store(question, by=by, at=at, in_background=False, verifies=backtest)
+        stored = _store(question, by=by, at=at, in_background=False, verifies=backtest)
+        leases.keep_active(stored.pk, at)
+    return stored
 
 
 def find(backtest_id: UUID) -> Backtest:

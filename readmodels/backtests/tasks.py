@@ -7,7 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from payments import outages
-from readmodels.backtests import facts, observing, working
+from readmodels.backtests import facts, observing, verifying, working
 
 # A turn does one part at least, which takes about a second. Beat gives one every few seconds, so projections
 # wait for no more than a part, and a backtest leaves most of the machine to payments.
@@ -33,6 +33,7 @@ def observe() -> None:
 
 @shared_task(name="backtests.sweep")
 def sweep() -> None:
-    """Delete facts that killed workers left behind. Beat sends this task."""
+    """Delete what killed workers and verifications left behind. Beat sends this task."""
     with outages.reported():
+        verifying.sweep(at=timezone.now())
         facts.sweep()

@@ -6,13 +6,14 @@ from datetime import datetime
 
 import msgspec
 from django.db.models import Q
+from django.utils import timezone
 
 from payments.domain.backtest.digest import Difference, digest, first_difference
 from payments.domain.backtest.question import ENGINE_VERSION
 from payments.domain.backtest.result import Result
 from readmodels.backtests import endings, questions, requests
 from readmodels.backtests.leases import LEASE
-from readmodels.backtests.models import Backtest, State
+from readmodels.backtests.models import UNFINISHED, Backtest, State
 
 
 class NotVerifiable(Exception):
@@ -21,7 +22,7 @@ class NotVerifiable(Exception):
 
 @contextmanager
 def repeated(backtest: Backtest, *, at: datetime) -> Iterator[Backtest]:
-    """Yield a backtest that asks the same. It and those of interrupted verifications are deleted afterwards.
+    """Yield a backtest that asks the same. It and those of killed verifications are deleted afterwards.
 
     Another verification that runs at the same time keeps its own. Raises NotVerifiable.
     """
@@ -36,11 +37,20 @@ def repeated(backtest: Backtest, *, at: datetime) -> Iterator[Backtest]:
     try:
         yield repetition
     finally:
-        interrupted = Q(active_until__lte=at) | Q(finished_at__lte=at - LEASE)
-        own = Q(pk=repetition.pk)
-        for each in Backtest.objects.filter(own | interrupted, verifies=backtest):
-            endings.cancel(each.pk, at=at)
-            each.delete()
+        _delete(Q(pk=repetition.pk))
+        sweep(at=at)
+
+
+def sweep(*, at: datetime) -> None:
+    """Delete the repetitions of all verifications that were killed."""
+    abandoned = Q(active_until=None) | Q(active_until__lte=at)
+    _delete(Q(state__in=UNFINISHED) & abandoned | Q(finished_at__lte=at - LEASE))
+
+
+def _delete(which: Q) -> None:
+    for each in Backtest.objects.filter(which, verifies__isnull=False):
+        endings.cancel(each.pk, at=timezone.now())
+        each.delete()
 
 
 def difference(backtest: Backtest, repetition: Backtest) -> Difference | None:

@@ -198,7 +198,7 @@ def headline(backtest: Backtest, at: datetime) -> str:
             return "Failed. It has no answer."
     if is_interrupted(backtest, at):
         return "Interrupted. Parts that are done are kept: resume it here."
-    if backtest.is_active(at):
+    if backtest.is_worked_on(at):
         return "Running. You can leave this page: it continues."
     if backtest.started_at is None:
         return "Waiting for a worker. Two backtests run at a time."
@@ -208,7 +208,7 @@ def headline(backtest: Backtest, at: datetime) -> str:
 def _left(backtest: Backtest, at: datetime) -> str:
     """Return the estimated remaining time, empty if it cannot be estimated yet."""
     progress = requests.progress(backtest)
-    if backtest.started_at is None or not progress.done or not backtest.is_active(at):
+    if backtest.started_at is None or not progress.done or not backtest.is_worked_on(at):
         return ""
     spent = at - backtest.started_at
     left = spent * (progress.parts - progress.done) / progress.done

@@ -291,7 +291,7 @@ def _state(backtest: Backtest) -> str:
     if not backtest.is_unfinished:
         return backtest.state
     progress = requests.progress(backtest)
-    state = "running" if backtest.is_active(timezone.now()) else "waiting"
+    state = "running" if backtest.is_worked_on(timezone.now()) else "waiting"
     return f"{state}, {progress.done} of {progress.parts} parts done"
 
 

@@ -131,19 +131,40 @@ def test_two_verifications_at_once_keep_their_repetitions(small_parts: None) -> 
     assert found is None
 
 
-def test_repetition_of_an_interrupted_verification_is_deleted_by_the_next(
-    small_parts: None,
+@pytest.mark.parametrize("claimed", [False, True])
+def test_repetition_of_a_killed_verification_is_deleted_by_the_next(
+    small_parts: None, *, claimed: bool
 ) -> None:
+    """One that was killed before it got a part stayed in the queue."""
     submit_many()
-    backtest = answered()
+    backtest, other = answered(), answered(DEFAULT_POLICY)
     now = timezone.now()
-    left = requests.repeat(backtest, at=now)
-    leases.claim(left.pk, at=now)
+    for each in (backtest, other):
+        left = requests.repeat(each, at=now)
+        if claimed:
+            leases.claim(left.pk, at=now)
 
     with verifying.repeated(backtest, at=now + leases.LEASE) as repetition:
         work_on(repetition.pk)
 
-    assert list(Backtest.objects.all()) == [backtest]
+    assert set(Backtest.objects.all()) == {backtest, other}
+
+
+def test_repetition_that_waits_for_its_turn_is_not_deleted(small_parts: None) -> None:
+    submit_many()
+    backtest, now = answered(), timezone.now()
+    waiting = requests.repeat(backtest, at=now)
+    later = now + leases.LEASE / 2 + timedelta(seconds=1)
+    for _ in range(leases.MOST_RUNNING):
+        leases.claim(ask().pk, at=later)
+
+    assert leases.claim(waiting.pk, at=later) is leases.NoPart.QUEUED
+    verifying.sweep(at=now + leases.LEASE)
+    kept = Backtest.objects.filter(pk=waiting.pk).exists()
+    verifying.sweep(at=later + leases.LEASE)
+
+    assert kept
+    assert not Backtest.objects.filter(pk=waiting.pk).exists()
 
 
 def test_range_begins_behind_its_first_position_but_histories_with_the_log(
