@@ -52,6 +52,9 @@ CORRECT: Final = Right("cancel and refund payments", (commands.CORRECT,))
 DISPUTES: Final = Right(
     "respond to disputes, and open, update and close them", (commands.RESPOND_TO_DISPUTE,)
 )
+SEE_REVIEWERS: Final = Right(
+    "see the decisions of each reviewer in the analytics", ("readmodels.view_reviewday",)
+)
 BLOCK: Final = Right("block and unblock customers", ("customers.block_customer",))
 RENAME: Final = Right("change names and contacts of customers", ("customers.change_customer",))
 BACKTEST: Final = Right(
@@ -77,10 +80,20 @@ SIGN_INS: Final = Right(
 ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
     "viewer": (SEE,),
     "analyst": (SEE, REVIEW, BACKTEST),
-    "senior reviewer": (SEE, REVIEW, SENIOR, CORRECT, DISPUTES, BLOCK, EDIT_LISTS),
+    "senior reviewer": (
+        SEE,
+        REVIEW,
+        SENIOR,
+        SEE_REVIEWERS,
+        CORRECT,
+        DISPUTES,
+        BLOCK,
+        EDIT_LISTS,
+    ),
     "risk manager": (
         SEE,
         REVIEW,
+        SEE_REVIEWERS,
         BLOCK,
         RENAME,
         POLICIES,
@@ -94,7 +107,7 @@ ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
         REPAIR,
         SIGN_INS,
     ),
-    "auditor": (SEE, SEE_KEYS, SEE_WEBHOOKS, SIGN_INS),
+    "auditor": (SEE, SEE_REVIEWERS, SEE_KEYS, SEE_WEBHOOKS, SIGN_INS),
 }
 
 _WIDTH: Final = 100

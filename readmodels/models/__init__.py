@@ -1,6 +1,6 @@
 """The tables of the read side, by what happens if their rows are lost.
 
-- `projections`: rebuilt from the log.
+- `projections`, `reviews`: rebuilt from the log.
 - `engine`: the state of the projections, rewritten by a rebuild.
 - `decisions`: decisions of staff, which nothing can rebuild.
 """
@@ -14,6 +14,7 @@ from readmodels.models.projections import (
     EventIndex,
     PaymentSummary,
 )
+from readmodels.models.reviews import ReviewDay
 
 __all__ = [
     "Checkpoint",
@@ -24,4 +25,5 @@ __all__ = [
     "EventIndex",
     "ParkedEvent",
     "PaymentSummary",
+    "ReviewDay",
 ]

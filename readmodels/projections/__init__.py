@@ -12,6 +12,7 @@ from readmodels.projections import (
     dispute_summary,
     event_index,
     payment_summary,
+    review_day,
 )
 from readmodels.projections.kinds import Projection
 
@@ -23,5 +24,6 @@ PROJECTIONS: Final[Mapping[str, Projection]] = {
         dispute_summary.PROJECTION,
         customer_activity.PROJECTION,
         event_index.PROJECTION,
+        review_day.PROJECTION,
     )
 }

@@ -10,29 +10,28 @@ from payments.domain.list_items import ListMatch, ListName
 from payments.domain.payment.events import (
     AnyPaymentEvent,
     AttachmentRef,
-    DisputeFigures,
-    DisputeKind,
-    DisputeReason,
     FailureReason,
+    RefundReason,
     RejectionReason,
 )
+from payments.domain.payment.findings import Approval, Finding
 from payments.domain.risk.assessment import FiredRule, NearMiss, RiskAssessment
 from payments.domain.risk.conditions import RiskFeatures, Velocity
 from payments.domain.risk.policy import Band, Verdict
 from payments.domain.signals import Signals
+from tests.support import stored_disputes
 from tests.support.examples import (
     LARGE,
+    LATER,
+    NOON,
     NOTE,
-    OPENED,
+    REVIEWER,
+    SENIOR,
     SMALL,
     approved,
     assigned,
     cancelled,
     claimed,
-    dispute_closed,
-    dispute_responded,
-    dispute_updated,
-    disputed,
     escalated,
     expired,
     failed,
@@ -47,23 +46,10 @@ from tests.support.examples import (
     released,
     resumed,
     snoozed,
-    usd,
 )
+from tests.support.stored_disputes import SMALL_TERMS
 
-_TERMS: Final = (
-    '"client_id":"0192f000-0000-4000-8000-00000000c001"'
-    ',"customer_id":"0192f000-0000-8000-8000-00000000d001"'
-)
-_SMALL: Final = (
-    f'{_TERMS},"amount":{{"minor":10000,"currency":"USD"}},"method":"credit_card"'
-    ',"initiated_at":"2026-01-05T12:00:00Z"'
-)
-_LARGE: Final = _SMALL.replace("10000", "1500000") + ',"flagged_at":"2026-01-05T12:00:00Z"'
-_DISPUTE: Final = '"dispute_id":"dp_1042"'
-_STATED: Final = (
-    '"kind":"chargeback","reason":"fraudulent","network":"visa","network_reason_code":"10.4"'
-    ',"disputed":{"minor":10000,"currency":"USD"},"respond_by":"2026-02-18T15:00:00Z"'
-)
+_LARGE: Final = SMALL_TERMS.replace("10000", "1500000") + ',"flagged_at":"2026-01-05T12:00:00Z"'
 _POLICY: Final = "3b9b85a5e9e34250339692bf59358d29bda545bf5398224006c5bbbce9521d65"
 # From before features had a velocity and assessments had near misses and limits.
 _FIRST_KNOWN: Final = RiskFeatures(paid_by_card_before=True, position=40, age_ms=0)
@@ -102,31 +88,31 @@ _FULL: Final = RiskAssessment(
 
 # (event type, schema version, stored data, event)
 SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
-    ("payment.initiated", 1, f'{{"at":"2026-01-05T12:00:00Z",{_SMALL}}}', initiated()),
+    ("payment.initiated", 1, f'{{"at":"2026-01-05T12:00:00Z",{SMALL_TERMS}}}', initiated()),
     (
         "payment.initiated",
         1,
-        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL},"reference":"order-981"}}',
+        f'{{"at":"2026-01-05T12:00:00Z",{SMALL_TERMS},"reference":"order-981"}}',
         initiated(reference="order-981"),
     ),
     (
         "payment.initiated",
         1,
-        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL}'
+        f'{{"at":"2026-01-05T12:00:00Z",{SMALL_TERMS}'
         f',"card":{{"fingerprint":"{"c0" * 16}","brand":"visa","last4":"4242"}}}}',
         initiated(card=Card(fingerprint="c0" * 16, brand=Brand.VISA, last4="4242")),
     ),
     (
         "payment.initiated",
         1,
-        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL}'
+        f'{{"at":"2026-01-05T12:00:00Z",{SMALL_TERMS}'
         f',"signals":{{"ip_address":"{"1f" * 16}","email":"{"e0" * 16}"}}}}',
         initiated(signals=Signals(ip_address="1f" * 16, email="e0" * 16)),
     ),
     (
         "payment.processed",
         1,
-        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL},"risk":{{"score":0,"band":"low","review":false'
+        f'{{"at":"2026-01-05T12:00:00Z",{SMALL_TERMS},"risk":{{"score":0,"band":"low","review":false'
         ',"fired":[],"features":{"paid_by_card_before":true,"position":40,"age_ms":0}'
         f',"policy_id":"{_POLICY}"}}}}',
         processed(risk=_FIRST_LOW),
@@ -134,7 +120,7 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
     (
         "payment.processed",
         1,
-        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL},"risk":{{"score":0,"band":"low","review":false'
+        f'{{"at":"2026-01-05T12:00:00Z",{SMALL_TERMS},"risk":{{"score":0,"band":"low","review":false'
         ',"fired":[],"features":{"paid_by_card_before":true,"position":40,"age_ms":0'
         ',"new_customer":false,"blocked":false}'
         f',"policy_id":"{_POLICY}"}}}}',
@@ -153,14 +139,14 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
     (
         "payment.failed",
         1,
-        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL.replace("10000", "2500001")}'
+        f'{{"at":"2026-01-05T12:00:00Z",{SMALL_TERMS.replace("10000", "2500001")}'
         ',"reason":"method_limit_exceeded","limit":{"minor":2500000,"currency":"USD"}}',
         failed(),
     ),
     (
         "payment.failed",
         1,
-        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL},"reason":"blocked_by_policy","risk":{{"score":140'
+        f'{{"at":"2026-01-05T12:00:00Z",{SMALL_TERMS},"reason":"blocked_by_policy","risk":{{"score":140'
         ',"band":"high","review":false,"block":true,"fired":[{"reason":"customer_blocked","points":100,"then":"block"}'
         ',{"reason":"many_payments_1h","points":40}],"near_misses":[{"reason":"large_volume_24h"'
         ',"points":40,"condition":"volume_over","value":4600000,"limit":5000000}]'
@@ -236,13 +222,13 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
     (
         "payment.cancelled",
         1,
-        f'{{"at":"2026-01-05T15:00:00Z",{_SMALL},"reason":"requested_by_customer"}}',
+        f'{{"at":"2026-01-05T15:00:00Z",{SMALL_TERMS},"reason":"requested_by_customer"}}',
         cancelled(),
     ),
     (
         "payment.refunded",
         1,
-        f'{{"at":"2026-01-05T15:00:00Z",{_SMALL},"refund_id":"0192f000-0000-4000-8000-00000000f001"'
+        f'{{"at":"2026-01-05T15:00:00Z",{SMALL_TERMS},"refund_id":"0192f000-0000-4000-8000-00000000f001"'
         ',"refund":{"minor":4000,"currency":"USD"},"refunded":{"minor":6000,"currency":"USD"}'
         ',"reason":"requested_by_customer"}',
         refunded(40_00, so_far=60_00),
@@ -250,7 +236,7 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
     (
         "payment.refunded",
         1,
-        f'{{"at":"2026-01-05T15:00:00Z",{_SMALL},"refund_id":"0192f000-0000-4000-8000-00000000f001"'
+        f'{{"at":"2026-01-05T15:00:00Z",{SMALL_TERMS},"refund_id":"0192f000-0000-4000-8000-00000000f001"'
         ',"refund":{"minor":4000,"currency":"USD"},"refunded":{"minor":6000,"currency":"USD"}'
         ',"reason":"requested_by_customer","reference":"return-1"}',
         refunded(40_00, so_far=60_00, reference="return-1"),
@@ -280,7 +266,7 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
     (
         "payment.processed",
         1,
-        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL},"risk":{{"score":0,"band":"low","review":false,"fired":[]'
+        f'{{"at":"2026-01-05T12:00:00Z",{SMALL_TERMS},"risk":{{"score":0,"band":"low","review":false,"fired":[]'
         ',"features":{"paid_by_card_before":true,"position":40,"age_ms":0'
         ',"lists":[{"list":"stolen-cards","version":12}]}'
         f',"policy_id":"{_POLICY}"}}}}',
@@ -289,73 +275,59 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
     (
         "payment.processed",
         1,
-        f'{{"at":"2026-01-05T12:00:00Z",{_SMALL},"risk":{{"score":0,"band":"low","review":false,"fired":[]'
+        f'{{"at":"2026-01-05T12:00:00Z",{SMALL_TERMS},"risk":{{"score":0,"band":"low","review":false,"fired":[]'
         ',"features":{"paid_by_card_before":true,"position":40,"age_ms":0,"lists":[]}'
         f',"policy_id":"{_POLICY}"}}}}',
         processed(risk=replace(_FIRST_LOW, features=replace(_LISTED, lists=()))),
     ),
     (
-        "payment.disputed",
+        "payment.review_claimed",
         1,
-        f'{{"at":"2026-02-09T15:00:00Z",{_SMALL},{_DISPUTE},{_STATED},"opened_at":"2026-02-04T15:00:00Z"}}',
-        disputed(),
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7","until":"2026-01-05T15:15:00Z"'
+        ',"extends":true}',
+        claimed(extends=True),
     ),
     (
-        "payment.disputed",
+        "payment.first_approved",
         1,
-        f'{{"at":"2026-02-09T15:00:00Z",{_SMALL},{_DISPUTE},"kind":"inquiry","reason":"general"'
-        ',"disputed":{"minor":6000,"currency":"USD"},"opened_at":"2026-02-04T15:00:00Z"'
-        ',"inferred":true,"refunded":{"minor":4000,"currency":"USD"}}',
-        disputed(
-            kind=DisputeKind.INQUIRY,
-            reason=DisputeReason.GENERAL,
-            network=None,
-            network_reason_code=None,
-            disputed=usd(60_00),
-            respond_by=None,
-            inferred=True,
-            refunded=usd(40_00),
-        ),
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7"'
+        ',"reason":"verified_with_customer","claimed_at":"2026-01-05T12:00:00Z"}',
+        first_approved(amount=LARGE, claimed_at=NOON),
     ),
     (
-        "payment.dispute_updated",
+        "payment.approved",
         1,
-        f'{{"at":"2026-02-09T15:00:00Z",{_SMALL},{_DISPUTE},{_STATED},"updated_at":"2026-02-05T15:00:00Z"}}',
-        dispute_updated(),
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7"'
+        ',"reason":"verified_with_customer","claimed_at":"2026-01-05T12:00:00Z"}',
+        approved(claimed_at=NOON),
     ),
     (
-        "payment.dispute_responded",
+        "payment.rejected",
         1,
-        f'{{"at":"2026-02-09T15:00:00Z",{_SMALL},{_DISPUTE},"by":"staff:9"'
-        ',"responded_at":"2026-02-06T15:00:00Z"}',
-        dispute_responded(),
+        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7","reason":"suspected_fraud"'
+        ',"claimed_at":"2026-01-05T12:00:00Z"}',
+        rejected(claimed_at=NOON),
     ),
     (
-        "payment.dispute_responded",
+        "payment.expired",
         1,
-        f'{{"at":"2026-02-09T15:00:00Z",{_SMALL},{_DISPUTE},"by":"staff:9"'
-        ',"responded_at":"2026-02-06T15:00:00Z"'
-        f',"note":{{"note_id":"0192f000-0000-4000-8000-00000000e001","digest":"{"5e" * 32}"}}'
-        f',"evidence":["{"ab" * 32}","{"cd" * 32}"]}}',
-        dispute_responded(note=NOTE, evidence=("ab" * 32, "cd" * 32)),
+        f'{{"at":"2026-01-12T12:00:00Z",{_LARGE},"deadline":"2026-01-12T12:00:00Z"'
+        ',"held_by":"staff:7"}',
+        expired(held_by=REVIEWER),
     ),
     (
-        "payment.dispute_closed",
+        "payment.refunded",
         1,
-        f'{{"at":"2026-02-09T15:00:00Z",{_SMALL},{_DISPUTE},"outcome":"lost"'
-        ',"lost":{"minor":10000,"currency":"USD"},"closed_at":"2026-02-08T15:00:00Z"}',
-        dispute_closed(),
-    ),
-    (
-        "payment.dispute_closed",
-        1,
-        f'{{"at":"2026-02-09T15:00:00Z",{_SMALL},{_DISPUTE},"outcome":"lost"'
-        ',"lost":{"minor":10000,"currency":"USD"},"closed_at":"2026-02-08T15:00:00Z"'
-        ',"before":{"opened_at":"2026-02-04T15:00:00Z","disputed":{"minor":10000,"currency":"USD"}'
-        ',"lost":null},"after":{"opened_at":"2026-02-04T15:00:00Z"'
-        ',"disputed":{"minor":10000,"currency":"USD"},"lost":{"minor":10000,"currency":"USD"}}}',
-        dispute_closed(
-            before=DisputeFigures(OPENED, SMALL), after=DisputeFigures(OPENED, SMALL, SMALL)
+        f'{{"at":"2026-01-05T15:00:00Z",{SMALL_TERMS},"refund_id":"0192f000-0000-4000-8000-00000000f001"'
+        ',"refund":{"minor":4000,"currency":"USD"},"refunded":{"minor":6000,"currency":"USD"}'
+        ',"reason":"fraudulent","finding":{"fraud":true,"approvals":'
+        '[{"reviewer":"staff:7","at":"2026-01-05T12:00:00Z"}'
+        ',{"reviewer":"staff:9","at":"2026-01-05T15:00:00Z"}]}}',
+        refunded(
+            40_00,
+            so_far=60_00,
+            reason=RefundReason.FRAUDULENT,
+            finding=Finding(True, (Approval(REVIEWER, NOON), Approval(SENIOR, LATER))),
         ),
     ),
     (
@@ -387,14 +359,14 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
     (
         "payment.note_added",
         1,
-        f'{{"at":"2026-01-05T15:00:00Z",{_SMALL},"author":"staff:7"'
+        f'{{"at":"2026-01-05T15:00:00Z",{SMALL_TERMS},"author":"staff:7"'
         f',"note":{{"note_id":"0192f000-0000-4000-8000-00000000e001","digest":"{"5e" * 32}"}}}}',
         note_added(),
     ),
     (
         "payment.note_added",
         1,
-        f'{{"at":"2026-01-05T15:00:00Z",{_SMALL},"author":"staff:7"'
+        f'{{"at":"2026-01-05T15:00:00Z",{SMALL_TERMS},"author":"staff:7"'
         f',"note":{{"note_id":"0192f000-0000-4000-8000-00000000e001","digest":"{"5e" * 32}"}}'
         ',"mentions":["staff:8"],"attachments":[{"attachment_id":"0192f000-0000-4000-8000-00000000e002"'
         f',"digest":"{"6f" * 32}","size":5,"media_type":"text/plain"}}]}}',
@@ -407,4 +379,5 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
             ),
         ),
     ),
+    *stored_disputes.SAMPLES,
 ]

@@ -29,8 +29,9 @@ DIGESTS: Final = {
         2: "7aa54a3a8610315f",
         3: "d5566c473e536981",
     },
-    "dispute_summary": {1: "d72be5f25977a8d7"},
+    "dispute_summary": {1: "5b0fe1d9779bfa42"},
     "customer_activity": {1: "cf954122ca71095c"},
+    "review_day": {1: "0a2583a47231cc2d"},
     "event_index": {1: "b03e8b6c10f5aa5b", 2: "a9be59cc9425be6e"},
 }
 # Modules of the domain that also determine the rows.

@@ -1,7 +1,7 @@
 """One payment as a backtest sees it: its state at the end of the range, and how long reviewers worked."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -13,7 +13,6 @@ from payments.domain.payment.events import (
     PaymentApproved,
     PaymentFirstApproved,
     PaymentRejected,
-    ReviewClaimed,
 )
 from payments.domain.payment.state import Payment, evolve
 from payments.domain.risk.conditions import RiskFeatures
@@ -44,24 +43,15 @@ def case_of(
 ) -> Case:
     """Fold all events of a payment up to the end of the range, at least one."""
     payment: Payment | None = None
-    claimed_at: datetime | None = None
     worked_ms: tuple[int, ...] = ()
     for event in events:
-        if isinstance(event, ReviewClaimed):
-            if claimed_at is None or not _renews(payment, event):
-                claimed_at = event.at
-        elif isinstance(event, PaymentFirstApproved | PaymentApproved | PaymentRejected):
-            if claimed_at is not None and payment is not None and payment.lease is not None:
-                worked_ms += ((event.at - claimed_at) // _MILLISECOND,)
-            claimed_at = None
+        if isinstance(event, PaymentFirstApproved | PaymentApproved | PaymentRejected):
+            lease = None if payment is None else payment.lease
+            if lease is not None:
+                worked_ms += ((event.at - lease.since) // _MILLISECOND,)
         payment = evolve(payment, payment_id, event)
     if payment is None:
         raise ValueError(f"The payment {payment_id} has no events.")
     return Case(
         payment=payment, position=position, worked_ms=worked_ms, reconstructed=reconstructed
     )
-
-
-def _renews(payment: Payment | None, event: ReviewClaimed) -> bool:
-    lease = None if payment is None else payment.lease
-    return lease is not None and lease.reviewer == event.reviewer and event.at < lease.until

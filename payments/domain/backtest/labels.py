@@ -22,13 +22,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from payments.domain.payment.disputes import FINAL
-from payments.domain.payment.events import (
-    DisputeOutcome,
-    DisputeReason,
-    FailureReason,
-    RejectionReason,
-)
+from payments.domain.payment.events import DisputeOutcome, FailureReason, RejectionReason
 from payments.domain.payment.state import Payment, Status
 
 # Disputes of cards arrive up to 90 days after the payment, few later.
@@ -62,7 +56,6 @@ class Label(StrEnum):
 
 
 _KNOWN: Final = {Label.FRAUD: Kind.FRAUD, Label.GOOD: Kind.GOOD}
-_FRAUD_REASONS: Final = {DisputeReason.FRAUDULENT, DisputeReason.UNRECOGNIZED}
 _REFUTED: Final = {DisputeOutcome.WON, DisputeOutcome.WITHDRAWN}
 _NOT_COMPLETED: Final = {
     Status.INITIATED: Label.PENDING,
@@ -92,10 +85,8 @@ def label(payment: Payment, *, at: datetime, mature: timedelta = MATURE) -> Labe
 
 def _is_fraud(payment: Payment) -> bool:
     review = payment.review
-    return (
-        payment.refunded_as_fraudulent
-        or (review is not None and review.reason == RejectionReason.SUSPECTED_FRAUD)
-        or any(each.outcome in FINAL and each.reason in _FRAUD_REASONS for each in payment.disputes)
+    return payment.proved_fraudulent or (
+        review is not None and review.reason == RejectionReason.SUSPECTED_FRAUD
     )
 
 

@@ -10,9 +10,10 @@ LEASE: Final = timedelta(minutes=15)
 
 
 class Lease(Struct, frozen=True, kw_only=True):
-    """The claim of `reviewer`, which lapses at `until`."""
+    """The claim of `reviewer` since a time, extensions included, which lapses at `until`."""
 
     reviewer: str
+    since: datetime
     until: datetime
 
 
@@ -23,6 +24,18 @@ def until(at: datetime, *, deadline: datetime) -> datetime:
 
 def seconds_left(lease: Lease, at: datetime) -> int:
     return int((lease.until - at).total_seconds())
+
+
+def claimed(lease: Lease | None, *, reviewer: str, at: datetime, until: datetime) -> Lease:
+    """Return the lease after a claim, which extends the reviewer's own."""
+    held = held_by(reviewer, lease, at)
+    return Lease(reviewer=reviewer, since=at if held is None else held.since, until=until)
+
+
+def held_by(reviewer: str, lease: Lease | None, at: datetime) -> Lease | None:
+    """Return the lease if the reviewer holds it at that time."""
+    held = unlapsed(lease, at)
+    return held if held is not None and held.reviewer == reviewer else None
 
 
 def unlapsed(lease: Lease | None, at: datetime) -> Lease | None:

@@ -1,7 +1,10 @@
 """Decide on a command: return its events, or raise a refusal."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Final, assert_never
+
+from msgspec.structs import replace
 
 from payments.domain.methods import LIMITS
 from payments.domain.payment import disputing, reviewing
@@ -16,6 +19,7 @@ from payments.domain.payment.commands import (
     ReviewCommand,
 )
 from payments.domain.payment.events import (
+    AnyDisputeEvent,
     AnyPaymentEvent,
     FailureReason,
     PaymentCancelled,
@@ -26,6 +30,7 @@ from payments.domain.payment.events import (
     PaymentProcessed,
     PaymentRefunded,
 )
+from payments.domain.payment.findings import Finding
 from payments.domain.payment.refusals import (
     DisputeOpen,
     NotRefundable,
@@ -36,7 +41,7 @@ from payments.domain.payment.refusals import (
     RefundCurrencyDiffers,
     RefundTooLarge,
 )
-from payments.domain.payment.state import Payment, Status
+from payments.domain.payment.state import Payment, Status, evolve
 from payments.domain.risk.assessment import assess
 
 _REFUNDABLE: Final = {Status.COMPLETED, Status.PARTIALLY_REFUNDED}
@@ -63,11 +68,13 @@ def decide(payment: Payment | None, command: PaymentCommand) -> tuple[AnyPayment
         case CancelPayment():
             return (_cancel(_existing(payment, command), command),)
         case RefundPayment():
-            return (_refund(_existing(payment, command), command),)
+            payment = _existing(payment, command)
+            return _with_findings(payment, (_refund(payment, command),))
         case AddNote():
             return (_note(_existing(payment, command), command),)
         case DisputeCommand():
-            return disputing.dispute(_existing(payment, command), command)
+            payment = _existing(payment, command)
+            return _with_findings(payment, disputing.dispute(payment, command))
         case _:
             assert_never(command)
 
@@ -151,6 +158,22 @@ def _note(payment: Payment, command: AddNote) -> PaymentNoteAdded:
         attachments=command.attachments,
         **payment.terms(command.at),
     )
+
+
+def _with_findings(
+    payment: Payment, events: Iterable[PaymentRefunded | AnyDisputeEvent]
+) -> tuple[AnyPaymentEvent, ...]:
+    """Add a finding to each event that changes whether an approved payment is known to be fraud."""
+    found = []
+    for event in events:
+        after = evolve(payment, payment.payment_id, event)
+        if payment.approvals and after.proved_fraudulent is not payment.proved_fraudulent:
+            finding = Finding(after.proved_fraudulent, payment.approvals)
+            found.append(replace(event, finding=finding))
+        else:
+            found.append(event)
+        payment = after
+    return tuple(found)
 
 
 def _existing(payment: Payment | None, command: PaymentCommand) -> Payment:

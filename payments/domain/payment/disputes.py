@@ -31,6 +31,7 @@ from payments.domain.payment.events import (
 
 # Money that was lost with these outcomes does not come back.
 FINAL: Final = frozenset({DisputeOutcome.LOST, DisputeOutcome.ACCEPTED})
+FRAUD_REASONS: Final = frozenset({DisputeReason.FRAUDULENT, DisputeReason.UNRECOGNIZED})
 
 
 class Source(IntEnum):
@@ -91,6 +92,10 @@ class Dispute(Struct, frozen=True, kw_only=True):
     @property
     def is_open(self) -> bool:
         return self.closed_at is None
+
+    @property
+    def is_fraud(self) -> bool:
+        return self.outcome in FINAL and self.reason in FRAUD_REASONS
 
     @property
     def status(self) -> DisputeStatus:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from payments.domain.cards import Card
 from payments.domain.methods import Method
 from payments.domain.money import Money
+from payments.domain.payment.findings import Finding
 from payments.domain.risk.assessment import RiskAssessment
 from payments.domain.signals import Signals
 
@@ -159,12 +160,16 @@ class PaymentFlaggedForReview(PaymentEvent, frozen=True, kw_only=True):
 
 
 class ReviewClaimed(PaymentEvent, frozen=True, kw_only=True):
-    """Only the reviewer can decide on the payment until `until` or the release."""
+    """Only the reviewer can decide on the payment until `until` or the release.
+
+    With `extends`, the reviewer held it already. Events older than the field never have it.
+    """
 
     event_type: ClassVar[str] = "payment.review_claimed"
 
     reviewer: str
     until: datetime
+    extends: bool = False
 
 
 class ReviewReleased(PaymentEvent, frozen=True, kw_only=True):
@@ -214,38 +219,48 @@ class ReviewEscalated(PaymentEvent, frozen=True, kw_only=True):
     note: NoteRef
 
 
-class PaymentFirstApproved(PaymentEvent, frozen=True, kw_only=True):
+class ReviewDecision(PaymentEvent, frozen=True, kw_only=True):
+    """The fields of every decision of a reviewer.
+
+    `claimed_at` is the beginning of the reviewer's claim, None without one and in events older than the
+    field.
+    """
+
+    reviewer: str
+    note: NoteRef | None = None
+    claimed_at: datetime | None = None
+
+
+class PaymentFirstApproved(ReviewDecision, frozen=True, kw_only=True):
     """The first of two people has approved. The payment completes when the second approves."""
 
     event_type: ClassVar[str] = "payment.first_approved"
 
-    reviewer: str
     reason: ApprovalReason
-    note: NoteRef | None = None
 
 
-class PaymentApproved(PaymentEvent, frozen=True, kw_only=True):
+class PaymentApproved(ReviewDecision, frozen=True, kw_only=True):
     event_type: ClassVar[str] = "payment.approved"
 
-    reviewer: str
     reason: ApprovalReason
-    note: NoteRef | None = None
 
 
-class PaymentRejected(PaymentEvent, frozen=True, kw_only=True):
+class PaymentRejected(ReviewDecision, frozen=True, kw_only=True):
     event_type: ClassVar[str] = "payment.rejected"
 
-    reviewer: str
     reason: RejectionReason
-    note: NoteRef | None = None
 
 
 class PaymentExpired(PaymentEvent, frozen=True, kw_only=True):
-    """Nobody decided before the deadline, so the payment is not completed."""
+    """Nobody decided before the deadline, so the payment is not completed.
+
+    `held_by` is the reviewer whose claim lasted until the deadline, None in events older than the field.
+    """
 
     event_type: ClassVar[str] = "payment.expired"
 
     deadline: datetime
+    held_by: str | None = None
 
 
 class PaymentCancelled(PaymentEvent, frozen=True, kw_only=True):
@@ -257,7 +272,10 @@ class PaymentCancelled(PaymentEvent, frozen=True, kw_only=True):
 
 
 class PaymentRefunded(PaymentEvent, frozen=True, kw_only=True):
-    """A part or all of a completed payment was refunded. `refunded` is the total, including this refund."""
+    """A part or all of a completed payment was refunded. `refunded` is the total, including this refund.
+
+    `finding` is set if the refund changes it.
+    """
 
     event_type: ClassVar[str] = "payment.refunded"
 
@@ -266,6 +284,7 @@ class PaymentRefunded(PaymentEvent, frozen=True, kw_only=True):
     refunded: Money
     reason: RefundReason
     reference: str | None = None  # the client's id of the refund
+    finding: Finding | None = None
 
 
 class PaymentNoteAdded(PaymentEvent, frozen=True, kw_only=True):
@@ -292,12 +311,14 @@ class DisputeEvent(PaymentEvent, frozen=True, kw_only=True):
 
     `refunded` is the total of the refunds so far, from which the payment's status follows. `before` and
     `after` are the figures of the dispute, so that sums need no other event. `before` is None if it is new.
+    `finding` is set if the event changes it.
     """
 
     dispute_id: str  # the provider's or the client's id
     refunded: Money | None = None
     before: DisputeFigures | None = None
     after: DisputeFigures | None = None
+    finding: Finding | None = None
 
 
 class DisputeStatement(DisputeEvent, frozen=True, kw_only=True):

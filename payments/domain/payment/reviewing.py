@@ -5,7 +5,7 @@ settles which of two reviewers was first. People can decide only before the dead
 domain lists the rules.
 """
 
-from typing import assert_never
+from typing import Any, assert_never
 
 from msgspec.structs import replace
 
@@ -74,10 +74,9 @@ def review(payment: Payment, command: AnyReviewCommand) -> tuple[AnyPaymentEvent
             return (_escalate(payment, command),)
         case ApprovePayment():
             return _approve(payment, command)
-        case RejectPayment(reviewer=reviewer, reason=reason, note=note):
+        case RejectPayment():
             require_may_decide(payment, command)
-            facts = payment.terms(command.at)
-            return (PaymentRejected(reviewer=reviewer, reason=reason, note=note, **facts),)
+            return (PaymentRejected(**_decision(payment, command)),)
         case _:
             assert_never(command)
 
@@ -88,15 +87,22 @@ def expire(payment: Payment, command: ExpireReview) -> PaymentExpired:
     due = deadline(payment)
     if command.at < due:
         raise ReviewNotDue(payment_id=payment.payment_id, deadline=due)
-    return PaymentExpired(deadline=due, **payment.terms(command.at))
+    lease = payment.lease
+    # The deadline ends every claim, so a claim with this end was held until then.
+    held_by = lease.reviewer if lease is not None and lease.until == due else None
+    return PaymentExpired(deadline=due, held_by=held_by, **payment.terms(command.at))
 
 
 def _claim(payment: Payment, command: ClaimReview) -> ReviewClaimed:
     require_may_claim(payment, command)
     if isinstance(command, ClaimNextReview):
         _require_next(payment, command)
-    until = claims.until(command.at, deadline=deadline(payment))
-    return ReviewClaimed(reviewer=command.reviewer, until=until, **payment.terms(command.at))
+    return ReviewClaimed(
+        reviewer=command.reviewer,
+        until=claims.until(command.at, deadline=deadline(payment)),
+        extends=claims.held_by(command.reviewer, payment.lease, command.at) is not None,
+        **payment.terms(command.at),
+    )
 
 
 def _require_next(payment: Payment, command: ClaimNextReview) -> None:
@@ -154,8 +160,7 @@ def _approve(payment: Payment, command: ApprovePayment) -> tuple[AnyPaymentEvent
             raise NoteNeeded(payment_id=payment.payment_id, customer_blocked=True)
         if payment.risk is not None and payment.risk.reject_advised:
             raise NoteNeeded(payment_id=payment.payment_id, reject_advised=True)
-    facts = payment.terms(command.at)
-    facts |= {"reviewer": command.reviewer, "reason": command.reason, "note": command.note}
+    facts = _decision(payment, command)
     if payment.risk is not None and payment.risk.four_eyes:
         if command.reviewer == payment.policy_author:
             raise AnotherPersonNeeded(
@@ -165,3 +170,14 @@ def _approve(payment: Payment, command: ApprovePayment) -> tuple[AnyPaymentEvent
             return (PaymentFirstApproved(**facts),)
         require_another_than(payment.first_approval.reviewer, payment, command.reviewer)
     return (PaymentApproved(**facts), PaymentProcessed(**payment.terms(command.at)))
+
+
+def _decision(payment: Payment, command: ApprovePayment | RejectPayment) -> dict[str, Any]:
+    """Return the fields of the event that records the decision."""
+    held = claims.held_by(command.reviewer, payment.lease, command.at)
+    return payment.terms(command.at) | {
+        "reviewer": command.reviewer,
+        "reason": command.reason,
+        "note": command.note,
+        "claimed_at": None if held is None else held.since,
+    }

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from payments.domain.cards import Card
 from payments.domain.methods import Method
 from payments.domain.money import Money
-from payments.domain.payment.claims import Lease
+from payments.domain.payment.claims import Lease, claimed
 from payments.domain.payment.disputes import Dispute, noted
 from payments.domain.payment.events import (
     AnyPaymentEvent,
@@ -40,12 +40,13 @@ from payments.domain.payment.events import (
     ReviewResumed,
     ReviewSnoozed,
 )
+from payments.domain.payment.findings import Approval
 from payments.domain.payment.snoozes import Snooze
 from payments.domain.risk.assessment import RiskAssessment
 
 # Increase it with every change of `evolve` or of the state's fields: it invalidates older snapshots. A test
 # fails if it was forgotten.
-STATE_VERSION: Final = 12
+STATE_VERSION: Final = 13
 
 
 class Status(StrEnum):
@@ -131,6 +132,19 @@ class Payment(Struct, frozen=True, kw_only=True):
         return tuple(each for each in self.disputes if each.is_open)
 
     @property
+    def approvals(self) -> tuple[Approval, ...]:
+        """The approvals of reviewers, the final one last."""
+        given = (self.first_approval, self.review)
+        return tuple(
+            Approval(each.reviewer, each.at) for each in given if each is not None and each.approved
+        )
+
+    @property
+    def proved_fraudulent(self) -> bool:
+        """Return whether it was refunded as fraudulent, or a dispute was lost or accepted as fraud."""
+        return self.refunded_as_fraudulent or any(each.is_fraud for each in self.disputes)
+
+    @property
     def needs_senior(self) -> bool:
         """Return whether only senior reviewers may decide."""
         return self.escalated or self.first_approval is not None
@@ -182,8 +196,9 @@ def _changes(  # noqa: C901, PLR0912 - a case for each event
                 "risk": event.risk,
                 "policy_author": event.policy_author,
             }
-        case ReviewClaimed(reviewer=reviewer, until=until):
-            return {"lease": Lease(reviewer=reviewer, until=until), "snooze": None}
+        case ReviewClaimed(reviewer=reviewer, until=until, at=at):
+            lease = claimed(payment.lease, reviewer=reviewer, at=at, until=until)
+            return {"lease": lease, "snooze": None}
         case ReviewReleased():
             return {"lease": None}
         case ReviewSnoozed(reviewer=reviewer, until=until, reason=reason):

@@ -126,6 +126,8 @@ NOT_SEARCHED: Final = {
     "readmodels.PaymentSummary.first_approver": "an id",
     "readmodels.PaymentSummary.reference": "the client's own, as in the log",
     "readmodels.PaymentSummary.reviewer": "an id",
+    "readmodels.ReviewDay.currency": "a code",
+    "readmodels.ReviewDay.reviewer": "an id",
     "webhooks.Attempt.error": "a sentence of the service",
     "webhooks.Attempt.event_type": "of the code",
     "webhooks.Attempt.message_id": "made of a position or by chance",

@@ -10,7 +10,7 @@ from django.db.models import ForeignKey, Model
 
 from readmodels import projections
 from readmodels.engine import storage
-from readmodels.models import decisions, engine, projections as tables
+from readmodels.models import decisions, engine, projections as tables, reviews
 from readmodels.projections import PROJECTIONS
 from readmodels.projections.kinds import Projection
 
@@ -36,12 +36,12 @@ def test_each_module_with_a_projection_is_registered() -> None:
 
 
 def test_each_table_of_a_projection_has_one_projection() -> None:
-    assert _models_of(tables) == {projection.model for projection in _ALL}
+    assert _models_of(tables) | _models_of(reviews) == {projection.model for projection in _ALL}
     assert len({projection.model for projection in _ALL}) == len(_ALL)
 
 
 def test_each_model_says_whether_it_can_be_rebuilt() -> None:
-    kinds = _models_of(tables) | _models_of(engine) | _models_of(decisions)
+    kinds = _models_of(tables) | _models_of(reviews) | _models_of(engine) | _models_of(decisions)
 
     assert kinds == set(apps.get_app_config("readmodels").get_models())
 

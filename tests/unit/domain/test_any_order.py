@@ -271,6 +271,16 @@ class AnyOrder(RuleBasedStateMachine):
                 assert event.reviewer == lease.reviewer
 
     @invariant()
+    def findings_add_up_to_what_is_known(self) -> None:
+        """Sums over the events alone count a wrong approval exactly once."""
+        payment = self.payment
+        if payment is None or not payment.approvals:
+            return
+        changes = (getattr(event, "finding", None) for event in self.events)
+        signs = [1 if each.fraud else -1 for each in changes if each is not None]
+        assert sum(signs) == payment.proved_fraudulent
+
+    @invariant()
     def any_prefix_is_a_history(self) -> None:
         versions = [
             replay.fold(PAYMENT_AGGREGATE, PAYMENT, self.events[:n])

@@ -70,7 +70,7 @@ def test_claim_lasts_fifteen_minutes() -> None:
     payment = given(*WAITING).when(claim()).then(claimed())
     assert payment.status is Status.PENDING_REVIEW
     assert claims.unlapsed(payment.lease, LATER) == Lease(
-        reviewer=REVIEWER, until=LATER + timedelta(minutes=15)
+        reviewer=REVIEWER, since=LATER, until=LATER + timedelta(minutes=15)
     )
     assert claims.unlapsed(payment.lease, LATER + LEASE) is None
 
@@ -110,7 +110,15 @@ def test_decision_needs_no_claim() -> None:
 
 def test_claim_renews_own_claim() -> None:
     soon = LATER + timedelta(minutes=10)
-    given(*CLAIMED).when(claim(at=soon)).then(claimed(at=soon, until=soon + LEASE))
+    renewed = claimed(at=soon, until=soon + LEASE, extends=True)
+    payment = given(*CLAIMED).when(claim(at=soon)).then(renewed)
+    assert payment.lease == Lease(reviewer=REVIEWER, since=LATER, until=soon + LEASE)
+
+
+def test_claim_after_the_end_of_own_claim_is_a_new_one() -> None:
+    late = LATER + LEASE
+    payment = given(*CLAIMED).when(claim(at=late)).then(claimed(at=late, until=late + LEASE))
+    assert payment.lease == Lease(reviewer=REVIEWER, since=late, until=late + LEASE)
 
 
 def test_release_ends_own_claim() -> None:
@@ -128,7 +136,7 @@ def test_take_over_releases_and_claims_in_one_append() -> None:
         .when(take_over(reviewer=SENIOR, senior=True))
         .then(released(reviewer=REVIEWER), claimed(reviewer=SENIOR))
     )
-    assert payment.lease == Lease(reviewer=SENIOR, until=LATER + LEASE)
+    assert payment.lease == Lease(reviewer=SENIOR, since=LATER, until=LATER + LEASE)
 
 
 def test_take_over_needs_senior_reviewer_and_right_holder() -> None:
