@@ -3,7 +3,7 @@
 The pages of a model and their buttons are in `get_urls` of its admin.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import admin
 from django.urls import path
@@ -15,7 +15,9 @@ from readmodels.admin.base import kept_text
 from readmodels.admin.disputes import lists as disputes
 from readmodels.admin.lists import changes as list_changes, pages as lists
 from readmodels.admin.policies import decisions, pages, proposal
-from readmodels.admin.review import mentions, queue
+from readmodels.admin.review import mentions, payments, queue
+from readmodels.admin.saved_views import pages as saved_views
+from readmodels.models import PaymentSummary
 
 _staff_only = admin.site.admin_view
 
@@ -24,6 +26,14 @@ def _form(view: type[View]) -> Any:
     return kept_text.keep_typed_text(_staff_only(view.as_view()))
 
 
+# The lists with saved views.
+_LISTS: Final = {
+    "screens": {
+        each.screen: each(PaymentSummary, admin.site)
+        for each in (payments.PaymentAdmin, queue.QueueAdmin)
+    }
+}
+
 urlpatterns = [
     path("login/", kept_text.sign_in),
     path("reviews/", _staff_only(queue.queue), name="review_queue"),
@@ -31,6 +41,12 @@ urlpatterns = [
     path("mentions/", _staff_only(mentions.page), name="mentions"),
     path("mentions/read/", _staff_only(mentions.read_all), name="mentions_read"),
     path("mentions/<int:mention>/open/", _staff_only(mentions.open_payment), name="mention_open"),
+    path("views/<slug:screen>/", _staff_only(saved_views.overview), _LISTS, name="saved_views"),
+    path("views/<slug:screen>/save/", _form(saved_views.SaveView), _LISTS, name="saved_view_save"),
+    path("view/<int:pk>/", _form(saved_views.EditView), _LISTS, name="saved_view_edit"),
+    path(
+        "view/<int:pk>/<slug:action>/", _staff_only(saved_views.act), _LISTS, name="saved_view_act"
+    ),
     path("lists/", _staff_only(lists.overview), name="lists"),
     path("lists/create/", _form(list_changes.CreateView), name="list_create"),
     path("list/<slug:name>/", _staff_only(lists.entries), name="list"),

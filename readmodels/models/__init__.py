@@ -3,6 +3,7 @@
 - `projections`, `reviews`: rebuilt from the log.
 - `engine`: the state of the projections, rewritten by a rebuild.
 - `decisions`: decisions of staff, which nothing can rebuild.
+- `saved_views`: saved views of staff, which nothing can rebuild.
 """
 
 from readmodels.models.decisions import DiscardedEvent
@@ -15,6 +16,7 @@ from readmodels.models.projections import (
     PaymentSummary,
 )
 from readmodels.models.reviews import ReviewDay
+from readmodels.models.saved_views import SavedView, StartView
 
 __all__ = [
     "Checkpoint",
@@ -26,4 +28,6 @@ __all__ = [
     "ParkedEvent",
     "PaymentSummary",
     "ReviewDay",
+    "SavedView",
+    "StartView",
 ]

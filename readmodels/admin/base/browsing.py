@@ -1,8 +1,10 @@
 """Lists that stay fast at five million rows: keyset pages, without counting and sorting."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from datetime import datetime
 from typing import Any, ClassVar, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -10,7 +12,7 @@ from django.contrib.admin import ShowFacets
 from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import ValidationError
 from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
@@ -24,9 +26,10 @@ from readmodels.queries.keyset import Order
 
 PAGE: Final = 50
 SORT: Final = "sort"
+VIEW: Final = "view"
 _AFTER: Final = "after"
 _BEFORE: Final = "before"
-_NO_FILTERS: Final = frozenset({_AFTER, _BEFORE, SORT})
+_NO_FILTERS: Final = frozenset({_AFTER, _BEFORE, SORT, VIEW})
 _SEPARATOR: Final = "~"
 
 
@@ -105,6 +108,13 @@ class KeysetChangeList(ChangeList):
         return url
 
 
+class Selection(KeysetChangeList):
+    """The rows that the filters select, in the order of the list, without reading a page of them."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        self._set_results([])
+
+
 class BrowsingAdmin(ModelAdmin):
     """A read-only list with filters and an exact search.
 
@@ -124,6 +134,10 @@ class BrowsingAdmin(ModelAdmin):
     show_full_result_count = False
     list_per_page = PAGE
     list_filter_submit = True
+
+    @property
+    def list_title(self) -> str:
+        return str(self.opts.verbose_name_plural).capitalize()
 
     def order(self, params: Mapping[str, str]) -> Order:
         """Return the order of the list for these parameters of its address."""
@@ -175,15 +189,20 @@ class BrowsingAdmin(ModelAdmin):
         return any(lookup in parameters(each) for each in self.list_filter)
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[KeysetChangeList]:
-        return KeysetChangeList
+        return Selection if getattr(request, "selects_only", False) else KeysetChangeList
+
+    def selection(self, request: HttpRequest, params: Mapping[str, str]) -> Selection:
+        """Return what the parameters of an address select, for the person who sent the request."""
+        asked = copy(request)
+        asked.GET = QueryDict(urlencode(params))
+        asked.selects_only = True  # type: ignore[attr-defined]
+        selection: Selection = self.get_changelist_instance(asked)
+        return selection
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        context = {
-            "title": str(self.opts.verbose_name_plural).capitalize(),
-            **(extra_context or {}),
-        }
+        context = {"title": self.list_title, **(extra_context or {})}
         try:
             with bounded():
                 answer: HttpResponse = super().changelist_view(request, context)

@@ -20,7 +20,7 @@ from payments.customers.models import Customer
 from payments.domain.payment.state import Status
 from readmodels import labels
 from readmodels.admin.base import fragments
-from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
+from readmodels.admin.base.browsing import as_uuid
 from readmodels.admin.base.filters import (
     ChoiceFilter,
     ClientFilter,
@@ -35,13 +35,15 @@ from readmodels.admin.review.actions import ACTIONS, Person, next_key
 from readmodels.admin.review.decisions import ActionView
 from readmodels.admin.review.desk import desk, people_of
 from readmodels.admin.review.parties import Parties, parties
+from readmodels.admin.saved_views.lists import ViewsAdmin
 from readmodels.models import PaymentSummary
 
 _MOST_NAMESAKES: Final = 50
 
 
 @admin.register(PaymentSummary)
-class PaymentAdmin(BrowsingAdmin):
+class PaymentAdmin(ViewsAdmin):
+    screen = "payments"
     keyset = ("initiated_at", "payment_id")
     list_display: tuple[str, ...] = (
         "when",

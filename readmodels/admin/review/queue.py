@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -26,7 +26,7 @@ from payments.domain.payment.refusals import PaymentError
 from payments.events.store import StaleVersion
 from readmodels import labels
 from readmodels.admin.base import fragments
-from readmodels.admin.base.browsing import SORT, KeysetChangeList, as_uuid, parameters
+from readmodels.admin.base.browsing import SORT, as_uuid
 from readmodels.admin.base.filters import (
     AmountFilter,
     Checked,
@@ -48,6 +48,7 @@ from readmodels.admin.review.queue_filters import (
     DecidableFilter,
     StandingFilter,
 )
+from readmodels.admin.saved_views.lists import Filters
 from readmodels.models import PaymentSummary
 from readmodels.queries import review_queue
 from readmodels.queries.bounded import TooBroad, bounded
@@ -68,6 +69,9 @@ class QueueAdmin(PaymentAdmin):
     It is not registered: each request creates one. The pages of a payment are those of PaymentAdmin.
     """
 
+    screen = "queue"
+    sorts = SORTS
+    list_title = "Review queue"
     change_list_template = "backoffice/queue.html"
     list_display = ("money", "deadline", "age", "risk", "why", "customer", "claim", "unusual")
     list_display_links = ("money",)
@@ -150,10 +154,13 @@ class QueueAdmin(PaymentAdmin):
     def order(self, params: Mapping[str, str]) -> Order:
         return SORTS[queue_filters.chosen_sort(params, params.get(SORT, ""))].order
 
-    def view_of(self, params: Any) -> dict[str, str]:
-        """Return the filters and the order among the parameters of an address."""
-        known = {SORT}.union(*map(parameters, self.list_filter))
-        return {name: value for name, value in params.items() if name in known and value}
+    def builtin_views(self) -> Sequence[tuple[str, Filters]]:
+        own = {DecidableFilter.parameter_name: "me"}
+        standings = ((label, {StandingFilter.parameter_name: value}) for value, label in STANDINGS)
+        return (("All", {}), ("I may decide", own), *standings)
+
+    def list_url(self) -> str:
+        return reverse("review_queue")
 
     def details(self, rows: Sequence[Any]) -> Mapping[Any, QueueDetails]:
         now = timezone.now()
@@ -178,37 +185,12 @@ class QueueAdmin(PaymentAdmin):
         view = self.view_of(request.GET)
         sort = queue_filters.chosen_sort(view, view.get(SORT, ""))
         context = {
-            "title": "Review queue",
             "next_key": next_key(Person.of(request.user)),
-            "view_query": urlencode(view),
-            "tabs": list(_tabs(view)),
             "page_labels": SORTS[sort].page_labels,
             "sorts": list(_sorts(view, sort)),
             "lacks_currency": view.get(SORT) == AMOUNT and sort != AMOUNT,
         }
         return super().changelist_view(request, {**(extra_context or {}), **context})
-
-
-class _ViewOnly(KeysetChangeList):
-    """The payments of a view, without reading a page of them."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        self._set_results([])
-
-
-class _ViewAdmin(QueueAdmin):
-    def get_changelist(self, request: HttpRequest, **_: Any) -> type[KeysetChangeList]:
-        return _ViewOnly
-
-
-def _tabs(view: Mapping[str, str]) -> Iterator[tuple[str, str, bool]]:
-    """Yield the label and the query of each tab, and whether it is the current one."""
-    sort = {SORT: view[SORT]} if SORT in view else {}
-    filters = {name: value for name, value in view.items() if name != SORT}
-    own = {DecidableFilter.parameter_name: "me"}
-    standings = (({StandingFilter.parameter_name: value}, label) for value, label in STANDINGS)
-    for tab, label in (({}, "All"), (own, "I may decide"), *standings):
-        yield label, urlencode(tab | sort), filters == tab
 
 
 def _sorts(view: Mapping[str, str], sort: str) -> Iterator[tuple[str, str, bool]]:
@@ -234,16 +216,15 @@ def claim_next(request: HttpRequest) -> HttpResponse:
     person = Person.of(request.user)
     if not person.reviews:
         raise PermissionDenied
-    admin_ = _ViewAdmin(PaymentSummary, admin.site)
-    view = admin_.view_of(request.GET)
-    request.GET = QueryDict(urlencode(view))
+    listing = QueueAdmin(PaymentSummary, admin.site)
+    view = listing.view_of(request.GET)
     to_queue = HttpResponseRedirect(f"{reverse('review_queue')}{_query(view)}")
     key = as_uuid(request.POST.get("key", ""))
     if key is None:
         messages.error(request, "This button is out of date. Use the one on this page.")
         return to_queue
-    listing = admin_.get_changelist_instance(request)
-    if any(spec.problems() for spec in listing.filter_specs if isinstance(spec, Checked)):
+    selection = listing.selection(request, view)
+    if any(spec.problems() for spec in selection.filter_specs if isinstance(spec, Checked)):
         return to_queue  # which explains them
     now = timezone.now()
     try:
@@ -253,7 +234,9 @@ def claim_next(request: HttpRequest) -> HttpResponse:
                 at=now,
                 context=command_context(request, actor=person.actor, key=str(key)),
                 most_held=settings.REVIEWS_HELD,
-                queue=partial(review_queue.claimable, rows=listing.queryset, order=listing.order),
+                queue=partial(
+                    review_queue.claimable, rows=selection.queryset, order=selection.order
+                ),
             )
     except TooBroad as error:
         messages.warning(request, str(error))

@@ -149,8 +149,11 @@ def test_orders_and_filters_of_the_queue_use_their_index(view: str, index: str) 
     with transaction.atomic(), connection.cursor() as cursor:
         for way in ("seqscan", "bitmapscan", "sort"):
             cursor.execute(f"SET LOCAL enable_{way} = off")
+        if index != "payment_by_deadline":
+            cursor.execute("DROP INDEX payment_by_deadline")  # as cheap for so few rows
         cursor.execute(f"EXPLAIN {page}")
         plan = "\n".join(line for (line,) in cursor.fetchall())
+        transaction.set_rollback(True)
     assert index in plan
     assert "Sort" not in plan
 

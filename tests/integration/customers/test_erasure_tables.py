@@ -128,6 +128,8 @@ NOT_SEARCHED: Final = {
     "readmodels.PaymentSummary.reviewer": "an id",
     "readmodels.ReviewDay.currency": "a code",
     "readmodels.ReviewDay.reviewer": "an id",
+    "readmodels.SavedView.screen": "of the code",
+    "readmodels.StartView.screen": "of the code",
     "webhooks.Attempt.error": "a sentence of the service",
     "webhooks.Attempt.event_type": "of the code",
     "webhooks.Attempt.message_id": "made of a position or by chance",

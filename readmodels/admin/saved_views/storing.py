@@ -1,0 +1,123 @@
+"""Save, change and delete views. Owners change their views; reviewers may share theirs."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
+
+from payments import permissions
+from readmodels.models import SavedView, StartView
+
+MOST: Final = 20
+_MOST_SHARED: Final = 30
+
+
+class ViewRefused(Exception):
+    """The view is not saved. The message is for people."""
+
+
+def visible(user: Any, screen: str) -> Sequence[SavedView]:
+    """Return the person's views in their order, then those that others share. Takes one query.
+
+    `is_start` is whether the list opens with it for the person.
+    """
+    mine = list(_with_start(user).filter(owner=user, screen=screen))
+    shared = _with_start(user).filter(screen=screen, shared=True).exclude(owner=user)
+    return [*mine, *shared.order_by("name", "pk")[:_MOST_SHARED]]
+
+
+def find(user: Any, pk: int) -> SavedView | None:
+    """Return a view that the person may use."""
+    return _with_start(user).filter(Q(owner=user) | Q(shared=True), pk=pk).first()
+
+
+def may_share(user: Any) -> bool:
+    return permissions.holds(user, permissions.REVIEW)
+
+
+def may_change(user: Any, view: SavedView) -> bool:
+    """Return whether the person owns the view, or may tidy up after an owner who has left."""
+    return view.owner == user or (view.shared and not view.owner.is_active and may_share(user))
+
+
+@transaction.atomic
+def save(user: Any, screen: str, *, name: str, query: str, shared: bool) -> SavedView:
+    """Save a new view after the person's others. Raises ViewRefused, PermissionDenied."""
+    _require_sharing(user, shared=shared)
+    # One at a time, so that two requests cannot both be the last that fits.
+    get_user_model().objects.select_for_update().get(pk=user.pk)
+    own = SavedView.objects.filter(owner=user, screen=screen)
+    if own.count() >= MOST:
+        raise ViewRefused(f"You have {MOST} views of this list. Delete one first.")
+    _require_new_name(own, name)
+    last = own.aggregate(last=Max("position"))["last"] or 0
+    return own.create(
+        owner=user, screen=screen, name=name, query=query, shared=shared, position=last + 1
+    )
+
+
+@transaction.atomic
+def change(user: Any, view: SavedView, *, name: str, shared: bool) -> None:
+    """Rename, share or unshare the view. Raises ViewRefused, PermissionDenied."""
+    _require_change(user, view)
+    _require_sharing(user, shared=shared and not view.shared)
+    get_user_model().objects.select_for_update().get(pk=view.owner_id)
+    _require_new_name(
+        SavedView.objects.filter(owner=view.owner, screen=view.screen).exclude(pk=view.pk), name
+    )
+    view.name, view.shared = name, shared
+    view.save(update_fields=("name", "shared"))
+    if not shared:
+        StartView.objects.filter(view=view).exclude(owner=view.owner).delete()
+
+
+def delete(user: Any, view: SavedView) -> None:
+    """Delete the view for everyone. Raises PermissionDenied."""
+    _require_change(user, view)
+    view.delete()
+
+
+@transaction.atomic
+def move(user: Any, view: SavedView, *, up: bool) -> None:
+    """Exchange the view with its neighbour, if it has one. Raises PermissionDenied."""
+    if view.owner != user:
+        raise PermissionDenied
+    own = list(SavedView.objects.select_for_update().filter(owner=user, screen=view.screen))
+    here = own.index(view)
+    there = here - 1 if up else here + 1
+    if 0 <= there < len(own):
+        own[here], own[there] = own[there], own[here]
+    for position, each in enumerate(own, start=1):
+        each.position = position
+    SavedView.objects.bulk_update(own, ("position",))
+
+
+def start_with(user: Any, screen: str, view: SavedView | None) -> None:
+    """Open the list with the view from now on, with None unfiltered."""
+    if view is None:
+        StartView.objects.filter(owner=user, screen=screen).delete()
+    else:
+        StartView.objects.update_or_create(owner=user, screen=screen, defaults={"view": view})
+
+
+def _with_start(user: Any) -> QuerySet[SavedView]:
+    start = StartView.objects.filter(owner=user, view=OuterRef("pk"))
+    return SavedView.objects.select_related("owner").annotate(is_start=Exists(start))  # type: ignore[no-redef]
+
+
+def _require_change(user: Any, view: SavedView) -> None:
+    if not may_change(user, view):
+        raise PermissionDenied
+
+
+def _require_sharing(user: Any, *, shared: bool) -> None:
+    if shared and not may_share(user):
+        raise PermissionDenied
+
+
+def _require_new_name(views: QuerySet[SavedView], name: str) -> None:
+    if views.filter(name__iexact=name).exists():
+        raise ViewRefused(f"There is a view named “{name}”. Choose another name.")
