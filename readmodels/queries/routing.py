@@ -10,7 +10,8 @@ from django.db.models.functions import Coalesce
 
 
 def snoozed(at: datetime) -> Q:
-    return Q(snoozed_until__gt=at)
+    # The first condition is that of the partial index.
+    return ~Q(snoozed_by="") & Q(snoozed_until__gt=at)
 
 
 def awake(at: datetime) -> Q:

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from msgspec import Struct
 
 from payments.domain.payment.disputes import DisputeStatus
-from payments.domain.payment.events import DisputeOutcome
+from payments.domain.payment.events import DisputeOutcome, SnoozeReason
 from payments.domain.payment.state import Status
 from payments.domain.risk.policy import Band
 from readmodels.labels import label
@@ -73,11 +73,13 @@ def review_badges(
     return tuple(badges)
 
 
-def snooze_badges(until: datetime | None, at: datetime) -> tuple[Badge, ...]:
+def snooze_badges(until: datetime | None, reason: str, at: datetime) -> tuple[Badge, ...]:
     """Return a badge for a snooze that ends or ended at `until`."""
     if until is None:
         return ()
-    return (Badge("Snoozed", "info") if at < until else Badge("Returned", "primary"),)
+    if at >= until:
+        return (Badge("Returned", "primary"),)
+    return (Badge("Snoozed" if reason == SnoozeReason.OTHER else label(reason), "info"),)
 
 
 def dispute_badge(state: str) -> Badge:

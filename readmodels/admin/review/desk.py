@@ -122,7 +122,7 @@ def people_of(payment: Payment) -> dict[str, str]:
 
 def badges(payment: Payment, at: datetime) -> tuple[fragments.Badge, ...]:
     first, snooze = payment.first_approval, payment.snooze
-    waits = fragments.snooze_badges(snooze.until if snooze else None, at)
+    waits = fragments.snooze_badges(snooze.until, snooze.reason, at) if snooze else ()
     return waits + fragments.review_badges(
         escalated=payment.escalated,
         four_eyes=payment.risk is not None and payment.risk.four_eyes,

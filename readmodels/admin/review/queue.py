@@ -59,6 +59,8 @@ class QueueDetails(Parties, kw_only=True):
     """The names in a row, with the holder of the claim and the first approver. Rows of a page share `now`."""
 
     claimed_by: str
+    assigned_to: str
+    snoozed_by: str
     first_approver: str
     now: datetime
 
@@ -121,19 +123,26 @@ class QueueAdmin(PaymentAdmin):
             super().client(row),
         )
 
-    @display(description="Claimed")
+    @display(description="With")
     def claim(self, row: Any) -> str:
-        if row.claimed_until is None or row.claimed_until <= row.details.now:
+        """Show who has claimed the payment, lets it wait or should decide."""
+        now = row.details.now
+        if row.claimed_until is not None and row.claimed_until > now:
+            holder, until = row.details.claimed_by, f"claimed until {row.claimed_until:%H:%M} UTC"
+        elif row.snoozed_until is not None and row.snoozed_until > now:
+            holder, until = row.details.snoozed_by, f"until {labels.minute(row.snoozed_until)}"
+        elif row.assigned_to:
+            holder, until = row.details.assigned_to, "assigned"
+        else:
             return format_html('<span class="beneath">{}</span>', "unclaimed")
         return format_html(
-            '{}<span class="beneath">until {} UTC</span>',
-            fragments.foreign_text(row.details.claimed_by),
-            f"{row.claimed_until:%H:%M}",
+            '{}<span class="beneath">{}</span>', fragments.foreign_text(holder), until
         )
 
     @display(description="Attention")
     def unusual(self, row: Any) -> SafeString:
-        badges = fragments.review_badges(
+        badges = fragments.snooze_badges(row.snoozed_until, row.snooze_reason, row.details.now)
+        badges += fragments.review_badges(
             escalated=row.escalated,
             four_eyes=row.four_eyes,
             first_approver=row.first_approver,
@@ -166,13 +175,17 @@ class QueueAdmin(PaymentAdmin):
         now = timezone.now()
         parties = super().details(rows)
         names = labels.people(
-            actor for row in rows for actor in (row.claimed_by, row.first_approver)
+            actor
+            for row in rows
+            for actor in (row.claimed_by, row.assigned_to, row.snoozed_by, row.first_approver)
         )
         return {
             row.pk: QueueDetails(
                 customer=parties[row.pk].customer,
                 client=parties[row.pk].client,
                 claimed_by=names.get(row.claimed_by, row.claimed_by),
+                assigned_to=names.get(row.assigned_to, row.assigned_to),
+                snoozed_by=names.get(row.snoozed_by, row.snoozed_by),
                 first_approver=names.get(row.first_approver, row.first_approver),
                 now=now,
             )

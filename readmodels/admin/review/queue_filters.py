@@ -1,6 +1,6 @@
 """Filters and orders that only the review queue has."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db.models import Q
@@ -12,12 +12,14 @@ from payments.domain.money import KNOWN_CURRENCIES
 from payments.domain.text import searched
 from readmodels.admin.base.filters import CurrencyFilter, OneOf
 from readmodels.admin.review.actions import Person
-from readmodels.queries import review_queue
+from readmodels.queries import review_queue, routing
 from readmodels.queries.keyset import Order
 
 STANDINGS: Final = (
     ("free", "Unclaimed"),
     ("mine", "Mine"),
+    ("assigned", "Assigned to me"),
+    ("waiting", "Snoozed"),
     ("escalated", "Escalated"),
     ("second", "Second approval"),
 )
@@ -36,7 +38,10 @@ _AGES: Final = {
 
 
 class StandingFilter(OneOf):
-    """Filter the queue by claim or approval. The list also shows the choices as links."""
+    """Filter the queue by claim, assignment or approval. The list also shows the choices as links.
+
+    Every choice but one leaves out the snoozed payments.
+    """
 
     title = "claim or approval"
     parameter_name = "standing"
@@ -46,11 +51,18 @@ class StandingFilter(OneOf):
 
     def condition(self) -> Q:
         now = timezone.now()
+        if self.value() == "waiting":
+            return routing.snoozed(now)
+        return routing.awake(now) & self._awake(now)
+
+    def _awake(self, now: datetime) -> Q:
         match self.value():
             case "free":
                 return review_queue.unclaimed(now)
             case "mine":
                 return Q(claimed_by=Person.of(self.request.user).actor, claimed_until__gt=now)
+            case "assigned":
+                return Q(assigned_to=Person.of(self.request.user).actor)
             case "escalated":
                 return Q(escalated=True)
             case "second":

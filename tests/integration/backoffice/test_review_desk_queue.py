@@ -15,9 +15,11 @@ from payments import actors
 from payments.application import review
 from payments.application.dispatch import CommandContext
 from payments.application.review import QueueLags
+from payments.domain.payment.commands import ResumeReview
 from payments.events.models import Event
 from readmodels.admin.base.browsing import PAGE
 from readmodels.models import PaymentSummary
+from tests.support import routing
 from tests.support.api import FOUR_EYES, project
 from tests.support.backoffice import browser, text
 from tests.support.concurrency import at_once
@@ -183,6 +185,30 @@ def test_queue_filters_by_standing() -> None:
     PaymentSummary.objects.filter(pk=theirs).update(claimed_until=past, review_deadline=past)
     assert rows(grace, "?standing=free") == [theirs, free, escalated, second]
     assert "overdue" in text(grace.get(QUEUE))
+
+
+def test_queue_hides_snoozed_payments_and_shows_whom_the_others_are_with() -> None:
+    snoozed, assigned, returned, free = waiting(4)
+    grace = browser()
+    me = actors.staff(get_user_model().objects.get(username="grace").pk)
+    routing.assign(assigned, me, to=me)
+    routing.snooze(snoozed, me)
+    routing.snooze(returned, me)
+    routing.act(ResumeReview, returned, me)
+    project()
+
+    for query, found in {
+        "": [assigned, returned, free],
+        "?standing=free": [assigned, returned, free],
+        "?standing=assigned": [assigned],
+        "?standing=waiting": [snoozed],
+    }.items():
+        assert rows(grace, query) == found, query
+
+    shown = text(grace.get(QUEUE))
+    assert "grace assigned" in shown
+    assert "Returned" in shown
+    assert "Waiting for customer" in text(grace.get(f"{QUEUE}?standing=waiting"))
 
 
 def test_empty_queue_says_so() -> None:
