@@ -26,7 +26,7 @@ from payments.domain.payment.disputes import (
     Source,
     evidence_digest,
     find,
-    noted,
+    merged,
 )
 from payments.domain.payment.events import (
     AnyDisputeEvent,
@@ -81,7 +81,7 @@ def dispute(payment: Payment, command: AnyDisputeCommand) -> tuple[AnyDisputeEve
             events = _close(payment, known, command)
         case _:
             assert_never(command)
-    return _news(payment, command, events)
+    return _news(payment, known, events)
 
 
 def _open(payment: Payment, command: OpenDispute) -> tuple[AnyDisputeEvent, ...]:
@@ -175,23 +175,22 @@ def _close(
 
 
 def _news(
-    payment: Payment, command: AnyDisputeCommand, events: tuple[AnyDisputeEvent, ...]
+    payment: Payment, known: Dispute | None, events: tuple[AnyDisputeEvent, ...]
 ) -> tuple[AnyDisputeEvent, ...]:
-    """Return the events that change the disputes. Raises DisputeTooLarge, TooManyDisputes."""
-    disputes, news = payment.disputes, []
+    """Return the events that change the dispute. Raises DisputeTooLarge, TooManyDisputes."""
+    changed, news = known, []
     for event in events:
-        after = noted(disputes, event)
-        if after != disputes:
-            before, now = (find(each, event.dispute_id) for each in (disputes, after))
-            figures = {"before": before and before.figures, "after": now and now.figures}
-            disputes = after
+        after = merged(changed, event)
+        if after != changed:
+            figures = {"before": changed and changed.figures, "after": after.figures}
+            changed = after
             news.append(replace(event, **figures))
-    if len(disputes) > MOST_DISPUTES:
+    others = [each for each in payment.disputes if each is not known]
+    if len(others) >= MOST_DISPUTES:
         raise TooManyDisputes(payment_id=payment.payment_id, limit=MOST_DISPUTES)
-    changed = find(disputes, command.dispute_id)
-    others = sum(each.counted.minor for each in disputes if each is not changed)
-    if changed is not None and others + changed.counted.minor > payment.amount.minor:
-        raise _too_large(payment, changed.counted, payment.amount.minor - others)
+    taken = sum(each.counted.minor for each in others)
+    if changed is not None and taken + changed.counted.minor > payment.amount.minor:
+        raise _too_large(payment, changed.counted, payment.amount.minor - taken)
     return tuple(news)
 
 
