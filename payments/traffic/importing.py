@@ -89,7 +89,7 @@ def _rows(
 ) -> Iterator[_Row]:
     pseudonyms.require_key()
     now = datetime.now(UTC)
-    for line in lines.read(path, rows.layout.delimiter, skip=rows.layout.header_records):
+    for line in lines.numbered(path, rows.layout.delimiter, skip=rows.layout.header_records):
         try:
             payment = rows.read(line, now=now)
         except RowError as error:

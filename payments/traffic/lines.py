@@ -29,7 +29,8 @@ class Fault(Struct, frozen=True):
 class Line(Struct, frozen=True):
     """A record, or a line of a record that cannot be read.
 
-    `content` has no final line end. `ordinal` numbers equal records from 1; it is 0 with a fault.
+    `content` has no final line end. `ordinal` numbers equal records from 1. It is 0 with a fault, and if the
+    records are not numbered.
     """
 
     number: int  # of its first line
@@ -73,10 +74,17 @@ def records(file: IO[bytes], delimiter: str | None) -> Iterator[tuple[int, bytes
 
 
 def read(path: Path, delimiter: str | None = ",", *, skip: int = 1) -> Iterator[Line]:
-    """Yield the records after the first `skip` ones that are not blank.
+    """Yield the records after the first `skip` ones that are not blank, without ordinals.
 
-    Reads the file twice. Raises OSError.
+    Raises OSError.
     """
+    with path.open("rb") as file:
+        for number, content, fault in _filled(file, delimiter, skip):
+            yield Line(number, content, 0, file.tell(), fault)
+
+
+def numbered(path: Path, delimiter: str | None = ",", *, skip: int = 1) -> Iterator[Line]:
+    """Yield the same records as `read`, with ordinals. Reads the file twice. Raises OSError."""
     seen = Counter[bytes]()
     repeated = _perhaps_repeated(path, delimiter, skip)
     with path.open("rb") as file:

@@ -37,14 +37,12 @@ class Scratch:
 
     def payments(self, payment_ids: Collection[UUID]) -> dict[UUID, Payment]:
         """Return those of the payments that were kept."""
-        found = {}
-        for payment_id in payment_ids:
-            kept = self._database.execute(
-                "SELECT state FROM payment WHERE id = ?", [payment_id.bytes]
-            ).fetchone()
-            if kept is not None:
-                found[payment_id] = PAYMENT_AGGREGATE.decode_state(kept[0])
-        return found
+        marks = ",".join("?" * len(payment_ids))
+        kept = self._database.execute(
+            f"SELECT id, state FROM payment WHERE id IN ({marks})",  # noqa: S608 - marks only
+            [payment_id.bytes for payment_id in payment_ids],
+        )
+        return {UUID(bytes=key): PAYMENT_AGGREGATE.decode_state(state) for key, state in kept}
 
     def keep(self, payments: Mapping[UUID, Payment]) -> None:
         self._database.executemany(

@@ -283,7 +283,7 @@ def test_killed_import_is_completed_by_a_rerun() -> None:
 def test_ordinals_count_equal_lines(contents: list[bytes]) -> None:
     path = Path("lines")
     path.write_bytes(b"\n".join([b"header", *contents]))
-    read = list(lines.read(path))
+    read = list(lines.numbered(path))
     expected = [each.removesuffix(b"\r") for each in contents if each.strip()]
     assert [line.content for line in read] == expected
     for number, line in enumerate(read):
@@ -296,7 +296,7 @@ def test_reading_long_lines_takes_bounded_memory(tmp_path: Path) -> None:
     path = tmp_path / "long"
     path.write_bytes(b"header\n" + b"x" * 50_000_000 + b"\nshort\n")
     tracemalloc.start()
-    found = [(line.number, line.fault and line.fault.code) for line in lines.read(path)]
+    found = [(line.number, line.fault and line.fault.code) for line in lines.numbered(path)]
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert found == [(2, "line_too_long"), (3, None)]

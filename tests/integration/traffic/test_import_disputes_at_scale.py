@@ -119,7 +119,7 @@ def test_import_takes_two_statements_for_a_batch_and_one_if_it_is_known() -> Non
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_memory_of_an_import_does_not_grow_with_the_file(dry_run: bool) -> None:  # noqa: FBT001
     peaks = []
-    for payments in (200, 600):
+    for payments in (600, 1_200):
         path = notices_of(many_payments(payments))
         tracemalloc.start()
         imported(path, dry_run=dry_run)
