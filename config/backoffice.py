@@ -120,6 +120,12 @@ UNFOLD: Final[dict[str, Any]] = {
                         "backtests_backtest",
                         "backtests.view_backtest",
                     ),
+                    _item(
+                        "Shadows",
+                        "visibility",
+                        "backtests_shadow",
+                        "backtests.view_backtest",
+                    ),
                     {
                         "title": "Lists",
                         "icon": "playlist_remove",

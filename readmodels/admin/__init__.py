@@ -4,7 +4,7 @@ Pages are read-only: every change is a command, given by a button.
 """
 
 from readmodels.admin import statistics
-from readmodels.admin.backtests import lists as backtests
+from readmodels.admin.backtests import lists as backtests, shadow_list as shadows
 from readmodels.admin.disputes import lists as disputes
 from readmodels.admin.operations import discarded, events, parked, projections
 from readmodels.admin.people import clients, customers, sign_ins, staff
@@ -24,6 +24,7 @@ __all__ = (
     "parked",
     "payments",
     "projections",
+    "shadows",
     "sign_ins",
     "staff",
     "statistics",

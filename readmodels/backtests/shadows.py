@@ -5,7 +5,7 @@ logs the change, and refuses actors who may not make it. `by` is an actor id.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 from django.db import transaction
 from django.db.models import QuerySet
+from msgspec import Struct
 
 from payments import permissions
 from payments.application import policies
@@ -31,6 +32,29 @@ logger: Final = logging.getLogger(__name__)
 LONGEST: Final = timedelta(days=30)
 
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('backtests.shadows', 0))"
+
+
+# The matrix of a tally has outcomes of both sides, labels, currencies, and then [payments, minor units].
+_FIGURES: Final = """
+SELECT day.shadow_id, count(DISTINCT day.day), coalesce(sum(cell.payments), 0)::bigint,
+       coalesce(sum(cell.payments) FILTER (WHERE cell.active <> cell.shadow), 0)::bigint
+  FROM backtests_shadowday AS day
+  LEFT JOIN LATERAL (
+    SELECT active.key AS active, shadow.key AS shadow, (currency.value ->> 0)::bigint AS payments
+      FROM jsonb_each(day.tally -> 'matrix') AS active, jsonb_each(active.value) AS shadow,
+           jsonb_each(shadow.value) AS label, jsonb_each(label.value) AS currency
+  ) AS cell ON true
+ WHERE day.shadow_id = ANY(%(shadows)s::uuid[])
+ GROUP BY day.shadow_id
+"""
+
+
+class Figures(Struct, frozen=True):
+    """The days of a shadow, the payments that could be evaluated, and those decided otherwise."""
+
+    days: int
+    payments: int
+    flips: int
 
 
 class TooManyShadows(Exception):
@@ -143,6 +167,13 @@ def with_days(observed: Shadow) -> tuple[Shadow, Mapping[date, Tally]]:
     )
     days = {each.day: msgspec.convert(each.tally, Tally, str_keys=True) for each in stored}
     return stored[0].shadow if stored else observed, days
+
+
+def figures(shadow_ids: Collection[UUID]) -> Mapping[UUID, Figures]:
+    """Return the sums of all days of each shadow, in one query: tallies are large."""
+    found = execute(_FIGURES, {"shadows": list(shadow_ids)})
+    none = dict.fromkeys(shadow_ids, Figures(0, 0, 0))
+    return none | {shadow_id: Figures(*sums) for shadow_id, *sums in found}
 
 
 def digest_of(observed: Shadow, days: Mapping[date, Tally]) -> str:

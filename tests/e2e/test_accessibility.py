@@ -38,6 +38,7 @@ PAGES: Final = {
     "proposal": "/admin/policies/propose/",
     "policy": f"/admin/policies/{DEFAULT_POLICY.policy_id}/",
     "backtests": "/admin/backtests/backtest/",
+    "shadows": "/admin/backtests/shadow/",
     "backtest form": f"/admin/policies/{DEFAULT_POLICY.policy_id}/backtest/",
     "events": "/admin/readmodels/eventindex/",
     "customers": "/admin/customers/customer/",

@@ -21,9 +21,10 @@ POLICIES: Final = tuple(
 )
 
 
-def started(policy: RiskPolicy = STRICT, *, by: str | None = None) -> Shadow:
+def started(policy: RiskPolicy = STRICT, *, by: str | None = None, name: str = "") -> Shadow:
     """Propose a policy, and observe it from now on."""
-    policies.propose(policy, by or policies.staff(f"author of {policy.policy_id[:8]}"))
+    author = by or policies.staff(f"author of {policy.policy_id[:8]}")
+    policies.propose(policy, author, name=name)
     return shadows.start(policy.policy_id, by=OPERATOR, at=timezone.now())
 
 

@@ -53,7 +53,7 @@ class PolicyFilter(OneOf):
     parameter_name = "candidate_id"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        names = _names(policies.register())
+        names = policy_names(policies.register())
         return sorted(names.items(), key=lambda item: item[1])
 
 
@@ -89,7 +89,7 @@ class BacktestAdmin(BrowsingAdmin):
 
     def details(self, rows: Sequence[Any]) -> Mapping[Any, Mapping[str, str]]:
         """Return the names of policies and people."""
-        names = _names(policies.register())
+        names = policy_names(policies.register())
         people = labels.people(row.requested_by for row in rows)
         return {
             row.pk: {
@@ -133,7 +133,7 @@ class BacktestAdmin(BrowsingAdmin):
             raise Http404(str(error)) from error
         now = timezone.now()
         register = policies.register()
-        names = _names(register)
+        names = policy_names(register)
         name = names.get(backtest.candidate_id, f"Policy {backtest.candidate_id[:12]}")
         shown: dict[str, Any] = {
             "title": f"Backtest: {name}",
@@ -247,7 +247,7 @@ def _result(request: HttpRequest, backtest: Backtest, register: Register) -> dic
     }
 
 
-def _names(register: Register) -> dict[str, str]:
+def policy_names(register: Register) -> dict[str, str]:
     """Return the names of all policies by id."""
     names = {DEFAULT_POLICY.policy_id: "Built-in policy"}
     for policy_id, each in register.policies.items():

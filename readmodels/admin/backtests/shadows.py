@@ -27,7 +27,7 @@ from readmodels.backtests import daily, requests, shadows, tables
 from readmodels.backtests.daily import Day, Sides
 from readmodels.backtests.models import Shadow, ShadowState
 
-_SEE: Final = "backtests.view_backtest"
+SEE: Final = "backtests.view_backtest"
 _ENDED: Final = {
     ShadowState.STOPPED: "Stopped. New payments are not counted any more.",
     ShadowState.APPROVED: "The policy was approved. It decides itself now.",
@@ -81,7 +81,7 @@ def stop(request: HttpRequest, shadow_id: UUID) -> HttpResponse:
 @require_GET
 def shadow_page(request: HttpRequest, shadow_id: UUID) -> HttpResponse:
     """Show each day, the active policy next to the shadow."""
-    _require(request, _SEE)
+    _require(request, SEE)
     try:
         shadow, tallies = shadows.with_days(shadows.find(shadow_id))
     except shadows.UnknownShadow as error:

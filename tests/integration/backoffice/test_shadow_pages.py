@@ -1,22 +1,25 @@
 """The pages of shadows: start, stop, and the active policy next to the shadow."""
 
+import re
 from typing import Final
 from uuid import uuid4
 
 import pytest
 from django.utils import timezone
 
-from readmodels.backtests import shadows
+from readmodels.backtests import daily, shadows
 from readmodels.backtests.models import Shadow, ShadowState
+from readmodels.backtests.shadows import Figures
 from tests.support import policies
 from tests.support.backoffice import browser, text
 from tests.support.backtests import STRICT, submit_many
 from tests.support.examples import OPERATOR
 from tests.support.forms import form_fields
-from tests.support.shadows import POLICIES, observed, started
+from tests.support.shadows import POLICIES, days_of, observed, started
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
+LIST: Final = "/admin/backtests/shadow/"
 POLICY: Final = f"/admin/policies/{STRICT.policy_id}/"
 ROLES: Final = ("viewer", "analyst", "senior reviewer", "risk manager", "auditor")
 RUN: Final = {"analyst", "risk manager"}
@@ -101,6 +104,38 @@ def test_roles_that_test_policies_observe_them_and_all_see_shadows(role: str) ->
     for address in (f"{page_of(running)}stop/", f"{other}observe/"):
         assert (session.post(address).status_code == 302) is (role in RUN)
     assert Shadow.objects.filter(state=ShadowState.STOPPED).exists() is (role in RUN)
+
+
+def test_list_shows_running_and_ended_shadows_with_days_and_flips() -> None:
+    running, ended = started(name="Stricter"), started(POLICIES[0])
+    submit_many(20)
+    submit_many(20, first=131)
+    for each in (running, ended):
+        observed(each)
+    shadows.stop(ended.pk, by=OPERATOR, at=timezone.now())
+    fresh = started(POLICIES[1])
+    viewer = browser("viewer")
+
+    listed = viewer.get(LIST)
+    stopped = viewer.get(f"{LIST}?state__exact=stopped")
+
+    today = f"{running.started_at:%Y-%m-%d}"
+    assert re.search(rf"Stricter Running {today} \S+ – 2 40 38 ", text(listed))
+    assert re.search(rf"Stopped {today} \S+ {today} \S+ 2 40 38 ", text(listed))
+    assert re.search(rf"Running {today} \S+ – 0 0 0 ", text(listed))
+    assert all(page_of(each) in listed.content.decode() for each in (running, ended, fresh))
+    assert page_of(ended) in stopped.content.decode()
+    assert page_of(running) not in stopped.content.decode()
+    total = daily.total(days_of(running).values())[1]
+    assert shadows.figures([running.pk])[running.pk] == Figures(2, total.payments, total.flips)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_all_staff_find_the_list_in_the_menu(role: str) -> None:
+    session = browser(role)
+
+    assert LIST in session.get("/admin/").content.decode()
+    assert session.get(LIST).status_code == 200
 
 
 def test_refusals_are_shown_on_the_page() -> None:
