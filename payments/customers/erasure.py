@@ -105,6 +105,7 @@ def erase(
         name="",
         email="",
         phone="",
+        words=None,
         erased_at=at,
         erased_by=by,
         erasure_reason=reason,

@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from django.contrib.auth.models import Group, User
+from django.db import transaction
 
 from payments import actors
 from payments.application import review, submission
 from payments.application.dispatch import CommandContext, Outcome
 from payments.clients.models import Client
+from payments.customers import changes
 from payments.customers.models import Customer
 from payments.domain.payment.commands import (
     ApprovePayment,
@@ -88,9 +90,9 @@ def seed(password: str, *, reset: bool = False) -> bool:
         now=datetime.now(UTC),
     )
     named = list(customers.order_by("-reference")[: len(_NAMES)])
-    for customer, name in zip(named, _NAMES, strict=True):
-        customer.name = name
-    Customer.objects.bulk_update(named, ["name"])
+    with transaction.atomic():
+        for customer, name in zip(named, _NAMES, strict=True):
+            changes.store(customer, {"name": name})
     return True
 
 

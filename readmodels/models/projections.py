@@ -10,6 +10,7 @@ from typing import Final
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Collate, Lower
 
 from payments.domain.methods import CARDS, Method
 from payments.domain.payment.disputes import DisputeStatus
@@ -46,6 +47,9 @@ def _one_of(field: str, *values: str) -> models.Q:
     original.
     """
     return reduce(or_, (models.Q(**{field: str(value)}) for value in values))
+
+
+_NEWEST_FIRST: Final = ("-initiated_at", "-payment_id")
 
 
 class PaymentSummary(models.Model):
@@ -121,36 +125,28 @@ class PaymentSummary(models.Model):
     class Meta:
         default_permissions = ("view",)
         verbose_name = "payment"
-        ordering = ("-initiated_at", "-payment_id")
+        ordering = _NEWEST_FIRST
         # Rare filter values have their own index, sorted like the list: a page is found among few rows, also
         # combined with other filters. Common values are found quickly in the list itself.
         indexes = (
-            models.Index(fields=("-initiated_at", "-payment_id"), name="payment_by_time"),
-            models.Index(
-                fields=("client_id", "-initiated_at", "-payment_id"), name="payment_by_client"
-            ),
+            models.Index(fields=_NEWEST_FIRST, name="payment_by_time"),
+            models.Index(fields=("client_id", *_NEWEST_FIRST), name="payment_by_client"),
             models.Index(fields=("client_id", "first_position"), name="payment_by_position"),
+            models.Index(fields=("customer_id", *_NEWEST_FIRST), name="payment_by_customer"),
             models.Index(
-                fields=("customer_id", "-initiated_at", "-payment_id"), name="payment_by_customer"
-            ),
-            models.Index(
-                fields=("card_fingerprint", "-initiated_at", "-payment_id"),
+                fields=("card_fingerprint", *_NEWEST_FIRST),
                 name="payment_by_card",
                 condition=models.Q(card_fingerprint__isnull=False),
             ),
+            models.Index(fields=("status", *_NEWEST_FIRST), name="payment_by_status"),
+            models.Index(fields=("currency", *_NEWEST_FIRST), name="payment_by_currency"),
             models.Index(
-                fields=("status", "-initiated_at", "-payment_id"), name="payment_by_status"
-            ),
-            models.Index(
-                fields=("currency", "-initiated_at", "-payment_id"), name="payment_by_currency"
-            ),
-            models.Index(
-                fields=("risk_band", "-initiated_at", "-payment_id"),
+                fields=("risk_band", *_NEWEST_FIRST),
                 name="payment_by_band",
                 condition=_one_of("risk_band", Band.MEDIUM, Band.HIGH),
             ),
             models.Index(
-                fields=("-initiated_at", "-payment_id"),
+                fields=_NEWEST_FIRST,
                 name="payment_reviewed",
                 condition=models.Q(requires_review=True),
             ),
@@ -160,10 +156,17 @@ class PaymentSummary(models.Model):
                 name="payment_paid_by_card",
                 condition=_one_of("status", *PAID) & _one_of("method", *CARD_METHODS),
             ),
+            # For readmodels.queries.search: references by their beginning, in any case.
             models.Index(
-                fields=("reference",),
-                name="payment_by_reference",
+                Collate(Lower("reference"), "C"),
+                name="payment_by_folded_reference",
                 condition=models.Q(reference__isnull=False),
+            ),
+            models.Index(fields=("currency", "amount", *_NEWEST_FIRST), name="payment_by_amount"),
+            models.Index(
+                fields=("card_last4", *_NEWEST_FIRST),
+                name="payment_by_last4",
+                condition=models.Q(card_last4__gt=""),
             ),
             models.Index(
                 fields=("review_deadline", "payment_id"),

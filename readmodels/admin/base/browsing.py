@@ -1,6 +1,6 @@
 """Lists that stay fast at five million rows: keyset pages, without counting and sorting."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from datetime import datetime
 from typing import Any, ClassVar, Final
@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import ValidationError
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin
@@ -23,13 +23,16 @@ from readmodels.admin.base.filters import Checked
 from readmodels.queries import keyset
 from readmodels.queries.bounded import TooBroad, bounded
 from readmodels.queries.keyset import Order
+from readmodels.queries.search.places import Place
+from readmodels.queries.search.searching import Search
 
 PAGE: Final = 50
 SORT: Final = "sort"
 VIEW: Final = "view"
 _AFTER: Final = "after"
 _BEFORE: Final = "before"
-_NO_FILTERS: Final = frozenset({_AFTER, _BEFORE, SORT, VIEW})
+KIND: Final = "as"
+_NO_FILTERS: Final = frozenset({_AFTER, _BEFORE, SORT, VIEW, KIND})
 _SEPARATOR: Final = "~"
 
 
@@ -44,6 +47,7 @@ class KeysetChangeList(ChangeList):
     order: Order
     previous_url: str | None
     next_url: str | None
+    search: Search | None
 
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
         filters: dict[str, Any] = super().get_filters_params(params)
@@ -62,8 +66,10 @@ class KeysetChangeList(ChangeList):
         if boundary is not None:
             rows = rows.filter(order.beyond(boundary))
         # The raw search text: Django ignores a text that its form refuses, and shows the whole list.
-        places = self.model_admin.places(request, request.GET.get(SEARCH_VAR, ""))
-        found, more = keyset.page(rows if places is None else _found(rows, places), PAGE)
+        self.search = self.model_admin.search(request, request.GET.get(SEARCH_VAR, ""))
+        if self.search is not None:
+            rows = self.search.among(rows, order, size=PAGE + 1)
+        found, more = keyset.page(rows, PAGE)
         if before:
             found.reverse()
         has_previous, has_next = (more, True) if before else (boundary is not None, more)
@@ -75,6 +81,22 @@ class KeysetChangeList(ChangeList):
         for spec in self.filter_specs:
             for problem in spec.problems().values() if isinstance(spec, Checked) else ():
                 messages.error(request, f"Filter by {spec.title}: {problem}")
+
+    def readings(self) -> list[dict[str, Any]]:
+        """Return how the typed text was read, with the address of what each reading finds."""
+        kinds = self.search.kinds() if self.search else []
+        return [
+            {
+                "label": each.label,
+                "found": each.found,
+                "chosen": each.chosen,
+                "url": self.get_query_string(
+                    {} if each.chosen else {KIND: each.kind},
+                    remove=[KIND, _AFTER, _BEFORE],
+                ),
+            }
+            for each in kinds
+        ]
 
     def _set_results(self, found: list[Model]) -> None:
         details = self.model_admin.details(found)
@@ -150,19 +172,20 @@ class BrowsingAdmin(ModelAdmin):
         """
         return {}
 
-    def find(self, term: str) -> list[Q]:
-        """Return where to search for `term`, which is normalized. Each place needs an index."""
+    def places(self, text: str) -> Iterable[Place]:
+        """Yield where to search for the text, which is not blank. Each place needs an index."""
         return []
 
-    def places(self, request: HttpRequest, text: str) -> list[Q] | None:
-        """Return where to search for what was typed, None if nothing was typed."""
-        term = searched(text)
+    def search(self, request: HttpRequest, text: str) -> Search | None:
+        """Return the search for what was typed, None if nothing was typed."""
         if not text.strip():
             return None
+        term = searched(text)
         if is_card_number(term):
             messages.error(request, "This looks like a card number. Search for something else.")
-            return []
-        return self.find(term) if term else []
+            return Search(())
+        places = self.places(term) if term else ()
+        return Search(places, kind=request.GET.get(KIND, ""))
 
     def page(
         self,
@@ -182,7 +205,7 @@ class BrowsingAdmin(ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        return queryset, False  # KeysetChangeList searches all places itself
+        return queryset, False  # KeysetChangeList searches itself
 
     def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
         """Return whether a filter of the list uses the lookup. Django would allow any column's."""
@@ -240,17 +263,6 @@ def as_uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
-
-
-def _found(rows: QuerySet[Any], places: Sequence[Q]) -> QuerySet[Any]:
-    """Return enough rows from any of the places to fill a page.
-
-    Each place is searched on its own: with one OR, PostgreSQL might read the whole list.
-    """
-    if not places:
-        return rows.none()
-    firsts = [rows.filter(place).values("pk")[: PAGE + 1] for place in places]
-    return rows.filter(pk__in=firsts[0].union(*firsts[1:]))
 
 
 def parameters(filter_: Any) -> set[str]:

@@ -1,12 +1,12 @@
 """The disputes: open ones by due time, all of them by time of opening, and the page of each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -25,6 +25,7 @@ from readmodels.admin.disputes.answers import CloseView, RespondView
 from readmodels.admin.review.parties import Parties, parties
 from readmodels.models import DisputeSummary
 from readmodels.projections.dispute_summary import NEVER
+from readmodels.queries.search.places import Place, exact
 
 
 class DisputeDetails(Parties, kw_only=True):
@@ -58,7 +59,7 @@ class DisputeAdmin(BrowsingAdmin):
         ClientFilter,
         ("opened_at", titled(DaysOfTimesFilter, "date opened")),
     )
-    search_fields = ("dispute_id",)  # shows the search box; `find` searches
+    search_fields = ("dispute_id",)  # shows the search box; `places` searches
     search_help_text = "Dispute id, payment id"
 
     @display(description="Opened (UTC)")
@@ -109,10 +110,10 @@ class DisputeAdmin(BrowsingAdmin):
             f"{row.due_at:%Y-%m-%d %H:%M}",
         )
 
-    def find(self, term: str) -> list[Q]:
-        if payment_id := as_uuid(term):
-            return [Q(payment_id=payment_id), Q(dispute_id=term)]
-        return [Q(dispute_id=term)]
+    def places(self, text: str) -> Iterator[Place]:
+        if payment_id := as_uuid(text):
+            yield exact("payment id", payment_id=payment_id)
+        yield exact("dispute id", dispute_id=text)
 
     def details(self, rows: Sequence[Any]) -> Mapping[Any, DisputeDetails]:
         now = timezone.now()

@@ -1,10 +1,9 @@
 """The list of discarded events: who decided that a projection skips an event, and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q
 from unfold.decorators import display
 
 from readmodels import labels
@@ -12,6 +11,7 @@ from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
 from readmodels.admin.base.filters import ProjectionFilter
 from readmodels.models import DiscardedEvent
+from readmodels.queries.search.places import Place, exact
 
 
 @admin.register(DiscardedEvent)
@@ -19,7 +19,7 @@ class DiscardedAdmin(BrowsingAdmin):
     list_display = ("event", "projection", "payment", "why", "by", "when")
     has_pages = False
     list_filter = (ProjectionFilter,)
-    search_fields = ("aggregate_id",)  # shows the search box; `find` searches
+    search_fields = ("aggregate_id",)  # shows the search box; `places` searches
     search_help_text = "Payment id"
 
     @display(description="Event")
@@ -47,7 +47,7 @@ class DiscardedAdmin(BrowsingAdmin):
         names = labels.people(row.discarded_by for row in rows)
         return {row.pk: names.get(row.discarded_by, row.discarded_by) for row in rows}
 
-    def find(self, term: str) -> list[Q]:
+    def places(self, text: str) -> Iterator[Place]:
         """Search by payment. No index is needed: people make every row, so there are few."""
-        payment_id = as_uuid(term)
-        return [Q(aggregate_id=payment_id)] if payment_id else []
+        if payment_id := as_uuid(text):
+            yield exact("payment id", aggregate_id=payment_id)

@@ -4,7 +4,7 @@ The list reads `EventIndex`. Each of its indexes ends in the list's order, so th
 The page of one event reads the row of the log itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -30,6 +30,7 @@ from readmodels.admin.base.dates import quoted
 from readmodels.admin.base.filters import EventTypeFilter, MomentsFilter, TypedFilter, titled
 from readmodels.feed.events import EVENT_TYPES as PUBLIC_TYPES
 from readmodels.models import EventIndex
+from readmodels.queries.search.places import Place, exact
 
 _DIGITS_OF_A_POSITION: Final = 18
 _CUSTOMER_EVENTS: Final = {event.event_type for event in CUSTOMER_EVENT_CLASSES}
@@ -80,7 +81,7 @@ class EventAdmin(BrowsingAdmin):
         CorrelationFilter,
         ("recorded_at", titled(MomentsFilter, "date recorded")),
     )
-    search_fields = ("position",)  # shows the search box; `find` searches
+    search_fields = ("position",)  # shows the search box; `places` searches
     search_help_text = "Payment id or position"
 
     @display(description="Recorded (UTC)")
@@ -100,10 +101,11 @@ class EventAdmin(BrowsingAdmin):
         names = labels.people(row.actor for row in rows)
         return {row.pk: names.get(row.actor, row.actor) for row in rows}
 
-    def find(self, term: str) -> list[Q]:
-        if payment_id := as_uuid(term):
-            return [Q(aggregate_id=payment_id)]
-        return [Q(pk=int(term))] if _is_position(term) else []
+    def places(self, text: str) -> Iterator[Place]:
+        if payment_id := as_uuid(text):
+            yield exact("payment id", aggregate_id=payment_id)
+        if _is_position(text):
+            yield exact("position", position=int(text))
 
     def change_view(
         self,

@@ -1,10 +1,11 @@
 """Parked events: those that a projection could not apply, and those that wait behind them."""
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, Final
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.text import Truncator
@@ -17,6 +18,7 @@ from readmodels.admin.base.kept_text import keep_typed_text
 from readmodels.admin.operations.repairs import DiscardView, RetryView, may_repair, to_list
 from readmodels.models import ParkedEvent
 from readmodels.projections import PROJECTIONS
+from readmodels.queries.search.places import Place
 
 WAITS: Final = "Waits for an earlier event of its payment"
 _MOST_BEHIND: Final = 20
@@ -27,7 +29,7 @@ class ParkedAdmin(BrowsingAdmin):
     keyset: ClassVar = ("position", "projection")
     list_display = ("position", "projection", "event", "payment", "why", "attempts", "since")
     list_filter = (ProjectionFilter, EventTypeFilter)
-    search_fields = ("aggregate_id",)  # shows the search box; `find` searches
+    search_fields = ("aggregate_id",)  # shows the search box; `places` searches
     search_help_text = "Payment id"
 
     @display(description="Event")
@@ -50,10 +52,14 @@ class ParkedAdmin(BrowsingAdmin):
         rows: QuerySet[Any] = super().get_queryset(request)
         return rows.defer("traceback")
 
-    def find(self, term: str) -> list[Q]:
+    def places(self, text: str) -> Iterator[Place]:
         """Search by payment. All projections are named, because the unique index starts with them."""
-        payment_id = as_uuid(term)
-        return [Q(projection__in=list(PROJECTIONS), aggregate_id=payment_id)] if payment_id else []
+        if payment_id := as_uuid(text):
+            columns: dict[str, list[Any]] = {
+                "projection": list(PROJECTIONS),
+                "aggregate_id": [payment_id] * len(PROJECTIONS),
+            }
+            yield Place(kind="payment", label="payment id", columns=columns)
 
     def get_urls(self) -> list[URLPattern]:
         repairs = [

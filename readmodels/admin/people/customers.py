@@ -1,17 +1,16 @@
 """Customers: their names and contact details, and who blocked them and why."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from unfold.decorators import display
 
-from payments import permissions, pseudonyms
+from payments import permissions
 from payments.api.http.paths import uuid
-from payments.clients.models import Client
 from payments.customers import blocking, changes
 from payments.customers.models import Blocking, Customer, Note
 from readmodels import labels
@@ -21,6 +20,9 @@ from readmodels.admin.base.filters import YesNoFilter
 from readmodels.admin.base.kept_text import keep_typed_text
 from readmodels.admin.people.customer_changes import BlockView, RenameView, UnblockView
 from readmodels.admin.review import related
+from readmodels.queries.search import places
+from readmodels.queries.search.places import Place
+from readmodels.queries.search.terms import recognize
 
 _MOST_DECISIONS: Final = 20
 
@@ -31,8 +33,8 @@ class CustomerAdmin(BrowsingAdmin):
     list_display = ("called", "known_as", "reached_at", "of_client", "state", "created_at")
     list_select_related = ("client",)
     list_filter = (("blocked", YesNoFilter),)
-    search_fields = ("name",)  # shows the search box; `find` searches
-    search_help_text = "Reference, beginning of a name"
+    search_fields = ("name",)  # shows the search box; `places` searches
+    search_help_text = "Name, e-mail, telephone, reference…"
 
     @display(description="Reference")
     def called(self, row: Customer) -> str:
@@ -54,14 +56,9 @@ class CustomerAdmin(BrowsingAdmin):
     def state(self, row: Customer) -> str | None:
         return "blocked" if row.blocked else None
 
-    def find(self, term: str) -> list[Q]:
-        """Search by reference, which is hashed for each client, or by the beginning of a name."""
-        hashed = [
-            pseudonyms.customer_id(client_id, term)
-            for client_id in Client.objects.values_list("pk", flat=True)
-        ]
-        named = [~Q(name="") & Q(name__startswith=beginning) for beginning in {term, term.title()}]
-        return [Q(pk__in=hashed), *named]
+    def places(self, text: str) -> Iterator[Place]:
+        for term in recognize(text):
+            yield from places.customers(term)
 
     def get_urls(self) -> list[URLPattern]:
         buttons = [

@@ -1,26 +1,22 @@
 """The list of payments and the page of one payment."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 from uuid import uuid4
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path
 from django.utils import timezone
 from unfold.decorators import display
 
-from payments import permissions, pseudonyms
+from payments import permissions
 from payments.api.http.paths import uuid
-from payments.clients.models import Client
-from payments.customers.models import Customer
 from payments.domain.payment.state import Status
 from readmodels import labels
 from readmodels.admin.base import fragments
-from readmodels.admin.base.browsing import as_uuid
 from readmodels.admin.base.filters import (
     ChoiceFilter,
     ClientFilter,
@@ -37,8 +33,9 @@ from readmodels.admin.review.desk import desk, people_of
 from readmodels.admin.review.parties import Parties, parties
 from readmodels.admin.saved_views.lists import ViewsAdmin
 from readmodels.models import PaymentSummary
-
-_MOST_NAMESAKES: Final = 50
+from readmodels.queries.search import places
+from readmodels.queries.search.places import Place
+from readmodels.queries.search.terms import recognize
 
 
 @admin.register(PaymentSummary)
@@ -69,8 +66,8 @@ class PaymentAdmin(ViewsAdmin):
         related.CardFilter,
     )
     change_list_template = "backoffice/payments.html"
-    search_fields = ("payment_id",)  # shows the search box; `find` searches
-    search_help_text = "Payment id, reference, customer"
+    search_fields = ("payment_id",)  # shows the search box; `places` searches
+    search_help_text = "Name, reference, id, amount, card…"
 
     @display(description="Submitted (UTC)")
     def when(self, row: PaymentSummary) -> str:
@@ -112,20 +109,9 @@ class PaymentAdmin(ViewsAdmin):
     def details(self, rows: Sequence[Any]) -> Mapping[Any, Parties]:
         return parties(rows)
 
-    def find(self, term: str) -> list[Q]:
-        """Search by payment id, reference, customer reference or the beginning of a customer's name."""
-        if payment_id := as_uuid(term):
-            return [Q(pk=payment_id)]
-        # Customer references are hashed for each client.
-        customers = [
-            pseudonyms.customer_id(client_id, term)
-            for client_id in Client.objects.values_list("pk", flat=True)
-        ]
-        named = Customer.objects.exclude(name="").filter(
-            Q(name__startswith=term) | Q(name__startswith=term.title())
-        )
-        customers += named.values_list("pk", flat=True)[:_MOST_NAMESAKES]
-        return [Q(reference=term), *(Q(customer_id=customer) for customer in customers)]
+    def places(self, text: str) -> Iterator[Place]:
+        for term in recognize(text):
+            yield from places.payments(term)
 
     def get_urls(self) -> list[URLPattern]:
         decisions = [

@@ -1,11 +1,12 @@
 """The attempts to deliver events to endpoints, and what the endpoints answered."""
 
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from unfold.decorators import display
 
@@ -15,6 +16,7 @@ from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
 from readmodels.admin.base.filters import ChoiceFilter, MomentsFilter, titled
 from readmodels.admin.webhooks import parts
 from readmodels.admin.webhooks.filters import EndpointFilter, PaymentFilter, SentTypeFilter
+from readmodels.queries.search.places import Place, exact
 from readmodels.webhooks.models import Attempt
 
 _DIGITS_OF_AN_ID = 18
@@ -33,7 +35,7 @@ class AttemptAdmin(BrowsingAdmin):
         PaymentFilter,
         ("at", titled(MomentsFilter, "time")),
     )
-    search_fields = ("payment_id",)  # see find
+    search_fields = ("payment_id",)  # see places
     search_help_text = "Payment id"
 
     @display(description="When (UTC)")
@@ -66,9 +68,9 @@ class AttemptAdmin(BrowsingAdmin):
         rows: QuerySet[Any] = super().get_queryset(request)
         return rows.defer("response", "endpoint__secret", "endpoint__old_secret")
 
-    def find(self, term: str) -> list[Q]:
-        payment_id = as_uuid(term)
-        return [Q(payment_id=payment_id)] if payment_id else []
+    def places(self, text: str) -> Iterator[Place]:
+        if payment_id := as_uuid(text):
+            yield exact("payment id", payment_id=payment_id)
 
     def change_view(
         self,

@@ -1,9 +1,10 @@
 """Payments whose events wait because an endpoint rejected one of them."""
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
 
@@ -12,6 +13,7 @@ from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
 from readmodels.admin.base.filters import MomentsFilter, titled
 from readmodels.admin.webhooks import parts
 from readmodels.admin.webhooks.filters import EndpointFilter, PaymentFilter
+from readmodels.queries.search.places import Place, exact
 from readmodels.webhooks.models import HeldPayment
 
 
@@ -22,7 +24,7 @@ class HeldAdmin(BrowsingAdmin):
     list_display = ("payment", "to", "event", "error_text", "tries", "first", "next_try")
     list_select_related = ("endpoint__client",)
     list_filter = (EndpointFilter, PaymentFilter, ("since", titled(MomentsFilter, "held since")))
-    search_fields = ("payment_id",)  # see find
+    search_fields = ("payment_id",)  # see places
     search_help_text = "Payment id"
     has_pages = False
 
@@ -54,6 +56,6 @@ class HeldAdmin(BrowsingAdmin):
         rows: QuerySet[Any] = super().get_queryset(request)
         return rows.defer("endpoint__secret", "endpoint__old_secret")
 
-    def find(self, term: str) -> list[Q]:
-        payment_id = as_uuid(term)
-        return [Q(payment_id=payment_id)] if payment_id else []
+    def places(self, text: str) -> Iterator[Place]:
+        if payment_id := as_uuid(text):
+            yield exact("payment id", payment_id=payment_id)

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from payments.clients.models import Client
+from payments.customers import changes
 from payments.customers.models import Customer
 from readmodels.admin.base.browsing import PAGE
 from readmodels.models import Checkpoint, DailyStatistics, EventIndex, PaymentSummary
@@ -136,20 +137,14 @@ def test_list_page_runs_a_constant_number_of_queries_and_counts_nothing() -> Non
         assert not [sql for sql in statements if "OFFSET" in sql]
 
 
-# Newer copies of the newest payment. The oldest tenth belongs to fifty customers.
+# Newer copies of the newest payment.
 _MANY = """
 INSERT INTO readmodels_paymentsummary
 SELECT copy.* FROM generate_series(1, 20000) AS n,
        (SELECT * FROM readmodels_paymentsummary ORDER BY initiated_at DESC LIMIT 1) AS newest,
        LATERAL jsonb_populate_record(NULL::readmodels_paymentsummary, to_jsonb(newest) ||
-         jsonb_build_object('payment_id', gen_random_uuid(), 'customer_id',
-                            CASE WHEN n <= 2000 THEN md5((n % 50)::text)::uuid ELSE customer_id END,
+         jsonb_build_object('payment_id', gen_random_uuid(),
                             'initiated_at', initiated_at + n * interval '1 second')) AS copy
-"""
-_NAMESAKES = """
-INSERT INTO customers_customer (id, client_id, reference, name, email, created_at)
-SELECT md5(n::text)::uuid, %s, 'namesake-' || n, 'Grace ' || n, '', now()
-  FROM generate_series(0, 49) AS n
 """
 
 
@@ -159,8 +154,7 @@ def test_rare_and_old_payments_are_found_by_index(flagged: str) -> None:
     project()
     with connection.cursor() as cursor:
         cursor.execute(_MANY)
-        cursor.execute(_NAMESAKES, [client.client_id])
-        cursor.execute("ANALYZE readmodels_paymentsummary, customers_customer")
+        cursor.execute("ANALYZE readmodels_paymentsummary")
     logged_in = browser()
     for query in (
         "currency=KWD",
@@ -169,7 +163,6 @@ def test_rare_and_old_payments_are_found_by_index(flagged: str) -> None:
         "requires_review__exact=1",
         "requires_review__exact=1&status__exact=completed",
         "status__exact=failed",
-        "q=Grace",
     ):
         with CaptureQueriesContext(connection) as captured:
             logged_in.get(f"{reverse('admin:readmodels_paymentsummary_changelist')}?{query}")
@@ -201,7 +194,7 @@ def test_rare_and_old_payments_are_found_by_index(flagged: str) -> None:
 def test_payments_are_found_by_reference_customer_and_name(
     flagged: str, term: str, found: int
 ) -> None:
-    Customer.objects.update(name="Grace Hopper")
+    changes.store(Customer.objects.get(), {"name": "Grace Hopper"})
     url = reverse("admin:readmodels_paymentsummary_changelist")
     answer = browser().get(url, {"q": term})
     assert len(answer.context["cl"].result_list) == found

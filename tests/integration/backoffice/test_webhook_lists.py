@@ -240,17 +240,19 @@ def test_rare_and_old_attempts_are_found_by_index() -> None:
         with CaptureQueriesContext(connection) as captured:
             answer = logged_in.get(f"{address('attempt')}?{query}")
         assert rows(answer), query
-        (listing,) = (
+        listings = [
             each["sql"]
             for each in captured
             if "webhooks_attempt" in each["sql"] and "LIMIT 51" in each["sql"][-12:]
-        )
-        with connection.cursor() as cursor:
-            cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + listing)
-            plan = json.dumps(cursor.fetchone())
-        passed_by = sum(map(int, re.findall(r'"Rows Removed by Filter": (\d+)', plan)))
-        assert passed_by < 100, (query, plan)
-        assert "Seq Scan on webhooks_attempt" not in plan
+        ]
+        assert len(listings) == (2 if query.startswith("q=") else 1)
+        for listing in listings:
+            with connection.cursor() as cursor:
+                cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + listing)
+                plan = json.dumps(cursor.fetchone())
+            passed_by = sum(map(int, re.findall(r'"Rows Removed by Filter": (\d+)', plan)))
+            assert passed_by < 100, (query, plan)
+            assert "Seq Scan on webhooks_attempt" not in plan
 
 
 def test_list_shows_an_endpoint_that_is_deleted_while_the_page_is_made() -> None:

@@ -251,15 +251,7 @@ def test_pages_of_an_unknown_customer_are_404() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("query", "index"),
-    [
-        ({"q": "Grace"}, "customer_by_name"),
-        ({"q": "customer-77"}, "customers_customer_pkey"),
-        ({"blocked__exact": "1"}, "customer_blocked"),
-    ],
-)
-def test_customer_searches_use_an_index(query: dict[str, str], index: str) -> None:
+def test_list_of_blocked_customers_uses_an_index() -> None:
     client = ApiClient()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -271,7 +263,7 @@ def test_customer_searches_use_an_index(query: dict[str, str], index: str) -> No
         cursor.execute("ANALYZE customers_customer")
     logged_in = browser()
     with CaptureQueriesContext(connection) as captured:
-        logged_in.get(reverse(LIST), query)
+        logged_in.get(reverse(LIST), {"blocked__exact": "1"})
     (listing,) = [
         each["sql"]
         for each in captured.captured_queries
@@ -282,7 +274,7 @@ def test_customer_searches_use_an_index(query: dict[str, str], index: str) -> No
         cursor.execute("EXPLAIN " + listing)
         plan: Any = "\n".join(row[0] for row in cursor.fetchall())
 
-    assert index in plan, plan
+    assert "customer_blocked" in plan, plan
 
 
 @pytest.mark.parametrize(

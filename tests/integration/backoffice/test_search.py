@@ -1,0 +1,282 @@
+"""One search box finds payments and customers by what people have at hand."""
+
+from typing import Any, Final
+from uuid import uuid4
+
+import pytest
+from django.core.management import call_command
+from django.urls import reverse
+
+from payments.customers.models import Customer
+from readmodels.admin.base.browsing import PAGE
+from readmodels.models import PaymentSummary
+from readmodels.queries.search import places
+from tests.support.api import PAYMENTS, ApiClient, body_of, project
+from tests.support.backoffice import browser, text
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+PAYMENTS_LIST: Final = "readmodels_paymentsummary"
+CUSTOMERS_LIST: Final = "customers_customer"
+NAME: Final = "Giulia Moretti-O'Connor 山田太郎 محمد علی"
+CONTACTS: Final = ("--email", "Giulia.M@Example.com", "--phone", "+39 333 1234567")
+CARD: Final = {"token": "tok_1", "brand": "visa", "last4": "4242"}
+
+
+@pytest.fixture
+def payment() -> str:
+    """Return a payment of USD 18,900.00 by Giulia, after one that no search should find."""
+    acme = ApiClient()
+    acme.submit(customer_id="other", reference="invoice-1", currency="JPY", amount=777)
+    answer = acme.submit(
+        customer_id="Client-Giulia",
+        reference="ORDER-27626-223",
+        currency="USD",
+        amount=18_900_00,
+        card=CARD,
+    )
+    call_command("customer", "rename", "Acme", "other", "--name", "Gianni Rossi")
+    call_command("customer", "rename", "Acme", "Client-Giulia", "--name", NAME, *CONTACTS)
+    project()
+    payment: str = body_of(answer)["id"]
+    return payment
+
+
+def listed(name: str, role: str = "analyst", **query: str) -> Any:
+    answer = browser(role, str(uuid4())).get(reverse(f"admin:{name}_changelist"), query)
+    assert answer.status_code == 200
+    return answer
+
+
+def found(name: str, typed: str, **query: str) -> list[str]:
+    listing = listed(name, q=typed, **query).context["cl"]
+    return [str(row.pk) for row in listing.result_list]
+
+
+PEOPLE: Final = [
+    "moretti",
+    "MORETTI",
+    "Morétti",
+    "mor",
+    "Moretti Giulia",
+    "giulia mor",
+    "oconnor",
+    "O'Connor",
+    "o’connor",
+    "Moretti-O'Connor",
+    "太郎",
+    "山田",
+    "محمد",
+    "علي",
+    "giulia.m@example.com",
+    "GIULIA.M@",
+    "giulia.m",
+    "+39 333 1234567",
+    "0039-333-1234567",
+    "(333) 123 45 67",
+    "4567",
+    "Client-Giulia",
+    "CLIENT-GIU",
+]
+
+
+@pytest.mark.parametrize("typed", PEOPLE)
+def test_payment_and_customer_are_found_by_the_customer(payment: str, typed: str) -> None:
+    customer = str(PaymentSummary.objects.get(pk=payment).customer_id)
+
+    assert found(PAYMENTS_LIST, typed) == [payment]
+    assert found(CUSTOMERS_LIST, typed) == [customer]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "order-27626",
+        "ORDER-27626-223",
+        "oRdEr-2",
+        "4242",
+        "•••• 4242",
+        "18,900.00",
+        "18900",
+        "$18,900",
+        "USD 18.900,00",
+        "١٨٩٠٠",
+    ],
+)
+def test_payment_is_found_by_its_own_data(payment: str, typed: str) -> None:
+    assert found(PAYMENTS_LIST, typed) == [payment]
+
+
+@pytest.mark.parametrize("length", [6, 8, 9, 20, 36])
+def test_payment_and_customer_are_found_by_the_beginning_of_an_id(
+    payment: str, length: int
+) -> None:
+    customer = str(PaymentSummary.objects.get(pk=payment).customer_id)
+
+    assert found(PAYMENTS_LIST, payment[:length].upper()) == [payment]
+    assert found(PAYMENTS_LIST, customer[:length]) == [payment]
+    assert found(CUSTOMERS_LIST, customer[:length].upper()) == [customer]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "moretti rossi",
+        "oretti",
+        "giulia nobody",
+        "777.00 EUR",
+        "EUR 18,900",
+        "4243",
+        "27626",
+        "%",
+        "_",
+    ],
+)
+def test_nothing_is_found_if_not_all_of_it_matches(payment: str, typed: str) -> None:
+    assert found(PAYMENTS_LIST, typed) == []
+    assert found(CUSTOMERS_LIST, typed) == []
+
+
+def test_empty_result_says_what_was_searched(payment: str) -> None:
+    page = text(listed(PAYMENTS_LIST, q="18,901.00"))
+
+    assert "Searched as: amount 18,901.00 in any currency beginning of a reference" in page
+    assert "Nothing matches" in page
+
+
+def test_result_says_which_reading_matched_and_can_be_narrowed(payment: str) -> None:
+    acme = ApiClient("Bolt")
+    acme.submit(reference="4242-7")
+    project()
+    answer = listed(PAYMENTS_LIST, q="4242")
+    readings = {each["label"]: each for each in answer.context["cl"].readings()}
+
+    assert len(answer.context["cl"].result_list) == 2
+    assert [label for label, each in readings.items() if each["found"]] == [
+        "last four digits of a card",
+        "beginning of a reference",
+    ]
+    assert found(PAYMENTS_LIST, "4242", **{"as": "card"}) == [payment]
+    assert len(found(PAYMENTS_LIST, "4242", **{"as": "nonsense"})) == 2
+    chosen = listed(PAYMENTS_LIST, q="4242", **{"as": "card"})
+    assert "Found as: last four digits of a card show all" in text(chosen)
+
+
+def test_search_is_narrowed_by_filters(payment: str) -> None:
+    assert found(PAYMENTS_LIST, "moretti", currency="USD") == [payment]
+    assert found(PAYMENTS_LIST, "moretti", currency="EUR") == []
+    assert found(PAYMENTS_LIST, "moretti", currency="nonsense") == []
+
+
+@pytest.mark.parametrize("name", [PAYMENTS_LIST, CUSTOMERS_LIST])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "x" * 3_000,
+        "太" * 1_000,
+        "a-" * 500,
+        "%_%",
+        "\\",
+        "'; DROP TABLE x; --",
+        "' | 'n:a",
+        "a & b | !c <-> (d):*",
+        "n:moretti",
+        "a\0b",
+        "\u202egiulia\u202c",
+        "\U0010ffff",
+        "\u200d",
+        "😀",
+        "9" * 400,
+        "1" + ",000" * 200,
+        "-" * 36,
+        "@" * 300,
+        "a@" + "b" * 900,
+    ],
+)
+def test_hostile_text_is_answered(payment: str, name: str, typed: str) -> None:
+    listed(name, q=typed)
+
+
+def test_lone_surrogate_is_answered(payment: str) -> None:
+    url = reverse(f"admin:{PAYMENTS_LIST}_changelist")
+
+    assert browser().get(f"{url}?q=%ED%A0%80x").status_code == 200
+
+
+def test_renamed_customer_is_found_by_the_new_name_only(payment: str) -> None:
+    call_command("customer", "rename", "Acme", "Client-Giulia", "--name", "Ada Ng")
+
+    assert found(PAYMENTS_LIST, "moretti") == []
+    assert found(PAYMENTS_LIST, "ng ada") == [payment]
+    assert found(PAYMENTS_LIST, "giulia.m@example.com") == [payment]
+
+
+def test_erased_customer_is_found_by_reference_only(payment: str) -> None:
+    call_command("erase_customer", "Acme", "Client-Giulia", "--reason", "Request 1", "--yes")
+
+    for typed in PEOPLE[:-2]:
+        assert found(PAYMENTS_LIST, typed) == []
+    assert found(PAYMENTS_LIST, "client-giulia") == []
+    assert found(PAYMENTS_LIST, "Client-Giulia") == [payment]
+    assert Customer.objects.filter(words__isnull=False).count() == 1
+
+
+def test_pages_of_a_search_hold_every_row_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    acme = ApiClient()
+    for number in range(PAGE + 5):
+        acme.submit(customer_id=f"c-{number % 3}", reference=f"5555-{number}", card=CARD)
+    for number in range(3):
+        call_command("customer", "rename", "Acme", f"c-{number}", "--phone", f"+39 33{number} 4242")
+    project()
+    logged_in, seen, url = browser(), [], "?q=4242"
+
+    while url:
+        listing: Any = logged_in.get(reverse(f"admin:{PAYMENTS_LIST}_changelist") + url).context[
+            "cl"
+        ]
+        seen += [row.pk for row in listing.result_list]
+        url = listing.next_url
+
+    assert seen == list(PaymentSummary.objects.values_list("pk", flat=True))
+    previous: Any = logged_in.get(
+        reverse(f"admin:{PAYMENTS_LIST}_changelist") + listing.previous_url
+    ).context["cl"]
+    assert [row.pk for row in previous.result_list] == seen[:PAGE]
+
+
+def test_search_that_finds_too_many_customers_says_so(
+    payment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "MOST", 1)
+    for name in ("other", "Client-Giulia"):
+        call_command("customer", "rename", "Acme", name, "--name", f"Maria {name}")
+
+    answer = listed(CUSTOMERS_LIST, q="maria")
+
+    assert len(answer.context["cl"].result_list) == 1
+    assert "Only the first 1 customers that match are shown. Add another word." in text(answer)
+    assert len(found(CUSTOMERS_LIST, "maria other")) == 1
+
+
+def test_queue_is_searched_in_its_order(payment: str) -> None:
+    acme = ApiClient()
+    ids = [
+        body_of(
+            acme.post(
+                PAYMENTS,
+                {
+                    "amount": 1_500_000,
+                    "currency": "USD",
+                    "method": "credit_card",
+                    "customer_id": f"risky-{n}",
+                },
+            )
+        )["id"]
+        for n in range(3)
+    ]
+    project()
+
+    for typed in ("risky", "15,000.00"):
+        answer = browser("analyst", str(uuid4())).get(reverse("review_queue"), {"q": typed})
+        listing: Any = answer.context["cl"]
+        assert [str(row.pk) for row in listing.result_list] == ids
