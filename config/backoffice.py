@@ -102,6 +102,12 @@ UNFOLD: Final[dict[str, Any]] = {
                         "link": reverse_lazy("disputes"),
                         "permission": _may_view("readmodels.view_disputesummary"),
                     },
+                    {
+                        "title": "Analytics",
+                        "icon": "monitoring",
+                        "link": reverse_lazy("analytics"),
+                        "permission": _may_view("readmodels.view_dailystatistics"),
+                    },
                     _item(
                         "Daily statistics",
                         "bar_chart",

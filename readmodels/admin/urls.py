@@ -10,6 +10,7 @@ from django.urls import path
 from django.views import View
 
 from payments.api.http.paths import uuid
+from readmodels.admin.analytics import page as analytics
 from readmodels.admin.backtests import changes as backtest_changes, shadows
 from readmodels.admin.base import kept_text
 from readmodels.admin.disputes import lists as disputes
@@ -63,6 +64,7 @@ urlpatterns = [
         name="add_to_list",
     ),
     path("disputes/", _staff_only(disputes.due), name="disputes"),
+    path("analytics/", _staff_only(analytics.analytics), name="analytics"),
     path("policies/", _staff_only(pages.policy_list), name="policies"),
     path(
         "policies/propose/",

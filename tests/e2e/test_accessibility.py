@@ -28,6 +28,7 @@ pytestmark = [
 
 PAGES: Final = {
     "dashboard": "/admin/",
+    "analytics": "/admin/analytics/",
     "queue": "/admin/reviews/",
     "payments": "/admin/readmodels/paymentsummary/",
     "disputes": "/admin/disputes/",
@@ -81,7 +82,10 @@ def test_pages_have_no_serious_accessibility_violation(desk: Desk, *, every_page
     )
     # One page of each kind. Lists share a template, and so do the forms of the review desk.
     paths = [
-        *(PAGES[name] for name in ("dashboard", "queue", "payments", "proposal", "policy")),
+        *(
+            PAGES[name]
+            for name in ("dashboard", "analytics", "queue", "payments", "proposal", "policy")
+        ),
         *(f"{payment}/{page}/" for page in ("change", "approve")),
         f"{paid}/refund/",
         *(f"{dispute}/{page}/" for page in ("change", "close")),

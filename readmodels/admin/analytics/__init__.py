@@ -1,0 +1,1 @@
+"""The page of analytics: `question` reads the form, `tables` has the figures, `page` is the view."""

@@ -1,0 +1,64 @@
+"""The page of analytics."""
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from readmodels.admin.analytics import question, tables
+from readmodels.admin.base import requests
+from readmodels.projections.review_day import WAITED, WORKED
+from readmodels.queries import analytics as sums, deadlines
+from readmodels.queries.analytics import Period
+from readmodels.queries.bounded import TooBroad, bounded
+
+SEE = "readmodels.view_dailystatistics"
+SEE_REVIEWERS = "readmodels.view_reviewday"
+
+
+@require_GET
+def analytics(request: HttpRequest) -> HttpResponse:
+    """Show the figures of a period. Those of other reviewers need a permission, one's own do not."""
+    if not request.user.has_perm(SEE):
+        raise PermissionDenied
+    asked = question.read(request.GET, today=timezone.now().date())
+    context = {**admin.site.each_context(request), "title": "Analytics", "asked": asked}
+    if asked.period is not None:
+        try:
+            with bounded():
+                context |= _figures(request, asked.period)
+        except TooBroad as error:
+            context |= {"explanation": str(error)}
+            return TemplateResponse(request, "backoffice/too_broad.html", context, status=503)
+    return TemplateResponse(request, "backoffice/analytics.html", context)
+
+
+def _figures(request: HttpRequest, period: Period) -> dict[str, object]:
+    sees_all = request.user.has_perm(SEE_REVIEWERS)
+    by_currency = sums.reviews_by("currency", period)
+    people = sums.reviews_by(
+        "reviewer", period, reviewer=None if sees_all else requests.actor(request)
+    )
+    waiting = [
+        each
+        for each in deadlines.waiting(timezone.now())
+        if period.currency in {None, each.currency}
+    ]
+    reviews = sums.total(by_currency)
+    return {
+        "period": period,
+        "people_title": "Decisions by reviewer" if sees_all else "Your decisions",
+        "currencies": tables.by_currency(sums.payments_by("currency", period), by_currency),
+        "outcomes": tables.outcomes(period, sums.payments_by("day", period)),
+        "times": tables.times(reviews) if reviews else [],
+        "waited": tables.distribution(reviews, WAITED, "From flagging") if reviews else None,
+        "worked": tables.distribution(reviews, WORKED, "From claim") if reviews else None,
+        "reviewers": tables.by_reviewer(people),
+        "overturned": tables.overturned(by_currency),
+        "open_currencies": tables.open_by_currency(waiting),
+        "open_ages": tables.open_by_age(waiting),
+        "is_cut": sum(each.count for each in waiting) >= deadlines.MOST,
+        "most": deadlines.MOST,
+    }
