@@ -10,7 +10,7 @@ from payments.api.disputes import views as disputes
 from payments.api.http.paths import uuid
 from payments.api.views import CancelPayment, RefundPayment, SubmitPayment
 from readmodels.api import disputes as read_disputes, feed, key, views
-from readmodels.api.backtests import shadow_views as shadows, views as backtests
+from readmodels.api.backtests import views as backtests
 from readmodels.api.webhooks import views as webhooks
 
 
@@ -95,8 +95,6 @@ urlpatterns: Final[list[URLPattern]] = [
     path("backtests", backtests.Backtests.as_view(), name="backtests"),
     path(_BACKTEST, backtests.OneBacktest.as_view(), name="backtest"),
     path(f"{_BACKTEST}/cancel", backtests.CancelBacktest.as_view(), name="backtest-cancel"),
-    path("shadows", shadows.Shadows.as_view(), name="shadows"),
-    path(f"shadows/{uuid('shadow_id')}", shadows.OneShadow.as_view(), name="shadow"),
     path("statistics/daily", views.Daily.as_view(), name="daily-statistics"),
     path("key", key.Key.as_view(), name="key"),
     path("projections", views.Projections.as_view(), name="projections"),

@@ -12,7 +12,7 @@ SETTINGS: Final[dict[str, Any]] = {
     ),
     "SERVERS": [{"url": "/", "description": "The server of this document."}],
     # The path holds the major version. Each addition increases the minor one.
-    "VERSION": "1.13.0",
+    "VERSION": "1.12.0",
     "CONTACT": {"name": "The operator of this service"},
     "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "TAGS": [

@@ -92,10 +92,8 @@ def _chosen_fields(command: PaymentCommand, note: str | None) -> dict[str, str |
                 "device_id": signals.device_id if signals else None,
                 "email": signals.email if signals else None,
             }
-        case ApprovePayment() | RejectPayment() | EscalateReview():
+        case ApprovePayment() | RejectPayment() | EscalateReview() | CancelPayment():
             return {"reason": command.reason, "note": note}
-        case CancelPayment():
-            return {"reason": command.reason}
         case RefundPayment():
             amount = command.amount
             return {
@@ -103,6 +101,7 @@ def _chosen_fields(command: PaymentCommand, note: str | None) -> dict[str, str |
                 "currency": None if amount is None else amount.currency,
                 "reason": command.reason,
                 "reference": command.reference,
+                "note": note,
             }
         case AddNote(files=files):
             return {"note": note, "files": " ".join(files) or None}

@@ -51,7 +51,8 @@ def buttons(logged_in: Browser, payment: str) -> list[str]:
 
 def form(logged_in: Browser, payment: str, action: str, **given: str) -> dict[str, str]:
     """Return the fields that the action's form would send."""
-    has_page = next(each for each in actions.ACTIONS if each.name == action).has_page
+    kind = next(each for each in actions.ACTIONS if each.name == action)
+    has_page, reasons = kind.has_page, list(kind.reasons or ())
     html = logged_in.get(
         at(payment, action) if has_page else payment_page(payment)
     ).content.decode()
@@ -59,8 +60,9 @@ def form(logged_in: Browser, payment: str, action: str, **given: str) -> dict[st
     version = re.search(r'name="version" value="([^"]+)"', html)
     assert key, "there is no such page"
     assert version, "there is no such page"
-    page = {"reason": "other", "seen": seen_by(logged_in, payment)} if has_page else {}
-    return {"key": key[1], "version": version[1], **page, **given}
+    page = {"seen": seen_by(logged_in, payment)} if has_page else {}
+    reason = {"reason": str(reasons[0])} if reasons else {}
+    return {"key": key[1], "version": version[1], **page, **reason, **given}
 
 
 def seen_by(logged_in: Browser, payment: str) -> str:

@@ -380,4 +380,20 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
         ),
     ),
     *stored_disputes.SAMPLES,
+    (
+        "payment.cancelled",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{SMALL_TERMS},"reason":"requested_by_customer"'
+        f',"note":{{"note_id":"0192f000-0000-4000-8000-00000000e001","digest":"{"5e" * 32}"}}}}',
+        cancelled(note=NOTE),
+    ),
+    (
+        "payment.refunded",
+        1,
+        f'{{"at":"2026-01-05T15:00:00Z",{SMALL_TERMS},"refund_id":"0192f000-0000-4000-8000-00000000f001"'
+        ',"refund":{"minor":4000,"currency":"USD"},"refunded":{"minor":6000,"currency":"USD"}'
+        ',"reason":"requested_by_customer"'
+        f',"note":{{"note_id":"0192f000-0000-4000-8000-00000000e001","digest":"{"5e" * 32}"}}}}',
+        refunded(40_00, so_far=60_00, note=NOTE),
+    ),
 ]

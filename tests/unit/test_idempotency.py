@@ -50,11 +50,11 @@ ACTOR = actors.client(CLIENT)
 # Each command but the first, which test_submitted_fields covers, with a value for each field.
 COMMANDS: Final[tuple[PaymentCommand, ...]] = (
     approve(note=NOTE),
-    cancel(),
+    cancel(note=NOTE),
     claim(),
     escalate(),
     expire(),
-    refund(amount=usd(1), reference="return-1"),
+    refund(amount=usd(1), reference="return-1", note=NOTE),
     reject(note=NOTE),
     release(),
     take_over(),

@@ -11,7 +11,6 @@ PAYMENT_ID: Final = "72fe5f01-cc2e-5f54-be3b-02927c1e954b"
 WEBHOOK_ENDPOINT_ID: Final = "0d6f3a52-8c1e-4b7f-9a33-5e21c4d7b890"
 POLICY_ID: Final = "94d4d6ad220d1b6f" + "9f86d081884c7d65" + "9a2feaa0c55ad015" + "a3bf4f1b2b0b822c"
 BACKTEST_ID: Final = "3f2a91bc-7c52-4c0e-9d0e-52a3c8f6f1d4"
-SHADOW_ID: Final = "7c01ab3e-1d7f-4f0a-8a55-0c2f6e9b4d21"
 _PAYMENT: Final = f"Payment {PAYMENT_ID}"
 _DISPUTE: Final = "dp_1042"
 _DEADLINE: Final = "2026-11-30T12:00:00.000000Z"
@@ -227,7 +226,6 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
         ),
         Problem("unknown_policy", f"The log holds no risk policy {POLICY_ID}."),
         Problem("backtest_not_found", f"There is no backtest {BACKTEST_ID}."),
-        Problem("shadow_not_found", f"There is no shadow {SHADOW_ID}."),
         Problem("backtest_ended", f"The backtest {BACKTEST_ID} is done."),
         Problem(
             "too_many_backtests",

@@ -21,13 +21,6 @@ POLICIES: Final[Mapping[str, Kind]] = {
         "No backtest has this id.",
         "List the backtests, and use an `id` from there.",
     ),
-    "shadow_not_found": Kind(
-        HTTPStatus.NOT_FOUND,
-        "The shadow does not exist",
-        Repeat.CORRECTED,
-        "No shadow has this id.",
-        "List the shadows, and use an `id` from there.",
-    ),
     "backtest_ended": Kind(
         HTTPStatus.CONFLICT,
         "The backtest has ended",

@@ -167,6 +167,7 @@ class CancelPayment(Command, frozen=True, kw_only=True):
     name: ClassVar[str] = "cancel_payment"
 
     reason: CancellationReason
+    note: NoteRef | None = None
 
 
 class RefundPayment(Command, frozen=True, kw_only=True):
@@ -178,6 +179,7 @@ class RefundPayment(Command, frozen=True, kw_only=True):
     amount: Money | None
     reason: RefundReason
     reference: str | None = None
+    note: NoteRef | None = None
 
 
 class AddNote(Command, frozen=True, kw_only=True):

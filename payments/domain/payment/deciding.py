@@ -123,7 +123,7 @@ def _cancel(payment: Payment, command: CancelPayment) -> PaymentCancelled:
             status=payment.status,
             refundable=payment.status in _REFUNDABLE,
         )
-    return PaymentCancelled(reason=command.reason, **payment.terms(command.at))
+    return PaymentCancelled(reason=command.reason, note=command.note, **payment.terms(command.at))
 
 
 def _refund(payment: Payment, command: RefundPayment) -> PaymentRefunded:
@@ -146,6 +146,7 @@ def _refund(payment: Payment, command: RefundPayment) -> PaymentRefunded:
         refunded=refund if payment.refunded is None else payment.refunded + refund,
         reason=command.reason,
         reference=command.reference,
+        note=command.note,
         **payment.terms(command.at),
     )
 

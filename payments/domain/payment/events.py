@@ -269,6 +269,7 @@ class PaymentCancelled(PaymentEvent, frozen=True, kw_only=True):
     event_type: ClassVar[str] = "payment.cancelled"
 
     reason: CancellationReason
+    note: NoteRef | None = None
 
 
 class PaymentRefunded(PaymentEvent, frozen=True, kw_only=True):
@@ -285,6 +286,7 @@ class PaymentRefunded(PaymentEvent, frozen=True, kw_only=True):
     reason: RefundReason
     reference: str | None = None  # the client's id of the refund
     finding: Finding | None = None
+    note: NoteRef | None = None
 
 
 class PaymentNoteAdded(PaymentEvent, frozen=True, kw_only=True):

@@ -46,7 +46,7 @@ from payments.domain.risk.assessment import RiskAssessment
 
 # Increase it with every change of `evolve` or of the state's fields: it invalidates older snapshots. A test
 # fails if it was forgotten.
-STATE_VERSION: Final = 13
+STATE_VERSION: Final = 14
 
 
 class Status(StrEnum):

@@ -244,7 +244,7 @@ def handle(
 ) -> Outcome:
     """Carry the command out. Raises NotPermitted, PaymentError and StaleVersion."""
     if isinstance(command, CancelPayment | RefundPayment):
-        return corrections.handle(command, context, expected_version=expected_version)
+        return corrections.handle(command, context, note=note, expected_version=expected_version)
     return review.handle(command, context, note=note, expected_version=expected_version)
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from payments.domain.payment import claims, snoozes, standing
 from payments.domain.payment.claims import Lease
 from payments.domain.payment.events import (
+    PaymentCancelled,
     PaymentFirstApproved,
     ReviewAssigned,
     ReviewEscalated,
@@ -217,9 +218,13 @@ def _outcome(payment: Payment, names: Mapping[str, str], history: Sequence[Entry
     if payment.status is Status.INITIATED:
         return "This payment has not been decided yet."
     status = labels.label(payment.status)
-    if payment.status is Status.CANCELLED and history:
-        last = history[-1]
-        return f"Cancelled by {last.by}. Reason: {', '.join(last.details).lower()}."
+    if payment.status is Status.CANCELLED:
+        for entry in history:
+            if entry.event_type == PaymentCancelled.event_type:
+                reason, *note = map(labels.isolated, entry.details)
+                return (
+                    f"Cancelled by {entry.by}. Reason: {reason.lower()}. {' '.join(note)}".strip()
+                )
     if payment.review is None:
         return f"{status}."
     people = [_name(payment.review.reviewer, names)]

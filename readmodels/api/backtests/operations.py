@@ -33,19 +33,19 @@ from readmodels.api.parameters import LONGEST_PAGE, PAGE
 from readmodels.api.schema import query, read
 from readmodels.backtests.models import State
 
-TAGS: Final = ["policies"]
+_TAGS: Final = ["policies"]
 _STAFF: Final = (
     "Policies and backtests concern the payments of all clients. The key acts with the permissions of its"
     " member of staff."
 )
-AT: Final = "2026-11-23T12:00:00.000000Z"
+_AT: Final = "2026-11-23T12:00:00.000000Z"
 _POLICY: Final[dict[str, Any]] = {
     "id": POLICY_ID,
     "name": "Lower limits",
     "status": "proposed",
     "active": False,
     "rules": ["first_card_payment_large"],
-    "proposed_at": AT,
+    "proposed_at": _AT,
     "approved_at": None,
     "backtest_id": None,
 }
@@ -71,13 +71,13 @@ _BACKTEST: Final[dict[str, Any]] = {
     "baseline_policy_id": None,
     "since": 0,
     "upto": 4711,
-    "known_at": AT,
+    "known_at": _AT,
     "mode": "recorded",
     "sample_ppm": 1_000_000,
     "seed": 0,
     "mature_days": 90,
     "requested_by": "staff:7",
-    "created_at": AT,
+    "created_at": _AT,
     "finished_at": None,
     "error": None,
     "digest": None,
@@ -125,7 +125,7 @@ _RESULT: Final = {
 _QUEUED: Final = _BACKTEST | {"parts_done": 0, "parts": 1, "result": None}
 _DONE: Final = _BACKTEST | {
     "state": "done",
-    "finished_at": AT,
+    "finished_at": _AT,
     "digest": "9f86d081" * 8,
     "parts_done": 1,
     "parts": 1,
@@ -139,11 +139,6 @@ _ID: Final = OpenApiParameter(
     examples=[OpenApiExample("a backtest", BACKTEST_ID)],
 )
 
-PAGE_PARAMETERS: Final = (
-    query("cursor", "`next` of an earlier answer, with the same filters."),
-    query("limit", f"The entries on a page; default {PAGE}.", schemas.integer(1, LONGEST_PAGE)),
-)
-
 LIST_POLICIES: Final = read(
     PolicyList,
     "List risk policies",
@@ -151,7 +146,7 @@ LIST_POLICIES: Final = read(
     operation_id="list_policies",
     description=f"All of them, also the built-in one. {_STAFF}",
     shown={"policies": [_POLICY]},
-    tags=TAGS,
+    tags=_TAGS,
 )
 READ_POLICY: Final = read(
     PolicyWithDocument,
@@ -161,7 +156,7 @@ READ_POLICY: Final = read(
     operation_id="read_policy",
     description="The policy with its rules and limits. Amounts are in minor units.",
     shown=_POLICY | {"document": _DOCUMENT},
-    tags=TAGS,
+    tags=_TAGS,
     parameters=[
         OpenApiParameter(
             "policy_id",
@@ -180,11 +175,12 @@ LIST: Final = read(
     operation_id="list_backtests",
     description="The newest first, without their answers.",
     shown={"backtests": [_BACKTEST], "next": None},
-    tags=TAGS,
+    tags=_TAGS,
     parameters=[
         query("state", "The state.", enum=State.values),
         query("policy_id", "The `id` of the tested policy."),
-        *PAGE_PARAMETERS,
+        query("cursor", "`next` of an earlier answer, with the same filters."),
+        query("limit", f"The entries on a page; default {PAGE}.", schemas.integer(1, LONGEST_PAGE)),
     ],
 )
 READ: Final = read(
@@ -195,7 +191,7 @@ READ: Final = read(
     operation_id="read_backtest",
     description="Its progress, and its answer as soon as it is `done`.",
     shown=_DONE,
-    tags=TAGS,
+    tags=_TAGS,
     parameters=[_ID],
 )
 CREATE: Final[dict[str, Any]] = {
@@ -226,7 +222,7 @@ CREATE: Final[dict[str, Any]] = {
         body_example("the last quarter", {"policy_id": POLICY_ID, "since": "2026-08-25"}),
         answer_example("an answer", _QUEUED, 202),
     ],
-    "tags": TAGS,
+    "tags": _TAGS,
 }
 CANCEL: Final[dict[str, Any]] = {
     "operation_id": "cancel_backtest",
@@ -238,6 +234,6 @@ CANCEL: Final[dict[str, Any]] = {
         **refusals(*BODY, "backtest_not_found", "backtest_ended"),
     },
     "parameters": [_ID, REQUEST_ID, CORRELATION_ID, *BODY_HEADERS, *COMMON_HEADERS],
-    "examples": [answer_example("an answer", _QUEUED | {"state": "cancelled", "finished_at": AT})],
-    "tags": TAGS,
+    "examples": [answer_example("an answer", _QUEUED | {"state": "cancelled", "finished_at": _AT})],
+    "tags": _TAGS,
 }

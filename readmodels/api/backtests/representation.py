@@ -21,7 +21,7 @@ from readmodels.backtests.models import Backtest, State
 from readmodels.backtests.verifying import answer
 
 _OUTCOMES: Final = {"enum": [each.value for each in Outcome]}
-NEXT: Final = Meta(description="The `cursor` of the next page; null: this is the last one.")
+_NEXT: Final = Meta(description="The `cursor` of the next page; null: this is the last one.")
 
 
 class PolicyView(Struct, frozen=True, kw_only=True):
@@ -275,7 +275,7 @@ class BacktestPage(Struct, frozen=True):
     """A page of backtests."""
 
     backtests: Annotated[list[BacktestView], Meta(description="At most `limit`, the newest first.")]
-    next: Annotated[str | None, NEXT]
+    next: Annotated[str | None, _NEXT]
 
 
 def backtest(found: Backtest) -> BacktestWithResult:

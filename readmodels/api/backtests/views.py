@@ -3,10 +3,9 @@
 Both concern the payments of all clients, so a key acts with the permissions of a member of staff.
 """
 
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final
 from uuid import UUID, uuid5
 
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -29,16 +28,15 @@ from payments.events.reading.horizon import HorizonHeld
 from readmodels.api import cursors, parameters
 from readmodels.api.backtests import operations, representation
 from readmodels.api.backtests.bodies import BacktestBody, is_id
-from readmodels.backtests import requests, shadows
-from readmodels.backtests.models import Backtest, Shadow, State
+from readmodels.backtests import requests
+from readmodels.backtests.models import Backtest, State
 from readmodels.queries import keyset
 
 _SEE_POLICIES: Final = "events.view_event"
-SEE_BACKTESTS: Final = "backtests.view_backtest"
+_SEE_BACKTESTS: Final = "backtests.view_backtest"
 _NAMESPACE: Final = UUID("1f2c2f0a-5f0b-4a54-9d1e-7c5f0a9d3b62")
 _RETRY_SECONDS: Final = 60
-
-M = TypeVar("M", Backtest, Shadow)
+_ORDER: Final = ("created_at", "id")
 
 
 class PolicyKeyView(KeyView):
@@ -55,7 +53,7 @@ class Policies(PolicyKeyView):
     @extend_schema(**operations.LIST_POLICIES)
     def get(self, request: Request) -> HttpResponse:
         parameters.read(request, {})
-        permissions.require(person(request), _SEE_POLICIES)
+        permissions.require(_person(request), _SEE_POLICIES)
         register = policies.register()
         active = register.active or DEFAULT_POLICY.policy_id
         found = {DEFAULT_POLICY.policy_id: DEFAULT_POLICY}
@@ -77,7 +75,7 @@ class OnePolicy(PolicyKeyView):
     @extend_schema(**operations.READ_POLICY)
     def get(self, request: Request, policy_id: str) -> HttpResponse:
         parameters.read(request, {})
-        permissions.require(person(request), _SEE_POLICIES)
+        permissions.require(_person(request), _SEE_POLICIES)
         register = policies.register()
         policy = _policy(policy_id)
         active = policy_id == (register.active or DEFAULT_POLICY.policy_id)
@@ -105,15 +103,12 @@ class Backtests(PolicyKeyView):
                 "limit": parameters.whole(1, parameters.LONGEST_PAGE),
             },
         )
-        permissions.require(person(request), SEE_BACKTESTS)
-        rows = Backtest.objects.filter(verifies=None).defer("candidate", "baseline", "result")
-        found, next_cursor = page(request, given, rows, ("created_at", "id"))
-        views = [representation.BacktestView.of(each) for each in found]
-        return json_response(representation.BacktestPage(views, next_cursor))
+        permissions.require(_person(request), _SEE_BACKTESTS)
+        return json_response(_page(request, given))
 
     @extend_schema(**operations.CREATE)
     def post(self, request: Request) -> HttpResponse:
-        key, by = idempotency_key(request), person(request)
+        key, by = idempotency_key(request), _person(request)
         body = read_body(request, BacktestBody)
         sent, now = body.sent(), timezone.now()
         since, until = body.range()
@@ -149,7 +144,7 @@ class OneBacktest(PolicyKeyView):
     @extend_schema(**operations.READ)
     def get(self, request: Request, backtest_id: UUID) -> HttpResponse:
         parameters.read(request, {})
-        permissions.require(person(request), SEE_BACKTESTS)
+        permissions.require(_person(request), _SEE_BACKTESTS)
         return json_response(representation.backtest(requests.find(backtest_id)))
 
 
@@ -161,7 +156,7 @@ class CancelBacktest(PolicyKeyView):
     @extend_schema(**operations.CANCEL)
     def post(self, request: Request, backtest_id: UUID) -> HttpResponse:
         read_body(request, NoBody)
-        by = person(request)
+        by = _person(request)
         try:
             requests.cancel(backtest_id, by=by, at=timezone.now())
         except requests.BacktestEnded as error:
@@ -170,13 +165,9 @@ class CancelBacktest(PolicyKeyView):
         return json_response(representation.backtest(requests.find(backtest_id)))
 
 
-def page(
-    request: Request, given: dict[str, Any], rows: QuerySet[M], order: tuple[str, str]
-) -> tuple[list[M], str | None]:
-    """Return a page of rows with a state and a policy, the newest first, and the next cursor.
-
-    `order` is the unique order: a time and the id. Raises Problem.
-    """
+def _page(request: Request, given: dict[str, Any]) -> representation.BacktestPage:
+    """Return a page of backtests, the newest first. Raises Problem."""
+    rows = Backtest.objects.filter(verifies=None).defer("candidate", "baseline", "result")
     if "state" in given:
         rows = rows.filter(state=given["state"])
     if "policy_id" in given:
@@ -185,15 +176,17 @@ def page(
     if "cursor" in given:
         match given["cursor"]:
             case cursors.Cursor((_, UUID()) as after, question=asked) if asked == question:
-                rows = rows.filter(keyset.beyond(order, after, ascending=False))
+                rows = rows.filter(keyset.beyond(_ORDER, after, ascending=False))
             case _:
                 raise Problem.of_field("cursor", "wrong_format", cursors.OF_ANOTHER_LIST)
-    rows = rows.order_by(*keyset.order(order, ascending=False))
+    rows = rows.order_by(*keyset.order(_ORDER, ascending=False))
     found, more = keyset.page(rows, given.get("limit", parameters.PAGE))
-    if not more:
-        return found, None
-    last = (getattr(found[-1], order[0]), found[-1].pk)
-    return found, cursors.encode(cursors.Cursor(last, question))
+    next_cursor = None
+    if more:
+        last = (found[-1].created_at, found[-1].pk)
+        next_cursor = cursors.encode(cursors.Cursor(last, question))
+    views = [representation.BacktestView.of(each) for each in found]
+    return representation.BacktestPage(views, next_cursor)
 
 
 def _policy(policy_id: str) -> RiskPolicy:
@@ -203,7 +196,7 @@ def _policy(policy_id: str) -> RiskPolicy:
     return policies.by_id(policy_id)
 
 
-def person(request: Request) -> str:
+def _person(request: Request) -> str:
     """Return the actor id of the member of staff who holds the key."""
     staff_id = key_of(request).staff_id
     if staff_id is None:
@@ -218,8 +211,6 @@ def _problem(error: Exception) -> Problem | None:
             return Problem("unknown_policy", str(error))
         case requests.UnknownBacktest():
             return Problem("backtest_not_found", str(error))
-        case shadows.UnknownShadow():
-            return Problem("shadow_not_found", str(error))
         case requests.BacktestEnded():
             return Problem("backtest_ended", str(error))
         case requests.TooManyBacktests():

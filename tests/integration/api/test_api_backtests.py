@@ -1,4 +1,4 @@
-"""Policies, backtests and shadows over the API: scopes, permissions, repetitions, refusals, the answer."""
+"""Policies and backtests over the API: scopes, permissions, repetitions, refusals, the answer."""
 
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -6,24 +6,21 @@ from uuid import UUID, uuid4
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from payments.clients import keys
 from payments.clients.models import Scope
 from payments.domain.risk.policy import DEFAULT_POLICY
-from readmodels.backtests import processes, shadows
+from readmodels.backtests import processes
 from readmodels.backtests.models import Backtest
 from tests.support.api import ApiClient, body_of
 from tests.support.backtests import STRICT, ask, submit_many
 from tests.support.examples import OPERATOR
 from tests.support.policies import propose, staff
-from tests.support.shadows import POLICIES as POLICIES_TO_OBSERVE, days_of, observed, started
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 POLICIES: Final = "/api/v1/policies"
 BACKTESTS: Final = "/api/v1/backtests"
-SHADOWS: Final = "/api/v1/shadows"
 UNKNOWN: Final = UUID(int=14)
 BODY: Final[dict[str, Any]] = {"policy_id": STRICT.policy_id}
 BOTH: Final[list[str]] = [Scope.POLICIES_READ, Scope.POLICIES_WRITE]
@@ -174,44 +171,11 @@ def test_policies_are_listed_and_read(analyst: ApiClient) -> None:
     assert "4111" not in body_of(wrong)["detail"]
 
 
-def test_shadows_are_listed_and_read_with_their_days(analyst: ApiClient) -> None:
-    running = shadows.start(STRICT.policy_id, by=OPERATOR, at=timezone.now())
-    ended = started(POLICIES_TO_OBSERVE[0])
-    submit_many(20, first=131)
-    for each in (running, ended):
-        observed(each)
-    shadows.stop(ended.pk, by=OPERATOR, at=timezone.now())
-
-    def listed(query: str) -> list[str]:
-        return [each["id"] for each in body_of(analyst.get(f"{SHADOWS}?{query}"))["shadows"]]
-
-    first = body_of(analyst.get(f"{SHADOWS}?limit=1"))
-    read = body_of(analyst.get(f"{SHADOWS}/{running.pk}"))
-    missing = analyst.get(f"{SHADOWS}/{UNKNOWN}")
-
-    assert [each["id"] for each in first["shadows"]] == [str(ended.pk)]
-    assert listed(f"limit=1&cursor={first['next']}") == [str(running.pk)]
-    assert listed("state=running") == [str(running.pk)]
-    assert listed(f"policy_id={ended.candidate_id}") == [str(ended.pk)]
-    for query in ("cursor=x", f"state=stopped&cursor={first['next']}", "state=lost", "x=1"):
-        assert analyst.get(f"{SHADOWS}?{query}").status_code == 400, query
-    assert (read["days"], read["payments"], read["flips"]) == (1, 20, 20)
-    assert read["verdict"].startswith("Of 20 payments, 20 would newly wait for review;")
-    assert read["digest"] == shadows.digest_of(observed(running), days_of(running))
-    (day,) = read["by_day"]
-    assert (day["date"], day["payments"], day["flips"]) == ("2026-01-06", 20, 20)
-    assert day["reviews"] == {"active": 0, "shadow": 20}
-    assert [each["currency"] for each in day["amounts"]] == ["USD"]
-    assert (missing.status_code, body_of(missing)["code"]) == (404, "shadow_not_found")
-
-
 ADDRESSES: Final = (
     ("GET", POLICIES, Scope.POLICIES_READ),
     ("GET", f"{POLICIES}/{STRICT.policy_id}", Scope.POLICIES_READ),
     ("GET", BACKTESTS, Scope.POLICIES_READ),
     ("GET", f"{BACKTESTS}/{UNKNOWN}", Scope.POLICIES_READ),
-    ("GET", SHADOWS, Scope.POLICIES_READ),
-    ("GET", f"{SHADOWS}/{UNKNOWN}", Scope.POLICIES_READ),
     ("POST", BACKTESTS, Scope.POLICIES_WRITE),
     ("POST", f"{BACKTESTS}/{UNKNOWN}/cancel", Scope.POLICIES_WRITE),
 )

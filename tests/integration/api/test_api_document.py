@@ -24,7 +24,6 @@ from readmodels.api import disputes as dispute_list, event_views, feed_schema, k
 from readmodels.api.backtests import (
     bodies as backtest_bodies,
     representation as backtest_representation,
-    shadow_representation,
 )
 from readmodels.api.webhooks import (
     bodies as webhook_bodies,
@@ -111,8 +110,6 @@ def test_every_endpoint_is_documented_with_its_problems() -> None:
         "post backtests",
         "get backtests/{backtest_id}",
         "post backtests/{backtest_id}/cancel",
-        "get shadows",
-        "get shadows/{shadow_id}",
     }
     for operation in operations.values():
         assert {"401", "403", "406", "429", "500", "503"} <= set(operation["responses"])
@@ -141,7 +138,6 @@ def struct_of(content: Any) -> Any:
         key,
         backtest_bodies,
         backtest_representation,
-        shadow_representation,
         webhook_bodies,
         webhook_representation,
     )

@@ -15,12 +15,11 @@ from payments.api.http.base import KeyView
 from payments.clients.models import Scope
 from payments.domain.risk.policy import DEFAULT_POLICY
 from payments.events.models import Event
-from readmodels.backtests.models import Backtest, Shadow
+from readmodels.backtests.models import Backtest
 from readmodels.models import PaymentSummary
 from readmodels.webhooks.models import Endpoint as WebhookEndpoint
 from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, document, project
 from tests.support.backtests import ask as ask_backtest
-from tests.support.shadows import started as started_shadow
 from tests.support.webhooks import URL, attempt, endpoint as webhook_endpoint, hold
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -40,8 +39,6 @@ WITHOUT_PAYMENT: Final = {
     "policies",
     "policy",
     "projections",
-    "shadow",
-    "shadows",
     "webhook-keys",
 }
 # The code of the refusal for an id in the path.
@@ -127,7 +124,6 @@ def payment(acme: ApiClient) -> str:
     attempt(rejecting, payment_id=answer["id"])
     hold(rejecting, payment_id=answer["id"])
     ask_backtest(DEFAULT_POLICY)
-    started_shadow()
     return str(answer["id"])
 
 
@@ -139,7 +135,6 @@ def ask(client: ApiClient, endpoint: Endpoint, some_id: str) -> Any:
         dispute_id=DISPUTE,
         policy_id=DEFAULT_POLICY.policy_id,
         backtest_id=str(Backtest.objects.latest("created_at").pk),
-        shadow_id=str(Shadow.objects.get().pk),
     )
     if endpoint.method == "GET":
         return client.get(address)

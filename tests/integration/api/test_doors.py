@@ -255,6 +255,7 @@ DOORS: Final[dict[str, Callable[[Place], str]]] = {
     "approve": payment_form("approve"),
     "reject": payment_form("reject"),
     "escalate": payment_form("escalate"),
+    "cancel": payment_form("cancel"),
     "note": payment_form("note"),
     "snooze": payment_form("snooze"),
     "assign": payment_form("assign"),

@@ -48,7 +48,7 @@ def test_malformed_correlation_id_is_replaced(given: str) -> None:
 def test_decision_in_the_back_office_has_its_request() -> None:
     payment = body_of(ApiClient().submit(**RISKY))["id"]
     project()
-    form = {"reason": "other", "key": payment, "version": "2", "note": ""}
+    form = {"reason": "known_customer", "key": payment, "version": "2", "note": ""}
     logged_in = browser()
     form["seen"] = seen_by(logged_in, payment)
     headers = {"X-Request-ID": "desk-1"}

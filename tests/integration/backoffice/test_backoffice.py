@@ -32,7 +32,8 @@ def form_of(logged_in: Browser, payment: str, command: str = "approve") -> dict[
         re.findall(r'<input type="hidden" name="(key|version|seen)" value="([^"]+)"', html)
     )
     assert hidden.keys() == {"key", "version", "seen"}
-    return hidden | {"reason": "other", "note": ""}
+    reason = {"approve": "known_customer", "reject": "suspected_fraud"}[command]
+    return hidden | {"reason": reason, "note": ""}
 
 
 def test_payment_page_shows_its_history(flagged: str) -> None:
@@ -94,7 +95,8 @@ def test_only_reviewers_decide(flagged: str, role: str, allowed: int, command: s
     url = reverse("admin:readmodels_paymentsummary_change", args=[flagged])
     assert (page(flagged, command) in logged_in.get(url).content.decode()) == bool(allowed)
     assert logged_in.get(page(flagged, command)).status_code == (200 if allowed else 403)
-    forged = {"reason": "other", "key": str(uuid4()), "version": "2", "note": ""}
+    reason = {"approve": "known_customer", "reject": "suspected_fraud"}[command]
+    forged = {"reason": reason, "key": str(uuid4()), "version": "2", "note": ""}
     forged["seen"] = seen_by(logged_in, flagged)
     answer = logged_in.post(page(flagged, command), forged)
     assert answer.status_code == (302 if allowed else 403)

@@ -59,8 +59,9 @@ def test_decision_page_names_the_decision() -> None:
 def test_cancelled_payment_shows_actor_and_reason() -> None:
     (payment,) = waiting()
     grace = browser()
-    do(grace, payment, "cancel")
-    assert "Cancelled by grace. Reason: other." in text(grace.get(payment_page(payment)))
+    do(grace, payment, "cancel", note="The Shop called.")
+    expected = "Cancelled by grace. Reason: requested by customer. “The Shop called.”"
+    assert expected in text(grace.get(payment_page(payment)))
 
 
 def test_empty_queue_has_no_red_badge() -> None:

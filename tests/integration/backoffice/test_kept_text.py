@@ -62,12 +62,12 @@ def test_claims_in_the_meantime_do_not_refuse_a_decision(between: tuple[str, ...
 def test_change_of_the_payment_makes_the_form_stale() -> None:
     (payment,) = waiting()
     hal, grace = browser(username="hal"), browser()
-    sent = form(grace, payment, "approve", note=NOTE)
+    sent = form(grace, payment, "approve", reason="other", note=NOTE)
     do(hal, payment, "escalate", note="Odd.")
     answer: Any = grace.post(at(payment, "approve"), sent)
     assert answer.status_code == 409
     assert "This payment changed while you had it open. Check it and decide again." in text(answer)
-    assert "Escalated by hal: Other. “Odd.”" in text(answer)
+    assert "Escalated by hal: Beyond my authority. “Odd.”" in text(answer)
     again = fields(answer)
     assert (again["note"], again["reason"]) == (NOTE, "other")
     assert "Approved." in text(grace.post(at(payment, "approve"), again, follow=True))

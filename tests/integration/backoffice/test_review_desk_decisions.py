@@ -49,15 +49,17 @@ def test_escalation_requires_a_note_and_shows_it_to_the_senior_reviewer() -> Non
     assert buttons(ann, payment) == []
     assert buttons(grace, payment) == ["approve", "reject", "claim", "snooze", "assign", "cancel"]
     for path in (payment_page(payment), at(payment, "approve")):
-        assert "Escalated by ann: Other. “The address is new.”" in text(grace.get(path))
+        assert "Escalated by ann: Beyond my authority. “The address is new.”" in text(
+            grace.get(path)
+        )
     project()
     assert "Escalated" in text(ann.get(QUEUE))
 
 
 def test_approval_against_the_policys_advice_requires_a_note() -> None:
     policy = replace(DEFAULT_POLICY.document, reject_from=80)
-    get_user_model().objects.create(pk=77, username="maud")
-    author = actors.staff(77)
+    get_user_model().objects.create(pk=1_000_077, username="maud")
+    author = actors.staff(1_000_077)
     payment, grace = _flagged(policy=RiskPolicy.of(policy), policy_author=author), browser()
     shown = text(grace.get(payment_page(payment)))
     assert all(
@@ -79,7 +81,7 @@ def test_policy_proposer_cannot_approve_flagged_payments() -> None:
     why = "You proposed the policy that flagged this payment. Two other people must approve it."
     assert why in text(maud.get(payment_page(payment)))
     assert why in text(maud.get(at(payment, "approve"), follow=True))
-    forged = {"reason": "other", "key": str(uuid4()), "version": "2"}
+    forged = {"reason": "known_customer", "key": str(uuid4()), "version": "2"}
     forged["seen"] = seen_by(maud, payment)
     assert why in text(maud.post(at(payment, "approve"), forged, follow=True))
     shown = text(browser().get(payment_page(payment)))
@@ -106,7 +108,7 @@ def test_two_people_approve_in_two_browsers() -> None:
     assert "first approval by ann" in text(grace.get(QUEUE))
     page = text(grace.get(at(payment, "approve")))
     assert "Second approval. ann gave the first; yours completes the payment." in page
-    assert "First approval by ann: Other. “Known for years.”" in page
+    assert "First approval by ann: Verified with customer. “Known for years.”" in page
     shown = do(grace, payment, "approve")
     assert "Approved. Lists update within a few seconds." in shown
     assert "Completed. Approved by ann and grace." in shown

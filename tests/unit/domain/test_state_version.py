@@ -36,6 +36,7 @@ DIGESTS: Final = {
     11: "be6a87a71d0e81a8",
     12: "c4d5e57700d4783a",
     13: "9bd927d395d1c641",
+    14: "f3080c961fdbbdde",
 }
 
 
