@@ -15,11 +15,18 @@ from payments.customers import changes
 from payments.customers.models import Customer
 from payments.domain.payment.commands import (
     ApprovePayment,
+    AssignReview,
     ClaimReview,
     EscalateReview,
     RejectPayment,
+    SnoozeReview,
 )
-from payments.domain.payment.events import ApprovalReason, EscalationReason, RejectionReason
+from payments.domain.payment.events import (
+    ApprovalReason,
+    EscalationReason,
+    RejectionReason,
+    SnoozeReason,
+)
 from payments.domain.payment.state import Payment, Status
 from payments.traffic import demo_disputes, simulation
 from payments.traffic.dispute_stories import Paid
@@ -47,9 +54,9 @@ _PAYMENTS: Final = 400
 _SEED: Final = 27626
 _OVER: Final = timedelta(days=14)
 # The number of flagged payments that stay in the queue. The first of them is overdue and expires a minute
-# after the workers start. The indexes name those that are escalated, approved once or claimed.
+# after the workers start. The indexes name those in another state.
 _WAITING: Final = 7
-_ESCALATED, _FIRST_APPROVED, _CLAIMED = 2, 3, 4
+_ESCALATED, _FIRST_APPROVED, _CLAIMED, _SNOOZED, _ASSIGNED = 2, 3, 4, 5, 6
 # Payments that are old enough for a backtest to know whether they were fraud. None is large enough to wait
 # for review, because its deadline would have passed long ago.
 _EARLIER: Final = 160
@@ -176,6 +183,8 @@ def _submit(shop: Client, staff: list[User]) -> list[Paid]:
     _escalate(waiting[_ESCALATED], cleo)
     _claim(waiting[_CLAIMED], ben, now)
     _approve(waiting[_FIRST_APPROVED], ben, timedelta(hours=3))
+    _snooze(waiting[_SNOOZED], cleo, now)
+    _assign(waiting[_ASSIGNED], to=ada, by=ben, at=now)
     return _paid(submitted)
 
 
@@ -212,6 +221,23 @@ def _escalate(payment: Payment, reviewer: str) -> None:
 def _claim(payment: Payment, reviewer: str, at: datetime) -> None:
     command = ClaimReview(**_facts(payment, reviewer, at - payment.initiated_at))
     review.handle(command, _context(payment, reviewer))
+
+
+def _snooze(payment: Payment, reviewer: str, at: datetime) -> None:
+    deadline = payment.review_deadline
+    assert deadline is not None, "the payment waits for review"  # noqa: S101
+    command = SnoozeReview(
+        until=deadline - timedelta(days=1),  # does not depend on `at`, so that it can be repeated
+        reason=SnoozeReason.WAITING_FOR_CUSTOMER,
+        **_facts(payment, reviewer, at - payment.initiated_at),
+    )
+    note = "Called twice, no answer. The customer should call back tomorrow."
+    review.handle(command, _context(payment, reviewer), note=note)
+
+
+def _assign(payment: Payment, *, to: str, by: str, at: datetime) -> None:
+    command = AssignReview(to=to, **_facts(payment, by, at - payment.initiated_at))
+    review.handle(command, _context(payment, by), note="You decided on this customer before.")
 
 
 def _facts(payment: Payment, reviewer: str, after: timedelta) -> dict[str, Any]:

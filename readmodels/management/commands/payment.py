@@ -15,8 +15,10 @@ from msgspec import ValidationError
 
 from payments import actors
 from payments.aggregates import PAYMENT_AGGREGATE, HistoricPaymentEvent
-from payments.domain.payment import claims
+from payments.domain.payment import claims, snoozes
 from payments.domain.payment.disputes import Dispute
+from payments.domain.payment.events import ReviewAssigned
+from payments.domain.payment.snoozes import Snooze
 from payments.domain.payment.state import Payment, Review
 from payments.events import replay
 from payments.events.codec import UnknownEventType
@@ -69,7 +71,9 @@ class Command(BaseCommand):
                 f" {_exactly(history[0].event.at)}."
             )
         names = labels.people(
-            [record.metadata.actor for record in past] + [actors.client(payment.client_id)]
+            [record.metadata.actor for record in past]
+            + [record.event.to for record in past if isinstance(record.event, ReviewAssigned)]
+            + [actors.client(payment.client_id)]
         )
         limit = options["recorded"] or options["occurred"]
         at = payment.updated_at if options["at_version"] else limit or timezone.now()
@@ -107,6 +111,8 @@ def _timeline(
         title, details = labels.describe(record.event)
         metadata = record.metadata
         by = names.get(metadata.actor, metadata.actor)
+        if isinstance(record.event, ReviewAssigned) and record.event.to is not None:
+            details = (f"to {_who(record.event.to, names)}",)
         event = f"{title}: {'; '.join(details)}" if details else title
         yield from _wrapped(f"{record.version:>4}  ", event, width)
         for fact in (
@@ -123,6 +129,7 @@ def _state(
     payment: Payment, names: dict[str, str], at: datetime, width: int | None
 ) -> Iterator[str]:
     risk, lease = payment.risk, claims.unlapsed(payment.lease, at)
+    snooze = snoozes.running(payment.snooze, at)
     first, review = payment.first_approval, payment.review
     for name, value in (
         ("Payment", f"{payment.payment_id}, version {payment.version}"),
@@ -136,6 +143,8 @@ def _state(
         ("Risk", risk and f"{risk.score}, {risk.band}"),
         ("Escalated", payment.escalated and "to senior reviewers"),
         ("Claimed", lease and f"by {_who(lease.reviewer, names)} until {_exactly(lease.until)}"),
+        ("Snoozed", snooze and _snooze(snooze, names)),
+        ("Assigned", payment.assigned_to and f"to {_who(payment.assigned_to, names)}"),
         ("First of two", first and _review(first, names)),
         ("Review", review and _review(review, names)),
         ("Refunded", payment.refunded and payment.refunded.formatted()),
@@ -167,6 +176,11 @@ def _review(review: Review, names: dict[str, str]) -> str:
     decision = "Approved" if review.approved else "Rejected"
     who = _who(review.reviewer, names)
     return f"{decision}: {labels.label(review.reason)}, by {who} at {_exactly(review.at)}"
+
+
+def _snooze(snooze: Snooze, names: dict[str, str]) -> str:
+    who = _who(snooze.reviewer, names)
+    return f"{labels.label(snooze.reason)}, by {who} until {_exactly(snooze.until)}"
 
 
 def _dispute(dispute: Dispute) -> str:

@@ -142,9 +142,11 @@ def test_seed_demo_is_idempotent_and_covers_every_role(settings: Settings) -> No
     waiting = PaymentSummary.objects.filter(status="pending_review")
     now = datetime.now(UTC)
     unusual = Q(escalated=True) | Q(claimed_until__gt=now) | ~Q(first_approver="")
+    routed = Q(snoozed_until__gt=now) | ~Q(assigned_to="")
     assert waiting.filter(review_deadline__lte=now).count() == 1
     assert waiting.filter(unusual).count() == 3
-    assert waiting.exclude(unusual).count() == 4
+    assert (waiting.filter(snoozed_until__gt=now).count(), waiting.filter(routed).count()) == (1, 2)
+    assert waiting.exclude(unusual | routed).count() == 2
     assert PaymentSummary.objects.filter(status="rejected").exists()
     _assert_disputes(now)
     assert Customer.objects.exclude(name="").count() == 8
