@@ -33,6 +33,11 @@ def reviewers(*, senior: bool = False) -> list[AbstractUser]:
     return sorted(found[:_MOST], key=name)
 
 
+def staff() -> list[AbstractUser]:
+    """Return all members of staff, by name, also those whose account is not active."""
+    return sorted(get_user_model().objects.filter(is_staff=True)[:_MOST], key=name)
+
+
 def name(user: AbstractUser) -> str:
     return user.get_full_name() or user.get_username()
 

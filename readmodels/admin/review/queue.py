@@ -197,8 +197,10 @@ class QueueAdmin(PaymentAdmin):
     ) -> HttpResponse:
         view = self.view_of(request.GET)
         sort = queue_filters.chosen_sort(view, view.get(SORT, ""))
+        person = Person.of(request.user)
         context = {
-            "next_key": next_key(Person.of(request.user)),
+            "next_key": next_key(person),
+            "may_hand_over": person.senior,
             "page_labels": SORTS[sort].page_labels,
             "sorts": list(_sorts(view, sort)),
             "lacks_currency": view.get(SORT) == AMOUNT and sort != AMOUNT,
