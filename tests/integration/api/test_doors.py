@@ -127,10 +127,11 @@ def customer_form(name: str, field: str) -> Callable[[Place], str]:
     return opened
 
 
-def payment_form(action: str) -> Callable[[Place], str]:
+def payment_form(action: str, role: str | None = None) -> Callable[[Place], str]:
     def opened(place: Place) -> str:
+        staff = browser(role) if role else place.staff
         url = reverse(f"admin:payment_{action}", args=[place.payment])
-        return text(place.staff.post(url, form(place.staff, url) | {"note": CARD}))
+        return text(staff.post(url, form(staff, url) | {"note": CARD}))
 
     return opened
 
@@ -255,7 +256,7 @@ DOORS: Final[dict[str, Callable[[Place], str]]] = {
     "approve": payment_form("approve"),
     "reject": payment_form("reject"),
     "escalate": payment_form("escalate"),
-    "cancel": payment_form("cancel"),
+    "cancel": payment_form("cancel", role="senior reviewer"),
     "note": payment_form("note"),
     "snooze": payment_form("snooze"),
     "assign": payment_form("assign"),
