@@ -1,7 +1,7 @@
 """The dashboard: reviews, due disputes, today's payments, failing endpoints, 14 days and projections."""
 
 from collections import defaultdict
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from django.db.models import F, QuerySet, Sum
@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from payments.clients.models import Client
 from payments.customers.models import Customer
-from payments.domain.payment.state import Status
 from readmodels import labels
 from readmodels.admin.base import charts, fragments
 from readmodels.admin.base.charts import Bars
@@ -19,6 +18,7 @@ from readmodels.admin.webhooks.changes import may_manage
 from readmodels.admin.webhooks.trouble import in_trouble
 from readmodels.engine import lag
 from readmodels.models import DailyStatistics, DisputeSummary, PaymentSummary
+from readmodels.queries import review_queue, routing
 
 _DAYS: Final = 14
 _WAITING: Final = 8
@@ -60,8 +60,13 @@ def waiting_badge(request: HttpRequest) -> str:
 
 
 def waiting_count() -> str:
-    """Return the number of payments that wait for review, as text: "1000+" at most."""
-    return _counted(PaymentSummary.objects.filter(status=Status.PENDING_REVIEW))
+    """Return the number of payments in the review queue, as text: "1000+" at most."""
+    return _counted(_queue(timezone.now()))
+
+
+def _queue(at: datetime) -> QuerySet[PaymentSummary]:
+    """Return what the queue shows: the payments that wait for review without the snoozed ones."""
+    return review_queue.pending().filter(routing.awake(at))
 
 
 def _disputes_due() -> str:
@@ -79,11 +84,7 @@ def _counted(rows: QuerySet[Any]) -> str:
 def _waiting() -> list[dict[str, Any]]:
     """Return the most urgent payments that wait for review."""
     now = timezone.now()
-    rows = list(
-        PaymentSummary.objects.filter(status=Status.PENDING_REVIEW).order_by(
-            "review_deadline", "payment_id"
-        )[:_WAITING]
-    )
+    rows = list(_queue(now).order_by("review_deadline", "payment_id")[:_WAITING])
     customers = Customer.objects.in_bulk({row.customer_id for row in rows})
     clients = Client.objects.in_bulk({row.client_id for row in rows})
     claims = {

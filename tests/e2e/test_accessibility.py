@@ -98,7 +98,11 @@ def test_pages_have_no_serious_accessibility_violation(desk: Desk, *, every_page
         paths = [
             *paths,
             *(path for path in PAGES.values() if path not in paths),
-            *(f"{payment}/{page}/" for page in ("reject", "escalate", "cancel")),
+            *(
+                f"{payment}/{page}/"
+                for page in ("reject", "escalate", "snooze", "assign", "cancel")
+            ),
+            "/admin/reviews/hand-over/",
             *(f"{first_approved}/{page}/" for page in ("change", "approve")),
             f"{paid}/change/",
             f"/admin/list/{STOLEN}/add/",

@@ -16,6 +16,7 @@ from payments.domain.payment.commands import ClaimReview
 from payments.domain.payment.state import REVIEW_PERIOD
 from payments.domain.text import rfc3339
 from payments.events.models import Event
+from tests.support import routing
 from tests.support.api import FOUR_EYES, PAYMENTS, ApiClient, body_of, project, reviewer
 from tests.support.claiming import ESCALATION, NEXT, actor, command, waiting
 from tests.support.examples import LARGE, UNKNOWN, process
@@ -97,6 +98,24 @@ def test_claimed_payment_refuses_others_with_the_reviewer(
     assert problem["claimed_by"] == actor(ada)
     assert problem["claimed_until"][:19] == until[:19]
     assert (Event.objects.count(), Note.objects.count()) == (3, 0)
+
+
+@pytest.mark.parametrize("name", ["claim", "approve", "reject", "escalate"])
+def test_assigned_payment_refuses_others_with_the_assignee(
+    ada: ApiClient, ben: ApiClient, grace: ApiClient, name: str
+) -> None:
+    (payment,) = waiting(ada)
+    routing.assign(payment, actor(grace), to=actor(ada))
+    body = {"claim": None, "escalate": ESCALATION}.get(name, {"reason": "other"})
+
+    answer = command(ben, payment, name, body)
+
+    problem = body_of(answer)
+    assert (answer.status_code, problem["code"]) == (409, "review_assigned")
+    assert problem["assigned_to"] == actor(ada)
+    flagged_at = Event.objects.get(event_type="payment.flagged_for_review").occurred_at
+    assert problem["assigned_until"] == rfc3339(flagged_at + REVIEW_PERIOD / 2)
+    assert command(ada, payment, name, body).status_code == 200
 
 
 def test_decision_after_a_claim_by_another_is_refused(ada: ApiClient, ben: ApiClient) -> None:

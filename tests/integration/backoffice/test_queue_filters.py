@@ -143,6 +143,7 @@ SELECT copy.* FROM generate_series(1, 1000) AS n, readmodels_paymentsummary AS o
         ("sort=age", "review_by_age"),
         ("sort=amount&currency=USD", "review_by_amount"),
         ("client={client}", "review_by_client"),
+        ("standing=assigned", "payment_assigned"),
     ],
 )
 def test_orders_and_filters_of_the_queue_use_their_index(view: str, index: str) -> None:
