@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from payments.domain.payment.events import DisputeKind, DisputeReason
+from readmodels.models import DisputeSummary
 from tests.support.api import ApiClient, body_of, project
 from tests.support.backoffice import browser
 from tests.support.disputing import note
@@ -60,7 +61,13 @@ def test_filters_of_disputes_read_few_rows() -> None:
         rare,
         open_dispute(**opened, kind=DisputeKind.INQUIRY, reason=DisputeReason.DUPLICATE),
         respond_to_dispute(responded_at=now - timedelta(days=1), at=now),
-        close_dispute(dispute_id="won", outcome="won", lost_amount=usd(0), closed_at=now, at=now),
+        close_dispute(
+            dispute_id="won",
+            outcome="won",
+            lost_amount=usd(0),
+            closed_at=now - timedelta(days=1),
+            at=now,
+        ),
         client=bolt.client_id,
     )
     common = UUID(body_of(acme.submit(currency="USD"))["id"])
@@ -70,6 +77,7 @@ def test_filters_of_disputes_read_few_rows() -> None:
     with connection.cursor() as cursor:
         cursor.execute(_MANY)
         cursor.execute("ANALYZE readmodels_disputesummary")
+    assert DisputeSummary.objects.filter(closed_at=None).count() > 60_000
     logged_in = browser()
 
     for address, query in QUERIES:
