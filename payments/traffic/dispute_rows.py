@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from payments.domain.money import Money, MoneyError, exponent
 from payments.domain.payment.commands import AnyNotice, CloseDispute, OpenDispute, UpdateDispute
-from payments.domain.payment.disputing import LONGEST_TEXT
+from payments.domain.payment.disputing import LONGEST_TEXT, TAKES_NOTHING
 from payments.domain.payment.events import DisputeKind, DisputeOutcome, DisputeReason
 from payments.traffic import dates, values
 from payments.traffic.amounts import Amounts
@@ -39,7 +39,6 @@ FIELDS: Final = Fields(
 AMOUNTS: Final = ("amount", "lost_amount")
 
 _NOTHING: Final = re.compile(r"0+(?:[.,]0+)?")
-_TAKES_NOTHING: Final = {DisputeOutcome.WON, DisputeOutcome.WITHDRAWN}
 
 
 class NoticeType(StrEnum):
@@ -112,7 +111,7 @@ class NoticeRows(Struct, frozen=True):
     def _end(self, row: Mapping[str, str]) -> dict[str, Any]:
         outcome = _outcome(_needed("outcome", row))
         lost = row.get("lost_amount", "")
-        if not lost and outcome in _TAKES_NOTHING:
+        if not lost and outcome in TAKES_NOTHING:
             lost = "0"
         facts: dict[str, Any] = {
             "outcome": outcome,

@@ -9,11 +9,10 @@ from msgspec import Meta
 from payments.api.bodies import CURRENCY, IDENTIFIER, MINOR, NOTE, NOTE_LENGTH, Body, wrong_money
 from payments.api.problems.problem import FieldError, Problem
 from payments.domain.money import MAX_MINOR, Money, MoneyError
-from payments.domain.payment.disputing import LONGEST_TEXT
+from payments.domain.payment.disputing import LONGEST_TEXT, MOST_EVIDENCE
 from payments.domain.payment.events import DisputeKind, DisputeOutcome, DisputeReason
 from payments.domain.text import checked_identifier, checked_text
 
-_MOST_EVIDENCE: Final = 50
 # Clocks of senders are a little wrong, and a response is due within months.
 _SKEW: Final = timedelta(minutes=5)
 _LATEST_DUE: Final = timedelta(days=3 * 366)
@@ -61,7 +60,7 @@ _CLOSED_AT: Final = Meta(
     examples=["2026-11-28T09:00:00Z"],
 )
 _EVIDENCE: Final = Meta(
-    max_length=_MOST_EVIDENCE,
+    max_length=MOST_EVIDENCE,
     description="The SHA-256 digests of the documents that were sent, in lowercase hexadecimal digits.",
 )
 _DIGEST: Final = Meta(pattern="^[0-9a-f]{64}$", max_length=64)

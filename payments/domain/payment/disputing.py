@@ -53,6 +53,8 @@ _DISPUTABLE: Final = {Status.COMPLETED, Status.PARTIALLY_REFUNDED, Status.REFUND
 # Disputes that were won free their amount, so the payment's amount alone does not bound the state.
 MOST_DISPUTES: Final = 100
 MOST_RESPONSES: Final = 20
+MOST_EVIDENCE: Final = 50  # documents of a response
+TAKES_NOTHING: Final = frozenset({DisputeOutcome.WON, DisputeOutcome.WITHDRAWN})
 # Characters of a dispute's id, its network and the network's reason code.
 LONGEST_TEXT: Final = 100
 # The fields of a command that have another name in the state.
@@ -140,10 +142,7 @@ def _close(
     _require_amount(payment, command.lost_amount, at_least=0)
     if command.amount is not None:
         _require_amount(payment, command.amount, at_least=1)
-    if command.lost_amount.minor and command.outcome in {
-        DisputeOutcome.WON,
-        DisputeOutcome.WITHDRAWN,
-    }:
+    if command.lost_amount.minor and command.outcome in TAKES_NOTHING:
         raise DisputeLossInvalid(
             payment_id=payment.payment_id, outcome=command.outcome, lost=command.lost_amount
         )

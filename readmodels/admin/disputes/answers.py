@@ -31,6 +31,7 @@ from payments.domain.money import Money, MoneyError
 from payments.domain.payment.commands import AnyDisputeCommand, CloseDispute, RespondToDispute
 from payments.domain.payment.deciding import decide
 from payments.domain.payment.disputes import Dispute, find
+from payments.domain.payment.disputing import MOST_EVIDENCE, TAKES_NOTHING
 from payments.domain.payment.events import DisputeOutcome
 from payments.domain.payment.refusals import (
     DisputeLossInvalid,
@@ -47,8 +48,6 @@ from readmodels.admin.review import disputed, evidence
 from readmodels.models import DisputeSummary
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-_MOST_EVIDENCE: Final = 50
-_TAKES_NOTHING: Final = (DisputeOutcome.WON, DisputeOutcome.WITHDRAWN)
 _CHANGED: Final = "This dispute changed while you had it open. Check it and send the form again."
 
 
@@ -93,8 +92,8 @@ class RespondForm(AnswerForm):
                 raise forms.ValidationError(
                     f"{line[:70]!r} is not a SHA-256 digest. Enter 64 hexadecimal digits per line."
                 )
-        if len(lines) > _MOST_EVIDENCE:
-            raise forms.ValidationError(f"Enter at most {_MOST_EVIDENCE} digests.")
+        if len(lines) > MOST_EVIDENCE:
+            raise forms.ValidationError(f"Enter at most {MOST_EVIDENCE} digests.")
         return lines
 
 
@@ -122,7 +121,7 @@ class CloseForm(AnswerForm):
         text = self.cleaned_data.get("lost_amount", "").strip()
         outcome = self.cleaned_data.get("outcome")
         if text in {"", "0"}:
-            if not text and outcome is not None and outcome not in _TAKES_NOTHING:
+            if not text and outcome is not None and outcome not in TAKES_NOTHING:
                 self.add_error(
                     "lost_amount",
                     f"Enter the lost amount, such as {amounts.accepted(self.currency)}.",
