@@ -21,7 +21,7 @@ from payments.domain.payment.events import (
     DisputeReason,
 )
 from payments.events.models import Event
-from tests.support.examples import process, usd
+from tests.support.examples import PAYMENT, process, usd
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -177,7 +177,7 @@ def test_lines_without_room_are_tried_again_after_later_lines(
         (OPEN.replace("Acme", ""), "client_missing"),
         (OPEN.replace("Acme", "Acme Ltd"), "unknown_client"),
         (OPEN.replace("order-1,", ",1"), "unknown_payment_id"),
-        (OPEN.replace("order-1,", f",{uuid4()}"), "payment_not_found"),
+        (OPEN.replace("order-1,", f",{PAYMENT}"), "payment_not_found"),
         (CLOSE.replace("lost,", "won,"), "dispute_loss_invalid"),
         (CLOSE.replace("lost,", ","), "outcome_missing"),
         (CLOSE.replace("lost,", "drawn,"), "unknown_outcome"),
