@@ -13,6 +13,7 @@ from config.http import serving, slow_bodies
 server: Final = serving.Server(
     application,
     threads=settings.WEB_THREADS,
+    most_uploads=settings.UPLOADS_AT_A_TIME,
     bodies=slow_bodies.Receiver(
         seconds=settings.BODY_SECONDS,
         most_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,

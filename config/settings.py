@@ -1,5 +1,6 @@
 """Django's settings. Environment variables provide what differs between installations."""
 
+import shlex
 import sys
 from http import HTTPStatus
 from pathlib import Path
@@ -183,6 +184,10 @@ EVENT_AGGREGATES = "payments.aggregates.AGGREGATES"
 # such limit: each Idempotency-Key has its own payment.
 REVIEWS_HELD: int = variables.number("REVIEWS_HELD", 1, least=1, most=1_000)
 
+# The command that checks each attached file for viruses: it reads the file from its standard input and exits
+# with 0 if it is clean, with 1 if it is not. Empty: none.
+ATTACHMENT_SCANNER: list[str] = shlex.split(variables.text("ATTACHMENT_SCANNER"))
+
 # Whether the approval of a risk policy needs an attached backtest of the last 30 days.
 POLICY_NEEDS_BACKTEST: bool = variables.flag("POLICY_NEEDS_BACKTEST", default=False)
 
@@ -342,6 +347,10 @@ WEB_THREADS: int = variables.number("WEB_THREADS", 4, least=1, most=1_000)
 BODY_SECONDS: float = variables.seconds("BODY_SECONDS", 10.0)
 UNFINISHED_BODIES = 256
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+DATA_UPLOAD_MAX_NUMBER_FILES = 10
+FILE_UPLOAD_HANDLERS = ["config.http.uploads.MemoryHandler"]
+# Large uploads that a process receives or serves at a time.
+UPLOADS_AT_A_TIME = 8
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # the form of a policy has several fields for each amount
 API_RATE_PER_MINUTE: int = variables.number("API_RATE_PER_MINUTE", 6_000, least=1)  # for each key
 

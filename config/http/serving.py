@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 from granian.rsgi import Scope
 
-from config.http import slow_bodies
+from config.http import slow_bodies, uploads
 from config.http.middleware import Application, Environment, valid_or_new_id
 from config.http.threads import Threads
 from config.operations.http_requests import NO_ROUTE, ROUTE, requests
@@ -42,11 +42,18 @@ class Server:
     """The application that `granian --interface rsgi` calls."""
 
     def __init__(
-        self, application: Application, *, threads: int, bodies: slow_bodies.Receiver
+        self,
+        application: Application,
+        *,
+        threads: int,
+        bodies: slow_bodies.Receiver,
+        most_uploads: int,
     ) -> None:
         self._application = application
         self._threads = Threads(threads)
         self._bodies = bodies
+        self._most_uploads = most_uploads
+        self._uploads = 0
         self._answered: deque[asyncio.Future[None]] = deque()
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -66,9 +73,21 @@ class Server:
         if scope.proto != "http":
             protocol.close(HTTPStatus.FORBIDDEN)  # a WebSocket
             return
+        # A process keeps few large bodies in memory. Further uploads have the limit of other requests, so
+        # that notes without files still arrive.
+        if self._uploads < self._most_uploads and uploads.may_upload(scope.method, scope.path):
+            self._uploads += 1
+            try:
+                await self._answer(scope, protocol, uploads.MOST_BYTES)
+            finally:
+                self._uploads -= 1
+        else:
+            await self._answer(scope, protocol)
+
+    async def _answer(self, scope: Scope, protocol: Any, most_bytes: int | None = None) -> None:
         headers = scope.headers
         try:
-            body = await self._bodies.receive(protocol, headers, scope.http_version)
+            body = await self._bodies.receive(protocol, headers, scope.http_version, most_bytes)
         except slow_bodies.BodyError as error:
             _refuse(error, scope, protocol)
             return

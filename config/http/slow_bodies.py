@@ -55,8 +55,14 @@ class Receiver:
         self._loop = loop
         loop.call_later(_SWEEP_SECONDS, self._sweep)
 
-    async def receive(self, protocol: HTTPProtocol, headers: Headers, version: str) -> bytes | None:
-        """Return the whole body, or None if the request has none. Raises BodyError."""
+    async def receive(
+        self, protocol: HTTPProtocol, headers: Headers, version: str, most_bytes: int | None = None
+    ) -> bytes | None:
+        """Return the whole body, or None if the request has none. Raises BodyError.
+
+        `most_bytes` replaces the usual limit.
+        """
+        most_bytes = most_bytes or self._most_bytes
         arriving: Any
         length = None
         if headers.get("transfer-encoding") is None and (
@@ -65,11 +71,11 @@ class Receiver:
             length = _number(announced)
             if length == 0:
                 return None if announced is None else b""
-            if length > self._most_bytes:
+            if length > most_bytes:
                 raise TooLarge
             arriving = protocol()
         else:
-            arriving = self._loop.create_task(self._chunks(protocol))
+            arriving = self._loop.create_task(self._chunks(protocol, most_bytes))
         body = await self._in_time(arriving)
         if length is not None and len(body) != length:
             raise Broken
@@ -88,14 +94,14 @@ class Receiver:
         finally:
             del self._unfinished[arriving]
 
-    async def _chunks(self, protocol: HTTPProtocol) -> bytes:
+    async def _chunks(self, protocol: HTTPProtocol, most_bytes: int) -> bytes:
         """Return a body whose length was not announced."""
         body = bytearray()
         ends = 0
         async for chunk in protocol:
             body += chunk
             ends += not chunk
-            if len(body) > self._most_bytes:
+            if len(body) > most_bytes:
                 raise TooLarge
         # The server sends an empty chunk at the end, and another one after an error.
         if ends != 1:

@@ -19,11 +19,12 @@ from django.db.models import Q
 from msgspec import Struct
 
 from payments import permissions
-from payments.customers import csv_files, free_texts, mentions
+from payments.customers import attachments, csv_files, free_texts, mentions
 from payments.customers.mentions import Mentions
-from payments.customers.models import Blocking, Customer, Note
+from payments.customers.models import Attachment, Blocking, Customer, Note
 from payments.database import cursor
 from payments.domain import list_items
+from payments.domain.files import MediaType
 from payments.domain.list_items import Item
 from payments.domain.text import checked_text
 from payments.lists.models import Entry
@@ -99,6 +100,11 @@ def erase(
         with watch(place.name, total=place.texts().count()) as progress:
             erased = free_texts.erase(place, mentioned, progress=progress)
         yield Step(f"{place.name} that mention the customer", erased)
+    if searchable:
+        texts = Attachment.objects.filter(media_type=MediaType.TEXT).count()
+        with watch("attached text files", total=texts) as progress:
+            attached = attachments.erase_mentioning(mentioned, progress=progress)
+    yield Step("attached text files that mention the customer", attached if searchable else None)
     found = [field for field in PERSONAL if getattr(customer, field)]
     Customer.objects.filter(pk=customer.pk, erased_at=None).update(
         reference=None,

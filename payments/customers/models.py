@@ -9,6 +9,8 @@ from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models.functions import Collate, Lower
 
+from payments.domain.files import ENDS, LONGEST_NAME, MediaType
+
 
 class Customer(models.Model):
     """A client's customer. `id` is the keyed hash of (client, reference) that events carry.
@@ -130,11 +132,47 @@ class Note(models.Model):
         return sha256(bytes(self.salt) + self.text.encode()).hexdigest()
 
 
+class Attachment(models.Model):
+    """A file of a note. The log contains only `id`, `digest`, size and type, so the rest can be erased."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    # The database deletes attachments with their note: see the migration.
+    note = models.ForeignKey(Note, on_delete=models.DO_NOTHING, db_constraint=False)
+    number = models.PositiveSmallIntegerField()  # among those of the note
+    name = models.CharField(max_length=LONGEST_NAME, blank=True)  # empty: erased
+    media_type = models.CharField(
+        max_length=20, choices=[(each.value, each.value) for each in MediaType]
+    )
+    size = models.PositiveIntegerField()
+    salt = models.BinaryField()
+    content = models.BinaryField()
+
+    free_texts: ClassVar[Mapping[str, str]] = {"name": "names of attachments"}
+
+    class Meta:
+        default_permissions = ()
+        constraints = (
+            models.UniqueConstraint(fields=("note", "number"), name="customers_attachment_number"),
+            models.CheckConstraint(
+                condition=models.Q(media_type__in=[each.value for each in MediaType]),
+                name="customers_attachment_type",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name or f"file{ENDS[MediaType(self.media_type)][0]}"
+
+    @property
+    def digest(self) -> str:
+        """Return the hexadecimal SHA-256 of salt and content."""
+        return sha256(bytes(self.salt) + bytes(self.content)).hexdigest()
+
+
 class StaffMention(models.Model):
     """A mention of a member of staff in a note. It is unread until the person opens it."""
 
     # The database deletes mentions with their note: see the migration.
-    note = models.ForeignKey(Note, on_delete=models.CASCADE, db_constraint=False)
+    note = models.ForeignKey(Note, on_delete=models.DO_NOTHING, db_constraint=False)
     payment_id = models.UUIDField()
     actor = models.CharField(max_length=100)  # the person who is mentioned
     at = models.DateTimeField()

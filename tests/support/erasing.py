@@ -18,7 +18,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from payments.clients.models import Client
-from payments.customers import blocking, changes, notes
+from payments.customers import attachments, blocking, changes, notes
+from payments.customers.attachments import File
 from payments.customers.models import Customer, Note
 from payments.domain.customer import BlockReason
 from payments.domain.list_items import Item
@@ -35,6 +36,7 @@ EMAIL: Final = "private@ada.example"
 PHONE: Final = "+4915123456789"
 NOTE: Final = "Called Miss Ngwenya back"
 APPROVAL: Final = {"reason": "other", "note": NOTE}
+FILES: Final = "See the files."  # a note about another customer
 BLOCKED: Final = "Her cousin, says Ngwenya"
 SECRETS: Final = ("ada.ng", "ngwenya", "private@", "4915123456789", "+49 151", "cousin")
 # Another customer, whose texts mention this one.
@@ -76,6 +78,11 @@ def plant_about_others(client: Client) -> None:
     lives_with = notes.write(None, f"Lives with Ada\n{NAME[4:]}", author=OPERATOR, at=NOON)
     lives_with.save()
     notes.write(uuid4(), "Same telephone: +49 151 234-56789", author=OPERATOR, at=NOON).save()
+    with_files = notes.write(uuid4(), FILES, author=OPERATOR, at=NOON)
+    with_files.save()
+    named, text = File(f"{NAME}.pdf", b"%PDF-1.7"), File("a.txt", f"To {NAME}".encode())
+    for attachment in attachments.write(with_files, [named, text]):
+        attachment.save()
     DiscardedEvent.objects.update_or_create(
         projection="daily_statistics",
         position=1,

@@ -1,6 +1,6 @@
 """Notes without a decision: their part of a payment's page, and the form that adds one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final
 from uuid import UUID, uuid4
@@ -22,17 +22,22 @@ from payments.application import note_taking
 from payments.application.idempotency import KeyReused
 from payments.customers import notes, staff_mentions
 from payments.customers.models import Note
+from payments.domain.files import FileRefused
 from payments.domain.payment.events import PaymentNoteAdded
 from payments.domain.text import TextError, checked_text
 from readmodels import labels
 from readmodels.admin.base import kept_text, requests
-from readmodels.admin.review import evidence, timeline
+from readmodels.admin.review import attached, evidence, timeline
+from readmodels.admin.review.attached import FilesField, ShownFile
 from readmodels.admin.review.timeline import Entry
 from readmodels.models import PaymentSummary
 
 _SENT_BEFORE: Final = (
     "You already sent another note with this form. Send it again to add this one too."
 )
+
+
+_ATTACH_AGAIN: Final = " Attach the files again."
 
 
 class ShownNote(Struct, frozen=True, kw_only=True):
@@ -43,10 +48,11 @@ class ShownNote(Struct, frozen=True, kw_only=True):
     version: int
     text: str
     remark: str = ""
+    files: tuple[ShownFile, ...] = ()
 
 
 def shown(
-    history: Iterable[HistoricPaymentEvent],
+    history: Sequence[HistoricPaymentEvent],
     entries: Sequence[Entry],
     texts: Mapping[UUID, Note],
     *,
@@ -56,7 +62,7 @@ def shown(
 
     `entries` are those of the timeline, one for each event of `history`.
     """
-    found = []
+    found, files = [], attached.found_in(history)
     for record, entry in zip(history, entries, strict=True):
         event = record.event
         if isinstance(event, PaymentNoteAdded) and record.version <= version:
@@ -71,6 +77,7 @@ def shown(
                     version=record.version,
                     text=note.text if note else "",
                     remark=remark,
+                    files=attached.shown(event.attachments, files),
                 )
             )
     return found[::-1]
@@ -95,6 +102,7 @@ class NoteForm(forms.Form):
         help_text="Visible to staff only. @name notifies a colleague. No card numbers. Notes can be erased.",
         error_messages={"required": "Write a note."},
     )
+    attached = FilesField()
     key = forms.UUIDField(widget=forms.HiddenInput)
 
     def clean_note(self) -> str:
@@ -128,7 +136,7 @@ class NoteView(View):
         if kept_text.is_restored(request):
             return self._page(request, payment_id, fresh_form(note=typed), kept_text.NOT_SENT)
         evidence.load(payment_id)  # raises Http404
-        form = NoteForm(request.POST)
+        form = NoteForm(request.POST, request.FILES)
         if "key" in form.errors:
             return self._page(request, payment_id, fresh_form(note=typed), kept_text.NOT_SENT)
         if not form.is_valid():
@@ -137,7 +145,16 @@ class NoteView(View):
             request, actor=requests.actor(request), key=str(form.cleaned_data["key"])
         )
         try:
-            note_taking.add(payment_id, form.cleaned_data["note"], context, at=timezone.now())
+            note_taking.add(
+                payment_id,
+                form.cleaned_data["note"],
+                context,
+                at=timezone.now(),
+                files=form.cleaned_data["attached"],
+            )
+        except (FileRefused, TextError) as error:
+            form.add_error("attached", str(error))
+            return self._page(request, payment_id, form)
         except KeyReused:
             return self._page(request, payment_id, fresh_form(note=typed), _SENT_BEFORE)
         messages.success(request, "Note added.")
@@ -148,6 +165,11 @@ class NoteView(View):
     def _page(
         self, request: HttpRequest, payment_id: UUID, form: NoteForm, refusal: str = ""
     ) -> HttpResponse:
+        # Browsers do not send files a second time.
+        if refusal and request.FILES:
+            refusal += _ATTACH_AGAIN
+        elif form.errors and request.FILES:
+            form.add_error("attached", _ATTACH_AGAIN.strip())
         payment, history = evidence.load(payment_id)
         texts = timeline.notes_of(payment)
         entries = timeline.entries(history, texts)

@@ -26,7 +26,7 @@ from readmodels.admin.base.filters import (
     titled,
 )
 from readmodels.admin.base.kept_text import keep_typed_text
-from readmodels.admin.review import disputed, evidence, notes, related, timeline
+from readmodels.admin.review import attached, disputed, evidence, notes, related, timeline
 from readmodels.admin.review.actions import ACTIONS, Person, next_key
 from readmodels.admin.review.decisions import ActionView
 from readmodels.admin.review.desk import desk, people_of
@@ -129,7 +129,12 @@ class PaymentAdmin(ViewsAdmin):
             keep_typed_text(self.admin_site.admin_view(notes.NoteView.as_view(admin=self))),
             name="payment_note",
         )
-        return [*decisions, note, *super().get_urls()]
+        file = path(
+            f"{uuid('payment_id')}/attachment/{uuid('attachment_id')}/",
+            self.admin_site.admin_view(attached.download),
+            name="payment_attachment",
+        )
+        return [*decisions, note, file, *super().get_urls()]
 
     def change_view(
         self,

@@ -13,7 +13,7 @@ from payments.customers import free_texts, notes
 from payments.customers.models import Blocking, Customer, Note
 from readmodels.models import DiscardedEvent
 from tests.support.api import ApiClient
-from tests.support.erasing import NAME, REASON, REFERENCE, ada, found, run
+from tests.support.erasing import FILES, NAME, REASON, REFERENCE, ada, found, run
 from tests.support.examples import NOON, OPERATOR
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 def test_erasure_leaves_no_personal_data_in_any_table(payment: str) -> None:
     """Each step clears one place: without the step, the test still finds the place afterwards."""
     assert found() == {
+        "customers_attachment",
         "customers_customer",
         "customers_note",
         "django_admin_log",
@@ -40,6 +41,8 @@ def test_erasure_leaves_no_personal_data_in_any_table(payment: str) -> None:
         "1 review notes",
         "1 reasons of other erasures that mention the customer",
         "2 other review notes that mention the customer",
+        "1 names of attachments that mention the customer",
+        "1 attached text files that mention the customer",
         "1 reasons of discarded events that mention the customer",
         "1 descriptions of webhook endpoints that mention the customer",
         "1 answers of webhook endpoints that mention the customer",
@@ -54,7 +57,7 @@ def test_erasure_leaves_no_personal_data_in_any_table(payment: str) -> None:
     )
     assert (stone.erasure_reason, stone.blocked, stone.reference) == (REASON, True, None)
     assert stone.erased_by.startswith("system:manage.py:")
-    assert (Blocking.objects.count(), Note.objects.count()) == (1, 0)
+    assert (Blocking.objects.count(), Note.objects.get().text) == (1, FILES)
     assert DiscardedEvent.objects.get().reason == ""
 
 
@@ -162,7 +165,7 @@ def test_erasure_reads_pages_and_keeps_unrelated_texts(
         notes.write(uuid4(), written, author=OPERATOR, at=NOON).save()
 
     assert "      5 other review notes that mention the customer\n" in run()
-    assert sorted(Note.objects.values_list("text", flat=True)) == sorted(stay)
+    assert sorted(Note.objects.values_list("text", flat=True)) == sorted((*stay, FILES))
 
 
 def test_second_erasure_searches_by_reference_only(payment: str) -> None:
@@ -171,7 +174,7 @@ def test_second_erasure_searches_by_reference_only(payment: str) -> None:
         notes.write(uuid4(), written, author=OPERATOR, at=NOON).save()
 
     assert "      1 other review notes that mention the customer\n" in run()
-    assert Note.objects.get().text == "Nobody"
+    assert set(Note.objects.values_list("text", flat=True)) == {"Nobody", FILES}
 
 
 def test_erasure_keeps_other_customers(payment: str, acme: ApiClient) -> None:

@@ -1,0 +1,114 @@
+"""Files attached to notes. The log contains their digests; the bytes are here, where they can be erased."""
+
+import logging
+import secrets
+import subprocess
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import sha256
+from typing import Final
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from msgspec import Struct
+
+from payments.customers.mentions import Mentions
+from payments.customers.models import Attachment, Note
+from payments.domain import files
+from payments.domain.files import FileRefused, MediaType
+from payments.domain.payment.events import AttachmentRef
+
+logger = logging.getLogger(__name__)
+
+_SCAN_SECONDS: Final = 30
+_INFECTED: Final = 1  # the exit status of clamdscan and clamscan; others are failures
+
+
+class File(Struct, frozen=True):
+    """A file as it was uploaded."""
+
+    name: str
+    content: bytes
+
+
+def write(note: Note, uploaded: Sequence[File]) -> list[Attachment]:
+    """Return unsaved attachments of the note. Raises FileRefused, and TextError for a name."""
+    if len(uploaded) > files.MOST:
+        raise FileRefused(f"Attach at most {files.MOST} files to a note.")
+    found = []
+    for number, file in enumerate(uploaded, start=1):
+        media_type = files.media_type(file.content)
+        name = files.name(file.name, media_type)
+        _scan(file.content)
+        found.append(
+            Attachment(
+                id=uuid4(),
+                note=note,
+                number=number,
+                name=name,
+                media_type=media_type,
+                size=len(file.content),
+                salt=secrets.token_bytes(16),
+                content=file.content,
+            )
+        )
+    return found
+
+
+def reference(attachment: Attachment) -> AttachmentRef:
+    """Return what the event contains of the attachment."""
+    return AttachmentRef(
+        attachment.pk, attachment.digest, attachment.size, str(attachment.media_type)
+    )
+
+
+def content_digest(file: File) -> str:
+    return sha256(file.content).hexdigest()
+
+
+def without_content(ids: Iterable[UUID]) -> dict[UUID, Attachment]:
+    """Return the attachments that were not erased, by id, without their bytes."""
+    return Attachment.objects.defer("content", "salt").in_bulk(list(ids))
+
+
+def erase_mentioning(
+    mentioned: Mentions, *, progress: Callable[[int], None] = lambda _: None
+) -> int:
+    """Delete text files that mention a customer. Return how many. Other types are not searched."""
+    erased = 0
+    for read, attachment in enumerate(_texts(), start=1):
+        if mentioned(bytes(attachment.content).decode(errors="replace")):
+            attachment.delete()
+            erased += 1
+        progress(read)
+    return erased
+
+
+def _texts() -> Iterator[Attachment]:
+    """Yield the text files one by one, because a page of them would take much memory."""
+    texts = Attachment.objects.filter(media_type=MediaType.TEXT)
+    for pk in list(texts.values_list("pk", flat=True)):
+        yield from texts.filter(pk=pk)
+
+
+def _scan(content: bytes) -> None:
+    """Raise FileRefused unless the scanner of the settings, if any, accepts the content."""
+    command = settings.ATTACHMENT_SCANNER
+    if not command:
+        return
+    try:
+        done = subprocess.run(
+            command, input=content, capture_output=True, timeout=_SCAN_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        logger.error("The scanner of attachments does not work: %s", type(error).__name__)  # noqa: TRY400
+        raise _not_scanned() from error
+    if done.returncode == _INFECTED:
+        logger.warning("The scanner refused an attachment.")
+        raise FileRefused("The virus scanner refused the file.")
+    if done.returncode:
+        logger.error("The scanner of attachments ended with exit status %d.", done.returncode)
+        raise _not_scanned()
+
+
+def _not_scanned() -> FileRefused:
+    return FileRefused("The virus scanner does not work, so the file was not accepted. Try later.")
