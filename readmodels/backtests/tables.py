@@ -7,11 +7,11 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from payments.domain.backtest.evaluable import Fact
 from payments.domain.backtest.labels import Kind, Label
-from payments.domain.backtest.outcomes import LeftOut, Outcome
+from payments.domain.backtest.outcomes import Outcome
 from payments.domain.backtest.result import Result, Workload
 from payments.domain.backtest.tally import UNSCORED
+from payments.domain.backtest.verdict import FACTS, LEFT_OUT
 from payments.domain.risk.evidence import AttachedBacktest
 from payments.domain.risk.policy import Band, RiskPolicy
 from readmodels import labels
@@ -28,20 +28,6 @@ _UNKNOWN: Final = {
     Label.DISPUTE_OPEN: "dispute open",
     Label.DISPUTED: "disputed for another reason than fraud",
     Label.NOT_MATURE: "too recent to be good",
-}
-_LEFT_OUT: Final = {
-    LeftOut.METHOD_LIMIT: "over the limit of the method, so no policy was asked",
-    LeftOut.UNDECIDED: "cancelled or not decided, so no policy was asked",
-}
-_FACTS: Final = {
-    Fact.FEATURES: "nothing is recorded about the customer's history",
-    Fact.NEW_CUSTOMER: "it is not recorded whether the customer was new",
-    Fact.BLOCKED: "it is not recorded whether the customer was blocked",
-    Fact.VELOCITY: "the customer's earlier payments are not recorded",
-    Fact.COUNTRY: "the country is not recorded",
-    Fact.CARD: "the card is not recorded",
-    Fact.REFERENCE: "the reference is not recorded",
-    Fact.LISTS: "it is not recorded which lists matched",
 }
 _BANDS: Final = (UNSCORED, *(str(each) for each in Band))
 _NONE: Final = "–"
@@ -282,9 +268,12 @@ def unknown(result: Result) -> tuple[tuple[str, str], ...]:
 def not_covered(result: Result) -> tuple[tuple[str, str], ...]:
     """Return why payments of the range are not in the tables."""
     reasons = [
-        *((f"Left out: {_LEFT_OUT[why]}", n) for why, n in sorted(result.left_out.items())),
         *(
-            (f"Not evaluable: {_FACTS[fact]}", n)
+            (f"Left out, because no policy decided: {LEFT_OUT[why]}", n)
+            for why, n in sorted(result.left_out.items())
+        ),
+        *(
+            (f"Not evaluable: the log does not hold {FACTS[fact]}", n)
             for fact, n in sorted(result.not_evaluable.items())
         ),
     ]

@@ -24,7 +24,8 @@ _NEWLY: Final = {
     Outcome.PASS: "would newly pass",
 }
 _STOPPED: Final = {Outcome.REVIEW: "held", Outcome.BLOCK: "blocked"}
-_FACTS: Final = {
+# What the log does not hold of a payment that is not evaluable.
+FACTS: Final = {
     Fact.FEATURES: "the features",
     Fact.NEW_CUSTOMER: "whether the customer is new",
     Fact.BLOCKED: "whether the customer is blocked",
@@ -34,7 +35,8 @@ _FACTS: Final = {
     Fact.REFERENCE: "the reference",
     Fact.LISTS: "the lists that matched",
 }
-_LEFT_OUT: Final = {
+# Why no policy decided on a payment.
+LEFT_OUT: Final = {
     LeftOut.METHOD_LIMIT: "over the limit of the method",
     LeftOut.UNDECIDED: "not decided",
 }
@@ -83,12 +85,12 @@ def _limits(result: Result, *, labeled: bool) -> Iterator[str]:
     if result.not_evaluable_payments:
         yield (
             f"{_payments(result.not_evaluable_payments)} could not be evaluated, because the log does not"
-            f" hold {_list((_FACTS[fact], count) for fact, count in sorted(result.not_evaluable.items()))}."
+            f" hold {_list((FACTS[fact], count) for fact, count in sorted(result.not_evaluable.items()))}."
         )
     if result.left_out:
         yield (
             f"{_were(sum(result.left_out.values()))} left out, because no policy decided:"
-            f" {_list((_LEFT_OUT[why], count) for why, count in sorted(result.left_out.items()))}."
+            f" {_list((LEFT_OUT[why], count) for why, count in sorted(result.left_out.items()))}."
         )
     if result.decision_time.assumed:
         assumed = (
