@@ -1,6 +1,6 @@
 """The digest of a result, and the first difference between two results."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -30,8 +30,13 @@ def digest(question: Question, result: Result) -> str:
     hashed = msgspec.to_builtins(question)
     hashed["candidate"] = question.candidate.policy_id
     hashed["baseline"] = None if question.baseline is None else question.baseline.policy_id
-    document = {"engine": ENGINE_VERSION, "question": hashed, "result": result}
-    return sha256(msgspec.json.encode(document, order="deterministic")).hexdigest()
+    return hash_of({"question": hashed, "result": result})
+
+
+def hash_of(document: Mapping[str, object]) -> str:
+    """Return the hex SHA-256 of the engine's version and a document."""
+    hashed = {"engine": ENGINE_VERSION, **document}
+    return sha256(msgspec.json.encode(hashed, order="deterministic")).hexdigest()
 
 
 def first_difference(first: Result, second: Result) -> Difference | None:

@@ -8,16 +8,15 @@ backtest over the same payments has them.
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
-from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from payments.domain.backtest.cases import case_of
-from payments.domain.backtest.digest import Difference, first_difference
+from payments.domain.backtest.digest import Difference, first_difference, hash_of
 from payments.domain.backtest.evaluation import Evaluation
-from payments.domain.backtest.question import ENGINE_VERSION, Question
+from payments.domain.backtest.question import Question
 from payments.domain.backtest.result import result_of
 from payments.domain.backtest.tally import Tally
 from payments.domain.payment.events import (
@@ -60,13 +59,12 @@ def add(days: Days, more: Days) -> None:
 def digest(candidate_id: str, *, since: int, position: int, days: Mapping[date, Tally]) -> str:
     """Return the hex SHA-256 of the engine's version, the policy, the range and what its days count."""
     document = {
-        "engine": ENGINE_VERSION,
         "candidate": candidate_id,
         "since": since,
         "position": position,
         "days": {day.isoformat(): _stored(tally) for day, tally in days.items()},
     }
-    return _hash(document)
+    return hash_of(document)
 
 
 def first_difference_of_days(
@@ -77,14 +75,11 @@ def first_difference_of_days(
         ours, theirs = first.get(day, Tally()), second.get(day, Tally())
         if found := first_difference(result_of(ours), result_of(theirs)):
             return day, found
-        if (mine := _hash(_stored(ours))) != (other := _hash(_stored(theirs))):
+        mine, other = (hash_of({"day": _stored(each)}) for each in (ours, theirs))
+        if mine != other:
             return day, Difference("digest", mine, other)
     return None
 
 
 def _stored(tally: Tally) -> object:
     return msgspec.to_builtins(tally, str_keys=True)
-
-
-def _hash(document: object) -> str:
-    return sha256(msgspec.json.encode(document, order="deterministic")).hexdigest()
