@@ -69,6 +69,17 @@ def by_id(policy_id: str) -> RiskPolicy:
     return _found(policy_id, register()).policy
 
 
+def all_of(register: Register) -> dict[str, RiskPolicy]:
+    """Return all policies by id, the built-in one first."""
+    proposed = {policy_id: each.policy for policy_id, each in register.policies.items()}
+    return {DEFAULT_POLICY.policy_id: DEFAULT_POLICY, **proposed}
+
+
+def active_of(register: Register) -> RiskPolicy:
+    """Return the active policy, which is the built-in one if none was approved."""
+    return all_of(register)[register.active or DEFAULT_POLICY.policy_id]
+
+
 def _found(policy_id: str, register: Register) -> RegisteredPolicy:
     found = register.policies.get(policy_id)
     if found is None:

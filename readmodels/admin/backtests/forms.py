@@ -14,15 +14,16 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from payments.application import policies
 from payments.domain.backtest.labels import MATURE
 from payments.domain.backtest.question import Mode
 from payments.domain.backtest.sampling import WHOLE
-from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
+from payments.domain.risk.policy import RiskPolicy
 from payments.domain.risk.register import Register
 from readmodels import labels
 from readmodels.admin.base.dates import read_day
-from readmodels.admin.policies.register import active_policy
 from readmodels.backtests.requests import Request
+from readmodels.policies.names import names_of
 
 _HISTORY: Final = ""
 _ALL: Final = "all"
@@ -111,10 +112,7 @@ class BacktestForm(forms.Form):
 
     def __init__(self, register: Register, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._policies = {
-            DEFAULT_POLICY.policy_id: DEFAULT_POLICY,
-            **{policy_id: each.policy for policy_id, each in register.policies.items()},
-        }
+        self._policies = policies.all_of(register)
         baseline = self.fields["baseline"]
         assert isinstance(baseline, forms.ChoiceField)  # noqa: S101
         baseline.choices = [(_HISTORY, "History"), *_choices(register)]
@@ -180,10 +178,9 @@ def initial(since: str) -> dict[str, Any]:
 
 def _choices(register: Register) -> list[tuple[str, str]]:
     """Return all policies, the active one first."""
-    active = active_policy(register).policy_id
-    names = {DEFAULT_POLICY.policy_id: "Built-in policy"}
+    active = policies.active_of(register).policy_id
+    names = names_of(register)
     for policy_id, each in register.policies.items():
-        name = labels.isolated(each.name) or policy_id[:12]
-        names[policy_id] = f"{name} ({labels.label(each.status).lower()})"
+        names[policy_id] += f" ({labels.label(each.status).lower()})"
     ordered = sorted(names, key=lambda policy_id: (policy_id != active, names[policy_id]))
     return [(policy_id, names[policy_id]) for policy_id in ordered]

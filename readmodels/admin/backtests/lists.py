@@ -19,7 +19,7 @@ from payments.application import policies
 from payments.domain.backtest import verdict
 from payments.domain.backtest.question import Mode
 from payments.domain.backtest.sampling import WHOLE
-from payments.domain.risk.policy import DEFAULT_POLICY, PolicyStatus
+from payments.domain.risk.policy import PolicyStatus
 from payments.domain.risk.register import Register
 from readmodels import labels
 from readmodels.admin.backtests.changes import AttachView, CancelView, ResumeView
@@ -29,6 +29,7 @@ from readmodels.admin.base.filters import ChoiceFilter, OneOf
 from readmodels.backtests import questions, requests, tables
 from readmodels.backtests.models import Backtest, State
 from readmodels.backtests.verifying import answer
+from readmodels.policies.names import names_of, short
 
 _COLORS: Final = {
     State.QUEUED: "info",
@@ -53,7 +54,7 @@ class PolicyFilter(OneOf):
     parameter_name = "candidate_id"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        names = policy_names(policies.register())
+        names = names_of(policies.register())
         return sorted(names.items(), key=lambda item: item[1])
 
 
@@ -89,7 +90,7 @@ class BacktestAdmin(BrowsingAdmin):
 
     def details(self, rows: Sequence[Any]) -> Mapping[Any, Mapping[str, str]]:
         """Return the names of policies and people."""
-        names = policy_names(policies.register())
+        names = names_of(policies.register())
         people = labels.people(row.requested_by for row in rows)
         return {
             row.pk: {
@@ -133,8 +134,8 @@ class BacktestAdmin(BrowsingAdmin):
             raise Http404(str(error)) from error
         now = timezone.now()
         register = policies.register()
-        names = policy_names(register)
-        name = names.get(backtest.candidate_id, f"Policy {backtest.candidate_id[:12]}")
+        names = names_of(register)
+        name = names.get(backtest.candidate_id, short(backtest.candidate_id))
         shown: dict[str, Any] = {
             "title": f"Backtest: {name}",
             "original": backtest,
@@ -245,11 +246,3 @@ def _result(request: HttpRequest, backtest: Backtest, register: Register) -> dic
         and not is_attached
         and permissions.holds(request.user, permissions.MANAGE_POLICIES),
     }
-
-
-def policy_names(register: Register) -> dict[str, str]:
-    """Return the names of all policies by id."""
-    names = {DEFAULT_POLICY.policy_id: "Built-in policy"}
-    for policy_id, each in register.policies.items():
-        names[policy_id] = labels.isolated(each.name) or f"Policy {policy_id[:12]}"
-    return names

@@ -13,7 +13,7 @@ from unfold.decorators import display
 from payments import permissions
 from payments.application import policies
 from readmodels import labels
-from readmodels.admin.backtests.lists import PolicyFilter, policy_names
+from readmodels.admin.backtests.lists import PolicyFilter
 from readmodels.admin.backtests.shadows import SEE
 from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import BrowsingAdmin
@@ -22,6 +22,7 @@ from readmodels.admin.policies.shadows import COLORS
 from readmodels.backtests import shadows
 from readmodels.backtests.models import Shadow
 from readmodels.backtests.shadows import Figures
+from readmodels.policies.names import names_of, short
 
 
 class Details(Struct, frozen=True):
@@ -74,12 +75,12 @@ class ShadowAdmin(BrowsingAdmin):
         return fragments.foreign_text(row.details.by)
 
     def details(self, rows: Sequence[Any]) -> Mapping[Any, Details]:
-        names = policy_names(policies.register())
+        names = names_of(policies.register())
         people = labels.people(row.started_by for row in rows)
         figures = shadows.figures([row.pk for row in rows])
         return {
             row.pk: Details(
-                names.get(row.candidate_id, f"Policy {row.candidate_id[:12]}"),
+                names.get(row.candidate_id, short(row.candidate_id)),
                 people.get(row.started_by, row.started_by),
                 figures[row.pk],
             )

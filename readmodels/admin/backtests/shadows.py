@@ -26,6 +26,7 @@ from readmodels.admin.policies.shadows import COLORS
 from readmodels.backtests import daily, requests, shadows, tables
 from readmodels.backtests.daily import Day, Sides
 from readmodels.backtests.models import Shadow, ShadowState
+from readmodels.policies.names import names_of, short
 
 SEE: Final = "backtests.view_backtest"
 _ENDED: Final = {
@@ -86,9 +87,8 @@ def shadow_page(request: HttpRequest, shadow_id: UUID) -> HttpResponse:
         shadow, tallies = shadows.with_days(shadows.find(shadow_id))
     except shadows.UnknownShadow as error:
         raise Http404(str(error)) from error
-    found = policies.register().policies.get(shadow.candidate_id)
-    name = labels.isolated(found.name) if found is not None else ""
-    name = name or f"Policy {shadow.candidate_id[:12]}"
+    names = names_of(policies.register())
+    name = names.get(shadow.candidate_id, short(shadow.candidate_id))
     result, total = daily.total(tallies.values())
     return page(
         request,

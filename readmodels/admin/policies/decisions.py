@@ -22,7 +22,7 @@ from payments.events.store import StaleVersion
 from readmodels import labels
 from readmodels.admin.base import refusals, requests
 from readmodels.admin.policies import backtests
-from readmodels.admin.policies.register import active_policy, dispatch, find_policy, page
+from readmodels.admin.policies.register import dispatch, find_policy, page
 from readmodels.policies.differences import differences
 
 # Fields of the form and of the command: what the approver saw.
@@ -66,7 +66,7 @@ def retire(request: HttpRequest, policy_id: str) -> HttpResponse:
 
 def _confirmation(request: HttpRequest, register: Register, policy_id: str) -> HttpResponse:
     found = register.policies[policy_id]
-    active = active_policy(register)
+    active = policies.active_of(register)
     return page(
         request,
         "backoffice/policies/approval.html",

@@ -15,7 +15,7 @@ from payments.domain.risk.register import RegisteredPolicy
 from readmodels import labels
 from readmodels.admin.base import requests
 from readmodels.admin.policies import backtests, shadows
-from readmodels.admin.policies.register import active_policy, find_policy, page
+from readmodels.admin.policies.register import find_policy, page
 from readmodels.policies import texts
 from readmodels.policies.differences import differences
 
@@ -67,7 +67,7 @@ def policy_page(request: HttpRequest, policy_id: str) -> HttpResponse:
             (rule.reason, labels.label(rule.reason), texts.rule(rule))
             for rule in policy.document.rules
         ],
-        differences=differences(active_policy(register).document, policy.document),
+        differences=differences(policies.active_of(register).document, policy.document),
         may_approve=manages
         and status is PolicyStatus.PROPOSED
         and found is not None
@@ -75,7 +75,7 @@ def policy_page(request: HttpRequest, policy_id: str) -> HttpResponse:
         may_withdraw=manages and status is PolicyStatus.PROPOSED,
         may_propose=manages
         and (status is None or status.is_over)
-        and policy != active_policy(register),
+        and policy != policies.active_of(register),
         **backtests.of_policy(request, policy_id),
         **shadows.of_policy(request, found),
         **({"attached": None} if found is None else backtests.attached(found)),

@@ -25,7 +25,7 @@ from readmodels.admin.base import kept_text, refusals, requests
 from readmodels.admin.policies import draft as drafts, writing
 from readmodels.admin.policies.draft import Draft
 from readmodels.admin.policies.fields import FormFields
-from readmodels.admin.policies.register import active_policy, dispatch, find_policy, page
+from readmodels.admin.policies.register import dispatch, find_policy, page
 from readmodels.admin.policies.writing import FieldFault, InvalidDraft
 from readmodels.policies.differences import differences
 
@@ -54,7 +54,7 @@ class ProposeView(View):
     def get(self, request: HttpRequest) -> HttpResponse:
         register = policies.register()
         wanted = request.GET.get("policy")
-        policy = active_policy(register) if wanted is None else find_policy(register, wanted)
+        policy = policies.active_of(register) if wanted is None else find_policy(register, wanted)
         again = None if wanted is None else register.policies.get(wanted)
         name, comment = (again.name, again.comment) if again else ("", "")
         draft = drafts.draft_of(policy.document, name=name, comment=comment)
@@ -196,7 +196,7 @@ def _propose(request: HttpRequest, policy: RiskPolicy, name: str, comment: str) 
 def _compared(preview: RiskPolicy | None) -> dict[str, Any]:
     if preview is None:
         return {"checked": False}
-    active = active_policy(policies.register())
+    active = policies.active_of(policies.register())
     return {"checked": True, "differences": differences(active.document, preview.document)}
 
 

@@ -7,22 +7,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from payments.application import policies
-from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
+from payments.domain.risk.policy import RiskPolicy
 from payments.domain.risk.register import AnyPolicyCommand, Register
 
 
-def active_policy(register: Register) -> RiskPolicy:
-    if register.active is None:
-        return DEFAULT_POLICY
-    return register.policies[register.active].policy
-
-
 def find_policy(register: Register, policy_id: str) -> RiskPolicy:
-    if policy_id in register.policies:
-        return register.policies[policy_id].policy
-    if policy_id == DEFAULT_POLICY.policy_id:
-        return DEFAULT_POLICY
-    raise Http404("There is no such policy.")
+    found = policies.all_of(register).get(policy_id)
+    if found is None:
+        raise Http404("There is no such policy.")
+    return found
 
 
 def dispatch(request: HttpRequest, command: AnyPolicyCommand) -> None:

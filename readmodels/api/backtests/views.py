@@ -23,7 +23,7 @@ from payments.api.representation import json_response
 from payments.application import policies
 from payments.application.idempotency import KeyReused
 from payments.clients.models import Scope
-from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
+from payments.domain.risk.policy import RiskPolicy
 from payments.events.reading.horizon import HorizonHeld
 from readmodels.api import cursors, parameters
 from readmodels.api.backtests import operations, representation
@@ -55,14 +55,12 @@ class Policies(PolicyKeyView):
         parameters.read(request, {})
         permissions.require(_person(request), _SEE_POLICIES)
         register = policies.register()
-        active = register.active or DEFAULT_POLICY.policy_id
-        found = {DEFAULT_POLICY.policy_id: DEFAULT_POLICY}
-        found |= {policy_id: each.policy for policy_id, each in register.policies.items()}
+        active = policies.active_of(register).policy_id
         views = [
             representation.PolicyView.of(
                 policy, register.policies.get(policy_id), active=policy_id == active
             )
-            for policy_id, policy in found.items()
+            for policy_id, policy in policies.all_of(register).items()
         ]
         return json_response(representation.PolicyList(views))
 
@@ -78,7 +76,7 @@ class OnePolicy(PolicyKeyView):
         permissions.require(_person(request), _SEE_POLICIES)
         register = policies.register()
         policy = _policy(policy_id)
-        active = policy_id == (register.active or DEFAULT_POLICY.policy_id)
+        active = policy_id == policies.active_of(register).policy_id
         view = representation.PolicyView.of(policy, register.policies.get(policy_id), active=active)
         return json_response(
             representation.PolicyWithDocument(

@@ -345,14 +345,14 @@ def _policy(wanted: str) -> RiskPolicy:
         case "built-in":
             return DEFAULT_POLICY
         case "active":
-            return policies.by_id(register.active or DEFAULT_POLICY.policy_id)
+            return policies.active_of(register)
     if _is_file(wanted):
         try:
             return _parsed(Path(wanted).read_bytes(), wanted)
         except OSError as error:
             raise CommandError(f"{wanted} cannot be read: {error.strerror}.") from error
-    ids = {*register.policies, DEFAULT_POLICY.policy_id}
-    return policies.by_id(find_policy(ids, wanted, nor=", and no file has this name"))
+    known = policies.all_of(register)
+    return known[find_policy(known, wanted, nor=", and no file has this name")]
 
 
 def _is_file(name: str) -> bool:

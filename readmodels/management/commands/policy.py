@@ -229,5 +229,6 @@ def _policy(register: Register, wanted: str | None) -> RiskPolicy:
     """Return the policy with this id, the built-in one, or the active one if None is wanted."""
     if wanted == _BUILT_IN:
         return DEFAULT_POLICY
-    policy_id = register.active if wanted is None else find_policy(register.policies, wanted)
-    return DEFAULT_POLICY if policy_id is None else register.policies[policy_id].policy
+    if wanted is None:
+        return policies.active_of(register)
+    return register.policies[find_policy(register.policies, wanted)].policy
