@@ -11,7 +11,8 @@ import msgspec
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Concat
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -33,11 +34,12 @@ from readmodels.models import EventIndex
 from readmodels.queries.search.places import Place, exact
 
 _DIGITS_OF_A_POSITION: Final = 18
+_MOST_NAMESAKES: Final = 5
 _CUSTOMER_EVENTS: Final = {event.event_type for event in CUSTOMER_EVENT_CLASSES}
 
 
 class ActorFilter(TypedFilter):
-    """Events by one actor: an actor id like staff:7, a user name or the name of a client.
+    """Events by one actor: an actor id like staff:7, a user name, or the name of a person or a client.
 
     Several actors at a time would need a sort.
     """
@@ -45,8 +47,14 @@ class ActorFilter(TypedFilter):
     title = "actor"
     parameter_name = "actor"
 
+    def problem(self, typed: str) -> str | None:
+        actors_ = _actor_ids(typed)
+        if len(actors_) > 1:
+            return f"Several people have this name. Enter one of {', '.join(actors_)}."
+        return super().problem(typed)
+
     def matching(self, typed: str) -> Q:
-        return Q(actor=_actor_id(typed))
+        return Q(actor=(_actor_ids(typed) or [typed])[0])
 
 
 class CorrelationFilter(TypedFilter):
@@ -132,6 +140,9 @@ class EventAdmin(BrowsingAdmin):
             original=index_row,
             event=event,
             subject=_subject(event),
+            previous=_position(event, event.version - 1),
+            next=_position(event, event.version + 1),
+            cause=event.metadata.get("causation_id"),
             actor=actor,
             actor_name=labels.person(actor),
             correlation_id=event.metadata.get("correlation_id"),
@@ -156,15 +167,25 @@ def _subject(event: EventIndex | Event) -> str:
     return aggregate_id
 
 
-def _actor_id(name: str) -> str:
-    """Return the actor id for an actor id, a user name or a client's name; `name` if unknown."""
+def _actor_ids(name: str) -> list[str]:
+    """Return the actor ids of those with the name: an actor id, a user name, a name as shown, a client's."""
     if ":" in name:
-        return name
-    user = get_user_model().objects.filter(username=name).only("pk").first()
-    if user is not None:
-        return actors.staff(user.pk)
+        return [name]
+    users = get_user_model().objects.only("pk").order_by("pk")
+    if user := users.filter(username=name).first():
+        return [actors.staff(user.pk)]
+    shown = users.annotate(shown=Concat("first_name", Value(" "), "last_name"))
+    people = shown.filter(shown__iexact=" ".join(name.split()))[:_MOST_NAMESAKES]
+    if found := [actors.staff(user.pk) for user in people]:
+        return found
     client = Client.objects.filter(name=name).only("pk").first()
-    return actors.client(client.pk) if client is not None else name
+    return [actors.client(client.pk)] if client is not None else []
+
+
+def _position(event: Event, version: int) -> int | None:
+    """Return the position of another event of the same stream, None if there is none."""
+    found = Event.objects.filter(aggregate_id=event.aggregate_id, version=version)
+    return found.values_list("position", flat=True).first()
 
 
 def _is_position(text: str) -> bool:

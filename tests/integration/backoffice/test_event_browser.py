@@ -218,3 +218,28 @@ def plan_without_choice(statement: str) -> str:
             cursor.execute(f"SET LOCAL enable_{way} = off")
         cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}")
         return json.dumps(cursor.fetchone())
+
+
+def test_events_are_found_by_the_name_of_a_person_as_shown(approved: str) -> None:
+    user = get_user_model().objects.get(username="ada")
+    user.first_name, user.last_name = "Ada", "Ng"
+    user.save()
+
+    for name in ("Ada Ng", "ada  ng", "Ada\u00a0Ng"):
+        assert found(f"actor={name}") == ["approved", "processed"]
+
+    other = get_user_model().objects.create(username="ada2", first_name="Ada", last_name="Ng")
+    page = text(browser("auditor").get(reverse(LIST), {"actor": "Ada Ng"}))
+    assert f"Several people have this name. Enter one of staff:{user.pk}, staff:{other.pk}." in page
+
+
+def test_page_of_an_event_links_to_its_neighbors_in_the_stream(approved: str) -> None:
+    first, second, third, _ = EventIndex.objects.filter(aggregate_id=approved).order_by("version")
+    logged_in = browser("auditor")
+
+    page = logged_in.get(reverse(PAGE_OF_ONE, args=[second.pk])).content.decode()
+
+    assert f'rel="prev" href="{reverse(PAGE_OF_ONE, args=[first.pk])}"' in page
+    assert f'rel="next" href="{reverse(PAGE_OF_ONE, args=[third.pk])}"' in page
+    oldest = logged_in.get(reverse(PAGE_OF_ONE, args=[first.pk])).content.decode()
+    assert 'rel="prev"' not in oldest
