@@ -24,6 +24,7 @@ from payments import actors
 from payments.application import corrections, submission
 from payments.application.dispatch import CommandContext
 from payments.clients.models import Client
+from payments.customers import changes
 from payments.customers.models import Customer
 from payments.domain.methods import Method
 from payments.domain.payment.commands import RefundPayment
@@ -31,6 +32,7 @@ from payments.domain.payment.events import RefundReason
 from payments.domain.payment.state import Status
 from payments.domain.risk.policy import Band
 from payments.traffic import demo, simulation
+from readmodels import labels
 from readmodels.admin.review.queue_filters import STANDINGS
 from readmodels.engine.runner import catch_up
 from readmodels.models import EventIndex, PaymentSummary
@@ -53,9 +55,10 @@ _PROJECTED: Final = 200
 
 _COPIES: Final = {
     "customers_customer": """
-INSERT INTO customers_customer (id, client_id, reference, name, email, phone, blocked, created_at)
+INSERT INTO customers_customer (id, client_id, reference, name, email, phone, blocked, created_at, words)
 SELECT md5(id::text || n)::uuid, client_id, reference || '-' || n,
-       name || CASE name WHEN '' THEN '' ELSE ' ' || n END, email, phone, blocked, created_at
+       name || CASE name WHEN '' THEN '' ELSE ' ' || n END, email, phone, blocked, created_at,
+       words || CASE name WHEN '' THEN NULL ELSE array_to_tsvector(ARRAY['n:' || n]) END
   FROM customers_customer, generate_series(1, %(copies)s) AS n
 """,
     "readmodels_paymentsummary": """
@@ -83,6 +86,7 @@ _LIST: Final = "/admin/readmodels/paymentsummary/"
 _EVENTS: Final = "/admin/readmodels/eventindex/"
 _QUEUE: Final = "/admin/reviews/"
 _CUSTOMERS: Final = "/admin/customers/customer/"
+_FIND: Final = "/admin/find/"
 
 
 def run() -> list[Figure]:
@@ -151,11 +155,25 @@ def _addresses() -> Iterator[str]:
     yield from _questions(_EVENTS, types, actors_, moments)
     yield f"{_EVENTS}?correlation_id={event.correlation_id}"
     yield from _questions(_CUSTOMERS, ["blocked__exact=0", "blocked__exact=1"])
+    people = (
+        customer.reference,
+        str(customer.reference)[:4],
+        customer.name,
+        "Amara",
+        "okafor 7",
+        "a",
+        "amara@",
+        "0151 23456789",
+        "6789",
+    )
+    amount = labels.amount(payment.amount, payment.currency)
+    own = (payment.pk, str(payment.pk)[:8], payment.reference, str(payment.reference)[:3], "4242")
     for list_, terms in {
-        _LIST: (payment.pk, payment.reference, customer.reference, customer.name[:3], "nothing"),
-        _QUEUE: (payment.pk, payment.reference, customer.name[:3], "nothing"),
+        _LIST: (*people, *own, amount, f"{payment.amount}", "10", "9.99", "nothing"),
+        _QUEUE: (*people, *own, amount, "nothing"),
+        _FIND: (*people, *own, amount, "nothing"),
         _EVENTS: (payment.pk, event.position, "nothing"),
-        _CUSTOMERS: (customer.reference, customer.name[:3], "nothing"),
+        _CUSTOMERS: (*people, str(customer.pk)[:8], "nothing"),
     }.items():
         yield from (f"{list_}?{urlencode({'q': term})}" for term in terms)
     for other in ("dailystatistics", "parkedevent", "discardedevent", "checkpoint"):
@@ -233,7 +251,9 @@ def _fill() -> None:
             _project()
         _submit(shop, attempt, at, refunded=number % _REFUNDED == 0)
     _project()
-    Customer.objects.filter(name="", pk__lt=UUID(int=2**127)).update(name="Amara Okafor")
+    contacts = {"name": "Amara Okafor", "email": "amara@example.com", "phone": "+4915123456789"}
+    for named in Customer.objects.filter(name="", pk__lt=UUID(int=2**127)):
+        changes.store(named, contacts)
     copies = _PAYMENTS // PaymentSummary.objects.count()
     for table, statement in _COPIES.items():
         number = _CUSTOMER_COPIES if table == Customer._meta.db_table else copies
