@@ -10,6 +10,7 @@ from django.urls import path
 from django.views import View
 
 from payments.api.http.paths import uuid
+from readmodels.admin import search
 from readmodels.admin.analytics import page as analytics
 from readmodels.admin.backtests import changes as backtest_changes, shadows
 from readmodels.admin.base import kept_text
@@ -37,6 +38,7 @@ _LISTS: Final = {
 
 urlpatterns = [
     path("login/", kept_text.sign_in),
+    path("find/", _staff_only(search.search), name="search_all"),
     path("reviews/", _staff_only(queue.queue), name="review_queue"),
     path("reviews/claim-next/", _staff_only(queue.claim_next), name="claim_next"),
     path("reviews/hand-over/", _form(hand_over.HandOverView), name="hand_over"),

@@ -39,6 +39,11 @@ class Search:
     def kinds(self) -> list[Kind]:
         return list(self._kinds.values())
 
+    def shown(self) -> list[Kind]:
+        """Return the readings that had rows, or all if none had."""
+        kinds = self.kinds()
+        return [each for each in kinds if each.found] or kinds
+
     @property
     def bounds(self) -> list[str]:
         """Return what was left out."""

@@ -4,7 +4,10 @@ from typing import Any, Final
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.core.management import call_command
+from django.test import Client as Browser
 from django.urls import reverse
 
 from payments.customers.models import Customer
@@ -280,3 +283,45 @@ def test_queue_is_searched_in_its_order(payment: str) -> None:
         answer = browser("analyst", str(uuid4())).get(reverse("review_queue"), {"q": typed})
         listing: Any = answer.context["cl"]
         assert [str(row.pk) for row in listing.result_list] == ids
+
+
+def test_search_page_shows_payments_and_customers(payment: str) -> None:
+    logged_in = browser()
+
+    page = logged_in.get(reverse("search_all"), {"q": "MORETTI"})
+
+    payments, customers = page.context["sections"]
+    assert [str(each["id"]) for each in payments.lines] == [payment]
+    assert [each["customer"].reference for each in customers.lines] == ["Client-Giulia"]
+    assert "Found as: words of a customer&#x27;s name" in text(page)
+    empty = text(logged_in.get(reverse("search_all"), {"q": "18,901.00"}))
+    assert "Nothing found. Searched as: amount 18,901.00 in any currency" in empty
+    card = text(logged_in.get(reverse("search_all"), {"q": "4111 1111 1111 1111"}))
+    assert "This looks like a card number." in card
+
+
+@pytest.mark.parametrize("typed", ["", " ", "\0", "x" * 3_000, "%", "\u202e"])
+def test_search_page_answers_unusual_text(payment: str, typed: str) -> None:
+    assert browser().get(reverse("search_all"), {"q": typed}).status_code == 200
+
+
+def test_search_page_shows_only_what_the_person_may_see(payment: str) -> None:
+    someone = get_user_model().objects.create(username="someone", is_staff=True)
+    logged_in = Browser()
+    logged_in.force_login(someone)
+    query = {"q": "moretti"}
+
+    assert logged_in.get(reverse("search_all"), query).status_code == 403
+    assert 'role="search"' not in logged_in.get(reverse("admin:index")).content.decode()
+    someone.user_permissions.add(Permission.objects.get(codename="view_customer"))
+    (section,) = logged_in.get(reverse("search_all"), query).context["sections"]
+    assert section.title == "Customers"
+    assert Browser().get(reverse("search_all"), query).status_code == 302
+
+
+@pytest.mark.parametrize("name", ["admin:index", "review_queue", "policies"])
+def test_header_has_the_search_in_place_of_the_palette(payment: str, name: str) -> None:
+    page = browser().get(reverse(name)).content.decode()
+
+    assert f'action="{reverse("search_all")}"' in page
+    assert "searchCommand" not in page
