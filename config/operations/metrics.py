@@ -13,6 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from config.operations.http_requests import HttpRequests, requests
 from readmodels.backtests.metrics import Shadows
 from readmodels.engine.metrics import LogAndProjections
+from readmodels.queries import metrics as review_metrics
 from readmodels.queries.bounded import TooBroad, bounded
 from readmodels.webhooks.metrics import Webhooks
 
@@ -20,6 +21,7 @@ _registry: Final = CollectorRegistry(auto_describe=False)
 _registry.register(LogAndProjections())
 _registry.register(Webhooks())
 _registry.register(Shadows())
+_registry.register(review_metrics.Reviews())
 _registry.register(HttpRequests(requests))
 
 # Proxies on this machine add one of these headers to forwarded requests.

@@ -1,54 +1,55 @@
-"""The dashboard: reviews, due disputes, today's payments, failing endpoints, 14 days and projections."""
+"""The dashboard: reviews, the day of the person, today's payments, failing endpoints and projections."""
 
-from collections import defaultdict
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import F, QuerySet, Sum
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from payments.clients.models import Client
 from payments.customers.models import Customer
 from readmodels import labels
-from readmodels.admin.base import charts, fragments
-from readmodels.admin.base.charts import Bars
+from readmodels.admin.analytics import tables
+from readmodels.admin.base import fragments
+from readmodels.admin.base.figures import count, rate
 from readmodels.admin.review.actions import Person, next_key
 from readmodels.admin.webhooks.changes import may_manage
 from readmodels.admin.webhooks.trouble import in_trouble
 from readmodels.engine import lag
-from readmodels.models import DailyStatistics, DisputeSummary, PaymentSummary
-from readmodels.queries import review_queue, routing
+from readmodels.models import DisputeSummary, PaymentSummary
+from readmodels.queries import analytics, deadlines, review_queue, routing
+from readmodels.queries.analytics import Period, Sums
 
 _DAYS: Final = 14
 _WAITING: Final = 8
 # An exact larger number would cost more and change no decision.
 _COUNTED_TO: Final = 1_000
+_CURRENCIES: Final = 4
+_REPAIR: Final = "readmodels.repair_projections"
 
 
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return the context of the dashboard: unfold's DASHBOARD_CALLBACK. Every query uses an index."""
     if not request.user.has_perm("readmodels.view_paymentsummary"):
         return context | {"title": "No access yet"}
-    today = timezone.now().date()
-    days = _days(today)
+    now = timezone.now()
+    person = Person.of(request.user)
     endpoints, more_endpoints = in_trouble() if may_manage(request) else ([], False)
     return context | {
         "endpoints": endpoints,
         "more_endpoints": more_endpoints,
         "title": "Dashboard",
-        "next_key": next_key(Person.of(request.user)),
-        "waiting": _waiting(),
-        "waiting_count": waiting_count(),
-        "disputes_due": _disputes_due(),
-        "today": days[today],
-        "volumes": _volumes(today),
-        "chart": _chart(days),
-        "chart_options": charts.OPTIONS,
-        "projections": [
-            (each, labels.label(each.state), fragments.STATE_COLORS[each.state])
-            for each in lag.measure()
-        ],
+        "next_key": next_key(person),
+        "waiting": _waiting(person, now),
+        "waiting_title": "To decide next" if person.reviews else "Most urgent reviews",
+        "reviews": person.reviews,
+        "my_day": _my_day(person, now) if person.reviews else None,
+        "disputes_due": _disputes_due(now),
+        "projections": _projections() if request.user.has_perm(_REPAIR) else [],
+        **_queue(now),
+        **_payments(now.date()),
     }
 
 
@@ -61,36 +62,67 @@ def waiting_badge(request: HttpRequest) -> str:
 
 def waiting_count() -> str:
     """Return the number of payments in the review queue, as text: "1000+" at most."""
-    return _counted(_queue(timezone.now()))
+    return _counted(_listed(timezone.now()))
 
 
-def _queue(at: datetime) -> QuerySet[PaymentSummary]:
+def _listed(at: datetime) -> QuerySet[PaymentSummary]:
     """Return what the queue shows: the payments that wait for review without the snoozed ones."""
     return review_queue.pending().filter(routing.awake(at))
 
 
-def _disputes_due() -> str:
+def _queue(now: datetime) -> dict[str, Any]:
+    """Return sums of the payments that the queue shows."""
+    waiting = deadlines.waiting(now)
+    awake = [each for each in waiting if not each.snoozed]
+    values = analytics.total_by((each.currency, each.amount) for each in awake)
+    largest = sorted(
+        values, key=lambda code: (-sum(e.count for e in awake if e.currency == code), code)
+    )
+    return {
+        "waiting_count": count(sum(each.count for each in awake)),
+        "snoozed_count": sum(each.count for each in waiting if each.snoozed),
+        "waiting_values": [labels.amount(values[code], code) for code in largest[:_CURRENCIES]],
+        "due_soon": count(sum(each.due_soon for each in awake)),
+        "levels": [
+            (level, fragments.LEVEL_BADGES[level].text, sum(each.past[number] for each in awake))
+            for number, level in enumerate(deadlines.LEVELS)
+        ],
+    }
+
+
+def _my_day(person: Person, now: datetime) -> dict[str, str]:
+    """Return what the person has decided today, and holds now."""
+    today = now.date()
+    done = analytics.reviews_by("day", Period(today, today), reviewer=person.actor).get(today)
+    held = _listed(now).filter(claimed_by=person.actor, claimed_until__gt=now)
+    return {
+        "decided": count(tables.decisions(done) if done else 0),
+        "held": _counted(held),
+    }
+
+
+def _disputes_due(now: datetime) -> str:
     """Return the number of disputes that need a response within a week, overdue ones included."""
-    soon = timezone.now() + fragments.RESPOND_SOON
+    soon = now + fragments.RESPOND_SOON
     due = DisputeSummary.objects.filter(closed_at__isnull=True, due_at__lt=soon)
     return _counted(due)
 
 
 def _counted(rows: QuerySet[Any]) -> str:
-    count = rows[:_COUNTED_TO].count()
-    return f"{count}+" if count == _COUNTED_TO else str(count)
+    found = rows[:_COUNTED_TO].count()
+    return f"{found}+" if found == _COUNTED_TO else str(found)
 
 
-def _waiting() -> list[dict[str, Any]]:
-    """Return the most urgent payments that wait for review."""
-    now = timezone.now()
-    rows = list(_queue(now).order_by("review_deadline", "payment_id")[:_WAITING])
+def _waiting(person: Person, now: datetime) -> list[dict[str, Any]]:
+    """Return the most urgent payments: for reviewers, those that they may decide now."""
+    found = _listed(now)
+    if person.reviews:
+        found = found.filter(
+            review_queue.decidable(reviewer=person.actor, senior=person.senior, at=now)
+        )
+    rows = list(found.order_by("review_deadline", "payment_id")[:_WAITING])
     customers = Customer.objects.in_bulk({row.customer_id for row in rows})
     clients = Client.objects.in_bulk({row.client_id for row in rows})
-    claims = {
-        row.pk: row.claimed_by for row in rows if row.claimed_until and row.claimed_until > now
-    }
-    names = labels.people(claims.values())
     return [
         {
             "id": row.payment_id,
@@ -98,7 +130,7 @@ def _waiting() -> list[dict[str, Any]]:
             "money": labels.amount(row.amount, row.currency),
             "customer": customers.get(row.customer_id, "unknown"),
             "client": clients.get(row.client_id, "unknown"),
-            "claimed_by": names.get(claims.get(row.pk, ""), claims.get(row.pk)),
+            "is_held": bool(row.claimed_until and row.claimed_until > now),
             "badges": fragments.review_badges(
                 escalated=row.escalated,
                 four_eyes=row.four_eyes,
@@ -110,55 +142,43 @@ def _waiting() -> list[dict[str, Any]]:
     ]
 
 
-def _days(today: date) -> dict[date, dict[str, Any]]:
-    """Return the counts of each day, also of empty days. Amounts cannot be added across currencies."""
-    first = today - timedelta(days=_DAYS - 1)
-    days: dict[date, dict[str, Any]] = {
-        first + timedelta(days=n): defaultdict(int) for n in range(_DAYS)
+def _payments(today: date) -> dict[str, Any]:
+    """Return today's payments, and the chart of the last days."""
+    period = Period(today - timedelta(days=_DAYS - 1), today)
+    days = analytics.payments_by("day", period)
+    return {
+        "day": today,
+        "today": _today(days.get(today)),
+        "volumes": _volumes(analytics.payments_by("currency", Period(today, today))),
+        "chart": tables.outcomes(period, days),
     }
-    sums = (
-        DailyStatistics.objects.filter(day__range=(first, today))
-        .order_by()
-        .values("day")
-        .annotate(
-            total=Sum("total_count"),
-            completed=Sum("completed_count"),
-            failed=Sum("failed_count"),
-            rejected=Sum("rejected_count"),
-            reviews=Sum("review_count"),
-        )
-    )
-    for row in sums:
-        days[row["day"]] = {name: value for name, value in row.items() if name != "day"}
-    return days
 
 
-def _volumes(today: date) -> list[str]:
-    """Return today's completed volume in the currencies with most payments."""
-    rows = (
-        DailyStatistics.objects.filter(day=today, completed_count__gt=0)
-        .order_by()
-        .values(code=F("currency"))
-        .annotate(volume=Sum("completed_volume"), count=Sum("completed_count"))
-        .order_by("-count")[:4]
-    )
-    return [labels.amount(row["volume"], row["code"]) for row in rows]
-
-
-def _chart(days: dict[date, dict[str, Any]]) -> str:
-    colors = {
-        "completed": "var(--color-green-700)",
-        "failed": "var(--color-base-400)",
-        "rejected": "var(--color-red-700)",
+def _today(sums: Sums | None) -> dict[str, str]:
+    if sums is None:
+        return {"total": "0", "completed": "0", "failed": "0", "rejected": "0"}
+    total = sums["total_count"]
+    return {
+        **{
+            name: count(sums[f"{name}_count"])
+            for name in ("total", "completed", "failed", "rejected")
+        },
+        "failure_rate": rate(sums["failed_count"], total),
+        "review_rate": rate(sums["review_count"], total),
     }
-    return charts.by_day(
-        days,
-        (
-            Bars(
-                label=name.capitalize(),
-                color=color,
-                counts=[counts[name] for counts in days.values()],
-            )
-            for name, color in colors.items()
-        ),
-    )
+
+
+def _volumes(currencies: Mapping[str, Sums]) -> list[str]:
+    """Return the completed volume in the currencies with most completed payments."""
+    completed = {code: row for code, row in currencies.items() if row["completed_count"] > 0}
+    order = sorted(completed, key=lambda code: -completed[code]["completed_count"])
+    return [
+        labels.amount(completed[code]["completed_volume"], code) for code in order[:_CURRENCIES]
+    ]
+
+
+def _projections() -> list[tuple[Any, str, str]]:
+    return [
+        (each, labels.label(each.state), fragments.STATE_COLORS[each.state])
+        for each in lag.measure()
+    ]

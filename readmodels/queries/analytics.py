@@ -1,6 +1,6 @@
 """Sums over days of payments and of the work of reviewers. They never read single payments."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, Final
 
@@ -52,6 +52,14 @@ def total(sums: Mapping[Any, Sums]) -> dict[str, int]:
     """Return the sums over all keys. Amounts cannot be added across currencies."""
     names = {name for row in sums.values() for name in row}
     return {name: sum(row[name] for row in sums.values()) for name in names}
+
+
+def total_by(amounts: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Return the sums of amounts by currency."""
+    sums: dict[str, int] = {}
+    for currency, amount in amounts:
+        sums[currency] = sums.get(currency, 0) + amount
+    return sums
 
 
 def _within(rows: QuerySet[Any], period: Period) -> QuerySet[Any]:

@@ -20,29 +20,32 @@ AGES: Final = (timedelta(hours=1), timedelta(hours=4), timedelta(days=1), timede
 MOST: Final = 10_000
 
 _SUMS: Final = """
-SELECT currency, age, count(*), sum(amount)::bigint, count(*) FILTER (WHERE due <= %(soon)s),
+SELECT currency, age, snoozed, count(*), sum(amount)::bigint, count(*) FILTER (WHERE due <= %(soon)s),
        count(*) FILTER (WHERE share >= 0.5), count(*) FILTER (WHERE share >= 0.8),
        count(*) FILTER (WHERE share >= 1), extract(epoch FROM %(at)s - min(flagged))::float8
-  FROM (SELECT currency, amount, due, flagged,
+  FROM (SELECT currency, amount, due, flagged, snoozed,
                width_bucket(%(at)s - flagged, %(ages)s::interval[]) AS age,
                extract(epoch FROM %(at)s - flagged)
                  / greatest(extract(epoch FROM due - flagged), 1) AS share
           FROM (SELECT currency, amount, review_deadline AS due,
-                       coalesce(flagged_at, initiated_at) AS flagged
+                       coalesce(flagged_at, initiated_at) AS flagged,
+                       snoozed_until IS NOT NULL AND snoozed_until > %(at)s AS snoozed
                   FROM readmodels_paymentsummary WHERE status = 'pending_review'
                  ORDER BY review_deadline, payment_id LIMIT %(most)s) AS waiting) AS shares
- GROUP BY currency, age ORDER BY currency, age
+ GROUP BY currency, age, snoozed ORDER BY currency, age, snoozed
 """
 
 
 class Waiting(Struct, frozen=True):
-    """Payments in one currency of one age. `age` is the number of the `AGES` that they have reached.
+    """Payments in one currency of one age, snoozed or not.
 
-    `past` counts those that have reached each of the `LEVELS`, `due_soon` those due within 24 hours.
+    `age` is the number of the `AGES` that they have reached. `past` counts those that have reached each of
+    the `LEVELS`, `due_soon` those due within 24 hours.
     """
 
     currency: str
     age: int
+    snoozed: bool
     count: int
     amount: int
     due_soon: int
@@ -54,8 +57,8 @@ def waiting(at: datetime) -> list[Waiting]:
     """Return sums of the payments that wait, of the `MOST` most urgent ones, by currency and age."""
     parameters = {"at": at, "soon": at + timedelta(days=1), "ages": list(AGES), "most": MOST}
     return [
-        Waiting(currency, age, count, amount, soon, (half, most, over), seconds)
-        for currency, age, count, amount, soon, half, most, over, seconds in execute(
+        Waiting(currency, age, snoozed, count, amount, soon, (half, most, over), seconds)
+        for currency, age, snoozed, count, amount, soon, half, most, over, seconds in execute(
             _SUMS, parameters
         )
     ]

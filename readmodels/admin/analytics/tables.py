@@ -92,11 +92,12 @@ def distribution(reviews: Sums, limits: Mapping[str, int | None], label: str) ->
 def by_reviewer(reviews: Mapping[str, Sums]) -> list[Row]:
     """Return the work of each reviewer, the one with most decisions first."""
     names = labels.people(reviews)
-    order = sorted(reviews, key=lambda actor: (-_decisions(reviews[actor]), actor))
+    order = sorted(reviews, key=lambda actor: (-decisions(reviews[actor]), actor))
     return [(names.get(actor, actor), _work(reviews[actor])) for actor in order]
 
 
-def _decisions(row: Sums) -> int:
+def decisions(row: Sums) -> int:
+    """Return the number of a reviewer's decisions, first approvals included."""
     return row["approved_count"] + row["first_approved_count"] + row["rejected_count"]
 
 
@@ -109,7 +110,7 @@ def _work(row: Sums) -> list[str]:
     return [
         *counts,
         *gone,
-        rate(approved, _decisions(row)),
+        rate(approved, decisions(row)),
         *(estimate(histograms.of(row, WORKED, share)) for share in (_MEDIAN, _P95)),
         count(overturned),
     ]
@@ -141,8 +142,7 @@ def open_by_currency(waiting: Iterable[Waiting]) -> list[Row]:
         (
             code,
             [
-                count(sum(each.count for each in found)),
-                labels.amount(sum(each.amount for each in found), code),
+                *_sum(found, code),
                 fragments.duration(max(each.oldest_seconds for each in found)),
                 count(sum(each.due_soon for each in found)),
                 *(count(sum(each.past[n] for each in found)) for n in range(len(LEVELS))),
@@ -154,11 +154,19 @@ def open_by_currency(waiting: Iterable[Waiting]) -> list[Row]:
 
 def open_by_age(waiting: Iterable[Waiting]) -> list[tuple[str, list[Row]]]:
     """Return the payments that wait now, by currency and then by the time since the flagging."""
-    groups: dict[str, list[Row]] = {}
+    sums: dict[str, dict[int, list[Waiting]]] = {}
     for each in waiting:
-        figures = [count(each.count), labels.amount(each.amount, each.currency)]
-        groups.setdefault(each.currency, []).append((age(each.age), figures))
-    return list(groups.items())
+        sums.setdefault(each.currency, {}).setdefault(each.age, []).append(each)
+    return [
+        (code, [(age(number), _sum(found, code)) for number, found in ages.items()])
+        for code, ages in sums.items()
+    ]
+
+
+def _sum(waiting: Iterable[Waiting], code: str) -> list[str]:
+    found = list(waiting)
+    amount = sum(each.amount for each in found)
+    return [count(sum(each.count for each in found)), labels.amount(amount, code)]
 
 
 def age(number: int) -> str:

@@ -14,6 +14,7 @@ from payments.domain.payment.events import DisputeOutcome, SnoozeReason
 from payments.domain.payment.state import Status
 from payments.domain.risk.policy import Band
 from readmodels.labels import label
+from readmodels.queries import deadlines
 
 # The values are the names of unfold's label colors.
 STATUS_COLORS: Final = {
@@ -80,6 +81,24 @@ def snooze_badges(until: datetime | None, reason: str, at: datetime) -> tuple[Ba
     if at >= until:
         return (Badge("Returned", "primary"),)
     return (Badge("Snoozed" if reason == SnoozeReason.OTHER else label(reason), "info"),)
+
+
+# By the share of the time for a review that has passed.
+LEVEL_BADGES: Final[Mapping[int, Badge]] = {
+    50: Badge("50 % of time used", "info"),
+    80: Badge("80 % of time used", "warning"),
+    100: Badge("Overdue", "danger"),
+}
+
+
+def deadline_badges(
+    since: datetime | None, deadline: datetime | None, at: datetime
+) -> tuple[Badge, ...]:
+    """Return a badge for the level of a deadline that has been reached, if any."""
+    if since is None or deadline is None:
+        return ()
+    reached = deadlines.level(since, deadline, at)
+    return (LEVEL_BADGES[reached],) if reached else ()
 
 
 def dispute_badge(state: str) -> Badge:

@@ -123,12 +123,17 @@ def people_of(payment: Payment) -> dict[str, str]:
 
 def badges(payment: Payment, at: datetime) -> tuple[fragments.Badge, ...]:
     first, snooze = payment.first_approval, payment.snooze
+    due = fragments.deadline_badges(payment.flagged_at, payment.review_deadline, at)
     waits = fragments.snooze_badges(snooze.until, snooze.reason, at) if snooze else ()
-    return waits + fragments.review_badges(
-        escalated=payment.escalated,
-        four_eyes=payment.risk is not None and payment.risk.four_eyes,
-        first_approver=first.reviewer if first else "",
-        reject_advised=payment.risk is not None and payment.risk.reject_advised,
+    return (
+        due
+        + waits
+        + fragments.review_badges(
+            escalated=payment.escalated,
+            four_eyes=payment.risk is not None and payment.risk.four_eyes,
+            first_approver=first.reviewer if first else "",
+            reject_advised=payment.risk is not None and payment.risk.reject_advised,
+        )
     )
 
 

@@ -45,6 +45,7 @@ from readmodels.admin.review.queue_filters import (
     SORTS,
     STANDINGS,
     AgeFilter,
+    DeadlineFilter,
     DecidableFilter,
     StandingFilter,
 )
@@ -84,6 +85,7 @@ class QueueAdmin(PaymentAdmin):
         ClientFilter,
         CurrencyFilter,
         AmountFilter,
+        DeadlineFilter,
         AgeFilter,
         ("four_eyes", titled(YesNoFilter, "two approvals required")),
         ("reject_advised", titled(YesNoFilter, "rejection advised")),
@@ -141,7 +143,9 @@ class QueueAdmin(PaymentAdmin):
 
     @display(description="Attention")
     def unusual(self, row: Any) -> SafeString:
-        badges = fragments.snooze_badges(row.snoozed_until, row.snooze_reason, row.details.now)
+        now = row.details.now
+        badges = fragments.deadline_badges(row.flagged_at, row.review_deadline, now)
+        badges += fragments.snooze_badges(row.snoozed_until, row.snooze_reason, now)
         badges += fragments.review_badges(
             escalated=row.escalated,
             four_eyes=row.four_eyes,

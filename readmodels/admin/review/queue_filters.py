@@ -10,9 +10,10 @@ from msgspec import Struct
 
 from payments.domain.money import KNOWN_CURRENCIES
 from payments.domain.text import searched
+from readmodels.admin.base import fragments
 from readmodels.admin.base.filters import CurrencyFilter, OneOf
 from readmodels.admin.review.actions import Person
-from readmodels.queries import review_queue, routing
+from readmodels.queries import deadlines, review_queue, routing
 from readmodels.queries.keyset import Order
 
 STANDINGS: Final = (
@@ -23,6 +24,7 @@ STANDINGS: Final = (
     ("escalated", "Escalated"),
     ("second", "Second approval"),
 )
+DUE_SOON: Final = "24h"
 _HOURS: Final = (1, 4, 12)
 _DAYS: Final = (1, 2, 3, 5)
 _AGES: Final = {
@@ -88,6 +90,29 @@ class DecidableFilter(OneOf):
         return review_queue.decidable(
             reviewer=person.actor, senior=person.senior, at=timezone.now()
         )
+
+
+class DeadlineFilter(OneOf):
+    """Payments of whose time for the review a share has passed."""
+
+    title = "deadline"
+    parameter_name = "due"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            (DUE_SOON, "Due within 24 hours"),
+            *((str(each), fragments.LEVEL_BADGES[each].text) for each in deadlines.LEVELS),
+        ]
+
+    def condition(self) -> Q:
+        now = timezone.now()
+        match self.value():
+            case None | "":
+                return Q()
+            case "24h":
+                return Q(review_deadline__lte=now + timedelta(days=1))
+            case level:
+                return deadlines.reached(int(level), now)
 
 
 class AgeFilter(OneOf):

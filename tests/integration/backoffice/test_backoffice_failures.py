@@ -66,5 +66,5 @@ def test_cancelled_payment_shows_actor_and_reason() -> None:
 
 def test_empty_queue_has_no_red_badge() -> None:
     page = browser().get(reverse("admin:index"))
-    assert "Failed today 0 · Rejected today 0" in text(page)
+    assert "Failed today: 0 · Rejected today: 0" in text(page)
     assert "bg-red-100 text-red-700" not in page.content.decode()

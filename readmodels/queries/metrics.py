@@ -1,0 +1,44 @@
+"""Prometheus metrics of the review queue, read from the database as in readmodels.engine.metrics."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from django.utils import timezone
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from readmodels.queries import deadlines
+
+_UPTO: Final = f"counted up to {deadlines.MOST}"
+
+
+class Reviews(Collector):
+    """Collector of the metrics, with one query. They name no person."""
+
+    def collect(self) -> Iterator[Metric]:
+        waiting = deadlines.waiting(timezone.now())
+        counts: dict[str, int] = {}
+        oldest: dict[str, float] = {}
+        for each in waiting:
+            counts[each.currency] = counts.get(each.currency, 0) + each.count
+            oldest[each.currency] = max(oldest.get(each.currency, 0.0), each.oldest_seconds)
+        yield _by_currency("waiting", f"Payments that wait for review, {_UPTO}.", counts)
+        yield _by_currency("oldest_seconds", "Longest time since a flagging.", oldest)
+        past = GaugeMetricFamily(
+            "payments_reviews_past_deadline_percent",
+            f"Payments that wait and have used this share of their time or more, {_UPTO}.",
+            labels=["percent"],
+        )
+        for number, level in enumerate(deadlines.LEVELS):
+            past.add_metric([str(level)], sum(each.past[number] for each in waiting))
+        yield past
+
+
+def _by_currency(
+    name: str, documentation: str, values: dict[str, int] | dict[str, float]
+) -> GaugeMetricFamily:
+    gauge = GaugeMetricFamily(f"payments_reviews_{name}", documentation, labels=["currency"])
+    for currency, value in sorted(values.items()):
+        gauge.add_metric([currency], value)
+    return gauge
