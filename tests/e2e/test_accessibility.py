@@ -31,6 +31,7 @@ PAGES: Final = {
     "analytics": "/admin/analytics/",
     "queue": "/admin/reviews/",
     "payments": "/admin/readmodels/paymentsummary/",
+    "mentions": "/admin/mentions/",
     "disputes": "/admin/disputes/",
     "all disputes": "/admin/readmodels/disputesummary/",
     "statistics": "/admin/readmodels/dailystatistics/",
@@ -86,7 +87,7 @@ def test_pages_have_no_serious_accessibility_violation(desk: Desk, *, every_page
             PAGES[name]
             for name in ("dashboard", "analytics", "queue", "payments", "proposal", "policy")
         ),
-        *(f"{payment}/{page}/" for page in ("change", "approve")),
+        *(f"{payment}/{page}/" for page in ("change", "approve", "note")),
         f"{paid}/refund/",
         *(f"{dispute}/{page}/" for page in ("change", "close")),
         answer,

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow
 
 API: Final = "/api/v1/payments"
 LOGIN: Final = "/admin/login/"
+NEW_NOTE: Final = f"/admin/readmodels/paymentsummary/{uuid4()}/note/"
 SECONDS: Final = 3.0
 
 
@@ -186,6 +187,46 @@ def test_large_body_is_refused_before_it_is_read(
                 pass  # the server may have refused it before
         status, fields, _ = sender.answer()
         assert (status, fields["connection"]) == (413, "close")
+
+
+def test_large_body_arrives_at_the_address_of_new_notes_only(running: Service) -> None:
+    """The application refuses the body that arrives: its fields have the usual limit, only files have not."""
+    body = b"a=" + b"x" * 6_000_000
+    length = f"Content-Length: {len(body)}"
+
+    with Sender(running) as sender:
+        assert sender.head(NEW_NOTE, length).send(body).answer()[0] == 400
+    for path in (LOGIN, NEW_NOTE.replace("/note/", "/approve/")):
+        with Sender(running) as sender:
+            assert sender.head(path, length).send(b"a=").answer()[0] == 413
+    with Sender(running) as sender:
+        assert sender.head(NEW_NOTE, "Content-Length: 17000000").send(b"a=").answer()[0] == 413
+
+
+def is_refused_as_large(running: Service) -> bool:
+    with Sender(running) as sender:
+        sender.head(NEW_NOTE, "Content-Length: 15000000").send(b"a=")
+        sender.socket.settimeout(0.5)
+        try:
+            return sender.answer()[0] == 413
+        except TimeoutError:
+            return False  # the server waits for the body
+
+
+def test_few_large_bodies_are_received_at_a_time(running: Service) -> None:
+    """Without the limit, 256 unfinished bodies could take 4 GB of memory."""
+    assert not is_refused_as_large(running)
+
+    with ExitStack() as open_:
+        for _ in range(8):
+            sender = open_.enter_context(Sender(running))
+            sender.head(NEW_NOTE, "Content-Length: 15000000").send(b"a=")
+
+        wait_for(lambda: is_refused_as_large(running))
+        with Sender(running) as small:
+            assert small.head(NEW_NOTE, "Content-Length: 2").send(b"a=").answer()[0] == 403
+
+    wait_for(lambda: not is_refused_as_large(running))
 
 
 @pytest.mark.parametrize(
