@@ -1,11 +1,13 @@
 """The buttons that snooze, resume, assign and hand over a payment, and what others then see."""
 
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import Final
 from uuid import UUID
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.management import call_command
 from django.test import Client as Browser
 from django.utils import timezone
 
@@ -204,6 +206,22 @@ def test_senior_reviewer_decides_on_what_is_assigned_to_another() -> None:
     assert "Rejected." in do(grace, payment, "reject")
 
     assert "rejected by grace" in text(ann.get(at(payment, "approve"), follow=True))
+
+
+def test_command_shows_snooze_and_assignee() -> None:
+    (payment,) = waiting()
+    grace = browser()
+    browser("analyst", "ann")
+    do(grace, payment, "assign", to=actor("ann"))
+    snooze(grace, payment)
+    out = StringIO()
+
+    call_command("payment", payment, stdout=out)
+
+    shown = out.getvalue()
+    assert f"Assigned: to ann ({actor('ann')})" in shown
+    assert f" Assigned     to ann ({actor('ann')})" in shown
+    assert f" Snoozed      Waiting for customer, by grace ({actor('grace')}) until" in shown
 
 
 def test_clients_do_not_see_assignees_and_reasons_of_snoozes() -> None:
