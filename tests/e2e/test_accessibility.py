@@ -42,6 +42,7 @@ PAGES: Final = {
     "backtests": "/admin/backtests/backtest/",
     "shadows": "/admin/backtests/shadow/",
     "backtest form": f"/admin/policies/{DEFAULT_POLICY.policy_id}/backtest/",
+    "search": "/admin/find/?q=order",
     "events": "/admin/readmodels/eventindex/",
     "customers": "/admin/customers/customer/",
     "clients": "/admin/clients/client/",
