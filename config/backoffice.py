@@ -42,7 +42,9 @@ UNFOLD: Final[dict[str, Any]] = {
         }
     ],
     "STYLES": [_static(f"readmodels/{name}.css") for name in _STYLES],
-    "SCRIPTS": [_static(f"readmodels/{name}.js") for name in ("search", "shortcuts", "claim_end")],
+    "SCRIPTS": [
+        _static(f"readmodels/{name}.js") for name in ("search", "shortcuts", "claim_end", "polling")
+    ],
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_HISTORY": False,

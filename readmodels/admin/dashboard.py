@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from payments.clients.models import Client
 from payments.customers.models import Customer
@@ -28,6 +30,7 @@ _WAITING: Final = 8
 _COUNTED_TO: Final = 1_000
 _CURRENCIES: Final = 4
 _REPAIR: Final = "readmodels.repair_projections"
+_POLL_SECONDS: Final = 60
 
 
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -54,10 +57,16 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def waiting_badge(request: HttpRequest) -> str:
-    """Return the number next to "Review queue" in the sidebar."""
+    """Return the number next to "Review queue" in the sidebar. polling.js keeps it current."""
     if not request.user.has_perm("readmodels.view_paymentsummary"):
         return ""
-    return waiting_count()
+    return format_html(
+        '<span data-waiting="{}" data-seconds="{}" data-now="{}">{}</span>',
+        reverse("queue_poll"),
+        _POLL_SECONDS,
+        timezone.now().isoformat(),
+        waiting_count(),
+    )
 
 
 def waiting_count() -> str:
@@ -126,7 +135,7 @@ def _waiting(person: Person, now: datetime) -> list[dict[str, Any]]:
     return [
         {
             "id": row.payment_id,
-            "left": fragments.time_left(row.review_deadline or now, now),
+            "left": fragments.countdown(row.review_deadline or now, now),
             "money": labels.amount(row.amount, row.currency),
             "customer": customers.get(row.customer_id, "unknown"),
             "client": clients.get(row.client_id, "unknown"),

@@ -17,7 +17,7 @@ from readmodels.admin.base import kept_text
 from readmodels.admin.disputes import lists as disputes
 from readmodels.admin.lists import changes as list_changes, pages as lists
 from readmodels.admin.policies import decisions, pages, proposal
-from readmodels.admin.review import hand_over, mentions, payments, queue
+from readmodels.admin.review import hand_over, mentions, payments, polling, queue
 from readmodels.admin.saved_views import pages as saved_views
 from readmodels.models import PaymentSummary
 
@@ -40,6 +40,7 @@ urlpatterns = [
     path("login/", kept_text.sign_in),
     path("find/", _staff_only(search.search), name="search_all"),
     path("reviews/", _staff_only(queue.queue), name="review_queue"),
+    path("reviews/poll/", _staff_only(polling.poll), name="queue_poll"),
     path("reviews/claim-next/", _staff_only(queue.claim_next), name="claim_next"),
     path("reviews/hand-over/", _form(hand_over.HandOverView), name="hand_over"),
     path("mentions/", _staff_only(mentions.page), name="mentions"),

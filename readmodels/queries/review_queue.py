@@ -1,11 +1,11 @@
 """The review queue: reviews that are due, claimed or claimable, and the orders of the queue."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import BooleanField, Case, Count, Q, QuerySet, When
 
 from payments.database import execute
 from payments.domain.payment.state import Status
@@ -117,6 +117,42 @@ def _offers(found: QuerySet[PaymentSummary], order: Order) -> Iterator[UUID]:
         yield offer.payment_id
         last = [getattr(offer, field) for field in order.fields]
         offer = rest.filter(order.beyond(last)).first()
+
+
+def counts(conditions: Sequence[Q], *, most: int) -> list[int]:
+    """Return the number of payments in review for each condition, among the `most` most urgent ones.
+
+    Takes one query, whose time does not grow with the queue.
+    """
+    urgent = pending().order_by(*BY_DEADLINE.by())[:most]
+    names = [f"n{number}" for number in range(len(conditions))]
+    found = urgent.aggregate(
+        **{
+            name: Count("pk", filter=condition)
+            for name, condition in zip(names, conditions, strict=True)
+        }
+    )
+    return [found[name] for name in names]
+
+
+def standing(payment_ids: Sequence[UUID], condition: Q) -> list[PaymentSummary]:
+    """Return the payments: `waits` is whether each is in review, `inside` whether it is in the view."""
+    waits = Q(status=Status.PENDING_REVIEW)
+    rows = PaymentSummary.objects.filter(pk__in=payment_ids).order_by("pk")
+    return list(
+        rows.annotate(
+            waits=Case(When(waits, then=True), default=False, output_field=BooleanField()),
+            inside=Case(
+                When(waits & condition, then=True), default=False, output_field=BooleanField()
+            ),
+        )
+    )
+
+
+def new(since: int, condition: Q, *, most: int) -> int:
+    """Return how many payments in review were submitted after the position `since`, at most `most`."""
+    rows = pending().filter(condition, first_position__gt=since)
+    return rows.order_by("first_position")[:most].count()
 
 
 _CURRENCIES: Final = """

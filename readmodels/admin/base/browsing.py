@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from datetime import datetime
+from functools import reduce
+from operator import and_
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -11,7 +13,7 @@ from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin
@@ -136,6 +138,13 @@ class Selection(KeysetChangeList):
     def get_results(self, request: HttpRequest) -> None:
         self._set_results([])
 
+    def condition(self) -> Q | None:
+        """Return the condition of all filters, None if one of them has an invalid value."""
+        specs = [each for each in self.filter_specs if isinstance(each, Checked)]
+        if any(each.problems() for each in specs):
+            return None
+        return reduce(and_, (each.condition() for each in specs), Q())
+
 
 class BrowsingAdmin(ModelAdmin):
     """A read-only list with filters and an exact search.
@@ -213,6 +222,19 @@ class BrowsingAdmin(ModelAdmin):
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[KeysetChangeList]:
         return Selection if getattr(request, "selects_only", False) else KeysetChangeList
+
+    def get_list_filter(self, request: HttpRequest) -> Sequence[Any]:
+        if getattr(request, "selects_only", False):
+            return [
+                each
+                for each in self.list_filter
+                if getattr(each, "is_permanent", False) or parameters(each) & request.GET.keys()
+            ]
+        return list(self.list_filter)
+
+    def condition(self, request: HttpRequest, params: Mapping[str, str]) -> Q | None:
+        """Return the condition for the rows that the parameters select, None if one is invalid."""
+        return self.selection(request, params).condition()
 
     def selection(self, request: HttpRequest, params: Mapping[str, str]) -> Selection:
         """Return what the parameters of an address select, for the person who sent the request."""

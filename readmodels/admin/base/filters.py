@@ -41,6 +41,7 @@ class Checked(ABC):
     """Show no rows for an invalid value, with an error at the field. The list repeats it above."""
 
     title: Any
+    is_permanent = False  # whether it also restricts the rows without a value
     request: HttpRequest
     used_parameters: dict[str, Any]
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -36,7 +36,7 @@ from readmodels.admin.base.filters import (
     YesNoFilter,
     titled,
 )
-from readmodels.admin.review import queue_filters
+from readmodels.admin.review import queue_filters, seen_position
 from readmodels.admin.review.actions import Person, next_key
 from readmodels.admin.review.parties import Parties
 from readmodels.admin.review.payments import PaymentAdmin
@@ -50,10 +50,14 @@ from readmodels.admin.review.queue_filters import (
     StandingFilter,
 )
 from readmodels.admin.saved_views.lists import Filters
-from readmodels.models import PaymentSummary
+from readmodels.models import PaymentSummary, SavedView
 from readmodels.queries import review_queue
 from readmodels.queries.bounded import TooBroad, bounded
 from readmodels.queries.keyset import Order
+
+# An exact larger number would cost more and change no decision.
+COUNTED_TO: Final = 1_000
+POLL_SECONDS: Final = 15
 
 
 class QueueDetails(Parties, kw_only=True):
@@ -175,6 +179,19 @@ class QueueAdmin(PaymentAdmin):
     def list_url(self) -> str:
         return reverse("review_queue")
 
+    def counts(self, request: HttpRequest, views: Sequence[SavedView]) -> dict[str, str]:
+        """Count among the most urgent payments: "12+" if there are others. Takes one query."""
+        filters = {urlencode(own): own for _, own in self.builtin_views()}
+        filters |= {f"view-{view.pk}": self.kept(view)[0] for view in views}
+        conditions = {key: self.condition(request, own) for key, own in filters.items()}
+        valid = {key: each for key, each in conditions.items() if each is not None}
+        # The last one counts snoozed payments, too.
+        *found, counted = review_queue.counts(
+            [*valid.values(), Q(pk__isnull=False)], most=COUNTED_TO
+        )
+        more = "+" if counted == COUNTED_TO else ""
+        return {key: f"{number}{more}" for key, number in zip(valid, found, strict=True)}
+
     def details(self, rows: Sequence[Any]) -> Mapping[Any, QueueDetails]:
         now = timezone.now()
         parties = super().details(rows)
@@ -202,6 +219,7 @@ class QueueAdmin(PaymentAdmin):
         view = self.view_of(request.GET)
         sort = queue_filters.chosen_sort(view, view.get(SORT, ""))
         person = Person.of(request.user)
+        since = seen_position.position()
         context = {
             "next_key": next_key(person),
             "may_hand_over": person.senior,
@@ -209,7 +227,19 @@ class QueueAdmin(PaymentAdmin):
             "sorts": list(_sorts(view, sort)),
             "lacks_currency": view.get(SORT) == AMOUNT and sort != AMOUNT,
         }
-        return super().changelist_view(request, {**(extra_context or {}), **context})
+        answer = super().changelist_view(request, {**(extra_context or {}), **context})
+        page = getattr(answer, "context_data", {})
+        if "cl" in page:
+            page["poll_url"] = _poll_url(view, page["cl"].result_list, since)
+            page["poll_seconds"] = POLL_SECONDS
+        return answer
+
+
+def _poll_url(view: Mapping[str, str], rows: Sequence[Any], since: int) -> str:
+    """Return the address that the page polls: see review/polling.py."""
+    shown = ",".join(row.pk.hex for row in rows)
+    query = urlencode({**view, "since": str(since), "shown": shown})
+    return f"{reverse('queue_poll')}?{query}"
 
 
 def _sorts(view: Mapping[str, str], sort: str) -> Iterator[tuple[str, str, bool]]:

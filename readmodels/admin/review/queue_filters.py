@@ -47,6 +47,7 @@ class StandingFilter(OneOf):
 
     title = "claim or approval"
     parameter_name = "standing"
+    is_permanent = True
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return list(STANDINGS)

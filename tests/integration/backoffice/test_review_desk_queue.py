@@ -239,7 +239,7 @@ def test_queue_runs_a_constant_number_of_queries_by_index() -> None:
         logged_in.get(QUEUE)
     statements = [query["sql"] for query in many.captured_queries]
     assert len(statements) == len(one)
-    assert not [sql for sql in statements if "COUNT(" in sql and "LIMIT 100" not in sql]
+    assert not [sql for sql in statements if "COUNT(" in sql and "LIMIT" not in sql]
     assert not [sql for sql in statements if "OFFSET" in sql]
     (page,) = [sql for sql in statements if f"LIMIT {PAGE + 1}" in sql]
     # The table is small, so other plans are switched off. Without the index, a sort would remain.

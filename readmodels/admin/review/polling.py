@@ -1,0 +1,102 @@
+"""What has changed on an open page: the counts of the menu and the tabs, and the rows of the queue.
+
+The answer is JSON with an ETag. Names and markup are only made for an answer that the browser does not have.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.utils.cache import get_conditional_response
+from django.views.decorators.http import require_GET
+
+from readmodels import labels
+from readmodels.admin.base.browsing import PAGE, as_uuid
+from readmodels.admin.review.queue import QueueAdmin
+from readmodels.admin.saved_views import storing
+from readmodels.models import PaymentSummary
+from readmodels.queries import review_queue
+from readmodels.queries.bounded import TooBroad, bounded
+
+_DIGITS_OF_A_POSITION: Final = 18
+# For a larger number, nobody waits before refreshing the page.
+_MOST_NEW: Final = 100
+
+
+@require_GET
+def poll(request: HttpRequest) -> HttpResponse:
+    """Answer with the changes since the page was made.
+
+    The address has the view, the position `since` and the payments `shown`. Without them, only counts
+    are in the answer.
+    """
+    if not request.user.has_perm("readmodels.view_paymentsummary"):
+        raise PermissionDenied
+    now = timezone.now()
+    listing = QueueAdmin(PaymentSummary, admin.site)
+    try:
+        with bounded():
+            counts = listing.counts(request, storing.visible(request.user, listing.screen))
+            condition = listing.condition(request, listing.view_of(request.GET))
+            rows = _shown(request.GET.get("shown", ""), condition)
+            new = _new(request.GET.get("since", ""), condition)
+    except TooBroad:
+        return HttpResponse(status=503, headers={"Retry-After": "60"})
+    facts = (request.user.pk, counts, new, [_version(row, now) for row in rows])
+    etag = f'"{sha256(repr(facts).encode()).hexdigest()[:20]}"'
+    unchanged = get_conditional_response(request, etag=etag)
+    if unchanged is not None:
+        return unchanged
+    answer = {"counts": counts, "rows": _cells(listing, rows), "news": _news(rows, new)}
+    return JsonResponse(answer, headers={"ETag": etag})
+
+
+def _shown(text: str, condition: Q | None) -> list[Any]:
+    """Return the payments on the page; `inside` is whether they still belong to its view."""
+    ids = [each for each in map(as_uuid, text.split(",")[:PAGE]) if each]
+    return review_queue.standing(ids, Q(pk__in=[]) if condition is None else condition)
+
+
+def _new(since: str, condition: Q | None) -> int:
+    is_position = since.isascii() and since.isdigit() and len(since) <= _DIGITS_OF_A_POSITION
+    if condition is None or not is_position:
+        return 0
+    return review_queue.new(int(since), condition, most=_MOST_NEW)
+
+
+def _version(row: Any, now: datetime) -> tuple[object, ...]:
+    """Return what the cells of the row depend on. Claims and snoozes end without an event."""
+    ends = (row.claimed_until, row.snoozed_until)
+    return row.pk, row.position, row.inside, *(bool(end and end > now) for end in ends)
+
+
+def _cells(listing: QueueAdmin, rows: Sequence[Any]) -> dict[str, dict[str, str]]:
+    """Return the markup of the cells that change, or why the row is out of date, by payment."""
+    details = listing.details(rows)
+    cells = {}
+    for row in rows:
+        row.details = details[row.pk]
+        gone = {"gone": "No longer in this view" if row.waits else labels.label(row.status)}
+        kept = {"claim": str(listing.claim(row)), "unusual": str(listing.unusual(row))}
+        cells[row.pk.hex] = kept if row.inside else gone
+    return cells
+
+
+def _news(rows: Iterable[Any], new: int) -> str:
+    """Return what the rows on the page do not show, empty if there is nothing."""
+    left = [row for row in rows if not row.inside]
+    decided = sum(not row.waits for row in left)
+    number = f"{new}+" if new == _MOST_NEW else str(new)
+    parts = (
+        f"{number} new payment{'s'[: new > 1]}" if new else "",
+        f"{decided} decided" if decided else "",
+        f"{len(left) - decided} no longer in this view" if len(left) > decided else "",
+    )
+    text = ", ".join(filter(None, parts))
+    return f"{text}." if text else ""

@@ -1,0 +1,180 @@
+"""What an open page of the queue learns, and what each poll costs."""
+
+import json
+import re
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from readmodels.models import PaymentSummary
+from tests.support.api import project
+from tests.support.backoffice import browser
+from tests.support.reviewing import QUEUE, do, waiting
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+POLL = "/admin/reviews/poll/"
+
+
+def opened(person: Browser, query: str = "") -> str:
+    """Open a page of the queue. Return the address that it polls."""
+    page = person.get(QUEUE + query).content.decode()
+    found = re.search(r'data-poll="([^"]+)"', page)
+    assert found is not None
+    return unescape(found[1])
+
+
+def polled(person: Browser, url: str, **headers: str) -> Any:
+    answer = person.get(url, headers=headers)
+    assert answer.status_code == 200
+    return json.loads(answer.content)
+
+
+def cells(answer: Any, payment: str) -> Any:
+    return answer["rows"][payment.replace("-", "")]
+
+
+def test_poll_reports_new_decided_and_claimed_payments() -> None:
+    decided, claimed, kept = waiting(3)
+    grace, ann = browser(), browser("analyst", "ann")
+    url = opened(ann)
+    do(grace, decided, "reject")
+    do(grace, claimed, "claim")
+    waiting(2)
+
+    answer = polled(ann, url)
+
+    assert answer["news"] == "2 new payments, 1 decided."
+    assert answer["counts"][""] == "4"
+    assert answer["counts"]["standing=free"] == "3"
+    assert answer["counts"]["decidable=me"] == "3"
+    assert cells(answer, decided) == {"gone": "Rejected"}
+    assert "grace" in cells(answer, claimed)["claim"]
+    assert "unclaimed" in cells(answer, kept)["claim"]
+
+
+def test_poll_reports_rows_that_left_the_view() -> None:
+    (payment,) = waiting()
+    grace, ann = browser(), browser("analyst", "ann")
+    url = opened(ann, "?standing=free")
+    do(grace, payment, "claim")
+    project()
+
+    answer = polled(ann, url)
+
+    assert answer["news"] == "1 no longer in this view."
+    assert cells(answer, payment) == {"gone": "No longer in this view"}
+
+
+def test_poll_counts_new_payments_of_the_view_only() -> None:
+    waiting()
+    ann = browser("analyst", "ann")
+    urls = [opened(ann, query) for query in ("?currency=USD", "?currency=EUR", "?currency=x")]
+
+    waiting(3)
+
+    news = [polled(ann, url)["news"] for url in urls]
+    assert news == ["3 new payments.", "", ""]
+
+
+def test_unchanged_queue_answers_not_modified() -> None:
+    (payment,) = waiting()
+    grace, ann = browser(), browser("analyst", "ann")
+    url = opened(ann)
+    etag = ann.get(url).headers["ETag"]
+
+    assert ann.get(url, headers={"If-None-Match": etag}).status_code == 304
+    # Other events of the log change nothing on the page.
+    do(grace, payment, "claim")
+    project()
+    changed = ann.get(url, headers={"If-None-Match": etag})
+    assert changed.status_code == 200
+    etag = changed.headers["ETag"]
+    assert ann.get(url, headers={"If-None-Match": etag}).status_code == 304
+    # A claim ends without an event.
+    past = timezone.now() - timedelta(seconds=1)
+    PaymentSummary.objects.update(claimed_until=past)
+    ended = ann.get(url, headers={"If-None-Match": etag})
+    assert ended.status_code == 200
+    assert "unclaimed" in cells(json.loads(ended.content), payment)["claim"]
+    # Two people never share an answer: "mine" means another person.
+    assert grace.get(url, headers={"If-None-Match": ended.headers["ETag"]}).status_code == 200
+
+
+def test_poll_of_other_pages_has_counts_only() -> None:
+    waiting(2)
+    ann = browser("analyst", "ann")
+
+    page = ann.get("/admin/").content.decode()
+    answer = polled(ann, POLL)
+
+    assert re.search(rf'data-waiting="{POLL}"[^>]*>2<', page)
+    assert (answer["counts"][""], answer["rows"], answer["news"]) == ("2", {}, "")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "shown=x,%00,1&since=%00",
+        "shown=" + ",".join(["0" * 32] * 60),
+        "since=-1",
+        "since=" + "9" * 40,
+        "since=²",
+        "currency=%00&since=1",
+        "nonsense=1&after=x&_to_field=y",
+        "view=1",
+    ],
+)
+def test_hostile_poll_is_answered(query: str) -> None:
+    waiting()
+
+    answer = browser().get(f"{POLL}?{query}")
+
+    assert answer.status_code == 200
+    assert json.loads(answer.content)["rows"] == {}
+
+
+def test_poll_needs_a_role() -> None:
+    stranger = Browser()
+    stranger.force_login(get_user_model().objects.create(username="eve", is_staff=True))
+
+    assert Browser().get(POLL).status_code == 302
+    assert stranger.get(POLL).status_code == 403
+    assert browser("viewer", "vic").get(POLL).status_code == 200
+    assert browser().post(POLL).status_code == 405
+
+
+def test_unchanged_poll_looks_up_no_names() -> None:
+    """Names, clients and markup are only looked up for an answer that the browser does not have."""
+    payments = waiting(12)
+    grace, ann = browser(), browser("analyst", "ann")
+    for payment in payments[:3]:
+        do(grace, payment, "claim")
+    project()
+    url = opened(ann)
+    etag = ann.get(url).headers["ETag"]
+
+    with CaptureQueriesContext(connection) as queries:
+        assert ann.get(url, headers={"If-None-Match": etag}).status_code == 304
+
+    statements = [each["sql"] for each in queries if "readmodels_" in each["sql"]]
+    # The saved views, the counts of all tabs, the rows, and the number of new ones.
+    assert len(statements) <= 5
+    assert not [sql for sql in statements if "COUNT(" in sql and "LIMIT" not in sql]
+    assert not [each for each in queries if "customers_customer" in each["sql"]]
+
+
+def test_counts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("readmodels.admin.review.queue.COUNTED_TO", 3)
+    waiting(5)
+
+    counts = polled(browser(), POLL)["counts"]
+
+    assert (counts[""], counts["standing=free"], counts["standing=mine"]) == ("3+", "3+", "0+")
