@@ -14,8 +14,7 @@ from msgspec import Struct
 from payments.customers.mentions import Mentions
 from payments.customers.models import Attachment, Note
 from payments.domain import files
-from payments.domain.files import FileRefused, MediaType
-from payments.domain.payment.events import AttachmentRef
+from payments.domain.files import AttachmentRef, FileRefused, MediaType
 
 logger = logging.getLogger(__name__)
 

@@ -7,6 +7,9 @@ another type when it is opened after a download.
 import re
 from enum import StrEnum
 from typing import Final
+from uuid import UUID
+
+from msgspec import Struct
 
 from payments.domain.card_numbers import holds_card_number
 from payments.domain.text import TextError, checked_text
@@ -41,6 +44,15 @@ _MARKUP: Final = re.compile(r"\s*<[a-z!?/%]", re.IGNORECASE)
 _BINARY: Final = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")
 # What paths, shells and file systems understand differently.
 _UNSAFE: Final = re.compile(r'[<>:"|?*]')
+
+
+class AttachmentRef(Struct, frozen=True, gc=False):
+    """A reference to a file of a note. The bytes are stored where they can be erased."""
+
+    attachment_id: UUID
+    digest: str  # hex SHA-256 of salt and bytes; the salt is stored with the bytes
+    size: int
+    media_type: str
 
 
 class FileRefused(ValueError):

@@ -212,16 +212,8 @@ def refund(**changes: Any) -> RefundPayment:
 
 
 def add_note(**changes: Any) -> AddNote:
-    return AddNote(
-        **{
-            "payment_id": PAYMENT,
-            "client_id": None,
-            "author": REVIEWER,
-            "note": NOTE,
-            "at": LATER,
-            **changes,
-        }
-    )
+    given = {"payment_id": PAYMENT, "client_id": None, "author": REVIEWER, "note": NOTE}
+    return AddNote(**{**given, "at": LATER, **changes})
 
 
 def open_dispute(**changes: Any) -> OpenDispute:

@@ -6,10 +6,10 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from payments.domain.cards import Brand, Card
+from payments.domain.files import AttachmentRef
 from payments.domain.list_items import ListMatch, ListName
 from payments.domain.payment.events import (
     AnyPaymentEvent,
-    AttachmentRef,
     FailureReason,
     RefundReason,
     RejectionReason,

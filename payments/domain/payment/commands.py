@@ -7,11 +7,11 @@ from uuid import UUID
 from msgspec import Struct
 
 from payments.domain.cards import Card
+from payments.domain.files import AttachmentRef
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.events import (
     ApprovalReason,
-    AttachmentRef,
     CancellationReason,
     DisputeKind,
     DisputeOutcome,

@@ -13,6 +13,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from payments.domain.cards import Card
+from payments.domain.files import AttachmentRef
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.findings import Finding
@@ -95,15 +96,6 @@ class NoteRef(Struct, frozen=True, gc=False):
 
     note_id: UUID
     digest: str  # hex SHA-256 of salt and text; the salt is stored with the text
-
-
-class AttachmentRef(Struct, frozen=True, gc=False):
-    """A reference to a file of a note. The bytes are stored where they can be erased."""
-
-    attachment_id: UUID
-    digest: str  # hex SHA-256 of salt and bytes; the salt is stored with the bytes
-    size: int
-    media_type: str
 
 
 class PaymentEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

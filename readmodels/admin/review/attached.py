@@ -20,8 +20,8 @@ from payments.customers.attachments import File
 from payments.customers.models import Attachment
 from payments.customers.staff_mentions import SEE_NOTES
 from payments.domain import files
-from payments.domain.files import MediaType
-from payments.domain.payment.events import AttachmentRef, PaymentNoteAdded
+from payments.domain.files import AttachmentRef, MediaType
+from payments.domain.payment.events import PaymentNoteAdded
 from readmodels.admin.review import evidence
 
 _CONTENT_TYPES: Final = {MediaType.TEXT: "text/plain; charset=utf-8"}

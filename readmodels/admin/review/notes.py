@@ -37,6 +37,7 @@ _SENT_BEFORE: Final = (
 )
 
 
+_RESTORED: Final = f"{kept_text.NOT_SENT} Files are not kept."
 _ATTACH_AGAIN: Final = " Attach the files again."
 
 
@@ -134,7 +135,7 @@ class NoteView(View):
     def post(self, request: HttpRequest, payment_id: UUID) -> HttpResponse:
         typed = request.POST.get("note", "")
         if kept_text.is_restored(request):
-            return self._page(request, payment_id, fresh_form(note=typed), kept_text.NOT_SENT)
+            return self._page(request, payment_id, fresh_form(note=typed), _RESTORED)
         evidence.load(payment_id)  # raises Http404
         form = NoteForm(request.POST, request.FILES)
         if "key" in form.errors:
@@ -181,7 +182,6 @@ class NoteView(View):
             status_code=409 if refusal else 200,
             payment=payment,
             heading=f"Note on the payment of {payment.amount.formatted()}",
-            status=labels.label(payment.status),
             notes=shown(history, entries, texts, version=payment.version),
             form=form,
             refusal=refusal,
