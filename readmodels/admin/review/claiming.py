@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from payments.api.http.base import command_context
 from payments.application import review
-from payments.domain.payment import claims
+from payments.domain.payment import claims, standing
 from payments.domain.payment.commands import ClaimReview, ReviewCommand
 from payments.domain.payment.refusals import PaymentError
 from payments.domain.payment.state import Payment
@@ -42,7 +42,10 @@ def shown(action: Action, payment: Payment, person: Person, at: datetime) -> Sho
         return None
     lease = claims.unlapsed(payment.lease, at)
     if lease is None:
-        return ShownClaim(text="Not claimed: other reviewers can decide too.", button="Claim")
+        reserved = standing.reservation(payment, at)
+        is_theirs = reserved is not None and reserved.reviewer == person.actor
+        others = "senior" if is_theirs else "other"
+        return ShownClaim(text=f"Not claimed: {others} reviewers can decide too.", button="Claim")
     left, _ = fragments.time_left(lease.until, at)
     return ShownClaim(
         text=f"Your claim ends at {lease.until:%H:%M} UTC ({left}).",

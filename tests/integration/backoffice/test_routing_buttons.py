@@ -152,6 +152,7 @@ def test_holder_hands_over_with_a_note() -> None:
     shown = text(ben.get(payment_page(payment)))
     assert "Unclaimed, assigned to you" in shown
     assert "“You know this customer.”" in shown
+    assert "Not claimed: senior reviewers can decide too." in text(ben.get(at(payment, "approve")))
     assert buttons(ann, payment) == []
     assert Note.objects.get().text == "You know this customer."
 
