@@ -20,8 +20,9 @@ from payments.progress import progress_bar
 
 class Command(BaseCommand):
     help = (
-        "Erase a customer's personal data: reference, name, contacts, review notes, notes about blocks"
-        " and lists, entries of Django's admin log, and every text about others that mentions the customer."
+        "Erase a customer's personal data: reference, name, contacts, review notes with their files,"
+        " notes about blocks and lists, entries of Django's admin log, and every text about others that"
+        " mentions the customer."
         " The event log stays as it is: it contains only the customer's id."
     )
 
