@@ -38,6 +38,11 @@ def payments_by(column: str, period: Period) -> dict[Any, dict[str, int]]:
     return _by(column, _within(DailyStatistics.objects.all(), period), _PAYMENTS)
 
 
+def payments_of(rows: QuerySet[DailyStatistics], column: str) -> dict[Any, dict[str, int]]:
+    """Return the sums of these rows by "currency" or by "day"."""
+    return _by(column, rows, _PAYMENTS)
+
+
 def reviews_by(
     column: str, period: Period, *, reviewer: str | None = None
 ) -> dict[Any, dict[str, int]]:
