@@ -145,7 +145,23 @@ def _addresses() -> Iterator[str]:
     yield from _questions(_LIST, statuses, methods, bands, currencies, reviewed, days, related)
     standings = [f"standing={name}" for name, _ in STANDINGS]
     flags = [f"{name}__exact={flag}" for name in ("four_eyes", "reject_advised") for flag in (0, 1)]
-    yield from _questions(_QUEUE, standings, bands, currencies, flags)
+    clients = [f"client={payment.client_id}"]
+    ages = [f"age={age}" for age in ("1h", "5d")]
+    amounts = [f"currency=USD&amount_{end}=15000.00" for end in ("from", "to")]
+    sorts = ["sort=age", "sort=amount&currency=USD"]
+    yield from _questions(
+        _QUEUE,
+        standings,
+        bands,
+        currencies,
+        flags,
+        clients,
+        ages,
+        amounts,
+        sorts,
+        ["decidable=me"],
+    )
+    yield f"{_QUEUE}poll/?since=0&sort=age&standing=free&shown={payment.pk.hex}"
     moments = [
         f"recorded_at_from_0={first:%Y-%m-%d}&recorded_at_to_0={last:%Y-%m-%d}"
         for first, last in _ranges(event.recorded_at)

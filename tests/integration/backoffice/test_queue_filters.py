@@ -1,5 +1,6 @@
 """The filters and orders of the review queue, and "Claim next" within them."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -257,8 +258,33 @@ def test_claim_next_in_a_view_returns_the_held_payment_first() -> None:
     assert claim(grace, {"age": "1d"}) == payment_page(first)
 
 
+def test_view_locks_offered_payments() -> None:
+    """Without SKIP LOCKED the second request runs into its timeout; without the lock it gets the first row."""
+    oldest, older, _ = waiting(3)
+    change(oldest, flagged_at=ago(days=3))
+    change(older, flagged_at=ago(days=2))
+
+    def offers() -> Iterator[Any]:
+        return review_queue.claimable(
+            reviewer="staff:0",
+            senior=False,
+            client_id=None,
+            at=timezone.now(),
+            rows=review_queue.pending().filter(currency="USD"),
+            order=review_queue.BY_AGE,
+        )
+
+    def ask(_: int) -> str:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '1s'")
+            return str(next(offers()))
+
+    with transaction.atomic():
+        assert str(next(offers())) == oldest
+        assert at_once(1, ask) == [older]
+
+
 def test_concurrent_claim_next_in_one_view_claims_different_payments() -> None:
-    """Without SKIP LOCKED, people wait for each other; without FOR UPDATE, they claim the same payment."""
     inside = waiting(4)
     outside = waiting(2)
     for payment in inside:
