@@ -20,7 +20,7 @@ class ViewRefused(Exception):
 
 
 def visible(user: Any, screen: str) -> Sequence[SavedView]:
-    """Return the person's views in their order, then those that others share. Takes one query.
+    """Return the person's views in their order, then those that others share. Takes two queries.
 
     `is_start` is whether the list opens with it for the person.
     """

@@ -259,7 +259,7 @@ def test_claim_next_in_a_view_returns_the_held_payment_first() -> None:
 
 
 def test_view_locks_offered_payments() -> None:
-    """Without SKIP LOCKED the second request runs into its timeout; without the lock it gets the first row."""
+    """Without SKIP LOCKED the second request times out; without the lock it gets the first row."""
     oldest, older, _ = waiting(3)
     change(oldest, flagged_at=ago(days=3))
     change(older, flagged_at=ago(days=2))
