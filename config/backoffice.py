@@ -80,6 +80,7 @@ UNFOLD: Final[dict[str, Any]] = {
                         "title": "Review queue",
                         "icon": "flag",
                         "link": reverse_lazy("review_queue"),
+                        "active": "readmodels.admin.base.way_back.is_at_queue",
                         "permission": _may_view("readmodels.view_paymentsummary"),
                         "badge": "readmodels.admin.dashboard.waiting_badge",
                         "badge_variant": "info",  # red would suggest a problem even for 0
@@ -92,12 +93,15 @@ UNFOLD: Final[dict[str, Any]] = {
                         "badge": "readmodels.admin.review.mentions.badge",
                         "badge_variant": "info",
                     },
-                    _item(
-                        "All payments",
-                        "payments",
-                        "readmodels_paymentsummary",
-                        "readmodels.view_paymentsummary",
-                    ),
+                    {
+                        **_item(
+                            "All payments",
+                            "payments",
+                            "readmodels_paymentsummary",
+                            "readmodels.view_paymentsummary",
+                        ),
+                        "active": "readmodels.admin.base.way_back.is_at_payments",
+                    },
                     {
                         "title": "Disputes",
                         "icon": "gavel",

@@ -49,3 +49,15 @@ def test_title_with_a_long_name_takes_two_lines_at_most(desk: Desk) -> None:
     box = desk.page.get_by_role("heading", level=1).bounding_box()
     assert box is not None
     assert box["height"] < 100
+
+
+def test_breadcrumb_leads_back_to_the_focused_row_of_the_queue(desk: Desk) -> None:
+    desk.log_in()
+    page = desk.page
+    desk.open("/admin/reviews/?standing=free")
+    page.get_by_role("link", name="$15,000.00").click()
+    page.get_by_role("link", name="Review queue").last.click()
+
+    page.wait_for_url("**/admin/reviews/?standing=free#row-*")
+
+    expect(page.get_by_role("link", name="$15,000.00")).to_be_focused()

@@ -21,6 +21,7 @@ from unfold.views import ChangeList
 
 from payments.domain.card_numbers import is_card_number
 from payments.domain.text import searched
+from readmodels.admin.base import way_back
 from readmodels.admin.base.filters import Checked
 from readmodels.queries import keyset
 from readmodels.queries.bounded import TooBroad, bounded
@@ -54,6 +55,11 @@ class KeysetChangeList(ChangeList):
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
         filters: dict[str, Any] = super().get_filters_params(params)
         return {name: value for name, value in filters.items() if name not in _NO_FILTERS}
+
+    def url_for_result(self, result: Model) -> str:
+        url: str = super().url_for_result(result)
+        name = self.model_admin.returns_to
+        return url + way_back.from_list(name, self.get_query_string()) if name else url
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Model]) -> list[str]:
         self.order = self.model_admin.order(self.params)
@@ -151,13 +157,15 @@ class BrowsingAdmin(ModelAdmin):
 
     `keyset` names the fields of its unique order, descending unless `ascending` is set. A list with
     several orders overrides `order`. `page_labels` are the texts of the links to the previous and the next
-    page. Without `has_pages`, rows have no page of their own.
+    page. Without `has_pages`, rows have no page of their own. `returns_to` is the name of the list in
+    `way_back`.
     """
 
     keyset: ClassVar[tuple[str, ...]] = ("id",)
     ascending: ClassVar[bool] = False
     page_labels: ClassVar[tuple[str, str]] = ("Newer", "Older")
     has_pages: ClassVar[bool] = True
+    returns_to: ClassVar[str] = ""
     change_list_template = "backoffice/list.html"
     actions = None
     sortable_by = ()
@@ -207,6 +215,7 @@ class BrowsingAdmin(ModelAdmin):
         **context: Any,
     ) -> TemplateResponse:
         """Render a page about the row `original`, if any, with the menu and the breadcrumb of the admin."""
+        request.way_back = way_back.of(request, original.pk if original else None)  # type: ignore[attr-defined]
         shared = self.admin_site.each_context(request) | {"opts": self.opts, "original": original}
         context |= shared | {"title": title}
         return TemplateResponse(request, template, context, status=status_code)

@@ -32,7 +32,7 @@ from payments.domain.payment.routing_refusals import AssigneeNotReviewer, Snooze
 from payments.domain.payment.state import Payment
 from payments.events.store import StaleVersion
 from readmodels import labels
-from readmodels.admin.base import kept_text, refusals
+from readmodels.admin.base import kept_text, refusals, way_back
 from readmodels.admin.review import (
     actions,
     claiming,
@@ -79,7 +79,7 @@ class ActionView(View):
         if refusal is not None:
             messages.warning(request, why_not(refusal, payment, self.person))
         if refusal is not None or not self.action.has_page:
-            return _to_payment(payment_id)
+            return _to_payment(request, payment_id)
         initial = {
             "amount": refunds.initial_amount(payment),
             "key": uuid4(),
@@ -116,7 +116,7 @@ class ActionView(View):
                 )
                 if authors:
                     messages.warning(request, f"{authors} added a note in the meantime: see Notes.")
-                return _to_payment(payment_id)
+                return _to_payment(request, payment_id)
         if form.errors.keys() & {"key", "version", "holder", "seen"}:
             return self._show_again(
                 request, payment_id, "The form was incomplete. Check it and send it again."
@@ -156,7 +156,7 @@ class ActionView(View):
         """Show the current payment, the refusal, and the form with what was typed."""
         if not self.action.has_page:
             messages.error(request, refusal)
-            return _to_payment(payment_id)
+            return _to_payment(request, payment_id)
         shown = seen_position.signed(payment_id, self.person.actor)
         payment, history = evidence.load(payment_id)
         typed = {name: request.POST.get(name, "") for name in self.keeps}
@@ -252,7 +252,6 @@ def _field_of(error: Exception, action: Action) -> str | None:
     return None
 
 
-def _to_payment(payment_id: UUID) -> HttpResponseRedirect:
-    return HttpResponseRedirect(
-        reverse("admin:readmodels_paymentsummary_change", args=[payment_id])
-    )
+def _to_payment(request: HttpRequest, payment_id: UUID) -> HttpResponseRedirect:
+    page = reverse("admin:readmodels_paymentsummary_change", args=[payment_id])
+    return HttpResponseRedirect(page + way_back.of(request).carried)

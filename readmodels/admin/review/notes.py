@@ -26,7 +26,7 @@ from payments.domain.files import FileRefused
 from payments.domain.payment.events import PaymentNoteAdded
 from payments.domain.text import TextError, checked_text
 from readmodels import labels
-from readmodels.admin.base import kept_text, requests
+from readmodels.admin.base import kept_text, requests, way_back
 from readmodels.admin.review import attached, evidence, timeline
 from readmodels.admin.review.attached import FilesField, ShownFile
 from readmodels.admin.review.timeline import Entry
@@ -161,7 +161,7 @@ class NoteView(View):
         messages.success(request, "Note added.")
         _warn_of_unknown(request, form.cleaned_data["note"])
         page = reverse("admin:readmodels_paymentsummary_change", args=[payment_id])
-        return HttpResponseRedirect(f"{page}#notes")
+        return HttpResponseRedirect(f"{page}{way_back.of(request).carried}#notes")
 
     def _page(
         self, request: HttpRequest, payment_id: UUID, form: NoteForm, refusal: str = ""

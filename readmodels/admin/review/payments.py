@@ -10,13 +10,14 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.html import format_html
 from unfold.decorators import display
 
 from payments import permissions
 from payments.api.http.paths import uuid
 from payments.domain.payment.state import Status
 from readmodels import labels
-from readmodels.admin.base import fragments
+from readmodels.admin.base import fragments, way_back
 from readmodels.admin.base.filters import (
     ChoiceFilter,
     ClientFilter,
@@ -54,6 +55,8 @@ class PaymentAdmin(ViewsAdmin):
         "called",
     )
     list_display_links = ("when",)
+    returns_to = way_back.PAYMENTS
+    preserve_filters = False  # `way_back` carries them
     list_filter: tuple[Any, ...] = (
         ("status", ChoiceFilter),
         ("method", ChoiceFilter),
@@ -71,7 +74,8 @@ class PaymentAdmin(ViewsAdmin):
 
     @display(description="Submitted (UTC)")
     def when(self, row: PaymentSummary) -> str:
-        return f"{row.initiated_at:%Y-%m-%d %H:%M:%S}"
+        shown = f"{row.initiated_at:%Y-%m-%d %H:%M:%S}"
+        return format_html('<span id="{}">{}</span>', way_back.row_id(row.pk), shown)
 
     @display(description="Amount")
     def money(self, row: PaymentSummary) -> str:

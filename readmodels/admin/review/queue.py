@@ -25,7 +25,7 @@ from payments.application.review import QueueLags
 from payments.domain.payment.refusals import PaymentError
 from payments.events.store import StaleVersion
 from readmodels import labels
-from readmodels.admin.base import fragments
+from readmodels.admin.base import fragments, way_back
 from readmodels.admin.base.browsing import SORT, as_uuid
 from readmodels.admin.base.filters import (
     AmountFilter,
@@ -82,6 +82,7 @@ class QueueAdmin(PaymentAdmin):
     change_list_template = "backoffice/queue.html"
     list_display = ("money", "deadline", "age", "risk", "why", "customer", "claim", "unusual")
     list_display_links = ("money",)
+    returns_to = way_back.QUEUE
     list_filter = (
         DecidableFilter,
         StandingFilter,
@@ -94,6 +95,10 @@ class QueueAdmin(PaymentAdmin):
         ("four_eyes", titled(YesNoFilter, "two approvals required")),
         ("reject_advised", titled(YesNoFilter, "rejection advised")),
     )
+
+    @display(description="Amount")
+    def money(self, row: PaymentSummary) -> str:
+        return format_html('<span id="{}">{}</span>', way_back.row_id(row.pk), super().money(row))
 
     @display(description="Time left")
     def deadline(self, row: Any) -> str:
@@ -305,9 +310,8 @@ def claim_next(request: HttpRequest) -> HttpResponse:
         )
     elif lease is not None:
         messages.success(request, f"Yours until {lease.until:%H:%M} UTC.")
-    return HttpResponseRedirect(
-        reverse("admin:readmodels_paymentsummary_change", args=[outcome.payment.payment_id])
-    )
+    page = reverse("admin:readmodels_paymentsummary_change", args=[outcome.payment.payment_id])
+    return HttpResponseRedirect(page + way_back.from_list(way_back.QUEUE, _query(view)))
 
 
 def _query(view: Mapping[str, str]) -> str:

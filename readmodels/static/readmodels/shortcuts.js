@@ -85,7 +85,8 @@
 
   // The page is hidden while it is built, so the browser cannot set the focus itself.
   window.addEventListener("load", () => {
-    const first = document.querySelector("[autofocus]");
+    const row = location.hash.startsWith("#row-") && document.getElementById(location.hash.slice(1));
+    const first = (row && row.closest("a")) || document.querySelector("[autofocus]");
     if (first) first.focus();
     else document.querySelector("[data-focus]")?.focus({ preventScroll: true });
   });

@@ -28,18 +28,23 @@ from tests.support.reviewing import NEXT, QUEUE, do, next_key, paid, payment_pag
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
+def from_queue(payment: str) -> str:
+    """Return the address of a payment that leads back to the queue."""
+    return f"{payment_page(payment)}?from=queue"
+
+
 def test_claim_next_claims_the_most_urgent_payment_once() -> None:
     payments = waiting(3)
     grace = browser()
     sent = next_key(grace)
     for _ in range(2):
         answer = grace.post(NEXT, sent)
-        assert answer.headers["Location"] == payment_page(payments[0])
+        assert answer.headers["Location"] == from_queue(payments[0])
     project()
     do(grace, payments[0], "approve")
     project()
     answer = grace.post(NEXT, next_key(grace, payment_page(payments[1])), follow=True)
-    assert answer.redirect_chain[-1][0] == payment_page(payments[1])
+    assert answer.redirect_chain[-1][0] == from_queue(payments[1])
     assert "Yours until" in text(answer)
     assert Event.objects.filter(event_type="payment.review_claimed").count() == 2
     # The page of the claimed payment does not offer another claim.
@@ -57,7 +62,7 @@ def test_claim_next_returns_the_held_undecided_payment(
         for _ in range(times_projected):
             project()
         answer = grace.post(NEXT, next_key(grace), follow=True)
-        assert answer.redirect_chain[-1][0] == payment_page(payments[0])
+        assert answer.redirect_chain[-1][0] == from_queue(payments[0])
         assert "You still hold this payment until" in text(answer)
     assert Event.objects.filter(event_type="payment.review_claimed").count() == 1
     do(grace, payments[0], "release")
@@ -87,9 +92,9 @@ def test_reviews_held_limits_claim_next(settings: Any) -> None:
     shown = [grace.post(NEXT, next_key(grace)).headers["Location"] for _ in range(3)]
 
     assert shown == [
-        payment_page(payments[0]),
-        payment_page(payments[1]),
-        payment_page(payments[0]),
+        from_queue(payments[0]),
+        from_queue(payments[1]),
+        from_queue(payments[0]),
     ]
 
 
@@ -100,7 +105,7 @@ def test_reviews_held_does_not_limit_claims_by_id() -> None:
     assert "Yours until" in do(grace, payments[2], "claim")
     project()
     answer = grace.post(NEXT, next_key(grace))
-    assert answer.headers["Location"] == payment_page(payments[0])
+    assert answer.headers["Location"] == from_queue(payments[0])
 
 
 def test_claim_next_of_two_people_claims_two_payments() -> None:
@@ -111,7 +116,7 @@ def test_claim_next_of_two_people_claims_two_payments() -> None:
     def ask(number: int) -> str:
         return str(people[number].post(NEXT, sent[number]).headers["Location"])
 
-    assert sorted(at_once(2, ask)) == sorted(map(payment_page, payments))
+    assert sorted(at_once(2, ask)) == sorted(map(from_queue, payments))
 
 
 def test_claim_next_without_a_claimable_payment_says_so() -> None:
