@@ -36,7 +36,7 @@ def test_payment_is_claimed_and_approved_by_keyboard(
     page.get_by_placeholder("Name, reference").press_sequentially("no, n is a letter here")
     page.wait_for_timeout(500)
     assert page.url.endswith("/reviews/")
-    page.get_by_role("link", name="All", exact=True).focus()
+    page.get_by_role("link", name="$15,000.00").focus()
     page.keyboard.press("n")
     page.wait_for_url(re.compile("change"))
     expect(page.get_by_role("heading", name="Yours until")).to_be_visible()
