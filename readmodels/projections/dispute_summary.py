@@ -81,7 +81,7 @@ def key(record: RecordedPaymentEvent) -> UUID | None:
 
 
 def dispute(row: Row) -> Dispute:
-    """Return the dispute of the row."""
+    """Return the dispute of the row, without its responses: only the latest one counts here."""
     return Dispute(
         dispute_id=row.dispute_id,
         kind=DisputeKind(row.kind),
