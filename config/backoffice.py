@@ -83,7 +83,6 @@ UNFOLD: Final[dict[str, Any]] = {
                         "active": "readmodels.admin.base.way_back.is_at_queue",
                         "permission": _may_view("readmodels.view_paymentsummary"),
                         "badge": "readmodels.admin.dashboard.waiting_badge",
-                        "badge_variant": "info",  # red would suggest a problem even for 0
                     },
                     {
                         "title": "Mentions",
@@ -91,7 +90,6 @@ UNFOLD: Final[dict[str, Any]] = {
                         "link": reverse_lazy("mentions"),
                         "permission": _may_view("customers.view_note"),
                         "badge": "readmodels.admin.review.mentions.badge",
-                        "badge_variant": "info",
                     },
                     {
                         **_item(
