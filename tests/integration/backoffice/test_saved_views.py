@@ -294,7 +294,8 @@ def test_claim_next_in_a_saved_view_claims_its_first_payment() -> None:
 
     answer = ann.post(action[1].replace("&amp;", "&"), next_key(ann))
 
-    assert answer.headers["Location"] == payment_page(large)
+    way_back = "?from=queue%3Fcurrency%3DUSD%26sort%3Damount"
+    assert answer.headers["Location"] == payment_page(large) + way_back
 
 
 def test_saved_views_need_the_permission_of_their_list() -> None:
