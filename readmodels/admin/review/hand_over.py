@@ -1,4 +1,4 @@
-"""Hand over all that one reviewer has: for senior reviewers, when somebody is away or leaves."""
+"""Hand over all payments of a reviewer who is away or leaves. Senior reviewers do this."""
 
 from collections.abc import Sequence
 from datetime import datetime

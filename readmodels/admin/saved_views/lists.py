@@ -14,7 +14,7 @@ from readmodels.admin.base.browsing import SORT, VIEW, BrowsingAdmin, parameters
 from readmodels.admin.saved_views import storing
 from readmodels.models import SavedView
 
-# The value of the parameter `view` that shows the whole list, whatever it opens with.
+# The value of the parameter `view` that shows the whole list instead of the person's opening view.
 WHOLE = "all"
 _LONGEST_NUMBER = 9
 

@@ -1,6 +1,6 @@
 """Find out in which columns a reading of a search is looked up, and read the first rows of each.
 
-Every statement reads a bounded part of one index, whatever was typed and however much matches.
+Every statement about payments and customers reads a bounded part of one index, for any typed text.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -46,14 +46,14 @@ class Search:
 
     @property
     def bounds(self) -> list[str]:
-        """Return what was left out."""
+        """Return the sentences on matches that were left out."""
         return list(dict.fromkeys(each.bound for each in self._kinds.values() if each.bound))
 
     def among(self, rows: QuerySet[Any], order: Order, *, size: int) -> QuerySet[Any]:
         """Return those of the rows that are found, at least the first `size` of them in the order.
 
-        Each place has a statement of its own: for one with OR,
-        PostgreSQL might read the whole table.
+        Each place has a statement of its own. For one statement with OR, PostgreSQL might read the whole
+        table.
         """
         keys: set[Any] = set()
         for place in self._places:

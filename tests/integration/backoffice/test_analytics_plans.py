@@ -1,4 +1,4 @@
-"""The sums over open reviews read the queue only, whatever the number of finished payments."""
+"""The sums over open reviews read the queue only, for any number of finished payments."""
 
 import json
 import re
