@@ -4,6 +4,7 @@ Lists link to them with the filters of this module.
 """
 
 import re
+from abc import ABC, abstractmethod
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -140,7 +141,7 @@ def _line(row: PaymentSummary, customer: str = "") -> LatestPayment:
     )
 
 
-class _Linked(OneOf):
+class _Linked(OneOf, ABC):
     """A filter that only links set. It offers its value and All."""
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -151,9 +152,9 @@ class _Linked(OneOf):
     def has_output(self) -> bool:
         return bool(self.value())
 
+    @abstractmethod
     def label_of(self, value: str) -> str:
         """Return the label of the value, empty if there is none."""
-        raise NotImplementedError
 
     @property
     def banner(self) -> str:
