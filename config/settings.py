@@ -70,6 +70,7 @@ INSTALLED_APPS: list[str] = [
     "payments.traffic",
     "readmodels.webhooks",
     "readmodels.backtests",
+    "readmodels.exports",
     "readmodels",
 ]
 

@@ -77,6 +77,11 @@ SIGN_INS: Final = Right(
     "see sign-ins and failed ones", ("axes.view_accesslog", "axes.view_accessfailurelog")
 )
 
+EVIDENCE: Final = Right(
+    "export evidence packs of payments, and see all exports",
+    ("exports.export_evidence", "exports.view_export"),
+)
+
 ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
     "viewer": (SEE,),
     "analyst": (SEE, REVIEW, BACKTEST),
@@ -106,8 +111,9 @@ ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
         WEBHOOKS,
         REPAIR,
         SIGN_INS,
+        EVIDENCE,
     ),
-    "auditor": (SEE, SEE_REVIEWERS, SEE_KEYS, SEE_WEBHOOKS, SIGN_INS),
+    "auditor": (SEE, SEE_REVIEWERS, SEE_KEYS, SEE_WEBHOOKS, SIGN_INS, EVIDENCE),
 }
 
 _WIDTH: Final = 100

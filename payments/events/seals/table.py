@@ -18,6 +18,9 @@ _READ: Final = """
 SELECT number, statement, positions, digests, signature FROM events_seal
  WHERE number > %(after)s ORDER BY number LIMIT %(limit)s
 """
+_ONE: Final = """
+SELECT number, statement, positions, digests, signature FROM events_seal WHERE number = %s
+"""
 # A seal takes up to about a hundred kilobytes.
 _AT_ONCE: Final = 20
 
@@ -43,6 +46,13 @@ def statement(number: int) -> str | None:
             "SELECT statement FROM events_seal WHERE number = %s", (number,)
         ).fetchone()
     return None if row is None else row[0]
+
+
+def one(number: int) -> Seal | None:
+    """Return a seal as it is stored."""
+    with cursor() as cur:
+        row = cur.execute(_ONE, (number,), binary=True).fetchone()
+    return None if row is None else Seal(*row)
 
 
 def identity() -> UUID:

@@ -31,8 +31,10 @@ from readmodels.admin.review import attached, disputed, evidence, notes, related
 from readmodels.admin.review.actions import ACTIONS, Person, next_key
 from readmodels.admin.review.decisions import ActionView
 from readmodels.admin.review.desk import desk, people_of
+from readmodels.admin.review.evidence_pack import EvidenceView
 from readmodels.admin.review.parties import Parties, parties
 from readmodels.admin.saved_views.lists import ViewsAdmin
+from readmodels.exports import recording
 from readmodels.models import PaymentSummary
 from readmodels.queries.search import places
 from readmodels.queries.search.places import Place
@@ -133,12 +135,17 @@ class PaymentAdmin(ViewsAdmin):
             keep_typed_text(self.admin_site.admin_view(notes.NoteView.as_view(admin=self))),
             name="payment_note",
         )
+        pack = path(
+            f"{uuid('payment_id')}/evidence/",
+            keep_typed_text(self.admin_site.admin_view(EvidenceView.as_view(admin=self))),
+            name="payment_evidence",
+        )
         file = path(
             f"{uuid('payment_id')}/attachment/{uuid('attachment_id')}/",
             self.admin_site.admin_view(attached.download),
             name="payment_attachment",
         )
-        return [*decisions, note, file, *super().get_urls()]
+        return [*decisions, note, pack, file, *super().get_urls()]
 
     def change_view(
         self,
@@ -177,6 +184,7 @@ class PaymentAdmin(ViewsAdmin):
             key=uuid4(),
             next_key=next_key(person),
             may_list=permissions.holds(request.user, permissions.EDIT_LISTS),
+            may_export=permissions.holds(request.user, recording.EVIDENCE),
             timeline=entries,
             notes=notes.shown(history, entries, texts, version=payment.version),
             note_form=notes.fresh_form() if newest and person.reviews else None,

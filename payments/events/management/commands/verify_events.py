@@ -1,9 +1,10 @@
-"""Verify the event log against its seals."""
+"""Verify the event log against its seals, or a pack of events against the seals in it."""
 
 import json
 import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Iterator
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,7 @@ from django.db import DatabaseError
 from payments.counting import counted
 from payments.events import contradictions
 from payments.events.contradictions import Contradiction
-from payments.events.seals import heads, keys, verifying
+from payments.events.seals import heads, keys, verify_pack, verifying
 from payments.events.seals.findings import Finding, Kind
 from payments.events.seals.verifying import Report
 from payments.progress import progress_bar
@@ -36,11 +37,13 @@ class Command(BaseCommand):
             "  ./manage.py verify_events --export head.json      if nothing differs; keep it elsewhere\n"
             "  ./manage.py verify_events --against head.json     was the end cut off or sealed again?\n"
             "  ./manage.py verify_events --public-key 3d40...    trust this key too\n"
-            "  DATABASE_URL=postgres://auditor@... ./manage.py verify_events    reads two tables only\n\n"
+            "  DATABASE_URL=postgres://auditor@... ./manage.py verify_events    reads two tables only\n"
+            "  ./manage.py verify_events --pack evidence.json    a pack of `evidence`, without a database\n\n"
             "Exit codes: 0 all events match their seals; 1 something differs, contradicts the log, was\n"
             "sealed an hour or more after it was recorded, or has no seal for five minutes; 2 it cannot be\n"
-            "verified. A compared head proves the seals up to it, however late they were made:\n"
-            "export one after an outage of the workers, once you have found its cause."
+            "verified; 3 all events of a pack match, but some have no seal yet. A compared head proves\n"
+            "the seals up to it, however late they were made: export one after an outage of the workers,\n"
+            "once you have found its cause."
         )
         parser.add_argument(
             "--public-key",
@@ -54,11 +57,17 @@ class Command(BaseCommand):
         parser.add_argument(
             "--jobs", type=int, default=2, metavar="N", help="connections at once; default 2"
         )
+        parser.add_argument(
+            "--pack", type=Path, metavar="FILE", help="verify this pack instead of the log"
+        )
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *_: Any, **options: Any) -> None:
         if not 1 <= options["jobs"] <= 64:  # noqa: PLR2004
             raise CommandError("--jobs must be from 1 to 64.", returncode=_CANNOT_RUN)
+        if options["pack"]:
+            self._verify_pack(options)
+            return
         began = time.monotonic()
         try:
             report = self._verify(options["public_key"], options["against"], options["jobs"])
@@ -86,6 +95,30 @@ class Command(BaseCommand):
         head = heads.read(against, trusted) if against else None
         with progress_bar("Verifying", total=verifying.last_position()) as progress:
             return verifying.verify(trusted, against=head, jobs=jobs, progress=progress)
+
+    def _verify_pack(self, options: dict[str, Any]) -> None:
+        if options["export"] or options["against"]:
+            raise CommandError(
+                "--pack cannot be combined with --export or --against: these are about the whole log.",
+                returncode=_CANNOT_RUN,
+            )
+        try:
+            raw = options["pack"].read_bytes()
+            trusted = keys.trusted(options["public_key"])
+        except OSError as error:
+            raise CommandError(
+                f"{options['pack']} cannot be read: {error.strerror}.", returncode=_CANNOT_RUN
+            ) from error
+        except keys.SealKeyError as error:
+            raise CommandError(str(error), returncode=_CANNOT_RUN) from error
+        report = verify_pack.verify(raw, sorted(trusted))
+        if options["json"]:
+            self.stdout.write(json.dumps(asdict(report), indent=2))
+        else:
+            for line in report.lines():
+                self.stdout.write(line)
+        if report.status:
+            raise SystemExit(report.status)
 
     def _export(self, report: Report, path: Path) -> None:
         if report.head is None:
