@@ -71,6 +71,7 @@ INSTALLED_APPS: list[str] = [
     "readmodels.webhooks",
     "readmodels.backtests",
     "readmodels.exports",
+    "readmodels.staff",
     "readmodels",
 ]
 

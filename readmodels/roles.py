@@ -81,6 +81,10 @@ EVIDENCE: Final = Right(
     "export evidence packs of payments, and see all exports",
     ("exports.export_evidence", "exports.view_export"),
 )
+SEE_STAFF: Final = Right(
+    "see who holds which role, and all changes of roles",
+    ("auth.view_user", "staff.view_staffchange"),
+)
 
 ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
     "viewer": (SEE,),
@@ -113,7 +117,7 @@ ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
         SIGN_INS,
         EVIDENCE,
     ),
-    "auditor": (SEE, SEE_REVIEWERS, SEE_KEYS, SEE_WEBHOOKS, SIGN_INS, EVIDENCE),
+    "auditor": (SEE, SEE_REVIEWERS, SEE_KEYS, SEE_WEBHOOKS, SIGN_INS, EVIDENCE, SEE_STAFF),
 }
 
 _WIDTH: Final = 100

@@ -1,8 +1,10 @@
-"""Staff accounts: deletion is refused for accounts that records name."""
+"""Staff accounts: adding, roles and their record, and no deletion of accounts that records name."""
 
+import re
 from datetime import timedelta
 from io import StringIO
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -18,11 +20,16 @@ from payments.application.dispatch import CommandContext, dispatch
 from payments.clients import keys
 from payments.clients.models import Client
 from payments.customers.models import Customer, Note
+from payments.permissions import NotPermitted
+from readmodels.exports.models import Export, Format, Kind, State
 from readmodels.models import DiscardedEvent
+from readmodels.staff import changes
+from readmodels.staff.models import StaffChange
 from tests.support import examples
 from tests.support.api import ApiClient
-from tests.support.backoffice import text
+from tests.support.backoffice import browser, text
 from tests.support.examples import OPERATOR
+from tests.support.reviewing import do, waiting
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -76,17 +83,46 @@ def _has_a_key(zoe: Any) -> None:
     keys.create(client, ["reviews:write"], staff_id=zoe.pk, by=OPERATOR)
 
 
+def _exported(zoe: Any) -> None:
+    Export.objects.create(
+        kind=Kind.EVENTS,
+        format=Format.CSV,
+        requested_by=_(zoe),
+        requested_at=NOW,
+        state=State.RUNNING,
+    )
+
+
+def _was_assigned(zoe: Any) -> None:
+    """The event names zoe, who did nothing."""
+    (payment,) = waiting()
+    do(browser(), payment, "claim")
+    grace = get_user_model().objects.get(username="grace")
+    command = examples.assign(payment_id=UUID(payment), reviewer=_(grace), to=_(zoe), at=NOW)
+    dispatch(command, CommandContext(actor=_(grace)))
+
+
 def _(zoe: Any) -> str:
     return actors.staff(zoe.pk)
 
 
 @pytest.mark.parametrize(
-    "did", [_signed_in, _decided, _wrote_a_note, _erased, _discarded, _has_a_key]
+    "did",
+    [
+        _signed_in,
+        _decided,
+        _wrote_a_note,
+        _erased,
+        _discarded,
+        _has_a_key,
+        _exported,
+        _was_assigned,
+    ],
 )
 def test_account_named_in_records_cannot_be_deleted(root: Browser, zoe: Any, did: Any) -> None:
     did(zoe)
     delete = reverse("admin:auth_user_delete", args=[zoe.pk])
-    assert root.post(delete, {"post": "yes"}).status_code == 403
+    assert "Deactivate it instead of deleting it." in text(root.post(delete))
     page = root.get(reverse("admin:auth_user_change", args=[zoe.pk])).content.decode()
     assert delete not in page
     everybody = reverse("admin:auth_user_changelist")
@@ -99,7 +135,7 @@ def test_account_named_in_records_cannot_be_deleted(root: Browser, zoe: Any, did
 
 
 def test_unused_account_can_be_deleted(root: Browser, zoe: Any) -> None:
-    answer = root.post(reverse("admin:auth_user_delete", args=[zoe.pk]), {"post": "yes"})
+    answer = root.post(reverse("admin:auth_user_delete", args=[zoe.pk]))
     assert answer.status_code == 302
     assert not get_user_model().objects.filter(pk=zoe.pk).exists()
 
@@ -108,8 +144,8 @@ def test_staff_list_shows_roles_and_offers_no_deletion(root: Browser, zoe: Any) 
     zoe.groups.add(Group.objects.get(name="auditor"))
     shown = root.get(reverse("admin:auth_user_changelist"))
 
-    assert "auditor" in text(shown)
-    assert "superuser" in text(shown)
+    assert "zoe – Auditor active never" in text(shown)
+    assert "root – Superuser active" in text(shown)
     assert "delete_selected" not in shown.content.decode()
 
 
@@ -123,3 +159,151 @@ def test_deactivated_account_keeps_its_name_in_the_history(root: Browser, zoe: A
 def test_create_staff_refuses_an_unknown_role() -> None:
     with pytest.raises(CommandError, match="senior reviewer"):
         call_command("create_staff", "zoe", role="king", stderr=StringIO())
+
+
+ADD = {"username": "yann", "first_name": "Yann", "last_name": "Oz", "role": "analyst"}
+
+
+def test_person_is_added_with_name_role_and_password_in_one_step(root: Browser) -> None:
+    answer = root.post(reverse("admin:auth_user_add"), ADD | {"password": "correct horse battery"})
+
+    yann = get_user_model().objects.get(username="yann")
+    assert answer.status_code == 302
+    assert (yann.get_full_name(), yann.is_staff, yann.is_superuser) == ("Yann Oz", True, False)
+    assert [group.name for group in yann.groups.all()] == ["analyst"]
+    assert yann.check_password("correct horse battery")
+
+
+def test_made_password_is_shown_once_and_works(root: Browser) -> None:
+    page = root.post(reverse("admin:auth_user_add"), ADD | {"password": ""})
+
+    found = re.search(r"select-all[^>]*>([^<]+)<", page.content.decode())
+    assert found
+    assert get_user_model().objects.get(username="yann").check_password(found[1])
+    assert found[1] not in root.get(_page("yann")).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"username": "root"}, "The username root is taken. Choose another one."),
+        ({"username": "a b"}, "Enter a valid username."),
+        ({"username": " "}, "Enter a username."),
+        ({"role": "king"}, "This is not one of the roles. Choose one."),
+        ({"password": "yann"}, "This password is too short."),
+        ({"first_name": "Y\u202e"}, "character"),
+    ],
+)
+def test_add_refuses_a_wrong_value_and_stores_nothing(
+    root: Browser, changed: dict[str, str], complaint: str
+) -> None:
+    sent = ADD | {"password": "correct horse battery"} | changed
+    answer = root.post(reverse("admin:auth_user_add"), sent)
+
+    assert complaint in text(answer)
+    assert get_user_model().objects.count() == 1
+
+
+def test_role_is_changed_in_one_step_and_recorded(root: Browser, zoe: Any) -> None:
+    zoe.groups.add(Group.objects.get(name="auditor"))
+
+    answer = root.post(_of(zoe, "staff_role"), {"role": "risk manager"}, follow=True)
+
+    assert "zoe is risk manager from now on." in text(answer)
+    assert [group.name for group in zoe.groups.all()] == ["risk manager"]
+    found = StaffChange.objects.filter(staff=zoe.pk).order_by("id")
+    assert [(each.kind, each.before, each.after) for each in found][-2:] == [
+        ("role_removed", "auditor", ""),
+        ("role_added", "", "risk manager"),
+    ]
+    by = actors.staff(get_user_model().objects.get(username="root").pk)
+    assert [each.by for each in found][-2:] == [by, by]
+
+
+def test_deactivation_signs_the_person_out_and_is_recorded(root: Browser) -> None:
+    rita = browser("analyst", "rita")
+    user = get_user_model().objects.get(username="rita")
+
+    root.post(_of(user, "staff_deactivate"))
+    answer = rita.get("/admin/reviews/")
+    root.post(_of(user, "staff_activate"))
+
+    assert answer.status_code == 302
+    kinds = StaffChange.objects.filter(staff=user.pk).order_by("id").values_list("kind", flat=True)
+    assert list(kinds)[-2:] == ["deactivated", "activated"]
+
+
+def test_changes_by_other_ways_are_recorded_too(zoe: Any) -> None:
+    """A record written by the pages alone would miss commands, the ORM and SQL."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE auth_user SET is_superuser = true, username = 'zo' WHERE id = %s", [zoe.pk]
+        )
+    zoe.groups.add(Group.objects.get(name="auditor"))
+    get_user_model().objects.filter(pk=zoe.pk).update(last_login=NOW)
+
+    found = StaffChange.objects.filter(staff=zoe.pk).order_by("id")
+    assert [each.kind for each in found] == ["added", "renamed", "superuser", "role_added"]
+    assert all(each.by.startswith("database:") for each in found)
+
+
+def test_record_of_staff_changes_is_permanent(zoe: Any) -> None:
+    for change in ("DELETE FROM staff_staffchange", "UPDATE staff_staffchange SET by = 'x'"):
+        with pytest.raises(IntegrityError, match="permanent"), connection.cursor() as cursor:
+            cursor.execute(change)
+    membership = "UPDATE auth_user_groups SET user_id = user_id"
+    zoe.groups.add(Group.objects.get(name="auditor"))
+    with pytest.raises(IntegrityError, match="never changed"), connection.cursor() as cursor:
+        cursor.execute(membership)
+
+
+@pytest.mark.parametrize("name", ["staff_role", "staff_deactivate", "auth_user_delete"])
+def test_administrators_cannot_change_their_own_role_or_state(root: Browser, name: str) -> None:
+    user = get_user_model().objects.get(username="root")
+
+    answer = root.post(_of(user, name), {"role": "viewer"})
+
+    assert "Ask another administrator." in text(answer)
+    user.refresh_from_db()
+    assert user.is_superuser
+    assert user.is_active
+
+
+@pytest.mark.parametrize(
+    "role", ["viewer", "analyst", "senior reviewer", "risk manager", "auditor"]
+)
+def test_roles_but_superuser_change_no_accounts(role: str, zoe: Any) -> None:
+    person = browser(role, "rita")
+    sees = role == "auditor"
+
+    pages = [reverse("admin:auth_user_changelist"), _page("zoe")]
+    assert {person.get(page).status_code for page in pages} == {200 if sees else 403}
+    history = person.get(reverse("admin:staff_staffchange_changelist"))
+    assert history.status_code == (200 if sees else 403)
+    for name in ("staff_role", "staff_name", "staff_deactivate", "auth_user_password_change"):
+        assert person.post(_of(zoe, name), {"role": "viewer"}).status_code == 403
+    assert person.post(reverse("admin:auth_user_add"), ADD).status_code == 403
+    if sees:
+        assert "Change role" not in text(person.get(_page("zoe")))
+
+
+def test_use_case_of_roles_checks_the_permission(zoe: Any) -> None:
+    person = browser("risk manager", "rita")
+
+    with pytest.raises(NotPermitted):
+        changes.change_role(zoe, "auditor", by=f"staff:{person.session['_auth_user_id']}")
+
+    assert not zoe.groups.exists()
+
+
+def test_groups_have_no_page(root: Browser) -> None:
+    """Roles are part of the software: a page could change what each of them may do."""
+    assert root.get("/admin/auth/group/").status_code == 404
+
+
+def _page(username: str) -> str:
+    return _of(get_user_model().objects.get(username=username), "auth_user_change")
+
+
+def _of(user: Any, name: str) -> str:
+    return reverse(f"admin:{name}", args=[user.pk])
