@@ -12,10 +12,9 @@ from uuid import UUID
 from django.db import DataError, IntegrityError, transaction
 from msgspec import Struct
 
-from payments.aggregates import RecordedPaymentEvent
 from payments.database import require_transaction
 from readmodels.engine import storage
-from readmodels.projections.kinds import Counters, Rows
+from readmodels.projections.kinds import Counters, Record, Rows
 
 # Errors that mean that a value cannot be stored. Other errors of the database (no connection, a missing
 # column) would affect all events alike, and are raised.
@@ -24,7 +23,7 @@ UNSTORABLE: Final = (DataError, IntegrityError, ValueError, TypeError, OverflowE
 # Characters of an error's text to keep, half from its beginning and half from its end.
 _LONGEST: Final = 20_000
 
-Stream = Sequence[RecordedPaymentEvent]  # events of one aggregate, in order
+Stream = Sequence[Record]  # events of one aggregate, in order
 
 
 class Spoiled(Struct, frozen=True):
@@ -42,7 +41,7 @@ class _Computed(Struct):
     spoiled: list[Spoiled]
 
 
-def apply(projection: Rows | Counters, records: Iterable[RecordedPaymentEvent]) -> list[Spoiled]:
+def apply(projection: Rows | Counters, records: Iterable[Record]) -> list[Spoiled]:
     """Apply `records`, which are in the order of the log; return those that could not be applied.
 
     Must run inside a transaction.
@@ -52,9 +51,9 @@ def apply(projection: Rows | Counters, records: Iterable[RecordedPaymentEvent]) 
 
 
 def _by_aggregate(
-    records: Iterable[RecordedPaymentEvent],
-) -> dict[UUID, list[RecordedPaymentEvent]]:
-    streams: dict[UUID, list[RecordedPaymentEvent]] = {}
+    records: Iterable[Record],
+) -> dict[UUID, list[Record]]:
+    streams: dict[UUID, list[Record]] = {}
     for record in records:
         streams.setdefault(record.aggregate_id, []).append(record)
     return streams

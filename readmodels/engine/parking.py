@@ -15,13 +15,12 @@ from django.db import transaction
 from msgspec import Struct
 
 from payments import permissions
-from payments.aggregates import PAYMENT_AGGREGATE, RecordedPaymentEvent
 from payments.database import cursor, execute, require_transaction
 from payments.domain.text import checked_text
 from payments.events.reading import horizon
 from readmodels.engine import applying, checkpoints
 from readmodels.engine.applying import Spoiled
-from readmodels.projections.kinds import Counters, Rows
+from readmodels.projections.kinds import Counters, Record, Rows
 
 # Required to retry or discard parked events.
 REPAIR: Final = "readmodels.repair_projections"
@@ -85,7 +84,7 @@ class _ParkedRow(Struct, frozen=True):
 
 
 def apply_or_park(
-    projection: Rows | Counters, records: Sequence[RecordedPaymentEvent], *, attempts: int = 1
+    projection: Rows | Counters, records: Sequence[Record], *, attempts: int = 1
 ) -> int:
     """Apply the records, and park those that fail or follow a parked one. Return how many it parked.
 
@@ -95,8 +94,8 @@ def apply_or_park(
     if projection.event_types is not None:  # a stream that is read again has all types
         records = [each for each in records if each.event.event_type in projection.event_types]
     parked, discarded = _set_aside(projection, records)
-    waiting: list[RecordedPaymentEvent] = []
-    taken: list[RecordedPaymentEvent] = []
+    waiting: list[Record] = []
+    taken: list[Record] = []
     for record in records:
         if record.position not in discarded:
             (waiting if record.aggregate_id in parked else taken).append(record)
@@ -167,13 +166,13 @@ def _retry(projection: Rows | Counters, aggregate_id: UUID) -> int:
         first = min(attempts)
         checkpoints.touch(projection)
         records = horizon.read_stream(
-            PAYMENT_AGGREGATE, aggregate_id, after=first - 1, upto=locked.position
+            projection.aggregate, aggregate_id, after=first - 1, upto=locked.position
         )
         return apply_or_park(projection, records, attempts=attempts[first] + 1)
 
 
 def _set_aside(
-    projection: Rows | Counters, records: Sequence[RecordedPaymentEvent]
+    projection: Rows | Counters, records: Sequence[Record]
 ) -> tuple[set[UUID], set[int]]:
     """Return which of the records' aggregates have parked events, and which positions are discarded."""
     parameters = {
@@ -196,7 +195,7 @@ def _rows(spoiled: Spoiled, attempts: int) -> list[_ParkedRow]:
     return [failed, *map(_row, later)]
 
 
-def _row(record: RecordedPaymentEvent) -> _ParkedRow:
+def _row(record: Record) -> _ParkedRow:
     """Return the row of an event that waits for an earlier one of its aggregate."""
     return _ParkedRow(
         record.aggregate_id, record.position, record.version, record.event.event_type, "", "", 0

@@ -11,7 +11,6 @@ from django.db import InterfaceError, OperationalError, transaction
 from msgspec import Struct
 
 from payments import outages
-from payments.aggregates import PAYMENT_AGGREGATE
 from payments.database import require_transaction
 from payments.events import contradictions
 from payments.events.contradictions import LogContradicted
@@ -99,7 +98,11 @@ def _apply(projection: Projection, *, after: int, upto: int, limit: int) -> tupl
         _check(follows=follows)
         return events, last or after
     read = horizon.read_next(
-        PAYMENT_AGGREGATE, after=after, upto=upto, limit=limit, event_types=projection.event_types
+        projection.aggregate,
+        after=after,
+        upto=upto,
+        limit=limit,
+        event_types=projection.event_types,
     )
     _check(follows=read.follows)
     if read.records:

@@ -7,7 +7,11 @@ from uuid import UUID
 from django.db.models import Model
 from msgspec import Struct
 
-from payments.aggregates import RecordedPaymentEvent
+from payments.aggregates import PAYMENT_AGGREGATE
+from payments.events.aggregates import AnyAggregate
+from payments.events.reading.records import RecordedEvent
+
+Record = RecordedEvent[Any]
 
 
 class Totals(Struct, frozen=True):
@@ -17,7 +21,7 @@ class Totals(Struct, frozen=True):
     volume: LiteralString
 
 
-def aggregate_id(record: RecordedPaymentEvent) -> UUID:
+def aggregate_id(record: Record) -> UUID:
     return record.aggregate_id
 
 
@@ -30,15 +34,16 @@ class Rows(Struct, frozen=True, kw_only=True):
     `row` is a frozen struct whose fields are the model's columns, beginning with the row's id. Increase
     `version` whenever `fold` would fill the table differently.
 
-    A projection with `event_types` reads no other events.
+    A projection reads the events of `aggregate`, and with `event_types` no other ones.
     """
 
     name: str
     version: int
     model: type[Model]
     row: type[Struct]
-    fold: Callable[[Any, RecordedPaymentEvent], Any]
-    key: Callable[[RecordedPaymentEvent], UUID | None] = aggregate_id
+    fold: Callable[[Any, Record], Any]
+    key: Callable[[Record], UUID | None] = aggregate_id
+    aggregate: AnyAggregate = PAYMENT_AGGREGATE
     event_types: tuple[str, ...] | None = None
     totals: Totals | None = None
 
@@ -47,14 +52,15 @@ class Counters(Struct, frozen=True, kw_only=True):
     """Sums: `delta(record)` returns the amounts to add, by row key and column.
 
     `key` is a named tuple of the columns that identify a row, the primary key included. All other
-    columns are counters. A projection with `event_types` reads no other events.
+    columns are counters. `aggregate` and `event_types` are as in `Rows`.
     """
 
     name: str
     version: int
     model: type[Model]
     key: type[tuple[Any, ...]]
-    delta: Callable[[RecordedPaymentEvent], Mapping[Any, Mapping[str, int]]]
+    delta: Callable[[Record], Mapping[Any, Mapping[str, int]]]
+    aggregate: AnyAggregate = PAYMENT_AGGREGATE
     event_types: tuple[str, ...] | None = None
     totals: Totals | None = None
 

@@ -17,13 +17,13 @@ from django.db import transaction
 from msgspec import Struct
 from psycopg import sql
 
-from payments.aggregates import PAYMENT_AGGREGATE, RecordedPaymentEvent
 from payments.database import cursor
+from payments.events.aggregates import AnyAggregate
 from payments.events.reading import scan
 from payments.events.reading.scan import Span
 from readmodels.engine import applying, parking, runner, storage
 from readmodels.projections import PROJECTIONS
-from readmodels.projections.kinds import Counters, Entries, Projection, Rows
+from readmodels.projections.kinds import Counters, Entries, Projection, Record, Rows
 from readmodels.rebuild import catalogue, pool, schemas
 from readmodels.rebuild.catalogue import Definition
 
@@ -138,11 +138,16 @@ def _fold(
 ) -> Folded:
     """Fold the streams of one span for all projections in one pass. Runs in a process of the pool."""
     sinks = [_sink(PROJECTIONS[name], known[name]) for name in names]
+    takers: dict[AnyAggregate, list[_Sink]] = {}
+    for sink in sinks:
+        takers.setdefault(sink.projection.aggregate, []).append(sink)
     events = 0
     with _without_collecting(), schemas.inside(plan.schema):
-        for stream in scan.streams(PAYMENT_AGGREGATE, plan.upto, span=span, until=plan.until):
+        for aggregate, stream in scan.streams(
+            tuple(takers), plan.upto, span=span, until=plan.until
+        ):
             events += len(stream)
-            for sink in sinks:
+            for sink in takers[aggregate]:
                 sink.take(stream)
         for sink in sinks:
             sink.flush()
@@ -172,7 +177,7 @@ class _Sink(ABC):
         self.refused = False
         self._known = known
 
-    def take(self, stream: list[RecordedPaymentEvent]) -> None:
+    def take(self, stream: list[Record]) -> None:
         aggregate_id = stream[0].aggregate_id
         if self.refused or aggregate_id in self._known:
             return
@@ -192,7 +197,7 @@ class _Sink(ABC):
             self.refused = True  # ordinary batches find the refused value
 
     @abstractmethod
-    def _apply(self, stream: list[RecordedPaymentEvent]) -> int:
+    def _apply(self, stream: list[Record]) -> int:
         """Add the stream's results, all or nothing. Return the number of rows to write."""
 
     @abstractmethod
@@ -205,7 +210,7 @@ class _RowSink(_Sink):
         self._fold, self._key = projection.fold, projection.key
         self._rows: list[Struct] = []
 
-    def _apply(self, stream: list[RecordedPaymentEvent]) -> int:
+    def _apply(self, stream: list[Record]) -> int:
         rows: dict[UUID, Any] = {}
         for record in stream:
             key = self._key(record)
@@ -225,7 +230,7 @@ class _CounterSink(_Sink):
         self._delta = projection.delta
         self._sums: dict[Any, dict[str, int]] = {}
 
-    def _apply(self, stream: list[RecordedPaymentEvent]) -> int:
+    def _apply(self, stream: list[Record]) -> int:
         for deltas in [self._delta(record) for record in stream]:
             storage.add_up(self._sums, deltas)
         return len(self._sums)
@@ -268,8 +273,10 @@ def _finish(plan: Plan, name: str, definition: Definition) -> str | None:
 def _apply_in_batches(plan: Plan, projection: Rows | Counters, spans: Iterable[Span]) -> None:
     """Apply whole streams in ordinary batches, which park events that fail."""
     for span in spans:
-        waiting: list[RecordedPaymentEvent] = []
-        for stream in scan.streams(PAYMENT_AGGREGATE, plan.upto, span=span, until=plan.until):
+        waiting: list[Record] = []
+        for _, stream in scan.streams(
+            (projection.aggregate,), plan.upto, span=span, until=plan.until
+        ):
             waiting += stream
             if len(waiting) >= runner.BATCH:
                 _apply_or_park(plan, projection, waiting)
@@ -277,9 +284,7 @@ def _apply_in_batches(plan: Plan, projection: Rows | Counters, spans: Iterable[S
         _apply_or_park(plan, projection, waiting)
 
 
-def _apply_or_park(
-    plan: Plan, projection: Rows | Counters, records: list[RecordedPaymentEvent]
-) -> None:
+def _apply_or_park(plan: Plan, projection: Rows | Counters, records: list[Record]) -> None:
     with schemas.inside(plan.schema):
         parking.apply_or_park(projection, records)
 

@@ -1,4 +1,4 @@
-"""Compare the rows of random payments with a fold of their events.
+"""Compare the rows of random streams with a fold of their events.
 
 Quick on any log, but it does not find rows without events. `rebuild(..., dry_run=True)` compares
 everything, sums included.
@@ -12,7 +12,6 @@ from django.db import transaction
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from payments.aggregates import PAYMENT_AGGREGATE
 from payments.database import cursor
 from payments.events.reading import horizon
 from readmodels.engine import parking, storage
@@ -43,7 +42,7 @@ class Checked(Struct, frozen=True):
 
 
 def check_sample(projection: Rows, count: int) -> Checked:
-    """Check the rows of at most `count` payments. Raises UnreadableEvent."""
+    """Check the rows of at most `count` streams. Raises UnreadableEvent."""
     with transaction.atomic(durable=True), cursor() as cur:
         # One snapshot of table and checkpoint, because workers continue.
         cur.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -55,7 +54,9 @@ def check_sample(projection: Rows, count: int) -> Checked:
         folded: dict[UUID, Any] = {}
         for aggregate_id in picked:
             until = min(upto, parked.get(aggregate_id, upto + 1) - 1)
-            for record in horizon.read_stream(PAYMENT_AGGREGATE, aggregate_id, after=0, upto=upto):
+            for record in horizon.read_stream(
+                projection.aggregate, aggregate_id, after=0, upto=upto
+            ):
                 key = projection.key(record)
                 if key is None:
                     continue

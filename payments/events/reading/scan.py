@@ -1,6 +1,6 @@
 """Read the whole log stream by stream, in constant memory, for a rebuild."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import pairwise
@@ -11,16 +11,16 @@ import psycopg
 from msgspec import Struct
 
 from payments.database import separate_connection
-from payments.events.aggregates import Aggregate, E, S
+from payments.events.aggregates import AnyAggregate
 from payments.events.reading.horizon import record
 from payments.events.reading.records import RecordedEvent
 
 # The order of the unique index keeps the events of a stream together.
 _STREAMS: Final = """
-SELECT position, aggregate_id, version, event_type, schema_version, data::text
+SELECT aggregate_type, position, aggregate_id, version, event_type, schema_version, data::text
   FROM events_event
  WHERE position <= %(upto)s AND aggregate_id BETWEEN %(first)s AND %(last)s
-       AND aggregate_type = %(aggregate_type)s
+       AND aggregate_type = ANY(%(aggregate_types)s::text[])
        AND (%(until)s::timestamptz IS NULL OR recorded_at <= %(until)s)
  ORDER BY aggregate_id, version
 """
@@ -51,21 +51,27 @@ def spans(count: int) -> list[Span]:
 
 
 def streams(
-    aggregate: Aggregate[S, E], upto: int, *, span: Span = ALL, until: datetime | None = None
-) -> Iterator[list[RecordedEvent[E]]]:
-    """Yield the events of each of the aggregate's streams in `span`, in order, up to position `upto`.
+    aggregates: Collection[AnyAggregate],
+    upto: int,
+    *,
+    span: Span = ALL,
+    until: datetime | None = None,
+) -> Iterator[tuple[AnyAggregate, list[RecordedEvent[Any]]]]:
+    """Yield each of the aggregates' streams in `span`: its events in order, up to position `upto`.
 
     `upto` must be a safe position. With `until`, yield the longest prefix of each stream that was recorded
     by then. Raises UnreadableEvent.
     """
+    by_name = {each.name: each for each in aggregates}
     parameters = {
-        "aggregate_type": aggregate.name,
+        "aggregate_types": list(by_name),
         "upto": upto,
         "first": span.first,
         "last": span.last,
         "until": until,
     }
-    stream: list[RecordedEvent[E]] = []
+    stream: list[RecordedEvent[Any]] = []
+    current = None
     # A separate connection: one statement sees one snapshot, without later commits.
     with (
         separate_connection() as connection,
@@ -76,15 +82,17 @@ def streams(
         connection.execute(_STAY)
         cur.execute(_STREAMS, parameters)
         for row in _read_ahead(cur):
-            each = record(aggregate, *row)
-            if stream and stream[-1].aggregate_id != each.aggregate_id:
-                yield stream
+            aggregate = by_name[row[0]]
+            each = record(aggregate, *row[1:])
+            if current is not None and stream and stream[-1].aggregate_id != each.aggregate_id:
+                yield current, stream
                 stream = []
+            current = aggregate
             # Clocks may step back. An event recorded by `until` is left out if it follows one that was not.
             if until is None or each.version == len(stream) + 1:
                 stream.append(each)
-    if stream:
-        yield stream
+    if current is not None and stream:
+        yield current, stream
 
 
 def _read_ahead(cur: psycopg.ServerCursor[Row]) -> Iterator[Row]:

@@ -94,7 +94,7 @@ def test_readers_return_the_events_of_their_aggregate_only() -> None:
     position = charge(card, 500).position
 
     read = horizon.read_next(GIFT_CARD, after=0, upto=horizon.safe_position(), limit=10)
-    ((scanned,),) = scan.streams(GIFT_CARD, position)
+    ((_, (scanned,)),) = scan.streams((GIFT_CARD,), position)
 
     assert [scanned] == read.records == horizon.read_stream(GIFT_CARD, card, after=0, upto=position)
     other = Aggregate[int, Charged](
