@@ -107,6 +107,12 @@ UNFOLD: Final[dict[str, Any]] = {
                         "permission": _may_view("readmodels.view_disputesummary"),
                     },
                     {
+                        "title": "Second reviews",
+                        "icon": "rate_review",
+                        "link": reverse_lazy("second_reviews"),
+                        "permission": _may_view("readmodels.view_secondreview"),
+                    },
+                    {
                         "title": "Analytics",
                         "icon": "monitoring",
                         "link": reverse_lazy("analytics"),

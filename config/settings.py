@@ -186,6 +186,12 @@ EVENT_AGGREGATES = "payments.aggregates.AGGREGATES"
 # such limit: each Idempotency-Key has its own payment.
 REVIEWS_HELD: int = variables.number("REVIEWS_HELD", 1, least=1, most=1_000)
 
+# The share of decisions on payments that a second person reviews without seeing them, in percent. Reviewers
+# with fewer decisions in the last 90 days have a larger share.
+SECOND_REVIEW_PERCENT: int = variables.number("SECOND_REVIEW_PERCENT", 2, most=100)
+SECOND_REVIEW_NEW_PERCENT: int = variables.number("SECOND_REVIEW_NEW_PERCENT", 20, most=100)
+SECOND_REVIEW_NEW_DECISIONS: int = variables.number("SECOND_REVIEW_NEW_DECISIONS", 50)
+
 # The command that checks each attached file for viruses: it reads the file from its standard input and exits
 # with 0 if it is clean, with 1 if it is not. Empty: none.
 ATTACHMENT_SCANNER: list[str] = shlex.split(variables.text("ATTACHMENT_SCANNER"))

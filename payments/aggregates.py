@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from payments.domain import customer, lists
+from payments.domain import customer, lists, second_review
 from payments.domain.customer import CUSTOMER_EVENT_CLASSES, AnyCustomerEvent
 from payments.domain.lists import LIST_EVENT_CLASSES, AnyListEvent, RiskList
 from payments.domain.payment import state
@@ -11,6 +11,11 @@ from payments.domain.payment.state import STATE_VERSION, Payment
 from payments.domain.payment.upcasts import UPCASTS
 from payments.domain.risk import register
 from payments.domain.risk.register import POLICY_EVENT_CLASSES, AnyPolicyEvent, Register
+from payments.domain.second_review import (
+    SECOND_REVIEW_EVENT_CLASSES,
+    AnySecondReviewEvent,
+    SecondReview,
+)
 from payments.events.aggregates import Aggregate, AnyAggregate
 from payments.events.reading.records import HistoricEvent, RecordedEvent
 
@@ -48,13 +53,22 @@ LIST_AGGREGATE: Final[Aggregate[RiskList, AnyListEvent]] = Aggregate(
     identity=lambda found: (found.list_id, found.version),
 )
 
+SECOND_REVIEW_AGGREGATE: Final[Aggregate[SecondReview, AnySecondReviewEvent]] = Aggregate(
+    name="second_review",
+    event_classes=SECOND_REVIEW_EVENT_CLASSES,
+    evolve=second_review.evolve,
+    state_class=SecondReview,
+)
+
 # Named by settings.EVENT_AGGREGATES: `manage.py check` checks these.
 AGGREGATES: Final[tuple[AnyAggregate, ...]] = (
     PAYMENT_AGGREGATE,
     POLICY_AGGREGATE,
     CUSTOMER_AGGREGATE,
     LIST_AGGREGATE,
+    SECOND_REVIEW_AGGREGATE,
 )
 
 RecordedPaymentEvent = RecordedEvent[AnyPaymentEvent]
 HistoricPaymentEvent = HistoricEvent[AnyPaymentEvent]
+RecordedSecondReviewEvent = RecordedEvent[AnySecondReviewEvent]

@@ -21,6 +21,7 @@ MANAGE_POLICIES: Final = "events.manage_policies"
 MANAGE_LISTS: Final = "events.manage_lists"
 EDIT_LISTS: Final = "events.edit_lists"
 RESPOND_TO_DISPUTE: Final = "events.respond_to_dispute"
+CONCLUDE_SECOND_REVIEW: Final = "events.conclude_second_review"
 
 # The permissions for commands that append events, as the admin shows them. No model declares them, because
 # the log has no commands. `migrate` stores them with the content type of its events.
@@ -32,6 +33,7 @@ NAMES: Final[Mapping[str, str]] = {
     MANAGE_LISTS: "Can create and archive lists",
     EDIT_LISTS: "Can add and remove entries of lists",
     RESPOND_TO_DISPUTE: "Can respond to disputes and record their notices",
+    CONCLUDE_SECOND_REVIEW: "Can conclude second reviews",
 }
 
 

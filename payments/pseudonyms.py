@@ -63,8 +63,13 @@ def _keyed(key: str) -> hmac.HMAC:
 
 
 def customer_id(client_id: UUID, reference: str) -> UUID:
-    """Return the id of the client's customer `reference`, a version 8 UUID (RFC 9562)."""
-    octets = bytearray(keyed_digest("customer", str(client_id), reference)[:16])
+    """Return the id of the client's customer `reference`."""
+    return keyed_id("customer", str(client_id), reference)
+
+
+def keyed_id(purpose: str, *parts: str) -> UUID:
+    """Return the keyed digest of the parts as a version 8 UUID (RFC 9562)."""
+    octets = bytearray(keyed_digest(purpose, *parts)[:16])
     octets[6] = 0x80 | (octets[6] & 0x0F)
     octets[8] = 0x80 | (octets[8] & 0x3F)
     return UUID(bytes=bytes(octets))

@@ -52,6 +52,11 @@ CORRECT: Final = Right("cancel and refund payments", (commands.CORRECT,))
 DISPUTES: Final = Right(
     "respond to disputes, and open, update and close them", (commands.RESPOND_TO_DISPUTE,)
 )
+SECOND_REVIEWS: Final = Right(
+    "conclude second reviews of the decisions of others",
+    (commands.CONCLUDE_SECOND_REVIEW, "readmodels.view_secondreview"),
+)
+SEE_SECOND_REVIEWS: Final = Right("see second reviews", ("readmodels.view_secondreview",))
 SEE_REVIEWERS: Final = Right(
     "see the decisions of each reviewer in the analytics", ("readmodels.view_reviewday",)
 )
@@ -93,6 +98,7 @@ ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
         SEE,
         REVIEW,
         SENIOR,
+        SECOND_REVIEWS,
         SEE_REVIEWERS,
         CORRECT,
         DISPUTES,
@@ -117,7 +123,16 @@ ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
         SIGN_INS,
         EVIDENCE,
     ),
-    "auditor": (SEE, SEE_REVIEWERS, SEE_KEYS, SEE_WEBHOOKS, SIGN_INS, EVIDENCE, SEE_STAFF),
+    "auditor": (
+        SEE,
+        SEE_REVIEWERS,
+        SEE_SECOND_REVIEWS,
+        SEE_KEYS,
+        SEE_WEBHOOKS,
+        SIGN_INS,
+        EVIDENCE,
+        SEE_STAFF,
+    ),
 }
 
 _WIDTH: Final = 100

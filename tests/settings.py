@@ -11,5 +11,7 @@ from config.settings import *  # noqa: F403 - their variables have been set abov
 DATABASES["default"]["ENGINE"] = "tests.postgresql"  # noqa: F405
 # A slow hash only costs time here.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Decisions of tests are not chosen at random. Tests of second reviews choose them.
+SECOND_REVIEW_PERCENT = SECOND_REVIEW_NEW_PERCENT = 0
 # Otherwise a thread could write between two tests, when no database access is allowed.
 API_KEY_USES_SECONDS = 0.0

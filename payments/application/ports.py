@@ -63,6 +63,12 @@ class HeldReviews(Protocol):
     ) -> Iterable[UUID]: ...
 
 
+class RecentDecisions(Protocol):
+    """Return how many decisions the reviewer made in the 90 days up to `at`."""
+
+    def __call__(self, *, reviewer: str, at: datetime) -> int: ...
+
+
 class Ports(Struct, frozen=True, kw_only=True):
     """An implementation of every port."""
 
@@ -70,6 +76,7 @@ class Ports(Struct, frozen=True, kw_only=True):
     due_reviews: DueReviews
     review_queue: ReviewQueue
     held_reviews: HeldReviews
+    recent_decisions: RecentDecisions
 
 
 # Has no value until the read side has started.

@@ -83,9 +83,12 @@ def is_payer_blocked(payment_id: UUID) -> bool:
     return bool(execute_statement(_PAYER_BLOCKED, {"payment_id": payment_id}))
 
 
-def standing(customer_id: UUID) -> Blocking | None:
-    """Return the decision that blocks the customer now, None if it is not blocked."""
-    last = Blocking.objects.filter(customer=customer_id).order_by("-at", "-pk").first()
+def standing(customer_id: UUID, *, at: datetime | None = None) -> Blocking | None:
+    """Return the decision that blocks the customer now or blocked it then, None if it is not blocked."""
+    made = Blocking.objects.filter(customer=customer_id)
+    if at is not None:
+        made = made.filter(at__lte=at)
+    last = made.order_by("-at", "-pk").first()
     return last if last is not None and last.blocked else None
 
 

@@ -9,6 +9,7 @@ from readmodels.admin.disputes import lists as disputes
 from readmodels.admin.operations import discarded, events, parked, projections
 from readmodels.admin.people import clients, customers, sign_ins, staff
 from readmodels.admin.review import payments
+from readmodels.admin.second_reviews import lists as second_reviews
 from readmodels.admin.webhooks import attempts, endpoints, held
 
 __all__ = (
@@ -24,6 +25,7 @@ __all__ = (
     "parked",
     "payments",
     "projections",
+    "second_reviews",
     "shadows",
     "sign_ins",
     "staff",

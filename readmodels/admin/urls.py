@@ -19,6 +19,7 @@ from readmodels.admin.lists import changes as list_changes, pages as lists
 from readmodels.admin.policies import decisions, pages, proposal
 from readmodels.admin.review import hand_over, mentions, payments, polling, queue
 from readmodels.admin.saved_views import pages as saved_views
+from readmodels.admin.second_reviews import lists as second_reviews
 from readmodels.models import PaymentSummary
 
 _staff_only = admin.site.admin_view
@@ -68,6 +69,7 @@ urlpatterns = [
         name="add_to_list",
     ),
     path("disputes/", _staff_only(disputes.due), name="disputes"),
+    path("second-reviews/", _staff_only(second_reviews.queue), name="second_reviews"),
     path("analytics/", _staff_only(analytics.analytics), name="analytics"),
     path("policies/", _staff_only(pages.policy_list), name="policies"),
     path(

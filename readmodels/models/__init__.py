@@ -15,7 +15,7 @@ from readmodels.models.projections import (
     EventIndex,
     PaymentSummary,
 )
-from readmodels.models.reviews import ReviewDay
+from readmodels.models.reviews import ReviewDay, SecondReview
 from readmodels.models.saved_views import SavedView, StartView
 
 __all__ = [
@@ -29,5 +29,6 @@ __all__ = [
     "PaymentSummary",
     "ReviewDay",
     "SavedView",
+    "SecondReview",
     "StartView",
 ]

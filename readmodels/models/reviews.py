@@ -1,4 +1,4 @@
-"""The projection of the work of reviewers, in addition to those in `projections`."""
+"""The projections of the work of reviewers, in addition to those in `projections`."""
 
 from django.db import models
 
@@ -71,3 +71,50 @@ class ReviewDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.currency} {self.reviewer}"
+
+
+class SecondReview(models.Model):
+    """A second review: the decision on a payment, and the verdict of another person once it is concluded.
+
+    `first_` is the approval before the final decision, if there was one. `second_` is the verdict.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    payment_id = models.UUIDField()
+    amount = models.BigIntegerField(help_text="In minor units of the currency.")
+    currency = models.CharField(max_length=3)
+    reviewer = models.CharField(max_length=100, help_text="The actor who decided.")
+    approved = models.BooleanField()
+    reason = models.CharField(max_length=50)
+    first_reviewer = models.CharField(max_length=100, blank=True)
+    first_reason = models.CharField(max_length=50, blank=True)
+    decided_at = models.DateTimeField()
+    requested_at = models.DateTimeField()
+    concluded_at = models.DateTimeField(null=True, help_text="Empty while it is open.")
+    concluded_by = models.CharField(max_length=100, blank=True)
+    second_approved = models.BooleanField(null=True)
+    second_reason = models.CharField(max_length=50, blank=True)
+    severity = models.CharField(max_length=20, blank=True)
+    position = models.BigIntegerField()
+
+    class Meta:
+        default_permissions = ("view",)
+        verbose_name = "second review"
+        ordering = ("-concluded_at", "-id")
+        indexes = (
+            models.Index(
+                fields=("requested_at", "id"),
+                name="second_review_open",
+                condition=models.Q(concluded_at__isnull=True),
+            ),
+            models.Index(
+                fields=("-concluded_at", "-id"),
+                name="second_review_done",
+                condition=models.Q(concluded_at__isnull=False),
+            ),
+            # For readmodels.queries.agreement.
+            models.Index(fields=("decided_at",), name="second_review_decided"),
+        )
+
+    def __str__(self) -> str:
+        return f"Second review {self.id}"

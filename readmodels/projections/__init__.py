@@ -13,6 +13,7 @@ from readmodels.projections import (
     event_index,
     payment_summary,
     review_day,
+    second_review,
 )
 from readmodels.projections.kinds import Projection
 
@@ -25,5 +26,6 @@ PROJECTIONS: Final[Mapping[str, Projection]] = {
         customer_activity.PROJECTION,
         event_index.PROJECTION,
         review_day.PROJECTION,
+        second_review.PROJECTION,
     )
 }

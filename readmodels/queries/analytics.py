@@ -1,10 +1,10 @@
 """Sums over days of payments and of the work of reviewers. They never read single payments."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import BigIntegerField, QuerySet, Sum
+from django.db.models import BigIntegerField, F, QuerySet, Sum
 from msgspec import Struct
 
 from readmodels.models import DailyStatistics, ReviewDay
@@ -29,6 +29,7 @@ def _counters(model: type[DailyStatistics | ReviewDay]) -> dict[str, Any]:
     }
 
 
+_RECENT: Final = timedelta(days=90)
 _REVIEWS: Final = _counters(ReviewDay)
 _PAYMENTS: Final = _counters(DailyStatistics)
 
@@ -51,6 +52,16 @@ def reviews_by(
     if reviewer is not None:
         rows = rows.filter(reviewer=reviewer)
     return _by(column, rows, _REVIEWS)
+
+
+def recent_decisions(*, reviewer: str, at: datetime) -> int:
+    """Return how many decisions the reviewer made in the 90 days up to `at`."""
+    # The primary key begins with the day.
+    days = (at.astimezone(UTC).date() - _RECENT, at.astimezone(UTC).date())
+    rows = ReviewDay.objects.filter(reviewer=reviewer, day__range=days)
+    counts = F("first_approved_count") + F("approved_count") + F("rejected_count")
+    found: int | None = rows.aggregate(found=Sum(counts))["found"]
+    return found or 0
 
 
 def total(sums: Mapping[Any, Sums]) -> dict[str, int]:

@@ -3,11 +3,12 @@
 from typing import Final
 
 from payments.application.ports import Ports
-from readmodels.queries import review_queue, risk_features
+from readmodels.queries import analytics, review_queue, risk_features
 
 PORTS: Final = Ports(
     risk_features=risk_features.of_customer,
     due_reviews=review_queue.due,
     review_queue=review_queue.claimable,
     held_reviews=review_queue.held,
+    recent_decisions=analytics.recent_decisions,
 )

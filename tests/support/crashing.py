@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import psycopg
 
@@ -70,17 +70,25 @@ def main(name: str) -> None:
 
 
 def _append(undecided: UUID | None) -> UUID:
-    """Begin a payment and complete the one before: one row is inserted and one is changed."""
-    from payments.aggregates import PAYMENT_AGGREGATE
+    """Begin a payment and complete the one before: one row is inserted and one is changed.
+
+    Each has a second review.
+    """
+    from payments.aggregates import PAYMENT_AGGREGATE, SECOND_REVIEW_AGGREGATE
     from payments.events import store
     from payments.events.metadata import Metadata
     from tests.support.examples import approved, flagged, initiated, processed_after_approval
+    from tests.support.second_review_events import CONCLUDED, REQUESTED
 
     by_test = Metadata(actor="system:test", command="process_payment")
     if undecided is not None:
         decided = (approved(), processed_after_approval())
         store.append(PAYMENT_AGGREGATE, undecided, decided, expected=2, metadata=by_test)
+        review = uuid5(undecided, "review")
+        store.append(SECOND_REVIEW_AGGREGATE, review, [CONCLUDED], expected=1, metadata=by_test)
     begun = uuid4()
+    review = uuid5(begun, "review")
+    store.append(SECOND_REVIEW_AGGREGATE, review, [REQUESTED], expected=0, metadata=by_test)
     store.append(PAYMENT_AGGREGATE, begun, (initiated(), flagged()), expected=0, metadata=by_test)
     return begun
 

@@ -7,12 +7,11 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from payments.aggregates import PAYMENT_AGGREGATE, RecordedPaymentEvent
 from payments.events.models import Event
 from payments.events.reading import horizon
 from readmodels.models import Checkpoint, DiscardedEvent, ParkedEvent
 from readmodels.projections import PROJECTIONS
-from readmodels.projections.kinds import Counters, Entries, Projection, Rows
+from readmodels.projections.kinds import Counters, Entries, Projection, Record, Rows
 
 
 def check_read_models(projections: Iterable[Projection] = tuple(PROJECTIONS.values())) -> None:
@@ -20,39 +19,36 @@ def check_read_models(projections: Iterable[Projection] = tuple(PROJECTIONS.valu
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        log = horizon.read_next(PAYMENT_AGGREGATE, after=0, upto=2**62, limit=1_000_000).records
         for projection in projections:
-            assert _stored(projection) == _expected(projection, log), projection.name
+            assert _stored(projection) == _expected(projection), projection.name
 
 
-def _expected(projection: Projection, log: list[RecordedPaymentEvent]) -> dict[Any, Any]:
+def _expected(projection: Projection) -> dict[Any, Any]:
     checkpoint = Checkpoint.objects.filter(name=projection.name).first()
-    applied = list(_applied(projection, log, checkpoint.position if checkpoint else 0))
+    upto = checkpoint.position if checkpoint else 0
     match projection:
         case Rows():
             rows: dict[Any, Any] = {}
-            for record in applied:
+            for record in _applied(projection, upto):
                 if (row_key := projection.key(record)) is not None:
                     rows[row_key] = projection.fold(rows.get(row_key), record)
             names = projection.row.__struct_fields__
             return {key: tuple(getattr(row, name) for name in names) for key, row in rows.items()}
         case Counters():
             sums: dict[Any, Counter[str]] = defaultdict(Counter)
-            for record in applied:
+            for record in _applied(projection, upto):
                 for key, amounts in projection.delta(record).items():
                     sums[tuple(key)].update(amounts)
             counted = _columns(projection)[len(projection.key._fields) :]  # type: ignore[attr-defined]
             return {key: tuple(sums[key][name] for name in counted) for key in sums}
         case Entries():
-            upto = checkpoint.position if checkpoint else 0
             events = Event.objects.filter(position__lte=upto)  # includes other aggregates
             return {row[0]: row[1:] for row in events.values_list(*_columns(projection))}
 
 
-def _applied(
-    projection: Projection, log: list[RecordedPaymentEvent], upto: int
-) -> Iterator[RecordedPaymentEvent]:
-    """Return the events without discarded, parked and unread ones."""
+def _applied(projection: Rows | Counters, upto: int) -> Iterator[Record]:
+    """Return the events of its aggregate without discarded, parked and unread ones."""
+    log = horizon.read_next(projection.aggregate, after=0, upto=2**62, limit=1_000_000).records
     of_it = {"projection": projection.name}
     discarded = set(DiscardedEvent.objects.filter(**of_it).values_list("position", flat=True))
     parked: dict[UUID, int] = {}

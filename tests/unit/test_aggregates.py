@@ -22,6 +22,7 @@ SAMPLES: Final = {
     "policy": "unit/domain/test_policy.py",
     "customer": "integration/customers/test_blocking.py",
     "list": "unit/domain/test_lists.py",
+    "second_review": "support/second_review_events.py",
 }
 # The fields that SQL reads in the JSON of stored events, and the events that have them.
 READ_BY_SQL: Final[dict[str, type[Struct]]] = {

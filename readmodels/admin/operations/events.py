@@ -11,7 +11,7 @@ import msgspec
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, Value
+from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Concat
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
@@ -19,7 +19,7 @@ from django.utils.html import format_html
 from unfold.decorators import display
 
 from payments import actors
-from payments.aggregates import LIST_AGGREGATE, PAYMENT_AGGREGATE
+from payments.aggregates import LIST_AGGREGATE, PAYMENT_AGGREGATE, SECOND_REVIEW_AGGREGATE
 from payments.clients.models import Client
 from payments.domain.customer import CUSTOMER_EVENT_CLASSES
 from payments.domain.risk.register import REGISTER
@@ -29,12 +29,14 @@ from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
 from readmodels.admin.base.dates import quoted
 from readmodels.admin.base.filters import EventTypeFilter, MomentsFilter, TypedFilter, titled
+from readmodels.admin.second_reviews import access
 from readmodels.feed.events import EVENT_TYPES as PUBLIC_TYPES
 from readmodels.models import EventIndex
 from readmodels.queries.search.places import Place, exact
 
 _DIGITS_OF_A_POSITION: Final = 18
 _MOST_NAMESAKES: Final = 5
+_SECOND_REVIEW_EVENTS: Final = [event.event_type for event in SECOND_REVIEW_AGGREGATE.event_classes]
 _CUSTOMER_EVENTS: Final = {event.event_type for event in CUSTOMER_EVENT_CLASSES}
 
 
@@ -92,6 +94,12 @@ class EventAdmin(BrowsingAdmin):
     search_fields = ("position",)  # shows the search box; `places` searches
     search_help_text = "Payment id or position"
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[EventIndex]:
+        rows = EventIndex.objects.all()
+        if access.sees_events(request.user):
+            return rows
+        return rows.exclude(event_type__in=_SECOND_REVIEW_EVENTS)
+
     @display(description="Recorded (UTC)")
     def recorded(self, row: EventIndex) -> str:
         return f"{row.recorded_at:%Y-%m-%d %H:%M:%S}"
@@ -127,7 +135,9 @@ class EventAdmin(BrowsingAdmin):
             raise PermissionDenied
         found = Event.objects.filter(pk=int(object_id)) if _is_position(object_id) else None
         event = found.first() if found is not None else None
-        if event is None:
+        if event is None or (
+            event.event_type in _SECOND_REVIEW_EVENTS and not access.sees_events(request.user)
+        ):
             raise Http404(f"There is no event {object_id}.")
         actor = event.metadata.get("actor", "")
         index_row = EventIndex(

@@ -69,12 +69,12 @@ def gather(payment: Payment, *, before: datetime | None = None) -> dict[str, Any
         "earlier": related.latest(payment.customer_id, but=payment.payment_id, before=before),
         "of_card": related.of_card(payment, before=before),
         "others_title": "Other payments" if before is None else "Earlier payments",
-        "explanation": explain(payment, (), _policy(payment.risk)) if payment.risk else None,
+        "explanation": explain(payment, (), policy(payment.risk)) if payment.risk else None,
         "band_color": fragments.BAND_COLORS[payment.risk.band] if payment.risk else "",
     }
 
 
-def _policy(risk: RiskAssessment) -> RiskPolicy | None:
+def policy(risk: RiskAssessment) -> RiskPolicy | None:
     """Return the policy that scored the payment, None for a built-in one of an older release."""
     try:
         return policies.by_id(risk.policy_id)

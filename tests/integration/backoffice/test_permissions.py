@@ -26,6 +26,7 @@ from payments.application import (
     note_taking,
     policies,
     review,
+    second_reviews,
     submission,
 )
 from payments.application.dispatch import CommandContext, dispatch
@@ -38,10 +39,12 @@ from payments.domain.customer import BlockReason, UnblockReason
 from payments.domain.list_items import Item
 from payments.domain.lists import ListRefused
 from payments.domain.payment.commands import AnyDisputeCommand, AnyReviewCommand
+from payments.domain.payment.events import ApprovalReason
 from payments.domain.payment.refusals import PaymentNotFound
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
 from payments.domain.risk.refusals import PolicyRefused
 from payments.domain.risk.register import ApprovePolicy, AttachBacktest, ProposePolicy, RetirePolicy
+from payments.domain.second_review import SecondReviewRefused, Severity
 from readmodels.engine import parking
 from readmodels.projections import daily_statistics
 from tests.support import examples
@@ -132,6 +135,11 @@ def dispute(command: Callable[..., AnyDisputeCommand], by: str) -> None:
 def claim_next(by: str) -> None:
     review.claim_next(client_id=None, at=NOON, context=CommandContext(actor=by))
     raise LetThrough
+
+
+def conclude_second_review(by: str) -> None:
+    reason, severity = ApprovalReason.KNOWN_CUSTOMER, Severity.MINOR
+    second_reviews.conclude(uuid4(), reason=reason, severity=severity, note=None, by=by, at=NOON)
 
 
 def retry(by: str) -> None:
@@ -244,6 +252,7 @@ COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
     (respond_to_dispute, {"senior reviewer"}, True),
     (close_dispute, {"senior reviewer"}, True),
     (record_notices, {"senior reviewer"}, True),
+    (conclude_second_review, {"senior reviewer"}, False),
     (retry, RISK_MANAGER, True),
     (discard, RISK_MANAGER, True),
     (rename, RISK_MANAGER, True),
@@ -273,6 +282,7 @@ NOTHING_THERE = (
     FileNotFoundError,
     PolicyRefused,
     ListRefused,
+    SecondReviewRefused,
     LetThrough,
 )
 commands = pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each[0].__name__)

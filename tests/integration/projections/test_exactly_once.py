@@ -26,9 +26,10 @@ from hypothesis.stateful import (
 )
 
 from config.stack import place
-from payments.aggregates import PAYMENT_AGGREGATE, POLICY_AGGREGATE
+from payments.aggregates import PAYMENT_AGGREGATE, POLICY_AGGREGATE, SECOND_REVIEW_AGGREGATE
 from payments.domain.risk.policy import DEFAULT_POLICY
 from payments.domain.risk.register import REGISTER, PolicyProposed
+from payments.domain.second_review import AnySecondReviewEvent
 from payments.events import store
 from payments.events.reading import horizon
 from payments.events.reading.horizon import HorizonHeld
@@ -54,6 +55,7 @@ from tests.support.examples import (
 from tests.support.oracle import check_read_models
 from tests.support.poison import BY_TEST, raises, spoiled
 from tests.support.raw_appends import insert
+from tests.support.second_review_events import CONCLUDED, REQUESTED
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -120,6 +122,15 @@ class Projections(RuleBasedStateMachine):
         event = PolicyProposed(at=NOON, policy_id=policy_id, by=REVIEWER, document=document)
         store.append(POLICY_AGGREGATE, REGISTER, [event], expected=self.policies, metadata=BY_TEST)
         self.policies += 1
+
+    @rule(poison=st.booleans())
+    def review_again(self, *, poison: bool) -> None:
+        """Append events of another aggregate, which one projection applies."""
+        stream = uuid4()
+        if poison:
+            self.poison.add(stream)
+        events: list[AnySecondReviewEvent] = [REQUESTED, CONCLUDED]
+        store.append(SECOND_REVIEW_AGGREGATE, stream, events, expected=0, metadata=BY_TEST)
 
     @precondition(lambda self: self.open is None)
     @rule()

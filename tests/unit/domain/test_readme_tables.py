@@ -29,6 +29,7 @@ from payments.domain.payment.state import Status
 from payments.domain.risk.conditions import AnyCondition
 from payments.domain.risk.policy import PolicyDocument
 from payments.domain.risk.register import AnyPolicyCommand
+from payments.domain.second_review import AnySecondReviewCommand
 from tests.support.examples import respond_to_dispute
 from tests.support.scenario import given
 from tests.unit.domain.test_states_and_commands import COMMANDS, HISTORIES
@@ -160,7 +161,7 @@ def test_tables_of_states_and_reviews_are_complete() -> None:
 def test_table_of_permissions_has_every_command() -> None:
     _, rows = table("command")
     kinds = {*get_args(PaymentCommand), *get_args(AnyPolicyCommand), *get_args(AnyListCommand)}
-    kinds |= set(ClaimReview.__subclasses__())
+    kinds |= {*ClaimReview.__subclasses__(), *get_args(AnySecondReviewCommand)}
     assert {codes(name)[0] for name, *_ in rows} == {kind.name for kind in kinds}
     named = {each for *_, permission in rows for each in codes(permission)}
     assert named == set(permissions.NAMES)
