@@ -7,7 +7,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from readmodels.admin.analytics import question, tables
+from readmodels.admin.analytics import question, second_reviews, tables
 from readmodels.admin.base import requests
 from readmodels.projections.review_day import WAITED, WORKED
 from readmodels.queries import analytics as sums, deadlines
@@ -36,18 +36,18 @@ def analytics(request: HttpRequest) -> HttpResponse:
 
 
 def _figures(request: HttpRequest, period: Period) -> dict[str, object]:
-    sees_all = request.user.has_perm(SEE_REVIEWERS)
+    sees_all, actor = request.user.has_perm(SEE_REVIEWERS), requests.actor(request)
     by_currency = sums.reviews_by("currency", period)
-    people = sums.reviews_by(
-        "reviewer", period, reviewer=None if sees_all else requests.actor(request)
-    )
-    waiting = [
-        each
-        for each in deadlines.waiting(timezone.now())
-        if period.currency in {None, each.currency}
-    ]
+    people = sums.reviews_by("reviewer", period, reviewer=None if sees_all else actor)
+    now = timezone.now()
+    waiting = [each for each in deadlines.waiting(now) if period.currency in {None, each.currency}]
     reviews = sums.total(by_currency)
-    return {
+    second = (
+        second_reviews.everyone(period, actor, now)
+        if sees_all
+        else second_reviews.own(period, actor)
+    )
+    return second | {
         "period": period,
         "people_title": "Decisions by reviewer" if sees_all else "Your decisions",
         "currencies": tables.by_currency(sums.payments_by("currency", period), by_currency),

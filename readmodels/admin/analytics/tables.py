@@ -1,6 +1,6 @@
 """The figures of the analytics, as texts of tables and charts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Final
 
@@ -169,9 +169,9 @@ def _sum(waiting: Iterable[Waiting], code: str) -> list[str]:
     return [count(sum(each.count for each in found)), labels.amount(amount, code)]
 
 
-def age(number: int) -> str:
-    """Return the text of an age, see `Waiting`."""
-    ends = [fragments.duration(each.total_seconds()) for each in AGES]
+def age(number: int, ages: Sequence[timedelta] = AGES) -> str:
+    """Return the text of the number of `ages` that were reached, see `Waiting`."""
+    ends = [fragments.duration(each.total_seconds()) for each in ages]
     if number == 0:
         return f"less than {ends[0]}"
     return f"{ends[number - 1]} to {ends[number]}" if number < len(ends) else f"{ends[-1]} or more"

@@ -1,0 +1,170 @@
+"""Agreement of second reviews with the decisions, and the share of decisions that were chosen.
+
+Everything counts on the day of the decision. A first approval counts as a decision of its own.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from math import sqrt
+from typing import Any, Final, LiteralString
+
+from django.db.models import Count, F, Q, Sum
+from django.db.models.functions import TruncDate
+from msgspec import Struct
+
+from payments.database import execute
+from readmodels.models import ReviewDay, SecondReview
+from readmodels.queries.analytics import Period
+
+# Fewer say too little about a person.
+LEAST: Final = 20
+# Second reviews wait for less than the last age, or longer.
+AGES: Final = (timedelta(days=1), timedelta(days=3), timedelta(days=7))
+# Ages are read of at most so many open ones, the longest waiting ones.
+MOST: Final = 10_000
+_Z: Final = 1.96  # 95 % of a normal distribution are within so many standard deviations
+
+_CELLS: Final = """
+SELECT {key},
+       count(*) FILTER (WHERE verdict.approved AND second_approved),
+       count(*) FILTER (WHERE verdict.approved AND NOT second_approved),
+       count(*) FILTER (WHERE NOT verdict.approved AND second_approved),
+       count(*) FILTER (WHERE NOT verdict.approved AND NOT second_approved)
+  FROM readmodels_secondreview AS reviewed
+ CROSS JOIN LATERAL (VALUES (reviewed.reviewer, reviewed.approved, reviewed.reason),
+                            (reviewed.first_reviewer, true, reviewed.first_reason))
+       AS verdict (reviewer, approved, reason)
+ WHERE concluded_at IS NOT NULL AND verdict.reviewer <> ''
+   AND decided_at >= %(begin)s AND decided_at < %(end)s
+   AND (%(currency)s::text IS NULL OR currency = %(currency)s)
+   AND (%(reviewer)s::text IS NULL OR verdict.reviewer = %(reviewer)s)
+ GROUP BY 1, 2 HAVING count(*) >= %(least)s ORDER BY count(*) DESC, 1, 2
+"""
+_AGES: Final = """
+SELECT width_bucket(%(at)s - requested_at, %(ages)s::interval[]), count(*)
+  FROM (SELECT requested_at FROM readmodels_secondreview
+         WHERE concluded_at IS NULL AND reviewer <> %(but)s AND first_reviewer <> %(but)s
+         ORDER BY requested_at, id LIMIT %(most)s) AS waiting
+ GROUP BY 1 ORDER BY 1
+"""
+
+
+class Agreement(Struct, frozen=True, kw_only=True):
+    """The verdicts of one group: how many approvals and rejections the second reviewers shared.
+
+    `approved_rejected` counts decisions to approve that the second reviewer would have rejected.
+    """
+
+    approved_approved: int
+    approved_rejected: int
+    rejected_approved: int
+    rejected_rejected: int
+
+    @property
+    def count(self) -> int:
+        return (
+            self.approved_approved
+            + self.approved_rejected
+            + self.rejected_approved
+            + self.rejected_rejected
+        )
+
+    @property
+    def same(self) -> int:
+        return self.approved_approved + self.rejected_rejected
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Return Wilson's interval of 95 % for the share of same verdicts."""
+        return wilson(self.same, self.count)
+
+    @property
+    def kappa(self) -> float | None:
+        """Return Cohen's kappa, None if both sides gave the same verdict on all payments."""
+        n = self.count
+        approved = self.approved_approved + self.approved_rejected
+        second_approved = self.approved_approved + self.rejected_approved
+        # Exact integers: expected agreement times n².
+        chance = approved * second_approved + (n - approved) * (n - second_approved)
+        if chance == n * n:
+            return None
+        return (self.same * n - chance) / (n * n - chance)
+
+
+def wilson(part: int, whole: int) -> tuple[float, float]:
+    """Return Wilson's interval of 95 % for the share `part` of `whole`, which is above 0."""
+    share, square = part / whole, _Z * _Z
+    center = (share + square / (2 * whole)) / (1 + square / whole)
+    spread = share * (1 - share) / whole + square / (4 * whole * whole)
+    half = _Z * sqrt(spread) / (1 + square / whole)
+    return max(0.0, center - half), min(1.0, center + half)
+
+
+class Share(Struct, frozen=True):
+    """The final decisions of one day, and how many of them were chosen for a second review."""
+
+    day: date
+    decisions: int
+    chosen: int
+
+
+def by_reviewer(period: Period, *, reviewer: str | None = None) -> dict[str, Agreement]:
+    """Return the agreement of each reviewer with `LEAST` second reviews, or of one of them."""
+    found = _cells("verdict.reviewer, NULL::boolean", period, reviewer)
+    return {actor: agreement for (actor, _), agreement in found.items()}
+
+
+def by_reason(period: Period) -> dict[tuple[str, bool], Agreement]:
+    """Return the agreement by the reason of the decision, and whether it was an approval."""
+    return _cells("verdict.reason, verdict.approved", period, None)
+
+
+def chosen(period: Period, *, but: str) -> list[Share]:
+    """Return the share of each day with decisions, the newest first, without those of the actor `but`."""
+    within = SecondReview.objects.filter(
+        decided_at__gte=_midnight(period.first),
+        decided_at__lt=_midnight(period.last + timedelta(days=1)),
+    )
+    reviews = within.exclude(Q(reviewer=but) | Q(first_reviewer=but))
+    days = ReviewDay.objects.filter(day__range=(period.first, period.last)).exclude(reviewer=but)
+    if period.currency is not None:
+        reviews = reviews.filter(currency=period.currency)
+        days = days.filter(currency=period.currency)
+    counts = reviews.order_by().annotate(day=TruncDate("decided_at", tzinfo=UTC))
+    found = dict(counts.values("day").annotate(count=Count("pk")).values_list("day", "count"))
+    decisions = Sum(F("approved_count") + F("rejected_count"))
+    made = days.order_by().values("day").annotate(made=decisions).values_list("day", "made")
+    return [Share(day, count, found.get(day, 0)) for day, count in made.order_by("-day") if count]
+
+
+def waiting(at: datetime, *, but: str) -> dict[int, int]:
+    """Return the numbers of open second reviews by the number of the `AGES` that they have reached.
+
+    Those of the actor's own decisions, `but`, are left out.
+    """
+    parameters = {"at": at, "ages": list(AGES), "but": but, "most": MOST}
+    return dict(execute(_AGES, parameters))
+
+
+def _cells(key: LiteralString, period: Period, reviewer: str | None) -> dict[Any, Agreement]:
+    parameters = {
+        "begin": _midnight(period.first),
+        "end": _midnight(period.last + timedelta(days=1)),
+        "currency": period.currency,
+        "reviewer": reviewer,
+        "least": LEAST,
+    }
+    return {
+        (code, approved): Agreement(
+            approved_approved=both,
+            approved_rejected=only_first,
+            rejected_approved=only_second,
+            rejected_rejected=neither,
+        )
+        for code, approved, both, only_first, only_second, neither in execute(
+            _CELLS.format(key=key), parameters
+        )
+    }
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
