@@ -32,6 +32,11 @@ app.conf.beat_schedule = {
         "schedule": 60.0,
         "options": {"expires": 60.0},
     },
+    "deadlines": {
+        "task": "readmodels.report_deadlines",
+        "schedule": 15.0,
+        "options": {"expires": 15.0},
+    },
     "seal": {"task": "events.seal", "schedule": 60.0, "options": {"expires": 60.0}},
     "deliver": {
         "task": "webhooks.deliver_due",

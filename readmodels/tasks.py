@@ -1,4 +1,4 @@
-"""The Celery tasks that project events into the read models. They may be lost, late or doubled."""
+"""The Celery tasks that project events, and that report deadlines. They may be lost, late or doubled."""
 
 import logging
 import time
@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from typing import Final
 
 from celery import shared_task
+from django.utils import timezone
 
 from payments import outages
 from payments.events.contradictions import LogContradicted
 from payments.events.reading import holders
 from payments.events.reading.horizon import HorizonHeld
+from readmodels import deadline_levels
 from readmodels.engine import checkpoints, runner, wakeups
 from readmodels.projections import PROJECTIONS, event_index
 from readmodels.projections.kinds import Projection
@@ -70,6 +72,13 @@ def project_all() -> None:
                 _take_turn(projection, seconds=_LONG_TURN_SECONDS)
             except HorizonHeld as held:
                 _log_holders(held)
+
+
+@shared_task(name="readmodels.report_deadlines")
+def report_deadlines() -> None:
+    """Report the levels that deadlines of reviews have reached."""
+    with outages.reported():
+        deadline_levels.report(timezone.now())
 
 
 @contextmanager

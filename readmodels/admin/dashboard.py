@@ -12,6 +12,7 @@ from django.utils.html import format_html
 
 from payments.clients.models import Client
 from payments.customers.models import Customer
+from payments.domain.payment.state import Status
 from readmodels import labels
 from readmodels.admin.analytics import tables
 from readmodels.admin.base import fragments
@@ -20,12 +21,14 @@ from readmodels.admin.review.actions import Person, next_key
 from readmodels.admin.webhooks.changes import may_manage
 from readmodels.admin.webhooks.trouble import in_trouble
 from readmodels.engine import lag
-from readmodels.models import DisputeSummary, PaymentSummary
+from readmodels.models import DisputeSummary, PaymentSummary, ReachedLevel
 from readmodels.queries import analytics, deadlines, review_queue, routing
 from readmodels.queries.analytics import Period, Sums
 
 _DAYS: Final = 14
 _WAITING: Final = 8
+_REACHED: Final = 5
+_URGENT: Final = 80
 # An exact larger number would cost more and change no decision.
 _COUNTED_TO: Final = 1_000
 _CURRENCIES: Final = 4
@@ -50,6 +53,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "reviews": person.reviews,
         "my_day": _my_day(person, now) if person.reviews else None,
         "disputes_due": _disputes_due(now),
+        "reached": _reached(now),
         "projections": _projections() if request.user.has_perm(_REPAIR) else [],
         **_queue(now),
         **_payments(now.date()),
@@ -108,6 +112,25 @@ def _my_day(person: Person, now: datetime) -> dict[str, str]:
         "decided": count(tables.decisions(done) if done else 0),
         "held": _counted(held),
     }
+
+
+def _reached(now: datetime) -> list[dict[str, Any]]:
+    """Return the newest urgent levels of deadlines that were reached within a day."""
+    rows = ReachedLevel.objects.filter(at__gt=now - timedelta(days=1), level__gte=_URGENT)
+    newest = list(rows.order_by("-at", "payment_id")[:_REACHED])
+    payments = PaymentSummary.objects.in_bulk({row.payment_id for row in newest})
+    return [
+        {
+            "id": row.payment_id,
+            "money": labels.amount(payment.amount, payment.currency),
+            "badge": fragments.LEVEL_BADGES[row.level],
+            "status": labels.label(payment.status),
+            "status_color": fragments.STATUS_COLORS[Status(payment.status)],
+            "at": row.at,
+        }
+        for row in newest
+        if (payment := payments.get(row.payment_id)) is not None
+    ]
 
 
 def _disputes_due(now: datetime) -> str:

@@ -4,8 +4,10 @@
 - `engine`: the state of the projections, rewritten by a rebuild.
 - `decisions`: decisions of staff, which nothing can rebuild.
 - `saved_views`: saved views of staff, which nothing can rebuild.
+- `alerts`: levels of deadlines that were reported, which nothing can rebuild.
 """
 
+from readmodels.models.alerts import ReachedLevel, ReachedLevelCount
 from readmodels.models.decisions import DiscardedEvent
 from readmodels.models.engine import Checkpoint, ParkedEvent
 from readmodels.models.projections import (
@@ -27,6 +29,8 @@ __all__ = [
     "EventIndex",
     "ParkedEvent",
     "PaymentSummary",
+    "ReachedLevel",
+    "ReachedLevelCount",
     "ReviewDay",
     "SavedView",
     "SecondReview",

@@ -1,7 +1,7 @@
 """How much of the time for a review has passed, and sums over the payments that wait.
 
-A level is a share of the time in percent. Levels follow from the queue alone, so nothing remembers which
-were reached.
+A level is a share of the time in percent. The levels of payments that wait follow from the queue alone.
+`readmodels.deadline_levels` remembers which of them were reported.
 """
 
 from datetime import datetime, timedelta

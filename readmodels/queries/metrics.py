@@ -5,16 +5,17 @@ from typing import Final
 
 from django.utils import timezone
 from prometheus_client import Metric
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from readmodels.models import ReachedLevelCount
 from readmodels.queries import deadlines
 
 _UPTO: Final = f"counted up to {deadlines.MOST}"
 
 
 class Reviews(Collector):
-    """Collector of the metrics, with one query. They name no person."""
+    """Collector of the metrics, with two queries. They name no person."""
 
     def collect(self) -> Iterator[Metric]:
         waiting = deadlines.waiting(timezone.now())
@@ -33,6 +34,15 @@ class Reviews(Collector):
         for number, level in enumerate(deadlines.LEVELS):
             past.add_metric([str(level)], sum(each.past[number] for each in waiting))
         yield past
+        reached = CounterMetricFamily(
+            "payments_reviews_deadline_reached",
+            "Reviews that have used this share of their time, each counted once for each share.",
+            labels=["percent"],
+        )
+        counts_by_level = dict(ReachedLevelCount.objects.values_list("level", "reached"))
+        for level in deadlines.LEVELS:
+            reached.add_metric([str(level)], counts_by_level.get(level, 0))
+        yield reached
 
 
 def _by_currency(

@@ -10,7 +10,14 @@ from django.db.models import ForeignKey, Model
 
 from readmodels import projections
 from readmodels.engine import storage
-from readmodels.models import decisions, engine, projections as tables, reviews, saved_views
+from readmodels.models import (
+    alerts,
+    decisions,
+    engine,
+    projections as tables,
+    reviews,
+    saved_views,
+)
 from readmodels.projections import PROJECTIONS
 from readmodels.projections.kinds import Projection
 
@@ -41,7 +48,7 @@ def test_each_table_of_a_projection_has_one_projection() -> None:
 
 
 def test_each_model_says_whether_it_can_be_rebuilt() -> None:
-    modules = (tables, reviews, engine, decisions, saved_views)
+    modules = (tables, reviews, engine, decisions, saved_views, alerts)
     kinds = set().union(*map(_models_of, modules))
 
     assert kinds == set(apps.get_app_config("readmodels").get_models())
