@@ -199,6 +199,7 @@ UNFOLD: Final[dict[str, Any]] = {
                         "readmodels_parkedevent",
                         "readmodels.view_parkedevent",
                     ),
+                    _item("Exports", "download", "exports_export", "exports.view_export"),
                     _item(
                         "Discarded events",
                         "delete_history",

@@ -17,7 +17,8 @@ app: Final = Celery("payments")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
-app.autodiscover_tasks(["payments.application"])  # not a Django app, so Celery does not look there
+# Not Django apps, so Celery does not look there.
+app.autodiscover_tasks(["payments.application", "readmodels.admin.exports"])
 # Slow endpoints must not delay projections.
 app.conf.task_routes = {"webhooks.*": {"queue": "webhooks"}}
 # In seconds. Tasks that pile up while no worker runs expire.
@@ -45,6 +46,12 @@ app.conf.beat_schedule = {
     },
     "prune": {"task": "webhooks.prune", "schedule": 60.0, "options": {"expires": 60.0}},
     "backtest": {"task": "backtests.work", "schedule": 2.0, "options": {"expires": 2.0}},
+    "export": {"task": "exports.work", "schedule": 2.0, "options": {"expires": 2.0}},
+    "sweep_exports": {
+        "task": "exports.sweep",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
     "observe": {"task": "backtests.observe", "schedule": 5.0, "options": {"expires": 5.0}},
     "sweep": {"task": "backtests.sweep", "schedule": 60.0, "options": {"expires": 60.0}},
 }

@@ -199,6 +199,11 @@ ATTACHMENT_SCANNER: list[str] = shlex.split(variables.text("ATTACHMENT_SCANNER")
 # Whether the approval of a risk policy needs an attached backtest of the last 30 days.
 POLICY_NEEDS_BACKTEST: bool = variables.flag("POLICY_NEEDS_BACKTEST", default=False)
 
+# Exports
+
+# The private folder of files that workers make and web servers send.
+EXPORT_FOLDER: str = variables.text("EXPORT_FOLDER", str(BASE_DIR / ".local" / "exports"))
+
 # People
 
 AUTH_PASSWORD_VALIDATORS: list[dict[str, str]] = [

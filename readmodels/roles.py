@@ -82,6 +82,7 @@ SIGN_INS: Final = Right(
     "see sign-ins and failed ones", ("axes.view_accesslog", "axes.view_accessfailurelog")
 )
 
+EXPORT: Final = Right("export lists as CSV or XLSX", ("exports.export_lists",))
 EVIDENCE: Final = Right(
     "export evidence packs of payments, and see all exports",
     ("exports.export_evidence", "exports.view_export"),
@@ -93,7 +94,7 @@ SEE_STAFF: Final = Right(
 
 ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
     "viewer": (SEE,),
-    "analyst": (SEE, REVIEW, BACKTEST),
+    "analyst": (SEE, REVIEW, BACKTEST, EXPORT),
     "senior reviewer": (
         SEE,
         REVIEW,
@@ -104,6 +105,7 @@ ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
         DISPUTES,
         BLOCK,
         EDIT_LISTS,
+        EXPORT,
     ),
     "risk manager": (
         SEE,
@@ -121,6 +123,7 @@ ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
         WEBHOOKS,
         REPAIR,
         SIGN_INS,
+        EXPORT,
         EVIDENCE,
     ),
     "auditor": (
@@ -130,6 +133,7 @@ ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
         SEE_KEYS,
         SEE_WEBHOOKS,
         SIGN_INS,
+        EXPORT,
         EVIDENCE,
         SEE_STAFF,
     ),

@@ -101,6 +101,7 @@ _COLUMNS: Final = {
 @admin.register(DailyStatistics)
 class DailyStatisticsAdmin(BrowsingAdmin):
     keyset: ClassVar = ("key",)  # begins with the day
+    exported_as = "statistics"
     list_display = ("day_text", "client", "currency")
     has_pages = False
     change_list_template = "backoffice/statistics.html"

@@ -15,6 +15,7 @@ from readmodels.admin.analytics import page as analytics
 from readmodels.admin.backtests import changes as backtest_changes, shadows
 from readmodels.admin.base import kept_text
 from readmodels.admin.disputes import lists as disputes
+from readmodels.admin.exports import pages as exports
 from readmodels.admin.lists import changes as list_changes, pages as lists
 from readmodels.admin.policies import decisions, pages, proposal
 from readmodels.admin.review import hand_over, mentions, payments, polling, queue
@@ -70,6 +71,14 @@ urlpatterns = [
     ),
     path("disputes/", _staff_only(disputes.due), name="disputes"),
     path("second-reviews/", _staff_only(second_reviews.queue), name="second_reviews"),
+    path("exports/", _staff_only(exports.overview), name="exports"),
+    path("export/<slug:kind>/", _staff_only(exports.ExportView.as_view()), name="export"),
+    path(
+        f"export/{uuid('export_id')}/download/",
+        _staff_only(exports.download),
+        name="export_download",
+    ),
+    path(f"export/{uuid('export_id')}/cancel/", _staff_only(exports.cancel), name="export_cancel"),
     path("analytics/", _staff_only(analytics.analytics), name="analytics"),
     path("policies/", _staff_only(pages.policy_list), name="policies"),
     path(

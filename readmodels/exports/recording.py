@@ -48,3 +48,28 @@ def evidence(
 def evidence_of(payment_id: UUID) -> QuerySet[Export]:
     """Return the evidence packs of a payment, the newest first."""
     return Export.objects.filter(subject=payment_id).order_by("-requested_at", "-id")
+
+
+def of_list(
+    kind: Kind,
+    *,
+    query: str,
+    format: Format,  # noqa: A002 - the name of the column
+    with_bom: bool,
+    in_background: bool,
+    by: str,
+    at: datetime,
+) -> Export:
+    """Record an export of a list, before its first row is read. The caller has checked the permissions."""
+    export = Export.objects.create(
+        kind=kind,
+        format=format,
+        with_bom=with_bom,
+        query=query,
+        requested_by=by,
+        requested_at=at,
+        state=State.QUEUED if in_background else State.RUNNING,
+        in_background=in_background,
+    )
+    logger.info("The list %s was exported by %s as %s.", kind, by, export.pk)
+    return export

@@ -12,7 +12,7 @@ from tests.support import servers
 
 NAMES: Final = ("dispatch", "loading", "projecting", "post", "importing", "rebuild", "seals")
 # They take minutes, so they run only if they are named.
-LONG: Final = ("backtest", "busy", "lists", "webhooks")
+LONG: Final = ("backtest", "busy", "export", "lists", "webhooks")
 
 
 def main(names: list[str]) -> int:

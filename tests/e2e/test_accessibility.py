@@ -51,6 +51,9 @@ PAGES: Final = {
     "projections": "/admin/readmodels/checkpoint/",
     "parked": "/admin/readmodels/parkedevent/",
     "discarded": "/admin/readmodels/discardedevent/",
+    "record of exports": "/admin/exports/export/",
+    "own exports": "/admin/exports/",
+    "export": "/admin/export/payments/?status__exact=completed",
 }
 
 
@@ -102,7 +105,7 @@ def test_pages_have_no_serious_accessibility_violation(desk: Desk, *, every_page
             *(path for path in PAGES.values() if path not in paths),
             *(
                 f"{payment}/{page}/"
-                for page in ("reject", "escalate", "snooze", "assign", "cancel")
+                for page in ("reject", "escalate", "snooze", "assign", "cancel", "evidence")
             ),
             "/admin/reviews/hand-over/",
             *(f"{first_approved}/{page}/" for page in ("change", "approve")),

@@ -1,14 +1,19 @@
 """The page of analytics."""
 
+from urllib.parse import urlencode
+
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from payments import permissions
 from readmodels.admin.analytics import question, second_reviews, tables
 from readmodels.admin.base import requests
+from readmodels.exports.recording import LISTS
 from readmodels.projections.review_day import WAITED, WORKED
 from readmodels.queries import analytics as sums, deadlines
 from readmodels.queries.analytics import Period
@@ -25,6 +30,10 @@ def analytics(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     asked = question.read(request.GET, today=timezone.now().date())
     context = {**admin.site.each_context(request), "title": "Analytics", "asked": asked}
+    if permissions.holds(request.user, LISTS):
+        query = urlencode({name: asked.typed[name] for name in ("from", "to") if asked.typed[name]})
+        days = urlencode({"days": asked.days}) if asked.days else ""
+        context["export_url"] = f"{reverse('export', args=['decisions'])}?{query or days}"
     if asked.period is not None:
         try:
             with bounded():

@@ -16,13 +16,16 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
+from payments import permissions
 from payments.domain.card_numbers import is_card_number
 from payments.domain.text import searched
 from readmodels.admin.base import way_back
 from readmodels.admin.base.filters import Checked
+from readmodels.exports.recording import LISTS
 from readmodels.queries import keyset
 from readmodels.queries.bounded import TooBroad, bounded
 from readmodels.queries.keyset import Order
@@ -158,7 +161,7 @@ class BrowsingAdmin(ModelAdmin):
     `keyset` names the fields of its unique order, descending unless `ascending` is set. A list with
     several orders overrides `order`. `page_labels` are the texts of the links to the previous and the next
     page. Without `has_pages`, rows have no page of their own. `returns_to` is the name of the list in
-    `way_back`.
+    `way_back`, `exported_as` its kind in `readmodels.exports`, empty if it cannot be exported.
     """
 
     keyset: ClassVar[tuple[str, ...]] = ("id",)
@@ -166,6 +169,7 @@ class BrowsingAdmin(ModelAdmin):
     page_labels: ClassVar[tuple[str, str]] = ("Newer", "Older")
     has_pages: ClassVar[bool] = True
     returns_to: ClassVar[str] = ""
+    exported_as: ClassVar[str] = ""
     change_list_template = "backoffice/list.html"
     actions = None
     sortable_by = ()
@@ -256,7 +260,11 @@ class BrowsingAdmin(ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        context = {"title": self.list_title, **(extra_context or {})}
+        context = {
+            "title": self.list_title,
+            "export_url": self.export_url(request),
+            **(extra_context or {}),
+        }
         try:
             with bounded():
                 answer: HttpResponse = super().changelist_view(request, context)
@@ -264,6 +272,16 @@ class BrowsingAdmin(ModelAdmin):
         except TooBroad as error:
             context |= self.admin_site.each_context(request) | {"explanation": str(error)}
             return TemplateResponse(request, "backoffice/too_broad.html", context, status=503)
+
+    def export_url(self, request: HttpRequest) -> str:
+        """Return the address that exports what the filters of the request select, empty if there is none."""
+        if not self.exported_as or not permissions.holds(request.user, LISTS):
+            return ""
+        query = request.GET.copy()
+        for name in (_AFTER, _BEFORE, VIEW, KIND):
+            query.pop(name, None)
+        address = reverse("export", args=[self.exported_as])
+        return f"{address}?{query.urlencode()}" if query else address
 
     def get_list_display_links(
         self, request: HttpRequest, list_display: Sequence[Any]

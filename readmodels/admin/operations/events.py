@@ -48,6 +48,7 @@ class ActorFilter(TypedFilter):
 
     title = "actor"
     parameter_name = "actor"
+    column = "actor"
 
     def problem(self, typed: str) -> str | None:
         actors_ = _actor_ids(typed)
@@ -56,7 +57,7 @@ class ActorFilter(TypedFilter):
         return super().problem(typed)
 
     def matching(self, typed: str) -> Q:
-        return Q(actor=(_actor_ids(typed) or [typed])[0])
+        return Q(**{self.column: (_actor_ids(typed) or [typed])[0]})
 
 
 class CorrelationFilter(TypedFilter):
@@ -83,6 +84,7 @@ class PaymentFilter(TypedFilter):
 @admin.register(EventIndex)
 class EventAdmin(BrowsingAdmin):
     keyset: ClassVar = ("recorded_at", "position")
+    exported_as = "events"
     list_display = ("position", "recorded", "event_type", "subject", "version", "actor_name")
     list_filter = (
         EventTypeFilter,

@@ -30,6 +30,7 @@ _MOST_DECISIONS: Final = 20
 @admin.register(Customer)
 class CustomerAdmin(BrowsingAdmin):
     keyset = ("created_at", "id")
+    exported_as = "customers"
     list_display = ("called", "known_as", "reached_at", "of_client", "state", "created_at")
     list_select_related = ("client",)
     list_filter = (("blocked", YesNoFilter),)

@@ -44,6 +44,7 @@ from readmodels.queries.search.terms import recognize
 @admin.register(PaymentSummary)
 class PaymentAdmin(ViewsAdmin):
     screen = "payments"
+    exported_as = "payments"
     keyset = ("initiated_at", "payment_id")
     list_display: tuple[str, ...] = (
         "when",

@@ -77,6 +77,7 @@ class QueueAdmin(PaymentAdmin):
     """
 
     screen = "queue"
+    exported_as = "queue"
     sorts = SORTS
     list_title = "Review queue"
     change_list_template = "backoffice/queue.html"

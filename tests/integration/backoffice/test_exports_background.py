@@ -1,0 +1,158 @@
+"""Exports in the background: workers, leases, full disks, lost roles, and the files' end."""
+
+import hashlib
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client as Browser
+from django.urls import reverse
+from django.utils import timezone
+
+from readmodels.admin.exports import making
+from readmodels.exports import files, leases
+from readmodels.exports.leases import LeaseLost
+from readmodels.exports.models import Export, Kind, State
+from tests.support.backoffice import browser, text
+from tests.support.exports import export, files_in_folder, largest_file, lines, running
+from tests.support.reviewing import waiting
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+
+@pytest.fixture(autouse=True)
+def _folder(settings: Any, tmp_path: Path) -> None:
+    settings.EXPORT_FOLDER = str(tmp_path / "exports")
+
+
+@pytest.fixture
+def gus() -> Browser:
+    return browser("auditor", "gus")
+
+
+@pytest.fixture
+def long_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a list of two rows be too long to stream."""
+    monkeypatch.setattr(making, "AT_ONCE", 1)
+
+
+@pytest.mark.usefixtures("long_lists")
+def test_long_export_is_made_in_the_background_and_downloaded(gus: Browser) -> None:
+    payments = waiting(2)
+
+    page = export(gus, "queue", follow=True)
+    assert "Waiting for a worker" in text(page)
+    assert "Export: 0 rows so far" in text(page)
+    assert page["Refresh"] == "3"
+    assert making.work()
+
+    record = Export.objects.get()
+    assert (record.state, record.rows) == (State.DONE, 2)
+    (file,) = files_in_folder()
+    assert file.stat().st_mode & 0o077 == 0
+    assert file.parent.stat().st_mode & 0o077 == 0
+    assert "Download 2 rows" in text(gus.get(reverse("exports")))
+    answer = gus.get(reverse("export_download", args=[record.pk]))
+    content = answer.getvalue()
+    assert [line[0] for line in lines(content)] == payments
+    assert hashlib.sha256(content).hexdigest() == record.digest
+    assert f"position-{record.position}.csv" in answer["Content-Disposition"]
+    other = browser("auditor", "olga")
+    assert other.get(reverse("export_download", args=[record.pk])).status_code == 404
+
+
+@pytest.mark.usefixtures("long_lists")
+def test_file_expires_and_its_record_stays(gus: Browser) -> None:
+    waiting(2)
+    export(gus, "queue", chosen="xlsx")
+    making.work()
+    Export.objects.update(expires_at=timezone.now())
+
+    making.sweep()
+
+    record = Export.objects.get()
+    assert not list(files_in_folder())
+    assert (record.state, record.expires_at) == (State.DONE, None)
+    assert gus.get(reverse("export_download", args=[record.pk])).status_code == 404
+    assert "The file has expired." in text(gus.get(reverse("exports")))
+
+
+@pytest.mark.usefixtures("long_lists")
+def test_person_who_lost_the_role_gets_no_file(gus: Browser) -> None:
+    waiting(2)
+    export(gus, "queue")
+    export(gus, "queue")
+    making.work()
+    get_user_model().objects.get(username="gus").groups.clear()
+
+    making.work()
+
+    done, failed = Export.objects.order_by("requested_at")
+    assert failed.error == "Your role no longer includes this export."
+    assert gus.get(reverse("export_download", args=[done.pk])).status_code == 403
+    assert len(list(files_in_folder())) == 1
+
+
+@pytest.mark.usefixtures("long_lists")
+def test_export_of_a_killed_worker_is_made_by_another_one(gus: Browser) -> None:
+    """The killed worker may also be a slow one, which must not store its file."""
+    waiting(2)
+    export(gus, "queue")
+    now = timezone.now()
+    killed = leases.claim(at=now)
+    assert killed
+    assert leases.claim(at=now) is None
+
+    later = now + leases.LEASE
+    another = leases.claim(at=later)
+
+    assert another
+    with pytest.raises(LeaseLost):
+        leases.renew(killed, rows=1, at=later)
+    with pytest.raises(LeaseLost):
+        leases.complete(killed, rows=2, digest="0" * 64, position=1, at=later)
+    leases.claim(at=later + leases.LEASE)
+    assert leases.claim(at=later + 2 * leases.LEASE) is None
+    record = Export.objects.get()
+    assert (record.state, record.attempts) == (State.FAILED, leases.MOST_ATTEMPTS)
+
+
+@pytest.mark.usefixtures("long_lists")
+@pytest.mark.parametrize("format_", ["csv", "xlsx"])
+def test_full_disk_fails_the_export_and_leaves_no_file(gus: Browser, format_: str) -> None:
+    waiting(2)
+    export(gus, "queue", chosen=format_)
+
+    with largest_file(512):
+        making.work()
+
+    record = Export.objects.get()
+    assert record.state == State.FAILED
+    assert "could not be written" in record.error
+    assert not list(files_in_folder())
+
+
+@pytest.mark.usefixtures("long_lists")
+def test_waiting_export_can_be_cancelled_by_its_person_only(gus: Browser) -> None:
+    waiting(2)
+    export(gus, "queue")
+    cancel = reverse("export_cancel", args=[Export.objects.get().pk])
+
+    assert browser("auditor", "olga").post(cancel).status_code == 404
+    assert "The export is cancelled." in text(gus.post(cancel, follow=True))
+    assert not making.work()
+
+
+def test_sweep_ends_exports_of_killed_servers_and_deletes_their_files(gus: Browser) -> None:
+    record = running(gus, Kind.QUEUE, at=timezone.now() - timedelta(hours=2))
+    folder = Path(files.folder())
+    (folder / f"{uuid4()}.csv").touch()
+
+    making.sweep()
+
+    record.refresh_from_db()
+    assert record.state == State.INTERRUPTED
+    assert not list(folder.iterdir())
