@@ -33,6 +33,11 @@ app.conf.beat_schedule = {
         "schedule": 60.0,
         "options": {"expires": 60.0},
     },
+    "second_reviews": {
+        "task": "payments.request_second_reviews",
+        "schedule": 600.0,
+        "options": {"expires": 600.0},
+    },
     "deadlines": {
         "task": "readmodels.report_deadlines",
         "schedule": 15.0,

@@ -63,6 +63,20 @@ class HeldReviews(Protocol):
     ) -> Iterable[UUID]: ...
 
 
+class FinalDecision(Struct, frozen=True, kw_only=True):
+    """A final decision of a reviewer on a payment."""
+
+    payment_id: UUID
+    reviewer: str
+    at: datetime
+
+
+class UnreviewedDecisions(Protocol):
+    """Yield the final decisions since then for which no second review was requested."""
+
+    def __call__(self, *, since: datetime) -> Iterator[FinalDecision]: ...
+
+
 class RecentDecisions(Protocol):
     """Return how many decisions the reviewer made in the 90 days up to `at`."""
 
@@ -77,6 +91,7 @@ class Ports(Struct, frozen=True, kw_only=True):
     review_queue: ReviewQueue
     held_reviews: HeldReviews
     recent_decisions: RecentDecisions
+    unreviewed_decisions: UnreviewedDecisions
 
 
 # Has no value until the read side has started.

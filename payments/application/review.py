@@ -4,7 +4,6 @@ The permission is checked here, at the time of the command. The domain decides w
 """
 
 import logging
-from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -17,7 +16,7 @@ from msgspec.structs import replace
 
 from payments import permissions
 from payments.aggregates import PAYMENT_AGGREGATE
-from payments.application import idempotency, ports, second_reviews
+from payments.application import idempotency, ports
 from payments.application.dispatch import CommandContext, Outcome, dispatch, next_review
 from payments.application.ports import ReviewQueue
 from payments.customers import blocking, notes, staff_mentions
@@ -63,24 +62,17 @@ def handle(
     command = replace(command, reviewer=context.actor, senior=_require_reviewer(context.actor))
     if isinstance(command, AssignReview):
         command = _with_assignee(command)
-    steps: list[Callable[[], None]] = []
+    alongside = None
     if note is not None and isinstance(command, _NOTED):
         written = notes.write(command.payment_id, note, author=context.actor, at=command.at)
         command = replace(command, note=NoteRef(written.pk, written.digest))
-        steps.append(partial(staff_mentions.save, written))
+        alongside = partial(staff_mentions.save, written)
         note = written.text  # normalized: a repetition may use other code points
     elif isinstance(command, ApprovePayment):
         blocked = blocking.is_payer_blocked(command.payment_id)
         command = replace(command, customer_blocked=blocked)
-    if isinstance(command, ApprovePayment | RejectPayment):
-        request = second_reviews.requesting(command)
-        steps += [request] if request is not None else []
     return dispatch(
-        command,
-        context,
-        expected_version=expected_version,
-        note=note,
-        alongside=partial(_run, steps) if steps else None,
+        command, context, expected_version=expected_version, note=note, alongside=alongside
     )
 
 
@@ -135,11 +127,6 @@ def claim_next(
         if next(offers, None) is not None:
             raise QueueLags
     return None
-
-
-def _run(steps: Iterable[Callable[[], None]]) -> None:
-    for step in steps:
-        step()
 
 
 def _held(reviewer: str, client_id: UUID | None, at: datetime) -> list[Outcome]:

@@ -1,23 +1,24 @@
 """Second reviews: request them for a share of the decisions, and conclude them.
 
 A keyed hash of the payment's id chooses, so nobody can predict the choice, and a repetition makes the same.
-The request is appended in the transaction of the decision, so no crash can lose it.
+The hash also delays the request. Its event is hidden, but leaves a gap in the positions that people see.
+Right after a decision, the gap would reveal the choice.
 """
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import partial
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+import django.db
 from django.conf import settings
 
 from payments import actors, permissions
 from payments.aggregates import PAYMENT_AGGREGATE, SECOND_REVIEW_AGGREGATE
 from payments.application import ports
+from payments.application.ports import FinalDecision
 from payments.customers import notes
-from payments.database import require_transaction
-from payments.domain.payment.commands import ApprovePayment, RejectPayment
 from payments.domain.payment.events import ApprovalReason, NoteRef, RejectionReason
 from payments.domain.second_review import (
     ConcludeSecondReview,
@@ -32,8 +33,13 @@ from payments.events import replay, store
 from payments.events.metadata import Metadata
 from payments.pseudonyms import keyed_digest, keyed_id
 
+logger = logging.getLogger(__name__)
+
 _REQUESTER: Final = actors.system("second_reviews")
 _DRAWN_BYTES: Final = 8
+_LONGEST_DELAY: Final = timedelta(days=1)
+# Decisions are considered for so long. The difference is how long all workers may be stopped.
+_CONSIDERED: Final = timedelta(days=4)
 
 
 def id_of(payment_id: UUID) -> UUID:
@@ -41,12 +47,48 @@ def id_of(payment_id: UUID) -> UUID:
     return keyed_id("second_review", str(payment_id))
 
 
-def requesting(command: ApprovePayment | RejectPayment) -> Callable[[], None] | None:
-    """Return what requests a second review of the decision, None if it is not chosen.
+def request_due(at: datetime) -> Iterator[UUID]:
+    """Request the second reviews that are due. Yield the payment of each attempt.
 
-    Call the result in the transaction of the decision, after it was appended.
+    A second review is requested once, however often this runs.
     """
-    return partial(_request, command) if _is_chosen(command) else None
+    made: dict[tuple[str, date], int] = {}
+
+    def recent(decision: FinalDecision) -> int:
+        key = (decision.reviewer, decision.at.astimezone(UTC).date())
+        if key not in made:
+            made[key] = ports.connected.recent_decisions(reviewer=decision.reviewer, at=decision.at)
+        return made[key]
+
+    for decision in ports.connected.unreviewed_decisions(since=at - _CONSIDERED):
+        if decision.at + delay(decision) > at or not is_chosen(decision, recent):
+            continue
+        try:
+            _request(decision.payment_id, at)
+        except django.db.Error:
+            raise
+        except Exception:
+            # One unreadable payment must not keep all others from being reviewed.
+            logger.exception("No second review of payment %s was requested.", decision.payment_id)
+        yield decision.payment_id
+
+
+def is_chosen(decision: FinalDecision, recent: Callable[[FinalDecision], int]) -> bool:
+    """Return whether the number of the payment is below the share of the reviewer.
+
+    `recent` returns how many decisions the reviewer made before. Most decisions are settled without it.
+    """
+    number = 100 * _drawn("choice", decision)
+    if number < settings.SECOND_REVIEW_PERCENT:
+        return True
+    if number >= settings.SECOND_REVIEW_NEW_PERCENT:
+        return False
+    return recent(decision) < settings.SECOND_REVIEW_NEW_DECISIONS
+
+
+def delay(decision: FinalDecision) -> timedelta:
+    """Return how long after the decision its second review is requested."""
+    return _drawn("delay", decision) * _LONGEST_DELAY
 
 
 def conclude(
@@ -86,31 +128,22 @@ def conclude(
     ).state
 
 
-def _is_chosen(command: ApprovePayment | RejectPayment) -> bool:
-    """Return whether the payment's number is below the share of its reviewer.
+def _drawn(purpose: str, decision: FinalDecision) -> float:
+    """Return a number from 0 to 1 that only the key determines.
 
-    The number differs each month, so that nobody can collect payments that are never chosen.
+    It differs each month, so that nobody can collect payments that are never chosen.
     """
-    month = f"{command.at.astimezone(UTC):%Y-%m}"
-    digest = keyed_digest("second_review.draw", month, str(command.payment_id))
-    percent = 100 * int.from_bytes(digest[:_DRAWN_BYTES]) / (1 << 8 * _DRAWN_BYTES)
-    if percent < settings.SECOND_REVIEW_PERCENT:
-        return True
-    # Most decisions are settled here, without a query.
-    if percent >= settings.SECOND_REVIEW_NEW_PERCENT:
-        return False
-    made = ports.connected.recent_decisions(reviewer=command.reviewer, at=command.at)
-    return made < settings.SECOND_REVIEW_NEW_DECISIONS
+    month = f"{decision.at.astimezone(UTC):%Y-%m}"
+    digest = keyed_digest(f"second_review.{purpose}", month, str(decision.payment_id))
+    return int.from_bytes(digest[:_DRAWN_BYTES]) / (1 << 8 * _DRAWN_BYTES)
 
 
-def _request(command: ApprovePayment | RejectPayment) -> None:
-    require_transaction()
-    # Not from the outcome of the command, which does not have the verdict of a first approval.
-    final = decided(store.load(PAYMENT_AGGREGATE, command.payment_id).events)
-    if final is None:
-        return
-    request = RequestSecondReview(at=command.at, payment_id=command.payment_id, decided=final)
-    review_id = id_of(command.payment_id)
+def _request(payment_id: UUID, at: datetime) -> None:
+    # The log has the verdict of a first approval, too.
+    final = decided(store.load(PAYMENT_AGGREGATE, payment_id).events)
+    assert final is not None, "the decision was read from the log"  # noqa: S101
+    request = RequestSecondReview(at=at, payment_id=payment_id, decided=final)
+    review_id = id_of(payment_id)
     replay.execute(
         SECOND_REVIEW_AGGREGATE,
         review_id,

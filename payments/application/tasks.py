@@ -1,4 +1,4 @@
-"""The Celery task that expires reviews. It may be lost, late or run twice without harm."""
+"""The Celery tasks of use cases. They may be lost, late or run twice without harm."""
 
 import time
 from typing import Final
@@ -7,7 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from payments import outages
-from payments.application import expiry
+from payments.application import expiry, second_reviews
 
 # Shorter than the time after which the broker takes a task for lost and delivers it again.
 _LONGEST_RUN_SECONDS: Final = 30.0
@@ -19,5 +19,15 @@ def expire_reviews() -> None:
     deadline = time.monotonic() + _LONGEST_RUN_SECONDS
     with outages.reported():
         for _ in expiry.expire_due(timezone.now()):
+            if time.monotonic() > deadline:
+                return
+
+
+@shared_task(name="payments.request_second_reviews")
+def request_second_reviews() -> None:
+    """Request the second reviews that are due. Beat starts it every ten minutes."""
+    deadline = time.monotonic() + _LONGEST_RUN_SECONDS
+    with outages.reported():
+        for _ in second_reviews.request_due(timezone.now()):
             if time.monotonic() > deadline:
                 return

@@ -3,6 +3,7 @@
 Everything counts on the day of the decision. A first approval counts as a decision of its own.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from math import sqrt
 from typing import Any, Final, LiteralString
@@ -11,8 +12,10 @@ from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import TruncDate
 from msgspec import Struct
 
+from payments.application.ports import FinalDecision
 from payments.database import execute
-from readmodels.models import ReviewDay, SecondReview
+from payments.domain.payment.events import PaymentApproved, PaymentRejected
+from readmodels.models import EventIndex, ReviewDay, SecondReview
 from readmodels.queries.analytics import Period
 
 # Fewer say too little about a person.
@@ -21,6 +24,7 @@ LEAST: Final = 20
 AGES: Final = (timedelta(days=1), timedelta(days=3), timedelta(days=7))
 # Ages are read of at most so many open ones, the longest waiting ones.
 MOST: Final = 10_000
+_FINAL: Final = (PaymentApproved.event_type, PaymentRejected.event_type)
 _Z: Final = 1.96  # 95 % of a normal distribution are within so many standard deviations
 
 _CELLS: Final = """
@@ -105,6 +109,16 @@ class Share(Struct, frozen=True):
     day: date
     decisions: int
     chosen: int
+
+
+def unreviewed_decisions(*, since: datetime) -> Iterator[FinalDecision]:
+    """Yield the final decisions since then for which no second review was requested."""
+    known = SecondReview.objects.filter(decided_at__gte=since).values_list("payment_id", flat=True)
+    requested = set(known)
+    decisions = EventIndex.objects.filter(event_type__in=_FINAL, recorded_at__gte=since)
+    for payment_id, actor, at in decisions.values_list("aggregate_id", "actor", "occurred_at"):
+        if payment_id not in requested:
+            yield FinalDecision(payment_id=payment_id, reviewer=actor, at=at)
 
 
 def by_reviewer(period: Period, *, reviewer: str | None = None) -> dict[str, Agreement]:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from payments.application.ports import Ports
-from readmodels.queries import analytics, review_queue, risk_features
+from readmodels.queries import agreement, analytics, review_queue, risk_features
 
 PORTS: Final = Ports(
     risk_features=risk_features.of_customer,
@@ -11,4 +11,5 @@ PORTS: Final = Ports(
     review_queue=review_queue.claimable,
     held_reviews=review_queue.held,
     recent_decisions=analytics.recent_decisions,
+    unreviewed_decisions=agreement.unreviewed_decisions,
 )

@@ -1,5 +1,6 @@
 """Decisions that are chosen for a second review, and their conclusions."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,17 +23,26 @@ APPROVAL_NOTE = "Called the customer, who knew the order."
 def approve(payment: str, by: str, **given: Any) -> None:
     reason = ApprovalReason.VERIFIED_WITH_CUSTOMER
     act(ApprovePayment, payment, by, reason=reason, **{"note": APPROVAL_NOTE} | given)
+    request_all()
 
 
 def reject(payment: str, by: str, **given: Any) -> None:
     act(RejectPayment, payment, by, reason=RejectionReason.SUSPECTED_FRAUD, **given)
+    request_all()
+
+
+def request_all() -> None:
+    """Request the second reviews of all chosen decisions, which are due within a day."""
+    project()
+    for _ in second_reviews.request_due(timezone.now() + timedelta(days=1)):
+        pass
+    project()
 
 
 def approved(by: str, **changes: Any) -> tuple[str, UUID]:
     """Return a payment that `by` approved, and the id that its second review has or would have."""
     (payment,) = waiting(**changes)
     approve(payment, by)
-    project()
     return payment, second_reviews.id_of(UUID(payment))
 
 

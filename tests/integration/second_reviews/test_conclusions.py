@@ -15,7 +15,7 @@ from tests.support.concurrency import at_once
 from tests.support.erasing import REFERENCE, ada as customer, plant, run
 from tests.support.reviewing import waiting
 from tests.support.routing import staff
-from tests.support.second_reviews import approve, approved, conclude, events
+from tests.support.second_reviews import approve, approved, conclude, events, request_all
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -123,6 +123,7 @@ def test_decision_by_the_api_is_chosen_too() -> None:
 
     acme.post(f"/api/v1/payments/{payment}/approve", {"reason": "known_customer"}, key="a")
     acme.post(f"/api/v1/payments/{payment}/approve", {"reason": "known_customer"}, key="a")
+    request_all()
 
     (requested,) = events()
     assert requested.data["decisions"][0]["reason"] == ApprovalReason.KNOWN_CUSTOMER

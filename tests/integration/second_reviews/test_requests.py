@@ -1,48 +1,57 @@
 """Which decisions are chosen for a second review, and that no crash loses a request."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.utils import timezone
 
 from payments.application import second_reviews
+from payments.application.ports import FinalDecision
 from payments.domain.payment.commands import ApprovePayment
 from payments.domain.payment.events import ApprovalReason
 from payments.events.models import Event
 from payments.events.seals import keys, sealing, verifying
 from readmodels.models import ReviewDay, SecondReview
 from readmodels.projections import second_review
+from readmodels.queries import analytics
 from readmodels.rebuild import checking
 from readmodels.rebuild.rebuilding import rebuild
 from tests.support.api import FOUR_EYES, project
+from tests.support.concurrency import at_once
 from tests.support.examples import NOON
 from tests.support.rebuilding import ALL, contents
 from tests.support.reviewing import waiting
-from tests.support.routing import staff
-from tests.support.second_reviews import approve, approved, conclude, events, reject
+from tests.support.routing import act, staff
+from tests.support.second_reviews import (
+    approve,
+    approved,
+    conclude,
+    events,
+    reject,
+    request_all,
+)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
-def _chosen(reviewer: str = "staff:7", payments: int = 2_000, at: datetime = NOON) -> set[UUID]:
-    """Return those of many payments that are chosen."""
-    ids = [UUID(int=number) for number in range(payments)]
-    commands = (
-        ApprovePayment(
-            payment_id=each,
-            client_id=None,
-            at=at,
-            reviewer=reviewer,
-            reason=ApprovalReason.KNOWN_CUSTOMER,
-        )
-        for each in ids
-    )
-    return {each.payment_id for each in commands if second_reviews.requesting(each)}
+def _decisions(payments: int = 2_000, at: datetime = NOON) -> list[FinalDecision]:
+    return [
+        FinalDecision(payment_id=UUID(int=number), reviewer="staff:7", at=at)
+        for number in range(payments)
+    ]
 
 
-def test_chosen_decision_has_a_request_in_its_transaction(all_chosen: None) -> None:
+def _chosen(at: datetime = NOON, recent: int = 50) -> set[UUID]:
+    """Return those of many payments that are chosen if their reviewer made so many decisions before."""
+    found = _decisions(at=at)
+    return {each.payment_id for each in found if second_reviews.is_chosen(each, lambda _: recent)}
+
+
+def test_chosen_decision_has_one_request_without_client(all_chosen: None) -> None:
     payment, review = approved(staff("ben"))
+    request_all()
 
     (requested,) = events()
 
@@ -58,17 +67,36 @@ def test_chosen_decision_has_a_request_in_its_transaction(all_chosen: None) -> N
     assert SecondReview.objects.get().pk == review
 
 
-def test_failed_request_undoes_the_decision(
-    all_chosen: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ben = staff("ben")
+def test_request_waits_for_its_delay_so_that_no_gap_follows_the_decision(all_chosen: None) -> None:
     (payment,) = waiting()
-    monkeypatch.setattr(second_reviews, "decided", lambda _: 1 / 0)
+    act(ApprovePayment, payment, staff("ben"), reason=ApprovalReason.KNOWN_CUSTOMER)
+    project()
+    at = Event.objects.get(event_type="payment.approved").occurred_at
+    due = at + second_reviews.delay(
+        FinalDecision(payment_id=UUID(payment), reviewer="staff:7", at=at)
+    )
 
-    with pytest.raises(ZeroDivisionError):
-        approve(payment, ben)
+    assert list(second_reviews.request_due(due - timedelta(microseconds=1))) == []
+    assert list(second_reviews.request_due(due)) == [UUID(payment)]
 
-    assert not Event.objects.filter(event_type="payment.approved").exists()
+
+def test_delays_are_spread_over_a_day() -> None:
+    hours = [second_reviews.delay(each) / timedelta(hours=1) for each in _decisions()]
+
+    assert 0 <= min(hours) < 1
+    assert 23 < max(hours) <= 24
+    assert 11 < sum(hours) / len(hours) < 13
+
+
+def test_requests_at_once_append_one_event(all_chosen: None) -> None:
+    (payment,) = waiting()
+    act(ApprovePayment, payment, staff("ben"), reason=ApprovalReason.KNOWN_CUSTOMER)
+    project()
+    later = timezone.now() + timedelta(days=1)
+
+    at_once(3, lambda _: list(second_reviews.request_due(later)))
+
+    assert len(events()) == 1
 
 
 def test_first_approval_is_not_requested_but_the_second_is(all_chosen: None) -> None:
@@ -111,26 +139,21 @@ def test_choice_differs_by_month_and_key(settings: Any) -> None:
 
 def test_reviewer_with_few_recent_decisions_has_the_larger_share(settings: Any) -> None:
     settings.SECOND_REVIEW_PERCENT, settings.SECOND_REVIEW_NEW_PERCENT = 2, 20
-    day = {"currency": "USD", "reviewer": "staff:7", "rejected_count": 0}
-    ReviewDay.objects.create(day=NOON.date(), approved_count=49, **day)
-    ReviewDay.objects.create(day="2025-09-01", approved_count=500, **day)
 
-    new = _chosen(payments=500)
-    ReviewDay.objects.update(rejected_count=1)
-    experienced = _chosen(payments=500)
+    new, experienced = _chosen(recent=49), _chosen(recent=50)
 
-    assert 70 < len(new) < 135
-    assert 2 < len(experienced) < 25
+    assert 330 < len(new) < 470
+    assert 15 < len(experienced) < 70
     assert experienced < new
 
 
-def test_decision_without_a_choice_takes_no_further_query(
-    settings: Any, django_assert_num_queries: Any
-) -> None:
-    settings.SECOND_REVIEW_PERCENT = 2
+def test_recent_decisions_are_those_of_ninety_days() -> None:
+    counts = {"first_approved_count": 1, "approved_count": 2, "rejected_count": 4}
+    for day in ("2025-10-06", "2026-01-05", "2025-10-08", "2026-01-06"):
+        ReviewDay.objects.create(day=day, currency="USD", reviewer="staff:7", **counts)
+    ReviewDay.objects.create(day="2026-01-05", currency="USD", reviewer="staff:8", **counts)
 
-    with django_assert_num_queries(0):
-        _chosen()
+    assert analytics.recent_decisions(reviewer="staff:7", at=NOON) == 14
 
 
 def test_rebuild_and_check_give_the_same_rows(all_chosen: None) -> None:
