@@ -151,20 +151,23 @@ def test_workbook_continues_on_another_sheet(tmp_path: Path) -> None:
 
 
 def test_rows_are_of_one_snapshot(gus: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read page by page, the list would have the payments of different moments."""
+    """Read page by page, the list would have payments and names of different moments."""
     monkeypatch.setattr(snapshots, "AT_ONCE", 1)
     first, second = waiting(2)
+    Customer.objects.update(name="Anna")
     record = running(gus, Kind.QUEUE)
 
     content = making.stream(record)
     begin = [next(content), next(content)]
     decide(browser(), second, "reject")
     waiting()
+    Customer.objects.update(name="Zoe")
     rest = list(content)
 
     found = lines(b"".join([*begin, *rest]))
     assert [line[0] for line in found] == [first, second]
     assert found[1][2] == "pending_review"
+    assert {"A***"} == {line[15] for line in found}
 
 
 def test_closed_connection_is_recorded_as_interrupted(
