@@ -1,10 +1,12 @@
 """Correct a payment: cancel it before it is completed, refund it afterwards."""
 
+from functools import partial
+
 from msgspec.structs import replace
 
 from payments import actors, permissions
 from payments.application.dispatch import CommandContext, Outcome, dispatch
-from payments.customers import notes
+from payments.customers import notes, staff_mentions
 from payments.domain.payment.commands import CancelPayment, RefundPayment
 from payments.domain.payment.events import NoteRef
 
@@ -28,7 +30,7 @@ def handle(
     if note is not None:
         written = notes.write(command.payment_id, note, author=context.actor, at=command.at)
         command = replace(command, note=NoteRef(written.pk, written.digest))
-        alongside = written.save
+        alongside = partial(staff_mentions.save, written)
         note = written.text  # normalized: a repetition may use other code points
     return dispatch(
         command, context, expected_version=expected_version, note=note, alongside=alongside

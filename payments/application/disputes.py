@@ -1,6 +1,7 @@
 """Record the notices of disputes, and respond to disputes."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -8,7 +9,7 @@ from payments import actors, permissions
 from payments.application import bulk
 from payments.application.bulk import Decision, dispatch_all
 from payments.application.dispatch import CommandContext, Outcome, dispatch
-from payments.customers import notes
+from payments.customers import notes, staff_mentions
 from payments.customers.models import Note
 from payments.domain.payment.commands import AnyDisputeCommand, AnyNotice, RespondToDispute
 from payments.domain.payment.disputes import find
@@ -50,9 +51,10 @@ def _respond(
     command = replace(command, note=NoteRef(written.pk, written.digest))
     # A repetition may use other code points, so the text is the normalized one.
     text = written.text
+    save = partial(staff_mentions.save, written)
     try:
         return dispatch(
-            command, context, expected_version=expected_version, note=text, alongside=written.save
+            command, context, expected_version=expected_version, note=text, alongside=save
         )
     except DisputeContradicted:
         # Each note has its own salt, so the domain cannot see that the text is the same.

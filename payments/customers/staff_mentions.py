@@ -45,9 +45,12 @@ def find(text: str, *, author: str) -> Mentioned:
 
 
 def save(note: Note) -> None:
-    """Save a new note about a payment, with a row for each person whom it mentions."""
+    """Save a new note about a payment, with a row for each person whom it mentions.
+
+    Notes of clients notify nobody.
+    """
     note.save()
-    if note.payment_id is None:
+    if note.payment_id is None or actors.staff_pk(note.author) is None:
         return
     StaffMention.objects.bulk_create(
         StaffMention(note=note, payment_id=note.payment_id, actor=actor, at=note.written_at)

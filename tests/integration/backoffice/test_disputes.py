@@ -11,7 +11,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
-from payments.customers.models import Note
+from payments.customers.models import Note, StaffMention
 from payments.domain.payment.disputing import MOST_RESPONSES
 from payments.domain.payment.events import DisputeKind, DisputeOutcome, PaymentDisputeResponded
 from payments.events.models import Event
@@ -212,18 +212,21 @@ def test_dashboard_counts_disputes_due_within_a_week(several: None) -> None:
 
 def test_response_is_recorded_once_with_its_note_and_digests(disputed: DisputeSummary) -> None:
     logged_in = browser()
+    browser("viewer", "rita")
     url = page_of(disputed, "respond")
-    form = fields_of(logged_in.get(url)) | {"note": "Sent the receipt.", "evidence": DIGEST.upper()}
+    typed = {"note": "Sent the receipt @rita.", "evidence": DIGEST.upper()}
+    form = fields_of(logged_in.get(url)) | typed
 
     first, again = logged_in.post(url, form), logged_in.post(url, form)
 
     assert (first.status_code, again.status_code) == (302, 302)
     event = Event.objects.get(event_type=PaymentDisputeResponded.event_type)
     assert event.data["evidence"] == [DIGEST]
-    assert Note.objects.get(pk=event.data["note"]["note_id"]).text == "Sent the receipt."
+    assert Note.objects.get(pk=event.data["note"]["note_id"]).text == typed["note"]
+    assert StaffMention.objects.count() == 1
     project()
     assert DisputeSummary.objects.get().status == "under_review"
-    assert "Sent the receipt." in text(logged_in.get(page_of(disputed)))
+    assert typed["note"] in text(logged_in.get(page_of(disputed)))
 
 
 def test_accepted_dispute_is_closed_with_its_loss(disputed: DisputeSummary) -> None:

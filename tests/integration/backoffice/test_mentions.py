@@ -1,6 +1,8 @@
 """Mentions of staff in notes: who is notified, where it shows, and when it counts as read."""
 
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -8,6 +10,7 @@ from django.db import connection
 from django.test import Client as Browser
 
 from payments import actors
+from payments.customers import notes, staff_mentions
 from payments.customers.models import Customer, Note, StaffMention
 from payments.events.models import Event
 from readmodels.admin.review import mentions
@@ -110,6 +113,27 @@ def test_note_of_a_decision_notifies_too() -> None:
     do(browser("analyst", "ben"), payment, "escalate", note="@rita please decide.")
 
     assert shown(rita) == [("ben", "@rita please decide.", True)]
+
+
+def test_note_of_a_refund_notifies_too() -> None:
+    payment = paid()
+    rita = browser("viewer", "rita")
+
+    do(browser(), payment, "refund", amount="5.00", note="@rita, as you asked.")
+
+    assert shown(rita) == [("grace", "@rita, as you asked.", True)]
+
+
+def test_note_of_a_client_notifies_nobody() -> None:
+    browser("viewer", "rita")
+    written = notes.write(
+        uuid4(), "@rita", author=actors.client(uuid4()), at=datetime(2026, 1, 5, tzinfo=UTC)
+    )
+
+    staff_mentions.save(written)
+
+    assert Note.objects.get() == written
+    assert not StaffMention.objects.exists()
 
 
 def test_all_mentions_can_be_marked_as_read_but_only_the_own_ones() -> None:
