@@ -5,6 +5,8 @@ import secrets
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
+from threading import Lock
+from time import monotonic
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -18,7 +20,10 @@ from payments.domain.files import AttachmentRef, FileRefused, MediaType
 
 logger = logging.getLogger(__name__)
 
-_SCAN_SECONDS: Final = 30
+# A scanner that hangs must not keep all threads of the web server: one note at a time is scanned.
+_SCAN_SECONDS: Final = 10.0  # for all files of a note
+_WAIT_SECONDS: Final = 3.0
+_scanning: Final = Lock()
 _INFECTED: Final = 1  # the exit status of clamdscan and clamscan; others are failures
 
 
@@ -37,7 +42,6 @@ def write(note: Note, uploaded: Sequence[File]) -> list[Attachment]:
     for number, file in enumerate(uploaded, start=1):
         media_type = files.media_type(file.content)
         name = files.name(file.name, media_type)
-        _scan(file.content)
         found.append(
             Attachment(
                 id=uuid4(),
@@ -50,6 +54,7 @@ def write(note: Note, uploaded: Sequence[File]) -> list[Attachment]:
                 content=file.content,
             )
         )
+    _scan(uploaded)
     return found
 
 
@@ -89,14 +94,30 @@ def _texts() -> Iterator[Attachment]:
         yield from texts.filter(pk=pk)
 
 
-def _scan(content: bytes) -> None:
-    """Raise FileRefused unless the scanner of the settings, if any, accepts the content."""
+def _scan(uploaded: Sequence[File]) -> None:
+    """Raise FileRefused unless the scanner of the settings, if any, accepts the files."""
     command = settings.ATTACHMENT_SCANNER
-    if not command:
+    if not command or not uploaded:
         return
+    if not _scanning.acquire(timeout=_WAIT_SECONDS):
+        raise FileRefused("Other files are being checked for viruses. Try again in a moment.")
+    try:
+        end = monotonic() + _SCAN_SECONDS
+        for file in uploaded:
+            _scan_one(command, file.content, seconds=end - monotonic())
+    finally:
+        _scanning.release()
+
+
+def _scan_one(command: Sequence[str], content: bytes, *, seconds: float) -> None:
     try:
         done = subprocess.run(
-            command, input=content, capture_output=True, timeout=_SCAN_SECONDS, check=False
+            command,
+            input=content,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=seconds,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         logger.error("The scanner of attachments does not work: %s", type(error).__name__)  # noqa: TRY400

@@ -15,6 +15,7 @@ from payments.domain.card_numbers import holds_card_number
 from payments.domain.text import TextError, checked_text
 
 LARGEST: Final = 5 * 1024 * 1024
+LARGEST_TEXT: Final = 64 * 1024  # bounds the time of the search for card numbers
 MOST: Final = 3  # of one note
 LONGEST_NAME: Final = 120
 ACCEPTED: Final = "PNG, JPEG, PDF or plain text (UTF-8)"
@@ -74,6 +75,8 @@ def media_type(content: bytes) -> MediaType:
         raise _other_type() from None
     if _BINARY.search(text) or _MARKUP.match(text):
         raise _other_type()
+    if len(content) > LARGEST_TEXT:
+        raise FileRefused(f"The text file is larger than {LARGEST_TEXT // 1024} KB.")
     if holds_card_number(text):
         raise FileRefused("The text seems to contain a card number. Leave it out.")
     return MediaType.TEXT

@@ -73,7 +73,8 @@ class FilesField(forms.FileField):
             required=False,
             label="Files",
             widget=FilesInput(attrs={"accept": ",".join(accepted)}),
-            help_text=f"Up to {files.MOST} files of {files.LARGEST // 1024**2} MB: PNG, JPEG, PDF or TXT.",
+            help_text=f"Up to {files.MOST} files: PNG, JPEG or PDF of {files.LARGEST // 1024**2} MB,"
+            f" TXT of {files.LARGEST_TEXT // 1024} KB.",
         )
 
     def clean(self, data: Any, initial: Any = None) -> Any:

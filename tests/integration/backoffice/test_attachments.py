@@ -1,6 +1,7 @@
 """Files attached to notes: what is accepted, how they are stored, downloaded and erased."""
 
 import sys
+import time
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
@@ -14,6 +15,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from config.http import uploads
+from payments.customers import attachments
 from payments.customers.models import Attachment, Note
 from payments.domain import files
 from payments.events.models import Event
@@ -220,6 +222,43 @@ def test_scanner_decides_on_files_and_its_failure_refuses_them(
 
     assert (error or "Note added.") in text(answer)
     assert len(stored()) == (0 if error else 1)
+
+
+def test_scanner_that_hangs_is_ended_once_for_all_files_of_the_note(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attachments, "_SCAN_SECONDS", 0.3)
+    settings.ATTACHMENT_SCANNER = [sys.executable, "-c", "import time; time.sleep(60)"]
+    begun = time.monotonic()
+
+    answer = attach(browser("analyst", "ben"), paid(), *[(f"{n}.txt", b"x") for n in range(3)])
+
+    assert "The virus scanner does not work" in text(answer)
+    assert time.monotonic() - begun < 10
+    assert stored() == []
+
+
+def test_files_are_refused_while_the_scanner_is_busy(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attachments, "_WAIT_SECONDS", 0.1)
+    settings.ATTACHMENT_SCANNER = [sys.executable, "-c", ""]
+    payment, ben = paid(), browser("analyst", "ben")
+
+    with attachments._scanning:
+        answer = attach(ben, payment, ("a.txt", b"x"))
+
+    assert "Other files are being checked for viruses. Try again in a moment." in text(answer)
+    assert "Note added." in text(attach(ben, payment, ("a.txt", b"x")))
+
+
+def test_output_of_the_scanner_is_not_kept_in_memory(settings: Any) -> None:
+    """Only its exit status counts, but a scanner may write without end."""
+    same = "os.path.samestat(os.fstat({}), os.stat(os.devnull))"
+    program = f"import os, sys; sys.exit(2 - 2 * ({same.format(1)} and {same.format(2)}))"
+    settings.ATTACHMENT_SCANNER = [sys.executable, "-c", program]
+
+    assert "Note added." in text(attach(browser("analyst", "ben"), paid(), ("a.txt", b"x")))
 
 
 def test_viewer_uploads_nothing() -> None:

@@ -63,6 +63,12 @@ def test_empty_and_too_large_files_are_refused() -> None:
         files.media_type(PNG.ljust(files.LARGEST + 1, b"\0"))
 
 
+def test_text_is_at_most_as_large_as_can_be_searched_for_card_numbers() -> None:
+    assert files.media_type(b"x" * files.LARGEST_TEXT) is MediaType.TEXT
+    with pytest.raises(FileRefused, match="text file is larger than 64 KB"):
+        files.media_type(b"x" * (files.LARGEST_TEXT + 1))
+
+
 def test_text_with_a_card_number_is_refused() -> None:
     with pytest.raises(FileRefused, match="card number"):
         files.media_type(b"paid with 4111 1111 1111 1111")
