@@ -69,7 +69,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 def csrf_failure(request: HttpRequest, **_: str) -> HttpResponse:
     """Show the next step after a refused form, with its text if the form was ours."""
     if request.path == reverse("admin:login"):
-        text = request.POST.get(_FIELD, "")
+        text = request.POST.get(_FIELD, "") if _is_ours(request) else ""
         return _sign_in_page(request, text, next_page=request.GET.get("next", ""))
     text = _typed(request) if _is_ours(request) else ""
     context = {

@@ -205,6 +205,21 @@ def test_text_from_another_site_is_not_restored(grace: Browser) -> None:
         assert "Nothing was sent" in text(answer)
 
 
+def test_text_that_another_site_sends_to_the_sign_in_page_is_not_kept(grace: Browser) -> None:
+    """Anyone can get a signed text: they send it to a form while they are not signed in."""
+    (payment,) = waiting()
+    answer = Browser().post(at(payment, "approve"), {"note": "Approve this."})
+    kept = re.search(r'name="kept" value="([^"]+)"', answer.content.decode())
+    assert kept
+
+    foreign = grace.post(
+        reverse("admin:login"), {"kept": kept[1]}, headers={"Origin": "http://evil.example"}
+    )
+
+    assert foreign.status_code == 403
+    assert kept[1] not in foreign.content.decode()
+
+
 def test_forged_text_is_not_restored(grace: Browser) -> None:
     answer = sign_in(Browser(enforce_csrf_checks=True), kept="forged")
     assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/")
