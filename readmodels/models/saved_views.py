@@ -41,7 +41,7 @@ class SavedView(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.name
+        return self.name or "View without a name"  # the name was erased
 
 
 class StartView(models.Model):

@@ -75,7 +75,7 @@ class ViewsAdmin(BrowsingAdmin):
             # The list itself names what it drops.
             query = {VIEW: str(view.pk)} if dropped or not kept else kept
             yield Tab(
-                label=view.name,
+                label=str(view),
                 url=f"?{urlencode(query)}",
                 key=f"view-{view.pk}",
                 is_current=kept == current,
@@ -128,7 +128,7 @@ class ViewsAdmin(BrowsingAdmin):
             number = asked if asked.isdecimal() and len(asked) <= _LONGEST_NUMBER else "0"
             view = next((each for each in views if each.pk == int(number)), None)
             if view is None:
-                messages.error(request, "This view was deleted, or is not shared with you.")
+                messages.error(request, storing.GONE)
                 return {VIEW: WHOLE}
         else:
             return None
@@ -139,6 +139,6 @@ class ViewsAdmin(BrowsingAdmin):
             names = ", ".join(dropped)
             messages.warning(
                 request,
-                f"This list no longer has these filters of “{view.name}”, which are left out: {names}.",
+                f"This list no longer has these filters of “{view}”, which are left out: {names}.",
             )
         return kept or {VIEW: WHOLE}

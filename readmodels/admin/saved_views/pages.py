@@ -73,12 +73,12 @@ class SaveView(View):
                 query=query,
                 shared=form.cleaned_data.get("shared", False),
             )
+            if form.cleaned_data["start"]:
+                storing.start_with(request.user, screen, view)
         except ViewRefused as error:
             form.add_error("name", str(error))
             return self._form_page(request, listing, form)
-        if form.cleaned_data["start"]:
-            storing.start_with(request.user, screen, view)
-        messages.success(request, f"Saved as “{view.name}”.")
+        messages.success(request, f"Saved as “{view}”.")
         return HttpResponseRedirect(f"{listing.list_url()}?{query}")
 
     def _form_page(self, request: HttpRequest, listing: ViewsAdmin, form: ViewForm) -> HttpResponse:
@@ -106,16 +106,15 @@ class EditView(View):
         form = ViewForm(request.user, request.POST, is_shared=view.shared, initial=_facts(view))
         if not form.is_valid():
             return self._form_page(request, listing, form, view)
-        shared = form.cleaned_data.get("shared", view.shared)
+        shared, starts = form.cleaned_data.get("shared", view.shared), form.cleaned_data["start"]
         try:
             storing.change(request.user, view, name=form.cleaned_data["name"], shared=shared)
+            if starts != view.is_start:
+                storing.start_with(request.user, view.screen, view if starts else None)
         except ViewRefused as error:
             form.add_error("name", str(error))
             return self._form_page(request, listing, form, view)
-        starts, is_start = form.cleaned_data["start"], view.is_start
-        if starts != is_start:
-            storing.start_with(request.user, view.screen, view if starts else None)
-        messages.success(request, f"Saved “{view.name}”.")
+        messages.success(request, f"Saved “{view}”.")
         return HttpResponseRedirect(reverse("saved_views", args=[view.screen]))
 
     def _form_page(
@@ -124,7 +123,7 @@ class EditView(View):
         return _form_page(
             request,
             form,
-            title=f"Edit the view “{view.name}”",
+            title=f"Edit the view “{view}”",
             lines=describe(request, listing, listing.kept(view)[0]),
             button="Save",
             back=reverse("saved_views", args=[view.screen]),
@@ -160,21 +159,28 @@ def overview(request: HttpRequest, screens: Screens, screen: str) -> HttpRespons
 def act(request: HttpRequest, screens: Screens, pk: int, action: str) -> HttpResponse:
     """Move or delete a view, or let the list open with it."""
     _, view = _visible(request, screens, pk)
+    try:
+        _act(request, view, action)
+    except ViewRefused as error:
+        messages.error(request, str(error))
+    return HttpResponseRedirect(reverse("saved_views", args=[view.screen]))
+
+
+def _act(request: HttpRequest, view: SavedView, action: str) -> None:
     match action:
         case "up" | "down":
             storing.move(request.user, view, up=action == "up")
         case "start":
             storing.start_with(request.user, view.screen, view)
-            messages.success(request, f"The list opens with “{view.name}”.")
+            messages.success(request, f"The list opens with “{view}”.")
         case "unstart":
             storing.start_with(request.user, view.screen, None)
             messages.success(request, "The list opens unfiltered.")
         case "delete":
             storing.delete(request.user, view)
-            messages.success(request, f"Deleted “{view.name}”.")
+            messages.success(request, f"Deleted “{view}”.")
         case _:
             raise Http404
-    return HttpResponseRedirect(reverse("saved_views", args=[view.screen]))
 
 
 def describe(request: HttpRequest, listing: ViewsAdmin, view: Filters) -> list[str]:

@@ -13,6 +13,7 @@ from readmodels.models import SavedView, StartView
 
 MOST: Final = 20
 _MOST_SHARED: Final = 30
+GONE: Final = "This view was deleted, or is not shared with you."
 
 
 class ViewRefused(Exception):
@@ -65,6 +66,7 @@ def change(user: Any, view: SavedView, *, name: str, shared: bool) -> None:
     _require_change(user, view)
     _require_sharing(user, shared=shared and not view.shared)
     get_user_model().objects.select_for_update().get(pk=view.owner_id)
+    _lock(user, view)
     _require_new_name(
         SavedView.objects.filter(owner=view.owner, screen=view.screen).exclude(pk=view.pk), name
     )
@@ -82,10 +84,12 @@ def delete(user: Any, view: SavedView) -> None:
 
 @transaction.atomic
 def move(user: Any, view: SavedView, *, up: bool) -> None:
-    """Exchange the view with its neighbour, if it has one. Raises PermissionDenied."""
+    """Exchange the view with its neighbour, if it has one. Raises ViewRefused, PermissionDenied."""
     if view.owner != user:
         raise PermissionDenied
     own = list(SavedView.objects.select_for_update().filter(owner=user, screen=view.screen))
+    if view not in own:
+        raise ViewRefused(GONE)
     here = own.index(view)
     there = here - 1 if up else here + 1
     if 0 <= there < len(own):
@@ -95,12 +99,21 @@ def move(user: Any, view: SavedView, *, up: bool) -> None:
     SavedView.objects.bulk_update(own, ("position",))
 
 
+@transaction.atomic
 def start_with(user: Any, screen: str, view: SavedView | None) -> None:
-    """Open the list with the view from now on, with None unfiltered."""
+    """Open the list with the view from now on, with None unfiltered. Raises ViewRefused."""
     if view is None:
         StartView.objects.filter(owner=user, screen=screen).delete()
     else:
+        _lock(user, view)
         StartView.objects.update_or_create(owner=user, screen=screen, defaults={"view": view})
+
+
+def _lock(user: Any, view: SavedView) -> None:
+    """Lock the view until the transaction ends. Raises ViewRefused if the person may no longer use it."""
+    rows = SavedView.objects.select_for_update(of=("self",))
+    if not rows.filter(Q(owner=user) | Q(shared=True), pk=view.pk).exists():
+        raise ViewRefused(GONE)
 
 
 def _with_start(user: Any) -> QuerySet[SavedView]:

@@ -227,6 +227,31 @@ def test_start_view_that_is_no_longer_shared_is_forgotten() -> None:
     assert ann.get(QUEUE).status_code == 302
 
 
+def test_view_that_was_deleted_in_the_meantime_is_refused() -> None:
+    ann, ben = browser("analyst", "ann"), browser("analyst", "ben")
+    save(ann, "risk_band__exact=low", "Low", shared="on")
+    view = saved()
+    SavedView.objects.all().delete()
+
+    with pytest.raises(storing.ViewRefused, match="deleted"):
+        storing.start_with(named("ben"), "queue", view)
+    with pytest.raises(storing.ViewRefused, match="deleted"):
+        storing.move(named("ann"), view, up=True)
+    with pytest.raises(storing.ViewRefused, match="deleted"):
+        storing.change(named("ann"), view, name="High", shared=True)
+    assert act(ben, view, "start").status_code == 404
+    assert not StartView.objects.exists()
+
+
+def test_view_whose_name_was_erased_keeps_its_tab() -> None:
+    ann = browser("analyst", "ann")
+    save(ann, "risk_band__exact=low")
+    SavedView.objects.update(name="")
+
+    assert tabs(ann)[-1][0] == "View without a name"
+    assert "View without a name" in text(ann.get(OVERVIEW))
+
+
 def test_filter_that_no_longer_exists_is_named_and_dropped() -> None:
     (payment,) = waiting()
     ann = browser("analyst", "ann")
