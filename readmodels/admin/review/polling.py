@@ -17,6 +17,7 @@ from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_GET
 
 from readmodels import labels
+from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import PAGE, as_uuid
 from readmodels.admin.review.queue import QueueAdmin
 from readmodels.admin.saved_views import storing
@@ -71,9 +72,10 @@ def _new(since: str, condition: Q | None) -> int:
 
 
 def _version(row: Any, now: datetime) -> tuple[object, ...]:
-    """Return what the cells of the row depend on. Claims and snoozes end without an event."""
+    """Return what the cells of the row depend on: events, and the ends of times without an event."""
     ends = (row.claimed_until, row.snoozed_until)
-    return row.pk, row.position, row.inside, *(bool(end and end > now) for end in ends)
+    due = fragments.deadline_badges(row.flagged_at, row.review_deadline, now)
+    return row.pk, row.position, row.inside, due, *(bool(end and end > now) for end in ends)
 
 
 def _cells(listing: QueueAdmin, rows: Sequence[Any]) -> dict[str, dict[str, str]]:

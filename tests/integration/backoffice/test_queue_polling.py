@@ -108,6 +108,23 @@ def test_unchanged_queue_answers_not_modified() -> None:
     assert grace.get(url, headers={"If-None-Match": ended.headers["ETag"]}).status_code == 200
 
 
+def test_poll_reports_a_level_of_the_deadline_that_was_reached() -> None:
+    """Levels are reached without an event."""
+    (payment,) = waiting()
+    ann = browser("analyst", "ann")
+    url = opened(ann)
+    etag = ann.get(url).headers["ETag"]
+
+    now = timezone.now()
+    PaymentSummary.objects.update(
+        flagged_at=now - timedelta(hours=9), review_deadline=now + timedelta(hours=1)
+    )
+
+    answer = ann.get(url, headers={"If-None-Match": etag})
+    assert answer.status_code == 200
+    assert "80 % of time used" in cells(json.loads(answer.content), payment)["unusual"]
+
+
 def test_poll_of_other_pages_has_counts_only() -> None:
     waiting(2)
     ann = browser("analyst", "ann")
