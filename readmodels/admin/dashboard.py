@@ -16,7 +16,7 @@ from payments.domain.payment.state import Status
 from readmodels import labels
 from readmodels.admin.analytics import tables
 from readmodels.admin.base import fragments
-from readmodels.admin.base.figures import count, rate
+from readmodels.admin.base.figures import count, count_up_to, rate
 from readmodels.admin.review.actions import Person, next_key
 from readmodels.admin.webhooks.changes import may_manage
 from readmodels.admin.webhooks.trouble import in_trouble
@@ -75,7 +75,7 @@ def waiting_badge(request: HttpRequest) -> str:
 
 def waiting_count() -> str:
     """Return the number of payments in the review queue, as text: "1000+" at most."""
-    return _counted(_listed(timezone.now()))
+    return count_up_to(_COUNTED_TO, _listed(timezone.now()))
 
 
 def _listed(at: datetime) -> QuerySet[PaymentSummary]:
@@ -87,12 +87,13 @@ def _queue(now: datetime) -> dict[str, Any]:
     """Return sums of the payments that the queue shows."""
     waiting = deadlines.waiting(now)
     awake = [each for each in waiting if not each.snoozed]
+    more = "+" if deadlines.is_cut(waiting) else ""
     values = analytics.total_by((each.currency, each.amount) for each in awake)
     largest = sorted(
         values, key=lambda code: (-sum(e.count for e in awake if e.currency == code), code)
     )
     return {
-        "waiting_count": count(sum(each.count for each in awake)),
+        "waiting_count": f"{count(sum(each.count for each in awake))}{more}",
         "snoozed_count": sum(each.count for each in waiting if each.snoozed),
         "waiting_values": [labels.amount(values[code], code) for code in largest[:_CURRENCIES]],
         "due_soon": count(sum(each.due_soon for each in awake)),
@@ -110,7 +111,7 @@ def _my_day(person: Person, now: datetime) -> dict[str, str]:
     held = _listed(now).filter(claimed_by=person.actor, claimed_until__gt=now)
     return {
         "decided": count(tables.decisions(done) if done else 0),
-        "held": _counted(held),
+        "held": count_up_to(_COUNTED_TO, held),
     }
 
 
@@ -137,12 +138,7 @@ def _disputes_due(now: datetime) -> str:
     """Return the number of disputes that need a response within a week, overdue ones included."""
     soon = now + fragments.RESPOND_SOON
     due = DisputeSummary.objects.filter(closed_at__isnull=True, due_at__lt=soon)
-    return _counted(due)
-
-
-def _counted(rows: QuerySet[Any]) -> str:
-    found = rows[:_COUNTED_TO].count()
-    return f"{found}+" if found == _COUNTED_TO else str(found)
+    return count_up_to(_COUNTED_TO, due)
 
 
 def _waiting(person: Person, now: datetime) -> list[dict[str, Any]]:

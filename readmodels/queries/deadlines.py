@@ -4,6 +4,7 @@ A level is a share of the time in percent. The levels of payments that wait foll
 `readmodels.deadline_levels` remembers which of them were reported.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -35,6 +36,12 @@ SELECT currency, age, snoozed, count(*), sum(amount)::bigint, count(*) FILTER (W
  GROUP BY currency, age, snoozed ORDER BY currency, age, snoozed
 """
 
+_MORE: Final = """
+SELECT count(*) > %(most)s
+  FROM (SELECT FROM readmodels_paymentsummary WHERE status = 'pending_review'
+         ORDER BY review_deadline, payment_id LIMIT %(most)s + 1) AS waiting
+"""
+
 
 class Waiting(Struct, frozen=True):
     """Payments in one currency of one age, snoozed or not.
@@ -62,6 +69,14 @@ def waiting(at: datetime) -> list[Waiting]:
             _SUMS, parameters
         )
     ]
+
+
+def is_cut(found: Iterable[Waiting]) -> bool:
+    """Return whether more payments wait than `waiting` found."""
+    if sum(each.count for each in found) < MOST:
+        return False
+    ((more,),) = execute(_MORE, {"most": MOST})
+    return bool(more)
 
 
 def level(flagged_at: datetime, deadline: datetime, at: datetime) -> int:

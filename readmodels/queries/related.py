@@ -17,11 +17,15 @@ MOST: Final = 1_000
 
 _TOTALS: Final = """
 WITH latest AS MATERIALIZED (
-  SELECT currency, status, amount, customer_id FROM readmodels_paymentsummary
-   WHERE {column} = %(value)s ORDER BY initiated_at DESC, payment_id DESC LIMIT {most})
+  SELECT currency, status, amount, customer_id,
+         row_number() OVER (ORDER BY initiated_at DESC, payment_id DESC) AS number
+    FROM readmodels_paymentsummary
+   WHERE {column} = %(value)s ORDER BY initiated_at DESC, payment_id DESC LIMIT {most} + 1)
 SELECT currency, status, count(*), sum(amount)::bigint,
-       (SELECT count(DISTINCT customer_id) FROM latest)
-  FROM latest GROUP BY currency, status ORDER BY currency, count(*) DESC, status
+       (SELECT count(DISTINCT customer_id) FROM latest WHERE number <= {most}),
+       (SELECT count(*) > {most} FROM latest)
+  FROM latest WHERE number <= {most}
+ GROUP BY currency, status ORDER BY currency, count(*) DESC, status
 """
 
 
@@ -35,19 +39,18 @@ class Sum(Struct, frozen=True, kw_only=True):
 
 
 class Totals(Struct, frozen=True, kw_only=True):
-    """The sums of the latest payments, and the number of customers who made them."""
+    """The sums of the latest payments, and the number of customers who made them.
+
+    `has_older` is whether there are older payments, which the sums leave out.
+    """
 
     sums: tuple[Sum, ...]
     customers: int
+    has_older: bool
 
     @property
     def count(self) -> int:
         return sum(each.count for each in self.sums)
-
-    @property
-    def has_older(self) -> bool:
-        """Return whether there may be older payments that the sums leave out."""
-        return self.count == MOST
 
 
 def of_customer(customer_id: UUID) -> QuerySet[PaymentSummary]:
@@ -76,7 +79,8 @@ def _totals(column: str, value: UUID | str) -> Totals:
     return Totals(
         sums=tuple(
             Sum(currency=currency, status=status, count=count, amount=amount)
-            for currency, status, count, amount, _ in rows
+            for currency, status, count, amount, *_ in rows
         ),
-        customers=rows[0][-1] if rows else 0,
+        customers=rows[0][-2] if rows else 0,
+        has_older=rows[0][-1] if rows else False,
     )

@@ -49,7 +49,8 @@ def _figures(request: HttpRequest, period: Period) -> dict[str, object]:
     by_currency = sums.reviews_by("currency", period)
     people = sums.reviews_by("reviewer", period, reviewer=None if sees_all else actor)
     now = timezone.now()
-    waiting = [each for each in deadlines.waiting(now) if period.currency in {None, each.currency}]
+    everywhere = deadlines.waiting(now)
+    waiting = [each for each in everywhere if period.currency in {None, each.currency}]
     reviews = sums.total(by_currency)
     second = (
         second_reviews.everyone(period, actor, now)
@@ -68,6 +69,6 @@ def _figures(request: HttpRequest, period: Period) -> dict[str, object]:
         "overturned": tables.overturned(by_currency),
         "open_currencies": tables.open_by_currency(waiting),
         "open_ages": tables.open_by_age(waiting),
-        "is_cut": sum(each.count for each in waiting) >= deadlines.MOST,
+        "is_cut": deadlines.is_cut(everywhere),
         "most": deadlines.MOST,
     }

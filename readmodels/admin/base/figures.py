@@ -1,6 +1,8 @@
 """Texts of figures in tables."""
 
-from typing import Final
+from typing import Any, Final
+
+from django.db.models import QuerySet
 
 from readmodels.admin.base import fragments
 from readmodels.queries.histograms import Estimate
@@ -10,6 +12,17 @@ NONE: Final = "–"
 
 def count(number: int) -> str:
     return f"{number:,}"
+
+
+def count_up_to(most: int, rows: QuerySet[Any]) -> str:
+    """Return the number of rows as text, such as "1000+" if there are more than `most`."""
+    found = rows.order_by()[: most + 1].count()
+    return up_to(most, found)
+
+
+def up_to(most: int, number: int) -> str:
+    """Return the number as text, such as "1000+" if it is greater than `most`."""
+    return f"{most}+" if number > most else str(number)
 
 
 def rate(part: int, whole: int) -> str:

@@ -1,6 +1,6 @@
 """The page with the mentions of the signed-in person, its buttons, and the number in the menu."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -18,7 +18,7 @@ from payments import permissions
 from payments.customers import staff_mentions
 from payments.customers.models import StaffMention
 from readmodels import labels
-from readmodels.admin.base import requests
+from readmodels.admin.base import figures, requests
 from readmodels.models import PaymentSummary
 
 _COUNTED_TO: Final = 100
@@ -40,22 +40,21 @@ def badge(request: HttpRequest) -> str:
     if not permissions.holds(request.user, staff_mentions.SEE_NOTES):
         return ""
     unread = staff_mentions.of(requests.actor(request)).filter(read_at=None)
-    count = unread.order_by()[:_COUNTED_TO].count()
-    if count == _COUNTED_TO:
-        return f"{count}+"
-    return str(count) if count else ""
+    found = figures.count_up_to(_COUNTED_TO, unread)
+    return "" if found == "0" else found
 
 
 def page(request: HttpRequest) -> HttpResponse:
     """Show the newest mentions of the person."""
     _require_reader(request)
     found = staff_mentions.of(requests.actor(request)).select_related("note")
-    mentions = _shown(found[:_SHOWN])
+    rows = list(found[: _SHOWN + 1])
+    mentions = _shown(rows[:_SHOWN])
     context = {
         "title": "Mentions",
         "mentions": mentions,
         "has_unread": any(each.unread for each in mentions),
-        "is_cut": len(mentions) == _SHOWN,
+        "is_cut": len(rows) > _SHOWN,
     }
     return TemplateResponse(
         request, "backoffice/mentions.html", admin.site.each_context(request) | context
@@ -87,8 +86,7 @@ def _require_reader(request: HttpRequest) -> None:
         raise PermissionDenied
 
 
-def _shown(found: Iterable[StaffMention]) -> list[ShownMention]:
-    rows = list(found)
+def _shown(rows: Sequence[StaffMention]) -> list[ShownMention]:
     names = labels.people(row.note.author for row in rows)
     payments = PaymentSummary.objects.in_bulk({row.payment_id for row in rows})
     return [

@@ -17,7 +17,7 @@ from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_GET
 
 from readmodels import labels
-from readmodels.admin.base import fragments
+from readmodels.admin.base import figures, fragments
 from readmodels.admin.base.browsing import PAGE, as_uuid
 from readmodels.admin.review.queue import QueueAdmin
 from readmodels.admin.saved_views import storing
@@ -68,7 +68,7 @@ def _new(since: str, condition: Q | None) -> int:
     is_position = since.isascii() and since.isdigit() and len(since) <= _DIGITS_OF_A_POSITION
     if condition is None or not is_position:
         return 0
-    return review_queue.new(int(since), condition, most=_MOST_NEW)
+    return review_queue.new(int(since), condition, most=_MOST_NEW + 1)
 
 
 def _version(row: Any, now: datetime) -> tuple[object, ...]:
@@ -94,7 +94,7 @@ def _news(rows: Iterable[Any], new: int) -> str:
     """Return what the rows on the page do not show, empty if there is nothing."""
     left = [row for row in rows if not row.inside]
     decided = sum(not row.waits for row in left)
-    number = f"{new}+" if new == _MOST_NEW else str(new)
+    number = figures.up_to(_MOST_NEW, new)
     parts = (
         f"{number} new payment{'s'[: new > 1]}" if new else "",
         f"{decided} decided" if decided else "",

@@ -193,10 +193,13 @@ class QueueAdmin(PaymentAdmin):
         valid = {key: each for key, each in conditions.items() if each is not None}
         # The last one counts snoozed payments, too.
         *found, counted = review_queue.counts(
-            [*valid.values(), Q(pk__isnull=False)], most=COUNTED_TO
+            [*valid.values(), Q(pk__isnull=False)], most=COUNTED_TO + 1
         )
-        more = "+" if counted == COUNTED_TO else ""
-        return {key: f"{number}{more}" for key, number in zip(valid, found, strict=True)}
+        more = "+" if counted > COUNTED_TO else ""
+        return {
+            key: f"{min(number, COUNTED_TO)}{more}"
+            for key, number in zip(valid, found, strict=True)
+        }
 
     def details(self, rows: Sequence[Any]) -> Mapping[Any, QueueDetails]:
         now = timezone.now()

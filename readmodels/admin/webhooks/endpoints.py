@@ -185,7 +185,7 @@ def _lags(endpoints: Sequence[Endpoint]) -> dict[UUID, lag.Lag]:
 
 
 def _held_count(found: lag.Lag) -> str:
-    return parts.count(found.held, more=found.held == _COUNTED_TO)
+    return parts.count(found.held, more=found.more_held)
 
 
 def _held(endpoint: Endpoint) -> list[dict[str, Any]]:
