@@ -251,6 +251,8 @@ class BrowsingAdmin(ModelAdmin):
 
     def selection(self, request: HttpRequest, params: Mapping[str, str]) -> Selection:
         """Return what the parameters of an address select, for the person who sent the request."""
+        if not hasattr(request, "lookups"):
+            request.lookups = {}  # type: ignore[attr-defined]
         asked = copy(request)
         asked.GET = QueryDict(urlencode(params))
         asked.selects_only = True  # type: ignore[attr-defined]

@@ -273,8 +273,12 @@ class ClientFilter(OneOf):
     parameter_name = "client"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        clients = Client.objects.order_by("name").values_list("pk", "name")[:_MOST_CLIENTS]
-        return [(str(pk), labels.isolated(name)) for pk, name in clients]
+        # Selections of one request share them, such as those of its saved views.
+        known: dict[str, list[tuple[str, str]]] = getattr(request, "lookups", {})
+        if self.parameter_name not in known:
+            clients = Client.objects.order_by("name").values_list("pk", "name")[:_MOST_CLIENTS]
+            known[self.parameter_name] = [(str(pk), labels.isolated(name)) for pk, name in clients]
+        return known[self.parameter_name]
 
     def condition(self) -> Q:
         return Q(client_id=self.value()) if self.value() else Q()

@@ -13,7 +13,7 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from readmodels.models import PaymentSummary
+from readmodels.models import PaymentSummary, SavedView
 from tests.support.api import project
 from tests.support.backoffice import browser
 from tests.support.reviewing import QUEUE, do, waiting
@@ -186,6 +186,26 @@ def test_unchanged_poll_looks_up_no_names() -> None:
     assert len(statements) <= 5
     assert not [sql for sql in statements if "COUNT(" in sql and "LIMIT" not in sql]
     assert not [each for each in queries if "customers_customer" in each["sql"]]
+
+
+def test_poll_reads_the_clients_once_for_all_saved_views() -> None:
+    waiting()
+    ann = browser("analyst", "ann")
+    client = PaymentSummary.objects.get().client_id
+    for number in range(3):
+        SavedView.objects.create(
+            owner=get_user_model().objects.get(username="ann"),
+            screen="queue",
+            name=f"View {number}",
+            query=f"client={client}",
+            position=number,
+        )
+
+    with CaptureQueriesContext(connection) as queries:
+        counts = polled(ann, POLL)["counts"]
+
+    assert [number for key, number in counts.items() if key.startswith("view-")] == ["1"] * 3
+    assert sum("clients_client" in each["sql"] for each in queries) == 1
 
 
 def test_counts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
