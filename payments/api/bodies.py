@@ -1,6 +1,7 @@
 """The bodies of commands: a struct for each, from which the OpenAPI document is made too."""
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
 
 from msgspec import UNSET, Meta, Struct, structs
@@ -281,19 +282,29 @@ def _is_accepted(read: Callable[[str], str], value: str) -> bool:
 _Body = TypeVar("_Body", bound=Body)
 
 
-def with_stored_texts(body: _Body) -> _Body:
-    """Return the body with its texts in the form in which they are stored. Raises TextError."""
+def with_stored_values(body: _Body) -> _Body:
+    """Return the body with its texts and times as they are stored. Raises TextError."""
     changed: dict[str, Any] = {}
     for name in body.__struct_fields__:
         value = getattr(body, name)
         stored: Any = value
         if type(value) is str:
             stored = body.stored_text(name, value)
+        elif isinstance(value, datetime):
+            stored = _in_utc(value)
         elif isinstance(value, Body):
-            stored = with_stored_texts(value)
+            stored = with_stored_values(value)
         if stored is not value:
             changed[name] = stored
     return structs.replace(body, **changed) if changed else body
+
+
+def _in_utc(at: datetime) -> datetime:
+    """Return the time in UTC: PostgreSQL refuses some offsets, so a projection could not store them."""
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        return at  # no field accepts such a year
 
 
 def stored_text(field: str, value: str) -> str:

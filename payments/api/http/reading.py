@@ -8,7 +8,7 @@ import msgspec
 from django.utils.http import parse_header_parameters
 from rest_framework.request import Request
 
-from payments.api.bodies import Body, NoBody, with_stored_texts
+from payments.api.bodies import Body, NoBody, with_stored_values
 from payments.api.http import wrong_fields
 from payments.api.http.environ import SENT_CONTENT_TYPE
 from payments.api.problems.problem import FieldError, Problem
@@ -76,7 +76,7 @@ def read_body(request: Request, body: type[_Body]) -> _Body:
     except (msgspec.DecodeError, _RepeatedName, RecursionError, UnicodeDecodeError) as error:
         raise wrong_fields.problem(data, body, error, _repeated_name(data)) from error
     try:
-        return with_stored_texts(decoded)
+        return with_stored_values(decoded)
     except TextError:
         raise wrong_fields.problem(data, body, None, None) from None
 

@@ -19,6 +19,7 @@ _HOURS: Final = (1, 2, 4)
 _MORNING: Final = time(9)
 _OTHER: Final = "other"
 _NOBODY: Final = "nobody"
+_INVALID_TIME: Final = "Write the time like 2026-12-31 09:00."
 
 
 class Radios(UnfoldAdminRadioSelectWidget):
@@ -43,7 +44,7 @@ class RoutingFields(forms.Form):
         required=False,
         label="Another time (UTC)",
         widget=UnfoldAdminTextInputWidget(attrs={"type": "datetime-local", "step": 60}),
-        error_messages={"invalid": "Write the time like 2026-12-31 09:00."},
+        error_messages={"invalid": _INVALID_TIME},
     )
     to = forms.ChoiceField(
         label="Assign to",
@@ -65,6 +66,14 @@ class RoutingFields(forms.Form):
             self.fields["to"].choices = _assignees(payment, person)  # type: ignore[attr-defined]
         else:
             del self.fields["to"]
+
+    def clean_until(self) -> datetime | None:
+        until: datetime | None = self.cleaned_data["until"]
+        try:
+            # A time with an offset may be typed. PostgreSQL refuses some of them.
+            return until and until.astimezone(UTC)
+        except OverflowError:
+            raise forms.ValidationError(_INVALID_TIME) from None
 
     def clean_to(self) -> str | None:
         to: str = self.cleaned_data["to"]

@@ -1,6 +1,6 @@
 """Disputes over HTTP: notices in any order, hostile input, races, scopes and round trips."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ from django.utils import timezone
 from payments.clients.models import Scope
 from payments.customers.models import Note
 from payments.events.models import Event
+from readmodels.models import DisputeSummary
 from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.support.concurrency import at_once
 from tests.support.disputing import closing, day, opening, stated
@@ -76,6 +77,19 @@ def test_close_without_opening_is_completed_by_late_opening(acme: ApiClient, pai
     assert (closed["dispute"]["reason"], closed["dispute"]["amount"]) == ("general", 700)
     assert opened["dispute"]["reason"] == "unrecognized"
     assert (opened["dispute"]["outcome"], opened["dispute"]["lost_amount"]) == ("lost", 700)
+
+
+@pytest.mark.parametrize("offset", ["+20:30", "-23:59"])
+def test_time_with_any_offset_is_stored_in_utc(acme: ApiClient, paid: str, offset: str) -> None:
+    """PostgreSQL refuses such an offset. The event would be parked."""
+    opened = day(0).replace("Z", offset)
+
+    assert acme.post(f"{paid}/disputes", opening(800, opened_at=opened)).status_code == 200
+
+    project()
+    assert DisputeSummary.objects.get().opened_at == datetime.fromisoformat(opened)
+    stored = Event.objects.get(event_type="payment.disputed").data["opened_at"]
+    assert stored.endswith("Z")
 
 
 def test_repeated_notice_under_another_key_appends_nothing(acme: ApiClient, paid: str) -> None:

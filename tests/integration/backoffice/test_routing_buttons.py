@@ -1,6 +1,6 @@
 """The buttons that snooze, resume, assign and hand over a payment, and what others then see."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone as tz
 from io import StringIO
 from typing import Final
 from uuid import UUID
@@ -18,6 +18,7 @@ from payments.domain.payment.state import Payment
 from payments.events import replay
 from payments.events.models import Event
 from readmodels.admin.review.routing_fields import presets
+from readmodels.models import PaymentSummary
 from tests.support.api import FOUR_EYES, ApiClient, project
 from tests.support.backoffice import browser, text
 from tests.support.reviewing import at, buttons, do, form, payment_page, waiting
@@ -44,6 +45,21 @@ def state(payment: str) -> Payment:
 def snooze(logged_in: Browser, payment: str, **given: str) -> str:
     wait = {"wait": in_hours(4), "reason": "waiting_for_customer"}
     return do(logged_in, payment, "snooze", **{**wait, **given})
+
+
+def test_snooze_until_a_time_with_any_offset_is_stored_in_utc() -> None:
+    """PostgreSQL refuses such an offset. The event would be parked."""
+    (payment,) = waiting()
+    until = timezone.now().replace(second=0, microsecond=0) + timedelta(hours=4)
+    typed = until.astimezone(tz(timedelta(hours=20, minutes=30))).isoformat()
+
+    snooze(browser("analyst", "ann"), payment, wait="other", until=typed)
+
+    project()
+    assert PaymentSummary.objects.get().snoozed_until == until
+    assert "Write the time like" in snooze(
+        browser("analyst", "ben"), payment, wait="other", until="0001-01-01T00:00+20:30"
+    )
 
 
 def test_snooze_shows_until_when_and_for_what_the_payment_waits() -> None:
