@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import reduce
 from operator import and_
 from typing import Any, ClassVar, Final
@@ -129,8 +129,9 @@ class KeysetChangeList(ChangeList):
         if len(parts) != len(fields) or not text or not text.isprintable():
             return None
         try:
-            return tuple(field.to_python(part) for field, part in zip(fields, parts, strict=True))
-        except (ValidationError, ValueError):
+            values = (field.to_python(part) for field, part in zip(fields, parts, strict=True))
+            return tuple(map(_in_utc, values))
+        except (ValidationError, ValueError, OverflowError):
             return None
 
     def _url(self, name: str, row: Model) -> str:
@@ -323,6 +324,11 @@ def parameters(filter_: Any) -> set[str]:
     field = filter_ if isinstance(filter_, str) else filter_[0]
     ends = {f"{field}_{end}{part}" for end in ("from", "to") for part in ("", "_0", "_1")}
     return ends | {f"{field}__exact"}
+
+
+def _in_utc(value: Any) -> Any:
+    """Return a time in UTC, because PostgreSQL refuses some offsets, and any other value as it is."""
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
 def _key_text(value: Any) -> str:
