@@ -33,9 +33,9 @@ def reviewers(*, senior: bool = False) -> list[AbstractUser]:
     return sorted(found[:_MOST], key=name)
 
 
-def staff() -> list[AbstractUser]:
-    """Return all members of staff, by name, also those whose account is not active."""
-    return sorted(get_user_model().objects.filter(is_staff=True)[:_MOST], key=name)
+def everyone() -> list[AbstractUser]:
+    """Return all people, by name, also those who left: their accounts are not active or not of staff."""
+    return sorted(get_user_model().objects.order_by("-pk")[:_MOST], key=name)
 
 
 def name(user: AbstractUser) -> str:

@@ -67,7 +67,7 @@ class ChoiceForm(forms.Form):
         super().__init__(*args, **kwargs)
         people = dict(_people())
         # Those who left may still have payments.
-        gone = (each for each in assignees.staff() if actors.staff(each.pk) not in people)
+        gone = (each for each in assignees.everyone() if actors.staff(each.pk) not in people)
         people |= {
             actors.staff(user.pk): f"{assignees.name(user)} (not a reviewer)" for user in gone
         }

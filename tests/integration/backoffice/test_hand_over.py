@@ -95,11 +95,12 @@ def test_second_click_assigns_nothing_twice() -> None:
     assert Event.objects.filter(event_type="payment.review_assigned").count() == 1
 
 
-def test_payments_of_those_who_left_can_be_handed_over() -> None:
+@pytest.mark.parametrize("account", ["is_active", "is_staff"])
+def test_payments_of_those_who_left_can_be_handed_over(account: str) -> None:
     (payment,) = waiting()
     ann, ben, grace = staff("ann"), staff("ben"), browser()
     act(commands.ClaimReview, payment, ann)
-    get_user_model().objects.filter(username="ann").update(is_active=False)
+    get_user_model().objects.filter(username="ann").update(**{account: False})
     project()
 
     assert "ann (not a reviewer)" in text(grace.get(URL))
