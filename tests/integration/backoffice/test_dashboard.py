@@ -10,6 +10,7 @@ from payments import actors
 from readmodels.models import PaymentSummary, ReviewDay
 from readmodels.queries import deadlines
 from tests.support.backoffice import browser, text
+from tests.support.concurrency import session
 from tests.support.reviewing import QUEUE, rows, waiting
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -118,6 +119,21 @@ def test_my_day_counts_own_decisions_and_claims() -> None:
 )
 def test_projections_are_shown_to_those_who_repair_them(role: str, *, shown: bool) -> None:
     assert ("events behind" in text(browser(role).get(HOME))) == shown
+
+
+def test_dashboard_leaves_out_sums_that_take_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("readmodels.queries.bounded._SECONDS", 0.2)
+    waiting()
+    reviewer = browser("analyst")
+
+    with session() as holder, holder.transaction():
+        holder.execute("LOCK TABLE readmodels_dailystatistics IN ACCESS EXCLUSIVE MODE")
+        answer = reviewer.get(HOME)
+
+    assert answer.status_code == 200
+    assert "These sums took too long." in text(answer)
+    assert "$15,000.00" in text(answer)
+    assert "Submitted today" in text(reviewer.get(HOME))
 
 
 def test_empty_dashboard_is_calm() -> None:
