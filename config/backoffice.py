@@ -179,7 +179,7 @@ UNFOLD: Final[dict[str, Any]] = {
                 ],
             },
             {
-                "title": "Operations",
+                "title": "Evidence",
                 "items": [
                     _item(
                         "Event log",
@@ -187,6 +187,11 @@ UNFOLD: Final[dict[str, Any]] = {
                         "readmodels_eventindex",
                         "readmodels.view_eventindex",
                     ),
+                ],
+            },
+            {
+                "title": "Operations",
+                "items": [
                     _item(
                         "Projections",
                         "sync",

@@ -23,20 +23,16 @@ class Right(Struct, frozen=True):
 
 
 SEE: Final = Right(
-    "see payments, disputes, customers, notes, statistics, backtests, API clients, projections and the"
-    " event log",
+    "see payments, disputes, customers, notes, statistics, backtests, API clients and the event log",
     (
         "backtests.view_backtest",
         "clients.view_client",
         "customers.view_customer",
         "customers.view_note",
         "events.view_event",
-        "readmodels.view_checkpoint",
         "readmodels.view_dailystatistics",
-        "readmodels.view_discardedevent",
         "readmodels.view_disputesummary",
         "readmodels.view_eventindex",
-        "readmodels.view_parkedevent",
         "readmodels.view_paymentsummary",
     ),
 )
@@ -70,7 +66,15 @@ EDIT_LISTS: Final = Right("add and remove entries of lists", (commands.EDIT_LIST
 LISTS: Final = Right("create and archive lists", (commands.MANAGE_LISTS,))
 SEE_KEYS: Final = Right("see API keys", ("clients.view_apikey",))
 KEYS: Final = Right("create, rotate and revoke API keys", ("clients.manage_apikey",))
-REPAIR: Final = Right("retry and discard parked events", ("readmodels.repair_projections",))
+SEE_DISCARDED: Final = Right("see discarded events", ("readmodels.view_discardedevent",))
+REPAIR: Final = Right(
+    "see projections, and retry and discard parked events",
+    (
+        "readmodels.repair_projections",
+        "readmodels.view_checkpoint",
+        "readmodels.view_parkedevent",
+    ),
+)
 SEE_WEBHOOKS: Final = Right(
     "see webhook endpoints and their deliveries",
     ("webhooks.view_attempt", "webhooks.view_endpoint", "webhooks.view_heldpayment"),
@@ -122,6 +126,7 @@ ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
         SEE_WEBHOOKS,
         WEBHOOKS,
         REPAIR,
+        SEE_DISCARDED,
         SIGN_INS,
         EXPORT,
         EVIDENCE,
@@ -132,6 +137,7 @@ ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
         SEE_SECOND_REVIEWS,
         SEE_KEYS,
         SEE_WEBHOOKS,
+        SEE_DISCARDED,
         SIGN_INS,
         EXPORT,
         EVIDENCE,

@@ -39,7 +39,7 @@ LISTS = [
 @pytest.mark.parametrize("name", LISTS)
 def test_list_opens_empty_and_filled(name: str, request: pytest.FixtureRequest) -> None:
     url = reverse(f"admin:{name}_changelist")
-    logged_in = browser()
+    logged_in = browser("risk manager")
     assert logged_in.get(url).status_code == 200
     request.getfixturevalue("flagged")
     assert logged_in.get(url).status_code == 200
@@ -121,7 +121,8 @@ def test_keyset_pages_hold_every_payment_once_and_lead_back() -> None:
     ],
 )
 def test_invalid_keyset_boundary_shows_the_first_page(name: str, begin: str, flagged: str) -> None:
-    answer = browser().get(reverse(f"admin:{name}_changelist") + f"?{begin}")
+    logged_in = browser("risk manager")
+    answer = logged_in.get(reverse(f"admin:{name}_changelist") + f"?{begin}")
     assert answer.status_code == 200
 
 
@@ -129,7 +130,7 @@ def test_list_page_runs_a_constant_number_of_queries_and_counts_nothing() -> Non
     client = ApiClient()
     client.submit()
     project()
-    logged_in = browser()
+    logged_in = browser("risk manager")
     for name in LISTS:
         url = reverse(f"admin:{name}_changelist")
         logged_in.get(url)
@@ -216,7 +217,7 @@ def test_payments_are_found_by_reference_customer_and_name(
 @pytest.mark.parametrize("name", LISTS)
 def test_no_search_text_causes_a_server_error(name: str, flagged: str) -> None:
     url = reverse(f"admin:{name}_changelist")
-    logged_in = browser()
+    logged_in = browser("risk manager")
     for term in ("a\0b", "\ud7ff", "'; DROP TABLE x; --", "9" * 30, "%_\\", str(uuid4())):
         assert logged_in.get(url, {"q": term}).status_code == 200
 

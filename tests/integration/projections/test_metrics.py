@@ -219,7 +219,8 @@ def test_transaction_that_holds_the_horizon_is_shown_everywhere(held: str) -> No
     with pytest.raises(SystemExit, match="1"):
         call_command("projections", stdout=out)
     assert held in out.getvalue()
-    page = text(browser().get(reverse("admin:readmodels_checkpoint_changelist")))
+    manager = browser("risk manager")
+    page = text(manager.get(reverse("admin:readmodels_checkpoint_changelist")))
     assert held in page.replace("&#x27;", "'")
 
 

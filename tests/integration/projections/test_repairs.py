@@ -54,8 +54,8 @@ def url(name: str, row: ParkedEvent | None = None) -> str:
     return reverse(f"admin:{name}", args=[(row or failed()).pk])
 
 
-def test_all_roles_see_parked_events_with_their_errors(payment: str) -> None:
-    logged_in = browser("viewer")
+def test_risk_manager_sees_parked_events_with_their_errors(payment: str) -> None:
+    logged_in = browser("risk manager")
     listed = text(logged_in.get(reverse(LIST)))
     assert "ZeroDivisionError: no such &lt;rate&gt;" in listed
     assert "Waits for an earlier event of its payment" in listed
@@ -81,7 +81,7 @@ def test_dashboard_shows_parked_events_to_those_who_repair(
 
 
 def test_parked_list_filters_by_projection_type_and_payment(payment: str) -> None:
-    logged_in = browser()
+    logged_in = browser("risk manager")
     for query, found in {
         "": 2,
         f"projection={NAME}": 2,
@@ -99,7 +99,7 @@ def test_parked_list_filters_by_projection_type_and_payment(payment: str) -> Non
 @pytest.mark.parametrize("role", ["viewer", "senior reviewer", "auditor"])
 def test_repair_is_for_risk_managers_only(payment: str, role: str) -> None:
     logged_in = browser(role)
-    assert "Retry" not in text(logged_in.get(url("readmodels_parkedevent_change")))
+    assert logged_in.get(url("readmodels_parkedevent_change")).status_code == 403
     for name in ("parked_retry", "parked_discard"):
         assert logged_in.post(url(name), {"reason": "Why not"}).status_code == 403
     assert logged_in.get(url("parked_discard")).status_code == 403
