@@ -74,8 +74,8 @@ class Plan(Struct, frozen=True):
 def fill(plan: Plan, *, workers: int, progress: Callable[[int], None] = lambda _: None) -> Built:
     """Create and fill the tables of `plan` with `workers` processes.
 
-    `progress` receives the number of events read so far. Raises UnreadableEvent, CatalogueChanged
-    and errors of the database.
+    `progress` receives the number of events read so far, also after each table that got its indexes. Raises
+    UnreadableEvent, CatalogueChanged, errors of the database, and what `progress` raises.
     """
     definitions = _create_tables(plan)
     folding = [each.name for each in plan.projections if not isinstance(each, Entries)]
@@ -99,7 +99,9 @@ def fill(plan: Plan, *, workers: int, progress: Callable[[int], None] = lambda _
             (plan, projection.name, definitions[_table(projection)])
             for projection in plan.projections
         ]
-        refused.update(filter(None, pool.each(executor, _finish, tasks)))
+        for failed in pool.each(executor, _finish, tasks):
+            progress(events)  # it may interrupt the rebuild
+            refused.update(filter(None, [failed]))
     last = _last_position(plan.upto)
     for projection in plan.projections:
         with schemas.inside(plan.schema):

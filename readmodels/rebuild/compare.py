@@ -38,7 +38,10 @@ SELECT count(live.row), count(built.row), count(*) FILTER (WHERE live.row IS DIS
 """
 )
 _SAMPLE: Final = sql.SQL("SELECT live.texts, built.texts")
-_DIFFERING: Final = sql.SQL("WHERE live.row IS DISTINCT FROM built.row LIMIT {sample}")
+# In the order of the keys: two comparisons of the same tables are then equal.
+_DIFFERING: Final = sql.SQL(
+    "WHERE live.row IS DISTINCT FROM built.row ORDER BY {key} LIMIT {sample}"
+)
 _TOTALS: Final = sql.SQL(
     """
 SELECT currency, day, coalesce(live.sum, 0)::bigint, coalesce(built.sum, 0)::bigint

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import psycopg
@@ -84,11 +85,14 @@ def rebuild(
     dry_run: bool = False,
     workers: int = 1,
     progress: Callable[[int], None] = lambda _: None,
+    accept: Callable[[Sequence[Comparison]], None] = lambda _: None,
 ) -> Rebuilt:
     """Build new tables of the projections, compare them, and swap them in unless `dry_run`.
 
-    `progress` receives the number of events read so far. Tables that are ahead of the log return to
-    it. Raises one of FAILURES; then nothing has changed.
+    `progress` receives the number of events read so far. `accept` is called in the transaction of the swap,
+    once per attempt. It can prevent the swap by an exception, and what it writes is stored with the swap.
+    Tables that are ahead of the log return to it. Raises one of FAILURES, and what `progress` and `accept`
+    raise; then nothing has changed.
     """
     found = [each for each in contradictions.find() if each.code in contradictions.OF_THE_SEQUENCE]
     if found:
@@ -103,7 +107,7 @@ def rebuild(
             built = build.fill(plan, workers=workers, progress=progress)
             comparisons = compare.with_live(plan)
             if not dry_run:
-                swap.into_place(plan, built.definitions)
+                swap.into_place(plan, built.definitions, partial(accept, comparisons))
         finally:
             _clear_up(schemas.BUILD)
             _clear_up(schemas.RETIRED)
@@ -131,6 +135,12 @@ def rebuild_as_of(
         except BaseException:
             _clear_up(schemas.AS_OF)
             raise
+
+
+def check_session() -> None:
+    """Raise SharedSession if the connection goes through a pooler with which no rebuild is possible."""
+    with separate_connection() as session:
+        _check_not_shared(session)
 
 
 def _plan(projections: Sequence[Projection], schema: str, *, until: datetime | None = None) -> Plan:

@@ -8,7 +8,7 @@ than the build sees the new table empty.
 
 import random
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, LiteralString
 
 from django.db import OperationalError
@@ -64,12 +64,16 @@ class SwapBlocked(Exception):
 
 
 def into_place(
-    plan: Plan, definitions: Mapping[str, Definition], *, patience: float = 60.0
+    plan: Plan,
+    definitions: Mapping[str, Definition],
+    accept: Callable[[], None] = lambda: None,
+    *,
+    patience: float = 60.0,
 ) -> None:
     """Replace tables, checkpoints and parked events in one transaction. `patience` is in seconds.
 
-    Raises SwapBlocked if the tables could not be locked, and CatalogueChanged if a migration ran or an
-    event was discarded in the meantime.
+    Each attempt calls `accept` in its transaction. Raises what `accept` raises, SwapBlocked if the tables
+    could not be locked, and CatalogueChanged if a migration ran or an event was discarded in the meantime.
     """
     deadline = time.monotonic() + patience
     pause = 0.01
@@ -80,7 +84,7 @@ def into_place(
             build.advance(plan.schema, projection, upto=upto)
         try:
             with schemas.inside(plan.schema):
-                _swap(plan, definitions)
+                _swap(plan, definitions, accept)
         except (OperationalError, HorizonHeld) as error:
             if not isinstance(error.__cause__, errors.LockNotAvailable | None):
                 raise
@@ -93,10 +97,11 @@ def into_place(
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _swap(plan: Plan, definitions: Mapping[str, Definition]) -> None:
+def _swap(plan: Plan, definitions: Mapping[str, Definition], accept: Callable[[], None]) -> None:
     # Only batches lock the checkpoints, and they skip a locked one. Wait long enough for a batch to end: with
     # the shorter timeout of the tables, steady traffic could keep the swap out for its whole minute.
     _run(plan, "SET LOCAL lock_timeout = '500ms'")
+    accept()  # before the locks that others wait for
     _run(plan, _LOCK_CHECKPOINTS)
     _run(plan, schemas.LOCK_TIMEOUT)
     if parking.discarded(plan.names) != plan.discarded:
