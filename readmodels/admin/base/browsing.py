@@ -162,7 +162,8 @@ class BrowsingAdmin(ModelAdmin):
     `keyset` names the fields of its unique order, descending unless `ascending` is set. A list with
     several orders overrides `order`. `page_labels` are the texts of the links to the previous and the next
     page. Without `has_pages`, rows have no page of their own. `returns_to` is the name of the list in
-    `way_back`, `exported_as` its kind in `readmodels.exports`, empty if it cannot be exported.
+    `way_back`, `exported_as` its kind in `readmodels.exports`, empty if it cannot be exported. `empty_title`
+    and `empty_text` are shown instead of an empty list without filters.
     """
 
     keyset: ClassVar[tuple[str, ...]] = ("id",)
@@ -171,6 +172,8 @@ class BrowsingAdmin(ModelAdmin):
     has_pages: ClassVar[bool] = True
     returns_to: ClassVar[str] = ""
     exported_as: ClassVar[str] = ""
+    empty_title: ClassVar[str] = "Nothing here yet"
+    empty_text: ClassVar[str] = ""
     change_list_template = "backoffice/list.html"
     actions = None
     sortable_by = ()
@@ -266,6 +269,8 @@ class BrowsingAdmin(ModelAdmin):
         context = {
             "title": self.list_title,
             "export_url": self.export_url(request),
+            "empty_title": self.empty_title,
+            "empty_text": self.empty_text,
             **(extra_context or {}),
         }
         try:

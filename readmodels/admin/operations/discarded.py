@@ -21,6 +21,8 @@ class DiscardedAdmin(BrowsingAdmin):
     list_filter = (ProjectionFilter,)
     search_fields = ("aggregate_id",)  # shows the search box; `places` searches
     search_help_text = "Payment id"
+    empty_title = "No event was discarded"
+    empty_text = "Parked events can be discarded on their page."
 
     @display(description="Event")
     def event(self, row: DiscardedEvent) -> str:

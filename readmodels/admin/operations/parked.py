@@ -31,6 +31,8 @@ class ParkedAdmin(BrowsingAdmin):
     list_filter = (ProjectionFilter, EventTypeFilter)
     search_fields = ("aggregate_id",)  # shows the search box; `places` searches
     search_help_text = "Payment id"
+    empty_title = "No event is parked"
+    empty_text = "The projections could apply all events that they have read."
 
     @display(description="Event")
     def event(self, row: ParkedEvent) -> str:
