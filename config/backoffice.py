@@ -199,6 +199,9 @@ UNFOLD: Final[dict[str, Any]] = {
                         "readmodels.view_checkpoint",
                     ),
                     _item(
+                        "Rebuilds", "build", "readmodels_rebuildrun", "readmodels.view_rebuildrun"
+                    ),
+                    _item(
                         "Parked events",
                         "front_hand",
                         "readmodels_parkedevent",

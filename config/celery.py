@@ -58,6 +58,7 @@ app.conf.beat_schedule = {
         "options": {"expires": 60.0},
     },
     "observe": {"task": "backtests.observe", "schedule": 5.0, "options": {"expires": 5.0}},
+    "rebuild": {"task": "readmodels.rebuild", "schedule": 2.0, "options": {"expires": 2.0}},
     "sweep": {"task": "backtests.sweep", "schedule": 60.0, "options": {"expires": 60.0}},
 }
 

@@ -173,7 +173,7 @@ CELERY_DB_REUSE_MAX = 500
 # Publishers do not retry: see readmodels.engine.wakeups.
 CELERY_TASK_PUBLISH_RETRY_POLICY: dict[str, Any] = {"max_retries": 0}
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
-    "visibility_timeout": 120,  # seconds, longer than any task
+    "visibility_timeout": 120,  # seconds, longer than any task that is acknowledged at its end
     # A killed worker's tasks return after interval x throttle sweeps, 100 s with the defaults.
     "unacked_restore_interval": 2,
     "unacked_restore_throttle": 1,

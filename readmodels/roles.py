@@ -66,9 +66,12 @@ EDIT_LISTS: Final = Right("add and remove entries of lists", (commands.EDIT_LIST
 LISTS: Final = Right("create and archive lists", (commands.MANAGE_LISTS,))
 SEE_KEYS: Final = Right("see API keys", ("clients.view_apikey",))
 KEYS: Final = Right("create, rotate and revoke API keys", ("clients.manage_apikey",))
-SEE_DISCARDED: Final = Right("see discarded events", ("readmodels.view_discardedevent",))
+SEE_REPAIRS: Final = Right(
+    "see rebuilds and discarded events",
+    ("readmodels.view_discardedevent", "readmodels.view_rebuildrun"),
+)
 REPAIR: Final = Right(
-    "see projections, and retry and discard parked events",
+    "see and rebuild projections, and retry and discard parked events",
     (
         "readmodels.repair_projections",
         "readmodels.view_checkpoint",
@@ -126,7 +129,7 @@ ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
         SEE_WEBHOOKS,
         WEBHOOKS,
         REPAIR,
-        SEE_DISCARDED,
+        SEE_REPAIRS,
         SIGN_INS,
         EXPORT,
         EVIDENCE,
@@ -137,7 +140,7 @@ ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
         SEE_SECOND_REVIEWS,
         SEE_KEYS,
         SEE_WEBHOOKS,
-        SEE_DISCARDED,
+        SEE_REPAIRS,
         SIGN_INS,
         EXPORT,
         EVIDENCE,

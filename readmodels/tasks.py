@@ -1,4 +1,7 @@
-"""The Celery tasks that project events, and that report deadlines. They may be lost, late or doubled."""
+"""The Celery tasks that fill and rebuild the read models, and that report deadlines.
+
+They may be lost, late or doubled.
+"""
 
 import logging
 import time
@@ -17,6 +20,7 @@ from readmodels import deadline_levels
 from readmodels.engine import checkpoints, runner, wakeups
 from readmodels.projections import PROJECTIONS, event_index
 from readmodels.projections.kinds import Projection
+from readmodels.rebuild.runs import working
 from readmodels.webhooks import waking as webhooks
 
 logger = logging.getLogger(__name__)
@@ -79,6 +83,14 @@ def report_deadlines() -> None:
     """Report the levels that deadlines of reviews have reached."""
     with outages.reported():
         deadline_levels.report(timezone.now())
+
+
+# Acknowledged at its start, because it may take longer than the broker's visibility timeout.
+@shared_task(name="readmodels.rebuild", acks_late=False)
+def rebuild() -> None:
+    """Carry out the rebuild that staff asked for, if one waits. Beat sends this task every few seconds."""
+    with outages.reported():
+        working.run_waiting()
 
 
 @contextmanager

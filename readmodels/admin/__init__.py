@@ -6,7 +6,7 @@ Pages are read-only: every change is a command, given by a button.
 from readmodels.admin import statistics
 from readmodels.admin.backtests import lists as backtests, shadow_list as shadows
 from readmodels.admin.disputes import lists as disputes
-from readmodels.admin.operations import discarded, events, exports, parked, projections
+from readmodels.admin.operations import discarded, events, exports, parked, projections, rebuilds
 from readmodels.admin.people import clients, customers, sign_ins, staff
 from readmodels.admin.review import payments
 from readmodels.admin.second_reviews import lists as second_reviews
@@ -26,6 +26,7 @@ __all__ = (
     "parked",
     "payments",
     "projections",
+    "rebuilds",
     "second_reviews",
     "shadows",
     "sign_ins",

@@ -60,7 +60,7 @@ def columns(projection: Projection) -> tuple[str, ...]:
         case Rows():
             return projection.row.__struct_fields__
         case Counters():
-            return (*_key_columns(projection), *_counter_columns(projection))
+            return (*_key_columns(projection), *counter_columns(projection))
         case Entries():
             return tuple(column for column, _ in projection.select)
 
@@ -104,7 +104,7 @@ def add_counters(projection: Counters, sums: Mapping[Any, Mapping[str, int]]) ->
 
 def counter_row(projection: Counters, key: Any, amounts: Mapping[str, int]) -> dict[str, Any]:
     """Return a whole row in the order of `columns`, with zero for missing amounts."""
-    return {**key._asdict(), **dict.fromkeys(_counter_columns(projection), 0), **amounts}
+    return {**key._asdict(), **dict.fromkeys(counter_columns(projection), 0), **amounts}
 
 
 def create_parts(projection: Counters) -> None:
@@ -116,7 +116,7 @@ def create_parts(projection: Counters) -> None:
 
 def copy_parts(projection: Counters, sums: Mapping[Any, Mapping[str, int]]) -> None:
     """Write the sums over a part of the log. Other parts may have the same keys."""
-    names = _counter_columns(projection)
+    names = counter_columns(projection)
     rows = ((*key, *(amounts.get(name, 0) for name in names)) for key, amounts in sums.items())
     _copy("COPY {parts} ({columns}) FROM STDIN (FORMAT BINARY)", projection, rows)
 
@@ -124,9 +124,7 @@ def copy_parts(projection: Counters, sums: Mapping[Any, Mapping[str, int]]) -> N
 def sum_parts(projection: Counters) -> None:
     """Fill the empty table with the sums over all parts, then drop the parts."""
     keys = [sql.Identifier(name) for name in _key_columns(projection)]
-    sums = [
-        sql.SQL("sum({})").format(sql.Identifier(name)) for name in _counter_columns(projection)
-    ]
+    sums = [sql.SQL("sum({})").format(sql.Identifier(name)) for name in counter_columns(projection)]
     comma = sql.SQL(", ")
     _execute(_INSERT_SUMS, projection, sums=comma.join([*keys, *sums]), keys=comma.join(keys))
     drop_parts(projection)
@@ -198,7 +196,7 @@ def _selected(projection: Entries) -> sql.Composed:
 def _upsert(projection: Projection) -> str:
     _, *others = columns(projection)
     if isinstance(projection, Counters):
-        others = list(_counter_columns(projection))
+        others = list(counter_columns(projection))
         change = sql.SQL("{0} = old.{0} + EXCLUDED.{0}")
     else:
         change = sql.SQL("{0} = EXCLUDED.{0}")
@@ -229,7 +227,8 @@ def _key_columns(projection: Counters) -> tuple[str, ...]:
 
 
 @cache
-def _counter_columns(projection: Counters) -> tuple[str, ...]:
+def counter_columns(projection: Counters) -> tuple[str, ...]:
+    """Return the columns that count, without those of the key."""
     keys = _key_columns(projection)
     names = (field.attname for field in projection.model._meta.local_concrete_fields)
     return tuple(name for name in names if name not in keys)

@@ -3,6 +3,7 @@
 - `projections`, `reviews`: rebuilt from the log.
 - `engine`: the state of the projections, rewritten by a rebuild.
 - `decisions`: decisions of staff, which nothing can rebuild.
+- `rebuilds`: rebuilds that staff started, with their reports, which nothing can rebuild.
 - `saved_views`: saved views of staff, which nothing can rebuild.
 - `alerts`: levels of deadlines that were reported, which nothing can rebuild.
 """
@@ -17,6 +18,7 @@ from readmodels.models.projections import (
     EventIndex,
     PaymentSummary,
 )
+from readmodels.models.rebuilds import RebuildRun, RebuildStep
 from readmodels.models.reviews import ReviewDay, SecondReview
 from readmodels.models.saved_views import SavedView, StartView
 
@@ -31,6 +33,8 @@ __all__ = [
     "PaymentSummary",
     "ReachedLevel",
     "ReachedLevelCount",
+    "RebuildRun",
+    "RebuildStep",
     "ReviewDay",
     "SavedView",
     "SecondReview",

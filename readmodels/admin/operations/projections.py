@@ -13,6 +13,7 @@ from payments.events.reading import holders
 from readmodels import labels
 from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import BrowsingAdmin
+from readmodels.admin.operations.repairs import may_repair
 from readmodels.engine import lag
 from readmodels.engine.lag import Lag
 from readmodels.models import Checkpoint
@@ -32,6 +33,9 @@ class ProjectionAdmin(BrowsingAdmin):
         "advice",
     )
     has_pages = False
+    change_list_template = "backoffice/rebuilds/list.html"
+    empty_title = "No projection has run yet"
+    empty_text = "Projections begin as soon as a worker runs."
 
     @display(description="State", label=fragments.STATE_COLORS)
     def state(self, row: Any) -> tuple[str, str]:
@@ -65,7 +69,8 @@ class ProjectionAdmin(BrowsingAdmin):
         if row.details.ahead_of_log:
             return "Run ./manage.py projections to see the repair"
         if row.details.needs_rebuild:
-            return f"Run ./manage.py rebuild_projections {row.name}"
+            url = f"{reverse('admin:rebuild_start')}?name={row.name}"
+            return format_html('<a class="link" href="{}">Rebuild it</a>', url)
         if row.details.error:
             return str(row.details.error)
         return "Retry or discard the parked events" if row.details.parked else "Nothing"
@@ -80,4 +85,5 @@ class ProjectionAdmin(BrowsingAdmin):
         if self.has_view_permission(request):
             for append in holders.open_appends(longer_than=holders.LONG_SECONDS):
                 messages.warning(request, str(append))
-        return super().changelist_view(request, extra_context)
+        shown = {"may_repair": may_repair(request), **(extra_context or {})}
+        return super().changelist_view(request, shown)

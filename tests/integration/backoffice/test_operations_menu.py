@@ -13,13 +13,14 @@ pytestmark = pytest.mark.django_db
 EVENT_LOG: Final = {"Event log": "readmodels_eventindex"}
 OPERATIONS: Final = {
     "Projections": "readmodels_checkpoint",
+    "Rebuilds": "readmodels_rebuildrun",
     "Parked events": "readmodels_parkedevent",
     "Discarded events": "readmodels_discardedevent",
 }
 # The lists of operations that each role may open. Other roles see none.
 SEEN: Final = {
     "risk manager": set(OPERATIONS.values()),
-    "auditor": {"readmodels_discardedevent"},
+    "auditor": {"readmodels_discardedevent", "readmodels_rebuildrun"},
 }
 
 

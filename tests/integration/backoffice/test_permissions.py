@@ -47,6 +47,7 @@ from payments.domain.risk.register import ApprovePolicy, AttachBacktest, Propose
 from payments.domain.second_review import SecondReviewRefused, Severity
 from readmodels.engine import parking
 from readmodels.projections import daily_statistics
+from readmodels.rebuild.runs import requests as rebuilds
 from tests.support import examples
 from tests.support.examples import NOON, OPERATOR
 from tests.support.lists import AUTHOR, STOLEN
@@ -148,6 +149,23 @@ def retry(by: str) -> None:
 
 def discard(by: str) -> None:
     parking.discard(daily_statistics.PROJECTION, 1, reason="Entered twice", by=by, at=NOON)
+
+
+def request_rebuild(by: str) -> None:
+    rebuilds.request(["review_day"], by=by, at=NOON)
+    raise LetThrough
+
+
+def confirm_rebuild(by: str) -> None:
+    rebuilds.confirm(uuid4(), digest="", by=by, at=NOON)
+
+
+def cancel_rebuild(by: str) -> None:
+    rebuilds.cancel(uuid4(), by=by, at=NOON)
+
+
+def restart_rebuild(by: str) -> None:
+    rebuilds.restart(uuid4(), by=by, at=NOON)
 
 
 def rename(by: str) -> None:
@@ -255,6 +273,10 @@ COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
     (conclude_second_review, {"senior reviewer"}, False),
     (retry, RISK_MANAGER, True),
     (discard, RISK_MANAGER, True),
+    (request_rebuild, RISK_MANAGER, False),
+    (confirm_rebuild, RISK_MANAGER, False),
+    (cancel_rebuild, RISK_MANAGER, False),
+    (restart_rebuild, RISK_MANAGER, False),
     (rename, RISK_MANAGER, True),
     (block, SENIOR, True),
     (unblock, SENIOR, True),
@@ -278,6 +300,7 @@ BENEATH = {dispatch, policies.decided, submission.submit}
 NOTHING_THERE = (
     PaymentNotFound,
     parking.NotParked,
+    rebuilds.UnknownRun,
     CustomerError,
     FileNotFoundError,
     PolicyRefused,
@@ -349,7 +372,11 @@ def test_every_command_is_in_the_table() -> None:
                 command(OPERATOR)
     finally:
         sys.setprofile(None)
-    found = set(commands_of("payments")) | set(commands_of("readmodels.engine.parking"))
+    found = {
+        each
+        for name in ("payments", "readmodels.engine.parking", "readmodels.rebuild.runs")
+        for each in commands_of(name)
+    }
     assert {erasure.erase, review.claim_next, policies.handle, parking.retry} <= found
     missing = {each for each in found - BENEATH if each.__code__ not in seen}
     assert missing == set()

@@ -15,6 +15,7 @@ from readmodels.models import (
     decisions,
     engine,
     projections as tables,
+    rebuilds,
     reviews,
     saved_views,
 )
@@ -48,7 +49,7 @@ def test_each_table_of_a_projection_has_one_projection() -> None:
 
 
 def test_each_model_says_whether_it_can_be_rebuilt() -> None:
-    modules = (tables, reviews, engine, decisions, saved_views, alerts)
+    modules = (tables, reviews, engine, decisions, rebuilds, saved_views, alerts)
     kinds = set().union(*map(_models_of, modules))
 
     assert kinds == set(apps.get_app_config("readmodels").get_models())

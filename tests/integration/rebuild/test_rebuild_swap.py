@@ -1,20 +1,14 @@
 """During a rebuild readers see whole tables and writers continue. A killed rebuild changes nothing."""
 
-import os
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import psutil
 import pytest
-from django.db import connection, connections
+from django.db import connections
 
-from config.stack import place
 from payments.clients.models import Client
 from payments.traffic import history
 from readmodels.engine import runner
@@ -28,10 +22,13 @@ from tests.support.readers import reading
 from tests.support.rebuilding import (
     ALL,
     SUMMARY,
+    SWAPPING,
     contents,
     during_the_build,
+    manage,
     positions,
     schemas_left,
+    wait_until,
 )
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -78,38 +75,9 @@ def test_rebuild_does_not_stop_readers_and_writers(filled: int) -> None:
     assert contents() == after
 
 
-@contextmanager
-def command(*arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Start manage.py on the test's database."""
-    environment = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "TEST_DATABASE_NAME": connection.settings_dict["NAME"],
-    }
-    with subprocess.Popen(
-        [sys.executable, str(place.PROJECT / "manage.py"), *arguments],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as child:
-        yield child
-
-
-def wait_until(condition: str) -> None:
-    with session() as looking:
-        for _ in range(3_000):
-            if looking.execute(f"SELECT {condition}").fetchone() == (True,):
-                return
-            time.sleep(0.005)
-    pytest.fail(f"never: {condition}")
-
-
 BUILDING = (
     "(SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'FETCH%streams%'"
     " AND datname = current_database() AND pid <> pg_backend_pid())"
-)
-SWAPPING = (
-    "(SELECT count(*) > 0 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted"
-    " AND relation = to_regclass('public.readmodels_dailystatistics'))"
 )
 
 
@@ -121,7 +89,7 @@ def test_killed_rebuild_changes_nothing(filled: int, phase: str, events: int) ->
     before, then = contents(), positions()
     with session() as reader, reader.transaction():
         reader.execute("SELECT FROM readmodels_dailystatistics")  # leaves no moment for the swap
-        with command("rebuild_projections", "--workers", "2") as child:
+        with manage("rebuild_projections", "--workers", "2") as child:
             wait_until(phase)
             processes = psutil.Process(child.pid).children(recursive=True)
             child.kill()
@@ -145,7 +113,7 @@ def test_server_cancels_the_statement_of_a_killed_rebuild(db: None) -> None:
         "with schemas.inside('public'):\n"
         "    connection.cursor().execute('SELECT pg_sleep(600)')"
     )
-    with command("shell", "--no-imports", "-c", code) as child:
+    with manage("shell", "--no-imports", "-c", code) as child:
         wait_until(sleeping)
         child.kill()
     wait_until(f"NOT {sleeping}")
