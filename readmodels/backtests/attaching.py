@@ -1,4 +1,4 @@
-"""Attach the answer of a backtest to the proposal of its policy."""
+"""Attach the result of a backtest to the proposal of its policy."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ from payments.domain.backtest.result import Result, Workload
 from payments.domain.risk.evidence import AttachedBacktest, Change, Work
 from payments.domain.risk.register import AttachBacktest, Register
 from readmodels.backtests.models import Backtest, State
-from readmodels.backtests.verifying import answer
+from readmodels.backtests.questions import stored_result
 
 
 class NotFinished(Exception):
-    """The backtest has no answer, so there is nothing to attach."""
+    """The backtest has no result, so there is nothing to attach."""
 
     def __init__(self, backtest: Backtest) -> None:
         state = backtest.get_state_display().lower()
         super().__init__(
-            f"The backtest {backtest.pk} is {state}. Only a finished one has an answer."
+            f"The backtest {backtest.pk} is {state}. Only a finished one has a result."
         )
         self.state = backtest.state
 
@@ -47,7 +47,7 @@ def evidence_of(backtest: Backtest) -> AttachedBacktest:
     """Return the numbers that the approver sees. Raises NotFinished."""
     if backtest.state != State.DONE:
         raise NotFinished(backtest)
-    result = answer(backtest)
+    result = stored_result(backtest)
     return AttachedBacktest(
         backtest_id=backtest.pk,
         policy_id=backtest.candidate_id,

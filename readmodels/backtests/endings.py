@@ -1,4 +1,4 @@
-"""End a backtest: with an answer, an error, or because a person cancelled it."""
+"""End a backtest: with a result, an error, or because a person cancelled it."""
 
 import logging
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ def fail(backtest_id: UUID, error: str, *, at: datetime) -> None:
 
 
 def cancel(backtest_id: UUID, *, at: datetime) -> bool:
-    """End the backtest without an answer. Return False if it has ended already."""
+    """End the backtest without a result. Return False if it has ended already."""
     return _end_early(backtest_id, State.CANCELLED, at)
 
 

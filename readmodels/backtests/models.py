@@ -1,6 +1,6 @@
 """Backtests, the parts of those that are not done, the facts that they hand from part to part, and shadows.
 
-No rebuild restores backtests: a question is a person's, and its answer may be attached to a policy. Parts
+No rebuild restores backtests: a question is a person's, and its result may be attached to a policy. Parts
 and facts exist only until the backtest has ended. The days of a shadow can be computed again from the log.
 """
 
@@ -61,7 +61,7 @@ def _choice(field: str, values: list[str]) -> models.Q:
 
 
 class Backtest(models.Model):
-    """A question about a policy, and its answer. See payments.domain.backtest.question.Question.
+    """A question about a policy, and its result. See payments.domain.backtest.question.Question.
 
     `active_until`: a worker is at it until then, or a process waits for its turn. An unfinished backtest
     without either was interrupted, unless the workers of the service have it.
@@ -124,7 +124,7 @@ class Backtest(models.Model):
                 | (~models.Q(baseline_id="") & models.Q(baseline__isnull=False)),
                 name="backtests_backtest_baseline",
             ),
-            # A backtest has an answer exactly if it is done, and an error exactly if it failed.
+            # A backtest has a result exactly if it is done, and an error exactly if it failed.
             models.CheckConstraint(
                 condition=models.Q(state=State.DONE.value, result__isnull=False)
                 & ~models.Q(digest="")

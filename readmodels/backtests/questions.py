@@ -1,4 +1,4 @@
-"""The question that a stored backtest asks, and how it is divided into parts."""
+"""The question and the result of a stored backtest, and how the question is divided into parts."""
 
 from collections.abc import Iterator, Mapping
 
@@ -6,6 +6,7 @@ import msgspec
 
 from payments.aggregates import POLICY_AGGREGATE
 from payments.domain.backtest.question import Mode, Question
+from payments.domain.backtest.result import Result
 from payments.domain.risk.policy import DEFAULT_POLICY, PolicyDocument, RiskPolicy
 from payments.domain.risk.register import REGISTER, PolicyProposed
 from payments.events.reading.horizon import read_stream
@@ -46,6 +47,11 @@ def stored(question: Question) -> Mapping[str, object]:
         "seed": question.seed,
         "mature": question.mature,
     }
+
+
+def stored_result(backtest: Backtest) -> Result:
+    """Return the result of a backtest that is done."""
+    return msgspec.convert(backtest.result, Result, str_keys=True)
 
 
 def slices(backtest: Backtest) -> int:

@@ -99,7 +99,7 @@ def request(
 ) -> Backtest:
     """Store a question about the log as it is now, with its parts.
 
-    The workers of the service answer it, unless `in_background` is False: then `processes.run` does. If
+    The workers of the service run it, unless `in_background` is False: then `processes.run` does. If
     there is a backtest with the id of `repeatable`, return it. Its `sent` may differ.
     Raises NotPermitted, TooManyBacktests, EmptyRange, HorizonHeld.
     """
@@ -122,7 +122,7 @@ def request(
 
 
 def cancel(backtest_id: UUID, *, by: str, at: datetime) -> None:
-    """End a backtest without an answer. Raises NotPermitted, UnknownBacktest, BacktestEnded."""
+    """End a backtest without a result. Raises NotPermitted, UnknownBacktest, BacktestEnded."""
     permissions.require(by, RUN, operators=True)
     if not endings.cancel(backtest_id, at=at):
         raise BacktestEnded(find(backtest_id))

@@ -1,4 +1,4 @@
-"""The tables of an answer as screens show them: formatted, without empty rows."""
+"""The tables of a result as screens show them: formatted, without empty rows."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator

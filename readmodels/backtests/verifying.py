@@ -1,23 +1,21 @@
-"""Verify a stored answer: ask its question again, and compare."""
+"""Verify a stored result: ask the question again, and compare."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-import msgspec
 from django.db.models import Q
 from django.utils import timezone
 
 from payments.domain.backtest.digest import Difference, digest, first_difference
 from payments.domain.backtest.question import ENGINE_VERSION
-from payments.domain.backtest.result import Result
 from readmodels.backtests import endings, questions, requests
 from readmodels.backtests.leases import LEASE
 from readmodels.backtests.models import UNFINISHED, Backtest, State
 
 
 class NotVerifiable(Exception):
-    """The backtest has no answer, or the answer of another version of the engine."""
+    """The backtest has no result, or the result of another version of the engine."""
 
 
 @contextmanager
@@ -28,10 +26,10 @@ def repeated(backtest: Backtest, *, at: datetime) -> Iterator[Backtest]:
     """
     if backtest.state != State.DONE:
         state = backtest.get_state_display().lower()
-        raise NotVerifiable(f"The backtest {backtest.pk} is {state}: it has no answer to verify.")
+        raise NotVerifiable(f"The backtest {backtest.pk} is {state}: it has no result to verify.")
     if backtest.engine != ENGINE_VERSION:
         raise NotVerifiable(
-            f"Engine {backtest.engine} computed the answer. This one has version {ENGINE_VERSION}."
+            f"Engine {backtest.engine} computed the result. This one has version {ENGINE_VERSION}."
         )
     repetition = requests.repeat(backtest, at=at)
     try:
@@ -55,14 +53,8 @@ def _delete(which: Q) -> None:
 
 def difference(backtest: Backtest, repetition: Backtest) -> Difference | None:
     """Return the first cell that differs from the repetition, or the digest, or None if all is equal."""
-    found = first_difference(answer(backtest), answer(repetition))
-    if found is None and backtest.digest != digest(
-        questions.question_of(backtest), answer(backtest)
-    ):
+    result = questions.stored_result(backtest)
+    found = first_difference(result, questions.stored_result(repetition))
+    if found is None and backtest.digest != digest(questions.question_of(backtest), result):
         return Difference("digest", backtest.digest, repetition.digest)
     return found
-
-
-def answer(backtest: Backtest) -> Result:
-    """Return the stored answer of a backtest that is done."""
-    return msgspec.convert(backtest.result, Result, str_keys=True)

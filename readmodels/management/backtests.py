@@ -1,4 +1,4 @@
-"""Format the answer of a backtest for the command line, in 100 columns."""
+"""Format the result of a backtest for the command line, in 100 columns."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping

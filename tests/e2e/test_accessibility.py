@@ -14,7 +14,7 @@ from readmodels.models import DisputeSummary, EventIndex, ParkedEvent
 from tests.e2e.chromium import CHROMIUM
 from tests.e2e.desk import Desk, check_accessible, wider_parts
 from tests.support.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project
-from tests.support.backtests import STRICT, answered, ask
+from tests.support.backtests import STRICT, ask, finished
 from tests.support.disputing import note
 from tests.support.examples import LATER, open_dispute, usd
 from tests.support.lists import STOLEN, add, create
@@ -83,7 +83,7 @@ def test_pages_have_no_serious_accessibility_violation(desk: Desk, *, every_page
     add("DE", expires_at=LATER)
     answer, progress = (
         f"/admin/backtests/backtest/{each.pk}/change/?stay"
-        for each in (answered(STRICT), ask(STRICT))
+        for each in (finished(STRICT), ask(STRICT))
     )
     # One page of each kind. Lists share a template, and so do the forms of the review desk.
     paths = [

@@ -1,4 +1,4 @@
-"""Histories for backtests, and backtests that are asked and answered in one call."""
+"""Histories for backtests, and backtests that are requested and finished in one call."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -96,12 +96,12 @@ def amount_of(number: int) -> int:
 
 
 def ask(policy: RiskPolicy = STRICT, *, mode: Mode = Mode.RECORDED, **changes: Any) -> Backtest:
-    """Store a question that no worker of the service answers."""
+    """Store a backtest that no worker of the service runs."""
     asked = Request(candidate=policy, mode=mode, **changes)
     return requests.request(asked, by=OPERATOR, at=NOON, in_background=False)
 
 
-def answered(
+def finished(
     policy: RiskPolicy = STRICT, *, mode: Mode = Mode.RECORDED, **changes: Any
 ) -> Backtest:
     backtest = ask(policy, mode=mode, **changes)
@@ -116,7 +116,7 @@ def work_on(backtest_id: UUID) -> None:
         pass
 
 
-def result_of(backtest: Backtest) -> dict[str, Any]:
+def json_of(backtest: Backtest) -> dict[str, Any]:
     assert backtest.result is not None
     return dict(backtest.result)
 

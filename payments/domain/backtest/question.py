@@ -1,4 +1,4 @@
-"""What a backtest is asked. Its answer is a pure function of the question and the log."""
+"""The question that a backtest asks. Its result is a pure function of the question and the log."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum

@@ -76,7 +76,7 @@ class Workload(Struct, frozen=True, kw_only=True):
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """The answer to a question. Rows are sorted. Nothing is scaled from a sample to the range."""
+    """What a backtest found. Rows are sorted. Nothing is scaled from a sample to the range."""
 
     payments: int  # in the range
     evaluated: int

@@ -1,1 +1,1 @@
-"""The screens of backtests: ask, follow, read and attach an answer."""
+"""The screens of backtests: ask, follow, read and attach a result."""

@@ -1,4 +1,4 @@
-"""Ask for a backtest, cancel or resume one, and attach its answer to the proposal."""
+"""Ask for a backtest, cancel or resume one, and attach its result to the proposal."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""The list of backtests, and the page of one: its progress, or its answer."""
+"""The list of backtests, and the page of one: its progress, or its result."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -28,7 +28,6 @@ from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
 from readmodels.admin.base.filters import ChoiceFilter, OneOf
 from readmodels.backtests import questions, requests, tables
 from readmodels.backtests.models import Backtest, State
-from readmodels.backtests.verifying import answer
 from readmodels.policies.names import names_of, short
 
 _COLORS: Final = {
@@ -194,9 +193,9 @@ def headline(backtest: Backtest, at: datetime) -> str:
     """Return the state in a sentence, with the next step."""
     match backtest.state:
         case State.CANCELLED:
-            return "Cancelled. It has no answer. Test the policy again to get one."
+            return "Cancelled. It has no result. Test the policy again to get one."
         case State.FAILED:
-            return "Failed. It has no answer."
+            return "Failed. It has no result."
     if is_interrupted(backtest, at):
         return "Interrupted. Parts that are done are kept: resume it here."
     if backtest.is_worked_on(at):
@@ -217,7 +216,7 @@ def _left(backtest: Backtest, at: datetime) -> str:
 
 
 def _result(request: HttpRequest, backtest: Backtest, register: Register) -> dict[str, Any]:
-    result = answer(backtest)
+    result = questions.stored_result(backtest)
     found = register.policies.get(backtest.candidate_id)
     attached = found.backtest if found is not None else None
     is_attached = attached is not None and attached.backtest_id == backtest.pk

@@ -173,7 +173,7 @@ LIST: Final = read(
     "List backtests",
     "invalid_request",
     operation_id="list_backtests",
-    description="The newest first, without their answers.",
+    description="The newest first, without their results.",
     shown={"backtests": [_BACKTEST], "next": None},
     tags=_TAGS,
     parameters=[
@@ -189,7 +189,7 @@ READ: Final = read(
     "invalid_request",
     "backtest_not_found",
     operation_id="read_backtest",
-    description="Its progress, and its answer as soon as it is `done`.",
+    description="Its progress, and its result as soon as it is `done`.",
     shown=_DONE,
     tags=_TAGS,
     parameters=[_ID],
@@ -227,7 +227,7 @@ CREATE: Final[dict[str, Any]] = {
 CANCEL: Final[dict[str, Any]] = {
     "operation_id": "cancel_backtest",
     "summary": "Cancel a backtest",
-    "description": "It ends without an answer. A repetition changes nothing, so it needs no Idempotency-Key.",
+    "description": "It ends without a result. A repetition changes nothing, so it needs no Idempotency-Key.",
     "request": None,
     "responses": {
         200: OpenApiResponse(BacktestWithResult, description="The cancelled backtest."),

@@ -18,7 +18,7 @@ from payments.domain.risk.register import RegisteredPolicy
 from payments.domain.text import Moment, rfc3339
 from readmodels.backtests import requests
 from readmodels.backtests.models import Backtest, State
-from readmodels.backtests.verifying import answer
+from readmodels.backtests.questions import stored_result
 
 _OUTCOMES: Final = {"enum": [each.value for each in Outcome]}
 _NEXT: Final = Meta(description="The `cursor` of the next page; null: this is the last one.")
@@ -122,9 +122,9 @@ class BacktestWork(Struct, frozen=True, kw_only=True):
 
 
 class BacktestResult(Struct, frozen=True, kw_only=True):
-    """The answer of a backtest. Its digest covers more: examples, bands and arrivals."""
+    """The result of a backtest. Its digest covers more: examples, bands and arrivals."""
 
-    verdict: Annotated[str, Meta(description="The answer in one sentence, for people.")]
+    verdict: Annotated[str, Meta(description="The result in one sentence, for people.")]
     limits: Annotated[list[str], Meta(description="What the verdict does not say, for people.")]
     payments: Annotated[int, Meta(description="The payments of the range.")]
     evaluated: Annotated[int, Meta(description="Those on which the policy was evaluated.")]
@@ -233,8 +233,8 @@ class BacktestView(Struct, frozen=True, kw_only=True):
     digest: Annotated[
         str | None,
         Meta(
-            description="The SHA-256 of question and answer, which `./manage.py backtest verify` computes"
-            " again; null: no answer yet."
+            description="The SHA-256 of question and result, which `./manage.py backtest verify` computes"
+            " again; null: no result yet."
         ),
     ]
 
@@ -262,12 +262,12 @@ class BacktestView(Struct, frozen=True, kw_only=True):
 
 
 class BacktestWithResult(BacktestView, frozen=True, kw_only=True):
-    """A backtest with its progress and its answer."""
+    """A backtest with its progress and its result."""
 
     parts_done: Annotated[int, Meta(description="The parts that are done.")]
     parts: Annotated[int, Meta(description="All parts.")]
     result: Annotated[
-        BacktestResult | None, Meta(description="The answer; null until the state is `done`.")
+        BacktestResult | None, Meta(description="The result; null until the state is `done`.")
     ]
 
 
@@ -280,7 +280,7 @@ class BacktestPage(Struct, frozen=True):
 
 def backtest(found: Backtest) -> BacktestWithResult:
     progress = requests.progress(found)
-    result = BacktestResult.of(answer(found)) if found.state == State.DONE else None
+    result = BacktestResult.of(stored_result(found)) if found.state == State.DONE else None
     return BacktestWithResult.of(
         found, parts_done=progress.done, parts=progress.parts, result=result
     )

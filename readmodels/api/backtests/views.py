@@ -135,7 +135,7 @@ class Backtests(PolicyKeyView):
 
 
 class OneBacktest(PolicyKeyView):
-    """Show a backtest with its answer."""
+    """Show a backtest with its result."""
 
     scopes: ClassVar = {"GET": Scope.POLICIES_READ}
 
@@ -147,7 +147,7 @@ class OneBacktest(PolicyKeyView):
 
 
 class CancelBacktest(PolicyKeyView):
-    """End a backtest without an answer."""
+    """End a backtest without a result."""
 
     scopes: ClassVar = {"POST": Scope.POLICIES_WRITE}
 

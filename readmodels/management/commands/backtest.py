@@ -31,7 +31,7 @@ from payments.events.reading.horizon import HorizonHeld, UnreadableEvent
 from payments.permissions import NotPermitted
 from payments.printing import print_table
 from payments.progress import progress_bar
-from readmodels.backtests import attaching, facts, processes, requests, verifying
+from readmodels.backtests import attaching, facts, processes, questions, requests, verifying
 from readmodels.backtests.models import Backtest, State
 from readmodels.backtests.requests import Request
 from readmodels.management import arguments, backtests as tables, shadows
@@ -92,7 +92,7 @@ class Command(BaseCommand):
             "Exit codes: 0 done, 1 refused, failed or different, 2 wrong argument, 130 interrupted."
         )
         actions = parser.add_subparsers(dest="action", required=True, metavar="COMMAND")
-        run = actions.add_parser("run", help="test a policy and print the answer")
+        run = actions.add_parser("run", help="test a policy and print the result")
         run.add_argument("policy", metavar="POLICY")
         begin = run.add_mutually_exclusive_group()
         begin.add_argument(
@@ -124,12 +124,12 @@ class Command(BaseCommand):
             help="completed payments without fraud are good after this time (default: 90d)",
         )
         actions.add_parser("list", help=f"the last {_MOST_LISTED} backtests")
-        show = actions.add_parser("show", help="the answer, or the progress")
+        show = actions.add_parser("show", help="the result, or the progress")
         resume = actions.add_parser("resume", help="continue where it was interrupted")
-        cancel = actions.add_parser("cancel", help="end it without an answer")
-        verify = actions.add_parser("verify", help="compute the answer again and compare")
+        cancel = actions.add_parser("cancel", help="end it without a result")
+        verify = actions.add_parser("verify", help="compute the result again and compare")
         attach = actions.add_parser(
-            "attach", help="attach the answer to the proposal of its policy"
+            "attach", help="attach the result to the proposal of its policy"
         )
         attach.add_argument("--by", required=True, metavar="USER", help="a risk manager")
         shadows.add_arguments(
@@ -146,7 +146,7 @@ class Command(BaseCommand):
                 help="number of processes (default: one per core)",
             )
         for each in (run, resume, show):
-            each.add_argument("--json", action="store_true", help="print the answer as JSON")
+            each.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *_: Any, action: str, **options: Any) -> None:
         try:
@@ -174,13 +174,13 @@ class Command(BaseCommand):
         facts.sweep()
         by, at = actors.operator(), timezone.now()
         backtest = requests.request(asked, by=by, at=at, in_background=False)
-        self._answer(backtest, options)
+        self._show_result(backtest, options)
 
     def _resume(self, backtest: Backtest, options: dict[str, Any]) -> None:
         by = actors.operator()
-        self._answer(requests.resume(backtest.pk, by=by, in_background=False), options)
+        self._show_result(requests.resume(backtest.pk, by=by, in_background=False), options)
 
-    def _answer(self, backtest: Backtest, options: dict[str, Any]) -> None:
+    def _show_result(self, backtest: Backtest, options: dict[str, Any]) -> None:
         command = f"./manage.py backtest resume {_short(backtest)}"
         try:
             ended = self._follow(backtest, options["workers"])
@@ -223,7 +223,7 @@ class Command(BaseCommand):
                 raise CommandError(f"The backtest could not be repeated. {ended.error}")
             difference = verifying.difference(backtest, ended)
         if difference is None:
-            self.stdout.write(f"{_short(backtest)} has the same answer again: {backtest.digest}")
+            self.stdout.write(f"{_short(backtest)} has the same result again: {backtest.digest}")
             return
         self.stdout.write(f"{_short(backtest)} differs. Stored and computed are {difference}.")
         self.stdout.write("Look for changed events with: ./manage.py verify_events")
@@ -259,7 +259,7 @@ class Command(BaseCommand):
             self.stdout.write(line)
         if backtest.state != State.DONE:
             return
-        result = verifying.answer(backtest)
+        result = questions.stored_result(backtest)
         self.stdout.write(f"\n{fill(verdict.verdict(result), _WIDTH)}\n\n")
         shown = [tables.matrix(result), tables.rules(result), tables.reviews(result)]
         if result.examples:
@@ -313,7 +313,7 @@ def _json(backtest: Backtest) -> str:
         "digest": backtest.digest or None,
     }
     if backtest.state == State.DONE:
-        result: Result = verifying.answer(backtest)
+        result: Result = questions.stored_result(backtest)
         document["verdict"] = verdict.verdict(result)
         document["limits"] = verdict.limits(result)
         document["result"] = result

@@ -18,7 +18,7 @@ from readmodels.backtests import attaching, leases, working
 from readmodels.backtests.models import Backtest, BacktestPart, PartState, State
 from tests.support.api import project
 from tests.support.backoffice import browser, text
-from tests.support.backtests import STRICT, answered, ask, submit_many
+from tests.support.backtests import STRICT, ask, finished, submit_many
 from tests.support.concurrency import at_once
 from tests.support.examples import NOON
 from tests.support.forms import form_fields
@@ -212,7 +212,7 @@ def test_cancelled_backtest_cannot_be_cancelled_again() -> None:
 
     first, second = (analyst.post(button(backtest, "cancel"), follow=True) for _ in range(2))
 
-    assert "Cancelled. It has no answer." in text(first)
+    assert "Cancelled. It has no result." in text(first)
     assert "This backtest is cancelled." in text(second)
     assert Backtest.objects.get().state == State.CANCELLED
 
@@ -220,7 +220,7 @@ def test_cancelled_backtest_cannot_be_cancelled_again() -> None:
 def test_result_shows_verdict_numbers_and_command_to_verify() -> None:
     submit_many()
     propose(STRICT, staff("ada"))
-    backtest = answered()
+    backtest = finished()
 
     page = browser("auditor").get(page_of(backtest))
 
@@ -239,7 +239,7 @@ def test_result_shows_verdict_numbers_and_command_to_verify() -> None:
 
 def test_result_warns_of_drift_and_links_its_payments() -> None:
     submit_many(3)
-    backtest = answered()
+    backtest = finished()
     payment = uuid4()
     result: Any = backtest.result
     drift = {"position": 4, "payment_id": str(payment)}
@@ -254,7 +254,7 @@ def test_result_warns_of_drift_and_links_its_payments() -> None:
 def test_list_filters_by_state_and_policy() -> None:
     submit_many(2)
     propose(STRICT, staff("ada"), name="Stricter")
-    done, queued = answered(STRICT), ask(DEFAULT_POLICY)
+    done, queued = finished(STRICT), ask(DEFAULT_POLICY)
     viewer = browser("viewer")
 
     def listed(query: str) -> set[Any]:
@@ -271,7 +271,7 @@ def test_list_filters_by_state_and_policy() -> None:
 def test_only_permitted_roles_get_and_may_press_buttons(role: str) -> None:
     submit_many(2)
     propose(STRICT, staff("ada"))
-    done, queued = answered(STRICT), ask(STRICT)
+    done, queued = finished(STRICT), ask(STRICT)
     person = browser(role)
 
     policy, result, progress = (
@@ -295,7 +295,7 @@ def test_approver_sees_the_numbers_of_the_event_and_approves() -> None:
     submit_many()
     ada = staff("ada")
     propose(STRICT, ada)
-    backtest = answered()
+    backtest = finished()
     grace = browser("risk manager")
 
     before = text(grace.get(f"{POLICY}approve/"))
@@ -322,7 +322,7 @@ def test_approval_is_shown_again_if_another_backtest_was_attached() -> None:
     propose(STRICT, ada)
     grace = browser("risk manager")
     confirmation = form_fields(grace.get(f"{POLICY}approve/"))
-    attaching.attach(answered(), by=ada, at=timezone.now())
+    attaching.attach(finished(), by=ada, at=timezone.now())
 
     answer = grace.post(f"{POLICY}approve/", confirmation)
 
@@ -347,7 +347,7 @@ def test_unfinished_backtest_cannot_be_attached(state: State) -> None:
 
 def test_backtest_of_policy_without_proposal_cannot_be_attached() -> None:
     submit_many(1)
-    backtest = answered()
+    backtest = finished()
     manager = browser("risk manager")
 
     answer = text(manager.post(button(backtest, "attach"), follow=True))
@@ -363,7 +363,7 @@ def test_required_backtest_blocks_approval_until_attached(settings: Any) -> None
     grace = browser("risk manager")
 
     refused = text(grace.get(f"{POLICY}approve/", follow=True))
-    attaching.attach(answered(), by=ada, at=timezone.now())
+    attaching.attach(finished(), by=ada, at=timezone.now())
     allowed = grace.get(f"{POLICY}approve/")
 
     assert "needs a backtest before its approval" in refused

@@ -18,7 +18,7 @@ from payments.events.models import Event
 from payments.events.seals import sealing
 from readmodels.backtests import attaching, leases, requests
 from readmodels.backtests.models import Backtest, State
-from tests.support.backtests import STRICT, answered, ask, submit_many
+from tests.support.backtests import STRICT, ask, finished, submit_many
 from tests.support.commands import run
 from tests.support.examples import NOON, OPERATOR
 from tests.support.policies import propose, staff
@@ -52,7 +52,7 @@ def test_run_prints_the_verdict_the_tables_the_limits_and_the_digest(
     assert "ETA" in err or err == ""
 
 
-def test_run_as_json_gives_the_whole_answer(small_parts: None, strict: str) -> None:
+def test_run_as_json_gives_the_whole_result(small_parts: None, strict: str) -> None:
     submit_many()
 
     document = json.loads(run("backtest", "run", strict, "--json", "--sample=50%", "--seed=3")[0])
@@ -121,7 +121,7 @@ def test_eleventh_unfinished_backtest_is_refused() -> None:
 
 def test_interrupted_run_is_resumed(small_parts: None) -> None:
     submit_many()
-    expected = answered().digest
+    expected = finished().digest
     backtest = ask()
     lease = leases.claim(backtest.pk, at=timezone.now())
     assert isinstance(lease, leases.Lease)
@@ -138,7 +138,7 @@ def test_interrupted_run_is_resumed(small_parts: None) -> None:
 
 def test_ctrl_c_leaves_the_backtest_resumable_by_other_processes(small_parts: None) -> None:
     submit_many(10)
-    expected = answered(DEFAULT_POLICY).digest
+    expected = finished(DEFAULT_POLICY).digest
     Backtest.objects.all().delete()
     for _ in range(leases.MOST_RUNNING):  # the next backtest waits
         leases.claim(ask().pk, at=timezone.now())
@@ -162,19 +162,19 @@ def test_ctrl_c_leaves_the_backtest_resumable_by_other_processes(small_parts: No
     assert f"Digest {expected}" in resumed
 
 
-def test_verify_recomputes_the_answer(small_parts: None) -> None:
+def test_verify_recomputes_the_result(small_parts: None) -> None:
     submit_many()
-    backtest = answered(mode=Mode.RECONSTRUCTED)
+    backtest = finished(mode=Mode.RECONSTRUCTED)
 
     out, _ = run("backtest", "verify", str(backtest.pk))
 
-    assert f"has the same answer again: {backtest.digest}" in out
+    assert f"has the same result again: {backtest.digest}" in out
     assert Backtest.objects.count() == 1
 
 
 def test_verify_finds_an_altered_event(small_parts: None, superuser: Session) -> None:
     submit_many()
-    backtest = answered()
+    backtest = finished()
     event = Event.objects.filter(event_type="payment.initiated").order_by("position")[9]
     change_event(superuser, event.position, "data = jsonb_set(data, '{amount,minor}', '5')")
     out = StringIO()
@@ -187,22 +187,22 @@ def test_verify_finds_an_altered_event(small_parts: None, superuser: Session) ->
     assert Backtest.objects.count() == 1
 
 
-def test_verify_refuses_what_has_no_answer(small_parts: None) -> None:
+def test_verify_refuses_what_has_no_result(small_parts: None) -> None:
     submit_many(2)
-    unanswered = ask()
-    older = answered()
+    queued = ask()
+    older = finished()
     Backtest.objects.filter(pk=older.pk).update(engine=0)
 
-    with pytest.raises(CommandError, match="is queued: it has no answer to verify"):
-        run("backtest", "verify", str(unanswered.pk))
-    with pytest.raises(CommandError, match="Engine 0 computed the answer"):
+    with pytest.raises(CommandError, match="is queued: it has no result to verify"):
+        run("backtest", "verify", str(queued.pk))
+    with pytest.raises(CommandError, match="Engine 0 computed the result"):
         run("backtest", "verify", str(older.pk))
 
 
 def test_list_shows_the_last_backtests_with_their_states(small_parts: None) -> None:
     assert "./manage.py backtest run active" in run("backtest", "list")[0]
     submit_many()
-    answered()
+    finished()
     cancelled = ask()
     requests.cancel(cancelled.pk, by=OPERATOR, at=NOON)
     ask()
@@ -227,15 +227,15 @@ def test_cancel_ends_a_backtest(small_parts: None) -> None:
         run("backtest", "cancel", "0000")
 
 
-def test_attach_shows_the_answer_with_the_proposal(small_parts: None) -> None:
+def test_attach_shows_the_result_with_the_proposal(small_parts: None) -> None:
     submit_many()
     propose(STRICT, staff("ada"))
     staff("victor", "analyst")
-    backtest, queued = answered(), ask()
+    backtest, queued = finished(), ask()
     short = str(backtest.pk)[:8]
 
     for name, by, refusal in (
-        (str(queued.pk), "ada", "is queued. Only a finished one has an answer"),
+        (str(queued.pk), "ada", "is queued. Only a finished one has a result"),
         (short, "victor", "does not hold the permission events.manage_policies"),
         (short, "nobody", "There is no user 'nobody'"),
     ):
@@ -252,7 +252,7 @@ def test_attach_shows_the_answer_with_the_proposal(small_parts: None) -> None:
 def test_seals_cover_the_attached_numbers(small_parts: None, superuser: Session) -> None:
     submit_many()
     propose(STRICT, staff("ada"))
-    attaching.attach(answered(), by=staff("grace"), at=timezone.now())
+    attaching.attach(finished(), by=staff("grace"), at=timezone.now())
     list(sealing.seal_all())
     attached = Event.objects.get(event_type="policy.backtested")
     sound = found()

@@ -17,7 +17,7 @@ from readmodels.backtests import facts, leases, requests, tasks, working
 from readmodels.backtests.leases import LEASE, Lease, NoPart
 from readmodels.backtests.models import Backtest, BacktestPart, PartState, State
 from tests.support import backtests, servers
-from tests.support.backtests import answered, ask, submit_many, work_on
+from tests.support.backtests import ask, finished, submit_many, work_on
 from tests.support.concurrency import at_once
 from tests.support.examples import NOON, OPERATOR
 from tests.support.raw_appends import Session
@@ -48,9 +48,9 @@ while working.take_turn(backtest):
 """
 
 
-def test_two_workers_come_to_the_answer_of_one(small_parts: None) -> None:
+def test_two_workers_come_to_the_result_of_one(small_parts: None) -> None:
     submit_many()
-    alone = {mode: answered(mode=mode).digest for mode in Mode}
+    alone = {mode: finished(mode=mode).digest for mode in Mode}
 
     for mode in Mode:
         backtest = ask(mode=mode)
@@ -62,11 +62,11 @@ def test_two_workers_come_to_the_answer_of_one(small_parts: None) -> None:
 
 
 @pytest.mark.parametrize("done", [0, 3, 12])
-def test_killed_worker_changes_neither_the_answer_nor_leaves_facts(
+def test_killed_worker_changes_neither_the_result_nor_leaves_facts(
     small_parts: None, done: int
 ) -> None:
     submit_many()
-    alone = answered(mode=Mode.RECONSTRUCTED)
+    alone = finished(mode=Mode.RECONSTRUCTED)
     killed = ask(mode=Mode.RECONSTRUCTED)
 
     _run_and_kill(killed, done)
@@ -181,7 +181,7 @@ def test_backtest_begins_again_if_a_crash_of_the_server_emptied_the_facts(
     small_parts: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     submit_many()
-    expected = answered(mode=Mode.RECONSTRUCTED).digest
+    expected = finished(mode=Mode.RECONSTRUCTED).digest
     backtest = ask(mode=Mode.RECONSTRUCTED)
     for _ in range(4):
         lease = leases.claim(backtest.pk, at=timezone.now())

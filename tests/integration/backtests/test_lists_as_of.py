@@ -28,7 +28,7 @@ from readmodels.backtests import questions, reading, verifying
 from readmodels.backtests.models import Backtest, State
 from tests.support import lists
 from tests.support.api import ApiClient, project
-from tests.support.backtests import answered, ask, client_id, result_of, submit_many, work_on
+from tests.support.backtests import ask, client_id, finished, json_of, submit_many, work_on
 from tests.support.concurrency import at_once
 from tests.support.dispatching import submit
 from tests.support.examples import KNOWN, NOON
@@ -174,7 +174,7 @@ def is_known(payment: Payment, item: Item) -> bool:
 
 
 def changed(backtest: Backtest) -> set[UUID]:
-    return {each.payment_id for each in verifying.answer(backtest).examples}
+    return {each.payment_id for each in questions.stored_result(backtest).examples}
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -193,11 +193,11 @@ def test_each_payment_is_on_the_lists_that_held_it_when_it_began(
             for payment_id, payment in payments.items()
             if is_known(payment, item) and listed(payment, item, begun[payment_id].held[name])
         }
-        backtest = answered(only(name), mode=Mode.RECONSTRUCTED)
+        backtest = finished(only(name), mode=Mode.RECONSTRUCTED)
 
         known = [payment for payment in payments.values() if is_known(payment, item)]
         lacking = len(payments) - len(known)
-        result = verifying.answer(backtest)
+        result = questions.stored_result(backtest)
         assert (result.payments, result.evaluated) == (150, len(known))
         assert result.not_evaluable == ({LACKING[item]: lacking} if lacking else {})
         assert result.flips == len(expected)
@@ -222,7 +222,7 @@ def test_computed_matches_equal_those_that_each_decision_recorded() -> None:
 
     active = lists.policy_using(country, prefix)
     recorded, reconstructed = (
-        result_of(answered(active, mode=mode)) for mode in (Mode.RECORDED, Mode.RECONSTRUCTED)
+        json_of(finished(active, mode=mode)) for mode in (Mode.RECORDED, Mode.RECONSTRUCTED)
     )
 
     assert (recorded["flips"], reconstructed["reconstructed"]) == (0, 24)
@@ -239,7 +239,7 @@ def test_later_changes_of_lists_change_neither_result_nor_digest(small_parts: No
     lists.add(str(listed_customer))
     submit_many(5, first=5, scored=False)
     unborn = ListName("unborn")
-    before = [answered(only(name), mode=Mode.AUTO) for name in (lists.STOLEN, unborn)]
+    before = [finished(only(name), mode=Mode.AUTO) for name in (lists.STOLEN, unborn)]
 
     lists.remove(str(listed_customer))
     lists.archive()
@@ -252,21 +252,21 @@ def test_later_changes_of_lists_change_neither_result_nor_digest(small_parts: No
             repetitions.append((repetition.digest, verifying.difference(each, repetition)))
 
     assert repetitions == [(each.digest, None) for each in before]
-    assert [result_of(each)["flips"] for each in before] == [2, 0]
-    assert [result_of(each)["not_evaluable"] for each in before] == [{}, {}]
+    assert [json_of(each)["flips"] for each in before] == [2, 0]
+    assert [json_of(each)["not_evaluable"] for each in before] == [{}, {}]
 
 
 def test_several_workers_come_to_the_result_of_one_with_lists(small_parts: None) -> None:
     random_history(Random(3), payments=30)
     policy = only(BY_ITEM[Item.CUSTOMER])
-    alone = answered(policy, mode=Mode.RECONSTRUCTED)
+    alone = finished(policy, mode=Mode.RECONSTRUCTED)
 
     together = ask(policy, mode=Mode.RECONSTRUCTED)
     at_once(2, lambda _: work_on(together.pk))
     together.refresh_from_db()
 
     assert (together.state, together.digest) == (State.DONE, alone.digest)
-    assert result_of(alone)["flips"] > 0
+    assert json_of(alone)["flips"] > 0
 
 
 def test_memory_does_not_grow_with_the_entries_of_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,7 +276,7 @@ def test_memory_does_not_grow_with_the_entries_of_a_list(monkeypatch: pytest.Mon
     lists.create(item=Item.CUSTOMER)
     lists.add(str(UUID(int=1)))
     policy = only(lists.STOLEN)
-    answered(policy, mode=Mode.AUTO)  # fills caches
+    finished(policy, mode=Mode.AUTO)  # fills caches
     few = _peak(policy)
     for start in range(2, 6_002, 1_000):
         lists.add(*(str(UUID(int=number)) for number in range(start, start + 1_000)))
@@ -288,7 +288,7 @@ def test_memory_does_not_grow_with_the_entries_of_a_list(monkeypatch: pytest.Mon
 
 
 def _peak(policy: RiskPolicy) -> int:
-    """Return the most memory that was allocated while the question was answered."""
+    """Return the most memory that was allocated while the backtest ran."""
     backtest = ask(policy, mode=Mode.AUTO)
     tracemalloc.start()
     work_on(backtest.pk)

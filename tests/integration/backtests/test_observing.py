@@ -22,7 +22,7 @@ from readmodels.backtests.metrics import Shadows
 from readmodels.backtests.models import Shadow
 from tests.support import examples, policies, servers
 from tests.support.api import ApiClient
-from tests.support.backtests import STRICT, answered, result_of as answer_of, submit_many
+from tests.support.backtests import STRICT, finished, json_of, submit_many
 from tests.support.concurrency import at_once
 from tests.support.raw_appends import Session
 from tests.support.roundtrips import round_trips
@@ -79,7 +79,7 @@ def test_shadow_decides_as_a_backtest_over_the_same_payments() -> None:
 
     result = result_of(merged(days_of(running).values()))
 
-    backtest = answer_of(answered(STRICT))
+    backtest = json_of(finished(STRICT))
     assert (result.flips, result.evaluated) == (backtest["flips"], backtest["evaluated"])
     assert result.flips > 0
     assert result.candidate.payments == backtest["candidate"]["payments"]

@@ -1,4 +1,4 @@
-"""The answer is a pure function of the question and the log."""
+"""The result is a pure function of the question and the log."""
 
 import tracemalloc
 from datetime import timedelta
@@ -22,11 +22,11 @@ from readmodels.backtests.models import Backtest, BacktestPart, State
 from tests.support import examples
 from tests.support.backtests import (
     amount_of,
-    answered,
     ask,
     client_id,
     facts,
-    result_of,
+    finished,
+    json_of,
     submit,
     submit_many,
     work_on,
@@ -39,9 +39,9 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 def test_active_policy_decides_the_demo_as_it_was_decided() -> None:
     demo.seed("password")
 
-    backtest = answered(DEFAULT_POLICY)
+    backtest = finished(DEFAULT_POLICY)
 
-    result = result_of(backtest)
+    result = json_of(backtest)
     assert backtest.state == State.DONE
     assert result["recorded"] > 350
     assert (result["flips"], result["drift"], result["not_evaluable_payments"]) == (0, 0, 0)
@@ -59,8 +59,7 @@ def test_reconstructed_features_equal_recorded_ones_of_a_quiet_log(small_parts: 
     submit(blocked.reference or "", at=NOON + timedelta(hours=6))
 
     recorded, reconstructed = (
-        result_of(answered(DEFAULT_POLICY, mode=mode))
-        for mode in (Mode.RECORDED, Mode.RECONSTRUCTED)
+        json_of(finished(DEFAULT_POLICY, mode=mode)) for mode in (Mode.RECORDED, Mode.RECONSTRUCTED)
     )
 
     assert (recorded["flips"], recorded["recorded"], recorded["reconstructed"]) == (0, 31, 0)
@@ -81,15 +80,15 @@ def test_digest_does_not_depend_on_the_size_of_parts(monkeypatch: pytest.MonkeyP
     for mode in (Mode.RECORDED, Mode.RECONSTRUCTED, Mode.AUTO):
         for size in (5, 16, 1_000):
             monkeypatch.setattr(questions, "PART", size)
-            digests.add((mode, answered(mode=mode).digest))
+            digests.add((mode, finished(mode=mode).digest))
 
     assert len(digests) == 3
     assert (BacktestPart.objects.count(), facts()) == (0, 0)
 
 
-def test_later_events_do_not_change_an_answer(small_parts: None) -> None:
+def test_later_events_do_not_change_a_result(small_parts: None) -> None:
     submit_many()
-    before = answered()
+    before = finished()
     payment_id = Event.objects.filter(event_type="payment.processed")[0].aggregate_id
     corrections.handle(
         examples.refund(
@@ -103,20 +102,20 @@ def test_later_events_do_not_change_an_answer(small_parts: None) -> None:
         work_on(repetition.pk)
         repetition.refresh_from_db()
         found = verifying.difference(before, repetition)
-    later = answered()
+    later = finished()
 
     assert (found, repetition.digest) == (None, before.digest)
     assert not Backtest.objects.filter(verifies__isnull=False).exists()
-    assert result_of(later)["payments"] == result_of(before)["payments"] + 1
-    assert {cell["label"] for cell in result_of(later)["matrix"]} - {
-        cell["label"] for cell in result_of(before)["matrix"]
+    assert json_of(later)["payments"] == json_of(before)["payments"] + 1
+    assert {cell["label"] for cell in json_of(later)["matrix"]} - {
+        cell["label"] for cell in json_of(before)["matrix"]
     } == {"fraud"}
 
 
 def test_two_verifications_at_once_keep_their_repetitions(small_parts: None) -> None:
     """The first one to end deleted the repetition of the other, which ended with a traceback."""
     submit_many()
-    backtest = answered()
+    backtest = finished()
     now = timezone.now()
     with verifying.repeated(backtest, at=now) as slower:
         leases.claim(slower.pk, at=now)
@@ -137,7 +136,7 @@ def test_repetition_of_a_killed_verification_is_deleted_by_the_next(
 ) -> None:
     """One that was killed before it got a part stayed in the queue."""
     submit_many()
-    backtest, other = answered(), answered(DEFAULT_POLICY)
+    backtest, other = finished(), finished(DEFAULT_POLICY)
     now = timezone.now()
     for each in (backtest, other):
         left = requests.repeat(each, at=now)
@@ -152,7 +151,7 @@ def test_repetition_of_a_killed_verification_is_deleted_by_the_next(
 
 def test_repetition_that_waits_for_its_turn_is_not_deleted(small_parts: None) -> None:
     submit_many()
-    backtest, now = answered(), timezone.now()
+    backtest, now = finished(), timezone.now()
     waiting = requests.repeat(backtest, at=now)
     later = now + leases.LEASE / 2 + timedelta(seconds=1)
     for _ in range(leases.MOST_RUNNING):
@@ -175,27 +174,27 @@ def test_range_begins_behind_its_first_position_but_histories_with_the_log(
     since = Event.objects.filter(recorded_at__lt=middle).order_by("-position")[0].position
 
     for mode in (Mode.RECORDED, Mode.RECONSTRUCTED):
-        backtest = answered(DEFAULT_POLICY, mode=mode, since=middle)
+        backtest = finished(DEFAULT_POLICY, mode=mode, since=middle)
 
         assert backtest.since == since
-        assert (result_of(backtest)["payments"], result_of(backtest)["flips"]) == (10, 0)
+        assert (json_of(backtest)["payments"], json_of(backtest)["flips"]) == (10, 0)
 
 
 def test_range_ends_with_the_last_event_before_a_time(small_parts: None) -> None:
     submit_many(10)
     end = Event.objects.order_by("position")[10].recorded_at
 
-    backtest = answered(until=end)
+    backtest = finished(until=end)
 
     assert backtest.upto == Event.objects.filter(recorded_at__lt=end).count()
-    assert result_of(backtest)["payments"] == 5
+    assert json_of(backtest)["payments"] == 5
 
 
 def test_sample_evaluates_a_share_of_the_payments_in_each_mode(small_parts: None) -> None:
     submit_many()
 
     results = [
-        result_of(answered(mode=mode, sample_ppm=300_000, seed=5))
+        json_of(finished(mode=mode, sample_ppm=300_000, seed=5))
         for mode in (Mode.RECORDED, Mode.RECONSTRUCTED)
     ]
 
@@ -208,7 +207,7 @@ def test_imported_payments_are_evaluable_only_by_their_history(small_parts: None
     submit_many(5)
     submit_many(20, first=5, scored=False)
 
-    recorded, automatic = (result_of(answered(mode=mode)) for mode in (Mode.RECORDED, Mode.AUTO))
+    recorded, automatic = (json_of(finished(mode=mode)) for mode in (Mode.RECORDED, Mode.AUTO))
 
     assert (recorded["recorded"], recorded["not_evaluable"]) == (5, {"features": 20})
     assert (automatic["recorded"], automatic["reconstructed"]) == (5, 20)
@@ -222,7 +221,7 @@ def test_memory_does_not_grow_with_the_number_of_payments(
     monkeypatch.setattr(questions, "PART", 200)
     monkeypatch.setattr(reading, "_AT_ONCE", 50)
     submit_many(200, customers=100)
-    answered(mode=mode)  # fills caches
+    finished(mode=mode)  # fills caches
     few = _peak(mode)
     submit_many(2_000, first=200, customers=100)
 
@@ -232,7 +231,7 @@ def test_memory_does_not_grow_with_the_number_of_payments(
 
 
 def _peak(mode: Mode) -> int:
-    """Return the most memory that was allocated while the question was answered."""
+    """Return the most memory that was allocated while the backtest ran."""
     backtest = ask(DEFAULT_POLICY, mode=mode)
     tracemalloc.start()
     work_on(backtest.pk)
