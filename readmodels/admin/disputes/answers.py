@@ -40,10 +40,10 @@ from payments.domain.payment.refusals import (
     TooManyResponses,
 )
 from payments.domain.payment.state import Payment
-from payments.domain.text import TextError, checked_text
 from payments.events.store import StaleVersion
 from readmodels import labels
 from readmodels.admin.base import amounts, kept_text, refusals, requests
+from readmodels.admin.base.text_field import StoredTextField
 from readmodels.admin.review import disputed, evidence
 from readmodels.models import DisputeSummary
 
@@ -63,10 +63,11 @@ class AnswerForm(forms.Form):
 
 
 class RespondForm(AnswerForm):
-    note = forms.CharField(
+    note = StoredTextField(
         required=False,
+        empty_value=None,
         max_length=notes.LONGEST,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 4, "dir": "auto"}),
+        rows=4,
         help_text="What you sent to the bank. No card numbers. Notes can be erased on request.",
     )
     evidence = forms.CharField(
@@ -77,13 +78,6 @@ class RespondForm(AnswerForm):
         ),
         help_text="One per line, 64 hexadecimal digits. They prove later what was sent.",
     )
-
-    def clean_note(self) -> str | None:
-        try:
-            note: str = self.cleaned_data["note"]
-            return checked_text(note, max_length=notes.LONGEST, multiline=True) if note else None
-        except TextError as error:
-            raise forms.ValidationError(str(error)) from error
 
     def clean_evidence(self) -> tuple[str, ...]:
         lines = tuple(dict.fromkeys(self.cleaned_data["evidence"].lower().split()))

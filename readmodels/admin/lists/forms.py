@@ -9,8 +9,8 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from payments.application.lists import LONGEST_NOTE
 from payments.domain.list_items import InvalidItem, Item, checked
-from payments.domain.text import TextError, checked_text
 from readmodels.admin.base.dates import read_day
+from readmodels.admin.base.text_field import StoredTextField
 from readmodels.admin.lists.shown import TYPES
 
 _VALUES: Final = {
@@ -28,17 +28,10 @@ def _text(**attributes: str) -> UnfoldAdminTextInputWidget:
 class NoteForm(forms.Form):
     """A note, which all changes need."""
 
-    note = forms.CharField(
+    note = StoredTextField(
         max_length=LONGEST_NOTE,
-        widget=_text(dir="auto"),
         help_text="Visible to staff who see the list. No card numbers. Notes can be erased.",
     )
-
-    def clean_note(self) -> str:
-        try:
-            return checked_text(self.cleaned_data["note"], max_length=LONGEST_NOTE)
-        except TextError as error:
-            raise forms.ValidationError(str(error)) from error
 
 
 class CreateForm(NoteForm):

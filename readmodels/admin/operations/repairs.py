@@ -16,12 +16,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views import View
 from psycopg import errors
-from unfold.widgets import UnfoldAdminTextInputWidget
 
 from payments import permissions
-from payments.domain.text import TextError, checked_text
 from payments.events.reading.horizon import UnreadableEvent
 from readmodels.admin.base import kept_text, requests
+from readmodels.admin.base.text_field import StoredTextField
 from readmodels.engine import parking
 from readmodels.engine.checkpoints import RebuildNeeded
 from readmodels.models import ParkedEvent
@@ -34,17 +33,10 @@ Repair = Callable[[Rows | Counters], int]  # returns the number of events still 
 
 
 class DiscardForm(forms.Form):
-    reason = forms.CharField(
+    reason = StoredTextField(
         max_length=parking.LONGEST_REASON,
-        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "dir": "auto"}),
         help_text="Stored permanently and visible to everyone who can see the log. No personal data.",
     )
-
-    def clean_reason(self) -> str:
-        try:
-            return checked_text(self.cleaned_data["reason"], max_length=parking.LONGEST_REASON)
-        except TextError as error:
-            raise forms.ValidationError(str(error)) from error
 
 
 class Busy(Exception):

@@ -23,9 +23,9 @@ from payments.customers.contacts import ContactError
 from payments.customers.models import Customer
 from payments.customers.registry import BlockUnchanged, CustomerError
 from payments.domain.customer import BlockReason, UnblockReason
-from payments.domain.text import TextError, checked_text
 from readmodels import labels
 from readmodels.admin.base import kept_text, requests
+from readmodels.admin.base.text_field import StoredTextField
 
 
 class RenameForm(forms.Form):
@@ -65,17 +65,10 @@ def _reasons(reasons: type[StrEnum]) -> forms.ChoiceField:
 
 
 class NoteForm(forms.Form):
-    note = forms.CharField(
+    note = StoredTextField(
         max_length=blocking.LONGEST_NOTE,
-        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "dir": "auto"}),
         help_text="Visible to staff who see this customer. No card numbers. Notes can be erased.",
     )
-
-    def clean_note(self) -> str:
-        try:
-            return checked_text(self.cleaned_data["note"], max_length=blocking.LONGEST_NOTE)
-        except TextError as error:
-            raise forms.ValidationError(str(error)) from error
 
 
 class BlockForm(NoteForm):

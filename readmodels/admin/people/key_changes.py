@@ -20,8 +20,8 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminT
 from payments import actors, permissions
 from payments.clients import keys
 from payments.clients.models import LONGEST_LABEL, OF_STAFF, ApiKey, Client, Scope
-from payments.domain.text import TextError, checked_text
 from readmodels.admin.base import kept_text, requests
+from readmodels.admin.base.text_field import StoredTextField
 
 _LONGEST_DAYS: Final = 3650
 _LONGEST_HOURS: Final = 24 * 90
@@ -33,9 +33,9 @@ class NewKeyForm(forms.Form):
     """The fields of a new key. `id` becomes its id, so that sending the form again creates no second key."""
 
     id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
-    label = forms.CharField(
+    label = StoredTextField(
         required=False,
-        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "dir": "auto"}),
+        max_length=LONGEST_LABEL,
         help_text="Optional. What the key is for, such as “web shop”.",
     )
     scopes = forms.MultipleChoiceField(
@@ -53,15 +53,6 @@ class NewKeyForm(forms.Form):
         widget=UnfoldAdminTextInputWidget(attrs=_NUMBER),
         help_text=f"1 to {_LONGEST_DAYS}. Leave it empty for a key that never expires.",
     )
-
-    def clean_label(self) -> str:
-        given: str = self.cleaned_data["label"]
-        if not given.strip():
-            return ""
-        try:
-            return checked_text(given, max_length=LONGEST_LABEL)
-        except TextError as error:
-            raise forms.ValidationError(str(error)) from error
 
     def expires_at(self, at: datetime) -> datetime | None:
         days = self.cleaned_data["days"]

@@ -5,14 +5,14 @@ from typing import Any, Final
 from django import forms
 from django.core.signing import BadSignature
 from django.utils import timezone
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from payments.customers import notes
 from payments.domain.money import Money, MoneyError
 from payments.domain.payment.state import Payment
-from payments.domain.text import TextError, checked_text
 from readmodels import labels
 from readmodels.admin.base import amounts
+from readmodels.admin.base.text_field import StoredTextField
 from readmodels.admin.review import seen_position
 from readmodels.admin.review.actions import Action, Person
 from readmodels.admin.review.routing_fields import Radios, RoutingFields
@@ -35,10 +35,11 @@ class ActionForm(RoutingFields):
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
     )
     reason = forms.ChoiceField(widget=Radios)
-    note = forms.CharField(
+    note = StoredTextField(
         required=False,
+        empty_value=None,
         max_length=notes.LONGEST,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 4, "dir": "auto"}),
+        rows=4,
         help_text="No card numbers. Notes can be erased on request.",
     )
     key = forms.UUIDField(widget=forms.HiddenInput)
@@ -76,15 +77,6 @@ class ActionForm(RoutingFields):
         try:
             return amounts.parse(self.cleaned_data["amount"], self._currency)
         except MoneyError as error:
-            raise forms.ValidationError(str(error)) from error
-
-    def clean_note(self) -> str | None:
-        note: str = self.cleaned_data["note"]
-        if not note.strip():
-            return None
-        try:
-            return checked_text(note, max_length=notes.LONGEST, multiline=True)
-        except TextError as error:
             raise forms.ValidationError(str(error)) from error
 
     def clean(self) -> dict[str, Any] | None:

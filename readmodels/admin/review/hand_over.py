@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views import View
 from msgspec import Struct
 from msgspec.structs import replace
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from payments import actors
 from payments.api.http.base import command_context
@@ -27,10 +27,10 @@ from payments.domain.payment.commands import AssignReview
 from payments.domain.payment.deciding import decide
 from payments.domain.payment.refusals import PaymentError
 from payments.domain.payment.routing_refusals import AssigneeNotReviewer
-from payments.domain.text import TextError, checked_text
 from payments.events.store import StaleVersion
 from readmodels import labels
 from readmodels.admin.base import kept_text, refusals
+from readmodels.admin.base.text_field import StoredTextField
 from readmodels.admin.review import assignees
 from readmodels.admin.review.actions import Person
 from readmodels.models import PaymentSummary
@@ -82,11 +82,12 @@ class HandOverForm(forms.Form):
         widget=UnfoldAdminSelectWidget,
         error_messages={"required": "Choose a reviewer."},
     )
-    note = forms.CharField(
+    note = StoredTextField(
         required=False,
+        empty_value=None,
         label="Note (optional)",
         max_length=notes.LONGEST,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "dir": "auto"}),
+        rows=3,
         help_text="It is stored with each payment. No card numbers. Notes can be erased on request.",
     )
     key = forms.UUIDField(widget=forms.HiddenInput)
@@ -95,15 +96,6 @@ class HandOverForm(forms.Form):
         super().__init__(*args, **kwargs)
         others = [each for each in _people() if each[0] != reviewer]
         self.fields["to"].choices = [("", "Choose…"), *others]  # type: ignore[attr-defined]
-
-    def clean_note(self) -> str | None:
-        note: str = self.cleaned_data["note"]
-        if not note.strip():
-            return None
-        try:
-            return checked_text(note, max_length=notes.LONGEST, multiline=True)
-        except TextError as error:
-            raise forms.ValidationError(str(error)) from error
 
 
 class HandOverView(View):

@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views import View
 from msgspec import Struct
-from unfold.widgets import UnfoldAdminTextareaWidget
 
 from payments import permissions
 from payments.aggregates import HistoricPaymentEvent
@@ -24,9 +23,10 @@ from payments.customers import notes, staff_mentions
 from payments.customers.models import Note
 from payments.domain.files import FileRefused
 from payments.domain.payment.events import PaymentNoteAdded
-from payments.domain.text import TextError, checked_text
+from payments.domain.text import TextError
 from readmodels import labels
 from readmodels.admin.base import kept_text, requests, way_back
+from readmodels.admin.base.text_field import StoredTextField
 from readmodels.admin.review import attached, evidence, timeline
 from readmodels.admin.review.attached import FilesField, ShownFile
 from readmodels.admin.review.timeline import Entry
@@ -97,20 +97,14 @@ def _warn_of_unknown(request: HttpRequest, text: str) -> None:
 class NoteForm(forms.Form):
     """The form below the notes of a payment. With the same `key`, a double click adds one note."""
 
-    note = forms.CharField(
+    note = StoredTextField(
         max_length=notes.LONGEST,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "dir": "auto"}),
+        rows=3,
         help_text="Visible to staff only. @name notifies a colleague. No card numbers. Notes can be erased.",
         error_messages={"required": "Write a note."},
     )
     attached = FilesField()
     key = forms.UUIDField(widget=forms.HiddenInput)
-
-    def clean_note(self) -> str:
-        try:
-            return checked_text(self.cleaned_data["note"], max_length=notes.LONGEST, multiline=True)
-        except TextError as error:
-            raise forms.ValidationError(str(error)) from error
 
 
 def fresh_form(*, note: str = "") -> NoteForm:

@@ -11,11 +11,11 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views import View
 from django.views.decorators.http import require_GET, require_POST
-from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import UnfoldBooleanSwitchWidget
 
-from payments.domain.text import TextError, checked_text
 from readmodels.admin.base.browsing import SORT, VIEW
 from readmodels.admin.base.filters import Checked
+from readmodels.admin.base.text_field import StoredTextField
 from readmodels.admin.saved_views import storing
 from readmodels.admin.saved_views.lists import Filters, ViewsAdmin
 from readmodels.admin.saved_views.storing import ViewRefused
@@ -26,10 +26,7 @@ Screens = Mapping[str, ViewsAdmin]
 
 
 class ViewForm(forms.Form):
-    name = forms.CharField(
-        max_length=LONGEST_NAME,
-        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "dir": "auto"}),
-    )
+    name = StoredTextField(max_length=LONGEST_NAME)
     shared = forms.BooleanField(
         label="Share it with all staff", required=False, widget=UnfoldBooleanSwitchWidget
     )
@@ -41,12 +38,6 @@ class ViewForm(forms.Form):
         super().__init__(*args, **kwargs)
         if not (is_shared or storing.may_share(user)):
             del self.fields["shared"]
-
-    def clean_name(self) -> str:
-        try:
-            return checked_text(self.cleaned_data["name"], max_length=LONGEST_NAME)
-        except TextError as error:
-            raise forms.ValidationError(str(error)) from error
 
 
 class SaveView(View):

@@ -12,8 +12,8 @@ from unfold.widgets import (
 )
 
 from payments.clients.models import Client
-from payments.domain.text import TextError, checked_text
 from readmodels.admin.base.dates import quoted, read_day, read_time
+from readmodels.admin.base.text_field import StoredTextField
 from readmodels.feed.events import EVENT_TYPES
 from readmodels.webhooks.endpoints import Settings
 from readmodels.webhooks.models import Endpoint
@@ -33,10 +33,10 @@ class SettingsForm(forms.Form):
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "inputmode": "url"}),
         help_text="It receives POST requests over https from the Internet.",
     )
-    description = forms.CharField(
+    description = StoredTextField(
         required=False,
         show_hidden_initial=True,
-        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "dir": "auto"}),
+        max_length=_LONGEST_DESCRIPTION,
         help_text="Optional. The client sees it too.",
     )
     event_types = forms.MultipleChoiceField(
@@ -53,15 +53,6 @@ class SettingsForm(forms.Form):
         show_hidden_initial=True,
         widget=UnfoldAdminRadioSelectWidget,
     )
-
-    def clean_description(self) -> str:
-        given: str = self.cleaned_data["description"]
-        if not given.strip():
-            return ""
-        try:
-            return checked_text(given, max_length=_LONGEST_DESCRIPTION)
-        except TextError as error:
-            raise forms.ValidationError(str(error)) from error
 
     def given(self, fields: list[str]) -> Settings:
         """Return the settings that these fields of the form stand for."""
@@ -91,16 +82,10 @@ class NewEndpointForm(SettingsForm):
 
 
 class ReasonForm(forms.Form):
-    reason = forms.CharField(
-        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "dir": "auto"}),
+    reason = StoredTextField(
+        max_length=_LONGEST_REASON,
         help_text="The client sees it too. No personal data.",
     )
-
-    def clean_reason(self) -> str:
-        try:
-            return checked_text(self.cleaned_data["reason"], max_length=_LONGEST_REASON)
-        except TextError as error:
-            raise forms.ValidationError(str(error)) from error
 
 
 class ReplayForm(forms.Form):
