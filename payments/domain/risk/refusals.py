@@ -155,7 +155,7 @@ class ListsUnusable(PolicyRefused):
 
     def __str__(self) -> str:
         names = ", ".join(self.lists)
-        return f"There is no list {names} in use. Create it first, or name another one."
+        return f"No list named {names} is in use. Create it first, or name another one."
 
 
 def _second(at: datetime) -> str:

@@ -196,7 +196,7 @@ def test_condition_offers_the_lists_in_use(mia: Browser) -> None:
     shown = press(mia, refused, "preview", rules__0__when__1__list="watched")
 
     assert options == ["", "watched"]
-    assert error_at(refused, "rules-0-when-1-list").startswith("There is no list archived in use.")
+    assert error_at(refused, "rules-0-when-1-list").startswith("No list named archived is in use.")
     assert form_fields(refused)["rules-0-when-1-list"] == "archived"
     assert "new condition the payment is on the list watched" in text(shown)
 
