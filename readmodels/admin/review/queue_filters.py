@@ -20,11 +20,11 @@ STANDINGS: Final = (
     ("free", "Unclaimed"),
     ("mine", "Mine"),
     ("assigned", "Assigned to me"),
-    ("waiting", "Snoozed"),
+    ("snoozed", "Snoozed"),
     ("escalated", "Escalated"),
     ("second", "Second approval"),
 )
-DUE_SOON: Final = "24h"
+_DUE_SOON: Final = "24h"
 _HOURS: Final = (1, 4, 12)
 _DAYS: Final = (1, 2, 3, 5)
 _AGES: Final = {
@@ -54,7 +54,7 @@ class StandingFilter(OneOf):
 
     def condition(self) -> Q:
         now = timezone.now()
-        if self.value() == "waiting":
+        if self.value() == "snoozed":
             return routing.snoozed(now)
         return routing.awake(now) & self._awake(now)
 
@@ -101,19 +101,17 @@ class DeadlineFilter(OneOf):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [
-            (DUE_SOON, "Due within 24 hours"),
+            (_DUE_SOON, "Due within 24 hours"),
             *((str(each), fragments.LEVEL_BADGES[each].text) for each in deadlines.LEVELS),
         ]
 
     def condition(self) -> Q:
-        now = timezone.now()
-        match self.value():
-            case None | "":
-                return Q()
-            case "24h":
-                return Q(review_deadline__lte=now + timedelta(days=1))
-            case level:
-                return deadlines.reached(int(level), now)
+        value, now = self.value(), timezone.now()
+        if not value:
+            return Q()
+        if value == _DUE_SOON:
+            return Q(review_deadline__lte=now + timedelta(days=1))
+        return deadlines.reached(int(value), now)
 
 
 class AgeFilter(OneOf):

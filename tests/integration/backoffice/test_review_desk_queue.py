@@ -207,7 +207,7 @@ def test_queue_hides_snoozed_payments_and_shows_whom_the_others_are_with() -> No
         "": found_by_default,
         "?standing=free": [assigned, returned, free],
         "?standing=assigned": [assigned],
-        "?standing=waiting": [snoozed],
+        "?standing=snoozed": [snoozed],
     }.items():
         assert rows(grace, query) == found, query
 
@@ -217,7 +217,7 @@ def test_queue_hides_snoozed_payments_and_shows_whom_the_others_are_with() -> No
     shown = text(grace.get(QUEUE))
     assert "grace assigned" in shown
     assert "Returned" in shown
-    assert "Waiting for customer" in text(grace.get(f"{QUEUE}?standing=waiting"))
+    assert "Waiting for customer" in text(grace.get(f"{QUEUE}?standing=snoozed"))
 
 
 def test_empty_queue_says_so() -> None:
