@@ -21,7 +21,7 @@ from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
 from readmodels.admin.base.filters import ChoiceFilter, ClientFilter, DaysOfTimesFilter, titled
 from readmodels.admin.base.kept_text import keep_typed_text
 from readmodels.admin.disputes import page
-from readmodels.admin.disputes.answers import CloseView, RespondView
+from readmodels.admin.disputes.changes import CloseView, RespondView
 from readmodels.admin.review.parties import Parties, parties
 from readmodels.models import DisputeSummary
 from readmodels.projections.dispute_summary import NEVER
@@ -126,7 +126,7 @@ class DisputeAdmin(BrowsingAdmin):
         }
 
     def get_urls(self) -> list[URLPattern]:
-        answers = [
+        changes = [
             path(
                 f"{uuid('dispute')}/{view.name}/",
                 keep_typed_text(self.admin_site.admin_view(view.as_view(admin=self))),
@@ -134,7 +134,7 @@ class DisputeAdmin(BrowsingAdmin):
             )
             for view in (RespondView, CloseView)
         ]
-        return [*answers, *super().get_urls()]
+        return [*changes, *super().get_urls()]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -35,11 +35,11 @@ def gather(row: DisputeSummary, user: AbstractBaseUser | AnonymousUser) -> dict[
     (shown_dispute,) = (
         each for each in disputed.shown(payment, history, entries) if each.dispute is dispute
     )
-    may_answer = dispute.is_open and permissions.holds(user, permissions.RESPOND_TO_DISPUTE)
+    may_change = dispute.is_open and permissions.holds(user, permissions.RESPOND_TO_DISPUTE)
     return evidence.gather(payment, before=payment.initiated_at) | {
         "shown": shown_dispute,
         "dispute": dispute,
-        "may_answer": may_answer,
+        "may_change": may_change,
         "opinions": [each for each in entries if each.event_type in _REVIEW],
         "others": list(_others(row)),
     }

@@ -1,4 +1,4 @@
-"""The screens of disputes: the list by due time, the evidence, and the two answers."""
+"""The screens of disputes: the list by due time, the evidence, and the forms to contest and close one."""
 
 from datetime import timedelta
 from io import StringIO
@@ -127,20 +127,20 @@ def test_dispute_is_found_by_its_id_and_by_its_payment(disputed: DisputeSummary)
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_every_role_sees_disputes_and_senior_reviewers_answer(
+def test_every_role_sees_disputes_and_senior_reviewers_change_them(
     disputed: DisputeSummary, role: str
 ) -> None:
     logged_in = browser(role)
-    may_answer = role == "senior reviewer"
+    may_change = role == "senior reviewer"
 
     assert logged_in.get(reverse("disputes")).status_code == 200
     shown = logged_in.get(page_of(disputed))
     assert shown.status_code == 200
     for name in ("respond", "close"):
-        assert (page_of(disputed, name) in shown.content.decode()) is may_answer
-        status = 200 if may_answer else 403
+        assert (page_of(disputed, name) in shown.content.decode()) is may_change
+        status = 200 if may_change else 403
         assert logged_in.get(page_of(disputed, name)).status_code == status
-        assert logged_in.post(page_of(disputed, name)).status_code == (409 if may_answer else 403)
+        assert logged_in.post(page_of(disputed, name)).status_code == (409 if may_change else 403)
 
 
 def test_evidence_shows_the_assessment_the_review_and_earlier_payments(
@@ -255,7 +255,7 @@ def test_accepted_dispute_is_closed_with_its_loss(disputed: DisputeSummary) -> N
         ("respond", {"note": "4111 1111 1111 1111"}, "note"),
     ],
 )
-def test_wrong_answer_is_refused_at_its_field(
+def test_wrong_value_is_refused_at_its_field(
     disputed: DisputeSummary, name: str, typed: dict[str, str], field: str
 ) -> None:
     logged_in = browser()
@@ -268,7 +268,7 @@ def test_wrong_answer_is_refused_at_its_field(
     assert Event.objects.count() == events
 
 
-def test_answer_to_a_changed_dispute_shows_it_again_with_the_text(
+def test_form_of_a_changed_dispute_shows_it_again_with_the_text(
     disputed: DisputeSummary, acme: ApiClient
 ) -> None:
     logged_in: Browser = browser()

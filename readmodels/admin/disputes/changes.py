@@ -51,7 +51,7 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _CHANGED: Final = "This dispute changed while you had it open. Check it and send the form again."
 
 
-class AnswerForm(forms.Form):
+class ChangeForm(forms.Form):
     """`key` and `version` are set by the page: a double click is one command, based on what was shown."""
 
     key = forms.UUIDField(widget=forms.HiddenInput)
@@ -62,7 +62,7 @@ class AnswerForm(forms.Form):
         self.currency = dispute.disputed.currency
 
 
-class RespondForm(AnswerForm):
+class RespondForm(ChangeForm):
     note = StoredTextField(
         required=False,
         empty_value=None,
@@ -91,7 +91,7 @@ class RespondForm(AnswerForm):
         return lines
 
 
-class CloseForm(AnswerForm):
+class CloseForm(ChangeForm):
     outcome = forms.ChoiceField(
         choices=[(each.value, labels.label(each)) for each in DisputeOutcome],
         widget=UnfoldAdminRadioSelectWidget,
@@ -129,7 +129,7 @@ class CloseForm(AnswerForm):
         return self.cleaned_data
 
 
-class AnswerView(ABC, View):
+class ChangeView(ABC, View):
     """Show the form and carry its command out. After a refusal, the form shows again what was typed."""
 
     admin: Any = None
@@ -138,7 +138,7 @@ class AnswerView(ABC, View):
     label: ClassVar[str]
     done: ClassVar[str]
     variant: ClassVar[str] = "primary"
-    form: ClassVar[type[AnswerForm]]
+    form: ClassVar[type[ChangeForm]]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if not permissions.holds(request.user, permissions.RESPOND_TO_DISPUTE):
@@ -182,7 +182,7 @@ class AnswerView(ABC, View):
 
     @abstractmethod
     def command(
-        self, payment: Payment, dispute: Dispute, form: AnswerForm, *, at: datetime
+        self, payment: Payment, dispute: Dispute, form: ChangeForm, *, at: datetime
     ) -> AnyDisputeCommand:
         """Return the command of the valid form."""
 
@@ -191,7 +191,7 @@ class AnswerView(ABC, View):
         """Return what the person should know before sending the form."""
 
     def refusal(self, payment: Payment, dispute: Dispute) -> PaymentError | None:
-        """Return why nobody can answer the dispute now: another person or a notice has closed it."""
+        """Return why nobody can change the dispute now: another person or a notice has closed it."""
         facts = _facts(payment, dispute, timezone.now())
         try:
             decide(payment, RespondToDispute(**facts, responder=""))
@@ -220,7 +220,7 @@ class AnswerView(ABC, View):
         request: HttpRequest,
         row: DisputeSummary,
         payment: Payment,
-        form: AnswerForm,
+        form: ChangeForm,
         *,
         refusal: str = "",
         status: int = 200,
@@ -229,7 +229,7 @@ class AnswerView(ABC, View):
         assert dispute is not None, "_read found it"  # noqa: S101
         answer: HttpResponse = self.admin.page(
             request,
-            "backoffice/dispute_answer.html",
+            "backoffice/dispute_change.html",
             title=f"{self.label} of {dispute.disputed.formatted()}",
             original=row,
             status_code=status,
@@ -246,7 +246,7 @@ class AnswerView(ABC, View):
         return answer
 
 
-class RespondView(AnswerView):
+class RespondView(ChangeView):
     keeps = ("note", "evidence")
     name = "respond"
     label = "Contest dispute"
@@ -265,7 +265,7 @@ class RespondView(AnswerView):
         return (*texts, f"It was contested at {at}. That response is kept, and this one is added.")
 
     def command(
-        self, payment: Payment, dispute: Dispute, form: AnswerForm, *, at: datetime
+        self, payment: Payment, dispute: Dispute, form: ChangeForm, *, at: datetime
     ) -> RespondToDispute:
         return RespondToDispute(
             **_facts(payment, dispute, at),
@@ -274,7 +274,7 @@ class RespondView(AnswerView):
         )
 
 
-class CloseView(AnswerView):
+class CloseView(ChangeView):
     keeps = ("outcome", "lost_amount")
     name = "close"
     label = "Close dispute"
@@ -293,7 +293,7 @@ class CloseView(AnswerView):
         )
 
     def command(
-        self, payment: Payment, dispute: Dispute, form: AnswerForm, *, at: datetime
+        self, payment: Payment, dispute: Dispute, form: ChangeForm, *, at: datetime
     ) -> CloseDispute:
         return CloseDispute(
             **_facts(payment, dispute, at),
