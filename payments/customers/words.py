@@ -89,7 +89,7 @@ def vector(*, name: str, email: str, phone: str) -> str | None:
     return " ".join(map(_quoted, lexemes(name=name, email=email, phone=phone))) or None
 
 
-def named(text: str) -> str | None:
+def name_query(text: str) -> str | None:
     """Return the text search query for names with a word for each typed one, None if there is no word.
 
     A word matches by its beginning. In a script without spaces, it matches anywhere in a name.
@@ -105,12 +105,12 @@ def named(text: str) -> str | None:
     return " & ".join(asked[:MOST_WORDS]) or None
 
 
-def addressed(text: str) -> str:
+def email_query(text: str) -> str:
     """Return the text search query for e-mail addresses that begin with the text."""
     return _begins("e", fold(searched(text)), longest=_LONGEST_ADDRESS)
 
 
-def reached(digits: str) -> str:
+def phone_query(digits: str) -> str:
     """Return the text search query for telephone numbers that end with the digits."""
     return _begins("p", _reversed_digits(digits))
 

@@ -68,23 +68,23 @@ def test_name_has_the_word(name: str, word: str) -> None:
 @pytest.mark.parametrize("name", ["", " ", "😀", "--", "\u200d", "…"])
 def test_name_without_letters_has_no_words(name: str) -> None:
     assert words.vector(name=name, email="", phone="") is None
-    assert words.named(name) is None
+    assert words.name_query(name) is None
 
 
 def test_query_has_a_part_for_each_word_and_joins_split_ones() -> None:
     assert (
-        words.named("  Mária  O’Connor ")
+        words.name_query("  Mária  O’Connor ")
         == "('n:maria':*) & ('n:o':* & 'n:connor':* | 'n:oconnor':*)"
     )
 
 
 def test_query_quotes_what_ends_a_word() -> None:
-    assert words.addressed("o'neil\\x@") == "'e:o''neil\\\\x@':*"
+    assert words.email_query("o'neil\\x@") == "'e:o''neil\\\\x@':*"
 
 
 def test_query_of_very_many_words_is_limited() -> None:
     for text in ("a " * 400, "a-" * 400):
-        query = words.named(text)
+        query = words.name_query(text)
 
         assert query is not None
         assert query.count(" & ") == words.MOST_WORDS - 1
@@ -93,7 +93,7 @@ def test_query_of_very_many_words_is_limited() -> None:
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_words_of_any_text_are_short_and_found(name: str, more: str) -> None:
     stored = words.lexemes(name=name, email=more, phone="")
-    words.named(name + more)
+    words.name_query(name + more)
 
     assert all(len(word.encode(errors="surrogatepass")) < 2_046 for word in stored)
     assert sum(map(len, stored)) < 200_000

@@ -123,9 +123,9 @@ def customers(term: AnyTerm, *, column: str = "id") -> Iterator[Place]:
         case Name(query=query):
             yield _by_words(term, column, query)
         case Email(text=text):
-            yield _by_words(term, column, words.addressed(text))
+            yield _by_words(term, column, words.email_query(text))
         case Phone(digits=digits):
-            yield _by_words(term, column, words.reached(digits))
+            yield _by_words(term, column, words.phone_query(digits))
         case LastFour() | Amount():
             pass
 

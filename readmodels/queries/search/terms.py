@@ -133,7 +133,7 @@ def _readings(text: str) -> Iterator[AnyTerm]:
         yield Phone(phone)
     if len(text) <= _LONGEST_REFERENCE:
         yield Reference(text)
-    query = words.named(text) if any(map(str.isalpha, text)) else None
+    query = words.name_query(text) if any(map(str.isalpha, text)) else None
     if query:
         yield Name(query)
 
