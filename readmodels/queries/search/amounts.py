@@ -91,7 +91,7 @@ class TypedAmount(Struct, frozen=True):
 
 
 def read(text: str) -> TypedAmount | None:
-    """Return the amount, None if the text is no amount in any currency."""
+    """Return the amount, None if the text is not an amount in any currency."""
     found = (
         _AMOUNT.fullmatch(plain_digits(text).translate(_MARKS)) if len(text) <= _LONGEST else None
     )

@@ -1,4 +1,4 @@
-"""Find out in which columns a reading of a search is looked up, and read the first rows of each.
+"""The columns in which the readings of a search are looked up, and the first rows of each.
 
 Every statement about payments and customers reads a bounded part of one index, for any typed text.
 """
@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import F, RawSQL, Value
 from django.db.models.functions import Collate, Lower
 from msgspec import Struct
@@ -32,7 +32,7 @@ from readmodels.queries.search.terms import (
     Reference,
 )
 
-# Customers, or references, or ids: of more that match, only as many are looked up.
+# The most customers, references or ids that one reading looks up.
 MOST: Final = 1_000
 # Greater than any character of a stored text.
 _LAST: Final = "\U0010ffff"
@@ -113,13 +113,8 @@ def customers(term: AnyTerm, *, column: str = "id") -> Iterator[Place]:
             yield _first(term, column, ids, of="customers")
         case Reference(text=text):
             found = Customer.objects.filter(reference__isnull=False)
-            # The hash also finds customers that were erased.
             place = _first(term, column, _beginning(found, text), of="customers")
-            hashed = [
-                pseudonyms.customer_id(client_id, text)
-                for client_id in Client.objects.values_list("pk", flat=True)
-            ]
-            yield _with(place, column, hashed)
+            yield _with(place, column, _erased(text))
         case Name(query=query):
             yield _by_words(term, column, query)
         case Email(text=text):
@@ -176,7 +171,7 @@ def _first(term: AnyTerm, column: str, rows: QuerySet[Any], *, of: str) -> Place
     """Return the place of the first of the rows, in their order, which is that of an index."""
     with _without("enable_seqscan", "enable_bitmapscan", "enable_sort"):
         found = list(rows.values_list("pk", flat=True)[: MOST + 1])
-    bound = f"Only the first {MOST:,} {of} that begin so are shown. Type more of it."
+    bound = f"Only the first {MOST:,} matching {of} are shown. Type more of the text."
     return _bounded(term, column, found, bound)
 
 
@@ -185,8 +180,8 @@ def _by_words(term: AnyTerm, column: str, query: str) -> Place:
     with _without("enable_seqscan"), connection.cursor() as cursor:
         cursor.execute(_BY_WORDS, [query, MOST + 1])
         found = [customer_id for (customer_id,) in cursor.fetchall()]
-    more = "Add another word." if isinstance(term, Name) else "Type more of it."
-    bound = f"Only the first {MOST:,} customers that match are shown. {more}"
+    more = "Add another word." if isinstance(term, Name) else "Type more of the text."
+    bound = f"Only the first {MOST:,} matching customers are shown. {more}"
     return _bounded(term, column, found, bound)
 
 
@@ -197,6 +192,14 @@ def _bounded(term: AnyTerm, column: str, found: list[Any], bound: str) -> Place:
         columns={column: found[:MOST]},
         bound=bound if len(found) > MOST else "",
     )
+
+
+def _erased(reference: str) -> list[UUID]:
+    """Return the ids that erased customers with this reference have. Only a hash of it remains."""
+    erased = Customer.objects.filter(client=OuterRef("pk"), reference__isnull=True)
+    with _without("enable_seqscan", "enable_hashjoin", "enable_mergejoin"):
+        clients = list(Client.objects.filter(Exists(erased)).values_list("pk", flat=True))
+    return [pseudonyms.customer_id(client_id, reference) for client_id in clients]
 
 
 def _with(place: Place, column: str, ids: Sequence[UUID]) -> Place:

@@ -1,4 +1,4 @@
-"""Recognize what was typed into the search box. All of it is pure.
+"""Recognize what was typed into the search box. These functions are pure.
 
 Most texts can be read in several ways: "4242" ends a card or a telephone number, begins a reference, or is
 an amount. Each reading is searched for.
@@ -48,7 +48,7 @@ class IdStart(Term, frozen=True):
 
     @property
     def range(self) -> tuple[UUID, UUID]:
-        """Return the first and the last id that begin so."""
+        """Return the first and the last id that begin with the digits."""
         return UUID(self.digits.ljust(_ID_DIGITS, "0")), UUID(self.digits.ljust(_ID_DIGITS, "f"))
 
     def __str__(self) -> str:
@@ -111,7 +111,7 @@ AnyTerm = IdStart | LastFour | Amount | Email | Phone | Reference | Name
 
 
 def recognize(text: str) -> tuple[AnyTerm, ...]:
-    """Return every reading of the text. Any text has a result; one without characters has none."""
+    """Return every reading of the text, none if it is empty."""
     text = searched(text)
     return tuple(_readings(text)) if text else ()
 
@@ -139,7 +139,7 @@ def _readings(text: str) -> Iterator[AnyTerm]:
 
 
 def id_digits(text: str) -> str | None:
-    """Return the hexadecimal digits of an id or of its beginning, None if the text is none."""
+    """Return the hexadecimal digits of an id or of its beginning, None if the text is not one."""
     typed = text.lower()
     try:
         return UUID(typed).hex
@@ -157,7 +157,7 @@ def id_digits(text: str) -> str | None:
 
 
 def _phone_digits(text: str) -> str | None:
-    """Return the digits that a stored number in E.164 may end with, None if the text is no number."""
+    """Return the digits that a stored number in E.164 may end with, None if the text is not a number."""
     if not _PHONE.fullmatch(text):
         return None
     # Stored numbers have a country code instead of leading zeros.

@@ -264,7 +264,7 @@ def test_search_that_finds_too_many_customers_says_so(
     answer = listed(CUSTOMERS_LIST, q="maria")
 
     assert len(answer.context["cl"].result_list) == 1
-    assert "Only the first 1 customers that match are shown. Add another word." in text(answer)
+    assert "Only the first 1 matching customers are shown. Add another word." in text(answer)
     assert len(found(CUSTOMERS_LIST, "maria other")) == 1
 
 

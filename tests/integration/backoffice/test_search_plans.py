@@ -108,5 +108,5 @@ def test_bound_of_a_search_is_respected() -> None:
     answer: Any = browser().get(reverse("admin:customers_customer_changelist"), {"q": "maria"})
 
     assert answer.context["cl"].search.bounds == [
-        f"Only the first {places.MOST:,} customers that match are shown. Add another word."
+        f"Only the first {places.MOST:,} matching customers are shown. Add another word."
     ]
