@@ -18,7 +18,16 @@ def _static(path: str) -> Any:
     return lambda _: static(path)
 
 
-_STYLES: Final = ("backoffice", "queue", "notes", "policies", "backtests")
+_STYLES: Final = (
+    "backoffice",
+    "payment",
+    "figures",
+    "search",
+    "queue",
+    "notes",
+    "policies",
+    "backtests",
+)
 
 
 def _item(title: str, icon: str, name: str, permission: str) -> dict[str, Any]:
