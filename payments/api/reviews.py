@@ -17,7 +17,7 @@ from payments.api.http import preconditions
 from payments.api.http.authentication import key_of
 from payments.api.http.base import KeyView, command_context, without_body
 from payments.api.http.reading import idempotency_key, read_body
-from payments.api.openapi import operations
+from payments.api.openapi import review_operations
 from payments.api.problems.problem import Problem
 from payments.api.views import answer
 from payments.application import review
@@ -33,7 +33,7 @@ class ReviewView(KeyView):
 class ClaimNext(ReviewView):
     """Claim the most urgent payment. A repetition finds the same one, so a lost answer claims no second."""
 
-    @extend_schema(**operations.CLAIM_NEXT)
+    @extend_schema(**review_operations.CLAIM_NEXT)
     def post(self, request: Request) -> HttpResponse:
         key, reviewer = idempotency_key(request), _reviewer(request)
         read_body(request, bodies.NoBody)
@@ -46,31 +46,31 @@ class ClaimNext(ReviewView):
 
 
 class ClaimReview(ReviewView):
-    @extend_schema(**operations.CLAIM)
+    @extend_schema(**review_operations.CLAIM)
     def post(self, request: Request, payment_id: UUID) -> HttpResponse:
         return _handle(request, payment_id, commands.ClaimReview, bodies.NoBody)
 
 
 class ReleaseReview(ReviewView):
-    @extend_schema(**operations.RELEASE)
+    @extend_schema(**review_operations.RELEASE)
     def post(self, request: Request, payment_id: UUID) -> HttpResponse:
         return _handle(request, payment_id, commands.ReleaseReview, bodies.NoBody)
 
 
 class EscalateReview(ReviewView):
-    @extend_schema(**operations.ESCALATE)
+    @extend_schema(**review_operations.ESCALATE)
     def post(self, request: Request, payment_id: UUID) -> HttpResponse:
         return _handle(request, payment_id, commands.EscalateReview, bodies.EscalateBody)
 
 
 class ApprovePayment(ReviewView):
-    @extend_schema(**operations.APPROVE)
+    @extend_schema(**review_operations.APPROVE)
     def post(self, request: Request, payment_id: UUID) -> HttpResponse:
         return _decide(request, payment_id, commands.ApprovePayment, bodies.ApproveBody)
 
 
 class RejectPayment(ReviewView):
-    @extend_schema(**operations.REJECT)
+    @extend_schema(**review_operations.REJECT)
     def post(self, request: Request, payment_id: UUID) -> HttpResponse:
         return _decide(request, payment_id, commands.RejectPayment, bodies.RejectBody)
 

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from payments.api.bodies import REFERENCE_LENGTH
 from payments.api.openapi import schemas
+from payments.api.openapi.commands import PAYMENT_PARAMETER
 from payments.api.openapi.components import (
     COMMON_HEADERS,
     PAYMENT_HEADERS,
@@ -16,7 +17,7 @@ from payments.api.openapi.components import (
     headers,
     refusals,
 )
-from payments.api.openapi.operations import PAYMENT_PARAMETER, PENDING, REFUNDED
+from payments.api.openapi.operations import PENDING, REFUNDED
 from payments.api.representation import PaymentView
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR

@@ -11,8 +11,9 @@ from payments.api.disputes.bodies import (
     UpdateDisputeBody,
 )
 from payments.api.disputes.representation import DisputedPayment
+from payments.api.openapi.commands import MAY_MATCH, PAYMENT_PARAMETER, command
 from payments.api.openapi.components import answer_example, body_example
-from payments.api.openapi.operations import MAY_MATCH, PAYMENT_PARAMETER, command, decided
+from payments.api.openapi.operations import decided
 
 _DISPUTE_PARAMETER: Final = OpenApiParameter(
     "dispute_id",

@@ -6,20 +6,20 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
 from payments.api.openapi import schemas
-from payments.api.openapi.components import (
-    COMMON_HEADERS,
-    answer_example,
-    body_example,
-    headers,
-    refusals,
-)
-from payments.api.openapi.operations import (
+from payments.api.openapi.commands import (
     BODY,
     BODY_HEADERS,
     CORRELATION_ID,
     IDEMPOTENCY_KEY,
     KEY_PROBLEMS,
     REQUEST_ID,
+)
+from payments.api.openapi.components import (
+    COMMON_HEADERS,
+    answer_example,
+    body_example,
+    headers,
+    refusals,
 )
 from payments.api.openapi.problem_examples import BACKTEST_ID, POLICY_ID
 from readmodels.api.backtests.bodies import ID_PATTERN, BacktestBody

@@ -7,6 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
 from payments.api.openapi import schemas
+from payments.api.openapi.commands import BODY, BODY_HEADERS, CORRELATION_ID, REQUEST_ID
 from payments.api.openapi.components import (
     COMMON_HEADERS,
     answer_example,
@@ -14,7 +15,6 @@ from payments.api.openapi.components import (
     headers,
     refusals,
 )
-from payments.api.openapi.operations import BODY, BODY_HEADERS, CORRELATION_ID, REQUEST_ID
 from payments.api.openapi.problem_examples import PAYMENT_ID, WEBHOOK_ENDPOINT_ID
 from readmodels.api.parameters import LONGEST_PAGE, PAGE
 from readmodels.api.schema import query, read
