@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.db.models.fields.json import KeyTransform
 from django.http import Http404, HttpRequest, HttpResponse
@@ -115,15 +114,7 @@ class BacktestAdmin(BrowsingAdmin):
         ]
         return [*buttons, *super().get_urls()]
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+    def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         backtest_id = as_uuid(object_id)
         if backtest_id is None:
             raise Http404("There is no such backtest.")

@@ -1,6 +1,6 @@
 """Lists that stay fast at five million rows: keyset pages, without counting and sorting."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from datetime import UTC, datetime
 from functools import reduce
@@ -12,11 +12,13 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.views.main import SEARCH_VAR
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.views import View
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
@@ -25,6 +27,7 @@ from payments.domain.card_numbers import is_card_number
 from payments.domain.text import searched
 from readmodels.admin.base import way_back
 from readmodels.admin.base.filters import Checked
+from readmodels.admin.base.kept_text import keep_typed_text
 from readmodels.exports.recording import LISTS
 from readmodels.queries import keyset
 from readmodels.queries.bounded import TooBroad, bounded
@@ -290,6 +293,26 @@ class BrowsingAdmin(ModelAdmin):
             query.pop(name, None)
         address = reverse("export", args=[self.exported_as])
         return f"{address}?{query.urlencode()}" if query else address
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return self.row_page(request, object_id)
+
+    def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Return the page of a row that the person may see. Raises Http404."""
+        answer: HttpResponse = super().change_view(request, object_id)
+        return answer
+
+    def form_view(self, view: type[View], **options: Any) -> Callable[..., HttpResponseBase]:
+        """Return the view of a form for staff, which keeps what was typed after the end of the session."""
+        return keep_typed_text(self.admin_site.admin_view(view.as_view(admin=self, **options)))
 
     def get_list_display_links(
         self, request: HttpRequest, list_display: Sequence[Any]

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
@@ -19,7 +18,6 @@ from readmodels import labels
 from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
 from readmodels.admin.base.filters import ChoiceFilter, ClientFilter, DaysOfTimesFilter, titled
-from readmodels.admin.base.kept_text import keep_typed_text
 from readmodels.admin.disputes import page
 from readmodels.admin.disputes.changes import CloseView, RespondView
 from readmodels.admin.review.parties import Parties, parties
@@ -129,7 +127,7 @@ class DisputeAdmin(BrowsingAdmin):
         changes = [
             path(
                 f"{uuid('dispute')}/{view.name}/",
-                keep_typed_text(self.admin_site.admin_view(view.as_view(admin=self))),
+                self.form_view(view),
                 name=f"dispute_{view.name}",
             )
             for view in (RespondView, CloseView)
@@ -142,16 +140,8 @@ class DisputeAdmin(BrowsingAdmin):
         context = {"status": request.GET.get("status__exact", ""), "statuses": _OPEN}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show the dispute and all that was known of its payment, from the log itself."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
         row = self.get_object(request, object_id)
         if row is None:
             raise Http404(f"There is no dispute {object_id}.")

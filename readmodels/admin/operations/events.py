@@ -125,15 +125,9 @@ class EventAdmin(BrowsingAdmin):
         if _is_position(text):
             yield exact("position", position=int(text))
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one event from the log, which has it earlier than the index."""
-        if not (self.has_view_permission(request) and request.user.has_perm("events.view_event")):
+        if not request.user.has_perm("events.view_event"):
             raise PermissionDenied
         found = Event.objects.filter(pk=int(object_id)) if _is_position(object_id) else None
         event = found.first() if found is not None else None

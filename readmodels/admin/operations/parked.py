@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Final
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
@@ -14,7 +13,6 @@ from unfold.decorators import display
 from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
 from readmodels.admin.base.filters import EventTypeFilter, ProjectionFilter
-from readmodels.admin.base.kept_text import keep_typed_text
 from readmodels.admin.operations.repairs import DiscardView, RetryView, may_repair, to_list
 from readmodels.models import ParkedEvent
 from readmodels.projections import PROJECTIONS
@@ -65,25 +63,13 @@ class ParkedAdmin(BrowsingAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         repairs = [
-            path(
-                f"<int:pk>/{name}/",
-                keep_typed_text(self.admin_site.admin_view(view.as_view(admin=self))),
-                name=f"parked_{name}",
-            )
+            path(f"<int:pk>/{name}/", self.form_view(view), name=f"parked_{name}")
             for name, view in (("retry", RetryView), ("discard", DiscardView))
         ]
         return [*repairs, *super().get_urls()]
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one event, or the list if the event was repaired in the meantime."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
         row = self.get_object(request, object_id)
         if row is None:
             messages.info(request, "This event is no longer parked.")

@@ -1,10 +1,9 @@
 """Customers: their names and contact details, and who blocked them and why."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from unfold.decorators import display
@@ -17,7 +16,6 @@ from readmodels import labels
 from readmodels.admin.base import contacts, fragments
 from readmodels.admin.base.browsing import BrowsingAdmin
 from readmodels.admin.base.filters import YesNoFilter
-from readmodels.admin.base.kept_text import keep_typed_text
 from readmodels.admin.people.customer_changes import BlockView, RenameView, UnblockView
 from readmodels.admin.review import related
 from readmodels.queries.search import places
@@ -65,23 +63,15 @@ class CustomerAdmin(BrowsingAdmin):
         buttons = [
             path(
                 f"{uuid('customer_id')}/{view.command}/",
-                keep_typed_text(self.admin_site.admin_view(view.as_view(admin=self))),
+                self.form_view(view),
                 name=f"customer_{view.command}",
             )
             for view in (RenameView, BlockView, UnblockView)
         ]
         return [*buttons, *super().get_urls()]
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one customer, with its block history and its latest payments."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
         customer = self.get_object(request, object_id)
         if customer is None:
             raise Http404(f"There is no customer {object_id}.")

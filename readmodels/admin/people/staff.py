@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
-from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -20,7 +19,6 @@ from readmodels import labels
 from readmodels.admin.base import fragments, requests
 from readmodels.admin.base.browsing import BrowsingAdmin
 from readmodels.admin.base.filters import OneOf, TypedFilter
-from readmodels.admin.base.kept_text import keep_typed_text
 from readmodels.admin.people import staff_forms
 from readmodels.admin.people.staff_changes import VIEWS, AddView
 from readmodels.roles import ROLES
@@ -99,11 +97,11 @@ class StaffAdmin(BrowsingAdmin):
         return rows.prefetch_related("groups")
 
     def get_urls(self) -> list[URLPattern]:
-        add = keep_typed_text(self.admin_site.admin_view(AddView.as_view(admin=self)))
+        add = self.form_view(AddView)
         forms = [
             path(
                 f"<int:staff_pk>/{route}/",
-                keep_typed_text(self.admin_site.admin_view(view.as_view(admin=self))),
+                self.form_view(view),
                 name=name,
             )
             for route, name, view in VIEWS
@@ -119,16 +117,8 @@ class StaffAdmin(BrowsingAdmin):
         }
         return super().changelist_view(request, {**may, **(extra_context or {})})
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one person, with the buttons for those who manage staff, and the record of changes."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
         person = self.get_object(request, object_id)
         if person is None:
             raise Http404(f"There is no account {object_id}.")

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import uuid4
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path
@@ -26,7 +25,6 @@ from readmodels.admin.base.filters import (
     YesNoFilter,
     titled,
 )
-from readmodels.admin.base.kept_text import keep_typed_text
 from readmodels.admin.review import attached, disputed, evidence, notes, related, timeline
 from readmodels.admin.review.actions import ACTIONS, Person, next_key
 from readmodels.admin.review.decisions import ActionView
@@ -124,21 +122,17 @@ class PaymentAdmin(ViewsAdmin):
         decisions = [
             path(
                 f"{uuid('payment_id')}/{action.name}/",
-                keep_typed_text(
-                    self.admin_site.admin_view(ActionView.as_view(admin=self, action=action))
-                ),
+                self.form_view(ActionView, action=action),
                 name=f"payment_{action.name}",
             )
             for action in ACTIONS
         ]
         note = path(
-            f"{uuid('payment_id')}/note/",
-            keep_typed_text(self.admin_site.admin_view(notes.NoteView.as_view(admin=self))),
-            name="payment_note",
+            f"{uuid('payment_id')}/note/", self.form_view(notes.NoteView), name="payment_note"
         )
         pack = path(
             f"{uuid('payment_id')}/evidence/",
-            keep_typed_text(self.admin_site.admin_view(EvidenceView.as_view(admin=self))),
+            self.form_view(EvidenceView),
             name="payment_evidence",
         )
         file = path(
@@ -148,19 +142,11 @@ class PaymentAdmin(ViewsAdmin):
         )
         return [*decisions, note, pack, file, *super().get_urls()]
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one payment from the log itself, because the evidence of a decision must not lag.
 
         `?version=N` shows it as it was after N events.
         """
-        if not self.has_view_permission(request):
-            raise PermissionDenied
         payment, history = evidence.load(object_id, version=request.GET.get("version"))
         newest = payment.version == len(history)
         person = Person.of(request.user)

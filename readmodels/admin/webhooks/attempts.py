@@ -5,7 +5,6 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from unfold.decorators import display
@@ -72,16 +71,8 @@ class AttemptAdmin(BrowsingAdmin):
         if payment_id := as_uuid(text):
             yield exact("payment id", payment_id=payment_id)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one attempt with the beginning of the answer's body as text."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
         number = object_id.isascii() and object_id.isdigit() and len(object_id) <= _DIGITS_OF_AN_ID
         rows = Attempt.objects.select_related("endpoint__client")
         row = rows.filter(pk=int(object_id)).first() if number else None

@@ -7,7 +7,6 @@ from uuid import UUID
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
@@ -20,7 +19,6 @@ from readmodels import labels
 from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
 from readmodels.admin.base.filters import ChoiceFilter, ClientFilter
-from readmodels.admin.base.kept_text import keep_typed_text
 from readmodels.admin.webhooks import attempts, parts
 from readmodels.admin.webhooks.changes import (
     AddView,
@@ -108,16 +106,12 @@ class EndpointAdmin(BrowsingAdmin):
         buttons = [
             path(
                 f"{uuid('endpoint_id')}/{view.command}/",
-                keep_typed_text(self.admin_site.admin_view(view.as_view(admin=self))),
+                self.form_view(view),
                 name=f"webhooks_{view.command}",
             )
             for view in views
         ]
-        add = path(
-            "add/",
-            keep_typed_text(self.admin_site.admin_view(AddView.as_view(admin=self))),
-            name="webhooks_add",
-        )
+        add = path("add/", self.form_view(AddView), name="webhooks_add")
         return [add, *buttons, *super().get_urls()]
 
     def changelist_view(
@@ -126,16 +120,8 @@ class EndpointAdmin(BrowsingAdmin):
         context = {**(extra_context or {}), "may_manage": may_manage(request)}
         return super().changelist_view(request, context)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show an endpoint without its secrets. A fixed number of queries, each bounded."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
         endpoint_id = as_uuid(object_id)
         rows = Endpoint.objects.select_related("client").defer("secret", "old_secret")
         endpoint = rows.filter(pk=endpoint_id).first() if endpoint_id else None
