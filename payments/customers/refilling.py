@@ -1,4 +1,4 @@
-"""Fill the words of customers that were stored before the words, or with an earlier version of them."""
+"""Fill the words of customers that have none, or have those of an earlier version."""
 
 from typing import Any, Final
 

@@ -40,10 +40,10 @@ _BEGINNINGS: Final = {
     MediaType.JPEG: b"\xff\xd8\xff",
     MediaType.PDF: b"%PDF-",
 }
-# Of HTML, SVG, XML and PHP. Such a file is text, but a program may run it.
+# HTML, SVG, XML and PHP begin like this. Such a file is text, but a program may run it.
 _MARKUP: Final = re.compile(r"\s*<[a-z!?/%]", re.IGNORECASE)
 _BINARY: Final = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")
-# What paths, shells and file systems understand differently.
+# Characters with a meaning in paths, shells and file systems.
 _UNSAFE: Final = re.compile(r'[<>:"|?*]')
 
 

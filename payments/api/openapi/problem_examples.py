@@ -129,11 +129,11 @@ _EXAMPLES: Final[Mapping[str, Problem]] = {
         ),
         Problem(
             "assignee_not_reviewer",
-            f"staff:8 is not a reviewer, so payment {PAYMENT_ID} cannot be theirs.",
+            f"staff:8 is not a reviewer, so payment {PAYMENT_ID} cannot be assigned to them.",
         ),
         Problem(
             "review_snoozed",
-            f"staff:8 lets payment {PAYMENT_ID} wait until 2026-11-26 12:00:00 UTC.",
+            f"staff:8 has snoozed payment {PAYMENT_ID} until 2026-11-26 12:00:00 UTC.",
         ),
         Problem("review_not_snoozed", f"{_PAYMENT} is not snoozed."),
         Problem(

@@ -42,7 +42,7 @@ class AssigneeNotReviewer(PaymentError):
     assignee: str
 
     def __str__(self) -> str:
-        return f"{self.assignee} is not a reviewer, so payment {self.payment_id} cannot be theirs."
+        return f"{self.assignee} is not a reviewer, so payment {self.payment_id} cannot be assigned to them."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -57,7 +57,7 @@ class NotAssigned(PaymentError):
 
 @dataclass(kw_only=True, eq=False)
 class StillSnoozed(PaymentError):
-    """The payment waits, so it is not the next one in the queue."""
+    """The payment is snoozed, so it is not the next one in the queue."""
 
     code = "review_snoozed"
 
@@ -66,7 +66,7 @@ class StillSnoozed(PaymentError):
 
     def __str__(self) -> str:
         until = second(self.snoozed_until)
-        return f"{self.snoozed_by} lets payment {self.payment_id} wait until {until}."
+        return f"{self.snoozed_by} has snoozed payment {self.payment_id} until {until}."
 
 
 @dataclass(kw_only=True, eq=False)

@@ -69,7 +69,7 @@ def require_not_taken(payment: Payment, command: ReviewCommand) -> None:
     if lease is not None and lease.reviewer != command.reviewer:
         raise taken(payment, lease)
     reserved = reservation(payment, command.at)
-    # Claim-next leaves even to senior reviewers only what nobody else expects to get.
+    # Claim-next skips what is reserved for another reviewer, for senior reviewers too.
     passes = command.senior and not isinstance(command, ClaimNextReview)
     if reserved is not None and reserved.reviewer != command.reviewer and not passes:
         raise AssignedToAnother(

@@ -35,8 +35,6 @@ from readmodels.models import PaymentSummary
 _SENT_BEFORE: Final = (
     "You already sent another note with this form. Send it again to add this one too."
 )
-
-
 _RESTORED: Final = f"{kept_text.NOT_SENT} Files are not kept."
 _ATTACH_AGAIN: Final = " Attach the files again."
 
@@ -85,7 +83,7 @@ def shown(
 
 
 def _warn_of_unknown(request: HttpRequest, text: str) -> None:
-    """Name the words after an @ that notified nobody."""
+    """Warn about the names after an @ that notified nobody."""
     unknown = staff_mentions.find(text, author=requests.actor(request)).unknown
     if unknown:
         names = ", ".join(f"@{labels.isolated(each)}" for each in unknown)

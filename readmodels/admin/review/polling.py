@@ -26,7 +26,7 @@ from readmodels.queries import review_queue
 from readmodels.queries.bounded import TooBroad, bounded
 
 _DIGITS_OF_A_POSITION: Final = 18
-# For a larger number, nobody waits before refreshing the page.
+# From this number on, the exact one does not matter.
 _MOST_NEW: Final = 100
 
 

@@ -84,7 +84,7 @@ def delete(user: Any, view: SavedView) -> None:
 
 @transaction.atomic
 def move(user: Any, view: SavedView, *, up: bool) -> None:
-    """Exchange the view with its neighbour, if it has one. Raises ViewRefused, PermissionDenied."""
+    """Exchange the view with its neighbor, if it has one. Raises ViewRefused, PermissionDenied."""
     if view.owner != user:
         raise PermissionDenied
     own = list(SavedView.objects.select_for_update().filter(owner=user, screen=view.screen))
