@@ -1,7 +1,7 @@
 """The history of a payment in the answers of the read API."""
 
 from collections.abc import Iterable
-from typing import Annotated, assert_never
+from typing import Annotated, Final, assert_never
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -37,6 +37,9 @@ from payments.domain.payment.events import (
 from payments.domain.risk.policy import Band
 from payments.domain.text import Moment, rfc3339
 from readmodels.feed.disputes import DisputeData, dispute_data
+
+# Staff write notes for each other.
+_HIDDEN: Final = (PaymentNoteAdded,)
 
 
 class EventData(DisputeData, frozen=True, kw_only=True):
@@ -102,7 +105,7 @@ class EventView(Struct):
         str,
         Meta(
             description="The type of the event. New types may be added: ignore those that you do not know.",
-            examples=[each.event_type for each in EVENT_CLASSES if each is not PaymentNoteAdded],
+            examples=[each.event_type for each in EVENT_CLASSES if each not in _HIDDEN],
         ),
     ]
     at: Annotated[Moment, Meta(description="The time of the event (UTC).")]
@@ -122,9 +125,9 @@ class EventList(Struct):
 
 
 def events(history: Iterable[HistoricPaymentEvent]) -> EventList:
-    """Return the events that a client may see: all but notes, which staff write for each other."""
+    """Return the events that a client may see."""
     return EventList(
-        [_event(record) for record in history if not isinstance(record.event, PaymentNoteAdded)]
+        [_event(record) for record in history if not isinstance(record.event, _HIDDEN)]
     )
 
 

@@ -158,7 +158,7 @@ def waiting(*review: tuple[str, ...] | str) -> tuple[tuple[str, ...] | str, ...]
 
 # The outcome of each of COMMANDS, in their order. The README of the domain has the same table.
 TABLE: Final[dict[str, tuple[tuple[str, ...] | str, ...]]] = {
-    "nothing": (("PaymentInitiated", "PaymentProcessed"), *(UNKNOWN,) * 16),
+    "nothing": (("PaymentInitiated", "PaymentProcessed"), *(UNKNOWN,) * (len(COMMANDS) - 1)),
     "initiated": (
         *(("PaymentProcessed",), *REVIEWED, ("PaymentCancelled",), KEPT, *UNDISPUTED, NOTED),
     ),
