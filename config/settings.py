@@ -300,7 +300,7 @@ LOGGING: dict[str, Any] = {
         }
     },
     "filters": {
-        # The outage and the request's own line already log a 503.
+        # A 503 is already logged twice: by the outage, and by the line of the request.
         "unforeseen": {
             "()": "django.utils.log.CallbackFilter",
             "callback": lambda record: (

@@ -200,7 +200,7 @@ def _address(text: str) -> tuple[str, str]:
 
 
 def _as_latin_1(text: str) -> str:
-    """Return the text as WSGI passes bytes: one character of Latin-1 for each."""
+    """Return the text in the form of WSGI: each byte of its UTF-8 as a character of Latin-1."""
     return text if text.isascii() else text.encode().decode("latin-1")
 
 

@@ -127,7 +127,7 @@ def end_descendants(leader: int) -> int:
 def is_local(process: psutil.Process) -> bool:
     """Return whether the process is of this user or the servers' account, and in the same namespaces.
 
-    Another PID namespace counts other pids, another time namespace other start times.
+    In another PID namespace, the same pid means another process. Time namespaces shift start times.
     """
     try:
         owner = process.uids().real
@@ -147,7 +147,7 @@ def mark_as(purpose: str) -> None:
 
 
 def mark(launcher: int, project: Path = checkout.PROJECT) -> str:
-    """Return the mark of children that process `launcher` starts for the checkout in `project`.
+    """Return the mark that the process `launcher` gives its children, for the checkout in `project`.
 
     The start time is in clock ticks since the boot: a step of the clock does not move it.
     """

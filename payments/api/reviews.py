@@ -31,7 +31,7 @@ class ReviewView(KeyView):
 
 
 class ClaimNext(ReviewView):
-    """Claim the most urgent payment. A repetition finds the same one, so a lost answer claims no second."""
+    """Claim the most urgent payment. A repetition of the request returns the same payment."""
 
     @extend_schema(**review_operations.CLAIM_NEXT)
     def post(self, request: Request) -> HttpResponse:

@@ -69,7 +69,7 @@ _UNSPACED: Final = tuple(
 def fold(text: str) -> str:
     """Return the text without case, accents and other differences of spelling."""
     spelled = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    # Vowel signs of Indic scripts are no accents: their combining class is 0.
+    # Vowel signs of Indic scripts are not accents: their combining class is 0.
     plain = "".join(each for each in spelled if not unicodedata.combining(each))
     return unicodedata.normalize("NFC", plain.translate(_ALIKE))[:_LONGEST_FOLDED]
 

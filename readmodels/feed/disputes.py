@@ -1,4 +1,4 @@
-"""What events of disputes tell clients, in the feed and in the history of a payment."""
+"""What clients see of the events of disputes, in the feed and in the history of a payment."""
 
 from typing import Annotated, Any, Final, assert_never
 

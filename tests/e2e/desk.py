@@ -112,7 +112,7 @@ def check_shown(desk: Desk, rules: list[str] | None) -> None:
 def wider_parts(desk: Desk, paths: list[str]) -> list[Any]:
     """Return the parts of pages that are wider than the window, or cut, on wide and narrow screens.
 
-    They include lists that scroll: nobody sees the columns behind the edge.
+    A list that scrolls is wider too: its last columns are out of sight.
     """
     wider = """
         [...document.querySelectorAll("html, .json, :has(> #result_list), #result_list td")]

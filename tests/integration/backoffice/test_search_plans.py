@@ -1,4 +1,4 @@
-"""Each search reads a bounded part of an index, whatever matches."""
+"""Each search reads a bounded part of an index, for any typed text."""
 
 import json
 import re

@@ -127,7 +127,7 @@ def test_reconstructed_features_equal_the_recorded_ones_where_the_log_was_quiet(
     log = read_log()
     recorded = [risk.features for _, event in log if (risk := getattr(event, "risk", None))]
 
-    # The log has gaps between positions. Lists are no history of the customer.
+    # The log has gaps between positions. Lists are not part of the history of a customer.
     assert [replace(each, position=0) for each in one_pass(log).values()] == [
         replace(each, position=0, lists=None) for each in recorded
     ]
