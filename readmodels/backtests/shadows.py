@@ -58,7 +58,7 @@ class Figures(Struct, frozen=True):
 
 
 class TooManyShadows(Exception):
-    """As many shadows as may are running."""
+    """The limit of running shadows is reached."""
 
     def __init__(self) -> None:
         super().__init__(f"{len(SLOTS)} shadows are running. Stop one first.")

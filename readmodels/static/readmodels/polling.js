@@ -102,7 +102,7 @@
   function wait() {
     if (timer !== null || document.hidden) return;
     const pause = Number((queue() ?? badge()).dataset.seconds) * 1000;
-    // A share of chance, so that people who came together do not ask together.
+    // Pages that were opened at the same time must not ask at the same time.
     const spread = 0.9 + Math.random() * 0.2;
     timer = setTimeout(poll, Math.min(pause * 2 ** failures, SLOWEST) * spread);
   }

@@ -1,6 +1,6 @@
 // Single keys press the buttons that show them as <kbd data-key="a">a</kbd>. The keys are those of
-// readmodels/admin/review/actions.py. Every button also works without this file. Keys do nothing while a person types, or together with Ctrl, Alt or Meta. The list
-// that "?" opens can switch them off permanently.
+// readmodels/admin/review/actions.py. Keys do nothing while a person types, or together with Ctrl, Alt or Meta.
+// The list that "?" opens can switch them off permanently. Every button also works without this file.
 "use strict";
 
 (() => {
