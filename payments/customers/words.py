@@ -47,7 +47,7 @@ _ALIKE: Final = str.maketrans(
         **{chr(code): chr(code - 0x60) for code in range(0x30A1, 0x30F7)},
     }
 )
-# Scripts that are written without spaces between words, and names in them without one between their parts.
+# Scripts without spaces between words. Names in them have none between their parts.
 _UNSPACED: Final = tuple(
     range(first, last + 1)
     for first, last in (

@@ -54,8 +54,9 @@ _PAYMENTS: Final = 400
 _SEED: Final = 27626
 _OVER: Final = timedelta(days=14)
 # The number of flagged payments that stay in the queue. The first of them is overdue and expires a minute
-# after the workers start. The indexes name those in another state.
+# after the workers start.
 _WAITING: Final = 7
+# Their indexes if they are in another state.
 _ESCALATED, _FIRST_APPROVED, _CLAIMED, _SNOOZED, _ASSIGNED = 2, 3, 4, 5, 6
 # Payments that are old enough for a backtest to know whether they were fraud. None is large enough to wait
 # for review, because its deadline would have passed long ago.

@@ -29,8 +29,8 @@ class Fault(Struct, frozen=True):
 class Line(Struct, frozen=True):
     """A record, or a line of a record that cannot be read.
 
-    `content` has no final line end. `ordinal` numbers equal records from 1. It is 0 with a fault, and if the
-    records are not numbered.
+    `content` has no final line end. `ordinal` numbers equal records from 1. It is 0 with a fault, and
+    for all records if they are not numbered.
     """
 
     number: int  # of its first line
