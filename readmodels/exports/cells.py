@@ -16,9 +16,10 @@ from payments.domain.money import exponent
 Cell = str | int | Decimal | datetime | date | bool | None
 
 BOM: Final = "\ufeff"
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 # Spreadsheets ignore these before a formula.
 _BLANKS: Final = " \u00a0\u3000"
+_SUSPECT: Final = frozenset((*_FORMULA, *_BLANKS))
 
 
 def amount(minor: int | None, currency: str) -> Decimal | None:
@@ -33,7 +34,7 @@ def text_of(cell: Cell) -> str:
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     if isinstance(cell, datetime):
-        return cell.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return f"{cell.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
     if isinstance(cell, date):
         return cell.isoformat()
     return str(cell)
@@ -45,15 +46,23 @@ def is_number(cell: Cell) -> TypeGuard[int | Decimal]:
 
 def safe(text: str) -> str:
     """Return the text so that no spreadsheet takes it for a formula."""
-    return (
-        f"'{text}" if text.lstrip(_BLANKS).startswith(_FORMULA) or text.startswith("\n") else text
-    )
+    if text[:1] not in _SUSPECT:
+        return text
+    return f"'{text}" if text.lstrip(_BLANKS).startswith(_FORMULA) else text
 
 
 def csv_lines(rows: Iterable[Sequence[Cell]]) -> str:
     """Return the rows as CSV (RFC 4180)."""
     buffer = StringIO()
-    csv.writer(buffer).writerows(
-        [str(cell) if is_number(cell) else safe(text_of(cell)) for cell in row] for row in rows
-    )
+    csv.writer(buffer).writerows([_written(cell) for cell in row] for row in rows)
     return buffer.getvalue()
+
+
+def _written(cell: Cell) -> object:
+    """Return the cell as the writer takes it. It writes numbers itself, and None as an empty cell."""
+    kind = type(cell)
+    if kind is str:
+        return safe(cell)  # type: ignore[arg-type]
+    if kind is int or kind is Decimal or cell is None:
+        return cell
+    return safe(text_of(cell))
