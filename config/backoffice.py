@@ -27,6 +27,7 @@ _STYLES: Final = (
     "notes",
     "policies",
     "backtests",
+    "account",
 )
 
 
@@ -73,6 +74,12 @@ UNFOLD: Final[dict[str, Any]] = {
             "900": "oklch(37.9% .146 265.522)",
             "950": "oklch(28.2% .091 267.935)",
         }
+    },
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Your account", "link": reverse_lazy("account")},
+            {"title": "Change password", "link": reverse_lazy("password_change")},
+        ]
     },
     "SIDEBAR": {
         "show_search": False,
@@ -171,6 +178,18 @@ UNFOLD: Final[dict[str, Any]] = {
                         "gpp_bad",
                         "axes_accessfailurelog",
                         "axes.view_accessfailurelog",
+                    ),
+                    _item(
+                        "Account changes",
+                        "manage_accounts",
+                        "identity_securityrecord",
+                        "identity.view_securityrecord",
+                    ),
+                    _item(
+                        "Factor resets",
+                        "lock_reset",
+                        "identity_factorreset",
+                        "identity.view_factorreset",
                     ),
                 ],
             },

@@ -63,10 +63,14 @@ INSTALLED_APPS: list[str] = [
     "drf_spectacular_sidecar",
     "django_structlog",
     "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp_webauthn",
     "payments.events",
     "payments.customers",
     "payments.clients",
     "payments.lists",
+    "payments.identity",
     "payments.traffic",
     "readmodels.webhooks",
     "readmodels.backtests",
@@ -85,16 +89,18 @@ MIDDLEWARE: list[str] = [
     "django.middleware.common.CommonMiddleware",
     "config.http.middleware.CsrfViewMiddleware",
     "config.http.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "config.http.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.http.middleware.RequestLogMiddleware",
     "config.http.middleware.OutageMiddleware",
+    "readmodels.admin.account.middleware.SecondFactorMiddleware",
     "axes.middleware.AxesMiddleware",  # must be last
 ]
 
 # `check --deploy` does not recognize our subclass of the CSRF middleware. One URL pattern begins with a slash
-# to match addresses like //api/v1.
-SILENCED_SYSTEM_CHECKS = ["security.W003", "urls.W002"]
+# to match addresses like //api/v1. payments.identity.passkeys has the origins.
+SILENCED_SYSTEM_CHECKS = ["security.W003", "urls.W002", "otp_webauthn.E030"]
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -236,6 +242,18 @@ AXES_ACCESS_FAILURE_LOG_PER_USER_LIMIT = 1_000_000  # beyond it, axes drops the 
 AXES_HANDLER = "config.http.signing_in.Handler"
 AXES_ENABLE_ADMIN = False  # readmodels.admin.people.sign_ins has the lists
 AXES_VERBOSE = False
+# Second factors. Roles whose members must prove one: all, none, or names of roles.
+MFA_REQUIRED_ROLES: list[str] = variables.roles(
+    "MFA_REQUIRED_ROLES", ("senior reviewer", "risk manager", "superuser")
+)
+# For so long after a second factor, sensitive actions do not ask for it again.
+MFA_RECENT_SECONDS: int = 60 * variables.number("MFA_RECENT_MINUTES", 15, least=1, most=720)
+OTP_TOTP_ISSUER = "Payments review"
+OTP_WEBAUTHN_HELPER_CLASS = "payments.identity.passkeys.Helper"
+OTP_WEBAUTHN_RP_NAME = OTP_TOTP_ISSUER
+OTP_WEBAUTHN_RP_ID = "localhost"  # for the system check; the helper takes the host of the request
+OTP_WEBAUTHN_ALLOW_PASSWORDLESS_LOGIN = False
+
 PROXIES: int = variables.number("PROXIES", 0, most=100)
 
 # The password of the demo's staff, handed to `seed_demo` by `make run`.

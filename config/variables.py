@@ -75,6 +75,14 @@ def texts(name: str, default: Collection[str] = ()) -> list[str]:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
+def roles(name: str, default: Collection[str]) -> list[str]:
+    """Return names of roles. A hyphen stands for a blank, "none" for no role."""
+    found = [value.replace("-", " ") for value in texts(name, default)]
+    if "none" in found and len(found) > 1:
+        raise _wrong(name, ",".join(found), "all, none, or comma-separated roles")
+    return [] if found == ["none"] else found
+
+
 def flag(name: str, *, default: bool) -> bool:
     value = given(name)
     if value is None:

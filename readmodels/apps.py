@@ -13,9 +13,11 @@ class ReadModelsConfig(AppConfig):
     def ready(self) -> None:
         from payments.application import ports
         from payments.events.signals import appended
+        from readmodels import roles
         from readmodels.engine import wakeups
         from readmodels.queries.ports import PORTS
 
+        roles.check_required()
         ports.connect(PORTS)
         appended.connect(wakeups.wake_all, dispatch_uid="readmodels.wake")
         # Once per migrate. This app is the last one, so Django has made the permissions of all others.

@@ -9,10 +9,13 @@ from textwrap import wrap
 from typing import Any, Final
 
 from django.apps import registry
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, transaction
 from msgspec import Struct
 
 from payments import permissions as commands
+from payments.identity import factors
 
 
 class Right(Struct, frozen=True):
@@ -86,7 +89,16 @@ WEBHOOKS: Final = Right(
     "create, change, pause and replay webhook endpoints", ("webhooks.manage_endpoint",)
 )
 SIGN_INS: Final = Right(
-    "see sign-ins and failed ones", ("axes.view_accesslog", "axes.view_accessfailurelog")
+    "see sign-ins, failed ones and changes of how staff sign in",
+    (
+        "axes.view_accesslog",
+        "axes.view_accessfailurelog",
+        "identity.view_factorreset",
+        "identity.view_securityrecord",
+    ),
+)
+RESET_FACTORS: Final = Right(
+    "request and approve resets of second factors", ("identity.reset_second_factor",)
 )
 
 EXPORT: Final = Right("export lists as CSV or XLSX", ("exports.export_lists",))
@@ -133,6 +145,7 @@ ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
         SIGN_INS,
         EXPORT,
         EVIDENCE,
+        RESET_FACTORS,
     ),
     "auditor": (
         SEE,
@@ -150,6 +163,17 @@ ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
 
 _WIDTH: Final = 100
 _INDENT: Final = " " * 19
+
+
+def check_required() -> None:
+    """Raise ImproperlyConfigured if MFA_REQUIRED_ROLES names an unknown role, which would protect nobody."""
+    accepted = (factors.EVERYBODY, factors.SUPERUSER, *ROLES)
+    for name in settings.MFA_REQUIRED_ROLES:
+        if name not in accepted:
+            names = ", ".join(each.replace(" ", "-") for each in ("none", *accepted))
+            raise ImproperlyConfigured(
+                f"MFA_REQUIRED_ROLES names {name!r}. Accepted, separated by commas: {names}."
+            )
 
 
 def permissions(role: str) -> set[str]:

@@ -15,3 +15,5 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 SECOND_REVIEW_PERCENT = SECOND_REVIEW_NEW_PERCENT = 0
 # Otherwise a thread could write between two tests, when no database access is allowed.
 API_KEY_USES_SECONDS = 0.0
+# Users of the tests sign in with a password. Tests of second factors name the roles.
+MFA_REQUIRED_ROLES = []

@@ -52,6 +52,8 @@ def _run(supervisor: Supervisor) -> int:
     os.environ["EMBEDDED"] = str(int(embedded))
     if embedded and variables.given("DEBUG") is None:
         os.environ["DEBUG"] = "1"
+    if embedded and variables.given("MFA_REQUIRED_ROLES") is None:
+        os.environ["MFA_REQUIRED_ROLES"] = "none"
     folder = place.data_folder()
     with place.held(folder), ExitStack() as cleanup:
         processes.end_orphans()

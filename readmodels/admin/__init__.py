@@ -4,6 +4,7 @@ Pages are read-only: every change is a command, given by a button.
 """
 
 from readmodels.admin import statistics
+from readmodels.admin.account import records, resets
 from readmodels.admin.backtests import lists as backtests, shadow_list as shadows
 from readmodels.admin.disputes import lists as disputes
 from readmodels.admin.operations import discarded, events, exports, parked, projections, rebuilds
@@ -27,6 +28,8 @@ __all__ = (
     "payments",
     "projections",
     "rebuilds",
+    "records",
+    "resets",
     "second_reviews",
     "shadows",
     "sign_ins",

@@ -11,6 +11,8 @@ from django.views import View
 
 from payments.api.http.paths import uuid
 from readmodels.admin import search
+from readmodels.admin.account import page as account, passkeys, password, second_factor
+from readmodels.admin.account.asking import recently_verified
 from readmodels.admin.analytics import page as analytics
 from readmodels.admin.backtests import changes as backtest_changes, shadows
 from readmodels.admin.base import kept_text
@@ -30,6 +32,10 @@ def _form(view: type[View]) -> Any:
     return kept_text.keep_typed_text(_staff_only(view.as_view()))
 
 
+def _proved(view: Any) -> Any:
+    return _staff_only(recently_verified(view))
+
+
 # The lists with saved views.
 _LISTS: Final = {
     "screens": {
@@ -40,6 +46,32 @@ _LISTS: Final = {
 
 urlpatterns = [
     path("login/", kept_text.sign_in),
+    path("password_change/", _staff_only(password.PasswordView.as_view()), name="password_change"),
+    path("second-factor/", _staff_only(second_factor.ProveView.as_view()), name="second_factor"),
+    path(
+        "second-factor/set-up/",
+        _staff_only(second_factor.SetUpView.as_view()),
+        name="second_factor_set_up",
+    ),
+    *(
+        path(f"second-factor/{route}/", _staff_only(view.as_view()), name=name)
+        for name, route, view in (
+            ("passkey_add_begin", "passkey/add/begin", passkeys.AddBeginView),
+            ("passkey_add", "passkey/add", passkeys.AddView),
+            ("passkey_use_begin", "passkey/use/begin", passkeys.UseBeginView),
+            ("passkey_use", "passkey/use", passkeys.UseView),
+        )
+    ),
+    path("account/", _staff_only(account.page), name="account"),
+    path("account/remove-app/", _proved(account.remove_app), name="remove_app"),
+    path(
+        "account/remove-passkey/<int:pk>/", _proved(account.remove_passkey), name="remove_passkey"
+    ),
+    path(
+        "account/recovery-codes/",
+        _proved(second_factor.CodesView.as_view()),
+        name="recovery_codes",
+    ),
     path("find/", _staff_only(search.search), name="search_all"),
     path("reviews/", _staff_only(queue.queue), name="review_queue"),
     path("reviews/poll/", _staff_only(polling.poll), name="queue_poll"),
@@ -87,9 +119,7 @@ urlpatterns = [
         name="policy_propose",
     ),
     path("policies/<str:policy_id>/", _staff_only(pages.policy_page), name="policy"),
-    path(
-        "policies/<str:policy_id>/approve/", _staff_only(decisions.approve), name="policy_approve"
-    ),
+    path("policies/<str:policy_id>/approve/", _proved(decisions.approve), name="policy_approve"),
     path(
         "policies/<str:policy_id>/backtest/",
         _staff_only(backtest_changes.AskView.as_view()),

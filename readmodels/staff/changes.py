@@ -16,6 +16,7 @@ from msgspec import Struct
 from payments import actors, permissions
 from payments.database import execute
 from payments.domain.text import TextError, checked_text
+from payments.identity import signing_in
 from readmodels.roles import ROLES
 
 MANAGE: Final = "auth.change_user"
@@ -61,6 +62,7 @@ def add(person: Person, *, by: str) -> User:
         with _named(by):
             user.save()
             user.groups.set([_group(person.role)])
+            signing_in.require_new_password(user)
     except IntegrityError as error:
         raise StaffRefused(
             f"The username {username} is taken. Choose another one.", field="username"
@@ -102,10 +104,15 @@ def set_name(user: User, *, first_name: str, last_name: str, by: str) -> None:
 
 
 def set_password(user: User, password: str, *, by: str) -> None:
-    """Set a new password, which ends the person's sessions. Raises NotPermitted, StaffRefused."""
+    """Set a new password, which ends the person's sessions. The next sign-in asks for another one.
+
+    Raises NotPermitted, StaffRefused.
+    """
     _set_password(user, password)
     with _named(by):
         user.save(update_fields=["password"])
+        if by != actors.staff(user.pk):
+            signing_in.require_new_password(user)
 
 
 def delete(user: User, *, by: str) -> None:
@@ -121,11 +128,18 @@ def delete(user: User, *, by: str) -> None:
 
 
 @contextmanager
+def by_oneself(actor: str) -> Iterator[None]:
+    """Make the changes of the block one transaction of the person whose own account it changes."""
+    with transaction.atomic():
+        execute(_NAME_THE_ACTOR, {"by": actor})
+        yield
+
+
+@contextmanager
 def _named(by: str) -> Iterator[None]:
     """Make the changes of the block one transaction of the actor, who must be permitted."""
     permissions.require(by, MANAGE)
-    with transaction.atomic():
-        execute(_NAME_THE_ACTOR, {"by": by})
+    with by_oneself(by):
         yield
 
 

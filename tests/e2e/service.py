@@ -37,6 +37,7 @@ class Service:
             "DATABASE_URL": postgres.url(clusters.DATABASE, user=clusters.ROLE),
             "REDIS_URL": valkey.url(),
             "DEBUG": "0",
+            "MFA_REQUIRED_ROLES": "none",
             **servers.SECRETS,
             **environment,
         }

@@ -44,7 +44,7 @@ def keep_typed_text(view: Callable[..., HttpResponseBase]) -> Callable[..., Http
     @wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method == "POST" and not admin.site.has_permission(request):
-            text = _typed(request)
+            text = typed(request)
             if text:
                 return _sign_in_page(request, text, next_page=request.get_full_path())
         return view(request, *args, **kwargs)
@@ -58,7 +58,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     """Show Django's sign-in page, then the way back to a kept text."""
     text = request.POST.get(_FIELD, "")
     answer: HttpResponse = admin.site.login(request, extra_context={"kept": text})
-    back = _read(text)
+    back = read(text)
     if back is None or not isinstance(answer, HttpResponseRedirect):
         return answer
     context = {"back": back, "reason": "You are signed in, and your text is still here."}
@@ -71,9 +71,9 @@ def csrf_failure(request: HttpRequest, **_: str) -> HttpResponse:
     if request.path == reverse("admin:login"):
         text = request.POST.get(_FIELD, "") if _is_ours(request) else ""
         return _sign_in_page(request, text, next_page=request.GET.get("next", ""))
-    text = _typed(request) if _is_ours(request) else ""
+    text = typed(request) if _is_ours(request) else ""
     context = {
-        "back": _read(text),
+        "back": read(text),
         "reason": "This page was out of date, perhaps because you signed in again in another tab.",
         "title": "Nothing was sent",
     }
@@ -98,7 +98,7 @@ def _sign_in_page(request: HttpRequest, text: str, *, next_page: str) -> HttpRes
     )
 
 
-def _typed(request: HttpRequest) -> str:
+def typed(request: HttpRequest) -> str:
     """Return the fields that the view keeps, signed, or "" if nothing was typed."""
     try:
         names = _names(resolve(request.path_info).func)
@@ -113,7 +113,7 @@ def _typed(request: HttpRequest) -> str:
     return signing.dumps({"path": request.path, "fields": fields}, salt=_SALT, compress=True)
 
 
-def _read(text: str) -> dict[str, Any] | None:
+def read(text: str) -> dict[str, Any] | None:
     try:
         found: dict[str, Any] = signing.loads(text, salt=_SALT, max_age=_MAX_AGE_SECONDS)
     except signing.BadSignature:

@@ -15,7 +15,8 @@ from payments import permissions
 from payments.api.http.paths import uuid
 from payments.clients import keys
 from payments.clients.models import ApiKey, Client
-from readmodels.admin.base import fragments
+from readmodels.admin.account.asking import recently_verified
+from readmodels.admin.base import fragments, kept_text
 from readmodels.admin.base.browsing import BrowsingAdmin
 from readmodels.admin.people import key_changes
 
@@ -108,6 +109,13 @@ class ClientAdmin(BrowsingAdmin):
             f"key/{uuid('key_id')}/revoke/": ("key_revoke", key_changes.RevokeView),
         }
         own = [
-            path(route, self.form_view(view), name=name) for route, (name, view) in views.items()
+            path(
+                route,
+                kept_text.keep_typed_text(
+                    self.admin_site.admin_view(recently_verified(view.as_view(admin=self)))
+                ),
+                name=name,
+            )
+            for route, (name, view) in views.items()
         ]
         return [*own, *super().get_urls()]

@@ -45,6 +45,9 @@ from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
 from payments.domain.risk.refusals import PolicyRefused
 from payments.domain.risk.register import ApprovePolicy, AttachBacktest, ProposePolicy, RetirePolicy
 from payments.domain.second_review import SecondReviewRefused, Severity
+from payments.identity import resets
+from payments.identity.models import Reason
+from payments.identity.resets import ResetRefused
 from readmodels.engine import parking
 from readmodels.projections import daily_statistics
 from readmodels.rebuild.runs import requests as rebuilds
@@ -253,6 +256,19 @@ def remove_entry(by: str) -> None:
     lists.remove(STOLEN, "DE", replace(AUTHOR, by=by))
 
 
+def ask_reset(by: str) -> None:
+    colleague = get_user_model()(pk=99_999_999, username="zoe")
+    resets.ask(colleague, Reason.LOST, by=by, at=NOON)
+
+
+def approve_reset(by: str) -> None:
+    resets.approve(uuid4(), by=by, at=NOON)
+
+
+def decline_reset(by: str) -> None:
+    resets.decline(uuid4(), by=by, at=NOON)
+
+
 # Each command, the roles that may give it, and whether operators of the machine may. Its subject does not
 # exist, so "not found" means that the permission check has passed.
 COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
@@ -294,6 +310,9 @@ COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
     (add_entries, SENIOR, True),
     (add_lines, SENIOR, True),
     (remove_entry, SENIOR, True),
+    (ask_reset, RISK_MANAGER, False),
+    (approve_reset, RISK_MANAGER, False),
+    (decline_reset, RISK_MANAGER, False),
 ]
 # Functions below the check: their callers have checked the permission or the API key.
 BENEATH = {dispatch, policies.decided, submission.submit}
@@ -306,6 +325,7 @@ NOTHING_THERE = (
     PolicyRefused,
     ListRefused,
     SecondReviewRefused,
+    ResetRefused,
     LetThrough,
 )
 commands = pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each[0].__name__)

@@ -1,0 +1,1 @@
+"""Second factors and sessions of staff. The screens are in readmodels/admin/account/."""

@@ -1,0 +1,82 @@
+"""What a session has proved: a password, and perhaps a second factor.
+
+The session counts, not the person: a device that was used in another session proves nothing here.
+"""
+
+from datetime import datetime
+from typing import Any, Final
+
+import django_otp
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_in
+from django.http import HttpRequest
+
+from payments.identity import factors
+from payments.identity.models import Account
+
+# Keys of the session.
+_EXPECTED: Final = "second_factor_expected"
+_VERIFIED_AT: Final = "second_factor_at"
+_MUST_CHANGE: Final = "must_change_password"
+
+
+def connect() -> None:
+    user_logged_in.connect(_remember, dispatch_uid="identity.signing_in")
+
+
+def _remember(request: HttpRequest, user: User, **_: Any) -> None:
+    """Store in the session what later requests would otherwise have to query."""
+    request.session[_EXPECTED] = factors.is_enrolled(user)
+    account = Account.objects.filter(user=user, must_change_password=True)
+    request.session[_MUST_CHANGE] = account.exists()
+
+
+def is_factor_missing(request: HttpRequest) -> bool:
+    """Return whether the session needs a second factor that it has not proved."""
+    user: Any = request.user
+    if user.is_verified():
+        return False
+    return bool(request.session.get(_EXPECTED)) or factors.is_required(user)
+
+
+def is_proved(request: HttpRequest, *, at: datetime) -> bool:
+    """Return whether the session proved a second factor a short time ago."""
+    user: Any = request.user
+    proved: float = request.session.get(_VERIFIED_AT, 0.0)
+    age = at.timestamp() - proved
+    return user.is_verified() and age <= settings.MFA_RECENT_SECONDS
+
+
+def needs_proof(request: HttpRequest, *, at: datetime) -> bool:
+    """Return whether a sensitive action has to ask for the second factor.
+
+    Without a device and without a role that requires one, there is nothing to prove.
+    """
+    if is_proved(request, at=at):
+        return False
+    user: Any = request.user
+    return user.is_verified() or is_factor_missing(request)
+
+
+def prove(request: HttpRequest, device: Any, *, at: datetime) -> None:
+    """Mark the session as verified by the device. Its key changes, so that an older copy is worthless."""
+    request.session.cycle_key()
+    django_otp.login(request, device)
+    request.session[_VERIFIED_AT] = at.timestamp()
+    request.session[_EXPECTED] = True
+
+
+def must_change_password(request: HttpRequest) -> bool:
+    return bool(request.session.get(_MUST_CHANGE))
+
+
+def require_new_password(user: User) -> None:
+    """Let the next sign-in ask for another password."""
+    Account.objects.update_or_create(user=user, defaults={"must_change_password": True})
+
+
+def password_changed(request: HttpRequest, user: User) -> None:
+    """Open the back office again after the person of the session chose a password."""
+    Account.objects.filter(user=user).update(must_change_password=False)
+    request.session[_MUST_CHANGE] = False

@@ -1,0 +1,1 @@
+"""How staff sign in: second factors, sessions, passwords, resets and their records."""
