@@ -55,7 +55,6 @@ INSTALLED_APPS: list[str] = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
@@ -253,6 +252,11 @@ OTP_WEBAUTHN_HELPER_CLASS = "payments.identity.passkeys.Helper"
 OTP_WEBAUTHN_RP_NAME = OTP_TOTP_ISSUER
 OTP_WEBAUTHN_RP_ID = "localhost"  # for the system check; the helper takes the host of the request
 OTP_WEBAUTHN_ALLOW_PASSWORDLESS_LOGIN = False
+
+# Sessions end when nobody uses them for a while, and at the latest some hours after the sign-in.
+SESSION_ENGINE = "payments.identity.session_store"
+SESSION_IDLE_SECONDS: int = 60 * variables.number("SESSION_IDLE_MINUTES", 15, least=2, most=1_440)
+SESSION_COOKIE_AGE: int = 3_600 * variables.number("SESSION_HOURS", 12, least=1, most=168)
 
 PROXIES: int = variables.number("PROXIES", 0, most=100)
 

@@ -14,7 +14,6 @@ from uuid import UUID
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.contrib.sessions.models import Session
 from django.db.models import Q
 from msgspec import Struct
 
@@ -27,6 +26,7 @@ from payments.domain import list_items
 from payments.domain.files import MediaType
 from payments.domain.list_items import Item
 from payments.domain.text import checked_text
+from payments.identity.models import Session
 from payments.lists.models import Entry
 
 ERASE: Final = "customers.erase_customer"

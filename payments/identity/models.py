@@ -1,17 +1,20 @@
-"""How staff sign in: recovery codes, resets of second factors, and the record of all changes to these.
+"""How staff sign in: sessions, recovery codes, resets of second factors, and the record of changes to these.
 
 Apps and passkeys are devices of django-otp. Admin classes: readmodels/admin/account/.
 """
 
-from typing import ClassVar, Final
+from importlib import import_module
+from typing import Any, ClassVar, Final
 from uuid import uuid4
 
 from django.conf import settings
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models import F, Q
 from django_otp.models import Device, ThrottlingMixin
 
 LONGEST_ACTOR: Final = 100
+LONGEST_BROWSER: Final = 300
 
 
 class Account(models.Model):
@@ -27,6 +30,24 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return str(self.user)
+
+
+class Session(AbstractBaseSession):
+    """A session, with what its owner needs to recognize it. Sign-out, expiry and resets delete the row."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE)
+    began_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)
+    address = models.CharField(max_length=45, blank=True, default="")
+    browser = models.CharField(max_length=LONGEST_BROWSER, blank=True, default="")
+
+    class Meta:
+        default_permissions = ()
+
+    @classmethod
+    def get_session_store_class(cls) -> Any:
+        # Not imported, because the store imports this model.
+        return import_module(settings.SESSION_ENGINE).SessionStore
 
 
 class RecoveryCodes(ThrottlingMixin, Device):  # type: ignore[misc]  # django-otp has no types

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from payments import actors, permissions
-from payments.identity import factors, records
+from payments.identity import factors, records, sessions
 from payments.identity.models import Change, FactorReset, Reason
 
 RESET: Final = "identity.reset_second_factor"
@@ -37,13 +37,14 @@ def ask(staff: User, reason: Reason, *, by: str, at: datetime) -> FactorReset:
 
 
 def approve(reset_id: UUID, *, by: str, at: datetime) -> FactorReset:
-    """Remove all factors of the person. Raises NotPermitted, ResetRefused."""
+    """Remove all factors of the person and end the sessions. Raises NotPermitted, ResetRefused."""
     with transaction.atomic():
         reset = _open(reset_id, by)
         if actors.staff_pk(by) == reset.asked_by_id:
             raise ResetRefused("You requested this reset. Another person must approve it.")
         _decide(reset, by=by, at=at, approved=True)
         factors.remove_all(reset.staff)
+        sessions.end_all(reset.staff_id)
         records.add(Change.RESET_APPROVED, reset.staff_id, actor=by, at=at)
     return reset
 
@@ -61,6 +62,7 @@ def by_command(staff: User, *, operator: str, at: datetime) -> None:
     """Remove all factors of the person for an operator, who has access to the database itself."""
     with transaction.atomic():
         factors.remove_all(staff)
+        sessions.end_all(staff.pk)
         records.add(Change.RESET_BY_COMMAND, staff.pk, actor=operator, at=at)
 
 

@@ -11,8 +11,9 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.http import HttpRequest
+from django.utils import timezone
 
-from payments.identity import factors
+from payments.identity import factors, sessions
 from payments.identity.models import Account
 
 # Keys of the session.
@@ -27,6 +28,7 @@ def connect() -> None:
 
 def _remember(request: HttpRequest, user: User, **_: Any) -> None:
     """Store in the session what later requests would otherwise have to query."""
+    sessions.begin(request, at=timezone.now())
     request.session[_EXPECTED] = factors.is_enrolled(user)
     account = Account.objects.filter(user=user, must_change_password=True)
     request.session[_MUST_CHANGE] = account.exists()
@@ -64,6 +66,9 @@ def prove(request: HttpRequest, device: Any, *, at: datetime) -> None:
     request.session.cycle_key()
     django_otp.login(request, device)
     request.session[_VERIFIED_AT] = at.timestamp()
+    if not request.session.get(_EXPECTED):
+        # The first factor of the person. Other sessions began without one.
+        sessions.end_others(request)
     request.session[_EXPECTED] = True
 
 
@@ -77,6 +82,10 @@ def require_new_password(user: User) -> None:
 
 
 def password_changed(request: HttpRequest, user: User) -> None:
-    """Open the back office again after the person of the session chose a password."""
+    """Open the back office again after the person of the session chose a password.
+
+    Django accepts no other session any more, because each has a hash of the password.
+    """
     Account.objects.filter(user=user).update(must_change_password=False)
+    sessions.end_others(request)
     request.session[_MUST_CHANGE] = False

@@ -72,6 +72,14 @@ urlpatterns = [
         _proved(second_factor.CodesView.as_view()),
         name="recovery_codes",
     ),
+    path(
+        "account/end-session/<slug:chosen>/", _staff_only(account.end_session), name="end_session"
+    ),
+    path(
+        "account/end-other-sessions/",
+        _staff_only(account.end_other_sessions),
+        name="end_other_sessions",
+    ),
     path("find/", _staff_only(search.search), name="search_all"),
     path("reviews/", _staff_only(queue.queue), name="review_queue"),
     path("reviews/poll/", _staff_only(polling.poll), name="queue_poll"),

@@ -6,11 +6,11 @@ from typing import Final
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.contrib.sessions.models import Session
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from payments.customers.models import Note
+from payments.identity.models import Session
 from tests.e2e.chromium import CHROMIUM
 from tests.support.backoffice import browser
 from tests.support.reviewing import at, do, payment_page, waiting

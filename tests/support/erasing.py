@@ -12,8 +12,6 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.messages import INFO
 from django.contrib.messages.storage.base import Message
 from django.contrib.messages.storage.cookie import MessageEncoder
-from django.contrib.sessions.backends.db import SessionStore
-from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import connection
 
@@ -24,6 +22,8 @@ from payments.customers.models import Customer, Note
 from payments.domain.customer import BlockReason
 from payments.domain.list_items import Item
 from payments.domain.lists import EntryExists, ListExists
+from payments.identity.models import Session
+from payments.identity.session_store import SessionStore
 from readmodels.models import DiscardedEvent
 from readmodels.webhooks.models import Attempt, Endpoint, Outcome
 from tests.support import lists
@@ -141,7 +141,7 @@ def found() -> set[str]:
                 places.add(table)
     for session in Session.objects.all():
         if any(secret in str(session.get_decoded()).lower() for secret in SECRETS):
-            places.add("django_session")
+            places.add("identity_session")
     return places
 
 

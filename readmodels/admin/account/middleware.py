@@ -1,4 +1,7 @@
-"""Close the back office to sessions without the second factor, or with a password to change."""
+"""Close the back office to sessions without the second factor, or with a password to change.
+
+Each request that a person makes lets the session last longer. Requests of pages themselves do not.
+"""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -8,9 +11,10 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils import timezone
 
 from config.http import outage_pages
-from payments.identity import signing_in
+from payments.identity import sessions, signing_in
 from readmodels.admin.account import asking
 
 # The pages that a session without the second factor reaches, by the names of their addresses.
@@ -26,6 +30,11 @@ OPEN: Final = frozenset(
     }
 )
 _PASSWORD_PAGES: Final = frozenset({"password_change", "admin:password_change_done"})
+
+
+# Requests that pages make by themselves: by a script, or by the header Refresh with this parameter.
+_POLLS: Final = frozenset({"queue_poll"})
+AUTOMATIC: Final = "automatic"
 
 
 class SecondFactorMiddleware:
@@ -53,7 +62,11 @@ class SecondFactorMiddleware:
     def _check(self, request: HttpRequest) -> HttpResponse | None:
         match = request.resolver_match
         name = match.view_name if match else ""
-        if not request.user.is_authenticated or name in OPEN:
+        if not request.user.is_authenticated:
+            return None
+        if name not in _POLLS and AUTOMATIC not in request.GET:
+            sessions.touch(request, at=timezone.now())
+        if name in OPEN:
             return None
         if signing_in.is_factor_missing(request):
             return asking.ask(request)

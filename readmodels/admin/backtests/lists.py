@@ -171,7 +171,8 @@ class BacktestAdmin(BrowsingAdmin):
             refresh_seconds=_REFRESH_SECONDS,
         )
         if refreshes:
-            page.headers["Refresh"] = str(_REFRESH_SECONDS)
+            # Nobody may be there, so that the parameter keeps the session from lasting longer.
+            page.headers["Refresh"] = f"{_REFRESH_SECONDS}; url=?automatic="
         return page
 
 

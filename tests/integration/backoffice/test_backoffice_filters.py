@@ -30,6 +30,7 @@ LISTS = (
     "admin:axes_accesslog_changelist",
     "admin:axes_accessfailurelog_changelist",
     "admin:auth_user_changelist",
+    "admin:identity_securityrecord_changelist",
     "admin:staff_staffchange_changelist",
     "admin:webhooks_endpoint_changelist",
     "admin:webhooks_attempt_changelist",

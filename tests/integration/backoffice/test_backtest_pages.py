@@ -66,7 +66,7 @@ def test_form_starts_backtest_that_workers_of_the_service_answer() -> None:
     assert (backtest.sample_ppm, backtest.seed) == (500_000, 7)
     assert (backtest.mode, backtest.mature) == (Mode.RECORDED, timedelta(days=10))
     assert backtest.in_background
-    assert waiting["Refresh"] == "5"
+    assert waiting["Refresh"] == "5; url=?automatic="
     assert "Waiting for a worker" in text(waiting)
     assert "Verdict" in done
     assert "Backtest: Stricter" in done

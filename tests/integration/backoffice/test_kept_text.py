@@ -7,12 +7,12 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.sessions.models import Session
 from django.test import Client as Browser
 from django.urls import reverse
 
 from payments.customers.models import Customer, Note
 from payments.events.models import Event
+from payments.identity.models import Session
 from tests.support.api import FOUR_EYES
 from tests.support.backoffice import browser, text
 from tests.support.forms import form_fields

@@ -6,12 +6,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from django.contrib.sessions.backends.db import SessionStore
-from django.contrib.sessions.models import Session
 from django.core.management import call_command
 
 from payments.customers import csv_files, mentions, notes
 from payments.customers.models import Note
+from payments.identity.models import Session
+from payments.identity.session_store import SessionStore
 from tests.support.api import ApiClient
 from tests.support.erasing import NAME, REFERENCE, found, run
 from tests.support.examples import NOON, OPERATOR

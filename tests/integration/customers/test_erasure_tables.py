@@ -5,12 +5,12 @@ from uuid import uuid4
 
 import pytest
 from django.apps import apps
-from django.contrib.sessions.backends.db import SessionStore
-from django.contrib.sessions.models import Session
 from django.db.models import CharField, TextField
 
 from payments.customers import free_texts, notes
 from payments.customers.models import Blocking, Customer, Note
+from payments.identity.models import Session
+from payments.identity.session_store import SessionStore
 from readmodels.models import DiscardedEvent
 from tests.support.api import ApiClient
 from tests.support.erasing import FILES, NAME, REASON, REFERENCE, ada, found, run
@@ -26,7 +26,7 @@ def test_erasure_leaves_no_personal_data_in_any_table(payment: str) -> None:
         "customers_customer",
         "customers_note",
         "django_admin_log",
-        "django_session",
+        "identity_session",
         "readmodels_discardedevent",
         "webhooks_attempt",
         "webhooks_endpoint",
@@ -95,6 +95,12 @@ NOT_SEARCHED: Final = {
     "events.Seal.positions": "numbers",
     "events.Seal.statement": "derived from the log",
     "events.Snapshot.fold": "of the code",
+    "identity.RecoveryCodes.name": "of the code",
+    "identity.SecurityRecord.actor": "an id",
+    "identity.Session.address": "of staff",
+    "identity.Session.browser": "of staff",
+    "identity.Session.session_data": "searched as sessions",
+    "identity.Session.session_key": "made by chance",
     "lists.Entry.added_by": "an id",
     "lists.Entry.card_last4": "of the card",
     "lists.Entry.card_brand": "of the card",

@@ -1,0 +1,59 @@
+"""The open sessions of a person: list and end them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final
+
+from axes.helpers import get_client_ip_address, get_client_user_agent
+from django.http import HttpRequest
+
+from payments.domain.card_numbers import holds_card_number
+from payments.identity.models import LONGEST_BROWSER, Session
+from payments.identity.session_store import ADDRESS, BEGAN, BROWSER, SEEN
+
+# A request writes that the person was there, unless another one did so within these seconds.
+_SEEN_EVERY: Final = 60
+
+
+def begin(request: HttpRequest, *, at: datetime) -> None:
+    """Store where and when the session began, and delete the rows of sessions that ended by themselves."""
+    browser: str = get_client_user_agent(request)
+    request.session[BEGAN] = request.session[SEEN] = at.timestamp()
+    request.session[ADDRESS] = get_client_ip_address(request)
+    request.session[BROWSER] = "" if holds_card_number(browser) else browser[:LONGEST_BROWSER]
+    Session.objects.filter(expire_date__lt=at).delete()
+
+
+def touch(request: HttpRequest, *, at: datetime) -> None:
+    """Let the session last longer, because the person did something."""
+    if at.timestamp() - request.session.get(SEEN, 0.0) >= _SEEN_EVERY:
+        request.session[SEEN] = at.timestamp()
+
+
+def open_sessions(user: Any, *, at: datetime) -> Iterable[Session]:
+    """Return the sessions of the person, the last used one first."""
+    return Session.objects.filter(user=user, expire_date__gt=at).order_by("-seen_at", "-began_at")
+
+
+def public_id(key: str | None) -> str:
+    """Return a name of the session for pages. The key itself would open the session."""
+    return sha256((key or "").encode()).hexdigest()[:16]
+
+
+def end(user: Any, chosen: str) -> bool:
+    """End the person's session with this public id. Return whether it was open."""
+    keys = Session.objects.filter(user=user).values_list("session_key", flat=True)
+    found = [key for key in keys if public_id(key) == chosen]
+    return bool(Session.objects.filter(session_key__in=found).delete()[0])
+
+
+def end_others(request: HttpRequest) -> int:
+    """End all sessions of the person except the one of the request. Return their number."""
+    user: Any = request.user
+    own = request.session.session_key
+    return Session.objects.filter(user_id=user.pk).exclude(session_key=own).delete()[0]
+
+
+def end_all(user_pk: int) -> None:
+    Session.objects.filter(user_id=user_pk).delete()
