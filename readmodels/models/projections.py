@@ -186,6 +186,12 @@ class PaymentSummary(models.Model):
                 name="review_by_client",
                 condition=_IN_REVIEW,
             ),
+            # For searches of the queue: each of many customers may have many payments.
+            models.Index(
+                fields=("customer_id", "review_deadline", "payment_id"),
+                name="review_by_customer",
+                condition=_IN_REVIEW,
+            ),
             # For the polls of the queue: payments that are new since a position.
             models.Index(
                 fields=("first_position",), name="review_by_position", condition=_IN_REVIEW

@@ -36,6 +36,12 @@ SELECT copy.* FROM generate_series(1, 40000) AS n,
                             'card_last4', CASE WHEN n % 50 = 0 THEN '4242' ELSE '' END,
                             'initiated_at', initiated_at - n * interval '1 second')) AS copy
 """
+_WAITING: Final = """
+UPDATE readmodels_paymentsummary
+   SET status = 'pending_review', flagged_at = now(), review_deadline = now() + interval '1 day',
+       customer_id = md5('10')::uuid
+ WHERE reference LIKE 'Order-%00'
+"""
 # The reading, what is typed, and the largest number of buffers that a statement may read.
 PAYMENT_SEARCHES: Final = {
     "id": ("c4ca4238", 50),
@@ -100,6 +106,18 @@ def test_searches_read_a_bounded_part_of_an_index() -> None:
             assert max(read.values()) <= most, (case, read)
             # The planner expects few rows of a beginning, and would sort all of them.
             assert not [each for each in read if "LIMIT 1001" in each and "'Sort'" in each], case
+
+
+def test_search_of_the_queue_reads_only_payments_that_wait() -> None:
+    """It read every payment of up to 1,000 customers, the decided ones too."""
+    filled()
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING)
+        cursor.execute("VACUUM ANALYZE readmodels_paymentsummary")
+
+    read = read_buffers(reverse("review_queue"), "maria")
+
+    assert max(read.values()) <= 3_000, read
 
 
 def test_bound_of_a_search_is_respected() -> None:
