@@ -31,9 +31,9 @@ class Desk:
     def open(self, path: str) -> None:
         self.page.goto(self.url + path)
 
-    def log_in(self) -> None:
+    def log_in(self, username: str = "grace") -> None:
         self.open("/admin/")
-        self.page.get_by_label("Username").fill("grace")
+        self.page.get_by_label("Username").fill(username)
         self.page.get_by_label("Password").fill(PASSWORD)
         self.page.keyboard.press("Enter")
         expect(self.page.get_by_text("Review queue")).to_be_visible()
@@ -47,10 +47,11 @@ class Desk:
         return url.startswith((self.url, "data:", "blob:"))
 
     def press_until(self, text: str) -> None:
-        """Press Tab until the focus is on the link, button or choice with this text."""
+        """Press Tab until the focus is on the link, button, field or choice with this text."""
         says = """
-            ["A", "BUTTON", "INPUT"].includes(document.activeElement.tagName)
-            && (document.activeElement.innerText || document.activeElement.labels?.[0]?.innerText)
+            ["A", "BUTTON", "INPUT", "SELECT", "SUMMARY", "TEXTAREA"]
+                .includes(document.activeElement.tagName)
+            && (document.activeElement.labels?.[0] ?? document.activeElement).innerText
         """
         for _ in range(80):
             self.page.keyboard.press("Tab")
@@ -58,6 +59,12 @@ class Desk:
             if text in [line.strip() for line in (self.page.evaluate(says) or "").splitlines()]:
                 return
         pytest.fail(f"The Tab key never reached {text!r}.")
+
+    def press(self, text: str) -> None:
+        """Press the link or button with this text by keyboard, once it is visible."""
+        expect(self.page.get_by_text(text, exact=True).first).to_be_visible()
+        self.press_until(text)
+        self.page.keyboard.press("Enter")
 
 
 @contextmanager
