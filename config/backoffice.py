@@ -19,6 +19,7 @@ def _static(path: str) -> Any:
 
 
 _STYLES: Final = (
+    "page",
     "backoffice",
     "payment",
     "figures",
@@ -53,7 +54,8 @@ UNFOLD: Final[dict[str, Any]] = {
     ],
     "STYLES": [_static(f"readmodels/{name}.css") for name in _STYLES],
     "SCRIPTS": [
-        _static(f"readmodels/{name}.js") for name in ("search", "shortcuts", "claim_end", "polling")
+        _static(f"readmodels/{name}.js")
+        for name in ("menu", "times", "copy", "search", "shortcuts", "claim_end", "polling")
     ],
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,

@@ -17,8 +17,9 @@ from readmodels import labels
 from readmodels.admin.analytics import tables
 from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import BrowsingAdmin
+from readmodels.admin.base.date_filters import DaysFilter
 from readmodels.admin.base.figures import NONE, count
-from readmodels.admin.base.filters import ClientFilter, CurrencyFilter, DaysFilter, OneOf
+from readmodels.admin.base.filters import ClientFilter, CurrencyFilter, OneOf
 from readmodels.models import DailyStatistics
 from readmodels.queries import analytics
 from readmodels.queries.analytics import Period, Sums
@@ -83,6 +84,9 @@ class FiguresFilter(OneOf):
     def condition(self) -> Q:
         return Q()
 
+    def described(self) -> str:
+        return ""
+
 
 def _column(name: str, title: str) -> Any:
     @display(description=title)
@@ -106,6 +110,8 @@ class DailyStatisticsAdmin(BrowsingAdmin):
     has_pages = False
     change_list_template = "backoffice/statistics.html"
     list_filter = (("day", DaysFilter), CurrencyFilter, ClientFilter, FiguresFilter)
+    empty_title = "No payments yet"
+    empty_text = "Each day with payments has a row for each client and currency."
 
     @display(description="Day")
     def day_text(self, row: DailyStatistics) -> str:

@@ -87,17 +87,38 @@ def opened(chromium: Browser, url: str, scheme: Literal["light", "dark"]) -> Ite
     assert desk.complaints == []
 
 
+# Violations that axe calls moderate: content outside of landmarks, and headings that lead nowhere.
+STRUCTURE: Final = {
+    "landmark-main-is-top-level",
+    "landmark-no-duplicate-main",
+    "landmark-one-main",
+    "landmark-unique",
+    "page-has-heading-one",
+    "region",
+    "skip-link",
+}
+
+
 def serious(page: Page, rules: list[str] | None = None) -> list[Any]:
-    """Return the serious violations of these rules, or of all rules."""
+    """Return the serious violations, and those of the structure, of these rules or of all rules."""
     options = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
     response = Axe().run(page, options=options).response
     found = json.loads(json.dumps(response["violations"]))
     return [
         (each["id"], node["html"][:200])
         for each in found
-        if each["impact"] in {"serious", "critical"}
+        if each["impact"] in {"serious", "critical"} or each["id"] in STRUCTURE
         for node in each["nodes"]
     ]
+
+
+def read_aloud_icons(page: Page) -> list[str]:
+    """Return the names of icons that screen readers would read aloud, such as "chevron_right"."""
+    icons = page.locator(".material-symbols-outlined:visible")
+    unhidden: list[str] = icons.evaluate_all(
+        "all => all.filter((each) => !each.closest('[aria-hidden=true]')).map((each) => each.innerText)"
+    )
+    return unhidden
 
 
 def check_accessible(desk: Desk, paths: list[str], rules: list[str] | None) -> None:
@@ -109,6 +130,8 @@ def check_accessible(desk: Desk, paths: list[str], rules: list[str] | None) -> N
 
 def check_shown(desk: Desk, rules: list[str] | None) -> None:
     """Check the page that is open, on wide and narrow screens."""
+    assert read_aloud_icons(desk.page) == [], desk.page.url
+    assert desk.page.locator("h1:visible").count() == 1, desk.page.url
     for width in (1440, 420):
         desk.page.set_viewport_size({"width": width, "height": 900})
         assert serious(desk.page, rules) == [], desk.page.url

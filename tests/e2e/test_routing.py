@@ -52,7 +52,7 @@ def test_payment_is_assigned_without_javascript(
     page.goto(change)
     page.get_by_label("Username").fill("grace")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Sign in").click()
 
     page.get_by_role("link", name="Assign").click()
     page.get_by_label("Assign to").select_option(label="ben")

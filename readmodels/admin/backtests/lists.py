@@ -22,7 +22,7 @@ from payments.domain.risk.policy import PolicyStatus
 from payments.domain.risk.register import Register
 from readmodels import labels
 from readmodels.admin.backtests.changes import AttachView, CancelView, ResumeView
-from readmodels.admin.base import fragments
+from readmodels.admin.base import fragments, times
 from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
 from readmodels.admin.base.filters import ChoiceFilter, OneOf
 from readmodels.backtests import questions, requests, tables
@@ -61,10 +61,12 @@ class BacktestAdmin(BrowsingAdmin):
     keyset: ClassVar = ("created_at", "id")
     list_display = ("requested", "policy", "state_badge", "until", "flips", "by")
     list_filter = (("state", ChoiceFilter), PolicyFilter)
+    empty_title = "No backtests yet"
+    empty_text = "Open a risk policy and choose “Test over history”."
 
     @display(description="Requested (UTC)")
     def requested(self, row: Backtest) -> str:
-        return f"{row.created_at:%Y-%m-%d %H:%M}"
+        return times.moment(row.created_at, times.MINUTE)
 
     @display(description="Policy")
     def policy(self, row: Any) -> str:
@@ -76,7 +78,7 @@ class BacktestAdmin(BrowsingAdmin):
 
     @display(description="Knows the log up to (UTC)")
     def until(self, row: Backtest) -> str:
-        return f"{row.known_at:%Y-%m-%d %H:%M}"
+        return times.moment(row.known_at, times.MINUTE)
 
     @display(description="Decided otherwise")
     def flips(self, row: Any) -> str:

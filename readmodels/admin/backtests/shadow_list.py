@@ -15,7 +15,7 @@ from payments.application import policies
 from readmodels import labels
 from readmodels.admin.backtests.lists import PolicyFilter
 from readmodels.admin.backtests.shadows import SEE
-from readmodels.admin.base import fragments
+from readmodels.admin.base import fragments, times
 from readmodels.admin.base.browsing import BrowsingAdmin
 from readmodels.admin.base.filters import ChoiceFilter
 from readmodels.admin.policies.shadows import COLORS
@@ -41,6 +41,8 @@ class ShadowAdmin(BrowsingAdmin):
     has_pages = False
     list_display = ("policy", "state_badge", "started", "ended", "days", "payments", "flips", "by")
     list_filter = (("state", ChoiceFilter), PolicyFilter)
+    empty_title = "No shadows yet"
+    empty_text = "Open a proposed risk policy and choose “Observe as a shadow”."
 
     @display(description="Policy")
     def policy(self, row: Any) -> str:
@@ -52,11 +54,11 @@ class ShadowAdmin(BrowsingAdmin):
 
     @display(description="Started (UTC)")
     def started(self, row: Shadow) -> str:
-        return f"{row.started_at:%Y-%m-%d %H:%M}"
+        return times.moment(row.started_at, times.MINUTE)
 
     @display(description="Ended (UTC)")
     def ended(self, row: Shadow) -> str:
-        return "–" if row.ended_at is None else f"{row.ended_at:%Y-%m-%d %H:%M}"
+        return "–" if row.ended_at is None else times.moment(row.ended_at, times.MINUTE)
 
     @display(description="Days")
     def days(self, row: Any) -> str:

@@ -14,10 +14,11 @@ from django.contrib.admin import ShowFacets
 from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.views import View
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
@@ -57,6 +58,7 @@ class KeysetChangeList(ChangeList):
     previous_url: str | None
     next_url: str | None
     search: Search | None
+    invalid: frozenset[str] = frozenset()  # the titles of filters with an invalid value
 
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
         filters: dict[str, Any] = super().get_filters_params(params)
@@ -94,7 +96,15 @@ class KeysetChangeList(ChangeList):
     def _report_problems(self, request: HttpRequest) -> None:
         for spec in self.filter_specs:
             for problem in spec.problems().values() if isinstance(spec, Checked) else ():
+                self.invalid |= {str(spec.title)}
                 messages.error(request, f"Filter by {spec.title}: {problem}")
+
+    def described_filters(self) -> list[tuple[str, str]]:
+        """Return the titles of the filters with a valid value, and the values for people."""
+        specs = [each for each in self.filter_specs if isinstance(each, Checked)]
+        valid = (each for each in specs if each.title not in self.invalid)
+        shown = ((capfirst(str(each.title)), each.described()) for each in valid)
+        return [(title, value) for title, value in shown if value]
 
     def readings(self) -> list[dict[str, Any]]:
         """Return how the typed text was read, with the address of what each reading finds."""
@@ -227,6 +237,7 @@ class BrowsingAdmin(ModelAdmin):
     ) -> TemplateResponse:
         """Render a page about the row `original`, if any, with the menu and the breadcrumb of the admin."""
         request.way_back = way_back.of(request, original.pk if original else None)  # type: ignore[attr-defined]
+        request.list_title = self.list_title  # type: ignore[attr-defined]
         shared = self.admin_site.each_context(request) | {"opts": self.opts, "original": original}
         context |= shared | {"title": title}
         return TemplateResponse(request, template, context, status=status_code)
@@ -324,6 +335,12 @@ class BrowsingAdmin(ModelAdmin):
     ) -> Any | None:
         """Return the row of the page, None for a NUL character, which PostgreSQL refuses."""
         return super().get_object(request, object_id, from_field) if "\0" not in object_id else None
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Raise Http404: the history is on the page itself. Django's shows changes by its own forms."""
+        raise Http404
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return (obj is None or self.has_pages) and super().has_view_permission(request, obj)

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from django import forms
@@ -12,28 +11,27 @@ from django.contrib.admin.utils import build_q_object_from_lookup_parameters
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from unfold.contrib.filters.admin import (
     BooleanRadioFilter,
     ChoicesDropdownFilter,
     DropdownFilter,
-    RangeDateFilter,
-    RangeDateTimeFilter,
     TextFilter,
 )
-from unfold.contrib.filters.forms import RangeDateForm, RangeDateTimeForm
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.contrib.filters.forms import DropdownForm
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from payments.clients.models import Client
 from payments.domain.money import KNOWN_CURRENCIES, MoneyError
 from payments.domain.text import searched
 from readmodels import labels
 from readmodels.admin.base import amounts
-from readmodels.admin.base.dates import quoted, read_day, read_time
+from readmodels.admin.base.dates import quoted
 from readmodels.projections import PROJECTIONS
 from readmodels.projections.event_index import EVENT_TYPES
 
 _NOT_ONE: Final = "This is not one of the choices. Choose one, or All."
-_BACKWARDS: Final = "The range ends before it begins."
+BACKWARDS: Final = "The range ends before it begins."
 _MOST_CLIENTS: Final = 200
 
 
@@ -41,7 +39,9 @@ class Checked(ABC):
     """Show no rows for an invalid value, with an error at the field. The list repeats it above."""
 
     title: Any
+    template = "backoffice/parts/filter.html"
     is_permanent = False  # whether it also restricts the rows without a value
+    is_range = False  # whether it has two ends
     request: HttpRequest
     used_parameters: dict[str, Any]
 
@@ -73,11 +73,17 @@ class Checked(ABC):
     def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
         for choice in super().choices(changelist):  # type: ignore[misc]
             form: forms.Form = choice["form"]
+            self.label(form)
             form.is_valid()
             for name, problem in self.problems().items():
                 form.errors.pop(name, None)  # Django's own error message for an invalid value
                 form.add_error(name, problem)
             yield choice
+
+    def label(self, form: forms.Form) -> None:
+        """Name the fields of the form for people."""
+        for field in form.fields.values():
+            field.label = capfirst(str(self.title))
 
 
 def titled(base: Any, title: str) -> type[FieldListFilter]:
@@ -91,9 +97,19 @@ def titled(base: Any, title: str) -> type[FieldListFilter]:
     return Titled
 
 
+class _Choice(DropdownForm):
+    """A plain select. The script that unfold adds to it takes its label from screen readers."""
+
+    widget = UnfoldAdminSelectWidget()
+
+    class Media:
+        extend = False
+
+
 class OneOf(Checked, DropdownFilter):
     """Rows whose column `parameter_name` equals the choice."""
 
+    form_class = _Choice
     values: tuple[str, ...]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -143,6 +159,8 @@ class TypedFilter(Checked, TextFilter):
 
 class ChoiceFilter(Checked, ChoicesDropdownFilter):
     """Rows whose field is one of its choices."""
+
+    form_class = _Choice
 
     def problems(self) -> dict[str, str]:
         known = {str(value) for value, _ in self.field.flatchoices}
@@ -206,7 +224,7 @@ class AmountFilter(Checked, ListFilter):
     title = "amount in the chosen currency"
     parameter_name = "amount"
     parameters = ("amount_from", "amount_to")
-    template = "unfold/filters/filters_numeric_range.html"
+    is_range = True
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], *args: Any) -> None:
         super().__init__(request, params, *args)
@@ -262,7 +280,7 @@ class AmountFilter(Checked, ListFilter):
             except MoneyError as error:
                 problems[name] = str(error)
         if ends[0] and ends[1] and ends[1] < ends[0]:
-            problems[self.parameters[1]] = _BACKWARDS
+            problems[self.parameters[1]] = BACKWARDS
         return ends, problems
 
 
@@ -294,106 +312,3 @@ class EventTypeFilter(OneOf):
     title = "event type"
     parameter_name = "event_type"
     values = EVENT_TYPES
-
-
-class _AsTyped(forms.Form):
-    """Show the text that was typed. The filter parses it, so the fields accept any text."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name, field in list(self.fields.items()):
-            self.fields[name] = forms.Field(label="", required=False, widget=field.widget)
-
-
-class _DaysForm(_AsTyped, RangeDateForm): ...
-
-
-class _MomentsForm(_AsTyped, RangeDateTimeForm): ...
-
-
-class DaysFilter(Checked, RangeDateFilter):
-    """Whole UTC days, including the last. Unfold's filter would exclude most of the last day."""
-
-    form_class = _DaysForm
-
-    def problems(self) -> dict[str, str]:
-        return self._read()[1]
-
-    def condition(self) -> Q:
-        (first, last), _ = self._read()
-        condition = Q()
-        if first is not None:
-            condition &= Q(**{f"{self.field_path}__gte": self.begin(first)})
-        if last is not None:
-            after = self.begin(last + timedelta(days=1))
-            condition &= Q(**{f"{self.field_path}__lt": after})
-        return condition
-
-    def begin(self, day: date) -> date:
-        """Return the beginning of the day in the type of the field."""
-        return day
-
-    def _read(self) -> tuple[list[date | None], dict[str, str]]:
-        days: list[date | None] = []
-        problems = {}
-        for end in ("from", "to"):
-            name = f"{self.parameter_name}_{end}"
-            given = str(self.used_parameters.get(name) or "")
-            days.append(None)
-            try:
-                days[-1] = read_day(given) if given.strip(" ") else None
-            except ValueError as error:
-                problems[name] = str(error)
-        if days[0] and days[1] and days[1] < days[0]:
-            problems[f"{self.parameter_name}_to"] = _BACKWARDS
-        return days, problems
-
-
-class DaysOfTimesFilter(DaysFilter):
-    """Whole UTC days of a column of times."""
-
-    def begin(self, day: date) -> date:
-        return datetime.combine(day, time(), UTC)
-
-
-class MomentsFilter(Checked, RangeDateTimeFilter):
-    """A half-open range of UTC times. A day without a time means the whole day."""
-
-    form_class = _MomentsForm
-
-    def problems(self) -> dict[str, str]:
-        return self._read()[1]
-
-    def condition(self) -> Q:
-        (first, last), _ = self._read()
-        condition = Q()
-        if first is not None:
-            condition &= Q(**{f"{self.field_path}__gte": first})
-        if last is not None:
-            condition &= Q(**{f"{self.field_path}__lt": last})
-        return condition
-
-    def _read(self) -> tuple[list[datetime | None], dict[str, str]]:
-        """Return the first moment, the one after the last, and the errors."""
-        moments: list[datetime | None] = []
-        problems = {}
-        for end in ("from", "to"):
-            name = f"{self.field_path}_{end}"
-            day, at = (str(self.used_parameters.get(f"{name}_{part}") or "") for part in (0, 1))
-            moments.append(None)
-            try:
-                moments[-1] = _moment(day.strip(" "), at.strip(" "), ends=end == "to")
-            except ValueError as error:
-                problems[name] = str(error)
-        if moments[0] and moments[1] and moments[1] < moments[0]:
-            problems[f"{self.field_path}_to"] = _BACKWARDS
-        return moments, problems
-
-
-def _moment(day: str, at: str, *, ends: bool) -> datetime | None:
-    if not day:
-        if at:
-            raise ValueError("A time needs a date.")
-        return None
-    moment = datetime.combine(read_day(day), read_time(at) if at else time(), UTC)
-    return moment + timedelta(days=1) if ends and not at else moment

@@ -76,6 +76,7 @@ def csrf_failure(request: HttpRequest, **_: str) -> HttpResponse:
         "back": read(text),
         "reason": "This page was out of date, perhaps because you signed in again in another tab.",
         "title": "Nothing was sent",
+        "request_id": request.META.get("HTTP_X_REQUEST_ID", ""),
     }
     return render(
         request, "backoffice/kept_text.html", admin.site.each_context(request) | context, status=403
@@ -87,7 +88,7 @@ def _sign_in_page(request: HttpRequest, text: str, *, next_page: str) -> HttpRes
     assert form is not None, "unfold sets a login form"  # noqa: S101
     query = urlencode({"next": next_page or reverse("admin:index")})
     context = {
-        "title": "Log in",
+        "title": "Sign in",
         "form": form(request),
         "app_path": f"{reverse('admin:login')}?{query}",
         "kept": text,

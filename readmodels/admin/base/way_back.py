@@ -17,7 +17,7 @@ PAYMENTS: Final = "payments"
 # The lists that a page may lead back to, with their titles and the names of their addresses.
 _LISTS: Final = {
     QUEUE: ("Review queue", "review_queue"),
-    PAYMENTS: ("Payments", "admin:readmodels_paymentsummary_changelist"),
+    PAYMENTS: ("All payments", "admin:readmodels_paymentsummary_changelist"),
 }
 
 

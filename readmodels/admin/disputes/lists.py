@@ -15,9 +15,10 @@ from unfold.decorators import display
 from payments.api.http.paths import uuid
 from payments.domain.payment.disputes import DisputeStatus
 from readmodels import labels
-from readmodels.admin.base import fragments
+from readmodels.admin.base import fragments, times
 from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
-from readmodels.admin.base.filters import ChoiceFilter, ClientFilter, DaysOfTimesFilter, titled
+from readmodels.admin.base.date_filters import DaysOfTimesFilter
+from readmodels.admin.base.filters import ChoiceFilter, ClientFilter, titled
 from readmodels.admin.disputes import page
 from readmodels.admin.disputes.changes import CloseView, RespondView
 from readmodels.admin.review.parties import Parties, parties
@@ -62,7 +63,7 @@ class DisputeAdmin(BrowsingAdmin):
 
     @display(description="Opened (UTC)")
     def opened(self, row: DisputeSummary) -> str:
-        return f"{row.opened_at:%Y-%m-%d %H:%M}"
+        return times.moment(row.opened_at, times.MINUTE)
 
     @display(description="Disputed")
     def money(self, row: DisputeSummary) -> str:

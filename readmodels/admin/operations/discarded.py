@@ -7,7 +7,7 @@ from django.contrib import admin
 from unfold.decorators import display
 
 from readmodels import labels
-from readmodels.admin.base import fragments
+from readmodels.admin.base import fragments, times
 from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
 from readmodels.admin.base.filters import ProjectionFilter
 from readmodels.models import DiscardedEvent
@@ -42,7 +42,7 @@ class DiscardedAdmin(BrowsingAdmin):
 
     @display(description="When (UTC)")
     def when(self, row: DiscardedEvent) -> str:
-        return f"{row.discarded_at:%Y-%m-%d %H:%M:%S}"
+        return times.moment(row.discarded_at)
 
     def details(self, rows: Sequence[Any]) -> Mapping[Any, str]:
         """Return the names of those who discarded the events."""

@@ -25,10 +25,11 @@ from payments.domain.customer import CUSTOMER_EVENT_CLASSES
 from payments.domain.risk.register import REGISTER
 from payments.events.models import Event
 from readmodels import labels
-from readmodels.admin.base import fragments
+from readmodels.admin.base import fragments, times
 from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
+from readmodels.admin.base.date_filters import MomentsFilter
 from readmodels.admin.base.dates import quoted
-from readmodels.admin.base.filters import EventTypeFilter, MomentsFilter, TypedFilter, titled
+from readmodels.admin.base.filters import EventTypeFilter, TypedFilter, titled
 from readmodels.admin.second_reviews import access
 from readmodels.feed.events import EVENT_TYPES as PUBLIC_TYPES
 from readmodels.models import EventIndex
@@ -83,6 +84,7 @@ class PaymentFilter(TypedFilter):
 
 @admin.register(EventIndex)
 class EventAdmin(BrowsingAdmin):
+    list_title = "Event log"
     keyset: ClassVar = ("recorded_at", "position")
     exported_as = "events"
     list_display = ("position", "recorded", "event_type", "subject", "version", "actor_name")
@@ -95,6 +97,8 @@ class EventAdmin(BrowsingAdmin):
     )
     search_fields = ("position",)  # shows the search box; `places` searches
     search_help_text = "Payment id or position"
+    empty_title = "No events yet"
+    empty_text = "Every payment, decision and policy is stored as events, which appear here."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EventIndex]:
         rows = EventIndex.objects.all()
@@ -104,7 +108,7 @@ class EventAdmin(BrowsingAdmin):
 
     @display(description="Recorded (UTC)")
     def recorded(self, row: EventIndex) -> str:
-        return f"{row.recorded_at:%Y-%m-%d %H:%M:%S}"
+        return times.moment(row.recorded_at)
 
     @display(description="About")
     def subject(self, row: EventIndex) -> str:

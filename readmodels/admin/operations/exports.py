@@ -8,9 +8,10 @@ from django.utils.html import format_html
 from unfold.decorators import display
 
 from readmodels import labels
-from readmodels.admin.base import fragments
+from readmodels.admin.base import fragments, times
 from readmodels.admin.base.browsing import BrowsingAdmin
-from readmodels.admin.base.filters import ChoiceFilter, DaysOfTimesFilter, titled
+from readmodels.admin.base.date_filters import DaysOfTimesFilter
+from readmodels.admin.base.filters import ChoiceFilter, titled
 from readmodels.admin.operations.events import ActorFilter
 from readmodels.exports.models import Export, State
 
@@ -45,7 +46,7 @@ class ExportAdmin(BrowsingAdmin):
 
     @display(description="When (UTC)")
     def when(self, row: Export) -> str:
-        return f"{row.requested_at:%Y-%m-%d %H:%M:%S}"
+        return times.moment(row.requested_at)
 
     @display(description="By")
     def who(self, row: Any) -> str:

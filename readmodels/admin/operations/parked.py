@@ -10,7 +10,7 @@ from django.urls import URLPattern, path
 from django.utils.text import Truncator
 from unfold.decorators import display
 
-from readmodels.admin.base import fragments
+from readmodels.admin.base import fragments, times
 from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
 from readmodels.admin.base.filters import EventTypeFilter, ProjectionFilter
 from readmodels.admin.operations.repairs import DiscardView, RetryView, may_repair, to_list
@@ -46,7 +46,7 @@ class ParkedAdmin(BrowsingAdmin):
 
     @display(description="Since (UTC)")
     def since(self, row: ParkedEvent) -> str:
-        return f"{row.parked_at:%Y-%m-%d %H:%M:%S}"
+        return times.moment(row.parked_at)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)

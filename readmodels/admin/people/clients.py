@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -15,8 +15,9 @@ from payments import permissions
 from payments.api.http.paths import uuid
 from payments.clients import keys
 from payments.clients.models import ApiKey, Client
+from readmodels import labels
 from readmodels.admin.account.asking import recently_verified
-from readmodels.admin.base import fragments, kept_text
+from readmodels.admin.base import fragments, kept_text, times
 from readmodels.admin.base.browsing import BrowsingAdmin
 from readmodels.admin.people import key_changes
 
@@ -74,14 +75,21 @@ def _state(key: ApiKey) -> fragments.Badge:
 
 @admin.register(Client)
 class ClientAdmin(BrowsingAdmin):
-    list_display = ("called", "id", "created_at")
+    list_title = "API clients"
+    list_display = ("called", "id", "created")
     fields = ("name", "id", "created_at")
     readonly_fields = (*fields, "webhooks", "new_key")
     inlines = (KeyInline,)
+    empty_title = "No API clients yet"
+    empty_text = "./manage.py create_api_key 'Acme Ltd' creates a client and its first key."
 
     @display(description="Name")
     def called(self, row: Client) -> str:
         return fragments.foreign_text(row.name)
+
+    @display(description="Created (UTC)")
+    def created(self, row: Client) -> str:
+        return times.moment(row.created_at)
 
     @display(description="Webhooks")
     def webhooks(self, row: Client) -> str:
@@ -101,6 +109,19 @@ class ClientAdmin(BrowsingAdmin):
             *(("webhooks",) if may_see else ()),
             *(("new_key",) if may_create else ()),
         )
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        client = self.get_object(request, object_id)
+        title = {"title": labels.isolated(str(client))} if client else {}
+        context = {**(extra_context or {}), **title}
+        answer: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return answer
 
     def get_urls(self) -> list[URLPattern]:
         views = {

@@ -13,7 +13,7 @@ from payments.api.http.paths import uuid
 from payments.customers import blocking, changes
 from payments.customers.models import Blocking, Customer, Note
 from readmodels import labels
-from readmodels.admin.base import contacts, fragments
+from readmodels.admin.base import contacts, fragments, times
 from readmodels.admin.base.browsing import BrowsingAdmin
 from readmodels.admin.base.filters import YesNoFilter
 from readmodels.admin.people.customer_changes import BlockView, RenameView, UnblockView
@@ -29,11 +29,13 @@ _MOST_DECISIONS: Final = 20
 class CustomerAdmin(BrowsingAdmin):
     keyset = ("created_at", "id")
     exported_as = "customers"
-    list_display = ("called", "known_as", "reached_at", "of_client", "state", "created_at")
+    list_display = ("called", "known_as", "reached_at", "of_client", "state", "created")
     list_select_related = ("client",)
     list_filter = (("blocked", YesNoFilter),)
     search_fields = ("name",)  # shows the search box; `places` searches
     search_help_text = "Name, e-mail, telephone, reference…"
+    empty_title = "No customers yet"
+    empty_text = "A customer appears here with the first payment."
 
     @display(description="Reference")
     def called(self, row: Customer) -> str:
@@ -54,6 +56,10 @@ class CustomerAdmin(BrowsingAdmin):
     @display(description="State", label={"blocked": "danger"})
     def state(self, row: Customer) -> str | None:
         return "blocked" if row.blocked else None
+
+    @display(description="First seen (UTC)")
+    def created(self, row: Customer) -> str:
+        return times.moment(row.created_at)
 
     def places(self, text: str) -> Iterator[Place]:
         for term in recognize(text):

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from unfold.decorators import display
 
-from readmodels.admin.base import fragments
+from readmodels.admin.base import fragments, times
 from readmodels.admin.base.browsing import BrowsingAdmin
 from readmodels.admin.base.filters import TypedFilter
 
@@ -27,7 +27,7 @@ class _Recorded(BrowsingAdmin):
 
     @display(description="When (UTC)")
     def when(self, row: AccessLog | AccessFailureLog) -> str:
-        return f"{row.attempt_time:%Y-%m-%d %H:%M:%S}"
+        return times.moment(row.attempt_time)
 
     @display(description="Username")
     def who(self, row: AccessLog | AccessFailureLog) -> str:
@@ -47,16 +47,20 @@ class _Recorded(BrowsingAdmin):
 class SignInAdmin(_Recorded):
     title = "Sign-ins"
     list_display = ("when", "who", "ip_address", "signed_out", "browser")
+    empty_title = "No sign-ins yet"
+    empty_text = "Each sign-in to the back office appears here."
 
     @display(description="Signed out (UTC)")
     def signed_out(self, row: AccessLog) -> str:
-        return f"{row.logout_time:%Y-%m-%d %H:%M:%S}" if row.logout_time else "–"
+        return times.moment(row.logout_time) if row.logout_time else "–"
 
 
 @admin.register(AccessFailureLog)
 class FailedSignInAdmin(_Recorded):
     title = "Failed sign-ins"
     list_display = ("when", "who", "ip_address", "state", "browser")
+    empty_title = "No failed sign-ins"
+    empty_text = "Each sign-in with a wrong password appears here."
 
     @display(description="State", label={"locked out": "danger"})
     def state(self, row: AccessFailureLog) -> str | None:

@@ -16,7 +16,7 @@ from unfold.decorators import display
 
 from payments import actors, permissions
 from readmodels import labels
-from readmodels.admin.base import fragments, requests
+from readmodels.admin.base import fragments, requests, times
 from readmodels.admin.base.browsing import BrowsingAdmin
 from readmodels.admin.base.filters import OneOf, TypedFilter
 from readmodels.admin.people import staff_forms
@@ -90,7 +90,7 @@ class StaffAdmin(BrowsingAdmin):
 
     @display(description="Last sign-in (UTC)")
     def last_sign_in(self, row: User) -> str:
-        return f"{row.last_login:%Y-%m-%d %H:%M}" if row.last_login else "never"
+        return times.moment(row.last_login, times.MINUTE) if row.last_login else "never"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         rows: QuerySet[User] = super().get_queryset(request)
@@ -195,7 +195,7 @@ class StaffChangeAdmin(BrowsingAdmin):
 
     @display(description="When (UTC)")
     def when(self, row: StaffChange) -> str:
-        return f"{row.at:%Y-%m-%d %H:%M:%S}"
+        return times.moment(row.at)
 
     @display(description="Username")
     def who(self, row: StaffChange) -> str:

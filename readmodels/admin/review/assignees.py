@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from payments import actors, permissions
 from payments.domain.payment.state import Payment
+from readmodels import labels
 from readmodels.admin.review.actions import Person
 
 _MOST: Final = 500
@@ -39,7 +40,8 @@ def everyone() -> list[AbstractUser]:
 
 
 def name(user: AbstractUser) -> str:
-    return user.get_full_name() or user.get_username()
+    """Return the name in its own direction, because a choice of a select has no markup."""
+    return labels.isolated(user.get_full_name() or user.get_username())
 
 
 def _holders(permission: str) -> QuerySet[AbstractUser]:

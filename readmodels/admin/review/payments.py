@@ -16,12 +16,12 @@ from payments import permissions
 from payments.api.http.paths import uuid
 from payments.domain.payment.state import Status
 from readmodels import labels
-from readmodels.admin.base import fragments, way_back
+from readmodels.admin.base import fragments, times, way_back
+from readmodels.admin.base.date_filters import DaysOfTimesFilter
 from readmodels.admin.base.filters import (
     ChoiceFilter,
     ClientFilter,
     CurrencyFilter,
-    DaysOfTimesFilter,
     YesNoFilter,
     titled,
 )
@@ -43,6 +43,7 @@ from readmodels.queries.search.terms import recognize
 class PaymentAdmin(ViewsAdmin):
     screen = "payments"
     exported_as = "payments"
+    list_title = "All payments"
     keyset = ("initiated_at", "payment_id")
     list_display: tuple[str, ...] = (
         "when",
@@ -72,10 +73,14 @@ class PaymentAdmin(ViewsAdmin):
     change_list_template = "backoffice/payments.html"
     search_fields = ("payment_id",)  # shows the search box; `places` searches
     search_help_text = "Name, reference, id, amount, card…"
+    empty_title = "No payments yet"
+    empty_text = (
+        "Clients submit payments over the API. ./manage.py import_payments reads them from files."
+    )
 
     @display(description="Submitted (UTC)")
     def when(self, row: PaymentSummary) -> str:
-        shown = f"{row.initiated_at:%Y-%m-%d %H:%M:%S}"
+        shown = times.moment(row.initiated_at)
         return format_html('<span id="{}">{}</span>', way_back.row_id(row.pk), shown)
 
     @display(description="Amount")

@@ -176,9 +176,8 @@ def _act(request: HttpRequest, view: SavedView, action: str) -> None:
 
 def describe(request: HttpRequest, listing: ViewsAdmin, view: Filters) -> list[str]:
     """Return a line for each filter of the view, and one for its order."""
-    specs = listing.selection(request, view).filter_specs
-    shown = ((str(each.title), each.described()) for each in specs if isinstance(each, Checked))
-    lines = [f"{title[:1].upper()}{title[1:]}: {value}" for title, value in shown if value]
+    filters = listing.selection(request, view).described_filters()
+    lines = [f"{title}: {value}" for title, value in filters]
     sort = listing.sorts.get(view.get(SORT, ""))
     return [*lines, f"Order: {sort.label}"] if sort else lines
 

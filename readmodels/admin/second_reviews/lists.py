@@ -15,7 +15,7 @@ from unfold.decorators import display
 from payments import permissions
 from payments.api.http.paths import uuid
 from readmodels import labels
-from readmodels.admin.base import fragments, requests
+from readmodels.admin.base import fragments, requests, times
 from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
 from readmodels.admin.base.kept_text import keep_typed_text
 from readmodels.admin.second_reviews import access, page
@@ -52,7 +52,7 @@ class SecondReviewAdmin(BrowsingAdmin):
 
     @display(description="Concluded (UTC)")
     def concluded(self, row: SecondReview) -> str:
-        return f"{row.concluded_at:%Y-%m-%d %H:%M}"
+        return times.moment(row.concluded_at, times.MINUTE) if row.concluded_at else "–"
 
     @display(description="Amount")
     def money(self, row: SecondReview) -> str:

@@ -10,9 +10,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from unfold.decorators import display
 
 from readmodels import labels
-from readmodels.admin.base import fragments
+from readmodels.admin.base import fragments, times
 from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
-from readmodels.admin.base.filters import ChoiceFilter, MomentsFilter, titled
+from readmodels.admin.base.date_filters import MomentsFilter
+from readmodels.admin.base.filters import ChoiceFilter, titled
 from readmodels.admin.webhooks import parts
 from readmodels.admin.webhooks.filters import EndpointFilter, PaymentFilter, SentTypeFilter
 from readmodels.queries.search.places import Place, exact
@@ -39,7 +40,7 @@ class AttemptAdmin(BrowsingAdmin):
 
     @display(description="When (UTC)")
     def when(self, row: Attempt) -> str:
-        return f"{row.at:%Y-%m-%d %H:%M:%S}"
+        return times.moment(row.at)
 
     @display(description="Outcome", label=parts.OUTCOME_COLORS)
     def outcome_badge(self, row: Attempt) -> tuple[str, str]:

@@ -8,9 +8,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
 
-from readmodels.admin.base import fragments
+from readmodels.admin.base import fragments, times
 from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
-from readmodels.admin.base.filters import MomentsFilter, titled
+from readmodels.admin.base.date_filters import MomentsFilter
+from readmodels.admin.base.filters import titled
 from readmodels.admin.webhooks import parts
 from readmodels.admin.webhooks.filters import EndpointFilter, PaymentFilter
 from readmodels.queries.search.places import Place, exact
@@ -46,11 +47,11 @@ class HeldAdmin(BrowsingAdmin):
 
     @display(description="Held since (UTC)")
     def first(self, row: HeldPayment) -> str:
-        return f"{row.since:%Y-%m-%d %H:%M:%S}"
+        return times.moment(row.since)
 
     @display(description="Next try (UTC)")
     def next_try(self, row: HeldPayment) -> str:
-        return f"{row.next_attempt_at:%Y-%m-%d %H:%M:%S}"
+        return times.moment(row.next_attempt_at)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)

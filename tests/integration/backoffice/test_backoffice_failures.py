@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client as Browser
 from django.urls import reverse
 
 from payments.customers.models import Customer
@@ -44,6 +46,27 @@ def test_failure_page_shows_request_id_and_link_to_dashboard(
     assert 'href="/admin/"' in answer.content.decode()
     for inside in ("secret", "RuntimeError", "Traceback", "nonsense"):
         assert inside not in shown
+
+
+def test_page_of_a_csrf_failure_shows_request_id_and_link_to_dashboard() -> None:
+    strict = Browser(enforce_csrf_checks=True)
+    strict.force_login(get_user_model().objects.create(username="grace", is_staff=True))
+
+    answer: Any = strict.post(reverse("claim_next"), {"key": "1"})
+
+    shown = text(answer)
+    assert answer.status_code == 403
+    assert "Nothing was sent" in shown
+    assert f"Request id {answer.headers['X-Request-ID']}" in shown
+    assert 'href="/admin/"' in answer.content.decode()
+
+
+def test_payment_has_no_page_of_django_s_own_history() -> None:
+    """Regression: it said that the payment had no history."""
+    (payment,) = waiting()
+    history = reverse("admin:readmodels_paymentsummary_history", args=[payment])
+
+    assert browser().get(history).status_code == 404
 
 
 def test_decision_page_names_the_decision() -> None:

@@ -46,6 +46,33 @@ def test_list_opens_empty_and_filled(name: str, request: pytest.FixtureRequest) 
     assert logged_in.get(reverse("admin:index")).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("name", "next_step"),
+    [
+        ("readmodels_paymentsummary", "./manage.py import_payments reads them from files."),
+        ("readmodels_eventindex", "Every payment, decision and policy is stored as events"),
+        ("customers_customer", "A customer appears here with the first payment."),
+        ("clients_client", "./manage.py create_api_key &#x27;Acme Ltd&#x27;"),
+    ],
+)
+def test_empty_list_names_the_next_step(name: str, next_step: str) -> None:
+    Client.objects.all().delete()
+
+    shown = browser().get(reverse(f"admin:{name}_changelist")).content.decode()
+
+    assert next_step in shown
+
+
+def test_list_names_the_filters_that_are_on(flagged: str) -> None:
+    url = reverse("admin:readmodels_paymentsummary_changelist")
+    query = {"status__exact": "pending_review", "currency": "usd", "initiated_at_from": "yesterday"}
+
+    shown = text(browser().get(url, query))
+
+    assert "Filtered: Status Pending review Currency USD" in shown
+    assert "Date submitted yesterday" not in shown
+
+
 @pytest.mark.parametrize("name", LISTS)
 def test_lists_require_a_role(name: str) -> None:
     url = reverse(f"admin:{name}_changelist")

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -10,16 +11,24 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
+from payments import actors
 from payments.clients.models import ApiKey
 from payments.customers.models import Customer
 from readmodels.admin.base.browsing import PAGE
+from readmodels.admin.saved_views import storing
+from tests.support import notes
 from tests.support.api import RISKY, ApiClient, body_of, project
 from tests.support.backoffice import browser
 from tests.support.reviewing import at, do, paid, payment_page, waiting
+from tests.support.routing import staff
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 HEBREW = "שלום, עולם!"
+# What precedes text in its own direction: an element, an attribute, or an isolating character.
+ISOLATED = re.compile(
+    r'<bdi[^>]*>“?$|\u2068“?$|dir="auto"[^>]*>“?(@grace )?$|(title|aria-label|value|data-copy)="[^"]*$'
+)
 
 
 def labels(logged_in: Browser, path: str) -> set[tuple[str, str]]:
@@ -90,6 +99,11 @@ def test_foreign_text_keeps_its_direction() -> None:
     Customer.objects.update(name="(א) b")
     project()
     reviewer = browser()
+    do(reviewer, payment, "assign", to=staff("ann"), note=HEBREW)
+    get_user_model().objects.update(first_name=HEBREW)
+    notes.add(reviewer, payment, f"@grace {HEBREW}")
+    grace = get_user_model().objects.get(username="grace")
+    view = storing.save(grace, "queue", name=HEBREW, query="currency=USD", shared=True)
     do(reviewer, payment, "escalate", note=HEBREW)
     customer = reverse("admin:customers_customer_change", args=[Customer.objects.get().pk])
     for path in (
@@ -100,16 +114,19 @@ def test_foreign_text_keeps_its_direction() -> None:
         reverse("admin:index"),
         payment_page(payment),
         customer,
+        *(at(payment, action) for action in ("approve", "reject", "snooze", "assign", "note")),
+        reverse("mentions"),
+        f"{reverse('hand_over')}?reviewer={actors.staff(grace.pk)}",
+        reverse("saved_views", args=["queue"]),
+        reverse("saved_view_edit", args=[view.pk]),
+        f"{reverse('search_all')}?q={quote(HEBREW)}",
     ):
         html = reviewer.get(path).content.decode()
         html = re.sub(r"<title>.*?</title>|<h1.*?</h1>", "", html, flags=re.DOTALL)
         for written in ("العميل", "(א) b", HEBREW, "طلب-12/x"):
             for found in re.finditer(re.escape(written), html):
-                around = html[found.start() - 60 : found.start()]
-                assert re.search(r'<bdi[^>]*>“?$|title="$|\u2068“?$|dir="auto">“$', around), (
-                    path,
-                    around,
-                )
+                around = html[found.start() - 200 : found.start()]
+                assert ISOLATED.search(around), (path, around)
 
 
 def test_refund_error_formats_money_like_the_page() -> None:

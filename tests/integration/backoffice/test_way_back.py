@@ -24,7 +24,7 @@ def html(logged_in: Browser, path: str) -> str:
 
 def breadcrumb(page: str) -> str:
     """Return where the second part of the breadcrumb leads."""
-    found = re.search(r'<a href="([^"]*)" class="align-middle inline-block', page)
+    found = re.search(r'Dashboard</a></li>\s*<li><a href="([^"]*)"', page)
     assert found
     return found[1]
 
