@@ -26,6 +26,11 @@ def choices(payment: Payment, person: Person) -> list[tuple[str, str]]:
     return [(actor, name(user)) for actor, user in found.items() if actor not in excluded]
 
 
+def people() -> list[tuple[str, str]]:
+    """Return the actor ids and names of the active reviewers, by name."""
+    return [(actors.staff(user.pk), name(user)) for user in reviewers()]
+
+
 def reviewers(*, senior: bool = False) -> list[AbstractUser]:
     """Return the active reviewers, by name. With `senior`, only the senior ones."""
     found = _holders(permissions.REVIEW)

@@ -22,7 +22,6 @@ from payments.api.http.base import command_context
 from payments.application import review
 from payments.application.dispatch import NotAtVersion
 from payments.application.idempotency import KeyReused
-from payments.customers import notes
 from payments.domain.payment.commands import AssignReview
 from payments.domain.payment.deciding import decide
 from payments.domain.payment.refusals import PaymentError
@@ -30,9 +29,9 @@ from payments.domain.payment.routing_refusals import AssigneeNotReviewer
 from payments.events.store import StaleVersion
 from readmodels import labels
 from readmodels.admin.base import kept_text, refusals
-from readmodels.admin.base.text_field import StoredTextField
 from readmodels.admin.review import assignees
 from readmodels.admin.review.actions import Person
+from readmodels.admin.review.form_fields import AssigneeField, NoteField
 from readmodels.models import PaymentSummary
 from readmodels.queries import review_queue, routing
 
@@ -65,7 +64,7 @@ class ChoiceForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        people = dict(_people())
+        people = dict(assignees.people())
         # Those who left may still have payments.
         gone = (each for each in assignees.everyone() if actors.staff(each.pk) not in people)
         people |= {
@@ -74,28 +73,16 @@ class ChoiceForm(forms.Form):
         self.fields["reviewer"].choices = [("", "Choose…"), *people.items()]  # type: ignore[attr-defined]
 
 
-class HandOverForm(forms.Form):
+class HandOverForm(NoteField, AssigneeField):
     """The new reviewer of the chosen payments."""
 
-    to = forms.ChoiceField(
-        label="Assign to",
-        widget=UnfoldAdminSelectWidget,
-        error_messages={"required": "Choose a reviewer."},
-    )
-    note = StoredTextField(
-        required=False,
-        empty_value=None,
-        label="Note (optional)",
-        max_length=notes.LONGEST,
-        rows=3,
-        help_text="It is stored with each payment. No card numbers. Notes can be erased on request.",
-    )
     key = forms.UUIDField(widget=forms.HiddenInput)
 
     def __init__(self, reviewer: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        others = [each for each in _people() if each[0] != reviewer]
-        self.fields["to"].choices = [("", "Choose…"), *others]  # type: ignore[attr-defined]
+        self.offer_assignees([each for each in assignees.people() if each[0] != reviewer])
+        note = self.fields["note"]
+        note.help_text = f"It is stored with each payment. {note.help_text}"
 
 
 class HandOverView(View):
@@ -230,10 +217,6 @@ def _standing(row: PaymentSummary, at: datetime) -> str:
     if row.claimed_until is not None and row.claimed_until > at:
         return f"Claimed until {labels.minute(row.claimed_until)}"
     return "Assigned"
-
-
-def _people() -> list[tuple[str, str]]:
-    return [(actors.staff(user.pk), assignees.name(user)) for user in assignees.reviewers()]
 
 
 def _chosen(values: Sequence[str]) -> dict[UUID, int]:

@@ -5,35 +5,21 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
 from django import forms
-from unfold.widgets import (
-    UnfoldAdminRadioSelectWidget,
-    UnfoldAdminSelectWidget,
-    UnfoldAdminTextInputWidget,
-)
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from payments.domain.payment.state import Payment
 from readmodels.admin.review import assignees
 from readmodels.admin.review.actions import Action, Person
+from readmodels.admin.review.form_fields import NOBODY, AssigneeField, Radios
 
 _HOURS: Final = (1, 2, 4)
 _MORNING: Final = time(9)
 _OTHER: Final = "other"
-_NOBODY: Final = "nobody"
 _INVALID_TIME: Final = "Write the time like 2026-12-31 09:00."
 
 
-class Radios(UnfoldAdminRadioSelectWidget):
-    # Django copies the attributes to every choice, but only one element may take the focus.
-    def create_option(self, *args: Any, **kwargs: Any) -> Any:
-        option = super().create_option(*args, **kwargs)
-        if option["index"] != "0":
-            option["attrs"].pop("autofocus", None)
-            option["attrs"].pop("data-focus", None)
-        return option
-
-
-class RoutingFields(forms.Form):
-    """`wait` is an offered time or "other", with which `until` is the time. `to` is an actor id."""
+class RoutingFields(AssigneeField):
+    """`wait` is an offered time or "other", with which `until` is the time."""
 
     wait = forms.CharField(
         label="Wait until",
@@ -46,14 +32,6 @@ class RoutingFields(forms.Form):
         widget=UnfoldAdminTextInputWidget(attrs={"type": "datetime-local", "step": 60}),
         error_messages={"invalid": _INVALID_TIME},
     )
-    to = forms.ChoiceField(
-        label="Assign to",
-        widget=UnfoldAdminSelectWidget,
-        error_messages={
-            "required": "Choose a reviewer.",
-            "invalid_choice": "This person may not decide the payment. Choose someone else.",
-        },
-    )
 
     def offer(self, action: Action, payment: Payment, person: Person, at: datetime) -> None:
         """Set the choices, and remove the fields that the action does not take."""
@@ -63,7 +41,7 @@ class RoutingFields(forms.Form):
         else:
             del self.fields["wait"], self.fields["until"]
         if action.takes_assignee:
-            self.fields["to"].choices = _assignees(payment, person)  # type: ignore[attr-defined]
+            self.offer_assignees(_assignees(payment, person))
         else:
             del self.fields["to"]
 
@@ -74,10 +52,6 @@ class RoutingFields(forms.Form):
             return until and until.astimezone(UTC)
         except OverflowError:
             raise forms.ValidationError(_INVALID_TIME) from None
-
-    def clean_to(self) -> str | None:
-        to: str = self.cleaned_data["to"]
-        return None if to == _NOBODY else to
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
@@ -122,8 +96,8 @@ def _times(payment: Payment, at: datetime, given: str | None) -> list[tuple[str,
 
 
 def _assignees(payment: Payment, person: Person) -> list[tuple[str, str]]:
-    nobody = [(_NOBODY, "Nobody: all reviewers can claim it")] if payment.assigned_to else []
-    return [("", "Choose…"), *nobody, *assignees.choices(payment, person)]
+    nobody = [(NOBODY, "Nobody: all reviewers can claim it")] if payment.assigned_to else []
+    return [*nobody, *assignees.choices(payment, person)]
 
 
 def _value(until: datetime) -> str:

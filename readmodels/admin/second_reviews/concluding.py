@@ -20,7 +20,7 @@ from payments.domain.second_review import SecondReview, SecondReviewDone, Severi
 from payments.domain.text import TextError, checked_text
 from readmodels import labels, models
 from readmodels.admin.base import kept_text, requests
-from readmodels.admin.review.routing_fields import Radios
+from readmodels.admin.review.form_fields import Radios
 from readmodels.admin.second_reviews import access, page
 
 _OTHER: Final = "other"
