@@ -3,7 +3,7 @@
 It is a separate view, because Django's change form would hold a transaction open during the command.
 """
 
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 from django.contrib import messages
@@ -49,8 +49,6 @@ from readmodels.admin.review.actions import Action, Person
 from readmodels.admin.review.desk import earlier_opinions, why_not
 from readmodels.models import PaymentSummary
 
-# Claims and notes may be recorded while a decision is sent. A few attempts settle any real race.
-_ATTEMPTS: Final = 5
 # Irreversible actions have a red button.
 _FINAL = (actions.REJECT, actions.CANCEL)
 
@@ -129,26 +127,12 @@ class ActionView(View):
             payment_id, self.person, timezone.now(), key=key, **form.given()
         )
         context = command_context(request, actor=self.person.actor, key=str(key))
-        version: int = form.cleaned_data["version"]
-        attempt = 1
-        while True:
-            try:
-                return actions.handle(
-                    command,
-                    replace(context, seen_position=form.cleaned_data.get("seen")),
-                    note=form.cleaned_data.get("note"),
-                    expected_version=version,
-                )
-            except NotAtVersion as error:
-                now = error.payment
-                if (
-                    now is None
-                    or attempt == _ATTEMPTS
-                    or not meanwhile.is_current(now, since=version)
-                ):
-                    raise
-                version = now.version
-                attempt += 1
+        return meanwhile.handle(
+            command,
+            replace(context, seen_position=form.cleaned_data.get("seen")),
+            note=form.cleaned_data.get("note"),
+            version=form.cleaned_data["version"],
+        )
 
     def _show_again(
         self, request: HttpRequest, payment_id: UUID, refusal: str, *, may_send: bool = True
