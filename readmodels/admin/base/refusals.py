@@ -1,5 +1,7 @@
 """The texts of refusals on the page of a payment: with names instead of ids."""
 
+from collections.abc import Callable
+
 from payments.domain.lists import EntryExists, ListRefused
 from payments.domain.payment.refusals import (
     AlreadyEscalated,
@@ -45,8 +47,13 @@ from payments.events.store import StaleVersion
 from readmodels.labels import isolated, person
 
 
-def describe(error: PaymentError) -> str:  # noqa: C901, PLR0912 - a line for each refusal
-    """Return the refusal as a sentence for the person who gave the command."""
+def describe(  # noqa: C901, PLR0912 - a line for each refusal
+    error: PaymentError, *, name: Callable[[str], str] = person
+) -> str:
+    """Return the refusal as a sentence for the person who gave the command.
+
+    `name` returns the name of an actor. Pass a lookup if there are many refusals.
+    """
     match error:
         case PaymentNotFound():
             return "There is no such payment."
@@ -59,26 +66,26 @@ def describe(error: PaymentError) -> str:  # noqa: C901, PLR0912 - a line for ea
         case NotAwaitingReview(status=status, review=None):
             return f"This payment is {status} and needs no decision."
         case NotAwaitingReview(review=review) if review is not None:
-            by = person(review.reviewer)
+            by = name(review.reviewer)
             return f"This payment was {review.decision} by {by} at {second_of(review.at)}."
         case ReviewExpired(deadline=deadline):
             return f"The deadline for this decision was {second_of(deadline)}."
         case ReviewNotDue(deadline=deadline):
             return f"This payment can be decided until {second_of(deadline)}."
         case ReviewTaken(claimed_by=reviewer, claimed_until=until):
-            return f"{person(reviewer)} has claimed this payment until {second_of(until)}."
+            return f"{name(reviewer)} has claimed this payment until {second_of(until)}."
         case NotClaimed():
             return "Nobody has claimed this payment."
         case AssignedToAnother(assigned_to=reviewer, assigned_until=until):
-            return f"This payment is assigned to {person(reviewer)} until {second_of(until)}."
+            return f"This payment is assigned to {name(reviewer)} until {second_of(until)}."
         case AssignmentNeedsSenior():
             return "Claim this payment before you hand it over, or ask a senior reviewer."
         case AssigneeNotReviewer(assignee=assignee):
-            return f"{person(assignee)} is not a reviewer. Choose someone else."
+            return f"{name(assignee)} is not a reviewer. Choose someone else."
         case NotAssigned():
             return "This payment is not assigned."
         case StillSnoozed(snoozed_by=reviewer, snoozed_until=until):
-            return f"{person(reviewer)} has snoozed this payment until {second_of(until)}."
+            return f"{name(reviewer)} has snoozed this payment until {second_of(until)}."
         case NotSnoozed():
             return "This payment is not snoozed."
         case SnoozeTimeInvalid(deadline=deadline):
@@ -94,13 +101,11 @@ def describe(error: PaymentError) -> str:  # noqa: C901, PLR0912 - a line for ea
             return "A senior reviewer must give the second approval."
         case AnotherPersonNeeded(reviewer=reviewer, proposed_policy=True):
             return (
-                f"{person(reviewer)} proposed the policy that flagged this payment. Two other people"
+                f"{name(reviewer)} proposed the policy that flagged this payment. Two other people"
                 " must approve it."
             )
         case AnotherPersonNeeded(reviewer=reviewer):
-            return (
-                f"{person(reviewer)} gave the first approval. Another person must give the second."
-            )
+            return f"{name(reviewer)} gave the first approval. Another person must give the second."
         case NoteNeeded(customer_blocked=True):
             return (
                 "The customer is blocked. Explain in the note why you are approving this payment."

@@ -1,6 +1,6 @@
 """The top of a payment's page: the state of its review, the offered actions, and why others are missing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -114,11 +114,14 @@ def desk(
     )
 
 
-def people_of(payment: Payment) -> dict[str, str]:
-    """Return the names of everyone whom the box mentions, by actor id."""
-    reviews = (payment.lease, payment.snooze, payment.first_approval, payment.review)
-    others = (payment.policy_author, payment.assigned_to)
-    return labels.people([*others, *(each.reviewer for each in reviews if each)])
+def people_of(*payments: Payment) -> dict[str, str]:
+    """Return the names of everyone whom the boxes of the payments mention, by actor id."""
+    actors: list[str | None] = []
+    for payment in payments:
+        reviews = (payment.lease, payment.snooze, payment.first_approval, payment.review)
+        actors += [payment.policy_author, payment.assigned_to]
+        actors += [each.reviewer for each in reviews if each]
+    return labels.people(actors)
 
 
 def badges(payment: Payment, at: datetime) -> tuple[fragments.Badge, ...]:
@@ -137,7 +140,13 @@ def badges(payment: Payment, at: datetime) -> tuple[fragments.Badge, ...]:
     )
 
 
-def why_not(error: PaymentError, payment: Payment, person: Person) -> str:
+def why_not(
+    error: PaymentError,
+    payment: Payment,
+    person: Person,
+    *,
+    name: Callable[[str], str] = labels.person,
+) -> str:
     """Return the refusal as a sentence for the person who gave the command."""
     first = payment.first_approval
     is_first = first is not None and first.reviewer == person.actor
@@ -147,7 +156,7 @@ def why_not(error: PaymentError, payment: Payment, person: Person) -> str:
         return (
             "You proposed the policy that flagged this payment. Two other people must approve it."
         )
-    return refusals.describe(error)
+    return refusals.describe(error, name=name)
 
 
 def earlier_opinions(payment: Payment, history: Sequence[Entry]) -> Iterator[Line]:
