@@ -25,6 +25,7 @@ _STYLES: Final = (
     "figures",
     "search",
     "queue",
+    "bulk",
     "notes",
     "policies",
     "backtests",
@@ -55,7 +56,10 @@ UNFOLD: Final[dict[str, Any]] = {
     "STYLES": [_static(f"readmodels/{name}.css") for name in _STYLES],
     "SCRIPTS": [
         _static(f"readmodels/{name}.js")
-        for name in ("menu", "times", "copy", "search", "shortcuts", "claim_end", "polling")
+        for name in (
+            *("menu", "times", "copy", "search"),
+            *("shortcuts", "claim_end", "polling", "bulk"),
+        )
     ],
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,

@@ -21,6 +21,7 @@ from readmodels.admin.exports import pages as exports
 from readmodels.admin.lists import changes as list_changes, pages as lists
 from readmodels.admin.policies import decisions, pages, proposal
 from readmodels.admin.review import hand_over, mentions, payments, polling, queue
+from readmodels.admin.review.bulk import views as bulk
 from readmodels.admin.saved_views import pages as saved_views
 from readmodels.admin.second_reviews import lists as second_reviews
 from readmodels.models import PaymentSummary
@@ -85,6 +86,9 @@ urlpatterns = [
     path("reviews/poll/", _staff_only(polling.poll), name="queue_poll"),
     path("reviews/claim-next/", _staff_only(queue.claim_next), name="claim_next"),
     path("reviews/hand-over/", _form(hand_over.HandOverView), name="hand_over"),
+    path("reviews/bulk/", _form(bulk.PreviewView), name="bulk"),
+    path("reviews/bulk/confirm/", _form(bulk.ConfirmView), name="bulk_confirm"),
+    path("reviews/bulk/outcome/", _form(bulk.OutcomeView), name="bulk_outcome"),
     path("mentions/", _staff_only(mentions.page), name="mentions"),
     path("mentions/read/", _staff_only(mentions.read_all), name="mentions_read"),
     path("mentions/<int:mention>/open/", _staff_only(mentions.open_payment), name="mention_open"),

@@ -47,7 +47,6 @@ from payments.domain.payment.state import Payment
 StaffCommand = AnyReviewCommand | CancelPayment | RefundPayment
 
 _NO_KEY: Final = UUID(int=0)
-_SOMEBODY: Final = "staff:0"
 _SOME_NOTE: Final = NoteRef(UUID(int=0), "")
 
 
@@ -172,6 +171,20 @@ ACTIONS: Final = (
     REFUND,
     CANCEL,
 )
+# Those that the review queue offers for many payments at once.
+IN_BULK: Final = (APPROVE, REJECT, ESCALATE, CLAIM, RELEASE, ASSIGN)
+MOST_IN_BULK: Final = 50
+
+
+class Assignee(Struct, frozen=True):
+    """To whom payments are assigned, None for nobody, and what that person may do."""
+
+    actor: str | None
+    reviews: bool = True
+    senior: bool = True
+
+
+ANY_ASSIGNEE: Final = Assignee("staff:0")
 
 
 def refusal(
@@ -182,6 +195,7 @@ def refusal(
     *,
     note: bool = True,
     customer_blocked: bool = False,
+    assignee: Assignee = ANY_ASSIGNEE,
 ) -> PaymentError | None:
     """Return the refusal that the action would get now, None if it would be carried out.
 
@@ -199,7 +213,8 @@ def refusal(
     if action.takes_time:
         given["until"] = at + ((payment.review_deadline or at) - at) / 2
     if action.takes_assignee:
-        given |= {"to": _SOMEBODY, "to_reviews": True, "to_senior": True}
+        given["to"] = assignee.actor
+        given |= {"to_reviews": assignee.reviews, "to_senior": assignee.senior}
     if action.takes_holder:
         lease = claims.unlapsed(payment.lease, at)
         given["holder"] = lease.reviewer if lease else ""

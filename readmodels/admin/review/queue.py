@@ -18,6 +18,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.decorators import display
+from unfold.widgets import CHECKBOX_CLASSES
 
 from payments.api.http.base import command_context
 from payments.application import review
@@ -37,7 +38,7 @@ from readmodels.admin.base.filters import (
     titled,
 )
 from readmodels.admin.review import queue_filters, seen_position
-from readmodels.admin.review.actions import Person, next_key
+from readmodels.admin.review.actions import IN_BULK, MOST_IN_BULK, Person, next_key
 from readmodels.admin.review.parties import Parties
 from readmodels.admin.review.payments import PaymentAdmin
 from readmodels.admin.review.queue_filters import (
@@ -58,6 +59,7 @@ from readmodels.queries.keyset import Order
 # An exact larger number would cost more and change no decision.
 COUNTED_TO: Final = 1_000
 POLL_SECONDS: Final = 15
+_BOX: Final = " ".join(CHECKBOX_CLASSES)
 
 
 class QueueDetails(Parties, kw_only=True):
@@ -96,6 +98,22 @@ class QueueAdmin(PaymentAdmin):
         ("four_eyes", titled(YesNoFilter, "two approvals required")),
         ("reject_advised", titled(YesNoFilter, "rejection advised")),
     )
+
+    def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
+        boxes = ("chosen",) if Person.of(request.user).reviews else ()
+        return [*boxes, *super().get_list_display(request)]
+
+    @display(description="Select")
+    def chosen(self, row: Any) -> str:
+        """Show the box that selects the payment for the buttons of parts/bulk.html."""
+        return format_html(
+            '<label class="choose"><input type="checkbox" name="payment" value="{}" form="bulk"'
+            ' class="{}" aria-label="Select {} of {}"></label>',
+            row.pk,
+            _BOX,
+            super().money(row),
+            row.details.customer,
+        )
 
     @display(description="Amount")
     def money(self, row: PaymentSummary) -> str:
@@ -232,6 +250,9 @@ class QueueAdmin(PaymentAdmin):
         context = {
             "next_key": next_key(person),
             "may_hand_over": person.senior,
+            "bulk_actions": IN_BULK if person.reviews else (),
+            "bulk_most": MOST_IN_BULK,
+            "checkbox_classes": _BOX,
             "page_labels": SORTS[sort].page_labels,
             "sorts": list(_sorts(view, sort)),
             "lacks_currency": view.get(SORT) == AMOUNT and sort != AMOUNT,

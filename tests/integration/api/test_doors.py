@@ -27,7 +27,7 @@ from payments.events.models import Event
 from readmodels.engine import parking
 from readmodels.models import DiscardedEvent, ParkedEvent
 from readmodels.projections import PROJECTIONS, daily_statistics
-from tests.support import examples, logs
+from tests.support import bulk, examples, logs
 from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.support.backoffice import browser, text
 from tests.support.examples import NOON, OPERATOR
@@ -140,6 +140,11 @@ def form(staff: Browser, url: str) -> dict[str, str]:
     """Return the fields that the page would send, with a reason."""
     html = staff.get(url).content.decode()
     return {"reason": "other", **dict(re.findall(r'name="(key|version)" value="([^"]+)"', html))}
+
+
+def bulk_form(place: Place) -> str:
+    shown = bulk.preview(place.staff, "reject", [place.payment])
+    return text(bulk.confirm(place.staff, bulk.filled(shown, note=CARD)))
 
 
 def discard_form(place: Place) -> str:
@@ -260,6 +265,7 @@ DOORS: Final[dict[str, Callable[[Place], str]]] = {
     "note": payment_form("note"),
     "snooze": payment_form("snooze"),
     "assign": payment_form("assign"),
+    "bulk action": bulk_form,
     "discard": discard_form,
     "submit": body("{0}", **PAYMENT | {"customer_id": CARD}),
     "submit, reference": body("{0}", **PAYMENT | {"reference": CARD}),

@@ -1,0 +1,118 @@
+"""Bulk actions in a browser: by keyboard, without JavaScript, accessible and as wide as the screen."""
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from tests.e2e.chromium import CHROMIUM
+from tests.e2e.desk import PASSWORD, Desk, check_shown
+from tests.support.api import FOUR_EYES, RISKY, project
+from tests.support.bulk import events
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH"),
+]
+
+
+def submit(desk: Desk, **changes: Any) -> None:
+    desk.client.submit(**RISKY | {"customer_id": "newcomer", "reference": "order-2"} | changes)
+    project()
+
+
+def press_to_first_box(page: Page) -> None:
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.name") == "payment":
+            return
+    pytest.fail("The Tab key never reached a row.")
+
+
+def test_payments_are_rejected_by_keyboard(desk: Desk) -> None:
+    submit(desk)
+    desk.log_in()
+    page = desk.page
+    desk.open("/admin/reviews/")
+    press_to_first_box(page)
+    page.keyboard.press("Space")
+    expect(page.get_by_text("1 selected")).to_be_visible()
+
+    page.keyboard.press("r")
+    expect(page.get_by_role("heading", name="Reject 1 payment").first).to_be_visible()
+    expect(page.get_by_label("Suspected fraud")).to_be_focused()
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Same card as before.")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_text("1 of 1 rejected.")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("1 of 1 rejected.")).to_be_visible()
+    assert len(events("payment.rejected")) == 1
+
+
+def test_boxes_of_rows_follow_the_box_of_the_page(desk: Desk) -> None:
+    submit(desk)
+    submit(desk, reference="order-3")
+    desk.log_in()
+    desk.open("/admin/reviews/")
+    rows = desk.page.get_by_role("checkbox", name=re.compile("^Select "))
+    whole = desk.page.get_by_role("checkbox", name="All 3 on this page")
+
+    whole.check()
+    expect(desk.page.get_by_text("3 selected")).to_be_visible()
+    rows.nth(1).uncheck()
+    expect(whole).not_to_be_checked()
+    whole.check()
+    whole.uncheck()
+    rows.first.check()
+    rows.last.click(modifiers=["Shift"])
+
+    expect(desk.page.get_by_text("3 selected")).to_be_visible()
+
+
+def test_page_is_approved_without_javascript(
+    desk: Desk, chromium: Browser, live_server: LiveServer
+) -> None:
+    submit(desk)
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{live_server.url}/admin/reviews/")
+    page.get_by_label("Username").fill("grace")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+
+    page.get_by_role("checkbox", name="All 2 on this page").check()
+    page.get_by_role("button", name="Approve").click()
+    page.get_by_label("Known customer").check()
+    page.get_by_role("button", name="Approve 2 payments").click()
+
+    expect(page.get_by_text("2 of 2 approved.")).to_be_visible()
+    context.close()
+    assert len(events("payment.approved")) == 2
+
+
+@pytest.mark.parametrize("desk", ["light", "dark"], indirect=True)
+def test_pages_of_bulk_actions_are_accessible_and_narrow(desk: Desk) -> None:
+    rules = ["color-contrast"] if desk.scheme == "dark" else None
+    submit(desk, customer_id="W" * 255)
+    submit(desk, reference="order-3", amount=FOUR_EYES["amount"])
+    desk.log_in()
+    desk.open("/admin/reviews/")
+    desk.page.get_by_role("checkbox", name="All 3 on this page").check()
+    desk.page.mouse.move(0, 0)  # buttons under the pointer have other colors
+    check_shown(desk, rules)
+
+    desk.page.get_by_role("button", name="Approve").click()
+    expect(desk.page.get_by_text("Two approvals are required.")).to_be_visible()
+    check_shown(desk, rules)
+    desk.page.get_by_label("Known customer").check()
+    desk.page.get_by_role("button", name="Approve 2 payments").click()
+
+    expect(desk.page.get_by_text("2 of 2 approved.")).to_be_visible()
+    check_shown(desk, rules)
