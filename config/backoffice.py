@@ -19,6 +19,7 @@ def _static(path: str) -> Any:
 
 
 _STYLES: Final = (
+    "colors",
     "page",
     "backoffice",
     "payment",
@@ -65,22 +66,8 @@ UNFOLD: Final[dict[str, Any]] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_HISTORY": False,
     "DASHBOARD_CALLBACK": "readmodels.admin.dashboard.context",
-    "COLORS": {
-        # A calm blue instead of unfold's purple, so that warnings stand out.
-        "primary": {
-            "50": "oklch(97% .014 254.604)",
-            "100": "oklch(93.2% .032 255.585)",
-            "200": "oklch(88.2% .059 254.128)",
-            "300": "oklch(80.9% .105 251.813)",
-            "400": "oklch(70.7% .165 254.624)",
-            "500": "oklch(62.3% .214 259.815)",
-            "600": "oklch(54.6% .245 262.881)",
-            "700": "oklch(48.8% .243 264.376)",
-            "800": "oklch(42.4% .199 265.638)",
-            "900": "oklch(37.9% .146 265.522)",
-            "950": "oklch(28.2% .091 267.935)",
-        }
-    },
+    # In colors.css, because pages must have no inline styles.
+    "COLORS": lambda _: {},
     "ACCOUNT": {
         "navigation": [
             {"title": "Your account", "link": reverse_lazy("account")},

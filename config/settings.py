@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from config import backoffice, openapi, variables
-from config.http import lockout, redaction
+from config.http import content_policy, lockout, redaction
 from config.postgresql import session
 
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
@@ -61,6 +61,7 @@ INSTALLED_APPS: list[str] = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_structlog",
+    "csp",
     "axes",
     "django_otp",
     "django_otp.plugins.otp_totp",
@@ -83,6 +84,7 @@ MIDDLEWARE: list[str] = [
     "config.http.middleware.ProbeMiddleware",
     "config.http.middleware.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "config.http.content_policy.ContentPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.http.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -98,8 +100,15 @@ MIDDLEWARE: list[str] = [
 ]
 
 # `check --deploy` does not recognize our subclass of the CSRF middleware. One URL pattern begins with a slash
-# to match addresses like //api/v1. payments.identity.passkeys has the origins.
-SILENCED_SYSTEM_CHECKS = ["security.W003", "urls.W002", "otp_webauthn.E030"]
+# to match addresses like //api/v1. payments.identity.passkeys has the origins. HSTS of subdomains and the
+# preload list concern the whole domain, so its owner configures them at the proxy.
+SILENCED_SYSTEM_CHECKS = [
+    "security.W003",
+    "security.W005",
+    "security.W021",
+    "urls.W002",
+    "otp_webauthn.E030",
+]
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -294,6 +303,7 @@ SECURE_REDIRECT_EXEMPT = ["^metrics$"]
 SECURE_HSTS_SECONDS: int = variables.number("HSTS_SECONDS", 0)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SESSION_COOKIE_SECURE else None
 X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY: dict[str, Any] = {"DIRECTIVES": content_policy.DIRECTIVES}
 CSRF_FAILURE_VIEW = "readmodels.admin.base.kept_text.csrf_failure"
 
 # Logs: JSON for machines, columns for people

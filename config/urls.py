@@ -5,7 +5,7 @@ from typing import Any, Final
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from config.operations import metrics
 from payments.api import problem_pages
@@ -35,7 +35,7 @@ urlpatterns: Final[list[URLPattern | URLResolver]] = [
     *_with_or_without_slash("api/problems/<slug:code>", problem_pages.OneProblem.as_view()),
     *_with_or_without_slash("api/schema", Document.as_view(**_PUBLIC), name="schema"),
     *_with_or_without_slash(
-        "api/docs", SpectacularSwaggerView.as_view(url_name="schema", **_PUBLIC), name="docs"
+        "api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema", **_PUBLIC), name="docs"
     ),
     # Also after several slashes, because many base URLs end in one by mistake.
     re_path(r"^/*api(/|$)", problem_pages.UnknownAddress.as_view()),
