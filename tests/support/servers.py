@@ -11,7 +11,7 @@ from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
 
 SECRETS: Final = {
-    "SECRET_KEY": "only-for-tests-9a1c5be07d42f836c0",
+    "SECRET_KEY": "only-for-tests-9a1c5be07d42f836c0-71d25be8403fa96c",
     "PSEUDONYM_KEY": "only-for-tests-too-3f60d9e7a28b4c15",
     "SEAL_KEY": "5e" * 32,
     "WEBHOOK_KEYS": "3b" * 32,
