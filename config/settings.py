@@ -84,7 +84,7 @@ MIDDLEWARE: list[str] = [
     "config.http.middleware.ProbeMiddleware",
     "config.http.middleware.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "config.http.content_policy.ContentPolicyMiddleware",
+    "config.http.middleware.ContentPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.http.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -95,7 +95,7 @@ MIDDLEWARE: list[str] = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.http.middleware.RequestLogMiddleware",
     "config.http.middleware.OutageMiddleware",
-    "readmodels.admin.account.middleware.SecondFactorMiddleware",
+    "config.http.middleware.SecondFactorMiddleware",
     "axes.middleware.AxesMiddleware",  # must be last
 ]
 

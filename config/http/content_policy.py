@@ -1,7 +1,7 @@
 """The Content Security Policy: pages load only our own files, and no page of others shows ours.
 
 Scripts and styles are files. The back office needs `unsafe-eval`, because unfold's Alpine evaluates
-expressions of its templates. Answers of the API are not pages and have no policy.
+expressions of its templates.
 """
 
 from typing import Any, Final
@@ -20,18 +20,10 @@ DIRECTIVES: Final[dict[str, Any]] = {
 }
 _BACK_OFFICE: Final = "/admin/"
 _DOCS: Final = "/api/docs"
-_API: Final = "/api/v1/"
 
 
 class ContentPolicyMiddleware(CSPMiddleware):
     """Add the policy of the page."""
-
-    def process_response(
-        self, request: HttpRequest, response: HttpResponseBase
-    ) -> HttpResponseBase:
-        if request.path_info.startswith(_API):
-            return response
-        return super().process_response(request, response)
 
     def get_policy_parts(
         self,

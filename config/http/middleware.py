@@ -23,7 +23,7 @@ from django.utils.deprecation import MiddlewareMixin
 from django.utils.http import parse_header_parameters
 from django_structlog import middlewares as structlog_middlewares
 
-from config.http import outage_pages
+from config.http import content_policy, outage_pages
 from config.operations import health
 from config.operations.http_requests import ROUTE
 from payments.api.http.environ import SENT_CONTENT_TYPE
@@ -154,9 +154,13 @@ class _SkippedByApi(MiddlewareMixin):
     """Skip requests to the API."""
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if request.path_info.startswith("/api/"):
+        if _is_of_api(request):
             return self.get_response(request)
         return super().__call__(request)
+
+
+def _is_of_api(request: HttpRequest) -> bool:
+    return request.path_info.startswith("/api/")
 
 
 class SessionMiddleware(_SkippedByApi, sessions.SessionMiddleware):
@@ -179,6 +183,35 @@ class AuthenticationMiddleware(_SkippedByApi, auth.AuthenticationMiddleware): ..
 
 
 class MessageMiddleware(_SkippedByApi, messages.MessageMiddleware): ...
+
+
+class ContentPolicyMiddleware(content_policy.ContentPolicyMiddleware):
+    """Skip the answers of the API: they are not pages. The API's documentation has a policy."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if request.path_info.startswith("/api/v1/"):
+            return self.get_response(request)
+        return super().__call__(request)
+
+
+class SecondFactorMiddleware(_SkippedByApi):
+    """Show the page that asks for a second factor or a new password, if the session needs one."""
+
+    def process_view(
+        self, request: HttpRequest, _view: Any, _args: Any, _kwargs: Any
+    ) -> HttpResponse | None:
+        if _is_of_api(request):
+            return None
+        # It has models, and the servers import this module before Django's apps are ready.
+        from readmodels.admin.account import access
+
+        try:
+            return access.check(request)
+        except DatabaseError as error:
+            answer = outage_pages.page_of(request, error)
+            if answer is None:
+                raise
+            return answer
 
 
 class RequestLogMiddleware(structlog_middlewares.RequestMiddleware):

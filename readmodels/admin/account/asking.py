@@ -30,7 +30,6 @@ def recently_verified(view: Callable[..., HttpResponseBase]) -> Callable[..., Ht
             return ask(request)
         return view(request, *args, **kwargs)
 
-    answer.needs_recent_factor = True  # type: ignore[attr-defined]
     return answer
 
 
