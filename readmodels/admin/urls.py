@@ -37,6 +37,10 @@ def _proved(view: Any) -> Any:
     return _staff_only(recently_verified(view))
 
 
+def _proved_form(view: type[View]) -> Any:
+    return kept_text.keep_typed_text(_proved(view.as_view()))
+
+
 # The lists with saved views.
 _LISTS: Final = {
     "screens": {
@@ -86,8 +90,8 @@ urlpatterns = [
     path("reviews/poll/", _staff_only(polling.poll), name="queue_poll"),
     path("reviews/claim-next/", _staff_only(queue.claim_next), name="claim_next"),
     path("reviews/hand-over/", _form(hand_over.HandOverView), name="hand_over"),
-    path("reviews/bulk/", _form(bulk.PreviewView), name="bulk"),
-    path("reviews/bulk/confirm/", _form(bulk.ConfirmView), name="bulk_confirm"),
+    path("reviews/bulk/", _proved_form(bulk.PreviewView), name="bulk"),
+    path("reviews/bulk/confirm/", _proved_form(bulk.ConfirmView), name="bulk_confirm"),
     path("reviews/bulk/outcome/", _form(bulk.OutcomeView), name="bulk_outcome"),
     path("mentions/", _staff_only(mentions.page), name="mentions"),
     path("mentions/read/", _staff_only(mentions.read_all), name="mentions_read"),

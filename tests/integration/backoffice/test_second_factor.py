@@ -19,7 +19,7 @@ from payments.clients.models import ApiKey, Client
 from payments.domain.risk.policy import DEFAULT_POLICY
 from payments.identity import factors
 from payments.identity.models import RecoveryCode
-from readmodels.admin.account.middleware import OPEN
+from readmodels.admin.account.access import OPEN
 from tests.support.backoffice import text
 from tests.support.concurrency import at_once
 from tests.support.forms import form_fields
@@ -237,6 +237,8 @@ def test_sensitive_pages_ask_again_after_a_quarter_of_an_hour(minutes: int) -> N
         reverse("policy_approve", args=[DEFAULT_POLICY.policy_id]),
         reverse("admin:key_create", args=[client.pk]),
         reverse("admin:factor_reset_ask"),
+        reverse("bulk"),
+        reverse("bulk_confirm"),
     ):
         answer = grace.get(path)
         assert (ASKS in answer.headers.get("Location", "")) == (minutes > 15), path
