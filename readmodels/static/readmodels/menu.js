@@ -1,5 +1,5 @@
-// Folds the sidebar, closes the account and switches the color scheme. Without this file the menu is on
-// every page, and the color scheme is light.
+// Folds the sidebar, closes the account, switches the color scheme and hides icons from screen readers.
+// Without this file the menu is on every page, and the color scheme is light.
 "use strict";
 
 (() => {
@@ -58,6 +58,8 @@
       choice.addEventListener("change", (event) => choose(event.target.value));
       choice.hidden = false;
     }
+    // Screen readers would read the names of these icons. No template of ours can replace those of widgets.
+    for (const icon of document.querySelectorAll("select + .material-symbols-outlined")) icon.ariaHidden = "true";
     const menus = document.querySelectorAll("details[data-closes]");
     document.addEventListener("click", (event) => {
       for (const each of menus) if (!each.contains(event.target)) each.open = false;
