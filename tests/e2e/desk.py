@@ -36,7 +36,7 @@ class Desk:
         self.page.get_by_label("Username").fill(username)
         self.page.get_by_label("Password").fill(PASSWORD)
         self.page.keyboard.press("Enter")
-        expect(self.page.get_by_text("Review queue")).to_be_visible()
+        expect(self.page.get_by_role("heading", name="Dashboard")).to_be_visible()
         self.page.wait_for_load_state("networkidle")
 
     def complain(self, what: str, *, when: bool = True) -> None:
@@ -134,7 +134,8 @@ def check_shown(desk: Desk, rules: list[str] | None) -> None:
     assert desk.page.locator("h1:visible").count() == 1, desk.page.url
     for width in (1440, 420):
         desk.page.set_viewport_size({"width": width, "height": 900})
-        assert serious(desk.page, rules) == [], desk.page.url
+        found = serious(desk.page, rules)
+        assert found == [], (desk.page.url, found)
         wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert desk.page.evaluate(wider) <= 0, f"{desk.page.url} is wider than {width} pixels"
 

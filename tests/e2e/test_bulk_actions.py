@@ -85,7 +85,7 @@ def test_page_is_approved_without_javascript(
     page.goto(f"{live_server.url}/admin/reviews/")
     page.get_by_label("Username").fill("grace")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Sign in").click()
 
     page.get_by_role("checkbox", name="All 2 on this page").check()
     page.get_by_role("button", name="Approve").click()

@@ -43,7 +43,7 @@ def test_payment_is_claimed_in_a_view_snoozed_and_decided(desk: Desk, ben: Desk)
     page.keyboard.press("n")
     page.wait_for_url(re.compile("change"))
     expect(page.get_by_role("heading", name="Yours until")).to_be_visible()
-    expect(page.get_by_role("heading", name="Payments of this customer")).to_be_visible()
+    expect(page.get_by_role("heading", name="Payments of the customer")).to_be_visible()
     expect(page.get_by_text("The customer's first card payment").first).to_be_visible()
 
     ben.press("Add a note")
@@ -77,7 +77,7 @@ def test_payment_is_claimed_in_a_view_snoozed_and_decided(desk: Desk, ben: Desk)
         "payment.review_snoozed",
         "payment.review_resumed",
         "payment.approved",
-        "payment.completed",
+        "payment.processed",
     ]
 
 
@@ -86,7 +86,7 @@ def test_lost_race_keeps_the_note_and_a_colleague_hands_over(desk: Desk, ben: De
     project()
     ben.open(at(ben.payment, "reject"))
     ben.page.keyboard.press("Space")
-    ben.press_until("Note")
+    ben.press_until("Note (optional)")
     ben.page.keyboard.type(NOTE)
 
     desk.log_in()
@@ -116,6 +116,7 @@ def test_lost_race_keeps_the_note_and_a_colleague_hands_over(desk: Desk, ben: De
 def _save_view(desk: Desk, query: str, name: str) -> None:
     desk.open(f"/admin/reviews/?{query}")
     desk.press("Save this view")
+    desk.page.wait_for_url(re.compile("save"))
     desk.press_until("Name")
     desk.page.keyboard.type(name)
     desk.press("Save")

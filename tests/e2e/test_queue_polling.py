@@ -70,7 +70,7 @@ def test_open_queue_shows_what_changed_and_moves_nothing(
     do(colleague, decided, "reject")
     waiting(3)
 
-    expect(page.get_by_role("status")).to_have_text("3 new payments, 1 decided.")
+    expect(page.locator("[data-news]")).to_have_text("3 new payments, 1 decided.")
     expect(tab).to_have_text("4")
     expect(page.locator("[data-waiting]").first).to_have_text("5")
     expect(rows.nth(1)).to_contain_text("ben")
