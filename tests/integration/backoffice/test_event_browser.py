@@ -140,7 +140,7 @@ def test_page_of_event_of_another_aggregate_has_no_link_to_a_payment() -> None:
 
     page = browser("auditor").get(reverse(PAGE_OF_ONE, args=row)).content.decode()
 
-    assert f"<dd>{card}</dd>" in page
+    assert str(card) in page
     assert f"paymentsummary/{card}" not in page
 
 
