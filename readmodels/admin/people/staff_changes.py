@@ -1,6 +1,7 @@
 """The pages and buttons that add and change staff accounts."""
 
 import secrets
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Final
 
 from django import forms
@@ -108,7 +109,7 @@ class AddView(_StaffView):
         return self.form_page(request, "Add a person", form, person=None, button="Add")
 
 
-class _ChangeView(_StaffView):
+class _ChangeView(_StaffView, ABC):
     """Common part of the pages that change one account."""
 
     title: ClassVar[str]
@@ -136,8 +137,9 @@ class _ChangeView(_StaffView):
     def initial(self, person: User) -> dict[str, Any]:
         return {}
 
+    @abstractmethod
     def change(self, request: HttpRequest, person: User, typed: dict[str, Any]) -> HttpResponse:
-        raise NotImplementedError
+        """Make the change with the typed values. Raises StaffRefused."""
 
     def done(self, request: HttpRequest, person: User, text: str) -> HttpResponse:
         messages.success(request, text)

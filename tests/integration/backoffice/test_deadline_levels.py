@@ -1,4 +1,4 @@
-"""Levels of deadlines: each is counted and logged once per review, whatever happens to the task."""
+"""Each level of a deadline is counted and logged once per review, also after a crash of the task."""
 
 import logging
 import os
