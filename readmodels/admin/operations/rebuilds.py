@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -95,16 +94,8 @@ class RebuildAdmin(BrowsingAdmin):
         shown = {"may_repair": may_repair(request), **(extra_context or {})}
         return super().changelist_view(request, shown)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one run. While it is active, the page loads itself again, without scripts."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
         run_id = as_uuid(object_id)
         if run_id is None:
             raise Http404("There is no such rebuild.")

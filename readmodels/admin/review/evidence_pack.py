@@ -10,13 +10,13 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views import View
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from payments import permissions
-from payments.domain.text import TextError, checked_text
 from payments.events.seals.sealing import DamagedSeal
 from readmodels import labels
 from readmodels.admin.base import kept_text, requests
+from readmodels.admin.base.text_field import StoredTextField
 from readmodels.admin.review import evidence
 from readmodels.evidence import gathering
 from readmodels.exports import recording
@@ -35,9 +35,8 @@ class EvidenceForm(forms.Form):
         widget=UnfoldAdminSelectWidget,
         error_messages={"invalid_choice": "This is not one of the choices. Choose one."},
     )
-    reason = forms.CharField(
+    reason = StoredTextField(
         max_length=LONGEST_REASON,
-        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "dir": "auto"}),
         help_text="Recorded with your name and shown to auditors, such as the number of a case. No names of"
         " customers.",
         error_messages={"required": "Enter why you need the evidence."},
@@ -52,12 +51,6 @@ class EvidenceForm(forms.Form):
                 for each in gathering.decisions(history)
             ),
         ]
-
-    def clean_reason(self) -> str:
-        try:
-            return checked_text(self.cleaned_data["reason"], max_length=LONGEST_REASON)
-        except TextError as error:
-            raise forms.ValidationError(str(error)) from error
 
 
 class EvidenceView(View):

@@ -10,16 +10,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views import View
-from unfold.widgets import UnfoldAdminTextareaWidget
 
 from payments import permissions
 from payments.application import second_reviews
 from payments.customers import notes
 from payments.domain.payment.events import ApprovalReason, RejectionReason
 from payments.domain.second_review import SecondReview, SecondReviewDone, Severity
-from payments.domain.text import TextError, checked_text
 from readmodels import labels, models
 from readmodels.admin.base import kept_text, requests
+from readmodels.admin.base.text_field import StoredTextField
 from readmodels.admin.review.form_fields import Radios
 from readmodels.admin.second_reviews import access, page
 
@@ -48,21 +47,13 @@ class VerdictForm(forms.Form):
         widget=Radios,
         error_messages={"required": "Choose how severe the opposite decision would be."},
     )
-    note = forms.CharField(
+    note = StoredTextField(
         required=False,
+        empty_value=None,
         max_length=notes.LONGEST,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 4, "dir": "auto"}),
+        rows=4,
         help_text="Required for the reason “Other”. No card numbers. Notes can be erased on request.",
     )
-
-    def clean_note(self) -> str | None:
-        note: str = self.cleaned_data["note"]
-        if not note.strip():
-            return None
-        try:
-            return checked_text(note, max_length=notes.LONGEST, multiline=True)
-        except TextError as error:
-            raise forms.ValidationError(str(error)) from error
 
     def clean(self) -> dict[str, Any]:
         found = _REASONS.get(self.cleaned_data.get("verdict", ""))

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -17,7 +16,6 @@ from payments.api.http.paths import uuid
 from readmodels import labels
 from readmodels.admin.base import fragments, requests, times
 from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
-from readmodels.admin.base.kept_text import keep_typed_text
 from readmodels.admin.second_reviews import access, page
 from readmodels.admin.second_reviews.concluding import ConcludeView
 from readmodels.models import SecondReview
@@ -90,22 +88,14 @@ class SecondReviewAdmin(BrowsingAdmin):
         return access.visible(requests.actor(request)).filter(concluded_at__isnull=False)
 
     def get_urls(self) -> list[URLPattern]:
-        conclude = keep_typed_text(self.admin_site.admin_view(ConcludeView.as_view(admin=self)))
+        conclude = self.form_view(ConcludeView)
         return [
             path(f"{uuid('review')}/conclude/", conclude, name="second_review_conclude"),
             *super().get_urls(),
         ]
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show a concluded second review with all verdicts, an open one without any."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
         review_id = as_uuid(object_id)
         if review_id is None:
             raise Http404(f"There is no second review {object_id}.")
