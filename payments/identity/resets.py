@@ -32,6 +32,8 @@ def ask(staff: User, reason: Reason, *, by: str, at: datetime) -> FactorReset:
             )
             records.add(Change.RESET_ASKED, staff.pk, actor=by, at=at)
     except IntegrityError as error:
+        if "identity_factorreset_one_open" not in str(error):
+            raise
         raise ResetRefused(f"A reset for {staff} waits for its approval already.") from error
     return reset
 
