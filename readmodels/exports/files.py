@@ -1,6 +1,7 @@
 """The private folder of exported files: EXPORT_FOLDER. Web servers and workers share it."""
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Collection
@@ -12,8 +13,18 @@ from django.conf import settings
 
 from readmodels.exports.models import Export
 
-_PART: Final = ".part"
-# A part that nobody has written to for so long is left of a worker that was killed.
+# How the names begin of what is only needed while a workbook is written.
+STREAMED: Final = "streamed-"
+WORKBOOK: Final = "workbook-"
+PART: Final = ".part"
+_ID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+# Nothing with another name is ever deleted: the folder may hold what exports did not make.
+_FINISHED: Final = re.compile(rf"{_ID}\.(?:csv|xlsx)")
+_UNFINISHED: Final = re.compile(
+    rf"(?:{_ID}-{_ID}\.(?:csv|xlsx)|{STREAMED}.*){re.escape(PART)}|{WORKBOOK}.*"
+)
+# What nobody has written to for so long is left of a killed worker. A file that was just finished may be
+# missing among those to keep, because its transaction is not committed.
 _LEFT_SECONDS: Final = 600
 _SPARE_BYTES: Final = 100 * 10**6
 
@@ -46,7 +57,7 @@ def path_of(export: Export) -> Path:
 
 def part_of(export: Export, token: UUID) -> Path:
     """Return the path to write to. Two workers never write to the same file. Raises FolderUnusable."""
-    return folder() / f"{export.pk}-{token}.{export.format}{_PART}"
+    return folder() / f"{export.pk}-{token}.{export.format}{PART}"
 
 
 def finish(part: Path, export: Export) -> None:
@@ -57,22 +68,25 @@ def finish(part: Path, export: Export) -> None:
     part.replace(path_of(export))
 
 
-def remove(export: Export) -> None:
-    """Delete the file of an export, if there is one. Raises OSError."""
-    path_of(export).unlink(missing_ok=True)
-
-
 def sweep(kept: Collection[UUID]) -> int:
-    """Delete the files of all exports except those in `kept`, and old parts. Return how many."""
+    """Delete old files of exports except those in `kept`, and old unfinished ones. Return how many."""
     path = Path(settings.EXPORT_FOLDER)
     if not path.is_dir():
         return 0
     names = {str(each) for each in kept}
     removed = 0
     for found in path.iterdir():
-        is_part = found.suffix not in {".csv", ".xlsx"}
-        is_old = time.time() - found.stat().st_mtime > _LEFT_SECONDS
-        if (is_part and is_old) or (not is_part and found.stem not in names):
-            shutil.rmtree(found) if found.is_dir() else found.unlink(missing_ok=True)
-            removed += 1
+        is_finished = _FINISHED.fullmatch(found.name) is not None
+        is_kept = found.stem in names if is_finished else not _UNFINISHED.fullmatch(found.name)
+        if is_kept or not _is_old(found):
+            continue
+        shutil.rmtree(found) if found.is_dir() else found.unlink(missing_ok=True)
+        removed += 1
     return removed
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > _LEFT_SECONDS
+    except FileNotFoundError:  # finished in the meantime
+        return False

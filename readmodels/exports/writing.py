@@ -12,7 +12,7 @@ import xlsxwriter
 from msgspec import Struct
 from xlsxwriter.exceptions import FileCreateError
 
-from readmodels.exports import cells
+from readmodels.exports import cells, files
 from readmodels.exports.cells import Cell
 from readmodels.exports.models import Format
 
@@ -23,7 +23,6 @@ MOST_LINES: Final = 1_048_576
 # Numbers of a workbook are floating-point: larger ones would be rounded.
 _MOST_EXACT: Final = 10**15
 _BLOCK: Final = 1 << 20
-_TEMPORARY: Final = "workbook-"
 CONTENT_TYPES: Final = {
     Format.CSV: "text/csv; charset=utf-8",
     Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -68,7 +67,7 @@ def write_workbook(
 
     Temporary files are in the folder of `path`. Raises OSError.
     """
-    with TemporaryDirectory(dir=path.parent, prefix=_TEMPORARY) as folder:
+    with TemporaryDirectory(dir=path.parent, prefix=files.WORKBOOK) as folder:
         _write(path, titles, chunks, written, name, progress, most_lines, folder)
     written.digest = digest_of(path)
 

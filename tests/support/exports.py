@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,13 @@ def table(answer: Any) -> list[dict[str, str]]:
 
 def files_in_folder() -> Iterator[Path]:
     return Path(settings.EXPORT_FOLDER).iterdir()
+
+
+def age_files(folder: Path) -> None:
+    """Let the files look as if nobody had written to them for an hour."""
+    for path in folder.iterdir():
+        written = path.stat().st_mtime - 3_600
+        os.utime(path, (written, written))
 
 
 @contextmanager

@@ -49,10 +49,9 @@ def stream(export: Export) -> Iterator[bytes]:
     If the person closes the connection, the record says "interrupted", with the rows that were sent.
     """
     written, state, error = Written(), State.INTERRUPTED, ""
-    position: int | None = None
     try:
         with snapshots.snapshot() as snapshot:
-            position = snapshot.position
+            export.position = snapshot.position
             if export.format == Format.CSV:
                 titles, chunks = _table(export, snapshot)
                 yield from writing.csv_blocks(titles, chunks, written, with_bom=export.with_bom)
@@ -66,7 +65,7 @@ def stream(export: Export) -> Iterator[bytes]:
         Export.objects.filter(pk=export.pk, state=State.RUNNING).update(
             state=state,
             rows=written.rows,
-            position=position,
+            position=export.position,
             digest=written.digest if state is State.DONE else "",
             error=error,
             finished_at=timezone.now(),
@@ -113,9 +112,9 @@ def sweep() -> None:
     files.sweep(set(kept))
 
 
-def file_name(export: Export, position: int | None) -> str:
+def file_name(export: Export) -> str:
     """Return the name of the file for the person, with the position of the log that its rows show."""
-    at = f"-position-{position}" if position is not None else ""
+    at = f"-position-{export.position}" if export.position is not None else ""
     return f"{export.kind}-{export.requested_at:%Y-%m-%d-%H%M%S}{at}.{export.format}"
 
 
@@ -161,7 +160,9 @@ def _table(export: Export, snapshot: Snapshot) -> tuple[tuple[str, ...], Iterato
 def _workbook(export: Export, snapshot: Snapshot, written: Written) -> Iterator[bytes]:
     """Yield a workbook, which must be complete before its first byte. Its file has no name on the disk."""
     titles, chunks = _table(export, snapshot)
-    with NamedTemporaryFile(dir=files.folder(), suffix=".part") as temporary:
+    with NamedTemporaryFile(
+        dir=files.folder(), prefix=files.STREAMED, suffix=files.PART
+    ) as temporary:
         path = Path(temporary.name)
         name = Kind(export.kind).label
         writing.write_workbook(path, titles, chunks, written, name=name)

@@ -110,8 +110,7 @@ class ExportView(View):
         except (files.FolderUnusable, OSError) as error:
             form.add_error(None, f"Nothing was exported. {error}")
             return self._page(request, form)
-        position = getattr(export, "position", None)
-        return _download(export, position, _resumed(first, content))
+        return _download(export, _resumed(first, content))
 
     def _page(self, request: HttpRequest, form: ExportForm) -> HttpResponse:
         query = self.listed.query(request.GET.dict())
@@ -171,7 +170,7 @@ def download(request: HttpRequest, export_id: UUID) -> HttpResponseBase:
     if export.expires_at <= timezone.now() or not files.path_of(export).exists():
         messages.error(request, "This file has expired. Export the list again.")
         return HttpResponseRedirect(reverse("exports"))
-    return _download(export, export.position, writing.blocks_of(files.path_of(export)))
+    return _download(export, writing.blocks_of(files.path_of(export)))
 
 
 @require_POST
@@ -192,8 +191,8 @@ def _unfinished(by: str) -> int:
     return making.of_person(by).filter(state__in=UNFINISHED).count()
 
 
-def _download(export: Export, position: int | None, content: Iterator[bytes]) -> HttpResponseBase:
-    name = making.file_name(export, position)
+def _download(export: Export, content: Iterator[bytes]) -> HttpResponseBase:
+    name = making.file_name(export)
     disposition = content_disposition_header(as_attachment=True, filename=name)
     return StreamingHttpResponse(
         content,
@@ -206,5 +205,6 @@ def _download(export: Export, position: int | None, content: Iterator[bytes]) ->
 
 
 def _resumed(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the first block again. Unlike a chain, a generator passes on that the person went away."""
     yield first
     yield from rest

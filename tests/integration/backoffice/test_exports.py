@@ -72,6 +72,7 @@ def test_export_masks_customers_and_is_recorded(gus: Browser, kind: str) -> None
 
     content = answer.getvalue()
     record = Export.objects.get()
+    assert f"position-{record.position}.csv" in answer["Content-Disposition"]
     assert not [each for each in PERSONAL if each in content.decode()]
     assert (record.kind, record.state) == (kind, State.DONE)
     assert record.digest == hashlib.sha256(content).hexdigest()

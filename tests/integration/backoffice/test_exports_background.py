@@ -17,7 +17,7 @@ from readmodels.exports import files, leases
 from readmodels.exports.leases import LeaseLost
 from readmodels.exports.models import Export, Kind, State
 from tests.support.backoffice import browser, text
-from tests.support.exports import export, files_in_folder, largest_file, lines, running
+from tests.support.exports import age_files, export, files_in_folder, largest_file, lines, running
 from tests.support.reviewing import waiting
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -70,6 +70,7 @@ def test_file_expires_and_its_record_stays(gus: Browser) -> None:
     export(gus, "queue", chosen="xlsx")
     making.work()
     Export.objects.update(expires_at=timezone.now())
+    age_files(files.folder())
 
     making.sweep()
 
@@ -150,9 +151,40 @@ def test_sweep_ends_exports_of_killed_servers_and_deletes_their_files(gus: Brows
     record = running(gus, Kind.QUEUE, at=timezone.now() - timedelta(hours=2))
     folder = Path(files.folder())
     (folder / f"{uuid4()}.csv").touch()
+    (folder / f"{uuid4()}-{uuid4()}.xlsx.part").touch()
+    (folder / f"{files.STREAMED}x.part").touch()
+    (folder / f"{files.WORKBOOK}x").mkdir()
+    age_files(folder)
 
     making.sweep()
 
     record.refresh_from_db()
     assert record.state == State.INTERRUPTED
     assert not list(folder.iterdir())
+
+
+def test_sweep_keeps_what_exports_did_not_make() -> None:
+    """It deleted every old file and folder, whichever folder an operator had chosen."""
+    folder = Path(files.folder())
+    (folder / "ledger.xlsx").touch()
+    (folder / "notes.part").touch()
+    (folder / "backups").mkdir()
+    age_files(folder)
+
+    making.sweep()
+
+    assert sorted(each.name for each in folder.iterdir()) == [
+        "backups",
+        "ledger.xlsx",
+        "notes.part",
+    ]
+
+
+def test_sweep_keeps_a_file_whose_transaction_is_not_committed() -> None:
+    """It deleted the file, because no committed export had it."""
+    finished = Path(files.folder()) / f"{uuid4()}.csv"
+    finished.touch()
+
+    making.sweep()
+
+    assert finished.exists()
