@@ -29,8 +29,8 @@ def phone(text: str) -> str:
 
 
 def reference(text: str) -> str:
-    """Return the first two characters: "cu***"."""
-    return text[:_SHOWN_OF_REFERENCE] + MASK * 3 if text else ""
+    """Return the first two characters: "cu***". Of a short text, at most half is shown."""
+    return text[: min(_SHOWN_OF_REFERENCE, len(text) // 2)] + MASK * 3 if text else ""
 
 
 def _part(text: str) -> str:

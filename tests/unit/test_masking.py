@@ -22,6 +22,8 @@ from readmodels.exports import cells
         (masking.phone, "+4915112345689", "***89"),
         (masking.phone, "", ""),
         (masking.reference, "customer-123", "cu***"),
+        (masking.reference, "ab", "a***"),
+        (masking.reference, "7", "***"),
         (masking.reference, "", ""),
     ],
 )
