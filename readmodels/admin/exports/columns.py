@@ -21,10 +21,6 @@ class Columns(Struct, frozen=True, kw_only=True):
     lines: Callable[[Sequence[Row], Snapshot], Chunk]
 
 
-def _plain(*pairs: tuple[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    return tuple(title for title, _ in pairs), tuple(field for _, field in pairs)
-
-
 _PAYMENT: Final = (
     *("payment_id", "initiated_at", "status", "amount", "refunded_amount", "currency", "method"),
     *("card_brand", "card_last4", "risk_score", "risk_band", "risk_reasons", "requires_review"),
@@ -85,17 +81,13 @@ def _review(row: Row, snapshot: Snapshot) -> Iterator[Cell]:
     yield from (snapshot.person(by), until, why)
 
 
-_EVENT_TITLES, _EVENT = _plain(
-    ("position", "position"),
-    ("recorded_at", "recorded_at"),
-    ("occurred_at", "occurred_at"),
-    ("event_type", "event_type"),
-    ("about", "aggregate_id"),
-    ("version", "version"),
-    ("actor", "actor"),
-    ("command", "command"),
-    ("correlation_id", "correlation_id"),
-    ("client", "client_id"),
+_EVENT: Final = (
+    *("position", "recorded_at", "occurred_at", "event_type", "aggregate_id", "version", "actor"),
+    *("command", "correlation_id", "client_id"),
+)
+_EVENT_TITLES: Final = (
+    *("position", "recorded_at", "occurred_at", "event_type", "about", "version", "actor"),
+    *("actor_name", "command", "correlation_id", "client"),
 )
 
 
@@ -115,26 +107,12 @@ def _events(rows: Sequence[Row], snapshot: Snapshot) -> Chunk:
 
 # `position` is first: the data of the events are read by it.
 _DECISION: Final = (
-    "position",
-    "recorded_at",
-    "event_type",
-    "aggregate_id",
-    "version",
-    "actor",
-    "client_id",
+    *("position", "recorded_at", "event_type", "aggregate_id", "version", "actor", "client_id"),
 )
 _DECISION_TITLES: Final = (
     *("position", "decided_at", "decision", "payment_id", "version", "reviewer", "reviewer_name"),
-    *(
-        "client",
-        "reason",
-        "has_note",
-        "amount",
-        "currency",
-        "submitted_at",
-        "flagged_at",
-        "claimed_at",
-    ),
+    *("client", "reason", "has_note", "amount", "currency"),
+    *("submitted_at", "flagged_at", "claimed_at"),
 )
 
 
@@ -154,17 +132,8 @@ def _decision(row: Row, data: dict[str, Any], snapshot: Snapshot) -> Iterator[Ce
 
 
 _CUSTOMER: Final = (
-    *(
-        "id",
-        "client_id",
-        "reference",
-        "name",
-        "email",
-        "phone",
-        "blocked",
-        "created_at",
-        "erased_at",
-    ),
+    *("id", "client_id", "reference", "name", "email", "phone", "blocked", "created_at"),
+    "erased_at",
 )
 _CUSTOMER_TITLES: Final = (
     *("customer_id", "client", "reference", "name", "email", "phone", "blocked", "first_seen_at"),
@@ -232,8 +201,6 @@ def statistics(names: Sequence[str]) -> Columns:
 
 PAYMENTS: Final = Columns(titles=_PAYMENT_TITLES, fields=_PAYMENT, lines=_payments)
 QUEUE: Final = Columns(titles=_QUEUE_TITLES, fields=_QUEUE, lines=_queue)
-EVENTS: Final = Columns(
-    titles=(*_EVENT_TITLES[:7], "actor_name", *_EVENT_TITLES[7:]), fields=_EVENT, lines=_events
-)
+EVENTS: Final = Columns(titles=_EVENT_TITLES, fields=_EVENT, lines=_events)
 DECISIONS: Final = Columns(titles=_DECISION_TITLES, fields=_DECISION, lines=_decisions)
 CUSTOMERS: Final = Columns(titles=_CUSTOMER_TITLES, fields=_CUSTOMER, lines=_customers)
