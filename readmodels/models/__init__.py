@@ -1,6 +1,6 @@
 """The tables of the read side, by what happens if their rows are lost.
 
-- `projections`, `reviews`: rebuilt from the log.
+- `projections`, `disputes`, `reviews`: rebuilt from the log.
 - `engine`: the state of the projections, rewritten by a rebuild.
 - `decisions`: decisions of staff, which nothing can rebuild.
 - `rebuilds`: rebuilds that staff started, with their reports, which nothing can rebuild.
@@ -10,11 +10,11 @@
 
 from readmodels.models.alerts import ReachedLevel, ReachedLevelCount
 from readmodels.models.decisions import DiscardedEvent
+from readmodels.models.disputes import DisputeSummary
 from readmodels.models.engine import Checkpoint, ParkedEvent
 from readmodels.models.projections import (
     CustomerActivity,
     DailyStatistics,
-    DisputeSummary,
     EventIndex,
     PaymentSummary,
 )

@@ -13,12 +13,8 @@ from django.db import models
 from django.db.models.functions import Collate, Lower
 
 from payments.domain.methods import CARDS, Method
-from payments.domain.payment.disputes import DisputeStatus
 from payments.domain.payment.events import (
     ApprovalReason,
-    DisputeKind,
-    DisputeOutcome,
-    DisputeReason,
     FailureReason,
     RejectionReason,
     SnoozeReason,
@@ -31,12 +27,12 @@ PAID: Final = (Status.COMPLETED.value, Status.PARTIALLY_REFUNDED.value)
 CARD_METHODS: Final = tuple(sorted(method.value for method in CARDS))
 
 
-def _choices(*enums: type[StrEnum]) -> list[tuple[str, str]]:
+def choices(*enums: type[StrEnum]) -> list[tuple[str, str]]:
+    """Return the members as choices of a column, each with a label."""
     values = dict.fromkeys(str(member) for enum in enums for member in enum)
     return [(value, value.replace("_", " ").capitalize()) for value in values]
 
 
-_OPEN_DISPUTE: Final = models.Q(closed_at__isnull=True)
 _IN_REVIEW: Final = models.Q(status=Status.PENDING_REVIEW.value)
 
 
@@ -62,17 +58,17 @@ class PaymentSummary(models.Model):
     amount = models.BigIntegerField(help_text="In minor units of the currency.")
     refunded_amount = models.BigIntegerField(default=0)
     currency = models.CharField(max_length=3)
-    method = models.CharField(max_length=20, choices=_choices(Method))
+    method = models.CharField(max_length=20, choices=choices(Method))
     # `db_default`: during a deployment, older code inserts rows without these columns.
     card_brand = models.CharField(max_length=20, blank=True, default="", db_default="")
     card_last4 = models.CharField(max_length=4, blank=True, default="", db_default="")
     card_fingerprint = models.CharField(max_length=32, null=True)  # noqa: DJ001 - most have none
-    status = models.CharField(max_length=20, choices=_choices(Status))
+    status = models.CharField(max_length=20, choices=choices(Status))
     risk_score = models.SmallIntegerField(null=True, help_text="Empty if not assessed.")
-    risk_band = models.CharField(max_length=10, choices=_choices(Band), blank=True)
+    risk_band = models.CharField(max_length=10, choices=choices(Band), blank=True)
     risk_reasons = ArrayField(models.CharField(max_length=50), default=list)
     requires_review = models.BooleanField(help_text="Whether it was flagged for review.")
-    failure_reason = models.CharField(max_length=50, choices=_choices(FailureReason), blank=True)
+    failure_reason = models.CharField(max_length=50, choices=choices(FailureReason), blank=True)
     four_eyes = models.BooleanField(
         default=False, db_default=False, help_text="Two people must approve it."
     )
@@ -89,7 +85,7 @@ class PaymentSummary(models.Model):
         null=True, help_text="When it returned or returns to the queue."
     )
     snooze_reason = models.CharField(
-        max_length=30, choices=_choices(SnoozeReason), blank=True, db_default=""
+        max_length=30, choices=choices(SnoozeReason), blank=True, db_default=""
     )
     escalated = models.BooleanField(
         default=False, db_default=False, help_text="Senior reviewers decide."
@@ -97,7 +93,7 @@ class PaymentSummary(models.Model):
     first_approver = models.CharField(max_length=100, blank=True, default="", db_default="")
     reviewer = models.CharField(max_length=100, blank=True, help_text="The actor who decided.")
     review_reason = models.CharField(
-        max_length=50, choices=_choices(ApprovalReason, RejectionReason), blank=True
+        max_length=50, choices=choices(ApprovalReason, RejectionReason), blank=True
     )
     review_note_id = models.UUIDField(null=True)
     reviewed_at = models.DateTimeField(null=True)
@@ -210,82 +206,6 @@ class PaymentSummary(models.Model):
 
     def __str__(self) -> str:
         return f"Payment {self.payment_id}"
-
-
-class DisputeSummary(models.Model):
-    """A dispute of a payment after its event at `position`.
-
-    The first columns repeat the payment. `stated_at` and `source` identify the notice that stated what is
-    disputed.
-    """
-
-    id = models.UUIDField(primary_key=True, editable=False)  # of payment_id and dispute_id
-    payment_id = models.UUIDField()
-    dispute_id = models.CharField(max_length=255, help_text="The provider's or the client's id.")
-    client_id = models.UUIDField()
-    customer_id = models.UUIDField()
-    method = models.CharField(max_length=20, choices=_choices(Method))
-    currency = models.CharField(max_length=3)
-    payment_amount = models.BigIntegerField(help_text="In minor units of the currency.")
-    payment_initiated_at = models.DateTimeField()
-    status = models.CharField(max_length=20, choices=_choices(DisputeStatus))
-    kind = models.CharField(max_length=20, choices=_choices(DisputeKind))
-    reason = models.CharField(max_length=30, choices=_choices(DisputeReason))
-    outcome = models.CharField(max_length=20, choices=_choices(DisputeOutcome), blank=True)
-    network = models.CharField(max_length=100, blank=True)
-    network_reason_code = models.CharField(max_length=100, blank=True)
-    disputed_amount = models.BigIntegerField()
-    lost_amount = models.BigIntegerField(null=True, help_text="Empty while it is open.")
-    opened_at = models.DateTimeField()
-    inferred = models.BooleanField(help_text="The notice of the opening has not arrived.")
-    stated_at = models.DateTimeField()
-    source = models.SmallIntegerField()
-    respond_by = models.DateTimeField(null=True)
-    due_at = models.DateTimeField(
-        help_text="The same while a response is needed, else the year 9999, which sorts last."
-    )
-    responded_at = models.DateTimeField(null=True)
-    responded_by = models.CharField(max_length=100, blank=True, help_text="The actor.")
-    closed_at = models.DateTimeField(null=True)
-    updated_at = models.DateTimeField()
-    version = models.IntegerField(help_text="Of the payment.")
-    position = models.BigIntegerField()
-
-    class Meta:
-        default_permissions = ("view",)
-        verbose_name = "dispute"
-        ordering = ("-opened_at", "-id")
-        # Two lists: open disputes by due time, and all by time of opening. Each filter has an index in the
-        # order of the list.
-        indexes = (
-            *(
-                models.Index(fields=(*column, "due_at", "id"), name=name, condition=_OPEN_DISPUTE)
-                for name, column in (
-                    ("dispute_due", ()),
-                    ("dispute_due_client", ("client_id",)),
-                    ("dispute_due_status", ("status",)),
-                    ("dispute_due_kind", ("kind",)),
-                    ("dispute_due_reason", ("reason",)),
-                )
-            ),
-            *(
-                models.Index(fields=(*column, "-opened_at", "-id"), name=name)
-                for name, column in (
-                    ("dispute_by_time", ()),
-                    ("dispute_by_client", ("client_id",)),
-                    ("dispute_by_status", ("status",)),
-                    ("dispute_by_kind", ("kind",)),
-                    ("dispute_by_reason", ("reason",)),
-                    ("dispute_by_outcome", ("outcome",)),
-                    ("dispute_by_payment", ("payment_id",)),
-                    ("dispute_by_customer", ("customer_id",)),
-                )
-            ),
-            models.Index(fields=("dispute_id",), name="dispute_by_id"),
-        )
-
-    def __str__(self) -> str:
-        return f"Dispute {self.dispute_id}"
 
 
 class DailyStatistics(models.Model):

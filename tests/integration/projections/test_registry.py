@@ -13,6 +13,7 @@ from readmodels.engine import storage
 from readmodels.models import (
     alerts,
     decisions,
+    disputes,
     engine,
     projections as tables,
     rebuilds,
@@ -44,12 +45,14 @@ def test_each_module_with_a_projection_is_registered() -> None:
 
 
 def test_each_table_of_a_projection_has_one_projection() -> None:
-    assert _models_of(tables) | _models_of(reviews) == {projection.model for projection in _ALL}
+    assert _models_of(tables) | _models_of(disputes) | _models_of(reviews) == {
+        projection.model for projection in _ALL
+    }
     assert len({projection.model for projection in _ALL}) == len(_ALL)
 
 
 def test_each_model_says_whether_it_can_be_rebuilt() -> None:
-    modules = (tables, reviews, engine, decisions, rebuilds, saved_views, alerts)
+    modules = (tables, disputes, reviews, engine, decisions, rebuilds, saved_views, alerts)
     kinds = set().union(*map(_models_of, modules))
 
     assert kinds == set(apps.get_app_config("readmodels").get_models())
