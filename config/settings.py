@@ -2,15 +2,12 @@
 
 import shlex
 import sys
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import structlog
-
-from config import backoffice, openapi, variables
-from config.http import content_policy, lockout, redaction
+from config import backoffice, logs, openapi, variables
+from config.http import content_policy, lockout
 from config.postgresql import session
 
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
@@ -251,6 +248,7 @@ AXES_ACCESS_FAILURE_LOG_PER_USER_LIMIT = 1_000_000  # beyond it, axes drops the 
 AXES_HANDLER = "config.http.signing_in.Handler"
 AXES_ENABLE_ADMIN = False  # readmodels.admin.people.sign_ins has the lists
 AXES_VERBOSE = False
+
 # Second factors. Roles whose members must prove one: all, none, or names of roles.
 MFA_REQUIRED_ROLES: list[str] = variables.roles(
     "MFA_REQUIRED_ROLES", ("senior reviewer", "risk manager", "superuser")
@@ -306,72 +304,15 @@ X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY: dict[str, Any] = {"DIRECTIVES": content_policy.DIRECTIVES}
 CSRF_FAILURE_VIEW = "readmodels.admin.base.kept_text.csrf_failure"
 
-# Logs: JSON for machines, columns for people
+# Logs
 
-_RENDERER: Final[Any] = (
-    structlog.dev.ConsoleRenderer()
-    if DEBUG and sys.stderr.isatty()
-    else structlog.processors.JSONRenderer()
-)
-_SHARED: Final[list[Any]] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_logger_name,
-    structlog.stdlib.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.format_exc_info,
-    redaction.card_numbers,
-]
-_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "structured": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "processor": _RENDERER,
-            "foreign_pre_chain": _SHARED,
-        }
-    },
-    "filters": {
-        # A 503 is already logged twice: by the outage, and by the line of the request.
-        "unforeseen": {
-            "()": "django.utils.log.CallbackFilter",
-            "callback": lambda record: (
-                getattr(record, "status_code", None) != HTTPStatus.SERVICE_UNAVAILABLE
-            ),
-        },
-        "one_line": {"()": "config.broker.OneLine"},
-    },
-    "handlers": {
-        "stderr": {
-            "class": "logging.StreamHandler",
-            "formatter": "structured",
-            "filters": ["one_line"],
-        }
-    },
-    "root": {"handlers": ["stderr"], "level": variables.choice("LOG_LEVEL", "INFO", _LEVELS)},
-    "loggers": {
-        # Without Django's own handler, which writes plain lines when DEBUG is set.
-        "django": {"level": "INFO"},
-        # Its warnings repeat the line that django-structlog writes with the request's id.
-        "django.request": {"level": "ERROR", "filters": ["unforeseen"]},
-        # Logging a request takes a tenth of its time. Failures are logged at WARNING and above.
-        "django_structlog": {"level": variables.choice("REQUEST_LOG_LEVEL", "WARNING", _LEVELS)},
-        # Several lines for each batch of each projection.
-        "celery": {"level": variables.choice("CELERY_LOG_LEVEL", "WARNING", _LEVELS)},
-        # axes logs several lines for each sign-in. Failures and locks are warnings.
-        "axes": {"level": "WARNING"},
-    },
-}
-structlog.configure(
-    processors=[
-        # First, so that filtered records are neither formatted nor searched for card numbers.
-        structlog.stdlib.filter_by_level,
-        *_SHARED,
-        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-    ],
-    logger_factory=structlog.stdlib.LoggerFactory(),
-    cache_logger_on_first_use=True,
+LOGGING: dict[str, Any] = logs.configured(
+    for_people=DEBUG and sys.stderr.isatty(),
+    level=variables.choice("LOG_LEVEL", "INFO", logs.LEVELS),
+    # Logging a request takes a tenth of its time. Failures are logged at WARNING and above.
+    requests=variables.choice("REQUEST_LOG_LEVEL", "WARNING", logs.LEVELS),
+    # Several lines for each batch of each projection.
+    celery=variables.choice("CELERY_LOG_LEVEL", "WARNING", logs.LEVELS),
 )
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 # RequestIdMiddleware has checked them.
