@@ -20,7 +20,7 @@ from payments.lists.models import Entry
 from readmodels.admin.saved_views import storing
 from readmodels.models import DisputeSummary, EventIndex, ParkedEvent
 from readmodels.models.saved_views import LONGEST_NAME
-from tests.e2e.chromium import CHROMIUM
+from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.e2e.desk import Desk, check_accessible, check_shown, wider_parts
 from tests.support import notes
 from tests.support.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project
@@ -34,7 +34,7 @@ from tests.support.shadows import observed, started
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH"),
+    NEEDS_CHROMIUM,
 ]
 
 PAGES: Final = {

@@ -11,14 +11,14 @@ from typing import Final
 
 import pytest
 
-from tests.e2e.chromium import CHROMIUM
+from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.e2e.desk import Desk
 from tests.support.reviewing import QUEUE, at, payment_page
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH"),
+    NEEDS_CHROMIUM,
 ]
 
 TREES: Final = Path(__file__).parent / "accessibility_trees"

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, FilePayload, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.e2e.chromium import CHROMIUM
+from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.support.backoffice import browser
 from tests.support.reviewing import paid, payment_page
 from tests.unit.domain.test_files import PNG
@@ -14,7 +14,7 @@ from tests.unit.domain.test_files import PNG
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH"),
+    NEEDS_CHROMIUM,
 ]
 
 

@@ -10,14 +10,14 @@ from django.test import Client
 from payments.customers.models import Customer
 from payments.domain.risk.policy import DEFAULT_POLICY
 from payments.events.models import Event
-from tests.e2e.chromium import CHROMIUM
+from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.e2e.desk import Desk
 from tests.e2e.test_accessibility import PAGES
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH"),
+    NEEDS_CHROMIUM,
 ]
 
 MORE: Final = {

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group
 from playwright.sync_api import Browser, expect
 
 from payments.events.models import Event
-from tests.e2e.chromium import CHROMIUM
+from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.e2e.desk import PASSWORD, Desk
 from tests.support.api import RISKY, body_of, project
 from tests.support.reviewing import at, payment_page
@@ -19,7 +19,7 @@ from tests.support.reviewing import at, payment_page
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH"),
+    NEEDS_CHROMIUM,
 ]
 
 NOTE: Final = "Called back. The device is that of another customer."

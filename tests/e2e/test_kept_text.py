@@ -11,14 +11,14 @@ from pytest_django.live_server_helper import LiveServer
 
 from payments.customers.models import Note
 from payments.identity.models import Session
-from tests.e2e.chromium import CHROMIUM
+from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.support.backoffice import browser
 from tests.support.reviewing import at, do, payment_page, waiting
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH"),
+    NEEDS_CHROMIUM,
 ]
 
 PASSWORD: Final = "correct horse battery staple"

@@ -9,14 +9,14 @@ from pytest_django.live_server_helper import LiveServer
 from payments.application import policies
 from payments.domain.risk.conditions import PaymentsOver, Window
 from payments.domain.risk.policy import DEFAULT_POLICY
-from tests.e2e.chromium import CHROMIUM
+from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.e2e.desk import PASSWORD, Desk, check_accessible, check_shown
 from tests.support.policies import STRICT, propose, staff
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH"),
+    NEEDS_CHROMIUM,
 ]
 
 

@@ -14,7 +14,7 @@ from payments.application import policies
 from payments.domain.payment.events import DisputeOutcome, DisputeReason
 from payments.events.models import Event
 from readmodels.backtests import working
-from tests.e2e.chromium import CHROMIUM
+from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.e2e.desk import PASSWORD, Desk
 from tests.support.api import body_of, project
 from tests.support.commands import run
@@ -24,7 +24,7 @@ from tests.support.examples import close_dispute, open_dispute, usd
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH"),
+    NEEDS_CHROMIUM,
 ]
 
 AMOUNT: Final = 600_00

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from readmodels.admin import dashboard
 from readmodels.admin.base.fragments import time_left
 from readmodels.admin.review import queue
-from tests.e2e.chromium import CHROMIUM
+from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.e2e.desk import Desk, check_shown
 from tests.support.api import project
 from tests.support.reviewing import do, waiting
@@ -21,7 +21,7 @@ from tests.support.reviewing import do, waiting
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH"),
+    NEEDS_CHROMIUM,
 ]
 
 QUEUE: Final = "/admin/reviews/"

@@ -14,14 +14,14 @@ from playwright.sync_api import Browser, expect
 from readmodels.models import PaymentSummary, RebuildRun
 from readmodels.models.rebuilds import RunState
 from readmodels.rebuild.runs import leases, working
-from tests.e2e.chromium import CHROMIUM
+from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.e2e.desk import PASSWORD, Desk, check_accessible, wider_parts
 from tests.support.rebuild_runs import compared, confirm
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH"),
+    NEEDS_CHROMIUM,
 ]
 
 LIST: Final = "/admin/readmodels/rebuildrun/"

@@ -7,14 +7,14 @@ from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
 from payments.events.models import Event
-from tests.e2e.chromium import CHROMIUM
+from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.e2e.desk import PASSWORD, Desk
 from tests.support.routing import staff
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH"),
+    NEEDS_CHROMIUM,
 ]
 
 

@@ -15,7 +15,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from payments.traffic import demo
 from readmodels.models import PaymentSummary
-from tests.e2e.chromium import CHROMIUM
+from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.support.api import project
 
 PASSWORD: Final = "correct horse battery staple"
@@ -27,7 +27,7 @@ PICTURES: Final = ("queue.png", "payment.png")
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH"),
+    NEEDS_CHROMIUM,
 ]
 
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from readmodels.models import SecondReview
-from tests.e2e.chromium import CHROMIUM
+from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.e2e.desk import Desk, check_accessible, check_shown
 from tests.support.api import project
 from tests.support.routing import staff
@@ -16,7 +16,7 @@ from tests.support.second_reviews import approve, events
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH"),
+    NEEDS_CHROMIUM,
 ]
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from readmodels.webhooks.models import Endpoint, Outcome, State
-from tests.e2e.chromium import CHROMIUM
+from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.e2e.desk import PASSWORD, Desk, check_accessible, wider_parts
 from tests.support.api import project
 from tests.support.examples import NOON
@@ -20,7 +20,7 @@ from tests.support.webhooks import URL, attempt, endpoint, hold
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH"),
+    NEEDS_CHROMIUM,
 ]
 
 LISTS: Final = [f"/admin/webhooks/{name}/" for name in ("endpoint", "attempt", "heldpayment")]
