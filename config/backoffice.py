@@ -68,12 +68,8 @@ UNFOLD: Final[dict[str, Any]] = {
     "DASHBOARD_CALLBACK": "readmodels.admin.dashboard.context",
     # In colors.css, because pages must have no inline styles.
     "COLORS": lambda _: {},
-    "ACCOUNT": {
-        "navigation": [
-            {"title": "Your account", "link": reverse_lazy("account")},
-            {"title": "Change password", "link": reverse_lazy("password_change")},
-        ]
-    },
+    # The template adds the password and the sign-out.
+    "ACCOUNT": {"navigation": [{"title": "Your account", "link": reverse_lazy("account")}]},
     "SIDEBAR": {
         "show_search": False,
         "navigation": [
