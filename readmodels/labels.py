@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, assert_never
 from unicodedata import bidirectional
 from uuid import UUID
@@ -87,6 +88,9 @@ def isolated(text: str) -> str:
     return text
 
 
+@lru_cache(
+    maxsize=1_024
+)  # lists repeat amounts, and formatting one takes as long as the rest of a cell
 def amount(minor: int, currency: str) -> str:
     return Money(minor, currency).formatted()
 
