@@ -121,7 +121,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            "builtins": ["readmodels.admin.base.times"],
+            "builtins": ["readmodels.admin.base.authors", "readmodels.admin.base.times"],
         },
     }
 ]

@@ -60,7 +60,9 @@ def form(logged_in: Browser, payment: str, action: str, **given: str) -> dict[st
     version = re.search(r'name="version" value="([^"]+)"', html)
     assert key, "there is no such page"
     assert version, "there is no such page"
+    author = re.search(r'name="author" value="([^"]+)"', html)
     page = {"seen": seen_by(logged_in, payment)} if has_page else {}
+    page |= {"author": author[1]} if author else {}
     reason = {"reason": str(reasons[0])} if reasons else {}
     return {"key": key[1], "version": version[1], **page, **reason, **given}
 

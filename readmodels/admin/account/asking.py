@@ -46,7 +46,7 @@ def ask(request: HttpRequest) -> HttpResponse:
 
 def proceed(request: HttpRequest) -> HttpResponse:
     """Return to the typed text of the form, otherwise to the page that asked."""
-    back = kept_text.read(request.POST.get("kept", ""))
+    back = kept_text.read(request, request.POST.get("kept", ""))
     if back is None:
         return HttpResponseRedirect(target(request))
     context = {

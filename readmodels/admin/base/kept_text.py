@@ -1,7 +1,8 @@
 """Keep what staff typed when their session has ended or their form's CSRF token is out of date.
 
 The response carries the text, signed, through the sign-in page back into the form. The server neither stores
-the text nor acts on it: people see the form again and send it.
+the text nor acts on it: people see the form again and send it. The form names its author (authors.py),
+because another person may sign in on the same browser.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -20,9 +21,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import requires_csrf_token
 from django.views.decorators.debug import sensitive_post_parameters
 
+from readmodels.admin.base.authors import FIELD as AUTHOR, author_of
+
 # The value of `keeps` of a view whose fields depend on what people add to its form.
 ALL_FIELDS: Final = ("*",)
 NOT_SENT: Final = "Your text was not sent. Check it and send it again."
+_OF_ANOTHER: Final = "The text was discarded, because another person typed it."
 _SALT: Final = "kept"
 _FIELD: Final = "kept"
 _RESTORE: Final = "restore"
@@ -58,8 +62,12 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     """Show Django's sign-in page, then the way back to a kept text."""
     text = request.POST.get(_FIELD, "")
     answer: HttpResponse = admin.site.login(request, extra_context={"kept": text})
-    back = read(text)
-    if back is None or not isinstance(answer, HttpResponseRedirect):
+    if not isinstance(answer, HttpResponseRedirect):
+        return answer
+    back = read(request, text)
+    if back is None:
+        if _is_of_another(request, text):
+            messages.warning(request, _OF_ANOTHER)
         return answer
     context = {"back": back, "reason": "You are signed in, and your text is still here."}
     return render(request, "backoffice/kept_text.html", admin.site.each_context(request) | context)
@@ -72,9 +80,10 @@ def csrf_failure(request: HttpRequest, **_: str) -> HttpResponse:
         text = request.POST.get(_FIELD, "") if _is_ours(request) else ""
         return _sign_in_page(request, text, next_page=request.GET.get("next", ""))
     text = typed(request) if _is_ours(request) else ""
+    reason = "This page was out of date, perhaps because you signed in again in another tab."
     context = {
-        "back": read(text),
-        "reason": "This page was out of date, perhaps because you signed in again in another tab.",
+        "back": read(request, text),
+        "reason": f"{reason} {_OF_ANOTHER}" if _is_of_another(request, text) else reason,
         "title": "Nothing was sent",
         "request_id": request.META.get("HTTP_X_REQUEST_ID", ""),
     }
@@ -100,21 +109,35 @@ def _sign_in_page(request: HttpRequest, text: str, *, next_page: str) -> HttpRes
 
 
 def typed(request: HttpRequest) -> str:
-    """Return the fields that the view keeps, signed, or "" if nothing was typed."""
+    """Return the fields that the view keeps, signed, or "" if nothing was typed or the author is unknown."""
     try:
         names = _names(resolve(request.path_info).func)
     except Resolver404:
         return ""
     if names == ALL_FIELDS:
-        names = tuple(name for name in request.POST if name != _CSRF)
+        names = tuple(name for name in request.POST if name not in {_CSRF, AUTHOR})
     fields = {name: request.POST[name] for name in names if request.POST.get(name, "").strip()}
-    if not fields:
+    author = request.POST.get(AUTHOR, "")
+    if not fields or author_of(author) is None:
         return ""
+    fields[AUTHOR] = author
     # The signed path can be posted to, because it resolved to one of our views.
     return signing.dumps({"path": request.path, "fields": fields}, salt=_SALT, compress=True)
 
 
-def read(text: str) -> dict[str, Any] | None:
+def read(request: HttpRequest, text: str) -> dict[str, Any] | None:
+    """Return the kept text, None if it is invalid or of another person than the one signed in."""
+    return None if _is_of_another(request, text) else _loaded(text)
+
+
+def _is_of_another(request: HttpRequest, text: str) -> bool:
+    found = _loaded(text)
+    if found is None or not request.user.is_authenticated:
+        return False
+    return author_of(found["fields"].get(AUTHOR, "")) != str(request.user.pk)
+
+
+def _loaded(text: str) -> dict[str, Any] | None:
     try:
         found: dict[str, Any] = signing.loads(text, salt=_SALT, max_age=_MAX_AGE_SECONDS)
     except signing.BadSignature:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.test import Client as Browser
 from django.urls import reverse
@@ -206,9 +207,9 @@ def test_text_from_another_site_is_not_restored(grace: Browser) -> None:
 
 
 def test_text_that_another_site_sends_to_the_sign_in_page_is_not_kept(grace: Browser) -> None:
-    """Anyone can get a signed text: they send it to a form while they are not signed in."""
     (payment,) = waiting()
-    answer = Browser().post(at(payment, "approve"), {"note": "Approve this."})
+    sent = fields(grace.get(at(payment, "approve"))) | {"note": "Approve this."}
+    answer = Browser().post(at(payment, "approve"), sent)
     kept = re.search(r'name="kept" value="([^"]+)"', answer.content.decode())
     assert kept
 
@@ -218,6 +219,59 @@ def test_text_that_another_site_sends_to_the_sign_in_page_is_not_kept(grace: Bro
 
     assert foreign.status_code == 403
     assert kept[1] not in foreign.content.decode()
+
+
+def test_text_is_not_shown_to_another_person_who_signs_in(grace: Browser) -> None:
+    (payment,) = waiting()
+    sent = fields(grace.get(at(payment, "approve"))) | {"note": NOTE} | token(grace)
+    Session.objects.all().delete()
+    kept = re.search(
+        r'name="kept" value="([^"]+)"', grace.post(at(payment, "approve"), sent).content.decode()
+    )
+    assert kept
+    get_user_model().objects.create_superuser("hal", password=PASSWORD)
+
+    answer = sign_in(grace, username="hal", kept=kept[1])
+
+    assert answer.headers["Location"] == "/admin/"
+    shown = text(grace.get("/admin/"))
+    assert "The text was discarded, because another person typed it." in shown
+
+
+def test_open_form_is_not_restored_for_another_person_who_signed_in(grace: Browser) -> None:
+    (payment,) = waiting()
+    sent = fields(grace.get(at(payment, "approve"))) | {"note": NOTE} | token(grace)
+    get_user_model().objects.create_superuser("hal", password=PASSWORD)
+    sign_in(grace, username="hal")
+
+    answer = grace.post(at(payment, "approve"), sent, headers={"Origin": "http://testserver"})
+
+    assert answer.status_code == 403
+    assert "Called back" not in answer.content.decode()
+    assert "The text was discarded, because another person typed it." in text(answer)
+
+
+@pytest.mark.parametrize("author", ["", "1", "1:forged"])
+def test_text_without_its_author_is_not_kept(author: str) -> None:
+    (payment,) = waiting()
+
+    answer = Browser().post(at(payment, "approve"), {"note": NOTE, "author": author})
+
+    assert answer.status_code == 302
+
+
+def test_forms_with_fields_name_their_author() -> None:
+    """Without its author, a text is lost at the end of the session."""
+    found = {
+        path.name
+        for path in (settings.BASE_DIR / "templates/backoffice").rglob("*.html")
+        if "parts/field" in (source := path.read_text())
+        and "csrf_token" in source
+        and "{% author %}" not in source
+    }
+
+    # Sign-in and second factor, exports and backtests keep no text, staff reset a password.
+    assert found == {"ask.html", "set_up.html", "second_factor.html", "form.html", "person.html"}
 
 
 def test_forged_text_is_not_restored(grace: Browser) -> None:

@@ -18,6 +18,7 @@ from readmodels.webhooks.models import Attempt, Endpoint, State
 from tests.support.api import ApiClient, project
 from tests.support.backoffice import browser, text
 from tests.support.examples import NOON
+from tests.support.forms import form_fields
 from tests.support.sinks import Reply, sink
 from tests.support.webhook_pages import OTHER_URL, SETTINGS, button, log, page
 from tests.support.webhooks import deliver, endpoint, hold, receiver
@@ -318,8 +319,11 @@ def test_text_typed_before_the_session_ended_returns_into_the_form(
 ) -> None:
     made = endpoint()
 
-    signed_out = Browser().post(button(made, command), typed)
-    restored = browser("risk manager").post(button(made, command), typed | {"restore": "1"})
+    manager = browser("risk manager")
+    author = form_fields(manager.get(button(made, command)))["author"]
+
+    signed_out = Browser().post(button(made, command), typed | {"author": author})
+    restored = manager.post(button(made, command), typed | {"restore": "1"})
 
     assert signed_out.status_code == 403
     assert 'name="kept"' in signed_out.content.decode()
