@@ -7,6 +7,8 @@ import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
+from payments.domain.payment.commands import EscalateReview
+from payments.domain.payment.events import EscalationReason
 from payments.events.models import Event
 from payments.permissions import CONCLUDE_SECOND_REVIEW
 from readmodels import roles
@@ -15,7 +17,7 @@ from tests.support import webhooks
 from tests.support.api import FOUR_EYES, PAYMENTS, ApiClient, project
 from tests.support.backoffice import browser, text
 from tests.support.reviewing import payment_page, waiting
-from tests.support.routing import staff
+from tests.support.routing import act, staff
 from tests.support.second_reviews import (
     APPROVAL_NOTE,
     actor_of,
@@ -187,17 +189,24 @@ def test_second_reviewer_sees_the_evidence_without_decision_reason_note_and_outc
     assert "newcomer-" not in listed
 
 
-def test_evidence_before_two_approvals_shows_neither() -> None:
+def test_evidence_before_two_approvals_shows_neither_and_nothing_in_between() -> None:
     ada = browser("senior reviewer", "ada")
     (payment,) = waiting(**FOUR_EYES)
+    dan = staff("daniel", "senior reviewer")
     approve(payment, staff("benedict"), note="First note.")
+    act(EscalateReview, payment, dan, reason=EscalationReason.SECOND_OPINION, note="Third note.")
     approve(payment, staff("clementine", "senior reviewer"), note="Second note.")
     (requested,) = events()
 
-    shown = text(ada.get(reverse("admin:second_review_conclude", args=[requested.aggregate_id])))
+    answer: Any = ada.get(reverse("admin:second_review_conclude", args=[requested.aggregate_id]))
 
-    for secret in ("First note.", "Second note.", "benedict", "clementine", "approval by"):
+    folded = answer.context["payment"]
+    assert (folded.version, folded.first_approval) == (requested.data["evidence_version"], None)
+    shown = text(answer)
+    for secret in ("First note.", "Second note.", "Third note.", "Escalated", "approval by"):
         assert secret not in shown
+    for name in ("benedict", "clementine", "daniel"):
+        assert name not in shown
 
 
 def test_page_of_the_evidence_links_to_no_page_of_the_payment() -> None:
