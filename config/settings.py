@@ -228,7 +228,7 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, str]] = [
 ]
 AUTHENTICATION_BACKENDS: list[str] = [
     "axes.backends.AxesStandaloneBackend",  # before the one that compares passwords
-    "django.contrib.auth.backends.ModelBackend",
+    "payments.identity.passwords.Backend",
 ]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"

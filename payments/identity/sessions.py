@@ -6,11 +6,12 @@ from hashlib import sha256
 from typing import Any, Final
 
 from axes.helpers import get_client_ip_address, get_client_user_agent
+from django.contrib.auth import HASH_SESSION_KEY
 from django.http import HttpRequest
 
 from payments.domain.card_numbers import holds_card_number
 from payments.identity.models import LONGEST_BROWSER, Session
-from payments.identity.session_store import ADDRESS, BEGAN, BROWSER, SEEN
+from payments.identity.session_store import ADDRESS, BEGAN, BROWSER, SEEN, SessionStore
 
 # A request writes that the person was there, unless another one did so within these seconds.
 _SEEN_EVERY: Final = 60
@@ -57,3 +58,12 @@ def end_others(request: HttpRequest) -> int:
 
 def end_all(user_pk: int) -> None:
     Session.objects.filter(user_id=user_pk).delete()
+
+
+def rehash(user_pk: int, before: str, after: str) -> None:
+    """Give the sessions with this hash of the password another one. The caller has a transaction."""
+    for row in Session.objects.select_for_update().filter(user_id=user_pk):
+        found = row.get_decoded()
+        if found.get(HASH_SESSION_KEY) == before:
+            row.session_data = SessionStore().encode(found | {HASH_SESSION_KEY: after})
+            row.save(update_fields=["session_data"])

@@ -16,7 +16,7 @@ from msgspec import Struct
 from payments import actors, permissions
 from payments.database import execute
 from payments.domain.text import TextError, checked_text
-from payments.identity import signing_in
+from payments.identity import sessions, signing_in
 from readmodels.roles import ROLES
 
 MANAGE: Final = "auth.change_user"
@@ -93,6 +93,9 @@ def set_active(user: User, *, active: bool, by: str) -> None:
     with _named(by):
         user.is_active = active
         user.save(update_fields=["is_active"])
+        if not active:
+            # Otherwise an activation soon afterwards would open them again.
+            sessions.end_all(user.pk)
 
 
 def set_name(user: User, *, first_name: str, last_name: str, by: str) -> None:

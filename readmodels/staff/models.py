@@ -19,6 +19,7 @@ class Kind(models.TextChoices):
     SIGN_IN = "sign_in", "Access to the back office changed"
     SUPERUSER = "superuser", "Superuser changed"
     PASSWORD = "password", "Password changed"
+    REHASHED = "rehashed", "Same password stored with a stronger hash"
     ROLE_ADDED = "role_added", "Role given"
     ROLE_REMOVED = "role_removed", "Role taken"
     PERMISSION_ADDED = "permission_added", "Single permission given"

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.hashers import check_password
 from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpResponse
 from django.urls import reverse_lazy
@@ -15,6 +16,14 @@ from readmodels.staff import changes
 
 
 class PasswordForm(AdminOwnPasswordChangeForm):
+    def clean_old_password(self) -> str:
+        """Compare only. Django would store the old password again, and end all sessions of the person."""
+        old: str = self.cleaned_data["old_password"]
+        if not check_password(old, self.user.password):
+            message = self.error_messages["password_incorrect"]
+            raise forms.ValidationError(message, code="password_incorrect")
+        return old
+
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean()
         new = cleaned.get("new_password1")

@@ -5,13 +5,17 @@ from typing import Any, Final
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import MD5PasswordHasher
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from payments.identity import passwords
 from payments.identity.models import Session
+from readmodels.staff.models import Kind, StaffChange
 from tests.support.backoffice import browser, text
 from tests.support.forms import form_fields
 from tests.support.reviewing import at, form, waiting
@@ -123,6 +127,49 @@ def test_changed_password_ends_all_other_sessions() -> None:
     assert here.get(QUEUE).status_code == 200
     assert there.get(QUEUE).status_code == 302
     assert Session.objects.filter(user=user).count() == 1
+
+
+def test_stronger_hash_of_the_same_password_ends_no_session() -> None:
+    """Django stores the password again at the first sign-in after an upgrade, and ended all others."""
+    user = member()
+    User.objects.update(password=MD5PasswordHasher().encode(PASSWORD, "salt"))
+    user.refresh_from_db()
+    here = signed_in(user)
+
+    there = Browser()
+    there.post(reverse("admin:login"), {"username": "grace", "password": PASSWORD})
+
+    old = user.password
+    user.refresh_from_db()
+    assert user.password != old
+    assert {each.get(QUEUE).status_code for each in (here, there)} == {200}
+    last = StaffChange.objects.latest("id")
+    assert (last.kind, last.by) == (Kind.REHASHED, f"staff:{user.pk}")
+
+
+def test_stronger_hash_never_replaces_a_newer_password() -> None:
+    user = member()
+    User.objects.update(password=MD5PasswordHasher().encode(PASSWORD, "salt"))
+    user.refresh_from_db()
+    compared = User.objects.get()
+    user.set_password("another horse battery staple")
+    user.save()
+
+    passwords._store(compared, PASSWORD)
+
+    user.refresh_from_db()
+    assert user.check_password("another horse battery staple")
+
+
+def test_wrong_form_with_the_old_password_ends_no_session() -> None:
+    user = member()
+    User.objects.update(password=MD5PasswordHasher().encode(PASSWORD, "salt"))
+    user.refresh_from_db()
+    here = signed_in(user)
+
+    here.post(reverse("password_change"), {"old_password": PASSWORD, "new_password1": "short"})
+
+    assert here.get(QUEUE).status_code == 200
 
 
 def test_sign_in_deletes_expired_sessions() -> None:

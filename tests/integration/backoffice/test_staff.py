@@ -229,6 +229,7 @@ def test_deactivation_signs_the_person_out_and_is_recorded(root: Browser) -> Non
     root.post(_of(user, "staff_activate"))
 
     assert answer.status_code == 302
+    assert rita.get("/admin/reviews/").status_code == 302
     kinds = StaffChange.objects.filter(staff=user.pk).order_by("id").values_list("kind", flat=True)
     assert list(kinds)[-2:] == ["deactivated", "activated"]
 
