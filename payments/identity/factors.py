@@ -76,6 +76,11 @@ class Factors(Struct, frozen=True):
         return self.app is not None or bool(self.passkeys)
 
 
+def lock(user: User) -> None:
+    """Let one transaction at a time change the factors of the person."""
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+
+
 def of(user: User) -> Factors:
     """Return the factors of the person, in three queries."""
     return Factors(
@@ -108,7 +113,7 @@ def new_secret() -> str:
 def add_app(user: User, secret: str, code: str, *, at: datetime) -> TOTPDevice:
     """Store the app if the code proves that it has the secret. Raises WrongCode, AlreadyAdded."""
     with transaction.atomic():
-        _lock(user)
+        lock(user)
         if TOTPDevice.objects.filter(user=user).exists():
             raise AlreadyAdded
         app = TOTPDevice(user=user, name="Authenticator app", key=secret)
@@ -149,7 +154,7 @@ def create_codes(user: User, *, at: datetime) -> list[str]:
     """Replace the recovery codes of the person by new ones, and return their text."""
     codes = [_new_code() for _ in range(CODES)]
     with transaction.atomic():
-        _lock(user)
+        lock(user)
         RecoveryCodes.objects.filter(user=user).delete()
         device = RecoveryCodes.objects.create(user=user, name="Recovery codes")
         RecoveryCode.objects.bulk_create(
@@ -174,12 +179,13 @@ def remove_passkey(user: User, pk: int, *, at: datetime) -> None:
 
 def remove_all(user: User) -> None:
     """Remove every factor. The caller's transaction records why."""
+    lock(user)
     for model in (*_DEVICES, RecoveryCodes):
         model.objects.filter(user=user).delete()
 
 
 def _remove(user: User, devices: Any, change: Change, at: datetime) -> None:
-    _lock(user)
+    lock(user)
     if not devices.exists():
         return
     devices.delete()
@@ -188,11 +194,6 @@ def _remove(user: User, devices: Any, change: Change, at: datetime) -> None:
             raise LastFactor
         RecoveryCodes.objects.filter(user=user).delete()
     records.own(change, user.pk, at=at)
-
-
-def _lock(user: User) -> None:
-    """Let one transaction at a time change the factors of the person."""
-    User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
 def _matches(app: TOTPDevice, code: str, at: datetime) -> bool:

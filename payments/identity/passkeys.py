@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 from django_otp_webauthn.helpers import WebAuthnHelper
 
-from payments.identity import records
+from payments.identity import records, sessions
 from payments.identity.models import Change
 
 
@@ -22,6 +22,7 @@ class Helper(WebAuthnHelper):  # type: ignore[misc]  # the library has no types
 
     def register_complete(self, user: Any, state: dict[str, Any], data: dict[str, Any]) -> Any:
         with transaction.atomic():
+            sessions.require_open(self.request)
             passkey = super().register_complete(user, state, data)
             passkey.name = "Passkey"
             passkey.save(update_fields=["name"])

@@ -7,9 +7,11 @@ from typing import Any, Final
 
 from axes.helpers import get_client_ip_address, get_client_user_agent
 from django.contrib.auth import HASH_SESSION_KEY
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.http import HttpRequest
 
 from payments.domain.card_numbers import holds_card_number
+from payments.identity import factors
 from payments.identity.models import LONGEST_BROWSER, Session
 from payments.identity.session_store import ADDRESS, BEGAN, BROWSER, SEEN, SessionStore
 
@@ -30,6 +32,17 @@ def touch(request: HttpRequest, *, at: datetime) -> None:
     """Let the session last longer, because the person did something."""
     if at.timestamp() - request.session.get(SEEN, 0.0) >= _SEEN_EVERY:
         request.session[SEEN] = at.timestamp()
+
+
+def require_open(request: HttpRequest) -> None:
+    """Lock the person's factors and sessions. Raises SessionInterrupted if the session was ended meanwhile.
+
+    Django would store an ended session again under another key. The caller has a transaction.
+    """
+    user: Any = request.user
+    factors.lock(user)
+    if not Session.objects.filter(session_key=request.session.session_key).exists():
+        raise SessionInterrupted("This session was ended, perhaps on another page.")
 
 
 def open_sessions(user: Any, *, at: datetime) -> Iterable[Session]:

@@ -10,6 +10,7 @@ import django_otp
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -62,14 +63,38 @@ def needs_proof(request: HttpRequest, *, at: datetime) -> bool:
 
 
 def prove(request: HttpRequest, device: Any, *, at: datetime) -> None:
-    """Mark the session as verified by the device. Its key changes, so that an older copy is worthless."""
-    request.session.cycle_key()
-    django_otp.login(request, device)
-    request.session[_VERIFIED_AT] = at.timestamp()
-    if not request.session.get(_EXPECTED):
-        # The first factor of the person. Other sessions began without one.
-        sessions.end_others(request)
-    request.session[_EXPECTED] = True
+    """Mark the session as verified by the device. Its key changes, so that an older copy is worthless.
+
+    Raises SessionInterrupted if the session was ended meanwhile.
+    """
+    user: Any = request.user
+    if device.user_id != user.pk:
+        raise ValueError("The device belongs to another person.")
+    with transaction.atomic():
+        sessions.require_open(request)
+        request.session.cycle_key()
+        django_otp.login(request, device)
+        request.session[_VERIFIED_AT] = at.timestamp()
+        if not request.session.get(_EXPECTED):
+            # The first factor of the person. Other sessions began without one.
+            sessions.end_others(request)
+        request.session[_EXPECTED] = True
+
+
+def add_app(request: HttpRequest, secret: str, code: str, *, at: datetime) -> None:
+    """Add an app, which proves the session. Raises WrongCode, AlreadyAdded, SessionInterrupted."""
+    user: Any = request.user
+    with transaction.atomic():
+        sessions.require_open(request)
+        prove(request, factors.add_app(user, secret, code, at=at), at=at)
+
+
+def create_codes(request: HttpRequest, *, at: datetime) -> list[str]:
+    """Replace the recovery codes of the person, and return their text. Raises SessionInterrupted."""
+    user: Any = request.user
+    with transaction.atomic():
+        sessions.require_open(request)
+        return factors.create_codes(user, at=at)
 
 
 def must_change_password(request: HttpRequest) -> bool:

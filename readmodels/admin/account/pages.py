@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from payments.identity import factors
+from payments.identity import factors, signing_in
 
 NEXT: Final = "next"
 # The key of the session that has the secret of an app that was not added yet.
@@ -97,12 +97,11 @@ def set_up(
 
 def recovery_codes(request: HttpRequest, *, next_page: str, kept: str = "") -> HttpResponse:
     """Make new recovery codes and show them. No later page shows them."""
-    user: Any = request.user
     return page(
         request,
         "codes",
         title="Recovery codes",
-        codes=factors.create_codes(user, at=timezone.now()),
+        codes=signing_in.create_codes(request, at=timezone.now()),
         action=_address("second_factor", next_page),
         kept=kept,
     )

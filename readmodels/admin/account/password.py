@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.urls import reverse_lazy
 from unfold.forms import AdminOwnPasswordChangeForm
 
-from payments.identity import signing_in
+from payments.identity import sessions, signing_in
 from readmodels.admin.base import requests
 from readmodels.staff import changes
 
@@ -52,6 +52,7 @@ class PasswordView(PasswordChangeView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         with changes.by_oneself(requests.actor(self.request)):
+            sessions.require_open(self.request)
             answer = super().form_valid(form)
             signing_in.password_changed(self.request, form.user)
         messages.success(self.request, "Your password is changed. All other sessions are ended.")

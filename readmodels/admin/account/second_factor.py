@@ -75,13 +75,12 @@ class SetUpView(View):
         if not secret or (user.is_verified() and not request.POST.get("code")):
             return self._finish(request)
         try:
-            app = factors.add_app(user, secret, form.data.get("code", ""), at=now)
+            signing_in.add_app(request, secret, form.data.get("code", ""), at=now)
         except (WrongCode, AlreadyAdded) as error:
             form.add_error("code", str(error))
             shown = {"next_page": asking.target(request), "kept": request.POST.get("kept", "")}
             return pages.set_up(request, form, **shown)
         del request.session[pages.NEW_SECRET]
-        signing_in.prove(request, app, at=now)
         return self._finish(request)
 
     def _finish(self, request: HttpRequest) -> HttpResponse:

@@ -19,7 +19,6 @@ from payments.clients.models import ApiKey, Client
 from payments.domain.risk.policy import DEFAULT_POLICY
 from payments.identity import factors
 from payments.identity.models import RecoveryCode
-from readmodels.admin.account.access import OPEN
 from tests.support.backoffice import text
 from tests.support.concurrency import at_once
 from tests.support.forms import form_fields
@@ -29,6 +28,15 @@ from tests.support.second_factors import age, code, enroll, member, signed_in
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 ASKS: Final = "/admin/second-factor/"
+# Not taken from the code, so that opening another page needs a change here, too.
+OPEN: Final = {
+    "second_factor",
+    "second_factor_set_up",
+    "passkey_add_begin",
+    "passkey_add",
+    "passkey_use_begin",
+    "passkey_use",
+}
 VALUES: Final = {"any_case_uuid": str(UUID(int=1)), "uuid": str(UUID(int=1)), "int": "1"}
 NOTE: Final = 'Called back.\n"All <fine>".'
 
@@ -60,9 +68,10 @@ def test_every_address_is_closed_without_the_second_factor() -> None:
     grace = signed_in(member())
     found = {path: name for name, path in addresses() if "(" not in path}
     closed = {
-        path for path, name in found.items() if path.startswith("/admin/") and name not in OPEN
+        path
+        for path, name in found.items()
+        if path.startswith("/admin/") and name not in OPEN and path != reverse("admin:logout")
     }
-    closed -= {reverse("admin:logout")}
 
     for path in closed:
         for answer in (grace.get(path), grace.post(path)):
@@ -192,7 +201,7 @@ def test_recovery_code_works_once_even_at_the_same_time() -> None:
 def test_wrong_codes_are_throttled_and_lock_out() -> None:
     user, now = member(), timezone.now()
     enroll(user, at=now)
-    grace = signed_in(user)
+    grace, elsewhere = signed_in(user), signed_in(user)
 
     assert "This code is wrong" in text(prove(grace, "000000"))
     assert "Too many wrong codes" in text(prove(grace, code(now)))
@@ -201,6 +210,7 @@ def test_wrong_codes_are_throttled_and_lock_out() -> None:
         answer = prove(grace, "000000")
 
     assert answer.status_code == 429
+    assert prove(elsewhere, code(now)).status_code == 429
     assert AccessFailureLog.objects.filter(username="grace").count() == 5
     assert grace.get("/admin/").headers["Location"].startswith("/admin/login/")
 

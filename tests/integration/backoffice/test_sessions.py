@@ -4,22 +4,26 @@ from datetime import timedelta
 from typing import Any, Final
 
 import pytest
-from django.contrib.auth import get_user_model
+from django.contrib.auth import get_user, get_user_model
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.auth.models import User
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import connection
+from django.http import HttpRequest
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from payments.identity import passwords
-from payments.identity.models import Session
+from payments.identity import passwords, resets, signing_in
+from payments.identity.models import RecoveryCode, Session
+from payments.identity.session_store import SessionStore
 from readmodels.staff.models import Kind, StaffChange
 from tests.support.backoffice import browser, text
 from tests.support.forms import form_fields
 from tests.support.reviewing import at, form, waiting
-from tests.support.second_factors import PASSWORD, age, member, signed_in
+from tests.support.second_factors import PASSWORD, SECRET, age, code, member, signed_in
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -188,3 +192,39 @@ def test_signing_out_deletes_the_session() -> None:
 
     assert get_user_model().objects.count() == 1
     assert not Session.objects.exists()
+
+
+def _unfinished(logged_in: Browser) -> Any:
+    """Return a request of the session that has begun: it has read the session and the user."""
+    request: Any = HttpRequest()
+    request.session = SessionStore(logged_in.session.session_key)
+    request.user = get_user(request)
+    assert request.user.is_authenticated
+    return request
+
+
+def _proves(request: Any) -> None:
+    signing_in.prove(request, TOTPDevice.objects.create(user=request.user), at=timezone.now())
+
+
+def _adds_an_app(request: Any) -> None:
+    now = timezone.now()
+    signing_in.add_app(request, SECRET, code(now), at=now)
+
+
+def _creates_codes(request: Any) -> None:
+    signing_in.create_codes(request, at=timezone.now())
+
+
+@pytest.mark.parametrize("act", [_proves, _adds_an_app, _creates_codes])
+def test_request_that_began_before_the_end_of_its_session_opens_it_no_more(act: Any) -> None:
+    """Django stored the ended session again, and its factor survived the reset."""
+    user = member()
+    request = _unfinished(signed_in(user))
+    resets.by_command(user, operator="system:test", at=timezone.now())
+
+    with pytest.raises(SessionInterrupted):
+        act(request)
+
+    assert not Session.objects.exists()
+    assert not RecoveryCode.objects.exists()
