@@ -8,13 +8,16 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection
 from django.urls import reverse
 from django.utils import timezone
+from django_otp_webauthn.models import WebAuthnCredential
 
 from payments import actors
 from payments.identity import factors, resets
 from payments.identity.models import FactorReset, Reason, SecurityRecord
 from payments.identity.resets import ResetRefused
+from payments.permissions import NotPermitted
 from readmodels.staff.models import Kind, StaffChange
 from tests.support.backoffice import browser, text
+from tests.support.concurrency import at_once
 from tests.support.second_factors import PASSWORD, enroll, member, signed_in
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -50,6 +53,62 @@ def test_reset_needs_another_person(zoe: Any) -> None:
     assert changes() == ["app_added", "reset_asked", "reset_approved"]
     with pytest.raises(ResetRefused, match="decided already"):
         resets.decline(reset.pk, by=emil, at=NOW)
+
+
+def test_reset_removes_every_factor(zoe: Any) -> None:
+    factors.create_codes(zoe, at=NOW)
+    WebAuthnCredential.objects.create(
+        user=zoe, name="Passkey", credential_id=b"hers", public_key=b"", transports=[]
+    )
+    reset = resets.ask(zoe, Reason.LOST, by=manager("dora"), at=NOW)
+
+    resets.approve(reset.pk, by=manager("emil"), at=NOW)
+
+    found = factors.of(zoe)
+    assert (found.app, found.passkeys, found.codes) == (None, [], 0)
+
+
+def test_reset_is_decided_once_even_at_the_same_time(zoe: Any) -> None:
+    reset = resets.ask(zoe, Reason.LOST, by=manager("dora"), at=NOW)
+    deciders = [manager(f"emil {number}") for number in range(3)]
+
+    def decide(number: int) -> bool:
+        act = resets.decline if number == 0 else resets.approve
+        try:
+            return bool(act(reset.pk, by=deciders[number], at=NOW))
+        except ResetRefused:
+            return False
+
+    assert sorted(at_once(3, decide)) == [False, False, True]
+    assert len(changes()) == 3
+
+
+def test_resets_need_the_permission_in_the_use_case(zoe: Any) -> None:
+    fay = actors.staff(member("fay", "auditor").pk)
+
+    with pytest.raises(NotPermitted):
+        resets.ask(zoe, Reason.LOST, by=fay, at=NOW)
+    reset = resets.ask(zoe, Reason.LOST, by=manager("dora"), at=NOW)
+    for act in (resets.approve, resets.decline):
+        with pytest.raises(NotPermitted):
+            act(reset.pk, by=fay, at=NOW)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE identity_factorreset SET asked_by_id = decided_by_id",
+        "UPDATE identity_factorreset SET approved = false",
+        "DELETE FROM identity_factorreset",
+        "TRUNCATE identity_factorreset",
+    ],
+)
+def test_database_refuses_to_change_a_decided_reset(zoe: Any, statement: str) -> None:
+    reset = resets.ask(zoe, Reason.LOST, by=manager("dora"), at=NOW)
+    resets.approve(reset.pk, by=manager("emil"), at=NOW)
+
+    with pytest.raises(IntegrityError, match="permanent record"), connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 def test_nobody_decides_on_the_own_factor() -> None:
@@ -136,7 +195,11 @@ def test_reset_closes_open_sessions(zoe: Any) -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    ["UPDATE identity_securityrecord SET actor = ''", "DELETE FROM identity_securityrecord"],
+    [
+        "UPDATE identity_securityrecord SET actor = ''",
+        "DELETE FROM identity_securityrecord",
+        "TRUNCATE identity_securityrecord",
+    ],
 )
 def test_database_refuses_to_change_the_record(zoe: Any, statement: str) -> None:
     with pytest.raises(IntegrityError, match="append-only"), connection.cursor() as cursor:
