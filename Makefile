@@ -7,7 +7,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast bench install check format lock reset clean
+.PHONY: help run test test-fast bench install check audit format lock reset clean
 
 help:  ## list the targets and variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,10 @@ check: install  ## check style, types, architecture, dependencies, spelling, sec
 	$(BIN)/python -m codespell_lib
 	git ls-files -z -- ':!tests' ':!*.lock' | xargs -0 $(BIN)/python -m detect_secrets.pre_commit_hook --exclude-secrets '^password$$'
 	DEBUG=1 $(BIN)/python -W ignore manage.py makemigrations --check --dry-run
+
+# Strict: without it, packages that the service does not know would count as free of vulnerabilities.
+audit: install  ## ask pypi.org for known vulnerabilities of the production packages
+	@$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes -r requirements-production.lock
 
 format: install  ## format the code and apply the linter's fixes
 	$(BIN)/ruff check --fix
