@@ -133,7 +133,7 @@ UNFOLD: Final[dict[str, Any]] = {
                         "title": "Risk policies",
                         "icon": "rule",
                         "link": reverse_lazy("policies"),
-                        "permission": _may_view("events.view_event"),
+                        "permission": _may_view("events.see_policies"),
                     },
                     _item(
                         "Backtests",
@@ -151,7 +151,7 @@ UNFOLD: Final[dict[str, Any]] = {
                         "title": "Lists",
                         "icon": "playlist_remove",
                         "link": reverse_lazy("lists"),
-                        "permission": _may_view("events.view_event"),
+                        "permission": _may_view("events.see_policies"),
                     },
                 ],
             },

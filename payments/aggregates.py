@@ -2,13 +2,14 @@
 
 from typing import Final
 
-from payments.domain import customer, lists, second_review
+from payments.domain import customer, lists, reveal, second_review
 from payments.domain.customer import CUSTOMER_EVENT_CLASSES, AnyCustomerEvent
 from payments.domain.lists import LIST_EVENT_CLASSES, AnyListEvent, RiskList
 from payments.domain.payment import state
 from payments.domain.payment.events import EVENT_CLASSES, AnyPaymentEvent
 from payments.domain.payment.state import STATE_VERSION, Payment
 from payments.domain.payment.upcasts import UPCASTS
+from payments.domain.reveal import REVEAL_EVENT_CLASSES, CustomerRevealed
 from payments.domain.risk import register
 from payments.domain.risk.register import POLICY_EVENT_CLASSES, AnyPolicyEvent, Register
 from payments.domain.second_review import (
@@ -60,6 +61,13 @@ SECOND_REVIEW_AGGREGATE: Final[Aggregate[SecondReview, AnySecondReviewEvent]] = 
     state_class=SecondReview,
 )
 
+REVEAL_AGGREGATE: Final[Aggregate[CustomerRevealed, CustomerRevealed]] = Aggregate(
+    name="reveal",
+    event_classes=REVEAL_EVENT_CLASSES,
+    evolve=reveal.evolve,
+    state_class=CustomerRevealed,
+)
+
 # Named by settings.EVENT_AGGREGATES: `manage.py check` checks these.
 AGGREGATES: Final[tuple[AnyAggregate, ...]] = (
     PAYMENT_AGGREGATE,
@@ -67,8 +75,10 @@ AGGREGATES: Final[tuple[AnyAggregate, ...]] = (
     CUSTOMER_AGGREGATE,
     LIST_AGGREGATE,
     SECOND_REVIEW_AGGREGATE,
+    REVEAL_AGGREGATE,
 )
 
 RecordedPaymentEvent = RecordedEvent[AnyPaymentEvent]
 HistoricPaymentEvent = HistoricEvent[AnyPaymentEvent]
 RecordedSecondReviewEvent = RecordedEvent[AnySecondReviewEvent]
+RecordedReveal = RecordedEvent[CustomerRevealed]

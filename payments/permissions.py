@@ -22,9 +22,12 @@ MANAGE_LISTS: Final = "events.manage_lists"
 EDIT_LISTS: Final = "events.edit_lists"
 RESPOND_TO_DISPUTE: Final = "events.respond_to_dispute"
 CONCLUDE_SECOND_REVIEW: Final = "events.conclude_second_review"
+SEE_POLICIES: Final = "events.see_policies"
+REVEAL: Final = "events.reveal_customer"
 
-# The permissions for commands that append events, as the admin shows them. No model declares them, because
-# the log has no commands. `migrate` stores them with the content type of its events.
+# The permissions for commands that append events, and for seeing risk policies, as the admin shows them. No
+# model declares them, because the log has none of these. `migrate` stores them with the content type of its
+# events.
 NAMES: Final[Mapping[str, str]] = {
     REVIEW: "Can approve and reject payments",
     REVIEW_AS_SENIOR: "Can decide on escalated payments and approve as the second",
@@ -34,6 +37,8 @@ NAMES: Final[Mapping[str, str]] = {
     EDIT_LISTS: "Can add and remove entries of lists",
     RESPOND_TO_DISPUTE: "Can respond to disputes and record their notices",
     CONCLUDE_SECOND_REVIEW: "Can conclude second reviews",
+    SEE_POLICIES: "Can see risk policies and lists",
+    REVEAL: "Can reveal personal data of customers",
 }
 
 

@@ -26,18 +26,25 @@ class Right(Struct, frozen=True):
 
 
 SEE: Final = Right(
-    "see payments, disputes, customers, notes, statistics, backtests, API clients and the event log",
+    "see payments, disputes, customers with masked data, notes, statistics, risk policies, backtests and API"
+    " clients",
     (
         "backtests.view_backtest",
         "clients.view_client",
         "customers.view_customer",
         "customers.view_note",
-        "events.view_event",
+        commands.SEE_POLICIES,
         "readmodels.view_dailystatistics",
         "readmodels.view_disputesummary",
-        "readmodels.view_eventindex",
         "readmodels.view_paymentsummary",
     ),
+)
+SEE_EVENTS: Final = Right("see the event log", ("events.view_event", "readmodels.view_eventindex"))
+REVEAL: Final = Right(
+    "reveal names, contacts and references of customers for a purpose", (commands.REVEAL,)
+)
+SEE_ACCESSES: Final = Right(
+    "see who revealed data of customers", ("readmodels.view_personalaccess",)
 )
 REVIEW: Final = Right(
     "claim, approve, reject, escalate, snooze and hand over payments, and write notes on them",
@@ -113,9 +120,11 @@ SEE_STAFF: Final = Right(
 
 ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
     "viewer": (SEE,),
-    "analyst": (SEE, REVIEW, BACKTEST, EXPORT),
+    "analyst": (SEE, SEE_EVENTS, REVEAL, REVIEW, BACKTEST, EXPORT),
     "senior reviewer": (
         SEE,
+        SEE_EVENTS,
+        REVEAL,
         REVIEW,
         SENIOR,
         SECOND_REVIEWS,
@@ -128,6 +137,8 @@ ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
     ),
     "risk manager": (
         SEE,
+        SEE_EVENTS,
+        REVEAL,
         REVIEW,
         SEE_REVIEWERS,
         BLOCK,
@@ -149,6 +160,8 @@ ROLES: Final[Mapping[str, tuple[Right, ...]]] = {
     ),
     "auditor": (
         SEE,
+        SEE_EVENTS,
+        SEE_ACCESSES,
         SEE_REVIEWERS,
         SEE_SECOND_REVIEWS,
         SEE_KEYS,

@@ -89,6 +89,8 @@ def erase(
     blockings = Blocking.objects.filter(customer=customer)
     about_blocks = Note.objects.filter(pk__in=blockings.values("note_id"))
     yield Step("notes about blocks", about_blocks.delete()[0])
+    about_reveals = Note.objects.filter(customer_id=customer.pk)
+    yield Step("notes about reveals", about_reveals.delete()[0])
     listed = Entry.objects.filter(key=list_items.key(Item.CUSTOMER, str(customer.pk)))
     about_lists = Q(pk__in=listed.values("note_id")) | Q(pk__in=listed.values("removal_note_id"))
     yield Step("notes about lists", Note.objects.filter(about_lists).delete()[0])

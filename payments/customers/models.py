@@ -106,13 +106,14 @@ class Blocking(models.Model):
 
 
 class Note(models.Model):
-    """A note of staff about a payment, about a customer that they blocked or unblocked, or about a list.
+    """A note of staff about a payment, about a list, or about a customer: a block, an unblock or a reveal.
 
     The log contains only `id` and `digest`, so the text can be erased.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
     payment_id = models.UUIDField(null=True, db_index=True)  # None: not about a payment
+    customer_id = models.UUIDField(null=True)  # only of notes about a reveal of the customer
     author = models.CharField(max_length=100)
     salt = models.BinaryField()
     text = models.TextField()
@@ -122,6 +123,13 @@ class Note(models.Model):
 
     class Meta:
         default_permissions = ("view",)
+        indexes = (
+            models.Index(
+                fields=("customer_id",),
+                name="note_by_customer",
+                condition=models.Q(customer_id__isnull=False),
+            ),
+        )
 
     def __str__(self) -> str:
         return self.text[:50]

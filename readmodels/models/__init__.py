@@ -1,6 +1,6 @@
 """The tables of the read side, by what happens if their rows are lost.
 
-- `projections`, `disputes`, `reviews`: rebuilt from the log.
+- `projections`, `disputes`, `reviews`, `accesses`: rebuilt from the log.
 - `engine`: the state of the projections, rewritten by a rebuild.
 - `decisions`: decisions of staff, which nothing can rebuild.
 - `rebuilds`: rebuilds that staff started, with their reports, which nothing can rebuild.
@@ -8,6 +8,7 @@
 - `alerts`: levels of deadlines that were reported, which nothing can rebuild.
 """
 
+from readmodels.models.accesses import PersonalAccess
 from readmodels.models.alerts import ReachedLevel, ReachedLevelCount
 from readmodels.models.decisions import DiscardedEvent
 from readmodels.models.disputes import DisputeSummary
@@ -31,6 +32,7 @@ __all__ = [
     "EventIndex",
     "ParkedEvent",
     "PaymentSummary",
+    "PersonalAccess",
     "ReachedLevel",
     "ReachedLevelCount",
     "RebuildRun",

@@ -12,6 +12,7 @@ from readmodels.projections import (
     dispute_summary,
     event_index,
     payment_summary,
+    personal_access,
     review_day,
     second_review,
 )
@@ -27,5 +28,6 @@ PROJECTIONS: Final[Mapping[str, Projection]] = {
         event_index.PROJECTION,
         review_day.PROJECTION,
         second_review.PROJECTION,
+        personal_access.PROJECTION,
     )
 }

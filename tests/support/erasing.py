@@ -38,6 +38,7 @@ NOTE: Final = "Called Miss Ngwenya back"
 APPROVAL: Final = {"reason": "other", "note": NOTE}
 FILES: Final = "See the files."  # a note about another customer
 BLOCKED: Final = "Her cousin, says Ngwenya"
+REVEALED: Final = "The cousin asked for her number"
 SECRETS: Final = ("ada.ng", "ngwenya", "private@", "4915123456789", "+49 151", "cousin")
 # Another customer, whose texts mention this one.
 FRIEND: Final = uuid4()
@@ -49,6 +50,8 @@ def plant(customer: Customer) -> None:
     contacts = {"name": NAME, "email": EMAIL, "phone": PHONE}
     changes.rename(customer.pk, contacts, by=OPERATOR)
     blocking.change(customer.pk, reason=BlockReason.OTHER, note=BLOCKED, by=OPERATOR, at=NOON)
+    said = notes.write(None, REVEALED, author=OPERATOR, at=NOON, customer_id=customer.pk)
+    said.save()
     with suppress(ListExists):
         lists.create(item=Item.CUSTOMER)
         Note.objects.filter(text=lists.AUTHOR.note).delete()  # the comment is about nobody

@@ -15,6 +15,7 @@ from payments.application import (
     lists,
     note_taking,
     policies,
+    reveals,
     review,
     second_reviews,
 )
@@ -27,6 +28,7 @@ from payments.domain.customer import BlockReason, UnblockReason
 from payments.domain.list_items import Item
 from payments.domain.payment.commands import AnyDisputeCommand, AnyReviewCommand
 from payments.domain.payment.events import ApprovalReason
+from payments.domain.reveal import Purpose
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
 from payments.domain.risk.register import ApprovePolicy, AttachBacktest, ProposePolicy, RetirePolicy
 from payments.domain.second_review import Severity
@@ -124,6 +126,10 @@ def claim_next(by: str) -> None:
 def conclude_second_review(by: str) -> None:
     reason, severity = ApprovalReason.KNOWN_CUSTOMER, Severity.MINOR
     second_reviews.conclude(uuid4(), reason=reason, severity=severity, note=None, by=by, at=NOON)
+
+
+def reveal(by: str) -> None:
+    reveals.reveal(uuid4(), purpose=Purpose.CHARGEBACK, note=None, by=by, at=NOON, key=uuid4())
 
 
 def retry(by: str) -> None:

@@ -29,6 +29,7 @@ SAMPLES: Final = {
     "customer": "integration/customers/test_blocking.py",
     "list": "unit/domain/test_lists.py",
     "second_review": "support/second_review_events.py",
+    "reveal": "unit/domain/test_reveal.py",
 }
 # The fields that SQL reads in the JSON of stored events, and the events that have them.
 READ_BY_SQL: Final[dict[str, type[Struct]]] = {

@@ -33,6 +33,7 @@ DIGESTS: Final = {
     "customer_activity": {1: "cf954122ca71095c"},
     "review_day": {1: "0a2583a47231cc2d"},
     "second_review": {1: "c98586b2130c3ed2"},
+    "personal_access": {1: "8c91800c6fc42896"},
     "event_index": {1: "b03e8b6c10f5aa5b", 2: "a9be59cc9425be6e"},
 }
 # Modules of the domain that also determine the rows.

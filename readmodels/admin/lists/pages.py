@@ -21,7 +21,6 @@ from readmodels import labels
 from readmodels.admin.lists import shown
 from readmodels.queries import keyset
 
-_SEE: Final = "events.view_event"
 _PAGE: Final = 50
 _ORDER: Final = ("from_position",)
 _DIGITS_OF_A_POSITION: Final = 18
@@ -91,7 +90,7 @@ def page(request: HttpRequest, template: str, **context: Any) -> HttpResponse:
 
 
 def _check_access(request: HttpRequest) -> None:
-    if not permissions.holds(request.user, _SEE):
+    if not permissions.holds(request.user, permissions.SEE_POLICIES):
         raise PermissionDenied
 
 

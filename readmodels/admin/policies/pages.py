@@ -19,7 +19,6 @@ from readmodels.admin.policies.register import find_policy, page
 from readmodels.policies import texts
 from readmodels.policies.differences import differences
 
-_SEE: Final = "events.view_event"
 _COLORS: Final = {
     PolicyStatus.PROPOSED: "warning",
     PolicyStatus.ACTIVE: "success",
@@ -83,7 +82,7 @@ def policy_page(request: HttpRequest, policy_id: str) -> HttpResponse:
 
 
 def _check_access(request: HttpRequest) -> None:
-    if not permissions.holds(request.user, _SEE):
+    if not permissions.holds(request.user, permissions.SEE_POLICIES):
         raise PermissionDenied
 
 

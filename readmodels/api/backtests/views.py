@@ -32,7 +32,6 @@ from readmodels.backtests import requests
 from readmodels.backtests.models import Backtest, State
 from readmodels.queries import keyset
 
-_SEE_POLICIES: Final = "events.view_event"
 _SEE_BACKTESTS: Final = "backtests.view_backtest"
 _NAMESPACE: Final = UUID("1f2c2f0a-5f0b-4a54-9d1e-7c5f0a9d3b62")
 _RETRY_SECONDS: Final = 60
@@ -53,7 +52,7 @@ class Policies(PolicyKeyView):
     @extend_schema(**operations.LIST_POLICIES)
     def get(self, request: Request) -> HttpResponse:
         parameters.read(request, {})
-        permissions.require(_person(request), _SEE_POLICIES)
+        permissions.require(_person(request), permissions.SEE_POLICIES)
         register = policies.register()
         active = policies.active_of(register).policy_id
         views = [
@@ -73,7 +72,7 @@ class OnePolicy(PolicyKeyView):
     @extend_schema(**operations.READ_POLICY)
     def get(self, request: Request, policy_id: str) -> HttpResponse:
         parameters.read(request, {})
-        permissions.require(_person(request), _SEE_POLICIES)
+        permissions.require(_person(request), permissions.SEE_POLICIES)
         register = policies.register()
         policy = _policy(policy_id)
         active = policy_id == policies.active_of(register).policy_id

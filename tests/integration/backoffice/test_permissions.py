@@ -26,6 +26,7 @@ from payments.customers import erasure
 from payments.customers.registry import CustomerError
 from payments.domain.lists import ListRefused
 from payments.domain.payment.refusals import PaymentNotFound
+from payments.domain.reveal import RevealRefused
 from payments.domain.risk.refusals import PolicyRefused
 from payments.domain.second_review import SecondReviewRefused
 from payments.identity.resets import ResetRefused
@@ -62,6 +63,7 @@ COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
     (staff.close_dispute, {"senior reviewer"}, True),
     (staff.record_notices, {"senior reviewer"}, True),
     (staff.conclude_second_review, {"senior reviewer"}, False),
+    (staff.reveal, DECIDE, False),
     (staff.retry, RISK_MANAGER, True),
     (staff.discard, RISK_MANAGER, True),
     (staff.request_rebuild, RISK_MANAGER, False),
@@ -107,6 +109,7 @@ NOTHING_THERE = (
     PolicyRefused,
     ListRefused,
     SecondReviewRefused,
+    RevealRefused,
     ResetRefused,
     gathering.NoSuchPayment,
     staff.LetThrough,

@@ -11,6 +11,7 @@ from django.db.models import ForeignKey, Model
 from readmodels import projections
 from readmodels.engine import storage
 from readmodels.models import (
+    accesses,
     alerts,
     decisions,
     disputes,
@@ -45,14 +46,23 @@ def test_each_module_with_a_projection_is_registered() -> None:
 
 
 def test_each_table_of_a_projection_has_one_projection() -> None:
-    assert _models_of(tables) | _models_of(disputes) | _models_of(reviews) == {
-        projection.model for projection in _ALL
-    }
+    rebuilt = set().union(*map(_models_of, (tables, disputes, reviews, accesses)))
+    assert rebuilt == {projection.model for projection in _ALL}
     assert len({projection.model for projection in _ALL}) == len(_ALL)
 
 
 def test_each_model_says_whether_it_can_be_rebuilt() -> None:
-    modules = (tables, disputes, reviews, engine, decisions, rebuilds, saved_views, alerts)
+    modules = (
+        tables,
+        disputes,
+        reviews,
+        accesses,
+        engine,
+        decisions,
+        rebuilds,
+        saved_views,
+        alerts,
+    )
     kinds = set().union(*map(_models_of, modules))
 
     assert kinds == set(apps.get_app_config("readmodels").get_models())
