@@ -225,6 +225,15 @@ UNFOLD: Final[dict[str, Any]] = {
                         "readmodels.view_parkedevent",
                     ),
                     _item("Exports", "download", "exports_export", "exports.view_export"),
+                    {
+                        **_item(
+                            "Access to personal data",
+                            "shield_person",
+                            "readmodels_personalaccess",
+                            "readmodels.view_personalaccess",
+                        ),
+                        "badge": "readmodels.admin.operations.accesses.badge",
+                    },
                     _item(
                         "Discarded events",
                         "delete_history",

@@ -204,6 +204,9 @@ SECOND_REVIEW_PERCENT: int = variables.number("SECOND_REVIEW_PERCENT", 2, most=1
 SECOND_REVIEW_NEW_PERCENT: int = variables.number("SECOND_REVIEW_NEW_PERCENT", 20, most=100)
 SECOND_REVIEW_NEW_DECISIONS: int = variables.number("SECOND_REVIEW_NEW_DECISIONS", 50)
 
+# Auditors are warned of people who reveal personal data of customers more often than this in an hour.
+REVEALS_PER_HOUR: int = variables.number("REVEALS_PER_HOUR", 50, least=1)
+
 # The command that checks each attached file for viruses: it reads the file from its standard input and exits
 # with 0 if it is clean, with 1 if it is not. Empty: none.
 ATTACHMENT_SCANNER: list[str] = shlex.split(variables.text("ATTACHMENT_SCANNER"))

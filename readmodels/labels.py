@@ -42,6 +42,7 @@ from payments.domain.payment.events import (
     ReviewSnoozed,
 )
 from payments.domain.risk.assessment import RiskAssessment
+from readmodels import masking
 
 # Reasons of risk rules and reviewers. `label` derives all others from their codes.
 REASONS: Final = {
@@ -120,12 +121,15 @@ def card_label(card: Card) -> str:
 
 
 def describe(  # noqa: C901, PLR0912 - a case for each event
-    event: AnyPaymentEvent,
+    event: AnyPaymentEvent, *, revealed: bool = False
 ) -> tuple[str, tuple[str, ...]]:
-    """Return a title for the event, and its details. The text of a note is not in its event."""
+    """Return a title for the event, and its details. The text of a note is not in its event.
+
+    References are masked unless `revealed`.
+    """
     match event:
         case PaymentInitiated():
-            reference = f" as {isolated(event.reference)}" if event.reference else ""
+            reference = _reference(event.reference, revealed=revealed)
             paid = paid_with(event.method, event.card)
             method = paid[0].lower() + paid[1:]
             return "Submitted", (f"{event.amount.formatted()} by {method}{reference}",)
@@ -161,7 +165,7 @@ def describe(  # noqa: C901, PLR0912 - a case for each event
             return "Cancelled", (label(event.reason),)
         case PaymentRefunded(refund=refund, refunded=refunded):
             so_far = () if refund == refunded else (f"{refunded.formatted()} in total",)
-            reference = f" as {isolated(event.reference)}" if event.reference else ""
+            reference = _reference(event.reference, revealed=revealed)
             reason = label(event.reason).lower()
             return "Refunded", (f"{refund.formatted()}{reference}: {reason}", *so_far)
         case PaymentNoteAdded(attachments=attachments):
@@ -176,6 +180,12 @@ def describe(  # noqa: C901, PLR0912 - a case for each event
             return _describe_dispute(event)
         case _:
             assert_never(event)
+
+
+def _reference(reference: str | None, *, revealed: bool) -> str:
+    if not reference:
+        return ""
+    return f" as {isolated(reference if revealed else masking.reference(reference))}"
 
 
 def _describe_dispute(event: AnyDisputeEvent) -> tuple[str, tuple[str, ...]]:

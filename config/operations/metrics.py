@@ -22,6 +22,7 @@ _registry.register(LogAndProjections())
 _registry.register(Webhooks())
 _registry.register(Shadows())
 _registry.register(review_metrics.Reviews())
+_registry.register(review_metrics.PersonalData())
 _registry.register(HttpRequests(requests))
 
 # Proxies on this machine add one of these headers to forwarded requests.

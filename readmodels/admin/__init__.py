@@ -7,13 +7,22 @@ from readmodels.admin import statistics
 from readmodels.admin.account import records, resets
 from readmodels.admin.backtests import lists as backtests, shadow_list as shadows
 from readmodels.admin.disputes import lists as disputes
-from readmodels.admin.operations import discarded, events, exports, parked, projections, rebuilds
+from readmodels.admin.operations import (
+    accesses,
+    discarded,
+    events,
+    exports,
+    parked,
+    projections,
+    rebuilds,
+)
 from readmodels.admin.people import clients, customers, sign_ins, staff
 from readmodels.admin.review import payments
 from readmodels.admin.second_reviews import lists as second_reviews
 from readmodels.admin.webhooks import attempts, endpoints, held
 
 __all__ = (
+    "accesses",
     "attempts",
     "backtests",
     "clients",

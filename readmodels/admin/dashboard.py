@@ -15,7 +15,7 @@ from payments.customers.models import Customer
 from payments.domain.payment.state import Status
 from readmodels import labels
 from readmodels.admin.analytics import tables
-from readmodels.admin.base import fragments
+from readmodels.admin.base import contacts, fragments
 from readmodels.admin.base.figures import count, count_up_to, rate
 from readmodels.admin.review.actions import Person, next_key
 from readmodels.admin.webhooks.changes import may_manage
@@ -157,7 +157,7 @@ def _waiting(person: Person, now: datetime) -> list[dict[str, Any]]:
             "id": row.payment_id,
             "left": fragments.countdown(row.review_deadline or now, now),
             "money": labels.amount(row.amount, row.currency),
-            "customer": customers.get(row.customer_id, "unknown"),
+            "customer": contacts.called(customers.get(row.customer_id)),
             "client": clients.get(row.client_id, "unknown"),
             "is_held": bool(row.claimed_until and row.claimed_until > now),
             "badges": fragments.review_badges(

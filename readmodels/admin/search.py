@@ -13,8 +13,8 @@ from msgspec import Struct
 from payments.customers.models import Customer
 from payments.domain.card_numbers import is_card_number
 from payments.domain.text import searched
-from readmodels import labels
-from readmodels.admin.base import fragments
+from readmodels import labels, masking
+from readmodels.admin.base import contacts, fragments
 from readmodels.admin.base.browsing import BrowsingAdmin
 from readmodels.admin.review.parties import parties
 from readmodels.models import PaymentSummary
@@ -85,7 +85,7 @@ def _payments(rows: list[Any]) -> list[dict[str, Any]]:
             "amount": labels.amount(row.amount, row.currency),
             "status": labels.label(row.status),
             "color": fragments.STATUS_COLORS[row.status],
-            "reference": row.reference,
+            "reference": masking.reference(row.reference or ""),
             "submitted": row.initiated_at,
             "parties": names[row.pk],
         }
@@ -94,7 +94,10 @@ def _payments(rows: list[Any]) -> list[dict[str, Any]]:
 
 
 def _customers(rows: list[Any]) -> list[dict[str, Any]]:
-    return [{"customer": row} for row in rows]
+    return [
+        {"customer": row, "called": contacts.called(row), "contact": contacts.masked(row)}
+        for row in rows
+    ]
 
 
 def _admin_of(model: type[Model]) -> BrowsingAdmin:

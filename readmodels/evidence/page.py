@@ -78,7 +78,7 @@ def _line(
     texts: Mapping[int, str],
     people: Mapping[str, str],
 ) -> Line:
-    title, details = labels.describe(record.event)
+    title, details = labels.describe(record.event, revealed=True)
     has_note = getattr(record.event, "note", None) is not None
     return Line(
         position=record.position,

@@ -1,4 +1,4 @@
-"""Prometheus metrics of the review queue, read from the database as in readmodels.engine.metrics."""
+"""Prometheus metrics of the review queue and of reveals, read as in readmodels.engine.metrics."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from readmodels.models import ReachedLevelCount
-from readmodels.queries import deadlines
+from readmodels.queries import accesses, deadlines
 
 _UPTO: Final = f"counted up to {deadlines.MOST}"
 
@@ -43,6 +43,23 @@ class Reviews(Collector):
         for level in deadlines.LEVELS:
             reached.add_metric([str(level)], counts_by_level.get(level, 0))
         yield reached
+
+
+class PersonalData(Collector):
+    """Collector of how often staff reveal personal data of customers, with one query. It names no person."""
+
+    def collect(self) -> Iterator[Metric]:
+        made = accesses.by_person(timezone.now())
+        yield GaugeMetricFamily(
+            "payments_personal_data_reveals",
+            "Reveals of personal data of customers in the last hour.",
+            value=sum(made.values()),
+        )
+        yield GaugeMetricFamily(
+            "payments_personal_data_people_over_limit",
+            "People who revealed personal data more than REVEALS_PER_HOUR times in the last hour.",
+            value=len(accesses.over_limit(made)),
+        )
 
 
 def _by_currency(

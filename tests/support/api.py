@@ -29,7 +29,7 @@ RISKY: Final = BODY | {"amount": 15_000_00, "currency": "USD", "reference": "ord
 # Two reviewers have to approve it.
 FOUR_EYES: Final = RISKY | {"amount": 22_000_00}
 # What a key with a scope of policies needs of its member of staff.
-_TESTING: Final = ("view_event", "view_backtest", "run_backtest")
+_TESTING: Final = ("see_policies", "view_backtest", "run_backtest")
 
 
 class ApiClient:

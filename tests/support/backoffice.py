@@ -2,10 +2,12 @@
 
 import re
 from typing import Any
+from uuid import UUID, uuid4
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.test import Client as Browser
+from django.urls import reverse
 
 
 def browser(role: str = "senior reviewer", username: str = "grace") -> Browser:
@@ -20,3 +22,9 @@ def browser(role: str = "senior reviewer", username: str = "grace") -> Browser:
 def text(answer: Any) -> str:
     """Return the page without its markup."""
     return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
+
+
+def reveal(person: Browser, customer_id: UUID, **changes: str) -> Any:
+    """Send the form that reveals the data of the customer, with `changes`."""
+    form = {"key": str(uuid4()), "purpose": "call_with_customer", "note": ""}
+    return person.post(reverse("admin:customer_reveal", args=[customer_id]), form | changes)

@@ -241,7 +241,7 @@ class ChangeView(ABC, View):
             shown=disputed.show(payment, dispute, names=labels.people([dispute.responded_by])),
             may_send=dispute.is_open,
             dispute_pk=row.pk,
-            **evidence.gather(payment, before=payment.initiated_at),
+            **evidence.gather(payment, request, before=payment.initiated_at),
         )
         return answer
 

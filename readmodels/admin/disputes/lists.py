@@ -151,7 +151,7 @@ class DisputeAdmin(BrowsingAdmin):
             "backoffice/dispute.html",
             title=f"Dispute of {labels.amount(row.disputed_amount, row.currency)}",
             original=row,
-            **page.gather(row, request.user),
+            **page.gather(row, request),
         )
 
 

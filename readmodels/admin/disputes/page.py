@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.http import HttpRequest
 from msgspec import Struct
 
 from payments import permissions
@@ -26,7 +26,7 @@ _REVIEW: Final = {
 }
 
 
-def gather(row: DisputeSummary, user: AbstractBaseUser | AnonymousUser) -> dict[str, Any]:
+def gather(row: DisputeSummary, request: HttpRequest) -> dict[str, Any]:
     """Return the context of dispute.html. The payment is read from the log."""
     payment, history = evidence.load(row.payment_id)
     dispute = find(payment.disputes, row.dispute_id)
@@ -35,8 +35,8 @@ def gather(row: DisputeSummary, user: AbstractBaseUser | AnonymousUser) -> dict[
     (shown_dispute,) = (
         each for each in disputed.shown(payment, history, entries) if each.dispute is dispute
     )
-    may_change = dispute.is_open and permissions.holds(user, permissions.RESPOND_TO_DISPUTE)
-    return evidence.gather(payment, before=payment.initiated_at) | {
+    may_change = dispute.is_open and permissions.holds(request.user, permissions.RESPOND_TO_DISPUTE)
+    return evidence.gather(payment, request, before=payment.initiated_at) | {
         "shown": shown_dispute,
         "dispute": dispute,
         "may_change": may_change,

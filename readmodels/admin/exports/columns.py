@@ -49,7 +49,8 @@ def _payment(row: Row, snapshot: Snapshot, customers: "_Customers") -> Iterator[
     yield from (str(payment_id), initiated_at, status)
     yield from (amount(minor, currency), amount(refunded, currency), currency, method)
     yield from (brand, last4, score, band, " ".join(reasons), required)
-    yield from (snapshot.client(client_id), str(customer_id), name, customer_reference, reference)
+    yield from (snapshot.client(client_id), str(customer_id), name, customer_reference)
+    yield masking.reference(reference or "")
     yield from (failure, due, snapshot.person(reviewer), reason, reviewed_at)
     yield from (open_disputes, amount(lost, currency), updated_at, version)
 

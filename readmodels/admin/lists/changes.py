@@ -22,7 +22,7 @@ from payments.domain.lists import ListRefused
 from payments.domain.payment.state import Payment
 from payments.lists.models import Entry, RiskList
 from readmodels import labels
-from readmodels.admin.base import kept_text, refusals, requests
+from readmodels.admin.base import contacts, kept_text, refusals, requests
 from readmodels.admin.lists import shown
 from readmodels.admin.lists.forms import AddForm, CreateForm, FromPaymentForm, NoteForm
 from readmodels.admin.lists.pages import find, page
@@ -215,13 +215,16 @@ class FromPaymentView(ChangeView):
 
     button = "Add"
     payment: Payment
+    is_revealed: bool
     items: dict[Item, str]
     offered: dict[Item, list[str]]
 
     def prepare(self, **given: Any) -> None:
         self.payment, _ = evidence.load(given["payment_id"])
         customer = Customer.objects.filter(pk=self.payment.customer_id).first()
-        self.items = shown.items_of(self.payment, labels.isolated(str(customer or "unknown")))
+        until = contacts.shown_until(self.request, customer, at=timezone.now())
+        self.is_revealed = until is not None
+        self.items = shown.items_of(self.payment, labels.isolated(contacts.called(customer)))
         self.offered = {item: [] for item in self.items}
         for found in RiskList.objects.filter(archived_at=None, item__in=self.items).order_by(
             "name"
@@ -232,7 +235,7 @@ class FromPaymentView(ChangeView):
         by_label = {self.items[item]: names for item, names in self.offered.items() if names}
         prefix_lists = self.offered.get(Item.REFERENCE_PREFIX, [])
         reference = self.payment.reference or ""
-        prefix = reference[:LONGEST_PREFIX]
+        prefix = reference[:LONGEST_PREFIX] if self.is_revealed else ""
         return FromPaymentForm(
             by_label, prefix_lists, reference, *data, initial={"reference_prefix": prefix}
         )
@@ -245,7 +248,12 @@ class FromPaymentView(ChangeView):
             return ["There is no list that takes a part of this payment. Create one first."]
         return [
             "The list decides what is added: the card, the customer, the country or a prefix of the"
-            " reference. It counts from the next payment on."
+            " reference. It counts from the next payment on.",
+            *(
+                ["Reveal the customer on the page of the payment to see the reference."]
+                if self.offered.get(Item.REFERENCE_PREFIX) and not self.is_revealed
+                else []
+            ),
         ]
 
     def change(self, form: forms.Form, author: Author) -> str:

@@ -16,7 +16,7 @@ from payments.domain.list_items import InvalidItem, Item, checked, key
 from payments.domain.payment.state import Payment
 from payments.lists.models import Entry
 from readmodels import labels
-from readmodels.admin.base import fragments
+from readmodels.admin.base import contacts, fragments
 
 TYPES: Final = {
     Item.CARD: "Cards",
@@ -70,7 +70,7 @@ def _value(entry: Entry, item: Item, customers: dict[UUID, Customer]) -> str:
         case Item.CUSTOMER:
             customer = customers.get(UUID(entry.value))
             return fragments.link(
-                "customers_customer", entry.value, labels.isolated(str(customer or "unknown"))
+                "customers_customer", entry.value, labels.isolated(contacts.called(customer))
             )
         case Item.COUNTRY | Item.REFERENCE_PREFIX:
             return fragments.foreign_text(entry.value)

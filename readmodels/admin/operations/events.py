@@ -25,7 +25,7 @@ from payments.domain.customer import CUSTOMER_EVENT_CLASSES
 from payments.domain.risk.register import REGISTER
 from payments.events.models import Event
 from readmodels import labels
-from readmodels.admin.base import fragments, times
+from readmodels.admin.base import contacts, fragments, times
 from readmodels.admin.base.browsing import BrowsingAdmin, as_uuid
 from readmodels.admin.base.date_filters import MomentsFilter
 from readmodels.admin.base.dates import quoted
@@ -158,7 +158,7 @@ class EventAdmin(BrowsingAdmin):
             correlation_id=event.metadata.get("correlation_id"),
             may_see_attempts=event.event_type in PUBLIC_TYPES
             and request.user.has_perm("webhooks.view_attempt"),
-            data=_json(event.data),
+            data=_json(contacts.masked_event(event.data)),
             metadata=_json(event.metadata),
         )
 

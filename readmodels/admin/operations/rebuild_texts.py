@@ -1,12 +1,12 @@
 """What the page of a rebuild shows: the headline, the differences and the steps."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
 
-from readmodels import labels
+from readmodels import labels, masking
 from readmodels.models import RebuildRun
 from readmodels.models.rebuilds import RunState, StepKind
 from readmodels.rebuild.compare import Comparison, Difference
@@ -140,11 +140,12 @@ def _cells(difference: Difference) -> Iterator[tuple[str, str, str, str]]:
         yield difference.key, "whole row", "present", "no event explains it"
     else:
         for name, (live, built) in difference.columns.items():
-            yield difference.key, name, _value(live), _value(built)
+            hide = masking.reference if name == "reference" else str
+            yield difference.key, name, _value(live, hide), _value(built, hide)
 
 
-def _value(text: str | None) -> str:
-    return "none" if text is None else text or "empty"
+def _value(text: str | None, hide: Callable[[str], str]) -> str:
+    return "none" if text is None else hide(text) or "empty"
 
 
 def _differs(number: int) -> str:

@@ -24,7 +24,7 @@ from payments.customers.models import Customer
 from payments.customers.registry import BlockUnchanged, CustomerError
 from payments.domain.customer import BlockReason, UnblockReason
 from readmodels import labels
-from readmodels.admin.base import kept_text, requests
+from readmodels.admin.base import contacts as shown, kept_text, requests
 from readmodels.admin.base.text_field import StoredTextField
 
 
@@ -140,7 +140,7 @@ class ChangeView(ABC, View):
         page: HttpResponse = self.admin.page(
             request,
             "backoffice/customer_change.html",
-            title=f"{self.label} {labels.isolated(str(self.customer))}",
+            title=f"{self.label} {labels.isolated(shown.called(self.customer))}",
             original=self.customer,
             status_code=status,
             customer=self.customer,
@@ -156,6 +156,12 @@ class RenameView(ChangeView):
     permission = changes.CHANGE
     form = RenameForm
     done = "Details saved."
+
+    def get(self, request: HttpRequest, customer_id: UUID) -> HttpResponse:
+        """Show the form, which has the present values, only while the customer is revealed."""
+        if shown.shown_until(request, self.customer, at=timezone.now()) is None:
+            return HttpResponseRedirect(shown.reveal_url(self.customer, request))
+        return super().get(request, customer_id)
 
     def change(self, customer_id: UUID, form: forms.Form, by: str) -> None:
         # A colleague may have changed the other fields since the page was opened.

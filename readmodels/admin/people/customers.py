@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
 
 from payments import permissions
@@ -13,10 +14,13 @@ from payments.api.http.paths import uuid
 from payments.customers import blocking, changes
 from payments.customers.models import Blocking, Customer, Note
 from readmodels import labels
+from readmodels.admin.account.asking import recently_verified
 from readmodels.admin.base import contacts, fragments, times
 from readmodels.admin.base.browsing import BrowsingAdmin
 from readmodels.admin.base.filters import YesNoFilter
+from readmodels.admin.base.kept_text import keep_typed_text
 from readmodels.admin.people.customer_changes import BlockView, RenameView, UnblockView
+from readmodels.admin.people.reveals import RevealView
 from readmodels.admin.review import related
 from readmodels.queries.search import places
 from readmodels.queries.search.places import Place
@@ -39,15 +43,15 @@ class CustomerAdmin(BrowsingAdmin):
 
     @display(description="Reference")
     def called(self, row: Customer) -> str:
-        return fragments.foreign_text(row.reference or "erased")
+        return fragments.foreign_text(contacts.masked(row).reference)
 
     @display(description="Name")
     def known_as(self, row: Customer) -> str:
-        return fragments.foreign_text(contacts.contact(row).name) if row.name else "–"
+        return fragments.foreign_text(contacts.masked(row).name) if row.name else "–"
 
     @display(description="E-mail")
     def reached_at(self, row: Customer) -> str:
-        return fragments.foreign_text(contacts.contact(row).email) if row.email else "–"
+        return fragments.foreign_text(contacts.masked(row).email) if row.email else "–"
 
     @display(description="Client")
     def of_client(self, row: Customer) -> str:
@@ -74,7 +78,14 @@ class CustomerAdmin(BrowsingAdmin):
             )
             for view in (RenameView, BlockView, UnblockView)
         ]
-        return [*buttons, *super().get_urls()]
+        reveal = path(
+            f"{uuid('customer_id')}/reveal/",
+            keep_typed_text(
+                self.admin_site.admin_view(recently_verified(RevealView.as_view(admin=self)))
+            ),
+            name="customer_reveal",
+        )
+        return [*buttons, reveal, *super().get_urls()]
 
     def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one customer, with its block history and its latest payments."""
@@ -84,18 +95,27 @@ class CustomerAdmin(BrowsingAdmin):
         return self.page(
             request,
             "backoffice/customer.html",
-            title=labels.isolated(str(customer)),
+            title=labels.isolated(contacts.called(customer)),
             original=customer,
             customer=customer,
-            contact=contacts.contact(customer),
+            contact=contacts.contact(customer, request),
             erased_by=labels.person(customer.erased_by),
             decisions=_decisions(customer),
             of_customer=related.of_customer(customer.pk),
             payments=related.latest(customer.pk),
             may_rename=customer.erased_at is None
             and permissions.holds(request.user, changes.CHANGE),
+            accesses_url=_accesses_url(customer)
+            if request.user.has_perm("readmodels.view_personalaccess")
+            else "",
             may_block=permissions.holds(request.user, blocking.BLOCK),
         )
+
+
+def _accesses_url(customer: Customer) -> str:
+    """Return the address of the list of those who saw the customer's data."""
+    address = reverse("admin:readmodels_personalaccess_changelist")
+    return f"{address}?{urlencode({'customer': str(customer.pk)})}"
 
 
 def _decisions(customer: Customer) -> list[dict[str, object]]:

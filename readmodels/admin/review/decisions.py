@@ -32,7 +32,7 @@ from payments.domain.payment.routing_refusals import AssigneeNotReviewer, Snooze
 from payments.domain.payment.state import Payment
 from payments.events.store import StaleVersion
 from readmodels import labels
-from readmodels.admin.base import kept_text, refusals, way_back
+from readmodels.admin.base import contacts, kept_text, refusals, way_back
 from readmodels.admin.review import (
     actions,
     claiming,
@@ -186,7 +186,7 @@ class ActionView(View):
             )
         texts = timeline.notes_of(payment)
         entries = timeline.entries(history, texts)
-        shown = evidence.gather(payment)
+        shown = evidence.gather(payment, request)
         customer = shown["customer"]
         note_needed = actions.needs_note(
             self.action,
@@ -198,7 +198,7 @@ class ActionView(View):
         amount, preposition = payment.amount.formatted(), "from"
         if self.action is actions.REFUND:
             amount, preposition = f"up to {payment.refundable.formatted()}", "to"
-        about = f"{amount} {preposition} {labels.isolated(str(customer or 'unknown'))}"
+        about = f"{amount} {preposition} {labels.isolated(contacts.called(customer))}"
         page: TemplateResponse = self.admin.page(
             request,
             "backoffice/decision.html",

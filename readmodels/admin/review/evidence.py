@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404
+from django.http import Http404, HttpRequest
 from django.utils import timezone
 
 from payments.aggregates import PAYMENT_AGGREGATE, HistoricPaymentEvent
@@ -41,9 +41,12 @@ def load(
     return payment, history
 
 
-def gather(payment: Payment, *, before: datetime | None = None) -> dict[str, Any]:
+def gather(
+    payment: Payment, request: HttpRequest, *, before: datetime | None = None
+) -> dict[str, Any]:
     """Return the context of parts/evidence.html, with at most eleven queries.
 
+    The customer's data are masked unless the session of the request revealed them.
     Other payments of the customer and with the card are the latest ones, or the latest ones `before` a time.
     """
     author = payment.policy_author
@@ -53,8 +56,10 @@ def gather(payment: Payment, *, before: datetime | None = None) -> dict[str, Any
         else ("", "")
     )
     customer = Customer.objects.select_related("client").filter(pk=payment.customer_id).first()
+    contact = contacts.contact(customer, request)
     return {
         "payment": payment,
+        "reference": contact.of_payment(payment.reference),
         "policy_author": labels.person(author) if author else None,
         "time_left": left,
         "urgency": urgency,
@@ -62,7 +67,7 @@ def gather(payment: Payment, *, before: datetime | None = None) -> dict[str, Any
         "status_color": fragments.STATUS_COLORS[payment.status],
         "method": labels.paid_with(payment.method, payment.card),
         "customer": customer,
-        "contact": contacts.contact(customer),
+        "contact": contact,
         "customer_block": blocks.sentence(customer, payment),
         "client": customer.client if customer else Client.objects.get(pk=payment.client_id),
         "of_customer": related.of_customer(payment.customer_id),

@@ -1,4 +1,4 @@
-"""The names of the customers and clients of the rows of a list."""
+"""The masked names of the customers, and the names of the clients, of the rows of a list."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from payments.clients.models import Client
 from payments.customers.models import Customer
+from readmodels.admin.base import contacts
 
 
 class Parties(Struct, kw_only=True):
@@ -22,7 +23,7 @@ def parties(rows: Sequence[Any]) -> dict[Any, Parties]:
     clients = Client.objects.in_bulk({row.client_id for row in rows})
     return {
         row.pk: Parties(
-            customer=str(customers.get(row.customer_id, "unknown")),
+            customer=contacts.called(customers.get(row.customer_id)),
             client=str(clients.get(row.client_id, "unknown")),
         )
         for row in rows

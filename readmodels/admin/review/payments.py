@@ -15,7 +15,7 @@ from unfold.decorators import display
 from payments import permissions
 from payments.api.http.paths import uuid
 from payments.domain.payment.state import Status
-from readmodels import labels
+from readmodels import labels, masking
 from readmodels.admin.base import fragments, times, way_back
 from readmodels.admin.base.date_filters import DaysOfTimesFilter
 from readmodels.admin.base.filters import (
@@ -107,7 +107,7 @@ class PaymentAdmin(ViewsAdmin):
 
     @display(description="Reference")
     def called(self, row: PaymentSummary) -> str:
-        return fragments.foreign_text(row.reference) if row.reference else "–"
+        return fragments.foreign_text(masking.reference(row.reference)) if row.reference else "–"
 
     @display(description="Disputes")
     def disputes(self, row: PaymentSummary) -> str:
@@ -156,8 +156,8 @@ class PaymentAdmin(ViewsAdmin):
         newest = payment.version == len(history)
         person = Person.of(request.user)
         texts = timeline.notes_of(payment)
-        entries = timeline.entries(history, texts)
-        shown = evidence.gather(payment)
+        shown = evidence.gather(payment, request)
+        entries = timeline.entries(history, texts, revealed=shown["contact"].is_revealed)
         box = desk(
             payment,
             person,

@@ -19,7 +19,7 @@ from payments.customers.models import Customer
 from payments.domain.cards import Brand, Card
 from payments.domain.payment.state import Payment, Status
 from readmodels import labels
-from readmodels.admin.base import fragments
+from readmodels.admin.base import contacts, fragments
 from readmodels.admin.base.browsing import as_uuid
 from readmodels.admin.base.filters import OneOf
 from readmodels.models import PaymentSummary
@@ -81,7 +81,7 @@ def of_card(payment: Payment, *, before: datetime | None = None) -> RelatedPayme
     return _shown(
         related.totals_of_card(fingerprint),
         list_url(card=fingerprint),
-        *(_line(row, str(names.get(row.customer_id, "unknown"))) for row in others),
+        *(_line(row, contacts.called(names.get(row.customer_id))) for row in others),
     )
 
 
@@ -169,7 +169,7 @@ class CustomerFilter(_Linked):
     def label_of(self, value: str) -> str:
         customer_id = as_uuid(value)
         customer = Customer.objects.filter(pk=customer_id).first() if customer_id else None
-        return str(customer) if customer else ""
+        return contacts.called(customer) if customer else ""
 
     def filtered(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(customer_id=self.value()) if self.value() else queryset

@@ -68,8 +68,13 @@ def notes_of(payment: Payment) -> dict[UUID, Note]:
     return {note.pk: note for note in Note.objects.filter(payment_id=payment.payment_id)}
 
 
-def entries(history: Sequence[HistoricPaymentEvent], notes: Mapping[UUID, Note]) -> list[Entry]:
-    """Return the entries, oldest first. `notes` are those of `notes_of`."""
+def entries(
+    history: Sequence[HistoricPaymentEvent], notes: Mapping[UUID, Note], *, revealed: bool = False
+) -> list[Entry]:
+    """Return the entries, oldest first. `notes` are those of `notes_of`.
+
+    References are masked unless the customer is `revealed`.
+    """
     names = labels.people(
         actor
         for record in history
@@ -93,7 +98,7 @@ def entries(history: Sequence[HistoricPaymentEvent], notes: Mapping[UUID, Note])
             color=color,
         )
         for record in history
-        for title, details in [labels.describe(record.event)]
+        for title, details in [labels.describe(record.event, revealed=revealed)]
         for icon, color in [look(record.event)]
     ]
 

@@ -116,7 +116,7 @@ class ConcludeView(View):
             original=models.SecondReview(pk=review.review_id),
             form=form,
             refusal=refusal,
-            **page.gather(review),
+            **page.gather(review, request),
         )
         return answer
 

@@ -111,7 +111,7 @@ class SecondReviewAdmin(BrowsingAdmin):
             title=f"Second review of {review.request.amount.formatted()}",
             original=SecondReview(pk=review.review_id),
             verdicts=page.verdicts(review),
-            **page.gather(review),
+            **page.gather(review, request),
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -66,7 +67,7 @@ class EarlierPayment(Struct, frozen=True, kw_only=True):
     color: str
 
 
-def gather(review: SecondReview) -> dict[str, Any]:
+def gather(review: SecondReview, http_request: HttpRequest) -> dict[str, Any]:
     """Return the context of second_reviews/evidence.html, with at most ten queries."""
     request = review.request
     history = streams.history(PAYMENT_AGGREGATE, request.payment_id)
@@ -77,11 +78,13 @@ def gather(review: SecondReview) -> dict[str, Any]:
     texts = timeline.notes_of(payment)
     entries = timeline.entries(past, texts)
     at = request.decided_at
+    contact = contacts.contact(customer, http_request)
     return {
         "payment": payment,
+        "reference": contact.of_payment(payment.reference),
         "method": labels.paid_with(payment.method, payment.card),
         "customer": customer,
-        "contact": contacts.contact(customer),
+        "contact": contact,
         "was_blocked": blocking.standing(payment.customer_id, at=at) is not None,
         "client": customer.client if customer else Client.objects.get(pk=payment.client_id),
         "of_customer": _earlier(related.of_customer(payment.customer_id), payment, at),
@@ -127,7 +130,7 @@ def _earlier(
     return [
         EarlierPayment(
             initiated_at=row.initiated_at,
-            customer=str(names.get(row.customer_id, "unknown")),
+            customer=contacts.called(names.get(row.customer_id)),
             amount=labels.amount(row.amount, row.currency),
             status=labels.label(row.status) if row.updated_at <= at else "",
             color=fragments.STATUS_COLORS[Status(row.status)],

@@ -108,7 +108,7 @@ def _timeline(
     past: Sequence[HistoricPaymentEvent], names: dict[str, str], width: int | None
 ) -> Iterator[str]:
     for record in past:
-        title, details = labels.describe(record.event)
+        title, details = labels.describe(record.event, revealed=True)
         metadata = record.metadata
         by = names.get(metadata.actor, metadata.actor)
         if isinstance(record.event, ReviewAssigned) and record.event.to is not None:

@@ -160,7 +160,7 @@ def test_event_page_links_to_its_attempts_for_those_who_may_see_them(acme: ApiCl
     link = f"{address('attempt')}?payment="
 
     shown = {}
-    for role in ("auditor", "viewer"):
+    for role in ("auditor", "analyst"):
         logged_in = browser(role, role)
         for event in EventIndex.objects.all():
             url = reverse("admin:readmodels_eventindex_change", args=[event.pk])
@@ -169,8 +169,8 @@ def test_event_page_links_to_its_attempts_for_those_who_may_see_them(acme: ApiCl
     assert shown == {
         ("auditor", "payment.initiated"): False,  # it is not public
         ("auditor", "payment.processed"): True,
-        ("viewer", "payment.initiated"): False,
-        ("viewer", "payment.processed"): False,
+        ("analyst", "payment.initiated"): False,
+        ("analyst", "payment.processed"): False,
     }
 
 

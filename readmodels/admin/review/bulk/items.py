@@ -15,7 +15,7 @@ from payments.domain.payment import claims, standing
 from payments.domain.payment.refusals import NoteNeeded, PaymentError
 from payments.domain.payment.state import Payment
 from readmodels import labels
-from readmodels.admin.base import fragments
+from readmodels.admin.base import contacts, fragments
 from readmodels.admin.review import actions
 from readmodels.admin.review.actions import ANY_ASSIGNEE, Action, Assignee, Person
 from readmodels.admin.review.desk import people_of, why_not
@@ -140,7 +140,7 @@ def _item(
         left_out = _left_out(action, payment, person, at, name=name)
     return Item(
         payment=payment,
-        customer=str(customer or "unknown"),
+        customer=contacts.called(customer),
         refused=why_not(error, payment, person, name=name) if error else "",
         left_out=left_out,
         needs_note=actions.needs_note(action, payment, person, at),
