@@ -19,6 +19,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware import csrf
+from django.utils.cache import add_never_cache_headers
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.http import parse_header_parameters
 from django_structlog import middlewares as structlog_middlewares
@@ -164,9 +165,15 @@ def _is_of_api(request: HttpRequest) -> bool:
 
 
 class SessionMiddleware(_SkippedByApi, sessions.SessionMiddleware):
-    """Django's middleware. A session that cannot be stored is answered like any other outage."""
+    """Django's middleware. A session that cannot be stored is answered like any other outage.
+
+    No cache stores a page of a session. Views ask for that themselves, but error pages do not.
+    """
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        is_page = response.headers.get("Content-Type", "").startswith("text/html")
+        if is_page and request.session.accessed and not response.has_header("Cache-Control"):
+            add_never_cache_headers(response)
         try:
             return super().process_response(request, response)
         except DatabaseError as error:

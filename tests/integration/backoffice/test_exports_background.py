@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from readmodels.admin.exports import making
-from readmodels.exports import files, leases
+from readmodels.exports import files, leases, writing
 from readmodels.exports.leases import LeaseLost
 from readmodels.exports.models import Export, Kind, State
 from tests.support.backoffice import browser, text
@@ -95,6 +95,59 @@ def test_person_who_lost_the_role_gets_no_file(gus: Browser) -> None:
     assert failed.error == "Your role no longer includes this export."
     assert gus.get(reverse("export_download", args=[done.pk])).status_code == 403
     assert len(list(files_in_folder())) == 1
+
+
+@pytest.mark.usefixtures("long_lists")
+def test_person_who_lost_the_role_meanwhile_gets_no_file(
+    gus: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting(2)
+    export(gus, "queue")
+    write = writing.csv_blocks
+
+    def written(*given: Any, **more: Any) -> Any:
+        yield from write(*given, **more)
+        get_user_model().objects.get(username="gus").groups.clear()
+
+    monkeypatch.setattr(writing, "csv_blocks", written)
+    making.work()
+
+    assert Export.objects.get().error == "Your role no longer includes this export."
+    assert not list(files_in_folder())
+    assert gus.get(reverse("exports")).status_code == 403
+
+
+@pytest.mark.usefixtures("long_lists")
+def test_expired_file_is_not_sent_although_it_was_not_deleted_yet(gus: Browser) -> None:
+    waiting(2)
+    export(gus, "queue")
+    making.work()
+    Export.objects.update(expires_at=timezone.now())
+
+    answer = gus.get(reverse("export_download", args=[Export.objects.get().pk]), follow=True)
+
+    assert "This file has expired. Export the list again." in text(answer)
+    assert len(list(files_in_folder())) == 1
+
+
+@pytest.mark.usefixtures("long_lists")
+def test_fourth_waiting_export_of_a_person_is_refused(gus: Browser) -> None:
+    waiting(2)
+    for _ in range(3):
+        export(gus, "queue")
+
+    answer = export(gus, "queue")
+
+    assert "You wait for 3 exports." in text(answer)
+    assert Export.objects.count() == 3
+
+
+@pytest.mark.usefixtures("long_lists")
+def test_use_case_cancels_exports_of_the_person_only(gus: Browser) -> None:
+    waiting(2)
+    export(gus, "queue")
+
+    assert not leases.cancel(Export.objects.get().pk, by="staff:0", at=timezone.now())
 
 
 @pytest.mark.usefixtures("long_lists")

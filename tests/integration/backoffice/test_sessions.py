@@ -185,6 +185,17 @@ def test_sign_in_deletes_expired_sessions() -> None:
     assert list(Session.objects.values_list("user__username", flat=True)) == ["hal"]
 
 
+@pytest.mark.parametrize(
+    ("path", "status"), [(QUEUE, 200), ("/admin/nowhere/", 404), ("/admin/auth/user/add/", 403)]
+)
+def test_no_cache_stores_a_page_of_a_session(path: str, status: int) -> None:
+    """The Back button would show it after the sign-out. Error pages could be stored."""
+    answer = browser().get(path)
+
+    assert answer.status_code == status
+    assert "no-store" in answer.headers["Cache-Control"]
+
+
 def test_signing_out_deletes_the_session() -> None:
     grace = browser()
 
