@@ -1,9 +1,10 @@
-"""The buttons of a customer's page: edit the details, block and unblock.
+"""The buttons of a customer's page: edit the details, block, unblock and erase.
 
 They are separate views, because Django's change form would write both names into its own log.
 """
 
 from abc import ABC, abstractmethod
+from collections import deque
 from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
@@ -18,7 +19,7 @@ from django.views import View
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from payments import permissions
-from payments.customers import blocking, changes, contacts
+from payments.customers import blocking, changes, contacts, erasure
 from payments.customers.contacts import ContactError
 from payments.customers.models import Customer
 from payments.customers.registry import BlockUnchanged, CustomerError
@@ -79,6 +80,13 @@ class BlockForm(NoteForm):
 class UnblockForm(NoteForm):
     field_order = ("reason", "note")
     reason = _reasons(UnblockReason)
+
+
+class EraseForm(forms.Form):
+    reason = StoredTextField(
+        max_length=erasure.LONGEST_REASON,
+        help_text="Kept permanently, such as the number of the request. It must not name the customer.",
+    )
 
 
 class ChangeView(ABC, View):
@@ -200,6 +208,29 @@ class UnblockView(BlockingView):
     form = UnblockForm
     reasons = UnblockReason
     done = "Customer unblocked."
+
+
+class EraseView(ChangeView):
+    command = "erase"
+    label = "Erase data of"
+    permission = erasure.ERASE
+    form = EraseForm
+    done = "The customer's data were erased."
+
+    def change(self, customer_id: UUID, form: forms.Form, by: str) -> None:
+        if self.customer.erased_at is not None:
+            raise CustomerError("The customer was erased already.")
+        steps = erasure.erase(
+            self.customer,
+            reference=self.customer.reference or "",
+            reason=form.cleaned_data["reason"],
+            by=by,
+            at=timezone.now(),
+        )
+        try:
+            deque(steps, maxlen=0)
+        except erasure.ReasonNamesCustomer as error:
+            raise CustomerError(f"Change the reason. {error}") from error
 
 
 def _sentence(error: CustomerError) -> str:

@@ -11,7 +11,7 @@ from unfold.decorators import display
 
 from payments import permissions
 from payments.api.http.paths import uuid
-from payments.customers import blocking, changes
+from payments.customers import blocking, changes, erasure
 from payments.customers.models import Blocking, Customer, Note
 from readmodels import labels
 from readmodels.admin.account.asking import recently_verified
@@ -19,7 +19,7 @@ from readmodels.admin.base import contacts, fragments, times
 from readmodels.admin.base.browsing import BrowsingAdmin
 from readmodels.admin.base.filters import YesNoFilter
 from readmodels.admin.base.kept_text import keep_typed_text
-from readmodels.admin.people.customer_changes import BlockView, RenameView, UnblockView
+from readmodels.admin.people.customer_changes import BlockView, EraseView, RenameView, UnblockView
 from readmodels.admin.people.reveals import RevealView
 from readmodels.admin.review import related
 from readmodels.queries.search import places
@@ -78,14 +78,17 @@ class CustomerAdmin(BrowsingAdmin):
             )
             for view in (RenameView, BlockView, UnblockView)
         ]
-        reveal = path(
-            f"{uuid('customer_id')}/reveal/",
-            keep_typed_text(
-                self.admin_site.admin_view(recently_verified(RevealView.as_view(admin=self)))
-            ),
-            name="customer_reveal",
-        )
-        return [*buttons, reveal, *super().get_urls()]
+        verified = [
+            path(
+                f"{uuid('customer_id')}/{name}/",
+                keep_typed_text(
+                    self.admin_site.admin_view(recently_verified(view.as_view(admin=self)))
+                ),
+                name=f"customer_{name}",
+            )
+            for name, view in (("reveal", RevealView), ("erase", EraseView))
+        ]
+        return [*buttons, *verified, *super().get_urls()]
 
     def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one customer, with its block history and its latest payments."""
@@ -105,6 +108,7 @@ class CustomerAdmin(BrowsingAdmin):
             payments=related.latest(customer.pk),
             may_rename=customer.erased_at is None
             and permissions.holds(request.user, changes.CHANGE),
+            may_erase=customer.erased_at is None and permissions.holds(request.user, erasure.ERASE),
             accesses_url=_accesses_url(customer)
             if request.user.has_perm("readmodels.view_personalaccess")
             else "",

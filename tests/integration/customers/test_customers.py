@@ -2,15 +2,18 @@
 
 import html
 import re
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from payments.customers import blocking, contacts
 from payments.customers.models import Blocking, Customer
@@ -21,6 +24,7 @@ from tests.support.api import ApiClient, project
 from tests.support.backoffice import browser, reveal, text
 from tests.support.concurrency import at_once
 from tests.support.examples import NOON, OPERATOR
+from tests.support.second_factors import age, code, enroll, member, signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -206,6 +210,35 @@ def sent_by(answer: Any) -> dict[str, str]:
     named = [(re.search(r' name="([^"]+)"', each), each) for each in inputs]
     values = {found[1]: re.search(r' value="([^"]*)"', each) for found, each in named if found}
     return {name: html.unescape(value[1]) if value else "" for name, value in values.items()}
+
+
+@pytest.mark.slow
+def test_erase_page_asks_for_a_recent_second_factor_and_erases(customer: Customer) -> None:
+    user, now = member("root"), timezone.now()
+    get_user_model().objects.filter(pk=user.pk).update(is_superuser=True)
+    enroll(user, at=now)
+    root = signed_in(user)
+    root.post("/admin/second-factor/?next=/admin/", {"code": code(now)})
+    url, form = page(customer, "customer_erase"), {"reason": "Request 2026-17"}
+    manager = browser("risk manager", "dora")
+
+    age(root, second_factor_at=timedelta(minutes=16))
+    asked = root.post(url, form)
+    age(root, second_factor_at=-timedelta(minutes=16))
+    named = root.post(url, {"reason": "customer-123 asked"})
+    before = Customer.objects.get().reference
+    erased = root.post(url, form, follow=True)
+
+    assert asked.headers["Location"].startswith("/admin/second-factor/")
+    assert (named.status_code, before) == (409, "customer-123")
+    assert "Change the reason. It names the customer" in text(named)
+    assert "The customer&#x27;s data were erased." in text(erased)
+    assert "Reason Request 2026-17" in text(erased)
+    assert "Erase…" not in text(erased)
+    assert Customer.objects.get().reference is None
+    assert root.post(url, form).status_code == 409
+    assert manager.post(url, form).status_code == 403
+    assert "Erase…" not in text(manager.get(page(customer)))
 
 
 @pytest.mark.slow
