@@ -1,10 +1,13 @@
-"""Bulk actions in a browser: by keyboard, without JavaScript, accessible and as wide as the screen."""
+"""Bulk actions in a browser: without JavaScript, accessible and as wide as the screen.
+
+By keyboard: test_desk_story.py.
+"""
 
 import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
 from tests.e2e.chromium import NEEDS_CHROMIUM
@@ -22,38 +25,6 @@ pytestmark = [
 def submit(desk: Desk, **changes: Any) -> None:
     desk.client.submit(**RISKY | {"customer_id": "newcomer", "reference": "order-2"} | changes)
     project()
-
-
-def press_to_first_box(page: Page) -> None:
-    for _ in range(80):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.name") == "payment":
-            return
-    pytest.fail("The Tab key never reached a row.")
-
-
-def test_payments_are_rejected_by_keyboard(desk: Desk) -> None:
-    submit(desk)
-    desk.log_in()
-    page = desk.page
-    desk.open("/admin/reviews/")
-    press_to_first_box(page)
-    page.keyboard.press("Space")
-    expect(page.get_by_text("1 selected")).to_be_visible()
-
-    page.keyboard.press("r")
-    expect(page.get_by_role("heading", name="Reject 1 payment").first).to_be_visible()
-    expect(page.get_by_label("Suspected fraud")).to_be_focused()
-    page.keyboard.press("Space")
-    page.keyboard.press("Tab")
-    page.keyboard.type("Same card as before.")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-
-    expect(page.get_by_text("1 of 1 rejected.")).to_be_visible()
-    page.reload()
-    expect(page.get_by_text("1 of 1 rejected.")).to_be_visible()
-    assert len(events("payment.rejected")) == 1
 
 
 def test_boxes_of_rows_follow_the_box_of_the_page(desk: Desk) -> None:

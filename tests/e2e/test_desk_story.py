@@ -3,18 +3,23 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.utils import timezone
 from playwright.sync_api import Browser, expect
 
 from payments.events.models import Event
+from readmodels.models import PaymentSummary, RebuildRun
+from readmodels.models.rebuilds import RunState
+from readmodels.rebuild.runs import leases, working
 from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.e2e.desk import PASSWORD, Desk
+from tests.support import second_reviews
 from tests.support.api import RISKY, body_of, project
-from tests.support.reviewing import at, payment_page
+from tests.support.reviewing import at, payment_page, waiting
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -90,12 +95,7 @@ def test_lost_race_keeps_the_note_and_a_colleague_hands_over(desk: Desk, ben: De
     ben.page.keyboard.type(NOTE)
 
     desk.log_in()
-    desk.open(payment_page(desk.payment))
-    desk.page.keyboard.press("r")
-    desk.page.wait_for_url(re.compile("reject"))
-    desk.page.keyboard.press("Space")
-    desk.press("Reject")
-    expect(desk.page.get_by_text("Rejected. Lists update")).to_be_visible()
+    _reject(desk, desk.payment)
     ben.press("Reject")
     expect(ben.page.get_by_role("alert").first).to_contain_text("grace")
     expect(ben.page.get_by_label("Note").first).to_have_value(NOTE)
@@ -111,6 +111,130 @@ def test_lost_race_keeps_the_note_and_a_colleague_hands_over(desk: Desk, ben: De
     ben.open("/admin/reviews/")
     ben.page.keyboard.press("n")
     ben.page.wait_for_url(re.compile(other["id"]))
+
+
+def test_ten_are_rejected_at_once_while_a_colleague_takes_two_away(desk: Desk, ben: Desk) -> None:
+    decided, claimed, *others = [desk.payment, *waiting(9)]
+    page = ben.page
+    ben.open("/admin/reviews/")
+    ben.press_until("All 10 on this page")
+    page.keyboard.press("Space")
+    expect(page.get_by_text("10 selected")).to_be_visible()
+    page.keyboard.press("r")
+    expect(page.get_by_role("heading", name="Reject 10 payments").first).to_be_visible()
+    expect(page.get_by_label("Suspected fraud")).to_be_focused()
+
+    desk.log_in()
+    _reject(desk, decided)
+    desk.open(payment_page(claimed))
+    desk.page.keyboard.press("c")
+    expect(desk.page.get_by_role("heading", name="Yours until")).to_be_visible()
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.type(NOTE)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_text("8 of 10 rejected. 2 are not.")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("8 of 10 rejected. 2 are not.")).to_be_visible()
+    expect(page.get_by_text("This payment was rejected by grace")).to_be_visible()
+    expect(page.get_by_text("grace has claimed this payment until")).to_be_visible()
+    rejected = Event.objects.filter(
+        event_type="payment.rejected", metadata__correlation_id__startswith="bulk:"
+    )
+    assert {str(each.aggregate_id) for each in rejected} == set(others)
+
+
+def test_second_reviewer_concludes_before_the_decision_is_shown(
+    desk: Desk, ben: Desk, settings: Any
+) -> None:
+    settings.SECOND_REVIEW_PERCENT = 100
+    ben.open(at(ben.payment, "approve"))
+    ben.page.keyboard.press("Space")
+    ben.press_until("Note (optional)")
+    ben.page.keyboard.type(NOTE)
+    ben.press("Approve")
+    expect(ben.page.get_by_text("Approved. Lists update")).to_be_visible()
+    second_reviews.request_all()
+
+    desk.log_in()
+    page = desk.page
+    desk.open("/admin/second-reviews/")
+    desk.press("$15,000.00")
+    page.wait_for_url(re.compile("conclude"))
+    expect(page.get_by_text("You see what was known before the decision.")).to_be_visible()
+    expect(page.get_by_text(NOTE)).to_have_count(0)
+    desk.press_until("Approve: verified with customer")
+    for _ in range(4):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.type("I would have rejected it.")
+    desk.press("Conclude")
+
+    page.wait_for_url(re.compile("change"))
+    expect(page.get_by_text("Second review concluded.")).to_be_visible()
+    expect(page.get_by_text(NOTE)).to_be_visible()
+    (_, concluded) = second_reviews.events()
+    assert concluded.data["verdict"]["reason"] == "suspected_fraud"
+    assert concluded.data["severity"] == "minor"
+
+
+def test_rebuild_is_swapped_in_without_scripts_and_corrects_the_list_of_a_colleague(
+    desk: Desk, ben: Desk, chromium: Browser
+) -> None:
+    get_user_model().objects.get(username="grace").groups.set(
+        [Group.objects.get(name="risk manager")]
+    )
+    PaymentSummary.objects.filter(pk=desk.payment).update(method="wallet")
+    ben.open("/admin/readmodels/paymentsummary/?method__exact=wallet")
+    expect(ben.page.get_by_role("cell", name="$15,000.00")).to_be_visible()
+
+    context = chromium.new_context(java_script_enabled=False)
+    manager = replace(desk, page=context.new_page())
+    page = manager.page
+    manager.open("/admin/")
+    manager.press_until("Username")
+    page.keyboard.type("grace")
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    manager.press("Projections")
+    manager.press("Rebuild…")
+    manager.press("Build and compare")
+    expect(page.get_by_role("heading", name="Waiting for a worker.")).to_be_visible()
+    # The page shows by itself that a worker has it, and the report.
+    lease = leases.claim(at=timezone.now())
+    assert lease is not None
+    expect(page.get_by_role("heading", name="Building new tables.")).to_be_visible()
+    leases.end(lease)
+    working.run_waiting()
+    expect(page.get_by_role("heading", name="1 row differs from the log.")).to_be_visible()
+    expect(page.get_by_role("row", name=re.compile("method wallet credit_card"))).to_be_visible()
+    manager.press("Swap in…")
+    expect(page.get_by_text("payment_summary: 1 of 2 rows change.")).to_be_visible()
+    manager.press("Build again and swap in")
+    expect(page.get_by_text("Confirmed. The tables are swapped in")).to_be_visible()
+    working.run_waiting()
+    expect(
+        page.get_by_role("heading", name="Swapped in. Readers use the new tables.")
+    ).to_be_visible()
+    context.close()
+
+    ben.page.reload()
+    expect(ben.page.get_by_role("cell", name="$15,000.00")).to_have_count(0)
+    assert RebuildRun.objects.get().state == RunState.SWAPPED
+
+
+def _reject(desk: Desk, payment: str) -> None:
+    desk.open(payment_page(payment))
+    desk.page.keyboard.press("r")
+    desk.page.wait_for_url(re.compile("reject"))
+    desk.page.keyboard.press("Space")
+    desk.press("Reject")
+    expect(desk.page.get_by_text("Rejected. Lists update")).to_be_visible()
 
 
 def _save_view(desk: Desk, query: str, name: str) -> None:
