@@ -8,7 +8,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.e2e.desk import PASSWORD, Desk
-from tests.support.reviewing import payment_page
+from tests.support.backoffice import browser
+from tests.support.reviewing import do, payment_page
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -28,11 +29,14 @@ def signed_in(page: Page, url: str) -> None:
 def test_times_have_the_local_time_of_the_viewer(
     desk: Desk, chromium: Browser, live_server: LiveServer
 ) -> None:
+    do(browser("analyst", "ben"), desk.payment, "claim")
     context = chromium.new_context(timezone_id="Asia/Kolkata")
     page = context.new_page()
 
     signed_in(page, live_server.url + payment_page(desk.payment))
 
+    sentence = page.get_by_role("heading", name="Claimed by ben until").get_attribute("title") or ""
+    assert re.fullmatch(r"Your time: \d\d:\d\d", sentence)
     submitted = page.locator("dd time").first
     expect(submitted).to_have_text(
         re.compile(r"^\d{4}-\d\d-\d\d [\d:]{8} UTCYour time: \d{4}-\d\d-\d\d \d\d:\d\d$")
