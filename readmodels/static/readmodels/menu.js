@@ -1,4 +1,5 @@
-// Folds the sidebar, closes the account, switches the color scheme and hides icons from screen readers.
+// Folds the sidebar, closes the account, switches the color scheme, hides icons from screen readers, and names
+// the area of a wide table, which can be scrolled by keyboard.
 // Without this file the menu is on every page, and the color scheme is light.
 "use strict";
 
@@ -60,6 +61,9 @@
     }
     // Screen readers would read the names of these icons. No template of ours can replace those of widgets.
     for (const icon of document.querySelectorAll("select + .material-symbols-outlined")) icon.ariaHidden = "true";
+    // SimpleBar, which starts later, reads the name from here.
+    const title = document.querySelector("h1")?.innerText;
+    for (const area of document.querySelectorAll("main [data-simplebar]")) area.dataset.simplebarAriaLabel = `${title}: rows`;
     const menus = document.querySelectorAll("details[data-closes]");
     document.addEventListener("click", (event) => {
       for (const each of menus) if (!each.contains(event.target)) each.open = false;
