@@ -189,6 +189,7 @@ class BrowsingAdmin(ModelAdmin):
     empty_text: ClassVar[str] = ""
     change_list_template = "backoffice/list.html"
     actions = None
+    empty_value_display = "–"
     sortable_by = ()
     show_facets = ShowFacets.NEVER
     show_full_result_count = False

@@ -118,7 +118,7 @@ def test_my_day_counts_own_decisions_and_claims() -> None:
     ("role", "shown"), [("analyst", False), ("auditor", False), ("risk manager", True)]
 )
 def test_projections_are_shown_to_those_who_repair_them(role: str, *, shown: bool) -> None:
-    assert ("events behind" in text(browser(role).get(HOME))) == shown
+    assert ("daily_statistics" in text(browser(role).get(HOME))) == shown
 
 
 def test_dashboard_leaves_out_sums_that_take_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
