@@ -24,7 +24,7 @@ from readmodels.admin.people import key_changes
 
 class KeyInline(TabularInline):
     model = ApiKey
-    fields = ("prefix", "purpose", "scopes", "holder", "state", "last_used_at", "created_at")
+    fields = ("prefix", "purpose", "scopes", "holder", "state", "used", "created")
     readonly_fields = (*fields, "end")
     extra = 0
     can_delete = False
@@ -38,6 +38,14 @@ class KeyInline(TabularInline):
     @display(description="Staff")
     def holder(self, row: ApiKey) -> str:
         return fragments.foreign_text(row.staff) if row.staff else "–"
+
+    @display(description="Last used (UTC)")
+    def used(self, row: ApiKey) -> str:
+        return times.moment(row.last_used_at) if row.last_used_at else "never"
+
+    @display(description="Created (UTC)")
+    def created(self, row: ApiKey) -> str:
+        return times.moment(row.created_at)
 
     # Rendered here, because unfold makes labels in lists only, not in inlines.
     @display(description="State")
@@ -77,7 +85,7 @@ def _state(key: ApiKey) -> fragments.Badge:
 class ClientAdmin(BrowsingAdmin):
     list_title = "API clients"
     list_display = ("called", "id", "created")
-    fields = ("name", "id", "created_at")
+    fields = ("name", "id", "created_utc")
     readonly_fields = (*fields, "webhooks", "new_key")
     inlines = (KeyInline,)
     empty_title = "No API clients yet"
@@ -90,6 +98,10 @@ class ClientAdmin(BrowsingAdmin):
     @display(description="Created (UTC)")
     def created(self, row: Client) -> str:
         return times.moment(row.created_at)
+
+    @display(description="Created")
+    def created_utc(self, row: Client) -> str:
+        return times.utc(row.created_at)
 
     @display(description="Webhooks")
     def webhooks(self, row: Client) -> str:
@@ -110,17 +122,11 @@ class ClientAdmin(BrowsingAdmin):
             *(("new_key",) if may_create else ()),
         )
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        request.list_title = self.list_title  # type: ignore[attr-defined]
         client = self.get_object(request, object_id)
         title = {"title": labels.isolated(str(client))} if client else {}
-        context = {**(extra_context or {}), **title}
-        answer: HttpResponse = super().change_view(request, object_id, form_url, context)
+        answer: HttpResponse = self.changeform_view(request, object_id, "", title)
         return answer
 
     def get_urls(self) -> list[URLPattern]:

@@ -18,7 +18,7 @@ from readmodels.admin.base.browsing import PAGE
 from readmodels.admin.saved_views import storing
 from tests.support import notes
 from tests.support.api import RISKY, ApiClient, body_of, project
-from tests.support.backoffice import browser
+from tests.support.backoffice import browser, text
 from tests.support.reviewing import at, do, paid, payment_page, waiting
 from tests.support.routing import staff
 
@@ -73,6 +73,19 @@ def test_api_key_state_is_a_label() -> None:
         html = root.get(page).content.decode()
         assert "(&#x27;" not in html
         assert [found for found, label in labels(root, page) if label.startswith(says)] == [color]
+
+
+def test_page_of_a_client_has_its_name_and_times_with_their_zone() -> None:
+    client = ApiClient()
+
+    page: Any = browser("risk manager").get(
+        reverse("admin:clients_client_change", args=[client.client_id])
+    )
+
+    assert page.context["title"] == "Acme"
+    shown = text(page)
+    assert re.search(r"Created [\d-]{10} [\d:]{8} UTC", shown)
+    assert "Last used (UTC)" in shown
 
 
 def test_customers_are_listed_newest_first() -> None:
