@@ -44,6 +44,9 @@ class ExportAdmin(BrowsingAdmin):
         ("requested_at", titled(DaysOfTimesFilter, "date")),
     )
 
+    empty_title = "No exports yet"
+    empty_text = "Each file that staff make by “Export these rows” or “Export the evidence” is recorded here."
+
     @display(description="When (UTC)")
     def when(self, row: Export) -> str:
         return times.moment(row.requested_at)
