@@ -1,4 +1,4 @@
-"""The two pictures of the README, taken from the back office with the demo data.
+"""The pictures of the READMEs, taken from the back office with the demo data, in light and dark.
 
 To replace the committed ones:
 `SCREENSHOTS=readmodels/admin/screenshots make test TESTS=tests/e2e/test_screenshots.py`
@@ -7,22 +7,25 @@ To replace the committed ones:
 import os
 import struct
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 from pytest_django.live_server_helper import LiveServer
 
 from payments.traffic import demo
 from readmodels.models import PaymentSummary
 from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.support.api import project
+from tests.support.reviewing import at, payment_page
 
 PASSWORD: Final = "correct horse battery staple"
 COMMITTED: Final = Path(__file__).parents[2] / "readmodels/admin/screenshots"
-WIDTH, HEIGHT = 1440, 900
-LARGEST_BYTES: Final = 200_000
-PICTURES: Final = ("queue.png", "payment.png")
+WIDTH, HEIGHT = 1280, 800
+LARGEST_BYTES: Final = 160_000
+SCREENS: Final = ("queue", "payment", "decision", "analytics")
+SCHEMES: Final[dict[Literal["light", "dark"], str]] = {"light": "", "dark": "-dark"}
+PICTURES: Final = [f"{screen}{suffix}.png" for screen in SCREENS for suffix in SCHEMES.values()]
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -31,7 +34,7 @@ pytestmark = [
 ]
 
 
-def test_screenshots_show_the_queue_and_a_payment(
+def test_screenshots_show_the_screens_of_a_reviewer(
     chromium: Browser, live_server: LiveServer, tmp_path: Path
 ) -> None:
     demo.seed(PASSWORD)
@@ -52,22 +55,29 @@ def test_committed_screenshots_are_small_pngs_of_the_same_size(name: str) -> Non
 
 
 def take(chromium: Browser, url: str, folder: Path) -> None:
-    """Write screenshots of the review queue and of an escalated payment, from Ada's session."""
-    page = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
-    page.goto(f"{url}/admin/reviews/")
+    """Write screenshots of Ada's session: the queue, an escalated payment, its approval, analytics."""
+    page = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT}, base_url=url)
+    page.goto("/admin/reviews/")
     page.get_by_label("Username").fill("ada")
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="Claim next")).to_be_visible()
-    page.wait_for_load_state("networkidle")
-    page.screenshot(path=folder / PICTURES[0])
+    page.wait_for_url("**/admin/reviews/")
     payment = PaymentSummary.objects.filter(escalated=True, status="pending_review").earliest(
         "review_deadline"
     )
-    page.goto(f"{url}/admin/readmodels/paymentsummary/{payment.pk}/change/")
-    expect(page.get_by_role("link", name="Approve")).to_be_visible()
-    page.wait_for_load_state("networkidle")
-    page.screenshot(path=folder / PICTURES[1])
+    shown: dict[str, tuple[str, Locator]] = {
+        "queue": ("/admin/reviews/", page.get_by_role("button", name="Claim next")),
+        "payment": (payment_page(str(payment.pk)), page.get_by_role("link", name="Approve")),
+        "decision": (at(str(payment.pk), "approve"), page.get_by_label("Known customer")),
+        "analytics": ("/admin/analytics/", page.get_by_role("heading", name="Payments by day")),
+    }
+    for scheme, suffix in SCHEMES.items():
+        page.emulate_media(color_scheme=scheme)
+        for screen, (address, sign) in shown.items():
+            page.goto(address)
+            expect(sign).to_be_visible()
+            page.wait_for_load_state("networkidle")
+            page.screenshot(path=folder / f"{screen}{suffix}.png")
     page.close()
 
 
