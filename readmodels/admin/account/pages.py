@@ -83,7 +83,8 @@ def set_up(
     return page(
         request,
         "set_up",
-        title="Set up your second factor",
+        title="Add a passkey" if found.app else "Set up your second factor",
+        passkey_label="Add a passkey" if found.app else "Add a passkey instead",
         action=_address("second_factor_set_up", next_page),
         form=form,
         kept=kept,

@@ -182,3 +182,10 @@ def test_superusers_are_asked_if_the_setting_names_them(settings: Settings) -> N
 
     assert answer.headers["Location"].startswith(ASKS)
     assert "Set up your second factor" in text(signed_in(user).get(QUEUE, follow=True))
+
+
+def test_page_offers_only_a_passkey_to_a_person_with_an_app(grace: Any) -> None:
+    page = text(proved(grace).get(f"{ASKS}set-up/"))
+
+    assert "Add a passkey instead" not in page
+    assert "A passkey is a second way to confirm your identity" in page
