@@ -11,6 +11,7 @@ from django.db import models
 
 _DIGITS: Final = 64  # of a SHA-256
 LONGEST_REASON: Final = 500
+LONGEST_QUERY: Final = 1_000  # of the filters, encoded as in an address
 
 
 class Kind(models.TextChoices):
@@ -57,7 +58,7 @@ class Export(models.Model):
     with_bom = models.BooleanField(default=False, help_text="A CSV file begins with a BOM.")
     subject = models.UUIDField(null=True, help_text="The payment of an evidence pack.")
     version = models.IntegerField(null=True, help_text="The decision of an evidence pack.")
-    query = models.CharField(max_length=1_000, blank=True)
+    query = models.CharField(max_length=LONGEST_QUERY, blank=True)
     reason = models.CharField(max_length=LONGEST_REASON, blank=True)
     requested_by = models.CharField(max_length=100, help_text="An actor id.")
     requested_at = models.DateTimeField()

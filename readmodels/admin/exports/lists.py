@@ -23,7 +23,7 @@ from readmodels.admin.exports import columns
 from readmodels.admin.exports.columns import Columns
 from readmodels.admin.review.queue import QueueAdmin
 from readmodels.admin.statistics import FiguresFilter
-from readmodels.exports.models import Kind
+from readmodels.exports.models import LONGEST_QUERY, Kind
 from readmodels.models import DailyStatistics, EventIndex, PaymentSummary
 
 _DECISIONS: Final = tuple(
@@ -66,6 +66,11 @@ class ExportedList(Struct, frozen=True, kw_only=True):
 
     def selected(self, user: AbstractBaseUser, query: str) -> Selected:
         """Return what the person sees with these filters. Raises WrongFilter."""
+        if len(query) > LONGEST_QUERY:
+            raise WrongFilter(
+                f"The filters have {len(query):,} characters in the address. The record of exports takes"
+                f" {LONGEST_QUERY:,}: use shorter filters."
+            )
         found = self.select(user, dict(parse_qsl(query)))
         return Selected(found.rows.values_list(*self.columns.fields), found.filters)
 

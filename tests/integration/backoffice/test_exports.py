@@ -114,6 +114,14 @@ def test_export_with_a_wrong_filter_is_refused(gus: Browser) -> None:
     assert not Export.objects.exists()
 
 
+def test_export_with_filters_too_long_for_the_record_is_refused(gus: Browser) -> None:
+    answer = export(gus, "events", f"?correlation_id={'x' * 1_000}")
+
+    assert "The filters have" in text(answer)
+    assert "use shorter filters" in text(answer)
+    assert not Export.objects.exists()
+
+
 def test_bom_is_a_choice(gus: Browser) -> None:
     paid()
 
