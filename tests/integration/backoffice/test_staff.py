@@ -7,19 +7,22 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection
 from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from payments import actors
 from payments.application.dispatch import CommandContext, dispatch
 from payments.clients import keys
 from payments.clients.models import Client
 from payments.customers.models import Customer, Note
+from payments.identity.models import Account
 from payments.permissions import NotPermitted
 from readmodels.exports.models import Export, Format, Kind, State
 from readmodels.models import DiscardedEvent
@@ -171,6 +174,7 @@ def test_person_is_added_with_name_role_and_password_in_one_step(root: Browser) 
     assert answer.status_code == 302
     assert (yann.get_full_name(), yann.is_staff, yann.is_superuser) == ("Yann Oz", True, False)
     assert [group.name for group in yann.groups.all()] == ["analyst"]
+    assert Account.objects.get(user=yann).must_change_password
     assert yann.check_password("correct horse battery")
 
 
@@ -181,6 +185,14 @@ def test_made_password_is_shown_once_and_works(root: Browser) -> None:
     assert found
     assert get_user_model().objects.get(username="yann").check_password(found[1])
     assert found[1] not in root.get(_page("yann")).content.decode()
+
+
+def test_password_set_by_another_person_must_be_changed(root: Browser, zoe: Any) -> None:
+    root.post(_of(zoe, "auth_user_password_change"), {"password": "correct horse battery"})
+
+    zoe.refresh_from_db()
+    assert zoe.check_password("correct horse battery")
+    assert Account.objects.get(user=zoe).must_change_password
 
 
 @pytest.mark.parametrize(
@@ -258,10 +270,11 @@ def test_record_of_staff_changes_is_permanent(zoe: Any) -> None:
     ):
         with pytest.raises(IntegrityError, match="permanent"), connection.cursor() as cursor:
             cursor.execute(change)
-    membership = "UPDATE auth_user_groups SET user_id = user_id"
     zoe.groups.add(Group.objects.get(name="auditor"))
-    with pytest.raises(IntegrityError, match="never changed"), connection.cursor() as cursor:
-        cursor.execute(membership)
+    zoe.user_permissions.add(Permission.objects.earliest("pk"))
+    for table in ("auth_user_groups", "auth_user_user_permissions"):
+        with pytest.raises(IntegrityError, match="never changed"), connection.cursor() as cursor:
+            cursor.execute(f"UPDATE {table} SET user_id = user_id")
 
 
 @pytest.mark.parametrize("name", ["staff_role", "staff_deactivate", "auth_user_delete"])
@@ -306,6 +319,11 @@ def test_use_case_of_roles_checks_the_permission(zoe: Any) -> None:
 def test_groups_have_no_page(root: Browser) -> None:
     """Roles are part of the software: a page could change what each of them may do."""
     assert root.get("/admin/auth/group/").status_code == 404
+
+
+def test_secrets_of_apps_have_no_page() -> None:
+    """The page of django-otp shows them to superusers."""
+    assert not admin.site.is_registered(TOTPDevice)
 
 
 def _page(username: str) -> str:
