@@ -62,6 +62,7 @@ PAGES: Final = {
     "projections": "/admin/readmodels/checkpoint/",
     "parked": "/admin/readmodels/parkedevent/",
     "discarded": "/admin/readmodels/discardedevent/",
+    "access to personal data": "/admin/readmodels/personalaccess/",
     "record of exports": "/admin/exports/export/",
     "own exports": "/admin/exports/",
     "export": "/admin/export/payments/?status__exact=completed",
@@ -144,7 +145,7 @@ def screens_of(desk: Desk) -> list[str]:
         progress,
         f"/admin/shadows/{_observed(desk.client)}/",
         f"{parked}/change/",
-        *(f"{customer}/{page}/" for page in ("rename", "block", "unblock")),
+        *(f"{customer}/{page}/" for page in ("reveal", "rename", "block", "unblock", "erase")),
         *(
             f"/admin/clients/client/{desk.client.client_id}/{page}/"
             for page in ("change", "create-key")
