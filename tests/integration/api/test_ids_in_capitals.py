@@ -8,7 +8,7 @@ from django.urls import reverse
 from payments.clients.models import ApiKey
 from payments.customers.models import Customer
 from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
-from tests.support.backoffice import browser
+from tests.support.backoffice import browser, reveal
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -70,9 +70,11 @@ def test_back_office_takes_ids_in_any_case(acme: ApiClient, payment: str) -> Non
     staff = browser("risk manager", "mia")
     customer = Customer.objects.get().pk
     key = ApiKey.objects.get().pk
+    reveal(staff, customer)
     for name, pk in (
         ("admin:readmodels_paymentsummary_change", payment),
         ("admin:customers_customer_change", customer),
+        ("admin:customer_reveal", customer),
         ("admin:customer_rename", customer),
         ("admin:customer_block", customer),
         ("admin:key_revoke", key),
