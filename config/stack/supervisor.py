@@ -15,8 +15,9 @@ from config.stack.errors import StackError
 from config.stack.server import Server
 
 _POLL_SECONDS: Final = 0.1
-# After so many seconds, a process counts as validly configured.
-_STEADY_SECONDS: Final = 10.0
+# After so many seconds, a process counts as validly configured. A busy machine needs 20 seconds to import the
+# service in three processes at once, and reports an invalid configuration only then.
+_STEADY_SECONDS: Final = 60.0
 _ATTEMPTS: Final = 5
 _LONGEST_DELAY: Final = 30.0
 # People and the kernel send these, so they do not indicate an invalid configuration.
