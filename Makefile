@@ -22,7 +22,7 @@ help:  ## list the targets and variables
 run: install  ## start the service on this machine, with demo data
 	@exec $(BIN)/python -m config.stack --ctrl-c-is-success
 
-test: install  ## run the suite on its own PostgreSQL and Valkey (up to 27 minutes)
+test: install  ## run the suite on its own PostgreSQL and Valkey (up to an hour)
 	@exec $(BIN)/python -m pytest -n 2 --dist worksteal $(if $(NIGHTLY),,-m "not nightly") $(TESTS)
 
 test-fast: install  ## run the quick tests only (40 seconds)
