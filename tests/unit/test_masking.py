@@ -31,9 +31,7 @@ def test_mask_keeps_the_beginning_only(mask: object, text: str, masked: str) -> 
     assert mask(text) == masked  # type: ignore[operator]
 
 
-@pytest.mark.parametrize(
-    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "\u00a0=1"]
-)
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "  =1", "\u00a0=1"])
 def test_text_that_looks_like_a_formula_gets_an_apostrophe(text: str) -> None:
     assert cells.safe(text) == f"'{text}"
     assert cells.safe(f"a{text}") == f"a{text}"
