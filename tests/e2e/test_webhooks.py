@@ -105,7 +105,7 @@ def kill_until(
             return kills
         kill_with_children(workers.pop(0))
         workers.append(start())
-    wait_for(done, seconds=120)
+    wait_for(done, seconds=300)
     return MOST_KILLS
 
 
