@@ -290,4 +290,5 @@ class Migration(migrations.Migration):
             ),
         ),
         run_sql(Path(__file__).parent / "sql" / "append_only.sql"),
+        run_sql(Path(__file__).parent / "sql" / "resets_kept.sql"),
     ]

@@ -47,6 +47,7 @@ class Migration(migrations.Migration):
                             ("sign_in", "Access to the back office changed"),
                             ("superuser", "Superuser changed"),
                             ("password", "Password changed"),
+                            ("rehashed", "Same password stored with a stronger hash"),
                             ("role_added", "Role given"),
                             ("role_removed", "Role taken"),
                             ("permission_added", "Single permission given"),

@@ -26,7 +26,9 @@ BEGIN
                  WHERE TG_OP = 'UPDATE' AND OLD.is_staff <> NEW.is_staff
       UNION ALL SELECT 'superuser', CASE WHEN OLD.is_superuser THEN 'yes' ELSE 'no' END, CASE WHEN NEW.is_superuser THEN 'yes' ELSE 'no' END
                  WHERE TG_OP = 'UPDATE' AND OLD.is_superuser <> NEW.is_superuser
-      UNION ALL SELECT 'password', '', '' WHERE TG_OP = 'UPDATE' AND OLD.password <> NEW.password
+      -- A password that is stored again with a stronger hash is not a new one. The sign-in names the new hash.
+      UNION ALL SELECT CASE WHEN current_setting('payments.same_password', true) = NEW.password THEN 'rehashed' ELSE 'password' END, '', ''
+                 WHERE TG_OP = 'UPDATE' AND OLD.password <> NEW.password
     ) AS changed;
   RETURN NULL;
 END
@@ -92,6 +94,15 @@ END
 $$;
 CREATE TRIGGER staff_staffchange_permanent BEFORE UPDATE OR DELETE ON staff_staffchange
 FOR EACH ROW EXECUTE FUNCTION staff_refuse_change();
+CREATE TRIGGER staff_staffchange_kept BEFORE TRUNCATE ON staff_staffchange
+FOR EACH STATEMENT EXECUTE FUNCTION staff_refuse_change();
+-- TRUNCATE runs no triggers of rows, so it would leave the record without what it removed.
+CREATE TRIGGER staff_accounts_kept BEFORE TRUNCATE ON auth_user
+FOR EACH STATEMENT EXECUTE FUNCTION staff_refuse_change();
+CREATE TRIGGER staff_roles_not_truncated BEFORE TRUNCATE ON auth_user_groups
+FOR EACH STATEMENT EXECUTE FUNCTION staff_refuse_change();
+CREATE TRIGGER staff_permissions_not_truncated BEFORE TRUNCATE ON auth_user_user_permissions
+FOR EACH STATEMENT EXECUTE FUNCTION staff_refuse_change();
 
 -- Who assigned payments, received them, changed accounts, asked for backtests or exported is in the evidence, too.
 CREATE OR REPLACE FUNCTION staff_is_in_evidence(staff integer) RETURNS boolean LANGUAGE sql STABLE AS $$
