@@ -101,10 +101,12 @@ class PersonalAccessAdmin(BrowsingAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        for by, count in accesses.excessive(timezone.now()).items():
+        made = accesses.excessive(timezone.now())
+        names = labels.people(made)
+        for by, count in made.items():
             messages.warning(
                 request,
-                f"{labels.person(by)} revealed {count} times in the last hour. The limit is"
+                f"{names.get(by, by)} revealed data {count} times in the last hour. The limit is"
                 f" {settings.REVEALS_PER_HOUR}.",
             )
         return super().changelist_view(request, extra_context)

@@ -280,7 +280,7 @@ def test_auditors_see_who_revealed_what_and_are_warned_of_excess(
     assert page.count("name, email, phone, reference") == 2
     assert "V*** q********" in page
     assert "Found another one" in page
-    assert "crawler-analyst revealed 2 times in the last hour. The limit is 1." in page
+    assert "crawler-analyst revealed data 2 times in the last hour. The limit is 1." in page
     assert grace.get(accesses).status_code == 403
     metrics = Browser().get("/metrics").content.decode()
     assert "payments_personal_data_reveals 2.0" in metrics
