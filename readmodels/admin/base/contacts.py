@@ -1,6 +1,6 @@
 """Personal data of a customer, as pages show it: masked, unless the person of the session revealed it.
 
-Pages get names, contacts and references only from here. Lists always show them masked.
+Pages that can reveal a customer get its data from here alone. Lists always mask them.
 """
 
 from datetime import UTC, datetime, timedelta
