@@ -11,8 +11,6 @@ from django.test import Client as Browser
 
 _LINK: Final = re.compile(r"""(?:href|action|data-url|src)=["']([^"']+)["']""")
 _LEFT_OUT: Final = ("/admin/logout/", "/static/", "/admin/jsi18n/")
-
-
 _MOST: Final = 600
 _VARIANTS: Final = 3
 

@@ -320,7 +320,8 @@ def _check_order(pack: dict[str, Any], report: Report) -> None:
     columns = [json.loads(event["stored"]) for event in pack["events"]]
     versions = [each[VERSION] for each in columns if each[AGGREGATE_ID] == about["stream"]]
     # Only the first one: a forged pack may claim any number of versions.
-    missing = next((each for each in range(1, about["version"] + 1) if each not in versions), None)
+    present = set(versions)
+    missing = next((each for each in range(1, about["version"] + 1) if each not in present), None)
     if missing is not None:
         report.findings.append(f"events: version {missing} of {about['stream']} is missing.")
     if len(versions) > about["version"]:

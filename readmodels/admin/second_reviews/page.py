@@ -37,8 +37,6 @@ from readmodels.queries import related
 from readmodels.queries.explanation import explain
 
 _MOST_EARLIER: Final = 5
-
-
 # Not claims and assignments, which name the reviewer.
 _OPINIONS: Final = {each.event_type for each in (ReviewEscalated, ReviewSnoozed)}
 _DECISIONS: Final = (PaymentFirstApproved, PaymentApproved, PaymentRejected)
