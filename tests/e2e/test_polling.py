@@ -25,8 +25,11 @@ def running(shared_service: Service) -> Service:
     return shared_service
 
 
-def test_hundred_pollers_do_not_slow_down_submissions(running: Service) -> None:
-    """If a poll waited for a change instead of returning 304, four pollers would hold all four threads."""
+def test_hundred_pollers_do_not_hold_up_submissions(running: Service) -> None:
+    """If a poll waited for a change instead of returning 304, four pollers would hold all four threads.
+
+    Submissions would then take seconds. The pollers' share of the CPU alone costs tens of milliseconds.
+    """
     payment = running.post()[1]["id"]
     wait_for(lambda: payment in [each["id"] for each in running.get(LIST)[1]["payments"]])
     submit(running, 30)  # warms up caches and connections
@@ -39,7 +42,7 @@ def test_hundred_pollers_do_not_slow_down_submissions(running: Service) -> None:
 
     assert set(statuses) == {200, 304}
     assert statuses[304] >= POLLERS
-    assert statistics.median(among) < 3 * statistics.median(alone) + 0.02
+    assert statistics.median(among) < 0.3
     assert statistics.quantiles(among, n=20)[-1] < 1
 
 
