@@ -42,6 +42,7 @@ def _run(names: list[str], postgres: Postgres, valkey: Valkey) -> None:
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "DEBUG": "0",
         "LOG_LEVEL": "WARNING",
+        "MFA_REQUIRED_ROLES": "none",  # the staff of the benchmarks have a password only
         **servers.SECRETS,
         "DATABASE_URL": postgres.url("payments"),
         "REDIS_URL": valkey.url(),
