@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from math import ceil
 from typing import Final
 
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from msgspec import Struct
 
 from payments.domain.payment.disputes import DisputeStatus
@@ -56,6 +59,13 @@ RESPOND_SOON: Final = timedelta(days=7)
 class Badge(Struct, frozen=True):
     text: str
     color: str
+
+
+# Lists show few different badges in many rows, and rendering takes up to a millisecond.
+@lru_cache(maxsize=1_000)
+def rendered(*badges: Badge) -> SafeString:
+    """Return the badges as HTML."""
+    return render_to_string("backoffice/parts/badges.html", {"badges": badges})
 
 
 def review_badges(

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -50,7 +49,7 @@ class KeyInline(TabularInline):
     # Rendered here, because unfold makes labels in lists only, not in inlines.
     @display(description="State")
     def state(self, row: ApiKey) -> str:
-        return render_to_string("backoffice/parts/badges.html", {"badges": [_state(row)]})
+        return fragments.rendered(_state(row))
 
     @display(description="Actions")
     def end(self, row: ApiKey) -> str:

@@ -6,7 +6,6 @@ from uuid import uuid4
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
@@ -114,7 +113,7 @@ class PaymentAdmin(ViewsAdmin):
         badges = fragments.dispute_badges(
             open_disputes=row.open_disputes, lost_amount=row.lost_amount
         )
-        return render_to_string("backoffice/parts/badges.html", {"badges": badges})
+        return fragments.rendered(*badges)
 
     def details(self, rows: Sequence[Any]) -> Mapping[Any, Parties]:
         return parties(rows)

@@ -11,7 +11,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -180,7 +179,7 @@ class QueueAdmin(PaymentAdmin):
             first_approver=row.first_approver,
             reject_advised=row.reject_advised,
         )
-        shown = render_to_string("backoffice/parts/badges.html", {"badges": badges})
+        shown = fragments.rendered(*badges)
         if not row.first_approver:
             return shown
         return format_html(

@@ -3,7 +3,6 @@
 import unicodedata
 from typing import Final
 
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 
@@ -40,7 +39,7 @@ def state_badge(endpoint: Endpoint) -> Badge:
 
 def state(endpoint: Endpoint) -> str:
     """Return the badge of the state; beneath, why the endpoint is disabled or when it is tried again."""
-    badge = render_to_string("backoffice/parts/badges.html", {"badges": [state_badge(endpoint)]})
+    badge = fragments.rendered(state_badge(endpoint))
     match state_of(endpoint):
         case State.DISABLED:
             beneath = endpoint.disabled_reason
