@@ -117,6 +117,34 @@ def test_each_changed_byte_is_found() -> None:
         assert _verify(bytes(changed)).status == 1, raw[max(0, at - 20) : at + 20]
 
 
+@pytest.mark.parametrize("item", ["events[0]", "seals[1]", "documents[0]"])
+def test_item_with_another_member_is_refused(item: str) -> None:
+    """Readers could take the addition for proven."""
+    name, number = item.removesuffix("]").split("[")
+
+    report = _verify(_pack(lambda pack: pack[name][int(number)].update(comment="Approved by hand")))
+
+    assert report.findings[0].startswith(f"{item}: this has another form")
+
+
+def test_event_with_another_column_is_refused() -> None:
+    def change(pack: Any) -> None:
+        pack["events"][0]["stored"] = pack["events"][0]["stored"][:-1] + ", 3]"
+
+    assert "events[0]: this has another form (ValueError: an event has 9 columns)." in (
+        _verify(_pack(change)).findings
+    )
+
+
+def test_digest_of_no_member_is_refused() -> None:
+    pack = json.loads(_pack())
+    pack["digests"]["comment"] = ""
+
+    report = _verify(verify_pack.render(pack))
+
+    assert report.findings == ["digests: one of the members is missing, or another one was added."]
+
+
 @pytest.mark.parametrize("name", verify_pack.MEMBERS)
 def test_pack_without_one_of_its_members_is_refused(name: str) -> None:
     pack = json.loads(_pack())

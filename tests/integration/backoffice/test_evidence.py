@@ -8,9 +8,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection
 from django.test import Client as Browser
+from django.utils.html import escape
 
 from payments.customers.models import Customer, Note
 from payments.permissions import NotPermitted
@@ -73,6 +75,21 @@ def test_page_of_the_pack_shows_history_decision_and_note_without_scripts(paymen
         assert part in shown
     for foreign in ("<script", "src=", "href=", "url(", "@import"):
         assert foreign not in shown
+
+
+def test_page_of_the_pack_escapes_what_people_wrote() -> None:
+    hostile = "<img src=x onerror=alert(1)>"
+    (payment,) = waiting(customer_id=f"{hostile}-1", reference=f"{hostile}-2")
+    do(browser(), payment, "approve", note=f"{hostile}-3")
+    gus = browser("auditor", "gus")
+    get_user_model().objects.update(first_name=f"{hostile}-4")
+
+    _, page = _files(_export(gus, payment, reason=f"{hostile}-5"))
+
+    shown = page.decode()
+    assert "<img" not in shown
+    for number in (2, 3, 4, 5):
+        assert f"{escape(hostile)}-{number}" in shown
 
 
 def test_pack_has_what_the_reviewer_saw() -> None:

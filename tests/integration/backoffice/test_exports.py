@@ -2,17 +2,20 @@
 
 import hashlib
 import io
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.test import Client as Browser
 from django.urls import reverse
 
 from payments.customers.models import Customer
 from readmodels.admin.exports import making
-from readmodels.exports import snapshots, writing
+from readmodels.exports import files, snapshots, writing
 from readmodels.exports.models import Export, Kind, State
 from readmodels.exports.writing import Written
 from tests.support.api import project
@@ -210,6 +213,19 @@ def test_export_needs_the_permission_and_that_of_the_list(role: str) -> None:
     assert record.status_code == (200 if role == "risk manager" else 403)
 
 
+def test_pages_of_exports_need_both_permissions() -> None:
+    viewer, other = browser("viewer", "vera"), browser("viewer", "olga")
+    olga = get_user_model().objects.get(username="olga")
+    olga.groups.clear()
+    olga.user_permissions.add(Permission.objects.get(codename="export_lists"))
+
+    for person in (viewer, other):
+        assert person.get(address("payments")).status_code == 403
+        assert export(person, "payments").status_code == 403
+
+    assert not Export.objects.exists()
+
+
 def test_analysts_export_their_own_decisions_only() -> None:
     first, second = waiting(2)
     cleo = browser("analyst", "cleo")
@@ -231,6 +247,16 @@ def test_auditors_see_who_exported_which_rows(gus: Browser) -> None:
     page = gus.get(reverse("admin:exports_export_changelist"))
 
     assert "dora Payments (CSV) status__exact=completed 1 Done" in text(page)
+
+
+def test_nearly_full_disk_is_refused(gus: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    paid()
+    free = shutil.disk_usage(files.folder()).free
+    monkeypatch.setattr(files, "_SPARE_BYTES", 2 * free)
+
+    answer = export(gus, "payments", chosen="xlsx")
+
+    assert "The disk of the exports is nearly full." in text(answer)
 
 
 def test_folder_that_others_can_read_is_refused(gus: Browser, settings: Any) -> None:

@@ -166,7 +166,9 @@ def test_reset_is_requested_and_approved_on_pages(zoe: Any) -> None:
     assert "approved by emil" in text(auditor.get(listed))
     records = auditor.get(reverse("admin:identity_securityrecord_changelist"))
     assert "Reset approved" in text(records)
-    assert auditor.post(decide, {"decision": "approve"}).status_code == 403
+    for closed in (decide, reverse("admin:factor_reset_ask")):
+        assert auditor.get(closed).status_code == 403
+        assert auditor.post(closed, {"decision": "approve"}).status_code == 403
 
 
 @pytest.mark.parametrize("role", ["viewer", "analyst", "senior reviewer"])
@@ -185,12 +187,17 @@ def test_command_resets_and_is_recorded(zoe: Any) -> None:
         call_command("create_staff", "nobody", reset_mfa=True, stderr=StringIO())
 
 
-def test_reset_closes_open_sessions(zoe: Any) -> None:
+@pytest.mark.parametrize("by_two", [True, False])
+def test_reset_closes_open_sessions(zoe: Any, *, by_two: bool) -> None:
     hers = signed_in(zoe)
 
-    call_command("create_staff", "zoe", reset_mfa=True, stderr=StringIO())
+    if by_two:
+        reset = resets.ask(zoe, Reason.LOST, by=manager("dora"), at=NOW)
+        resets.approve(reset.pk, by=manager("emil"), at=NOW)
+    else:
+        call_command("create_staff", "zoe", reset_mfa=True, stderr=StringIO())
 
-    assert hers.get("/admin/").status_code == 302
+    assert hers.get("/admin/").headers["Location"].startswith("/admin/login/")
 
 
 @pytest.mark.parametrize(

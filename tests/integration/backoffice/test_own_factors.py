@@ -68,6 +68,21 @@ def test_first_factor_ends_sessions_that_began_without_one() -> None:
     assert there.get(QUEUE).headers["Location"].startswith("/admin/login/")
 
 
+def test_later_proofs_end_no_other_session() -> None:
+    user = member()
+    here = signed_in(user)
+    here.get(f"{ASKS}set-up/")
+    secret = here.session["new_app_secret"]
+    here.post(f"{ASKS}set-up/", {"code": code(timezone.now(), secret=secret)})
+    there = signed_in(user)
+    age(here, second_factor_at=timedelta(minutes=16))
+
+    here.post(ASKS, {"code": code(timezone.now(), steps=1, secret=secret)})
+
+    assert here.session["second_factor_at"] > timezone.now().timestamp() - 60
+    assert there.get(QUEUE).headers["Location"].startswith(ASKS)
+
+
 def test_removed_device_proves_nothing_any_more(grace: Any) -> None:
     passkey(grace)
     here = proved(grace)
@@ -77,6 +92,16 @@ def test_removed_device_proves_nothing_any_more(grace: Any) -> None:
     assert not TOTPDevice.objects.exists()
     for page in (QUEUE, f"{ASKS}set-up/"):
         assert here.get(page).headers["Location"].startswith(ASKS), page
+
+
+def test_new_passkey_waits_for_a_recent_proof(grace: Any) -> None:
+    here, begin = proved(grace), reverse("passkey_add_begin")
+
+    recent = here.post(begin, {}, content_type="application/json")
+    age(here, second_factor_at=timedelta(minutes=16))
+    late = here.post(begin, {}, content_type="application/json")
+
+    assert (recent.status_code, late.status_code) == (200, 403)
 
 
 @pytest.mark.parametrize("name", ["remove_app", "remove_passkey", "recovery_codes"])

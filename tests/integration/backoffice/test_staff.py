@@ -253,10 +253,15 @@ def test_changes_by_other_ways_are_recorded_too(zoe: Any) -> None:
             "UPDATE auth_user SET is_superuser = true, username = 'zo' WHERE id = %s", [zoe.pk]
         )
     zoe.groups.add(Group.objects.get(name="auditor"))
+    zoe.user_permissions.add(Permission.objects.get(codename="export_lists"))
+    zoe.user_permissions.clear()
     get_user_model().objects.filter(pk=zoe.pk).update(last_login=NOW)
 
     found = StaffChange.objects.filter(staff=zoe.pk).order_by("id")
-    assert [each.kind for each in found] == ["added", "renamed", "superuser", "role_added"]
+    changed = ["added", "renamed", "superuser", "role_added"]
+    changed += ["permission_added", "permission_removed"]
+    assert [each.kind for each in found] == changed
+    assert [each.after for each in found][-2] == "export_lists"
     assert all(each.by.startswith("database:") for each in found)
 
 
@@ -302,6 +307,7 @@ def test_roles_but_superuser_change_no_accounts(role: str, zoe: Any) -> None:
     assert history.status_code == (200 if sees else 403)
     for name in ("staff_role", "staff_name", "staff_deactivate", "auth_user_password_change"):
         assert person.post(_of(zoe, name), {"role": "viewer"}).status_code == 403
+        assert person.get(_of(zoe, name)).status_code == 403
     assert person.post(reverse("admin:auth_user_add"), ADD).status_code == 403
     if sees:
         assert "Change role" not in text(person.get(_page("zoe")))

@@ -126,6 +126,10 @@ def _twice(pack: Any) -> None:
     pack["events"].append(pack["events"][-1])
 
 
+def _fewer(pack: Any) -> None:
+    pack["about"]["version"] -= 1
+
+
 def _leaf(pack: Any) -> None:
     leaves = pack["seals"][0]["leaves"]
     pack["seals"][0]["leaves"] = leaves[:63] + ("0" if leaves[63] != "0" else "1") + leaves[64:]
@@ -173,6 +177,7 @@ def _other_format(pack: Any) -> None:
         (_moved, "events[0].stored: "),
         (_without_the_second, "events: version 2 of "),
         (_twice, "events: they are not in the order of the log."),
+        (_fewer, "about.version: "),
         (_leaf, "seals[0].leaves: the leaf at position "),
         (_listed, "seals[0].positions or .leaves: "),
         (_statement, "seals[0].statement or .signature: "),
@@ -216,16 +221,18 @@ def test_events_newer_than_the_last_seal_are_named_as_not_sealed(tmp_path: Path)
     assert _verify_events(path)[0] == verify_pack.NOT_SEALED_YET
 
 
-def test_pack_without_one_of_its_seals_is_refused() -> None:
+def test_pack_without_one_of_its_seals_or_in_another_order_is_refused() -> None:
     """A forger could otherwise leave out the seal of an event that was changed."""
     payment = packs.decided()
     do(browser(username="hal"), str(payment), "refund", amount="1.00")
     made = packs.make(payment)
     assert len(json.loads(made.pack)["seals"]) == 2
 
-    report = packs.verify(packs.forged(made.pack, lambda pack: pack["seals"].pop(0)))
+    without = packs.verify(packs.forged(made.pack, lambda pack: pack["seals"].pop(0)))
+    turned = packs.verify(packs.forged(made.pack, lambda pack: pack["seals"].reverse()))
 
-    assert any(each.startswith("events[0].position: the seal of ") for each in report.findings)
+    assert any(each.startswith("events[0].position: the seal of ") for each in without.findings)
+    assert turned.findings == ["seals: they are not in order."]
 
 
 def test_pack_of_a_changed_log_is_refused(superuser: Session) -> None:

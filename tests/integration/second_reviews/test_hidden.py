@@ -1,6 +1,7 @@
 """Nobody learns that their decision was chosen, and the second reviewer sees no decision."""
 
 import re
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -12,10 +13,12 @@ from payments.domain.payment.events import EscalationReason
 from payments.events.models import Event
 from payments.permissions import CONCLUDE_SECOND_REVIEW
 from readmodels import roles
+from readmodels.exports.models import Kind
 from readmodels.models import EventIndex
 from tests.support import webhooks
 from tests.support.api import FOUR_EYES, PAYMENTS, ApiClient, project
 from tests.support.backoffice import browser, text
+from tests.support.exports import export, table
 from tests.support.reviewing import payment_page, waiting
 from tests.support.routing import act, staff
 from tests.support.second_reviews import (
@@ -105,6 +108,20 @@ def test_superuser_finds_no_trace_of_the_second_review_of_their_decision() -> No
     payment, _ = approved(actor_of(grace))
 
     assert _traces(grace, _pages(payment)) == []
+
+
+@pytest.mark.parametrize(("role", "hidden"), [("senior reviewer", True), ("auditor", False)])
+def test_export_of_the_event_log_hides_the_request(
+    role: str, settings: Any, tmp_path: Path, *, hidden: bool
+) -> None:
+    settings.EXPORT_FOLDER = str(tmp_path / "exports")
+    grace = browser(role)
+    approved(actor_of(grace) if hidden else staff("ben"))
+
+    found = [row["event_type"] for row in table(export(grace, Kind.EVENTS))]
+
+    assert "payment.approved" in found
+    assert ("second_review.requested" not in found) is hidden
 
 
 def _promote(logged_in: Browser) -> None:
