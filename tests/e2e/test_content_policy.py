@@ -1,18 +1,11 @@
 """No screen violates the Content Security Policy, and the policy refuses foreign and inline scripts."""
 
-from typing import Final
-
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from django.test import Client
+from playwright.sync_api import expect
 
-from payments.customers.models import Customer
-from payments.domain.risk.policy import DEFAULT_POLICY
-from payments.events.models import Event
 from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.e2e.desk import Desk
-from tests.e2e.test_accessibility import PAGES
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -20,57 +13,14 @@ pytestmark = [
     NEEDS_CHROMIUM,
 ]
 
-MORE: Final = {
-    "account": "/admin/account/",
-    "second factor": "/admin/second-factor/set-up/",
-    "password": "/admin/password_change/",
-    "account changes": "/admin/identity/securityrecord/",
-    "resets": "/admin/identity/factorreset/",
-    "request for a reset": "/admin/identity/factorreset/ask/",
-    "endpoints": "/admin/webhooks/endpoint/",
-    "attempts": "/admin/webhooks/attempt/",
-    "held payments": "/admin/webhooks/heldpayment/",
-    "hand over": "/admin/reviews/hand-over/",
-    "new list": "/admin/lists/create/",
-    "approval": f"/admin/policies/{DEFAULT_POLICY.policy_id}/approve/",
-    "staff": "/admin/auth/user/",
-    "missing page": "/admin/nowhere/",
-    "problems": "/api/problems/",
-    "API": "/api/docs/",
-}
 
-
-def test_no_screen_violates_the_policy(desk: Desk) -> None:
-    grace = get_user_model().objects.get(username="grace")
-    grace.is_superuser = True
-    grace.save()
-    grace.groups.add(Group.objects.get(name="risk manager"))
-    desk.log_in()
-    payment = f"/admin/readmodels/paymentsummary/{desk.payment}"
-    customer = f"/admin/customers/customer/{Customer.objects.latest('created_at').pk}"
-    details = {
-        "payment": f"{payment}/change/",
-        "decision": f"{payment}/approve/",
-        "note": f"{payment}/note/",
-        "snooze": f"{payment}/snooze/",
-        "customer": f"{customer}/change/",
-        "block": f"{customer}/block/",
-        "event": f"/admin/readmodels/eventindex/{Event.objects.latest('position').pk}/change/",
-        "user": f"/admin/auth/user/{grace.pk}/change/",
-    }
-
-    found = {}
-    for name, path in (PAGES | MORE | details).items():
-        desk.open(path)
-        desk.page.wait_for_load_state("networkidle")
-        complaints = [
-            each for each in desk.complaints if name != "missing page" or "404" not in each
-        ]
-        if complaints:
-            found[name] = complaints
-        desk.complaints.clear()
-
-    assert found == {}
+@pytest.mark.parametrize(
+    ("path", "content"), [("/api/problems/", "h1"), ("/api/docs/", ".opblock")]
+)
+def test_pages_of_the_api_do_not_violate_the_policy(desk: Desk, path: str, content: str) -> None:
+    """The desk complains about violations. The tests of accessibility open all pages of the back office."""
+    desk.open(path)
+    expect(desk.page.locator(content).first).to_be_visible()
 
 
 def test_policy_refuses_inline_and_foreign_scripts(desk: Desk) -> None:
