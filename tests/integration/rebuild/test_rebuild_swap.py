@@ -66,7 +66,7 @@ def test_rebuild_does_not_stop_readers_and_writers(filled: int) -> None:
         writer.join()
     assert errors == seen.errors == []
     assert seen.fewest >= filled
-    assert seen.longest_wait < 0.5
+    assert seen.longest_wait < 1  # PostgreSQL looks for deadlocks after a second
     assert seen.reads > 50
     project()
     after = contents()
