@@ -49,7 +49,7 @@ class KeyInline(TabularInline):
     # Rendered here, because unfold makes labels in lists only, not in inlines.
     @display(description="State")
     def state(self, row: ApiKey) -> str:
-        return fragments.rendered(_state(row))
+        return fragments.badges_html(_state(row))
 
     @display(description="Actions")
     def end(self, row: ApiKey) -> str:

@@ -113,7 +113,7 @@ class PaymentAdmin(ViewsAdmin):
         badges = fragments.dispute_badges(
             open_disputes=row.open_disputes, lost_amount=row.lost_amount
         )
-        return fragments.rendered(*badges)
+        return fragments.badges_html(*badges)
 
     def details(self, rows: Sequence[Any]) -> Mapping[Any, Parties]:
         return parties(rows)

@@ -179,7 +179,7 @@ class QueueAdmin(PaymentAdmin):
             first_approver=row.first_approver,
             reject_advised=row.reject_advised,
         )
-        shown = fragments.rendered(*badges)
+        shown = fragments.badges_html(*badges)
         if not row.first_approver:
             return shown
         return format_html(

@@ -39,7 +39,7 @@ def state_badge(endpoint: Endpoint) -> Badge:
 
 def state(endpoint: Endpoint) -> str:
     """Return the badge of the state; beneath, why the endpoint is disabled or when it is tried again."""
-    badge = fragments.rendered(state_badge(endpoint))
+    badge = fragments.badges_html(state_badge(endpoint))
     match state_of(endpoint):
         case State.DISABLED:
             beneath = endpoint.disabled_reason
