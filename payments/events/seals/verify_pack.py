@@ -286,7 +286,7 @@ class _Sealed:
         if index != statement["index"]:
             findings.append(f"{place}.positions or .leaves: {name} states others.")
             return
-        # Not before: a forged text may name any number of positions.
+        # Expanded only after the check: a forged text may name billions of positions.
         found = dict(zip(_positions(seal["positions"]), leaves, strict=True))
         matches = _chain(statement["previous"], found) == statement["chain"]
         if not matches:
