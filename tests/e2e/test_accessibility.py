@@ -235,6 +235,7 @@ def test_pages_of_failures_and_before_the_sign_in_are_accessible(desk: Desk) -> 
     desk.page.get_by_role("heading", name="You are signed out").wait_for()
 
     check_shown(desk, rules)
+    assert [each for each in desk.complaints if "Content Security Policy" in each] == []
     desk.complaints.clear()  # Chromium reports the failures
 
 
