@@ -67,7 +67,7 @@ def test_daily_statistics_count_cancelled_and_expired_payments(acme: ApiClient) 
         "date=today",
         "date=2026-W48-4",
         "date=20261126",
-        "date=2026-01-01&currency=XXX",
+        "date=2026-01-01&currency=ZZZ",
         "currency=EUR",
         "from=2026-01-01",
         "date=2026-01-01&from=2026-01-01",
