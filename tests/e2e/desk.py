@@ -138,6 +138,7 @@ def check_shown(
     desk: Desk, rules: list[str] | None, widths: tuple[int, ...] = (WIDE, NARROW)
 ) -> None:
     """Check the page that is open on wide and narrow screens, with axe at these `widths` in pixels."""
+    desk.page.wait_for_load_state()
     assert read_aloud_icons(desk.page) == [], desk.page.url
     assert desk.page.locator("h1:visible").count() == 1, desk.page.url
     for width in (WIDE, NARROW):

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from payments.application import policies
 from payments.domain.payment.events import DisputeOutcome, DisputeReason
+from payments.domain.risk.policy import DEFAULT_POLICY
 from payments.events.models import Event
 from readmodels.backtests import working
 from tests.e2e.chromium import NEEDS_CHROMIUM
@@ -86,7 +87,9 @@ def _propose(desk: Desk) -> None:
     page.locator("#rules-5-then").select_option("review")
     page.locator("#rules-5-adding").select_option("amount_over")
     page.locator("#add-rules-5-when").click()
-    for amount in page.locator("#rules-5-when-0-limits input[id$=amount]").all():
+    amounts = page.locator("#rules-5-when-0-limits input[id$=amount]")
+    expect(amounts).to_have_count(len(DEFAULT_POLICY.document.review_over))
+    for amount in amounts.all():
         amount.fill("500")
     page.get_by_role("button", name="Propose", exact=True).click()
     expect(page.get_by_text("Proposed. A second risk manager must approve it.")).to_be_visible()
