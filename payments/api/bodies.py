@@ -11,7 +11,7 @@ from payments.customers import notes
 from payments.domain.cards import Brand, PresentedCard
 from payments.domain.methods import CARDS, Method
 from payments.domain.money import MAX_MINOR, Money, MoneyError
-from payments.domain.payment.events import (
+from payments.domain.payment.codes import (
     ApprovalReason,
     CancellationReason,
     EscalationReason,

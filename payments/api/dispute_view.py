@@ -5,8 +5,8 @@ from typing import Annotated, Self
 from msgspec import Meta, Struct
 
 from payments.domain.money import MAX_MINOR
+from payments.domain.payment.codes import DisputeKind, DisputeOutcome, DisputeReason
 from payments.domain.payment.disputes import Dispute
-from payments.domain.payment.events import DisputeKind, DisputeOutcome, DisputeReason
 from payments.domain.text import Moment, rfc3339
 
 

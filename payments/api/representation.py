@@ -14,7 +14,8 @@ from payments.application.dispatch import Outcome
 from payments.domain.cards import Brand
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR
-from payments.domain.payment.events import FailureReason, PaymentRefunded, RefundReason
+from payments.domain.payment.codes import FailureReason, RefundReason
+from payments.domain.payment.events import PaymentRefunded
 from payments.domain.payment.state import Payment, Status
 from payments.domain.risk.policy import Band
 from payments.domain.text import Moment, rfc3339

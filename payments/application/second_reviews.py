@@ -19,7 +19,8 @@ from payments.aggregates import PAYMENT_AGGREGATE, SECOND_REVIEW_AGGREGATE
 from payments.application import ports
 from payments.application.ports import FinalDecision
 from payments.customers import notes
-from payments.domain.payment.events import ApprovalReason, NoteRef, RejectionReason
+from payments.domain.payment.codes import ApprovalReason, RejectionReason
+from payments.domain.payment.events import NoteRef
 from payments.domain.second_review import (
     ConcludeSecondReview,
     RequestSecondReview,

@@ -13,6 +13,12 @@ from payments.application.dispatch import CommandContext, Outcome
 from payments.clients.models import Client
 from payments.customers import changes
 from payments.customers.models import Customer
+from payments.domain.payment.codes import (
+    ApprovalReason,
+    EscalationReason,
+    RejectionReason,
+    SnoozeReason,
+)
 from payments.domain.payment.commands import (
     ApprovePayment,
     AssignReview,
@@ -20,12 +26,6 @@ from payments.domain.payment.commands import (
     EscalateReview,
     RejectPayment,
     SnoozeReview,
-)
-from payments.domain.payment.events import (
-    ApprovalReason,
-    EscalationReason,
-    RejectionReason,
-    SnoozeReason,
 )
 from payments.domain.payment.state import Payment, Status
 from payments.traffic import demo_disputes, simulation

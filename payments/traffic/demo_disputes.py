@@ -6,8 +6,8 @@ from typing import Final
 
 from payments.application import bulk, disputes
 from payments.application.dispatch import CommandContext
+from payments.domain.payment.codes import DisputeKind, DisputeReason
 from payments.domain.payment.commands import OpenDispute, RespondToDispute
-from payments.domain.payment.events import DisputeKind, DisputeReason
 from payments.traffic import dispute_stories
 from payments.traffic.dispute_stories import Paid
 

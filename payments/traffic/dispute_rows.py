@@ -10,9 +10,9 @@ from uuid import UUID
 from msgspec import Struct
 
 from payments.domain.money import Money, MoneyError, exponent
+from payments.domain.payment.codes import DisputeKind, DisputeOutcome, DisputeReason
 from payments.domain.payment.commands import AnyNotice, CloseDispute, OpenDispute, UpdateDispute
 from payments.domain.payment.disputing import LONGEST_TEXT, TAKES_NOTHING
-from payments.domain.payment.events import DisputeKind, DisputeOutcome, DisputeReason
 from payments.traffic import dates, values
 from payments.traffic.amounts import Amounts
 from payments.traffic.dates import DateError

@@ -8,8 +8,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from payments.domain.money import Money
+from payments.domain.payment.codes import DisputeKind, DisputeOutcome, DisputeReason
 from payments.domain.payment.commands import AnyNotice, CloseDispute, OpenDispute, UpdateDispute
-from payments.domain.payment.events import DisputeKind, DisputeOutcome, DisputeReason
 from payments.traffic.simulation import UNITS_OF_A_DOLLAR, Attempt
 
 DAY: Final = timedelta(days=1)

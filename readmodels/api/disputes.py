@@ -20,8 +20,8 @@ from payments.api.openapi.operations import PENDING
 from payments.api.problems.problem import FieldError, Problem
 from payments.api.representation import json_response
 from payments.clients.models import Scope
+from payments.domain.payment.codes import DisputeKind
 from payments.domain.payment.disputes import DisputeStatus
-from payments.domain.payment.events import DisputeKind
 from readmodels.api import cursors, parameters, representation, validators
 from readmodels.api.freshness import await_position
 from readmodels.api.schema import FRESH, LIST_HEADERS, STALE, query, read

@@ -5,10 +5,9 @@ from typing import Annotated, Any, Final, assert_never
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from payments.domain.money import MAX_MINOR
+from payments.domain.payment.codes import DisputeKind, DisputeOutcome
 from payments.domain.payment.events import (
     AnyDisputeEvent,
-    DisputeKind,
-    DisputeOutcome,
     DisputeStatement,
     PaymentDisputeClosed,
     PaymentDisputed,

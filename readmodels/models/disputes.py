@@ -5,8 +5,8 @@ from typing import Final
 from django.db import models
 
 from payments.domain.methods import Method
+from payments.domain.payment.codes import DisputeKind, DisputeOutcome, DisputeReason
 from payments.domain.payment.disputes import DisputeStatus
-from payments.domain.payment.events import DisputeKind, DisputeOutcome, DisputeReason
 from readmodels.models.projections import choices
 
 _OPEN: Final = models.Q(closed_at__isnull=True)

@@ -13,7 +13,7 @@ from django.db import models
 from django.db.models.functions import Collate, Lower
 
 from payments.domain.methods import CARDS, Method
-from payments.domain.payment.events import (
+from payments.domain.payment.codes import (
     ApprovalReason,
     FailureReason,
     RejectionReason,

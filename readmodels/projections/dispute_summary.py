@@ -12,12 +12,10 @@ from msgspec import Struct
 
 from payments.aggregates import RecordedPaymentEvent
 from payments.domain.money import Money
+from payments.domain.payment.codes import DisputeKind, DisputeOutcome, DisputeReason
 from payments.domain.payment.disputes import Dispute, DisputeStatus, Source, merged
 from payments.domain.payment.events import (
     DisputeEvent,
-    DisputeKind,
-    DisputeOutcome,
-    DisputeReason,
     PaymentDisputeClosed,
     PaymentDisputed,
     PaymentDisputeResponded,

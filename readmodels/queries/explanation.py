@@ -7,7 +7,8 @@ from msgspec import Struct
 
 from payments.domain.list_items import ListMatch
 from payments.domain.money import Money
-from payments.domain.payment.events import AnyPaymentEvent, FailureReason, PaymentFailed
+from payments.domain.payment.codes import FailureReason
+from payments.domain.payment.events import AnyPaymentEvent, PaymentFailed
 from payments.domain.payment.state import Payment, Status
 from payments.domain.risk.assessment import FiredRule, NearMiss, RiskAssessment
 from payments.domain.risk.conditions import (

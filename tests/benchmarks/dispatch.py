@@ -12,8 +12,8 @@ from django.db import connection, models, transaction
 from payments.application.dispatch import CommandContext, dispatch, dispatch_new
 from payments.domain.methods import Method
 from payments.domain.money import Money
+from payments.domain.payment.codes import ApprovalReason
 from payments.domain.payment.commands import ApprovePayment, ProcessPayment
-from payments.domain.payment.events import ApprovalReason
 from payments.domain.risk.conditions import RiskFeatures
 from tests.benchmarks.harness import Figure, Work, in_turns, per_second, pgbench
 

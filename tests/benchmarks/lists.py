@@ -27,8 +27,8 @@ from payments.clients.models import Client
 from payments.customers import changes
 from payments.customers.models import Customer
 from payments.domain.methods import Method
+from payments.domain.payment.codes import RefundReason
 from payments.domain.payment.commands import RefundPayment
-from payments.domain.payment.events import RefundReason
 from payments.domain.payment.state import Status
 from payments.domain.risk.policy import Band
 from payments.traffic import demo, simulation

@@ -14,8 +14,9 @@ from payments.application.dispatch import CommandContext, dispatch
 from payments.database import cursor
 from payments.domain.methods import Method
 from payments.domain.money import Money
+from payments.domain.payment.codes import ApprovalReason
 from payments.domain.payment.commands import ProcessPayment
-from payments.domain.payment.events import AnyPaymentEvent, ApprovalReason, PaymentApproved
+from payments.domain.payment.events import AnyPaymentEvent, PaymentApproved
 from payments.events import replay, snapshots, store
 from payments.events.metadata import Metadata
 from tests.benchmarks.harness import Figure, Work, in_turns

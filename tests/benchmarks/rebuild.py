@@ -14,8 +14,8 @@ from django.db import connection
 from payments.application.dispatch import CommandContext, dispatch, dispatch_new
 from payments.domain.methods import Method
 from payments.domain.money import Money
+from payments.domain.payment.codes import ApprovalReason
 from payments.domain.payment.commands import ApprovePayment, ProcessPayment
-from payments.domain.payment.events import ApprovalReason
 from payments.domain.risk.conditions import RiskFeatures
 from readmodels.projections import PROJECTIONS
 from readmodels.rebuild.rebuilding import rebuild

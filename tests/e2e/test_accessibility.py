@@ -26,7 +26,8 @@ from tests.support import notes
 from tests.support.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.support.backtests import STRICT, ask, finished
 from tests.support.disputing import note
-from tests.support.examples import LATER, open_dispute, usd
+from tests.support.example_commands import open_dispute
+from tests.support.examples import LATER, usd
 from tests.support.lists import STOLEN, add, create
 from tests.support.routing import assign, snooze
 from tests.support.shadows import observed, started

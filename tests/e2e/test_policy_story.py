@@ -11,7 +11,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
 from payments.application import policies
-from payments.domain.payment.events import DisputeOutcome, DisputeReason
+from payments.domain.payment.codes import DisputeOutcome, DisputeReason
 from payments.domain.risk.policy import DEFAULT_POLICY
 from payments.events.models import Event
 from readmodels.backtests import working
@@ -20,7 +20,8 @@ from tests.e2e.desk import PASSWORD, Desk
 from tests.support.api import body_of, project
 from tests.support.commands import run
 from tests.support.disputing import note
-from tests.support.examples import close_dispute, open_dispute, usd
+from tests.support.example_commands import close_dispute, open_dispute
+from tests.support.examples import usd
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

@@ -15,19 +15,19 @@ from payments.domain.backtest.tally import Tally
 from payments.domain.list_items import Item, ListName
 from payments.domain.methods import Method
 from payments.domain.money import Money
-from payments.domain.payment.deciding import decide
-from payments.domain.payment.disputes import FINAL
-from payments.domain.payment.events import (
-    AnyPaymentEvent,
+from payments.domain.payment.codes import (
     DisputeOutcome,
     DisputeReason,
     RefundReason,
     RejectionReason,
 )
+from payments.domain.payment.deciding import decide
+from payments.domain.payment.disputes import FINAL
+from payments.domain.payment.events import AnyPaymentEvent
 from payments.domain.payment.state import Status, evolve
 from payments.domain.risk.conditions import AmountOver, CountryIn, RiskFeatures, Velocity
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy, Rule, Verdict
-from tests.support import examples
+from tests.support import example_commands, examples
 
 LARGE_OVER_5_000: Final = Rule(
     reason="large", points=30, when=(AmountOver({"USD": 5_000_00, "JPY": 500_000}),)
@@ -99,7 +99,7 @@ def _random_payment(random: Random) -> tuple[UUID, list[AnyPaymentEvent]]:
 
     of = {"payment_id": payment_id}
     do(
-        examples.process(
+        example_commands.process(
             **of,
             at=at,
             amount=_amount(random),
@@ -111,22 +111,26 @@ def _random_payment(random: Random) -> tuple[UUID, list[AnyPaymentEvent]]:
     later = at + timedelta(minutes=random.randrange(1, 600))
     assert state is not None
     if state.status is Status.PENDING_REVIEW and random.random() < 0.8:
-        do(examples.claim(**of, at=later))
+        do(example_commands.claim(**of, at=later))
         decided = later + timedelta(minutes=random.randrange(1, 14))
         if random.random() < 0.5:
-            do(examples.reject(**of, at=decided, reason=random.choice(list(RejectionReason))))
+            do(
+                example_commands.reject(
+                    **of, at=decided, reason=random.choice(list(RejectionReason))
+                )
+            )
         else:
-            do(examples.approve(**of, at=decided, note=examples.NOTE))
+            do(example_commands.approve(**of, at=decided, note=examples.NOTE))
     elif state.status is Status.COMPLETED and random.random() < 0.3:
-        do(examples.refund(**of, at=later, reason=random.choice(list(RefundReason))))
+        do(example_commands.refund(**of, at=later, reason=random.choice(list(RefundReason))))
     elif state.status is Status.COMPLETED and random.random() < 0.2:
         reason = random.choice(list(DisputeReason))
-        do(examples.open_dispute(**of, opened_at=later, amount=state.amount, reason=reason))
+        do(example_commands.open_dispute(**of, opened_at=later, amount=state.amount, reason=reason))
         if random.random() < 0.7:
             outcome = random.choice(list(DisputeOutcome))
             lost = state.amount if outcome in FINAL else Money(0, state.amount.currency)
             do(
-                examples.close_dispute(
+                example_commands.close_dispute(
                     **of, closed_at=later, outcome=outcome, lost_amount=lost, reason=reason
                 )
             )

@@ -18,7 +18,7 @@ from readmodels.engine import lag
 from readmodels.models import Checkpoint
 from tests.support.api import ApiClient, body_of, project
 from tests.support.concurrency import session
-from tests.support.examples import initiated
+from tests.support.example_events import initiated
 from tests.support.oracle import check_read_models
 from tests.support.raw_appends import Session
 

@@ -77,7 +77,7 @@ def _append(undecided: UUID | None) -> UUID:
     from payments.aggregates import PAYMENT_AGGREGATE, SECOND_REVIEW_AGGREGATE
     from payments.events import store
     from payments.events.metadata import Metadata
-    from tests.support.examples import approved, flagged, initiated, processed_after_approval
+    from tests.support.example_events import approved, flagged, initiated, processed_after_approval
     from tests.support.second_review_events import CONCLUDED, REQUESTED
 
     by_test = Metadata(actor="system:test", command="process_payment")

@@ -5,10 +5,8 @@ from typing import Any
 from payments import actors
 from payments.application import idempotency
 from payments.application.dispatch import CommandContext, Outcome, dispatch
-from tests.support.examples import (
-    CLIENT,
-    process,
-)
+from tests.support.example_commands import process
+from tests.support.examples import CLIENT
 
 MERCHANT = actors.client(CLIENT)
 

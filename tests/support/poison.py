@@ -12,7 +12,7 @@ from payments.domain.payment.events import PaymentApproved
 from payments.events import store
 from payments.events.metadata import Metadata
 from readmodels.projections.kinds import Counters, Rows
-from tests.support.examples import approved, flagged, initiated, processed_after_approval
+from tests.support.example_events import approved, flagged, initiated, processed_after_approval
 
 BY_TEST = Metadata(actor="system:test", command="process_payment")
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from tests.support.examples import encoded, initiated
+from tests.support.example_events import encoded, initiated
 
 Session = psycopg.Connection[tuple[Any, ...]]
 

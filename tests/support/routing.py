@@ -12,8 +12,8 @@ from payments import actors
 from payments.application import review
 from payments.application.dispatch import CommandContext, Outcome
 from payments.domain.payment import commands
+from payments.domain.payment.codes import SnoozeReason
 from payments.domain.payment.commands import ReviewCommand
-from payments.domain.payment.events import SnoozeReason
 
 
 def staff(username: str, role: str = "analyst") -> str:

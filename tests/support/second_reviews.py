@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from payments import actors
 from payments.application import second_reviews
+from payments.domain.payment.codes import ApprovalReason, RejectionReason
 from payments.domain.payment.commands import ApprovePayment, RejectPayment
-from payments.domain.payment.events import ApprovalReason, RejectionReason
 from payments.domain.second_review import SecondReview, Severity
 from payments.events.models import Event
 from tests.support.api import project

@@ -26,8 +26,8 @@ from payments.customers import blocking, changes, erasure
 from payments.customers.models import Customer
 from payments.domain.customer import BlockReason, UnblockReason
 from payments.domain.list_items import Item
+from payments.domain.payment.codes import ApprovalReason
 from payments.domain.payment.commands import AnyDisputeCommand, AnyReviewCommand
-from payments.domain.payment.events import ApprovalReason
 from payments.domain.reveal import Purpose
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
 from payments.domain.risk.register import ApprovePolicy, AttachBacktest, ProposePolicy, RetirePolicy
@@ -40,7 +40,7 @@ from readmodels.projections import daily_statistics
 from readmodels.rebuild.runs import requests as rebuilds
 from readmodels.staff import changes as staff_changes
 from readmodels.staff.changes import Person
-from tests.support import examples
+from tests.support import example_commands
 from tests.support.examples import NOON, OPERATOR
 from tests.support.lists import AUTHOR, STOLEN
 from tests.support.policies import BACKTEST
@@ -53,23 +53,23 @@ class LetThrough(Exception):
 
 
 def approve(by: str) -> None:
-    carry_out(examples.approve, by)
+    carry_out(example_commands.approve, by)
 
 
 def reject(by: str) -> None:
-    carry_out(examples.reject, by)
+    carry_out(example_commands.reject, by)
 
 
 def claim(by: str) -> None:
-    carry_out(examples.claim, by)
+    carry_out(example_commands.claim, by)
 
 
 def release(by: str) -> None:
-    carry_out(examples.release, by)
+    carry_out(example_commands.release, by)
 
 
 def escalate(by: str) -> None:
-    carry_out(examples.escalate, by)
+    carry_out(example_commands.escalate, by)
 
 
 def carry_out(command: Callable[..., AnyReviewCommand], by: str) -> None:
@@ -78,13 +78,13 @@ def carry_out(command: Callable[..., AnyReviewCommand], by: str) -> None:
 
 def cancel(by: str) -> None:
     corrections.handle(
-        examples.cancel(payment_id=uuid4(), client_id=None), CommandContext(actor=by)
+        example_commands.cancel(payment_id=uuid4(), client_id=None), CommandContext(actor=by)
     )
 
 
 def refund(by: str) -> None:
     corrections.handle(
-        examples.refund(payment_id=uuid4(), client_id=None), CommandContext(actor=by)
+        example_commands.refund(payment_id=uuid4(), client_id=None), CommandContext(actor=by)
     )
 
 
@@ -93,23 +93,23 @@ def add_note(by: str) -> None:
 
 
 def open_dispute(by: str) -> None:
-    dispute(examples.open_dispute, by)
+    dispute(example_commands.open_dispute, by)
 
 
 def update_dispute(by: str) -> None:
-    dispute(examples.update_dispute, by)
+    dispute(example_commands.update_dispute, by)
 
 
 def respond_to_dispute(by: str) -> None:
-    dispute(examples.respond_to_dispute, by)
+    dispute(example_commands.respond_to_dispute, by)
 
 
 def close_dispute(by: str) -> None:
-    dispute(examples.close_dispute, by)
+    dispute(example_commands.close_dispute, by)
 
 
 def record_notices(by: str) -> None:
-    notice = examples.open_dispute(payment_id=uuid4(), client_id=None)
+    notice = example_commands.open_dispute(payment_id=uuid4(), client_id=None)
     disputes.record_all([notice], CommandContext(actor=by))
     raise LetThrough
 

@@ -2,25 +2,16 @@
 
 from typing import Final
 
-from payments.domain.payment.events import (
-    AnyPaymentEvent,
-    DisputeFigures,
-    DisputeKind,
-    DisputeReason,
-)
+from payments.domain.payment.codes import DisputeKind, DisputeReason
+from payments.domain.payment.events import AnyPaymentEvent, DisputeFigures
 from payments.domain.payment.findings import Approval, Finding
-from tests.support.examples import (
-    NOON,
-    NOTE,
-    OPENED,
-    REVIEWER,
-    SMALL,
+from tests.support.example_events import (
     dispute_closed,
     dispute_responded,
     dispute_updated,
     disputed,
-    usd,
 )
+from tests.support.examples import NOON, NOTE, OPENED, REVIEWER, SMALL, usd
 
 TERMS: Final = (
     '"client_id":"0192f000-0000-4000-8000-00000000c001"'

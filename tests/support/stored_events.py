@@ -8,48 +8,27 @@ from msgspec.structs import replace
 from payments.domain.cards import Brand, Card
 from payments.domain.files import AttachmentRef
 from payments.domain.list_items import ListMatch, ListName
-from payments.domain.payment.events import (
-    AnyPaymentEvent,
-    FailureReason,
-    RefundReason,
-    RejectionReason,
-)
+from payments.domain.payment.codes import FailureReason, RefundReason
+from payments.domain.payment.events import AnyPaymentEvent
 from payments.domain.payment.findings import Approval, Finding
 from payments.domain.risk.assessment import FiredRule, NearMiss, RiskAssessment
 from payments.domain.risk.conditions import RiskFeatures, Velocity
 from payments.domain.risk.policy import Band, Verdict
 from payments.domain.signals import Signals
-from tests.support import stored_disputes
-from tests.support.examples import (
-    LARGE,
-    LATER,
-    NOON,
-    NOTE,
-    REVIEWER,
-    SENIOR,
-    SMALL,
-    approved,
-    assigned,
+from tests.support import stored_disputes, stored_reviews
+from tests.support.example_events import (
     cancelled,
-    claimed,
-    escalated,
-    expired,
     failed,
-    first_approved,
     flagged,
     initiated,
     note_added,
     processed,
-    processed_after_approval,
     refunded,
-    rejected,
-    released,
-    resumed,
-    snoozed,
 )
+from tests.support.examples import LATER, NOON, NOTE, REVIEWER, SENIOR, SMALL
 from tests.support.stored_disputes import SMALL_TERMS
+from tests.support.stored_reviews import LARGE_TERMS
 
-_LARGE: Final = SMALL_TERMS.replace("10000", "1500000") + ',"flagged_at":"2026-01-05T12:00:00Z"'
 _POLICY: Final = "3b9b85a5e9e34250339692bf59358d29bda545bf5398224006c5bbbce9521d65"
 # From before features had a velocity and assessments had near misses and limits.
 _FIRST_KNOWN: Final = RiskFeatures(paid_by_card_before=True, position=40, age_ms=0)
@@ -131,12 +110,6 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
         ),
     ),
     (
-        "payment.processed",
-        1,
-        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE}}}',
-        processed_after_approval(),
-    ),
-    (
         "payment.failed",
         1,
         f'{{"at":"2026-01-05T12:00:00Z",{SMALL_TERMS.replace("10000", "2500001")}'
@@ -159,7 +132,7 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
     (
         "payment.flagged_for_review",
         1,
-        f'{{"at":"2026-01-05T12:00:00Z",{_LARGE},"risk":{{"score":80,"band":"high","review":true'
+        f'{{"at":"2026-01-05T12:00:00Z",{LARGE_TERMS},"risk":{{"score":80,"band":"high","review":true'
         ',"fired":[{"reason":"first_card_payment_large","points":80}]'
         ',"features":{"paid_by_card_before":false,"position":40,"age_ms":0}'
         f',"policy_id":"{_POLICY}"}}}}',
@@ -168,7 +141,7 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
     (
         "payment.flagged_for_review",
         1,
-        f'{{"at":"2026-01-05T12:00:00Z",{_LARGE},"risk":{{"score":80,"band":"high","review":true'
+        f'{{"at":"2026-01-05T12:00:00Z",{LARGE_TERMS},"risk":{{"score":80,"band":"high","review":true'
         ',"fired":[{"reason":"first_card_payment_large","points":80}]'
         ',"features":{"paid_by_card_before":false,"position":40,"age_ms":0}'
         f',"policy_id":"{_POLICY}"}},"deadline":"2026-01-12T12:00:00Z"}}',
@@ -177,7 +150,7 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
     (
         "payment.flagged_for_review",
         1,
-        f'{{"at":"2026-01-05T12:00:00Z",{_LARGE},"risk":{{"score":120,"band":"high","review":true'
+        f'{{"at":"2026-01-05T12:00:00Z",{LARGE_TERMS},"risk":{{"score":120,"band":"high","review":true'
         ',"four_eyes":true,"reject_advised":true'
         ',"fired":[{"reason":"first_card_payment_large","points":80}]'
         ',"features":{"paid_by_card_before":false,"position":40,"age_ms":0}'
@@ -186,38 +159,6 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
             risk=replace(_FIRST_HIGH, score=120, four_eyes=True, reject_advised=True),
             policy_author="staff:8",
         ),
-    ),
-    (
-        "payment.review_claimed",
-        1,
-        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7","until":"2026-01-05T15:15:00Z"}}',
-        claimed(),
-    ),
-    (
-        "payment.review_released",
-        1,
-        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7"}}',
-        released(),
-    ),
-    (
-        "payment.review_escalated",
-        1,
-        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7","reason":"suspicious_pattern"'
-        f',"note":{{"note_id":"0192f000-0000-4000-8000-00000000e001","digest":"{"5e" * 32}"}}}}',
-        escalated(),
-    ),
-    (
-        "payment.first_approved",
-        1,
-        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7"'
-        ',"reason":"verified_with_customer"}',
-        first_approved(amount=LARGE),
-    ),
-    (
-        "payment.expired",
-        1,
-        f'{{"at":"2026-01-12T12:00:00Z",{_LARGE},"deadline":"2026-01-12T12:00:00Z"}}',
-        expired(),
     ),
     (
         "payment.cancelled",
@@ -242,28 +183,6 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
         refunded(40_00, so_far=60_00, reference="return-1"),
     ),
     (
-        "payment.approved",
-        1,
-        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7"'
-        ',"reason":"verified_with_customer"}',
-        approved(),
-    ),
-    (
-        "payment.approved",
-        1,
-        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7"'
-        ',"reason":"verified_with_customer"'
-        f',"note":{{"note_id":"0192f000-0000-4000-8000-00000000e001","digest":"{"5e" * 32}"}}}}',
-        approved(note=NOTE),
-    ),
-    (
-        "payment.rejected",
-        1,
-        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7","reason":"other"'
-        f',"note":{{"note_id":"0192f000-0000-4000-8000-00000000e001","digest":"{"5e" * 32}"}}}}',
-        rejected(note=NOTE, reason=RejectionReason.OTHER),
-    ),
-    (
         "payment.processed",
         1,
         f'{{"at":"2026-01-05T12:00:00Z",{SMALL_TERMS},"risk":{{"score":0,"band":"low","review":false,"fired":[]'
@@ -281,41 +200,6 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
         processed(risk=replace(_FIRST_LOW, features=replace(_LISTED, lists=()))),
     ),
     (
-        "payment.review_claimed",
-        1,
-        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7","until":"2026-01-05T15:15:00Z"'
-        ',"extends":true}',
-        claimed(extends=True),
-    ),
-    (
-        "payment.first_approved",
-        1,
-        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7"'
-        ',"reason":"verified_with_customer","claimed_at":"2026-01-05T12:00:00Z"}',
-        first_approved(amount=LARGE, claimed_at=NOON),
-    ),
-    (
-        "payment.approved",
-        1,
-        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7"'
-        ',"reason":"verified_with_customer","claimed_at":"2026-01-05T12:00:00Z"}',
-        approved(claimed_at=NOON),
-    ),
-    (
-        "payment.rejected",
-        1,
-        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7","reason":"suspected_fraud"'
-        ',"claimed_at":"2026-01-05T12:00:00Z"}',
-        rejected(claimed_at=NOON),
-    ),
-    (
-        "payment.expired",
-        1,
-        f'{{"at":"2026-01-12T12:00:00Z",{_LARGE},"deadline":"2026-01-12T12:00:00Z"'
-        ',"held_by":"staff:7"}',
-        expired(held_by=REVIEWER),
-    ),
-    (
         "payment.refunded",
         1,
         f'{{"at":"2026-01-05T15:00:00Z",{SMALL_TERMS},"refund_id":"0192f000-0000-4000-8000-00000000f001"'
@@ -329,32 +213,6 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
             reason=RefundReason.FRAUDULENT,
             finding=Finding(True, (Approval(REVIEWER, NOON), Approval(SENIOR, LATER))),
         ),
-    ),
-    (
-        "payment.review_snoozed",
-        1,
-        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7","until":"2026-01-06T15:00:00Z"'
-        ',"reason":"waiting_for_customer"'
-        f',"note":{{"note_id":"0192f000-0000-4000-8000-00000000e001","digest":"{"5e" * 32}"}}}}',
-        snoozed(note=NOTE),
-    ),
-    (
-        "payment.review_resumed",
-        1,
-        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"reviewer":"staff:7"}}',
-        resumed(),
-    ),
-    (
-        "payment.review_assigned",
-        1,
-        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"to":"staff:8","by":"staff:7"}}',
-        assigned(),
-    ),
-    (
-        "payment.review_assigned",
-        1,
-        f'{{"at":"2026-01-05T15:00:00Z",{_LARGE},"to":null,"by":"staff:7"}}',
-        assigned(to=None),
     ),
     (
         "payment.note_added",
@@ -379,6 +237,7 @@ SAMPLES: Final[list[tuple[str, int, str, AnyPaymentEvent]]] = [
             ),
         ),
     ),
+    *stored_reviews.SAMPLES,
     *stored_disputes.SAMPLES,
     (
         "payment.cancelled",

@@ -22,7 +22,7 @@ def main(urls: dict[str, dict[str, str]], payments: int, refunds: int) -> None:
     from payments.events import store
     from payments.events.metadata import Metadata
     from readmodels.webhooks import keys
-    from tests.support.examples import initiated, processed, refunded
+    from tests.support.example_events import initiated, processed, refunded
     from tests.support.webhooks import endpoint
 
     secrets = {}

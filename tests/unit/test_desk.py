@@ -18,16 +18,7 @@ from readmodels.admin.review import actions
 from readmodels.admin.review.action_texts import done
 from readmodels.admin.review.actions import Person
 from readmodels.admin.review.desk import desk
-from tests.support.examples import (
-    HUGE,
-    HUGE_FIRST,
-    LARGE,
-    LATER,
-    NOON,
-    OTHER_REVIEWER,
-    PAYMENT,
-    REVIEWER,
-    SENIOR,
+from tests.support.example_events import (
     approved,
     assigned,
     cancelled,
@@ -45,6 +36,17 @@ from tests.support.examples import (
     rejected,
     resumed,
     snoozed,
+)
+from tests.support.examples import (
+    HUGE,
+    HUGE_FIRST,
+    LARGE,
+    LATER,
+    NOON,
+    OTHER_REVIEWER,
+    PAYMENT,
+    REVIEWER,
+    SENIOR,
     usd,
 )
 

@@ -14,17 +14,9 @@ from payments.application.idempotency import (
 )
 from payments.domain.methods import Method
 from payments.domain.money import Money
+from payments.domain.payment.codes import ApprovalReason
 from payments.domain.payment.commands import ApprovePayment, PaymentCommand, ProcessPayment
-from payments.domain.payment.events import ApprovalReason
-from tests.support.examples import (
-    CLIENT,
-    LATER,
-    NOTE,
-    OTHER_CLIENT,
-    OTHER_REVIEWER,
-    PAYMENT,
-    REVIEWER,
-    UNKNOWN,
+from tests.support.example_commands import (
     add_note,
     approve,
     assign,
@@ -43,6 +35,16 @@ from tests.support.examples import (
     snooze,
     take_over,
     update_dispute,
+)
+from tests.support.examples import (
+    CLIENT,
+    LATER,
+    NOTE,
+    OTHER_CLIENT,
+    OTHER_REVIEWER,
+    PAYMENT,
+    REVIEWER,
+    UNKNOWN,
     usd,
 )
 

@@ -13,7 +13,8 @@ from payments.domain.payment.events import AnyPaymentEvent
 from payments.events import replay
 from payments.events.reading.records import RecordedEvent
 from readmodels.projections.payment_summary import Row, fold
-from tests.support.examples import PAYMENT, assigned, rejected, resumed
+from tests.support.example_events import assigned, rejected, resumed
+from tests.support.examples import PAYMENT
 from tests.unit.domain.test_states_and_commands import HISTORIES
 from tests.unit.domain.test_submitted_fields import COMMAND
 

@@ -10,7 +10,8 @@ from payments.aggregates import HistoricPaymentEvent
 from payments.events.metadata import Metadata
 from payments.events.reading import timetravel
 from payments.events.reading.timetravel import NoSuchVersion
-from tests.support.examples import NOON, initiated
+from tests.support.example_events import initiated
+from tests.support.examples import NOON
 
 minutes = st.integers(0, 5)
 

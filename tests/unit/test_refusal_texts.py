@@ -4,7 +4,7 @@ import pytest
 
 from payments.api.openapi import problem_examples
 from payments.api.problems.handler import problem_of
-from payments.domain.payment.events import DisputeOutcome
+from payments.domain.payment.codes import DisputeOutcome
 from payments.domain.payment.refusals import (
     AlreadyEscalated,
     AnotherPersonNeeded,

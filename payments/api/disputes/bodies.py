@@ -9,8 +9,8 @@ from msgspec import Meta
 from payments.api.bodies import CURRENCY, IDENTIFIER, MINOR, NOTE, NOTE_LENGTH, Body, wrong_money
 from payments.api.problems.problem import FieldError, Problem
 from payments.domain.money import MAX_MINOR, Money, MoneyError
+from payments.domain.payment.codes import DisputeKind, DisputeOutcome, DisputeReason
 from payments.domain.payment.disputing import LONGEST_TEXT, MOST_EVIDENCE
-from payments.domain.payment.events import DisputeKind, DisputeOutcome, DisputeReason
 from payments.domain.text import checked_identifier, checked_text
 
 # Clocks of senders are a little wrong, and a response is due within months.

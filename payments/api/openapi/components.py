@@ -16,7 +16,7 @@ from payments.api.openapi import problem_examples, schemas
 from payments.api.problems.catalogue import KINDS
 from payments.api.problems.problem import CONTENT_TYPE, FieldError
 from payments.clients.models import Scope
-from payments.domain.payment.events import DisputeOutcome
+from payments.domain.payment.codes import DisputeOutcome
 from payments.domain.payment.state import Status
 from payments.domain.text import Moment
 

@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from payments.domain.payment.events import DisputeOutcome, FailureReason, RejectionReason
+from payments.domain.payment.codes import DisputeOutcome, FailureReason, RejectionReason
 from payments.domain.payment.state import Payment, Status
 
 # Disputes of cards arrive up to 90 days after the payment, few later.

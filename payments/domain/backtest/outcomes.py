@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from payments.domain.payment.events import FailureReason
+from payments.domain.payment.codes import FailureReason
 from payments.domain.payment.state import Payment
 from payments.domain.risk.assessment import Decision, RiskAssessment
 

@@ -10,18 +10,18 @@ from payments.domain.cards import Card
 from payments.domain.files import AttachmentRef
 from payments.domain.methods import Method
 from payments.domain.money import Money
-from payments.domain.payment.events import (
+from payments.domain.payment.codes import (
     ApprovalReason,
     CancellationReason,
     DisputeKind,
     DisputeOutcome,
     DisputeReason,
     EscalationReason,
-    NoteRef,
     RefundReason,
     RejectionReason,
     SnoozeReason,
 )
+from payments.domain.payment.events import NoteRef
 from payments.domain.risk.conditions import RiskFeatures
 from payments.domain.risk.policy import DEFAULT_POLICY, RiskPolicy
 from payments.domain.signals import Signals

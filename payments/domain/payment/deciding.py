@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from payments.domain.methods import LIMITS
 from payments.domain.payment import disputing, reviewing
+from payments.domain.payment.codes import FailureReason
 from payments.domain.payment.commands import (
     AddNote,
     CancelPayment,
@@ -21,7 +22,6 @@ from payments.domain.payment.commands import (
 from payments.domain.payment.events import (
     AnyDisputeEvent,
     AnyPaymentEvent,
-    FailureReason,
     PaymentCancelled,
     PaymentFailed,
     PaymentFlaggedForReview,

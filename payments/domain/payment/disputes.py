@@ -15,12 +15,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from payments.domain.money import Money
+from payments.domain.payment.codes import DisputeKind, DisputeOutcome, DisputeReason
 from payments.domain.payment.events import (
     AnyDisputeEvent,
     DisputeFigures,
-    DisputeKind,
-    DisputeOutcome,
-    DisputeReason,
     DisputeStatement,
     NoteRef,
     PaymentDisputeClosed,

@@ -10,6 +10,7 @@ from typing import Any, Final, assert_never
 from msgspec.structs import replace
 
 from payments.domain.money import Money
+from payments.domain.payment.codes import DisputeOutcome
 from payments.domain.payment.commands import (
     AnyDisputeCommand,
     CloseDispute,
@@ -30,7 +31,6 @@ from payments.domain.payment.disputes import (
 )
 from payments.domain.payment.events import (
     AnyDisputeEvent,
-    DisputeOutcome,
     PaymentDisputeClosed,
     PaymentDisputed,
     PaymentDisputeResponded,

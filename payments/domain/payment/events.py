@@ -6,7 +6,6 @@ an actor id, and a note its id and a salted digest.
 """
 
 from datetime import datetime
-from enum import StrEnum
 from typing import ClassVar, Final, get_args
 from uuid import UUID
 
@@ -16,79 +15,21 @@ from payments.domain.cards import Card
 from payments.domain.files import AttachmentRef
 from payments.domain.methods import Method
 from payments.domain.money import Money
+from payments.domain.payment.codes import (
+    ApprovalReason,
+    CancellationReason,
+    DisputeKind,
+    DisputeOutcome,
+    DisputeReason,
+    EscalationReason,
+    FailureReason,
+    RefundReason,
+    RejectionReason,
+    SnoozeReason,
+)
 from payments.domain.payment.findings import Finding
 from payments.domain.risk.assessment import RiskAssessment
 from payments.domain.signals import Signals
-
-
-class FailureReason(StrEnum):
-    METHOD_LIMIT_EXCEEDED = "method_limit_exceeded"
-    BLOCKED_BY_POLICY = "blocked_by_policy"
-
-
-class ApprovalReason(StrEnum):
-    VERIFIED_WITH_CUSTOMER = "verified_with_customer"
-    KNOWN_CUSTOMER = "known_customer"
-    DOCUMENTS_CHECKED = "documents_checked"
-    OTHER = "other"
-
-
-class RejectionReason(StrEnum):
-    SUSPECTED_FRAUD = "suspected_fraud"
-    CUSTOMER_UNREACHABLE = "customer_unreachable"
-    DOCUMENTS_MISSING = "documents_missing"
-    OTHER = "other"
-
-
-class EscalationReason(StrEnum):
-    BEYOND_MY_AUTHORITY = "beyond_my_authority"
-    SUSPICIOUS_PATTERN = "suspicious_pattern"
-    SECOND_OPINION = "second_opinion"
-    OTHER = "other"
-
-
-class SnoozeReason(StrEnum):
-    WAITING_FOR_CUSTOMER = "waiting_for_customer"
-    WAITING_FOR_DOCUMENTS = "waiting_for_documents"
-    WAITING_FOR_COLLEAGUE = "waiting_for_colleague"
-    OTHER = "other"
-
-
-class CancellationReason(StrEnum):
-    REQUESTED_BY_CUSTOMER = "requested_by_customer"
-    DUPLICATE = "duplicate"
-    OTHER = "other"
-
-
-class RefundReason(StrEnum):
-    REQUESTED_BY_CUSTOMER = "requested_by_customer"
-    DUPLICATE = "duplicate"
-    FRAUDULENT = "fraudulent"
-    OTHER = "other"
-
-
-class DisputeKind(StrEnum):
-    INQUIRY = "inquiry"
-    CHARGEBACK = "chargeback"
-    PRE_ARBITRATION = "pre_arbitration"
-
-
-class DisputeReason(StrEnum):
-    FRAUDULENT = "fraudulent"
-    UNRECOGNIZED = "unrecognized"
-    PRODUCT_NOT_RECEIVED = "product_not_received"
-    DUPLICATE = "duplicate"
-    CREDIT_NOT_PROCESSED = "credit_not_processed"
-    SUBSCRIPTION_CANCELED = "subscription_canceled"
-    GENERAL = "general"
-
-
-class DisputeOutcome(StrEnum):
-    WON = "won"
-    LOST = "lost"
-    ACCEPTED = "accepted"
-    WITHDRAWN = "withdrawn"
-    PREVENTED = "prevented"
 
 
 class NoteRef(Struct, frozen=True, gc=False):

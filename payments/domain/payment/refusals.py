@@ -10,7 +10,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from payments.domain.money import Money
-from payments.domain.payment.events import DisputeOutcome
+from payments.domain.payment.codes import DisputeOutcome
 from payments.domain.payment.state import Review, Status
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from payments.domain.payment.events import SnoozeReason
+from payments.domain.payment.codes import SnoozeReason
 
 
 class Snooze(Struct, frozen=True, kw_only=True):

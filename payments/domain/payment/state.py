@@ -12,10 +12,10 @@ from payments.domain.cards import Card
 from payments.domain.methods import Method
 from payments.domain.money import Money
 from payments.domain.payment.claims import Lease, claimed
+from payments.domain.payment.codes import FailureReason, RefundReason
 from payments.domain.payment.disputes import Dispute, noted
 from payments.domain.payment.events import (
     AnyPaymentEvent,
-    FailureReason,
     NoteRef,
     PaymentApproved,
     PaymentCancelled,
@@ -32,7 +32,6 @@ from payments.domain.payment.events import (
     PaymentProcessed,
     PaymentRefunded,
     PaymentRejected,
-    RefundReason,
     ReviewAssigned,
     ReviewClaimed,
     ReviewEscalated,

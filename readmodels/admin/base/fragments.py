@@ -12,8 +12,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from msgspec import Struct
 
+from payments.domain.payment.codes import DisputeOutcome, SnoozeReason
 from payments.domain.payment.disputes import DisputeStatus
-from payments.domain.payment.events import DisputeOutcome, SnoozeReason
 from payments.domain.payment.state import Status
 from payments.domain.risk.policy import Band
 from readmodels.labels import label

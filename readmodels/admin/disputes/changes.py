@@ -28,11 +28,11 @@ from payments.application import disputes
 from payments.application.idempotency import KeyReused
 from payments.customers import notes
 from payments.domain.money import Money, MoneyError
+from payments.domain.payment.codes import DisputeOutcome
 from payments.domain.payment.commands import AnyDisputeCommand, CloseDispute, RespondToDispute
 from payments.domain.payment.deciding import decide
 from payments.domain.payment.disputes import Dispute, find
 from payments.domain.payment.disputing import MOST_EVIDENCE, TAKES_NOTHING
-from payments.domain.payment.events import DisputeOutcome
 from payments.domain.payment.refusals import (
     DisputeLossInvalid,
     DisputeTooLarge,

@@ -16,6 +16,14 @@ from payments import actors, permissions
 from payments.application import corrections, review
 from payments.application.dispatch import CommandContext, Outcome
 from payments.domain.payment import claims
+from payments.domain.payment.codes import (
+    ApprovalReason,
+    CancellationReason,
+    EscalationReason,
+    RefundReason,
+    RejectionReason,
+    SnoozeReason,
+)
 from payments.domain.payment.commands import (
     AnyReviewCommand,
     ApprovePayment,
@@ -32,15 +40,7 @@ from payments.domain.payment.commands import (
     TakeOverReview,
 )
 from payments.domain.payment.deciding import decide
-from payments.domain.payment.events import (
-    ApprovalReason,
-    CancellationReason,
-    EscalationReason,
-    NoteRef,
-    RefundReason,
-    RejectionReason,
-    SnoozeReason,
-)
+from payments.domain.payment.events import NoteRef
 from payments.domain.payment.refusals import NoteNeeded, PaymentError
 from payments.domain.payment.state import Payment
 

@@ -14,7 +14,7 @@ from django.views import View
 from payments import permissions
 from payments.application import second_reviews
 from payments.customers import notes
-from payments.domain.payment.events import ApprovalReason, RejectionReason
+from payments.domain.payment.codes import ApprovalReason, RejectionReason
 from payments.domain.second_review import SecondReview, SecondReviewDone, Severity
 from readmodels import labels, models
 from readmodels.admin.base import kept_text, requests

@@ -9,7 +9,8 @@ from django.test import Client as Browser
 from pytest_django import Settings
 
 from tests.support.api import PAYMENTS, ApiClient, body_of, project
-from tests.support.examples import NOON, flagged, initiated
+from tests.support.example_events import flagged, initiated
+from tests.support.examples import NOON
 from tests.support.poison import append
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]

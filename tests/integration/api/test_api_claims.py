@@ -19,7 +19,8 @@ from payments.events.models import Event
 from tests.support import routing
 from tests.support.api import FOUR_EYES, PAYMENTS, ApiClient, body_of, project, reviewer
 from tests.support.claiming import ESCALATION, NEXT, actor, command, waiting
-from tests.support.examples import LARGE, UNKNOWN, process
+from tests.support.example_commands import process
+from tests.support.examples import LARGE, UNKNOWN
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -7,11 +7,12 @@ from uuid import UUID
 import pytest
 from django.utils import timezone
 
-from payments.domain.payment.events import DisputeKind
+from payments.domain.payment.codes import DisputeKind
 from readmodels.models import DisputeSummary, PaymentSummary
 from tests.support.api import PAYMENTS, ApiClient, body_of, project
 from tests.support.disputing import note
-from tests.support.examples import close_dispute, open_dispute, respond_to_dispute, usd
+from tests.support.example_commands import close_dispute, open_dispute, respond_to_dispute
+from tests.support.examples import usd
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -9,12 +9,12 @@ from payments.application.bulk import dispatch_all
 from payments.application.dispatch import CommandContext
 from payments.customers.models import Note
 from payments.domain.money import Money
+from payments.domain.payment.codes import DisputeOutcome
 from payments.domain.payment.disputing import MOST_DISPUTES, MOST_RESPONSES
-from payments.domain.payment.events import DisputeOutcome
 from payments.events.models import Event
 from tests.support.api import ApiClient, body_of
 from tests.support.disputing import day, opening, responding
-from tests.support.examples import close_dispute
+from tests.support.example_commands import close_dispute
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

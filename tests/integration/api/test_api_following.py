@@ -19,7 +19,8 @@ from readmodels.models import Checkpoint
 from readmodels.projections import payment_summary
 from tests.support.api import PAYMENTS, ApiClient, body_of, project
 from tests.support.concurrency import session
-from tests.support.examples import OPERATOR, encoded, initiated, processed
+from tests.support.example_events import encoded, initiated, processed
+from tests.support.examples import OPERATOR
 from tests.support.poison import append, raises, spoiled
 from tests.support.raw_appends import INSERT
 

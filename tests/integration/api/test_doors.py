@@ -27,7 +27,7 @@ from payments.events.models import Event
 from readmodels.engine import parking
 from readmodels.models import DiscardedEvent, ParkedEvent
 from readmodels.projections import PROJECTIONS, daily_statistics
-from tests.support import bulk, examples, logs
+from tests.support import bulk, example_commands, logs
 from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.support.backoffice import browser, text
 from tests.support.examples import NOON, OPERATOR
@@ -213,7 +213,7 @@ def import_file(*, column: int) -> Callable[[Place], str]:
 
 def note_of_the_command(place: Place) -> str:
     staff = f"staff:{place.acme.staff_id}"
-    given = examples.approve(payment_id=UUID(place.payment))
+    given = example_commands.approve(payment_id=UUID(place.payment))
     with pytest.raises(TextError) as refused:
         review.handle(given, CommandContext(actor=staff), note=f"card {CARD}")
     return str(refused.value)

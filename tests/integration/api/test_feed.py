@@ -19,7 +19,7 @@ from readmodels.engine import runner
 from readmodels.feed.events import EVENT_TYPES, FeedData, public
 from readmodels.models import EventIndex
 from readmodels.projections import event_index
-from tests.support import examples
+from tests.support import example_events, examples
 from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, document, project
 from tests.support.concurrency import session
 from tests.support.erasing import REASON
@@ -290,10 +290,10 @@ def test_event_types_are_those_of_the_feed_and_the_test(acme: ApiClient) -> None
 
 
 def example_of(event_class: type[AnyPaymentEvent]) -> AnyPaymentEvent:
-    """Return the example of the class in tests/support/examples.py."""
+    """Return the example of the class in tests/support/example_events.py."""
     made: AnyPaymentEvent = next(
         make()
-        for make in vars(examples).values()
+        for make in vars(example_events).values()
         if callable(make) and getattr(make, "__annotations__", {}).get("return") == event_class
     )
     return made
@@ -305,9 +305,9 @@ def test_body_has_the_fields_of_the_catalogue(event_class: type[AnyPaymentEvent]
 
     if event_class.event_type not in EVENT_TYPES:
         with pytest.raises(ValueError, match="not a public event"):
-            public(record, examples.initiated(), customer_reference="ann")
+            public(record, example_events.initiated(), customer_reference="ann")
         return
-    event = public(record, examples.initiated(), customer_reference="ann")
+    event = public(record, example_events.initiated(), customer_reference="ann")
 
     common = [field.name for field in msgspec.structs.fields(FeedData) if field.required]
     data = json.loads(msgspec.json.encode(event))["data"]

@@ -18,7 +18,7 @@ from readmodels.projections import event_index
 from readmodels.rebuild.rebuilding import rebuild
 from tests.support.api import ApiClient, body_of
 from tests.support.concurrency import session
-from tests.support.examples import encoded, processed
+from tests.support.example_events import encoded, processed
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

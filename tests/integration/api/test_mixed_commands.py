@@ -11,14 +11,14 @@ from django.db.models import Sum
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.api.problems import catalogue
 from payments.application.dispatch import CommandContext, Outcome, dispatch
-from payments.domain.payment.commands import ApprovePayment, PaymentCommand
-from payments.domain.payment.events import (
+from payments.domain.payment.codes import (
     ApprovalReason,
     CancellationReason,
     EscalationReason,
     RefundReason,
     RejectionReason,
 )
+from payments.domain.payment.commands import ApprovePayment, PaymentCommand
 from payments.domain.payment.refusals import PaymentError
 from payments.domain.payment.state import Status
 from payments.events import replay
@@ -27,15 +27,7 @@ from payments.events.store import StaleVersion
 from readmodels.models import DailyStatistics, PaymentSummary
 from tests.support.api import FOUR_EYES, PAYMENTS as API, RISKY, ApiClient, body_of, project
 from tests.support.concurrency import at_once
-from tests.support.examples import (
-    HUGE,
-    KNOWN,
-    LARGE,
-    LATER,
-    NOON,
-    PAYMENT,
-    SMALL,
-    UNKNOWN,
+from tests.support.example_commands import (
     approve,
     cancel,
     claim,
@@ -45,8 +37,8 @@ from tests.support.examples import (
     refund,
     reject,
     release,
-    usd,
 )
+from tests.support.examples import HUGE, KNOWN, LARGE, LATER, NOON, PAYMENT, SMALL, UNKNOWN, usd
 from tests.support.oracle import check_read_models
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]

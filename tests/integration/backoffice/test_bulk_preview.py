@@ -18,7 +18,8 @@ from readmodels.admin.review.bulk import choosing, items
 from tests.support.api import FOUR_EYES, ApiClient
 from tests.support.backoffice import browser, text
 from tests.support.bulk import BULK, CONFIRM, OUTCOME, block, left_out, preview, taken
-from tests.support.examples import LARGE, PAYMENT, UNKNOWN, process
+from tests.support.example_commands import process
+from tests.support.examples import LARGE, PAYMENT, UNKNOWN
 from tests.support.reviewing import QUEUE, do, paid, waiting
 from tests.support.roundtrips import round_trips
 from tests.support.routing import act, assign, snooze, staff

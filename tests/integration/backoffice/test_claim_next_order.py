@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from payments.application.dispatch import Outcome
 from payments.domain.payment import commands
-from payments.domain.payment.events import RejectionReason
+from payments.domain.payment.codes import RejectionReason
 from payments.domain.payment.refusals import PaymentError
 from payments.domain.payment.state import REVIEW_PERIOD
 from payments.events.models import Event

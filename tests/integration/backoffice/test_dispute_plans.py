@@ -11,12 +11,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from payments.domain.payment.events import DisputeKind, DisputeReason
+from payments.domain.payment.codes import DisputeKind, DisputeReason
 from readmodels.models import DisputeSummary
 from tests.support.api import ApiClient, body_of, project
 from tests.support.backoffice import browser
 from tests.support.disputing import note
-from tests.support.examples import close_dispute, open_dispute, respond_to_dispute, usd
+from tests.support.example_commands import close_dispute, open_dispute, respond_to_dispute
+from tests.support.examples import usd
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

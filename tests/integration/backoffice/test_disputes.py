@@ -12,14 +12,16 @@ from django.urls import reverse
 from django.utils import timezone
 
 from payments.customers.models import Note, StaffMention
+from payments.domain.payment.codes import DisputeKind, DisputeOutcome
 from payments.domain.payment.disputing import MOST_RESPONSES
-from payments.domain.payment.events import DisputeKind, DisputeOutcome, PaymentDisputeResponded
+from payments.domain.payment.events import PaymentDisputeResponded
 from payments.events.models import Event
 from readmodels.models import DisputeSummary
 from tests.support.api import RISKY, ApiClient, body_of, project
 from tests.support.backoffice import browser, text
 from tests.support.disputing import note
-from tests.support.examples import close_dispute, open_dispute, respond_to_dispute, usd
+from tests.support.example_commands import close_dispute, open_dispute, respond_to_dispute
+from tests.support.examples import usd
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

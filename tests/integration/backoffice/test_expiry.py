@@ -18,7 +18,8 @@ from readmodels.models import DailyStatistics, PaymentSummary
 from readmodels.queries import review_queue
 from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.support.concurrency import at_once
-from tests.support.examples import LARGE, NOON, flagged, initiated
+from tests.support.example_events import flagged, initiated
+from tests.support.examples import LARGE, NOON
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -17,21 +17,9 @@ from payments.domain.risk.conditions import Velocity
 from payments.domain.risk.policy import DEFAULT_POLICY, PolicyDocument, RiskPolicy, Rule, Verdict
 from payments.events import store
 from payments.events.metadata import Metadata
-from tests.support.examples import (
-    HUGE,
-    KNOWN,
-    LARGE,
-    NOTE,
-    REVIEWER,
-    SMALL,
-    STALE,
-    UNKNOWN,
-    approve,
-    flagged,
-    initiated,
-    process,
-    usd,
-)
+from tests.support.example_commands import approve, process
+from tests.support.example_events import flagged, initiated
+from tests.support.examples import HUGE, KNOWN, LARGE, NOTE, REVIEWER, SMALL, STALE, UNKNOWN, usd
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

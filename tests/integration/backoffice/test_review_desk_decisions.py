@@ -17,7 +17,8 @@ from payments.events.models import Event
 from readmodels.admin.base import amounts
 from tests.support.api import FOUR_EYES, ApiClient, project
 from tests.support.backoffice import browser, text
-from tests.support.examples import HUGE, LARGE, PAYMENT, UNKNOWN, process
+from tests.support.example_commands import process
+from tests.support.examples import HUGE, LARGE, PAYMENT, UNKNOWN
 from tests.support.reviewing import (
     QUEUE,
     at,

@@ -28,7 +28,7 @@ from readmodels.exports.models import Export, Format, Kind, State
 from readmodels.models import DiscardedEvent
 from readmodels.staff import changes
 from readmodels.staff.models import StaffChange
-from tests.support import examples
+from tests.support import example_commands, examples
 from tests.support.api import ApiClient
 from tests.support.backoffice import browser, text
 from tests.support.examples import OPERATOR
@@ -57,7 +57,8 @@ def _signed_in(zoe: Any) -> None:
 
 def _decided(zoe: Any) -> None:
     dispatch(
-        examples.process(client_id=Client.objects.create(name="A").pk), CommandContext(actor=_(zoe))
+        example_commands.process(client_id=Client.objects.create(name="A").pk),
+        CommandContext(actor=_(zoe)),
     )
 
 
@@ -101,7 +102,9 @@ def _was_assigned(zoe: Any) -> None:
     (payment,) = waiting()
     do(browser(), payment, "claim")
     grace = get_user_model().objects.get(username="grace")
-    command = examples.assign(payment_id=UUID(payment), reviewer=_(grace), to=_(zoe), at=NOW)
+    command = example_commands.assign(
+        payment_id=UUID(payment), reviewer=_(grace), to=_(zoe), at=NOW
+    )
     dispatch(command, CommandContext(actor=_(grace)))
 
 

@@ -20,7 +20,7 @@ from payments.events.models import Event
 from readmodels.backtests import observing, tasks
 from readmodels.backtests.metrics import Shadows
 from readmodels.backtests.models import Shadow
-from tests.support import examples, policies, servers
+from tests.support import example_commands, policies, servers
 from tests.support.api import ApiClient
 from tests.support.backtests import STRICT, finished, json_of, submit_many
 from tests.support.concurrency import at_once
@@ -95,8 +95,8 @@ def test_later_events_and_other_steps_do_not_change_the_days(
     flagged = Event.objects.filter(event_type="payment.flagged_for_review")
     for each in flagged:
         at = {"at": each.occurred_at, "payment_id": each.aggregate_id}
-        review.handle(examples.claim(**at), CommandContext(actor=reviewer))
-        review.handle(examples.reject(**at), CommandContext(actor=reviewer))
+        review.handle(example_commands.claim(**at), CommandContext(actor=reviewer))
+        review.handle(example_commands.reject(**at), CommandContext(actor=reviewer))
     monkeypatch.setattr(observing, "_AT_ONCE", 1_000)
 
     observed(first)

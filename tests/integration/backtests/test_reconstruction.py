@@ -32,7 +32,8 @@ from payments.events.aggregates import Aggregate
 from payments.events.metadata import Metadata
 from payments.events.reading import horizon
 from tests.support.api import PAYMENTS, ApiClient, body_of, project
-from tests.support.examples import CLIENT, NOON, NOTE, OPERATOR, initiated, processed, refunded
+from tests.support.example_events import initiated, processed, refunded
+from tests.support.examples import CLIENT, NOON, NOTE, OPERATOR
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

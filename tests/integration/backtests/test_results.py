@@ -13,13 +13,13 @@ from payments.customers import blocking
 from payments.customers.models import Customer
 from payments.domain.backtest.question import Mode
 from payments.domain.customer import BlockReason
-from payments.domain.payment.events import RefundReason
+from payments.domain.payment.codes import RefundReason
 from payments.domain.risk.policy import DEFAULT_POLICY
 from payments.events.models import Event
 from payments.traffic import demo
 from readmodels.backtests import leases, questions, reading, requests, verifying
 from readmodels.backtests.models import Backtest, BacktestPart, State
-from tests.support import examples
+from tests.support import example_commands
 from tests.support.backtests import (
     amount_of,
     ask,
@@ -91,7 +91,7 @@ def test_later_events_do_not_change_a_result(small_parts: None) -> None:
     before = finished()
     payment_id = Event.objects.filter(event_type="payment.processed")[0].aggregate_id
     corrections.handle(
-        examples.refund(
+        example_commands.refund(
             payment_id=payment_id, client_id=client_id(), reason=RefundReason.FRAUDULENT
         ),
         CommandContext(actor=actors.client(client_id())),

@@ -19,7 +19,8 @@ from readmodels.models import DisputeSummary, PaymentSummary
 from tests.support.api import PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.support.backoffice import browser, text
 from tests.support.erasing import APPROVAL, FRIEND, NAME, NOTE, REASON, REFERENCE, ada, found, run
-from tests.support.examples import OPERATOR, open_dispute, respond_to_dispute, usd
+from tests.support.example_commands import open_dispute, respond_to_dispute
+from tests.support.examples import OPERATOR, usd
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -22,7 +22,7 @@ from payments.events.reading import horizon, streams
 from payments.events.seals import seal, sealing
 from tests.support import servers
 from tests.support.concurrency import dsn
-from tests.support.examples import initiated, processed
+from tests.support.example_events import initiated, processed
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

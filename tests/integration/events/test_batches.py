@@ -13,7 +13,7 @@ from payments.events.metadata import Metadata
 from payments.events.models import Event, Snapshot
 from payments.events.store import StaleVersion
 from tests.integration.events.test_snapshots import falsify, keep_at, stream_of
-from tests.support.examples import approved, flagged, initiated, processed, rejected
+from tests.support.example_events import approved, flagged, initiated, processed, rejected
 from tests.support.roundtrips import round_trips
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -11,24 +11,19 @@ from payments.aggregates import PAYMENT_AGGREGATE
 from payments.application import disputes
 from payments.application.bulk import Decision, decide_all, dispatch_all, load
 from payments.application.dispatch import CommandContext, dispatch
+from payments.domain.payment.codes import DisputeOutcome
 from payments.domain.payment.commands import PaymentCommand
 from payments.domain.payment.disputes import Dispute
-from payments.domain.payment.events import AnyPaymentEvent, DisputeOutcome
+from payments.domain.payment.events import AnyPaymentEvent
 from payments.domain.payment.refusals import DisputeTooLarge, PaymentError, PaymentNotFound
 from payments.events import batches, store
 from payments.events.metadata import Metadata
 from payments.events.models import Event
 from payments.events.store import StaleVersion
 from tests.support.concurrency import at_once, session
-from tests.support.examples import (
-    OTHER_CLIENT,
-    close_dispute,
-    initiated,
-    open_dispute,
-    processed,
-    update_dispute,
-    usd,
-)
+from tests.support.example_commands import close_dispute, open_dispute, update_dispute
+from tests.support.example_events import initiated, processed
+from tests.support.examples import OTHER_CLIENT, usd
 from tests.support.roundtrips import round_trips
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -40,7 +40,7 @@ from tests.support.contradicting import (
     repairs,
     set_sequence,
 )
-from tests.support.examples import initiated
+from tests.support.example_events import initiated
 from tests.support.oracle import check_read_models
 from tests.support.raw_appends import Session
 

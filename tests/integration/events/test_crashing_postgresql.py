@@ -32,7 +32,7 @@ from readmodels.engine import runner
 from readmodels.projections import PROJECTIONS
 from tests.support import clusters
 from tests.support.crashing import at_round_trip
-from tests.support.examples import flagged, initiated
+from tests.support.example_events import flagged, initiated
 from tests.support.oracle import check_read_models
 from tests.support.poison import BY_TEST
 

@@ -24,6 +24,8 @@ from payments.events.models import Event
 from payments.events.store import AlreadyReserved, StaleVersion
 from tests.support.concurrency import at_once, until_blocked
 from tests.support.dispatching import MERCHANT, submit
+from tests.support.example_commands import approve, process, reject
+from tests.support.example_events import initiated, rejected
 from tests.support.examples import (
     CLIENT,
     LARGE,
@@ -31,11 +33,6 @@ from tests.support.examples import (
     OTHER_REVIEWER,
     REVIEWER,
     UNKNOWN,
-    approve,
-    initiated,
-    process,
-    reject,
-    rejected,
     usd,
 )
 

@@ -11,10 +11,8 @@ from payments.domain.payment.commands import ProcessPayment
 from payments.events.models import Event
 from payments.events.store import AlreadyReserved
 from tests.support.dispatching import MERCHANT, submit
-from tests.support.examples import (
-    CLIENT,
-    process,
-)
+from tests.support.example_commands import process
+from tests.support.examples import CLIENT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

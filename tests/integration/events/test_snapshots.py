@@ -20,7 +20,9 @@ from payments.events.models import Snapshot
 from payments.events.reading import streams
 from tests.support.api import PAYMENTS, ApiClient, body_of
 from tests.support.concurrency import at_once, session, until_blocked
-from tests.support.examples import LARGE, REVIEWER, approved, flagged, initiated, reject
+from tests.support.example_commands import reject
+from tests.support.example_events import approved, flagged, initiated
+from tests.support.examples import LARGE, REVIEWER
 from tests.support.roundtrips import round_trips
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -21,7 +21,8 @@ from payments.events.models import Event, Reservation
 from payments.events.reading import streams
 from payments.events.store import AlreadyReserved, StaleVersion
 from tests.support.concurrency import at_once, session, until_blocked
-from tests.support.examples import NOON, approved, flagged, initiated, processed, rejected
+from tests.support.example_events import approved, flagged, initiated, processed, rejected
+from tests.support.examples import NOON
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

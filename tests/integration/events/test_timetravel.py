@@ -20,16 +20,8 @@ from payments.events.models import Event
 from tests.support.api import FOUR_EYES, PAYMENTS, RISKY, ApiClient, body_of, project
 from tests.support.backoffice import browser, text
 from tests.support.concurrency import session
-from tests.support.examples import (
-    CLIENT,
-    LATER,
-    NOON,
-    encoded,
-    flagged,
-    initiated,
-    refunded,
-    rejected,
-)
+from tests.support.example_events import encoded, flagged, initiated, refunded, rejected
+from tests.support.examples import CLIENT, LATER, NOON
 from tests.support.raw_appends import INSERT
 
 pytestmark = pytest.mark.django_db(transaction=True)

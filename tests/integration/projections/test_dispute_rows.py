@@ -9,9 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from payments.aggregates import PAYMENT_AGGREGATE
+from payments.domain.payment.codes import DisputeKind, DisputeOutcome
 from payments.domain.payment.commands import AnyDisputeCommand
 from payments.domain.payment.disputes import DisputeStatus
-from payments.domain.payment.events import DisputeKind, DisputeOutcome
 from payments.events.replay import load
 from readmodels.engine import runner
 from readmodels.models import Checkpoint, DailyStatistics, DisputeSummary, PaymentSummary
@@ -21,16 +21,13 @@ from readmodels.rebuild import checking
 from readmodels.rebuild.rebuilding import rebuild
 from tests.support.api import project
 from tests.support.disputing import completed, note
-from tests.support.examples import (
-    NOON,
-    OPENED,
-    RESPOND_BY,
+from tests.support.example_commands import (
     close_dispute,
     open_dispute,
     respond_to_dispute,
     update_dispute,
-    usd,
 )
+from tests.support.examples import NOON, OPENED, RESPOND_BY, usd
 from tests.support.oracle import check_read_models
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -40,10 +40,7 @@ from readmodels.projections.kinds import Entries, Projection
 from readmodels.rebuild.rebuilding import rebuild
 from tests.support.concurrency import session
 from tests.support.crashing import at_round_trip
-from tests.support.examples import (
-    NOON,
-    OPERATOR,
-    REVIEWER,
+from tests.support.example_events import (
     approved,
     failed,
     flagged,
@@ -52,6 +49,7 @@ from tests.support.examples import (
     processed_after_approval,
     rejected,
 )
+from tests.support.examples import NOON, OPERATOR, REVIEWER
 from tests.support.oracle import check_read_models
 from tests.support.poison import BY_TEST, raises, spoiled
 from tests.support.raw_appends import insert

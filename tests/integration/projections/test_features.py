@@ -23,7 +23,8 @@ from readmodels.models import PaymentSummary
 from readmodels.projections import PROJECTIONS
 from readmodels.queries import risk_features
 from tests.support.api import ApiClient, body_of, project
-from tests.support.examples import CLIENT, CUSTOMER, initiated, processed, refunded, usd
+from tests.support.example_events import initiated, processed, refunded
+from tests.support.examples import CLIENT, CUSTOMER, usd
 from tests.support.roundtrips import round_trips
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -16,14 +16,14 @@ from readmodels.models import DailyStatistics, DiscardedEvent, ParkedEvent, Paym
 from readmodels.projections import PROJECTIONS, daily_statistics, payment_summary
 from readmodels.projections.kinds import Counters, Rows
 from tests.support.concurrency import session
-from tests.support.examples import (
-    OPERATOR,
+from tests.support.example_events import (
     approved,
     flagged,
     initiated,
     processed,
     processed_after_approval,
 )
+from tests.support.examples import OPERATOR
 from tests.support.poison import (
     NOON,
     POISONED,

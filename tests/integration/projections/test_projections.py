@@ -29,7 +29,7 @@ from readmodels.projections.kinds import Projection
 from readmodels.rebuild.rebuilding import rebuild
 from tests.support.api import RISKY, ApiClient, body_of, project
 from tests.support.concurrency import at_once, session
-from tests.support.examples import initiated, processed
+from tests.support.example_events import initiated, processed
 from tests.support.raw_appends import insert
 from tests.support.storm import Storm
 

@@ -14,14 +14,7 @@ from readmodels.projections import review_day
 from readmodels.projections.review_day import WAITED, WORKED, bucket
 from readmodels.rebuild.rebuilding import rebuild
 from tests.support.api import project
-from tests.support.examples import (
-    HUGE,
-    LATER,
-    NOON,
-    OTHER_REVIEWER,
-    REVIEWER,
-    SENIOR,
-    SMALL,
+from tests.support.example_events import (
     approved,
     claimed,
     dispute_closed,
@@ -38,6 +31,7 @@ from tests.support.examples import (
     released,
     snoozed,
 )
+from tests.support.examples import HUGE, LATER, NOON, OTHER_REVIEWER, REVIEWER, SENIOR, SMALL
 from tests.support.oracle import check_read_models
 from tests.support.poison import append
 

@@ -25,7 +25,7 @@ from readmodels.models import PaymentSummary
 from readmodels.projections import PROJECTIONS
 from tests.support.api import BODY, PAYMENTS, ApiClient
 from tests.support.concurrency import session
-from tests.support.examples import initiated
+from tests.support.example_events import initiated
 from tests.support.oracle import check_read_models
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -13,7 +13,13 @@ from readmodels.rebuild import schemas
 from readmodels.rebuild.rebuilding import rebuild
 from tests.support.api import project
 from tests.support.concurrency import session
-from tests.support.examples import approved, flagged, initiated, processed, processed_after_approval
+from tests.support.example_events import (
+    approved,
+    flagged,
+    initiated,
+    processed,
+    processed_after_approval,
+)
 from tests.support.poison import POISONED, SOUND, append
 from tests.support.raw_appends import DATA, INSERT
 from tests.support.rebuilding import ALL, contents, schemas_left

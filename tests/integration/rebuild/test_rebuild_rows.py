@@ -15,7 +15,8 @@ from readmodels.rebuild.catalogue import CatalogueChanged
 from readmodels.rebuild.rebuilding import rebuild
 from tests.support.api import project
 from tests.support.concurrency import at_once
-from tests.support.examples import OPERATOR, initiated, processed
+from tests.support.example_events import initiated, processed
+from tests.support.examples import OPERATOR
 from tests.support.poison import NOON, SPOILERS, Spoiler, append, spoiled
 from tests.support.rebuilding import (
     ALL,

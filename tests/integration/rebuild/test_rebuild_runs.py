@@ -20,7 +20,8 @@ from readmodels.rebuild.runs import leases, obstacles, reports, requests, workin
 from tests.support import servers
 from tests.support.api import project
 from tests.support.concurrency import at_once, dsn, session
-from tests.support.examples import NOON, OPERATOR, initiated, processed
+from tests.support.example_events import initiated, processed
+from tests.support.examples import NOON, OPERATOR
 from tests.support.poison import SOUND, append, append_reviewed
 from tests.support.poolers import transaction_pooler
 from tests.support.rebuild_runs import SUMMARY, compared, confirm, drift, manager, steps

@@ -6,7 +6,7 @@ import pytest
 
 from payments import permissions
 from payments.customers.models import Note, StaffMention
-from payments.domain.payment.events import ApprovalReason
+from payments.domain.payment.codes import ApprovalReason
 from payments.domain.second_review import SecondReviewDone, UnknownSecondReview
 from payments.domain.text import TextError
 from readmodels.models import SecondReview

@@ -8,8 +8,8 @@ import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
+from payments.domain.payment.codes import EscalationReason
 from payments.domain.payment.commands import EscalateReview
-from payments.domain.payment.events import EscalationReason
 from payments.events.models import Event
 from payments.permissions import CONCLUDE_SECOND_REVIEW
 from readmodels import roles

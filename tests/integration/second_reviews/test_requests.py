@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from payments.application import second_reviews
 from payments.application.ports import FinalDecision
+from payments.domain.payment.codes import ApprovalReason
 from payments.domain.payment.commands import ApprovePayment
-from payments.domain.payment.events import ApprovalReason
 from payments.events.models import Event
 from payments.events.seals import keys, sealing, verifying
 from readmodels.models import ReviewDay, SecondReview

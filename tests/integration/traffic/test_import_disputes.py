@@ -14,14 +14,11 @@ from payments import actors
 from payments.application import bulk
 from payments.application.dispatch import CommandContext, dispatch
 from payments.clients.models import Client
+from payments.domain.payment.codes import DisputeKind, DisputeOutcome, DisputeReason
 from payments.domain.payment.disputes import Dispute
-from payments.domain.payment.events import (
-    DisputeKind,
-    DisputeOutcome,
-    DisputeReason,
-)
 from payments.events.models import Event
-from tests.support.examples import PAYMENT, process, usd
+from tests.support.example_commands import process
+from tests.support.examples import PAYMENT, usd
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -22,7 +22,7 @@ from payments.traffic.dispute_rows import FIELDS
 from payments.traffic.layout import Layout
 from tests.integration.traffic.test_import_disputes import HEADER, counts, run, write
 from tests.support.concurrency import at_once
-from tests.support.examples import initiated, processed
+from tests.support.example_events import initiated, processed
 from tests.support.killing import killed_after
 from tests.support.roundtrips import round_trips
 

@@ -12,8 +12,8 @@ from payments import actors
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.clients.models import Client
 from payments.domain.backtest.labels import Kind, label
+from payments.domain.payment.codes import DisputeOutcome, DisputeReason
 from payments.domain.payment.commands import CloseDispute, OpenDispute
-from payments.domain.payment.events import DisputeOutcome, DisputeReason
 from payments.domain.payment.state import Payment
 from payments.events import batches
 from payments.events.models import Event

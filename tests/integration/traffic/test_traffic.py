@@ -22,7 +22,7 @@ from payments.clients.models import Client
 from payments.customers.models import Customer
 from payments.domain.backtest.labels import Label, label
 from payments.domain.methods import Method
-from payments.domain.payment.events import DisputeOutcome
+from payments.domain.payment.codes import DisputeOutcome
 from payments.events import batches
 from payments.events.models import Event
 from payments.traffic import demo, senders, simulation

@@ -11,11 +11,11 @@ from msgspec.structs import replace
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.domain.money import Money
 from payments.domain.payment import claims, standing
+from payments.domain.payment.codes import DisputeOutcome
 from payments.domain.payment.commands import DisputeCommand, PaymentCommand
 from payments.domain.payment.deciding import authorize, decide
 from payments.domain.payment.events import (
     AnyPaymentEvent,
-    DisputeOutcome,
     PaymentApproved,
     PaymentExpired,
     PaymentFirstApproved,
@@ -30,18 +30,7 @@ from payments.domain.payment.refusals import PaymentError
 from payments.domain.payment.state import REVIEW_PERIOD, Payment, Status, evolve
 from payments.domain.risk.conditions import RiskFeatures
 from payments.events import replay
-from tests.support.examples import (
-    HUGE,
-    KNOWN,
-    LARGE,
-    NOON,
-    OTHER_CLIENT,
-    OTHER_REVIEWER,
-    PAYMENT,
-    REVIEWER,
-    SENIOR,
-    SMALL,
-    UNKNOWN,
+from tests.support.example_commands import (
     add_note,
     approve,
     assign,
@@ -59,6 +48,19 @@ from tests.support.examples import (
     resume,
     snooze,
     update_dispute,
+)
+from tests.support.examples import (
+    HUGE,
+    KNOWN,
+    LARGE,
+    NOON,
+    OTHER_CLIENT,
+    OTHER_REVIEWER,
+    PAYMENT,
+    REVIEWER,
+    SENIOR,
+    SMALL,
+    UNKNOWN,
 )
 
 DECISIONS = (

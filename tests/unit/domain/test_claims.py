@@ -22,6 +22,28 @@ from payments.domain.payment.refusals import (
 )
 from payments.domain.payment.state import REVIEW_PERIOD, Status
 from payments.domain.risk.assessment import assess
+from tests.support.example_commands import (
+    approve,
+    cancel,
+    claim,
+    escalate,
+    expire,
+    process,
+    reject,
+    release,
+    take_over,
+)
+from tests.support.example_events import (
+    approved,
+    claimed,
+    escalated,
+    first_approved,
+    flagged,
+    initiated,
+    processed_after_approval,
+    rejected,
+    released,
+)
 from tests.support.examples import (
     HUGE,
     HUGE_FIRST,
@@ -33,24 +55,6 @@ from tests.support.examples import (
     OTHER_REVIEWER,
     REVIEWER,
     SENIOR,
-    approve,
-    approved,
-    cancel,
-    claim,
-    claimed,
-    escalate,
-    escalated,
-    expire,
-    first_approved,
-    flagged,
-    initiated,
-    process,
-    processed_after_approval,
-    reject,
-    rejected,
-    release,
-    released,
-    take_over,
 )
 from tests.support.scenario import given
 

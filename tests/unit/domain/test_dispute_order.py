@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
 
 from payments.aggregates import PAYMENT_AGGREGATE
+from payments.domain.payment.codes import DisputeKind, DisputeOutcome, DisputeReason
 from payments.domain.payment.commands import (
     AnyDisputeCommand,
     CloseDispute,
@@ -27,9 +28,6 @@ from payments.domain.payment.disputing import MOST_DISPUTES, MOST_RESPONSES, dis
 from payments.domain.payment.events import (
     AnyDisputeEvent,
     DisputeFigures,
-    DisputeKind,
-    DisputeOutcome,
-    DisputeReason,
     PaymentDisputed,
     PaymentDisputeResponded,
 )
@@ -41,19 +39,14 @@ from payments.domain.payment.refusals import (
 )
 from payments.domain.payment.state import Payment
 from payments.events import replay
-from tests.support.examples import (
-    NOON,
-    NOTE,
-    PAYMENT,
-    SENIOR,
+from tests.support.example_commands import (
     close_dispute,
-    initiated,
     open_dispute,
-    processed,
     respond_to_dispute,
     update_dispute,
-    usd,
 )
+from tests.support.example_events import initiated, processed
+from tests.support.examples import NOON, NOTE, PAYMENT, SENIOR, usd
 
 IDS = st.sampled_from(["dp_1", "dp_2", "dp_3"])
 KINDS = st.sampled_from(DisputeKind)

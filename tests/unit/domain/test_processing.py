@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from payments.domain.methods import Method
 from payments.domain.money import Money
-from payments.domain.payment.events import AnyPaymentEvent, FailureReason
+from payments.domain.payment.codes import FailureReason
+from payments.domain.payment.events import AnyPaymentEvent
 from payments.domain.payment.refusals import (
     PaymentAlreadyFinished,
     PaymentDiffers,
@@ -16,6 +17,16 @@ from payments.domain.payment.refusals import (
 )
 from payments.domain.payment.state import Status
 from payments.domain.risk.policy import Band
+from tests.support.example_commands import process
+from tests.support.example_events import (
+    approved,
+    failed,
+    flagged,
+    initiated,
+    processed,
+    processed_after_approval,
+    rejected,
+)
 from tests.support.examples import (
     CUSTOMER,
     KNOWN,
@@ -28,14 +39,6 @@ from tests.support.examples import (
     SMALL,
     STALE,
     UNKNOWN,
-    approved,
-    failed,
-    flagged,
-    initiated,
-    process,
-    processed,
-    processed_after_approval,
-    rejected,
     risk,
     usd,
 )

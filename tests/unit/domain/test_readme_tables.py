@@ -11,9 +11,8 @@ from msgspec import NODEFAULT, structs
 import payments.domain
 from payments import permissions
 from payments.domain.lists import AnyListCommand
-from payments.domain.payment import events
-from payments.domain.payment.commands import ClaimReview, PaymentCommand, RespondToDispute
-from payments.domain.payment.events import (
+from payments.domain.payment import codes as stored_codes
+from payments.domain.payment.codes import (
     ApprovalReason,
     CancellationReason,
     DisputeKind,
@@ -25,13 +24,14 @@ from payments.domain.payment.events import (
     RejectionReason,
     SnoozeReason,
 )
+from payments.domain.payment.commands import ClaimReview, PaymentCommand, RespondToDispute
 from payments.domain.payment.state import Status
 from payments.domain.reveal import Purpose, RevealCustomer
 from payments.domain.risk.conditions import AnyCondition
 from payments.domain.risk.policy import PolicyDocument
 from payments.domain.risk.register import AnyPolicyCommand
 from payments.domain.second_review import AnySecondReviewCommand
-from tests.support.examples import respond_to_dispute
+from tests.support.example_commands import respond_to_dispute
 from tests.support.scenario import given
 from tests.unit.domain.test_states_and_commands import COMMANDS, HISTORIES
 
@@ -171,7 +171,7 @@ def test_table_of_permissions_has_every_command() -> None:
 
 def test_table_of_reasons_matches_enumerations() -> None:
     _, rows = table("reasons of")
-    defined = {kind for kind in vars(events).values() if is_enumeration(kind)} | {Purpose}
+    defined = {kind for kind in vars(stored_codes).values() if is_enumeration(kind)} | {Purpose}
     assert defined == set(REASONS.values())
     assert {name: codes(cell) for name, cell in rows} == {
         name: [str(each) for each in kind] for name, kind in REASONS.items()
@@ -180,7 +180,9 @@ def test_table_of_reasons_matches_enumerations() -> None:
 
 def is_enumeration(kind: object) -> bool:
     return (
-        isinstance(kind, type) and issubclass(kind, StrEnum) and kind.__module__ == events.__name__
+        isinstance(kind, type)
+        and issubclass(kind, StrEnum)
+        and kind.__module__ == stored_codes.__name__
     )
 
 

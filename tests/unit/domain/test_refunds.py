@@ -14,22 +14,9 @@ from payments.domain.payment.refusals import (
     ReviewNotDue,
 )
 from payments.domain.payment.state import REVIEW_PERIOD, Status
-from tests.support.examples import (
-    LARGE,
-    NOON,
-    approve,
-    cancel,
-    cancelled,
-    expire,
-    expired,
-    flagged,
-    initiated,
-    processed,
-    refund,
-    refunded,
-    reject,
-    usd,
-)
+from tests.support.example_commands import approve, cancel, expire, refund, reject
+from tests.support.example_events import cancelled, expired, flagged, initiated, processed, refunded
+from tests.support.examples import LARGE, NOON, usd
 from tests.support.scenario import given
 
 COMPLETED = given(initiated(), processed())

@@ -10,6 +10,7 @@ from hypothesis import given, settings, strategies as st
 from payments.aggregates import PAYMENT_AGGREGATE
 from payments.domain.methods import Method
 from payments.domain.money import MAX_MINOR, Money
+from payments.domain.payment.codes import ApprovalReason, RejectionReason
 from payments.domain.payment.commands import (
     ApprovePayment,
     PaymentCommand,
@@ -17,12 +18,13 @@ from payments.domain.payment.commands import (
     RejectPayment,
 )
 from payments.domain.payment.deciding import authorize, decide
-from payments.domain.payment.events import AnyPaymentEvent, ApprovalReason, NoteRef, RejectionReason
+from payments.domain.payment.events import AnyPaymentEvent, NoteRef
 from payments.domain.payment.refusals import PaymentError
 from payments.domain.payment.state import Payment, Status, evolve
 from payments.domain.risk.conditions import RiskFeatures
 from payments.events import replay
-from tests.support.examples import CLIENT, CUSTOMER, NOON, OTHER_CLIENT, PAYMENT, encoded
+from tests.support.example_events import encoded
+from tests.support.examples import CLIENT, CUSTOMER, NOON, OTHER_CLIENT, PAYMENT
 
 FINISHED: Final = {Status.COMPLETED, Status.FAILED, Status.REJECTED}
 

@@ -4,10 +4,21 @@ from collections.abc import Callable
 
 import pytest
 
+from payments.domain.payment.codes import ApprovalReason, RejectionReason
 from payments.domain.payment.commands import ApprovePayment, RejectPayment
-from payments.domain.payment.events import AnyPaymentEvent, ApprovalReason, RejectionReason
+from payments.domain.payment.events import AnyPaymentEvent
 from payments.domain.payment.refusals import NotAwaitingReview, PaymentNotFound
 from payments.domain.payment.state import Review, Status
+from tests.support.example_commands import approve, process, reject
+from tests.support.example_events import (
+    approved,
+    failed,
+    flagged,
+    initiated,
+    processed,
+    processed_after_approval,
+    rejected,
+)
 from tests.support.examples import (
     CLIENT,
     LARGE,
@@ -19,16 +30,6 @@ from tests.support.examples import (
     OTHER_REVIEWER,
     PAYMENT,
     REVIEWER,
-    approve,
-    approved,
-    failed,
-    flagged,
-    initiated,
-    process,
-    processed,
-    processed_after_approval,
-    reject,
-    rejected,
 )
 from tests.support.scenario import given
 

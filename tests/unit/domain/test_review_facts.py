@@ -6,19 +6,36 @@ from typing import Final
 import pytest
 
 from payments.domain.payment.claims import LEASE
+from payments.domain.payment.codes import DisputeOutcome, DisputeReason, RefundReason
 from payments.domain.payment.commands import AnyReviewCommand
 from payments.domain.payment.events import (
     AnyPaymentEvent,
-    DisputeOutcome,
-    DisputeReason,
     PaymentApproved,
     PaymentExpired,
     PaymentFirstApproved,
     PaymentRejected,
-    RefundReason,
 )
 from payments.domain.payment.findings import Approval, Finding
 from payments.domain.payment.state import REVIEW_PERIOD
+from tests.support.example_commands import (
+    approve,
+    close_dispute,
+    expire,
+    open_dispute,
+    refund,
+    reject,
+    update_dispute,
+)
+from tests.support.example_events import (
+    approved,
+    claimed,
+    first_approved,
+    flagged,
+    initiated,
+    processed,
+    processed_after_approval,
+    refunded,
+)
 from tests.support.examples import (
     HUGE,
     HUGE_FIRST,
@@ -29,21 +46,6 @@ from tests.support.examples import (
     OTHER_REVIEWER,
     REVIEWER,
     SENIOR,
-    approve,
-    approved,
-    claimed,
-    close_dispute,
-    expire,
-    first_approved,
-    flagged,
-    initiated,
-    open_dispute,
-    processed,
-    processed_after_approval,
-    refund,
-    refunded,
-    reject,
-    update_dispute,
     usd,
 )
 from tests.support.scenario import When, given

@@ -26,6 +26,32 @@ from payments.domain.payment.routing_refusals import (
     StillSnoozed,
 )
 from payments.domain.payment.state import REVIEW_PERIOD
+from tests.support.example_commands import (
+    approve,
+    assign,
+    cancel,
+    claim,
+    escalate,
+    expire,
+    reject,
+    resume,
+    snooze,
+)
+from tests.support.example_events import (
+    approved,
+    assigned,
+    claimed,
+    escalated,
+    expired,
+    first_approved,
+    flagged,
+    initiated,
+    processed_after_approval,
+    rejected,
+    released,
+    resumed,
+    snoozed,
+)
 from tests.support.examples import (
     HUGE,
     HUGE_FIRST,
@@ -38,28 +64,6 @@ from tests.support.examples import (
     REVIEWER,
     SENIOR,
     TOMORROW,
-    approve,
-    approved,
-    assign,
-    assigned,
-    cancel,
-    claim,
-    claimed,
-    escalate,
-    escalated,
-    expire,
-    expired,
-    first_approved,
-    flagged,
-    initiated,
-    processed_after_approval,
-    reject,
-    rejected,
-    released,
-    resume,
-    resumed,
-    snooze,
-    snoozed,
 )
 from tests.support.scenario import given
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from payments.aggregates import SECOND_REVIEW_AGGREGATE
-from payments.domain.payment.events import ApprovalReason, RejectionReason
+from payments.domain.payment.codes import ApprovalReason, RejectionReason
 from payments.domain.second_review import (
     AnySecondReviewEvent,
     ConcludeSecondReview,
@@ -24,22 +24,15 @@ from payments.domain.second_review import (
     decided,
 )
 from payments.events.replay import fold
-from tests.support.examples import (
-    LATER,
-    NOON,
-    NOTE,
-    OTHER_REVIEWER,
-    PAYMENT,
-    REVIEWER,
-    SENIOR,
+from tests.support.example_events import (
     approved,
     first_approved,
     flagged,
     initiated,
     processed,
     rejected,
-    usd,
 )
+from tests.support.examples import LATER, NOON, NOTE, OTHER_REVIEWER, PAYMENT, REVIEWER, SENIOR, usd
 from tests.support.second_review_events import APPROVED, CONCLUDED, REQUESTED
 
 REVIEW: Final = UUID("0192f000-0000-8000-8000-00000000b001")

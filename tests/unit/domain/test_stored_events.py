@@ -19,12 +19,8 @@ from payments.domain.payment.events import (
 )
 from payments.events import codec, metadata
 from payments.events.metadata import Metadata
-from tests.support.examples import (
-    LATER,
-    NOON,
-    encoded,
-    initiated,
-)
+from tests.support.example_events import encoded, initiated
+from tests.support.examples import LATER, NOON
 from tests.support.stored_events import SAMPLES
 
 

@@ -16,7 +16,8 @@ from payments.domain.payment.commands import ProcessPayment
 from payments.domain.payment.deciding import decide
 from payments.domain.signals import Signals
 from payments.events import replay
-from tests.support.examples import OTHER_CLIENT, PAYMENT, process, usd
+from tests.support.example_commands import process
+from tests.support.examples import OTHER_CLIENT, PAYMENT, usd
 
 COMMAND: Final = process(
     reference="order-1",

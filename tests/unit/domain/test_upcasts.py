@@ -16,7 +16,8 @@ from payments.domain.payment.events import PaymentApproved, PaymentInitiated
 from payments.domain.payment.upcasts import UPCASTS as PAYMENT_UPCASTS
 from payments.events import codec
 from payments.events.upcasting import Document, Upcasts, needless, unreadable
-from tests.support.examples import CLIENT, CUSTOMER, NOON, SMALL, encoded, initiated
+from tests.support.example_events import encoded, initiated
+from tests.support.examples import CLIENT, CUSTOMER, NOON, SMALL
 
 
 class Submitted(PaymentInitiated, frozen=True, kw_only=True):

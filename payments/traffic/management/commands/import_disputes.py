@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.core.management.base import CommandError
 
-from payments.domain.payment.events import DisputeKind, DisputeOutcome, DisputeReason
+from payments.domain.payment.codes import DisputeKind, DisputeOutcome, DisputeReason
 from payments.traffic import dispute_rows, imports
 from payments.traffic.amounts import Amounts, Decimals
 from payments.traffic.command import FORMATS, ImportCommand

@@ -7,11 +7,7 @@ import pytest
 
 from payments.domain.backtest.cases import case_of
 from tests.support.backtesting import case
-from tests.support.examples import (
-    LATER,
-    OTHER_REVIEWER,
-    PAYMENT,
-    SENIOR,
+from tests.support.example_events import (
     approved,
     claimed,
     escalated,
@@ -22,6 +18,7 @@ from tests.support.examples import (
     rejected,
     released,
 )
+from tests.support.examples import LATER, OTHER_REVIEWER, PAYMENT, SENIOR
 
 MINUTE: Final = timedelta(minutes=1)
 FLAGGED: Final = (initiated(), flagged())

@@ -14,7 +14,7 @@ from payments.domain.cards import Brand, Card
 from payments.domain.list_items import Item, ListMatch, ListName
 from payments.domain.methods import Method
 from payments.domain.money import Money
-from payments.domain.payment.events import FailureReason
+from payments.domain.payment.codes import FailureReason
 from payments.domain.risk.assessment import RiskAssessment, assess
 from payments.domain.risk.conditions import (
     AmountOver,
@@ -33,19 +33,8 @@ from payments.domain.risk.conditions import (
 )
 from payments.domain.risk.policy import DEFAULT_POLICY, NO_LIMIT, RiskPolicy, Rule, Verdict
 from tests.support.backtesting import POLICIES, STRICTER, case, question, random_cases, tally_of
-from tests.support.examples import (
-    HUGE,
-    KNOWN,
-    LARGE,
-    LARGE_FIRST,
-    SMALL,
-    cancelled,
-    failed,
-    flagged,
-    initiated,
-    processed,
-    risk,
-)
+from tests.support.example_events import cancelled, failed, flagged, initiated, processed
+from tests.support.examples import HUGE, KNOWN, LARGE, LARGE_FIRST, SMALL, risk
 
 ALL: Final = RiskFeatures(
     paid_by_card_before=True,

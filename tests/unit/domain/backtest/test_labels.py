@@ -8,22 +8,18 @@ import pytest
 from hypothesis import given, strategies as st
 
 from payments.domain.backtest.labels import MATURE, Kind, Label, label
-from payments.domain.payment.disputes import find
-from payments.domain.payment.events import (
-    AnyDisputeEvent,
-    AnyPaymentEvent,
+from payments.domain.payment.codes import (
     DisputeOutcome,
     DisputeReason,
     FailureReason,
-    PaymentDisputed,
     RefundReason,
     RejectionReason,
 )
+from payments.domain.payment.disputes import find
+from payments.domain.payment.events import AnyDisputeEvent, AnyPaymentEvent, PaymentDisputed
 from payments.domain.payment.state import evolve
 from tests.support.backtesting import case, random_cases
-from tests.support.examples import (
-    LARGE_FIRST,
-    NOON,
+from tests.support.example_events import (
     approved,
     cancelled,
     claimed,
@@ -37,8 +33,8 @@ from tests.support.examples import (
     processed_after_approval,
     refunded,
     rejected,
-    usd,
 )
+from tests.support.examples import LARGE_FIRST, NOON, usd
 
 MATURED: Final = NOON + MATURE
 COMPLETED: Final = (initiated(), processed())
