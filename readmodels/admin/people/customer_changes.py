@@ -170,10 +170,25 @@ class RenameView(ChangeView):
             return HttpResponseRedirect(shown.reveal_url(self.customer, request))
         return super().get(request, customer_id)
 
+    def _page(self, request: HttpRequest, form: forms.Form, *, status: int = 200) -> HttpResponse:
+        """Show a form that was sent after the reveal has ended with what was typed alone."""
+        if form.is_bound and shown.shown_until(request, self.customer, at=timezone.now()) is None:
+            form = _typed(form)
+            messages.info(request, "The reveal has ended. Empty fields stay unchanged.")
+        return super()._page(request, form, status=status)
+
     def change(self, customer_id: UUID, form: forms.Form, by: str) -> None:
         # A colleague may have changed the other fields since the page was opened.
         changed = {field: form.cleaned_data[field] for field in form.changed_data}
         changes.rename(customer_id, changed, by=by)
+
+
+def _typed(form: forms.Form) -> RenameForm:
+    """Return a form of the changed fields with the refusals. All other values had been revealed."""
+    typed = RenameForm({field: form.data.get(field, "") for field in form.changed_data})
+    for refusal in form.non_field_errors():
+        typed.add_error(None, refusal)
+    return typed
 
 
 class BlockingView(ChangeView):

@@ -264,6 +264,27 @@ def test_form_of_the_details_asks_for_a_reveal_first(ada: Seeded) -> None:
     assert "v.quillwater@hidden.example" in manager.get(address).content.decode()
 
 
+@pytest.mark.parametrize("sent", [{"restore": "1"}, {"phone": "123"}], ids=["restored", "refused"])
+def test_form_of_the_details_shows_only_typed_text_after_the_reveal(
+    ada: Seeded, sent: dict[str, str]
+) -> None:
+    manager = person("risk manager")
+    customer = Customer.objects.get(pk=ada.customer_id)
+    details = {name: str(getattr(customer, name)) for name in ("name", "email", "phone")}
+    opened = details | {f"initial-{name}": value for name, value in details.items()}
+
+    answer = manager.post(
+        reverse("admin:customer_rename", args=[ada.customer_id]),
+        opened | {"name": "Vera Maple"} | sent,
+    )
+
+    page = answer.content.decode()
+    assert 'value="Vera Maple"' in page
+    assert "The reveal has ended. Empty fields stay unchanged." in text(answer)
+    assert list(shown({"form": page}, ada)) == []
+    assert ("Enter a telephone number" in page) == ("phone" in sent)
+
+
 def test_auditors_see_who_revealed_what_and_are_warned_of_excess(
     ada: Seeded, settings: Any
 ) -> None:
