@@ -17,3 +17,5 @@ SECOND_REVIEW_PERCENT = SECOND_REVIEW_NEW_PERCENT = 0
 API_KEY_USES_SECONDS = 0.0
 # Users of the tests sign in with a password. Tests of second factors name the roles.
 MFA_REQUIRED_ROLES = []
+# Each client of a test loads the middleware: static files are looked up when a page asks for them.
+WHITENOISE_AUTOREFRESH = True
