@@ -14,6 +14,7 @@ from unfold.decorators import display
 from payments import permissions
 from payments.api.http.paths import uuid
 from payments.domain.payment.state import Status
+from payments.domain.risk.policy import Band
 from readmodels import labels, masking
 from readmodels.admin.base import fragments, times, way_back
 from readmodels.admin.base.date_filters import DaysOfTimesFilter
@@ -24,6 +25,7 @@ from readmodels.admin.base.filters import (
     YesNoFilter,
     titled,
 )
+from readmodels.admin.base.fragments import Badge
 from readmodels.admin.review import attached, disputed, evidence, notes, related, timeline
 from readmodels.admin.review.actions import ACTIONS, Person, next_key
 from readmodels.admin.review.decisions import ActionView
@@ -86,13 +88,17 @@ class PaymentAdmin(ViewsAdmin):
     def money(self, row: PaymentSummary) -> str:
         return labels.amount(row.amount, row.currency)
 
-    @display(description="Status", label=fragments.STATUS_COLORS)
-    def state(self, row: PaymentSummary) -> tuple[str, str]:
-        return Status(row.status), labels.label(row.status)
+    @display(description="Status")
+    def state(self, row: PaymentSummary) -> str:
+        color = fragments.STATUS_COLORS[Status(row.status)]
+        return fragments.badges_html(Badge(labels.label(row.status), color))
 
-    @display(description="Risk", label=fragments.BAND_COLORS)
-    def risk(self, row: PaymentSummary) -> tuple[str, str] | None:
-        return (row.risk_band, f"{row.risk_band} {row.risk_score}") if row.risk_band else None
+    @display(description="Risk")
+    def risk(self, row: PaymentSummary) -> str:
+        if not row.risk_band:
+            return "–"
+        color = fragments.BAND_COLORS[Band(row.risk_band)]
+        return fragments.badges_html(Badge(f"{row.risk_band} {row.risk_score}", color))
 
     @display(description="Customer")
     def customer(self, row: Any) -> str:
