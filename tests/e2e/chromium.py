@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("google-chrome")
 # A developer may have no browser. CI installs one, and there the tests fail without it.
@@ -24,6 +24,8 @@ _FLAGS: Final = (
     "--disable-component-update",
     "--disable-sync",
 )
+# A page needs more than the usual 5 seconds while other tests have the processors.
+expect.set_options(timeout=30_000)
 
 
 @contextmanager

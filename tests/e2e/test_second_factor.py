@@ -3,7 +3,7 @@
 import re
 from base64 import b32decode
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -15,8 +15,6 @@ from pytest_django.live_server_helper import LiveServer
 from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.e2e.desk import serious
 from tests.support.second_factors import PASSWORD, code, member
-
-PATIENCE: Final = 30_000  # milliseconds
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -65,7 +63,7 @@ def test_passkey_is_set_up_and_proves_the_next_sign_in(page: Page) -> None:
     authenticator(page)
 
     page.get_by_role("button", name="Add a passkey instead").click()
-    expect(page.get_by_role("listitem")).to_have_count(8, timeout=PATIENCE)
+    expect(page.get_by_role("listitem")).to_have_count(8)
     page.get_by_role("button", name="I have stored the codes").click()
     expect(page).to_have_url(re.compile("/admin/reviews/$"))
     page.context.clear_cookies()
@@ -83,7 +81,7 @@ def test_app_is_set_up_with_the_keyboard(page: Page) -> None:
 
     page.keyboard.type(code(timezone.now(), secret=secret))
     page.keyboard.press("Enter")
-    expect(page.get_by_role("listitem")).to_have_count(8, timeout=PATIENCE)
+    expect(page.get_by_role("listitem")).to_have_count(8)
     assert serious(page) == []
     page.get_by_role("button", name="I have stored the codes").press("Enter")
 
