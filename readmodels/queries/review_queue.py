@@ -128,7 +128,8 @@ def counts(conditions: Sequence[Q], *, most: int) -> list[int]:
     names = [f"n{number}" for number in range(len(conditions))]
     found = urgent.aggregate(
         **{
-            name: Count("pk", filter=condition)
+            # Not `filter`: a condition that no row can meet would make Django skip the query.
+            name: Count(Case(When(condition, then=1)))
             for name, condition in zip(names, conditions, strict=True)
         }
     )

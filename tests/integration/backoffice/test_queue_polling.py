@@ -73,6 +73,18 @@ def test_poll_reports_rows_that_left_the_view() -> None:
     assert cells(answer, payment) == {"gone": "No longer in this view"}
 
 
+@pytest.mark.parametrize("role", ["viewer", "auditor"])
+def test_roles_that_decide_nothing_see_the_counts_of_others(role: str) -> None:
+    """All counts were 0, because no payment can meet the condition of "I may decide"."""
+    waiting(2)
+    person = browser(role)
+
+    counts = polled(person, POLL)["counts"]
+
+    assert (counts[""], counts["standing=free"], counts["decidable=me"]) == ("2", "2", "0")
+    assert re.search(r"data-count=\W*>2<", person.get(QUEUE).content.decode())
+
+
 def test_poll_counts_new_payments_of_the_view_only() -> None:
     waiting()
     ann = browser("analyst", "ann")
