@@ -1,19 +1,21 @@
 """The list of payments and the page of one payment."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import uuid4
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from unfold.decorators import display
 
 from payments import permissions
+from payments.aggregates import HistoricPaymentEvent
 from payments.api.http.paths import uuid
-from payments.domain.payment.state import Status
+from payments.domain.payment.state import Payment, Status
 from payments.domain.risk.policy import Band
 from readmodels import labels, masking
 from readmodels.admin.base import fragments, times, way_back
@@ -38,6 +40,8 @@ from readmodels.models import PaymentSummary
 from readmodels.queries.search import places
 from readmodels.queries.search.places import Place
 from readmodels.queries.search.terms import recognize
+
+POLL_SECONDS: Final = 15
 
 
 @admin.register(PaymentSummary)
@@ -177,6 +181,8 @@ class PaymentAdmin(ViewsAdmin):
             title=f"Payment of {payment.amount.formatted()}",
             original=PaymentSummary(pk=payment.payment_id),
             newest=newest,
+            poll_url=_poll_url(payment, history) if newest else "",
+            poll_seconds=POLL_SECONDS,
             desk=box if newest else None,
             key=uuid4(),
             next_key=next_key(person),
@@ -188,3 +194,11 @@ class PaymentAdmin(ViewsAdmin):
             disputes=disputed.shown(payment, history, entries),
             **shown,
         )
+
+
+def _poll_url(payment: Payment, history: Sequence[HistoricPaymentEvent]) -> str:
+    """Return the address that the page polls while the payment waits, see review/polling.py."""
+    if payment.status is not Status.PENDING_REVIEW:
+        return ""
+    facts = {"shown": payment.payment_id.hex, "seen": history[-1].position}
+    return f"{reverse('queue_poll')}?{urlencode(facts)}"

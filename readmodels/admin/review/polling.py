@@ -1,4 +1,4 @@
-"""What has changed on an open page: the counts of the menu and the tabs, and the rows of the queue.
+"""What has changed on an open page: the counts of the menu and the tabs, the rows of the queue, a payment.
 
 The answer is JSON with an ETag. Names and markup are only made for an answer that the browser does not have.
 """
@@ -34,8 +34,8 @@ _MOST_NEW: Final = 100
 def poll(request: HttpRequest) -> HttpResponse:
     """Answer with the changes since the page was made.
 
-    The address has the view, the position `since` and the payments `shown`. Without them, only counts
-    are in the answer.
+    The address of the queue has the view, the position `since` and the payments `shown`. That of a payment
+    has `shown` and the position of its last event, `seen`. Without them, only counts are in the answer.
     """
     if not request.user.has_perm("readmodels.view_paymentsummary"):
         raise PermissionDenied
@@ -46,7 +46,8 @@ def poll(request: HttpRequest) -> HttpResponse:
             counts = listing.counts(request, storing.visible(request.user, listing.screen))
             condition = listing.condition(request, listing.view_of(request.GET))
             rows = _shown(request.GET.get("shown", ""), condition)
-            new = _new(request.GET.get("since", ""), condition)
+            since, seen = (_position(request.GET.get(name, "")) for name in ("since", "seen"))
+            new = _new(since, condition)
     except TooBroad:
         return HttpResponse(status=503, headers={"Retry-After": "60"})
     facts = (request.user.pk, counts, new, [_version(row, now) for row in rows])
@@ -54,7 +55,8 @@ def poll(request: HttpRequest) -> HttpResponse:
     unchanged = get_conditional_response(request, etag=etag)
     if unchanged is not None:
         return unchanged
-    answer = {"counts": counts, "rows": _cells(listing, rows), "news": _news(rows, new)}
+    news = _news(rows, new) if seen is None else _changed(rows, seen)
+    answer = {"counts": counts, "rows": _cells(listing, rows), "news": news}
     return JsonResponse(answer, headers={"ETag": etag})
 
 
@@ -64,11 +66,15 @@ def _shown(text: str, condition: Q | None) -> list[Any]:
     return review_queue.standing(ids, Q(pk__in=[]) if condition is None else condition)
 
 
-def _new(since: str, condition: Q | None) -> int:
-    is_position = since.isascii() and since.isdigit() and len(since) <= _DIGITS_OF_A_POSITION
-    if condition is None or not is_position:
+def _position(text: str) -> int | None:
+    valid = text.isascii() and text.isdigit() and len(text) <= _DIGITS_OF_A_POSITION
+    return int(text) if valid else None
+
+
+def _new(since: int | None, condition: Q | None) -> int:
+    if condition is None or since is None:
         return 0
-    return review_queue.new(int(since), condition, most=_MOST_NEW + 1)
+    return review_queue.new(since, condition, most=_MOST_NEW + 1)
 
 
 def _version(row: Any, now: datetime) -> tuple[object, ...]:
@@ -88,6 +94,11 @@ def _cells(listing: QueueAdmin, rows: Sequence[Any]) -> dict[str, dict[str, str]
         kept = {"claim": str(listing.claim(row)), "unusual": str(listing.unusual(row))}
         cells[row.pk.hex] = kept if row.inside else gone
     return cells
+
+
+def _changed(rows: Iterable[Any], seen: int) -> str:
+    changed = any(row.position > seen for row in rows)
+    return "This payment has changed since you opened it." if changed else ""
 
 
 def _news(rows: Iterable[Any], new: int) -> str:

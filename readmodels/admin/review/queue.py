@@ -39,7 +39,7 @@ from readmodels.admin.base.filters import (
 from readmodels.admin.review import queue_filters, seen_position
 from readmodels.admin.review.actions import IN_BULK, MOST_IN_BULK, Person, next_key
 from readmodels.admin.review.parties import Parties
-from readmodels.admin.review.payments import PaymentAdmin
+from readmodels.admin.review.payments import POLL_SECONDS, PaymentAdmin
 from readmodels.admin.review.queue_filters import (
     AMOUNT,
     SORTS,
@@ -57,7 +57,6 @@ from readmodels.queries.keyset import Order
 
 # An exact larger number would cost more and change no decision.
 COUNTED_TO: Final = 1_000
-POLL_SECONDS: Final = 15
 _BOX: Final = " ".join(CHECKBOX_CLASSES)
 
 

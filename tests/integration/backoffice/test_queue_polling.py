@@ -16,16 +16,16 @@ from django.utils import timezone
 from readmodels.models import PaymentSummary, SavedView
 from tests.support.api import project
 from tests.support.backoffice import browser
-from tests.support.reviewing import QUEUE, do, waiting
+from tests.support.reviewing import QUEUE, do, payment_page, waiting
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 POLL = "/admin/reviews/poll/"
 
 
-def opened(person: Browser, query: str = "") -> str:
-    """Open a page of the queue. Return the address that it polls."""
-    page = person.get(QUEUE + query).content.decode()
+def opened(person: Browser, query: str = "", *, page: str = QUEUE) -> str:
+    """Open a page of the queue, or another `page`. Return the address that it polls."""
+    page = person.get(page + query).content.decode()
     found = re.search(r'data-poll="([^"]+)"', page)
     assert found is not None
     return unescape(found[1])
@@ -71,6 +71,24 @@ def test_poll_reports_rows_that_left_the_view() -> None:
 
     assert answer["news"] == "1 no longer in this view."
     assert cells(answer, payment) == {"gone": "No longer in this view"}
+
+
+def test_open_payment_learns_that_a_colleague_has_changed_it() -> None:
+    """The page showed "Unclaimed" with all buttons until it was loaded again."""
+    payment, other = waiting(2)
+    grace, ann = browser(), browser("analyst", "ann")
+    url = opened(ann, page=payment_page(payment))
+    do(grace, other, "claim")
+    project()
+    assert polled(ann, url)["news"] == ""
+
+    do(grace, payment, "claim")
+    project()
+
+    assert polled(ann, url)["news"] == "This payment has changed since you opened it."
+    assert polled(ann, opened(ann, page=payment_page(payment)))["news"] == ""
+    do(grace, payment, "reject")
+    assert "data-poll" not in ann.get(payment_page(payment)).content.decode()
 
 
 @pytest.mark.parametrize("role", ["viewer", "auditor"])
