@@ -1,8 +1,14 @@
 """Read amounts in the forms that people type, and name the accepted forms."""
 
+import re
+from typing import Final
+
 from babel.numbers import get_currency_symbol
 
+from payments.domain import money
 from payments.domain.money import EXAMPLES, Money, MoneyError, exponent
+
+_THOUSANDS: Final = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 
 
 def accepted(currency: str) -> str:
@@ -12,6 +18,14 @@ def accepted(currency: str) -> str:
 
 
 def parse(text: str, currency: str) -> Money:
+    """Return an amount over 0. Raises MoneyError, which names the accepted forms."""
+    minor = minor_units(text, currency)
+    if minor < 1:
+        raise MoneyError("amount_not_positive", "Enter an amount over 0.")
+    return Money.checked(minor, currency, refund=True)
+
+
+def minor_units(text: str, currency: str) -> int:
     """Read a plain decimal, or an amount as pages show it, with or without its currency.
 
     "1,000" is accepted only for a currency without decimals, because it may mean one elsewhere.
@@ -19,7 +33,7 @@ def parse(text: str, currency: str) -> Money:
     """
     number = _without_currency(text.strip(), currency)
     try:
-        money = Money.parse(number.replace(",", ""), currency, refund=True)
+        minor = money.minor_units(number.replace(",", ""), currency)
     except MoneyError as error:
         # The error's own message would name the number without its commas.
         if error.code == "amount_not_a_number" or (
@@ -29,9 +43,15 @@ def parse(text: str, currency: str) -> Money:
         if error.code == "amount_too_precise":
             raise MoneyError(error.code, f"{error} Write {accepted(currency)}.") from error
         raise
-    if "," in number and number != f"{money.decimal:,f}":
+    shown = f"{Money(minor, currency).decimal:,f}"
+    if "," in number and number != shown:
+        if _THOUSANDS.fullmatch(number):
+            ambiguous = f"{text[:40]!r} is ambiguous in {currency}."
+            raise MoneyError(
+                "amount_not_a_number", f"{ambiguous} Write {number.replace(',', '')} or {shown}."
+            )
         raise _not_a_number(text, currency)
-    return money
+    return minor
 
 
 def _without_currency(text: str, currency: str) -> str:

@@ -9,13 +9,14 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from payments.domain.money import MAX_MINOR, Money, MoneyError, minor_units
+from payments.domain.money import MAX_MINOR, Money, MoneyError
 from payments.domain.risk import parsing
 from payments.domain.risk.parsing import InvalidPolicy, Path
 from payments.domain.risk.policy import RiskPolicy
 from payments.domain.risk.refusals import ListsUnusable
 from payments.domain.risk.register import checked_comment, checked_name
 from payments.domain.text import TextError
+from readmodels.admin.base import amounts
 from readmodels.admin.policies.draft import Amount, Condition, Draft, DraftRule
 from readmodels.admin.policies.kinds import Kind, fields_of, kind_of
 from readmodels.policies.texts import DOCUMENT
@@ -89,8 +90,8 @@ def write(draft: Draft) -> tuple[dict[str, Any], list[FieldFault]]:
     for name, text in draft.numbers.items():
         if name != "reject_from" or text.strip():
             document[name] = writer.number((name,), text)
-    for name, amounts in draft.limits.items():
-        document[name] = writer.amounts((name,), amounts)
+    for name, rows in draft.limits.items():
+        document[name] = writer.amounts((name,), rows)
     return document, writer.faults
 
 
@@ -167,7 +168,7 @@ def _limit(text: str, currency: str) -> int:
         raise MoneyError("unknown_currency", "Enter a currency, like USD.")
     if not text:
         raise MoneyError("amount_not_a_number", "Enter an amount, or remove the currency.")
-    minor = minor_units(text, currency)
+    minor = amounts.minor_units(text, currency)
     if not 0 <= minor <= MAX_MINOR:
         highest = Money(MAX_MINOR, currency).formatted()
         raise MoneyError("amount_too_large", f"The limit must be 0 to {highest}.")

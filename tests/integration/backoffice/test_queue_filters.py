@@ -61,7 +61,7 @@ def test_queue_filters_by_client_amount_age_and_currency() -> None:
         ("amount_from=100", "Enter a currency as well."),
         ("amount_to=100&currency=nonsense", "Enter a currency as well."),
         ("currency=USD&amount_from=much", "is not a decimal number in USD."),
-        ("currency=JPY&amount_to=10.50", "10.50 has more than the 0 decimals of JPY."),
+        ("currency=JPY&amount_to=10.50", "10.50 has decimals, but JPY has none."),
         ("currency=USD&amount_from=2&amount_to=1", "The range ends before it begins."),
         ("age=100d", "This is not one of the choices."),
         ("decidable=you", "This is not one of the choices."),

@@ -91,12 +91,12 @@ def test_texts_that_are_no_numbers_are_refused_and_kept(points: str, hours: str,
         (
             {"rules__1__when__1__limits__0__amount": "1,000"},
             "rules-1-when-1-limits-0-amount",
-            "'1,000' is not a decimal number such as 1234.56.",
+            "'1,000' is ambiguous in EUR. Write 1000 or 1,000.00.",
         ),
         (
             {"rules__1__when__1__limits__2__amount": "100.50"},
             "rules-1-when-1-limits-2-amount",
-            "100.50 has more than the 0 decimals of JPY.",
+            "100.50 has decimals, but JPY has none.",
         ),
         (
             {"rules__1__when__1__limits__0__currency": "XXY"},
