@@ -183,7 +183,7 @@ def _submit(shop: Client, staff: list[User]) -> list[Paid]:
     waiting = found[-_WAITING:]
     _escalate(waiting[_ESCALATED], cleo)
     _claim(waiting[_CLAIMED], ben, now)
-    _approve(waiting[_FIRST_APPROVED], ben, timedelta(hours=3))
+    _approve(waiting[_FIRST_APPROVED], ada, timedelta(hours=3))
     _snooze(waiting[_SNOOZED], cleo, now)
     _assign(waiting[_ASSIGNED], to=ada, by=ben, at=now)
     return _paid(submitted)
