@@ -175,7 +175,7 @@ UNFOLD: Final[dict[str, Any]] = {
                         "identity.view_securityrecord",
                     ),
                     _item(
-                        "Factor resets",
+                        "Second-factor resets",
                         "lock_reset",
                         "identity_factorreset",
                         "identity.view_factorreset",
@@ -185,8 +185,13 @@ UNFOLD: Final[dict[str, Any]] = {
             {
                 "title": "Webhooks",
                 "items": [
-                    _item("Endpoints", "webhook", "webhooks_endpoint", "webhooks.view_endpoint"),
-                    _item("Attempts", "send", "webhooks_attempt", "webhooks.view_attempt"),
+                    _item(
+                        "Webhook endpoints",
+                        "webhook",
+                        "webhooks_endpoint",
+                        "webhooks.view_endpoint",
+                    ),
+                    _item("Delivery attempts", "send", "webhooks_attempt", "webhooks.view_attempt"),
                     _item(
                         "Held payments",
                         "pause_circle",

@@ -51,7 +51,7 @@ REASONS: Final = {
     "customer_blocked": "The customer is blocked",
     "many_payments_1h": "Many payments by the customer within an hour",
     "large_volume_24h": "High total of the customer's payments within a day",
-    "no_limit_for_currency": "No review limit for the currency",
+    "no_limit_for_currency": "No review limit for the currency: always reviewed",
     "method_limit_exceeded": "Over the limit of the payment method",
     "blocked_by_policy": "Blocked by the risk policy",
 }

@@ -1,6 +1,6 @@
 """The dashboard: reviews, the day of the person, today's payments, failing endpoints and projections."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -96,7 +96,7 @@ def _queue(now: datetime) -> dict[str, Any]:
     return {
         "waiting_count": f"{count(sum(each.count for each in awake))}{more}",
         "snoozed_count": sum(each.count for each in waiting if each.snoozed),
-        "waiting_values": [labels.amount(values[code], code) for code in largest[:_CURRENCIES]],
+        "waiting_values": _shown([labels.amount(values[code], code) for code in largest]),
         "due_soon": count(sum(each.due_soon for each in awake)),
         "levels": [
             (level, fragments.LEVEL_BADGES[level].text, sum(each.past[number] for each in awake))
@@ -206,9 +206,14 @@ def _volumes(currencies: Mapping[str, Sums]) -> list[str]:
     """Return the completed volume in the currencies with most completed payments."""
     completed = {code: row for code, row in currencies.items() if row["completed_count"] > 0}
     order = sorted(completed, key=lambda code: -completed[code]["completed_count"])
-    return [
-        labels.amount(completed[code]["completed_volume"], code) for code in order[:_CURRENCIES]
-    ]
+    return _shown([labels.amount(completed[code]["completed_volume"], code) for code in order])
+
+
+def _shown(amounts: Sequence[str]) -> list[str]:
+    """Return the first amounts, and how many currencies there are in addition."""
+    others = len(amounts) - _CURRENCIES
+    more = [f"{others} other currenc{'y' if others == 1 else 'ies'}"] if others > 0 else []
+    return [*amounts[:_CURRENCIES], *more]
 
 
 def _projections() -> list[tuple[Any, str, str]]:

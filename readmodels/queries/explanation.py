@@ -215,10 +215,13 @@ def _features(features: RiskFeatures, currency: str) -> Iterator[str]:
             payments = f"{count} payment{'' if count == 1 else 's'}"
             yield f"{window}: {payments} in all currencies, {money} in {currency}."
     if features.country:
-        yield f"The client gave the country {features.country}."
+        yield f"Country given by the client: {features.country}."
+    if not features.age_ms:
+        yield f"Based on all events up to log position {features.position}."
+        return
+    seconds = features.age_ms / 1000
+    age = f"{seconds:.1f} s" if seconds >= 1 else "less than a second"
     yield (
         f"Based on the events up to log position {features.position}; the oldest event"
-        f" after it was {features.age_ms / 1000:.1f} s old."
-        if features.age_ms
-        else f"Based on all events up to log position {features.position}."
+        f" after it was {age} old."
     )

@@ -132,6 +132,7 @@ class DecideView(_ResetView):
 @admin.register(FactorReset)
 class FactorResetAdmin(BrowsingAdmin):
     keyset = ("asked_at", "id")
+    list_title = "Second-factor resets"
     list_display = ("who", "why", "asked", "asker", "state")
     list_select_related = ("staff", "asked_by", "decided_by")
     has_pages = False

@@ -225,7 +225,9 @@ class ActivateView(_ConfirmView):
 class DeleteView(_ConfirmView):
     title = "Delete the account"
     button = "Delete"
-    lines = ("The account was never used, so no record needs its name.",)
+    lines = (
+        "Only an account that was never used can be deleted: records need the names of others.",
+    )
 
     def change(self, request: HttpRequest, person: User, typed: dict[str, Any]) -> HttpResponse:
         changes.delete(person, by=requests.actor(request))

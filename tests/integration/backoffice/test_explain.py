@@ -72,7 +72,7 @@ def test_explain_prints_everything_about_a_payment_in_review() -> None:
         "  The customer had no completed card payment.\n"
         "  In the hour before: 1 payment in all currencies, $5.00 in USD.\n"
         "  In the day before: 19 payments in all currencies, $31,000.00 in USD.\n"
-        "  The client gave the country DE.\n"
+        "  Country given by the client: DE.\n"
         "  Based on the events up to log position 40; the oldest event after it was 1.2 s old.\n\n"
         f"Risk policy {DEFAULT_POLICY.policy_id} (built-in).\n"
     )
@@ -109,7 +109,7 @@ BUSY = Velocity(count_1h=20, volume_1h=0, count_24h=20, volume_24h=60_000_00)
         ),
         (
             {"amount": Money(1, "SEK")},
-            "The rules sent it to review: No review limit for the currency.",
+            "The rules sent it to review: No review limit for the currency: always reviewed.",
         ),
         (
             {"amount": usd(25_000_01)},
