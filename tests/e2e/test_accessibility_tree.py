@@ -27,7 +27,7 @@ VOLATILE: Final = (
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<id>"),
     (r"\b\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d(\.\d+)?)?", "<time>"),
     (r"\b\d{4}-\d\d-\d\d", "<day>"),
-    (r"\b[\d.]+ (days|h|min|s)\b", "<duration>"),
+    (r"\b([\d.]+ (days|h|min|s)|less than a second)\b", "<duration>"),
     (r"\bposition \d+|/eventindex/\d+/", "<position>"),
     (r"\bpolicies/[0-9a-f]{64}/", "policies/<id>/"),
 )
