@@ -117,9 +117,12 @@ def minor_units(text: str, currency: str) -> int:
         hint = (
             " Write thousands without a separator." if _GROUPS_OF_THOUSANDS.fullmatch(text) else ""
         )
-        excess = f"more than the {decimals} decimals of {currency}" if decimals else "decimals"
-        none = "" if decimals else f", but {currency} has none"
-        raise MoneyError("amount_too_precise", f"{text[:40]} has {excess}{none}.{hint}")
+        excess = (
+            f"more than the {decimals} decimals of {currency}"
+            if decimals
+            else f"decimals, but {currency} has none"
+        )
+        raise MoneyError("amount_too_precise", f"{text[:40]} has {excess}.{hint}")
     # As text: scaling a Decimal rounds to the precision of its context. Truncated, because parsing
     # thousands of digits is slow and one digit too many fails as well.
     digits = (whole.lstrip("0") + fraction.ljust(decimals, "0"))[: len(str(MAX_MINOR)) + 1]

@@ -20,7 +20,7 @@ def consequences_of(action: Action, payment: Payment) -> tuple[str, ...]:
             return ("This is final. A cancelled payment cannot be resumed.",)
         case actions.SNOOZE if payment.review_deadline is not None:
             return (
-                "A claim ends. The payment returns to you first, if you ask for the next one.",
+                "A claim on it ends. It returns to you first, if you ask for the next one.",
                 f"The deadline stays: {labels.minute(payment.review_deadline)}.",
             )
         case actions.ASSIGN:
