@@ -1,4 +1,4 @@
-"""Actor ids. Events are immutable, so they hold ids, never names."""
+"""Actor ids. Events hold ids instead of names, because names change and events cannot."""
 
 import getpass
 import os
@@ -27,7 +27,10 @@ def system(process: str) -> str:
 
 
 def operator() -> str:
-    """Return the actor who runs `./manage.py`, by user name, or by user id if there is no name."""
+    """Return the actor id for the user who runs `./manage.py`.
+
+    It contains the user name, or the numeric user id if there is no name.
+    """
     try:
         name = getpass.getuser()
     except (KeyError, OSError):

@@ -1,4 +1,4 @@
-"""The aggregates of the log: each binds the events and the fold of the domain to the events app."""
+"""The aggregates of the log. Each binds events and a fold of the domain to the events app."""
 
 from typing import Final
 
@@ -68,7 +68,7 @@ REVEAL_AGGREGATE: Final[Aggregate[CustomerRevealed, CustomerRevealed]] = Aggrega
     state_class=CustomerRevealed,
 )
 
-# Named by settings.EVENT_AGGREGATES: `manage.py check` checks these.
+# settings.EVENT_AGGREGATES names this tuple, so that `manage.py check` finds the aggregates.
 AGGREGATES: Final[tuple[AnyAggregate, ...]] = (
     PAYMENT_AGGREGATE,
     POLICY_AGGREGATE,

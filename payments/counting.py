@@ -1,4 +1,4 @@
-"""Counts in the output of commands."""
+"""Format counts for the output of commands."""
 
 
 def counted(number: int, thing: str) -> str:

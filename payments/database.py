@@ -1,8 +1,8 @@
 """Execute statements with server-side binding on Django's own connection, within its transaction.
 
-Django binds parameters on the client, which doubles the server's work for an append. `execute` prepares a
-statement once per connection and runs it without a psycopg cursor: a cursor costs as much as such a
-statement does on the server. This uses undocumented parts of psycopg, all in the functions at the end.
+Django binds parameters on the client, which doubles the server's work for an append. `execute`
+prepares a statement once per connection. It uses no psycopg cursor, because a cursor takes as long as
+such a statement does on the server. The functions at the end use undocumented parts of psycopg.
 """
 
 import re
@@ -44,7 +44,7 @@ def execute(statement: str, parameters: Mapping[str, object] = _NOTHING) -> list
     with django.wrap_database_errors:
         native = cast("Connection", django.connection)
         if not native.autocommit and native.pgconn.transaction_status == TransactionStatus.IDLE:
-            # The first statement of a transaction: psycopg's cursors send BEGIN.
+            # The first statement of a transaction needs a BEGIN, which psycopg's cursors send.
             with psycopg.Cursor(native) as cur:
                 cur.execute(statement.encode(), parameters)
                 return cur.fetchall() if cur.description else []
@@ -56,7 +56,7 @@ def cursor() -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
     """Yield a server-side binding cursor, for statements that are rare, streamed or copied.
 
     Raises Django's database errors, with psycopg's as their cause. The error wrapper also makes Django
-    notice a lost connection; otherwise one would fail every later request of the thread.
+    notice a lost connection. An unnoticed one would fail every later request of the thread.
     """
     django = connections[DEFAULT_DB_ALIAS]
     django.close_if_health_check_failed()
@@ -80,15 +80,15 @@ def separate_connection() -> Iterator[Connection]:
 
 
 def require_transaction() -> None:
-    """Raise TransactionManagementError outside a transaction: the caller's locks would not hold."""
+    """Raise TransactionManagementError outside a transaction, where locks are released at once."""
     if not connections[DEFAULT_DB_ALIAS].in_atomic_block:
         raise TransactionManagementError("This must run inside a transaction.")
 
 
 def require_no_transaction() -> None:
-    """Raise TransactionManagementError inside a transaction: the caller commits step by step.
+    """Raise TransactionManagementError inside a transaction, where no step commits on its own.
 
-    As for `atomic(durable=True)`, the transaction that a test case wraps around a test does not count.
+    Like `atomic(durable=True)`, this ignores the transaction that a test case opens around a test.
     """
     blocks: list[Any] = connections[DEFAULT_DB_ALIAS].atomic_blocks
     if any(not block._from_testcase for block in blocks):  # noqa: SLF001 - as durable=True does
@@ -96,7 +96,7 @@ def require_no_transaction() -> None:
 
 
 class _Statement(Struct, frozen=True):
-    """A statement as PostgreSQL reads it: its parameters are numbered in the order of `parameters`."""
+    """A statement with numbered placeholders for PostgreSQL. `parameters` names them in order."""
 
     text: bytes
     parameters: tuple[str, ...]
@@ -108,18 +108,18 @@ def _numbered(statement: str) -> _Statement:
     names = tuple(dict.fromkeys(_PARAMETER.findall(statement)))
     text = _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", statement)
     text = text.replace("%%", "%")
-    # Text leaves the type open. The statement is prepared for all values, but psycopg's binary format would
-    # declare a small integer as smallint, and the next value may be larger.
+    # The text format leaves the type to PostgreSQL, so the prepared statement accepts every value.
+    # psycopg's binary format would encode an integer as smallint, integer or bigint, by its size.
     return _Statement(text.encode(), names, [PyFormat.TEXT] * len(names))
 
 
 class _Session:
-    """The prepared statements of a connection, and the adapter of its values."""
+    """The prepared statements of a connection, and the adapter for its values."""
 
     def __init__(self, native: Connection) -> None:
         self.connection = native
         self._adapter = Transformer(native)
-        self._names: dict[bytes, bytes] = {}  # of prepared statements, by their text
+        self._names: dict[bytes, bytes] = {}  # prepared names by text
         self._replans = 0
 
     def execute(
@@ -148,7 +148,7 @@ class _Session:
         """Prepare the statement under a name derived from its text.
 
         A pooler without support for prepared statements may use another connection for the next
-        transaction. With numbered names, another statement could run there with these parameters.
+        transaction. If names were numbered, the same name could run another statement there.
         """
         text = sha256(statement.text).hexdigest()[:32]
         name = f"execute_{text}_{self._replans}".encode()
@@ -168,7 +168,7 @@ _SESSION: Final = "_payments_session"
 
 
 def _session(native: Connection) -> _Session:
-    """Return the session of this connection: a thread next to an event loop has two connections."""
+    """Return the session stored on this connection. One thread can have several connections."""
     session: _Session | None = getattr(native, _SESSION, None)
     if session is None:
         session = _Session(native)
@@ -187,7 +187,7 @@ def _dump(
 
 
 def _receive(native: Connection) -> PGresult:
-    """Wait for the result of the last statement as psycopg's cursors do, which lets signals interrupt it.
+    """Wait for the last statement's result. Signals can interrupt this, as in psycopg's cursors.
 
     Raises psycopg.Error.
     """

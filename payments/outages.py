@@ -1,6 +1,6 @@
-"""Temporary errors of the database: their messages, and how often they are logged.
+"""Temporary database errors: messages for people, and a limit on how often they are logged.
 
-Neither the command nor the code is wrong, so the caller can retry later.
+An outage is not the fault of the command or of the code, so the caller can retry later.
 """
 
 import logging
@@ -15,10 +15,10 @@ from msgspec import Struct
 
 logger: Final = logging.getLogger(__name__)
 
-# The interval between tracebacks: those of one outage differ little.
+# The shortest time between two tracebacks. Those of one outage differ little.
 _TRACEBACK_SECONDS: Final = 60.0
 _LINE_SECONDS: Final = 1.0
-# How long a failed write is reported while the database can be read.
+# How long `unwritable` reports a failed write, because reads may still succeed.
 _REMEMBERED_SECONDS: Final = 15.0
 
 
@@ -50,13 +50,13 @@ _BY_STATE: Final = {
     "57P02": _STARTING,
     "57P03": _STARTING,
 }
-# A refused connection has no SQLSTATE, only its text.
+# The error of a refused connection has no SQLSTATE, only a message.
 _BY_TEXT: Final = {
     "the database system is": _STARTING,
     "too many": _BY_STATE["53300"],
     "remaining connection slots": _BY_STATE["53300"],
 }
-# The database rejects writes, which reads do not reveal.
+# In these outages only writes fail, so a successful read proves nothing.
 _OF_WRITES: Final = {"read_only", "full"}
 
 
@@ -80,7 +80,7 @@ def report(error: BaseException, outage: Outage) -> None:
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Suppress and log an outage, in tasks that beat starts again anyway."""
+    """Log an outage instead of raising it, for tasks that beat starts again anyway."""
     try:
         yield
     except (DatabaseError, InterfaceError) as error:
@@ -91,7 +91,7 @@ def reported() -> Iterator[None]:
 
 
 def unwritable() -> Outage | None:
-    """Return the outage of a recent failed write of this process, None without one."""
+    """Return the outage that made a write of this process fail recently, None if there was none."""
     return _reporter.unwritable()
 
 

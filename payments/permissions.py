@@ -1,4 +1,4 @@
-"""The permissions for commands, checked in the use cases: no entrance can bypass them."""
+"""The permissions for commands. Use cases check them, so no caller can bypass them."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -25,9 +25,9 @@ CONCLUDE_SECOND_REVIEW: Final = "events.conclude_second_review"
 SEE_POLICIES: Final = "events.see_policies"
 REVEAL: Final = "events.reveal_customer"
 
-# The permissions for commands that append events, and for seeing risk policies, as the admin shows them. No
-# model declares them, because the log has none of these. `migrate` stores them with the content type of its
-# events.
+# The permissions as the admin shows them. Most are for commands that append events. No Django model
+# declares them, because commands have no models. `migrate` stores them with the content type of the
+# log's events.
 NAMES: Final[Mapping[str, str]] = {
     REVIEW: "Can approve and reject payments",
     REVIEW_AS_SENIOR: "Can decide on escalated payments and approve as the second",

@@ -1,4 +1,4 @@
-"""Print the tables of commands."""
+"""Print tables in the output of commands."""
 
 from typing import Final, TextIO, cast
 
@@ -6,12 +6,12 @@ from django.core.management.base import OutputWrapper
 from rich.console import Console
 from rich.table import Table
 
-# Wide enough to keep lines whole for programs.
+# Wide enough that no line wraps in output that another program reads.
 _WIDE: Final = 400
 
 
 def print_table(table: Table, out: OutputWrapper) -> None:
-    """Print the table. Its cells are text: brackets and colons in them are not rich's markup."""
+    """Print the table. Its cells are plain text, in which rich interprets no brackets or colons."""
     console = Console(file=cast("TextIO", out), markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         console.width = _WIDE

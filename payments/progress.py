@@ -1,4 +1,4 @@
-"""The progress bar of all commands that take more than a second."""
+"""The progress bar for commands that take more than a second."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

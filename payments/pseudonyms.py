@@ -2,8 +2,8 @@
 
 The key is `settings.PSEUDONYM_KEY`. With another key every customer would get another id, and repeated
 commands would not be recognized. Therefore the key cannot be rotated. The database stores a keyed
-hash of a constant, and a process with another key is refused. KEY_ID is stored with the data that depends
-on the key.
+hash of a constant, so that a process with another key can be refused. KEY_ID is stored with the
+data that depends on the key.
 """
 
 import hmac
@@ -22,7 +22,7 @@ from payments.domain.signals import PresentedSignals, Signals
 
 KEY_ID: Final = 1
 
-# The check value, and a customer whose id depends on the key, for databases without a check value.
+# The check value. In a database without one, the id of any customer shows which key was used.
 _KNOWN: Final = """
 SELECT (SELECT check_value FROM customers_pseudonymkey WHERE key_id = %(key_id)s::smallint),
        (SELECT json_build_array(client_id, reference, id)::text FROM customers_customer
@@ -37,7 +37,7 @@ _verified: Final[set[str]] = set()  # the keys that this process has compared wi
 
 
 class WrongPseudonymKey(ImproperlyConfigured):
-    """This process has another key than the processes that filled the database."""
+    """The key of this process is not the one with which the database was filled."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -50,7 +50,7 @@ _SEPARATOR: Final = "\x1f"  # cannot occur in the parts: they are printable
 
 
 def keyed_digest(purpose: str, *parts: str) -> bytes:
-    """Return the HMAC-SHA256 (RFC 2104) of the parts. Equal parts differ by `purpose`."""
+    """Return the HMAC-SHA256 (RFC 2104) of the parts. The digest also depends on `purpose`."""
     keyed = _keyed(settings.PSEUDONYM_KEY).copy()
     keyed.update(_SEPARATOR.join((purpose, *parts)).encode())
     return keyed.digest()
@@ -58,12 +58,12 @@ def keyed_digest(purpose: str, *parts: str) -> bytes:
 
 @cache
 def _keyed(key: str) -> hmac.HMAC:
-    """Return a hash to copy: hashing the key costs more than hashing the message."""
+    """Return a hash to copy, because hashing the key takes longer than hashing the message."""
     return hmac.new(key.encode(), digestmod="sha256")
 
 
 def customer_id(client_id: UUID, reference: str) -> UUID:
-    """Return the id of the client's customer `reference`."""
+    """Return the id of the customer that the client calls `reference`."""
     return keyed_id("customer", str(client_id), reference)
 
 
@@ -99,9 +99,10 @@ def _fingerprint(kind: str, client_id: UUID, value: str) -> str:
 
 
 def require_key() -> None:
-    """Raise WrongPseudonymKey unless the key is the database's. Queries once in each process.
+    """Raise WrongPseudonymKey if the database was filled with another key.
 
-    The first process, which migrates, stores the check value.
+    After the first success, a process does not query again. The first process, which migrates,
+    stores the check value.
     """
     key: str = settings.PSEUDONYM_KEY
     if key in _verified:

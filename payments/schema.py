@@ -11,7 +11,7 @@ from django.db.migrations.state import StateApps
 def run_sql(file: Path) -> RunPython:
     """Return an operation that executes the statements of `file`. It has no reverse.
 
-    `{schema}` in the file stands for the current schema: functions with their own search path
+    `{schema}` in the file stands for the current schema. Functions that set their own search path
     have to name it.
     """
     return RunPython(partial(_execute, file))

@@ -1,4 +1,7 @@
-"""Commands to Valkey over one connection per thread: the pool of redis-py costs more than a command."""
+"""Send commands to Valkey over one connection per thread.
+
+redis-py's connection pool would take more time than the command itself.
+"""
 
 import os
 import threading
@@ -23,7 +26,10 @@ class Script:
 
 
 class Connection(threading.local):
-    """A connection to the server at `url`. All methods raise RedisError, each wait ends after the timeout."""
+    """A connection to the server at `url`.
+
+    All methods raise RedisError. Each wait ends after TIMEOUT_SECONDS.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -47,7 +53,7 @@ class Connection(threading.local):
             return self.ask("EVAL", script.text, len(keys), *keys, *arguments)
 
     def _ask(self, *command: str | float) -> Any:
-        # This connects if needed. A failure disconnects, so no reply is taken for that of another command.
+        # This connects if needed. A failure disconnects, so that no later command gets this reply.
         self._connection.send_packed_command(self._connection.pack_command(*command))
         try:
             return self._connection.read_response()
