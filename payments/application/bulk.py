@@ -21,11 +21,12 @@ Decision = tuple[AnyPaymentEvent, ...] | PaymentError
 
 
 def dispatch_all(commands: Sequence[PaymentCommand], context: CommandContext) -> list[Decision]:
-    """Execute the commands in order, in two statements; return each decision.
+    """Execute the commands in order, in two statements. Return the decision on each.
 
-    A refusal affects only its own command. The commands have no notes and no references of their own, and
-    `context` has no key: the caller recognizes repetitions by their decisions without events. On a stale
-    version all commands are decided again, unless the caller owns a transaction.
+    A refusal affects only its own command. The commands must not have notes or references, and
+    `context` must not have a key. The caller recognizes a repetition by a decision without events.
+    If a version is stale, all commands are decided again, unless the caller has opened a
+    transaction.
 
     Raises StaleVersion, LogContradicted.
     """
@@ -58,7 +59,7 @@ def dispatch_all(commands: Sequence[PaymentCommand], context: CommandContext) ->
 def decide_all(
     payments: dict[UUID, Payment | None], commands: Sequence[PaymentCommand]
 ) -> list[Decision]:
-    """Return the decision on each command after the earlier ones, and advance `payments` by them."""
+    """Return the decision on each command, in order. Update `payments` to the resulting states."""
     decisions: list[Decision] = []
     for command in commands:
         payment_id = command.payment_id

@@ -23,7 +23,7 @@ def handle(
     `note` is stored with the correction or not at all. Raises NotPermitted, TextError for the note, and the
     errors of `dispatch`.
     """
-    # A client's command names the client, so `dispatch` finds only that client's payments.
+    # Clients need no permission here, because `dispatch` finds only their own payments.
     if command.client_id is None or context.actor != actors.client(command.client_id):
         permissions.require(context.actor, permissions.CORRECT)
     alongside = None

@@ -75,8 +75,8 @@ def dispatch(
     If another command was faster, this one is decided again on the new state, unless `expected_version`
     is given or the caller has opened a transaction.
 
-    Raises PaymentError, KeyReused, AlreadyReserved, StaleVersion, and NotAtVersion for another version than
-    the expected one.
+    Raises PaymentError, KeyReused, AlreadyReserved, StaleVersion, and NotAtVersion if the payment
+    is not at `expected_version`.
     """
     about = metadata(command, context, note)
 
@@ -105,8 +105,8 @@ def dispatch(
 def dispatch_new(commands: Sequence[tuple[ProcessPayment, CommandContext]]) -> int:
     """Execute commands for new payments in one statement. Return how many were new.
 
-    If one of them exists or has a reference, they are dispatched one by one, and commands that have run
-    before are replayed. Raises PaymentError, KeyReused, AlreadyReserved.
+    If any payment exists already or has a reference, the commands are dispatched one by one. Those
+    that have run before are replayed. Raises PaymentError, KeyReused, AlreadyReserved.
     """
     if not commands:
         return 0
@@ -122,12 +122,12 @@ def dispatch_new(commands: Sequence[tuple[ProcessPayment, CommandContext]]) -> i
 
 
 def next_review(client_id: UUID | None, key: str) -> store.Reservation:
-    """Return the reservation of a ClaimNextReview with this key, which its repetition finds."""
+    """Return the reservation through which a repeated ClaimNextReview finds its payment."""
     return store.Reservation(f"review.claim_next:{client_id}", key)
 
 
 def is_of_refund(reservation: store.Reservation) -> bool:
-    """Return whether the reservation is that of a refund's reference."""
+    """Return whether the reservation is for the reference of a refund."""
     return reservation.namespace.startswith(f"{_REFUNDS}:")
 
 

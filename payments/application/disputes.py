@@ -1,4 +1,4 @@
-"""Record the notices of disputes, and respond to disputes."""
+"""Record dispute notices, and responses to disputes."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -29,7 +29,7 @@ def handle(
     The responder is taken from `context`. `note` is stored with the response or not at all.
     Raises NotPermitted, TextError for the note, and the errors of `dispatch`.
     """
-    # A client's command names the client, so `dispatch` finds only that client's payments.
+    # Clients need no permission here, because `dispatch` finds only their own payments.
     if command.client_id is None or context.actor != actors.client(command.client_id):
         permissions.require(context.actor, permissions.RESPOND_TO_DISPUTE, operators=True)
     if isinstance(command, RespondToDispute):
@@ -66,7 +66,7 @@ def _respond(
 
 
 def _known_note(command: RespondToDispute) -> NoteRef | None:
-    """Return the note of the response at the same time."""
+    """Return the note of the recorded response that has the same time as the command."""
     payment = bulk.load([command.payment_id])[command.payment_id]
     known = payment and find(payment.disputes, command.dispute_id)
     response = known and known.response_at(command.responded_at or command.at)

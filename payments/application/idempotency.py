@@ -47,14 +47,14 @@ class KeyReused(Exception):
 
 
 def payment_id(client_id: UUID, key: str) -> UUID:
-    """Return the id of a new payment, derived from its key: a repetition finds the same stream."""
+    """Return the id of a new payment. It is derived from the key, so a repetition has the same id."""
     return uuid5(client_id, key)
 
 
 def command_key(command: str, *, actor: str, key: str) -> str:
     """Return the digest of an idempotency key that the log stores.
 
-    The same key on another command or by another actor has another digest.
+    The digest also depends on the command and the actor.
     """
     return keyed_digest("idempotency", actor, command, key)[:_KEY_BYTES].hex()
 
@@ -69,7 +69,7 @@ def field_digests(command: PaymentCommand, note: str | None) -> dict[str, str]:
 
 
 def check_same(stored: Mapping[str, str], sent: Mapping[str, str]) -> None:
-    """Raise KeyReused unless both commands have the same fields."""
+    """Raise KeyReused unless the fields of both commands have the same values."""
     differing = tuple(
         sorted(name for name in stored.keys() | sent.keys() if stored.get(name) != sent.get(name))
     )

@@ -15,14 +15,17 @@ _BATCH: Final = 500
 
 
 class Refused(Struct, frozen=True):
-    """A line that was not added, and the reason. It does not repeat the line."""
+    """The number of a line that was not added, and a reason that does not repeat its content."""
 
     line: int
     reason: str
 
 
 class Batch(Struct, frozen=True):
-    """Consecutive lines, which are now on the list or in `refused`. `lines` is the number of the last one."""
+    """The outcome for some consecutive lines. `lines` is the number of the last one.
+
+    Each line is now on the list or in `refused`, or it was empty.
+    """
 
     lines: int
     added: int
@@ -37,10 +40,10 @@ def add(
     *,
     expires_at: datetime | None = None,
 ) -> Iterator[Batch]:
-    """Add one value per line, batch by batch, each in a transaction. Empty lines are skipped.
+    """Add one value per line, in batches with a transaction each. Empty lines are skipped.
 
-    After an interruption, add the same file again: lines that are on the list are refused. Raises
-    NotPermitted, TextError, ListRefused; the batches that were yielded stay.
+    After an interruption, add the same file again. Values that are on the list already are refused.
+    Raises NotPermitted, TextError, ListRefused. Batches that were yielded before remain stored.
     """
     numbered = enumerate(lines, start=1)
     while batch := list(islice(numbered, _BATCH)):

@@ -1,6 +1,7 @@
-"""Create and archive lists, add and remove their entries. Each change counts for the next payment.
+"""Create and archive lists, and add and remove their entries.
 
-Commands on one list wait for each other. The tables are written in the transaction of the event.
+Each change applies from the next payment on. Commands on one list wait for each other. The list
+tables are written in the same transaction as the event.
 """
 
 from collections.abc import Sequence
@@ -72,7 +73,7 @@ def archive(name: ListName, author: Author) -> None:
     command = ArchiveList(at=author.at, by=author.by, note=_reference(note))
     with transaction.atomic():
         found = entries.locked(id_of(name))
-        # Read behind the lock: a proposal that uses the list holds it.
+        # Read while the list is locked, because a proposal that uses the list locks it too.
         known = Known(policies=policies.using(name))
         _handle(name, command, note, author, found, known)
 
@@ -87,9 +88,10 @@ def add(
     payment_id: UUID | None = None,
     skip: bool = False,
 ) -> tuple[str, ...]:
-    """Add all values or none. With `skip`, return those that are on the list already instead of refusing.
+    """Add all values or none. With `skip`, leave out values that are on the list, and return these.
 
-    `card` and `payment_id` are kept with the entry. Raises NotPermitted, InvalidItem, TextError, ListRefused.
+    `card` and `payment_id` are stored with the entry. Raises NotPermitted, InvalidItem, TextError,
+    ListRefused.
     """
     permissions.require(author.by, permissions.EDIT_LISTS, operators=True)
     note = _note(author)
@@ -127,7 +129,7 @@ def remove(name: ListName, value: str, author: Author) -> None:
 
 
 def _in_use(name: ListName) -> RiskList:
-    """Return the locked list, whose type the values need. Raises UnknownList."""
+    """Lock and return the list. Raises UnknownList if it does not exist or is archived."""
     found = entries.locked(id_of(name))
     if found is None or found.archived_at is not None:
         raise UnknownList(list_name=name)

@@ -44,12 +44,14 @@ class InForce(Struct, frozen=True):
 
 
 _BUILT_IN: Final = InForce(DEFAULT_POLICY, None)
-# By id and position: a policy never changes, but its author does if another person proposes it again.
+# Keyed by id and position, because the author changes if another person proposes the policy again.
 _known: Final[dict[tuple[str, int], InForce]] = {}
 
 
 def in_force(policy_id: str | None, *, as_of: int) -> InForce:
-    """Return the policy after the register's event at position `as_of`. None is the built-in policy.
+    """Return the policy and its author as of the register's event at position `as_of`.
+
+    If `policy_id` is None, that is the built-in policy.
 
     The first call for a policy and position takes one round trip, later ones none.
     Raises UnknownPolicy, UnreadableEvent.
@@ -63,7 +65,7 @@ def in_force(policy_id: str | None, *, as_of: int) -> InForce:
 
 
 def by_id(policy_id: str) -> RiskPolicy:
-    """Return the policy in one round trip, none for the built-in one. Raises UnknownPolicy."""
+    """Return the policy. All but the built-in one take a round trip. Raises UnknownPolicy."""
     if policy_id == DEFAULT_POLICY.policy_id:
         return DEFAULT_POLICY
     return _found(policy_id, register()).policy
@@ -88,7 +90,7 @@ def _found(policy_id: str, register: Register) -> RegisteredPolicy:
 
 
 def _register_at(position: int) -> Register:
-    """Return the register after its event at that position. Later events may name another author."""
+    """Return the register without events after `position`, which may name another author."""
     recorded = read_stream(POLICY_AGGREGATE, REGISTER, after=0, upto=position)
     return fold(POLICY_AGGREGATE, REGISTER, (record.event for record in recorded)) or Register()
 
@@ -140,7 +142,7 @@ def check_lists(policy: RiskPolicy) -> None:
 
 
 def _require_lists(policy: RiskPolicy) -> None:
-    # Inside the transaction of a proposal, so that no list is archived meanwhile.
+    # A proposal calls this in its transaction, so that no list is archived before it commits.
     if missing := entries.unusable(policy.document.lists):
         raise ListsUnusable(policy_id=policy.policy_id, lists=missing)
 

@@ -30,7 +30,7 @@ class KnownCustomer(Struct, frozen=True):
 class RiskFeatureSource(Protocol):
     """Return the features of the customer at `at`, in one round trip.
 
-    `item_keys` are those of everything in the payment that a list can hold.
+    `item_keys` are the list keys that `listable` returns for the payment.
     """
 
     def __call__(
@@ -39,7 +39,7 @@ class RiskFeatureSource(Protocol):
 
 
 class DueReviews(Protocol):
-    """Yield the payments whose review deadline is not after `at`, the longest due first."""
+    """Yield the payments whose review deadline is not after `at`, the earliest deadline first."""
 
     def __call__(self, *, at: datetime) -> Iterator[UUID]: ...
 
@@ -72,7 +72,7 @@ class FinalDecision(Struct, frozen=True, kw_only=True):
 
 
 class UnreviewedDecisions(Protocol):
-    """Yield the final decisions since then for which no second review was requested."""
+    """Yield the final decisions from `since` on for which no second review was requested."""
 
     def __call__(self, *, since: datetime) -> Iterator[FinalDecision]: ...
 

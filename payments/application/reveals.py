@@ -43,7 +43,7 @@ def reveal(
     customer = Customer.objects.filter(pk=customer_id).first()
     if customer is None:
         raise NothingToReveal
-    # The note belongs to the customer, so that it is erased with it.
+    # The note belongs to the customer, so that erasing the customer erases the note.
     written = (
         notes.write(None, note, author=by, at=at, longest=LONGEST_NOTE, customer_id=customer_id)
         if note is not None

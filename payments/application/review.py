@@ -39,12 +39,12 @@ from payments.events.store import Reservation, StaleVersion
 logger = logging.getLogger(__name__)
 
 _NOTED: Final = ApprovePayment | RejectPayment | EscalateReview | SnoozeReview | AssignReview
-# After so many offers that others have claimed, give up: a healthy queue does not lag that far.
+# Give up after this many offers that others have claimed. A healthy queue does not lag that far.
 _MOST_TAKEN: Final = 100
 
 
 class QueueLags(Exception):
-    """The queue offers only payments that others have claimed meanwhile."""
+    """The queue lags so far that it offers only payments that others have claimed."""
 
 
 def handle(
@@ -86,7 +86,7 @@ def claim_next(
 ) -> Outcome | None:
     """Claim the most urgent payment that the reviewer may decide on. Return None if there is none.
 
-    `queue` offers the payments of another selection or in another order.
+    `queue` replaces the usual queue, to offer a selection of its payments or another order.
 
     A reviewer who holds `most_held` undecided payments gets the most urgent of them again. Without
     `most_held`, each new key in `context` claims another payment. A repeated key finds the same payment.
@@ -103,7 +103,7 @@ def claim_next(
 
     with transaction.atomic():
         if most_held is not None:
-            # One request at a time: two at once would both find that the reviewer holds no payment.
+            # One request at a time. Two at once would both find that the reviewer holds no payment.
             store.reserve(Reservation("review.claims_of", reviewer))
         if context.key is not None:
             key = idempotency.command_key(ClaimNextReview.name, actor=reviewer, key=context.key)

@@ -1,8 +1,8 @@
 """Second reviews: request them for a share of the decisions, and conclude them.
 
-A keyed hash of the payment's id chooses, so nobody can predict the choice, and a repetition makes the same.
-The hash also delays the request. Its event is hidden, but leaves a gap in the positions that people see.
-Right after a decision, the gap would reveal the choice.
+A keyed hash of the payment's id makes the choice. Nobody can predict it, and a repetition makes the
+same choice. The hash also delays the request. The event of the request is hidden, but it leaves a
+gap in the positions that people see. Right after a decision, that gap would reveal the choice.
 """
 
 import logging
@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 _REQUESTER: Final = actors.system("second_reviews")
 _DRAWN_BYTES: Final = 8
 _LONGEST_DELAY: Final = timedelta(days=1)
-# Decisions are considered for so long. The difference is how long all workers may be stopped.
+# How long a decision is considered. Workers may be stopped for this time minus the longest delay.
 _CONSIDERED: Final = timedelta(days=4)
 
 
@@ -75,9 +75,10 @@ def request_due(at: datetime) -> Iterator[UUID]:
 
 
 def is_chosen(decision: FinalDecision, recent: Callable[[FinalDecision], int]) -> bool:
-    """Return whether the number of the payment is below the share of the reviewer.
+    """Return whether the decision is drawn for a second review.
 
-    `recent` returns how many decisions the reviewer made before. Most decisions are settled without it.
+    A larger share can be drawn from new reviewers. `recent` returns how many decisions the reviewer
+    made before. It is called only if the answer depends on it.
     """
     number = 100 * _drawn("choice", decision)
     if number < settings.SECOND_REVIEW_PERCENT:
@@ -112,8 +113,8 @@ def conclude(
     alongside = None
     if note is not None:
         review = replay.load(SECOND_REVIEW_AGGREGATE, review_id).state
-        # With its payment, the note is erased with the customer. It notifies nobody whom it mentions: that
-        # could be the first reviewer.
+        # The note refers to the payment, so that it is erased with the customer. It notifies nobody
+        # whom it mentions, because that could be the first reviewer.
         about = None if review is None else review.request.payment_id
         written = notes.write(about, note, author=by, at=at)
         command = ConcludeSecondReview(
@@ -130,9 +131,9 @@ def conclude(
 
 
 def _drawn(purpose: str, decision: FinalDecision) -> float:
-    """Return a number from 0 to 1 that only the key determines.
+    """Return a number from 0 to 1 that nobody can predict without the key.
 
-    It differs each month, so that nobody can collect payments that are never chosen.
+    It also depends on the month, so that nobody can collect payments that are never chosen.
     """
     month = f"{decision.at.astimezone(UTC):%Y-%m}"
     digest = keyed_digest(f"second_review.{purpose}", month, str(decision.payment_id))
@@ -140,7 +141,7 @@ def _drawn(purpose: str, decision: FinalDecision) -> float:
 
 
 def _request(payment_id: UUID, at: datetime) -> None:
-    # The log has the verdict of a first approval, too.
+    # Read from the log, which also has the verdict of a first approval.
     final = decided(store.load(PAYMENT_AGGREGATE, payment_id).events)
     assert final is not None, "the decision was read from the log"  # noqa: S101
     request = RequestSecondReview(at=at, payment_id=payment_id, decided=final)

@@ -64,7 +64,7 @@ def submit(
     )
     if known.registered:
         return dispatch(command, context)
-    # In the same statement as the payment: a refused payment must not leave a customer behind.
+    # Stored in the statement of the payment, so that a refused payment leaves no customer behind.
     registration = registry.registration(
         customer_id, client_id=client_id, reference=customer_reference
     )

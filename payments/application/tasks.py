@@ -1,4 +1,4 @@
-"""The Celery tasks of use cases. They may be lost, late or run twice without harm."""
+"""Celery tasks that run use cases. It does no harm if a task is lost, late or run twice."""
 
 import time
 from typing import Final
