@@ -152,7 +152,8 @@ class Money(Struct, frozen=True, gc=False):
         retired = RETIRED.get(currency)
         if retired is not None and not refund and (on is None or on >= retired):
             raise MoneyError(
-                "unknown_currency", f"No payment is made in {currency} since {retired}."
+                "unknown_currency",
+                f"{currency} has not been accepted for payments since {retired}.",
             )
         if minor < 1:
             raise MoneyError("amount_not_positive", "The amount must be at least one minor unit.")

@@ -303,9 +303,9 @@ def test_rows_may_have_a_currency_that_was_in_use_on_their_day() -> None:
     report = run(path, "--set=client=Acme", "--rejects=refused")
 
     assert (report["accepted"], report["refused"][0]) == ("2", "2")
-    assert "No payment is made in BGN since 2026-01-01." in Path("refused").read_text()
+    assert "BGN has not been accepted for payments since 2026-01-01." in Path("refused").read_text()
     path = write(HEADER.replace("date,", "").replace("currency,", "") + "ann,1.00,wallet,\n")
-    with pytest.raises(CommandError, match="--set currency: No payment is made in BGN since"):
+    with pytest.raises(CommandError, match="--set currency: BGN has not been accepted"):
         run(path, "--set=client=Acme,currency=BGN,date=2026-01-01")
     assert run(path, "--set=client=Acme,currency=BGN,date=2025-12-31")["accepted"] == "1"
 
