@@ -4,14 +4,15 @@ import re
 import unicodedata
 from typing import Final
 
-# The characters of user names. Before the @, they make an e-mail address or the path of an address.
+# Names consist of the characters of user names. An @ after such a character or a slash belongs to
+# an e-mail address or a URL.
 _AT_NAME: Final = re.compile(r"(?<![\w.@/+-])@([\w.+-]+(?:@[\w.+-]+)?)")
 _PUNCTUATION: Final = ".+-"
 MOST: Final = 20
 
 
 def at_names(text: str) -> tuple[str, ...]:
-    """Return the first names after an @ in the text, without repetition and without e-mail addresses."""
+    """Return at most MOST distinct names that follow an @ in the text. Ignores e-mail addresses."""
     found = (name.rstrip(_PUNCTUATION) for name in _AT_NAME.findall(text))
     return tuple(dict.fromkeys(filter(None, found)))[:MOST]
 

@@ -22,8 +22,8 @@ import phonenumbers
 from msgspec import Struct
 from stdnum import iban
 
-_SHORTEST, _LONGEST = 14, 19  # digits; Visa has not issued numbers of 13 for decades
-# Checked in addition to the check digit, which one number in ten passes by chance.
+_SHORTEST, _LONGEST = 14, 19  # digits; 13-digit Visa numbers are no longer issued
+# Prefixes and lengths are checked too, because one number in ten passes the check digit by chance.
 _VISA_16: Final = r"4\d{15}"
 _MASTERCARD: Final = r"(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}"
 _AMERICAN_EXPRESS: Final = r"3[47]\d{13}"
@@ -76,8 +76,9 @@ _DATE: Final = re.compile(
     r"|(?<![\d./])(?:0?[1-9]|[12]\d|3[01])([./])(?:0?[1-9]|1[0-2])\1(?:19|20)\d\d(?![\d./])",
     re.ASCII,
 )
-# One random UUID in 1,700 and one SHA-256 in 970 holds the digits of a card, so they are ignored. An id
-# without letters is still examined: a random one hardly ever occurs, but people could type one.
+# Ids are ignored, because one random UUID in 1,700 and one SHA-256 in 970 holds the digits of a
+# card. An id without letters is still examined: it hardly ever occurs at random, but people could
+# type it.
 _HEX_ID: Final = re.compile(
     r"\b(?:[\da-f]{8}(?:-?[\da-f]{4}){3}-?[\da-f]{12}|[\da-f]{40}|[\da-f]{64}|[\da-f]{128})\b",
     re.ASCII | re.IGNORECASE,
@@ -88,16 +89,16 @@ _IBAN_START: Final = re.compile(
 _IBAN_REST: Final = re.compile(r"[ .-]?[A-Z\d]+", re.ASCII | re.IGNORECASE)
 _SHORTEST_IBAN, _LONGEST_IBAN = 15, 34
 _LETTER_VALUES: Final = str.maketrans({letter: str(int(letter, 36)) for letter in ascii_letters})
-_DOUBLED: Final = str.maketrans("0123456789", "0246813579")  # the sum of the digits of the double
+_DOUBLED: Final = str.maketrans("0123456789", "0246813579")  # the digit sum of twice the digit
 _SHORTEST_PHONE, _LONGEST_PHONE = 7, 15  # digits, the longest by ITU-T E.164
 _IN_PHONE: Final = re.compile(r"[ ()./\-\u2010-\u2015]{1,3}")
 _CALLED: Final = re.compile(r"\+\(?$")
-# The regions whose national numbers are recognized. These begin with 0, unlike card numbers.
+# The regions whose national numbers are recognized. Such numbers begin with 0, card numbers do not.
 _REGIONS: Final = (
     "DE", "AT", "ID", "FR", "GB", "CH", "IT", "NL", "BE", "SE", "AU", "JP", "KR", "IN", "TR", "ZA",
 )  # fmt: skip
 _ANOTHER: Final = 4  # digits that may precede or follow a telephone number
-_UNMARKED: Final = 11  # a group of so many digits may be an international number without its plus
+_UNMARKED: Final = 11  # digits; a group this long or longer may lack the plus of its country code
 _MOST_PHONES: Final = 32  # examined per text, to bound the time
 
 
@@ -151,7 +152,10 @@ class _Candidate(Struct, frozen=True):
 
     @property
     def looks_like_card(self) -> bool:
-        """Return whether the groups have equal sizes, except the last one, or those printed on cards."""
+        """Return whether the digits are grouped like a card number.
+
+        All groups except a shorter last one have one size, or the sizes are those printed on cards.
+        """
         sizes = self.sizes
         alike = len(set(sizes[:-1])) <= 1 and sizes[-1] <= sizes[0] <= _HALF
         return alike or len(sizes) == 1 or sizes in _PRINTED
@@ -246,7 +250,7 @@ def _without_ibans(text: str) -> str:
 
 
 def _has_iban_check(written: str) -> bool:
-    """Return whether the check digits are right. It is faster than the search for the country."""
+    """Return whether the check digits are right, which is a faster check than `iban.is_valid`."""
     if len(written) < _SHORTEST_IBAN:
         return False
     return int((written[4:] + written[:4]).translate(_LETTER_VALUES)) % 97 == 1
@@ -257,7 +261,7 @@ class _Phone(Struct, frozen=True):
 
     begin: int
     end: int
-    # The country code is a separate group, or all digits are one group.
+    # An international number, with the country code as a separate group or all digits in one group.
     international: bool
 
 
@@ -273,9 +277,10 @@ class _Phones:
         self._known: dict[int, list[_Phone]] = {}
 
     def explain(self, card: _Candidate) -> bool:
-        """Return whether the digits belong to telephone numbers.
+        """Return whether the digits of `card` belong to telephone numbers.
 
-        Digits that are grouped like a card number must be several of them, with a distinct separator.
+        If they are grouped like a card number, they must belong to several telephone numbers with a
+        distinct separator between them.
         """
         start, end = card.groups[0][0], card.groups[-1][1]
         groups = next(run for run in self._runs if run[0][0] <= start <= run[-1][1])

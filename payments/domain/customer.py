@@ -1,4 +1,4 @@
-"""The events of a customer: staff blocked or unblocked it. Nothing personal is stored."""
+"""The events of a customer: staff blocked or unblocked them. Nothing personal is stored."""
 
 from datetime import datetime
 from enum import StrEnum

@@ -1,7 +1,7 @@
 """Files that staff attach to notes: the accepted types and names.
 
-The content determines the type, and the type the end of the name. So no name makes a file look like
-another type when it is opened after a download.
+The content determines the type, and the type determines the extension of the name. A downloaded
+file therefore cannot pose as another type.
 """
 
 import re
@@ -16,7 +16,7 @@ from payments.domain.text import TextError, checked_text
 
 LARGEST: Final = 5 * 1024 * 1024
 LARGEST_TEXT: Final = 64 * 1024  # bounds the time of the search for card numbers
-MOST: Final = 3  # of one note
+MOST: Final = 3  # per note
 LONGEST_NAME: Final = 120
 ACCEPTED: Final = "PNG, JPEG, PDF or plain text (UTF-8)"
 
@@ -28,7 +28,7 @@ class MediaType(StrEnum):
     TEXT = "text/plain"
 
 
-# The usual ends of names. The first one is added to other names.
+# The usual extensions. A name with none of them gets the first one.
 ENDS: Final = {
     MediaType.PNG: (".png",),
     MediaType.JPEG: (".jpg", ".jpeg"),
@@ -43,7 +43,7 @@ _BEGINNINGS: Final = {
 # HTML, SVG, XML and PHP begin like this. Such a file is text, but a program may run it.
 _MARKUP: Final = re.compile(r"\s*<[a-z!?/%]", re.IGNORECASE)
 _BINARY: Final = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")
-# Characters with a meaning in paths, shells and file systems.
+# Characters with a special meaning in paths, shells or file systems.
 _UNSAFE: Final = re.compile(r'[<>:"|?*]')
 
 
@@ -87,7 +87,10 @@ def too_large() -> FileRefused:
 
 
 def name(given: str, found: MediaType) -> str:
-    """Return the name under which a file is stored: without folders, ending as its type. Raises TextError."""
+    """Return the name under which a file is stored, without folders. Raises TextError.
+
+    The name has an extension of the type `found`.
+    """
     given = given.replace("\\", "/").rpartition("/")[2]
     stem, dot, end = given.rpartition(".")
     stem, end = (stem, dot + end) if stem else (given, "")

@@ -19,7 +19,8 @@ ListName = NewType("ListName", str)
 
 _LIST_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 
-# A shorter prefix would match references by chance. Each payment looks up one key per length.
+# A shorter prefix would match references by chance. Each payment looks up one key for each length,
+# so the longest prefix bounds the lookup.
 SHORTEST_PREFIX: Final = 3
 LONGEST_PREFIX: Final = 20
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{32}")
@@ -40,9 +41,10 @@ class Item(StrEnum):
 
 
 class ListMatch(Struct, frozen=True, gc=False):
-    """A list that an item of the payment was on. `version` is the number of the list's events then.
+    """A list that an item of the payment was on.
 
-    It is 0 if a backtest looked the payment up, because policies do not ask for it.
+    `version` is the number of events that the list had then. Backtests that look a payment up leave
+    it 0, because no policy uses it.
     """
 
     list: ListName
@@ -56,7 +58,7 @@ class InvalidItem(ValueError):
 def checked(item: Item, value: str) -> str:
     """Return the value as lists store and compare it. Raises InvalidItem.
 
-    A card is the fingerprint of the client's token, a customer the id that events carry.
+    A card is given by the fingerprint of its token, a customer by the id in events.
     """
     match item:
         case Item.CARD:

@@ -1,7 +1,8 @@
 """Lists of cards, customers, countries or reference prefixes, which conditions of risk rules use.
 
-Each list is one aggregate. Its id follows from its name, so two lists cannot have one name. Nothing personal
-is stored: a customer and a card are keyed hashes, and comments and notes are references.
+Each list is one aggregate. Its id is derived from its name, so two lists cannot have the same name.
+Nothing personal is stored: a customer and a card are keyed hashes, and comments and notes are
+references.
 
 The state counts the entries but does not hold them, because a list may have many. The caller passes the
 entries that a command is about.
@@ -20,7 +21,7 @@ from payments.domain.cards import Card
 from payments.domain.list_items import Item, ListName, is_list_name
 from payments.domain.payment.events import NoteRef
 
-# Each payment records the lists that it matches, and every staff page shows all lists.
+# Bounded, because each payment records the lists that it matches, and staff pages show all lists.
 MOST_LISTS: Final = 100
 MOST_ENTRIES: Final = 100_000
 STATE_VERSION: Final = 1
@@ -59,12 +60,15 @@ class EntryAdded(ListEvent, frozen=True, kw_only=True):
     value: str
     note: NoteRef
     expires_at: datetime | None = None
-    card: Card | None = None  # to show brand and digits, if the value is its fingerprint
+    card: Card | None = None  # for showing brand and digits, if the value is a card's fingerprint
     payment_id: UUID | None = None  # the payment from whose page it was added
 
 
 class EntryRemoved(ListEvent, frozen=True, kw_only=True):
-    """The value is not on the list any more. Without a note, it had expired and is added again."""
+    """The value is no longer on the list.
+
+    If there is no note, the entry had expired and the value is being added again.
+    """
 
     event_type: ClassVar[str] = "list.entry_removed"
 
@@ -171,7 +175,7 @@ class UnknownList(ListRefused):
 
 @dataclass(kw_only=True, eq=False)
 class InvalidListName(ListRefused):
-    """The name cannot be that of a list."""
+    """The name is not valid for a list."""
 
     def __str__(self) -> str:
         return (
@@ -240,7 +244,7 @@ class EntryMissing(ListRefused):
 
 @dataclass(kw_only=True, eq=False)
 class ExpiryPassed(ListRefused):
-    """The entry would have expired already."""
+    """The expiry of the new entry is in the past."""
 
     expires_at: datetime
 
@@ -264,10 +268,11 @@ class ListInUse(ListRefused):
 
 
 class Known(Struct, frozen=True, kw_only=True):
-    """What a command depends on outside its list, read while other commands on the list wait.
+    """The facts that a command needs and the state of its list lacks.
 
-    `listed` has the entries of the command's values. `policies` are the ids of the active and proposed
-    policies that use the list. `lists` is the number of lists in use.
+    They are read while other commands on the list wait. `listed` has the current entries of the
+    command's values. `policies` are the ids of the active and proposed policies that use the list.
+    `lists` is the number of lists in use.
     """
 
     listed: Mapping[str, Entry] = {}

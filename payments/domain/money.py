@@ -11,8 +11,7 @@ from babel.core import Locale, get_global
 from babel.numbers import get_currency_symbol, parse_pattern
 from msgspec import Struct
 
-# ISO 8583 gives an amount twelve digits. It also keeps a sum of nine million payments inside a
-# bigint.
+# The twelve digits of an amount in ISO 8583. A bigint then holds the sum of nine million payments.
 MAX_MINOR: Final = 999_999_999_999
 
 
@@ -72,8 +71,9 @@ RETIRED: Final[Mapping[str, date]] = {
 CURRENCIES: Final = (_legal_tender() | _ACTIVE_BUT_NO_TENDER) - RETIRED.keys()
 KNOWN_CURRENCIES: Final = CURRENCIES | RETIRED.keys()
 
-# The decimals of ISO 4217, which define the minor unit. CLDR lists those that people still write: with its
-# zero decimals, amounts in Serbian dinar would be wrong by a factor of 100, in Iraqi dinar by 1,000.
+# The decimals of ISO 4217, which define the minor unit. CLDR lists the decimals that people still
+# write, sometimes none. With these, amounts in Serbian dinar would be wrong by a factor of 100, in
+# Iraqi dinar by 1,000.
 _NO_DECIMALS: Final = frozenset(
     "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"  # noqa: SIM905
     " BEF BYR ESP GRD ITL LUF PTE".split()
@@ -89,7 +89,7 @@ _NO_BREAK_SPACE: Final = "\N{NO-BREAK SPACE}"
 
 
 def exponent(currency: str) -> int:
-    """Return the decimals of `currency`. Raises MoneyError for a currency that was never accepted."""
+    """Return the number of decimals of `currency`. Raises MoneyError if it was never accepted."""
     if currency not in KNOWN_CURRENCIES:
         capitals = " Write it in capitals." if currency.upper() in KNOWN_CURRENCIES else ""
         raise MoneyError(
@@ -101,9 +101,10 @@ def exponent(currency: str) -> int:
 
 
 def minor_units(text: str, currency: str) -> int:
-    """Return the minor units of a decimal like "11.77" with at most the decimals that the currency has.
+    """Return the minor units of a decimal like "11.77".
 
-    Zeros count as decimals: half of Europe writes a thousand as "1.000". Raises MoneyError.
+    It may have at most the currency's decimals. Zeros count too, because half of Europe writes a
+    thousand as "1.000". Raises MoneyError.
     """
     decimals = exponent(currency)
     match = _PLAIN_DECIMAL.fullmatch(text)
@@ -123,8 +124,8 @@ def minor_units(text: str, currency: str) -> int:
             else f"decimals, but {currency} has none"
         )
         raise MoneyError("amount_too_precise", f"{text[:40]} has {excess}.{hint}")
-    # As text: scaling a Decimal rounds to the precision of its context. Truncated, because parsing
-    # thousands of digits is slow and one digit too many fails as well.
+    # Scaled as text, because scaling a Decimal rounds to the precision of its context. Truncated,
+    # because parsing thousands of digits is slow and one digit too many is refused as well.
     digits = (whole.lstrip("0") + fraction.ljust(decimals, "0"))[: len(str(MAX_MINOR)) + 1]
     return int(f"{sign}{digits or 0}")
 
@@ -143,10 +144,10 @@ class Money(Struct, frozen=True, gc=False):
     def checked(
         cls, minor: int, currency: str, *, refund: bool = False, on: date | None = None
     ) -> Self:
-        """Return at least one minor unit of a currency in use. Raises MoneyError.
+        """Return the amount: 1 to MAX_MINOR minor units of a currency in use. Raises MoneyError.
 
-        For a past payment, the currency must have been in use `on` its day. A `refund` may have any
-        currency that was ever accepted.
+        For a past payment, the currency must have been in use on the day `on`. A `refund` may have
+        any currency that was ever accepted.
         """
         exponent(currency)
         retired = RETIRED.get(currency)
@@ -216,7 +217,7 @@ class Money(Struct, frozen=True, gc=False):
 def _spaced(written: str, symbol: str) -> str:
     """Return the amount with a no-break space wherever a digit touches a letter of the symbol.
 
-    CLDR's currencySpacing asks for it, and Babel leaves it out. A sign such as "$" touches the digits.
+    CLDR's currencySpacing requires it, but Babel omits it. A sign such as "$" touches the digits.
     """
     before, _, after = written.partition(symbol)
     if before[-1:].isdigit() and not _is_sign(symbol[0]):

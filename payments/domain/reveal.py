@@ -2,7 +2,7 @@
 
 Each reveal is an aggregate of its own with one event. Reveals therefore never conflict with each other, nor
 with a block of the customer. Nothing personal is stored: people are ids, and the note is a reference. The
-event does not name the client either: what clients read is selected by client.
+event does not name the client, so that queries for a client do not find it.
 """
 
 from datetime import datetime

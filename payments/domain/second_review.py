@@ -1,8 +1,8 @@
 """Second reviews: a senior reviewer judges a payment again, without seeing the decision on it.
 
-A second review has no effect on the payment. It is an aggregate of its own, so nothing that reads payments
-can show it. Its events do not name the client either: what clients read is selected by client. Nothing
-personal is stored: people are actor ids, and the note is a reference.
+A second review has no effect on the payment. It is an aggregate of its own, so nothing that reads
+payments can show it. Its events do not name the client, so that queries for a client do not find
+them. Nothing personal is stored: people are actor ids, and the note is a reference.
 """
 
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ class SecondReviewRequested(SecondReviewEvent, frozen=True, kw_only=True):
 
 
 class SecondReviewConcluded(SecondReviewEvent, frozen=True, kw_only=True):
-    """The second reviewer has given the verdict. `agrees` is whether the final decision is the same."""
+    """The second reviewer gave a verdict. `agrees` is whether it matches the final decision."""
 
     event_type: ClassVar[str] = "second_review.concluded"
 
@@ -158,7 +158,7 @@ class SecondReviewDone(SecondReviewRefused):
 
 
 def decided(events: tuple[AnyPaymentEvent, ...]) -> Decided | None:
-    """Return the final decision of reviewers among all events of a payment, None if there is none."""
+    """Return the reviewers' final decision from all events of a payment, None if there is none."""
     decisions = [
         (version, event)
         for version, event in enumerate(events, start=1)
@@ -184,7 +184,7 @@ def decided(events: tuple[AnyPaymentEvent, ...]) -> Decided | None:
 
 
 def may_conclude(actor: str, review: SecondReview) -> bool:
-    """Return whether the actor is another person than those who decided on the payment."""
+    """Return whether the actor is none of the people who decided on the payment."""
     return all(actor != each.by for each in review.request.decisions)
 
 

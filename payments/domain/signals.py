@@ -18,7 +18,7 @@ _EMAIL: Final = re.compile(r"\S+@[^\s@]+")
 
 
 class Signals(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Keyed hashes, 32 hexadecimal digits each. None: the client did not send the value."""
+    """Keyed hashes of 32 hexadecimal digits. None means that the client did not send the value."""
 
     ip_address: str | None = None
     device_id: str | None = None
@@ -26,7 +26,7 @@ class Signals(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class PresentedSignals(Struct, frozen=True, kw_only=True):
-    """The values as the client sends them, in the form that is hashed."""
+    """The values that the client sent, in the spelling that is hashed."""
 
     ip_address: str | None = None
     device_id: str | None = None
@@ -49,7 +49,7 @@ def canonical_ip(value: str) -> str:
 
 
 def canonical_email(value: str) -> str:
-    """Return the same spelling for addresses that differ in case, Unicode form or encoding of the domain.
+    """Return one spelling for addresses that differ only in case, Unicode form or domain encoding.
 
     Dots and tags in the local part are kept: their meaning depends on the provider. Raises ValueError.
     """

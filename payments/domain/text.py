@@ -9,12 +9,14 @@ characters that reverse or hide text (bidi embeddings, overrides and isolates, a
 the emoji of a flag), card numbers, and text without a visible character. The refusal names the character
 and its position in the input. Joiners, variation selectors and emoji sequences are kept.
 
-* Identifiers (customer ids, references, tokens, device ids), `checked_identifier`: one line without
-  directional marks. One that begins or ends with a blank is refused: two that look alike would differ.
-  Imports and searches, where people paste, remove outer blanks first.
-* Names, reasons and other lines, `checked_text`: one line without directional marks and outer blanks.
-* Notes, `checked_text(multiline=True)`: lines, tabs and directional marks too, without outer blanks.
-* Searches, `searched`: as identifiers, but refused characters are removed, since stored text has none.
+* Identifiers (customer ids, references, tokens, device ids), `checked_identifier`: one line, from
+  which directional marks are removed. Outer blanks are refused, because identifiers that differ
+  only in them look alike. Imports and searches, where people paste, remove outer blanks first.
+* Names, reasons and other lines, `checked_text`: one line, from which directional marks and outer
+  blanks are removed.
+* Notes, `checked_text(multiline=True)`: several lines with tabs and directional marks. Outer blanks
+  are removed.
+* Searches, `searched`: like identifiers. Refused characters are removed, as stored text has none.
 
 A code point that this Python's Unicode does not know may be a new emoji. It is refused only if Unicode
 reserves it to be invisible.
@@ -42,14 +44,14 @@ _LINES: Final = _SPACES | _DROPPED | {0x2028: "\n", 0x2029: "\n"}
 _MISLEADING: Final = re.compile(
     "[\u202a-\u202e\u2065-\u206f\ufff0-\ufffb\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"
 )
-# England, Scotland and Wales are a black flag, the letters of a region as tags, and an end.
+# The flags of England, Scotland and Wales: a black flag, the region's letters as tags, an end tag.
 _FLAG: Final = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,6}\U000e007f")
 _REFUSED_CATEGORIES: Final = {"Cc", "Cs", "Co"}
 _PLANES: Final = range(0, 0x110000, 0x10000)
 _NONCHARACTER: Final = re.compile(
     f"[\ufdd0-\ufdef{''.join(chr(plane + last) for plane in _PLANES for last in (0xFFFE, 0xFFFF))}]"
 )
-_LONGEST_SPELLING: Final = 4  # code points that may become one character
+_LONGEST_SPELLING: Final = 4  # code points that NFC may join to one character
 _LONGEST_SEARCH: Final = 1_000  # characters: far more than any stored identifier or name has
 # Letters and symbols without a visible glyph.
 _INKLESS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
@@ -90,7 +92,7 @@ def checked_identifier(
 
 
 def checked_text(value: str, *, max_length: int, multiline: bool = False) -> str:
-    """Return a name, a reason or, with lines, a note as it is stored. Raises TextError."""
+    """Return a name, a reason or (with `multiline`) a note as it is stored. Raises TextError."""
     if not (value.isascii() and value.isprintable()):
         _refuse_length(value, max_length)
         _refuse_characters(value, multiline=multiline)
@@ -147,7 +149,7 @@ def _refuse_characters(value: str, *, multiline: bool = False) -> None:
 
 
 def _refused(value: str, *, multiline: bool) -> Iterator[tuple[int, str]]:
-    """Yield the characters that no text may hold, by place."""
+    """Yield the index and the character for each character that is refused."""
     # Line ends and tabs around a text are removed with its outer blanks.
     begin, end = len(value) - len(value.lstrip()), len(value.rstrip())
     flags = {place for found in _FLAG.finditer(value) for place in range(*found.span())}
@@ -170,7 +172,8 @@ def _is_refused(character: str) -> bool:
     )
 
 
-# Text, since msgspec leaves out a fraction of zero: 2026-11-23T12:00:00.000000Z.
+# A str, because msgspec omits the fraction of a datetime if it is zero. For example:
+# 2026-11-23T12:00:00.000000Z.
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
 
