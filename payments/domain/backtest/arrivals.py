@@ -5,20 +5,20 @@ from typing import Final
 
 from msgspec import Struct
 
-MAX_BUCKETS: Final = 10_000  # 416 days of hours that all have a review
+MAX_BUCKETS: Final = 10_000  # 416 days, if every hour has a review
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR: Final = timedelta(hours=1)
 
 
 class Arrivals(Struct):
-    """Reviews by bucket of time, [baseline, candidate]. A bucket without any is left out.
+    """The number of reviews per time bucket, as [baseline, candidate]. Omits empty buckets.
 
-    A bucket is one hour wide. If there were more than MAX_BUCKETS, all widths are doubled until there are
-    not. The width therefore depends on the payments only, not on the order in which they are counted.
+    Buckets start one hour wide. While there are more than MAX_BUCKETS, their width is doubled. The
+    width therefore depends only on the payments, not on the order in which they are counted.
     """
 
     width: int = 1  # hours, a power of two
-    first: int | None = None  # hour since 1970 of the first payment, also of one without review
+    first: int | None = None  # hours since 1970 of the first payment, reviewed or not
     last: int | None = None
     buckets: dict[int, list[int]] = {}
 

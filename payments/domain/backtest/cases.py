@@ -21,11 +21,12 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 class Case(Struct, frozen=True, kw_only=True, gc=False):
-    """`position` is that of the first event. `worked_ms` is the time of each decision since its claim.
+    """A payment, and what its state does not show.
 
-    `reconstructed` are the features that `CustomerHistory` returns, None if they were not asked for. The
-    recorded ones are in the assessment of `payment`. `lists` are those of the question's lists that the
-    payment was on when it began, None if they were not asked for.
+    `position` is that of its first event. `worked_ms` has the time from each claim to its decision.
+    `reconstructed` are the features that `CustomerHistory` returns, None if the question does not
+    need them. Recorded features are in the assessment of `payment`. `lists` are the lists of the
+    question that the payment was on when it began, None if they were not looked up.
     """
 
     payment: Payment
@@ -41,7 +42,7 @@ def case_of(
     events: Iterable[AnyPaymentEvent],
     reconstructed: RiskFeatures | None = None,
 ) -> Case:
-    """Fold all events of a payment up to the end of the range, at least one."""
+    """Return the case for all events of a payment up to the end of the range, at least one."""
     payment: Payment | None = None
     worked_ms: tuple[int, ...] = ()
     for event in events:

@@ -12,7 +12,7 @@ from payments.domain.backtest.result import Result
 
 
 class Difference(Struct, frozen=True):
-    """A place in two results where they differ. None: that one does not have it."""
+    """A place where two results differ, and their values. None means that a result lacks it."""
 
     place: str
     first: str | int | None
@@ -25,7 +25,7 @@ class Difference(Struct, frozen=True):
 def digest(question: Question, result: Result) -> str:
     """Return the hex SHA-256 of the engine's version, the question and the result.
 
-    A policy is hashed by its id, which is the hash of its content.
+    Each policy is represented by its id, which is the hash of its content.
     """
     hashed = msgspec.to_builtins(question)
     hashed["candidate"] = question.candidate.policy_id
@@ -61,7 +61,7 @@ def _differences(place: str, first: Any, second: Any) -> Iterator[Difference]:
 
 
 def _named(rows: tuple[dict[str, Any], ...]) -> dict[str, dict[str, Any]]:
-    """Return the rows by their texts, which identify them: the numbers are what can differ."""
+    """Return the numbers of each row by its texts, which identify the row."""
     return {
         " ".join(value for value in row.values() if isinstance(value, str)): {
             name: value for name, value in row.items() if not isinstance(value, str)

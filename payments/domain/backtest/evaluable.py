@@ -1,4 +1,4 @@
-"""Whether features hold every fact that a policy asks for. A missing fact is never guessed."""
+"""Check whether features hold every fact that a policy needs. A missing fact is never guessed."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -27,7 +27,7 @@ from payments.domain.risk.policy import RiskPolicy
 class Fact(StrEnum):
     """A fact that features may lack. A payment that lacks one is counted under its name."""
 
-    FEATURES = "features"  # the payment was not scored, as an import, and nothing was reconstructed
+    FEATURES = "features"  # neither recorded, as for imports, nor reconstructed
     NEW_CUSTOMER = "new_customer"
     BLOCKED = "blocked"
     VELOCITY = "velocity"
@@ -37,7 +37,7 @@ class Fact(StrEnum):
     LISTS = "lists"
 
 
-# What must be known of a payment to look it up in a list. The customer always is.
+# The fact that is needed to look a payment up in a list of this type. The customer is always known.
 _LISTED: Final = {
     Item.CARD: Fact.CARD,
     Item.COUNTRY: Fact.COUNTRY,
@@ -48,7 +48,7 @@ _LISTED: Final = {
 def needed_facts(policy: RiskPolicy, lists: Mapping[ListName, Item]) -> frozenset[Fact]:
     """Return the facts that the policy asks for and that can be missing.
 
-    `lists` are the types of the lists that exist. No payment is on another one.
+    `lists` are the types of the lists that exist. No payment is on a list that does not exist.
     """
     facts = {_needed_fact(each) for rule in policy.document.rules for each in rule.when}
     facts |= {_LISTED.get(lists[name]) for name in policy.document.lists if name in lists}
@@ -56,7 +56,7 @@ def needed_facts(policy: RiskPolicy, lists: Mapping[ListName, Item]) -> frozense
 
 
 def missing_facts(facts: frozenset[Fact], features: RiskFeatures, payment: Payment) -> list[Fact]:
-    """Return those of the facts that are not known. If there are none, the payment is evaluable."""
+    """Return the facts that are not known. If there are none, the payment is evaluable."""
     return [fact for fact in facts if _is_missing(fact, features, payment)]
 
 
@@ -79,12 +79,13 @@ def _needed_fact(condition: AnyCondition) -> Fact | None:
 
 
 def _is_missing(fact: Fact, features: RiskFeatures, payment: Payment) -> bool:
-    # Only of a payment that was scored when it was made is it known what the client did not send.
+    # If the payment was scored when it was made, an absent value means that the client sent none.
     scored = payment.risk is not None
     match fact:
         case Fact.FEATURES:
             return False
-        # Code that stored velocity also knew these two, and did not store False. Older code knew neither.
+        # Code that stored velocity also computed the next two, but did not store False. Older code
+        # computed neither.
         case Fact.NEW_CUSTOMER:
             return features.new_customer is None and features.velocity is None
         case Fact.BLOCKED:

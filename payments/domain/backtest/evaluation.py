@@ -39,9 +39,10 @@ class Side(NamedTuple):
 class Evaluation:
     """Evaluates the cases of one part of a question, and counts them in `tally`.
 
-    `policies` are those of the log by id: each decision is repeated by its own policy, to find drift. With
-    None, none is repeated. `lists` are the types of those of the question's lists that exist. They matter
-    only for payments that were not scored when they were made.
+    `policies` are the policies of the log by id. Each decision is repeated by its own policy, to
+    find drift. If `policies` is None, no decision is repeated. `lists` has the types of those of
+    the question's lists that exist. It matters only for payments that were not scored when they
+    were made.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Evaluation:
         self.tally.not_sampled += payments
 
     def add(self, case: Case) -> None:
-        """Evaluate and count a payment of the range. It is skipped if it does not belong to the sample."""
+        """Evaluate and count a payment of the range, or skip it if it is not in the sample."""
         payment, tally = case.payment, self.tally
         if not self.samples(payment.payment_id):
             self.skip()
@@ -107,11 +108,11 @@ class Evaluation:
             return None if risk is None else risk.features
         if risk is None or case.reconstructed is None:
             return case.reconstructed
-        # No event but the decision has the country.
+        # Only the recorded decision has the country.
         return replace(case.reconstructed, country=risk.features.country)
 
     def _repeat(self, case: Case, risk: RiskAssessment) -> Judged | None:
-        """Return what the policy of the assessment decides now. A difference is drift."""
+        """Return what the policy of the assessment decides now. Count a difference as drift."""
         if self._policies is None:
             return None
         policy = self._policies.get(risk.policy_id)
@@ -131,7 +132,7 @@ class Evaluation:
         features: RiskFeatures,
         judged: Mapping[str, Judged | None],
     ) -> None:
-        """Count what both sides decide. `judged` holds what policies are known to decide, by id."""
+        """Count what both sides decide. `judged` has decisions that are known, by policy id."""
         payment, question = case.payment, self._question
         known = label(payment, at=question.at, mature=question.mature)
         decided = judged.get(question.candidate.policy_id) or _judge(
@@ -222,9 +223,9 @@ def _count_review(reviews: Reviews, side: Side) -> bool:
 
 
 def _agree(judged: Judged, risk: RiskAssessment) -> bool:
-    """Return whether the decision and its rules are those of the assessment.
+    """Return whether the decision and its rules match the assessment.
 
-    Near misses and limits explain a decision, but are not part of it: older code did not store them.
+    Near misses and limits are not compared, because older code did not store them.
     """
     fired, decision = judged
     recorded = [rule for rule in risk.fired if rule.reason != NO_LIMIT]

@@ -20,10 +20,11 @@ from payments.domain.risk.windows import DAY, HOUR, bucket_of
 
 
 class Change(Struct, frozen=True, array_like=True, gc=False):
-    """What an event changes in the history of its customer, or what neighboring events do.
+    """The change that one event, or several consecutive ones, make to the history of a customer.
 
-    A payment of `minor` units of `currency` begins `at` a time. Then `paid` more card payments are completed
-    and not refunded. Then the customer is blocked, or not any more.
+    First, a payment of `minor` units of `currency` begins at the time `at`, unless that is None.
+    Then the number of card payments that are completed and not fully refunded grows by `paid`. Then
+    the customer is `blocked` or not, unless that is None.
     """
 
     at: datetime | None = None
@@ -33,7 +34,7 @@ class Change(Struct, frozen=True, array_like=True, gc=False):
     blocked: bool | None = None
 
     def joined(self, after: "Change") -> "Change | None":
-        """Return both changes as one, None if a payment begins with the second."""
+        """Return both changes as one, None if a payment begins in the second."""
         if after.at is not None:
             return None
         blocked = self.blocked if after.blocked is None else after.blocked
@@ -47,7 +48,7 @@ _UNBLOCKED: Final = Change(blocked=False)
 
 
 def change_of(event: AnyPaymentEvent | AnyCustomerEvent) -> Change | None:
-    """Return what the event changes, None if features do not depend on it."""
+    """Return the change that the event makes, None if no feature depends on it."""
     match event:
         case PaymentInitiated(initiated_at=at, amount=amount):
             return Change(at, amount.currency, amount.minor)
@@ -62,10 +63,10 @@ def change_of(event: AnyPaymentEvent | AnyCustomerEvent) -> Change | None:
 
 
 class CustomerHistory:
-    """The fold over the changes of one customer, by all its payments and blocks in the order of the log.
+    """The history of one customer, folded from the changes in the order of the log.
 
-    Call `features` for each payment that begins before `apply`. Memory grows with the buckets that have a
-    payment of the customer. None is forgotten, because imports append payments out of order.
+    When a payment begins, call `features` before `apply`. Memory grows with the number of buckets
+    that have a payment. No bucket is dropped, because imports append payments out of order.
     """
 
     __slots__ = ("_blocked", "_buckets", "_known", "_paid_by_card", "_starts")
@@ -74,13 +75,13 @@ class CustomerHistory:
         self._known = False
         self._blocked = False
         self._paid_by_card = 0  # completed card payments without a full refund
-        self._starts: list[datetime] = []  # of the buckets, sorted
+        self._starts: list[datetime] = []  # starts of buckets, sorted
         self._buckets: dict[
             datetime, dict[str, tuple[int, int]]
         ] = {}  # count and volume by currency
 
     def features(self, position: int, *, at: datetime, currency: str) -> RiskFeatures:
-        """Return what a payment `at` a time sees if its first event has the `position`."""
+        """Return the features of a payment at the time `at`, with its first event at `position`."""
         count_1h, volume_1h = self._earlier(at, HOUR, currency)
         count_24h, volume_24h = self._earlier(at, DAY, currency)
         return RiskFeatures(

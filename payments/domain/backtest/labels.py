@@ -7,15 +7,16 @@ The first row that applies is the label.
 | has a dispute lost or accepted as fraudulent or unrecognized | fraud |
 | was refunded as fraudulent | fraud |
 | was rejected for suspected fraud | fraud |
-| failed by the limit of its method | never_scored |
-| failed by the policy | blocked |
-| is not decided, expired, was cancelled, was rejected otherwise | pending, expired, cancelled, rejected |
+| failed because it exceeds the limit of its method | never_scored |
+| was blocked by the policy | blocked |
+| is undecided, expired, cancelled, or otherwise rejected | pending, expired, cancelled, rejected |
 | has an open dispute | dispute_open |
 | has a dispute lost or accepted for another reason, or prevented | disputed |
 | was completed less than `mature` ago | not_mature |
 | is none of these: disputes, if any, were won or withdrawn | good |
 
-All but fraud and good are unknown. Fraud is final, unless a later notice corrects the reason of a dispute.
+All labels except fraud and good are of the kind unknown. Fraud is final, unless a later notice
+corrects the reason of a dispute.
 """
 
 from datetime import datetime, timedelta
@@ -25,7 +26,7 @@ from typing import Final
 from payments.domain.payment.codes import DisputeOutcome, FailureReason, RejectionReason
 from payments.domain.payment.state import Payment, Status
 
-# Disputes of cards arrive up to 90 days after the payment, few later.
+# Few card disputes arrive later than 90 days after the payment.
 MATURE: Final = timedelta(days=90)
 
 
@@ -67,7 +68,7 @@ _NOT_COMPLETED: Final = {
 
 
 def label(payment: Payment, *, at: datetime, mature: timedelta = MATURE) -> Label:
-    """Return the label that the payment has `at` a time, by the events that it has seen."""
+    """Return the label of the payment in this state, at the time `at`."""
     if _is_fraud(payment):
         return Label.FRAUD
     if payment.failure is FailureReason.METHOD_LIMIT_EXCEEDED:
@@ -91,7 +92,7 @@ def _is_fraud(payment: Payment) -> bool:
 
 
 def _disputed(payment: Payment) -> Label | None:
-    """Return the label that disputes without a finding of fraud give, None if all were won or withdrawn."""
+    """Return the label for disputes without fraud, None if all were won or withdrawn."""
     if payment.open_disputes:
         return Label.DISPUTE_OPEN
     if all(each.outcome in _REFUTED for each in payment.disputes):

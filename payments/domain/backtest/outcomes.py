@@ -14,10 +14,10 @@ class Outcome(StrEnum):
 
 
 class LeftOut(StrEnum):
-    """Why a payment is not part of the comparison: no policy decided on it."""
+    """Why no policy decided on a payment, which is then not part of the comparison."""
 
     METHOD_LIMIT = "method_limit"  # it failed before its risk was assessed
-    UNDECIDED = "undecided"  # it was not decided, or cancelled before the decision
+    UNDECIDED = "undecided"  # it is not decided yet, or was cancelled before the decision
 
 
 def outcome_of(decision: Decision | RiskAssessment) -> Outcome:

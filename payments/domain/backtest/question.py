@@ -16,7 +16,7 @@ ENGINE_VERSION: Final = 2
 
 
 class Mode(StrEnum):
-    """Where the features come from: the decision's own, computed from the log, or whichever exist."""
+    """Whether features are those of the recorded decision, or computed from the log."""
 
     RECORDED = "recorded"
     RECONSTRUCTED = "reconstructed"
@@ -26,8 +26,8 @@ class Mode(StrEnum):
 class Question(Struct, frozen=True, kw_only=True):
     """A backtest covers the payments whose first event has a position after `since`, up to `upto`.
 
-    Nothing after `upto` is known to it. `at` is the time of the log at `upto`: labels mature by it. The
-    baseline None is what the history records.
+    Events after `upto` are ignored. `at` is the time of the log at `upto`, at which payments are
+    mature or not. If `baseline` is None, the candidate is compared with the recorded history.
     """
 
     candidate: RiskPolicy

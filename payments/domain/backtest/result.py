@@ -46,7 +46,7 @@ class RuleEffect(Struct, frozen=True, kw_only=True):
 
 
 class BandCount(Struct, frozen=True, kw_only=True):
-    """The payments by their bands. That of the baseline is "unscored" if the history has none."""
+    """The payments in a pair of bands. `baseline` is "unscored" if the history has no band."""
 
     baseline: str
     candidate: str
@@ -64,7 +64,8 @@ class DecisionTime(Struct, frozen=True, kw_only=True):
 class Workload(Struct, frozen=True, kw_only=True):
     """The reviews of one side. A review under four eyes takes two decisions.
 
-    `reviewers` can decide as many reviews per hour as 95 % of hours have at most, and at least one.
+    `reviewers` is how many people it takes to decide `per_hour_p95` reviews per hour, or one if
+    that is 0.
     """
 
     payments: int
@@ -76,7 +77,7 @@ class Workload(Struct, frozen=True, kw_only=True):
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """What a backtest found. Rows are sorted. Nothing is scaled from a sample to the range."""
+    """What a backtest found. Rows are sorted. Counts of a sample are not scaled up to the range."""
 
     payments: int  # in the range
     evaluated: int
@@ -189,7 +190,7 @@ def _workload(reviews: Reviews, arrivals: Arrivals, side: int, decision_ms: int)
         minutes=decisions * decision_ms // _MINUTE_MS,
         per_hour_milli=reviews.payments * 1000 // (buckets * arrivals.width) if buckets else 0,
         per_hour_p95=p95,
-        # A review takes decisions / payments decisions.
+        # On average, a review takes `decisions / reviews.payments` decisions.
         reviewers=_up(max(p95, 1) * decisions * decision_ms, reviews.payments * _HOUR_MS)
         if reviews.payments
         else 0,
@@ -201,7 +202,7 @@ def _percentile_95(arrivals: Arrivals, side: int, buckets: int) -> int:
     if not buckets:
         return 0
     counts = sorted(counts[side] for counts in arrivals.buckets.values())
-    place = _up(buckets * 95, 100) - 1 - (buckets - len(counts))  # behind the empty buckets
+    place = _up(buckets * 95, 100) - 1 - (buckets - len(counts))  # `counts` lacks the empty buckets
     return counts[place] if place >= 0 else 0
 
 

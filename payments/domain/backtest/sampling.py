@@ -1,4 +1,4 @@
-"""Samples that do not depend on the order of payments, and the intervals of shares that they estimate."""
+"""Samples that do not depend on the order of payments, and confidence intervals of shares."""
 
 from hashlib import sha256
 from math import isqrt
@@ -14,7 +14,10 @@ _Z: Final = 1_959_964  # the 97.5 % quantile of the normal distribution, in mill
 
 
 def rank(seed: int, payment_id: UUID) -> int:
-    """Return a number below 2**64 that orders payments at random: first bytes of SHA-256 of seed and id."""
+    """Return a number below 2**64 that orders payments at random.
+
+    It consists of the first eight bytes of the SHA-256 of seed and id.
+    """
     return int.from_bytes(sha256(seed.to_bytes(8, "big") + payment_id.bytes).digest()[:8], "big")
 
 
@@ -24,7 +27,7 @@ def limit(sample_ppm: int) -> int:
 
 
 class Share(Struct, frozen=True, kw_only=True):
-    """A share in parts per million, with the Wilson interval of 95 %."""
+    """A share in parts per million, with its 95 % Wilson interval."""
 
     ppm: int
     low_ppm: int
@@ -32,9 +35,9 @@ class Share(Struct, frozen=True, kw_only=True):
 
 
 def share(count: int, total: int) -> Share:
-    """Return the share of `count` in `total`. It is estimated with integers: every machine agrees.
+    """Return the share of `count` in `total`. Integers give the same result on every machine.
 
-    The interval is that of the population from which `total` was drawn.
+    The interval is for the share in the population from which `total` was drawn.
     """
     if total == 0:
         return Share(ppm=0, low_ppm=0, high_ppm=WHOLE)

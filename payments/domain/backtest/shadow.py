@@ -1,9 +1,9 @@
 """What a shadow policy would have decided on payments as they arrived, by day.
 
-One event scores a payment, and holds all that a policy asks for. What a day counts is therefore a pure
-function of these events: later events of a payment, and the borders between steps, do not matter. Nothing is
-known yet about a new payment, and later it would change a day that has passed. So all labels are unknown. A
-backtest over the same payments has them.
+The event that scores a payment holds everything that a policy needs. The counts of a day are
+therefore a pure function of these events. Neither later events of a payment nor the borders between
+steps matter. All labels are unknown: a new payment has none, and a later label would change
+a day that has passed. A backtest over the same payments has the labels.
 """
 
 from collections.abc import Iterable, Mapping
@@ -51,13 +51,13 @@ def observe(candidate: RiskPolicy, events: Iterable[tuple[UUID, int, AnyPaymentE
 
 
 def add(days: Days, more: Days) -> None:
-    """Add what further events count."""
+    """Add the counts of `more`, which come from further events."""
     for day, tally in more.items():
         days.setdefault(day, Tally()).merge(tally)
 
 
 def digest(candidate_id: str, *, since: int, position: int, days: Mapping[date, Tally]) -> str:
-    """Return the hex SHA-256 of the engine's version, the policy, the range and what its days count."""
+    """Return the hex SHA-256 of the engine's version, the policy, the range and daily counts."""
     document = {
         "candidate": candidate_id,
         "since": since,
@@ -70,7 +70,7 @@ def digest(candidate_id: str, *, since: int, position: int, days: Mapping[date, 
 def first_difference_of_days(
     first: Mapping[date, Tally], second: Mapping[date, Tally]
 ) -> tuple[date, Difference] | None:
-    """Return the first day that differs and the cell that does, None if they agree."""
+    """Return the first day whose counts differ, and the first such cell. None if all days agree."""
     for day in sorted({*first, *second}):
         ours, theirs = first.get(day, Tally()), second.get(day, Tally())
         if found := first_difference(result_of(ours), result_of(theirs)):

@@ -6,7 +6,7 @@ A tally is stored as JSON and read again without loss. The bound of each contain
 |---|---|
 | `left_out`, `not_evaluable` | the members of an enumeration |
 | `matrix` | 3 outcomes x 3 outcomes x 11 labels x the currencies that occur |
-| `rules` | the rules of the candidate, at most 100, and one of its own, x 3 kinds of labels |
+| `rules` | the rules of the candidate, at most 100, and NO_LIMIT, x 3 kinds of labels |
 | `bands` | 4 x 3 |
 | `examples` | 50 for each of 6 flips x 3 kinds of labels |
 | `drifts` | 10 |
@@ -34,7 +34,7 @@ T = TypeVar("T", "Example", "Drift")
 
 
 class Example(Struct, frozen=True, order=True, gc=False):
-    """A payment whose outcome differs. `rank` is random, so the smallest are a fair choice."""
+    """A payment whose outcome differs. `rank` is random: the smallest ones are a random sample."""
 
     rank: int
     payment_id: UUID
@@ -47,14 +47,14 @@ class Example(Struct, frozen=True, order=True, gc=False):
 
 
 class Drift(Struct, frozen=True, order=True, gc=False):
-    """A payment that its own policy, over its own features, decides otherwise than was recorded."""
+    """A payment for which its recorded policy and features now give another decision."""
 
     position: int
     payment_id: UUID
 
 
 class Worked(Struct):
-    """The decisions of reviewers who had claimed the payment, and their time since the claim."""
+    """The decisions on payments that the reviewer had claimed, and the total time since the claim."""
 
     decisions: int = 0
     ms: int = 0

@@ -24,7 +24,7 @@ _NEWLY: Final = {
     Outcome.PASS: "would newly pass",
 }
 _STOPPED: Final = {Outcome.REVIEW: "held", Outcome.BLOCK: "blocked"}
-# What the log does not hold of a payment that is not evaluable.
+# What the log may lack, so that a payment is not evaluable.
 FACTS: Final = {
     Fact.FEATURES: "the features",
     Fact.NEW_CUSTOMER: "whether the customer is new",
@@ -44,9 +44,9 @@ _MOST_CURRENCIES: Final = 3
 
 
 def verdict(result: Result, *, labeled: bool = True) -> str:
-    """Return one sentence: the payments that would be decided otherwise, the money and the work.
+    """Return one sentence on the payments that would be decided differently, the money and work.
 
-    `labeled` is False for a shadow, which knows neither labels nor the time of reviewers.
+    `labeled` is False for a shadow, which knows neither labels nor how long reviewers work.
     """
     if not result.evaluated:
         return "No payment of the range could be evaluated."
@@ -60,7 +60,7 @@ def verdict(result: Result, *, labeled: bool = True) -> str:
 
 
 def limits(result: Result, *, labeled: bool = True) -> tuple[str, ...]:
-    """Return the sentences about what the verdict does not say. The first one is always true."""
+    """Return sentences on what limits the verdict. The first one applies to every result."""
     return (_HISTORY, *_limits(result, labeled=labeled))
 
 
@@ -120,7 +120,7 @@ def _changes(flips: Sequence[Cell], *, labeled: bool) -> Iterator[str]:
 
 
 def _money(flips: Sequence[Cell]) -> Iterator[str]:
-    """Yield how much more money each outcome stops, in the currencies with the most payments."""
+    """Yield how much more or less money is stopped, in the currencies with the most payments."""
     payments: Counter[str] = Counter()
     for cell in flips:
         payments[cell.currency] += cell.payments
@@ -160,5 +160,5 @@ def _payments(count: int) -> str:
 
 
 def percent(ppm: int) -> str:
-    """Return parts per million as text."""
+    """Return parts per million as a percentage, such as "1.5 %"."""
     return f"{ppm / 10_000:.1f} %"
