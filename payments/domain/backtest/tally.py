@@ -54,7 +54,7 @@ class Drift(Struct, frozen=True, order=True, gc=False):
 
 
 class Worked(Struct):
-    """The decisions on payments that the reviewer had claimed, and the total time since the claim."""
+    """Decisions on payments that the reviewer had claimed, and the total time since the claims."""
 
     decisions: int = 0
     ms: int = 0

@@ -5,12 +5,12 @@ from typing import Final
 
 from msgspec import Struct
 
-# Long enough to read the evidence and make a call, short enough if a reviewer forgets the claim.
+# Enough time to read the evidence and make a call, but not much more if a claim is forgotten.
 LEASE: Final = timedelta(minutes=15)
 
 
 class Lease(Struct, frozen=True, kw_only=True):
-    """The claim of `reviewer` since a time, extensions included, which lapses at `until`."""
+    """The claim of `reviewer` from `since` to `until`. An extension changes only `until`."""
 
     reviewer: str
     since: datetime
@@ -18,7 +18,7 @@ class Lease(Struct, frozen=True, kw_only=True):
 
 
 def until(at: datetime, *, deadline: datetime) -> datetime:
-    """Return when a claim that is made `at` a time lapses: no later than the review's deadline."""
+    """Return when a claim that is made at `at` lapses, which is no later than `deadline`."""
     return min(at + LEASE, deadline)
 
 
@@ -27,7 +27,7 @@ def seconds_left(lease: Lease, at: datetime) -> int:
 
 
 def claimed(lease: Lease | None, *, reviewer: str, at: datetime, until: datetime) -> Lease:
-    """Return the lease after a claim, which extends the reviewer's own."""
+    """Return the lease after a claim. It extends a lease that the reviewer already holds."""
     held = held_by(reviewer, lease, at)
     return Lease(reviewer=reviewer, since=at if held is None else held.since, until=until)
 

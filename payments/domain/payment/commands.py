@@ -84,7 +84,7 @@ class ClaimNextReview(ClaimReview, frozen=True, kw_only=True):
 
 
 class TakeOverReview(ClaimReview, frozen=True, kw_only=True):
-    """Replace the claim of the actor `holder`. For senior reviewers."""
+    """Replace the claim of the actor `holder`. Only senior reviewers can do so."""
 
     name: ClassVar[str] = "take_over_review"
 
@@ -114,9 +114,10 @@ class ResumeReview(ReviewCommand, frozen=True, kw_only=True):
 
 
 class AssignReview(ReviewCommand, frozen=True, kw_only=True):
-    """Assign the payment to the actor `to`, or to nobody if it is None. Ends the claim of anybody else.
+    """Assign the payment to the actor `to`, or to nobody if `to` is None.
 
-    `to_reviews` and `to_senior` are whether `to` is a reviewer, and a senior one.
+    The assignment ends the claim of anybody else. `to_reviews` is whether `to` is a reviewer, and
+    `to_senior` is whether they are a senior reviewer.
     """
 
     name: ClassVar[str] = "assign_review"
@@ -143,7 +144,7 @@ class ApprovePayment(ReviewCommand, frozen=True, kw_only=True):
 
     reason: ApprovalReason
     note: NoteRef | None = None
-    customer_blocked: bool = False  # staff block the customer now
+    customer_blocked: bool = False  # at the time of the command
 
 
 class RejectPayment(ReviewCommand, frozen=True, kw_only=True):
@@ -198,7 +199,7 @@ class AddNote(Command, frozen=True, kw_only=True):
 
 
 class DisputeCommand(Command, frozen=True, kw_only=True):
-    """A command on a dispute. `dispute_id` is the provider's or the client's id of it."""
+    """A command on a dispute. `dispute_id` is the id that the provider or the client gave it."""
 
     dispute_id: str
 
@@ -244,8 +245,8 @@ class RespondToDispute(DisputeCommand, frozen=True, kw_only=True):
 class CloseDispute(DisputeCommand, frozen=True, kw_only=True):
     """Record the notice that a dispute has ended and took `lost_amount`.
 
-    The other fields describe the dispute if no other notice of it arrives. Without `amount`, that is the
-    lost amount, or the whole payment if nothing was lost.
+    The fields after `closed_at` describe the dispute, in case no other notice of it arrives. If
+    `amount` is None, the disputed amount is the lost one, or the whole payment if nothing was lost.
     """
 
     name: ClassVar[str] = "close_dispute"

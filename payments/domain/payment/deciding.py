@@ -48,7 +48,7 @@ _REFUNDABLE: Final = {Status.COMPLETED, Status.PARTIALLY_REFUNDED}
 
 
 def authorize(payment: Payment | None, command: PaymentCommand) -> None:
-    """Raise PaymentNotFound if the payment belongs to another client than the command's."""
+    """Raise PaymentNotFound if the command names another client than that of the payment."""
     if payment is not None and command.client_id not in {None, payment.client_id}:
         raise PaymentNotFound(payment_id=command.payment_id)
 
@@ -56,7 +56,7 @@ def authorize(payment: Payment | None, command: PaymentCommand) -> None:
 def decide(payment: Payment | None, command: PaymentCommand) -> tuple[AnyPaymentEvent, ...]:
     """Return the events of `command`. Raises PaymentError if the state refuses it.
 
-    Only a notice of a dispute may have no events: one that is known, or older than the known ones.
+    Only a dispute command can have no events, if its notice or response brings no news.
     """
     match command:
         case ProcessPayment():
@@ -97,7 +97,7 @@ def _process(payment: Payment | None, command: ProcessPayment) -> tuple[AnyPayme
 
 
 def _outcome(command: ProcessPayment, terms: dict[str, Any]) -> AnyPaymentEvent:
-    # The method's limit comes first: a review would be pointless.
+    # The method's limit comes first, so that nobody reviews a payment that fails anyway.
     limit = LIMITS[command.method].get(command.amount.currency)
     if limit is not None and command.amount > limit:
         return PaymentFailed(reason=FailureReason.METHOD_LIMIT_EXCEEDED, limit=limit, **terms)

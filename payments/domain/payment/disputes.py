@@ -1,8 +1,8 @@
 """The disputes of a payment, and how their events change them.
 
-Notices of providers are late, repeated and out of order. Therefore each fact comes from the notice with the
-highest rank, and the same notices lead to the same disputes in any order. The README of the domain lists the
-rules.
+Notices of providers arrive late, repeatedly and out of order. Therefore each fact comes from the
+notice with the highest rank, and the same notices lead to the same disputes in any order. The
+README of the domain lists the rules.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ FRAUD_REASONS: Final = frozenset({DisputeReason.FRAUDULENT, DisputeReason.UNRECO
 
 
 class Source(IntEnum):
-    """The kind of notice that stated what is disputed. At the same time, the higher one counts."""
+    """The kind of notice that stated what is disputed. If times are equal, the highest counts."""
 
     INFERRED = 0
     OPENING = 1
@@ -47,9 +47,9 @@ class DisputeStatus(StrEnum):
 
 
 class Response(Struct, frozen=True, kw_only=True):
-    """A response of the actor `responder`, with what distinguishes a repetition from a contradiction.
+    """A response of the actor `responder`. The fields distinguish repetitions and contradictions.
 
-    `evidence` is the digest of the document's digests, which are in the event.
+    `evidence` is one digest over the digests of the documents, which are in the event.
     """
 
     responded_at: datetime
@@ -110,7 +110,7 @@ class Dispute(Struct, frozen=True, kw_only=True):
 
     @property
     def counted(self) -> Money:
-        """The part of the payment that the dispute takes or has taken: while it is open, all of it."""
+        """The amount that the dispute takes: `disputed` while it is open, `lost` afterwards."""
         return self.disputed if self.lost is None else self.lost
 
 
@@ -124,7 +124,7 @@ def find(disputes: Iterable[Dispute], dispute_id: str) -> Dispute | None:
 
 
 def noted(disputes: tuple[Dispute, ...], event: AnyDisputeEvent) -> tuple[Dispute, ...]:
-    """Return the disputes after `event`, the earliest first. They are equal if it brings no news."""
+    """Return the disputes after `event`, the earliest first. An event without news changes none."""
     before = find(disputes, event.dispute_id)
     after = merged(before, event)
     others = (each for each in disputes if each is not before)
@@ -169,7 +169,8 @@ def _opened(dispute: Dispute | None, event: PaymentDisputed) -> Dispute:
 
 def _stated(dispute: Dispute, event: DisputeStatement, at: datetime, source: Source) -> Dispute:
     if source is Source.INFERRED:
-        # The earliest: a close that was refused, because it contradicts a final loss, is later.
+        # The earliest inferred statement counts. A close that contradicts a final loss is refused,
+        # but it is later than the loss, so accepting it would not change the statement either.
         counts = dispute.source is Source.INFERRED and at < dispute.stated_at
     elif dispute.source is Source.INFERRED:
         counts = True

@@ -50,14 +50,14 @@ from payments.domain.payment.refusals import (
 from payments.domain.payment.state import Payment, Status
 
 _DISPUTABLE: Final = {Status.COMPLETED, Status.PARTIALLY_REFUNDED, Status.REFUNDED}
-# Disputes that were won free their amount, so the payment's amount alone does not bound the state.
+# Won disputes free their amount, so the payment's amount does not bound the number of disputes.
 MOST_DISPUTES: Final = 100
 MOST_RESPONSES: Final = 20
-MOST_EVIDENCE: Final = 50  # documents of a response
+MOST_EVIDENCE: Final = 50  # documents per response
 TAKES_NOTHING: Final = frozenset({DisputeOutcome.WON, DisputeOutcome.WITHDRAWN})
-# Characters of a dispute's id, its network and the network's reason code.
+# The most characters in a dispute's id, in its network and in the network's reason code.
 LONGEST_TEXT: Final = 100
-# The fields of a command that have another name in the state.
+# Fields that have another name in the state (the key) than in a command.
 _COMMANDED: Final = {"disputed": "amount", "lost": "lost_amount"}
 
 

@@ -61,7 +61,7 @@ class PaymentEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
 class PaymentInitiated(PaymentEvent, frozen=True, kw_only=True):
     event_type: ClassVar[str] = "payment.initiated"
 
-    reference: str | None = None  # the client's id of the payment
+    reference: str | None = None  # the client's id for the payment
     card: Card | None = None
     signals: Signals | None = None
 
@@ -83,7 +83,7 @@ class PaymentFailed(PaymentEvent, frozen=True, kw_only=True):
 
 
 class PaymentFlaggedForReview(PaymentEvent, frozen=True, kw_only=True):
-    """A reviewer must decide before `deadline`, None in events older than deadlines."""
+    """A reviewer must decide before `deadline`, which the oldest events do not have."""
 
     event_type: ClassVar[str] = "payment.flagged_for_review"
 
@@ -93,9 +93,10 @@ class PaymentFlaggedForReview(PaymentEvent, frozen=True, kw_only=True):
 
 
 class ReviewClaimed(PaymentEvent, frozen=True, kw_only=True):
-    """Only the reviewer can decide on the payment until `until` or the release.
+    """Until `until` or an earlier release, only the reviewer can decide on the payment.
 
-    With `extends`, the reviewer held it already. Events older than the field never have it.
+    `extends` is whether the reviewer held the payment already. Events older than the field do not
+    set it.
     """
 
     event_type: ClassVar[str] = "payment.review_claimed"
@@ -155,8 +156,8 @@ class ReviewEscalated(PaymentEvent, frozen=True, kw_only=True):
 class ReviewDecision(PaymentEvent, frozen=True, kw_only=True):
     """The fields of every decision of a reviewer.
 
-    `claimed_at` is the beginning of the reviewer's claim, None without one and in events older than the
-    field.
+    `claimed_at` is when the reviewer's claim began. It is None if there was no claim, and in events
+    older than the field.
     """
 
     reviewer: str
@@ -187,7 +188,8 @@ class PaymentRejected(ReviewDecision, frozen=True, kw_only=True):
 class PaymentExpired(PaymentEvent, frozen=True, kw_only=True):
     """Nobody decided before the deadline, so the payment is not completed.
 
-    `held_by` is the reviewer whose claim lasted until the deadline, None in events older than the field.
+    `held_by` is the reviewer whose claim lasted until the deadline. It is None if there was no such
+    claim, and in events older than the field.
     """
 
     event_type: ClassVar[str] = "payment.expired"
@@ -208,7 +210,7 @@ class PaymentCancelled(PaymentEvent, frozen=True, kw_only=True):
 class PaymentRefunded(PaymentEvent, frozen=True, kw_only=True):
     """A part or all of a completed payment was refunded. `refunded` is the total, including this refund.
 
-    `finding` is set if the refund changes it.
+    `finding` is set if the refund changes whether an approved payment is known to be fraud.
     """
 
     event_type: ClassVar[str] = "payment.refunded"
@@ -217,7 +219,7 @@ class PaymentRefunded(PaymentEvent, frozen=True, kw_only=True):
     refund: Money
     refunded: Money
     reason: RefundReason
-    reference: str | None = None  # the client's id of the refund
+    reference: str | None = None  # the client's id for the refund
     finding: Finding | None = None
     note: NoteRef | None = None
 
@@ -234,7 +236,7 @@ class PaymentNoteAdded(PaymentEvent, frozen=True, kw_only=True):
 
 
 class DisputeFigures(Struct, frozen=True, gc=False):
-    """What a dispute adds to sums. It is open while `lost` is None."""
+    """The figures of a dispute that sums need. The dispute is open while `lost` is None."""
 
     opened_at: datetime
     disputed: Money
@@ -242,11 +244,12 @@ class DisputeFigures(Struct, frozen=True, gc=False):
 
 
 class DisputeEvent(PaymentEvent, frozen=True, kw_only=True):
-    """The fields of every event of a dispute. `at` is the time of recording, not that of the notice.
+    """The fields of every event of a dispute. `at` is when it was recorded, not the notice's time.
 
-    `refunded` is the total of the refunds so far, from which the payment's status follows. `before` and
-    `after` are the figures of the dispute, so that sums need no other event. `before` is None if it is new.
-    `finding` is set if the event changes it.
+    `refunded` is the total of the refunds so far, from which the payment's status follows. `before`
+    and `after` are the figures of the dispute, so that sums need no other event. `before` is None
+    if the dispute is new. `finding` is set if the event changes whether an approved payment is
+    known to be fraud.
     """
 
     dispute_id: str  # the provider's or the client's id

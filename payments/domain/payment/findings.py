@@ -1,4 +1,4 @@
-"""What is known later about the approvals of a payment."""
+"""Whether a payment that reviewers approved is later known to be fraud."""
 
 from datetime import datetime
 
@@ -6,14 +6,14 @@ from msgspec import Struct
 
 
 class Approval(Struct, frozen=True, gc=False):
-    """An approval of a reviewer at a time, in an event after it."""
+    """A reviewer's approval, as later events repeat it."""
 
     reviewer: str
     at: datetime
 
 
 class Finding(Struct, frozen=True, gc=False):
-    """Whether a payment that reviewers approved is known to be fraud. The final approval comes last."""
+    """Whether the payment is known to be fraud, and who approved it. The final approval is last."""
 
     fraud: bool
     approvals: tuple[Approval, ...]

@@ -115,7 +115,7 @@ class ReviewNotDue(PaymentError):
 
 @dataclass(kw_only=True, eq=False)
 class ReviewTaken(PaymentError):
-    """A reviewer has claimed the payment, usually another one."""
+    """A reviewer has claimed the payment, usually another one than the caller."""
 
     code = "review_claimed"
 
@@ -164,7 +164,7 @@ class SeniorReviewerNeeded(PaymentError):
 class AnotherPersonNeeded(PaymentError):
     """Two people have to approve, and `reviewer` cannot be the next one.
 
-    They gave the first approval, or proposed the risk policy that flagged the payment.
+    `reviewer` gave the first approval, or proposed the risk policy that flagged the payment.
     """
 
     code = "another_person_needed"
@@ -237,7 +237,7 @@ class RefundTooLarge(PaymentError):
 
 @dataclass(kw_only=True, eq=False)
 class RefundCurrencyDiffers(PaymentError):
-    """The refund names another currency than the payment's, which is `currency`."""
+    """The refund is not in the payment's currency, `currency`."""
 
     code = "refund_currency_differs"
 
@@ -249,7 +249,7 @@ class RefundCurrencyDiffers(PaymentError):
 
 @dataclass(kw_only=True, eq=False)
 class DisputeOpen(PaymentError):
-    """The payment cannot be refunded while `dispute_id` is open: its amount would be paid twice."""
+    """While `dispute_id` is open, a refund is refused: it could pay an amount back twice."""
 
     code = "dispute_open"
 
@@ -285,7 +285,7 @@ class DisputeNotFound(PaymentError):
 
 @dataclass(kw_only=True, eq=False)
 class DisputeClosed(PaymentError):
-    """The dispute ended before the response, or was lost before an outcome without loss."""
+    """The dispute ended before the response, or the notice would undo its final loss."""
 
     code = "dispute_closed"
 
@@ -318,7 +318,7 @@ class DisputeContradicted(PaymentError):
 
 @dataclass(kw_only=True, eq=False)
 class DisputeTooLarge(PaymentError):
-    """The amount is not between one minor unit and the amount that no dispute takes, `disputable`."""
+    """The amount is too small, or exceeds `disputable`, the amount that no other dispute takes."""
 
     code = "dispute_too_large"
 
@@ -334,7 +334,7 @@ class DisputeTooLarge(PaymentError):
 
 @dataclass(kw_only=True, eq=False)
 class DisputeCurrencyDiffers(PaymentError):
-    """The notice names another currency than the payment's, which is `currency`."""
+    """The notice is not in the payment's currency, `currency`."""
 
     code = "dispute_currency_differs"
 

@@ -88,7 +88,7 @@ def expire(payment: Payment, command: ExpireReview) -> PaymentExpired:
     if command.at < due:
         raise ReviewNotDue(payment_id=payment.payment_id, deadline=due)
     lease = payment.lease
-    # The deadline ends every claim, so a claim with this end was held until then.
+    # No claim outlasts the deadline, so a claim with this end was held until the deadline.
     held_by = lease.reviewer if lease is not None and lease.until == due else None
     return PaymentExpired(deadline=due, held_by=held_by, **payment.terms(command.at))
 
@@ -106,7 +106,7 @@ def _claim(payment: Payment, command: ClaimReview) -> ReviewClaimed:
 
 
 def _require_next(payment: Payment, command: ClaimNextReview) -> None:
-    """Raise a refusal for what is not the next payment: the reviewer's own claims, and snoozed ones."""
+    """Raise PaymentError if the payment is not the next one, because it is claimed or snoozed."""
     lease = claims.unlapsed(payment.lease, command.at)
     if lease is not None:
         raise taken(payment, lease)
@@ -120,7 +120,10 @@ def _require_next(payment: Payment, command: ClaimNextReview) -> None:
 
 
 def _take_over(payment: Payment, command: TakeOverReview) -> tuple[AnyPaymentEvent, ...]:
-    """Return the release of the holder's claim and the new claim: one append, so nobody claims in between."""
+    """Return the release of the holder's claim and the new claim.
+
+    Both are in one append, so that nobody can claim the payment in between.
+    """
     lease = claims.unlapsed(payment.lease, command.at)
     if lease is None or lease.reviewer == command.reviewer:
         return (_claim(payment, command),)

@@ -56,7 +56,7 @@ def resume(payment: Payment, command: ResumeReview) -> ReviewResumed:
 
 
 def assign(payment: Payment, command: AssignReview) -> tuple[AnyPaymentEvent, ...]:
-    """Return the assignment, after the release of a claim that it ends."""
+    """Return the assignment. If it ends a claim, the release of the claim comes first."""
     require_before_deadline(payment, command.at)
     _require_may_assign(payment, command)
     if command.to is None:
@@ -78,7 +78,8 @@ def _require_may_assign(payment: Payment, command: AssignReview) -> None:
     lease = claims.unlapsed(payment.lease, command.at)
     if lease is not None and lease.reviewer != command.reviewer:
         raise taken(payment, lease)
-    # Reviewers hand over what is theirs. They cannot keep a payment for themselves beyond a claim.
+    # Reviewers can only hand over their own payments. Assigning one to themselves would keep it
+    # from others for longer than a claim does.
     is_theirs = lease is not None or payment.assigned_to == command.reviewer
     if not is_theirs or command.to == command.reviewer:
         raise AssignmentNeedsSenior(payment_id=payment.payment_id)

@@ -1,4 +1,4 @@
-"""Refusals because of a snooze or an assignment, or of a command on either: see `refusals.py`."""
+"""Refusals that concern snoozes and assignments. `refusals.py` has the others."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from payments.domain.payment.refusals import PaymentError, second
 
 @dataclass(kw_only=True, eq=False)
 class AssignedToAnother(PaymentError):
-    """The payment is assigned to another reviewer. From `assigned_until` on, it is for all reviewers."""
+    """The payment is reserved for another reviewer, `assigned_to`, until `assigned_until`."""
 
     code = "review_assigned"
 

@@ -1,4 +1,4 @@
-"""A snooze: a payment under review waits until a time, for the customer's answer for example."""
+"""A snooze: a payment under review waits for a while, for example for the customer's answer."""
 
 from datetime import datetime
 

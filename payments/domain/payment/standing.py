@@ -1,4 +1,4 @@
-"""Who may act on a payment under review at a time: by claim, assignment, deadline and seniority."""
+"""Check who may act on a payment under review, by claim, assignment, deadline and seniority."""
 
 from datetime import datetime
 
@@ -26,10 +26,10 @@ class Reservation(Struct, frozen=True, kw_only=True):
 
 
 def reservation(payment: Payment, at: datetime) -> Reservation | None:
-    """Return for whom the payment is reserved, None if it is for all.
+    """Return for whom the payment is reserved, None if anybody may act on it.
 
-    An assignment reserves it until half of the time to decide has passed, so that nobody's absence lets it
-    expire.
+    An assignment reserves the payment for half of the time to decide. If the assignee is absent,
+    others can then decide before the payment expires.
     """
     if payment.assigned_to is None:
         return None
@@ -64,12 +64,12 @@ def require_may_claim(payment: Payment, command: ReviewCommand) -> None:
 
 
 def require_not_taken(payment: Payment, command: ReviewCommand) -> None:
-    """Raise ReviewTaken or AssignedToAnother if the payment is another reviewer's for now."""
+    """Raise ReviewTaken or AssignedToAnother if another reviewer has or is assigned the payment."""
     lease = claims.unlapsed(payment.lease, command.at)
     if lease is not None and lease.reviewer != command.reviewer:
         raise taken(payment, lease)
     reserved = reservation(payment, command.at)
-    # Claim-next skips what is reserved for another reviewer, for senior reviewers too.
+    # Claim-next skips payments that are reserved for another reviewer, even for senior reviewers.
     passes = command.senior and not isinstance(command, ClaimNextReview)
     if reserved is not None and reserved.reviewer != command.reviewer and not passes:
         raise AssignedToAnother(

@@ -43,8 +43,8 @@ from payments.domain.payment.findings import Approval
 from payments.domain.payment.snoozes import Snooze
 from payments.domain.risk.assessment import RiskAssessment
 
-# Increase it with every change of `evolve` or of the state's fields: it invalidates older snapshots. A test
-# fails if it was forgotten.
+# Increase it with every change of `evolve` or of the state's fields, to invalidate older snapshots.
+# A test fails if this is forgotten.
 STATE_VERSION: Final = 14
 
 
@@ -60,11 +60,11 @@ class Status(StrEnum):
     REFUNDED = "refunded"
 
 
-# The time to decide on payments whose events are older than deadlines.
+# The time to decide on payments that were flagged before events had a deadline.
 REVIEW_PERIOD: Final = timedelta(days=7)
 
 
-# After a decision or an escalation, others have to act, or nobody.
+# Ended by a decision or an escalation, because then others have to act, or nobody.
 _UNROUTED: Final[dict[str, Any]] = {"lease": None, "snooze": None, "assigned_to": None}
 
 
@@ -117,7 +117,7 @@ class Payment(Struct, frozen=True, kw_only=True):
     def refundable(self) -> Money:
         """The remaining amount of a completed payment that can be refunded."""
         taken = self.lost.minor + (0 if self.refunded is None else self.refunded.minor)
-        # A dispute may take what was refunded before.
+        # Not negative, although a dispute may take an amount that was refunded before.
         return Money(max(0, self.amount.minor - taken), self.amount.currency)
 
     @property
@@ -140,7 +140,7 @@ class Payment(Struct, frozen=True, kw_only=True):
 
     @property
     def proved_fraudulent(self) -> bool:
-        """Return whether it was refunded as fraudulent, or a dispute was lost or accepted as fraud."""
+        """Return whether a refund was for fraud, or a dispute was lost or accepted as fraud."""
         return self.refunded_as_fraudulent or any(each.is_fraud for each in self.disputes)
 
     @property
@@ -204,7 +204,7 @@ def _changes(  # noqa: C901, PLR0912 - a case for each event
             snooze = Snooze(reviewer=reviewer, until=until, reason=reason)
             return {"snooze": snooze, "lease": None}
         case ReviewResumed():
-            # It stays, so that the payment returns to the same reviewer first.
+            # The ended snooze is kept, so that the payment returns to the same reviewer first.
             return {"snooze": payment.snooze and replace(payment.snooze, until=event.at)}
         case ReviewAssigned(to=to):
             return {"assigned_to": to}
@@ -233,7 +233,7 @@ def _changes(  # noqa: C901, PLR0912 - a case for each event
                 or event.reason is RefundReason.FRAUDULENT,
             }
         case PaymentNoteAdded():
-            return {}  # the state decides commands, and a note changes none of them
+            return {}  # no decision on a command depends on notes
         case (
             PaymentDisputed()
             | PaymentDisputeUpdated()

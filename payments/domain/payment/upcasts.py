@@ -1,4 +1,4 @@
-"""Upcasts of payment events: how to read what older code stored, see payments.events.upcasting."""
+"""Upcasts for payment events that older code stored. See payments.events.upcasting."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
