@@ -31,7 +31,7 @@ class FiredRule(Struct, frozen=True, omit_defaults=True, gc=False):
     then: Verdict | None = None
 
 
-# Part of every assessment of a payment in a currency without a limit.
+# Added to each assessment of a payment in a currency without a limit for review.
 NO_LIMIT_FIRED: Final = FiredRule(NO_LIMIT, 0, Verdict.REVIEW)
 
 
@@ -52,7 +52,7 @@ class Decision(Struct, frozen=True, gc=False):
     band: Band
     review: bool = False
     block: bool = False
-    # The review needs a second person, or a note to approve it.
+    # `four_eyes`: two people must approve. `reject_advised`: an approval needs a note.
     four_eyes: bool = False
     reject_advised: bool = False
 
@@ -122,7 +122,7 @@ def assess(
 def fired_rules(
     document: PolicyDocument, features: RiskFeatures, *, amount: Money, method: Method
 ) -> list[Rule]:
-    """Return the rules whose conditions all hold: those of `assess`, without its near misses."""
+    """Return the rules whose conditions all hold, like `assess`, but find no near misses."""
     fired = []
     for rule in document.rules:
         for condition in rule.when:

@@ -24,13 +24,13 @@ from payments.domain.money import Money
 # From this share of its limit on, a number is a near miss.
 _NEAR_PERCENT: Final = 90
 
-# Amounts in minor units, by currency. An amount in another currency is over none of them: the policy sends
-# it to review anyway.
+# Amounts in minor units, by currency. An amount in another currency is never over the limit,
+# because the policy sends it to review anyway.
 Limits = Mapping[str, int]
 
 
 class Velocity(Struct, frozen=True, kw_only=True, gc=False):
-    """The customer's earlier payments: their number in all currencies, their volume in this one."""
+    """The customer's earlier payments. Counts cover all currencies, volumes only the payment's."""
 
     count_1h: int
     volume_1h: int
@@ -51,9 +51,9 @@ class RiskFeatures(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     blocked: bool | None = None
     country: str | None = None  # ISO 3166-1 alpha-2, if the client sent one
     velocity: Velocity | None = None
-    # All lists that the payment's card, customer, country or reference was on. Each payment looks up all
-    # lists of its time, so a new condition can be evaluated on these features: a list that is missing here
-    # had no matching entry, or did not exist.
+    # All lists that the payment's card, customer, country or reference was on. Each payment looks
+    # up all lists that exist at that time, so a new condition can be evaluated on these features. A
+    # list that is missing here had no matching entry, or did not exist.
     lists: tuple[ListMatch, ...] | None = None
 
 
@@ -65,7 +65,7 @@ class Window(StrEnum):
 # Unknown fields are refused: a misspelled field would change the meaning of a condition silently. Defaults
 # are omitted, so a field that is added later does not change the id of any policy.
 class Condition(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A condition that a payment meets or not."""
+    """A condition that a payment may meet."""
 
 
 class FirstCardPayment(Condition, frozen=True, tag="first_card_payment"):
@@ -73,7 +73,7 @@ class FirstCardPayment(Condition, frozen=True, tag="first_card_payment"):
 
 
 class NewCustomer(Condition, frozen=True, tag="new_customer"):
-    """It is the customer's first payment with this client."""
+    """The payment is the customer's first one with this client."""
 
 
 class CustomerBlocked(Condition, frozen=True, tag="customer_blocked"):
@@ -91,7 +91,7 @@ class CountryIn(Condition, frozen=True, tag="country_in"):
 
 
 class InList(Condition, frozen=True, tag="in_list"):
-    """The payment's card, customer, country or reference is on the list, whichever it holds."""
+    """The list holds the payment's card, customer, country or a prefix of its reference."""
 
     list: ListName
 
@@ -117,12 +117,12 @@ class VolumeOver(Condition, frozen=True, tag="volume_over"):
 
 
 class FeaturesOlderThan(Condition, frozen=True, tag="features_older_than"):
-    """The features do not cover an event that is older than `ms`."""
+    """An event that the features do not cover is more than `ms` milliseconds old."""
 
     ms: int
 
 
-# The keys of the values that InList looks for, without the values.
+# The beginnings of the keys that InList looks for. The values follow.
 _CARD: Final = key(Item.CARD, "")
 _CUSTOMER: Final = key(Item.CUSTOMER, "")
 _COUNTRY: Final = key(Item.COUNTRY, "")
@@ -178,7 +178,7 @@ class Measured(Struct, frozen=True, gc=False):
 def holds(
     condition: AnyCondition, features: RiskFeatures, *, amount: Money, method: Method
 ) -> bool:
-    # A case that does not match takes as long as most of the rest, so the most frequent ones come first.
+    # A case that does not match takes time too, so the most frequent ones come first.
     match condition:
         case AmountOver() | PaymentsOver() | VolumeOver() | FeaturesOlderThan():
             return measured(condition, features, amount).over

@@ -1,7 +1,8 @@
 """The numbers of a backtest that is attached to a proposed policy.
 
-They are in the event, so the log seals what the approver was shown. The event also names the digest, with
-which `manage.py backtest verify` computes all numbers again.
+They are in the event, so the log seals what the approver was shown. The event also has the digest
+of the result. `manage.py backtest verify` computes all numbers again and compares their digest with
+it.
 """
 
 from datetime import datetime, timedelta
@@ -10,14 +11,15 @@ from uuid import UUID
 
 from msgspec import Struct
 
-# Data of an attached backtest that are older do not count for an approval that needs one.
+# If an approval needs a backtest, the data of the attached one must not be older.
 FRESH: Final = timedelta(days=30)
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """The payments of one label and currency that the candidate decides otherwise than the baseline.
+    """The number and sum of payments that both sides decide differently, by label and currency.
 
-    `baseline` and `candidate` are pass, review or block. `label` is fraud, good or unknown.
+    `baseline` and `candidate` are the decisions: pass, review or block. `label` is fraud, good or
+    unknown.
     """
 
     baseline: str
@@ -29,7 +31,7 @@ class Change(Struct, frozen=True, kw_only=True):
 
 
 class Work(Struct, frozen=True, kw_only=True):
-    """What one side costs: payments under review, the time of reviewers, reviewers needed at once."""
+    """What one side costs: payments to review, minutes of work, and reviewers at the same time."""
 
     payments: int
     minutes: int
@@ -64,5 +66,5 @@ class AttachedBacktest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     baseline: str | None = None
 
     def is_fresh(self, at: datetime) -> bool:
-        """Return whether its data are recent enough for an approval at that time."""
+        """Return whether the data are recent enough for an approval at that time."""
         return at - self.known_at < FRESH

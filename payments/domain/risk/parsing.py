@@ -30,7 +30,7 @@ from payments.domain.risk.conditions import (
 )
 from payments.domain.risk.policy import NO_LIMIT, PolicyDocument, RiskPolicy, Rule
 
-# More than a policy needs. The highest possible score fits its database column.
+# More than a policy needs, but so few that the highest possible score fits its database column.
 MAX_RULES: Final = 100
 MAX_POINTS: Final = 100
 MAX_REVIEW_HOURS: Final = 90 * 24
@@ -42,7 +42,7 @@ _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _TAG: Final = Literal[tuple(CONDITION_TYPES)]
 
 
-# Leads to a value of the document: ("rules", 0, "when", 1, "limits", "USD").
+# The steps that lead to a value of the document: ("rules", 0, "when", 1, "limits", "USD").
 Path = tuple[str | int, ...]
 
 
@@ -61,7 +61,7 @@ class InvalidPolicy(Exception):
     """The text is not a valid policy. `problems` has a line for each fault."""
 
     def __init__(self, *faults: Fault) -> None:
-        # Messages are shown and logged, and some repeat the input.
+        # Messages are shown and logged. Some repeat the input, which may hold a card number.
         self.faults = tuple(
             Fault(each.path, "", _CARD) if holds_card_number(str(each)) else each for each in faults
         )
@@ -70,7 +70,7 @@ class InvalidPolicy(Exception):
 
 
 def read(text: bytes | str) -> RiskPolicy:
-    """Return the policy of a JSON text. Raises InvalidPolicy."""
+    """Return the policy that a JSON text describes. Raises InvalidPolicy."""
     try:
         written = json.loads(text, object_pairs_hook=_once)
         json.dumps(written, ensure_ascii=False).encode()
@@ -92,7 +92,7 @@ def read(text: bytes | str) -> RiskPolicy:
 
 def write(policy: RiskPolicy) -> str:
     """Return the policy as indented JSON, which `read` accepts."""
-    # Sorted: PostgreSQL's jsonb does not keep the order of the currencies.
+    # Sorted, because PostgreSQL's jsonb does not keep the order of the currencies.
     document = msgspec.json.encode(policy.document, order="deterministic")
     return msgspec.json.format(document, indent=2).decode()
 
@@ -233,7 +233,8 @@ def _condition_faults(
             if not is_list_name(name):
                 yield (*path, "list"), f"{name!r} is not the name of a list."
         case AmountOver(limits=limits) | VolumeOver(limits=limits):
-            # Payments in other currencies are always reviewed. In these, the rule would never fire.
+            # Without a limit for such a currency, the rule would never fire for it. Payments in
+            # other currencies are reviewed anyway.
             for currency in sorted(reviewed.keys() - limits.keys()):
                 missing = f"{currency} is missing, for which review_over has a limit."
                 yield (*path, "limits"), missing

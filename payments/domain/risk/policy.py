@@ -135,7 +135,7 @@ DEFAULT_POLICY: Final = RiskPolicy.of(
                 points=80,
                 when=(FirstCardPayment(), AmountOver(_OVER_10_000)),
             ),
-            # Each alone is a medium risk, both together are a high risk.
+            # Each of the next two rules alone is a medium risk. Both together are a high risk.
             Rule(reason="many_payments_1h", points=40, when=(PaymentsOver(Window.HOUR, count=20),)),
             Rule(
                 reason="large_volume_24h", points=40, when=(VolumeOver(Window.DAY, _OVER_50_000),)

@@ -76,7 +76,7 @@ class PolicyNotProposed(PolicyRefused):
 
 @dataclass(kw_only=True, eq=False)
 class ActivePolicyKept(PolicyRefused):
-    """The policy is active, so it cannot be withdrawn: only the approval of another one retires it."""
+    """The policy is active, so only the approval of another policy can retire it."""
 
     def __str__(self) -> str:
         return (
@@ -128,7 +128,7 @@ class BacktestOfAnotherPolicy(PolicyRefused):
 class PolicyNotBacktested(PolicyRefused):
     """The approval needs an attached backtest, and there is none or its data are too old.
 
-    `known_at` is the time up to which the attached one knows the log.
+    `known_at` is the time up to which the attached backtest covers the log, if there is one.
     """
 
     code: ClassVar[str] = "policy_not_backtested"

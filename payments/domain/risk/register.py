@@ -1,12 +1,12 @@
 """The register of risk policies: one person proposes a policy, another approves it.
 
-All policies are one aggregate, because exactly one is active: an approval retires the policy before it in
-the same append. Only an approval changes the active policy, so every change needs two people, also the
-return to the built-in policy. Every event names the policy that is active after it, so scoring a payment
-needs only the last event.
+All policies are one aggregate, because exactly one is active: an approval retires the previous
+policy in the same append. Only an approval changes the active policy, so every change needs two
+people, even a return to the built-in policy. Every event names the policy that is active after it,
+so scoring a payment needs only the last event.
 
-A policy's name and comment are in the event of its proposal, not in its document: its id does not depend on
-them. The sealed log keeps them permanently, so they must not hold personal data.
+A policy's name and comment are in the event of its proposal, not in its document, so that its id
+does not depend on them. The sealed log keeps them permanently, so they must not hold personal data.
 """
 
 from collections.abc import Mapping
@@ -56,7 +56,7 @@ class PolicyEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PolicyProposed(PolicyEvent, frozen=True, kw_only=True):
-    """`name` and `comment` are empty in events of older code."""
+    """A policy was proposed. `name` and `comment` are empty in events that older code stored."""
 
     event_type: ClassVar[str] = "policy.proposed"
 
@@ -120,9 +120,10 @@ class AttachBacktest(PolicyCommand, frozen=True, kw_only=True):
 class ApprovePolicy(PolicyCommand, frozen=True, kw_only=True):
     """Activate a proposed policy.
 
-    The use case sets `needs_backtest`: an attached, fresh one. `compared_with` is the id of the active policy
-    whose differences the approver saw. `backtest_seen` is the digest of the attached backtest whose numbers
-    the approver saw, empty for none. None accepts any.
+    The use case sets `needs_backtest`, which requires that a fresh backtest is attached.
+    `compared_with` is the id of the active policy with which the approver compared the proposal.
+    `backtest_seen` is the digest of the attached backtest that the approver saw, or empty if there
+    was none. Both accept anything if None.
     """
 
     name: ClassVar[str] = "approve_policy"
@@ -148,7 +149,7 @@ class RegisteredPolicy(Struct, frozen=True, kw_only=True):
     """A policy with its latest proposal and what followed.
 
     `backtest` is the latest one that was attached to this proposal. `replaced_by` is the id of the policy
-    that replaced it, None for the built-in one.
+    that replaced this one, None for the built-in policy.
     """
 
     policy: RiskPolicy
@@ -168,7 +169,10 @@ class RegisteredPolicy(Struct, frozen=True, kw_only=True):
 
 
 class Register(Struct, frozen=True, kw_only=True):
-    """All policies by id, in the order of their first proposal. `active` None is the built-in one."""
+    """All policies by id, in the order of their first proposal.
+
+    `active` is the id of the active policy, None for the built-in one.
+    """
 
     version: int = 0
     policies: Mapping[str, RegisteredPolicy] = {}

@@ -1,7 +1,7 @@
 """The windows of velocity rules, counted in buckets of five minutes.
 
-One size serves both windows: an hour is twelve buckets, a day at most 288. A velocity rule reads a few
-buckets, and forgets a payment at most five minutes late.
+One bucket size serves both windows: an hour has twelve buckets, a day 288. A velocity rule
+reads few buckets, and a payment leaves its window at most five minutes late.
 """
 
 from datetime import UTC, datetime, timedelta
