@@ -12,8 +12,8 @@ from payments.domain.backtest.tally import UNSCORED
 from payments.domain.money import Money
 
 _HISTORY: Final = (
-    "History as it was: a blocked payment has no outcome, and customers would have behaved"
-    " otherwise."
+    "History as it was: a blocked payment has no outcome, and customers might have behaved"
+    " differently."
 )
 _NO_LABELS: Final = (
     "A shadow does not know which payments were fraud. A backtest over the same payments does."

@@ -103,8 +103,8 @@ def test_limits_always_begin_with_history_and_name_what_is_missing() -> None:
     observed = replace(assumed, assumed=False)
 
     assert limits(result(decision_time=observed)) == (
-        "History as it was: a blocked payment has no outcome, and customers would have behaved"
-        " otherwise.",
+        "History as it was: a blocked payment has no outcome, and customers might have behaved"
+        " differently.",
     )
     found = limits(
         result(
