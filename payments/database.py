@@ -31,13 +31,12 @@ _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 def execute(statement: str, parameters: Mapping[str, object] = _NOTHING) -> list[tuple[Any, ...]]:
     """Execute a prepared statement in one round trip, and return all its rows.
 
-    Use it for constant statements only: prepared statements are kept as long as the connection. Write
-    parameters as `%(name)s`. PostgreSQL infers their types and needs a cast where the context is ambiguous.
-    Raises Django's database errors, with psycopg's as their cause.
+    Use it for constant statements only, because each stays prepared until the connection closes.
+    Write parameters as `%(name)s`. PostgreSQL infers their types, and needs a cast where the
+    context is ambiguous. Raises Django's database errors, with psycopg's as their cause.
     """
-    django = connections[
-        DEFAULT_DB_ALIAS
-    ]  # once: `django.db.connection` looks it up on each access
+    # Looked up only once. `django.db.connection` would do so on each access.
+    django = connections[DEFAULT_DB_ALIAS]
     django.close_if_health_check_failed()
     django.ensure_connection()
     django.validate_no_broken_transaction()
@@ -70,7 +69,7 @@ def cursor() -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
 
 @contextmanager
 def separate_connection() -> Iterator[Connection]:
-    """Yield another connection to the same database, for reading while Django's own writes."""
+    """Yield another connection to the same database, to read from while Django's own one writes."""
     another = connections[DEFAULT_DB_ALIAS].copy()
     parameters = another.get_connection_params()
     for django_only in ("cursor_factory", "context"):
@@ -119,7 +118,7 @@ class _Session:
     def __init__(self, native: Connection) -> None:
         self.connection = native
         self._adapter = Transformer(native)
-        self._names: dict[bytes, bytes] = {}  # prepared names by text
+        self._names: dict[bytes, bytes] = {}  # the name of each prepared statement, by text
         self._replans = 0
 
     def execute(

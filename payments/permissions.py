@@ -49,7 +49,8 @@ class NotPermitted(PermissionDenied):
 def require(actor: str, permission: str, *, operators: bool = False) -> None:
     """Raise NotPermitted unless the actor is a person who has the permission now.
 
-    With `operators`, people who run `manage.py` pass too: they have access to the database itself.
+    With `operators`, people who run `manage.py` pass too, because they can access the database
+    itself.
     """
     if not (operators and actors.is_operator(actor)):
         person(actor, permission)

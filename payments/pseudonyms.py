@@ -46,7 +46,7 @@ class WrongPseudonymKey(ImproperlyConfigured):
         )
 
 
-_SEPARATOR: Final = "\x1f"  # cannot occur in the parts: they are printable
+_SEPARATOR: Final = "\x1f"  # cannot occur in the parts, which are printable
 
 
 def keyed_digest(purpose: str, *parts: str) -> bytes:
