@@ -47,9 +47,9 @@ class NotAtVersion(store.StaleVersion):
 class CommandContext(Struct, frozen=True, kw_only=True):
     """The actor and the ids of a command, which the log stores as metadata of its events.
 
-    `key` is the caller's idempotency key. `correlation_id` is common to all requests for one purpose,
-    `causation_id` is the request or message that directly caused this command. `seen_position` is the
-    lowest checkpoint of the read models on the page that the person saw.
+    `key` is the caller's idempotency key. `correlation_id` is common to all requests for one
+    purpose. `causation_id` is the request or message that directly caused this command.
+    `seen_position` is the lowest checkpoint of the read models behind the page that the person saw.
     """
 
     actor: str
@@ -70,10 +70,10 @@ def dispatch(
 ) -> Outcome:
     """Execute `command`, or return its earlier outcome if it has run before.
 
-    `expected_version` is the version that the caller saw. `note` is the text of the command's note, to
-    recognize a repetition. `companion` and `alongside` store rows in the same transaction as the events.
-    If another command was faster, this one is decided again on the new state, unless `expected_version`
-    is given or the caller has opened a transaction.
+    `expected_version` is the version that the caller saw. `note` is the text of the command's note,
+    by which a repetition is recognized. `companion` and `alongside` store rows in the same
+    transaction as the events. If another command was faster, this one is decided again on the new
+    state, unless `expected_version` is given or the caller has opened a transaction.
 
     Raises PaymentError, KeyReused, AlreadyReserved, StaleVersion, and NotAtVersion if the payment
     is not at `expected_version`.
@@ -154,7 +154,7 @@ def _reservations(command: PaymentCommand, about: Metadata) -> tuple[store.Reser
 
 
 def metadata(command: PaymentCommand, context: CommandContext, note: str | None = None) -> Metadata:
-    """Return what the log stores about the command, with each of its events."""
+    """Return the metadata that the log stores with each event of the command."""
     correlation_id = context.correlation_id or context.causation_id
     key: dict[str, Any] = {}
     if context.key is not None:

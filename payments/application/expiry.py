@@ -1,4 +1,4 @@
-"""Expire reviews after their deadline. The queue finds them, the log decides."""
+"""Expire reviews after their deadline. The queue, which may lag, finds them. The log decides."""
 
 import logging
 from collections.abc import Iterator

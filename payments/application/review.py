@@ -137,7 +137,7 @@ def _held(reviewer: str, client_id: UUID | None, at: datetime) -> list[Outcome]:
             loaded = replay.load(PAYMENT_AGGREGATE, payment_id)
             payment, stream = loaded.state, loaded.stream
         except (UnknownEventType, ValidationError):
-            continue  # nobody can decide on it
+            continue  # unreadable, so nobody can decide on it
         lease = None if payment is None else claims.unlapsed(payment.lease, at)
         if payment is not None and lease is not None and lease.reviewer == reviewer:
             found.append(Outcome(payment, stream.position(stream.version), replayed=False))

@@ -44,7 +44,7 @@ _CONSIDERED: Final = timedelta(days=4)
 
 
 def id_of(payment_id: UUID) -> UUID:
-    """Return the id of a payment's second review. Only the key connects the two."""
+    """Return the id of a payment's second review. Nobody can connect the two without the key."""
     return keyed_id("second_review", str(payment_id))
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from payments import outages
 from payments.application import expiry, second_reviews
 
-# Shorter than the time after which the broker takes a task for lost and delivers it again.
+# Shorter than the time after which the broker considers a task lost and delivers it again.
 _LONGEST_RUN_SECONDS: Final = 30.0
 
 
