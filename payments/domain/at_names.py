@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Final
 
-# Names consist of the characters of user names. An @ after such a character or a slash belongs to
+# A name has the characters of user names. An @ that follows such a character or a slash is part of
 # an e-mail address or a URL.
 _AT_NAME: Final = re.compile(r"(?<![\w.@/+-])@([\w.+-]+(?:@[\w.+-]+)?)")
 _PUNCTUATION: Final = ".+-"

@@ -1,6 +1,6 @@
 """Recognize card numbers (PANs), which are never stored.
 
-Two rules, because texts and identifiers differ:
+There are two rules, because texts and identifiers differ:
 
 * Free text (names, notes, reasons): consecutive digits, in any grouping, with the prefix, the length and
   the check digit of a card. IBANs, telephone numbers, UUIDs and hex digests are not cards.
@@ -116,7 +116,7 @@ def holds_card_number(text: str) -> bool:
 
 
 def is_card_number(identifier: str) -> bool:
-    """Return whether an identifier is a card number of one of the big schemes, perhaps next to words."""
+    """Return whether an identifier is a card number of a big scheme, ignoring words around it."""
     if len(identifier) < _SHORTEST_AS_IDENTIFIER:
         return False
     groups = (found[0] for found in _CARD_IN_IDENTIFIER.finditer(identifier))

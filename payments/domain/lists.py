@@ -168,7 +168,7 @@ class UnknownList(ListRefused):
     """There is no list with this name, or it is archived."""
 
     def __str__(self) -> str:
-        # A typed card number is not repeated.
+        # An invalid name is not repeated, because it could be a card number.
         name = f"named {self.list_name!r}" if is_list_name(self.list_name) else "with this name"
         return f"No list {name} is in use."
 

@@ -31,7 +31,7 @@ class CurrencyMismatch(MoneyError):
 
 
 def _legal_tender() -> frozenset[str]:
-    """Return the ISO 4217 codes that are legal tender in a territory, by Babel's Unicode CLDR data."""
+    """Return the ISO 4217 codes that are legal tender somewhere, according to Babel's CLDR data."""
     return frozenset(
         code
         for history in get_global("territory_currencies").values()
@@ -40,7 +40,7 @@ def _legal_tender() -> frozenset[str]:
     )
 
 
-# New payments are made in the active currencies of ISO 4217, list one, without funds, units of account,
+# New payments can use the active currencies of ISO 4217, list one, without funds, units of account,
 # metals and test codes. CLDR's legal tender differs from it in three codes. A test compares both lists.
 _ACTIVE_BUT_NO_TENDER: Final = frozenset({"SVC", "VED"})
 # The first day on which no new payment may use the currency: its replacement, such as the euro, was in use
@@ -103,7 +103,7 @@ def exponent(currency: str) -> int:
 def minor_units(text: str, currency: str) -> int:
     """Return the minor units of a decimal like "11.77".
 
-    It may have at most the currency's decimals. Zeros count too, because half of Europe writes a
+    It may have at most the currency's decimals. Final zeros count, because half of Europe writes a
     thousand as "1.000". Raises MoneyError.
     """
     decimals = exponent(currency)

@@ -11,9 +11,9 @@ from typing import Final
 
 from msgspec import Struct
 
-_ONE_SUBSCRIBER: Final = 64  # bits: an IPv6 host changes the rest every day (RFC 8981)
+_ONE_SUBSCRIBER: Final = 64  # bits; an IPv6 host changes the others every day (RFC 8981)
 LONGEST_EMAIL: Final = 254  # RFC 5321, section 4.5.3.1.3
-# No more than this is checked: RFC 6531 allows any letter in the local part.
+# No more than this is checked, because RFC 6531 allows any letter in the local part.
 _EMAIL: Final = re.compile(r"\S+@[^\s@]+")
 
 
@@ -51,7 +51,8 @@ def canonical_ip(value: str) -> str:
 def canonical_email(value: str) -> str:
     """Return one spelling for addresses that differ only in case, Unicode form or domain encoding.
 
-    Dots and tags in the local part are kept: their meaning depends on the provider. Raises ValueError.
+    Dots and tags in the local part are kept, because their meaning depends on the provider. Raises
+    ValueError.
     """
     if len(value) > LONGEST_EMAIL or _EMAIL.fullmatch(value) is None:
         raise ValueError("An e-mail address has a name, an @ and a domain.")

@@ -12,7 +12,10 @@ from payments.domain.backtest.result import Result
 
 
 class Difference(Struct, frozen=True):
-    """A place where two results differ, and their values. None means that a result lacks it."""
+    """A place where two results differ.
+
+    `first` and `second` are the values in the results, None if a result lacks the place.
+    """
 
     place: str
     first: str | int | None
@@ -61,7 +64,7 @@ def _differences(place: str, first: Any, second: Any) -> Iterator[Difference]:
 
 
 def _named(rows: tuple[dict[str, Any], ...]) -> dict[str, dict[str, Any]]:
-    """Return the numbers of each row by its texts, which identify the row."""
+    """Return the numbers of each row, keyed by its texts, which identify the row."""
     return {
         " ".join(value for value in row.values() if isinstance(value, str)): {
             name: value for name, value in row.items() if not isinstance(value, str)

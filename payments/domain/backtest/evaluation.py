@@ -132,7 +132,7 @@ class Evaluation:
         features: RiskFeatures,
         judged: Mapping[str, Judged | None],
     ) -> None:
-        """Count what both sides decide. `judged` has decisions that are known, by policy id."""
+        """Count what both sides decide. `judged` has known decisions, by policy id."""
         payment, question = case.payment, self._question
         known = label(payment, at=question.at, mature=question.mature)
         decided = judged.get(question.candidate.policy_id) or _judge(

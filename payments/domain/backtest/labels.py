@@ -1,6 +1,6 @@
 """The label of a payment: what is known, at the end of the range, about whether it was fraud.
 
-The first row that applies is the label.
+The first row that applies gives the label.
 
 | the payment | label |
 |---|---|

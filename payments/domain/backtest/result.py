@@ -19,7 +19,7 @@ ENOUGH_DECISIONS: Final = 30
 
 
 class Cell(Struct, frozen=True, kw_only=True):
-    """The payments of one outcome of either side, one label and one currency."""
+    """The payments with the same outcome on each side, and the same label and currency."""
 
     baseline: Outcome
     candidate: Outcome
@@ -64,8 +64,8 @@ class DecisionTime(Struct, frozen=True, kw_only=True):
 class Workload(Struct, frozen=True, kw_only=True):
     """The reviews of one side. A review under four eyes takes two decisions.
 
-    `reviewers` is how many people it takes to decide `per_hour_p95` reviews per hour, or one if
-    that is 0.
+    `reviewers` is how many people it takes to decide `per_hour_p95` reviews per hour, or one
+    review if that is 0.
     """
 
     payments: int
@@ -88,7 +88,7 @@ class Result(Struct, frozen=True, kw_only=True):
     not_evaluable: dict[Fact, int]  # a payment that lacks two facts is counted under both
     not_evaluable_payments: int
     flips: int
-    flip_share: Share  # of the evaluated payments
+    flip_share: Share  # among the evaluated payments
     known_ppm: int  # share of the flips with a known label: the coverage
     matrix: tuple[Cell, ...]
     rules: tuple[RuleEffect, ...]

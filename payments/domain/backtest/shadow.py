@@ -2,8 +2,8 @@
 
 The event that scores a payment holds everything that a policy needs. The counts of a day are
 therefore a pure function of these events. Neither later events of a payment nor the borders between
-steps matter. All labels are unknown: a new payment has none, and a later label would change
-a day that has passed. A backtest over the same payments has the labels.
+the steps of reading matter. All labels are unknown: a new payment has none, and a later label would
+change a day that has passed. A backtest over the same payments has the labels.
 """
 
 from collections.abc import Iterable, Mapping
@@ -34,9 +34,9 @@ Days = dict[date, Tally]
 
 
 def observe(candidate: RiskPolicy, events: Iterable[tuple[UUID, int, AnyPaymentEvent]]) -> Days:
-    """Evaluate the payments that these events scored. Each event has the id of its payment and a position.
+    """Evaluate the payments that these events scored. Other events are ignored.
 
-    Other events are ignored. A day begins at midnight UTC.
+    Each event comes with the id of its payment and its position. A day begins at midnight UTC.
     """
     question = Question(candidate=candidate, since=0, upto=0, at=_BEFORE_ALL)
     evaluations: dict[date, Evaluation] = {}

@@ -60,7 +60,7 @@ def verdict(result: Result, *, labeled: bool = True) -> str:
 
 
 def limits(result: Result, *, labeled: bool = True) -> tuple[str, ...]:
-    """Return sentences on what limits the verdict. The first one applies to every result."""
+    """Return sentences on the limits of the verdict. The first one applies to every result."""
     return (_HISTORY, *_limits(result, labeled=labeled))
 
 

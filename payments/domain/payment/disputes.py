@@ -33,7 +33,7 @@ FRAUD_REASONS: Final = frozenset({DisputeReason.FRAUDULENT, DisputeReason.UNRECO
 
 
 class Source(IntEnum):
-    """The kind of notice that stated what is disputed. If times are equal, the highest counts."""
+    """The kind of notice that stated what is disputed. At equal times, the highest counts."""
 
     INFERRED = 0
     OPENING = 1
@@ -47,9 +47,9 @@ class DisputeStatus(StrEnum):
 
 
 class Response(Struct, frozen=True, kw_only=True):
-    """A response of the actor `responder`. The fields distinguish repetitions and contradictions.
+    """A response of the actor `responder`, to recognize repetitions and contradictions.
 
-    `evidence` is one digest over the digests of the documents, which are in the event.
+    `evidence` is one digest over the digests of the documents. The event has each of these.
     """
 
     responded_at: datetime

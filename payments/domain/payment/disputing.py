@@ -57,7 +57,7 @@ MOST_EVIDENCE: Final = 50  # documents per response
 TAKES_NOTHING: Final = frozenset({DisputeOutcome.WON, DisputeOutcome.WITHDRAWN})
 # The most characters in a dispute's id, in its network and in the network's reason code.
 LONGEST_TEXT: Final = 100
-# Fields that have another name in the state (the key) than in a command.
+# Fields whose names differ, from the name in the state to the name in a command.
 _COMMANDED: Final = {"disputed": "amount", "lost": "lost_amount"}
 
 

@@ -115,7 +115,7 @@ class ReviewNotDue(PaymentError):
 
 @dataclass(kw_only=True, eq=False)
 class ReviewTaken(PaymentError):
-    """A reviewer has claimed the payment, usually another one than the caller."""
+    """A reviewer has claimed the payment, usually one other than the caller."""
 
     code = "review_claimed"
 
@@ -302,7 +302,7 @@ class DisputeClosed(PaymentError):
 
 @dataclass(kw_only=True, eq=False)
 class DisputeContradicted(PaymentError):
-    """An earlier notice of the same kind and time has other values of `fields`."""
+    """An earlier notice of the same kind and time has different values in `fields`."""
 
     code = "dispute_contradicted"
 

@@ -64,12 +64,12 @@ def require_may_claim(payment: Payment, command: ReviewCommand) -> None:
 
 
 def require_not_taken(payment: Payment, command: ReviewCommand) -> None:
-    """Raise ReviewTaken or AssignedToAnother if another reviewer has or is assigned the payment."""
+    """Raise PaymentError if the payment is claimed by another reviewer, or reserved for one."""
     lease = claims.unlapsed(payment.lease, command.at)
     if lease is not None and lease.reviewer != command.reviewer:
         raise taken(payment, lease)
     reserved = reservation(payment, command.at)
-    # Claim-next skips payments that are reserved for another reviewer, even for senior reviewers.
+    # Even for senior reviewers, claim-next skips payments that are reserved for others.
     passes = command.senior and not isinstance(command, ClaimNextReview)
     if reserved is not None and reserved.reviewer != command.reviewer and not passes:
         raise AssignedToAnother(

@@ -122,7 +122,7 @@ def assess(
 def fired_rules(
     document: PolicyDocument, features: RiskFeatures, *, amount: Money, method: Method
 ) -> list[Rule]:
-    """Return the rules whose conditions all hold, like `assess`, but find no near misses."""
+    """Return the rules whose conditions all hold. Unlike `assess`, this finds no near misses."""
     fired = []
     for rule in document.rules:
         for condition in rule.when:

@@ -30,7 +30,7 @@ Limits = Mapping[str, int]
 
 
 class Velocity(Struct, frozen=True, kw_only=True, gc=False):
-    """The customer's earlier payments. Counts cover all currencies, volumes only the payment's."""
+    """The customer's earlier payments: counts in all currencies, volumes in that of the payment."""
 
     count_1h: int
     volume_1h: int

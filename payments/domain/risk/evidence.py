@@ -31,7 +31,7 @@ class Change(Struct, frozen=True, kw_only=True):
 
 
 class Work(Struct, frozen=True, kw_only=True):
-    """What one side costs: payments to review, minutes of work, and reviewers at the same time."""
+    """What one side costs: payments to review, minutes of work, and reviewers needed at once."""
 
     payments: int
     minutes: int

@@ -233,8 +233,8 @@ def _condition_faults(
             if not is_list_name(name):
                 yield (*path, "list"), f"{name!r} is not the name of a list."
         case AmountOver(limits=limits) | VolumeOver(limits=limits):
-            # Without a limit for such a currency, the rule would never fire for it. Payments in
-            # other currencies are reviewed anyway.
+            # If a currency of review_over had no limit here, the rule would never fire for it.
+            # Payments in other currencies are reviewed anyway.
             for currency in sorted(reviewed.keys() - limits.keys()):
                 missing = f"{currency} is missing, for which review_over has a limit."
                 yield (*path, "limits"), missing
