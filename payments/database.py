@@ -1,8 +1,8 @@
 """Execute statements with server-side binding on Django's own connection, within its transaction.
 
 Django binds parameters on the client, which doubles the server's work for an append. `execute`
-prepares a statement once per connection. It uses no psycopg cursor, because a cursor takes as long as
-such a statement does on the server. The functions at the end use undocumented parts of psycopg.
+prepares a statement once per connection. It uses no psycopg cursor, because a cursor takes as long
+as such a statement does on the server. The functions at the end use undocumented parts of psycopg.
 """
 
 import re

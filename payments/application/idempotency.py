@@ -47,7 +47,7 @@ class KeyReused(Exception):
 
 
 def payment_id(client_id: UUID, key: str) -> UUID:
-    """Return the id of a new payment. It is derived from the key, so a repetition has the same id."""
+    """Return the id of a new payment. It derives from the key, so a repetition has the same id."""
     return uuid5(client_id, key)
 
 

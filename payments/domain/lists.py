@@ -211,8 +211,8 @@ class ListFull(ListRefused):
 
     def __str__(self) -> str:
         return (
-            f"List {self.list_name!r} has {self.entries:,} entries. At most {MOST_ENTRIES:,} are allowed."
-            " Remove entries first. Expired ones count until they are removed."
+            f"List {self.list_name!r} has {self.entries:,} entries. At most {MOST_ENTRIES:,} are"
+            " allowed. Remove entries first. Expired ones count until they are removed."
         )
 
 

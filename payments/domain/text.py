@@ -1,13 +1,18 @@
 """Check texts, by kind, and write times as text.
 
-Every entrance (API, forms, commands, imports, searches) applies these rules to texts.
+Every entry point (API, forms, commands, imports, searches) applies these rules to texts.
 
-All kinds are stored in Unicode's normalization form C (NFC), without characters that have no meaning of
-their own (soft hyphen, zero-width space, word joiner, byte order mark) and with plain spaces only.
-Refused in all kinds: control characters, lone surrogates, private-use characters, noncharacters,
-characters that reverse or hide text (bidi embeddings, overrides and isolates, annotations, tags outside
-the emoji of a flag), card numbers, and text without a visible character. The refusal names the character
-and its position in the input. Joiners, variation selectors and emoji sequences are kept.
+All kinds are stored in Unicode's normalization form C (NFC), with plain spaces only. Characters
+without a meaning of their own are removed: soft hyphen, zero-width space, word joiner, byte order
+mark. Joiners, variation selectors and emoji sequences are kept. Refused in all kinds are:
+
+* control characters, lone surrogates, private-use characters and noncharacters
+* characters that reverse or hide text: bidi embeddings, overrides and isolates, annotations, and
+  tags outside the emoji of a flag
+* card numbers
+* text without a visible character
+
+If a character is refused, the message names it and its position in the input. The kinds differ:
 
 * Identifiers (customer ids, references, tokens, device ids), `checked_identifier`: one line, from
   which directional marks are removed. Outer blanks are refused, because identifiers that differ
