@@ -1,4 +1,4 @@
-"""Aggregates: the one object through which a domain uses the log."""
+"""Define aggregates. A domain uses the log only through its aggregate."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ E = TypeVar("E", bound=DomainEvent)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Aggregate(Generic[S, E]):
-    """A kind of stream: the events that it holds, and the state that they add up to.
+    """A kind of stream: its event classes, and how they are folded into a state.
 
     `name` and the names of the events are stored and permanent. `evolve` gets None before the first event.
     """
@@ -38,10 +38,11 @@ class Aggregate(Generic[S, E]):
     event_classes: tuple[type[E], ...]
     evolve: Callable[[S | None, UUID, E], S]
     state_class: type[S]
-    # Changes with every change of `evolve` or of the state's fields, and invalidates all snapshots.
-    # None: no snapshots are kept.
+    # Must change whenever `evolve` or the fields of the state change: this invalidates all
+    # snapshots. With None, no snapshots are kept.
     state_version: int | None = None
-    # Returns the aggregate id and the version of a state that holds them, to recognize damaged snapshots.
+    # Returns the aggregate id and the version that a state contains. They reveal a damaged
+    # snapshot.
     identity: Callable[[S], tuple[UUID, int]] | None = None
     upcasts: Upcasts = field(default_factory=dict)
 
@@ -58,7 +59,7 @@ class Aggregate(Generic[S, E]):
 
     @property
     def fold_id(self) -> str | None:
-        """The name of the code that makes states: a snapshot with another one is ignored."""
+        """The id of the code that folds states. A snapshot with another id is ignored."""
         return None if self.state_version is None else f"{self.name} {self.state_version}"
 
     def decode_state(self, data: str) -> S:

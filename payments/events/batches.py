@@ -1,4 +1,4 @@
-"""Load many streams and append to many, each in one statement and one round trip."""
+"""Load many streams, or append to many, in one statement and one round trip."""
 
 from collections.abc import Collection, Sequence
 from itertools import groupby
@@ -21,7 +21,7 @@ E_co = TypeVar("E_co", bound=DomainEvent, covariant=True)
 
 
 class Append(Struct, Generic[E_co], frozen=True):
-    """Events for the stream after version `expected` (0: a new stream), see `append_streams`."""
+    """Events to append to a stream after version `expected`, which is 0 for a new stream."""
 
     aggregate_id: UUID
     events: Sequence[E_co]
@@ -29,8 +29,9 @@ class Append(Struct, Generic[E_co], frozen=True):
     expected: int = 0
 
 
-# With a snapshot, this reads its last event (with the state) and all later events. OFFSET makes each stream
-# a lookup in the index of versions: as a join, the planner may read the whole log.
+# If a stream has a snapshot, this reads the snapshot's last event (with the state) and all later
+# events. OFFSET forces an index lookup for each stream. Without it, the planner may read the whole
+# log for a join.
 _LOAD: Final = """
 SELECT event.aggregate_id, event.position, event.version, event.event_type, event.schema_version,
        event.data, NULL, CASE WHEN event.version = kept.version THEN kept.state END
@@ -67,7 +68,7 @@ RETURNING position
 
 
 def load(aggregate: Aggregate[S, E], aggregate_ids: Collection[UUID]) -> dict[UUID, Loaded[S, E]]:
-    """Return each of the streams and its state. Raises UnknownEventType."""
+    """Return each stream and its state, by aggregate id. Raises UnknownEventType."""
     parameters = {
         "aggregate_type": aggregate.name,
         "aggregate_ids": list(aggregate_ids),
@@ -83,8 +84,9 @@ def load(aggregate: Aggregate[S, E], aggregate_ids: Collection[UUID]) -> dict[UU
 def append_streams(aggregate: Aggregate[S, E], appends: Sequence[Append[E]]) -> int:
     """Append to many streams in one statement, all or none; return the last position.
 
-    Several appends to one stream follow each other. The caller has loaded the streams at their expected
-    versions. Raises StaleVersion, LogContradicted.
+    If several appends concern one stream, each expects the version after the previous append. The
+    caller must have loaded the streams at their expected versions. Raises StaleVersion,
+    LogContradicted.
     """
     events = codec.encode_rows(
         {

@@ -1,4 +1,4 @@
-"""System checks of the log: `manage.py check` finds events that could not be read."""
+"""System checks of the log: `manage.py check` finds event versions that this code cannot read."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,7 +19,7 @@ def check_aggregates(**_: Any) -> list[CheckMessage]:
 
 
 def check_upcasts(aggregate: AnyAggregate) -> list[CheckMessage]:
-    """Check that all events that older code may have stored can be read, and all upcasts are used."""
+    """Check that events stored by older code can be read, and that every upcast is used."""
     classes, upcasts = aggregate.event_classes, aggregate.upcasts
     return [
         *(
@@ -33,7 +33,7 @@ def check_upcasts(aggregate: AnyAggregate) -> list[CheckMessage]:
         *(
             Error(
                 f"There is an upcast for {event_type} with schema version {version},"
-                " which no event follows.",
+                " but no such event has a later version.",
                 hint=f"Give the event of the aggregate {aggregate.name!r} its next schema_version.",
                 id="events.E002",
             )

@@ -63,7 +63,8 @@ def _decode_older(cls: type[E], stored: int, upcasts: Upcasts, data: str | bytes
             upcasts=upcasts,
         )
     except Exception as error:
-        # The data does not match its schema version. A decoder reports that with the same exception.
+        # The data does not match its schema version. Decoders raise the same exception in this
+        # case.
         raise msgspec.ValidationError(
             f"What is stored as {cls.event_type}, schema version {stored}, cannot be upcast: {error!r}"
         ) from error

@@ -1,4 +1,4 @@
-"""Find contradictions of the log: a sequence, a reader or a seal that does not match it.
+"""Find contradictions: a sequence, a reader or a seal that does not match the log.
 
 A partial restore or a logical replica can cause them. The database then refuses to append. Its function
 `events_log_problems` returns each problem and its repair.
@@ -15,10 +15,10 @@ from payments.database import execute
 
 Code = Literal["sequence_altered", "sequence_behind", "log_behind", "seals_missing"]
 
-# The log cannot be read in order then, so even a rebuild is impossible.
+# With these contradictions, the log cannot be read in order, so even a rebuild is impossible.
 OF_THE_SEQUENCE: Final[frozenset[Code]] = frozenset({"sequence_altered", "sequence_behind"})
 
-_SQLSTATE: Final = "LG001"  # of the trigger events_event_refuse_behind
+_SQLSTATE: Final = "LG001"  # raised by the trigger events_event_refuse_behind
 _SEQUENCE_ENDED: Final = "2200H"  # raised before the trigger runs
 _PROBLEMS: Final = "SELECT code, problem, repair FROM events_log_problems()"
 
@@ -60,7 +60,10 @@ def refused_append(error: DatabaseError) -> LogContradicted | None:
 
 
 def of_taken_position() -> LogContradicted:
-    """Return the contradiction of a position assigned twice: the sequence is, or was, behind the log."""
+    """Return the contradiction that made the sequence assign a position twice.
+
+    If the sequence has caught up with the log since then, appending again is enough.
+    """
     found = find() or [
         Contradiction(
             "sequence_behind",

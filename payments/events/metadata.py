@@ -1,4 +1,4 @@
-"""The metadata of an event: its actor and command, and how to recognize a repetition."""
+"""The metadata of an event: its actor, its command, and what identifies a repetition."""
 
 from typing import Final
 
@@ -21,7 +21,7 @@ class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True):
     digests: dict[str, str] = {}
     correlation_id: str | None = None
     causation_id: str | None = None
-    # The lowest checkpoint among the read models of the page on which a person decided.
+    # The lowest checkpoint of the read models behind the page on which a person decided.
     seen_position: int | None = None
 
     @property

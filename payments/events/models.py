@@ -10,12 +10,12 @@ RESERVATION_CONSTRAINT: Final = "events_claim_pkey"
 
 
 class Event(models.Model):
-    """An event. `store` inserts rows; triggers refuse every change of them.
+    """An event. `store` inserts rows. Triggers refuse to change or delete them.
 
     There are only two indexes, because each one slows down every append.
     """
 
-    # GENERATED ALWAYS (see the migrations): no client chooses a position.
+    # The column is GENERATED ALWAYS (see the migrations), so no client can choose a position.
     position = models.BigAutoField(primary_key=True)
     aggregate_type = models.CharField(max_length=50)
     aggregate_id = models.UUIDField()
@@ -61,7 +61,7 @@ class Snapshot(models.Model):
 
     aggregate_id = models.UUIDField(primary_key=True)
     version = models.IntegerField()
-    # The fold id of the code that made the state. Code with another fold id ignores it.
+    # The fold id of the code that made the state. Code with another fold id ignores the snapshot.
     fold = models.CharField(max_length=50)
     state = models.JSONField()
 
@@ -75,7 +75,8 @@ class Snapshot(models.Model):
 class Log(models.Model):
     """The log as a whole: one row, inserted with the first seal.
 
-    `identity` is part of every seal. The row also remembers the last seal, so that its loss is noticed.
+    `identity` is part of every seal. The row also remembers the last seal, so that the loss of that
+    seal is noticed.
     """
 
     id = models.SmallIntegerField(primary_key=True, db_default=1)
@@ -98,7 +99,8 @@ class Log(models.Model):
 class Seal(models.Model):
     """A signed statement about a range of the log, see `seals.seal`. Triggers refuse changes."""
 
-    # The previous seal's number plus one: of two concurrent sealers, one fails here.
+    # The previous seal's number plus one. The primary key lets only one of two concurrent sealers
+    # succeed.
     number = models.BigIntegerField(primary_key=True)
     statement = models.TextField()
     positions = models.TextField()

@@ -28,7 +28,7 @@ class Loaded(Struct, Generic[S, E], frozen=True):
 
 
 class Executed(Struct, Generic[S], frozen=True):
-    """The state that a command left, the position of its last event, and whether it ran before."""
+    """The state after a command, the position of its last event, and whether it is a repetition."""
 
     state: S
     position: int
@@ -49,13 +49,13 @@ def execute(
 ) -> Executed[S]:
     """Append the events that `decide` returns for the stream's state, or repeat the earlier outcome.
 
-    If an earlier run with the key of `metadata` appended events, return the state after them. Without
-    events, nothing is stored, and the outcome is the current state as a repetition. On a stale version,
-    decide again on the fresh state, unless the caller owns a transaction.
+    If an earlier run with the key of `metadata` appended events, return the state after them. If
+    `decide` returns no events, store nothing and return the current state with `replayed` set. On a
+    stale version, decide again on the fresh state, unless the caller opened a transaction.
 
-    `check` refuses by raising; it runs before `decide` and before an outcome is repeated. With `new`, the
-    first attempt assumes an empty stream, which saves the load. `companion` is a row, and `alongside`
-    stores rows, that exist if and only if the events do.
+    `check` refuses by raising; it runs before `decide` and before an outcome is repeated. With
+    `new`, the first attempt assumes an empty stream, which saves the load. The row of `companion`,
+    and the rows that `alongside` stores, exist if and only if the events do.
 
     Raises StaleVersion, AlreadyReserved, LogContradicted, UnknownEventType, and errors of `check` and
     `decide`.
@@ -88,8 +88,8 @@ def execute(
                     alongside()
                 announce(position)
         except store.StaleVersion:
-            # A caller's transaction has to start over itself. A wrong assumption of an empty stream is
-            # corrected by one more attempt in it.
+            # A caller has to start its own transaction over. Only a wrong assumption of an empty
+            # stream is corrected within the transaction, by one more attempt.
             if (connection.in_atomic_block and not assumed) or attempt == STALE_VERSION.attempts:
                 raise
             STALE_VERSION.pause(attempt)
@@ -112,7 +112,7 @@ def load(aggregate: Aggregate[S, E], aggregate_id: UUID, *, key: str | None = No
 def loaded(
     aggregate: Aggregate[S, E], aggregate_id: UUID, stream: Stream[E], *, key: str | None = None
 ) -> Loaded[S, E]:
-    """Return the stream with its state, without the snapshot if that is damaged."""
+    """Return the stream with its state. A damaged snapshot is ignored."""
     begin = _snapshot_state(aggregate, aggregate_id, stream)
     if begin is None and stream.snapshot is not None:
         stream = store.load(aggregate, aggregate_id, key=key)
@@ -158,7 +158,7 @@ def announce(position: int) -> None:
 def _keep(
     aggregate: Aggregate[S, E], aggregate_id: UUID, state: S, stream: Stream[E], *, version: int
 ) -> None:
-    """Keep a snapshot after commit if `stream` was long. Errors are only logged."""
+    """Keep a snapshot after commit if `stream` is long. Errors are only logged."""
     if len(stream.events) > snapshots.AFTER and aggregate.fold_id is not None:
         transaction.on_commit(
             lambda: snapshots.keep_soon(aggregate, aggregate_id, version, state), robust=True
@@ -166,7 +166,7 @@ def _keep(
 
 
 def _snapshot_state(aggregate: Aggregate[S, E], aggregate_id: UUID, stream: Stream[E]) -> S | None:
-    """Return the state that the stream's events follow; None without a snapshot or with a damaged one."""
+    """Return the state in the stream's snapshot; None if it is missing or damaged."""
     if stream.snapshot is None:
         return None
     try:

@@ -8,9 +8,10 @@ from msgspec import Struct
 
 
 class Retries(Struct, frozen=True):
-    """The number of attempts, and random pauses of at most `step` seconds, twice that, and so on.
+    """The number of attempts, and the length of the pauses between them.
 
-    No pause follows the first `at_once` failures.
+    The first `at_once` failures are followed by no pause. Later pauses are random. The first is at
+    most `step` seconds long, the second at most twice that, and so on.
     """
 
     attempts: int
@@ -23,11 +24,11 @@ class Retries(Struct, frozen=True):
             time.sleep(random.uniform(0, self.step * (attempt - self.at_once)))  # noqa: S311 - no secret
 
 
-# `replay.execute` decides again. A stale version means that another command succeeded, so a few attempts are
-# usually enough. Later attempts pause for a random time, or many rivals would collide again and again. The
-# longest pause grows, because it has to make room for all rivals on a machine of any speed.
+# For `replay.execute`, which decides again. A stale version means that another command succeeded,
+# so a few attempts are usually enough. Random pauses keep many rivals from colliding again and
+# again. They grow until all rivals have enough time, even on a slow machine.
 STALE_VERSION: Final = Retries(attempts=20, step=0.02, at_once=3)
 
-# `store.append` repeats its statement: nothing was stored, and a retry ends the conflict. Without a pause,
-# the two rivals could deadlock again.
+# For `store.append`, which repeats its statement after a deadlock, when nothing was stored. Without
+# a pause, the two rivals could deadlock again.
 DEADLOCK: Final = Retries(attempts=5, step=0.05)

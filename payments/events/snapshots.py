@@ -1,7 +1,7 @@
-"""Snapshots: states of long streams, kept so that a command need not fold them from the start.
+"""Snapshots: stored states of long streams, so that a command need not fold all events.
 
-A snapshot is a cache. The log stays right if one is damaged or cannot be kept, and all of them may be
-deleted at any time.
+Snapshots are a cache. A damaged or missing snapshot does no harm, and all of them may be deleted at
+any time.
 """
 
 import logging
@@ -35,7 +35,8 @@ _one_at_a_time: Final = threading.Semaphore()
 def keep_soon(aggregate: Aggregate[S, E], aggregate_id: UUID, version: int, state: S) -> None:
     """Keep the state in another thread, on its own connection, so that the caller does not wait.
 
-    While another snapshot is being kept this one is dropped: the next command offers it again.
+    If another snapshot is being stored, this one is dropped. The next command on the stream offers
+    a newer one.
     """
     if _one_at_a_time.acquire(blocking=False):
         arguments = (aggregate, aggregate_id, version, state)
@@ -47,7 +48,7 @@ def keep_soon(aggregate: Aggregate[S, E], aggregate_id: UUID, version: int, stat
 
 
 def keep(aggregate: Aggregate[S, E], aggregate_id: UUID, version: int, state: S) -> None:
-    """Keep the state unless there is a newer one. Its events must be committed."""
+    """Keep the state unless a newer one is kept. The events of the state must be committed."""
     parameters = {
         "aggregate_id": aggregate_id,
         "version": version,

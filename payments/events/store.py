@@ -21,13 +21,16 @@ class StaleVersion(Exception):
     """Another command appended to the stream first, so the decision was made on an old state."""
 
     def __init__(self, aggregate_id: UUID, expected: int) -> None:
-        super().__init__(f"{aggregate_id} is not at version {expected} any more.")
+        super().__init__(f"{aggregate_id} is no longer at version {expected}.")
         self.aggregate_id = aggregate_id
         self.expected = expected
 
 
 class AlreadyReserved(Exception):
-    """A value that must be unique belongs to the stream `owner`: to another one, or to an earlier event."""
+    """A value that must be unique is already reserved for the stream `owner`.
+
+    `owner` is another stream, or the same one if an earlier event of it reserved the value.
+    """
 
     def __init__(self, reservation: "Reservation", owner: UUID) -> None:
         super().__init__(f"{reservation.namespace} {reservation.value!r} belongs to {owner}.")
@@ -43,7 +46,7 @@ class Reservation(Struct, frozen=True):
 
 
 class Companion(Struct, frozen=True):
-    """A row that is stored if and only if the events are, in the statement of the append.
+    """A row that the statement of an append stores together with the events, or not at all.
 
     `statement` inserts it. Its parameters must have names that the append does not use.
     """
@@ -63,7 +66,7 @@ class Snapshot(Struct, frozen=True):
 class Stream(Struct, Generic[E], frozen=True):
     """The events of one stream, and the last event that an earlier run of the same command appended.
 
-    With a snapshot, `events` are those after it.
+    With a snapshot, `events` has only the events after it.
     """
 
     events: tuple[E, ...] = ()
@@ -89,9 +92,9 @@ class Stream(Struct, Generic[E], frozen=True):
         return self.positions[version - self.begin - 1]
 
 
-# With a snapshot, this reads its last event (with the state), all later events, and earlier events of the
-# same command. The existence check is a scalar subquery: with a join, the planner may read all versions of
-# the stream.
+# With a snapshot, this reads the snapshot's last event (with the state), all later events, and
+# earlier events of the same command. The existence check is a scalar subquery: with a join, the
+# planner may read all versions of the stream.
 _LOAD: Final = """
 WITH kept AS MATERIALIZED (
   SELECT version, state::text AS state FROM events_snapshot AS kept
@@ -108,8 +111,9 @@ SELECT position, version, event_type, schema_version, data::text,
  ORDER BY version
 """
 
-# The events are one JSON document: in arrays, every quote in their data would have to be escaped.
-# The WHERE clause refuses gaps (the version before must exist), the unique constraint duplicates.
+# The events are passed as one JSON document. In arrays, every quote in their data would have to be
+# escaped. The WHERE clause prevents gaps: the previous version must exist. The unique constraint
+# prevents duplicates.
 _APPEND_EVENTS: Final = """
 INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type, schema_version,
                           data, metadata, occurred_at)
@@ -136,7 +140,8 @@ reserved AS (
 )
 """
 
-# The stream's own reservations count only if they are older than the version that was decided on.
+# The stream's own reservation is a conflict only if nothing was appended after `expected`.
+# Otherwise a concurrent append may have made it, and StaleVersion is raised.
 _RESERVED_BY: Final = """
 SELECT namespace, value, aggregate_id FROM events_claim
  WHERE (namespace, value) IN (SELECT * FROM unnest(%(namespaces)s::text[], %(values)s::text[]))
@@ -157,7 +162,8 @@ SELECT aggregate_id FROM events_claim WHERE namespace = %(namespace)s ORDER BY v
 """
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%(reservation)s, 0))"
 
-# Serialization failures occur only through a pooler, where the database's own default may apply.
+# Serialization failures occur only through a pooler, where the database's default isolation level
+# may apply.
 _RIVALRY: Final = (errors.DeadlockDetected, errors.SerializationFailure)
 
 
@@ -170,9 +176,9 @@ def load(
 ) -> Stream[E]:
     """Return the stream, empty if it does not exist, in one round trip.
 
-    `key` is that of a command (see Metadata): the stream then includes what an earlier run of the command
-    appended. With `snapshot`, the stream begins at its snapshot if a valid one exists.
-    Raises UnknownEventType.
+    `key` is the key of a command (see Metadata). With it, the stream includes the last event that
+    an earlier run of the command appended. With `snapshot`, the stream begins at its snapshot if a
+    valid one exists. Raises UnknownEventType.
     """
     parameters = {
         "aggregate_type": aggregate.name,
@@ -184,7 +190,10 @@ def load(
 
 
 def collect(aggregate: Aggregate[S, E], rows: Iterable[tuple[Any, ...]]) -> Stream[E]:
-    """Return the stream of rows like those of `load`, by version. Raises UnknownEventType."""
+    """Build a stream from rows like those of `load`.
+
+    The rows are in the order of versions. Raises UnknownEventType.
+    """
     events: list[E] = []
     positions: list[int] = []
     kept = repeated_version = repeated = None
@@ -222,12 +231,12 @@ def reserve(reservation: Reservation) -> UUID | None:
 
 
 def reserved_by(namespace: str) -> list[UUID]:
-    """Return the streams that hold a reservation in the namespace, in the order of their values."""
+    """Return the streams that hold a reservation in the namespace, sorted by value."""
     return [owner for (owner,) in execute(_OWNERS, {"namespace": namespace})]
 
 
 def owners(reservations: Collection[Reservation]) -> dict[Reservation, UUID]:
-    """Return the streams that hold the reservations, without those that no stream holds."""
+    """Return the stream that holds each reservation. Omit reservations that no stream holds."""
     parameters = {
         "namespaces": [each.namespace for each in reservations],
         "values": [each.value for each in reservations],
@@ -296,14 +305,14 @@ def _reservation_conflict(
 ) -> Exception:
     found = execute(_RESERVED_BY, parameters)
     if not found:
-        # The stream holds the reservation since a rival's append, perhaps of the same command.
+        # A concurrent append, perhaps of the same command, made the reservation for this stream.
         return StaleVersion(aggregate_id, expected)
     namespace, value, owner = found[0]
     return AlreadyReserved(Reservation(namespace, value), owner)
 
 
 def insert(statement: str, parameters: dict[str, object]) -> list[int]:
-    """Execute an append, again after a deadlock, and return the positions of the events.
+    """Execute an append, with retries after deadlocks, and return the positions of the events.
 
     Raises IntegrityError, LogContradicted.
 
@@ -333,7 +342,8 @@ def insert(statement: str, parameters: dict[str, object]) -> list[int]:
 def violated_constraint(error: IntegrityError) -> str | None:
     """Return the name of the unique constraint that was violated.
 
-    Only the named constraints mean a conflict. Retrying on any other violation would never end.
+    Callers treat only some constraints as conflicts. Retrying after any other violation would never
+    end.
     """
     cause = error.__cause__
     return cause.diag.constraint_name if isinstance(cause, errors.UniqueViolation) else None

@@ -1,20 +1,20 @@
 """Upcast stored events of older schema versions to the current one.
 
-When the fields of an event change their names or meaning, its struct gets the next `schema_version`, and
-its aggregate gets a function from the version before. Stored events never change.
+When fields of an event change their names or meaning, its struct gets the next `schema_version`.
+Its aggregate gets a function that converts the previous version. Stored events never change.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Protocol
 
 Document = dict[str, Any]
-# By event type and stored schema version. Each function may change its argument, and returns the document
-# of the next version.
+# Functions by event type and stored schema version. Each may change its argument, and returns the
+# document of the next version.
 Upcasts = Mapping[tuple[str, int], Callable[[Document], Document]]
 
 
 class Versioned(Protocol):
-    """An event class, as far as upcasting is concerned."""
+    """The part of an event class that upcasting uses."""
 
     event_type: ClassVar[str]
     schema_version: ClassVar[int]
@@ -23,14 +23,14 @@ class Versioned(Protocol):
 def upcast(
     document: Document, event_type: str, *, stored: int, current: int, upcasts: Upcasts
 ) -> Document:
-    """Return the document of schema version `current` for that of version `stored`."""
+    """Convert the document from schema version `stored` to `current`."""
     for version in range(stored, current):
         document = upcasts[event_type, version](document)
     return document
 
 
 def unreadable(classes: Iterable[type[Versioned]], upcasts: Upcasts) -> list[tuple[str, int]]:
-    """Return the event types and older schema versions without a way to the current version."""
+    """Return the event types and schema versions that cannot be upcast to the current version."""
     found = []
     for cls in classes:
         missing = [v for v in range(1, cls.schema_version) if (cls.event_type, v) not in upcasts]

@@ -1,6 +1,7 @@
-"""Transactions that append and stay open: their age, and the statement that ends them.
+"""Find transactions that append and stay open, with their age and the statement that ends them.
 
-While one is open, no reader can pass the position at which it began to append: every projection waits.
+While such a transaction is open, no reader can pass the position at which it began to append. All
+projections wait for it.
 """
 
 from typing import Final
@@ -14,8 +15,8 @@ from payments.events.reading.horizon import Holder
 # An append takes milliseconds. A transaction older than this was forgotten, or does too much at once.
 LONG_SECONDS: Final = 3.0
 
-# A prepared transaction has no session: its age counts from its preparation. The sessions of other roles are
-# visible only with pg_read_all_stats.
+# A prepared transaction has no session, so its age is the time since it was prepared. Other roles'
+# sessions are visible only with pg_read_all_stats.
 _AGES: Final = """
 SELECT writer.name, writer.pid, prepared.gid, activity.state,
        extract(epoch FROM clock_timestamp() - coalesce(activity.xact_start, prepared.prepared))::float8
@@ -32,7 +33,7 @@ SELECT writer.name, writer.pid, prepared.gid, activity.state,
 
 
 class OpenAppend(Struct, frozen=True):
-    """A transaction that appends and is open. Its text is a message for operators."""
+    """An open transaction that appends. Its `str` is a message for operators."""
 
     holder: Holder
     state: str
@@ -53,7 +54,7 @@ class OpenAppend(Struct, frozen=True):
 
 
 def open_appends(*, longer_than: float = 0.0) -> list[OpenAppend]:
-    """Return the transactions that append and have been open for more seconds, the oldest first.
+    """Return the appending transactions open for over `longer_than` seconds, oldest first.
 
     Sessions of other roles are included only if this role may see their ages.
     """

@@ -1,13 +1,14 @@
 """Read the log in order without missing an event that is still being written.
 
-PostgreSQL assigns positions before commit. A reader that continues from its last position would lose every
-transaction that commits late. The horizon is the sequence's position at a moment, once all transactions
-that were writing at that moment have ended.
+PostgreSQL assigns positions before commit. A reader that continues from its last position would
+lose every transaction that commits late. Readers therefore stop at the horizon. To find it, read
+the position of the sequence. Then wait until all transactions that were writing at that moment have
+ended.
 
-This is correct for two reasons. An INSERT locks the table before it takes a position. A commit makes rows
-visible before it releases locks. Each position up to the horizon is therefore visible or rolled back. Writers
-pay nothing. The order of the three READ COMMITTED statements is part of the proof: read the sequence, list
-the writers (and wait for them), read the events.
+This is correct for two reasons. An INSERT locks the table before it takes a position. A commit
+makes rows visible before it releases locks. Each position up to the horizon is therefore visible or
+rolled back. Writers do no extra work. The order of the three READ COMMITTED statements is part of
+the proof: read the sequence, list the writers (and wait for them), read the events.
 """
 
 import time
@@ -26,7 +27,7 @@ from payments.events.reading.records import RecordedEvent
 class Read(Struct, Generic[E], frozen=True):
     """The aggregate's events in a range, the number of all events read, and the last position.
 
-    `follows` is False if the log does not hold the event that they are to follow.
+    `follows` is False if the log lacks the event after which the range begins.
     """
 
     records: list[RecordedEvent[E]]
@@ -36,7 +37,7 @@ class Read(Struct, Generic[E], frozen=True):
 
 
 class UnreadableEvent(Exception):
-    """The code cannot read an event of the log: the code is too old, or the event damaged."""
+    """The code cannot read an event of the log: the code is too old, or the event is damaged."""
 
     def __init__(self, position: int, aggregate_id: UUID, cause: Exception | str) -> None:
         # The processes of a rebuild pickle the exception with these arguments.
@@ -73,7 +74,8 @@ class HorizonHeld(Exception):
 _LAST_POSITION: Final = "SELECT last_value - (NOT is_called)::int FROM events_event_position_seq"
 
 # Databases cloned from one template share the table's oid, so the database must match too. Prepared
-# transactions have no pid. An INSERT takes the first mode, a LOCK TABLE before it can have taken another one.
+# transactions have no pid. An INSERT takes the first mode. A LOCK TABLE before the INSERT may have
+# taken one of the other modes.
 _WRITERS: Final = """
 SELECT virtualtransaction, pid FROM pg_locks
  WHERE locktype = 'relation' AND granted
@@ -91,8 +93,8 @@ SELECT held.virtualtransaction, prepared.gid
  WHERE held.locktype = 'transactionid' AND held.granted AND held.pid IS NULL
 """
 
-# Starts with the event that the reader read last, to check that it still exists. The data of other aggregates
-# and event types is not fetched: readers in order do not use it.
+# The first row is the event that the reader read last, to check that it still exists. The data of
+# other aggregates and event types is not fetched, because the reader does not use it.
 _READ: Final = """
 SELECT position, aggregate_id, version, event_type, schema_version,
        CASE WHEN aggregate_type = %(aggregate_type)s
@@ -129,7 +131,7 @@ def last_event() -> int:
 def safe_position(*, patience: float = 1.0) -> int:
     """Return a position up to which no event will appear later. Waits for open appends if necessary.
 
-    `patience` is in seconds. Raises HorizonHeld after it. Requires READ COMMITTED, which every connection of
+    Raises HorizonHeld after `patience` seconds. Requires READ COMMITTED, which every connection of
     the service sets.
     """
     upto = last_position()
@@ -141,15 +143,15 @@ def safe_position(*, patience: float = 1.0) -> int:
             raise HorizonHeld(_named(waiting_for))
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_WAIT)
-        # Later writers have later positions, so only the first ones matter. A transaction that was prepared
-        # meanwhile keeps its name.
+        # New writers take later positions, so only the writers found first matter. A transaction
+        # that has been prepared since then keeps its name.
         now_open = writers()
         waiting_for = {name: now_open[name] for name in waiting_for if name in now_open}
     return upto
 
 
 def writers() -> dict[str, Holder]:
-    """Return the transactions that append now, by virtual transaction. Prepared ones lack their gid."""
+    """Return the appending transactions by virtual id. Prepared ones lack their gid here."""
     return {name: Holder(name, pid) for name, pid in execute(_WRITERS)}
 
 
@@ -163,7 +165,8 @@ def read_next(
 ) -> Read[E]:
     """Read at most `limit` events of the log with after < position <= upto, in order.
 
-    Only events of the aggregate's type are returned, and of `event_types` if given. Raises UnreadableEvent.
+    Returns only events of the aggregate's type and, if `event_types` is given, of these types.
+    Raises UnreadableEvent.
     """
     parameters: dict[str, object] = {
         "aggregate_type": aggregate.name,

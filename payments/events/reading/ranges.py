@@ -1,8 +1,8 @@
-"""Read ranges of the log in order, and the later events of streams that begin in them.
+"""Read ranges of the log in order, and later events of the streams that begin in a range.
 
-Most streams are short and written at once, so nearly all of their events are neighbors. Reading them by
-position costs a quarter of reading them by stream, and touches nothing but the range. The caller decodes the
-rows with `horizon.record`.
+Most streams are short and written at once, so nearly all of their events are neighbors. Reading
+events by position costs a quarter of reading them by stream. The caller decodes the rows with
+`horizon.record`.
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ from msgspec import Struct
 
 from payments.database import cursor, execute
 
-# What `horizon.record` takes after the aggregate.
+# The arguments of `horizon.record` after the aggregate.
 Row = tuple[int, UUID, int, str, int, str]
 
-# Parallel workers would take time from appends, and start for each range.
+# Parallel workers would slow down appends, and would have to be started for each range.
 _LIMITS: Final = """
 SELECT set_config('max_parallel_workers_per_gather', '0', true),
        set_config('statement_timeout', '60s', true)
@@ -29,7 +29,8 @@ SELECT aggregate_type, position, aggregate_id, version, event_type, schema_versi
  WHERE position > %(after)s AND position <= %(until)s AND aggregate_type = ANY(%(types)s::text[])
  ORDER BY position
 """
-# OFFSET makes each stream a lookup in the index of versions: as a join, the planner may read the whole log.
+# OFFSET forces an index lookup for each stream. Without it, the planner may read the whole log for
+# a join.
 _LATER: Final = """
 SELECT later.*
   FROM unnest(%(streams)s::uuid[]) AS begun (aggregate_id)
@@ -48,7 +49,7 @@ SELECT position, recorded_at FROM events_event WHERE position <= %(upto)s ORDER 
 
 
 class Range(Struct, frozen=True):
-    """The events of a range, each with the type of its aggregate, and the later ones of its streams."""
+    """The events of a range with their aggregate types, and later events of its streams."""
 
     events: list[tuple[str, Row]]
     later: list[Row]
@@ -57,8 +58,8 @@ class Range(Struct, frozen=True):
 def read_range(*, after: int, until: int, upto: int, types: Sequence[str]) -> Range:
     """Read the events with after < position <= until, in order, of aggregates of these types.
 
-    The later ones are those up to `upto` of the streams of the first type that begin in the range. Those of
-    a stream are in order. `upto` must be a safe position.
+    `later` has the events up to `upto` of the streams that begin in the range and have the first
+    type. They are ordered by stream and version. `upto` must be a safe position.
     """
     parameters: dict[str, Any] = {
         "after": after,
@@ -68,7 +69,7 @@ def read_range(*, after: int, until: int, upto: int, types: Sequence[str]) -> Ra
     }
     with transaction.atomic(), cursor() as cur:
         cur.execute(_LIMITS)
-        # Planned for these positions: a plan for any range could read the whole log.
+        # Plan for these positions, because a generic plan could read the whole log.
         events = cur.execute(_RANGE, parameters, prepare=False, binary=True).fetchall()
         parameters["streams"] = [
             row[2] for row in events if row[3] == _FIRST_VERSION and row[0] == types[0]
@@ -86,7 +87,8 @@ def recorded_at(upto: int) -> datetime | None:
 def position_at(at: datetime, *, upto: int) -> int:
     """Return the last position up to `upto` whose event was recorded before `at`, 0 if there is none.
 
-    A binary search: positions follow the recording times, but for appends of the same moment.
+    This is a binary search. It works because events are recorded in the order of positions, except
+    for concurrent appends.
     """
     first, last = 0, upto
     while first < last:

@@ -1,4 +1,4 @@
-"""Events with their place in the log."""
+"""Events and their places in the log."""
 
 from datetime import datetime
 from typing import Generic
@@ -11,7 +11,7 @@ from payments.events.metadata import Metadata
 
 
 class RecordedEvent(Struct, Generic[E], frozen=True, gc=False):
-    """An event in its place in the log."""
+    """An event with its position in the log."""
 
     position: int
     aggregate_id: UUID

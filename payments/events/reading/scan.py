@@ -26,7 +26,7 @@ SELECT aggregate_type, position, aggregate_id, version, event_type, schema_versi
 """
 # All rows are read, so plan for the total time, not for the first rows.
 _PLAN_FOR_ALL: Final = "SET LOCAL cursor_tuple_fraction = 1"
-# Folding a batch may take long, and no other transaction waits for this one.
+# Folding a batch may take longer than the timeout. No other transaction waits for this one.
 _STAY: Final = "SET LOCAL idle_in_transaction_session_timeout = 0"
 _FETCHED_AT_ONCE: Final = 5_000
 Row = tuple[Any, ...]
@@ -45,7 +45,7 @@ ALL: Final = Span()
 
 
 def spans(count: int) -> list[Span]:
-    """Divide all streams into `count` spans. Random ids make them about equal in size."""
+    """Divide all streams into `count` spans. Random ids make the spans about equal in size."""
     bounds = [_IDS * n // count for n in range(count + 1)]
     return [Span(UUID(int=first), UUID(int=end - 1)) for first, end in pairwise(bounds)]
 
@@ -72,7 +72,8 @@ def streams(
     }
     stream: list[RecordedEvent[Any]] = []
     current = None
-    # A separate connection: one statement sees one snapshot, without later commits.
+    # One statement reads one snapshot of the log. It uses a separate connection, so that Django's
+    # connection stays free for writes.
     with (
         separate_connection() as connection,
         connection.transaction(),
@@ -88,7 +89,8 @@ def streams(
                 yield current, stream
                 stream = []
             current = aggregate
-            # Clocks may step back. An event recorded by `until` is left out if it follows one that was not.
+            # Clocks may step back. Leave out an event recorded by `until` if an earlier event of
+            # its stream was recorded later.
             if until is None or each.version == len(stream) + 1:
                 stream.append(each)
     if current is not None and stream:

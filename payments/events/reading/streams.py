@@ -17,7 +17,7 @@ SELECT position, aggregate_id, version, event_type, schema_version, data::text, 
  WHERE aggregate_id = %(aggregate_id)s AND aggregate_type = %(aggregate_type)s ORDER BY version
 """
 
-# OFFSET makes each stream a lookup in the index of versions, as in `batches.load`.
+# OFFSET forces an index lookup for each stream, as in `batches.load`.
 _HISTORIES: Final = """
 SELECT event.* FROM unnest(%(aggregate_ids)s::uuid[]) AS wanted (aggregate_id)
  CROSS JOIN LATERAL (

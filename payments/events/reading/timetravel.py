@@ -1,7 +1,7 @@
-"""Earlier states of a stream: always a prefix of its versions.
+"""Select the events that led to an earlier state of a stream, always a prefix of all events.
 
-An event recorded late may have occurred before its neighbors (an import, a clock that was set back). A
-filter event by event would make a history with holes, which never existed.
+After an import, or after a clock was set back, an event may have occurred before its predecessors.
+Selecting events one by one could leave gaps and return a history that never existed.
 """
 
 from collections.abc import Sequence
@@ -35,8 +35,8 @@ class NoSuchVersion(Exception):
 def await_final(at: datetime, *, patience: float) -> datetime:
     """Return a time before which no further event will be recorded. Call this before you read the events.
 
-    Raises HorizonHeld if, after `patience` in seconds, an open transaction may still record an event by
-    `at`.
+    Raises HorizonHeld if, after `patience` seconds, an open transaction may still record an event
+    by `at`.
     """
     ((now,),) = execute(_NOW)
     try:

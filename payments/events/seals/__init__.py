@@ -1,1 +1,1 @@
-"""Seals: signed digests of the log, which reveal every later change of a sealed event."""
+"""Seals: signed digests of the log, which reveal every later change to a sealed event."""

@@ -1,7 +1,8 @@
 """Write the sealed events and their seals as lines of JSON, to be verified without this service.
 
-The first line names the columns of the events. The events of a seal precede it, each as the exact text that
-is hashed. `verify_export.py` in this folder shows every step of a verification.
+The first line names the columns of the events. The events of a seal precede the seal. Each is
+written as the exact text that is hashed. `verify_export.py` in this folder shows every step of a
+verification.
 """
 
 import itertools
@@ -21,7 +22,7 @@ _EVENTS: Final = f"""
 SELECT '{{"position": ' || position || ', "event": ' || {seal.LEAF_TEXT} || E'}}\\n'
   FROM events_event WHERE position BETWEEN %(first)s AND %(last)s
  ORDER BY position LIMIT %(events)s::int + 1
-"""  # noqa: S608 - constants of ours
+"""  # noqa: S608 - only constants
 
 _encoder: Final = msgspec.json.Encoder()
 
@@ -41,11 +42,12 @@ def export(
     force: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Exported:
-    """Write the events of the seals with a number > `after`. `progress` gets the last position done.
+    """Write the seals with a number > `after`, and their events.
 
-    The file replaces an export only if it holds all of it, unless `force` is set. Without a seal, no file is
-    written. Nothing is verified: a log that was tampered with is exported unchanged.
-    Raises OSError, KeptExport, and msgspec.DecodeError if a seal cannot be read.
+    `progress` gets the last position done. Unless `force` is set, an existing export is replaced
+    only if the new file contains all of it. If there is no seal, no file is written. Nothing is
+    verified: a log that was tampered with is exported unchanged. Raises OSError, KeptExport, and
+    msgspec.DecodeError if a seal cannot be read.
     """
     coverage.check_is_file(path)
     old = None if force else coverage.read(path)
@@ -74,7 +76,8 @@ def export(
 
 
 def _events(statement: Statement) -> Iterator[bytes]:
-    # Read at most one event more than was sealed: it makes the verifier refuse the export.
+    # Read at most one event more than was sealed. The extra event makes the verifier refuse the
+    # export.
     parameters = {name: getattr(statement, name) for name in ("first", "last", "events")}
     for (line,) in execute(_EVENTS, parameters):
         yield line.encode()
@@ -86,5 +89,5 @@ def _line(stored: Seal) -> bytes:
         "digests": stored.digests.hex(),
         "signature": stored.signature.hex(),
     }
-    # The statement as it was signed, not encoded again.
+    # Write the text that was signed. Encoding the statement again could change it.
     return b'{"seal":' + stored.statement.encode() + b"," + _encoder.encode(rest)[1:] + b"\n"

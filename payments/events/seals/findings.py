@@ -1,4 +1,4 @@
-"""The differences that verifying finds, by the kind of change that explains them."""
+"""The differences that a verification finds, by the kind of change that explains them."""
 
 from collections import Counter
 from enum import StrEnum
@@ -13,8 +13,8 @@ _MOST: Final = 1_000
 class Kind(StrEnum):
     """A kind of difference.
 
-    `cut` and `rewritten` are found only with a head that was kept elsewhere. Events that were `unsealed` for
-    long, or sealed `late`, may have been changed before.
+    `cut` and `rewritten` are found only with a head that was kept elsewhere. Events that are
+    `unsealed` for long, or were sealed `late`, may have been changed unnoticed.
     """
 
     CHANGED = "changed"
@@ -30,7 +30,7 @@ class Kind(StrEnum):
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """A difference, at one position or from it on.
+    """A difference at one position, or from one position on.
 
     `sealed` and `stored` are the short digests of the sealed and the stored event, None if there is none.
     """
@@ -64,9 +64,9 @@ class Findings:
         self.first += later.first[: _MOST - len(self.first)]
 
     def recognize_moved(self) -> None:
-        """Mark events as reordered that were sealed at another position, among the first findings.
+        """Mark an event among the first findings as reordered if it was sealed at another position.
 
-        No two events have the same digest: their aggregate or version differs.
+        A digest identifies its event, because two events differ in aggregate or version.
         """
         sealed_at = {each.sealed: each.position for each in self.first if each.sealed}
         stored_at = {each.stored: each.position for each in self.first if each.stored}

@@ -1,7 +1,7 @@
 """Heads: the statement and signature of the last seal, in a small file to be kept elsewhere.
 
-An attacker who can change the log can also truncate it, with its seals. Only a head out of their reach proves
-that there was more.
+An attacker who can change the log can also truncate it, with its seals. Only a head that is out of
+the attacker's reach proves that the log was longer.
 """
 
 from pathlib import Path

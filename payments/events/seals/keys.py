@@ -1,4 +1,4 @@
-"""The keys of the seals: the sealer's private key, and the public keys that a verifier trusts.
+"""Keys for seals: the sealer's private key, and the public keys that a verifier trusts.
 
 A key is 32 bytes in hex. Any 32 random bytes are a private key of Ed25519 (RFC 8032).
 """
@@ -23,12 +23,12 @@ class SealKeyError(Exception):
 
 
 def signing_key() -> Ed25519PrivateKey:
-    """Return the private key of SEAL_KEY; if it is empty and DEBUG is on, a published key.
+    """Return the private key from SEAL_KEY, or a published key if that is empty and DEBUG is on.
 
     Raises SealKeyError.
     """
     private = _private_key()
-    # Embedded servers hold demo data only.
+    # Embedded servers need no warning, because they hold only demo data.
     if settings.DEBUG and not settings.EMBEDDED and settings.SEAL_KEY in {"", DEVELOPMENT_KEY}:
         _warn_once()
     return private
@@ -52,9 +52,9 @@ def public_key(private: Ed25519PrivateKey) -> str:
 
 
 def trusted(given: Iterable[str] = ()) -> frozenset[str]:
-    """Return the trusted public keys: those given, SEAL_PUBLIC_KEYS, and the one of SEAL_KEY.
+    """Return the trusted public keys: `given`, SEAL_PUBLIC_KEYS, and the public key of SEAL_KEY.
 
-    Raises SealKeyError if a key is invalid or there is none.
+    Raises SealKeyError if a key is invalid or no key is trusted.
     """
     keys = {_bytes("--public-key", key).hex() for key in given}
     keys |= {_bytes("SEAL_PUBLIC_KEYS", key).hex() for key in settings.SEAL_PUBLIC_KEYS}

@@ -1,7 +1,7 @@
 """Remember the highest head that this host has seen, in a file outside the database: SEAL_HEAD_FILE.
 
-An attacker who can change the log can delete its seals, and a sealer would seal the forged events. A sealer
-that remembers the last seal refuses.
+An attacker who can change the log can delete its seals, and a sealer would seal the forged events.
+A sealer that remembers the last seal refuses to do so.
 """
 
 import fcntl
@@ -29,7 +29,7 @@ class HeadContradicted(Exception):
 
 
 def recall(trusted: frozenset[str] | None = None) -> Head | None:
-    """Return the remembered head, None without one. Without `trusted`, no signature is checked.
+    """Return the remembered head, None if there is none. Without `trusted`, check no signature.
 
     Raises NotAHead.
     """

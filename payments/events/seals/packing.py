@@ -15,14 +15,14 @@ from payments.events.seals.sealing import DamagedSeal
 _STREAM: Final = f"""
 SELECT position, version, {seal.LEAF_TEXT} FROM events_event
  WHERE aggregate_id = %(aggregate_id)s AND position <= %(upto)s ORDER BY version
-"""  # noqa: S608 - constants of ours
-# Read at most one event more than was sealed: it makes the verifier refuse the seal.
+"""  # noqa: S608 - only constants
+# Read at most one event more than was sealed. The extra event makes the verifier refuse the seal.
 _LEAVES: Final = f"""
 SELECT pg_catalog.string_agg(leaf, ''::bytea ORDER BY position)
   FROM (SELECT position, {seal.LEAF} AS leaf FROM events_event
          WHERE position BETWEEN %(first)s AND %(last)s ORDER BY position LIMIT %(events)s::int + 1
        ) AS found
-"""  # noqa: S608 - constants of ours
+"""  # noqa: S608 - only constants
 _LAST: Final = 2**63 - 1
 
 
@@ -74,7 +74,7 @@ def seals(positions: Iterable[int]) -> list[PackedSeal]:
 def _covering(position: int, lowest: int, highest: int) -> int | None:
     """Return the number of the first seal that ends at the position or later.
 
-    Seals are searched by halves, because there is one for each minute with events.
+    This is a binary search, because there is a seal for every minute with events.
     """
     if lowest > highest or _statement(highest).last < position:
         return None

@@ -6,9 +6,9 @@ The statement covers every stored column of every event in the range, and the pr
   it, in UTF-8. Times are microseconds since 1970, because their text depends on the session.
 - The *chain* is the SHA-256 of the previous seal's chain (zeros for the first seal), followed by the position
   (8 bytes, big-endian) and the leaf of each event.
-- The *index* is the SHA-256 of the positions as text, a newline and the first 8 bytes of each leaf. Both
-  lists are stored with the statement. They locate a difference. A position that is not listed was rolled
-  back.
+- The *index* is the SHA-256 of the positions as text, a newline and the first 8 bytes of each leaf.
+  The positions and these bytes are stored with the statement, to locate a difference. A position
+  that is not listed was rolled back.
 
 The statement is signed and stored as one text, so no other program has to format it identically.
 """
@@ -33,7 +33,7 @@ COLUMNS: Final = (
     "occurred_at",
     "recorded_at",
 )
-# Qualified names: a role that may create functions must not be able to shadow these.
+# The names are qualified, so that a role that may create functions cannot shadow them.
 _MICROSECONDS: Final = "pg_catalog.trunc(extract(epoch FROM {}) * 1e6)"
 _VALUES: Final = ", ".join(
     _MICROSECONDS.format(name) if name.endswith("_at") else name for name in COLUMNS

@@ -23,7 +23,7 @@ from payments.events.seals import heads, keys, memory, seal, table
 from payments.events.seals.heads import Head
 from payments.events.seals.seal import Seal, Statement
 
-# Workers seal every minute.
+# Workers seal every minute, so sealing is late if an event waits longer than this.
 LONGEST_UNSEALED_SECONDS: Final = 300
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 _LEAVES: Final = f"""
 SELECT position, {seal.LEAF} FROM events_event
  WHERE position > %(after)s AND position <= %(upto)s ORDER BY position LIMIT %(limit)s
-"""  # noqa: S608 - constants of ours
+"""  # noqa: S608 - only constants
 _WAITING: Final = """
 SELECT extract(epoch FROM clock_timestamp() - recorded_at)::float8
   FROM events_event WHERE position > %(sealed)s ORDER BY position LIMIT 1
@@ -39,13 +39,13 @@ SELECT extract(epoch FROM clock_timestamp() - recorded_at)::float8
 
 
 class DamagedSeal(Exception):
-    """The last seal was changed, so no other seal can follow it."""
+    """A seal is missing or was changed, so no other seal can follow it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"Seal {number} was changed: see `./manage.py verify_events`.")
 
 
-# The reasons not to seal. Their texts are messages for operators.
+# The errors that stop sealing. Their texts are messages for operators.
 REFUSALS: Final = (
     keys.SealKeyError,
     DamagedSeal,
@@ -59,7 +59,8 @@ def seal_all(*, patience: float = 1.0) -> Iterator[Statement]:
     """Seal up to the safe position; yield each statement when its seal is stored.
 
     Raises SealKeyError, HorizonHeld, DamagedSeal, LogContradicted, HeadContradicted, NotAHead, and
-    TransactionManagementError inside a transaction: a rollback would remove seals that are remembered.
+    TransactionManagementError inside a transaction: a rollback would remove seals that are already
+    remembered.
     """
     require_no_transaction()
     key = keys.signing_key()
@@ -101,7 +102,7 @@ class Remembered(Struct, frozen=True):
 
 
 def remembered() -> Remembered:
-    """Return the last seal that the database remembers, number 0 before the first."""
+    """Return the last seal that the database remembers. Its number is 0 before the first seal."""
     rows = execute("SELECT sealed_number, sealed_position FROM events_log")
     return Remembered(*rows[0]) if rows else Remembered(0, 0)
 
@@ -117,7 +118,10 @@ def unsealed_seconds() -> float:
 
 
 def is_contradicted() -> bool:
-    """Return whether the log lacks the seal that this host remembers. Without one, no query is sent."""
+    """Return whether the log lacks the seal that this host remembers.
+
+    If this host remembers no seal, no query is sent.
+    """
     try:
         if (head := memory.recall()) is not None:
             memory.check(head)
@@ -134,7 +138,7 @@ def state() -> Literal["ok", "late", "contradicted"]:
 
 
 def _remember_last(known: Head | None) -> None:
-    """Remember the last seal if it is higher: another host may have made it."""
+    """Remember the log's last seal if it is above `known`: another host may have made it."""
     if (row := table.last()) is None:
         return
     number, text, signature = row
@@ -153,7 +157,7 @@ def _remember(head: Head) -> None:
 
 
 def _next(upto: int, key: Ed25519PrivateKey, log: UUID) -> tuple[Statement, Seal] | None:
-    """Return the next seal, not stored yet; None if no unsealed event exists up to `upto`."""
+    """Return the next seal without storing it; None if no unsealed event exists up to `upto`."""
     before = last()
     if before and before.log not in {UNSET, log}:
         raise DamagedSeal(before.number)
@@ -178,8 +182,8 @@ def _next(upto: int, key: Ed25519PrivateKey, log: UUID) -> tuple[Statement, Seal
         log=log,
         number=before.number + 1 if before else 1,
         first=after + 1,
-        # The last event that was read, not the horizon: after a crash, a sequence may assign uncommitted
-        # positions again.
+        # Cover the log only up to the last event that was read, not up to the horizon. After a
+        # crash, the sequence may assign uncommitted positions again.
         last=leaves[-1][0],
         events=len(leaves),
         index=seal.index(positions, digests),

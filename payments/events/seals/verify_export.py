@@ -2,9 +2,9 @@
 
     python verify_export.py EXPORT PUBLIC_KEY [PUBLIC_KEY...]
 
-The first line, and no other, names the columns. A line with "event" holds an event: its leaf is the
-SHA-256 of the bytes of that array. A line with "seal" comes after the events that it covers. It has
-"seal", "positions", "digests" and "signature", and this must hold:
+The first line, and no other, names the columns. A line with "event" holds an event as a JSON array.
+Its leaf is the SHA-256 of the bytes of that array. A line with "seal" comes after the events that
+it covers. It has "seal", "positions", "digests" and "signature", and this must hold:
 
 - its key is one of the given keys, and "signature" is its Ed25519 signature of "seal" as compact JSON
 - its chain is the SHA-256 of the chain before it ("previous"), followed by the position (8 bytes,
@@ -62,7 +62,7 @@ def verify(lines: Iterable[bytes], keys: list[str]) -> str:
             began = began or seal
             events += len(leaves)
             leaves = []
-        else:  # also refuses a second header, and text that another reader might read as an event
+        else:  # also refuses a second header, and text that another reader might take for an event
             raise ValueError("A line is neither an event nor a seal.")
     if leaves or seal is None or began is None:
         raise ValueError("The file does not end with a seal: its end is missing.")

@@ -6,9 +6,10 @@ A pack is one JSON document. It has one line for each member, and for each item 
 
 - "events" are in the order of the log, and those of the stream "about.stream" have the versions 1 to
   "about.version". The leaf of an event is the SHA-256 of "stored", its columns as the log stores them.
-- "seals" are the seals of these events. The key of "statement" is one of the given keys, and "signature"
-  is its Ed25519 signature of the text. "leaves" has the leaf of each event that the seal covers, also of
-  events that are not in the pack, and "positions" their positions, such as "1-4711 4713".
+- "seals" are the seals of these events. The key of "statement" is one of the given keys, and
+  "signature" is its Ed25519 signature of the text. "leaves" has the leaf of each event that the
+  seal covers, even if the event is not in the pack. "positions" has their positions, such as
+  "1-4711 4713".
 - The chain of a statement is the SHA-256 of the chain before it ("previous"), followed by the position
   (8 bytes, big-endian) and the leaf of each event. Its index is the SHA-256 of "positions", a newline and
   the first 8 bytes of each leaf.
@@ -36,7 +37,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 FORMAT = "payments-evidence/1"
 MEMBERS = ("format", "about", "events", "seals", "documents", "people", "decisions", "digests")
 COLUMNS = 9
-# Of the JSON array that the log stores for an event.
+# Indexes in the JSON array that the log stores for an event.
 AGGREGATE_ID, VERSION, DATA = 1, 2, 5
 LEAF_BYTES = 32
 SHORT_BYTES = 8
@@ -47,7 +48,7 @@ _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, Over
 
 @dataclass
 class Report:
-    """The result. `findings` begin with the member of the pack in which they are."""
+    """The result. Each finding begins with the member of the pack that is wrong."""
 
     sha256: str
     events: int = 0
@@ -64,7 +65,7 @@ class Report:
         return NOT_SEALED_YET if self.unsealed else 0
 
     def lines(self) -> Iterator[str]:
-        """Yield the result for people."""
+        """Yield the result as lines of text for people."""
         yield from self.findings
         if self.findings:
             yield "The pack does NOT match its seals and digests."
@@ -124,7 +125,7 @@ def verify(raw: bytes, keys: list[str]) -> Report:
 
 
 def _read(raw: bytes, report: Report) -> dict[str, Any] | None:
-    """Return the members of a pack, None if they cannot be read: the report then says where."""
+    """Return the members of a pack. If they cannot be read, add a finding and return None."""
     try:
         text = raw.decode()
         pack = json.loads(text)
@@ -171,7 +172,7 @@ def _rendered(pack: dict[str, Any]) -> bytes:
 
 
 def _place(raw: bytes, at: int) -> str:
-    """Return the member of the pack, and the item of a list, at an offset of the file."""
+    """Return the pack's member, and the index of the list item in it, at an offset of the file."""
     member, item = "beginning of the file", -1
     for line in (raw[:at] + b"\n").splitlines():
         name, found, _ = line.partition(b'":')
@@ -183,7 +184,7 @@ def _place(raw: bytes, at: int) -> str:
 
 
 def _guarded(report: Report, place: str, check: Any, *arguments: Any) -> None:
-    """Report a member of another form as a finding."""
+    """Run the check, and report a malformed member as a finding."""
     try:
         check(*arguments)
     except _UNREADABLE as error:
@@ -208,7 +209,7 @@ def _positions(text: str) -> list[int]:
 
 @dataclass
 class _Seal:
-    """A seal whose statement is signed. `leaves` are by position, and proven if `matches`."""
+    """A seal with a valid signature. `leaves` are by position, and proven if `matches` is set."""
 
     place: str
     number: int
@@ -286,7 +287,8 @@ class _Sealed:
         if index != statement["index"]:
             findings.append(f"{place}.positions or .leaves: {name} states others.")
             return
-        # Expanded only after the check: a forged text may name billions of positions.
+        # Expand the positions only after the check, because a forged text may name billions of
+        # them.
         found = dict(zip(_positions(seal["positions"]), leaves, strict=True))
         matches = _chain(statement["previous"], found) == statement["chain"]
         if not matches:
@@ -316,7 +318,7 @@ def _check_order(pack: dict[str, Any], report: Report) -> None:
         report.findings.append("events: they are not in the order of the log.")
     columns = [json.loads(event["stored"]) for event in pack["events"]]
     versions = [each[VERSION] for each in columns if each[AGGREGATE_ID] == about["stream"]]
-    # Only the first one: a forged pack may claim any number of versions.
+    # Report only the first missing version, because a forged pack may claim any number of them.
     present = set(versions)
     missing = next((each for each in range(1, about["version"] + 1) if each not in present), None)
     if missing is not None:

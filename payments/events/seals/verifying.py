@@ -28,10 +28,10 @@ from payments.events.seals.seal import Seal, Statement
 # Counting stops here: with so many unsealed events, the exact number does not matter.
 COUNTED_TO: Final = 100_000
 
-# Positions below 1 are never assigned. An event that was forged there must be found.
+# Positions below 1 are never assigned, but an event that was forged there must be found.
 _LOWEST: Final = -(2**63)
 
-# Read at most one event more than was sealed: it changes the chain.
+# Read at most one event more than was sealed. The extra event changes the chain.
 _CHAIN: Final = f"""
 SELECT pg_catalog.sha256(%(previous)s::bytea || pg_catalog.string_agg(
          pg_catalog.int8send(position) || leaf, ''::bytea ORDER BY position)),
@@ -40,11 +40,11 @@ SELECT pg_catalog.sha256(%(previous)s::bytea || pg_catalog.string_agg(
   FROM (SELECT position, recorded_at, {seal.LEAF} AS leaf FROM events_event
          WHERE position BETWEEN %(first)s AND %(last)s ORDER BY position LIMIT %(events)s::int + 1
        ) AS found
-"""  # noqa: S608 - constants of ours
+"""  # noqa: S608 - only constants
 _DIGESTS: Final = f"""
 COPY (SELECT position, pg_catalog.substr({seal.LEAF}, 1, {seal.DIGEST_BYTES}) FROM events_event
        WHERE position BETWEEN {{first}} AND {{last}} ORDER BY position) TO STDOUT (FORMAT BINARY)
-"""  # noqa: S608 - constants of ours
+"""  # noqa: S608 - only constants
 _UNSEALED: Final = """
 SELECT pg_catalog.count(*), pg_catalog.min(position),
        coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.min(recorded_at)
@@ -53,7 +53,8 @@ SELECT pg_catalog.count(*), pg_catalog.min(position),
     AS later
 """
 _LATE_SECONDS: Final = 3_600
-# No other functions, operators or tables take precedence over PostgreSQL's and the service's own.
+# Let no other functions, operators or tables take precedence over those of PostgreSQL and the
+# service.
 _OWN_PATH: Final = """
 SELECT pg_catalog.set_config(
   'search_path', 'pg_catalog, ' || pg_catalog.quote_ident(pg_catalog.current_schema()) || ', pg_temp', false)
@@ -77,7 +78,7 @@ class _Broken(Exception):
 
 
 class _Link(Struct, frozen=True):
-    """A place in the chain of seals: the seal if it is valid, and the findings there."""
+    """A place in the chain of seals: the seal if it is valid, and the findings about it."""
 
     findings: Findings
     seal: Seal | None = None
@@ -100,7 +101,7 @@ def verify(
     jobs: int = 2,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
-    """Compare each sealed event with its seal, each seal with the previous one, and all with the heads.
+    """Compare sealed events with their seals, each seal with the previous one, and all with heads.
 
     The heads are `against` and the one that this host remembers. `trusted` are public keys. `progress` gets
     the last position done. Raises NotAHead, and the database errors of Django and psycopg.
@@ -166,7 +167,7 @@ def _links(trusted: frozenset[str], known: Sequence[Head]) -> Iterator[_Link]:
         if covered < last.last:
             findings.add(_finding(Kind.CUT, number + 1, covered + 1, detail))
         else:
-            # The same events, sealed again by fewer seals.
+            # The same events were sealed again with fewer seals.
             findings.add(_finding(Kind.REWRITTEN, last.number, last.first, detail))
         yield _Link(findings)
 
@@ -209,7 +210,7 @@ def _checked(links: Iterator[_Link], jobs: int, known: Sequence[Head]) -> Iterat
             session.execute(_OWN_PATH)
             idle.put(session)
         pool = opened.enter_context(ThreadPoolExecutor(jobs))
-        # A head proves that its seals existed when it was written.
+        # Seals up to a head are not late: the head proves that they existed when it was written.
         proven = max((head.seal.number for head in known), default=0)
         running: deque[Future[_Link]] = deque()
         for link in links:

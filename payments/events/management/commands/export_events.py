@@ -23,8 +23,8 @@ class Command(BaseCommand):
             "  ./manage.py export_events log.ndjson\n"
             "  ./manage.py export_events july.ndjson --after 4711     only what came later\n"
             "  python payments/events/seals/verify_export.py log.ndjson PUBLIC_KEY\n\n"
-            "Auditors run the last command: the file needs no other file of this project, only the package\n"
-            "cryptography. Only an export that holds all of it replaces an export.\n"
+            "Auditors run the last command. The script needs only the package cryptography and\n"
+            "no other file of this project. An export is replaced only by one that contains all of it.\n"
             "Exit codes: 0 the file is complete, or there is nothing to export; 1 it was not written."
         )
         parser.add_argument(
@@ -58,7 +58,7 @@ class Command(BaseCommand):
             ) from error
         if done.last is None:
             self.stdout.write(
-                f"No seal comes after {after}. {file} was not written: it holds no events."
+                f"No seal comes after {after}. {file} was not written, because there is nothing to export."
             )
             return
         self.stdout.write(

@@ -13,7 +13,7 @@ from payments.progress import progress_bar
 
 
 class Command(BaseCommand):
-    help = "Seal new events, so that verify_events finds every later change of them."
+    help = "Seal new events, so that verify_events finds every later change to them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter

@@ -40,10 +40,10 @@ class Command(BaseCommand):
             "  DATABASE_URL=postgres://auditor@... ./manage.py verify_events    reads two tables only\n"
             "  ./manage.py verify_events --pack evidence.json    a pack of `evidence`, without a database\n\n"
             "Exit codes: 0 all events match their seals; 1 something differs, contradicts the log, was\n"
-            "sealed an hour or more after it was recorded, or has no seal for five minutes; 2 it cannot be\n"
-            "verified; 3 all events of a pack match, but some have no seal yet. A compared head proves\n"
-            "the seals up to it, however late they were made: export one after an outage of the workers,\n"
-            "once you have found its cause."
+            "sealed an hour or more after it was recorded, or has had no seal for five minutes; 2 the log\n"
+            "or pack cannot be verified; 3 all events of a pack match, but some have no seal yet.\n"
+            "A head given with --against proves the seals up to it, however late they were made. After an\n"
+            "outage of the workers, export a head once you have found the cause."
         )
         parser.add_argument(
             "--public-key",
@@ -53,7 +53,9 @@ class Command(BaseCommand):
             help="trust the seals of this key too, in addition to SEAL_PUBLIC_KEYS; may be repeated",
         )
         parser.add_argument("--export", type=Path, metavar="FILE", help="write the signed head")
-        parser.add_argument("--against", type=Path, metavar="FILE", help="a head of this log")
+        parser.add_argument(
+            "--against", type=Path, metavar="FILE", help="compare with a head that --export wrote"
+        )
         parser.add_argument(
             "--jobs", type=int, default=2, metavar="N", help="connections at once; default 2"
         )
