@@ -1,9 +1,10 @@
 """Keep the live API keys in memory, so that authentication needs no round trip.
 
-A request reads all keys again if the copy is older than two seconds, so a revoked key is refused within
-three. An unknown key is looked up individually, at most a hundred times a second. A thread writes the times
-of last use in bulk, as does the end of the process. While the database is unreachable, the copy is used for
-30 seconds: no payment is possible then, but requests get the error of the database and not a 401.
+A request reads all keys again if the copy is older than two seconds, so a revoked key is refused
+within three. An unknown key is looked up individually, at most a hundred times a second. A thread
+writes the last-use times in bulk, and a process that ends writes the rest. While the database is
+unreachable, the copy is used for 30 seconds. No payment is possible then, but requests get the
+database error instead of a 401.
 """
 
 import logging
@@ -31,7 +32,7 @@ _USABLE_SECONDS: Final = 30.0
 # A guessed key costs one index lookup; guesses beyond this rate cost nothing.
 _LOOKUPS_PER_SECOND: Final = 100
 
-# `find` checks expiry. Keys of people who are inactive or no longer staff are dead.
+# `find` checks expiry. A key is not live if its staff member is inactive or no longer staff.
 _LIVE: Final = """
 SELECT key.digest, key.id, key.prefix, key.client_id, key.scopes, key.expires_at, key.staff_id
   FROM clients_apikey AS key LEFT JOIN auth_user AS staff ON staff.id = key.staff_id
@@ -57,7 +58,7 @@ class LiveKey(Struct, frozen=True):
 
 
 def digest(key: str) -> bytes:
-    """Return the digest that is stored of a key. SHA-256 is enough: no dictionary has random keys."""
+    """Return the digest to store for a key. SHA-256 is enough, because the keys are random."""
     return sha256(key.encode()).digest()
 
 
@@ -85,7 +86,7 @@ class Keyring:
         sought = digest(text)
         key = self._keys.get(sought)
         if key is None and self._may_look_up():
-            # The key may be newer than the copy, or than the read of another thread.
+            # The key may have been created after the copy was read.
             key = next(iter(_read(_ONE, {"digest": sought}).values()), None)
         if key is None or (key.expires_at is not None and key.expires_at <= at):
             return None
@@ -97,9 +98,9 @@ class Keyring:
         self._read_at = float("-inf")
 
     def write_uses(self) -> None:
-        """Write times of last use that are not written yet. Failed writes are repeated next time."""
+        """Write the last-use times not written yet. A failed write is repeated next time."""
         with self._writing:
-            # Copied atomically, because threads of requests keep adding.
+            # Copy atomically, because request threads keep adding uses.
             recorded = self._uses.copy()
             uses = [(key, at) for key, at in recorded.items() if self._written.get(key) != at]
             if not uses:
@@ -116,12 +117,12 @@ class Keyring:
                 connection.close()
 
     def end(self) -> None:
-        """Stop the thread and write the remaining times of last use."""
+        """Stop the thread and write the remaining last-use times."""
         self._ended.set()
         self.write_uses()
 
     def _may_look_up(self) -> bool:
-        """Count a lookup, and return whether the rate admits it."""
+        """Count a lookup, and return whether the rate limit allows it."""
         now = time.monotonic()
         if now - self._lookups_since >= 1:
             self._lookups_since, self._lookups = now, 0
@@ -144,7 +145,7 @@ class Keyring:
             self._read_at = began
             self._start_writer()
         except (DatabaseError, InterfaceError):
-            # With a usable copy, the request itself reports the error of the database.
+            # With a usable copy, the request continues and meets the database error itself.
             if not usable:
                 raise
         finally:

@@ -39,8 +39,8 @@ def create(
 ) -> tuple[ApiKey, str]:
     """Store a new key; return it and its text, which cannot be recovered later.
 
-    `by` is an actor id. The key decides as `staff_id`: a person can create such a key only for themselves.
-    Raises NotPermitted.
+    `by` is an actor id. The key acts as the staff member `staff_id`. People can create such keys
+    only for themselves. Raises NotPermitted.
     """
     permissions.require(by, MANAGE, operators=True)
     _require_own(staff_id, by)
@@ -59,10 +59,11 @@ def rotate(key: ApiKey, *, at: datetime, old_until: datetime, by: str) -> tuple[
     permissions.require(by, MANAGE, operators=True)
     _require_own(key.staff_id, by)
     with transaction.atomic():
-        # Another process may have revoked it, or may be rotating it.
+        # Another process may have revoked the key, or may be rotating it.
         old = ApiKey.objects.select_for_update().get(pk=key.pk)
         _require_rotatable(old, at)
-        # An earlier rotation shortened the life of `old`. Its first successor has the original lifetime.
+        # An earlier rotation may have shortened the life of `old`. In that case, its first
+        # successor has the original lifetime.
         whole = old.successors.order_by("created_at").first() or old
         expires_at = (
             None if whole.expires_at is None else at + (whole.expires_at - whole.created_at)
@@ -94,9 +95,10 @@ def revoke(key: ApiKey, *, at: datetime, by: str) -> None:
 
 
 def _require_own(staff_id: int | None, by: str) -> None:
-    """Raise NotPermitted if `by` is a person other than the one as whom the key decides.
+    """Raise NotPermitted if `by` is a person other than the key's `staff_id`.
 
-    Otherwise a person could give both approvals that a payment needs. Operators have access to the database.
+    Otherwise one person could give both approvals that a payment needs. Operators are exempt: they
+    have access to the database anyway.
     """
     if staff_id is not None and not actors.is_operator(by) and actors.staff_pk(by) != staff_id:
         raise permissions.NotPermitted(

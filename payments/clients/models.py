@@ -38,8 +38,8 @@ class Scope(models.TextChoices):
     POLICIES_WRITE = "policies:write"
 
 
-# A key with one of these acts with the permissions of a member of staff. Decisions need a person. Policies
-# and backtests concern the payments of all clients.
+# A key with one of these scopes has the permissions of a staff member. Decisions need a person.
+# Policies and backtests concern the payments of all clients.
 OF_STAFF: Final = frozenset({Scope.REVIEWS_WRITE, Scope.POLICIES_READ, Scope.POLICIES_WRITE})
 
 
@@ -80,7 +80,8 @@ class ApiKey(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
 
-    # Typed by staff: an erasure searches it for the customer, see payments.customers.free_texts.
+    # Staff type labels, so an erasure searches labels for the customer. See
+    # payments.customers.free_texts.
     free_texts: ClassVar[Mapping[str, str]] = {"label": "labels of API keys"}
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Replace an API key by a new one, with a grace period for the old one."""
+"""Replace an API key with a new one, with a grace period for the old key."""
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from datetime import timedelta
