@@ -1,7 +1,8 @@
 """Second factors: authenticator apps (RFC 6238), passkeys and recovery codes.
 
-An app counts time in steps of 30 seconds. A code of the step before or after is accepted, because clocks
-differ, and each code once. Wrong codes of one person are throttled: each doubles the wait for the next.
+An app counts time in steps of 30 seconds. Codes of the previous and the next step are accepted too,
+because clocks differ. Each code works once. Each wrong code of a person doubles the wait before the
+next try.
 """
 
 import secrets
@@ -28,7 +29,7 @@ NOBODY: Final = "none"
 SUPERUSER: Final = "superuser"
 CODES: Final = 8
 _CODE_DIGITS: Final = 6
-# Without letters and digits that look alike. Ten of them are 49 bits.
+# Letters and digits that look alike are left out. A code of ten has 49 bits of entropy.
 _ALPHABET: Final = "".join(sorted({*ascii_lowercase, *digits} - {*"ilo01"}))
 _CODE_LETTERS: Final = 10
 _DEVICES: Final = (TOTPDevice, WebAuthnCredential)
@@ -39,7 +40,7 @@ class WrongCode(Exception):
 
 
 class TooManyWrongCodes(WrongCode):
-    """Wrong codes were entered before. Until `until` no code is compared."""
+    """Wrong codes were entered before. No code is compared before `until`."""
 
     def __init__(self, until: datetime) -> None:
         self.until = until
@@ -49,10 +50,12 @@ class TooManyWrongCodes(WrongCode):
 
 
 class AlreadyAdded(Exception):
-    """The person has an authenticator app."""
+    """The person already has an authenticator app."""
 
     def __init__(self) -> None:
-        super().__init__("You have an authenticator app. Remove it before you add another one.")
+        super().__init__(
+            "You already have an authenticator app. Remove it before you add another one."
+        )
 
 
 class LastFactor(Exception):
@@ -65,7 +68,7 @@ class LastFactor(Exception):
 
 
 class Factors(Struct, frozen=True):
-    """What a person can prove their identity with, in addition to the password."""
+    """The factors with which a person can prove their identity, in addition to the password."""
 
     app: Any  # a TOTPDevice or None
     passkeys: Sequence[Any]
@@ -77,7 +80,7 @@ class Factors(Struct, frozen=True):
 
 
 def lock(user: User) -> None:
-    """Let one transaction at a time change the factors of the person."""
+    """Lock the person's factors, so that only one transaction at a time changes them."""
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
@@ -95,7 +98,10 @@ def is_enrolled(user: User) -> bool:
 
 
 def is_required(user: User) -> bool:
-    """Return whether a role of the person requires a second factor. Without such roles, query nothing."""
+    """Return whether one of the person's roles requires a second factor.
+
+    If the settings name no role, no query is sent.
+    """
     required: Sequence[str] = settings.MFA_REQUIRED_ROLES
     if EVERYBODY in required or not required:
         return bool(required)
@@ -125,9 +131,9 @@ def add_app(user: User, secret: str, code: str, *, at: datetime) -> TOTPDevice:
 
 
 def verify(user: User, code: str, *, at: datetime) -> Any:
-    """Return the device that accepts the code, of an app or a recovery code. Raises WrongCode.
+    """Return the device that accepts the code, from an app or a recovery code. Raises WrongCode.
 
-    The lock on the device lets no code pass twice.
+    The lock on the device prevents two concurrent uses of a code.
     """
     plain = _plain(code)
     is_app_code = len(plain) == _CODE_DIGITS and plain.isdigit()
@@ -151,7 +157,7 @@ def verify(user: User, code: str, *, at: datetime) -> Any:
 
 
 def create_codes(user: User, *, at: datetime) -> list[str]:
-    """Replace the recovery codes of the person by new ones, and return their text."""
+    """Replace the person's recovery codes with new ones, and return the new codes."""
     codes = [_new_code() for _ in range(CODES)]
     with transaction.atomic():
         lock(user)
@@ -178,7 +184,7 @@ def remove_passkey(user: User, pk: int, *, at: datetime) -> None:
 
 
 def remove_all(user: User) -> None:
-    """Remove every factor. The caller's transaction records why."""
+    """Remove every factor. The caller records why, in the same transaction."""
     lock(user)
     for model in (*_DEVICES, RecoveryCodes):
         model.objects.filter(user=user).delete()
@@ -197,7 +203,7 @@ def _remove(user: User, devices: Any, change: Change, at: datetime) -> None:
 
 
 def _matches(app: TOTPDevice, code: str, at: datetime) -> bool:
-    """Return whether the code is valid at the time, and mark it as used in the unsaved row."""
+    """Return whether the code is valid at the time. Mark it as used in `app`, without saving."""
     if not (len(code) == app.digits and code.isascii() and code.isdigit()):
         return False
     totp = TOTP(app.bin_key, app.step, app.t0, app.digits)
@@ -233,10 +239,10 @@ def _new_code() -> str:
 
 
 def _plain(code: str) -> str:
-    """Return the code without the blanks and hyphens that people type."""
+    """Return the code without blanks and hyphens, which people may type."""
     return "".join(each for each in code.lower() if each.isalnum())[:64]
 
 
 def _digest(user: User, code: str) -> bytes:
-    """Return a keyed hash: a copy of the database alone does not allow guessing codes."""
+    """Return a keyed hash, so that a copy of the database alone does not allow guessing codes."""
     return keyed_digest("recovery code", str(user.pk), code)

@@ -1,6 +1,6 @@
-"""How staff sign in: sessions, recovery codes, resets of second factors, and the record of changes to these.
+"""Tables for signing in: sessions, recovery codes, resets of second factors, and changes.
 
-Apps and passkeys are devices of django-otp. Admin classes: readmodels/admin/account/.
+Authenticator apps and passkeys are devices of django-otp. Admin classes: readmodels/admin/account/.
 """
 
 from importlib import import_module
@@ -18,7 +18,7 @@ LONGEST_BROWSER: Final = 300
 
 
 class Account(models.Model):
-    """What an account must do at the next sign-in."""
+    """What a person must do at the next sign-in."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="account"
@@ -33,7 +33,10 @@ class Account(models.Model):
 
 
 class Session(AbstractBaseSession):
-    """A session, with what its owner needs to recognize it. Sign-out, expiry and resets delete the row."""
+    """A session, with details by which its owner recognizes it.
+
+    Sign-out, expiry and resets delete the row.
+    """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE)
     began_at = models.DateTimeField(null=True)
@@ -51,7 +54,7 @@ class Session(AbstractBaseSession):
 
 
 class RecoveryCodes(ThrottlingMixin, Device):  # type: ignore[misc]  # django-otp has no types
-    """The recovery codes of a person. Wrong codes are throttled for all of them together."""
+    """The recovery codes of a person. Wrong codes are throttled for all codes together."""
 
     class Meta:
         default_permissions = ()
@@ -80,7 +83,7 @@ class RecoveryCode(models.Model):
 
 
 class Change(models.TextChoices):
-    """A change of how a person signs in. The values are stored."""
+    """A change to how a person signs in. The values are stored."""
 
     APP_ADDED = "app_added", "Authenticator app added"
     APP_REMOVED = "app_removed", "Authenticator app removed"
@@ -95,7 +98,7 @@ class Change(models.TextChoices):
 
 
 class SecurityRecord(models.Model):
-    """A change of how a person signs in. The database refuses to change or delete a record."""
+    """A change to how a person signs in. The database refuses to change or delete a record."""
 
     at = models.DateTimeField()
     staff = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -149,7 +152,7 @@ class FactorReset(models.Model):
             models.Index(fields=("-asked_at",), name="identity_factorreset_newest"),
         )
         constraints = (
-            # Four eyes, and nobody resets their own factor.
+            # A reset needs two other people: one requests it, another one approves it.
             models.CheckConstraint(
                 condition=~Q(asked_by=F("staff")), name="identity_factorreset_asked_by_other"
             ),

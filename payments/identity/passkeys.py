@@ -1,4 +1,4 @@
-"""Passkeys (WebAuthn) as a second factor, by django-otp-webauthn."""
+"""Passkeys (WebAuthn) as a second factor, with django-otp-webauthn."""
 
 from typing import Any
 

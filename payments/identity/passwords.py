@@ -1,6 +1,7 @@
-"""Compare passwords at the sign-in, and store them again when Django's work factor has grown.
+"""Compare passwords at sign-in, and hash them again when Django's work factor has grown.
 
-This is not a new password: other sessions stay open, and the record of staff accounts says so.
+The password stays the same, so other sessions stay open. The record of staff accounts distinguishes
+this from a new password.
 """
 
 from typing import Any, Final
@@ -15,14 +16,14 @@ from payments import actors
 from payments.database import execute
 from payments.identity import sessions
 
-# The trigger of the record compares the new hash with the first setting.
+# The trigger that writes the record compares the new hash with the first setting.
 _NAME_THE_HASH: Final = """
 SELECT set_config('payments.same_password', %(stored)s, true), set_config('payments.actor', %(by)s, true)
 """
 
 
 class Backend(ModelBackend):
-    """Django's backend, except that a password that is stored again does not end other sessions."""
+    """Django's backend, except that hashing a password again does not end other sessions."""
 
     def authenticate(
         self,
@@ -36,14 +37,14 @@ class Backend(ModelBackend):
         try:
             user = User.objects.get_by_natural_key(username)
         except User.DoesNotExist:
-            make_password(password)  # takes as long as for a name that exists
+            make_password(password)  # takes as long as it does for a name that exists
             return None
         is_correct = check_password(password, user.password, lambda same: _store(user, same))
         return user if is_correct and self.user_can_authenticate(user) else None
 
 
 def _store(user: User, same: str) -> None:
-    """Store the password again, unless another one was stored since it was compared."""
+    """Store the new hash, unless the password has changed since it was compared."""
     compared, stored, before = user.password, make_password(same), user.get_session_auth_hash()
     with transaction.atomic():
         execute(_NAME_THE_HASH, {"stored": stored, "by": actors.staff(user.pk)})

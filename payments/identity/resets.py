@@ -34,7 +34,7 @@ def ask(staff: User, reason: Reason, *, by: str, at: datetime) -> FactorReset:
     except IntegrityError as error:
         if "identity_factorreset_one_open" not in str(error):
             raise
-        raise ResetRefused(f"A reset for {staff} waits for its approval already.") from error
+        raise ResetRefused(f"A reset for {staff} is already waiting for approval.") from error
     return reset
 
 
@@ -61,7 +61,7 @@ def decline(reset_id: UUID, *, by: str, at: datetime) -> FactorReset:
 
 
 def by_command(staff: User, *, operator: str, at: datetime) -> None:
-    """Remove all factors of the person for an operator, who has access to the database itself."""
+    """Remove all factors of the person, on behalf of an operator with access to the database."""
     with transaction.atomic():
         factors.remove_all(staff)
         sessions.end_all(staff.pk)
@@ -69,7 +69,7 @@ def by_command(staff: User, *, operator: str, at: datetime) -> None:
 
 
 def _open(reset_id: UUID, by: str) -> FactorReset:
-    """Lock and return the request, which must be undecided and about another person."""
+    """Lock and return the request. Raises ResetRefused if `by` may not decide on it."""
     decider = permissions.person(by, RESET)
     reset = (
         FactorReset.objects.select_for_update(of=("self",))
@@ -80,7 +80,7 @@ def _open(reset_id: UUID, by: str) -> FactorReset:
     if reset is None:
         raise ResetRefused("There is no such request.")
     if reset.decided_at is not None:
-        raise ResetRefused("This request was decided already.")
+        raise ResetRefused("This request has already been decided.")
     if decider.pk == reset.staff_id:
         raise ResetRefused("This request is about your own factor. A colleague must decide.")
     return reset

@@ -1,7 +1,7 @@
-"""Sessions of staff: they end when idle, and at the latest some hours after the sign-in.
+"""Store sessions of staff. They end when idle, and at the latest some hours after sign-in.
 
-The end is in the row, so that loading a session enforces it without another query. Columns copy what the list
-of one's own sessions shows.
+The row stores the end of the session, so loading a session enforces it without another query. Some
+columns copy data of the session, for a person's list of their own sessions.
 """
 
 from datetime import UTC, datetime

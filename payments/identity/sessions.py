@@ -15,12 +15,12 @@ from payments.identity import factors
 from payments.identity.models import LONGEST_BROWSER, Session
 from payments.identity.session_store import ADDRESS, BEGAN, BROWSER, SEEN, SessionStore
 
-# A request writes that the person was there, unless another one did so within these seconds.
+# In seconds: a request stores its time only if the stored time is at least this old.
 _SEEN_EVERY: Final = 60
 
 
 def begin(request: HttpRequest, *, at: datetime) -> None:
-    """Store where and when the session began, and delete the rows of sessions that ended by themselves."""
+    """Store where and when the session began, and delete the rows of expired sessions."""
     browser: str = get_client_user_agent(request)
     request.session[BEGAN] = request.session[SEEN] = at.timestamp()
     request.session[ADDRESS] = get_client_ip_address(request)
@@ -29,15 +29,16 @@ def begin(request: HttpRequest, *, at: datetime) -> None:
 
 
 def touch(request: HttpRequest, *, at: datetime) -> None:
-    """Let the session last longer, because the person did something."""
+    """Extend the session, because the person is active."""
     if at.timestamp() - request.session.get(SEEN, 0.0) >= _SEEN_EVERY:
         request.session[SEEN] = at.timestamp()
 
 
 def require_open(request: HttpRequest) -> None:
-    """Lock the person's factors and sessions. Raises SessionInterrupted if the session was ended meanwhile.
+    """Lock the person's factors, and check that the session is still open.
 
-    Django would store an ended session again under another key. The caller has a transaction.
+    Without this check, Django would store an ended session again under another key. The caller must
+    have opened a transaction. Raises SessionInterrupted if the session has been ended.
     """
     user: Any = request.user
     factors.lock(user)
@@ -46,12 +47,12 @@ def require_open(request: HttpRequest) -> None:
 
 
 def open_sessions(user: Any, *, at: datetime) -> Iterable[Session]:
-    """Return the sessions of the person, the last used one first."""
+    """Return the person's open sessions, the most recently used first."""
     return Session.objects.filter(user=user, expire_date__gt=at).order_by("-seen_at", "-began_at")
 
 
 def public_id(key: str | None) -> str:
-    """Return a name of the session for pages. The key itself would open the session."""
+    """Return an id of the session for pages. The key itself would give access to the session."""
     return sha256((key or "").encode()).hexdigest()[:16]
 
 
@@ -74,7 +75,7 @@ def end_all(user_pk: int) -> None:
 
 
 def rehash(user_pk: int, before: str, after: str) -> None:
-    """Give the sessions with this hash of the password another one. The caller has a transaction."""
+    """Replace password hash `before` in the person's sessions. The caller opens a transaction."""
     for row in Session.objects.select_for_update().filter(user_id=user_pk):
         found = row.get_decoded()
         if found.get(HASH_SESSION_KEY) == before:

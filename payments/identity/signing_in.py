@@ -1,6 +1,6 @@
-"""What a session has proved: a password, and perhaps a second factor.
+"""Track what a session has proved: a password, and perhaps a second factor.
 
-The session counts, not the person: a device that was used in another session proves nothing here.
+Each session has to prove its own factors. A device that was used in another session proves nothing.
 """
 
 from datetime import datetime
@@ -28,7 +28,7 @@ def connect() -> None:
 
 
 def _remember(request: HttpRequest, user: User, **_: Any) -> None:
-    """Store in the session what later requests would otherwise have to query."""
+    """Store facts in the session that later requests would otherwise have to query."""
     sessions.begin(request, at=timezone.now())
     request.session[_EXPECTED] = factors.is_enrolled(user)
     account = Account.objects.filter(user=user, must_change_password=True)
@@ -63,9 +63,11 @@ def needs_proof(request: HttpRequest, *, at: datetime) -> bool:
 
 
 def prove(request: HttpRequest, device: Any, *, at: datetime) -> None:
-    """Mark the session as verified by the device. Its key changes, so that an older copy is worthless.
+    """Mark the session as verified by the device.
 
-    Raises SessionInterrupted if the session was ended meanwhile.
+    The session's key changes, so that a copy of the old key is useless.
+
+    Raises SessionInterrupted if the session has been ended.
     """
     user: Any = request.user
     if device.user_id != user.pk:
@@ -76,13 +78,13 @@ def prove(request: HttpRequest, device: Any, *, at: datetime) -> None:
         django_otp.login(request, device)
         request.session[_VERIFIED_AT] = at.timestamp()
         if not request.session.get(_EXPECTED):
-            # The first factor of the person. Other sessions began without one.
+            # This is the person's first factor. Their other sessions began without one.
             sessions.end_others(request)
         request.session[_EXPECTED] = True
 
 
 def add_app(request: HttpRequest, secret: str, code: str, *, at: datetime) -> None:
-    """Add an app, which proves the session. Raises WrongCode, AlreadyAdded, SessionInterrupted."""
+    """Add an app, and verify the session. Raises WrongCode, AlreadyAdded, SessionInterrupted."""
     user: Any = request.user
     with transaction.atomic():
         sessions.require_open(request)
@@ -90,7 +92,7 @@ def add_app(request: HttpRequest, secret: str, code: str, *, at: datetime) -> No
 
 
 def create_codes(request: HttpRequest, *, at: datetime) -> list[str]:
-    """Replace the recovery codes of the person, and return their text. Raises SessionInterrupted."""
+    """Replace the person's recovery codes, and return the new codes. Raises SessionInterrupted."""
     user: Any = request.user
     with transaction.atomic():
         sessions.require_open(request)
@@ -102,14 +104,15 @@ def must_change_password(request: HttpRequest) -> bool:
 
 
 def require_new_password(user: User) -> None:
-    """Let the next sign-in ask for another password."""
+    """Make the next sign-in ask for a new password."""
     Account.objects.update_or_create(user=user, defaults={"must_change_password": True})
 
 
 def password_changed(request: HttpRequest, user: User) -> None:
-    """Open the back office again after the person of the session chose a password.
+    """Give the session access to the back office again after its person chose a new password.
 
-    Django accepts no other session any more, because each has a hash of the password.
+    Django no longer accepts the person's other sessions, because each contains a hash of the old
+    password.
     """
     Account.objects.filter(user=user).update(must_change_password=False)
     sessions.end_others(request)

@@ -51,7 +51,7 @@ def test_reset_needs_another_person(zoe: Any) -> None:
 
     assert not factors.is_enrolled(zoe)
     assert changes() == ["app_added", "reset_asked", "reset_approved"]
-    with pytest.raises(ResetRefused, match="decided already"):
+    with pytest.raises(ResetRefused, match="already been decided"):
         resets.decline(reset.pk, by=emil, at=NOW)
 
 
@@ -148,7 +148,7 @@ def test_second_request_for_the_same_person_is_refused(zoe: Any) -> None:
     dora = manager("dora")
     resets.ask(zoe, Reason.LOST, by=dora, at=NOW)
 
-    with pytest.raises(ResetRefused, match="waits for its approval already"):
+    with pytest.raises(ResetRefused, match="is already waiting for approval"):
         resets.ask(zoe, Reason.LOST, by=dora, at=NOW)
 
 
