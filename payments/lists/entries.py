@@ -40,7 +40,8 @@ SELECT list.name, list.item
   JOIN events_event AS created ON created.aggregate_id = list.id AND created.version = 1
  WHERE list.name = ANY(%(names)s) AND created.position <= %(as_of)s
 """
-# OFFSET makes each key a lookup in two indexes: as a join, the planner may read the whole table.
+# OFFSET forces a lookup in two indexes for each key. Without it, the planner may read the whole
+# table for a join.
 _CONTAINING: Final = """
 SELECT DISTINCT payment.position, entry.list_id
   FROM unnest(%(positions)s::int8[], %(times)s::timestamptz[], %(keys)s::text[])
@@ -60,14 +61,14 @@ SELECT DISTINCT payment.position, entry.list_id
 
 
 class Contained(Struct, frozen=True):
-    """An entry of a list at a position of the log. It counts until `expires_at`."""
+    """An entry of a list at a position of the log. It is valid until `expires_at`."""
 
     key: str
     expires_at: datetime | None
 
 
 class Listable(Struct, frozen=True):
-    """The keys of a payment that begins `at` a time, with the event at the `position`."""
+    """The list keys of a payment. `at` and `position` are those of its first event."""
 
     position: int
     at: datetime
@@ -75,7 +76,7 @@ class Listable(Struct, frozen=True):
 
 
 def contents(name: ListName, *, as_of: int) -> Iterator[Contained]:
-    """Yield the entries of the list as of log position `as_of`, expired ones too, the oldest first."""
+    """Yield the list's entries as of log position `as_of`, including expired ones, oldest first."""
     then = Q(to_position=None) | Q(to_position__gt=as_of)
     found = Entry.objects.filter(then, list=id_of(name), from_position__lte=as_of)
     ordered = found.order_by("from_position")
@@ -84,7 +85,7 @@ def contents(name: ListName, *, as_of: int) -> Iterator[Contained]:
 
 
 def types(names: Collection[ListName], *, as_of: int) -> Mapping[ListName, Item]:
-    """Return the types of those of the lists that exist at log position `as_of`, also of archived ones."""
+    """Return the types of the lists that exist at log position `as_of`, even if archived."""
     found = execute(_TYPES, {"names": list(names), "as_of": as_of}) if names else []
     return {ListName(name): Item(item) for name, item in found}
 
@@ -92,9 +93,10 @@ def types(names: Collection[ListName], *, as_of: int) -> Mapping[ListName, Item]
 def containing(
     payments: Collection[Listable], names: Collection[ListName]
 ) -> Mapping[int, tuple[ListName, ...]]:
-    """Return those of the lists that each payment was on when it began, by position. None: it is left out.
+    """Return the lists that each payment was on when it began, by the payment's position.
 
-    An entry counts if it was in the list as of the position, and had not expired at the time.
+    An entry counts if it was in the list at the payment's position, and had not expired at its
+    time. A payment that was on none of the lists is omitted.
     """
     lists = {id_of(name): name for name in names}
     parameters = {
@@ -106,20 +108,23 @@ def containing(
     }
     found: defaultdict[int, tuple[ListName, ...]] = defaultdict(tuple)
     with cursor() as cur:
-        # Planned for the size of the table now.
+        # Plan for the current size of the table.
         for position, list_id in cur.execute(_CONTAINING, parameters, prepare=False):
             found[position] += (lists[list_id],)
     return found
 
 
 def locked(list_id: UUID) -> RiskList | None:
-    """Return the list. Other commands on it, and proposals that use it, wait for the transaction's end."""
+    """Lock and return the list.
+
+    Other commands on the list, and proposals that use it, wait for the end of the transaction.
+    """
     require_transaction()
     return RiskList.objects.select_for_update(no_key=True).filter(pk=list_id).first()
 
 
 def unusable(names: Iterable[ListName]) -> tuple[ListName, ...]:
-    """Return the names that are not those of a list in use.
+    """Return the names that do not belong to a list in use.
 
     The lists in use cannot be archived before the transaction ends.
     """
@@ -136,7 +141,7 @@ def current(list_id: UUID, keys: Iterable[str]) -> dict[str, Entry]:
 
 
 def write(found: RiskList | None, records: Sequence[RecordedListEvent]) -> RiskList:
-    """Write the changes of consecutive events of a list, which follow the row `found`; return its new row."""
+    """Apply consecutive events of a list to the tables, and return the list's new row."""
     require_transaction()
     opened: dict[str, Entry] = {}
     if found is not None:
@@ -153,7 +158,7 @@ def write(found: RiskList | None, records: Sequence[RecordedListEvent]) -> RiskL
 
 @dataclass
 class Changes:
-    """The rows of one list that its events change. `opened` has the current entries that they remove."""
+    """The rows of one list that its events change. `opened` has the current entries to remove."""
 
     found: RiskList | None
     opened: dict[str, Entry]

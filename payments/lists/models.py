@@ -1,6 +1,7 @@
-"""The tables of lists, written in the transaction of each event, because entries count for the next payment.
+"""Tables of lists, written in the transaction of each event.
 
-Both are derived from the log: `refilling` checks and fills them. Positions are those of the list's events.
+The next payment must see the change, so a projection would be too late. Both tables are derived
+from the log: `refilling` checks and fills them. Positions are those of the list's events.
 """
 
 from django.db import models
@@ -9,7 +10,7 @@ from payments.domain.list_items import Item, split
 
 
 class RiskList(models.Model):
-    """A list after its event at `position`. Its id follows from its name."""
+    """A list after its event at `position`. Its id is derived from its name."""
 
     id = models.UUIDField(primary_key=True, editable=False)
     name = models.CharField(max_length=50, unique=True)
@@ -19,7 +20,7 @@ class RiskList(models.Model):
     created_at = models.DateTimeField()
     version = models.IntegerField()
     position = models.BigIntegerField()
-    entries = models.IntegerField(default=0, db_default=0)  # with expired ones
+    entries = models.IntegerField(default=0, db_default=0)  # including expired ones
     archived_by = models.CharField(max_length=100, blank=True, default="", db_default="")
     archived_at = models.DateTimeField(null=True)
 
@@ -31,14 +32,15 @@ class RiskList(models.Model):
 
 
 class Entry(models.Model):
-    """An entry from one event of the list until another one. `to_position` is None if it was not removed.
+    """An entry of a list, from the event that added it until the event that removed it.
 
-    `key` is the type and the value, see `domain.list_items`.
+    `to_position` is None if it was not removed. `key` is the type and the value, see
+    `domain.list_items`.
     """
 
     from_position = models.BigIntegerField(primary_key=True)
     to_position = models.BigIntegerField(null=True)
-    # The constraint's index begins with the key, and the page's index with the list.
+    # This column needs no index of its own: two indexes below begin with it.
     list = models.ForeignKey(RiskList, on_delete=models.PROTECT, db_index=False)
     key = models.CharField(max_length=64, db_collation="C")
     expires_at = models.DateTimeField(null=True)
@@ -55,7 +57,7 @@ class Entry(models.Model):
     class Meta:
         default_permissions = ()
         constraints = (
-            # Serves the lookup of each payment too, which reads entries by key.
+            # Its index also serves the lookup for each payment, which reads entries by key.
             models.UniqueConstraint(
                 fields=("key", "list"),
                 name="lists_entry_current",
@@ -74,7 +76,7 @@ class Entry(models.Model):
                 condition=models.Q(to_position=None),
             ),
             models.Index(fields=("list", "from_position"), name="lists_entry_history"),
-            # Payments of the past look entries up that were removed later.
+            # Lookups for past payments also read entries that were removed later.
             models.Index(
                 fields=("key", "to_position"),
                 name="lists_entry_removed",

@@ -1,7 +1,7 @@
-"""Compare the tables of lists with the log, and fill them again from it.
+"""Compare the tables of lists with the log, and fill them from the log again.
 
-The tables are not a projection, because they must not lag. Both functions use the code that writes them with
-each event.
+The tables are not a projection, because they must not lag. Both functions use the same code that
+writes the tables with each event.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ SELECT position, aggregate_id, version, event_type, schema_version, data::text
 
 
 class Difference(Struct, frozen=True):
-    """A row that the log does not explain, or that differs. `what` names the row and the columns."""
+    """A difference between a row and the log. `what` names the row, and the columns that differ."""
 
     list_name: str
     what: str
@@ -38,8 +38,8 @@ class Difference(Struct, frozen=True):
 def check() -> Iterator[Difference]:
     """Yield the differences between the tables and the log, list by list.
 
-    Memory grows with the number of entries that one list ever had. Changes of a list wait while it is
-    compared. Raises UnreadableEvent.
+    Memory grows with the number of entries that one list ever had. Changes to a list wait while it
+    is compared. Raises UnreadableEvent.
     """
     known = reserved_by(NAMES)
     for list_id in known:
@@ -51,7 +51,7 @@ def check() -> Iterator[Difference]:
 def refill() -> int:
     """Fill the tables again from the log, in one transaction, and return the number of lists.
 
-    Payments read the rows of before until it ends. Changes of lists wait. Raises UnreadableEvent.
+    Until it ends, payments read the old rows and changes to lists wait. Raises UnreadableEvent.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE lists_risklist IN EXCLUSIVE MODE")
