@@ -1,4 +1,4 @@
-"""Files attached to notes. The log contains their digests; the bytes are here, where they can be erased."""
+"""Store files attached to notes. The log has only their digests, so the files can be erased."""
 
 import logging
 import secrets
@@ -20,7 +20,8 @@ from payments.domain.files import AttachmentRef, FileRefused, MediaType
 
 logger = logging.getLogger(__name__)
 
-# A scanner that hangs must not keep all threads of the web server: one note at a time is scanned.
+# Only one note is scanned at a time, so that a scanner that hangs cannot occupy all threads of the
+# web server.
 _SCAN_SECONDS: Final = 10.0  # for all files of a note
 _WAIT_SECONDS: Final = 3.0
 _scanning: Final = Lock()
@@ -59,7 +60,7 @@ def write(note: Note, uploaded: Sequence[File]) -> list[Attachment]:
 
 
 def reference(attachment: Attachment) -> AttachmentRef:
-    """Return what the event contains of the attachment."""
+    """Return the reference to the attachment, as the event stores it."""
     return AttachmentRef(
         attachment.pk, attachment.digest, attachment.size, str(attachment.media_type)
     )
@@ -95,7 +96,7 @@ def _texts() -> Iterator[Attachment]:
 
 
 def _scan(uploaded: Sequence[File]) -> None:
-    """Raise FileRefused unless the scanner of the settings, if any, accepts the files."""
+    """Raise FileRefused unless the configured scanner, if any, accepts the files."""
     command = settings.ATTACHMENT_SCANNER
     if not command or not uploaded:
         return

@@ -84,7 +84,10 @@ def is_payer_blocked(payment_id: UUID) -> bool:
 
 
 def standing(customer_id: UUID, *, at: datetime | None = None) -> Blocking | None:
-    """Return the decision that blocks the customer now or blocked it then, None if it is not blocked."""
+    """Return the decision that blocks the customer now, or at `at`.
+
+    Return None if the customer is not blocked.
+    """
     made = Blocking.objects.filter(customer=customer_id)
     if at is not None:
         made = made.filter(at__lte=at)

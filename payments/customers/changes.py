@@ -1,4 +1,4 @@
-"""Change a customer's name and contacts, and the words that the customer is found by."""
+"""Change a customer's name and contacts, and the words by which staff find the customer."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -52,7 +52,7 @@ def _e164(value: str) -> str:
     """
     value = searched(value)
     number = phonenumbers.parse(value)
-    # `parse` would turn letters into digits and E.164 would lose an extension.
+    # `parse` turns letters into digits, and E.164 has no place for an extension.
     complete = not number.extension and not any(map(str.isalpha, value))
     length = phonenumbers.is_possible_number_with_reason(number)
     formatted = phonenumbers.format_number(number, PhoneNumberFormat.E164)

@@ -44,12 +44,12 @@ def check(path: Path) -> None:
 def erase(
     path: Path, mentions: Mentions, *, progress: Callable[[int], None] = lambda _: None
 ) -> int:
-    """Replace the cells that `mentions` matches, and return their number. All other bytes stay.
+    """Replace the cells that `mentions` matches, and return their number. All other bytes are kept.
 
     The file is replaced atomically. `progress` gets the number of characters read.
     Raises OSError, FileError.
     """
-    path = path.resolve()  # keeps a symbolic link
+    path = path.resolve()  # to replace the file, not a symbolic link to it
     draft = path.with_name(f".{path.name}.erasing")
     try:
         with (
@@ -101,7 +101,7 @@ def _copy(old: IO[str], new: IO[str], mentions: Mentions, progress: Callable[[in
 
 
 def _decodings(cell: str) -> Iterator[str]:
-    """Yield the cell as UTF-8 and, if its bytes are not UTF-8, as Windows encodes it."""
+    """Yield the cell as UTF-8 and, if its bytes are not UTF-8, as Windows-1252."""
     yield cell
     if not cell.isascii() and _UNDECODED.search(cell):
         yield cell.encode(errors="surrogateescape").decode("cp1252", errors="replace")

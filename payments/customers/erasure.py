@@ -33,8 +33,8 @@ ERASE: Final = "customers.erase_customer"
 LONGEST_REASON: Final = 500
 PERSONAL: Final = ("reference", "name", "email", "phone")
 
-# The log knows a payment's customer before the read models do. The subquery reads its index once per note.
-# For a join PostgreSQL would read the whole log.
+# The log knows a payment's customer before the read models do. The subquery looks each note's
+# payment up in an index. For a join, PostgreSQL would read the whole log.
 _NOTES: Final = """
 DELETE FROM customers_note AS note
  WHERE (SELECT data ->> 'customer_id' FROM events_event
@@ -181,7 +181,7 @@ def _delete_notes(customer_id: UUID) -> int:
 
 
 def _clear_admin_log(customer_id: UUID) -> int:
-    """Clear entries of Django's change form, which contain names. Return their number."""
+    """Clear the customer's entries in Django's admin log, which hold names. Return their number."""
     entries = LogEntry.objects.filter(
         content_type=ContentType.objects.get_for_model(Customer), object_id=str(customer_id)
     )
@@ -191,7 +191,7 @@ def _clear_admin_log(customer_id: UUID) -> int:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Yield all texts in a session's data. Django stores messages as one text of JSON."""
+    """Yield all texts in a session's data. Django stores messages as one JSON text."""
     if isinstance(value, dict):
         value = [*value.keys(), *value.values()]
     if isinstance(value, list):
@@ -205,7 +205,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _end_sessions(mentioned: Mentions) -> int:
-    """Delete sessions that mention the customer, in messages not shown yet. Return their number."""
+    """Delete sessions that mention the customer, as unseen messages may. Return their number."""
     ended = 0
     for session in Session.objects.iterator(chunk_size=500):
         if any(map(mentioned, _texts(session.get_decoded()))):

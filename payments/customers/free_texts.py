@@ -1,7 +1,7 @@
 """Erase typed texts that mention a customer, in the columns that models list in `free_texts`.
 
-A text is erased as a whole, because the words around a name reveal as much as the name. Notes are deleted:
-the log has the hash of their text, and a changed text would look forged.
+A text is erased as a whole, because the words around a name reveal as much as the name. Notes are
+deleted, because the log has a hash of their text and a changed text would look forged.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,12 +1,14 @@
 """Find mentions of a customer in texts, by its name, reference, e-mail address and telephone number.
 
-Texts and identifiers are folded before the comparison: width, case (ß is ss, dotless i is i), apostrophes,
-dashes, underscores (which separate), characters without a width, Arabic and Hebrew points, the Arabic and
-Persian forms of one letter, and Greek accents, which capitals do not have. Other accents differ.
+Texts and identifiers are folded before they are compared. Folding ignores width, case (ß is ss,
+dotless i is i), and variants of apostrophes and dashes. It turns underscores into spaces. It drops
+characters without a width, and Arabic and Hebrew points. It unites the Arabic and Persian forms of
+one letter. It drops Greek accents, which capitals do not have, but keeps other accents.
 
-An identifier must be a separate word only in scripts that separate words by spaces. In Han, Kana, Hangul,
-Thai and others it may touch the next letter. Arabic and Hebrew words may have prefixes. A hyphen may follow a
-name. A false match costs a note, but a missed one breaks the promise to erase.
+An identifier must be a separate word only in scripts that separate words with spaces. In Han, Kana,
+Hangul, Thai and others, letters may follow without a space. Arabic and Hebrew words may have
+prefixes. A hyphen may follow a name. A false match costs a note, but a missed match breaks the
+promise to erase.
 """
 
 import re
@@ -41,7 +43,7 @@ _OTHERS_WITHOUT_SPACES: Final = (
 )
 _TOUCHING: Final = re.compile(f"[{_HAN_KANA_HANGUL}{_OTHERS_WITHOUT_SPACES}]")
 _WIDE: Final = re.compile(f"[{_HAN_KANA_HANGUL}]")
-_LETTER: Final = rf"[^\W{_HAN_KANA_HANGUL}{_OTHERS_WITHOUT_SPACES}]"  # or digit, of other scripts
+_LETTER: Final = rf"[^\W{_HAN_KANA_HANGUL}{_OTHERS_WITHOUT_SPACES}]"  # of other scripts, or a digit
 # Particles that are written together with the next word, such as "and", "in" and "the".
 _ARABIC: Final = re.compile("[\u0620-\u06ff\u0750-\u077f]")
 _ARABIC_PREFIX: Final = "[وفبكلسا]{0,4}"
@@ -99,10 +101,10 @@ def finder(identifiers: Iterable[str]) -> Mentions:
 
 
 def fold(text: str) -> str:
-    """Return the text in the form that is compared."""
+    """Return the folded text, the form in which texts are compared."""
     if text.isascii():
         return text.lower().replace("_", " ").replace("`", "'")
-    # Replaced before NFKC, which turns some apostrophes into a space and an accent.
+    # Replace characters before NFKC, which would turn some apostrophes into a space and an accent.
     text = unicodedata.normalize("NFKC", _replaced(text)).casefold()
     text = unicodedata.normalize("NFC", text.replace(_DOTTED, "i"))
     return _SUPPLEMENTARY.sub("", _OTHER_DIGITS.sub(_decimal, _replaced(text)))
@@ -120,7 +122,8 @@ def _finder(word: str) -> Mentions:
     """Return a finder for a folded identifier in folded texts, with the word borders of its script."""
     if (number := _telephone(word)) is not None:
         return _telephone_finder(number)
-    # A hyphen may join a name to another name. In an id it begins another part, so the id differs.
+    # A hyphen may join a name to another name. An id that is followed by a hyphen is part of
+    # another, longer id.
     more = " " not in word or any(map(str.isdecimal, word))
     before = after = ""
     if not _TOUCHING.match(word[0]):
@@ -131,7 +134,8 @@ def _finder(word: str) -> Mentions:
             before += _HEBREW_PREFIX
     if not _TOUCHING.match(word[-1]):
         after = f"(?!{'-?' if more else ''}{_LETTER})"
-    # A pattern that begins with a literal is ten times as fast.
+    # The border before the word is a separate pattern, because a pattern that begins with a literal
+    # is ten times as fast.
     spelled, border = re.compile(_spellings(word) + after), re.compile(rf"{before}\Z")
 
     def find(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Customers, decisions to block them, notes of staff. Admin classes: readmodels/admin/people/."""
+"""Tables of customers, blocks, and notes by staff. Admin classes: readmodels/admin/people/."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -20,7 +20,7 @@ class Customer(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
-    # The index of the constraint begins with this column.
+    # This column needs no index of its own: the index of the constraint begins with it.
     client = models.ForeignKey(
         "clients.Client", on_delete=models.PROTECT, editable=False, db_index=False
     )
@@ -30,16 +30,18 @@ class Customer(models.Model):
     name = models.CharField(max_length=200, blank=True)
     email = models.EmailField(blank=True)
     phone = models.CharField(max_length=20, blank=True, default="", db_default="")
-    # Found by: see payments.customers.words. As personal as the fields above. None: nothing is known.
+    # Staff find the customer by these words, see payments.customers.words. They are personal data,
+    # like the fields above. None if nothing is known.
     words = SearchVectorField(null=True, editable=False)
-    # Read with the risk features of every payment. Blocking has reason and actor.
+    # This flag is read with the risk features of every payment. `Blocking` has the reason and the
+    # actor.
     blocked = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     erased_at = models.DateTimeField(null=True)
     erased_by = models.CharField(max_length=100, blank=True, default="", db_default="")
     erasure_reason = models.CharField(max_length=500, blank=True, default="", db_default="")
 
-    # Columns of typed text, searched when another customer is erased: see free_texts.
+    # Columns of typed text, which are searched when another customer is erased. See free_texts.
     free_texts: ClassVar[Mapping[str, str]] = {"erasure_reason": "reasons of other erasures"}
 
     class Meta:
@@ -58,21 +60,21 @@ class Customer(models.Model):
             ),
         )
         indexes = (
-            # New customers have no words, so that a payment writes nothing here. Without `fastupdate`, no
-            # search has to read a list of new entries.
+            # New customers have no words, so a payment writes nothing to this index. Without
+            # `fastupdate`, no search has to read a list of pending entries.
             GinIndex(
                 fields=("words",),
                 name="customer_by_word",
                 fastupdate=False,
                 condition=models.Q(words__isnull=False),
             ),
-            # Staff search by the beginning of a reference, in any case.
+            # Staff search by the beginning of a reference, case-insensitively.
             models.Index(
                 Collate(Lower("reference"), "C"),
                 name="customer_by_reference",
                 condition=models.Q(reference__isnull=False),
             ),
-            # The back office lists all customers, and the blocked ones, from the newest on.
+            # The back office lists all customers, or only the blocked ones, newest first.
             models.Index(fields=("-created_at", "-id"), name="customer_by_time"),
             models.Index(
                 fields=("-created_at", "-id"),
@@ -82,7 +84,7 @@ class Customer(models.Model):
         )
 
     def __str__(self) -> str:
-        # No personal data: texts of rows reach titles, logs and messages.
+        # No personal data, because this text reaches titles, logs and messages.
         return f"customer {self.pk}"
 
 
@@ -107,14 +109,14 @@ class Blocking(models.Model):
 
 
 class Note(models.Model):
-    """A note of staff about a payment, about a list, or about a customer: a block, an unblock or a reveal.
+    """A note by staff about a payment, a list, or the block, unblock or reveal of a customer.
 
     The log contains only `id` and `digest`, so the text can be erased.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
     payment_id = models.UUIDField(null=True, db_index=True)  # None: not about a payment
-    customer_id = models.UUIDField(null=True)  # only of notes about a reveal of the customer
+    customer_id = models.UUIDField(null=True)  # only for notes about a reveal of the customer
     author = models.CharField(max_length=100)
     salt = models.BinaryField()
     text = models.TextField()
@@ -142,12 +144,15 @@ class Note(models.Model):
 
 
 class Attachment(models.Model):
-    """A file of a note. The log contains only `id`, `digest`, size and type, so the rest can be erased."""
+    """A file attached to a note.
+
+    The log contains only `id`, `digest`, size and type, so the rest can be erased.
+    """
 
     id = models.UUIDField(primary_key=True, editable=False)
     # The database deletes attachments with their note: see the migration.
     note = models.ForeignKey(Note, on_delete=models.DO_NOTHING, db_constraint=False)
-    number = models.PositiveSmallIntegerField()  # among those of the note
+    number = models.PositiveSmallIntegerField()  # from 1 within the note
     name = models.CharField(max_length=LONGEST_NAME, blank=True)  # empty: erased
     media_type = models.CharField(
         max_length=20, choices=[(each.value, each.value) for each in MediaType]
@@ -206,7 +211,7 @@ class StaffMention(models.Model):
 
 
 class PseudonymKey(models.Model):
-    """A check value that reveals another PSEUDONYM_KEY: see payments.pseudonyms."""
+    """A check value that reveals a wrong PSEUDONYM_KEY, see payments.pseudonyms."""
 
     key_id = models.SmallIntegerField(primary_key=True)
     check_value = models.CharField(max_length=64)

@@ -1,4 +1,4 @@
-"""Fill the words of customers that have none, or have those of an earlier version."""
+"""Compute the words of all customers again, after their version has changed."""
 
 from typing import Any, Final
 

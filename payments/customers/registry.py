@@ -17,7 +17,7 @@ from payments.domain.card_numbers import holds_card_number
 from payments.domain.text import searched
 from payments.events.store import Companion
 
-# Concurrent first payments register one customer, hence DO NOTHING.
+# Concurrent first payments may register the same customer, hence DO NOTHING.
 _REGISTER: Final = """
 INSERT INTO customers_customer (id, client_id, reference, name, email, created_at)
 VALUES (%(customer_id)s, %(client_id)s, %(customer_reference)s, '', '', clock_timestamp())
@@ -57,7 +57,10 @@ def registration(customer_id: UUID, *, client_id: UUID, reference: str) -> Compa
 
 
 def register_all(customers: Mapping[UUID, tuple[UUID, str]]) -> None:
-    """Store the new ones of the customers (id: client, reference). One round trip."""
+    """Store the customers that are new, in one round trip.
+
+    `customers` maps ids to client and reference.
+    """
     if not customers:
         return
     # Sorted, so that concurrent imports cannot deadlock.

@@ -1,7 +1,7 @@
 """Mentions of staff in notes about payments: "@rita" notifies Rita.
 
-Each is a row, written in the transaction of its note and deleted with it. No projection fills them: whether
-one was read is recorded nowhere else.
+Each mention is a row, written in the transaction of its note and deleted with the note. No
+projection fills these rows, because the log does not record whether a mention was read.
 """
 
 from collections.abc import Iterable
@@ -21,14 +21,14 @@ SEE_NOTES: Final = "customers.view_note"
 
 
 class Mentioned(Struct, frozen=True):
-    """The actor ids of the staff whom a text mentions, and the names that nobody has."""
+    """The actor ids of the staff whom a text mentions, and the mentioned names that nobody has."""
 
     actors: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
 
 
 def find(text: str, *, author: str) -> Mentioned:
-    """Return whom a text mentions: staff who may see notes, by user name in any case.
+    """Return whom a text mentions by user name, in any case. Only staff who may see notes count.
 
     The author is not notified.
     """
@@ -47,7 +47,7 @@ def find(text: str, *, author: str) -> Mentioned:
 def save(note: Note) -> None:
     """Save a new note about a payment, with a row for each person whom it mentions.
 
-    Notes of clients notify nobody.
+    Notes by clients notify nobody.
     """
     note.save()
     if note.payment_id is None or actors.staff_pk(note.author) is None:
@@ -83,7 +83,7 @@ def _readers(names: set[str]) -> list[Any]:
 
 
 def _named(name: str, people: Iterable[Any]) -> str | None:
-    """Return the actor with this user name. Exact names precede those that differ in case."""
+    """Return the actor with this user name. An exact name precedes names in another case."""
     alike = [each for each in people if folded(each.get_username()) == folded(name)]
     exact = [each for each in alike if each.get_username() == name]
     chosen = exact or alike

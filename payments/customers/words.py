@@ -1,7 +1,8 @@
-"""The words by which staff find a customer, folded: case, accents and spellings of a letter do not matter.
+"""Compute the words by which staff find a customer, without case, accents or variants of letters.
 
-PostgreSQL stores them in a text search vector, whose index finds the customers that have several words.
-Its own parsers and dictionaries are not used: they depend on the installation.
+PostgreSQL stores the words in a text search vector, whose index finds the customers that have
+several given words. PostgreSQL's own parsers and dictionaries are not used, because they depend on
+the installation.
 """
 
 import unicodedata
@@ -12,7 +13,8 @@ from typing import Final
 
 from payments.domain.text import searched
 
-# Raise it with each change of what `lexemes` returns, and add a migration that calls `refilling.refill`.
+# Increase this with each change to the result of `lexemes`, and add a migration that calls
+# `refilling.refill`.
 VERSION: Final = 1
 
 _LONGEST: Final = 64  # characters: PostgreSQL refuses words of more than 2,046 bytes
@@ -21,7 +23,7 @@ _LONGEST_FOLDED: Final = 1_000  # a ligature of one character may become 18
 MOST_WORDS: Final = 8
 FEWEST_DIGITS: Final = 4
 
-# Letters that Unicode does not decompose, in the spelling that people type instead.
+# Letters that Unicode does not decompose, and what people type instead of them.
 _ALIKE: Final = str.maketrans(
     {
         "ø": "o",
@@ -34,7 +36,7 @@ _ALIKE: Final = str.maketrans(
         "þ": "th",
         "æ": "ae",
         "œ": "oe",
-        # Persian and Urdu forms of Arabic letters, and forms that are written alike.
+        # Persian and Urdu forms of Arabic letters, and letters that look alike.
         "\u0671": "\u0627",
         "\u06a9": "\u0643",
         "\u0649": "\u064a",
@@ -43,11 +45,11 @@ _ALIKE: Final = str.maketrans(
         "\u06c1": "\u0647",
         "\u06d5": "\u0647",
         "\N{ARABIC TATWEEL}": "",
-        # Katakana as hiragana.
+        # Katakana become hiragana.
         **{chr(code): chr(code - 0x60) for code in range(0x30A1, 0x30F7)},
     }
 )
-# Scripts without spaces between words. Names in them have none between their parts.
+# Scripts without spaces between words. Names in these scripts have no spaces between their parts.
 _UNSPACED: Final = tuple(
     range(first, last + 1)
     for first, last in (
@@ -75,7 +77,7 @@ def fold(text: str) -> str:
 
 
 def lexemes(*, name: str, email: str, phone: str) -> list[str]:
-    """Return what the customer is found by, in order and without repetitions."""
+    """Return the words by which the customer is found, sorted and without repetitions."""
     found = {f"n:{word}" for word in _words(name)}
     if email:
         found.add(f"e:{fold(email)[:_LONGEST_ADDRESS]}")
@@ -90,9 +92,10 @@ def vector(*, name: str, email: str, phone: str) -> str | None:
 
 
 def name_query(text: str) -> str | None:
-    """Return the text search query for names with a word for each typed one, None if there is no word.
+    """Return the text search query for names that match each typed word, None if there is no word.
 
-    A word matches by its beginning. In a script without spaces, it matches anywhere in a name.
+    A typed word matches the beginning of a word in a name. In a script without spaces, it matches
+    anywhere in a name.
     """
     asked = []
     for chunk in fold(searched(text)).split():
@@ -118,7 +121,8 @@ def phone_query(digits: str) -> str:
 def _words(text: str) -> Iterator[str]:
     for chunk in fold(searched(text)).split():
         parts = list(_parts(chunk))
-        # Without punctuation: Moretti-O'Connor is found by its words, and by OConnor.
+        # Words continue across punctuation, so that Moretti-O'Connor is found by each part and by
+        # OConnor.
         letters = "".join(part for part, _ in parts)
         begin = 0
         for part, is_unspaced in parts:
